@@ -1,0 +1,36 @@
+import { randomFillSync } from 'node:crypto';
+
+export const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+
+/** Largest multiple of 62 that fits a byte: bytes from there on are thrown away, so that no character is favoured. */
+const BYTE_LIMIT = 62 * 4;
+
+/** `length` characters of `[0-9A-Za-z]` from the system's generator, 5.95 bits each. */
+export function randomBase62(length: number): string {
+  const bytes = new Uint8Array(length);
+  let text = '';
+  while (text.length < length) {
+    randomFillSync(bytes);
+    for (const byte of bytes) {
+      if (byte < BYTE_LIMIT && text.length < length) text += BASE62.charAt(byte % 62);
+    }
+  }
+  return text;
+}
+
+/**
+ * Random identifiers without a system call each: the generator fills a pool, each id takes its bytes from it once.
+ * Returns a function that gives `bytes` random bytes in the given encoding.
+ */
+export function pooledRandom(bytes: number, encoding: 'hex' | 'base64url', poolBytes = 4096): () => string {
+  const pool = Buffer.alloc(poolBytes - (poolBytes % bytes));
+  let next = pool.length;
+  return () => {
+    if (next === pool.length) {
+      randomFillSync(pool);
+      next = 0;
+    }
+    next += bytes;
+    return pool.toString(encoding, next - bytes, next);
+  };
+}

