@@ -1,0 +1,110 @@
+import type { Change, ChangeRows } from './storage/change.ts';
+
+/** Keeps what a process holds in memory in step with the store: at most a second behind while the store answers. */
+export interface ChangeFeed {
+  /** Notes where the feed is now; what is read from the store afterwards is not older. Then polls until stopped. */
+  start(): Promise<void>;
+  /** Looks for changes at once: a hint that there are some. */
+  wake(): void;
+  stop(): Promise<void>;
+  /** How long ago the last poll that succeeded began, in milliseconds. */
+  staleMs(): number;
+}
+
+export interface ChangeHandlers {
+  apiUsersChanged(clientIds: readonly string[]): Promise<void>;
+  signingKeysChanged(): Promise<void>;
+  /** The feed cannot tell what changed: it went backwards (a restored store), or what was missed is gone. */
+  everythingChanged(): Promise<void>;
+  /** Called when polls begin to fail and when they succeed again. */
+  reach(error: Error | null): void;
+}
+
+const BATCH = 1000;
+
+/** `clock` counts milliseconds from anywhere and never jumps (performance.now). */
+export function createChangeFeed(
+  changes: ChangeRows,
+  handlers: ChangeHandlers,
+  pollMs: number,
+  clock: () => number = () => performance.now(),
+): ChangeFeed {
+  let last = 0;
+  let freshAt = Number.NEGATIVE_INFINITY;
+  let timer: NodeJS.Timeout | undefined;
+  let polling: Promise<void> | undefined;
+  let again = false;
+  let stopped = false;
+  let failing = false;
+
+  async function poll(): Promise<void> {
+    const startedAt = clock();
+    try {
+      await catchUp();
+      freshAt = startedAt;
+      if (failing) handlers.reach(null);
+      failing = false;
+    } catch (error) {
+      if (!failing && !stopped) handlers.reach(error as Error);
+      failing = true;
+    }
+  }
+
+  async function catchUp(): Promise<void> {
+    const epoch = await changes.epoch();
+    if (epoch === last) return;
+    const oldest = await changes.oldest();
+    if (epoch < last || oldest === null || oldest > last + 1) {
+      await handlers.everythingChanged();
+      last = epoch;
+      return;
+    }
+    while (last < epoch) {
+      const batch = await changes.after(last, BATCH);
+      if (batch.length === 0) throw new Error('The change feed ends before its epoch.');
+      await apply(batch);
+      last = batch.at(-1)?.n ?? epoch;
+    }
+  }
+
+  async function apply(batch: readonly Change[]): Promise<void> {
+    const idsOf = (noun: Change['noun']) =>
+      batch.filter((change) => change.noun === noun).map(({ id }) => id);
+    const clientIds = new Set(idsOf('api_user'));
+    if (clientIds.size > 0) await handlers.apiUsersChanged(Array.from(clientIds));
+    if (idsOf('signing_key').length > 0) await handlers.signingKeysChanged();
+  }
+
+  /** One poll at a time; a wake-up during one is followed by another, because it may have come too late for it. */
+  async function run(): Promise<void> {
+    clearTimeout(timer);
+    if (polling !== undefined) {
+      again = true;
+      return;
+    }
+    polling = poll();
+    await polling;
+    polling = undefined;
+    if (stopped) return;
+    timer = setTimeout(() => void run(), again ? 0 : pollMs);
+    again = false;
+  }
+
+  return {
+    async start() {
+      const startedAt = clock();
+      last = await changes.epoch();
+      freshAt = startedAt;
+      timer = setTimeout(() => void run(), pollMs);
+    },
+    wake: () => {
+      if (!stopped) void run();
+    },
+    async stop() {
+      stopped = true;
+      clearTimeout(timer);
+      await polling;
+    },
+    staleMs: () => clock() - freshAt,
+  };
+}

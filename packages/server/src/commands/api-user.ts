@@ -1,0 +1,226 @@
+import type { Command } from 'commander';
+import type { ApiUser, ApiUserSettings } from '../domain/api-user.ts';
+import { createApiUser, deleteApiUser, existingApiUser, updateApiUser } from '../manage/api-users.ts';
+import { createSecret } from '../manage/credentials.ts';
+import { curlLine } from './curl-line.ts';
+import { isoOrNull, json, table, time, type Io } from './io.ts';
+import { addSettings, several, storeCommand, STORE_SETTINGS, wholeNumber, withStore } from './options.ts';
+
+interface SettingOptions {
+  name?: string;
+  username?: string;
+  contact?: string;
+  scope?: string[];
+  audience?: string[];
+  limit?: number;
+  allowNetwork?: string[];
+  json?: boolean;
+}
+
+export function apiUserCommand(program: Command, io: Io): void {
+  const parent = program.command('api-user').description('Create, change and remove API users.');
+  parent.addHelpText(
+    'after',
+    '\nExample:\n  mintmark api-user create --name "Importer" --scope campaigns:read',
+  );
+  create(parent, io);
+  list(parent, io);
+  show(parent, io);
+  update(parent, io);
+  switchCommand(parent, io, 'disable', false, 'Refuse tokens to an API user from now on.');
+  switchCommand(parent, io, 'enable', true, 'Give tokens to an API user again.');
+  remove(parent, io);
+}
+
+function settingOptions(command: Command): Command {
+  return command
+    .option('--username <name>', 'A name that works as client_id too, such as an e-mail address.')
+    .option('--contact <text>', 'Whom to ask about it.')
+    .option('--scope <scope>', 'A scope that it may have; again for more.', several)
+    .option('--audience <uri>', 'An audience that it may ask for; the first is its default.', several)
+    .option('--limit <calls/min>', 'Its own limit and burst at the token endpoint.', wholeNumber)
+    .option('--allow-network <network>', 'A network that it may call from; again for more.', several);
+}
+
+function create(parent: Command, io: Io): void {
+  const command = storeCommand(
+    parent,
+    'create',
+    'Create an API user with a first secret, which is shown this once.',
+  );
+  command.requiredOption('--name <name>', 'What it is.');
+  settingOptions(command).option('--no-secret', 'Without a secret: give it a credential later.');
+  addSettings(command, STORE_SETTINGS).addHelpText(
+    'after',
+    '\nExample:\n  mintmark api-user create --name "Importer" --scope campaigns:read --limit 60',
+  );
+  command.action(async (options: SettingOptions & { name: string; secret: boolean }) => {
+    await withStore(command, io, async (store, config) => {
+      const user = await createApiUser(store, settingsOf(options), Date.now());
+      const asked = { owner: user.clientId, name: 'first secret', expiresAt: null };
+      const made = options.secret ? await createSecret(store, asked, Date.now()) : null;
+      if (options.json === true) {
+        io.out(
+          json({
+            ...shown(user),
+            ...(made && { credential_id: made.credential.id, client_secret: made.secret }),
+          }),
+        );
+        return;
+      }
+      io.out(`client_id      ${user.clientId}`);
+      if (made === null) return io.err('\nIt has no credential yet: mintmark credential create');
+      io.out(`client_secret  ${made.secret}`);
+      io.err(
+        `\nThe secret is shown this once. A token for it:\n\n${curlLine(config.issuer, user.clientId, made.secret)}`,
+      );
+    });
+  });
+}
+
+function list(parent: Command, io: Io): void {
+  const command = storeCommand(parent, 'list', 'List API users in the order of their ids.');
+  command
+    .option('--after <client-id>', 'Begin after this one: the next page.')
+    .option('--limit <number>', 'How many at most.', wholeNumber, 100);
+  addSettings(command, STORE_SETTINGS).addHelpText('after', '\nExample:\n  mintmark api-user list --json');
+  command.action(async (options: { after?: string; limit: number; json?: boolean }) => {
+    const users = await withStore(command, io, (store) =>
+      store.apiUsers.list({ after: options.after ?? null, limit: options.limit }),
+    );
+    if (options.json === true) return io.out(json(users.map(shown)));
+    if (users.length === 0) return io.err('There are no API users: mintmark api-user create --name …');
+    const rows = users.map((user) => [
+      user.clientId,
+      user.enabled ? 'enabled' : 'disabled',
+      user.name,
+      user.scopes.join(' '),
+    ]);
+    io.out(table(['CLIENT ID', 'STATE', 'NAME', 'SCOPES'], rows));
+    if (users.length === options.limit)
+      io.err(`\nMore: mintmark api-user list --after ${users.at(-1)?.clientId}`);
+  });
+}
+
+function show(parent: Command, io: Io): void {
+  const command = storeCommand(parent, 'show <client-id>', 'Show one API user, by client id or username.');
+  addSettings(command, STORE_SETTINGS).addHelpText(
+    'after',
+    '\nExample:\n  mintmark api-user show importer@example.com',
+  );
+  command.action(async (name: string, options: { json?: boolean }) => {
+    print(io, await withStore(command, io, (store) => existingApiUser(store, name)), options.json);
+  });
+}
+
+function update(parent: Command, io: Io): void {
+  const command = storeCommand(
+    parent,
+    'update <client-id>',
+    'Change settings of an API user; the others stay.',
+  );
+  command.option('--name <name>', 'What it is.');
+  addSettings(settingOptions(command), STORE_SETTINGS).addHelpText(
+    'after',
+    '\nAn empty value removes a setting; --limit 0 is the default limit again.' +
+      '\n\nExample:\n  mintmark api-user update api_… --limit 500 --scope "campaigns:read campaigns:manage"',
+  );
+  command.action(async (name: string, options: SettingOptions) => {
+    const user = await withStore(command, io, async (store) => {
+      const { clientId } = await existingApiUser(store, name);
+      return await updateApiUser(store, clientId, changesOf(options), Date.now());
+    });
+    print(io, user, options.json);
+  });
+}
+
+function switchCommand(parent: Command, io: Io, verb: string, enabled: boolean, description: string): void {
+  const command = storeCommand(parent, `${verb} <client-id>`, description);
+  addSettings(command, STORE_SETTINGS).addHelpText('after', `\nExample:\n  mintmark api-user ${verb} api_…`);
+  command.action(async (name: string, options: { json?: boolean }) => {
+    const user = await withStore(command, io, async (store) => {
+      const { clientId } = await existingApiUser(store, name);
+      return await updateApiUser(store, clientId, { enabled }, Date.now());
+    });
+    print(io, user, options.json);
+    if (!enabled) io.err('\nTokens that it has already stay good until they expire.');
+  });
+}
+
+function remove(parent: Command, io: Io): void {
+  const command = storeCommand(
+    parent,
+    'delete <client-id>',
+    'Remove an API user and its credentials for good.',
+  );
+  addSettings(command, STORE_SETTINGS).addHelpText('after', '\nExample:\n  mintmark api-user delete api_…');
+  command.action(async (name: string, options: { json?: boolean }) => {
+    const user = await withStore(command, io, async (store) => {
+      const found = await existingApiUser(store, name);
+      await deleteApiUser(store, found.clientId);
+      return found;
+    });
+    io.out(options.json === true ? json({ deleted: user.clientId }) : `deleted  ${user.clientId}`);
+  });
+}
+
+function settingsOf(options: SettingOptions & { name: string }): ApiUserSettings {
+  return {
+    username: null,
+    contact: null,
+    scopes: [],
+    audiences: [],
+    limitPerMinute: null,
+    allowedNetworks: [],
+    ...changesOf(options),
+    name: options.name,
+  };
+}
+
+/** Only what was given, so that the rest stays as it is. */
+function changesOf(options: SettingOptions): Partial<ApiUserSettings> {
+  return {
+    ...(options.name !== undefined && { name: options.name }),
+    ...(options.username !== undefined && { username: options.username || null }),
+    ...(options.contact !== undefined && { contact: options.contact || null }),
+    ...(options.scope !== undefined && { scopes: options.scope }),
+    ...(options.audience !== undefined && { audiences: options.audience }),
+    ...(options.limit !== undefined && { limitPerMinute: options.limit || null }),
+    ...(options.allowNetwork !== undefined && { allowedNetworks: options.allowNetwork }),
+  };
+}
+
+function print(io: Io, user: ApiUser, asJson: boolean | undefined): void {
+  if (asJson === true) return io.out(json(shown(user)));
+  const listed = (items: readonly string[]) => (items.length === 0 ? '-' : items.join(' '));
+  const rows = [
+    ['client_id', user.clientId],
+    ['name', user.name],
+    ['state', user.enabled ? 'enabled' : 'disabled'],
+    ['username', user.username ?? '-'],
+    ['contact', user.contact ?? '-'],
+    ['scopes', listed(user.scopes)],
+    ['audiences', listed(user.audiences)],
+    ['limit', user.limitPerMinute === null ? 'default' : `${user.limitPerMinute} calls/min`],
+    ['networks', user.allowedNetworks.length === 0 ? 'any' : listed(user.allowedNetworks)],
+    ['created', time(user.createdAt)],
+    ['updated', time(user.updatedAt)],
+  ];
+  io.out(rows.map(([name = '', value = '']) => `${name.padEnd(10)}  ${value}`).join('\n'));
+}
+
+function shown(user: ApiUser): Record<string, unknown> {
+  return {
+    client_id: user.clientId,
+    name: user.name,
+    enabled: user.enabled,
+    username: user.username,
+    contact: user.contact,
+    scopes: user.scopes,
+    audiences: user.audiences,
+    limit_per_minute: user.limitPerMinute,
+    allowed_networks: user.allowedNetworks,
+    created_at: isoOrNull(user.createdAt),
+    updated_at: isoOrNull(user.updatedAt),
+  };
+}

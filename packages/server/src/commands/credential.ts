@@ -1,0 +1,191 @@
+import type { Command } from 'commander';
+import { credentialState, type Credential } from '../domain/credential.ts';
+import { existingApiUser } from '../manage/api-users.ts';
+import { createPassword, createSecret, resetSecrets, retireCredential } from '../manage/credentials.ts';
+import { curlLine } from './curl-line.ts';
+import { isoOrNull, json, readLine, table, time, type Io } from './io.ts';
+import { addSettings, duration, storeCommand, STORE_SETTINGS, withStore } from './options.ts';
+
+export function credentialCommand(program: Command, io: Io): void {
+  const parent = program
+    .command('credential')
+    .description('Create, list, reset and retire credentials of API users.');
+  parent.addHelpText('after', '\nExample:\n  mintmark credential reset api_… --overlap 24h');
+  create(parent, io);
+  list(parent, io);
+  reset(parent, io);
+  retire(parent, io);
+}
+
+interface CreateOptions {
+  name: string;
+  expiresIn?: number;
+  passwordStdin?: boolean;
+  json?: boolean;
+}
+
+function create(parent: Command, io: Io): void {
+  const command = storeCommand(parent, 'create <client-id>', 'Create a secret, which is shown this once.');
+  command
+    .option('--name <name>', 'Says where it is deployed.', 'secret')
+    .option('--expires-in <duration>', 'After this time it is refused: 90d, 24h. Left out: never.', duration)
+    .option(
+      '--password-stdin',
+      'Instead of a secret, a password chosen by a person, read from standard input.',
+    );
+  addSettings(command, STORE_SETTINGS).addHelpText(
+    'after',
+    '\nExample:\n  mintmark credential create api_… --name "importer, production" --expires-in 90d',
+  );
+  command.action(async (owner: string, options: CreateOptions) => {
+    const password = options.passwordStdin === true ? await readLine(io, 'Password:') : null;
+    await withStore(command, io, async (store, config) => {
+      const nowMs = Date.now();
+      const expiresAt = options.expiresIn === undefined ? null : nowMs + options.expiresIn;
+      const asked = { owner, name: options.name, expiresAt };
+      if (password !== null) {
+        const credential = await createPassword(store, asked, password, nowMs);
+        return io.out(
+          options.json === true ? json(shown(credential, nowMs)) : `credential     ${credential.id}`,
+        );
+      }
+      const { credential, secret } = await createSecret(store, asked, nowMs);
+      printSecret(io, credential, secret, options.json, config.issuer);
+    });
+  });
+}
+
+function list(parent: Command, io: Io): void {
+  const command = storeCommand(
+    parent,
+    'list <client-id>',
+    'List the credentials of an API user and their last use.',
+  );
+  addSettings(command, STORE_SETTINGS).addHelpText('after', '\nExample:\n  mintmark credential list api_…');
+  command.action(async (owner: string, options: { json?: boolean }) => {
+    const nowMs = Date.now();
+    const credentials = await withStore(command, io, async (store) =>
+      store.credentials.listOf((await existingApiUser(store, owner)).clientId),
+    );
+    if (options.json === true) return io.out(json(credentials.map((credential) => shown(credential, nowMs))));
+    if (credentials.length === 0) return io.err(`It has none: mintmark credential create ${owner}`);
+    const rows = credentials.map((credential) => [
+      credential.id,
+      credential.kind,
+      credentialState(credential, nowMs),
+      credential.name,
+      time(credential.expiresAt),
+      time(credential.lastUsedAt),
+      credential.lastUsedAddress ?? '-',
+      String(credential.useCount),
+    ]);
+    io.out(table(['CREDENTIAL', 'KIND', 'STATE', 'NAME', 'EXPIRES', 'LAST USED', 'FROM', 'USES'], rows));
+  });
+}
+
+interface ResetOptions {
+  name: string;
+  overlap: number;
+  expiresIn?: number;
+  force?: boolean;
+  json?: boolean;
+}
+
+function reset(parent: Command, io: Io): void {
+  const command = storeCommand(
+    parent,
+    'reset <client-id>',
+    'Create a new secret, and let the live ones end after an overlap.',
+  );
+  command
+    .option('--name <name>', 'Says where the new one is deployed.', 'reset')
+    .option(
+      '--overlap <duration>',
+      'How long the old ones go on working; 0: not at all.',
+      duration,
+      86_400_000,
+    )
+    .option('--expires-in <duration>', 'After this time the new one is refused. Left out: never.', duration)
+    .option('--force', 'With --overlap 0: although a caller may still use an old one.');
+  addSettings(command, STORE_SETTINGS).addHelpText(
+    'after',
+    '\nThe overlap is 24h if not given.\n\nExample:\n  mintmark credential reset api_… --overlap 2h',
+  );
+  command.action(async (owner: string, options: ResetOptions) => {
+    await withStore(command, io, async (store, config) => {
+      const nowMs = Date.now();
+      const { credential, secret, ending } = await resetSecrets(
+        store,
+        {
+          owner,
+          name: options.name,
+          expiresAt: options.expiresIn === undefined ? null : nowMs + options.expiresIn,
+          overlapMs: options.overlap,
+          force: options.force === true,
+        },
+        nowMs,
+      );
+      printSecret(io, credential, secret, options.json, config.issuer);
+      for (const old of ending) {
+        io.err(
+          old.retiredAt === null
+            ? `The secret ${old.id} (${old.name}) works until ${time(old.expiresAt)}.`
+            : `The secret ${old.id} (${old.name}) works no longer.`,
+        );
+      }
+    });
+  });
+}
+
+function retire(parent: Command, io: Io): void {
+  const command = storeCommand(parent, 'retire <credential-id>', 'Make a credential useless at once.');
+  command.option('--force', 'Although a caller may still use it.');
+  addSettings(command, STORE_SETTINGS).addHelpText(
+    'after',
+    '\nRefused (exit code 4) where it was used in the last hour, or its successor was never used.' +
+      '\n\nExample:\n  mintmark credential retire 4Kq0Zt7RbX',
+  );
+  command.action(async (id: string, options: { force?: boolean; json?: boolean }) => {
+    const nowMs = Date.now();
+    const credential = await withStore(command, io, (store) =>
+      retireCredential(store, id, { force: options.force === true }, nowMs),
+    );
+    io.out(options.json === true ? json(shown(credential, nowMs)) : `retired  ${credential.id}`);
+  });
+}
+
+function printSecret(
+  io: Io,
+  credential: Credential,
+  secret: string,
+  asJson: boolean | undefined,
+  issuer: string,
+): void {
+  if (asJson === true) {
+    io.out(json({ ...shown(credential, credential.createdAt), client_secret: secret }));
+    return;
+  }
+  io.out(`credential     ${credential.id}`);
+  io.out(`client_id      ${credential.clientId}`);
+  io.out(`client_secret  ${secret}`);
+  io.err(
+    `\nThe secret is shown this once. A token for it:\n\n${curlLine(issuer, credential.clientId, secret)}\n`,
+  );
+}
+
+/** Without the digest. */
+function shown(credential: Credential, nowMs: number): Record<string, unknown> {
+  return {
+    credential_id: credential.id,
+    client_id: credential.clientId,
+    kind: credential.kind,
+    state: credentialState(credential, nowMs),
+    name: credential.name,
+    created_at: isoOrNull(credential.createdAt),
+    expires_at: isoOrNull(credential.expiresAt),
+    retired_at: isoOrNull(credential.retiredAt),
+    last_used_at: isoOrNull(credential.lastUsedAt),
+    last_used_address: credential.lastUsedAddress,
+    use_count: credential.useCount,
+  };
+}

@@ -1,0 +1,30 @@
+import type { Command } from 'commander';
+import { diagnose, type Finding } from '../doctor.ts';
+import { CheckFailed } from './check-failed.ts';
+import { json, type Io } from './io.ts';
+import { addSettings, storeCommand, STORE_SETTINGS } from './options.ts';
+
+const MARKS = { ok: 'ok  ', warn: 'WARN', fail: 'FAIL' } as const;
+
+export function doctorCommand(program: Command, io: Io): void {
+  const command = storeCommand(
+    program,
+    'doctor',
+    'Check configuration, store, keys, clock and file modes. Changes nothing.',
+  );
+  addSettings(command, STORE_SETTINGS).addHelpText(
+    'after',
+    '\nExample:\n  mintmark doctor --data-dir ./data',
+  );
+  command.action(async (options: { json?: boolean }) => {
+    const findings = await diagnose(command.opts(), io.env);
+    if (options.json === true) io.out(json(findings));
+    else io.out(findings.map(line).join('\n'));
+    const failed = findings.filter((finding) => finding.state === 'fail').length;
+    if (failed > 0) throw new CheckFailed(`${failed} of ${findings.length} checks failed.`);
+  });
+}
+
+function line({ state, what, detail, mend }: Finding): string {
+  return `${MARKS[state]}  ${what.padEnd(14)}  ${detail}${mend === undefined ? '' : `\n      → ${mend}`}`;
+}

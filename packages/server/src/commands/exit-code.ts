@@ -1,0 +1,48 @@
+import { CommanderError } from 'commander';
+import { CheckFailed } from './check-failed.ts';
+import { ConfigError } from '../load-config.ts';
+import { Refused } from '../domain/refused.ts';
+import { StoreError } from '../storage/store-error.ts';
+
+export const EXIT = {
+  done: 0,
+  /** An error that should not happen: a bug. */
+  bug: 1,
+  /** Wrong usage, or a wrong setting. */
+  usage: 2,
+  /** Refused, nothing was changed: no such thing, a conflict, a value that is not allowed. */
+  refused: 3,
+  /** Refused because a live caller might break: `--force` does it all the same. */
+  unsafe: 4,
+  /** The store cannot be used. */
+  store: 5,
+  /** What was checked is not right: doctor, secret check, token. */
+  checkFailed: 6,
+} as const;
+
+export const EXIT_CODES_HELP = `
+Exit codes:
+  0  done
+  1  an error that should not happen
+  2  wrong usage, or a wrong setting
+  3  refused, nothing was changed: no such thing, a conflict, a value that is not allowed
+  4  refused because a live caller might break: --force does it all the same
+  5  the store cannot be used
+  6  what was checked is not right (doctor, secret check, token)`;
+
+/** What an error means for the shell, and what there is to say of it. */
+export function exitOf(error: unknown): { code: number; message: string } {
+  if (error instanceof CommanderError)
+    return { code: error.exitCode === 0 ? EXIT.done : EXIT.usage, message: '' };
+  if (error instanceof ConfigError) return { code: EXIT.usage, message: error.message };
+  if (error instanceof Refused) {
+    return { code: error.code === 'unsafe' ? EXIT.unsafe : EXIT.refused, message: error.message };
+  }
+  if (error instanceof StoreError) return { code: EXIT.store, message: error.message };
+  if (error instanceof CheckFailed) return { code: EXIT.checkFailed, message: error.message };
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return {
+    code: EXIT.bug,
+    message: `An error that should not happen. Please report it with these lines:\n${stack}`,
+  };
+}

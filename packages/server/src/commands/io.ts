@@ -1,0 +1,55 @@
+/** What a command reads and writes: the process's own, or a test's. */
+export interface Io {
+  env: Readonly<Record<string, string | undefined>>;
+  stdin: NodeJS.ReadableStream & { isTTY?: boolean };
+  /** Results: a script may read them. */
+  out(text: string): void;
+  /** Everything else: explanations, errors, prompts. */
+  err(text: string): void;
+}
+
+export const processIo: Io = {
+  env: process.env,
+  stdin: process.stdin,
+  out: (text) => void process.stdout.write(`${text}\n`),
+  err: (text) => void process.stderr.write(`${text}\n`),
+};
+
+/** The first line of standard input, for secrets: arguments can be read by every user of the machine. */
+export async function readLine(io: Io, prompt: string): Promise<string> {
+  if (io.stdin.isTTY === true) io.err(prompt);
+  let text = '';
+  for await (const chunk of io.stdin) {
+    text += String(chunk);
+    if (text.includes('\n') || text.length > LINE_LENGTH_MAX) break;
+  }
+  return text.split('\n', 1)[0]?.replace(/\r$/, '') ?? '';
+}
+
+const LINE_LENGTH_MAX = 10_000;
+
+/** Rows as an aligned table with a heading. */
+export function table(heading: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = heading.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
+  return [heading, ...rows]
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+export function json(value: unknown): string {
+  return JSON.stringify(value, null, 2);
+}
+
+/** A time for people and for scripts: ISO 8601, UTC; `-` where there is none. */
+export function time(ms: number | null): string {
+  return ms === null ? '-' : new Date(ms).toISOString();
+}
+
+export function isoOrNull(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}

@@ -1,0 +1,54 @@
+import type { Command } from 'commander';
+import pino from 'pino';
+import { SETTINGS, type Config } from '../config.ts';
+import { TOKEN_PATH } from '../http/metadata.ts';
+import { serve, type RunningServer } from '../serve.ts';
+import { curlLine } from './curl-line.ts';
+import type { Io } from './io.ts';
+import { addSettings, configOf } from './options.ts';
+
+export function serveCommand(program: Command, io: Io): void {
+  const command = program.command('serve').description('Start the token server.');
+  addSettings(command, Object.keys(SETTINGS) as (keyof Config)[]).addHelpText(
+    'after',
+    `\nOnly in the environment: ${SETTINGS.masterKey.env}. ${SETTINGS.masterKey.help}` +
+      '\n\nExample:\n  mintmark serve --port 8080 --token-life 300',
+  );
+  command.action(async () => {
+    const config = configOf(command, io);
+    const log = pino({ level: config.logLevel, base: null }, pino.destination({ dest: 2, sync: false }));
+    const running = await serve(config, log);
+    const stopped = untilSignal(running, io);
+    greet(running, io);
+    await stopped;
+    log.flush();
+  });
+}
+
+function greet({ config, first }: RunningServer, io: Io): void {
+  if (first !== null) {
+    io.out(
+      'This store is new. It has a signing key and one API user; its secret is shown this once:\n\n' +
+        `  client_id      ${first.user.clientId}\n  client_secret  ${first.secret}\n\n` +
+        `Get a token:\n\n  ${curlLine(config.issuer, first.user.clientId, first.secret)}\n`,
+    );
+  } else {
+    io.out('Another API user:  npx mintmark api-user create --name "Importer" --scope campaigns:read\n');
+  }
+  io.out(`mintmark is ready: POST ${config.issuer}${TOKEN_PATH}`);
+}
+
+/** SIGTERM (an orchestrator) drains first; SIGINT (a person) stops at once; a second signal does not wait. */
+function untilSignal(running: RunningServer, io: Io): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let signals = 0;
+    const stop = (signal: NodeJS.Signals) => {
+      signals += 1;
+      if (signals > 1) process.exit(signal === 'SIGINT' ? 130 : 143);
+      io.err(`mintmark: ${signal}: stopping.`);
+      running.stop({ drain: signal === 'SIGTERM' }).then(resolve, reject);
+    };
+    process.on('SIGTERM', stop);
+    process.on('SIGINT', stop);
+  });
+}

@@ -1,0 +1,91 @@
+import type { Command } from 'commander';
+import { SETTINGS } from '../config.ts';
+import { signingKeyState, type SigningKey } from '../domain/signing-key.ts';
+import { masterKeyOf } from '../manage/open-store.ts';
+import { rotateSigningKey } from '../manage/signing-keys.ts';
+import { isoOrNull, json, table, time, type Io } from './io.ts';
+import { addSettings, storeCommand, STORE_SETTINGS, withStore } from './options.ts';
+
+export function signingKeyCommand(program: Command, io: Io): void {
+  const parent = program
+    .command('signing-key')
+    .description('List and rotate the keys that sign access tokens.');
+  parent.addHelpText('after', '\nExample:\n  mintmark signing-key rotate');
+  list(parent, io);
+  rotate(parent, io);
+}
+
+function list(parent: Command, io: Io): void {
+  const command = storeCommand(parent, 'list', 'List signing keys with their schedule.');
+  command.option('--all', 'Removed ones too.');
+  addSettings(command, STORE_SETTINGS).addHelpText('after', '\nExample:\n  mintmark signing-key list');
+  command.action(async (options: { all?: boolean; json?: boolean }) => {
+    const nowMs = Date.now();
+    const keys = (await withStore(command, io, (store) => store.signingKeys.list())).filter(
+      (key) => options.all === true || signingKeyState(key, nowMs) !== 'removed',
+    );
+    if (options.json === true) return io.out(json(keys.map((key) => shown(key, nowMs))));
+    const rows = keys.map((key) => [
+      key.kid,
+      key.algorithm,
+      signingKeyState(key, nowMs),
+      time(key.activatesAt),
+      time(key.retiresAt),
+      time(key.removesAt),
+    ]);
+    io.out(table(['KEY ID', 'ALG', 'STATE', 'SIGNS FROM', 'UNTIL', 'PUBLISHED UNTIL'], rows));
+  });
+}
+
+interface RotateOptions {
+  now?: boolean;
+  compromised?: boolean;
+  json?: boolean;
+}
+
+function rotate(parent: Command, io: Io): void {
+  const command = storeCommand(
+    parent,
+    'rotate',
+    'Announce a new signing key, which takes over when verifiers know it.',
+  );
+  command
+    .option('--now', 'It signs at once: verifiers fetch the key set when they meet the new key id.')
+    .option('--compromised', 'It signs at once, and all others are withdrawn: their tokens are refused.');
+  addSettings(command, [
+    ...STORE_SETTINGS,
+    'signingAlgorithm',
+    'keyAnnounceSeconds',
+    'jwksMaxAgeSeconds',
+    'tokenLifeSeconds',
+    'clockSkewSeconds',
+  ]).addHelpText(
+    'after',
+    `\nGive it the settings that the server has (by ${SETTINGS.tokenLifeSeconds.env} and so on), for the schedule ` +
+      'follows from them.\n\nExample:\n  mintmark signing-key rotate --signing-algorithm EdDSA',
+  );
+  command.action(async (options: RotateOptions) => {
+    const nowMs = Date.now();
+    const mode = options.compromised === true ? 'compromised' : options.now === true ? 'now' : 'scheduled';
+    const key = await withStore(command, io, async (store, config) => {
+      const masterKey = await masterKeyOf(store, config);
+      const rotation = { algorithm: config.signingAlgorithm, schedule: config, mode } as const;
+      return await rotateSigningKey(store, masterKey, rotation, nowMs);
+    });
+    if (options.json === true) return io.out(json(shown(key, nowMs)));
+    io.out(`${key.kid}  signs from ${time(key.activatesAt)} on`);
+  });
+}
+
+function shown(key: SigningKey, nowMs: number): Record<string, unknown> {
+  return {
+    kid: key.kid,
+    algorithm: key.algorithm,
+    state: signingKeyState(key, nowMs),
+    announced_at: isoOrNull(key.announcedAt),
+    activates_at: isoOrNull(key.activatesAt),
+    retires_at: isoOrNull(key.retiresAt),
+    removes_at: isoOrNull(key.removesAt),
+    public_jwk: key.publicJwk,
+  };
+}

@@ -1,0 +1,92 @@
+import type { Command } from 'commander';
+import { TOKEN_PATH } from '../http/metadata.ts';
+import { CheckFailed } from './check-failed.ts';
+import { json, readLine, type Io } from './io.ts';
+
+interface TokenOptions {
+  url: string;
+  clientId?: string;
+  secretStdin?: boolean;
+  scope?: string;
+  resource?: string;
+  basic?: boolean;
+  json?: boolean;
+}
+
+const TIMEOUT_MS = 10_000;
+
+export function tokenCommand(program: Command, io: Io): void {
+  const command = program
+    .command('token')
+    .description('Ask a server for an access token, as a client would.');
+  command
+    .option(
+      '--url <url>',
+      'Base URL of the server, without /oauth2/token.',
+      'http://localhost:8080/marketing',
+    )
+    .option('--client-id <id>', 'Client id or username. [MINTMARK_CLIENT_ID]')
+    .option(
+      '--secret-stdin',
+      'Read the secret from standard input. Default: the variable MINTMARK_CLIENT_SECRET.',
+    )
+    .option('--scope <scopes>', 'Space-separated. Left out: all that it may have.')
+    .option('--resource <uri>', 'Audience of the token. Left out: its default.')
+    .option('--basic', 'Send the credentials by HTTP Basic instead of in the form.')
+    .option('--json', 'Print the whole response.')
+    .addHelpText(
+      'after',
+      '\nPrints the token alone, for use in $(…).\n\nExample:\n' +
+        '  MINTMARK_CLIENT_SECRET=mms_… mintmark token --client-id api_… --scope campaigns:read',
+    );
+  command.action(async (options: TokenOptions) => {
+    const clientId = options.clientId ?? io.env['MINTMARK_CLIENT_ID'];
+    if (clientId === undefined) return command.error('error: give --client-id, or set MINTMARK_CLIENT_ID.');
+    const fromEnvironment = options.secretStdin === true ? undefined : io.env['MINTMARK_CLIENT_SECRET'];
+    const secret = fromEnvironment ?? (await readLine(io, 'Secret:'));
+    const response = await post(options, clientId, secret);
+    const body = await bodyOf(response);
+    if (options.json === true) io.out(json(body));
+    if (!response.ok) throw new CheckFailed(refusal(response, body));
+    if (options.json !== true) io.out(String(body['access_token']));
+  });
+}
+
+async function post(options: TokenOptions, clientId: string, secret: string): Promise<Response> {
+  const form = new URLSearchParams({ grant_type: 'client_credentials' });
+  const headers: Record<string, string> = {};
+  if (options.basic === true) {
+    const credentials = `${encodeURIComponent(clientId)}:${encodeURIComponent(secret)}`;
+    headers['authorization'] = `Basic ${Buffer.from(credentials).toString('base64')}`;
+  } else {
+    form.set('client_id', clientId);
+    form.set('client_secret', secret);
+  }
+  if (options.scope !== undefined) form.set('scope', options.scope);
+  if (options.resource !== undefined) form.set('resource', options.resource);
+  const url = options.url.replace(/\/+$/, '') + TOKEN_PATH;
+  try {
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    return await fetch(url, { method: 'POST', body: form, headers, redirect: 'error', signal });
+  } catch (error) {
+    const cause = (error as Error).cause;
+    const detail = cause instanceof Error && cause.message !== '' ? cause.message : (error as Error).message;
+    throw new CheckFailed(`${url} cannot be reached (${detail}): is the server running, and is --url right?`);
+  }
+}
+
+async function bodyOf(response: Response): Promise<Record<string, unknown>> {
+  try {
+    return (await response.json()) as Record<string, unknown>;
+  } catch {
+    throw new CheckFailed(
+      `The server answered ${response.status} with a body that is not JSON: is --url right?`,
+    );
+  }
+}
+
+function refusal(response: Response, body: Record<string, unknown>): string {
+  const wait = response.headers.get('retry-after');
+  const retry = wait === null ? '' : ` Retry after ${wait} s.`;
+  return `${response.status} ${String(body['error'])}: ${String(body['error_description'])}${retry} (trace id ${String(body['trace_id'])})`;
+}

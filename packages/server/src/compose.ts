@@ -1,0 +1,128 @@
+import type { Server } from 'node:http';
+import type { Logger } from 'pino';
+import { createChangeFeed } from './change-feed.ts';
+import type { Config } from './config.ts';
+import { createDirectory, type Directory } from './directory.ts';
+import { pooledRandom } from './domain/random.ts';
+import { addressReader } from './http/address.ts';
+import { createApp } from './http/app.ts';
+import type { Health } from './http/health.ts';
+import { createKeyring } from './keyring.ts';
+import { createMaintenance } from './maintenance.ts';
+import type { MasterKey } from './master-key.ts';
+import { createPasswordCheck } from './password-checks.ts';
+import { createRefusalLog } from './refusals.ts';
+import { memoryCounters } from './storage/memory-counters.ts';
+import type { Store } from './storage/store.ts';
+import { createUseRecorder } from './uses.ts';
+import { VERSION } from './version.ts';
+
+/** A token server, put together and not yet listening. */
+export interface Composed {
+  server: Server;
+  /** Begins to follow the store and to load API users; resolves when tokens can be issued. */
+  start(): Promise<void>;
+  /** `/readyz` fails from now on. */
+  announceStop(): void;
+  /** Writes what is gathered and stops all timers. The store is left open. */
+  stop(): Promise<void>;
+}
+
+const TOKEN_ID_BYTES = 16;
+
+/** The only place that picks implementations. */
+export async function compose(
+  store: Store,
+  masterKey: MasterKey,
+  config: Config,
+  log: Logger,
+): Promise<Composed> {
+  const keyring = createKeyring(store.signingKeys, masterKey);
+  const feed = createChangeFeed(
+    store.changes,
+    {
+      apiUsersChanged: (clientIds) => directory.refresh(clientIds),
+      signingKeysChanged: () => keyring.reload(),
+      everythingChanged: async () => {
+        await keyring.reload();
+        await directory.load();
+      },
+      reach: (error) => {
+        if (error === null) {
+          log.info('the store is in reach again');
+          if (!directory.status().complete) loadInBackground();
+        } else log.error({ error: error.message }, 'the store is out of reach');
+      },
+    },
+    config.changePollMs,
+  );
+  const directory: Directory = createDirectory(store.known, config, feed.staleMs);
+  const uses = createUseRecorder(store.recordUses, config, log);
+  const refusals = createRefusalLog(log, config.refusalsLoggedMax);
+  const maintenance = createMaintenance(store, masterKey, config, log);
+  let stopping = false;
+
+  function loadInBackground(): void {
+    directory.load().catch((error: Error) => {
+      log.warn({ error: error.message }, 'API users are not all in memory: they are looked up one by one');
+    });
+  }
+
+  const server = await createApp(
+    {
+      now: Date.now,
+      issuer: config.issuer,
+      tokenLifeSeconds: config.tokenLifeSeconds,
+      failuresPerMinute: config.failureLimit,
+      findApiUser: directory.find,
+      checkPassword: createPasswordCheck(config, directory.passwordsExist),
+      calls: memoryCounters(config.limiterKeysMax),
+      failures: memoryCounters(config.limiterKeysMax),
+      addresses: memoryCounters(config.limiterKeysMax),
+      addressOf: addressReader(config.trustedProxies),
+      signer: keyring.signer,
+      newTokenId: pooledRandom(TOKEN_ID_BYTES, 'base64url'),
+      noteUse: uses.note,
+      noteRefusal: refusals.note,
+      keyring,
+      health: () => healthOf(stopping, feed.staleMs(), config.staleMaxSeconds, directory),
+      log,
+      version: VERSION,
+    },
+    config,
+  );
+
+  return {
+    server,
+    async start() {
+      await feed.start();
+      await keyring.reload();
+      store.onWake(feed.wake);
+      uses.start();
+      refusals.start();
+      maintenance.start();
+      loadInBackground();
+    },
+    announceStop: () => {
+      stopping = true;
+    },
+    async stop() {
+      await feed.stop();
+      await maintenance.stop();
+      refusals.stop();
+      await uses.stop();
+    },
+  };
+}
+
+function healthOf(stopping: boolean, staleMs: number, staleMaxSeconds: number, directory: Directory): Health {
+  const { entries, complete } = directory.status();
+  const stale = staleMs > staleMaxSeconds * 1000;
+  return {
+    ready: !stopping && !stale,
+    status: stopping ? 'stopping' : stale ? 'stale' : 'ready',
+    staleSeconds: Math.round(staleMs / 100) / 10,
+    apiUsers: entries,
+    complete,
+  };
+}

@@ -1,0 +1,407 @@
+import { networkProblem } from './domain/network.ts';
+import { resourceProblem } from './domain/grant.ts';
+import { SIGNING_ALGORITHMS, type SigningAlgorithm } from './domain/signing-key.ts';
+import { flag, oneOf, setting, text, whole, type Setting } from './setting.ts';
+
+/** Every setting of the program, read once. What each means and may be is in `SETTINGS` below and in --help. */
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  readonly basePath: string;
+  readonly issuer: string;
+  readonly audience: string;
+  readonly dataDir: string;
+  readonly databaseUrl: string;
+  readonly masterKey: string;
+  readonly masterKeyFile: string;
+  readonly firstApiUser: boolean;
+  readonly logLevel: string;
+  readonly tokenLifeSeconds: number;
+  readonly signingAlgorithm: SigningAlgorithm;
+  readonly keyAnnounceSeconds: number;
+  readonly keyRotationSeconds: number;
+  readonly jwksMaxAgeSeconds: number;
+  readonly clockSkewSeconds: number;
+  readonly apiUserLimit: number;
+  readonly addressLimit: number;
+  readonly failureLimit: number;
+  readonly limiterKeysMax: number;
+  readonly trustedProxies: readonly string[];
+  readonly directoryMax: number;
+  readonly unknownMax: number;
+  readonly unknownTtlMs: number;
+  readonly lookupsMax: number;
+  readonly lookupTimeoutMs: number;
+  readonly changePollMs: number;
+  readonly changeWakeMs: number;
+  readonly staleMaxSeconds: number;
+  readonly usageFlushMs: number;
+  readonly usageMax: number;
+  readonly refusalsLoggedMax: number;
+  readonly passwordChecksMax: number;
+  readonly passwordQueueMax: number;
+  readonly bodyBytesMax: number;
+  readonly headerBytesMax: number;
+  readonly headersTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly keepAliveTimeoutMs: number;
+  readonly connectionsMax: number;
+  readonly drainMs: number;
+  readonly shutdownTimeoutMs: number;
+  readonly storeBusyTimeoutMs: number;
+  readonly changesKept: number;
+  readonly endedCredentialsKeptDays: number;
+}
+
+type Settings = { readonly [K in keyof Config]: Setting<Config[K]> };
+
+const MINUTE = 60;
+const DAY = 24 * 60 * MINUTE;
+
+/** Ports and seconds, paths and limits: the whole list, in the order of --help. */
+export const SETTINGS: Settings = {
+  host: text(
+    'HOST',
+    '<address>',
+    '127.0.0.1',
+    'Address to listen on. The default is reached from this machine only.',
+  ),
+  port: whole('PORT', '<port>', 8080, 0, 65_535, 'Port to listen on; 0: any free one.'),
+  basePath: text('BASE_PATH', '<path>', '/marketing', 'Path before /oauth2/token.', basePathProblem),
+  issuer: text(
+    'ISSUER',
+    '<url>',
+    '',
+    'URL by which callers reach the base path: the `iss` of tokens. Default: http://localhost:<port><base path>.',
+    resourceProblem,
+  ),
+  audience: text(
+    'AUDIENCE',
+    '<uri>',
+    '',
+    'The `aud` of tokens of API users without an audience of their own. Default: the issuer.',
+    resourceProblem,
+  ),
+  dataDir: text(
+    'DATA_DIR',
+    '<path>',
+    './data',
+    'Folder of the embedded store and of the master key file. Made at the first start.',
+  ),
+  databaseUrl: setting(
+    'DATABASE_URL',
+    'database-url',
+    '<url>',
+    '',
+    'The store: sqlite:<path>. Default: mintmark.db in the data folder.',
+    databaseUrl,
+  ),
+  masterKey: {
+    ...text(
+      'MASTER_KEY',
+      '<hex>',
+      '',
+      '32 bytes as 64 hexadecimal digits, under which signing keys are encrypted. Default: the master key file.',
+      masterKeyProblem,
+    ),
+    flag: null,
+  },
+  masterKeyFile: text(
+    'MASTER_KEY_FILE',
+    '<path>',
+    '',
+    'File with the master key. Default: master.key in the data folder, made at the first start.',
+  ),
+  firstApiUser: flag(
+    'FIRST_API_USER',
+    true,
+    'Make an API user when an empty store is started, and print its secret once.',
+  ),
+  logLevel: oneOf(
+    'LOG_LEVEL',
+    ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
+    'info',
+    'Least severe log lines to write.',
+  ),
+
+  tokenLifeSeconds: whole('TOKEN_LIFE', '<seconds>', 900, 10, DAY, 'How long an access token is good for.'),
+  signingAlgorithm: oneOf('SIGNING_ALGORITHM', SIGNING_ALGORITHMS, 'ES256', 'Algorithm of new signing keys.'),
+  keyAnnounceSeconds: whole(
+    'KEY_ANNOUNCE',
+    '<seconds>',
+    3600,
+    2,
+    30 * DAY,
+    'A new signing key is published so long before it signs; at least twice the life of the key set.',
+  ),
+  keyRotationSeconds: whole(
+    'KEY_ROTATION',
+    '<seconds>',
+    90 * DAY,
+    0,
+    3650 * DAY,
+    'A signing key is replaced after this time; 0: only by command.',
+  ),
+  jwksMaxAgeSeconds: whole(
+    'JWKS_MAX_AGE',
+    '<seconds>',
+    300,
+    1,
+    DAY,
+    'How long verifiers may keep the key set.',
+  ),
+  clockSkewSeconds: whole(
+    'CLOCK_SKEW',
+    '<seconds>',
+    60,
+    0,
+    600,
+    'By how much the clocks of verifiers may differ.',
+  ),
+
+  apiUserLimit: whole(
+    'API_USER_LIMIT',
+    '<calls/min>',
+    250,
+    1,
+    1e6,
+    'Calls a minute and burst of an API user without a limit of its own.',
+  ),
+  addressLimit: whole(
+    'ADDRESS_LIMIT',
+    '<calls/min>',
+    3000,
+    1,
+    1e9,
+    'Calls a minute and burst of one network address (IPv6: of a /64 network).',
+  ),
+  failureLimit: whole(
+    'FAILURE_LIMIT',
+    '<calls/min>',
+    20,
+    1,
+    1e9,
+    'Failed attempts a minute for one client id from one network address.',
+  ),
+  limiterKeysMax: whole(
+    'LIMITER_KEYS_MAX',
+    '<number>',
+    1e6,
+    1000,
+    1e8,
+    'Most keys that each limiter remembers for a minute.',
+  ),
+  trustedProxies: setting(
+    'TRUSTED_PROXIES',
+    'trusted-proxies',
+    '<networks>',
+    '',
+    'Comma-separated networks of proxies whose X-Forwarded-For is believed.',
+    networkList,
+  ),
+
+  directoryMax: whole(
+    'DIRECTORY_MAX',
+    '<number>',
+    1e6,
+    100,
+    1e8,
+    'Most API users kept in memory, up to about 400 bytes each.',
+  ),
+  unknownMax: whole(
+    'UNKNOWN_MAX',
+    '<number>',
+    10_000,
+    10,
+    1e6,
+    'Most unknown client ids remembered as such.',
+  ),
+  unknownTtlMs: whole(
+    'UNKNOWN_TTL',
+    '<ms>',
+    5000,
+    0,
+    60_000,
+    'How long an unknown client id is remembered as such.',
+  ),
+  lookupsMax: whole(
+    'LOOKUPS_MAX',
+    '<number>',
+    1000,
+    1,
+    1e5,
+    'Most client ids that are looked up in the store at a time; the excess gets 503.',
+  ),
+  lookupTimeoutMs: whole(
+    'LOOKUP_TIMEOUT',
+    '<ms>',
+    2000,
+    10,
+    60_000,
+    'After this time a look-up in the store is given up with 503.',
+  ),
+  changePollMs: whole('CHANGE_POLL', '<ms>', 250, 10, 900, 'How often the store is asked for changes.'),
+  changeWakeMs: whole(
+    'CHANGE_WAKE',
+    '<ms>',
+    25,
+    5,
+    900,
+    'How often SQLite is asked whether another process has written.',
+  ),
+  staleMaxSeconds: whole(
+    'STALE_MAX',
+    '<seconds>',
+    900,
+    1,
+    DAY,
+    'With the store out of reach, tokens are issued to API users in memory for so long.',
+  ),
+  usageFlushMs: whole(
+    'USAGE_FLUSH',
+    '<ms>',
+    5000,
+    100,
+    60_000,
+    'How often last use and counts of credentials are written.',
+  ),
+  usageMax: whole(
+    'USAGE_MAX',
+    '<number>',
+    200_000,
+    1000,
+    1e7,
+    'Most credentials whose use waits to be written.',
+  ),
+  refusalsLoggedMax: whole(
+    'REFUSALS_LOGGED_MAX',
+    '<lines/s>',
+    50,
+    0,
+    10_000,
+    'Most refusals that are logged one by one; the others are counted.',
+  ),
+  passwordChecksMax: whole(
+    'PASSWORD_CHECKS_MAX',
+    '<number>',
+    2,
+    1,
+    64,
+    'Most passwords hashed at a time (19 MiB and 9 ms each).',
+  ),
+  passwordQueueMax: whole(
+    'PASSWORD_QUEUE_MAX',
+    '<number>',
+    16,
+    0,
+    10_000,
+    'Most password checks that wait; the excess gets 503.',
+  ),
+
+  bodyBytesMax: whole('BODY_BYTES_MAX', '<bytes>', 8192, 1024, 1e6, 'Longest body of a request.'),
+  headerBytesMax: whole(
+    'HEADER_BYTES_MAX',
+    '<bytes>',
+    16_384,
+    4096,
+    1e6,
+    'Most bytes of a request before its body.',
+  ),
+  headersTimeoutMs: whole(
+    'HEADERS_TIMEOUT',
+    '<ms>',
+    10_000,
+    100,
+    300_000,
+    'In this time the headers of a request have arrived.',
+  ),
+  requestTimeoutMs: whole(
+    'REQUEST_TIMEOUT',
+    '<ms>',
+    15_000,
+    100,
+    300_000,
+    'In this time a request has arrived whole.',
+  ),
+  keepAliveTimeoutMs: whole(
+    'KEEP_ALIVE_TIMEOUT',
+    '<ms>',
+    65_000,
+    100,
+    600_000,
+    'An idle connection is closed after this time; longer than that of the load balancer before it.',
+  ),
+  connectionsMax: whole(
+    'CONNECTIONS_MAX',
+    '<number>',
+    10_000,
+    1,
+    1e6,
+    'Most connections at a time; the excess is closed at once.',
+  ),
+  drainMs: whole(
+    'DRAIN',
+    '<ms>',
+    1000,
+    0,
+    300_000,
+    'After SIGTERM, /readyz answers 503 for so long before the server stops listening.',
+  ),
+  shutdownTimeoutMs: whole(
+    'SHUTDOWN_TIMEOUT',
+    '<ms>',
+    10_000,
+    100,
+    300_000,
+    'Requests in flight get so long to finish.',
+  ),
+  storeBusyTimeoutMs: whole(
+    'STORE_BUSY_TIMEOUT',
+    '<ms>',
+    5000,
+    0,
+    300_000,
+    'How long to wait for another writer of the store.',
+  ),
+  changesKept: whole(
+    'CHANGES_KEPT',
+    '<number>',
+    100_000,
+    100,
+    1e8,
+    'Changes kept in the feed; a process further behind loads everything again.',
+  ),
+  endedCredentialsKeptDays: whole(
+    'ENDED_CREDENTIALS_KEPT',
+    '<days>',
+    90,
+    1,
+    3650,
+    'Retired and expired credentials are removed after this time.',
+  ),
+};
+
+function databaseUrl(given: string): { value: string } | { allowed: string } {
+  return given === '' || /^sqlite:./.test(given)
+    ? { value: given }
+    : { allowed: 'sqlite: and the path of a file, such as sqlite:./data/mintmark.db' };
+}
+
+function networkList(given: string): { value: string[] } | { allowed: string } {
+  const networks = given
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+  const problem = networks.map(networkProblem).find((found) => found !== null);
+  return problem === undefined || problem === null ? { value: networks } : { allowed: problem };
+}
+
+function basePathProblem(path: string): string | null {
+  return /^(\/[A-Za-z0-9._~-]+)+$/.test(path)
+    ? null
+    : 'a path such as /marketing, without a slash at its end';
+}
+
+function masterKeyProblem(key: string): string | null {
+  return /^[0-9A-Fa-f]{64}$/.test(key) ? null : '64 hexadecimal digits (openssl rand -hex 32 prints some)';
+}

@@ -1,0 +1,59 @@
+import { usernameKey } from './domain/api-user.ts';
+import type { DirectoryEntry } from './directory-entry.ts';
+
+/** The entries of the directory, by client id and by username, at most `max` of them. */
+export interface DirectoryEntries {
+  find(name: string): DirectoryEntry | undefined;
+  has(clientId: string): boolean;
+  /** Adds an entry or replaces it; true where another had to go for it. */
+  keep(entry: DirectoryEntry): boolean;
+  drop(clientId: string): void;
+  clientIds(): Iterable<string>;
+  size(): number;
+}
+
+export function createEntries(max: number): DirectoryEntries {
+  const byId = new Map<string, DirectoryEntry>();
+  const byUsername = new Map<string, DirectoryEntry>();
+
+  function add(entry: DirectoryEntry): void {
+    byId.set(entry.clientId, entry);
+    if (entry.usernameKey !== null) byUsername.set(entry.usernameKey, entry);
+  }
+
+  function drop(clientId: string): void {
+    const entry = byId.get(clientId);
+    if (entry === undefined) return;
+    byId.delete(clientId);
+    const { usernameKey: key } = entry;
+    if (key !== null && byUsername.get(key) === entry) byUsername.delete(key);
+  }
+
+  /** The oldest that was not used since it was last passed over (second chance): O(1) a call, taken over time. */
+  function evictOne(): void {
+    for (const [clientId, entry] of byId) {
+      drop(clientId);
+      if (!entry.used) return;
+      entry.used = false;
+      add(entry);
+    }
+  }
+
+  return {
+    find(name) {
+      const entry = byId.get(name);
+      return entry === undefined && byUsername.size > 0 ? byUsername.get(usernameKey(name)) : entry;
+    },
+    has: (clientId) => byId.has(clientId),
+    keep(entry) {
+      drop(entry.clientId);
+      const full = byId.size >= max;
+      if (full) evictOne();
+      add(entry);
+      return full;
+    },
+    drop,
+    clientIds: () => byId.keys(),
+    size: () => byId.size,
+  };
+}

@@ -1,0 +1,179 @@
+import { usernameKey } from './domain/api-user.ts';
+import type { Denial } from './domain/denial.ts';
+import type { KnownApiUser } from './domain/issue-token.ts';
+import { createEntries } from './directory-entries.ts';
+import { knownApiUsers, type DirectoryEntry } from './directory-entry.ts';
+import { createUnknownNames } from './unknown-names.ts';
+import type { KnownApiUserRow, KnownApiUserRows } from './storage/known-api-user.ts';
+
+export interface DirectorySettings {
+  directoryMax: number;
+  unknownMax: number;
+  unknownTtlMs: number;
+  lookupsMax: number;
+  lookupTimeoutMs: number;
+  staleMaxSeconds: number;
+  /** The audience of API users without one of their own. */
+  audience: string;
+  /** The limit of API users without one of their own. */
+  apiUserLimit: number;
+}
+
+/** The API users that this process knows: bounded, filled in the background, kept fresh by the change feed. */
+export interface Directory {
+  /**
+   * The API user with this client id or username; undefined where there is none. At once for one in memory, and for an
+   * unknown one while everything is in memory; else by one look-up in the store, however many wait for it.
+   */
+  find(name: string, nowMs: number): Found | Promise<Found>;
+  /** Reads these API users again: they were changed. */
+  refresh(clientIds: readonly string[]): Promise<void>;
+  /** Reads all API users again, page by page, so that the server can answer meanwhile. */
+  load(): Promise<void>;
+  passwordsExist(): boolean;
+  status(): { entries: number; complete: boolean };
+}
+
+type Found = KnownApiUser | undefined | Denial;
+
+/** How stale the directory may be and still say for sure that a client id is unknown, without asking the store. */
+const FRESH_MS = 1000;
+/** API users per read: a page is taken in within a millisecond or two, and a caller waits no longer than that. */
+const PAGE_SIZE = 250;
+/** Longer than any client id or username: what is longer is not looked up, nor remembered. */
+const NAME_LENGTH_MAX = 256;
+
+/** `staleMs` says how long ago the change feed was last known to be up to date. */
+export function createDirectory(
+  rows: KnownApiUserRows,
+  settings: DirectorySettings,
+  staleMs: () => number,
+): Directory {
+  const entries = createEntries(settings.directoryMax);
+  const unknown = createUnknownNames(settings.unknownMax, settings.unknownTtlMs);
+  const lookups = new Map<string, Promise<Found>>();
+  const toEntries = knownApiUsers(settings);
+  let passwordsExist = false;
+  let complete = false;
+  let loading: Promise<void> | undefined;
+  /** Counts refreshes: what was read from the store before the last one may be older than what is known since. */
+  let refreshes = 0;
+  /** Of these the change feed knows better than a page that was read before. */
+  let changedWhileLoading = new Set<string>();
+
+  function find(name: string, nowMs: number): Found | Promise<Found> {
+    const stale = staleMs();
+    if (stale > settings.staleMaxSeconds * 1000) {
+      return unavailable(`the store has been out of reach for ${Math.round(stale / 1000)} s`);
+    }
+    const entry = entries.find(name);
+    if (entry !== undefined) {
+      entry.used = true;
+      return entry;
+    }
+    if (name.length > NAME_LENGTH_MAX || (complete && stale < FRESH_MS)) return undefined;
+    if (unknown.has(name, nowMs)) return undefined;
+    return lookups.get(name) ?? startLookup(name, nowMs);
+  }
+
+  function startLookup(name: string, nowMs: number): Found | Promise<Found> {
+    if (lookups.size >= settings.lookupsMax) return unavailable('too many look-ups wait for the store');
+    const lookup = lookUp(name, nowMs).finally(() => lookups.delete(name));
+    lookups.set(name, lookup);
+    return lookup;
+  }
+
+  async function lookUp(name: string, nowMs: number): Promise<Found> {
+    const refreshesBefore = refreshes;
+    try {
+      const found = await withTimeout(rows.byName(name, usernameKey(name)), settings.lookupTimeoutMs);
+      const candidates = toEntries(found);
+      const entry = candidates.find((candidate) => candidate.clientId === name) ?? candidates[0];
+      // A change came in meanwhile: this answer is good for this request, but is it still true for the next?
+      if (refreshes !== refreshesBefore) return entry;
+      if (entry === undefined) unknown.add(name, nowMs);
+      else keep(entry);
+      return entry;
+    } catch (error) {
+      if (error instanceof SyntaxError) throw error; // the store answered, and what it holds is damaged
+      return unavailable((error as Error).message);
+    }
+  }
+
+  function keep(entry: DirectoryEntry): void {
+    if (entries.keep(entry)) complete = false;
+    passwordsExist ||= entry.passwords !== null;
+  }
+
+  async function refresh(clientIds: readonly string[]): Promise<void> {
+    refreshes += 1;
+    unknown.clear();
+    if (loading !== undefined) for (const clientId of clientIds) changedWhileLoading.add(clientId);
+    const wanted =
+      complete || loading !== undefined ? clientIds : clientIds.filter((clientId) => entries.has(clientId));
+    for (let at = 0; at < wanted.length; at += PAGE_SIZE) {
+      const page = wanted.slice(at, at + PAGE_SIZE);
+      const found = toEntries(await rows.byIds(page));
+      const foundIds = new Set(found.map((entry) => entry.clientId));
+      for (const clientId of page) if (!foundIds.has(clientId)) entries.drop(clientId);
+      for (const entry of found) keep(entry);
+    }
+    // Once more: a look-up may have begun while these were read, and have read before they were changed.
+    refreshes += 1;
+    if (!passwordsExist && clientIds.length > wanted.length) passwordsExist = await rows.anyPassword();
+  }
+
+  /** What is held stays held meanwhile; whoever was removed is dropped at the end. */
+  async function loadAll(): Promise<void> {
+    refreshes += 1;
+    complete = false;
+    unknown.clear();
+    const seen = entries.size() === 0 ? null : new Set<string>();
+    passwordsExist = await rows.anyPassword();
+    changedWhileLoading = new Set();
+    for (let after: string | null = ''; after !== null;) {
+      const page: KnownApiUserRow[] = await rows.page(after, PAGE_SIZE);
+      const read = toEntries(page);
+      for (const entry of read) {
+        seen?.add(entry.clientId);
+        if (!changedWhileLoading.has(entry.clientId)) keep(entry);
+      }
+      after = read.length < PAGE_SIZE ? null : (read.at(-1)?.clientId ?? null);
+      if (entries.size() >= settings.directoryMax) return; // the others are looked up when they come
+    }
+    for (const clientId of seen === null ? [] : entries.clientIds()) {
+      if (!seen?.has(clientId) && !changedWhileLoading.has(clientId)) entries.drop(clientId);
+    }
+    complete = true;
+  }
+
+  return {
+    find,
+    refresh,
+    load: async () => {
+      loading ??= loadAll().finally(() => {
+        loading = undefined;
+      });
+      await loading;
+    },
+    passwordsExist: () => passwordsExist,
+    status: () => ({ entries: entries.size(), complete }),
+  };
+}
+
+function unavailable(reason: string): Denial {
+  return { denied: 'temporarily_unavailable', reason };
+}
+
+async function withTimeout<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
+  const timeout = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => timeout.reject(new Error(`the store did not answer within ${timeoutMs} ms`)),
+    timeoutMs,
+  );
+  try {
+    return await Promise.race([work, timeout.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

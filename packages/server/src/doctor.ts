@@ -1,0 +1,166 @@
+import { existsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Config } from './config.ts';
+import { loadConfig } from './load-config.ts';
+import { rotationIsDue, signingKeyState } from './domain/signing-key.ts';
+import { openMigratedStore } from './manage/open-store.ts';
+import { readMasterKey, type MasterKey } from './master-key.ts';
+import type { Store } from './storage/store.ts';
+
+export interface Finding {
+  what: 'runtime' | 'configuration' | 'files' | 'store' | 'master key' | 'signing keys' | 'clock';
+  state: 'ok' | 'warn' | 'fail';
+  detail: string;
+  /** What to do about it. */
+  mend?: string;
+}
+
+type Flags = Readonly<Record<string, unknown>>;
+type Env = Readonly<Record<string, string | undefined>>;
+
+const NODE_MIN: readonly [number, number] = [24, 7];
+
+/** Looks at everything a server needs, and changes nothing. A check that cannot be made because of another is left out. */
+export async function diagnose(flags: Flags, env: Env): Promise<Finding[]> {
+  const findings: Finding[] = [runtime()];
+  const config = configuration(flags, env, findings);
+  if (config === null) return findings;
+  findings.push(...fileModes(config));
+  const store = await openedStore(config, findings);
+  if (store === null) return findings;
+  try {
+    const masterKey = await masterKeyFinding(store, config, findings);
+    findings.push(await signingKeys(store, masterKey, config), await clock(store));
+  } catch (error) {
+    findings.push({ what: 'store', state: 'fail', detail: (error as Error).message });
+  } finally {
+    await store.close();
+  }
+  return findings;
+}
+
+function runtime(): Finding {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const recent = major > NODE_MIN[0] || (major === NODE_MIN[0] && minor >= NODE_MIN[1]);
+  if (recent) return { what: 'runtime', state: 'ok', detail: `Node ${process.version}` };
+  const mend = `use Node ${NODE_MIN.join('.')} or later: npm start in a clone brings its own`;
+  return { what: 'runtime', state: 'fail', detail: `Node ${process.version}`, mend };
+}
+
+function configuration(flags: Flags, env: Env, findings: Finding[]): Config | null {
+  try {
+    const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => typeof value === 'string'));
+    const config = loadConfig(env, given);
+    findings.push({ what: 'configuration', state: 'ok', detail: `issuer ${config.issuer}` });
+    return config;
+  } catch (error) {
+    const mend = 'mintmark serve --help lists every setting';
+    findings.push({ what: 'configuration', state: 'fail', detail: (error as Error).message, mend });
+    return null;
+  }
+}
+
+function fileModes(config: Config): Finding[] {
+  const path = config.databaseUrl.slice('sqlite:'.length);
+  const open = [dirname(path), path, config.masterKeyFile].filter(
+    (file) => existsSync(file) && (statSync(file).mode & (file === dirname(path) ? 0o007 : 0o077)) !== 0,
+  );
+  // A store file in a folder that nobody else may enter is safe whatever its own mode.
+  const exposed = existsSync(dirname(path)) && (statSync(dirname(path)).mode & 0o077) === 0 ? [] : open;
+  const key = open.filter((file) => file === config.masterKeyFile);
+  const bad = Array.from(new Set([...exposed, ...key]));
+  if (process.platform === 'win32' || bad.length === 0) {
+    return [{ what: 'files', state: 'ok', detail: 'readable by their owner only' }];
+  }
+  return bad.map((file) => ({
+    what: 'files',
+    state: file === config.masterKeyFile ? 'fail' : 'warn',
+    detail: `${file} can be read by other users of this machine`,
+    mend: `chmod go= ${file}`,
+  }));
+}
+
+async function openedStore(config: Config, findings: Finding[]): Promise<Store | null> {
+  const path = config.databaseUrl.slice('sqlite:'.length);
+  if (!existsSync(path)) {
+    const mend = 'mintmark serve makes one, or name the right one with --data-dir or --database-url';
+    findings.push({ what: 'store', state: 'fail', detail: `there is no store at ${path}`, mend });
+    return null;
+  }
+  try {
+    const store = await openMigratedStore(config);
+    const damage = await store.damage();
+    findings.push(
+      damage === null
+        ? { what: 'store', state: 'ok', detail: `${path}, migrated, undamaged` }
+        : { what: 'store', state: 'fail', detail: `${path}: ${damage}`, mend: 'restore the last backup' },
+    );
+    return store;
+  } catch (error) {
+    findings.push({ what: 'store', state: 'fail', detail: (error as Error).message });
+    return null;
+  }
+}
+
+async function masterKeyFinding(
+  store: Store,
+  config: Config,
+  findings: Finding[],
+): Promise<MasterKey | null> {
+  const check = await store.meta.get('master_key_check');
+  const source = config.masterKey === '' ? config.masterKeyFile : 'MINTMARK_MASTER_KEY';
+  const what = 'master key';
+  let key: MasterKey | null = null;
+  try {
+    key = readMasterKey(config);
+  } catch (error) {
+    findings.push({ what, state: 'fail', detail: (error as Error).message });
+    return null;
+  }
+  if (key === null) {
+    const mend = 'put it back from your backup, or set MINTMARK_MASTER_KEY';
+    findings.push({ what, state: 'fail', detail: `${source} is missing`, mend });
+  } else if (key.check !== check) {
+    const mend = 'set MINTMARK_MASTER_KEY or MINTMARK_MASTER_KEY_FILE to the right one';
+    findings.push({ what, state: 'fail', detail: `${source} is not the key of this store`, mend });
+  } else {
+    findings.push({ what, state: 'ok', detail: `${source} is the key of this store` });
+    return key;
+  }
+  return null;
+}
+
+async function signingKeys(store: Store, masterKey: MasterKey | null, config: Config): Promise<Finding> {
+  const what = 'signing keys';
+  const now = Date.now();
+  const keys = (await store.signingKeys.list()).filter((key) => signingKeyState(key, now) !== 'removed');
+  if (!keys.some((key) => signingKeyState(key, now) === 'active')) {
+    return { what, state: 'fail', detail: 'none is active', mend: 'mintmark signing-key rotate --now' };
+  }
+  for (const key of masterKey === null ? [] : keys) {
+    try {
+      masterKey?.unseal(key.sealedPrivateKey ?? '', key.kid).fill(0);
+    } catch {
+      const mend = 'restore the last backup, or mintmark signing-key rotate --compromised';
+      return { what, state: 'fail', detail: `${key.kid} cannot be decrypted: it was changed`, mend };
+    }
+  }
+  const counted = `${keys.length} published, one active`;
+  if (rotationIsDue(keys, config.keyRotationSeconds, now)) {
+    const mend = 'a running server does it within seconds; or mintmark signing-key rotate';
+    return { what, state: 'warn', detail: `${counted}; a rotation is due`, mend };
+  }
+  return { what, state: 'ok', detail: counted };
+}
+
+/** A clock that is behind what the store has seen makes tokens that verifiers take for expired or for too early. */
+async function clock(store: Store): Promise<Finding> {
+  const latest = Math.max(0, ...(await store.signingKeys.list()).map((key) => key.announcedAt));
+  const latestChange = (await store.changes.latestAt()) ?? 0;
+  const behindMs = Math.max(latest, latestChange) - Date.now();
+  const detail = new Date().toISOString();
+  if (behindMs <= 1000) return { what: 'clock', state: 'ok', detail };
+  const mend = 'set the clock, and keep it set (chrony or systemd-timesyncd)';
+  const behind = `${detail} is ${Math.ceil(behindMs / 1000)} s before the last change of the store`;
+  return { what: 'clock', state: 'fail', detail: behind, mend };
+}

@@ -1,0 +1,102 @@
+import { randomBase62 } from './random.ts';
+import { networkProblem } from './network.ts';
+import { resourceProblem, scopeProblem } from './grant.ts';
+
+/** A machine that calls the platform's APIs, as it is stored. Times are milliseconds since 1970 (UTC). */
+export interface ApiUser {
+  /** `api_` and 20 characters, or an imported id. Never changes. */
+  clientId: string;
+  name: string;
+  /** Works in `client_id` in place of the id. Compared without regard to letter case. */
+  username: string | null;
+  /** Whom to ask about it: an e-mail address, a team. */
+  contact: string | null;
+  enabled: boolean;
+  /** The scopes it may have; a request without `scope` gets them all. */
+  scopes: readonly string[];
+  /** The audiences it may ask for (RFC 8707); the first is its default. Empty: the server's default audience. */
+  audiences: readonly string[];
+  /** Calls of the token endpoint per minute; null: the server's default. */
+  limitPerMinute: number | null;
+  /** Networks from which it may ask for tokens; empty: from anywhere. */
+  allowedNetworks: readonly string[];
+  createdAt: number;
+  updatedAt: number;
+}
+
+/** The part of an API user that people choose. */
+export type ApiUserSettings = Pick<
+  ApiUser,
+  'name' | 'username' | 'contact' | 'scopes' | 'audiences' | 'limitPerMinute' | 'allowedNetworks'
+>;
+
+const CLIENT_ID_PREFIX = 'api_';
+const TEXT_LENGTH_MAX = 200;
+const USERNAME_LENGTH_MAX = 254; // the longest e-mail address (RFC 5321)
+const LIST_LENGTH_MAX = 50;
+const SCOPE_TEXT_LENGTH_MAX = 1000;
+const LIMIT_MAX = 1_000_000;
+
+export function newClientId(): string {
+  return CLIENT_ID_PREFIX + randomBase62(20);
+}
+
+/** The form in which usernames are compared. */
+export function usernameKey(username: string): string {
+  return username.toLowerCase();
+}
+
+/** Everything that is wrong with the settings, a sentence each; empty if nothing is. */
+export function apiUserProblems(settings: ApiUserSettings): string[] {
+  return [
+    textProblem('name', settings.name),
+    settings.contact === null ? null : textProblem('contact', settings.contact),
+    settings.username === null ? null : usernameProblem(settings.username),
+    listProblem('scopes', settings.scopes, scopeProblem),
+    settings.scopes.join(' ').length > SCOPE_TEXT_LENGTH_MAX
+      ? `The scopes together are longer than ${SCOPE_TEXT_LENGTH_MAX} characters: tokens would not fit into headers.`
+      : null,
+    listProblem('audiences', settings.audiences, resourceProblem),
+    listProblem('allowed networks', settings.allowedNetworks, networkProblem),
+    settings.limitPerMinute === null ? null : limitProblem(settings.limitPerMinute),
+  ].filter((problem) => problem !== null);
+}
+
+function textProblem(what: string, text: string): string | null {
+  if (text.trim() === '') return `The ${what} is empty: give one.`;
+  if (text.length > TEXT_LENGTH_MAX) return `The ${what} is longer than ${TEXT_LENGTH_MAX} characters.`;
+  return hasControlCharacter(text) ? `The ${what} holds a control character: remove it.` : null;
+}
+
+function usernameProblem(username: string): string | null {
+  if (username.length < 3 || username.length > USERNAME_LENGTH_MAX || /\s/.test(username)) {
+    return `The username "${username}" must have 3 to ${USERNAME_LENGTH_MAX} characters and no white space.`;
+  }
+  if (username.toLowerCase().startsWith(CLIENT_ID_PREFIX)) {
+    return `The username "${username}" begins with ${CLIENT_ID_PREFIX}, which generated ids do: choose another.`;
+  }
+  return hasControlCharacter(username) ? 'The username holds a control character: remove it.' : null;
+}
+
+function listProblem(
+  what: string,
+  list: readonly string[],
+  problemOf: (item: string) => string | null,
+): string | null {
+  if (list.length > LIST_LENGTH_MAX) return `There are more than ${LIST_LENGTH_MAX} ${what}.`;
+  if (new Set(list).size < list.length) return `One of the ${what} is given twice.`;
+  for (const item of list) {
+    const problem = problemOf(item);
+    if (problem !== null) return `The ${what} are wrong: ${problem}.`;
+  }
+  return null;
+}
+
+function limitProblem(limit: number): string | null {
+  const fits = Number.isInteger(limit) && limit >= 1 && limit <= LIMIT_MAX;
+  return fits ? null : `The limit ${limit} is not a whole number of calls a minute from 1 to ${LIMIT_MAX}.`;
+}
+
+function hasControlCharacter(text: string): boolean {
+  return /\p{Cc}/u.test(text);
+}

@@ -1,0 +1,55 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { AuthenticationFailure } from './denial.ts';
+import { findSecret, type PackedSecrets, type SecretRecord } from './packed-secrets.ts';
+import { keyIdOf, secretDigest } from './secret.ts';
+
+export interface KnownSecrets {
+  enabled: boolean;
+  secrets: PackedSecrets;
+}
+
+export type Authentication = { credentialId: string } | { failure: AuthenticationFailure };
+
+/**
+ * Checks a generated secret. Whatever is wrong, and with an unknown client id too (`known` is undefined), the same work
+ * is done: one SHA-256, one comparison in constant time. Only then is it asked what was wrong.
+ */
+export function checkSecret(known: KnownSecrets | undefined, secret: string, nowMs: number): Authentication {
+  const keyId = keyIdOf(secret);
+  const record = findSecret(known?.secrets ?? NO_SECRETS, keyId ?? '-');
+  const matches = sameDigest(secretDigest(secret), record?.digest ?? NO_DIGEST);
+  const failure = failureOf(known, keyId, record, matches, nowMs / 1000);
+  return failure === null && keyId !== null
+    ? { credentialId: keyId }
+    : { failure: failure ?? 'wrong_secret' };
+}
+
+function failureOf(
+  known: KnownSecrets | undefined,
+  keyId: string | null,
+  record: SecretRecord | null,
+  matches: boolean,
+  nowSeconds: number,
+): AuthenticationFailure | null {
+  if (known === undefined) return 'unknown_client_id';
+  if (keyId === null) return 'malformed_secret';
+  if (record === null) return 'unknown_secret';
+  if (!matches) return 'wrong_secret';
+  if (record.retiredAtSeconds !== null && record.retiredAtSeconds <= nowSeconds) return 'retired_secret';
+  if (record.expiresAtSeconds !== null && record.expiresAtSeconds <= nowSeconds) return 'expired_secret';
+  return known.enabled ? null : 'api_user_disabled';
+}
+
+/** What an unknown client id is checked against: a record that no key id matches, a digest that no secret has. */
+const NO_DIGEST = '0'.repeat(43);
+const NO_SECRETS = `${'_'.repeat(10)}${NO_DIGEST}-       `;
+
+const left = Buffer.alloc(NO_DIGEST.length);
+const right = Buffer.alloc(NO_DIGEST.length);
+
+/** Compares two digests of 43 ASCII characters in constant time. Copying into kept buffers beats making new ones. */
+function sameDigest(a: string, b: string): boolean {
+  left.write(a, 'latin1');
+  right.write(b, 'latin1');
+  return a.length === left.length && b.length === right.length && timingSafeEqual(left, right);
+}

@@ -1,0 +1,65 @@
+/** A secret or password of an API user, as it is stored. Times are milliseconds since 1970 (UTC). */
+export interface Credential {
+  /** For a generated secret the key id that the secret itself carries. Ten characters. */
+  id: string;
+  clientId: string;
+  kind: 'secret' | 'password';
+  /** Says where it is deployed: "importer, production". */
+  name: string;
+  /** SHA-256 (base64url) of a secret; a PHC string (argon2id) of a password. Never leaves the store's readers. */
+  digest: string;
+  createdAt: number;
+  /** From then on it is refused; null: never. */
+  expiresAt: number | null;
+  retiredAt: number | null;
+  /** Counted in memory and written every few seconds: see docs/storage.md. */
+  lastUsedAt: number | null;
+  lastUsedAddress: string | null;
+  useCount: number;
+}
+
+export type CredentialState = 'live' | 'expired' | 'retired';
+
+/** At most so many of an API user's credentials are live at a time, and at most one of them is a password: a wrong
+ * guess must not cost several slow hashes, nor another number of them than one at an unknown client id. */
+export const LIVE_CREDENTIALS_MAX = 5;
+
+/** A credential that was used this recently still has a caller behind it. */
+export const QUIET_MS = 3_600_000;
+
+export function credentialState(
+  credential: Pick<Credential, 'expiresAt' | 'retiredAt'>,
+  nowMs: number,
+): CredentialState {
+  if (credential.retiredAt !== null && credential.retiredAt <= nowMs) return 'retired';
+  return credential.expiresAt !== null && credential.expiresAt <= nowMs ? 'expired' : 'live';
+}
+
+/**
+ * Why retiring `credential` could break a live caller; null if it could not. `all` are the API user's credentials.
+ * A newer live credential is its successor: until that was used once, nobody has proven to have it (Cloudflare R2,
+ * March 2025: the old one was deleted while the new one had been deployed wrongly).
+ */
+export function retirementObjection(
+  credential: Credential,
+  all: readonly Credential[],
+  nowMs: number,
+): string | null {
+  if (credentialState(credential, nowMs) !== 'live') return null;
+  if (credential.lastUsedAt !== null && nowMs - credential.lastUsedAt < QUIET_MS) {
+    const minutes = Math.floor((nowMs - credential.lastUsedAt) / 60_000);
+    const from = credential.lastUsedAddress === null ? '' : ` from ${credential.lastUsedAddress}`;
+    return `it was used ${minutes === 0 ? 'less than a minute' : `${minutes} min`} ago${from}`;
+  }
+  const successors = all.filter(
+    (other) =>
+      other.id !== credential.id &&
+      other.createdAt >= credential.createdAt &&
+      credentialState(other, nowMs) === 'live',
+  );
+  const proven = successors.some((successor) => successor.lastUsedAt !== null);
+  if (successors.length > 0 && !proven) {
+    return `its successor ${successors.map((successor) => successor.id).join(', ')} was never used`;
+  }
+  return null;
+}

@@ -1,0 +1,39 @@
+import type { LimitState } from './rate-limit.ts';
+
+/**
+ * Why a token is not issued. An expected answer, not an exception: `http/error-response.ts` turns each into its status
+ * and body (contract: "Every error is JSON"). `description` goes to the client; `reason` only to the log.
+ */
+export type Denial =
+  | { denied: 'invalid_request'; description: string }
+  | { denied: 'unsupported_grant_type' }
+  | { denied: 'invalid_scope'; description: string }
+  | { denied: 'invalid_target'; description: string }
+  | { denied: 'invalid_client'; reason: AuthenticationFailure }
+  | { denied: 'unauthorized_client'; reason: 'address_not_allowed' }
+  | { denied: 'rate_limit_exceeded'; policy: LimitPolicy; limit: LimitState }
+  | { denied: 'temporarily_unavailable'; reason: string };
+
+/** The exact cause of an `invalid_client`: for the operator's log; the caller is told the same for all of them. */
+export type AuthenticationFailure =
+  | 'unknown_client_id'
+  | 'unknown_secret'
+  | 'malformed_secret'
+  | 'wrong_secret'
+  | 'wrong_password'
+  | 'expired_secret'
+  | 'retired_secret'
+  | 'expired_password'
+  | 'api_user_disabled';
+
+/** Which of the limits spoke: the name in the `RateLimit` and `RateLimit-Policy` fields. */
+export type LimitPolicy = 'api-user' | 'address' | 'failures';
+
+export function invalidRequest(description: string): Denial {
+  return { denied: 'invalid_request', description };
+}
+
+/** True for a `Denial`, whatever the success beside it in a union looks like. */
+export function isDenial(value: object): value is Denial {
+  return 'denied' in value;
+}

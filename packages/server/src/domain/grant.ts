@@ -1,0 +1,75 @@
+import type { Denial } from './denial.ts';
+
+/** What an API user may be granted, prepared once for all its tokens. */
+export interface Grantable {
+  scopes: readonly string[];
+  /** Its first audience is the default. Never empty. */
+  audiences: readonly string[];
+}
+
+export interface Grant {
+  /** Space-separated; empty where none is granted. */
+  scope: string;
+  audience: string;
+  /** False where the granted scope is exactly what was asked for, and so need not be said again (RFC 6749 §5.1). */
+  tellScope: boolean;
+}
+
+const SCOPE_TOKEN = /^[\x21\x23-\x5B\x5D-\x7E]+$/; // RFC 6749 §3.3
+const SCOPE_LENGTH_MAX = 100;
+const RESOURCE_LENGTH_MAX = 500;
+
+/** Grants what was asked for, or everything where nothing was; denies what the API user does not have. */
+export function grant(
+  may: Grantable,
+  askedScope: string | undefined,
+  askedResource: string | undefined,
+): Grant | Denial {
+  const audience = askedResource ?? may.audiences[0] ?? '';
+  if (!may.audiences.includes(audience)) {
+    return {
+      denied: 'invalid_target',
+      description:
+        'This API user may not ask for tokens for that resource. Leave out resource to get its default, ' +
+        'or ask the operator of the platform for another audience.',
+    };
+  }
+  if (askedScope === undefined) {
+    const scope = may.scopes.join(' ');
+    return { scope, audience, tellScope: scope !== '' };
+  }
+  const asked = new Set(askedScope.split(' ').filter((scope) => scope !== ''));
+  for (const scope of asked) {
+    if (!may.scopes.includes(scope)) return scopeDenial();
+  }
+  const scope = Array.from(asked).join(' ');
+  return { scope, audience, tellScope: scope !== askedScope };
+}
+
+function scopeDenial(): Denial {
+  return {
+    denied: 'invalid_scope',
+    description:
+      'This API user may not have one of the scopes asked for. Leave out scope to get all it may have, ' +
+      'or ask the operator of the platform for more.',
+  };
+}
+
+/** Why `scope` is no scope token (RFC 6749 §3.3); null if it is one. */
+export function scopeProblem(scope: string): string | null {
+  if (scope.length > SCOPE_LENGTH_MAX) return `a scope is longer than ${SCOPE_LENGTH_MAX} characters`;
+  return SCOPE_TOKEN.test(scope)
+    ? null
+    : `the scope "${scope}" holds white space, a quote, a backslash or a character outside ASCII`;
+}
+
+/** Why `resource` is no resource indicator (RFC 8707 §2: an absolute URI without a fragment); null if it is one. */
+export function resourceProblem(resource: string): string | null {
+  if (resource.length > RESOURCE_LENGTH_MAX) {
+    return `an audience is longer than ${RESOURCE_LENGTH_MAX} characters`;
+  }
+  if (!/^[\x21-\x7E]+$/.test(resource) || !URL.canParse(resource)) {
+    return `"${resource}" is not an absolute URI such as https://api.example.com/`;
+  }
+  return resource.includes('#') ? `"${resource}" has a fragment (RFC 8707 §2)` : null;
+}

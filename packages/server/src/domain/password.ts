@@ -1,0 +1,66 @@
+import { argon2, randomBytes, timingSafeEqual, type Argon2Parameters } from 'node:crypto';
+import { SECRET_PREFIX } from './secret.ts';
+
+/** argon2id (RFC 9106) with OWASP's first recommendation for it: 19 MiB, two passes, one lane. ~9 ms of CPU. */
+const MEMORY_KIB = 19_456;
+const PASSES = 2;
+const LANES = 1;
+const SALT_BYTES = 16;
+const HASH_BYTES = 32;
+
+export const PASSWORD_LENGTH_MIN = 12;
+export const PASSWORD_LENGTH_MAX = 128;
+
+const PHC = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;
+
+/** Why a password may not be used; null if it may. The text quotes none of it. */
+export function passwordProblem(password: string): string | null {
+  if (password.startsWith(SECRET_PREFIX)) {
+    return `A password may not begin with ${SECRET_PREFIX}, which generated secrets do: choose another.`;
+  }
+  if (password.length < PASSWORD_LENGTH_MIN || password.length > PASSWORD_LENGTH_MAX) {
+    return `A password has ${PASSWORD_LENGTH_MIN} to ${PASSWORD_LENGTH_MAX} characters; this one has ${password.length}.`;
+  }
+  return new Set(password).size < 5
+    ? 'The password repeats the same few characters: choose one that is harder to guess.'
+    : null;
+}
+
+/** A PHC string. The work is done on the thread pool. */
+export async function hashPassword(password: string): Promise<string> {
+  const salt = randomBytes(SALT_BYTES);
+  const hash = await derive(password, salt, { memory: MEMORY_KIB, passes: PASSES, parallelism: LANES });
+  return `$argon2id$v=19$m=${MEMORY_KIB},t=${PASSES},p=${LANES}$${unpadded(salt)}$${unpadded(hash)}`;
+}
+
+/** Throws on a text that is not a PHC string of argon2id: what is stored was damaged. */
+export async function passwordMatches(password: string, phc: string): Promise<boolean> {
+  const [, memory, passes, parallelism, salt = '', hash = ''] = PHC.exec(phc) ?? [];
+  if (memory === undefined) throw new Error('A stored password hash is not an argon2id PHC string.');
+  const expected = Buffer.from(hash, 'base64');
+  const cost = { memory: Number(memory), passes: Number(passes), parallelism: Number(parallelism) };
+  const actual = await derive(password, Buffer.from(salt, 'base64'), cost, expected.length);
+  return timingSafeEqual(actual, expected);
+}
+
+/** A hash that no password has, with the cost of a real one: what an unknown client id is checked against. */
+export const NO_PASSWORD: string =
+  `$argon2id$v=19$m=${MEMORY_KIB},t=${PASSES},p=${LANES}$` +
+  `${unpadded(Buffer.alloc(SALT_BYTES))}$${unpadded(Buffer.alloc(HASH_BYTES))}`;
+
+type Cost = Pick<Argon2Parameters, 'memory' | 'passes' | 'parallelism'>;
+
+function derive(password: string, salt: Buffer, cost: Cost, tagLength = HASH_BYTES): Promise<Buffer> {
+  // NFC, so that a password typed on another keyboard is the same password (RFC 8265 §4.2)
+  const message = password.normalize('NFC');
+  return new Promise((resolve, reject) => {
+    argon2('argon2id', { message, nonce: salt, tagLength, ...cost }, (error, tag) => {
+      if (error) reject(error);
+      else resolve(tag);
+    });
+  });
+}
+
+function unpadded(bytes: Buffer): string {
+  return bytes.toString('base64').replace(/=+$/, '');
+}

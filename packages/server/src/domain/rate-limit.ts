@@ -1,0 +1,55 @@
+/** Length of the window in which a limit is stated: limits are calls per minute, with a burst of the same size. */
+export const WINDOW_MS = 60_000;
+
+/** What a limiter says of one call. */
+export interface LimitState {
+  allowed: boolean;
+  /** Calls per minute. */
+  perMinute: number;
+  /** Calls that could be made at once from now on. */
+  remaining: number;
+  /** 0 while calls remain; else how long until the next one can be made. */
+  waitMs: number;
+}
+
+/** A limit's state after one call, and the number to keep for it: the theoretical arrival time of the next call. */
+export interface Taken {
+  state: LimitState;
+  arrivalMs: number;
+}
+
+/**
+ * The generic cell rate algorithm: one number per key, and no edge across which twice the limit could pass, as a fixed
+ * window has. `arrivalMs` is the number kept for the key, undefined for a key that is new or quiet for a minute.
+ */
+export function takeCall(arrivalMs: number | undefined, perMinute: number, nowMs: number): Taken {
+  const intervalMs = WINDOW_MS / perMinute;
+  const before = arrivalMs === undefined || arrivalMs < nowMs ? nowMs : arrivalMs;
+  const after = before + intervalMs;
+  const allowed = after - nowMs <= WINDOW_MS + ROUNDING_MS;
+  const kept = allowed ? after : before;
+  return { state: stateAt(kept, perMinute, intervalMs, nowMs, allowed), arrivalMs: kept };
+}
+
+/** The same as `takeCall` without taking: would a call pass? */
+export function peekCall(arrivalMs: number | undefined, perMinute: number, nowMs: number): LimitState {
+  const intervalMs = WINDOW_MS / perMinute;
+  const before = arrivalMs === undefined || arrivalMs < nowMs ? nowMs : arrivalMs;
+  const allowed = before + intervalMs - nowMs <= WINDOW_MS + ROUNDING_MS;
+  return stateAt(before, perMinute, intervalMs, nowMs, allowed);
+}
+
+/** Sums of 60,000 / n are not exact in binary: a microsecond of slack lets exactly n calls of a burst through. */
+const ROUNDING_MS = 0.001;
+
+function stateAt(
+  keptMs: number,
+  perMinute: number,
+  intervalMs: number,
+  nowMs: number,
+  allowed: boolean,
+): LimitState {
+  const free = WINDOW_MS + ROUNDING_MS - (keptMs - nowMs);
+  const remaining = Math.max(0, Math.floor(free / intervalMs));
+  return { allowed, perMinute, remaining, waitMs: remaining > 0 ? 0 : Math.max(0, intervalMs - free) };
+}

@@ -1,0 +1,110 @@
+import {
+  createHash,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  type webcrypto,
+} from 'node:crypto';
+
+export const SIGNING_ALGORITHMS = ['ES256', 'EdDSA', 'RS256'] as const;
+export type SigningAlgorithm = (typeof SIGNING_ALGORITHMS)[number];
+
+/** A signing key as it is stored and published; the private part is elsewhere. Times: milliseconds since 1970 (UTC). */
+export interface SigningKey {
+  /** RFC 7638 thumbprint of the public key. */
+  kid: string;
+  algorithm: SigningAlgorithm;
+  publicJwk: webcrypto.JsonWebKey;
+  /** Published from then on, */
+  announcedAt: number;
+  /** signs from then on, */
+  activatesAt: number;
+  /** signs no longer from then on; null: no successor yet, */
+  retiresAt: number | null;
+  /** and is published no longer from then on. */
+  removesAt: number | null;
+}
+
+export type SigningKeyState = 'announced' | 'active' | 'retired' | 'removed';
+
+/** Durations that the schedule of a rotation follows from, in seconds. */
+export interface KeySchedule {
+  /** A new key is published this long before it signs. Longer than verifiers keep a key set. */
+  keyAnnounceSeconds: number;
+  /** How long verifiers may keep the key set (`max-age`). */
+  jwksMaxAgeSeconds: number;
+  tokenLifeSeconds: number;
+  clockSkewSeconds: number;
+}
+
+export function signingKeyState(key: SigningKey, nowMs: number): SigningKeyState {
+  if (key.removesAt !== null && key.removesAt <= nowMs) return 'removed';
+  if (key.retiresAt !== null && key.retiresAt <= nowMs) return 'retired';
+  return key.activatesAt <= nowMs ? 'active' : 'announced';
+}
+
+/** The key that signs at `nowMs`: of the active ones the newest. */
+export function activeKey<K extends SigningKey>(keys: readonly K[], nowMs: number): K | undefined {
+  let newest: K | undefined;
+  for (const key of keys) {
+    if (signingKeyState(key, nowMs) !== 'active') continue;
+    if (newest === undefined || key.activatesAt > newest.activatesAt) newest = key;
+  }
+  return newest;
+}
+
+/** The keys that verifiers must know: announced, active and retired. */
+export function publishedKeys<K extends SigningKey>(keys: readonly K[], nowMs: number): K[] {
+  return keys.filter((key) => signingKeyState(key, nowMs) !== 'removed');
+}
+
+/** When a key announced now signs. `at once` is for the first key, and for an emergency. */
+export function activationTime(schedule: KeySchedule, nowMs: number): number {
+  return nowMs + schedule.keyAnnounceSeconds * 1000;
+}
+
+/** A retired key is published until its last token has expired, on a clock that lags, in a key set kept to the end. */
+export function removalTime(schedule: KeySchedule, retiresAt: number): number {
+  const { tokenLifeSeconds, clockSkewSeconds, jwksMaxAgeSeconds } = schedule;
+  const roundedUp = 1; // the life of a token is rounded up to a whole second
+  return retiresAt + (tokenLifeSeconds + roundedUp + clockSkewSeconds + jwksMaxAgeSeconds) * 1000;
+}
+
+/** True when the active key has signed for the rotation period and nobody has announced a successor. */
+export function rotationIsDue(keys: readonly SigningKey[], rotationSeconds: number, nowMs: number): boolean {
+  if (rotationSeconds === 0 || keys.some((key) => signingKeyState(key, nowMs) === 'announced')) return false;
+  const active = activeKey(keys, nowMs);
+  return active !== undefined && nowMs - active.activatesAt >= rotationSeconds * 1000;
+}
+
+export interface NewSigningKey {
+  kid: string;
+  publicJwk: webcrypto.JsonWebKey;
+  privateKey: KeyObject;
+}
+
+export function generateSigningKey(algorithm: SigningAlgorithm): NewSigningKey {
+  const privateKey = generatePrivateKey(algorithm);
+  const publicJwk = createPublicKey(privateKey).export({ format: 'jwk' });
+  return { kid: thumbprint(publicJwk), publicJwk, privateKey };
+}
+
+function generatePrivateKey(algorithm: SigningAlgorithm): KeyObject {
+  switch (algorithm) {
+    case 'ES256':
+      return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+    case 'EdDSA':
+      return generateKeyPairSync('ed25519').privateKey;
+    case 'RS256':
+      return generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+  }
+}
+
+/** RFC 7638 §3: the required members in lexicographic order, without white space, SHA-256. */
+function thumbprint(jwk: webcrypto.JsonWebKey): string {
+  const members = ['crv', 'e', 'kty', 'n', 'x', 'y'] as const;
+  const required = Object.fromEntries(
+    members.filter((name) => jwk[name] !== undefined).map((name) => [name, jwk[name]]),
+  );
+  return createHash('sha256').update(JSON.stringify(required)).digest('base64url');
+}

@@ -1,0 +1,78 @@
+import type { IncomingMessage, Server } from 'node:http';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Config } from '../config.ts';
+import type { Keyring } from '../keyring.ts';
+import type { Answer } from './answer.ts';
+import { errorAnswer, serverErrorAnswer } from './error-response.ts';
+import { healthRoutes, type Health } from './health.ts';
+import { jwksRoute } from './jwks.ts';
+import { metadataRoutes, TOKEN_PATH } from './metadata.ts';
+import { openapiRoute } from './openapi.ts';
+import { boundedServer } from './server.ts';
+import { tokenEndpoint, type TokenEndpointServices } from './token.ts';
+import { traceIdOf } from './trace.ts';
+
+export interface AppServices extends TokenEndpointServices {
+  keyring: Keyring;
+  health(): Health;
+  version: string;
+}
+
+/**
+ * One HTTP server: the token endpoint straight on node:http, everything else through Fastify, whose comfort is worth its
+ * cost there (docs/decisions/002).
+ */
+export async function createApp(services: AppServices, config: Config): Promise<Server> {
+  const token = tokenEndpoint(services, config);
+  const tokenPath = config.basePath + TOKEN_PATH;
+  const app = fastify({
+    genReqId: (request: IncomingMessage) => traceIdOf(request.headers['traceparent']),
+    bodyLimit: config.bodyBytesMax,
+    serverFactory: (handler) =>
+      boundedServer(config, (request, response) => {
+        if (pathOf(request.url ?? '') === tokenPath) token(request, response);
+        else handler(request, response);
+      }),
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('X-Request-Id', request.id);
+  });
+  metadataRoutes(app, config);
+  jwksRoute(app, services.keyring, config);
+  healthRoutes(app, services.health);
+  openapiRoute(app, config, services.version);
+  errorRoutes(app, services, config);
+  await app.ready();
+  return app.server;
+}
+
+function errorRoutes(app: FastifyInstance, services: AppServices, config: Config): void {
+  app.setNotFoundHandler((request, reply) => {
+    if (app.hasRoute({ url: pathOf(request.url), method: 'GET' })) {
+      reply.header('Allow', 'GET, HEAD');
+      return send(reply, errorAnswer(405, 'method_not_allowed', 'This is read with GET.', request.id));
+    }
+    const description = `There is nothing at this path: tokens are asked for at ${config.basePath}${TOKEN_PATH}.`;
+    return send(reply, errorAnswer(404, 'not_found', description, request.id));
+  });
+  app.setErrorHandler((error: Error & { statusCode?: number }, request: FastifyRequest, reply) => {
+    const status = error.statusCode ?? 500;
+    if (status < 500) {
+      return send(reply, errorAnswer(status, 'invalid_request', 'The request is malformed.', request.id));
+    }
+    services.log.error({ traceId: request.id, err: error }, 'a route failed');
+    return send(reply, serverErrorAnswer(request.id));
+  });
+}
+
+function send(reply: FastifyReply, answer: Answer): FastifyReply {
+  for (let i = 0; i < answer.headers.length; i += 2) {
+    reply.header(answer.headers[i] as string, answer.headers[i + 1]);
+  }
+  return reply.code(answer.status).type('application/json').send(answer.body);
+}
+
+function pathOf(url: string): string {
+  const query = url.indexOf('?');
+  return query < 0 ? url : url.slice(0, query);
+}

@@ -1,0 +1,76 @@
+import type { Denial } from '../domain/denial.ts';
+import { NO_STORE, type Answer } from './answer.ts';
+import { rateLimitHeaders, retryAfter } from './rate-limit-headers.ts';
+
+/** The only file that knows which status and text a denial has on the wire (contract: "Every error is JSON"). */
+export function denialAnswer(denial: Denial, traceId: string, usedBasic: boolean, nowMs: number): Answer {
+  switch (denial.denied) {
+    case 'invalid_request':
+    case 'invalid_scope':
+    case 'invalid_target':
+      return errorAnswer(400, denial.denied, denial.description, traceId);
+    case 'unsupported_grant_type':
+      return errorAnswer(400, denial.denied, UNSUPPORTED_GRANT_TYPE, traceId);
+    case 'invalid_client':
+      // RFC 6749 §5.2: whoever tried HTTP authentication is answered in its terms.
+      return usedBasic
+        ? errorAnswer(401, denial.denied, INVALID_CLIENT, traceId, ['WWW-Authenticate', BASIC_CHALLENGE])
+        : errorAnswer(403, denial.denied, INVALID_CLIENT, traceId);
+    case 'unauthorized_client':
+      return errorAnswer(403, denial.denied, ADDRESS_NOT_ALLOWED, traceId);
+    case 'rate_limit_exceeded':
+      return errorAnswer(429, denial.denied, TOO_MANY[denial.policy], traceId, [
+        ...retryAfter(denial.limit.waitMs),
+        ...rateLimitHeaders(denial.policy, denial.limit, nowMs),
+      ]);
+    case 'temporarily_unavailable':
+      return errorAnswer(503, denial.denied, UNAVAILABLE, traceId, retryAfter(UNAVAILABLE_RETRY_MS));
+  }
+}
+
+export function errorAnswer(
+  status: number,
+  error: string,
+  description: string,
+  traceId: string,
+  headers: readonly string[] = [],
+): Answer {
+  const body = JSON.stringify({ error, error_description: description, trace_id: traceId });
+  return { status, headers: [...NO_STORE, ...headers], body };
+}
+
+/** A bug. What it was is in the log, under the same trace id. */
+export function serverErrorAnswer(traceId: string): Answer {
+  return errorAnswer(
+    500,
+    'server_error',
+    'The server met an unexpected condition. Try again; if it stays, tell the operator of the platform the trace_id.',
+    traceId,
+  );
+}
+
+export const BASIC_CHALLENGE = 'Basic realm="mintmark", charset="UTF-8"';
+const UNAVAILABLE_RETRY_MS = 1000;
+
+const UNSUPPORTED_GRANT_TYPE =
+  'The only grant type here is client_credentials: send grant_type=client_credentials, or leave it out.';
+
+const INVALID_CLIENT =
+  'The client could not be authenticated. Check that client_id and client_secret belong together and were copied ' +
+  'whole; a secret may have been reset, retired or expired, or the API user disabled: ask the operator of the platform.';
+
+const ADDRESS_NOT_ALLOWED =
+  'The credentials are right, but this API user may not be used from this network address: ask the operator of the ' +
+  'platform to allow it.';
+
+const UNAVAILABLE =
+  'The server cannot answer this request just now. Try again after the time in Retry-After.';
+
+const TOO_MANY = {
+  'api-user':
+    'This API user has made too many calls. Wait for the time in Retry-After, and keep each token until it expires.',
+  address: 'Too many calls from this network address. Wait for the time in Retry-After.',
+  failures:
+    'Too many failed attempts with this client_id from this network address. Wait for the time in Retry-After, and ' +
+    'check the credentials.',
+} as const;

@@ -1,0 +1,49 @@
+import { isUtf8 } from 'node:buffer';
+import { invalidRequest, type Denial } from '../domain/denial.ts';
+
+/** The parameters of a form that have a value: one without counts as left out (RFC 6749 §3.2). */
+export type Form = ReadonlyMap<string, string>;
+
+/**
+ * Parses `application/x-www-form-urlencoded` strictly: what cannot be decoded, and a parameter that is given twice, is
+ * refused instead of guessed at.
+ */
+export function parseForm(body: Buffer): Form | Denial {
+  if (!isUtf8(body))
+    return invalidRequest('The body is not UTF-8: encode it as such, and percent-encode values.');
+  return parseFormText(body.toString('utf8'));
+}
+
+/** The same for a text, such as the query string of a URL. */
+export function parseFormText(text: string): Form | Denial {
+  const form = new Map<string, string>();
+  for (const pair of text.split('&')) {
+    if (pair === '') continue;
+    const equals = pair.indexOf('=');
+    const name = decodeFormText(equals < 0 ? pair : pair.slice(0, equals));
+    const value = equals < 0 ? '' : decodeFormText(pair.slice(equals + 1));
+    if (name === null || value === null) return invalidRequest(MALFORMED);
+    if (form.has(name)) return invalidRequest('A parameter is given more than once: send each one once.');
+    form.set(name, value);
+  }
+  for (const [name, value] of form) if (value === '') form.delete(name);
+  return form;
+}
+
+/** A form-encoded text decoded; null where it holds a malformed escape, bytes that are not UTF-8, or a NUL. */
+export function decodeFormText(text: string): string | null {
+  const escaped = text.includes('%') || text.includes('+');
+  const decoded = escaped ? decodeEscapes(text.replaceAll('+', ' ')) : text;
+  return decoded?.includes('\0') === true ? null : decoded;
+}
+
+function decodeEscapes(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
+}
+
+const MALFORMED =
+  'A parameter is not well-formed: percent-encode its bytes as UTF-8 (a percent sign itself is %25), without NUL.';

@@ -1,0 +1,24 @@
+import type { FastifyInstance } from 'fastify';
+import type { Config } from '../config.ts';
+import type { Keyring } from '../keyring.ts';
+import { JWKS_PATH } from './metadata.ts';
+
+/** The key set (RFC 7517), to be kept by verifiers for less time than a new key is announced before it signs. */
+export function jwksRoute(
+  app: FastifyInstance,
+  keyring: Keyring,
+  config: Pick<Config, 'basePath' | 'jwksMaxAgeSeconds'>,
+): void {
+  app.get(config.basePath + JWKS_PATH, (request, reply) => {
+    const { body, etag } = keyring.jwks(Date.now());
+    reply.header('Cache-Control', `public, max-age=${config.jwksMaxAgeSeconds}`).header('ETag', etag);
+    if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
+    return reply.type('application/jwk-set+json').send(body);
+  });
+}
+
+/** RFC 9110 §13.1.2: any of a list, compared weakly; `*` is any. */
+function matches(ifNoneMatch: string | undefined, etag: string): boolean {
+  if (ifNoneMatch === undefined) return false;
+  return ifNoneMatch.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag);
+}

@@ -1,0 +1,272 @@
+import type { FastifyInstance } from 'fastify';
+import type { Config } from '../config.ts';
+import { JWKS_PATH, TOKEN_PATH } from './metadata.ts';
+
+/** The OpenAPI 3.1 description of what this server offers, at `/openapi.json`. */
+export function openapiRoute(
+  app: FastifyInstance,
+  config: Pick<Config, 'issuer' | 'basePath'>,
+  version: string,
+): void {
+  const body = JSON.stringify(openapi(config.issuer, config.basePath, version));
+  app.get('/openapi.json', (_request, reply) => reply.type('application/json').send(body));
+}
+
+export function openapi(issuer: string, basePath: string, version: string): Record<string, unknown> {
+  const origin = issuer.endsWith(basePath) ? issuer.slice(0, -basePath.length) : new URL(issuer).origin;
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Mintmark',
+      version,
+      description:
+        'Trades the credentials of an API user for an access token (OAuth 2.0 client credentials grant).',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: origin }],
+    paths: {
+      [basePath + TOKEN_PATH]: { post: tokenOperation() },
+      [basePath + JWKS_PATH]: {
+        get: getOperation(
+          'getKeySet',
+          'The keys that access tokens verify with (RFC 7517).',
+          'KeySet',
+          'application/jwk-set+json',
+        ),
+      },
+      [`${basePath}/.well-known/oauth-authorization-server`]: {
+        get: getOperation('getMetadata', 'Authorization server metadata (RFC 8414).', 'Metadata'),
+      },
+      [`/.well-known/oauth-authorization-server${basePath}`]: {
+        get: getOperation(
+          'getMetadataPathInserted',
+          'The same, at the path-inserted URL (RFC 8414 section 3).',
+          'Metadata',
+        ),
+      },
+      '/livez': { get: getOperation('getLiveness', 'Answers while the process runs.', 'Liveness') },
+      '/readyz': {
+        get: {
+          ...getOperation('getReadiness', 'Whether this process should get requests.', 'Readiness'),
+          responses: {
+            '200': jsonResponse('It should.', 'Readiness'),
+            '503': jsonResponse('It should not: it is stopping, or too far behind its store.', 'Readiness'),
+          },
+        },
+      },
+      '/openapi.json': {
+        get: {
+          operationId: 'getDescription',
+          summary: 'This document.',
+          security: [],
+          responses: {
+            '200': {
+              description: 'OpenAPI 3.1.',
+              content: { 'application/json': { schema: { type: 'object' } } },
+            },
+          },
+        },
+      },
+    },
+    components: {
+      schemas: SCHEMAS,
+      headers: HEADERS,
+      securitySchemes: { basic: { type: 'http', scheme: 'basic' } },
+    },
+  };
+}
+
+function tokenOperation(): Record<string, unknown> {
+  const limits = reference([
+    'X-RateLimit-Limit',
+    'X-RateLimit-Remaining',
+    'X-RateLimit-Reset',
+    'RateLimit-Policy',
+    'RateLimit',
+  ]);
+  return {
+    operationId: 'oAuth2TokenPost',
+    summary: 'Authenticates provided credentials and returns an access token',
+    tags: ['Authentication'],
+    security: [{}, { basic: [] }],
+    requestBody: {
+      content: {
+        'application/x-www-form-urlencoded': { schema: { $ref: '#/components/schemas/TokenRequest' } },
+      },
+    },
+    responses: {
+      '200': {
+        ...jsonResponse('Success', 'InlineResponse200'),
+        headers: { ...limits, ...reference(['X-Request-Id']) },
+      },
+      '400': errorResponse(
+        'Bad request, invalid syntax, or a scope or resource that the API user may not have.',
+      ),
+      '401': errorResponse('The same as 403, where HTTP Basic was used.', ['WWW-Authenticate']),
+      '403': errorResponse('Forbidden: the client could not be authenticated, or not from this address.'),
+      '405': errorResponse('Any method but POST.', ['Allow']),
+      '429': {
+        ...errorResponse('Rate limit reached.', ['Retry-After']),
+        headers: { ...limits, ...reference(['X-Request-Id', 'Retry-After']) },
+      },
+      '500': errorResponse('Unknown error.'),
+      '503': errorResponse('Temporarily unavailable.', ['Retry-After']),
+    },
+  };
+}
+
+function getOperation(
+  operationId: string,
+  summary: string,
+  schema: string,
+  mediaType = 'application/json',
+): Record<string, unknown> {
+  return {
+    operationId,
+    summary,
+    security: [],
+    responses: { '200': jsonResponse('Success', schema, mediaType) },
+  };
+}
+
+function jsonResponse(
+  description: string,
+  schema: string,
+  mediaType = 'application/json',
+): Record<string, unknown> {
+  return { description, content: { [mediaType]: { schema: { $ref: `#/components/schemas/${schema}` } } } };
+}
+
+function errorResponse(description: string, headers: string[] = []): Record<string, unknown> {
+  return { ...jsonResponse(description, 'Error'), headers: reference(['X-Request-Id', ...headers]) };
+}
+
+function reference(names: string[]): Record<string, unknown> {
+  return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
+}
+
+const text = { type: 'string' };
+const whole = { type: 'integer', minimum: 0 };
+const texts = { type: 'array', items: text };
+
+const SCHEMAS = {
+  TokenRequest: {
+    type: 'object',
+    properties: {
+      client_id: { ...text, description: 'API Client-Id or Username' },
+      client_secret: { ...text, format: 'password', description: 'API Client secret or password' },
+      grant_type: {
+        ...text,
+        default: 'client_credentials',
+        description: 'The only grant type is client_credentials',
+      },
+      scope: {
+        ...text,
+        description: 'Space-separated; left out: all that the API user may have (RFC 6749 section 3.3)',
+      },
+      resource: {
+        ...text,
+        format: 'uri',
+        description: 'Left out: the default audience of the API user (RFC 8707)',
+      },
+    },
+  },
+  InlineResponse200: {
+    type: 'object',
+    required: ['access_token', 'token_type', 'expires_in'],
+    properties: {
+      access_token: { ...text, description: 'A JWT (RFC 9068)' },
+      token_type: { ...text, const: 'Bearer' },
+      expires_in: { type: 'integer', minimum: 1, description: 'Seconds' },
+      scope: { ...text, description: 'Present where it is not exactly what was asked for' },
+    },
+    additionalProperties: false,
+  },
+  Error: {
+    type: 'object',
+    required: ['error', 'error_description', 'trace_id'],
+    properties: {
+      error: text,
+      error_description: text,
+      trace_id: { ...text, pattern: '^[0-9a-f]{32}$', description: 'The same as X-Request-Id' },
+    },
+    additionalProperties: false,
+  },
+  KeySet: {
+    type: 'object',
+    required: ['keys'],
+    properties: {
+      keys: {
+        type: 'array',
+        items: {
+          type: 'object',
+          required: ['kty', 'kid', 'alg', 'use'],
+          properties: {
+            kty: text,
+            kid: text,
+            alg: text,
+            use: { ...text, const: 'sig' },
+            crv: text,
+            x: text,
+            y: text,
+            n: text,
+            e: text,
+          },
+          additionalProperties: false, // and so never a private member
+        },
+      },
+    },
+    additionalProperties: false,
+  },
+  Metadata: {
+    type: 'object',
+    required: ['issuer', 'token_endpoint', 'jwks_uri', 'grant_types_supported', 'response_types_supported'],
+    properties: {
+      issuer: text,
+      token_endpoint: text,
+      jwks_uri: text,
+      grant_types_supported: texts,
+      response_types_supported: texts,
+      token_endpoint_auth_methods_supported: texts,
+      service_documentation: text,
+    },
+    additionalProperties: false,
+  },
+  Liveness: {
+    type: 'object',
+    required: ['status'],
+    properties: { status: { ...text, const: 'alive' } },
+    additionalProperties: false,
+  },
+  Readiness: {
+    type: 'object',
+    required: ['status', 'stale_seconds', 'api_users_in_memory', 'all_in_memory'],
+    properties: {
+      status: { ...text, enum: ['ready', 'stopping', 'stale'] },
+      stale_seconds: {
+        type: 'number',
+        minimum: 0,
+        description: 'Seconds since the process was last in step with its store',
+      },
+      api_users_in_memory: whole,
+      all_in_memory: { type: 'boolean' },
+    },
+    additionalProperties: false,
+  },
+};
+
+function header(description: string, schema: Record<string, unknown> = text): Record<string, unknown> {
+  return { description, schema };
+}
+
+const HEADERS = {
+  'X-Request-Id': header('The trace id of the request: 32 hexadecimal digits.'),
+  'X-RateLimit-Limit': header('Calls a minute.', whole),
+  'X-RateLimit-Remaining': header('Calls that can be made at once.', whole),
+  'X-RateLimit-Reset': header('Seconds since 1970 at which a new call can be made.', whole),
+  'RateLimit-Policy': header('draft-ietf-httpapi-ratelimit-headers'),
+  RateLimit: header('draft-ietf-httpapi-ratelimit-headers'),
+  'Retry-After': header('Whole seconds.', { type: 'integer', minimum: 1 }),
+  'WWW-Authenticate': header('RFC 7617'),
+  Allow: header('POST'),
+};

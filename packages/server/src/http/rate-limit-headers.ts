@@ -1,0 +1,33 @@
+import type { LimitPolicy } from '../domain/denial.ts';
+import { WINDOW_MS, type LimitState } from '../domain/rate-limit.ts';
+
+/**
+ * The platform's own `x-ratelimit-*` and, beside them, the fields of draft-ietf-httpapi-ratelimit-headers-10: names and
+ * values in turn.
+ */
+export function rateLimitHeaders(policy: LimitPolicy, limit: LimitState, nowMs: number): string[] {
+  const { perMinute, remaining, waitMs } = limit;
+  const freeMs = remaining > 0 ? WINDOW_MS - (remaining * WINDOW_MS) / perMinute : waitMs;
+  return [
+    'X-RateLimit-Limit',
+    String(perMinute),
+    'X-RateLimit-Remaining',
+    String(remaining),
+    'X-RateLimit-Reset',
+    String(resetSeconds(waitMs, nowMs)),
+    'RateLimit-Policy',
+    `"${policy}";q=${perMinute};w=${WINDOW_MS / 1000}`,
+    'RateLimit',
+    `"${policy}";r=${remaining};t=${Math.max(0, Math.ceil(freeMs / 1000))}`,
+  ];
+}
+
+/** The second since 1970 at which a new call can be made: this one while calls remain, else rounded up. */
+function resetSeconds(waitMs: number, nowMs: number): number {
+  return waitMs === 0 ? Math.floor(nowMs / 1000) : Math.ceil((nowMs + waitMs) / 1000);
+}
+
+/** Whole seconds, rounded up, at least 1 (RFC 9110 §10.2.3). */
+export function retryAfter(waitMs: number): string[] {
+  return ['Retry-After', String(Math.max(1, Math.ceil(waitMs / 1000)))];
+}

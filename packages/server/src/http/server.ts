@@ -1,0 +1,65 @@
+import { createServer, STATUS_CODES, type Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Config } from '../config.ts';
+import { errorAnswer } from './error-response.ts';
+import type { RequestHandler } from './token.ts';
+import { traceIdOf } from './trace.ts';
+
+type Bounds = Pick<
+  Config,
+  'headerBytesMax' | 'headersTimeoutMs' | 'requestTimeoutMs' | 'keepAliveTimeoutMs' | 'connectionsMax'
+>;
+
+/** How often slow requests are looked for: the precision of the timeouts. */
+const CHECK_MS = 1000;
+/** Header lines a request may have. */
+const HEADERS_MAX = 100;
+
+/** A node:http server in which every header, body, wait and connection has a bound. */
+export function boundedServer(bounds: Bounds, handler: RequestHandler): Server {
+  const server = createServer(
+    {
+      maxHeaderSize: bounds.headerBytesMax,
+      headersTimeout: bounds.headersTimeoutMs,
+      requestTimeout: bounds.requestTimeoutMs,
+      keepAliveTimeout: bounds.keepAliveTimeoutMs,
+      connectionsCheckingInterval: Math.min(CHECK_MS, bounds.headersTimeoutMs),
+      insecureHTTPParser: false,
+      requireHostHeader: true,
+    },
+    handler,
+  );
+  server.maxHeadersCount = HEADERS_MAX;
+  server.maxConnections = bounds.connectionsMax;
+  server.on('clientError', (error: Error & { code?: string }, socket: Duplex) => {
+    answerMalformed(error.code ?? '', socket);
+  });
+  return server;
+}
+
+/** What the HTTP parser refuses never becomes a request: it is answered on the bare connection, which is then closed. */
+function answerMalformed(code: string, socket: Duplex): void {
+  if (!socket.writable || code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const [status, description] = MALFORMED[code] ?? [400, 'This is not a well-formed HTTP request.'];
+  const traceId = traceIdOf(undefined);
+  const { headers, body } = errorAnswer(status, 'invalid_request', description, traceId);
+  const lines = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    ...pairs([...headers, 'Content-Type', 'application/json', 'X-Request-Id', traceId]),
+    `Content-Length: ${body.length}`,
+    'Connection: close',
+  ];
+  socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+}
+
+function pairs(headers: readonly string[]): string[] {
+  return headers.flatMap((name, i) => (i % 2 === 0 ? [`${name}: ${headers[i + 1]}`] : []));
+}
+
+const MALFORMED: Readonly<Record<string, [number, string]>> = {
+  HPE_HEADER_OVERFLOW: [431, 'The headers are too long: send fewer or shorter ones.'],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'The request took too long to arrive: send it whole, without waiting.'],
+};

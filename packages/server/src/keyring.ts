@@ -1,0 +1,79 @@
+import { createHash, createPrivateKey } from 'node:crypto';
+import { accessTokenSigner, type AccessTokenSigner } from './domain/access-token.ts';
+import { activeKey, publishedKeys, signingKeyState } from './domain/signing-key.ts';
+import type { MasterKey } from './master-key.ts';
+import type { SealedSigningKey, SigningKeyRows } from './storage/signing-key.ts';
+
+/** The signing keys of this process. Which one signs is asked of the clock each time, so nothing must happen on time. */
+export interface Keyring {
+  /** Reads the keys from the store, and decrypts those that sign or will. */
+  reload(): Promise<void>;
+  signer(nowMs: number): AccessTokenSigner;
+  /** The key set that verifiers read (RFC 7517 §5). */
+  jwks(nowMs: number): Jwks;
+}
+
+export interface Jwks {
+  body: string;
+  etag: string;
+}
+
+interface Current {
+  sign: AccessTokenSigner;
+  /** Signs until then; from then on another key may. */
+  untilMs: number;
+}
+
+export function createKeyring(rows: SigningKeyRows, masterKey: MasterKey): Keyring {
+  let keys: readonly SealedSigningKey[] = [];
+  let signers = new Map<string, AccessTokenSigner>();
+  let current: Current | undefined;
+  let published: { kids: string; jwks: Jwks } | undefined;
+
+  function currentAt(nowMs: number): Current {
+    const active = activeKey(keys, nowMs);
+    const sign = active && signers.get(active.kid);
+    if (sign === undefined)
+      throw new Error('There is no active signing key: run mintmark signing-key rotate --now.');
+    const turns = keys.flatMap((key) => [key.activatesAt, key.retiresAt ?? Number.POSITIVE_INFINITY]);
+    return { sign, untilMs: Math.min(...turns.filter((turn) => turn > nowMs)) };
+  }
+
+  return {
+    async reload() {
+      keys = await rows.list();
+      const now = Date.now();
+      const unsealed = keys.filter((key) => {
+        const state = signingKeyState(key, now);
+        return state === 'announced' || state === 'active';
+      });
+      signers = new Map(unsealed.map((key) => [key.kid, signerOf(key, masterKey)]));
+      current = undefined;
+      published = undefined;
+    },
+    signer(nowMs) {
+      if (current === undefined || nowMs >= current.untilMs) current = currentAt(nowMs);
+      return current.sign;
+    },
+    jwks(nowMs) {
+      const shown = publishedKeys(keys, nowMs);
+      const kids = shown.map((key) => key.kid).join(' ');
+      if (published?.kids !== kids) published = { kids, jwks: toJwks(shown) };
+      return published.jwks;
+    },
+  };
+}
+
+function signerOf(key: SealedSigningKey, masterKey: MasterKey): AccessTokenSigner {
+  const der = masterKey.unseal(key.sealedPrivateKey ?? '', key.kid);
+  const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+  der.fill(0);
+  return accessTokenSigner(key.algorithm, key.kid, privateKey);
+}
+
+function toJwks(keys: readonly SealedSigningKey[]): Jwks {
+  const body = JSON.stringify({
+    keys: keys.map((key) => ({ ...key.publicJwk, kid: key.kid, alg: key.algorithm, use: 'sig' })),
+  });
+  return { body, etag: `"${createHash('sha256').update(body).digest('base64url')}"` };
+}

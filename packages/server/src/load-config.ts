@@ -1,0 +1,68 @@
+import { SETTINGS, type Config } from './config.ts';
+
+/** A setting that cannot be: its name, the value, what is allowed. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/**
+ * Reads every setting from the flags (by setting name) or else the environment. Throws a ConfigError that names all
+ * that is wrong; the value of the master key is never quoted.
+ */
+export function loadConfig(
+  environment: Readonly<Record<string, string | undefined>>,
+  flags: Readonly<Partial<Record<keyof Config, string>>> = {},
+): Config {
+  const problems: string[] = [];
+  const values = Object.fromEntries(
+    (Object.keys(SETTINGS) as (keyof Config)[]).map((name) => {
+      const { env, flag: flagName, default: standard, parse } = SETTINGS[name];
+      const given = flags[name] ?? environment[env];
+      const result = parse(given === undefined || given === '' ? standard : given);
+      if ('value' in result) return [name, result.value];
+      const shown = name === 'masterKey' ? 'the value given' : `"${given}"`;
+      const source = flags[name] === undefined ? env : `--${flagName}`;
+      problems.push(`${source}: ${shown} is not allowed: ${result.allowed}`);
+      return [name, undefined];
+    }),
+  ) as unknown as { -readonly [K in keyof Config]: Config[K] };
+  if (problems.length === 0) problems.push(...contradictions(values));
+  if (problems.length > 0) throw new ConfigError(problems.join('\n'));
+  return Object.freeze(withDerived(values));
+}
+
+/** The same with another port, and what follows from it: for port 0, once a free one is found. */
+export function withPort(config: Config, port: number): Config {
+  const before = defaultIssuer(config);
+  const issuer = config.issuer === before ? '' : config.issuer;
+  const audience = config.audience === before ? '' : config.audience;
+  return Object.freeze(withDerived({ ...config, port, issuer, audience }));
+}
+
+function defaultIssuer({ port, basePath }: Pick<Config, 'port' | 'basePath'>): string {
+  return `http://localhost:${port}${basePath}`;
+}
+
+function withDerived(config: Config): Config {
+  const issuer = config.issuer || defaultIssuer(config);
+  return {
+    ...config,
+    issuer,
+    audience: config.audience || issuer,
+    databaseUrl: config.databaseUrl || `sqlite:${config.dataDir}/mintmark.db`,
+    masterKeyFile: config.masterKeyFile || `${config.dataDir}/master.key`,
+  };
+}
+
+function contradictions(config: Config): string[] {
+  return [
+    config.keyAnnounceSeconds < 2 * config.jwksMaxAgeSeconds
+      ? `${SETTINGS.keyAnnounceSeconds.env}: ${config.keyAnnounceSeconds} is not allowed: at least twice ` +
+        `${SETTINGS.jwksMaxAgeSeconds.env} (${config.jwksMaxAgeSeconds}), or a new key would sign before all verifiers know it`
+      : '',
+    config.requestTimeoutMs < config.headersTimeoutMs
+      ? `${SETTINGS.requestTimeoutMs.env}: ${config.requestTimeoutMs} is not allowed: at least ` +
+        `${SETTINGS.headersTimeoutMs.env} (${config.headersTimeoutMs})`
+      : '',
+  ].filter((problem) => problem !== '');
+}

@@ -1,0 +1,67 @@
+import type { Logger } from 'pino';
+import type { Config } from './config.ts';
+import { rotateWhenDue } from './manage/signing-keys.ts';
+import type { MasterKey } from './master-key.ts';
+import type { Store, StoreTransaction } from './storage/store.ts';
+
+/** What is done from time to time, in small steps: rotate keys by schedule, and remove what is kept no longer. */
+export interface Maintenance {
+  run(): Promise<void>;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+const INTERVAL_MS = 10_000;
+const BATCH = 500;
+const BATCHES_MAX = 100;
+const DAY_MS = 86_400_000;
+
+export function createMaintenance(
+  store: Store,
+  masterKey: MasterKey,
+  config: Config,
+  log: Logger,
+): Maintenance {
+  let running: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  async function once(nowMs: number): Promise<void> {
+    const rotation = { algorithm: config.signingAlgorithm, schedule: config };
+    const key = await rotateWhenDue(store, masterKey, rotation, config.keyRotationSeconds, nowMs);
+    if (key !== null)
+      log.info({ kid: key.kid, activatesAt: key.activatesAt }, 'signing key rotated by schedule');
+    const endedBefore = nowMs - config.endedCredentialsKeptDays * DAY_MS;
+    const epoch = await store.changes.epoch();
+    await store.write((transaction) => transaction.signingKeys.forgetRemoved(nowMs));
+    await inBatches((transaction) => transaction.credentials.deleteEnded(endedBefore, BATCH));
+    await inBatches((transaction) => transaction.changes.deleteBefore(epoch - config.changesKept, BATCH));
+  }
+
+  /** A transaction a batch, so that other writers come in between. */
+  async function inBatches(step: (transaction: StoreTransaction) => Promise<number>): Promise<void> {
+    for (let batch = 0; batch < BATCHES_MAX; batch++) {
+      if ((await store.write(step)) < BATCH) return;
+    }
+  }
+
+  async function run(): Promise<void> {
+    running ??= once(Date.now())
+      .catch((error: Error) => log.warn({ error: error.message }, 'maintenance failed, and is tried again'))
+      .finally(() => {
+        running = undefined;
+      });
+    await running;
+  }
+
+  return {
+    run,
+    start() {
+      timer = setInterval(() => void run(), INTERVAL_MS);
+      timer.unref();
+    },
+    async stop() {
+      clearInterval(timer);
+      await running;
+    },
+  };
+}

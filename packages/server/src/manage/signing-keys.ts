@@ -1,0 +1,128 @@
+import {
+  activationTime,
+  generateSigningKey,
+  removalTime,
+  rotationIsDue,
+  signingKeyState,
+  type KeySchedule,
+  type SigningAlgorithm,
+  type SigningKey,
+} from '../domain/signing-key.ts';
+import { Refused } from '../domain/refused.ts';
+import type { MasterKey } from '../master-key.ts';
+import type { SealedSigningKey } from '../storage/signing-key.ts';
+import type { Store, StoreTransaction } from '../storage/store.ts';
+
+export interface Rotation {
+  algorithm: SigningAlgorithm;
+  schedule: KeySchedule;
+  /**
+   * `scheduled`: announced first, so that no verifier meets a key that it does not know. `now`: signs at once; verifiers
+   * that cannot fetch a key set on an unknown key id refuse its tokens until they do. `compromised`: signs at once, and
+   * all others are withdrawn: tokens that they signed are refused as soon as verifiers see it.
+   */
+  mode: 'scheduled' | 'now' | 'compromised';
+}
+
+/** Makes the successor of the active key. Throws a Refused where one is announced already. */
+export async function rotateSigningKey(
+  store: Store,
+  masterKey: MasterKey,
+  rotation: Rotation,
+  nowMs: number,
+): Promise<SigningKey> {
+  const made = seal(generateSigningKey(rotation.algorithm), rotation.algorithm, masterKey);
+  return await store.write((transaction) => rotate(transaction, made, rotation, nowMs));
+}
+
+/** Rotates where the active key is older than `rotationSeconds`; asked by every process, done by one. */
+export async function rotateWhenDue(
+  store: Store,
+  masterKey: MasterKey,
+  rotation: Omit<Rotation, 'mode'>,
+  rotationSeconds: number,
+  nowMs: number,
+): Promise<SigningKey | null> {
+  if (!rotationIsDue(await store.signingKeys.list(), rotationSeconds, nowMs)) return null;
+  const made = seal(generateSigningKey(rotation.algorithm), rotation.algorithm, masterKey);
+  return await store.write(async (transaction) => {
+    // Again, inside the transaction: another process may have been first.
+    if (!rotationIsDue(await transaction.signingKeys.list(), rotationSeconds, nowMs)) return null;
+    return await rotate(transaction, made, { ...rotation, mode: 'scheduled' }, nowMs);
+  });
+}
+
+/** Makes the first signing key of an empty store, which signs at once; null where there is one. */
+export async function createFirstSigningKey(
+  transaction: StoreTransaction,
+  masterKey: MasterKey,
+  algorithm: SigningAlgorithm,
+  nowMs: number,
+): Promise<SigningKey | null> {
+  if ((await transaction.signingKeys.list()).length > 0) return null;
+  const made = seal(generateSigningKey(algorithm), algorithm, masterKey);
+  return await insert(transaction, made, nowMs, nowMs);
+}
+
+type Made = Pick<SealedSigningKey, 'kid' | 'algorithm' | 'publicJwk' | 'sealedPrivateKey'>;
+
+async function rotate(
+  transaction: StoreTransaction,
+  made: Made,
+  { schedule, mode }: Rotation,
+  nowMs: number,
+): Promise<SigningKey> {
+  const keys = await transaction.signingKeys.list();
+  const announced = keys.find((key) => signingKeyState(key, nowMs) === 'announced');
+  if (announced !== undefined && mode === 'scheduled') {
+    throw new Refused(
+      'conflict',
+      `Signing key ${announced.kid} is announced already and signs from ` +
+        `${new Date(announced.activatesAt).toISOString()} on: wait for it, or use --now.`,
+    );
+  }
+  const activatesAt = mode === 'scheduled' ? activationTime(schedule, nowMs) : nowMs;
+  for (const key of keys) {
+    const end = endOf(key, activatesAt, { schedule, mode }, nowMs);
+    if (end !== null) await transaction.signingKeys.setEnd(key.kid, end);
+  }
+  return await insert(transaction, made, nowMs, activatesAt);
+}
+
+/** When an older key retires and is removed because of the new one; null where nothing changes for it. */
+function endOf(
+  key: SigningKey,
+  successorActivatesAt: number,
+  { schedule, mode }: Omit<Rotation, 'algorithm'>,
+  nowMs: number,
+): { retiresAt: number; removesAt: number } | null {
+  const state = signingKeyState(key, nowMs);
+  if (state === 'removed') return null;
+  if (mode === 'compromised') return { retiresAt: Math.min(key.retiresAt ?? nowMs, nowMs), removesAt: nowMs };
+  if (state === 'retired') return null;
+  const retiresAt = Math.min(key.retiresAt ?? successorActivatesAt, successorActivatesAt);
+  return { retiresAt, removesAt: removalTime(schedule, retiresAt) };
+}
+
+async function insert(
+  transaction: StoreTransaction,
+  made: Made,
+  announcedAt: number,
+  activatesAt: number,
+): Promise<SigningKey> {
+  const key: SealedSigningKey = { ...made, announcedAt, activatesAt, retiresAt: null, removesAt: null };
+  await transaction.signingKeys.insert(key);
+  await transaction.changed('signing_key', key.kid);
+  return key;
+}
+
+function seal(
+  { kid, publicJwk, privateKey }: ReturnType<typeof generateSigningKey>,
+  algorithm: SigningAlgorithm,
+  masterKey: MasterKey,
+): Made {
+  const der = privateKey.export({ format: 'der', type: 'pkcs8' });
+  const sealedPrivateKey = masterKey.seal(der, kid);
+  der.fill(0);
+  return { kid, algorithm, publicJwk, sealedPrivateKey };
+}

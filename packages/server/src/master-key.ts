@@ -1,0 +1,64 @@
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { Refused } from './domain/refused.ts';
+import type { Config } from './config.ts';
+
+/** The key under which private signing keys lie in the store (AES-256-GCM). It is never in the store itself. */
+export interface MasterKey {
+  /** `context` is bound to the text: what was sealed for one key id cannot be given out for another. */
+  seal(plain: Buffer, context: string): string;
+  /** Throws where the text was sealed under another key or for another context, or was changed. */
+  unseal(sealed: string, context: string): Buffer;
+  /** Tells the right key from a wrong one before anything is unsealed; says nothing about it. */
+  check: string;
+}
+
+const KEY_BYTES = 32;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
+type Source = Pick<Config, 'masterKey' | 'masterKeyFile'>;
+
+/** The configured master key, or null where its file does not exist yet. */
+export function readMasterKey({ masterKey, masterKeyFile }: Source): MasterKey | null {
+  if (masterKey !== '') return keyOf(Buffer.from(masterKey, 'hex'));
+  if (!existsSync(masterKeyFile)) return null;
+  const text = readFileSync(masterKeyFile, 'utf8').trim();
+  if (!/^[0-9a-f]{64}$/i.test(text)) {
+    throw new Refused(
+      'invalid',
+      `The master key file ${masterKeyFile} does not hold 64 hexadecimal digits: put the right file back.`,
+    );
+  }
+  return keyOf(Buffer.from(text, 'hex'));
+}
+
+/** Makes the master key file, readable by its owner only. Never overwrites one. */
+export function createMasterKey({ masterKeyFile }: Source): MasterKey {
+  const bytes = randomBytes(KEY_BYTES);
+  const file = openSync(masterKeyFile, 'wx', 0o600);
+  writeSync(file, `${bytes.toString('hex')}\n`);
+  fsyncSync(file);
+  closeSync(file);
+  return keyOf(bytes);
+}
+
+function keyOf(key: Buffer): MasterKey {
+  return {
+    seal(plain, context) {
+      const nonce = randomBytes(NONCE_BYTES);
+      const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(context));
+      const sealed = Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+      return sealed.toString('base64url');
+    },
+    unseal(sealed, context) {
+      const bytes = Buffer.from(sealed, 'base64url');
+      const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, NONCE_BYTES), {
+        authTagLength: TAG_BYTES,
+      });
+      decipher.setAAD(Buffer.from(context)).setAuthTag(bytes.subarray(-TAG_BYTES));
+      return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);
+    },
+    check: createHmac('sha256', key).update('mintmark master key check').digest('base64url'),
+  };
+}

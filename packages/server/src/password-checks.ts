@@ -1,0 +1,128 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import type { Authentication } from './domain/authenticate.ts';
+import { credentialState } from './domain/credential.ts';
+import type { Denial } from './domain/denial.ts';
+import type { KnownApiUser, KnownPassword } from './domain/issue-token.ts';
+import { NO_PASSWORD, passwordMatches } from './domain/password.ts';
+
+export interface PasswordCheckSettings {
+  passwordChecksMax: number;
+  passwordQueueMax: number;
+}
+
+type Outcome = Authentication | Denial;
+
+export type PasswordCheck = (
+  known: KnownApiUser | undefined,
+  password: string,
+  nowMs: number,
+) => Outcome | Promise<Outcome>;
+
+/** Most passwords that are remembered as verified; beyond that the memory starts anew. */
+const VERIFIED_MAX = 10_000;
+
+/**
+ * Checks passwords, which are hashed slowly, on the thread pool: a few at a time, a short queue behind them, and 503
+ * for the rest. Whatever the client id, a guess costs exactly one slow hash. A password that was verified once is
+ * recognised by a keyed digest from then on, until its credential changes.
+ */
+export function createPasswordCheck(
+  settings: PasswordCheckSettings,
+  passwordsExist: () => boolean,
+): PasswordCheck {
+  const processKey = randomBytes(32);
+  const verified = new Map<string, { hash: string; proof: string }>();
+  const underWay = new Map<string, Promise<boolean>>();
+  const slots = createSlots(settings);
+
+  return (known, password, nowMs) => {
+    // Without a single password in the store nothing that is not a generated secret can be right, for any client id.
+    if (!passwordsExist()) return { failure: known === undefined ? 'unknown_client_id' : 'malformed_secret' };
+    const proof = createHmac('sha256', processKey).update(password.normalize('NFC')).digest('base64url');
+    const candidate = newestPassword(known, nowMs);
+    const remembered = candidate && verified.get(candidate.credentialId);
+    if (remembered && remembered.hash === candidate.hash && remembered.proof === proof) {
+      return outcome(known, candidate, true, nowMs);
+    }
+    return hashed(known, candidate, password, proof, nowMs);
+  };
+
+  async function hashed(
+    known: KnownApiUser | undefined,
+    candidate: KnownPassword | undefined,
+    password: string,
+    proof: string,
+    nowMs: number,
+  ): Promise<Outcome> {
+    const hash = candidate?.hash ?? NO_PASSWORD;
+    // The same guess at the same hash at the same time is worked out once.
+    const key = `${proof} ${hash}`;
+    let matching = underWay.get(key);
+    if (matching === undefined) {
+      const slot = slots.take();
+      if (slot === null)
+        return { denied: 'temporarily_unavailable', reason: 'too many password checks wait' };
+      matching = inSlot(slot, () => passwordMatches(password, hash)).finally(() => underWay.delete(key));
+      underWay.set(key, matching);
+    }
+    const matches = await matching;
+    if (matches && candidate !== undefined) {
+      if (verified.size >= VERIFIED_MAX) verified.clear();
+      verified.set(candidate.credentialId, { hash, proof });
+    }
+    return outcome(known, candidate, matches, nowMs);
+  }
+
+  async function inSlot<T>(slot: Promise<void>, work: () => Promise<T>): Promise<T> {
+    await slot;
+    try {
+      return await work();
+    } finally {
+      slots.free();
+    }
+  }
+}
+
+/** The live password, or else the one that ended last, for the log. An API user has one live password at most. */
+function newestPassword(known: KnownApiUser | undefined, nowMs: number): KnownPassword | undefined {
+  const passwords = known?.passwords ?? [];
+  return passwords.find((password) => credentialState(password, nowMs) === 'live') ?? passwords[0];
+}
+
+function outcome(
+  known: KnownApiUser | undefined,
+  candidate: KnownPassword | undefined,
+  matches: boolean,
+  nowMs: number,
+): Outcome {
+  if (known === undefined) return { failure: 'unknown_client_id' };
+  if (candidate === undefined || !matches) return { failure: 'wrong_password' };
+  if (credentialState(candidate, nowMs) !== 'live') return { failure: 'expired_password' };
+  return known.policy.enabled ? { credentialId: candidate.credentialId } : { failure: 'api_user_disabled' };
+}
+
+interface Slots {
+  /** Resolves when it is this one's turn; null where the queue is full. */
+  take(): Promise<void> | null;
+  free(): void;
+}
+
+function createSlots({ passwordChecksMax, passwordQueueMax }: PasswordCheckSettings): Slots {
+  const queue: (() => void)[] = [];
+  let taken = 0;
+  return {
+    take() {
+      if (taken < passwordChecksMax) {
+        taken += 1;
+        return Promise.resolve();
+      }
+      if (queue.length >= passwordQueueMax) return null;
+      return new Promise((resolve) => queue.push(resolve));
+    },
+    free() {
+      const next = queue.shift();
+      if (next === undefined) taken -= 1;
+      else next();
+    },
+  };
+}

@@ -1,0 +1,75 @@
+/** One setting: how it is named, shown, and read from a text. */
+export interface Setting<T> {
+  env: string;
+  /** Without the dashes; null: not to be given on a command line, where other users of the machine could see it. */
+  flag: string | null;
+  /** In the notation of --help: `<seconds>`, `<path>`. */
+  value: string;
+  /** As a text, as in the environment. Empty: none, or what `help` says. */
+  default: string;
+  help: string;
+  /** The value, or a sentence on what is allowed. */
+  parse(text: string): { value: T } | { allowed: string };
+}
+
+export function setting<T>(
+  env: string,
+  flagName: string,
+  value: string,
+  standard: string,
+  help: string,
+  parse: Setting<T>['parse'],
+): Setting<T> {
+  const prefixed = env === 'DATABASE_URL' ? env : `MINTMARK_${env}`;
+  return { env: prefixed, flag: flagName, value, default: standard, help, parse };
+}
+
+function flagOf(env: string): string {
+  return env.toLowerCase().replaceAll('_', '-');
+}
+
+export function text(
+  env: string,
+  value: string,
+  standard: string,
+  help: string,
+  problemOf: (text: string) => string | null = () => null,
+): Setting<string> {
+  return setting(env, flagOf(env), value, standard, help, (given) => {
+    const problem = given === '' ? null : problemOf(given);
+    return problem === null ? { value: given } : { allowed: problem };
+  });
+}
+
+export function whole(
+  env: string,
+  value: string,
+  standard: number,
+  min: number,
+  max: number,
+  help: string,
+): Setting<number> {
+  return setting(env, flagOf(env), value, String(standard), help, (given) => {
+    const number = Number(given);
+    const fits = /^\d+$/.test(given) && number >= min && number <= max;
+    return fits ? { value: number } : { allowed: `a whole number from ${min} to ${max}` };
+  });
+}
+
+export function oneOf<const T extends string>(
+  env: string,
+  values: readonly T[],
+  standard: T,
+  help: string,
+): Setting<T> {
+  return setting(env, flagOf(env), `<${values.join('|')}>`, standard, help, (given) => {
+    const found = values.find((value) => value === given);
+    return found === undefined ? { allowed: `one of ${values.join(', ')}` } : { value: found };
+  });
+}
+
+export function flag(env: string, standard: boolean, help: string): Setting<boolean> {
+  return setting(env, flagOf(env), '<true|false>', String(standard), help, (given) =>
+    given === 'true' || given === 'false' ? { value: given === 'true' } : { allowed: 'true or false' },
+  );
+}

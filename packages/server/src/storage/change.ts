@@ -1,0 +1,75 @@
+import { sql, type Kysely } from 'kysely';
+import type { Tables } from './schema.ts';
+
+/** What a process keeps in memory, and so must hear of when it changes. */
+export type ChangeNoun = 'api_user' | 'signing_key';
+
+export interface Change {
+  /** The epoch in which it was made. */
+  n: number;
+  noun: ChangeNoun;
+  /** Client id or kid. */
+  id: string;
+}
+
+export interface ChangeRows {
+  /** The number of the last change; it only grows, but for a restore of an older store. */
+  epoch(): Promise<number>;
+  /** The number of the oldest change that is still kept; null where none is. */
+  oldest(): Promise<number | null>;
+  /** When the newest change that is still kept was made; null where none is. */
+  latestAt(): Promise<number | null>;
+  after(n: number, limit: number): Promise<Change[]>;
+  /** Takes the next epoch and writes the change under it: call it in the transaction of the change itself. */
+  append(noun: ChangeNoun, id: string, at: number): Promise<void>;
+  /** Removes up to `limit` changes numbered below `n`; gives back how many. */
+  deleteBefore(n: number, limit: number): Promise<number>;
+}
+
+/**
+ * The change feed. Numbers come from one row that is updated in the same transaction, not from a sequence: there a
+ * later number can commit first, and a reader that has seen it would miss the earlier one.
+ */
+export function changeRows(db: Kysely<Tables>): ChangeRows {
+  return {
+    async epoch() {
+      return (await db.selectFrom('epoch').select('n').executeTakeFirstOrThrow()).n;
+    },
+    async oldest() {
+      const row = await db.selectFrom('changes').select('n').orderBy('n').limit(1).executeTakeFirst();
+      return row?.n ?? null;
+    },
+    async latestAt() {
+      const row = await db
+        .selectFrom('changes')
+        .select('at')
+        .orderBy('n', 'desc')
+        .limit(1)
+        .executeTakeFirst();
+      return row?.at ?? null;
+    },
+    async after(n, limit) {
+      const rows = await db
+        .selectFrom('changes')
+        .select(['n', 'noun', 'id'])
+        .where('n', '>', n)
+        .orderBy('n')
+        .limit(limit)
+        .execute();
+      return rows.map((row) => ({ ...row, noun: row.noun as ChangeNoun }));
+    },
+    async append(noun, id, at) {
+      const { n } = await db
+        .updateTable('epoch')
+        .set({ n: sql<number>`n + 1` })
+        .returning('n')
+        .executeTakeFirstOrThrow();
+      await db.insertInto('changes').values({ n, noun, id, at }).execute();
+    },
+    async deleteBefore(n, limit) {
+      const old = db.selectFrom('changes').select('n').where('n', '<', n).orderBy('n').limit(limit);
+      const result = await db.deleteFrom('changes').where('n', 'in', old).executeTakeFirst();
+      return Number(result.numDeletedRows);
+    },
+  };
+}

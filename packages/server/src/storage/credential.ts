@@ -1,0 +1,91 @@
+import { sql, type Kysely } from 'kysely';
+import type { Credential } from '../domain/credential.ts';
+import type { Connections } from './store.ts';
+import type { Tables } from './schema.ts';
+
+export interface CredentialRows {
+  find(id: string): Promise<Credential | undefined>;
+  /** All of an API user's, the oldest first. */
+  listOf(clientId: string): Promise<Credential[]>;
+  insert(credential: Credential): Promise<void>;
+  /** `expiresAt` and `retiredAt` are what changes; digest, kind and owner never do. */
+  setEnd(id: string, end: Pick<Credential, 'expiresAt' | 'retiredAt'>): Promise<void>;
+  /** Removes up to `limit` that ended before `endedBefore`; gives back how many. */
+  deleteEnded(endedBefore: number, limit: number): Promise<number>;
+}
+
+export function credentialRows(db: Kysely<Tables>): CredentialRows {
+  const all = db
+    .selectFrom('credentials')
+    .leftJoin('credential_usage', 'credential_usage.credential_id', 'credentials.id')
+    .select([
+      'id',
+      'client_id as clientId',
+      'kind',
+      'name',
+      'digest',
+      'created_at as createdAt',
+      'expires_at as expiresAt',
+      'retired_at as retiredAt',
+      'last_used_at as lastUsedAt',
+      'last_used_address as lastUsedAddress',
+      sql<number>`coalesce(use_count, 0)`.as('useCount'),
+    ]);
+  return {
+    find: async (id) => await all.where('id', '=', id).executeTakeFirst(),
+    listOf: async (clientId) =>
+      await all.where('client_id', '=', clientId).orderBy('created_at').orderBy('id').execute(),
+    async insert(credential) {
+      await db
+        .insertInto('credentials')
+        .values({
+          id: credential.id,
+          client_id: credential.clientId,
+          kind: credential.kind,
+          name: credential.name,
+          digest: credential.digest,
+          created_at: credential.createdAt,
+          expires_at: credential.expiresAt,
+          retired_at: credential.retiredAt,
+        })
+        .execute();
+    },
+    async setEnd(id, { expiresAt, retiredAt }) {
+      const end = { expires_at: expiresAt, retired_at: retiredAt };
+      await db.updateTable('credentials').set(end).where('id', '=', id).execute();
+    },
+    async deleteEnded(endedBefore, limit) {
+      const ended = db
+        .selectFrom('credentials')
+        .select('id')
+        .where((or) => or.or([or('retired_at', '<', endedBefore), or('expires_at', '<', endedBefore)]))
+        .limit(limit);
+      const result = await db.deleteFrom('credentials').where('id', 'in', ended).executeTakeFirst();
+      return Number(result.numDeletedRows);
+    },
+  };
+}
+
+/** The use of one credential since the last flush. */
+export interface Use {
+  credentialId: string;
+  lastUsedAt: number;
+  lastUsedAddress: string;
+  count: number;
+}
+
+/** Adds a batch of uses. A credential that was deleted meanwhile is passed over. */
+export async function recordUses({ write, jsonRows }: Connections, uses: readonly Use[]): Promise<void> {
+  const rows = uses.map((use) => [use.credentialId, use.lastUsedAt, use.lastUsedAddress, use.count]);
+  await sql`
+    insert into credential_usage (credential_id, last_used_at, last_used_address, use_count)
+    select c0, c1, c2, c3 from (${jsonRows(JSON.stringify(rows), 4)}) as used
+    where exists (select 1 from credentials where id = c0)
+    order by c0
+    on conflict (credential_id) do update set
+      last_used_at = case when excluded.last_used_at > credential_usage.last_used_at
+        then excluded.last_used_at else credential_usage.last_used_at end,
+      last_used_address = case when excluded.last_used_at > credential_usage.last_used_at
+        then excluded.last_used_address else credential_usage.last_used_address end,
+      use_count = credential_usage.use_count + excluded.use_count`.execute(write);
+}

@@ -1,0 +1,28 @@
+import type { Kysely } from 'kysely';
+import type { Tables } from './schema.ts';
+
+/** Facts about the store as a whole, a row each. */
+export interface MetaRows {
+  get(key: MetaKey): Promise<string | null>;
+  set(key: MetaKey, value: string): Promise<void>;
+}
+
+/** `master_key_check`: tells the right master key from a wrong one, and nothing about it. */
+export type MetaKey = 'master_key_check';
+
+export function metaRows(db: Kysely<Tables>): MetaRows {
+  return {
+    async get(key) {
+      const row = await db.selectFrom('meta').select('value').where('key', '=', key).executeTakeFirst();
+      return row?.value ?? null;
+    },
+    async set(key, value) {
+      const update = { key, value };
+      await db
+        .insertInto('meta')
+        .values(update)
+        .onConflict((conflict) => conflict.column('key').doUpdateSet(update))
+        .execute();
+    },
+  };
+}

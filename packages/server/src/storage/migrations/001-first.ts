@@ -1,0 +1,91 @@
+import { sql, type Kysely } from 'kysely';
+import type { Migration } from 'kysely/migration';
+
+/** All tables of the first version. Written for SQLite and PostgreSQL alike: integers of 64 bits, text, no types of one. */
+export const first: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await createMetaAndFeed(db);
+    await createApiUsers(db);
+    await createCredentials(db);
+    await createSigningKeys(db);
+  },
+};
+
+async function createMetaAndFeed(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('meta')
+    .addColumn('key', 'text', (column) => column.primaryKey())
+    .addColumn('value', 'text', (column) => column.notNull())
+    .execute();
+  await db.schema
+    .createTable('epoch')
+    .addColumn('id', 'integer', (column) => column.primaryKey())
+    .addColumn('n', 'bigint', (column) => column.notNull())
+    .execute();
+  await sql`insert into epoch (id, n) values (1, 0)`.execute(db);
+  await db.schema
+    .createTable('changes')
+    .addColumn('n', 'bigint', (column) => column.primaryKey())
+    .addColumn('noun', 'text', (column) => column.notNull())
+    .addColumn('id', 'text', (column) => column.notNull())
+    .addColumn('at', 'bigint', (column) => column.notNull())
+    .execute();
+}
+
+async function createApiUsers(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('api_users')
+    .addColumn('client_id', 'text', (column) => column.primaryKey())
+    .addColumn('name', 'text', (column) => column.notNull())
+    .addColumn('username', 'text')
+    .addColumn('username_key', 'text', (column) => column.unique())
+    .addColumn('contact', 'text')
+    .addColumn('enabled', 'integer', (column) => column.notNull())
+    .addColumn('scopes', 'text', (column) => column.notNull())
+    .addColumn('audiences', 'text', (column) => column.notNull())
+    .addColumn('allowed_networks', 'text', (column) => column.notNull())
+    .addColumn('limit_per_minute', 'integer')
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('updated_at', 'bigint', (column) => column.notNull())
+    .execute();
+}
+
+async function createCredentials(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('credentials')
+    .addColumn('id', 'text', (column) => column.primaryKey())
+    .addColumn('client_id', 'text', (column) =>
+      column.notNull().references('api_users.client_id').onDelete('cascade'),
+    )
+    .addColumn('kind', 'text', (column) => column.notNull())
+    .addColumn('name', 'text', (column) => column.notNull())
+    .addColumn('digest', 'text', (column) => column.notNull())
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('expires_at', 'bigint')
+    .addColumn('retired_at', 'bigint')
+    .execute();
+  await db.schema.createIndex('credentials_client_id').on('credentials').column('client_id').execute();
+  await db.schema
+    .createTable('credential_usage')
+    .addColumn('credential_id', 'text', (column) =>
+      column.primaryKey().references('credentials.id').onDelete('cascade'),
+    )
+    .addColumn('last_used_at', 'bigint', (column) => column.notNull())
+    .addColumn('last_used_address', 'text', (column) => column.notNull())
+    .addColumn('use_count', 'bigint', (column) => column.notNull())
+    .execute();
+}
+
+async function createSigningKeys(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('signing_keys')
+    .addColumn('kid', 'text', (column) => column.primaryKey())
+    .addColumn('algorithm', 'text', (column) => column.notNull())
+    .addColumn('public_jwk', 'text', (column) => column.notNull())
+    .addColumn('sealed_private_key', 'text')
+    .addColumn('announced_at', 'bigint', (column) => column.notNull())
+    .addColumn('activates_at', 'bigint', (column) => column.notNull())
+    .addColumn('retires_at', 'bigint')
+    .addColumn('removes_at', 'bigint')
+    .execute();
+}

@@ -1,0 +1,7 @@
+import type { Migration } from 'kysely/migration';
+import { first } from './001-first.ts';
+
+/** In order. Forward only: an older program beside a newer store must go on working until it is replaced. */
+export const migrations: Record<string, Migration> = {
+  '001-first': first,
+};

@@ -1,0 +1,55 @@
+/** The tables, for Kysely. What each column means: docs/storage.md. Times are milliseconds since 1970 (UTC). */
+export interface Tables {
+  meta: { key: string; value: string };
+  epoch: { id: number; n: number };
+  changes: { n: number; noun: string; id: string; at: number };
+  api_users: ApiUserRow;
+  credentials: CredentialRow;
+  credential_usage: {
+    credential_id: string;
+    last_used_at: number;
+    last_used_address: string;
+    use_count: number;
+  };
+  signing_keys: SigningKeyRow;
+}
+
+export interface ApiUserRow {
+  client_id: string;
+  name: string;
+  username: string | null;
+  username_key: string | null;
+  contact: string | null;
+  enabled: number;
+  /** JSON arrays of strings. */
+  scopes: string;
+  audiences: string;
+  allowed_networks: string;
+  limit_per_minute: number | null;
+  created_at: number;
+  updated_at: number;
+}
+
+export interface CredentialRow {
+  id: string;
+  client_id: string;
+  kind: 'secret' | 'password';
+  name: string;
+  digest: string;
+  created_at: number;
+  expires_at: number | null;
+  retired_at: number | null;
+}
+
+export interface SigningKeyRow {
+  kid: string;
+  algorithm: string;
+  /** JSON. */
+  public_jwk: string;
+  /** AES-256-GCM under the master key: see src/master-key.ts. Null once the key is removed. */
+  sealed_private_key: string | null;
+  announced_at: number;
+  activates_at: number;
+  retires_at: number | null;
+  removes_at: number | null;
+}

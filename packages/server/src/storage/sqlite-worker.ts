@@ -1,0 +1,78 @@
+// The thread on which SQLite runs: its calls are synchronous and a write waits for the disk, which must never make a
+// caller of the token endpoint wait. Two connections: one that writes, one that only reads and so never waits for it.
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { parentPort, workerData } from 'node:worker_threads';
+import type { FromWorker, SqliteParameter, ToWorker, WorkerSettings } from './sqlite.ts';
+
+const { path, busyTimeoutMs, wakePollMs } = workerData as WorkerSettings;
+const STATEMENTS_MAX = 200;
+
+const writer = new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
+writer.exec('pragma journal_mode = wal; pragma synchronous = full; pragma cache_size = -16384');
+const reader = new DatabaseSync(path, { timeout: busyTimeoutMs, readOnly: true });
+reader.exec('pragma cache_size = -16384');
+
+const connections = {
+  write: { database: writer, statements: new Map<string, StatementSync>() },
+  read: { database: reader, statements: new Map<string, StatementSync>() },
+};
+
+parentPort?.on('message', (message: ToWorker) => {
+  if (message === 'close') close();
+  else answer(run(message));
+});
+
+function run({ id, on, sql, parameters }: Exclude<ToWorker, 'close'>): FromWorker {
+  try {
+    const statement = prepared(on, sql);
+    if (statement.columns().length > 0) {
+      return { id, rows: statement.all(...parameters), changes: 0 };
+    }
+    return { id, rows: [], changes: Number(statement.run(...parameters).changes) };
+  } catch (error) {
+    const { message, errcode } = error as Error & { errcode?: number };
+    return { id, error: { message, errcode } };
+  }
+}
+
+function prepared(on: 'read' | 'write', sql: string): StatementSync {
+  const { database, statements } = connections[on];
+  let statement = statements.get(sql);
+  if (statement === undefined) {
+    statement = database.prepare(sql);
+    if (statements.size >= STATEMENTS_MAX) statements.clear();
+    statements.set(sql, statement);
+  }
+  return statement;
+}
+
+function answer(message: FromWorker): void {
+  parentPort?.postMessage(message);
+}
+
+/** `data_version` differs when another connection, of this process or of any other, has committed. */
+function watchForChanges(): NodeJS.Timeout | undefined {
+  if (wakePollMs === 0) return undefined;
+  const statement = reader.prepare('pragma data_version');
+  let last: SqliteParameter | undefined;
+  return setInterval(() => {
+    try {
+      const version = statement.get()?.['data_version'];
+      if (last !== undefined && version !== last) answer('wake');
+      last = version as SqliteParameter;
+    } catch {
+      // The poll of the change feed meets the same fault and reports it.
+    }
+  }, wakePollMs);
+}
+
+const watch = watchForChanges();
+
+function close(): void {
+  clearInterval(watch);
+  reader.close();
+  writer.close();
+  parentPort?.close();
+}
+
+answer('open');

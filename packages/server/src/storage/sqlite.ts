@@ -1,0 +1,251 @@
+import { existsSync, openSync, readSync, closeSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import {
+  CompiledQuery,
+  Kysely,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+  sql,
+  type DatabaseConnection,
+  type Dialect,
+  type Driver,
+  type QueryResult,
+  type RawBuilder,
+} from 'kysely';
+import type { Connections } from './store.ts';
+import type { Tables } from './schema.ts';
+import { sqliteError, StoreError } from './store-error.ts';
+
+export type SqliteParameter = null | number | bigint | string | Uint8Array;
+
+export interface WorkerSettings {
+  path: string;
+  busyTimeoutMs: number;
+  /** How often to look for commits of other processes, in milliseconds; 0: never. */
+  wakePollMs: number;
+}
+
+export type ToWorker =
+  | { id: number; on: 'read' | 'write'; sql: string; parameters: SqliteParameter[] }
+  | 'close';
+
+export type FromWorker =
+  | 'open'
+  | 'wake'
+  | { id: number; rows: unknown[]; changes: number }
+  | { id: number; error: { message: string; errcode: number | undefined } };
+
+interface Waiting {
+  resolve(result: { rows: unknown[]; changes: number }): void;
+  reject(error: Error): void;
+}
+
+/**
+ * Opens the store at `path` and creates the file if there is none. Throws a StoreError, and changes nothing, where the
+ * folder is missing or the file is not a database.
+ */
+export async function openSqlite(settings: WorkerSettings): Promise<Connections> {
+  checkFile(settings.path);
+  const thread = await startThread(settings);
+  const read = new Kysely<Tables>({ dialect: dialect(() => thread.connection('read')) });
+  const connections: Connections = {
+    read,
+    write: new Kysely<Tables>({ dialect: dialect(serialized(thread.connection('write'))) }),
+    jsonRows,
+    damage: () => damageOf(read),
+    onWake: (wake) => {
+      thread.wake = wake;
+    },
+    close: () => thread.close(),
+  };
+  await checkOwner(connections, settings.path);
+  return connections;
+}
+
+async function damageOf(read: Kysely<Tables>): Promise<string | null> {
+  const { rows } = await sql<{ integrity_check: string }>`pragma integrity_check(1)`.execute(read);
+  const found = rows[0]?.integrity_check ?? 'no answer';
+  return found === 'ok' ? null : found;
+}
+
+/** `MINT` in ASCII: how SQLite and `file` tell our databases from others (pragma application_id). */
+const APPLICATION_ID = 0x4d494e54;
+
+async function checkOwner({ read, write, close }: Connections, path: string): Promise<void> {
+  try {
+    const { rows } = await sql<{ application_id: number }>`pragma application_id`.execute(read);
+    if (rows[0]?.application_id === APPLICATION_ID) return;
+    const tables = await sql`select 1 from sqlite_schema limit 1`.execute(read);
+    if (tables.rows.length > 0) {
+      throw new StoreError(
+        'not_ours',
+        `The database ${path} belongs to another program: name another file with --database-url.`,
+      );
+    }
+    await sql.raw(`pragma application_id = ${APPLICATION_ID}`).execute(write);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** What SQLite would only find out after it has created files beside the one that it was given. */
+function checkFile(path: string): void {
+  if (!existsSync(dirname(path))) {
+    throw new StoreError(
+      'cannot_open',
+      `The folder ${dirname(path)} does not exist: create it, or name another.`,
+    );
+  }
+  if (!existsSync(path) || statSync(path).size === 0) return;
+  const header = Buffer.alloc(16);
+  const file = openFile(path);
+  readSync(file, header, 0, 16, 0);
+  closeSync(file);
+  if (header.toString('latin1') !== 'SQLite format 3\0') throw sqliteError('not a database', 26, path);
+}
+
+function openFile(path: string): number {
+  try {
+    return openSync(path, 'r');
+  } catch (error) {
+    throw new StoreError('cannot_open', `The store ${path} cannot be read: check its owner and mode.`, {
+      cause: error,
+    });
+  }
+}
+
+/** Rows of a JSON array of arrays as a table with the columns `c0`, `c1`, …: one parameter for any number of rows. */
+function jsonRows(json: string, columns: number): RawBuilder<unknown> {
+  const names = Array.from({ length: columns }, (_, i) => sql.raw(`value ->> ${i} as c${i}`));
+  return sql`select ${sql.join(names)} from json_each(${json})`;
+}
+
+interface SqliteThread {
+  connection(on: 'read' | 'write'): DatabaseConnection;
+  wake: () => void;
+  close(): Promise<void>;
+}
+
+async function startThread(settings: WorkerSettings): Promise<SqliteThread> {
+  // Beside this file, in the sources (.ts) as in the compiled package (.js).
+  const file = new URL(`./sqlite-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+  const worker = new Worker(file, { workerData: settings });
+  const waiting = new Map<number, Waiting>();
+  let ended: Error | undefined;
+  let lastId = 0;
+
+  const thread: SqliteThread = {
+    connection: (on) => ({
+      executeQuery: <R>({ sql: text, parameters }: CompiledQuery) =>
+        new Promise<QueryResult<R>>((resolve, reject) => {
+          if (ended !== undefined) return reject(ended);
+          lastId += 1;
+          waiting.set(lastId, {
+            resolve: ({ rows, changes }) => resolve({ rows: rows as R[], numAffectedRows: BigInt(changes) }),
+            reject,
+          });
+          worker.postMessage({ id: lastId, on, sql: text, parameters: parameters as SqliteParameter[] });
+        }),
+      streamQuery: () => {
+        throw new Error('Streaming is not used: pages are read one after the other.');
+      },
+    }),
+    wake: () => undefined,
+    close: async () => {
+      ended ??= new StoreError('unavailable', 'The store is closed.');
+      worker.postMessage('close');
+      await once(worker, 'exit');
+    },
+  };
+
+  worker.on('message', (message: FromWorker) => {
+    if (message === 'wake') return thread.wake();
+    if (message === 'open') return;
+    const query = waiting.get(message.id);
+    waiting.delete(message.id);
+    if ('rows' in message) query?.resolve(message);
+    else query?.reject(sqliteError(message.error.message, message.error.errcode, settings.path));
+  });
+  worker.on('error', (error: Error & { errcode?: number }) => {
+    ended = sqliteError(error.message, error.errcode, settings.path);
+    for (const query of waiting.values()) query.reject(ended);
+    waiting.clear();
+  });
+  await opened(worker, settings.path);
+  return thread;
+}
+
+function opened(worker: Worker, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    worker.once('message', () => resolve());
+    worker.once('error', (error: Error & { errcode?: number }) =>
+      reject(sqliteError(error.message, error.errcode, path)),
+    );
+  });
+}
+
+function once(worker: Worker, event: 'exit'): Promise<void> {
+  return new Promise((resolve) => worker.once(event, () => resolve()));
+}
+
+function dialect(acquire: () => DatabaseConnection | Promise<DatabaseConnection>): Dialect {
+  return {
+    createDriver: () => new SqliteThreadDriver(acquire),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+    createAdapter: () => new SqliteAdapter(),
+    createIntrospector: (db) => new SqliteIntrospector(db),
+  };
+}
+
+interface Releasable extends DatabaseConnection {
+  release?(): void;
+}
+
+/** Hands out the one connection to one user at a time: a transaction must not meet the statements of another. */
+function serialized(connection: DatabaseConnection): () => Promise<DatabaseConnection> {
+  let last: Promise<void> = Promise.resolve();
+  return async () => {
+    const before = last;
+    const released = Promise.withResolvers<void>();
+    last = released.promise;
+    await before;
+    const handle: Releasable = { ...connection, release: () => released.resolve() };
+    return handle;
+  };
+}
+
+class SqliteThreadDriver implements Driver {
+  readonly #acquire: () => DatabaseConnection | Promise<DatabaseConnection>;
+
+  constructor(acquire: () => DatabaseConnection | Promise<DatabaseConnection>) {
+    this.#acquire = acquire;
+  }
+
+  async init(): Promise<void> {}
+
+  async acquireConnection(): Promise<DatabaseConnection> {
+    return await this.#acquire();
+  }
+
+  async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+  }
+
+  async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('commit'));
+  }
+
+  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    // A disk that is full or fails makes SQLite roll back by itself, and then there is nothing left to roll back.
+    await connection.executeQuery(CompiledQuery.raw('rollback')).catch(() => undefined);
+  }
+
+  async releaseConnection(connection: Releasable): Promise<void> {
+    connection.release?.();
+  }
+
+  async destroy(): Promise<void> {}
+}

@@ -1,0 +1,78 @@
+import type { Kysely, RawBuilder } from 'kysely';
+import { apiUserRows, type ApiUserRows } from './api-user.ts';
+import { changeRows, type ChangeNoun, type ChangeRows } from './change.ts';
+import { credentialRows, recordUses, type CredentialRows, type Use } from './credential.ts';
+import { knownApiUserRows, type KnownApiUserRows } from './known-api-user.ts';
+import { metaRows, type MetaRows } from './meta.ts';
+import type { Tables } from './schema.ts';
+import { signingKeyRows, type SigningKeyRows } from './signing-key.ts';
+
+/** What a database brings: the only part of the store that is written once for each. */
+export interface Connections {
+  read: Kysely<Tables>;
+  write: Kysely<Tables>;
+  /** The rows of a JSON array of arrays as a query with the columns c0, c1, …: a bulk insert with one parameter. */
+  jsonRows(json: string, columns: number): RawBuilder<unknown>;
+  /** What a check of the whole database found wrong; null where it is sound. */
+  damage(): Promise<string | null>;
+  /** `wake` is called soon after another process has committed something, as a hint: the poll is the truth. */
+  onWake(wake: () => void): void;
+  close(): Promise<void>;
+}
+
+export interface StoreRows {
+  apiUsers: ApiUserRows;
+  credentials: CredentialRows;
+  signingKeys: SigningKeyRows;
+  meta: MetaRows;
+}
+
+/** The tables inside one transaction. */
+export interface StoreTransaction extends StoreRows {
+  changes: Pick<ChangeRows, 'append' | 'deleteBefore'>;
+  /** Tells every process, when the transaction commits, to read this API user or the signing keys again. */
+  changed(noun: ChangeNoun, id: string): Promise<void>;
+}
+
+/** Everything that is kept. Throws a StoreError where the database cannot do what is asked. */
+export interface Store extends StoreRows {
+  known: KnownApiUserRows;
+  changes: ChangeRows;
+  /** All of `work` or nothing; when it returns, it is on the disk. */
+  write<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T>;
+  recordUses(uses: readonly Use[]): Promise<void>;
+  damage(): Promise<string | null>;
+  onWake(wake: () => void): void;
+  close(): Promise<void>;
+}
+
+export function createStore(connections: Connections, now: () => number = Date.now): Store {
+  const { read, write } = connections;
+  return {
+    ...rowsOf(read),
+    known: knownApiUserRows(read),
+    changes: changeRows(read),
+    write: async (work) =>
+      await write.transaction().execute(async (transaction) => {
+        const changes = changeRows(transaction);
+        return await work({
+          ...rowsOf(transaction),
+          changes,
+          changed: async (noun, id) => await changes.append(noun, id, now()),
+        });
+      }),
+    recordUses: (uses) => recordUses(connections, uses),
+    damage: () => connections.damage(),
+    onWake: (wake) => connections.onWake(wake),
+    close: () => connections.close(),
+  };
+}
+
+function rowsOf(db: Kysely<Tables>): StoreRows {
+  return {
+    apiUsers: apiUserRows(db),
+    credentials: credentialRows(db),
+    signingKeys: signingKeyRows(db),
+    meta: metaRows(db),
+  };
+}

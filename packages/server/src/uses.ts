@@ -1,0 +1,93 @@
+import type { Logger } from 'pino';
+import type { Use } from './storage/credential.ts';
+
+/** Gathers the use of credentials in memory and writes it every few seconds: nothing is written per token. */
+export interface UseRecorder {
+  note(credentialId: string, address: string, nowMs: number): void;
+  /** Writes what is there; what cannot be written is kept for the next time. */
+  flush(): Promise<void>;
+  /** Flushes every `flushMs` until stopped, and once more then. */
+  start(): void;
+  stop(): Promise<void>;
+}
+
+export interface UseSettings {
+  usageFlushMs: number;
+  usageMax: number;
+}
+
+/** Credentials a statement: what the writing thread does at a time, so that other writers come in between. */
+const BATCH = 2000;
+
+export function createUseRecorder(
+  write: (uses: readonly Use[]) => Promise<void>,
+  { usageFlushMs, usageMax }: UseSettings,
+  log: Logger,
+): UseRecorder {
+  let gathered = new Map<string, Use>();
+  let flushing: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let lost = 0;
+
+  function note(credentialId: string, address: string, nowMs: number): void {
+    const use = gathered.get(credentialId);
+    if (use !== undefined) {
+      use.lastUsedAt = nowMs;
+      use.lastUsedAddress = address;
+      use.count += 1;
+    } else if (gathered.size < usageMax) {
+      gathered.set(credentialId, { credentialId, lastUsedAt: nowMs, lastUsedAddress: address, count: 1 });
+      if (gathered.size === usageMax) void flush();
+    } else {
+      lost += 1;
+    }
+  }
+
+  async function writeAll(): Promise<void> {
+    const uses = Array.from(gathered.values());
+    gathered = new Map();
+    for (let at = 0; at < uses.length; at += BATCH) {
+      try {
+        await write(uses.slice(at, at + BATCH));
+      } catch (error) {
+        keepForNextTime(uses.slice(at));
+        log.warn(
+          { error: (error as Error).message },
+          'the use of credentials could not be written, and is kept',
+        );
+        break;
+      }
+    }
+    if (lost > 0) log.warn({ lost }, 'uses of credentials were not counted: too many wait to be written');
+    lost = 0;
+  }
+
+  function keepForNextTime(uses: readonly Use[]): void {
+    for (const use of uses) {
+      const later = gathered.get(use.credentialId);
+      if (later !== undefined) later.count += use.count;
+      else if (gathered.size < usageMax) gathered.set(use.credentialId, use);
+      else lost += use.count;
+    }
+  }
+
+  async function flush(): Promise<void> {
+    flushing ??= writeAll().finally(() => {
+      flushing = undefined;
+    });
+    await flushing;
+  }
+
+  return {
+    note,
+    flush,
+    start() {
+      timer = setInterval(() => void flush(), usageFlushMs);
+    },
+    async stop() {
+      clearInterval(timer);
+      await flush(); // one that was under way, without what came since
+      await flush();
+    },
+  };
+}
