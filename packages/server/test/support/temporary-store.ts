@@ -1,0 +1,52 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Config } from '../../src/config.ts';
+import type { ApiUserSettings } from '../../src/domain/api-user.ts';
+import { loadConfig } from '../../src/load-config.ts';
+import { openStore } from '../../src/manage/open-store.ts';
+import type { Store } from '../../src/storage/store.ts';
+import type { OpenedStore } from '../store-contract.ts';
+
+export interface TemporaryStore extends OpenedStore {
+  config: Config;
+  dataDir: string;
+  /** The database file. */
+  path: string;
+}
+
+/** A real SQLite store in a folder of its own, which is removed at the end. */
+export async function temporaryStore(env: Record<string, string> = {}): Promise<TemporaryStore> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'mintmark-store-'));
+  const config = loadConfig({ MINTMARK_DATA_DIR: dataDir, ...env });
+  const stores: Store[] = [];
+  const another = async (): Promise<Store> => {
+    const { store } = await openStore(config, { watch: true });
+    stores.push(store);
+    return store;
+  };
+  return {
+    store: await another(),
+    another,
+    config,
+    dataDir,
+    path: join(dataDir, 'mintmark.db'),
+    async [Symbol.asyncDispose]() {
+      await Promise.all(stores.map((store) => store.close()));
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+export function apiUserSettings(changes: Partial<ApiUserSettings> = {}): ApiUserSettings {
+  return {
+    name: 'Importer',
+    username: null,
+    contact: null,
+    scopes: ['campaigns:read'],
+    audiences: [],
+    limitPerMinute: null,
+    allowedNetworks: [],
+    ...changes,
+  };
+}
