@@ -8,7 +8,7 @@ const { path, busyTimeoutMs, wakePollMs } = workerData as WorkerSettings;
 const STATEMENTS_MAX = 200;
 
 const writer = new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
-writer.exec('pragma journal_mode = wal; pragma synchronous = full; pragma cache_size = -16384');
+writer.exec('pragma synchronous = full; pragma cache_size = -16384');
 const reader = new DatabaseSync(path, { timeout: busyTimeoutMs, readOnly: true });
 reader.exec('pragma cache_size = -16384');
 

@@ -60,7 +60,13 @@ export async function openSqlite(settings: WorkerSettings): Promise<Connections>
     },
     close: () => thread.close(),
   };
-  await checkOwner(connections, settings.path);
+  try {
+    await checkOwner(connections, settings.path);
+    await sql`pragma journal_mode = wal`.execute(connections.write);
+  } catch (error) {
+    await connections.close();
+    throw error;
+  }
   return connections;
 }
 
@@ -73,22 +79,18 @@ async function damageOf(read: Kysely<Tables>): Promise<string | null> {
 /** `MINT` in ASCII: how SQLite and `file` tell our databases from others (pragma application_id). */
 const APPLICATION_ID = 0x4d494e54;
 
-async function checkOwner({ read, write, close }: Connections, path: string): Promise<void> {
-  try {
-    const { rows } = await sql<{ application_id: number }>`pragma application_id`.execute(read);
-    if (rows[0]?.application_id === APPLICATION_ID) return;
-    const tables = await sql`select 1 from sqlite_schema limit 1`.execute(read);
-    if (tables.rows.length > 0) {
-      throw new StoreError(
-        'not_ours',
-        `The database ${path} belongs to another program: name another file with --database-url.`,
-      );
-    }
-    await sql.raw(`pragma application_id = ${APPLICATION_ID}`).execute(write);
-  } catch (error) {
-    await close();
-    throw error;
+/** Before anything is written: not even its journal mode is changed in a database of another program. */
+async function checkOwner({ read, write }: Connections, path: string): Promise<void> {
+  const { rows } = await sql<{ application_id: number }>`pragma application_id`.execute(read);
+  if (rows[0]?.application_id === APPLICATION_ID) return;
+  const tables = await sql`select 1 from sqlite_schema limit 1`.execute(read);
+  if (tables.rows.length > 0) {
+    throw new StoreError(
+      'not_ours',
+      `The database ${path} belongs to another program: name another file with --database-url.`,
+    );
   }
+  await sql.raw(`pragma application_id = ${APPLICATION_ID}`).execute(write);
 }
 
 /** What SQLite would only find out after it has created files beside the one that it was given. */
@@ -100,21 +102,27 @@ function checkFile(path: string): void {
     );
   }
   if (!existsSync(path) || statSync(path).size === 0) return;
-  const header = Buffer.alloc(16);
-  const file = openFile(path);
-  readSync(file, header, 0, 16, 0);
-  closeSync(file);
+  const header = readHeader(path);
   if (header.toString('latin1') !== 'SQLite format 3\0') throw sqliteError('not a database', 26, path);
 }
 
-function openFile(path: string): number {
+function readHeader(path: string): Buffer {
+  const header = Buffer.alloc(16);
   try {
-    return openSync(path, 'r');
+    const file = openSync(path, 'r');
+    try {
+      readSync(file, header, 0, header.length, 0);
+    } finally {
+      closeSync(file);
+    }
   } catch (error) {
-    throw new StoreError('cannot_open', `The store ${path} cannot be read: check its owner and mode.`, {
-      cause: error,
-    });
+    throw new StoreError(
+      'cannot_open',
+      `The store ${path} cannot be read: check that it is a file, its owner and its mode.`,
+      { cause: error },
+    );
   }
+  return header;
 }
 
 /** Rows of a JSON array of arrays as a table with the columns `c0`, `c1`, …: one parameter for any number of rows. */
@@ -133,6 +141,8 @@ async function startThread(settings: WorkerSettings): Promise<SqliteThread> {
   // Beside this file, in the sources (.ts) as in the compiled package (.js).
   const file = new URL(`./sqlite-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
   const worker = new Worker(file, { workerData: settings });
+  // From the start, because the thread may end by itself: whoever closes the store after that must not wait for ever.
+  const exited = once(worker, 'exit');
   const waiting = new Map<number, Waiting>();
   let ended: Error | undefined;
   let lastId = 0;
@@ -157,7 +167,7 @@ async function startThread(settings: WorkerSettings): Promise<SqliteThread> {
     close: async () => {
       ended ??= new StoreError('unavailable', 'The store is closed.');
       worker.postMessage('close');
-      await once(worker, 'exit');
+      await exited;
     },
   };
 
