@@ -3,6 +3,7 @@ import type { Denial } from './domain/denial.ts';
 import type { KnownApiUser } from './domain/issue-token.ts';
 import { createEntries } from './directory-entries.ts';
 import { knownApiUsers, type DirectoryEntry } from './directory-entry.ts';
+import { inTurn } from './in-turn.ts';
 import { createUnknownNames } from './unknown-names.ts';
 import type { KnownApiUserRow, KnownApiUserRows } from './storage/known-api-user.ts';
 
@@ -36,6 +37,12 @@ export interface Directory {
 
 type Found = KnownApiUser | undefined | Denial;
 
+interface Lookup {
+  found: Promise<Found>;
+  /** `refreshes` when it began. */
+  refreshes: number;
+}
+
 /** How stale the directory may be and still say for sure that a client id is unknown, without asking the store. */
 const FRESH_MS = 1000;
 /** API users per read: a page is taken in within a millisecond or two, and a caller waits no longer than that. */
@@ -51,11 +58,13 @@ export function createDirectory(
 ): Directory {
   const entries = createEntries(settings.directoryMax);
   const unknown = createUnknownNames(settings.unknownMax, settings.unknownTtlMs);
-  const lookups = new Map<string, Promise<Found>>();
+  const lookups = new Map<string, Lookup>();
   const toEntries = knownApiUsers(settings);
   let passwordsExist = false;
   let complete = false;
-  let loading: Promise<void> | undefined;
+  const loading = inTurn(loadAll);
+  /** Counts entries that had to go for others: where one did, not everything is in memory. */
+  let evictions = 0;
   /** Counts refreshes: what was read from the store before the last one may be older than what is known since. */
   let refreshes = 0;
   /** Of these the change feed knows better than a page that was read before. */
@@ -73,14 +82,19 @@ export function createDirectory(
     }
     if (name.length > NAME_LENGTH_MAX || (complete && stale < FRESH_MS)) return undefined;
     if (unknown.has(name, nowMs)) return undefined;
-    return lookups.get(name) ?? startLookup(name, nowMs);
+    const underWay = lookups.get(name);
+    // One that began before the last refresh may have read what was changed since: it is not joined.
+    return underWay?.refreshes === refreshes ? underWay.found : startLookup(name, nowMs);
   }
 
   function startLookup(name: string, nowMs: number): Found | Promise<Found> {
     if (lookups.size >= settings.lookupsMax) return unavailable('too many look-ups wait for the store');
-    const lookup = lookUp(name, nowMs).finally(() => lookups.delete(name));
+    const found = lookUp(name, nowMs).finally(() => {
+      if (lookups.get(name) === lookup) lookups.delete(name);
+    });
+    const lookup: Lookup = { found, refreshes };
     lookups.set(name, lookup);
-    return lookup;
+    return found;
   }
 
   async function lookUp(name: string, nowMs: number): Promise<Found> {
@@ -101,16 +115,19 @@ export function createDirectory(
   }
 
   function keep(entry: DirectoryEntry): void {
-    if (entries.keep(entry)) complete = false;
+    if (entries.keep(entry)) {
+      evictions += 1;
+      complete = false;
+    }
     passwordsExist ||= entry.passwords !== null;
   }
 
   async function refresh(clientIds: readonly string[]): Promise<void> {
     refreshes += 1;
     unknown.clear();
-    if (loading !== undefined) for (const clientId of clientIds) changedWhileLoading.add(clientId);
+    if (loading.underWay()) for (const clientId of clientIds) changedWhileLoading.add(clientId);
     const wanted =
-      complete || loading !== undefined ? clientIds : clientIds.filter((clientId) => entries.has(clientId));
+      complete || loading.underWay() ? clientIds : clientIds.filter((clientId) => entries.has(clientId));
     for (let at = 0; at < wanted.length; at += PAGE_SIZE) {
       const page = wanted.slice(at, at + PAGE_SIZE);
       const found = toEntries(await rows.byIds(page));
@@ -120,42 +137,47 @@ export function createDirectory(
     }
     // Once more: a look-up may have begun while these were read, and have read before they were changed.
     refreshes += 1;
-    if (!passwordsExist && clientIds.length > wanted.length) passwordsExist = await rows.anyPassword();
+    if (clientIds.length > wanted.length) await lookForPasswords();
   }
 
-  /** What is held stays held meanwhile; whoever was removed is dropped at the end. */
+  /** Not taken back when the last one is gone: that costs time with wrong guesses, the other mistake a refused caller. */
+  async function lookForPasswords(): Promise<void> {
+    if (passwordsExist) return;
+    const any = await rows.anyPassword();
+    passwordsExist ||= any;
+  }
+
+  /** What is held stays held meanwhile; at the end, what was not read again is dropped: it may be changed or removed. */
   async function loadAll(): Promise<void> {
     refreshes += 1;
     complete = false;
     unknown.clear();
+    const evictionsBefore = evictions;
     const seen = entries.size() === 0 ? null : new Set<string>();
-    passwordsExist = await rows.anyPassword();
+    await lookForPasswords();
     changedWhileLoading = new Set();
-    for (let after: string | null = ''; after !== null;) {
+    let after: string | null = '';
+    // Beyond what fits, the others are looked up when they come.
+    for (let count = 0; after !== null && count < settings.directoryMax;) {
       const page: KnownApiUserRow[] = await rows.page(after, PAGE_SIZE);
       const read = toEntries(page);
       for (const entry of read) {
         seen?.add(entry.clientId);
         if (!changedWhileLoading.has(entry.clientId)) keep(entry);
       }
+      count += read.length;
       after = read.length < PAGE_SIZE ? null : (read.at(-1)?.clientId ?? null);
-      if (entries.size() >= settings.directoryMax) return; // the others are looked up when they come
     }
     for (const clientId of seen === null ? [] : entries.clientIds()) {
       if (!seen?.has(clientId) && !changedWhileLoading.has(clientId)) entries.drop(clientId);
     }
-    complete = true;
+    complete = after === null && evictions === evictionsBefore;
   }
 
   return {
     find,
     refresh,
-    load: async () => {
-      loading ??= loadAll().finally(() => {
-        loading = undefined;
-      });
-      await loading;
-    },
+    load: loading.run,
     passwordsExist: () => passwordsExist,
     status: () => ({ entries: entries.size(), complete }),
   };
