@@ -1,0 +1,216 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import fc from 'fast-check';
+import { createChangeFeed, type ChangeFeed } from '../src/change-feed.ts';
+import type { Change, ChangeRows } from '../src/storage/change.ts';
+import { temporaryStore } from './support/temporary-store.ts';
+
+const feeds: ChangeFeed[] = [];
+after(() => Promise.all(feeds.map((feed) => feed.stop())));
+
+interface Heard {
+  apiUsers: string[];
+  signingKeys: number;
+  everything: number;
+  reach: string[];
+}
+
+function listening(changes: ChangeRows, clock?: () => number): { feed: ChangeFeed; heard: Heard } {
+  const heard: Heard = { apiUsers: [], signingKeys: 0, everything: 0, reach: [] };
+  const handlers = {
+    apiUsersChanged: async (ids: readonly string[]) => void heard.apiUsers.push(...ids),
+    signingKeysChanged: async () => void (heard.signingKeys += 1),
+    everythingChanged: async () => void (heard.everything += 1),
+    reach: (error: Error | null) => void heard.reach.push(error?.message ?? 'in reach'),
+  };
+  const feed = createChangeFeed(changes, handlers, 10, clock);
+  feeds.push(feed);
+  return { feed, heard };
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!holds()) {
+    assert.ok(Date.now() < deadline, 'it did not happen in time');
+    await sleep(5);
+  }
+}
+
+test('a feed hands on every change of every noun after its start, and none from before', async () => {
+  await using opened = await temporaryStore();
+  const { store } = opened;
+  const change = (noun: Change['noun'], id: string) =>
+    store.write((transaction) => transaction.changed(noun, id));
+  await change('api_user', 'before');
+  const { feed, heard } = listening(store.changes);
+  await feed.start();
+  for (let i = 0; i < 50; i++) await change('api_user', `user ${i}`);
+  await change('signing_key', 'kid');
+  await until(() => heard.signingKeys === 1);
+  await feed.stop();
+  assert.deepEqual(
+    heard.apiUsers,
+    Array.from({ length: 50 }, (_, i) => `user ${i}`),
+  );
+  assert.equal(heard.everything, 0);
+  await change('api_user', 'after the stop');
+  await sleep(50);
+  assert.equal(heard.apiUsers.length, 50);
+});
+
+test('a feed that fell behind what is kept has everything loaded again, once', async () => {
+  await using opened = await temporaryStore();
+  const { store } = opened;
+  const change = (id: string) => store.write((transaction) => transaction.changed('api_user', id));
+  const { feed, heard } = listening(store.changes);
+  await feed.start();
+  await store.write(async (transaction) => {
+    for (let i = 0; i < 10; i++) await transaction.changed('api_user', `user ${i}`);
+    await transaction.changes.deleteBefore(5, 100);
+  });
+  await until(() => heard.everything === 1);
+  assert.deepEqual(heard.apiUsers, []);
+  await change('next');
+  await until(() => heard.apiUsers.length === 1);
+  assert.deepEqual([heard.apiUsers, heard.everything], [['next'], 1]);
+  await feed.stop();
+});
+
+test('a feed whose numbers go backwards has everything loaded again, and goes on from there', async () => {
+  let epoch = 100;
+  let kept: Change[] = [];
+  const { feed, heard } = listening(rowsOf(() => ({ epoch, kept })));
+  await feed.start();
+  epoch = 40;
+  await until(() => heard.everything === 1);
+  epoch = 41;
+  kept = [{ n: 41, noun: 'api_user', id: 'next' }];
+  await until(() => heard.apiUsers.length > 0);
+  await feed.stop();
+  assert.deepEqual([heard.apiUsers, heard.everything], [['next'], 1]);
+});
+
+test('changes that are removed in the middle of a poll are noticed, not passed over', async () => {
+  const numbered = (from: number, to: number): Change[] =>
+    Array.from({ length: to - from + 1 }, (_, i) => ({
+      n: from + i,
+      noun: 'api_user',
+      id: `user ${from + i}`,
+    }));
+  let kept: Change[] = [];
+  let epoch = 0;
+  const rows = rowsOf(() => ({ epoch, kept }));
+  const { feed, heard } = listening({
+    ...rows,
+    async after(n, limit) {
+      if (n === 0) kept = numbered(6, 10); // maintenance was faster
+      return await rows.after(n, limit);
+    },
+  });
+  await feed.start();
+  kept = numbered(1, 10);
+  epoch = 10;
+  await until(() => heard.everything === 1);
+  await feed.stop();
+  assert.deepEqual(heard.apiUsers, []);
+});
+
+test('a feed whose store fails grows stale, says so once, and catches up when the store is back', async () => {
+  let nowMs = 0;
+  let failing = false;
+  let epoch = 0;
+  let kept: Change[] = [];
+  const rows = rowsOf(() => {
+    if (failing) throw new Error('away');
+    return { epoch, kept };
+  });
+  const { feed, heard } = listening(rows, () => nowMs);
+  assert.equal(feed.staleMs(), Number.POSITIVE_INFINITY, 'never in step yet');
+  await feed.start();
+  assert.equal(feed.staleMs(), 0);
+  failing = true;
+  await until(() => heard.reach.length > 0);
+  nowMs = 5000;
+  await sleep(50);
+  assert.equal(feed.staleMs(), 5000);
+  epoch = 1;
+  kept = [{ n: 1, noun: 'api_user', id: 'missed' }];
+  failing = false;
+  await until(() => feed.staleMs() === 0);
+  await feed.stop();
+  assert.deepEqual([heard.apiUsers, heard.reach], [['missed'], ['away', 'in reach']]);
+});
+
+test('a change whose handler fails is handed on again', async () => {
+  const kept: Change[] = [{ n: 1, noun: 'api_user', id: 'stubborn' }];
+  let epoch = 0;
+  let attempts = 0;
+  const handlers = {
+    async apiUsersChanged() {
+      attempts += 1;
+      if (attempts < 3) throw new Error('not yet');
+    },
+    signingKeysChanged: async () => undefined,
+    everythingChanged: async () => undefined,
+    reach: () => undefined,
+  };
+  const feed = createChangeFeed(
+    rowsOf(() => ({ epoch, kept })),
+    handlers,
+    10,
+  );
+  await feed.start();
+  epoch = 1;
+  await until(() => attempts === 3);
+  await sleep(50);
+  await feed.stop();
+  assert.equal(attempts, 3);
+});
+
+test('a feed that is woken at any moment, with writes at any moment, misses none', async () => {
+  const step = fc.constantFrom('write', 'wake', 'wait', 'fail');
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+      const kept: Change[] = [];
+      let failures = 0;
+      const rows = rowsOf(() => {
+        if (failures > 0) {
+          failures -= 1;
+          throw new Error('away');
+        }
+        return { epoch: kept.length, kept };
+      });
+      const { feed, heard } = listening(rows);
+      await feed.start();
+      for (const each of steps) {
+        if (each === 'write') kept.push({ n: kept.length + 1, noun: 'api_user', id: `user ${kept.length}` });
+        else if (each === 'wake') feed.wake();
+        else if (each === 'fail') failures += 1;
+        else await sleep(1);
+      }
+      await until(() => heard.apiUsers.length === kept.length);
+      await feed.stop();
+      assert.deepEqual(
+        heard.apiUsers,
+        kept.map(({ id }) => id),
+      );
+    }),
+    { numRuns: 40 },
+  );
+});
+
+/** A change table in memory, for moments that a real one cannot be brought to. */
+function rowsOf(now: () => { epoch: number; kept: Change[] }): ChangeRows {
+  return {
+    epoch: async () => now().epoch,
+    oldest: async () => now().kept[0]?.n ?? null,
+    latestAt: async () => null,
+    after: async (n, limit) =>
+      now()
+        .kept.filter((change) => change.n > n)
+        .slice(0, limit),
+    append: async () => undefined,
+    deleteBefore: async () => 0,
+  };
+}
