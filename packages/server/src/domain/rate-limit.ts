@@ -24,7 +24,7 @@ export interface Taken {
  */
 export function takeCall(arrivalMs: number | undefined, perMinute: number, nowMs: number): Taken {
   const intervalMs = WINDOW_MS / perMinute;
-  const before = arrivalMs === undefined || arrivalMs < nowMs ? nowMs : arrivalMs;
+  const before = nextArrival(arrivalMs, nowMs);
   const after = before + intervalMs;
   const allowed = after - nowMs <= WINDOW_MS + ROUNDING_MS;
   const kept = allowed ? after : before;
@@ -34,9 +34,14 @@ export function takeCall(arrivalMs: number | undefined, perMinute: number, nowMs
 /** The same as `takeCall` without taking: would a call pass? */
 export function peekCall(arrivalMs: number | undefined, perMinute: number, nowMs: number): LimitState {
   const intervalMs = WINDOW_MS / perMinute;
-  const before = arrivalMs === undefined || arrivalMs < nowMs ? nowMs : arrivalMs;
+  const before = nextArrival(arrivalMs, nowMs);
   const allowed = before + intervalMs - nowMs <= WINDOW_MS + ROUNDING_MS;
   return stateAt(before, perMinute, intervalMs, nowMs, allowed);
+}
+
+/** Not further ahead than a burst can take it: else a clock that was set back would make a caller wait for as long. */
+function nextArrival(arrivalMs: number | undefined, nowMs: number): number {
+  return arrivalMs === undefined || arrivalMs < nowMs ? nowMs : Math.min(arrivalMs, nowMs + WINDOW_MS);
 }
 
 /** Sums of 60,000 / n are not exact in binary: a microsecond of slack lets exactly n calls of a burst through. */
