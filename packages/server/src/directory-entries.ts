@@ -10,11 +10,15 @@ export interface DirectoryEntries {
   drop(clientId: string): void;
   clientIds(): Iterable<string>;
   size(): number;
+  /** How many had to go for others so far. */
+  evictions(): number;
 }
 
 export function createEntries(max: number): DirectoryEntries {
   const byId = new Map<string, DirectoryEntry>();
   const byUsername = new Map<string, DirectoryEntry>();
+
+  let evictions = 0;
 
   function add(entry: DirectoryEntry): void {
     byId.set(entry.clientId, entry);
@@ -48,12 +52,16 @@ export function createEntries(max: number): DirectoryEntries {
     keep(entry) {
       drop(entry.clientId);
       const full = byId.size >= max;
-      if (full) evictOne();
+      if (full) {
+        evictOne();
+        evictions += 1;
+      }
       add(entry);
       return full;
     },
     drop,
     clientIds: () => byId.keys(),
     size: () => byId.size,
+    evictions: () => evictions,
   };
 }

@@ -63,8 +63,6 @@ export function createDirectory(
   let passwordsExist = false;
   let complete = false;
   const loading = inTurn(loadAll);
-  /** Counts entries that had to go for others: where one did, not everything is in memory. */
-  let evictions = 0;
   /** Counts refreshes: what was read from the store before the last one may be older than what is known since. */
   let refreshes = 0;
   /** Of these the change feed knows better than a page that was read before. */
@@ -115,10 +113,7 @@ export function createDirectory(
   }
 
   function keep(entry: DirectoryEntry): void {
-    if (entries.keep(entry)) {
-      evictions += 1;
-      complete = false;
-    }
+    if (entries.keep(entry)) complete = false;
     passwordsExist ||= entry.passwords !== null;
   }
 
@@ -152,7 +147,7 @@ export function createDirectory(
     refreshes += 1;
     complete = false;
     unknown.clear();
-    const evictionsBefore = evictions;
+    const evictionsBefore = entries.evictions();
     const seen = entries.size() === 0 ? null : new Set<string>();
     await lookForPasswords();
     changedWhileLoading = new Set();
@@ -171,7 +166,7 @@ export function createDirectory(
     for (const clientId of seen === null ? [] : entries.clientIds()) {
       if (!seen?.has(clientId) && !changedWhileLoading.has(clientId)) entries.drop(clientId);
     }
-    complete = after === null && evictions === evictionsBefore;
+    complete = after === null && entries.evictions() === evictionsBefore;
   }
 
   return {
