@@ -3,7 +3,7 @@ import { apiUserCommand } from './commands/api-user.ts';
 import { credentialCommand } from './commands/credential.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { EXIT_CODES_HELP, exitOf } from './commands/exit-code.ts';
-import { processIo, type Io } from './commands/io.ts';
+import { processIo, withoutSecrets, type Io } from './commands/io.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { secretCommand } from './commands/secret.ts';
 import { serveCommand } from './commands/serve.ts';
@@ -18,7 +18,7 @@ export async function run(argv: readonly string[], io: Io = processIo): Promise<
     return 0;
   } catch (error) {
     const { code, message } = exitOf(error);
-    if (message !== '') io.err(`mintmark: ${message}`);
+    if (message !== '') io.err(`mintmark: ${withoutSecrets(message)}`);
     return code;
   }
 }
@@ -30,7 +30,7 @@ function commandLine(io: Io): Command {
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.out(text.trimEnd()),
-      writeErr: (text) => io.err(text.trimEnd()),
+      writeErr: (text) => io.err(withoutSecrets(text.trimEnd())),
     })
     .configureHelp({ helpWidth: 110 })
     .addHelpText('after', `${EXIT_CODES_HELP}\n\nExample:\n  mintmark serve`);
