@@ -13,7 +13,7 @@ import { createMasterKey } from '../src/master-key.ts';
 import { createApiUser } from '../src/manage/api-users.ts';
 import { createPassword, createSecret, retireCredential } from '../src/manage/credentials.ts';
 import { rotateSigningKey } from '../src/manage/signing-keys.ts';
-import { createPasswordCheck } from '../src/password-checks.ts';
+import { createPasswordCheck, type PasswordCheck } from '../src/password-checks.ts';
 import { startServer, type TestServer } from './support/server.ts';
 import { apiUserSettings, temporaryStore } from './support/temporary-store.ts';
 
@@ -169,7 +169,7 @@ test('a wrong guess costs one slow hash at most: at a password, at an unknown id
     passwords,
   });
   const settings = { passwordChecksMax: 2, passwordQueueMax: 16 };
-  const check = createPasswordCheck(settings, () => true);
+  const check = asynchronous(createPasswordCheck(settings, () => true));
   const costOf = async (known: KnownApiUser | undefined, password: string) => {
     const before = hashes.count();
     await check(known, password, 1000);
@@ -195,14 +195,19 @@ test('password checks beyond the queue are shed at once, and those who were veri
   const policy = { enabled: true, limitPerMinute: 1, networks: null, scopes: [], audiences: ['a'] };
   const passwords = [{ credentialId: 'live', hash, expiresAt: null, retiredAt: null }];
   const owner: KnownApiUser = { clientId: 'x', policy, secrets: '', passwords };
-  const check = createPasswordCheck({ passwordChecksMax: 1, passwordQueueMax: 3 }, () => true);
+  const checkNow = createPasswordCheck({ passwordChecksMax: 1, passwordQueueMax: 3 }, () => true);
+  const check = asynchronous(checkNow);
   await check(owner, 'correct horse battery staple', 1000);
   const guesses = Array.from({ length: 20 }, (_, i) => check(undefined, `guess ${i}`, 1000));
-  const verified = check(owner, 'correct horse battery staple', 1000);
+  const verified = checkNow(owner, 'correct horse battery staple', 1000);
   assert.deepEqual(verified, { credentialId: 'live' }, 'without a promise: nothing to wait for');
   const outcomes = await Promise.all(guesses);
   assert.equal(outcomes.filter((outcome) => 'denied' in outcome).length, 16);
 });
+
+function asynchronous(check: PasswordCheck): (...args: Parameters<PasswordCheck>) => Promise<object> {
+  return async (...args) => await check(...args);
+}
 
 /** Slow hashes run on the thread pool, and node:async_hooks sees each one begin. */
 function countSlowHashes(): { count(): number; stop(): void } {
