@@ -131,15 +131,15 @@ export function createDirectory(
     const seen = entries.size() === 0 ? null : new Set<string>();
     passwordsExist = await rows.anyPassword();
     changedWhileLoading = new Set();
-    for (let after: string | null = ''; after !== null;) {
-      const page: KnownApiUserRow[] = await rows.page(after, PAGE_SIZE);
-      const read = toEntries(page);
-      for (const entry of read) {
+    for (let after = ''; ;) {
+      const page: readonly KnownApiUserRow[] = await rows.page(after, PAGE_SIZE);
+      if (page.length === 0) break;
+      if (entries.size() >= settings.directoryMax) return; // the others are looked up when they come
+      for (const entry of toEntries(page)) {
         seen?.add(entry.clientId);
         if (!changedWhileLoading.has(entry.clientId)) keep(entry);
       }
-      after = read.length < PAGE_SIZE ? null : (read.at(-1)?.clientId ?? null);
-      if (entries.size() >= settings.directoryMax) return; // the others are looked up when they come
+      after = page.at(-1)?.client_id ?? after;
     }
     for (const clientId of seen === null ? [] : entries.clientIds()) {
       if (!seen?.has(clientId) && !changedWhileLoading.has(clientId)) entries.drop(clientId);
