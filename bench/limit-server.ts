@@ -54,6 +54,6 @@ createServer((request, response) => {
       'Content-Length',
       String(answer.length),
     ]);
-    response.end(answer);
+    response.end(answer, 'latin1');
   });
 }).listen(Number(port), '127.0.0.1', () => console.log('ready'));

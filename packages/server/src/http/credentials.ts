@@ -1,8 +1,7 @@
 import { isUtf8 } from 'node:buffer';
-import type { IncomingHttpHeaders } from 'node:http';
 import { invalidRequest, isDenial, type Denial } from '../domain/denial.ts';
-import type { TokenRequest } from '../domain/issue-token.ts';
 import { decodeFormText, type Form } from './form.ts';
+import type { TokenHeaders } from './token-headers.ts';
 
 export interface Credentials {
   clientId: string;
@@ -47,17 +46,16 @@ export function parseBasic(authorization: string): Credentials | Denial {
 }
 
 /** What is wrong with the request before its body is read; null if nothing is. */
-export function requestProblem(headers: IncomingHttpHeaders, url: string): Denial | null {
+export function requestProblem(headers: TokenHeaders, url: string): Denial | null {
   if (queryHoldsCredentials(url)) {
     return invalidRequest(
       'Credentials in the query string are refused, because URLs end up in logs: send them in the form, and reset them.',
     );
   }
-  const encoding = headers['content-encoding'];
-  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+  if (headers.contentEncoding !== undefined && headers.contentEncoding.toLowerCase() !== 'identity') {
     return invalidRequest('The body is compressed: send it as it is, without Content-Encoding.');
   }
-  return contentTypeProblem(headers['content-type']);
+  return contentTypeProblem(headers.contentType);
 }
 
 const FORM = 'application/x-www-form-urlencoded';
@@ -77,11 +75,6 @@ function contentTypeProblem(contentType: string | undefined): Denial | null {
 function queryHoldsCredentials(url: string): boolean {
   const query = url.indexOf('?');
   return query >= 0 && /(?:^|&)client(?:_|%5f)(?:id|secret)=/i.test(url.slice(query + 1));
-}
-
-/** The parameters of the grant beside the credentials. */
-export function readGrantParameters(form: Form): Pick<TokenRequest, 'grantType' | 'scope' | 'resource'> {
-  return { grantType: form.get('grant_type'), scope: form.get('scope'), resource: form.get('resource') };
 }
 
 function missing(name: string): string {
