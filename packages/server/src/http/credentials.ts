@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
+import type { IncomingHttpHeaders } from 'node:http';
 import { invalidRequest, isDenial, type Denial } from '../domain/denial.ts';
 import { decodeFormText, type Form } from './form.ts';
-import type { TokenHeaders } from './token-headers.ts';
 
 export interface Credentials {
   clientId: string;
@@ -46,16 +46,17 @@ export function parseBasic(authorization: string): Credentials | Denial {
 }
 
 /** What is wrong with the request before its body is read; null if nothing is. */
-export function requestProblem(headers: TokenHeaders, url: string): Denial | null {
+export function requestProblem(headers: IncomingHttpHeaders, url: string): Denial | null {
   if (queryHoldsCredentials(url)) {
     return invalidRequest(
       'Credentials in the query string are refused, because URLs end up in logs: send them in the form, and reset them.',
     );
   }
-  if (headers.contentEncoding !== undefined && headers.contentEncoding.toLowerCase() !== 'identity') {
+  const encoding = headers['content-encoding'];
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     return invalidRequest('The body is compressed: send it as it is, without Content-Encoding.');
   }
-  return contentTypeProblem(headers.contentType);
+  return contentTypeProblem(headers['content-type']);
 }
 
 const FORM = 'application/x-www-form-urlencoded';

@@ -11,7 +11,7 @@ import { readCredentials, requestProblem, usesBasic } from './credentials.ts';
 import { denialAnswer, errorAnswer, serverErrorAnswer } from './error-response.ts';
 import { parseForm } from './form.ts';
 import { rateLimitHeaders } from './rate-limit-headers.ts';
-import { readTokenHeaders, type TokenHeaders } from './token-headers.ts';
+import { traceIdOf } from './trace.ts';
 
 export interface TokenEndpointServices extends IssuingServices {
   /** Calls per network address. */
@@ -27,21 +27,21 @@ export function tokenEndpoint(
   services: TokenEndpointServices,
   config: Pick<Config, 'bodyBytesMax' | 'addressLimit'>,
 ): RequestHandler {
-  function handle(request: IncomingMessage, response: ServerResponse, headers: TokenHeaders): void {
-    if (request.method !== 'POST') return send(methodNotAllowed(headers.traceId));
+  function handle(request: IncomingMessage, response: ServerResponse, traceId: string): void {
+    if (request.method !== 'POST') return send(methodNotAllowed(traceId));
     const address = services.addressOf(request);
     const limit = services.addresses.take(limitedNetwork(address), config.addressLimit, services.now());
     if (!limit.allowed) return respond({ denied: 'rate_limit_exceeded', policy: 'address', limit });
     readBody(request, config.bodyBytesMax, (body) => {
       if (body === 'aborted') return;
-      guarded(response, headers.traceId, () => andThen(tokenFor(request, headers, body, address), respond));
+      guarded(response, traceId, () => andThen(tokenFor(request, traceId, body, address), respond));
     });
 
     function respond(outcome: IssuedToken | Denial): void {
       const nowMs = services.now();
       send(
         isDenial(outcome)
-          ? denialAnswer(outcome, headers.traceId, usesBasic(headers.authorization), nowMs)
+          ? denialAnswer(outcome, traceId, usesBasic(request.headers.authorization), nowMs)
           : tokenAnswer(outcome, nowMs),
       );
     }
@@ -49,16 +49,17 @@ export function tokenEndpoint(
     function send(answer: Answer): void {
       if (response.destroyed) return;
       if (!request.complete) response.shouldKeepAlive = false; // what is left of a body is not waited for
-      sendAnswer(response, answer, headers.traceId);
+      sendAnswer(response, answer, traceId);
     }
   }
 
   function tokenFor(
     request: IncomingMessage,
-    headers: TokenHeaders,
+    traceId: string,
     body: Buffer | 'too large',
     address: string,
   ): MaybePromise<IssuedToken | Denial> {
+    const { headers } = request;
     const problem = requestProblem(headers, request.url ?? '');
     if (problem !== null) return problem;
     if (body === 'too large') {
@@ -77,7 +78,7 @@ export function tokenEndpoint(
       scope: form.get('scope'),
       resource: form.get('resource'),
       address,
-      traceId: headers.traceId,
+      traceId,
     });
   }
 
@@ -97,8 +98,8 @@ export function tokenEndpoint(
   }
 
   return (request, response) => {
-    const headers = readTokenHeaders(request.rawHeaders);
-    guarded(response, headers.traceId, () => handle(request, response, headers));
+    const traceId = traceIdOf(request.headers['traceparent']);
+    guarded(response, traceId, () => handle(request, response, traceId));
   };
 }
 
