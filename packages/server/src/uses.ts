@@ -16,9 +16,6 @@ export interface UseSettings {
   usageMax: number;
 }
 
-/** Credentials a statement: what the writing thread does at a time, so that other writers come in between. */
-const BATCH = 2000;
-
 export function createUseRecorder(
   write: (uses: readonly Use[]) => Promise<void>,
   { usageFlushMs, usageMax }: UseSettings,
@@ -44,13 +41,13 @@ export function createUseRecorder(
   }
 
   async function writeAll(): Promise<void> {
-    const uses = Array.from(gathered.values());
+    const batches = neighbours(gathered.values());
     gathered = new Map();
-    for (let at = 0; at < uses.length; at += BATCH) {
+    for (const [i, batch] of batches.entries()) {
       try {
-        await write(uses.slice(at, at + BATCH));
+        await write(batch);
       } catch (error) {
-        keepForNextTime(uses.slice(at));
+        for (const left of batches.slice(i)) keepForNextTime(left);
         log.warn(
           { error: (error as Error).message },
           'the use of credentials could not be written, and is kept',
@@ -90,4 +87,19 @@ export function createUseRecorder(
       await flush();
     },
   };
+}
+
+/**
+ * Batches of credentials whose ids begin alike: they lie side by side in the store, so a batch writes few pages of it;
+ * and other writers come in between two batches.
+ */
+function neighbours(uses: Iterable<Use>): Use[][] {
+  const batches = new Map<number, Use[]>();
+  for (const use of uses) {
+    const first = use.credentialId.charCodeAt(0);
+    const batch = batches.get(first);
+    if (batch === undefined) batches.set(first, [use]);
+    else batch.push(use);
+  }
+  return Array.from(batches.values());
 }
