@@ -89,17 +89,22 @@ export function createUseRecorder(
   };
 }
 
+/** Credentials in a batch at least, where there are as many: each batch waits for the disk once. */
+const BATCH_MIN = 4000;
+
 /**
  * Batches of credentials whose ids begin alike: they lie side by side in the store, so a batch writes few pages of it;
  * and other writers come in between two batches.
  */
 function neighbours(uses: Iterable<Use>): Use[][] {
-  const batches = new Map<number, Use[]>();
-  for (const use of uses) {
-    const first = use.credentialId.charCodeAt(0);
-    const batch = batches.get(first);
-    if (batch === undefined) batches.set(first, [use]);
-    else batch.push(use);
+  const byFirst: Use[][] = [];
+  for (const use of uses) (byFirst[use.credentialId.charCodeAt(0)] ??= []).push(use);
+  const batches: Use[][] = [];
+  for (const alike of byFirst) {
+    const last = batches.at(-1);
+    if (alike === undefined) continue;
+    if (last === undefined || last.length >= BATCH_MIN) batches.push(alike);
+    else last.push(...alike);
   }
-  return Array.from(batches.values());
+  return batches;
 }
