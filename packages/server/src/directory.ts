@@ -55,6 +55,8 @@ export function createDirectory(
   const toEntries = knownApiUsers(settings);
   let passwordsExist = false;
   let complete = false;
+  /** How many damaged API users were passed over so far. */
+  let damaged = 0;
   let loading: Promise<void> | undefined;
   /** Counts refreshes: what was read from the store before the last one may be older than what is known since. */
   let refreshes = 0;
@@ -105,6 +107,12 @@ export function createDirectory(
     passwordsExist ||= entry.passwords !== null;
   }
 
+  /** One that is damaged fails by itself, when it calls and is looked up; the others are kept in step. */
+  function passOverDamaged(): void {
+    damaged += 1;
+    complete = false;
+  }
+
   async function refresh(clientIds: readonly string[]): Promise<void> {
     refreshes += 1;
     unknown.clear();
@@ -113,7 +121,7 @@ export function createDirectory(
       complete || loading !== undefined ? clientIds : clientIds.filter((clientId) => entries.has(clientId));
     for (let at = 0; at < wanted.length; at += PAGE_SIZE) {
       const page = wanted.slice(at, at + PAGE_SIZE);
-      const found = toEntries(await rows.byIds(page));
+      const found = toEntries(await rows.byIds(page), passOverDamaged);
       const foundIds = new Set(found.map((entry) => entry.clientId));
       for (const clientId of page) if (!foundIds.has(clientId)) entries.drop(clientId);
       for (const entry of found) keep(entry);
@@ -131,20 +139,21 @@ export function createDirectory(
     const seen = entries.size() === 0 ? null : new Set<string>();
     passwordsExist = await rows.anyPassword();
     changedWhileLoading = new Set();
+    const damagedBefore = damaged;
     for (let after: string | null = ''; after !== null;) {
       const page: KnownApiUserRow[] = await rows.page(after, PAGE_SIZE);
-      const read = toEntries(page);
+      const read = toEntries(page, passOverDamaged);
       for (const entry of read) {
         seen?.add(entry.clientId);
         if (!changedWhileLoading.has(entry.clientId)) keep(entry);
       }
-      after = read.length < PAGE_SIZE ? null : (read.at(-1)?.clientId ?? null);
+      after = page.at(-1)?.client_id ?? null;
       if (entries.size() >= settings.directoryMax) return; // the others are looked up when they come
     }
     for (const clientId of seen === null ? [] : entries.clientIds()) {
       if (!seen?.has(clientId) && !changedWhileLoading.has(clientId)) entries.drop(clientId);
     }
-    complete = true;
+    complete = damaged === damagedBefore;
   }
 
   return {
