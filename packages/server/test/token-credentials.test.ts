@@ -144,7 +144,6 @@ test('unknown id, wrong, malformed, expired and retired secret and a disabled AP
   const mistyped = secret.slice(0, -1) + (secret.endsWith('a') ? 'b' : 'a');
   const cases: [string, string][] = [
     ['api_00000000000000000000', secret],
-    ['', secret],
     [`${id} `, secret],
     [id.toUpperCase(), secret],
     ['x'.repeat(4000), secret],
@@ -168,7 +167,7 @@ test('unknown id, wrong, malformed, expired and retired secret and a disabled AP
   ];
   const inForm = new Set<string>();
   const inBasic = new Set<string>();
-  for (const [clientId, clientSecret] of cases.filter(([clientId]) => clientId !== '')) {
+  for (const [clientId, clientSecret] of cases) {
     inForm.add(bytes(await byForm(clientId, clientSecret)));
     inBasic.add(bytes(await byBasic(clientId, clientSecret)));
   }
