@@ -16,7 +16,7 @@ const SHARED_POLICIES_MAX = 10_000;
 const SECRETS_MAX = 10;
 
 /** Called for an API user whose row cannot be parsed; what it does not throw leaves that one out. */
-type OnDamaged = (error: SyntaxError) => void;
+type OnDamaged = (error: unknown) => void;
 
 /**
  * Turns rows, grouped by API user, into entries. Most API users have the same settings as many others: these are parsed
@@ -48,7 +48,6 @@ export function knownApiUsers(defaults: {
       try {
         entries.push(toEntry(row, rows.slice(at, end), policyOf(row)));
       } catch (error) {
-        if (!(error instanceof SyntaxError)) throw error;
         onDamaged(error);
       }
       at = end;
@@ -57,7 +56,7 @@ export function knownApiUsers(defaults: {
   };
 }
 
-function rethrow(error: SyntaxError): never {
+function rethrow(error: unknown): never {
   throw error;
 }
 

@@ -87,19 +87,19 @@ export function createDirectory(
 
   async function lookUp(name: string, nowMs: number): Promise<Found> {
     const refreshesBefore = refreshes;
+    let found: KnownApiUserRow[];
     try {
-      const found = await withTimeout(rows.byName(name, usernameKey(name)), settings.lookupTimeoutMs);
-      const candidates = toEntries(found);
-      const entry = candidates.find((candidate) => candidate.clientId === name) ?? candidates[0];
-      // A change came in meanwhile: this answer is good for this request, but is it still true for the next?
-      if (refreshes !== refreshesBefore) return entry;
-      if (entry === undefined) unknown.add(name, nowMs);
-      else keep(entry);
-      return entry;
+      found = await withTimeout(rows.byName(name, usernameKey(name)), settings.lookupTimeoutMs);
     } catch (error) {
-      if (error instanceof SyntaxError) throw error; // the store answered, and what it holds is damaged
       return unavailable((error as Error).message);
     }
+    const candidates = toEntries(found); // throws where the store answered, and what it holds is damaged
+    const entry = candidates.find((candidate) => candidate.clientId === name) ?? candidates[0];
+    // A change came in meanwhile: this answer is good for this request, but is it still true for the next?
+    if (refreshes !== refreshesBefore) return entry;
+    if (entry === undefined) unknown.add(name, nowMs);
+    else keep(entry);
+    return entry;
   }
 
   function keep(entry: DirectoryEntry): void {
