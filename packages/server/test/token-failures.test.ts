@@ -32,21 +32,31 @@ const REPAIR = 'alter table lost_api_users rename to api_users; alter table lost
 test('an API user whose row is damaged gets 500, with the cause in the log under the trace id and not in the body', async () => {
   const store = newStore();
   const damaged = await store.apiUser('Damaged', '--username', 'damaged@example.com');
+  const misplaced = await store.apiUser('Misplaced');
   const healthy = await store.apiUser('Healthy');
-  changeStore(store.dataDir, "update api_users set scopes = 'not json' where name = 'Damaged'");
+  changeStore(
+    store.dataDir,
+    "update api_users set scopes = 'not json' where name = 'Damaged';" +
+      `update api_users set allowed_networks = '["nowhere"]' where name = 'Misplaced'`,
+  );
   await using server = await store.start();
-  for (const id of [damaged.client_id, 'damaged@example.com']) {
-    const response = await ask(server, { ...damaged, client_id: id });
+  const damagedByName = { ...damaged, client_id: 'damaged@example.com' };
+  for (const [user, cause] of [
+    [damaged, /SyntaxError.*not valid JSON/],
+    [damagedByName, /SyntaxError.*not valid JSON/],
+    [misplaced, /TypeError.*nowhere|ERR_INVALID_ADDRESS/],
+  ] as const) {
+    const response = await ask(server, user);
     assert.equal(response.status, 500, response.text);
     assert.deepEqual(Object.keys(response.body), ['error', 'error_description', 'trace_id']);
     assert.equal(response.body['error'], 'server_error');
-    assert.doesNotMatch(response.text, /json|syntax|token '|\.ts|SELECT/i);
+    assert.doesNotMatch(response.text, /json|syntax|nowhere|token '|\.ts|SELECT/i);
     assert.equal(response.headers.get('cache-control'), 'no-store');
     assert.equal(response.headers.get('x-request-id'), response.body['trace_id']);
     await eventually(async () => {
       const lines = server.output().split('\n');
       const line = lines.find((text) => text.includes(String(response.body['trace_id'])));
-      assert.match(line ?? '', /SyntaxError.*not valid JSON/);
+      assert.match(line ?? '', cause);
     });
   }
   assert.equal((await ask(server, healthy)).status, 200);
