@@ -286,3 +286,14 @@ test('a request with the whole URL in its first line, as through a proxy, gets a
   assert.equal(reply.status, 200, reply.text);
   server.noteSecret(reply.body['access_token'] as string);
 });
+
+test('an offer to go over to another protocol is ignored, as curl --http2 makes one', async () => {
+  const h2c = {
+    Connection: 'Upgrade, HTTP2-Settings',
+    Upgrade: 'h2c',
+    'HTTP2-Settings': 'AAMAAABkAARAAAAAAAIAAAAA',
+  };
+  for (const offer of [h2c, { Connection: 'Upgrade', Upgrade: 'websocket' }]) {
+    await accepted(good, { 'Content-Type': FORM, ...offer });
+  }
+});
