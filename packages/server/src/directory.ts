@@ -55,6 +55,8 @@ export function createDirectory(
   const toEntries = knownApiUsers(settings);
   let passwordsExist = false;
   let complete = false;
+  /** How many damaged API users were passed over so far. */
+  let damaged = 0;
   let loading: Promise<void> | undefined;
   /** Counts refreshes: what was read from the store before the last one may be older than what is known since. */
   let refreshes = 0;
@@ -85,24 +87,30 @@ export function createDirectory(
 
   async function lookUp(name: string, nowMs: number): Promise<Found> {
     const refreshesBefore = refreshes;
+    let found: KnownApiUserRow[];
     try {
-      const found = await withTimeout(rows.byName(name, usernameKey(name)), settings.lookupTimeoutMs);
-      const candidates = toEntries(found);
-      const entry = candidates.find((candidate) => candidate.clientId === name) ?? candidates[0];
-      // A change came in meanwhile: this answer is good for this request, but is it still true for the next?
-      if (refreshes !== refreshesBefore) return entry;
-      if (entry === undefined) unknown.add(name, nowMs);
-      else keep(entry);
-      return entry;
+      found = await withTimeout(rows.byName(name, usernameKey(name)), settings.lookupTimeoutMs);
     } catch (error) {
-      if (error instanceof SyntaxError) throw error; // the store answered, and what it holds is damaged
       return unavailable((error as Error).message);
     }
+    const candidates = toEntries(found); // throws where the store answered, and what it holds is damaged
+    const entry = candidates.find((candidate) => candidate.clientId === name) ?? candidates[0];
+    // A change came in meanwhile: this answer is good for this request, but is it still true for the next?
+    if (refreshes !== refreshesBefore) return entry;
+    if (entry === undefined) unknown.add(name, nowMs);
+    else keep(entry);
+    return entry;
   }
 
   function keep(entry: DirectoryEntry): void {
     if (entries.keep(entry)) complete = false;
     passwordsExist ||= entry.passwords !== null;
+  }
+
+  /** One that is damaged fails by itself, when it calls and is looked up; the others are kept in step. */
+  function passOverDamaged(): void {
+    damaged += 1;
+    complete = false;
   }
 
   async function refresh(clientIds: readonly string[]): Promise<void> {
@@ -113,7 +121,7 @@ export function createDirectory(
       complete || loading !== undefined ? clientIds : clientIds.filter((clientId) => entries.has(clientId));
     for (let at = 0; at < wanted.length; at += PAGE_SIZE) {
       const page = wanted.slice(at, at + PAGE_SIZE);
-      const found = toEntries(await rows.byIds(page));
+      const found = toEntries(await rows.byIds(page), passOverDamaged);
       const foundIds = new Set(found.map((entry) => entry.clientId));
       for (const clientId of page) if (!foundIds.has(clientId)) entries.drop(clientId);
       for (const entry of found) keep(entry);
@@ -131,11 +139,12 @@ export function createDirectory(
     const seen = entries.size() === 0 ? null : new Set<string>();
     passwordsExist = await rows.anyPassword();
     changedWhileLoading = new Set();
+    const damagedBefore = damaged;
     for (let after = ''; ;) {
       const page: readonly KnownApiUserRow[] = await rows.page(after, PAGE_SIZE);
       if (page.length === 0) break;
       if (entries.size() >= settings.directoryMax) return; // the others are looked up when they come
-      for (const entry of toEntries(page)) {
+      for (const entry of toEntries(page, passOverDamaged)) {
         seen?.add(entry.clientId);
         if (!changedWhileLoading.has(entry.clientId)) keep(entry);
       }
@@ -144,7 +153,7 @@ export function createDirectory(
     for (const clientId of seen === null ? [] : entries.clientIds()) {
       if (!seen?.has(clientId) && !changedWhileLoading.has(clientId)) entries.drop(clientId);
     }
-    complete = true;
+    complete = damaged === damagedBefore;
   }
 
   return {

@@ -104,7 +104,7 @@ function neighbours(uses: Iterable<Use>): Use[][] {
     const last = batches.at(-1);
     if (alike === undefined) continue;
     if (last === undefined || last.length >= BATCH_MIN) batches.push(alike);
-    else last.push(...alike);
+    else for (const use of alike) last.push(use);
   }
   return batches;
 }

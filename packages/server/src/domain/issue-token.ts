@@ -1,4 +1,5 @@
 import type { AccessTokenSigner } from './access-token.ts';
+import { usernameKey } from './api-user.ts';
 import { checkSecret, type Authentication } from './authenticate.ts';
 import { isDenial, type Denial, type LimitPolicy } from './denial.ts';
 import { grant, type Grant, type Grantable } from './grant.ts';
@@ -108,7 +109,9 @@ function authenticateAndGrant(
   nowMs: number,
 ): MaybePromise<Outcome> {
   // 1. Too many wrong guesses at this id from this network: before the secret is looked at, so that guessing is slowed.
-  const failuresKey = `${request.clientId.slice(0, CLIENT_ID_LENGTH_MAX)} ${limitedNetwork(request.address)}`;
+  //    Usernames are compared without regard to letter case, and no spelling may have a budget of its own.
+  const name = usernameKey(request.clientId.slice(0, CLIENT_ID_LENGTH_MAX));
+  const failuresKey = `${name} ${limitedNetwork(request.address)}`;
   const budget = services.failures.peek(failuresKey, services.failuresPerMinute, nowMs);
   if (!budget.allowed) return tooMany('failures', budget);
 

@@ -28,33 +28,45 @@ export async function createApp(services: AppServices, config: Config): Promise<
   const app = fastify({
     genReqId: (request: IncomingMessage) => traceIdOf(request.headers['traceparent']),
     bodyLimit: config.bodyBytesMax,
+    // A path that cannot be decoded: no hook runs for it, and it would be answered in Fastify's own form.
+    frameworkErrors: (_error, request, reply) => {
+      reply.header('X-Request-Id', request.id);
+      send(reply, notFoundAnswer(request.id, config));
+    },
     serverFactory: (handler) =>
       boundedServer(config, (request, response) => {
         if (pathOf(request.url ?? '') === tokenPath) token(request, response);
         else handler(request, response);
       }),
   });
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, next) => {
     reply.header('X-Request-Id', request.id);
+    // Here and not in a handler, before which the body would be read, and could be found fault with.
+    if (request.is404) notFound(app, request, reply, config);
+    else next();
   });
   metadataRoutes(app, config);
   jwksRoute(app, services.keyring, config);
   healthRoutes(app, services.health);
   openapiRoute(app, config, services.version);
-  errorRoutes(app, services, config);
+  errorRoutes(app, services);
   await app.ready();
   return app.server;
 }
 
-function errorRoutes(app: FastifyInstance, services: AppServices, config: Config): void {
-  app.setNotFoundHandler((request, reply) => {
-    if (app.hasRoute({ url: pathOf(request.url), method: 'GET' })) {
-      reply.header('Allow', 'GET, HEAD');
-      return send(reply, errorAnswer(405, 'method_not_allowed', 'This is read with GET.', request.id));
-    }
-    const description = `There is nothing at this path: tokens are asked for at ${config.basePath}${TOKEN_PATH}.`;
-    return send(reply, errorAnswer(404, 'not_found', description, request.id));
-  });
+function notFound(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply, config: Config): void {
+  if (app.hasRoute({ url: pathOf(request.url), method: 'GET' })) {
+    reply.header('Allow', 'GET, HEAD');
+    send(reply, errorAnswer(405, 'method_not_allowed', 'This is read with GET.', request.id));
+  } else send(reply, notFoundAnswer(request.id, config));
+}
+
+function notFoundAnswer(traceId: string, { basePath }: Config): Answer {
+  const description = `There is nothing at this path: tokens are asked for at ${basePath}${TOKEN_PATH}.`;
+  return errorAnswer(404, 'not_found', description, traceId);
+}
+
+function errorRoutes(app: FastifyInstance, services: AppServices): void {
   app.setErrorHandler((error: Error & { statusCode?: number }, request: FastifyRequest, reply) => {
     const status = error.statusCode ?? 500;
     if (status < 500) {
@@ -72,7 +84,9 @@ function send(reply: FastifyReply, answer: Answer): FastifyReply {
   return reply.code(answer.status).type('application/json').send(answer.body);
 }
 
-function pathOf(url: string): string {
-  const query = url.indexOf('?');
-  return query < 0 ? url : url.slice(0, query);
+/** The path of a request target, which is a whole URL where a proxy sent it (absolute-form, RFC 9112 §3.2.2). */
+function pathOf(target: string): string {
+  const start = target.startsWith('/') ? 0 : Math.max(0, target.indexOf('/', target.indexOf('://') + 3));
+  const query = target.indexOf('?');
+  return target.slice(start, query < 0 ? target.length : query);
 }
