@@ -33,7 +33,6 @@ export function tokenEndpoint(
     const limit = services.addresses.take(limitedNetwork(address), config.addressLimit, services.now());
     if (!limit.allowed) return respond({ denied: 'rate_limit_exceeded', policy: 'address', limit });
     readBody(request, config.bodyBytesMax, (body) => {
-      if (body === 'aborted') return;
       guarded(response, traceId, () => andThen(tokenFor(request, traceId, body, address), respond));
     });
 
