@@ -15,6 +15,9 @@ const SHARED_POLICIES_MAX = 10_000;
 /** Ended secrets are kept so that the log can tell an expired secret from one that never was; this many at most. */
 const SECRETS_MAX = 10;
 
+/** Called for an API user whose row cannot be parsed; what it does not throw leaves that one out. */
+type OnDamaged = (error: unknown) => void;
+
 /**
  * Turns rows, grouped by API user, into entries. Most API users have the same settings as many others: these are parsed
  * once and shared.
@@ -22,7 +25,7 @@ const SECRETS_MAX = 10;
 export function knownApiUsers(defaults: {
   audience: string;
   apiUserLimit: number;
-}): (rows: readonly KnownApiUserRow[]) => DirectoryEntry[] {
+}): (rows: readonly KnownApiUserRow[], onDamaged?: OnDamaged) => DirectoryEntry[] {
   const shared = new Map<string, Policy>();
 
   function policyOf(row: KnownApiUserRow): Policy {
@@ -36,17 +39,25 @@ export function knownApiUsers(defaults: {
     return policy;
   }
 
-  return (rows) => {
+  return (rows, onDamaged = rethrow) => {
     const entries: DirectoryEntry[] = [];
     for (let at = 0; at < rows.length;) {
       const row = rows[at] as KnownApiUserRow;
       let end = at + 1;
       while (rows[end]?.client_id === row.client_id) end += 1;
-      entries.push(toEntry(row, rows.slice(at, end), policyOf(row)));
+      try {
+        entries.push(toEntry(row, rows.slice(at, end), policyOf(row)));
+      } catch (error) {
+        onDamaged(error);
+      }
       at = end;
     }
     return entries;
   };
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }
 
 function toEntry(user: KnownApiUserRow, rows: readonly KnownApiUserRow[], policy: Policy): DirectoryEntry {

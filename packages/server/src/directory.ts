@@ -37,12 +37,6 @@ export interface Directory {
 
 type Found = KnownApiUser | undefined | Denial;
 
-interface Lookup {
-  found: Promise<Found>;
-  /** `refreshes` when it began. */
-  refreshes: number;
-}
-
 /** How stale the directory may be and still say for sure that a client id is unknown, without asking the store. */
 const FRESH_MS = 1000;
 /** API users per read: a page is taken in within a millisecond or two, and a caller waits no longer than that. */
@@ -58,10 +52,12 @@ export function createDirectory(
 ): Directory {
   const entries = createEntries(settings.directoryMax);
   const unknown = createUnknownNames(settings.unknownMax, settings.unknownTtlMs);
-  const lookups = new Map<string, Lookup>();
+  const lookups = new Map<string, Promise<Found>>();
   const toEntries = knownApiUsers(settings);
-  let passwordsExist = false;
+  const passwords = passwordPresence(rows);
   let complete = false;
+  /** How many damaged API users were passed over so far. */
+  let damaged = 0;
   const loading = inTurn(loadAll);
   /** Counts refreshes: what was read from the store before the last one may be older than what is known since. */
   let refreshes = 0;
@@ -80,41 +76,44 @@ export function createDirectory(
     }
     if (name.length > NAME_LENGTH_MAX || (complete && stale < FRESH_MS)) return undefined;
     if (unknown.has(name, nowMs)) return undefined;
-    const underWay = lookups.get(name);
     // One that began before the last refresh may have read what was changed since: it is not joined.
-    return underWay?.refreshes === refreshes ? underWay.found : startLookup(name, nowMs);
+    const key = `${refreshes} ${name}`;
+    return lookups.get(key) ?? startLookup(key, name, nowMs);
   }
 
-  function startLookup(name: string, nowMs: number): Found | Promise<Found> {
+  function startLookup(key: string, name: string, nowMs: number): Found | Promise<Found> {
     if (lookups.size >= settings.lookupsMax) return unavailable('too many look-ups wait for the store');
-    const found = lookUp(name, nowMs).finally(() => {
-      if (lookups.get(name) === lookup) lookups.delete(name);
-    });
-    const lookup: Lookup = { found, refreshes };
-    lookups.set(name, lookup);
-    return found;
+    const lookup = lookUp(name, nowMs).finally(() => lookups.delete(key));
+    lookups.set(key, lookup);
+    return lookup;
   }
 
   async function lookUp(name: string, nowMs: number): Promise<Found> {
     const refreshesBefore = refreshes;
+    let found: KnownApiUserRow[];
     try {
-      const found = await withTimeout(rows.byName(name, usernameKey(name)), settings.lookupTimeoutMs);
-      const candidates = toEntries(found);
-      const entry = candidates.find((candidate) => candidate.clientId === name) ?? candidates[0];
-      // A change came in meanwhile: this answer is good for this request, but is it still true for the next?
-      if (refreshes !== refreshesBefore) return entry;
-      if (entry === undefined) unknown.add(name, nowMs);
-      else keep(entry);
-      return entry;
+      found = await withTimeout(rows.byName(name, usernameKey(name)), settings.lookupTimeoutMs);
     } catch (error) {
-      if (error instanceof SyntaxError) throw error; // the store answered, and what it holds is damaged
       return unavailable((error as Error).message);
     }
+    const candidates = toEntries(found); // throws where the store answered, and what it holds is damaged
+    const entry = candidates.find((candidate) => candidate.clientId === name) ?? candidates[0];
+    // A change came in meanwhile: this answer is good for this request, but is it still true for the next?
+    if (refreshes !== refreshesBefore) return entry;
+    if (entry === undefined) unknown.add(name, nowMs);
+    else keep(entry);
+    return entry;
   }
 
   function keep(entry: DirectoryEntry): void {
     if (entries.keep(entry)) complete = false;
-    passwordsExist ||= entry.passwords !== null;
+    if (entry.passwords !== null) passwords.seen();
+  }
+
+  /** One that is damaged fails by itself, when it calls and is looked up; the others are kept in step. */
+  function passOverDamaged(): void {
+    damaged += 1;
+    complete = false;
   }
 
   async function refresh(clientIds: readonly string[]): Promise<void> {
@@ -125,21 +124,14 @@ export function createDirectory(
       complete || loading.underWay() ? clientIds : clientIds.filter((clientId) => entries.has(clientId));
     for (let at = 0; at < wanted.length; at += PAGE_SIZE) {
       const page = wanted.slice(at, at + PAGE_SIZE);
-      const found = toEntries(await rows.byIds(page));
+      const found = toEntries(await rows.byIds(page), passOverDamaged);
       const foundIds = new Set(found.map((entry) => entry.clientId));
       for (const clientId of page) if (!foundIds.has(clientId)) entries.drop(clientId);
       for (const entry of found) keep(entry);
     }
     // Once more: a look-up may have begun while these were read, and have read before they were changed.
     refreshes += 1;
-    if (clientIds.length > wanted.length) await lookForPasswords();
-  }
-
-  /** Not taken back when the last one is gone: that costs time with wrong guesses, the other mistake a refused caller. */
-  async function lookForPasswords(): Promise<void> {
-    if (passwordsExist) return;
-    const any = await rows.anyPassword();
-    passwordsExist ||= any;
+    if (clientIds.length > wanted.length) await passwords.look();
   }
 
   /** What is held stays held meanwhile; at the end, what was not read again is dropped: it may be changed or removed. */
@@ -149,32 +141,53 @@ export function createDirectory(
     unknown.clear();
     const evictionsBefore = entries.evictions();
     const seen = entries.size() === 0 ? null : new Set<string>();
-    await lookForPasswords();
+    await passwords.look();
     changedWhileLoading = new Set();
-    let after: string | null = '';
-    // Beyond what fits, the others are looked up when they come.
-    for (let count = 0; after !== null && count < settings.directoryMax;) {
-      const page: KnownApiUserRow[] = await rows.page(after, PAGE_SIZE);
-      const read = toEntries(page);
-      for (const entry of read) {
+    const damagedBefore = damaged;
+    let all = false;
+    for (let after = '', count = 0; !all; count += PAGE_SIZE) {
+      const page: readonly KnownApiUserRow[] = await rows.page(after, PAGE_SIZE);
+      all = page.length === 0;
+      if (!all && count >= settings.directoryMax) break; // the others are looked up when they come
+      for (const entry of toEntries(page, passOverDamaged)) {
         seen?.add(entry.clientId);
         if (!changedWhileLoading.has(entry.clientId)) keep(entry);
       }
-      count += read.length;
-      after = read.length < PAGE_SIZE ? null : (read.at(-1)?.clientId ?? null);
+      after = page.at(-1)?.client_id ?? after;
     }
     for (const clientId of seen === null ? [] : entries.clientIds()) {
       if (!seen?.has(clientId) && !changedWhileLoading.has(clientId)) entries.drop(clientId);
     }
-    complete = after === null && entries.evictions() === evictionsBefore;
+    complete = all && damaged === damagedBefore && entries.evictions() === evictionsBefore;
   }
 
   return {
     find,
     refresh,
     load: loading.run,
-    passwordsExist: () => passwordsExist,
+    passwordsExist: passwords.exist,
     status: () => ({ entries: entries.size(), complete }),
+  };
+}
+
+/**
+ * Whether there is any password in the store. Not taken back when the last one is gone: that costs time with wrong
+ * guesses, where the other mistake would cost a caller its token.
+ */
+function passwordPresence(rows: Pick<KnownApiUserRows, 'anyPassword'>): {
+  exist(): boolean;
+  seen(): void;
+  look(): Promise<void>;
+} {
+  let exist = false;
+  return {
+    exist: () => exist,
+    seen: () => {
+      exist = true;
+    },
+    async look() {
+      if (!exist && (await rows.anyPassword())) exist = true;
+    },
   };
 }
 

@@ -16,9 +16,6 @@ export interface UseSettings {
   usageMax: number;
 }
 
-/** Credentials a statement: what the writing thread does at a time, so that other writers come in between. */
-const BATCH = 2000;
-
 export function createUseRecorder(
   write: (uses: readonly Use[]) => Promise<void>,
   { usageFlushMs, usageMax }: UseSettings,
@@ -44,13 +41,13 @@ export function createUseRecorder(
   }
 
   async function writeAll(): Promise<void> {
-    const uses = Array.from(gathered.values());
+    const batches = neighbours(gathered.values());
     gathered = new Map();
-    for (let at = 0; at < uses.length; at += BATCH) {
+    for (const [i, batch] of batches.entries()) {
       try {
-        await write(uses.slice(at, at + BATCH));
+        await write(batch);
       } catch (error) {
-        keepForNextTime(uses.slice(at));
+        for (const left of batches.slice(i)) keepForNextTime(left);
         log.warn(
           { error: (error as Error).message },
           'the use of credentials could not be written, and is kept',
@@ -90,4 +87,24 @@ export function createUseRecorder(
       await flush();
     },
   };
+}
+
+/** Credentials in a batch at least, where there are as many: each batch waits for the disk once. */
+const BATCH_MIN = 4000;
+
+/**
+ * Batches of credentials whose ids begin alike: they lie side by side in the store, so a batch writes few pages of it;
+ * and other writers come in between two batches.
+ */
+function neighbours(uses: Iterable<Use>): Use[][] {
+  const byFirst: Use[][] = [];
+  for (const use of uses) (byFirst[use.credentialId.charCodeAt(0)] ??= []).push(use);
+  const batches: Use[][] = [];
+  for (const alike of byFirst) {
+    const last = batches.at(-1);
+    if (alike === undefined) continue;
+    if (last === undefined || last.length >= BATCH_MIN) batches.push(alike);
+    else for (const use of alike) last.push(use);
+  }
+  return batches;
 }

@@ -4,7 +4,7 @@ import { findSecret, type PackedSecrets, type SecretRecord } from './packed-secr
 import { keyIdOf, secretDigest } from './secret.ts';
 
 export interface KnownSecrets {
-  enabled: boolean;
+  policy: { enabled: boolean };
   secrets: PackedSecrets;
 }
 
@@ -37,7 +37,7 @@ function failureOf(
   if (!matches) return 'wrong_secret';
   if (record.retiredAtSeconds !== null && record.retiredAtSeconds <= nowSeconds) return 'retired_secret';
   if (record.expiresAtSeconds !== null && record.expiresAtSeconds <= nowSeconds) return 'expired_secret';
-  return known.enabled ? null : 'api_user_disabled';
+  return known.policy.enabled ? null : 'api_user_disabled';
 }
 
 /** What an unknown client id is checked against: a record that no key id matches, a digest that no secret has. */

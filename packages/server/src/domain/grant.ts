@@ -39,6 +39,7 @@ export function grant(
     return { scope, audience, tellScope: scope !== '' };
   }
   const asked = new Set(askedScope.split(' ').filter((scope) => scope !== ''));
+  if (asked.size === 0) return scopeDenial(); // nothing but spaces: malformed (RFC 6749 §3.3)
   for (const scope of asked) {
     if (!may.scopes.includes(scope)) return scopeDenial();
   }
@@ -50,8 +51,8 @@ function scopeDenial(): Denial {
   return {
     denied: 'invalid_scope',
     description:
-      'This API user may not have one of the scopes asked for. Leave out scope to get all it may have, ' +
-      'or ask the operator of the platform for more.',
+      'The scope is malformed, or this API user may not have it all. Leave out scope to get all it may have, or ' +
+      'ask the operator of the platform for more.',
   };
 }
 

@@ -7,6 +7,7 @@ import { limitedNetwork, type NetworkSet } from './network.ts';
 import type { PackedSecrets } from './packed-secrets.ts';
 import type { LimitState } from './rate-limit.ts';
 import { SECRET_PREFIX } from './secret.ts';
+import { andThen, type MaybePromise } from './and-then.ts';
 
 /** A request for a token, parsed. */
 export interface TokenRequest {
@@ -61,15 +62,12 @@ export interface IssuingServices {
   issuer: string;
   tokenLifeSeconds: number;
   failuresPerMinute: number;
-  findApiUser(
-    name: string,
-    nowMs: number,
-  ): KnownApiUser | undefined | Denial | Promise<KnownApiUser | undefined | Denial>;
+  findApiUser(name: string, nowMs: number): MaybePromise<KnownApiUser | undefined | Denial>;
   checkPassword(
     known: KnownApiUser | undefined,
     password: string,
     nowMs: number,
-  ): Authentication | Denial | Promise<Authentication | Denial>;
+  ): MaybePromise<Authentication | Denial>;
   /** Calls of an API user; failed attempts per client id and address. */
   calls: Counters;
   failures: Counters;
@@ -87,62 +85,78 @@ export interface Counters {
 /** Longer than any client id or username: what is longer shares a failure budget with its first characters. */
 const CLIENT_ID_LENGTH_MAX = 256;
 
+type Outcome = IssuedToken | Denial;
+
 /** Trades an API user's credentials for an access token (RFC 6749 §4.4), or says why not. */
-export async function issueToken(
-  services: IssuingServices,
-  request: TokenRequest,
-): Promise<IssuedToken | Denial> {
+export function issueToken(services: IssuingServices, request: TokenRequest): MaybePromise<Outcome> {
   if (request.grantType !== undefined && request.grantType !== 'client_credentials') {
     return { denied: 'unsupported_grant_type' };
   }
   const nowMs = services.now();
-  const found = services.findApiUser(request.clientId, nowMs);
-  const known = found instanceof Promise ? await found : found;
-  if (known !== undefined && isDenial(known)) return known;
-
-  const outcome = await authenticateAndGrant(services, request, known, nowMs);
-  if (isDenial(outcome)) services.noteRefusal(outcome, request, known);
-  return outcome;
+  return andThen(services.findApiUser(request.clientId, nowMs), (known) => {
+    if (known !== undefined && isDenial(known)) return known;
+    return andThen(authenticateAndGrant(services, request, known, nowMs), (outcome) => {
+      if (isDenial(outcome)) services.noteRefusal(outcome, request, known);
+      return outcome;
+    });
+  });
 }
 
-async function authenticateAndGrant(
+function authenticateAndGrant(
   services: IssuingServices,
   request: TokenRequest,
   known: KnownApiUser | undefined,
   nowMs: number,
-): Promise<IssuedToken | Denial> {
+): MaybePromise<Outcome> {
   // 1. Too many wrong guesses at this id from this network: before the secret is looked at, so that guessing is slowed.
-  // In one letter case for known and unknown names alike, or each way to write a username had a budget of its own.
-  const guessedName = usernameKey(request.clientId.slice(0, CLIENT_ID_LENGTH_MAX));
-  const failuresKey = `${guessedName} ${limitedNetwork(request.address)}`;
+  //    Usernames are compared without regard to letter case, and no spelling may have a budget of its own.
+  const name = usernameKey(request.clientId.slice(0, CLIENT_ID_LENGTH_MAX));
+  const failuresKey = `${name} ${limitedNetwork(request.address)}`;
   const budget = services.failures.peek(failuresKey, services.failuresPerMinute, nowMs);
   if (!budget.allowed) return tooMany('failures', budget);
 
   // 2. The secret, or the password.
-  const checked = request.clientSecret.startsWith(SECRET_PREFIX)
-    ? checkSecret(secretsOf(known), request.clientSecret, nowMs)
-    : services.checkPassword(known, request.clientSecret, nowMs);
-  const authentication = checked instanceof Promise ? await checked : checked;
-  if (isDenial(authentication)) return authentication;
-  if ('failure' in authentication || known === undefined) {
-    services.failures.take(failuresKey, services.failuresPerMinute, nowMs);
-    return {
-      denied: 'invalid_client',
-      reason: 'failure' in authentication ? authentication.failure : 'unknown_client_id',
-    };
-  }
+  return andThen(authenticate(services, request, known, nowMs), (authentication) => {
+    if (isDenial(authentication)) return authentication;
+    if ('failure' in authentication || known === undefined) {
+      services.failures.take(failuresKey, services.failuresPerMinute, nowMs);
+      const reason = 'failure' in authentication ? authentication.failure : 'unknown_client_id';
+      return { denied: 'invalid_client', reason };
+    }
+    return grantAndSign(services, request, known, authentication.credentialId, nowMs);
+  });
+}
 
+function authenticate(
+  services: IssuingServices,
+  { clientSecret }: TokenRequest,
+  known: KnownApiUser | undefined,
+  nowMs: number,
+): MaybePromise<Authentication | Denial> {
+  return clientSecret.startsWith(SECRET_PREFIX)
+    ? checkSecret(known, clientSecret, nowMs)
+    : services.checkPassword(known, clientSecret, nowMs);
+}
+
+function grantAndSign(
+  services: IssuingServices,
+  request: TokenRequest,
+  known: KnownApiUser,
+  credentialId: string,
+  nowMs: number,
+): Outcome {
   // 3. The caller is who it says it is: its own limit, and where it may call from.
-  const limit = services.calls.take(known.clientId, known.policy.limitPerMinute, nowMs);
+  const { policy } = known;
+  const limit = services.calls.take(known.clientId, policy.limitPerMinute, nowMs);
   if (!limit.allowed) return tooMany('api-user', limit);
-  if (known.policy.networks !== null && !known.policy.networks.includes(request.address)) {
+  if (policy.networks !== null && !policy.networks.includes(request.address)) {
     return { denied: 'unauthorized_client', reason: 'address_not_allowed' };
   }
 
   // 4. What it gets.
-  const granted = grant(known.policy, request.scope, request.resource);
+  const granted = grant(policy, request.scope, request.resource);
   if (isDenial(granted)) return granted;
-  services.noteUse(authentication.credentialId, request.address, nowMs);
+  services.noteUse(credentialId, request.address, nowMs);
   return sign(services, known.clientId, granted, limit);
 }
 
@@ -165,10 +179,4 @@ function sign(services: IssuingServices, clientId: string, granted: Grant, limit
 
 function tooMany(policy: LimitPolicy, limit: LimitState): Denial {
   return { denied: 'rate_limit_exceeded', policy, limit };
-}
-
-function secretsOf(
-  known: KnownApiUser | undefined,
-): { enabled: boolean; secrets: PackedSecrets } | undefined {
-  return known === undefined ? undefined : { enabled: known.policy.enabled, secrets: known.secrets };
 }

@@ -22,7 +22,9 @@ export interface SecretRecord {
 type Packable = Pick<Credential, 'id' | 'digest' | 'expiresAt' | 'retiredAt'>;
 
 export function packSecrets(secrets: readonly Packable[]): PackedSecrets {
-  return secrets.map((secret) => secret.id + secret.digest + packEnd(secret)).join('');
+  const packed = secrets.map((secret) => secret.id + secret.digest + packEnd(secret)).join('');
+  // Through bytes, because a string put together by + goes on holding its parts: a hundred bytes more each.
+  return Buffer.from(packed, 'latin1').toString('latin1');
 }
 
 /** The record of the secret with this key id; null where the API user has none. */

@@ -26,7 +26,7 @@ export function takeCall(arrivalMs: number | undefined, perMinute: number, nowMs
   const intervalMs = WINDOW_MS / perMinute;
   const before = nextArrival(arrivalMs, nowMs);
   const after = before + intervalMs;
-  const allowed = after - nowMs <= WINDOW_MS + ROUNDING_MS;
+  const allowed = after - nowMs <= WINDOW_MS + intervalMs * ROUNDING;
   const kept = allowed ? after : before;
   return { state: stateAt(kept, perMinute, intervalMs, nowMs, allowed), arrivalMs: kept };
 }
@@ -35,7 +35,7 @@ export function takeCall(arrivalMs: number | undefined, perMinute: number, nowMs
 export function peekCall(arrivalMs: number | undefined, perMinute: number, nowMs: number): LimitState {
   const intervalMs = WINDOW_MS / perMinute;
   const before = nextArrival(arrivalMs, nowMs);
-  const allowed = before + intervalMs - nowMs <= WINDOW_MS + ROUNDING_MS;
+  const allowed = before + intervalMs - nowMs <= WINDOW_MS + intervalMs * ROUNDING;
   return stateAt(before, perMinute, intervalMs, nowMs, allowed);
 }
 
@@ -44,8 +44,11 @@ function nextArrival(arrivalMs: number | undefined, nowMs: number): number {
   return arrivalMs === undefined || arrivalMs < nowMs ? nowMs : Math.min(arrivalMs, nowMs + WINDOW_MS);
 }
 
-/** Sums of 60,000 / n are not exact in binary: a microsecond of slack lets exactly n calls of a burst through. */
-const ROUNDING_MS = 0.001;
+/**
+ * Sums of 60,000 / n are not exact: a number as large as today's time is kept to a quarter of a microsecond, and a burst
+ * adds up n of these errors. This part of a call as slack lets exactly n calls of a burst through, up to n = 4000.
+ */
+const ROUNDING = 0.05;
 
 function stateAt(
   keptMs: number,
@@ -54,7 +57,7 @@ function stateAt(
   nowMs: number,
   allowed: boolean,
 ): LimitState {
-  const free = WINDOW_MS + ROUNDING_MS - (keptMs - nowMs);
+  const free = WINDOW_MS + intervalMs * ROUNDING - (keptMs - nowMs);
   const remaining = Math.max(0, Math.floor(free / intervalMs));
   return { allowed, perMinute, remaining, waitMs: remaining > 0 ? 0 : Math.max(0, intervalMs - free) };
 }

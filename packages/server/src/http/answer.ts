@@ -22,5 +22,5 @@ export function sendAnswer(response: ServerResponse, answer: Answer, traceId: st
     'X-Request-Id',
     traceId,
   ]);
-  response.end(answer.body);
+  response.end(answer.body, 'latin1'); // ASCII: half the cost of UTF-8
 }

@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders } from 'node:http';
 import { invalidRequest, isDenial, type Denial } from '../domain/denial.ts';
-import type { TokenRequest } from '../domain/issue-token.ts';
 import { decodeFormText, type Form } from './form.ts';
 
 export interface Credentials {
@@ -77,11 +76,6 @@ function contentTypeProblem(contentType: string | undefined): Denial | null {
 function queryHoldsCredentials(url: string): boolean {
   const query = url.indexOf('?');
   return query >= 0 && /(?:^|&)client(?:_|%5f)(?:id|secret)=/i.test(url.slice(query + 1));
-}
-
-/** The parameters of the grant beside the credentials. */
-export function readGrantParameters(form: Form): Pick<TokenRequest, 'grantType' | 'scope' | 'resource'> {
-  return { grantType: form.get('grant_type'), scope: form.get('scope'), resource: form.get('resource') };
 }
 
 function missing(name: string): string {

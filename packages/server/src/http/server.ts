@@ -1,6 +1,13 @@
-import { createServer, STATUS_CODES, type Server } from 'node:http';
+import {
+  createServer,
+  STATUS_CODES,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Config } from '../config.ts';
+import { sendAnswer } from './answer.ts';
 import { errorAnswer } from './error-response.ts';
 import type { RequestHandler } from './token.ts';
 import { traceIdOf } from './trace.ts';
@@ -25,16 +32,36 @@ export function boundedServer(bounds: Bounds, handler: RequestHandler): Server {
       keepAliveTimeout: bounds.keepAliveTimeoutMs,
       connectionsCheckingInterval: Math.min(CHECK_MS, bounds.headersTimeoutMs),
       insecureHTTPParser: false,
-      requireHostHeader: true,
+      requireHostHeader: false, // refused below, in the documented form
     },
-    handler,
+    (request, response) => {
+      if (request.headers.host !== undefined || request.httpVersion !== '1.1') handler(request, response);
+      else refuse(request, response, 400, 'The Host header is missing: send one (RFC 9112 section 3.2).');
+    },
   );
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    refuse(request, response, 417, 'The only expectation that is met is 100-continue.');
+  });
+  // A connection on which nothing moves though a request is answered: its caller sends and never reads. The other
+  // timeouts count what arrives only. It comes after them, because they say what was wrong.
+  server.timeout = bounds.requestTimeoutMs + 2 * CHECK_MS;
   server.maxHeadersCount = HEADERS_MAX;
   server.maxConnections = bounds.connectionsMax;
   server.on('clientError', (error: Error & { code?: string }, socket: Duplex) => {
     answerMalformed(error.code ?? '', socket);
   });
   return server;
+}
+
+function refuse(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  description: string,
+): void {
+  const traceId = traceIdOf(request.headers['traceparent']);
+  response.shouldKeepAlive = false;
+  sendAnswer(response, errorAnswer(status, 'invalid_request', description, traceId), traceId);
 }
 
 /** What the HTTP parser refuses never becomes a request: it is answered on the bare connection, which is then closed. */

@@ -45,6 +45,7 @@ export async function updateApiUser(
 export async function deleteApiUser(store: Store, clientId: string): Promise<void> {
   await store.write(async (transaction) => {
     const user = await existingApiUser(transaction, clientId);
+    await transaction.credentials.deleteOf(user.clientId);
     await transaction.apiUsers.delete(user.clientId);
     await transaction.changed('api_user', user.clientId);
   });

@@ -10,7 +10,9 @@ export interface CredentialRows {
   insert(credential: Credential): Promise<void>;
   /** `expiresAt` and `retiredAt` are what changes; digest, kind and owner never do. */
   setEnd(id: string, end: Pick<Credential, 'expiresAt' | 'retiredAt'>): Promise<void>;
-  /** Removes up to `limit` that ended before `endedBefore`; gives back how many. */
+  /** Removes all of an API user's. */
+  deleteOf(clientId: string): Promise<void>;
+  /** Removes some that ended before `endedBefore`, up to `limit` of either kind of end; gives back how many. */
   deleteEnded(endedBefore: number, limit: number): Promise<number>;
 }
 
@@ -54,13 +56,20 @@ export function credentialRows(db: Kysely<Tables>): CredentialRows {
       const end = { expires_at: expiresAt, retired_at: retiredAt };
       await db.updateTable('credentials').set(end).where('id', '=', id).execute();
     },
+    async deleteOf(clientId) {
+      const owned = db.selectFrom('credentials').select('id').where('client_id', '=', clientId);
+      await db.deleteFrom('credential_usage').where('credential_id', 'in', owned).execute();
+      await db.deleteFrom('credentials').where('client_id', '=', clientId).execute();
+    },
     async deleteEnded(endedBefore, limit) {
-      const ended = db
-        .selectFrom('credentials')
-        .select('id')
-        .where((or) => or.or([or('retired_at', '<', endedBefore), or('expires_at', '<', endedBefore)]))
-        .limit(limit);
-      const result = await db.deleteFrom('credentials').where('id', 'in', ended).executeTakeFirst();
+      const ids = [];
+      for (const end of ['retired_at', 'expires_at'] as const) {
+        const ended = db.selectFrom('credentials').select('id').where(end, '<', endedBefore).limit(limit);
+        ids.push(...(await ended.execute()).map((row) => row.id));
+      }
+      if (ids.length === 0) return 0;
+      await db.deleteFrom('credential_usage').where('credential_id', 'in', ids).execute();
+      const result = await db.deleteFrom('credentials').where('id', 'in', ids).executeTakeFirst();
       return Number(result.numDeletedRows);
     },
   };

@@ -9,6 +9,8 @@ const STATEMENTS_MAX = 200;
 
 const writer = new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
 writer.exec('pragma synchronous = full; pragma cache_size = -16384');
+// Pages of the log before it is worked into the database (16 MiB): under load the same pages change again and again.
+writer.exec('pragma wal_autocheckpoint = 4000');
 const reader = new DatabaseSync(path, { timeout: busyTimeoutMs, readOnly: true });
 reader.exec('pragma cache_size = -16384');
 

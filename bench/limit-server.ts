@@ -1,0 +1,59 @@
+// The limit: what a token costs at the least on node:http. Parses the form, hashes the secret, compares, signs ES256
+// with the same claims, answers. No limits, no scopes, no log, no statistics, no errors worth the name.
+import { generateKeyPairSync, hash, timingSafeEqual } from 'node:crypto';
+import { createServer } from 'node:http';
+import { accessTokenSigner } from '../packages/server/src/domain/access-token.ts';
+import { pooledRandom } from '../packages/server/src/domain/random.ts';
+
+const [port = '0', clientId = '', secret = ''] = process.argv.slice(2);
+const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const sign = accessTokenSigner('ES256', 'limit', privateKey);
+const newTokenId = pooledRandom(16, 'base64url');
+const digest = Buffer.from(hash('sha256', secret, 'base64url'));
+const issuer = `http://localhost:${port}/marketing`;
+
+createServer((request, response) => {
+  if (request.method === 'GET') {
+    response.end(
+      JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'limit', alg: 'ES256' }] }),
+    );
+    return;
+  }
+  let body = '';
+  request.setEncoding('latin1');
+  request.on('data', (chunk: string) => (body += chunk));
+  request.on('end', () => {
+    const form = new Map<string, string>();
+    for (const pair of body.split('&')) {
+      const equals = pair.indexOf('=');
+      form.set(pair.slice(0, equals), pair.slice(equals + 1));
+    }
+    const given = Buffer.from(hash('sha256', form.get('client_secret') ?? '', 'base64url'));
+    if (form.get('client_id') !== clientId || !timingSafeEqual(given, digest)) {
+      response.writeHead(403).end();
+      return;
+    }
+    const now = Math.floor(Date.now() / 1000);
+    const accessToken = sign({
+      issuer,
+      clientId,
+      audience: issuer,
+      scope: 'campaigns:read',
+      issuedAt: now,
+      expiresAt: now + 900,
+      tokenId: newTokenId(),
+    });
+    const answer = `{"access_token":"${accessToken}","token_type":"Bearer","expires_in":900,"scope":"campaigns:read"}`;
+    response.writeHead(200, [
+      'Cache-Control',
+      'no-store',
+      'Pragma',
+      'no-cache',
+      'Content-Type',
+      'application/json',
+      'Content-Length',
+      String(answer.length),
+    ]);
+    response.end(answer, 'latin1');
+  });
+}).listen(Number(port), '127.0.0.1', () => console.log('ready'));

@@ -1,0 +1,13 @@
+// npm run bench [-- name …]: runs the benchmarks (all, or those named), prints their tables, and ends with 1 where one
+// of them misses a target. Absolute figures belong to the machine; only the ratios of one run travel.
+const benchmarks = ['token'] as const;
+
+const wanted = process.argv.slice(2);
+let met = true;
+for (const name of benchmarks) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  console.log(`\n## ${name}`);
+  const { run } = (await import(`./${name}.ts`)) as { run: () => Promise<boolean> };
+  met = (await run()) && met;
+}
+process.exit(met ? 0 : 1);

@@ -1,0 +1,238 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { basic, eventually, exchange, FORM, TOKEN_PATH, type Reply } from './support/http.ts';
+import type { TestServer } from './support/server.ts';
+import { newStore, type MadeApiUser } from './support/store.ts';
+
+// What the server says of itself, and whether it is true.
+
+const METADATA = '/.well-known/oauth-authorization-server';
+const JWKS = '/marketing/.well-known/jwks.json';
+const GET_ROUTES = [
+  `${METADATA}/marketing`,
+  `/marketing${METADATA}`,
+  JWKS,
+  '/livez',
+  '/readyz',
+  '/openapi.json',
+];
+
+let server: TestServer;
+let user: MadeApiUser;
+let limited: MadeApiUser;
+let person: MadeApiUser;
+
+before(async () => {
+  const store = newStore();
+  user = await store.apiUser('Importer', '--scope', 'campaigns:read');
+  limited = await store.apiUser('Limited', '--limit', '1');
+  person = await store.apiUser('A person', '--no-secret');
+  await store.password(person.client_id, 'correct horse battery staple');
+  server = await store.start({ MINTMARK_PASSWORD_CHECKS_MAX: '1', MINTMARK_PASSWORD_QUEUE_MAX: '0' });
+});
+after(async () => await server[Symbol.asyncDispose]());
+
+const get = (path: string, headers = {}) => exchange(server.port, { method: 'GET', path, headers });
+
+async function post(id: string, secret: string, more = '', headers = {}): Promise<Reply> {
+  const body = `client_id=${id}&client_secret=${secret}${more}`;
+  const reply = await exchange(server.port, { headers: { 'Content-Type': FORM, ...headers }, body });
+  if (reply.status === 200) server.noteSecret(reply.body['access_token'] as string);
+  return reply;
+}
+
+test('the metadata is the same at both URLs, and names what is there', async () => {
+  const [inserted, suffixed] = await Promise.all([
+    get(`${METADATA}/marketing`),
+    get(`/marketing${METADATA}`),
+  ]);
+  assert.equal(inserted.status, 200);
+  assert.equal(inserted.text, suffixed.text);
+  assert.match(inserted.headers['content-type'] ?? '', /^application\/json/);
+  assert.match(inserted.headers['cache-control'] ?? '', /max-age=300/);
+  const { body } = inserted;
+  assert.equal(body['issuer'], server.url);
+  assert.equal(body['token_endpoint'], `${server.url}/oauth2/token`);
+  assert.deepEqual(body['grant_types_supported'], ['client_credentials']);
+  assert.deepEqual(body['response_types_supported'], []);
+  const methods = ['client_secret_basic', 'client_secret_post'];
+  assert.deepEqual((body['token_endpoint_auth_methods_supported'] as string[]).sort(), methods);
+  for (const member of ['jwks_uri', 'service_documentation']) {
+    assert.equal((await fetch(body[member] as string)).status, 200, member);
+  }
+});
+
+test('the key set has the public keys only, and a life', async () => {
+  const reply = await get(JWKS);
+  assert.equal(reply.status, 200);
+  assert.match(reply.headers['content-type'] ?? '', /^application\/jwk-set\+json/);
+  assert.equal(reply.headers['cache-control'], 'public, max-age=300');
+  const { keys } = reply.body as { keys: Record<string, string>[] };
+  assert.equal(keys.length, 1);
+  assert.deepEqual(Object.keys(keys[0] ?? {}).sort(), ['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y']);
+});
+
+test('a key set that a verifier has already is answered 304 without a body', async () => {
+  const { headers } = await get(JWKS);
+  const etag = headers.etag ?? '';
+  assert.match(etag, /^"[^"]+"$/);
+  for (const tag of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
+    const reply = await get(JWKS, { 'If-None-Match': tag });
+    assert.equal(reply.status, 304, tag);
+    assert.equal(reply.text, '');
+    assert.equal(reply.headers.etag, etag);
+    assert.equal(reply.headers['cache-control'], 'public, max-age=300');
+  }
+  for (const tag of ['"other"', etag.slice(1, -1), '']) {
+    assert.equal((await get(JWKS, { 'If-None-Match': tag })).status, 200, tag);
+  }
+});
+
+test('a key that is announced appears in the key set under a new ETag within a second', async () => {
+  const { headers } = await get(JWKS);
+  await server.cli('signing-key', 'rotate');
+  const reply = await eventually(async () => {
+    const changed = await get(JWKS, { 'If-None-Match': headers.etag });
+    assert.equal(changed.status, 200);
+    return changed;
+  });
+  assert.equal((reply.body['keys'] as unknown[]).length, 2);
+});
+
+test('liveness and readiness answer, and are not kept by caches', async () => {
+  const live = await get('/livez');
+  assert.deepEqual([live.status, live.text], [200, '{"status":"alive"}']);
+  const ready = await eventually(async () => {
+    const reply = await get('/readyz');
+    assert.equal(reply.body['all_in_memory'], true);
+    return reply;
+  });
+  assert.equal(ready.status, 200);
+  assert.equal(ready.body['status'], 'ready');
+  assert.equal(ready.body['api_users_in_memory'], 3);
+  for (const { headers } of [live, ready]) assert.equal(headers['cache-control'], 'no-store');
+});
+
+test('each GET route answers HEAD with the headers of GET and no body', async () => {
+  for (const path of GET_ROUTES) {
+    const whole = await get(path);
+    const head = await exchange(server.port, { method: 'HEAD', path });
+    assert.equal(head.status, whole.status, path);
+    assert.equal(head.text, '');
+    assert.equal(head.headers['content-type'], whole.headers['content-type']);
+    assert.equal(head.headers['content-length'], whole.headers['content-length']);
+    assert.equal(head.headers.etag, whole.headers.etag);
+  }
+});
+
+test('each GET route answers another method 405 with Allow, whatever is in it', async () => {
+  for (const path of GET_ROUTES) {
+    for (const asked of [
+      { method: 'POST', headers: { 'Content-Type': FORM }, body: 'a=b' },
+      { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{not json' },
+      { method: 'DELETE' },
+      { method: 'OPTIONS' },
+    ]) {
+      const reply = await exchange(server.port, { path: `${path}?a=b`, ...asked });
+      assert.equal(reply.status, 405, `${asked.method} ${path}`);
+      assert.equal(reply.headers.allow, 'GET, HEAD');
+      assert.deepEqual(Object.keys(reply.body), ['error', 'error_description', 'trace_id']);
+      assert.equal(reply.headers['x-request-id'], reply.body['trace_id']);
+    }
+  }
+});
+
+test('every response names its request, and never the software behind it', async () => {
+  for (const path of [...GET_ROUTES, '/nothing']) {
+    const { headers } = await get(path);
+    assert.match(String(headers['x-request-id']), /^[0-9a-f]{32}$/, path);
+    assert.equal(headers['x-powered-by'], undefined);
+    assert.equal(headers.server, undefined);
+  }
+});
+
+interface Description {
+  servers: { url: string }[];
+  paths: Record<string, Record<string, { responses: Record<string, DescribedResponse> }>>;
+  components: { headers: Record<string, { schema: object }> };
+}
+
+interface DescribedResponse {
+  headers?: Record<string, { $ref: string }>;
+  content?: Record<string, { schema: object }>;
+}
+
+test('the description is a valid OpenAPI 3.1 document that names this server', async () => {
+  const { body } = await get('/openapi.json');
+  const validator = new Validator();
+  const { valid, errors } = await validator.validate(structuredClone(body));
+  assert.ok(valid, JSON.stringify(errors));
+  assert.equal(validator.version, '3.1');
+  const description = body as unknown as Description;
+  assert.equal(description.servers[0]?.url, `http://localhost:${server.port}`);
+  assert.deepEqual(Object.keys(description.paths).sort(), [...GET_ROUTES, TOKEN_PATH].sort());
+});
+
+/** Checks responses against the served description: status, media type, schema of the body, headers and their values. */
+async function describedBy(): Promise<(method: string, path: string, reply: Reply) => void> {
+  const description = (await get('/openapi.json')).body as unknown as Description;
+  const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
+  ajv.addSchema(description, 'openapi');
+  const check = (schema: object, value: unknown, what: string) => {
+    const { $ref } = schema as { $ref?: string };
+    const validate = ajv.compile($ref === undefined ? schema : { $ref: `openapi${$ref}` });
+    assert.ok(validate(value), `${what}: ${ajv.errorsText(validate.errors)}`);
+  };
+  return (method, path, reply) => {
+    const what = `${method} ${path} ${reply.status}`;
+    const response = description.paths[path]?.[method]?.responses[String(reply.status)];
+    assert.ok(response !== undefined, `${what} is not described`);
+    const [type = ''] = (reply.headers['content-type'] ?? '').split(';');
+    const { schema } = response.content?.[type] ?? {};
+    assert.ok(schema !== undefined, `${what}: ${type} is not described`);
+    check(schema, reply.body, what);
+    for (const [name, { $ref }] of Object.entries(response.headers ?? {})) {
+      const value = reply.headers[name.toLowerCase()];
+      assert.ok(typeof value === 'string', `${what} has no ${name}`);
+      const described = description.components.headers[$ref.split('/').at(-1) ?? ''];
+      assert.ok(described !== undefined, $ref);
+      const number = (described.schema as { type: string }).type === 'integer';
+      check(described.schema, number ? Number(value) : value, `${what} ${name}`);
+    }
+  };
+}
+
+test('every response of the token endpoint is as the description says', async () => {
+  const check = await describedBy();
+  const described = (reply: Reply, status: number) => {
+    assert.equal(reply.status, status, reply.text);
+    check('post', TOKEN_PATH, reply);
+  };
+  const { client_id: id, client_secret: secret } = user;
+  described(await post(id, secret), 200);
+  described(await post(id, secret, '&scope=campaigns:read'), 200);
+  described(await post(id, ''), 400);
+  described(await post(id, secret, '&grant_type=x'), 400);
+  described(await post(id, secret, '&scope=x'), 400);
+  described(await post(id, secret, '&resource=x'), 400);
+  const headers = { Authorization: basic(id, 'x') };
+  described(await exchange(server.port, { headers: { 'Content-Type': FORM, ...headers } }), 401);
+  described(await post(id, 'x'), 403);
+  described(await exchange(server.port, { method: 'PUT' }), 405);
+  const replies: Reply[] = [];
+  for (let i = 0; i < 3; i++) replies.push(await post(limited.client_id, limited.client_secret));
+  const tooMany = replies.find(({ status }) => status === 429);
+  assert.ok(tooMany !== undefined);
+  described(tooMany, 429);
+  const guesses = Array.from({ length: 20 }, (_, i) => post(person.client_id, `a%20wrong%20guess%20${i}`));
+  const shed = (await Promise.all(guesses)).find(({ status }) => status === 503);
+  assert.ok(shed !== undefined);
+  described(shed, 503);
+});
+
+test('every GET route answers as the description says', async () => {
+  const check = await describedBy();
+  for (const path of GET_ROUTES) check('get', path, await get(path));
+});

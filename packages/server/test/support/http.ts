@@ -1,0 +1,121 @@
+import { once } from 'node:events';
+import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { connect, type Socket } from 'node:net';
+
+export interface Exchange {
+  method?: string;
+  path?: string;
+  headers?: Record<string, string | string[]>;
+  body?: string | Buffer;
+  /** The address that the caller has. */
+  from?: string;
+}
+
+export interface Reply {
+  status: number;
+  headers: IncomingHttpHeaders;
+  text: string;
+  /** The text parsed; empty where there is none. */
+  body: Record<string, unknown>;
+}
+
+/** One request over node:http, on a connection of its own, with nothing added to the headers but what HTTP needs. */
+export async function exchange(port: number, asked: Exchange): Promise<Reply> {
+  const sent = request({
+    host: '127.0.0.1',
+    port,
+    method: asked.method ?? 'POST',
+    path: asked.path ?? TOKEN_PATH,
+    headers: asked.headers ?? {},
+    agent: false,
+    ...(asked.from !== undefined && { localAddress: asked.from }),
+  });
+  sent.end(asked.body);
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  const text = Buffer.concat(chunks).toString('utf8');
+  const body = text === '' ? {} : (JSON.parse(text) as Record<string, unknown>);
+  return { status: response.statusCode ?? 0, headers: response.headers, text, body };
+}
+
+export const TOKEN_PATH = '/marketing/oauth2/token';
+export const FORM = 'application/x-www-form-urlencoded';
+
+/** HTTP Basic credentials as RFC 6749 §2.3.1 has them: both parts form-encoded. */
+export function basic(clientId: string, clientSecret: string): string {
+  return `Basic ${Buffer.from(`${formEncode(clientId)}:${formEncode(clientSecret)}`).toString('base64')}`;
+}
+
+export function formEncode(text: string): string {
+  return new URLSearchParams({ v: text }).toString().slice(2);
+}
+
+/** A bare connection. What arrives is gathered; an error is the end of it. */
+export interface RawConnection {
+  socket: Socket;
+  received(): string;
+  /** Resolves when the other end has closed, to all that was received. */
+  closed: Promise<string>;
+}
+
+export async function rawConnection(port: number): Promise<RawConnection> {
+  const socket = connect(port, '127.0.0.1');
+  const chunks: Buffer[] = [];
+  const received = () => Buffer.concat(chunks).toString('latin1');
+  const closed = new Promise<string>((resolve) => socket.on('close', () => resolve(received())));
+  socket.on('error', () => undefined).on('data', (chunk: Buffer) => chunks.push(chunk));
+  await once(socket, 'connect');
+  return { socket, received, closed };
+}
+
+/** Writes bytes on a bare connection, and resolves to everything that comes until the other end closes it. */
+export async function rawExchange(port: number, bytes: string | Buffer): Promise<string> {
+  const { socket, closed } = await rawConnection(port);
+  socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
+  return await closed;
+}
+
+export interface RawReply {
+  status: number;
+  headers: Map<string, string>;
+  text: string;
+}
+
+/** Takes apart a stream of responses, and throws where it is not one: a length that is wrong, a line that is none. */
+export function parseReplies(stream: string): RawReply[] {
+  const replies: RawReply[] = [];
+  let rest = stream;
+  while (rest !== '') {
+    const end = rest.indexOf('\r\n\r\n');
+    const [statusLine = '', ...lines] = rest.slice(0, Math.max(0, end)).split('\r\n');
+    const [, status] = /^HTTP\/1\.1 (\d{3}) [A-Za-z ]+$/.exec(statusLine) ?? [];
+    if (status === undefined) throw new Error(`no status line: ${JSON.stringify(rest.slice(0, 80))}`);
+    const headers = new Map<string, string>();
+    for (const line of lines) {
+      const [, name, value] = /^([A-Za-z-]+): (.*)$/.exec(line) ?? [];
+      if (name === undefined || value === undefined) throw new Error(`no header: ${JSON.stringify(line)}`);
+      if (headers.has(name.toLowerCase())) throw new Error(`a header twice: ${line}`);
+      headers.set(name.toLowerCase(), value);
+    }
+    const length = Number(headers.get('content-length') ?? Number.NaN);
+    const from = end + 4;
+    if (!(from + length <= rest.length)) throw new Error(`a body shorter than its length: ${statusLine}`);
+    replies.push({ status: Number(status), headers, text: rest.slice(from, from + length) });
+    rest = rest.slice(from + length);
+  }
+  return replies;
+}
+
+/** Tries again until `check` no longer throws, for what is promised within a time and not at once. */
+export async function eventually<T>(check: () => Promise<T>, withinMs = 10_000): Promise<T> {
+  const deadline = Date.now() + withinMs;
+  for (;;) {
+    try {
+      return await check();
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}

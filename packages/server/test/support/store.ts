@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { mintmark, startServer, type TestServer } from './server.ts';
+
+/** An API user as `api-user create --json` shows it. */
+export interface MadeApiUser {
+  client_id: string;
+  client_secret: string;
+  credential_id: string;
+}
+
+/** A store that is filled by the command line before a server runs on it, so that nothing must be waited for. */
+export interface TestStore {
+  dataDir: string;
+  apiUser(name: string, ...options: string[]): Promise<MadeApiUser>;
+  /** Runs a command with --json; the secret that it shows is looked for later. */
+  json<T>(args: string[], stdin?: string): Promise<T>;
+  password(owner: string, password: string): Promise<{ credential_id: string }>;
+  /** Starts the server, with limits that no test meets by accident unless `env` sets them. */
+  start(env?: Record<string, string>): Promise<TestServer>;
+}
+
+export function newStore(): TestStore {
+  const dataDir = mkdtempSync(join(tmpdir(), 'mintmark-test-'));
+  const secrets: string[] = [];
+  const store: TestStore = {
+    dataDir,
+    async json<T>(args: string[], stdin = '') {
+      const env = { MINTMARK_DATA_DIR: dataDir };
+      const { code, out, err } = await mintmark([...args, '--json'], { env, stdin });
+      assert.equal(code, 0, err);
+      const shown = JSON.parse(out) as { client_secret?: string };
+      if (shown.client_secret !== undefined) secrets.push(shown.client_secret);
+      return shown as T;
+    },
+    apiUser: (name, ...options) => store.json(['api-user', 'create', '--name', name, ...options]),
+    password(owner, password) {
+      secrets.push(password);
+      return store.json(['credential', 'create', owner, '--password-stdin'], `${password}\n`);
+    },
+    async start(env = {}) {
+      const wide = { MINTMARK_ADDRESS_LIMIT: '1000000', MINTMARK_FAILURE_LIMIT: '1000000' };
+      const server = await startServer({
+        dataDir,
+        env: { ...wide, MINTMARK_API_USER_LIMIT: '100000', ...env },
+      });
+      for (const secret of secrets) server.noteSecret(secret);
+      return server;
+    },
+  };
+  return store;
+}
