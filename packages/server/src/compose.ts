@@ -76,7 +76,6 @@ export async function compose(
       failuresPerMinute: config.failureLimit,
       findApiUser: directory.find,
       checkPassword: createPasswordCheck(config, directory.passwordsExist),
-      calls: memoryCounters(config.limiterKeysMax),
       failures: memoryCounters(config.limiterKeysMax),
       addresses: memoryCounters(config.limiterKeysMax),
       addressOf: addressReader(config.trustedProxies),

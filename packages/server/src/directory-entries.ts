@@ -50,6 +50,8 @@ export function createEntries(max: number): DirectoryEntries {
     },
     has: (clientId) => byId.has(clientId),
     keep(entry) {
+      // What was changed is not the limit's state: a change must not give anybody a new burst.
+      entry.arrivalMs = byId.get(entry.clientId)?.arrivalMs ?? entry.arrivalMs;
       drop(entry.clientId);
       const full = byId.size >= max;
       if (full) {
