@@ -1,28 +1,24 @@
 import assert from 'node:assert/strict';
 import {
   mkdirSync,
-  mkdtempSync,
   openSync,
   closeSync,
   readdirSync,
   readFileSync,
-  rmSync,
   statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
 import { createApiUser } from '../src/manage/api-users.ts';
 import { createSecret } from '../src/manage/credentials.ts';
 import { openMigratedStore, openStore } from '../src/manage/open-store.ts';
-import { openSqlite } from '../src/storage/sqlite.ts';
 import { sqliteError, StoreError } from '../src/storage/store-error.ts';
 import { changesContract } from './store-contract-changes.ts';
 import { refusedWith, storeContract } from './store-contract.ts';
-import { apiUserSettings, temporaryStore } from './support/temporary-store.ts';
+import { apiUserSettings, temporaryStore, type TemporaryStore } from './support/temporary-store.ts';
 
 describe('the store on SQLite', () => {
   storeContract(temporaryStore);
@@ -35,10 +31,10 @@ describe('a SQLite file', () => {
     const again = await openStore(opened.config, { watch: false });
     assert.deepEqual(again.migrated, []);
     await again.store.close();
-    const dataDir = mkdtempSync(join(tmpdir(), 'mintmark-store-'));
-    const path = join(dataDir, 'empty.db');
-    await refusedWith('not_migrated', openMigratedStore({ ...opened.config, databaseUrl: `sqlite:${path}` }));
-    rmSync(dataDir, { recursive: true });
+    const database = new DatabaseSync(opened.path);
+    database.exec('delete from kysely_migration');
+    database.close();
+    await refusedWith('not_migrated', openMigratedStore(opened.config));
   });
 
   test('is kept in write-ahead mode, and passes its integrity check', async () => {
@@ -78,7 +74,7 @@ describe('a SQLite file', () => {
     writeFileSync(text, 'dear diary, this is more than sixteen bytes');
     for (const path of [theirs, text]) {
       const before = readFileSync(path);
-      await refusedWith('not_ours', openSqlite({ path, busyTimeoutMs: 50, wakePollMs: 0 }));
+      await refusedWith('not_ours', openAt(opened, path));
       assert.deepEqual(readFileSync(path), before);
     }
     assert.deepEqual(
@@ -90,10 +86,10 @@ describe('a SQLite file', () => {
   test('in a folder that does not exist, or that is a folder itself, cannot be opened', async () => {
     await using opened = await temporaryStore();
     const missing = join(opened.dataDir, 'missing', 'mintmark.db');
-    await refusedWith('cannot_open', openSqlite({ path: missing, busyTimeoutMs: 50, wakePollMs: 0 }));
+    await refusedWith('cannot_open', openAt(opened, missing));
     const folder = join(opened.dataDir, 'folder');
     mkdirSync(folder);
-    await refusedWith('cannot_open', openSqlite({ path: folder, busyTimeoutMs: 50, wakePollMs: 0 }));
+    await refusedWith('cannot_open', openAt(opened, folder));
   });
 
   test('that was damaged on the disk is told as damaged, by a check and by a read', async () => {
@@ -102,24 +98,25 @@ describe('a SQLite file', () => {
       const { clientId } = await createApiUser(opened.store, apiUserSettings({ name: 'x'.repeat(190) }), 1);
       await createSecret(opened.store, { owner: clientId, name: 'first', expiresAt: null }, 1);
     }
-    await opened.store.close();
+    await opened.store.close(); // which works the log into the file
+    const again = await opened.another();
     const pages = Math.floor(statSync(opened.path).size / 4096);
     const file = openSync(opened.path, 'r+');
     for (let page = 4; page < pages; page++) writeSync(file, Buffer.alloc(4096, 0x5a), 0, 4096, page * 4096);
     closeSync(file);
-    const connections = await openSqlite({ path: opened.path, busyTimeoutMs: 50, wakePollMs: 0 });
-    try {
-      const damage = await connections.damage().catch((error: unknown) => {
-        assert.ok(error instanceof StoreError && error.code === 'corrupt');
-        return error.message;
-      });
-      assert.notEqual(damage, null);
-      await refusedWith('corrupt', connections.read.selectFrom('api_users').selectAll().execute());
-    } finally {
-      await connections.close();
-    }
+    const damage = await again.damage().catch((error: unknown) => {
+      assert.ok(error instanceof StoreError && error.code === 'corrupt');
+      return error.message;
+    });
+    assert.notEqual(damage, null);
+    await refusedWith('corrupt', again.apiUsers.list({ after: null, limit: 100 }));
   });
 });
+
+async function openAt({ config }: TemporaryStore, path: string): Promise<void> {
+  const { store } = await openStore({ ...config, databaseUrl: `sqlite:${path}` }, { watch: false });
+  await store.close();
+}
 
 test('each result code of SQLite that an operator can meet is told as what it is, with what to do', () => {
   const codes = { 5: 'locked', 6: 'locked', 8: 'read_only', 10: 'unavailable', 11: 'corrupt', 13: 'full' };
