@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, openSync, readSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { sqliteError, StoreError } from './store-error.ts';
 
@@ -7,16 +7,22 @@ export const APPLICATION_ID = 0x4d494e54;
 
 /** The database header and the header of the first page (https://sqlite.org/fileformat2.html). */
 const HEADER_BYTES = 108;
+const NOT_A_DATABASE = 26; // result codes of SQLite
+const READ_ONLY = 8;
 const MAGIC = 'SQLite format 3\0';
 const APPLICATION_ID_AT = 68;
 const SCHEMA_ROWS_AT = 103;
 
 /**
  * Looks at the file before SQLite does, which would make files beside it, or change how it keeps its journal. Throws a
- * StoreError where it is not ours; makes it, readable by its owner only, where there is none and it may `create` it.
+ * StoreError where it is not ours; where it may `create` it, makes it, readable by its owner only, if there is none, and
+ * sees to it that it can be written.
  */
 export function prepareFile(path: string, create: boolean): void {
-  if (hasStore(path)) return;
+  if (hasStore(path)) {
+    if (create) checkWritable(path);
+    return;
+  }
   if (!create) {
     throw new StoreError(
       'missing',
@@ -48,7 +54,8 @@ function hasStore(path: string): boolean {
   const length = readSync(file, header, 0, HEADER_BYTES, 0);
   closeSync(file);
   if (length === 0) return false;
-  if (header.toString('latin1', 0, MAGIC.length) !== MAGIC) throw sqliteError('not a database', 26, path);
+  if (header.toString('latin1', 0, MAGIC.length) !== MAGIC)
+    throw sqliteError('not a database', NOT_A_DATABASE, path);
   if (header.readUInt32BE(APPLICATION_ID_AT) === APPLICATION_ID) return true;
   const unmarked = header.readUInt32BE(APPLICATION_ID_AT) === 0 && !isFilled(`${path}-wal`);
   if (unmarked && header.readUInt16BE(SCHEMA_ROWS_AT) === 0) return false;
@@ -56,6 +63,15 @@ function hasStore(path: string): boolean {
     'not_ours',
     `The database ${path} belongs to another program: name another file with --database-url.`,
   );
+}
+
+/** SQLite finds it out with the first real write, which may come long after the start. */
+function checkWritable(path: string): void {
+  try {
+    accessSync(path, constants.W_OK);
+  } catch (error) {
+    throw sqliteError((error as Error).message, READ_ONLY, path);
+  }
 }
 
 function isFilled(path: string): boolean {

@@ -71,7 +71,7 @@ export async function openSqlite({ create = true, ...settings }: SqliteSettings)
 async function damageOf(read: Kysely<Tables>): Promise<string | null> {
   const { rows } = await sql<{ integrity_check: string }>`pragma integrity_check(1)`.execute(read);
   const found = rows[0]?.integrity_check ?? 'no answer';
-  return found === 'ok' ? null : found;
+  return found === 'ok' ? null : found.replace('*** in database main ***', '').trim().replaceAll('\n', '; ');
 }
 
 /** Rows of a JSON array of arrays as a table with the columns `c0`, `c1`, …: one parameter for any number of rows. */
@@ -152,9 +152,19 @@ function dialect(acquire: () => DatabaseConnection | Promise<DatabaseConnection>
   return {
     createDriver: () => new SqliteThreadDriver(acquire),
     createQueryCompiler: () => new SqliteQueryCompiler(),
-    createAdapter: () => new SqliteAdapter(),
+    createAdapter: () => new TransactionalAdapter(),
     createIntrospector: (db) => new SqliteIntrospector(db),
   };
+}
+
+/**
+ * SQLite takes the creation of a table back with its transaction. Kysely does not count on it, and would leave a store
+ * that no start gets past where a migration is cut off in the middle.
+ */
+class TransactionalAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
 }
 
 interface Releasable extends DatabaseConnection {
