@@ -42,6 +42,15 @@ async function ready(child: ChildProcess, output: () => string): Promise<void> {
   }
 }
 
+/** Whatever is left of what npm started. */
+function endGroup(child: ChildProcess): void {
+  try {
+    process.kill(-(child.pid ?? 0), 'SIGKILL');
+  } catch {
+    // nothing is left
+  }
+}
+
 async function start(
   clone: string,
   env: NodeJS.ProcessEnv,
@@ -60,7 +69,7 @@ async function start(
   try {
     await ready(child, output);
   } catch (error) {
-    if (child.exitCode === null) process.kill(-(child.pid ?? 0), 'SIGKILL');
+    endGroup(child);
     throw error;
   }
   return { child, output };
@@ -69,7 +78,7 @@ async function start(
 /** Ctrl-C: the terminal signals everything that npm started. */
 async function interrupt(child: ChildProcess): Promise<void> {
   const exited = child.exitCode === null ? once(child, 'exit') : undefined;
-  const timer = setTimeout(() => process.kill(-(child.pid ?? 0), 'SIGKILL'), EXIT_MS);
+  const timer = setTimeout(() => endGroup(child), EXIT_MS);
   process.kill(-(child.pid ?? 0), 'SIGINT');
   await exited;
   clearTimeout(timer);
@@ -88,7 +97,7 @@ async function refused(url: string): Promise<boolean> {
   return false;
 }
 
-test('a fresh clone serves a token after one command', { timeout: 400_000 }, async (t: TestContext) => {
+void test('a fresh clone serves a token after one command', { timeout: 400_000 }, async (t: TestContext) => {
   const env = userEnvironment();
   if (!registryAnswers(env)) {
     assert.ok(
@@ -122,8 +131,12 @@ test('a fresh clone serves a token after one command', { timeout: 400_000 }, asy
     const second = await start(clone, { ...env, MINTMARK_PORT: String(port) });
     t.diagnostic(`the second time: ${((performance.now() - secondAt) / 1000).toFixed(1)} s`);
     assert.doesNotMatch(second.output(), /client_secret|installing/);
-    second.child.kill('SIGTERM'); // npm alone, as a supervisor does
-    assert.ok(await refused(`${base}/livez`), 'npm passes the signal on');
+    try {
+      second.child.kill('SIGTERM'); // npm alone, as a supervisor does
+      assert.ok(await refused(`${base}/livez`), 'the server ends with npm');
+    } finally {
+      endGroup(second.child);
+    }
 
     assert.ok(existsSync(join(clone, 'data/mintmark.db')));
     const { stdout: status } = await execute('git', ['status', '--porcelain'], { cwd: clone, env });
