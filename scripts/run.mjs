@@ -54,6 +54,21 @@ function pinnedNode() {
   return process.exit(1);
 }
 
+/**
+ * npm passes a SIGTERM on to the shell between it and this script, and the shell dies of it without passing it on: the
+ * server would go on without npm. That this script has another parent than before is how it gets to know.
+ */
+function watchForOrphaning(stop) {
+  if (process.env.npm_lifecycle_event === undefined) return undefined;
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    stop();
+  }, 250);
+  return timer;
+}
+
 /** Runs a child in the foreground, passes the signals on, resolves to its exit code. */
 function run(command, args, env = {}) {
   return new Promise((resolve) => {
@@ -61,11 +76,13 @@ function run(command, args, env = {}) {
     const forward = (signal) => child.kill(signal);
     process.on('SIGINT', forward);
     process.on('SIGTERM', forward);
+    const orphaned = watchForOrphaning(() => child.kill('SIGTERM'));
     child.on('error', (error) => {
       console.error(`mintmark: cannot run ${command}: ${error.message}`);
       resolve(1);
     });
     child.on('exit', (code, signal) => {
+      clearInterval(orphaned);
       process.off('SIGINT', forward);
       process.off('SIGTERM', forward);
       resolve(code ?? (signal === 'SIGINT' ? 130 : 143));

@@ -2,6 +2,13 @@
 // In a clone the sources run as they are (Node strips the types); in the published package the compiled files do.
 import { existsSync } from 'node:fs';
 
+// Whoever reads our output may go away first (`mintmark api-user list | head -1`): that is no error of ours.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
 const sources = new URL('../src/main.ts', import.meta.url);
 const { run } = await import(existsSync(sources) ? sources : new URL('../dist/main.js', import.meta.url));
 process.exitCode = await run(process.argv.slice(2));

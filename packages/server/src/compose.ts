@@ -84,7 +84,8 @@ export async function compose(
       noteUse: uses.note,
       noteRefusal: refusals.note,
       keyring,
-      health: () => healthOf(stopping, feed.staleMs(), config.staleMaxSeconds, directory),
+      health: () =>
+        healthOf(stopping, keyring.canSign(Date.now()), feed.staleMs(), config.staleMaxSeconds, directory),
       log,
       version: VERSION,
     },
@@ -114,12 +115,17 @@ export async function compose(
   };
 }
 
-function healthOf(stopping: boolean, staleMs: number, staleMaxSeconds: number, directory: Directory): Health {
+function healthOf(
+  stopping: boolean,
+  canSign: boolean,
+  staleMs: number,
+  staleMaxSeconds: number,
+  directory: Directory,
+): Health {
   const { entries, complete } = directory.status();
   const stale = staleMs > staleMaxSeconds * 1000;
   return {
-    ready: !stopping && !stale,
-    status: stopping ? 'stopping' : stale ? 'stale' : 'ready',
+    status: stopping ? 'stopping' : stale ? 'stale' : canSign ? 'ready' : 'no_signing_key',
     staleSeconds: Math.round(staleMs / 100) / 10,
     apiUsers: entries,
     complete,

@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { Config } from './config.ts';
+import { SETTINGS, type Config } from './config.ts';
 import { loadConfig } from './load-config.ts';
 import { rotationIsDue, signingKeyState } from './domain/signing-key.ts';
 import { openMigratedStore } from './manage/open-store.ts';
@@ -17,6 +17,9 @@ export interface Finding {
 
 type Flags = Readonly<Record<string, unknown>>;
 type Env = Readonly<Record<string, string | undefined>>;
+
+/** Read by `mintmark token`. */
+const CLIENT_VARIABLES = ['MINTMARK_CLIENT_ID', 'MINTMARK_CLIENT_SECRET'];
 
 const NODE_MIN: readonly [number, number] = [24, 7];
 
@@ -52,12 +55,26 @@ function configuration(flags: Flags, env: Env, findings: Finding[]): Config | nu
     const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => typeof value === 'string'));
     const config = loadConfig(env, given);
     findings.push({ what: 'configuration', state: 'ok', detail: `issuer ${config.issuer}` });
+    findings.push(...strangeNames(env));
     return config;
   } catch (error) {
     const mend = 'mintmark serve --help lists every setting';
     findings.push({ what: 'configuration', state: 'fail', detail: (error as Error).message, mend });
     return null;
   }
+}
+
+/** Variables that look like settings and are none: a typo, of which nothing else would ever tell. */
+function strangeNames(env: Env): Finding[] {
+  const known = new Set([...Object.values(SETTINGS).map((setting) => setting.env), ...CLIENT_VARIABLES]);
+  const strange = Object.keys(env).filter((name) => name.startsWith('MINTMARK_') && !known.has(name));
+  const mend = 'mintmark serve --help lists every setting';
+  return strange.map((name) => ({
+    what: 'configuration',
+    state: 'warn',
+    detail: `${name} is no setting`,
+    mend,
+  }));
 }
 
 function fileModes(config: Config): Finding[] {
@@ -82,13 +99,9 @@ function fileModes(config: Config): Finding[] {
 
 async function openedStore(config: Config, findings: Finding[]): Promise<Store | null> {
   const path = config.databaseUrl.slice('sqlite:'.length);
-  if (!existsSync(path)) {
-    const mend = 'mintmark serve makes one, or name the right one with --data-dir or --database-url';
-    findings.push({ what: 'store', state: 'fail', detail: `there is no store at ${path}`, mend });
-    return null;
-  }
+  let store: Store | undefined;
   try {
-    const store = await openMigratedStore(config);
+    store = await openMigratedStore(config);
     const damage = await store.damage();
     findings.push(
       damage === null
@@ -97,6 +110,7 @@ async function openedStore(config: Config, findings: Finding[]): Promise<Store |
     );
     return store;
   } catch (error) {
+    await store?.close();
     findings.push({ what: 'store', state: 'fail', detail: (error as Error).message });
     return null;
   }
@@ -117,9 +131,15 @@ async function masterKeyFinding(
     findings.push({ what, state: 'fail', detail: (error as Error).message });
     return null;
   }
-  if (key === null) {
+  if (key === null && check === null) {
+    const mend = 'mintmark serve makes one';
+    findings.push({ what, state: 'warn', detail: 'the store is not under a master key yet', mend });
+  } else if (key === null) {
     const mend = 'put it back from your backup, or set MINTMARK_MASTER_KEY';
     findings.push({ what, state: 'fail', detail: `${source} is missing`, mend });
+  } else if (check === null) {
+    const mend = 'mintmark serve puts the store under it';
+    findings.push({ what, state: 'warn', detail: 'the store is not under a master key yet', mend });
   } else if (key.check !== check) {
     const mend = 'set MINTMARK_MASTER_KEY or MINTMARK_MASTER_KEY_FILE to the right one';
     findings.push({ what, state: 'fail', detail: `${source} is not the key of this store`, mend });

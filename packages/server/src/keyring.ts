@@ -9,6 +9,7 @@ export interface Keyring {
   /** Reads the keys from the store, and decrypts those that sign or will. */
   reload(): Promise<void>;
   signer(nowMs: number): AccessTokenSigner;
+  canSign(nowMs: number): boolean;
   /** The key set that verifiers read (RFC 7517 §5). */
   jwks(nowMs: number): Jwks;
 }
@@ -55,6 +56,7 @@ export function createKeyring(rows: SigningKeyRows, masterKey: MasterKey): Keyri
       if (current === undefined || nowMs >= current.untilMs) current = currentAt(nowMs);
       return current.sign;
     },
+    canSign: (nowMs) => signers.has(activeKey(keys, nowMs)?.kid ?? ''),
     jwks(nowMs) {
       const shown = publishedKeys(keys, nowMs);
       const kids = shown.map((key) => key.kid).join(' ');

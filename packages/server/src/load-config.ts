@@ -20,7 +20,7 @@ export function loadConfig(
       const given = flags[name] ?? environment[env];
       const result = parse(given === undefined || given === '' ? standard : given);
       if ('value' in result) return [name, result.value];
-      const shown = name === 'masterKey' ? 'the value given' : `"${given}"`;
+      const shown = name === 'masterKey' ? 'the value given' : quoted(given ?? '');
       const source = flags[name] === undefined ? env : `--${flagName}`;
       problems.push(`${source}: ${shown} is not allowed: ${result.allowed}`);
       return [name, undefined];
@@ -29,6 +29,11 @@ export function loadConfig(
   if (problems.length === 0) problems.push(...contradictions(values));
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
   return Object.freeze(withDerived(values));
+}
+
+/** On one line, and without the user and password that a URL may hold. */
+function quoted(value: string): string {
+  return JSON.stringify(value.replace(/\/\/[^@/]*@/, '//…@'));
 }
 
 /** The same with another port, and what follows from it: for port 0, once a free one is found. */

@@ -3,7 +3,7 @@ import { apiUserCommand } from './commands/api-user.ts';
 import { credentialCommand } from './commands/credential.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { EXIT_CODES_HELP, exitOf } from './commands/exit-code.ts';
-import { processIo, withoutSecrets, type Io } from './commands/io.ts';
+import { processIo, type Io } from './commands/io.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { secretCommand } from './commands/secret.ts';
 import { serveCommand } from './commands/serve.ts';
@@ -18,22 +18,41 @@ export async function run(argv: readonly string[], io: Io = processIo): Promise<
     return 0;
   } catch (error) {
     const { code, message } = exitOf(error);
-    if (message !== '') io.err(`mintmark: ${withoutSecrets(message)}`);
+    for (const line of message === '' ? [] : message.split('\n')) io.err(withoutSecrets(`mintmark: ${line}`));
     return code;
   }
 }
 
+/** What somebody put in a wrong place (a secret for an id, a key for a path) is not repeated into a terminal or a log. */
+function withoutSecrets(text: string): string {
+  return text
+    .replaceAll(/mms_[0-9A-Za-z_]+/g, 'mms_…')
+    .replaceAll(/\b[0-9a-f]{64}\b/gi, '…')
+    .replaceAll(/'(--[a-z-]+)=[^']*'/g, "'$1'");
+}
+
+const EXAMPLES = `Examples:
+  mintmark serve
+  mintmark api-user create --name "Importer" --scope campaigns:read
+  mintmark doctor
+
+Each command has its own --help: mintmark credential reset --help`;
+
 function commandLine(io: Io): Command {
   const program = new Command('mintmark')
     .description('Access tokens for machines: the token server and its administration.')
-    .version(VERSION)
+    .version(VERSION, '-V, --version', 'Print the version.')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.out(text.trimEnd()),
-      writeErr: (text) => io.err(withoutSecrets(text.trimEnd())),
+      writeErr: (text) => io.err(text.trimEnd()),
+      outputError: (text, write) => write(withoutSecrets(text.replace(/^error:/, 'mintmark:'))),
     })
     .configureHelp({ helpWidth: 110 })
-    .addHelpText('after', `${EXIT_CODES_HELP}\n\nExample:\n  mintmark serve`);
+    .helpOption('-h, --help', 'Show this help.')
+    .helpCommand('help [command]', 'Show the help of a command.')
+    .showHelpAfterError('(add --help for the usage and an example)')
+    .addHelpText('after', `${EXIT_CODES_HELP}\n\n${EXAMPLES}`);
   serveCommand(program, io);
   migrateCommand(program, io);
   apiUserCommand(program, io);

@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { Refused } from './domain/refused.ts';
 import type { Config } from './config.ts';
 
@@ -19,11 +20,11 @@ const TAG_BYTES = 16;
 
 type Source = Pick<Config, 'masterKey' | 'masterKeyFile'>;
 
-/** The configured master key, or null where its file does not exist yet. */
+/** The configured master key, or null where its file does not exist yet. Throws a Refused where the file is of no use. */
 export function readMasterKey({ masterKey, masterKeyFile }: Source): MasterKey | null {
   if (masterKey !== '') return keyOf(Buffer.from(masterKey, 'hex'));
   if (!existsSync(masterKeyFile)) return null;
-  const text = readFileSync(masterKeyFile, 'utf8').trim();
+  const text = readText(masterKeyFile).trim();
   if (!/^[0-9a-f]{64}$/i.test(text)) {
     throw new Refused(
       'invalid',
@@ -33,14 +34,49 @@ export function readMasterKey({ masterKey, masterKeyFile }: Source): MasterKey |
   return keyOf(Buffer.from(text, 'hex'));
 }
 
-/** Makes the master key file, readable by its owner only. Never overwrites one. */
+/** Makes the master key file, readable by its owner only. Never overwrites one, and leaves none that is not whole. */
 export function createMasterKey({ masterKeyFile }: Source): MasterKey {
   const bytes = randomBytes(KEY_BYTES);
-  const file = openSync(masterKeyFile, 'wx', 0o600);
-  writeSync(file, `${bytes.toString('hex')}\n`);
-  fsyncSync(file);
-  closeSync(file);
+  const file = attempt('made', masterKeyFile, () => openSync(masterKeyFile, 'wx', 0o600));
+  try {
+    attempt('written', masterKeyFile, () => {
+      writeSync(file, `${bytes.toString('hex')}\n`);
+      fsyncSync(file);
+    });
+  } catch (error) {
+    rmSync(masterKeyFile, { force: true });
+    throw error;
+  } finally {
+    closeSync(file);
+  }
   return keyOf(bytes);
+}
+
+/** Throws a Refused where the configured key cannot be read, and none could be made in its place. Changes nothing. */
+export function checkMasterKeySource(source: Source & Pick<Config, 'dataDir'>): void {
+  if (readMasterKey(source) !== null) return;
+  const folder = dirname(source.masterKeyFile);
+  if (resolve(folder) === resolve(source.dataDir) || existsSync(folder)) return;
+  throw new Refused(
+    'not_found',
+    `The folder ${folder} of the master key file does not exist: create it, or name another file.`,
+  );
+}
+
+function readText(file: string): string {
+  return attempt('read', file, () => readFileSync(file, 'utf8'));
+}
+
+function attempt<T>(what: string, file: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new Refused(
+      'invalid',
+      `The master key file ${file} cannot be ${what} (${code}): check its owner and mode, its folder and the disk.`,
+    );
+  }
 }
 
 function keyOf(key: Buffer): MasterKey {

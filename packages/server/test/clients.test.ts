@@ -105,7 +105,7 @@ async function assertVerifies(server: TestServer, user: MadeApiUser, token: Toke
 
 for (const algorithm of ['ES256', 'EdDSA', 'RS256']) {
   test(`${algorithm} tokens that other people's clients got verify with jose`, async (t) => {
-    const store = newStore();
+    const store = await newStore();
     const user = await store.apiUser('Importer', '--scope', SCOPE);
     await using server = await store.start({ MINTMARK_SIGNING_ALGORITHM: algorithm });
     for (const [name, client] of Object.entries(CLIENTS)) {
@@ -117,7 +117,7 @@ for (const algorithm of ['ES256', 'EdDSA', 'RS256']) {
 }
 
 test("an access token of a server passes oauth4webapi's own check of RFC 9068", async () => {
-  const store = newStore();
+  const store = await newStore();
   const user = await store.apiUser('Importer', '--scope', SCOPE);
   await using server = await store.start();
   const { access_token } = await oauth4webapi(oauth.ClientSecretPost)(server, user);
@@ -131,7 +131,7 @@ test("an access token of a server passes oauth4webapi's own check of RFC 9068", 
 
 test('a password with every kind of character reaches the server through each client', async () => {
   const password = 'p%41+ß: "q"&=/?#😀 \\';
-  const store = newStore();
+  const store = await newStore();
   const { client_id } = await store.apiUser('A person', '--scope', SCOPE, '--no-secret');
   await store.password(client_id, password);
   await using server = await store.start();
@@ -144,7 +144,7 @@ test('a password with every kind of character reaches the server through each cl
 });
 
 test('a refusal is read by clients as what it is', async () => {
-  const store = newStore();
+  const store = await newStore();
   const user = await store.apiUser('Importer', '--scope', SCOPE);
   await using server = await store.start();
   const wrong = { ...user, client_secret: 'wrong' };

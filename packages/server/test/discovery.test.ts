@@ -25,7 +25,7 @@ let limited: MadeApiUser;
 let person: MadeApiUser;
 
 before(async () => {
-  const store = newStore();
+  const store = await newStore();
   user = await store.apiUser('Importer', '--scope', 'campaigns:read');
   limited = await store.apiUser('Limited', '--limit', '1');
   person = await store.apiUser('A person', '--no-secret');

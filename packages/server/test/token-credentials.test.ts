@@ -19,7 +19,7 @@ let expired: { client_secret: string };
 let retired: { client_secret: string };
 
 before(async () => {
-  const store = newStore();
+  const store = await newStore();
   user = await store.apiUser('Importer', '--username', 'Importer@Example.com');
   expired = await store.json(['credential', 'create', user.client_id, '--expires-in', '1s']);
   const expiredAt = Date.now() + EXPIRES_AFTER_MS;

@@ -30,7 +30,7 @@ const DAMAGE = 'alter table api_users rename to lost_api_users; alter table epoc
 const REPAIR = 'alter table lost_api_users rename to api_users; alter table lost_epoch rename to epoch';
 
 test('an API user whose row is damaged gets 500, with the cause in the log under the trace id and not in the body', async () => {
-  const store = newStore();
+  const store = await newStore();
   const damaged = await store.apiUser('Damaged', '--username', 'damaged@example.com');
   const misplaced = await store.apiUser('Misplaced');
   const healthy = await store.apiUser('Healthy');
@@ -64,7 +64,7 @@ test('an API user whose row is damaged gets 500, with the cause in the log under
 });
 
 test('an API user whose row is damaged while the server runs harms no other, and changes go on to be seen', async () => {
-  const store = newStore();
+  const store = await newStore();
   const damaged = await store.apiUser('Damaged');
   const healthy = await store.apiUser('Healthy');
   await using server = await store.start();
@@ -83,7 +83,7 @@ test('an API user whose row is damaged while the server runs harms no other, and
 });
 
 test('with the store out of reach API users in memory get tokens, others 503, until it is there again', async () => {
-  const store = newStore();
+  const store = await newStore();
   const user = await store.apiUser('In memory', '--username', 'known@example.com');
   await using server = await store.start();
   assert.equal((await ask(server, user)).status, 200);
@@ -106,7 +106,7 @@ test('with the store out of reach API users in memory get tokens, others 503, un
 });
 
 test('with the store out of reach for longer than the bound all get 503 and readiness fails, until it is there again', async () => {
-  const store = newStore();
+  const store = await newStore();
   const user = await store.apiUser('In memory');
   await using server = await store.start({ MINTMARK_STALE_MAX: '1' });
   assert.equal((await ask(server, user)).status, 200);
@@ -125,7 +125,7 @@ test('with the store out of reach for longer than the bound all get 503 and read
 });
 
 test('a request that is refused for its form needs no store', async () => {
-  const store = newStore();
+  const store = await newStore();
   const user = await store.apiUser('In memory');
   await using server = await store.start({ MINTMARK_STALE_MAX: '1' });
   changeStore(store.dataDir, DAMAGE);

@@ -16,7 +16,7 @@ let addresses = 0;
 const users: Record<'six' | 'twelve' | 'owner' | 'named' | 'default', MadeApiUser> = {} as never;
 
 before(async () => {
-  const store = newStore();
+  const store = await newStore();
   users.six = await store.apiUser('Six a minute', '--limit', '6');
   users.twelve = await store.apiUser('Twelve a minute', '--limit', '12');
   users.owner = await store.apiUser('The owner');

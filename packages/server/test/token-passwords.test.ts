@@ -11,7 +11,7 @@ let server: TestServer;
 let person: MadeApiUser;
 
 before(async () => {
-  const store = newStore();
+  const store = await newStore();
   person = await store.apiUser('A person', '--username', 'person@example.com');
   await store.password(person.client_id, PASSWORD);
   server = await store.start({ MINTMARK_PASSWORD_CHECKS_MAX: '1', MINTMARK_PASSWORD_QUEUE_MAX: '0' });

@@ -11,7 +11,7 @@ let user: MadeApiUser;
 let good: string;
 
 before(async () => {
-  const store = newStore();
+  const store = await newStore();
   user = await store.apiUser('Importer', '--scope', 'campaigns:read campaigns:manage');
   server = await store.start();
   good = `client_id=${user.client_id}&client_secret=${user.client_secret}`;

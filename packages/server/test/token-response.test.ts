@@ -13,7 +13,7 @@ let user: MadeApiUser;
 let plain: MadeApiUser;
 
 before(async () => {
-  const store = newStore();
+  const store = await newStore();
   const scopes = ['--scope', 'campaigns:read campaigns:manage reports!'];
   user = await store.apiUser('Importer', ...scopes, ...AUDIENCES.flatMap((uri) => ['--audience', uri]));
   plain = await store.apiUser('Plain');

@@ -69,7 +69,8 @@ function create(parent: Command, io: Io): void {
         return;
       }
       io.out(`client_id      ${user.clientId}`);
-      if (made === null) return io.err('\nIt has no credential yet: mintmark credential create');
+      if (made === null)
+        return io.err(`\nIt has no credential yet: mintmark credential create ${user.clientId}`);
       io.out(`client_secret  ${made.secret}`);
       io.err(
         `\nThe secret is shown this once. A token for it:\n\n${curlLine(config.issuer, user.clientId, made.secret)}`,

@@ -1,5 +1,3 @@
-import { SECRET_PREFIX } from '../domain/secret.ts';
-
 /** What a command reads and writes: the process's own, or a test's. */
 export interface Io {
   env: Readonly<Record<string, string | undefined>>;
@@ -29,13 +27,6 @@ export async function readLine(io: Io, prompt: string): Promise<string> {
 }
 
 const LINE_LENGTH_MAX = 10_000;
-
-/** Errors quote what was given; where somebody gave a secret in place of an id, it would end up in the logs of a job. */
-export function withoutSecrets(text: string): string {
-  return text.replaceAll(SECRETS, `${SECRET_PREFIX}…`);
-}
-
-const SECRETS = new RegExp(`${SECRET_PREFIX}[0-9A-Za-z_]{8,}`, 'g');
 
 /** Rows as an aligned table with a heading. */
 export function table(heading: readonly string[], rows: readonly (readonly string[])[]): string {

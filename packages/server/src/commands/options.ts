@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { SETTINGS, type Config } from '../config.ts';
 import { loadConfig } from '../load-config.ts';
-import { openStore } from '../manage/open-store.ts';
+import { openMigratedStore } from '../manage/open-store.ts';
 import type { Store } from '../storage/store.ts';
 import type { Io } from './io.ts';
 
@@ -39,7 +39,7 @@ export async function withStore<T>(
   work: (store: Store, config: Config) => Promise<T>,
 ): Promise<T> {
   const config = configOf(command, io);
-  const { store } = await openStore(config, { watch: false });
+  const store = await openMigratedStore(config);
   try {
     return await work(store, config);
   } finally {

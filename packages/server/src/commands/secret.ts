@@ -12,11 +12,15 @@ export function secretCommand(program: Command, io: Io): void {
       'Is this a Mintmark secret, whole and without a typo, and which key id has it? Reads standard input.',
     )
     .option('--json', 'Print JSON.')
+    .allowExcessArguments()
     .addHelpText(
       'after',
       '\nNothing is looked up and nothing is sent.\n\nExample:\n  mintmark secret check < secret.txt',
     );
   command.action(async (options: { json?: boolean }) => {
+    if (command.args.length > 0) {
+      command.error('error: the secret is read from standard input: arguments are seen by other users.');
+    }
     const secret = (await readLine(io, 'Paste the secret and press Enter:')).trim();
     const problem = secretProblem(secret);
     const keyId = keyIdOf(secret);

@@ -38,13 +38,18 @@ function greet({ config, first }: RunningServer, io: Io): void {
   io.out(`mintmark is ready: POST ${config.issuer}${TOKEN_PATH}`);
 }
 
+/** One Ctrl-C reaches a process more than once: the terminal signals the whole group, and npm passes it on. */
+const SAME_SIGNAL_MS = 500;
+
 /** SIGTERM (an orchestrator) drains first; SIGINT (a person) stops at once; a second signal does not wait. */
 function untilSignal(running: RunningServer, io: Io): Promise<void> {
   return new Promise((resolve, reject) => {
-    let signals = 0;
+    let firstAt: number | undefined;
     const stop = (signal: NodeJS.Signals) => {
-      signals += 1;
-      if (signals > 1) process.exit(signal === 'SIGINT' ? 130 : 143);
+      const now = performance.now();
+      firstAt ??= now;
+      if (now - firstAt > SAME_SIGNAL_MS) process.exit(signal === 'SIGINT' ? 130 : 143);
+      if (now > firstAt) return;
       io.err(`mintmark: ${signal}: stopping.`);
       running.stop({ drain: signal === 'SIGTERM' }).then(resolve, reject);
     };

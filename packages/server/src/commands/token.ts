@@ -48,7 +48,9 @@ export function tokenCommand(program: Command, io: Io): void {
     const body = await bodyOf(response);
     if (options.json === true) io.out(json(body));
     if (!response.ok) throw new CheckFailed(refusal(response, body));
-    if (options.json !== true) io.out(String(body['access_token']));
+    const token = body['access_token'];
+    if (typeof token !== 'string') throw new CheckFailed(strange(response, 'an access token'));
+    if (options.json !== true) io.out(token);
   });
 }
 
@@ -77,7 +79,7 @@ async function post(options: TokenOptions, clientId: string, secret: string): Pr
 
 async function bodyOf(response: Response): Promise<Record<string, unknown>> {
   try {
-    return (await response.json()) as Record<string, unknown>;
+    return Object(await response.json()) as Record<string, unknown>;
   } catch {
     throw new CheckFailed(
       `The server answered ${response.status} with a body that is not JSON: is --url right?`,
@@ -86,7 +88,14 @@ async function bodyOf(response: Response): Promise<Record<string, unknown>> {
 }
 
 function refusal(response: Response, body: Record<string, unknown>): string {
+  if (typeof body['error'] !== 'string') return strange(response, 'an OAuth error');
   const wait = response.headers.get('retry-after');
   const retry = wait === null ? '' : ` Retry after ${wait} s.`;
-  return `${response.status} ${String(body['error'])}: ${String(body['error_description'])}${retry} (trace id ${String(body['trace_id'])})`;
+  const description = typeof body['error_description'] === 'string' ? `: ${body['error_description']}` : '';
+  const trace = typeof body['trace_id'] === 'string' ? ` (trace id ${body['trace_id']})` : '';
+  return `${response.status} ${body['error']}${description}${retry}${trace}`;
+}
+
+function strange(response: Response, missing: string): string {
+  return `The server answered ${response.status} without ${missing}: is --url right?`;
 }

@@ -1,9 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 
 export interface Health {
-  ready: boolean;
-  /** `ready`, `stopping`, `stale`: the store has been out of reach for longer than the bound. */
-  status: string;
+  /** `stale`: the store has been out of reach for longer than the bound. All but `ready` are reasons to send no requests. */
+  status: 'ready' | 'stopping' | 'stale' | 'no_signing_key';
   /** How long ago the process was last known to be in step with the store. */
   staleSeconds: number;
   /** API users in memory, and whether that is all of them. */
@@ -15,9 +14,9 @@ export interface Health {
 export function healthRoutes(app: FastifyInstance, health: () => Health): void {
   app.get('/livez', (_request, reply) => reply.header('Cache-Control', 'no-store').send({ status: 'alive' }));
   app.get('/readyz', (_request, reply) => {
-    const { ready, status, staleSeconds, apiUsers, complete } = health();
+    const { status, staleSeconds, apiUsers, complete } = health();
     return reply
-      .code(ready ? 200 : 503)
+      .code(status === 'ready' ? 200 : 503)
       .header('Cache-Control', 'no-store')
       .send({ status, stale_seconds: staleSeconds, api_users_in_memory: apiUsers, all_in_memory: complete });
   });

@@ -50,7 +50,10 @@ export function openapi(issuer: string, basePath: string, version: string): Reco
           ...getOperation('getReadiness', 'Whether this process should get requests.', 'Readiness'),
           responses: {
             '200': jsonResponse('It should.', 'Readiness'),
-            '503': jsonResponse('It should not: it is stopping, or too far behind its store.', 'Readiness'),
+            '503': jsonResponse(
+              'It should not: it is stopping, too far behind its store, or without an active signing key.',
+              'Readiness',
+            ),
           },
         },
       },
@@ -242,7 +245,7 @@ const SCHEMAS = {
     type: 'object',
     required: ['status', 'stale_seconds', 'api_users_in_memory', 'all_in_memory'],
     properties: {
-      status: { ...text, enum: ['ready', 'stopping', 'stale'] },
+      status: { ...text, enum: ['ready', 'stopping', 'stale', 'no_signing_key'] },
       stale_seconds: {
         type: 'number',
         minimum: 0,

@@ -8,6 +8,15 @@ export async function createApiUser(
   settings: ApiUserSettings,
   nowMs: number,
 ): Promise<ApiUser> {
+  return await store.write((transaction) => insertApiUser(transaction, settings, nowMs));
+}
+
+/** `createApiUser` as a part of something larger. */
+export async function insertApiUser(
+  transaction: StoreTransaction,
+  settings: ApiUserSettings,
+  nowMs: number,
+): Promise<ApiUser> {
   refuseProblems(settings);
   const user: ApiUser = {
     clientId: newClientId(),
@@ -16,11 +25,9 @@ export async function createApiUser(
     createdAt: nowMs,
     updatedAt: nowMs,
   };
-  await store.write(async (transaction) => {
-    await refuseTakenUsername(transaction, user);
-    await transaction.apiUsers.insert(user);
-    await transaction.changed('api_user', user.clientId);
-  });
+  await refuseTakenUsername(transaction, user);
+  await transaction.apiUsers.insert(user);
+  await transaction.changed('api_user', user.clientId);
   return user;
 }
 

@@ -32,8 +32,17 @@ export async function createSecret(
   asked: NewCredential,
   nowMs: number,
 ): Promise<CreatedSecret> {
+  return await store.write((transaction) => insertSecret(transaction, asked, nowMs));
+}
+
+/** `createSecret` as a part of something larger. */
+export async function insertSecret(
+  transaction: StoreTransaction,
+  asked: NewCredential,
+  nowMs: number,
+): Promise<CreatedSecret> {
   const { keyId, secret } = generateSecret();
-  const credential = await insert(store, asked, nowMs, {
+  const credential = await insert(transaction, asked, nowMs, {
     id: keyId,
     kind: 'secret',
     digest: secretDigest(secret),
@@ -51,7 +60,8 @@ export async function createPassword(
   const problem = passwordProblem(password);
   if (problem !== null) throw new Refused('invalid', problem);
   const digest = await hashPassword(password);
-  return await insert(store, asked, nowMs, { id: randomBase62(KEY_ID_LENGTH), kind: 'password', digest });
+  const made = { id: randomBase62(KEY_ID_LENGTH), kind: 'password', digest } as const;
+  return await store.write((transaction) => insert(transaction, asked, nowMs, made));
 }
 
 export interface Retirement {
@@ -118,11 +128,14 @@ export async function resetSecrets(
 
 type Made = Pick<Credential, 'id' | 'kind' | 'digest'>;
 
-async function insert(store: Store, asked: NewCredential, nowMs: number, made: Made): Promise<Credential> {
-  return await store.write(async (transaction) => {
-    const { clientId } = await existingApiUser(transaction, asked.owner);
-    return await insertInto(transaction, clientId, asked, nowMs, made);
-  });
+async function insert(
+  transaction: StoreTransaction,
+  asked: NewCredential,
+  nowMs: number,
+  made: Made,
+): Promise<Credential> {
+  const { clientId } = await existingApiUser(transaction, asked.owner);
+  return await insertInto(transaction, clientId, asked, nowMs, made);
 }
 
 async function insertInto(

@@ -2,8 +2,8 @@ import type { Config } from '../config.ts';
 import type { ApiUser } from '../domain/api-user.ts';
 import type { MasterKey } from '../master-key.ts';
 import type { Store } from '../storage/store.ts';
-import { createApiUser } from './api-users.ts';
-import { createSecret } from './credentials.ts';
+import { insertApiUser } from './api-users.ts';
+import { insertSecret } from './credentials.ts';
 import { createFirstSigningKey } from './signing-keys.ts';
 
 export interface FirstApiUser {
@@ -21,14 +21,15 @@ export async function firstStart(
   config: Pick<Config, 'signingAlgorithm' | 'firstApiUser'>,
   nowMs: number,
 ): Promise<FirstApiUser | null> {
-  const made = await store.write((transaction) =>
-    createFirstSigningKey(transaction, masterKey, config.signingAlgorithm, nowMs),
-  );
-  if (made === null || !config.firstApiUser || (await store.apiUsers.any())) return null;
-  const user = await createApiUser(store, FIRST_API_USER, nowMs);
-  const asked = { owner: user.clientId, name: 'made at the first start', expiresAt: null };
-  const { secret } = await createSecret(store, asked, nowMs);
-  return { user, secret };
+  // All or nothing: a start that is cut off in between would leave an API user whose secret nobody has seen.
+  return await store.write(async (transaction) => {
+    const key = await createFirstSigningKey(transaction, masterKey, config.signingAlgorithm, nowMs);
+    if (key === null || !config.firstApiUser || (await transaction.apiUsers.any())) return null;
+    const user = await insertApiUser(transaction, FIRST_API_USER, nowMs);
+    const asked = { owner: user.clientId, name: 'made at the first start', expiresAt: null };
+    const { secret } = await insertSecret(transaction, asked, nowMs);
+    return { user, secret };
+  });
 }
 
 const FIRST_API_USER = {

@@ -1,7 +1,8 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import type { Config } from '../config.ts';
 import { Refused } from '../domain/refused.ts';
-import { createMasterKey, readMasterKey, type MasterKey } from '../master-key.ts';
+import { checkMasterKeySource, createMasterKey, readMasterKey, type MasterKey } from '../master-key.ts';
 import { migrate, pendingMigrations, refuseNewer } from '../storage/migrate.ts';
 import { openSqlite } from '../storage/sqlite.ts';
 import { StoreError } from '../storage/store-error.ts';
@@ -16,12 +17,15 @@ export interface OpenStore {
 
 export type OpenConfig = Pick<
   Config,
-  'dataDir' | 'databaseUrl' | 'masterKeyFile' | 'storeBusyTimeoutMs' | 'changeWakeMs'
+  'dataDir' | 'databaseUrl' | 'masterKey' | 'masterKeyFile' | 'storeBusyTimeoutMs' | 'changeWakeMs'
 >;
 
 /** Opens the configured store, made and migrated as needed. `watch`: be told of what other processes write. */
 export async function openStore(config: OpenConfig, { watch }: { watch: boolean }): Promise<OpenStore> {
-  const connections = await connect(config, watch);
+  // First, so that no store is made whose master key then cannot be.
+  checkMasterKeySource(config);
+  makeDataDir(config);
+  const connections = await connect(config, { create: true, watch });
   try {
     const migrated = await migrate(connections);
     return { store: createStore(connections), connections, migrated };
@@ -31,9 +35,9 @@ export async function openStore(config: OpenConfig, { watch }: { watch: boolean 
   }
 }
 
-/** Opens the store as it is, for those who must change nothing. Throws where it needs a migration. */
+/** Opens the store as it is: a typo in its path must not make an empty one. Throws where it needs a migration. */
 export async function openMigratedStore(config: OpenConfig): Promise<Store> {
-  const connections = await connect(config, false);
+  const connections = await connect(config, { create: false, watch: false });
   try {
     await refuseNewer(connections);
     const pending = await pendingMigrations(connections);
@@ -50,17 +54,35 @@ export async function openMigratedStore(config: OpenConfig): Promise<Store> {
   }
 }
 
-async function connect(config: OpenConfig, watch: boolean): Promise<Connections> {
-  const path = config.databaseUrl.slice('sqlite:'.length);
-  // Only our own data folder is made; one that somebody named must exist, or a typo would start an empty store.
-  const ours =
-    path === `${config.dataDir}/mintmark.db` || config.masterKeyFile === `${config.dataDir}/master.key`;
-  if (ours) mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+async function connect(
+  config: OpenConfig,
+  { create, watch }: { create: boolean; watch: boolean },
+): Promise<Connections> {
   return await openSqlite({
-    path,
+    path: config.databaseUrl.slice('sqlite:'.length),
     busyTimeoutMs: config.storeBusyTimeoutMs,
     wakePollMs: watch ? config.changeWakeMs : 0,
+    create,
   });
+}
+
+/** Only the data folder itself is made, and only for what will lie in it: a folder that is missing above it is a typo. */
+function makeDataDir({ dataDir, databaseUrl, masterKey, masterKeyFile }: OpenConfig): void {
+  const isIn = (file: string) => dirname(resolve(file)) === resolve(dataDir);
+  const holdsStore = isIn(databaseUrl.slice('sqlite:'.length));
+  const holdsKey = masterKey === '' && isIn(masterKeyFile);
+  if (existsSync(dataDir) || !(holdsStore || holdsKey)) return;
+  try {
+    mkdirSync(dataDir, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new StoreError(
+      'cannot_open',
+      code === 'ENOENT'
+        ? `The folder ${dirname(dataDir)} does not exist: create it, or name another with --data-dir.`
+        : `The data folder ${dataDir} cannot be made (${code}): name another with --data-dir.`,
+    );
+  }
 }
 
 /**

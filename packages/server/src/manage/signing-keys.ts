@@ -81,7 +81,9 @@ async function rotate(
         `${new Date(announced.activatesAt).toISOString()} on: wait for it, or use --now.`,
     );
   }
-  const activatesAt = mode === 'scheduled' ? activationTime(schedule, nowMs) : nowMs;
+  // Without a key that signs there is nobody to wait for.
+  const waits = mode === 'scheduled' && keys.some((key) => signingKeyState(key, nowMs) === 'active');
+  const activatesAt = waits ? activationTime(schedule, nowMs) : nowMs;
   for (const key of keys) {
     const end = endOf(key, activatesAt, { schedule, mode }, nowMs);
     if (end !== null) await transaction.signingKeys.setEnd(key.kid, end);

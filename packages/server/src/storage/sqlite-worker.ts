@@ -4,11 +4,15 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { FromWorker, SqliteParameter, ToWorker, WorkerSettings } from './sqlite.ts';
 
-const { path, busyTimeoutMs, wakePollMs } = workerData as WorkerSettings;
+const { path, busyTimeoutMs, wakePollMs, applicationId } = workerData as WorkerSettings;
 const STATEMENTS_MAX = 200;
 
 const writer = new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
-writer.exec('pragma synchronous = full; pragma cache_size = -16384');
+// Before anything else, so that no state of a store that is cut off while it is made can be taken for another program's.
+if (writer.prepare('pragma application_id').get()?.['application_id'] !== applicationId) {
+  writer.exec(`pragma application_id = ${applicationId}`);
+}
+writer.exec('pragma journal_mode = wal; pragma synchronous = full; pragma cache_size = -16384');
 // Pages of the log before it is worked into the database (16 MiB): under load the same pages change again and again.
 writer.exec('pragma wal_autocheckpoint = 4000');
 const reader = new DatabaseSync(path, { timeout: busyTimeoutMs, readOnly: true });

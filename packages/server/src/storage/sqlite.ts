@@ -1,5 +1,3 @@
-import { existsSync, openSync, readSync, closeSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import {
   CompiledQuery,
@@ -16,6 +14,7 @@ import {
 } from 'kysely';
 import type { Connections } from './store.ts';
 import type { Tables } from './schema.ts';
+import { APPLICATION_ID, prepareFile } from './sqlite-file.ts';
 import { sqliteError, StoreError } from './store-error.ts';
 
 export type SqliteParameter = null | number | bigint | string | Uint8Array;
@@ -25,6 +24,13 @@ export interface WorkerSettings {
   busyTimeoutMs: number;
   /** How often to look for commits of other processes, in milliseconds; 0: never. */
   wakePollMs: number;
+  /** What marks a database as ours (pragma application_id). */
+  applicationId: number;
+}
+
+export interface SqliteSettings extends Omit<WorkerSettings, 'applicationId'> {
+  /** Makes the store where there is none; the default. */
+  create?: boolean;
 }
 
 export type ToWorker =
@@ -43,14 +49,14 @@ interface Waiting {
 }
 
 /**
- * Opens the store at `path` and creates the file if there is none. Throws a StoreError, and changes nothing, where the
- * folder is missing or the file is not a database.
+ * Opens the store at `path`. Throws a StoreError, and changes nothing, where there is none (unless it may `create` it),
+ * the folder is missing, or the file is not ours.
  */
-export async function openSqlite(settings: WorkerSettings): Promise<Connections> {
-  checkFile(settings.path);
-  const thread = await startThread(settings);
+export async function openSqlite({ create = true, ...settings }: SqliteSettings): Promise<Connections> {
+  prepareFile(settings.path, create);
+  const thread = await startThread({ ...settings, applicationId: APPLICATION_ID });
   const read = new Kysely<Tables>({ dialect: dialect(() => thread.connection('read')) });
-  const connections: Connections = {
+  return {
     read,
     write: new Kysely<Tables>({ dialect: dialect(serialized(thread.connection('write'))) }),
     jsonRows,
@@ -60,69 +66,12 @@ export async function openSqlite(settings: WorkerSettings): Promise<Connections>
     },
     close: () => thread.close(),
   };
-  try {
-    await checkOwner(connections, settings.path);
-    await sql`pragma journal_mode = wal`.execute(connections.write);
-  } catch (error) {
-    await connections.close();
-    throw error;
-  }
-  return connections;
 }
 
 async function damageOf(read: Kysely<Tables>): Promise<string | null> {
   const { rows } = await sql<{ integrity_check: string }>`pragma integrity_check(1)`.execute(read);
   const found = rows[0]?.integrity_check ?? 'no answer';
-  return found === 'ok' ? null : found;
-}
-
-/** `MINT` in ASCII: how SQLite and `file` tell our databases from others (pragma application_id). */
-const APPLICATION_ID = 0x4d494e54;
-
-/** Before anything is written: not even its journal mode is changed in a database of another program. */
-async function checkOwner({ read, write }: Connections, path: string): Promise<void> {
-  const { rows } = await sql<{ application_id: number }>`pragma application_id`.execute(read);
-  if (rows[0]?.application_id === APPLICATION_ID) return;
-  const tables = await sql`select 1 from sqlite_schema limit 1`.execute(read);
-  if (tables.rows.length > 0) {
-    throw new StoreError(
-      'not_ours',
-      `The database ${path} belongs to another program: name another file with --database-url.`,
-    );
-  }
-  await sql.raw(`pragma application_id = ${APPLICATION_ID}`).execute(write);
-}
-
-/** What SQLite would only find out after it has created files beside the one that it was given. */
-function checkFile(path: string): void {
-  if (!existsSync(dirname(path))) {
-    throw new StoreError(
-      'cannot_open',
-      `The folder ${dirname(path)} does not exist: create it, or name another.`,
-    );
-  }
-  if (!existsSync(path) || statSync(path).size === 0) return;
-  const header = readHeader(path);
-  if (header.toString('latin1') !== 'SQLite format 3\0') throw sqliteError('not a database', 26, path);
-}
-
-function readHeader(path: string): Buffer {
-  const header = Buffer.alloc(16);
-  try {
-    const file = openSync(path, 'r');
-    try {
-      readSync(file, header, 0, header.length, 0);
-    } finally {
-      closeSync(file);
-    }
-  } catch (error) {
-    throw new StoreError(
-      'cannot_open',
-      `The store ${path} cannot be read: check that it is a file, its owner and its mode.`,
-      { cause: error },
-    );
-  }
-  return header;
+  return found === 'ok' ? null : found.replace('*** in database main ***', '').trim().replaceAll('\n', '; ');
 }
 
 /** Rows of a JSON array of arrays as a table with the columns `c0`, `c1`, …: one parameter for any number of rows. */
@@ -205,9 +154,19 @@ function dialect(acquire: () => DatabaseConnection | Promise<DatabaseConnection>
   return {
     createDriver: () => new SqliteThreadDriver(acquire),
     createQueryCompiler: () => new SqliteQueryCompiler(),
-    createAdapter: () => new SqliteAdapter(),
+    createAdapter: () => new TransactionalAdapter(),
     createIntrospector: (db) => new SqliteIntrospector(db),
   };
+}
+
+/**
+ * SQLite takes the creation of a table back with its transaction. Kysely does not count on it, and would leave a store
+ * that no start gets past where a migration is cut off in the middle.
+ */
+class TransactionalAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
 }
 
 interface Releasable extends DatabaseConnection {

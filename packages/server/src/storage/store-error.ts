@@ -1,5 +1,6 @@
 /** What is wrong with a store, as a word to program against; the message says it in a sentence with what to do. */
 export type StoreErrorCode =
+  | 'missing'
   | 'not_ours'
   | 'newer'
   | 'not_migrated'
@@ -26,6 +27,7 @@ const CONSTRAINT = 19;
 
 /** SQLite's primary result codes (https://sqlite.org/rescode.html) as ours. */
 const CODES: Record<number, [StoreErrorCode, (path: string) => string]> = {
+  3: ['cannot_open', (path) => `The store ${path} may not be opened by this user: check its owner and mode.`],
   5: [
     'locked',
     (path) => `The store ${path} is locked by another process: wait for it to finish, or stop it.`,
@@ -50,6 +52,10 @@ const CODES: Record<number, [StoreErrorCode, (path: string) => string]> = {
   14: [
     'cannot_open',
     (path) => `The store ${path} cannot be opened: check that its folder exists and may be entered.`,
+  ],
+  15: [
+    'locked',
+    (path) => `The store ${path} is locked by another process: wait for it to finish, or stop it.`,
   ],
   23: [
     'cannot_open',

@@ -22,8 +22,9 @@ export interface TestStore {
   start(env?: Record<string, string>): Promise<TestServer>;
 }
 
-export function newStore(): TestStore {
+export async function newStore(): Promise<TestStore> {
   const dataDir = mkdtempSync(join(tmpdir(), 'mintmark-test-'));
+  await mintmark(['migrate'], { env: { MINTMARK_DATA_DIR: dataDir } });
   const secrets: string[] = [];
   const store: TestStore = {
     dataDir,

@@ -1,0 +1,156 @@
+// Commands on a store on which a server runs: what they change holds in the server within one second.
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { decodeProtectedHeader } from 'jose';
+import { startServer, type TestServer } from './support/server.ts';
+import { eventually, sqlOn } from './support/command-line.ts';
+
+const WITHIN_MS = 1000;
+
+interface Made {
+  client_id: string;
+  client_secret: string;
+  credential_id: string;
+}
+
+let server: TestServer;
+
+before(async () => {
+  server = await startServer({
+    env: {
+      MINTMARK_USAGE_FLUSH: '100',
+      MINTMARK_API_USER_LIMIT: '100000', // these tests ask until the answer changes
+      MINTMARK_FAILURE_LIMIT: '100000',
+      MINTMARK_ADDRESS_LIMIT: '100000',
+    },
+  });
+});
+
+after(async () => {
+  await server[Symbol.asyncDispose]();
+});
+
+async function apiUser(...options: string[]): Promise<Made> {
+  const made = await server.json<Made>('api-user', 'create', '--name', 'Importer', ...options);
+  await becomes(made, 200);
+  return made;
+}
+
+async function status({ client_id, client_secret }: Made): Promise<number> {
+  return (await server.post({ client_id, client_secret })).status;
+}
+
+async function becomes(made: Made, wanted: number): Promise<void> {
+  await eventually(`status ${wanted}`, WITHIN_MS, async () => (await status(made)) === wanted);
+}
+
+test('an API user that is created gets a token, and one that is disabled, enabled, deleted is treated so', async () => {
+  const made = await apiUser();
+  await server.cli('api-user', 'disable', made.client_id);
+  await becomes(made, 403);
+  await server.cli('api-user', 'enable', made.client_id);
+  await becomes(made, 200);
+  await server.cli('api-user', 'delete', made.client_id);
+  await becomes(made, 403);
+});
+
+test('a credential that is created works, and one that is retired does not', async () => {
+  const first = await apiUser();
+  const second = await server.json<Made>('credential', 'create', first.client_id);
+  await becomes(second, 200);
+  await server.cli('credential', 'retire', first.credential_id, '--force');
+  await becomes(first, 403);
+  assert.equal(await status(second), 200);
+});
+
+test('a reset without overlap ends the old secret; with overlap both work', async () => {
+  const first = await apiUser();
+  const second = await server.json<Made>('credential', 'reset', first.client_id);
+  await becomes(second, 200);
+  assert.equal(await status(first), 200);
+  const third = await server.json<Made>('credential', 'reset', first.client_id, '--overlap', '0', '--force');
+  await becomes(third, 200);
+  await becomes(first, 403);
+  await becomes(second, 403);
+});
+
+test('a new limit, scope and allowed network of an API user hold', async () => {
+  const made = await apiUser('--scope', 'campaigns:read');
+  await server.cli('api-user', 'update', made.client_id, '--limit', '777');
+  await eventually('the new limit', WITHIN_MS, async () => {
+    return (await server.post({ ...made })).headers.get('x-ratelimit-limit') === '777';
+  });
+  await server.cli('api-user', 'update', made.client_id, '--scope', 'campaigns:read,audiences:read');
+  await eventually('the new scope', WITHIN_MS, async () => {
+    return (await server.post({ ...made })).body['scope'] === 'campaigns:read audiences:read';
+  });
+  await server.cli('api-user', 'update', made.client_id, '--allow-network', '192.0.2.0/24');
+  await eventually('the network', WITHIN_MS, async () => {
+    return (await server.post({ ...made })).body['error'] === 'unauthorized_client';
+  });
+});
+
+test('a key that is rotated in at once signs, and the key set shows what was announced or withdrawn', async () => {
+  const made = await apiUser();
+  const kidOfToken = async () =>
+    decodeProtectedHeader(String((await server.post({ ...made })).body['access_token'])).kid;
+  const published = async () => {
+    const response = await fetch(`${server.url}/.well-known/jwks.json`);
+    return ((await response.json()) as { keys: { kid: string }[] }).keys.map(({ kid }) => kid);
+  };
+  const original = await kidOfToken();
+  const announced = await server.json<{ kid: string }>('signing-key', 'rotate');
+  await eventually('it is announced', WITHIN_MS, async () => (await published()).includes(announced.kid));
+  assert.equal(await kidOfToken(), original);
+  const now = await server.json<{ kid: string }>('signing-key', 'rotate', '--now');
+  await eventually('the new key signs', WITHIN_MS, async () => (await kidOfToken()) === now.kid);
+  assert.ok((await published()).includes(original ?? ''));
+  const last = await server.json<{ kid: string }>('signing-key', 'rotate', '--compromised');
+  await eventually('all others are withdrawn', WITHIN_MS, async () => {
+    return (await published()).join(' ') === last.kid;
+  });
+  assert.equal(await kidOfToken(), last.kid);
+});
+
+test('last use, address and count of a credential appear in its list after the flush', async () => {
+  const startedAt = Date.now();
+  const made = await apiUser();
+  for (let i = 0; i < 4; i++) assert.equal(await status(made), 200);
+  const uses = async () =>
+    (
+      await server.json<{ last_used_at: string; last_used_address: string; use_count: number }[]>(
+        'credential',
+        'list',
+        made.client_id,
+      )
+    )[0];
+  await eventually('the uses are counted', 10_000, async () => ((await uses())?.use_count ?? 0) >= 5);
+  const use = await uses();
+  assert.equal(use?.use_count, 5, 'one while it was waited for, and four');
+  assert.equal(use?.last_used_address, '127.0.0.1');
+  assert.ok(
+    Date.parse(use?.last_used_at ?? '') >= startedAt && Date.parse(use?.last_used_at ?? '') <= Date.now(),
+  );
+  const refused = await server.cli('credential', 'list', made.client_id);
+  assert.match(refused, /127\.0\.0\.1 +5$/m);
+});
+
+test('doctor finds nothing wrong beside a running server', async () => {
+  assert.doesNotMatch(await server.cli('doctor'), /WARN|FAIL/);
+});
+
+test('a server without an active signing key is not ready, and is again once there is one', async () => {
+  await using alone = await startServer();
+  const ready = async () => {
+    const response = await fetch(new URL('/readyz', alone.url));
+    return `${response.status} ${((await response.json()) as { status: string }).status}`;
+  };
+  const path = join(alone.dataDir, 'mintmark.db');
+  sqlOn(path, 'update signing_keys set retires_at = 1');
+  sqlOn(path, 'update epoch set n = n + 1');
+  sqlOn(path, `insert into changes select n, 'signing_key', 'all', 0 from epoch`);
+  await eventually('not ready', WITHIN_MS, async () => (await ready()) === '503 no_signing_key');
+  await alone.cli('signing-key', 'rotate', '--now');
+  await eventually('ready', WITHIN_MS, async () => (await ready()) === '200 ready');
+});
