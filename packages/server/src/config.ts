@@ -1,6 +1,7 @@
 import { networkProblem } from './domain/network.ts';
 import { resourceProblem } from './domain/grant.ts';
 import { SIGNING_ALGORITHMS, type SigningAlgorithm } from './domain/signing-key.ts';
+import { Redacted } from './redacted.ts';
 import { flag, oneOf, setting, text, whole, type Setting } from './setting.ts';
 
 /** Every setting of the program, read once. What each means and may be is in `SETTINGS` below and in --help. */
@@ -12,7 +13,8 @@ export interface Config {
   readonly audience: string;
   readonly dataDir: string;
   readonly databaseUrl: string;
-  readonly masterKey: string;
+  /** Null: it is in the master key file. */
+  readonly masterKey: Redacted | null;
   readonly masterKeyFile: string;
   readonly firstApiUser: boolean;
   readonly logLevel: string;
@@ -97,12 +99,13 @@ export const SETTINGS: Settings = {
     databaseUrl,
   ),
   masterKey: {
-    ...text(
+    ...setting<Redacted | null>(
       'MASTER_KEY',
+      'master-key',
       '<hex>',
       '',
       '32 bytes as 64 hexadecimal digits, under which signing keys are encrypted. Default: the master key file.',
-      masterKeyProblem,
+      masterKey,
     ),
     flag: null,
   },
@@ -402,6 +405,9 @@ function basePathProblem(path: string): string | null {
     : 'a path such as /marketing, without a slash at its end';
 }
 
-function masterKeyProblem(key: string): string | null {
-  return /^[0-9A-Fa-f]{64}$/.test(key) ? null : '64 hexadecimal digits (openssl rand -hex 32 prints some)';
+function masterKey(given: string): { value: Redacted | null } | { allowed: string } {
+  if (given === '') return { value: null };
+  return /^[0-9A-Fa-f]{64}$/.test(given)
+    ? { value: new Redacted(given) }
+    : { allowed: '64 hexadecimal digits (openssl rand -hex 32 prints some)' };
 }

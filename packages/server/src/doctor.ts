@@ -122,7 +122,7 @@ async function masterKeyFinding(
   findings: Finding[],
 ): Promise<MasterKey | null> {
   const check = await store.meta.get('master_key_check');
-  const source = config.masterKey === '' ? config.masterKeyFile : 'MINTMARK_MASTER_KEY';
+  const source = config.masterKey === null ? config.masterKeyFile : 'MINTMARK_MASTER_KEY';
   const what = 'master key';
   let key: MasterKey | null = null;
   try {

@@ -22,7 +22,7 @@ type Source = Pick<Config, 'masterKey' | 'masterKeyFile'>;
 
 /** The configured master key, or null where its file does not exist yet. Throws a Refused where the file is of no use. */
 export function readMasterKey({ masterKey, masterKeyFile }: Source): MasterKey | null {
-  if (masterKey !== '') return keyOf(Buffer.from(masterKey, 'hex'));
+  if (masterKey !== null) return keyOf(Buffer.from(masterKey.reveal(), 'hex'));
   if (!existsSync(masterKeyFile)) return null;
   const text = readText(masterKeyFile).trim();
   if (!/^[0-9a-f]{64}$/i.test(text)) {

@@ -137,7 +137,7 @@ test(
         "$NODE" "$MINTMARK" serve && exit 10 || echo "exit code $?"
         rm "$DISK/fill"
         "$NODE" "$MINTMARK" serve > "$DISK/out" 2> "$DISK/err" & server=$!
-        until grep -q 'mintmark is ready' "$DISK/out"; do kill -0 $server || { cat "$DISK/err"; exit 11; }; sleep 0.1; done
+        until grep -qs 'mintmark is ready' "$DISK/out"; do kill -0 $server || { cat "$DISK/err"; exit 11; }; sleep 0.1; done
         kill $server
         wait $server
         grep -c client_secret= "$DISK/out"

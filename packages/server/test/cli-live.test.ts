@@ -1,6 +1,7 @@
 // Commands on a store on which a server runs: what they change holds in the server within one second.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
 import { decodeProtectedHeader } from 'jose';
 import { startServer, type TestServer } from './support/server.ts';
@@ -153,4 +154,26 @@ test('a server without an active signing key is not ready, and is again once the
   await eventually('not ready', WITHIN_MS, async () => (await ready()) === '503 no_signing_key');
   await alone.cli('signing-key', 'rotate', '--now');
   await eventually('ready', WITHIN_MS, async () => (await ready()) === '200 ready');
+});
+
+test('another process that holds the store locked for seconds delays neither look-ups nor the change feed', async () => {
+  await using alone = await startServer({ env: { MINTMARK_UNKNOWN_TTL: '0', MINTMARK_USAGE_FLUSH: '100' } });
+  const other = new DatabaseSync(join(alone.dataDir, 'mintmark.db'));
+  other.exec('begin immediate');
+  const slowest = { staleSeconds: 0 };
+  for (let i = 0; i < 15; i++) {
+    const right = { client_id: alone.clientId, client_secret: alone.clientSecret };
+    assert.equal((await alone.post(right)).status, 200); // its use waits to be written all the while
+    const response = await fetch(new URL('/readyz', alone.url));
+    const { stale_seconds } = (await response.json()) as { stale_seconds: number };
+    slowest.staleSeconds = Math.max(slowest.staleSeconds, stale_seconds);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  other.exec('rollback');
+  other.close();
+  assert.ok(slowest.staleSeconds < 1, `the change feed was ${slowest.staleSeconds} s behind`);
+  await eventually('the use is written', 5000, async () => {
+    const [made] = await alone.json<{ use_count: number }[]>('credential', 'list', alone.clientId);
+    return made?.use_count === 15;
+  });
 });

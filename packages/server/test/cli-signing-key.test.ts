@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { testStore } from './support/command-line.ts';
+import { mintmark, startServer } from './support/server.ts';
 
 interface SigningKeyJson {
   kid: string;
@@ -135,4 +136,26 @@ test('signing-key rotate with the wrong master key, or without one, is refused w
   assert.equal(missing.code, 3);
   assert.match(missing.err, /^mintmark: The master key file \/nowhere\/key is missing/);
   assert.equal((await store.json<unknown[]>('signing-key', 'list', '--all')).length, 1);
+});
+
+test('signing-key rotate keeps a retired key for a process that is cut off from the store, and may still use it', async () => {
+  using store = await testStore({ keys: true });
+  const env = { MINTMARK_STALE_MAX: '900', MINTMARK_TOKEN_LIFE: '300', MINTMARK_CLOCK_SKEW: '0' };
+  assert.equal((await store.run(['signing-key', 'rotate', '--now'], { env })).code, 0);
+  const [retired] = await store.json<SigningKeyJson[]>('signing-key', 'list');
+  assert.equal(retired?.state, 'retired');
+  assert.equal(seconds(retired?.retires_at ?? null, retired?.removes_at ?? null), 900 + 300 + 1 + 300);
+});
+
+test("signing-key rotate keeps to a server's durations where its own are shorter", async () => {
+  await using server = await startServer({
+    env: { MINTMARK_KEY_ANNOUNCE: '7000', MINTMARK_TOKEN_LIFE: '3600' },
+  });
+  const next = await server.json<SigningKeyJson>('signing-key', 'rotate', '--key-announce', '600');
+  assert.equal(seconds(next.announced_at, next.activates_at), 7000);
+  const { out } = await mintmark(['signing-key', 'list', '--json'], {
+    env: { MINTMARK_DATA_DIR: server.dataDir },
+  });
+  const [active] = JSON.parse(out) as SigningKeyJson[];
+  assert.equal(seconds(active?.retires_at ?? null, active?.removes_at ?? null), 3600 + 1 + 60 + 300);
 });

@@ -11,6 +11,7 @@ import { mintmark, startServer, type TestServer } from './support/server.ts';
 const SCHEDULE = {
   MINTMARK_TOKEN_LIFE: '10',
   MINTMARK_JWKS_MAX_AGE: '1',
+  MINTMARK_STALE_MAX: '2',
   MINTMARK_KEY_ANNOUNCE: '2',
   MINTMARK_KEY_ROTATION: '4',
   MINTMARK_CLOCK_SKEW: '0',

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { loadConfig } from '../src/load-config.ts';
 import { inspect } from 'node:util';
 import { randomBase62 } from '../src/domain/random.ts';
 import { generateSecret } from '../src/domain/secret.ts';
@@ -259,5 +260,18 @@ test('the master key and private signing keys show nothing of themselves when th
       assert.ok(!text.includes(secret));
     }
     assert.ok(!/"d":/.test(text));
+  }
+});
+
+test('a configuration with a master key shows none of it, however it is printed', () => {
+  const key = 'ab'.repeat(32);
+  const config = loadConfig({ MINTMARK_MASTER_KEY: key });
+  for (const shown of [
+    inspect(config, { depth: 9, showHidden: true }),
+    JSON.stringify(config),
+    `${config.masterKey}`,
+  ]) {
+    assert.ok(!shown.includes(key));
+    assert.match(shown, /redacted/i);
   }
 });

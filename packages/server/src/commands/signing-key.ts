@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { SETTINGS } from '../config.ts';
 import { signingKeyState, type SigningKey } from '../domain/signing-key.ts';
 import { masterKeyOf } from '../manage/open-store.ts';
 import { rotateSigningKey } from '../manage/signing-keys.ts';
@@ -59,10 +58,11 @@ function rotate(parent: Command, io: Io): void {
     'jwksMaxAgeSeconds',
     'tokenLifeSeconds',
     'clockSkewSeconds',
+    'staleMaxSeconds',
   ]).addHelpText(
     'after',
-    `\nGive it the settings that the server has (by ${SETTINGS.tokenLifeSeconds.env} and so on), for the schedule ` +
-      'follows from them.\n\nExample:\n  mintmark signing-key rotate --signing-algorithm EdDSA',
+    '\nEach duration is the one given here or that of the server that started last on this store, whichever is longer.' +
+      '\n\nExample:\n  mintmark signing-key rotate --signing-algorithm EdDSA',
   );
   command.action(async (options: RotateOptions) => {
     const nowMs = Date.now();

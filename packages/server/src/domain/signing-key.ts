@@ -35,6 +35,8 @@ export interface KeySchedule {
   jwksMaxAgeSeconds: number;
   tokenLifeSeconds: number;
   clockSkewSeconds: number;
+  /** A process that is cut off from its store goes on for so long, with the key that it knows as active. */
+  staleMaxSeconds: number;
 }
 
 export function signingKeyState(key: SigningKey, nowMs: number): SigningKeyState {
@@ -63,11 +65,26 @@ export function activationTime(schedule: KeySchedule, nowMs: number): number {
   return nowMs + schedule.keyAnnounceSeconds * 1000;
 }
 
-/** A retired key is published until its last token has expired, on a clock that lags, in a key set kept to the end. */
-export function removalTime(schedule: KeySchedule, retiresAt: number): number {
-  const { tokenLifeSeconds, clockSkewSeconds, jwksMaxAgeSeconds } = schedule;
+/**
+ * A retired key is published until its last token has expired, on a clock that lags, in a key set kept to the end. Its
+ * last signer is a process that was cut off from its store just before `decidedAt`, when the rotation was written.
+ */
+export function removalTime(schedule: KeySchedule, retiresAt: number, decidedAt: number): number {
+  const { tokenLifeSeconds, clockSkewSeconds, jwksMaxAgeSeconds, staleMaxSeconds } = schedule;
+  const lastSignature = Math.max(retiresAt, decidedAt + staleMaxSeconds * 1000);
   const roundedUp = 1; // the life of a token is rounded up to a whole second
-  return retiresAt + (tokenLifeSeconds + roundedUp + clockSkewSeconds + jwksMaxAgeSeconds) * 1000;
+  return lastSignature + (tokenLifeSeconds + roundedUp + clockSkewSeconds + jwksMaxAgeSeconds) * 1000;
+}
+
+/** Of two schedules the longer of each duration: what is safe for verifiers and processes of either. */
+export function safestSchedule(a: KeySchedule, b: KeySchedule): KeySchedule {
+  return {
+    keyAnnounceSeconds: Math.max(a.keyAnnounceSeconds, b.keyAnnounceSeconds),
+    jwksMaxAgeSeconds: Math.max(a.jwksMaxAgeSeconds, b.jwksMaxAgeSeconds),
+    tokenLifeSeconds: Math.max(a.tokenLifeSeconds, b.tokenLifeSeconds),
+    clockSkewSeconds: Math.max(a.clockSkewSeconds, b.clockSkewSeconds),
+    staleMaxSeconds: Math.max(a.staleMaxSeconds, b.staleMaxSeconds),
+  };
 }
 
 /** True when the active key has signed for the rotation period and nobody has announced a successor. */

@@ -70,7 +70,7 @@ async function connect(
 function makeDataDir({ dataDir, databaseUrl, masterKey, masterKeyFile }: OpenConfig): void {
   const isIn = (file: string) => dirname(resolve(file)) === resolve(dataDir);
   const holdsStore = isIn(databaseUrl.slice('sqlite:'.length));
-  const holdsKey = masterKey === '' && isIn(masterKeyFile);
+  const holdsKey = masterKey === null && isIn(masterKeyFile);
   if (existsSync(dataDir) || !(holdsStore || holdsKey)) return;
   try {
     mkdirSync(dataDir, { mode: 0o700 });

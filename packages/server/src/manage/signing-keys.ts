@@ -2,6 +2,7 @@ import {
   activationTime,
   generateSigningKey,
   removalTime,
+  safestSchedule,
   rotationIsDue,
   signingKeyState,
   type KeySchedule,
@@ -33,6 +34,21 @@ export async function rotateSigningKey(
 ): Promise<SigningKey> {
   const made = seal(generateSigningKey(rotation.algorithm), rotation.algorithm, masterKey);
   return await store.write((transaction) => rotate(transaction, made, rotation, nowMs));
+}
+
+/**
+ * Notes the durations that a server works with, so that a rotation by the command line, which has settings of its own,
+ * keeps to them.
+ */
+export async function recordSchedule(store: Store, schedule: KeySchedule): Promise<void> {
+  const recorded = JSON.stringify(safestSchedule(schedule, schedule)); // just these members
+  if ((await store.meta.get('key_schedule')) === recorded) return;
+  await store.write((transaction) => transaction.meta.set('key_schedule', recorded));
+}
+
+async function recordedSchedule(transaction: StoreTransaction, own: KeySchedule): Promise<KeySchedule> {
+  const recorded = await transaction.meta.get('key_schedule');
+  return recorded === null ? own : (JSON.parse(recorded) as KeySchedule);
 }
 
 /** Rotates where the active key is older than `rotationSeconds`; asked by every process, done by one. */
@@ -69,9 +85,10 @@ type Made = Pick<SealedSigningKey, 'kid' | 'algorithm' | 'publicJwk' | 'sealedPr
 async function rotate(
   transaction: StoreTransaction,
   made: Made,
-  { schedule, mode }: Rotation,
+  { schedule: own, mode }: Rotation,
   nowMs: number,
 ): Promise<SigningKey> {
+  const schedule = safestSchedule(own, await recordedSchedule(transaction, own));
   const keys = await transaction.signingKeys.list();
   const announced = keys.find((key) => signingKeyState(key, nowMs) === 'announced');
   if (announced !== undefined && mode === 'scheduled') {
@@ -103,7 +120,7 @@ function endOf(
   if (mode === 'compromised') return { retiresAt: Math.min(key.retiresAt ?? nowMs, nowMs), removesAt: nowMs };
   if (state === 'retired') return null;
   const retiresAt = Math.min(key.retiresAt ?? successorActivatesAt, successorActivatesAt);
-  return { retiresAt, removesAt: removalTime(schedule, retiresAt) };
+  return { retiresAt, removesAt: removalTime(schedule, retiresAt, nowMs) };
 }
 
 async function insert(

@@ -7,8 +7,11 @@ export interface MetaRows {
   set(key: MetaKey, value: string): Promise<void>;
 }
 
-/** `master_key_check`: tells the right master key from a wrong one, and nothing about it. */
-export type MetaKey = 'master_key_check';
+/**
+ * `master_key_check`: tells the right master key from a wrong one, and nothing about it. `key_schedule`: the durations
+ * (JSON) with which the server that started last rotates signing keys.
+ */
+export type MetaKey = 'master_key_check' | 'key_schedule';
 
 export function metaRows(db: Kysely<Tables>): MetaRows {
   return {

@@ -2,9 +2,9 @@
 // caller of the token endpoint wait. Two connections: one that writes, one that only reads and so never waits for it.
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { FromWorker, SqliteParameter, ToWorker, WorkerSettings } from './sqlite.ts';
+import type { FromWorker, SqliteParameter, ToWorker, WorkerData } from './sqlite.ts';
 
-const { path, busyTimeoutMs, wakePollMs, applicationId } = workerData as WorkerSettings;
+const { path, busyTimeoutMs, lockWaitMs, wakePollMs, applicationId } = workerData as WorkerData;
 const STATEMENTS_MAX = 200;
 
 const writer = new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
@@ -17,6 +17,8 @@ writer.exec('pragma journal_mode = wal; pragma synchronous = full; pragma cache_
 writer.exec('pragma wal_autocheckpoint = 4000');
 const reader = new DatabaseSync(path, { timeout: busyTimeoutMs, readOnly: true });
 reader.exec('pragma cache_size = -16384');
+// From now on a lock is waited for outside of this thread, which has other things to do meanwhile.
+for (const database of [writer, reader]) database.exec(`pragma busy_timeout = ${lockWaitMs}`);
 
 const connections = {
   write: { database: writer, statements: new Map<string, StatementSync>() },

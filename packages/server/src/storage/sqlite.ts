@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import {
   CompiledQuery,
@@ -31,6 +32,11 @@ export interface WorkerSettings {
 export interface SqliteSettings extends Omit<WorkerSettings, 'applicationId'> {
   /** Makes the store where there is none; the default. */
   create?: boolean;
+}
+
+export interface WorkerData extends WorkerSettings {
+  /** How long the thread waits for a lock before it says that there is one, in milliseconds. */
+  lockWaitMs: number;
 }
 
 export type ToWorker =
@@ -89,25 +95,34 @@ interface SqliteThread {
 async function startThread(settings: WorkerSettings): Promise<SqliteThread> {
   // Beside this file, in the sources (.ts) as in the compiled package (.js).
   const file = new URL(`./sqlite-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
-  const worker = new Worker(file, { workerData: settings });
+  const worker = new Worker(file, {
+    workerData: { ...settings, lockWaitMs: LOCK_WAIT_MS } satisfies WorkerData,
+  });
   // From the start, because the thread may end by itself: whoever closes the store after that must not wait for ever.
   const exited = once(worker, 'exit');
   const waiting = new Map<number, Waiting>();
   let ended: Error | undefined;
   let lastId = 0;
 
+  function execute<R>(
+    on: 'read' | 'write',
+    { sql: text, parameters }: CompiledQuery,
+  ): Promise<QueryResult<R>> {
+    return new Promise((resolve, reject) => {
+      if (ended !== undefined) return reject(ended);
+      lastId += 1;
+      waiting.set(lastId, {
+        resolve: ({ rows, changes }) => resolve({ rows: rows as R[], numAffectedRows: BigInt(changes) }),
+        reject,
+      });
+      worker.postMessage({ id: lastId, on, sql: text, parameters: parameters as SqliteParameter[] });
+    });
+  }
+
   const thread: SqliteThread = {
     connection: (on) => ({
-      executeQuery: <R>({ sql: text, parameters }: CompiledQuery) =>
-        new Promise<QueryResult<R>>((resolve, reject) => {
-          if (ended !== undefined) return reject(ended);
-          lastId += 1;
-          waiting.set(lastId, {
-            resolve: ({ rows, changes }) => resolve({ rows: rows as R[], numAffectedRows: BigInt(changes) }),
-            reject,
-          });
-          worker.postMessage({ id: lastId, on, sql: text, parameters: parameters as SqliteParameter[] });
-        }),
+      executeQuery: <R>(query: CompiledQuery) =>
+        untilUnlocked(() => execute<R>(on, query), settings.busyTimeoutMs),
       streamQuery: () => {
         throw new Error('Streaming is not used: pages are read one after the other.');
       },
@@ -135,6 +150,26 @@ async function startThread(settings: WorkerSettings): Promise<SqliteThread> {
   });
   await opened(worker, settings.path);
   return thread;
+}
+
+/** How long the thread itself waits for a lock, and how long it then does other work before it tries again. */
+const LOCK_WAIT_MS = 20;
+
+/**
+ * Waits for another writer of the database, up to `timeoutMs`: here and not on the thread, where look-ups and the change
+ * feed would wait with it. Nothing has happened yet where a lock was not to be had, so a statement may be tried again.
+ */
+async function untilUnlocked<T>(attempt: () => Promise<T>, timeoutMs: number): Promise<T> {
+  const giveUpAt = performance.now() + timeoutMs;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof StoreError && error.code === 'locked') || performance.now() >= giveUpAt)
+        throw error;
+      await sleep(LOCK_WAIT_MS);
+    }
+  }
 }
 
 function opened(worker: Worker, path: string): Promise<void> {
