@@ -269,7 +269,7 @@ test('a configuration with a master key shows none of it, however it is printed'
   for (const shown of [
     inspect(config, { depth: 9, showHidden: true }),
     JSON.stringify(config),
-    `${config.masterKey}`,
+    String(config.masterKey),
   ]) {
     assert.ok(!shown.includes(key));
     assert.match(shown, /redacted/i);
