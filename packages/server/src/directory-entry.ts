@@ -61,7 +61,7 @@ function rethrow(error: unknown): never {
 }
 
 function toEntry(user: KnownApiUserRow, rows: readonly KnownApiUserRow[], policy: Policy): DirectoryEntry {
-  const secrets = rows.filter((row) => row.kind === 'secret').slice(0, SECRETS_MAX);
+  const secrets = rows.filter((row) => row.kind === 'secret').toSorted(endsLaterFirst).slice(0, SECRETS_MAX);
   const passwords = rows.filter((row) => row.kind === 'password');
   return {
     clientId: user.client_id,
@@ -80,6 +80,12 @@ function toEntry(user: KnownApiUserRow, rows: readonly KnownApiUserRow[], policy
     usernameKey: user.username_key,
     used: false,
   };
+}
+
+/** What is live ends later than anything that has ended, however old it is: of no live secret may the bound take hold. */
+function endsLaterFirst(a: KnownApiUserRow, b: KnownApiUserRow): number {
+  const [endA, endB] = [a, b].map((row) => row.retired_at ?? row.expires_at ?? Number.MAX_SAFE_INTEGER);
+  return (endB ?? 0) - (endA ?? 0);
 }
 
 function toPassword(row: KnownApiUserRow): KnownPassword {

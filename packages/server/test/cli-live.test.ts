@@ -176,4 +176,14 @@ test('another process that holds the store locked for seconds delays neither loo
     const [made] = await alone.json<{ use_count: number }[]>('credential', 'list', alone.clientId);
     return made?.use_count === 15;
   });
+
+test('a live secret goes on working however many newer ones have come and gone', async () => {
+  const made = await apiUser();
+  for (let i = 0; i < 10; i++) {
+    const { credential_id: id } = await server.json<Made>('credential', 'create', made.client_id);
+    await server.cli('credential', 'retire', id, '--force');
+  }
+  const last = await server.json<Made>('credential', 'create', made.client_id);
+  await becomes(last, 200); // the server has seen all of it
+  assert.equal(await status(made), 200);
 });

@@ -12,8 +12,9 @@ export function memoryCounters(keysMax: number): Counters {
   let startedAt = 0;
 
   function turn(nowMs: number): void {
-    if (nowMs - startedAt < WINDOW_MS && current.size < keysMax) return;
-    previous = nowMs - startedAt < 2 * WINDOW_MS ? current : new Map();
+    const ageMs = nowMs - startedAt; // below zero where the clock was set back
+    if (ageMs >= 0 && ageMs < WINDOW_MS && current.size < keysMax) return;
+    previous = ageMs < 2 * WINDOW_MS ? current : new Map();
     current = new Map();
     startedAt = nowMs;
   }
