@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
+import { usernameKey } from './domain/api-user.ts';
 import type { Authentication } from './domain/authenticate.ts';
 import { credentialState } from './domain/credential.ts';
 import type { Denial } from './domain/denial.ts';
@@ -13,6 +14,7 @@ export interface PasswordCheckSettings {
 type Outcome = Authentication | Denial;
 
 export type PasswordCheck = (
+  name: string,
   known: KnownApiUser | undefined,
   password: string,
   nowMs: number,
@@ -35,7 +37,7 @@ export function createPasswordCheck(
   const underWay = new Map<string, Promise<boolean>>();
   const slots = createSlots(settings);
 
-  return (known, password, nowMs) => {
+  return (name, known, password, nowMs) => {
     // Without a single password in the store nothing that is not a generated secret can be right, for any client id.
     if (!passwordsExist()) return { failure: known === undefined ? 'unknown_client_id' : 'malformed_secret' };
     const proof = createHmac('sha256', processKey).update(password.normalize('NFC')).digest('base64url');
@@ -44,10 +46,11 @@ export function createPasswordCheck(
     if (remembered && remembered.hash === candidate.hash && remembered.proof === proof) {
       return outcome(known, candidate, true, nowMs);
     }
-    return hashed(known, candidate, password, proof, nowMs);
+    return hashed(name, known, candidate, password, proof, nowMs);
   };
 
   async function hashed(
+    name: string,
     known: KnownApiUser | undefined,
     candidate: KnownPassword | undefined,
     password: string,
@@ -55,8 +58,9 @@ export function createPasswordCheck(
     nowMs: number,
   ): Promise<Outcome> {
     const hash = candidate?.hash ?? NO_PASSWORD;
-    // The same guess at the same hash at the same time is worked out once.
-    const key = `${proof} ${hash}`;
+    // The same guess under the same name at the same time is worked out once. Not under any name without a password, whose
+    // hash is the same: with the queue full, a guess that still gets in would tell that there is none.
+    const key = `${proof} ${hash} ${usernameKey(name)}`;
     let matching = underWay.get(key);
     if (matching === undefined) {
       const slot = slots.take();

@@ -42,6 +42,13 @@ test('the same guess many times at once is worked out once', async () => {
   assert.ok(replies.every(({ status }) => status === 403 || status === 503));
 });
 
+test('the same guess at many names is not worked out once, or the queue would tell which of them have a password', async () => {
+  const ids = Array.from({ length: 30 }, (_, i) => `nobody-${i}@example.com`);
+  const replies = await Promise.all(ids.map((id) => ask('one guess for everybody', id)));
+  assert.ok(replies.some(({ status }) => status === 403));
+  assert.ok(replies.some(({ status }) => status === 503));
+});
+
 test('a password that was verified once is remembered, and is not held up by guesses', async () => {
   assert.equal((await ask(PASSWORD)).status, 200);
   const guesses = Array.from({ length: 30 }, (_, i) => ask(`another wrong guess, number ${i}`));

@@ -66,6 +66,7 @@ export interface IssuingServices {
   failuresPerMinute: number;
   findApiUser(name: string, nowMs: number): MaybePromise<KnownApiUser | undefined | Denial>;
   checkPassword(
+    name: string,
     known: KnownApiUser | undefined,
     password: string,
     nowMs: number,
@@ -130,13 +131,13 @@ function authenticateAndGrant(
 
 function authenticate(
   services: IssuingServices,
-  { clientSecret }: TokenRequest,
+  { clientId, clientSecret }: TokenRequest,
   known: KnownApiUser | undefined,
   nowMs: number,
 ): MaybePromise<Authentication | Denial> {
   return clientSecret.startsWith(SECRET_PREFIX)
     ? checkSecret(known, clientSecret, nowMs)
-    : services.checkPassword(known, clientSecret, nowMs);
+    : services.checkPassword(clientId, known, clientSecret, nowMs);
 }
 
 function grantAndSign(
