@@ -2,12 +2,12 @@
 // In a clone the sources run as they are (Node strips the types); in the published package the compiled files do.
 import { existsSync } from 'node:fs';
 
-// Whoever reads our output may go away first (`mintmark api-user list | head -1`): that is no error of ours.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
-}
+// Whoever reads our output may go away first (`mintmark api-user list | head -1`): that is no error of ours. What cannot
+// be said on standard error, because its disk is full, is no reason to end a server.
+process.stdout.on('error', (error) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+process.stderr.on('error', () => {});
 
 const sources = new URL('../src/main.ts', import.meta.url);
 const { run } = await import(existsSync(sources) ? sources : new URL('../dist/main.js', import.meta.url));

@@ -37,7 +37,9 @@ export async function compose(
   config: Config,
   log: Logger,
 ): Promise<Composed> {
-  const keyring = createKeyring(store.signingKeys, masterKey);
+  const keyring = createKeyring(store.signingKeys, masterKey, (kid) => {
+    log.error({ kid }, 'a signing key cannot be decrypted: see mintmark doctor');
+  });
   const feed = createChangeFeed(
     store.changes,
     {

@@ -75,7 +75,7 @@ export const SETTINGS: Settings = {
     '<url>',
     '',
     'URL by which callers reach the base path: the `iss` of tokens. Default: http://localhost:<port><base path>.',
-    resourceProblem,
+    issuerProblem,
   ),
   audience: text(
     'AUDIENCE',
@@ -403,6 +403,14 @@ function basePathProblem(path: string): string | null {
   return /^(\/[A-Za-z0-9._~-]+)+$/.test(path)
     ? null
     : 'a path such as /marketing, without a slash at its end';
+}
+
+/** RFC 8414 §2: a URL without query and fragment. It also stands in a line that is made to be pasted into a shell. */
+function issuerProblem(issuer: string): string | null {
+  const fits = /^https?:\/\/[A-Za-z0-9.:[\]-]+(\/[A-Za-z0-9._~-]+)*$/.test(issuer) && URL.canParse(issuer);
+  return fits
+    ? null
+    : 'an http or https URL such as https://api.example.com/marketing, without a slash at its end';
 }
 
 function masterKey(given: string): { value: Redacted | null } | { allowed: string } {

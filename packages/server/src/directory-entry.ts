@@ -61,7 +61,10 @@ function rethrow(error: unknown): never {
 }
 
 function toEntry(user: KnownApiUserRow, rows: readonly KnownApiUserRow[], policy: Policy): DirectoryEntry {
-  const secrets = rows.filter((row) => row.kind === 'secret').toSorted(endsLaterFirst).slice(0, SECRETS_MAX);
+  const secrets = rows
+    .filter((row) => row.kind === 'secret')
+    .toSorted(endsLaterFirst)
+    .slice(0, SECRETS_MAX);
   const passwords = rows.filter((row) => row.kind === 'password');
   return {
     clientId: user.client_id,

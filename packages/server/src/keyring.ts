@@ -8,7 +8,8 @@ import type { SealedSigningKey, SigningKeyRows } from './storage/signing-key.ts'
 export interface Keyring {
   /** Reads the keys from the store, and decrypts those that sign or will. */
   reload(): Promise<void>;
-  signer(nowMs: number): AccessTokenSigner;
+  /** Undefined where no key is active. */
+  signer(nowMs: number): AccessTokenSigner | undefined;
   canSign(nowMs: number): boolean;
   /** The key set that verifiers read (RFC 7517 §5). */
   jwks(nowMs: number): Jwks;
@@ -25,17 +26,21 @@ interface Current {
   untilMs: number;
 }
 
-export function createKeyring(rows: SigningKeyRows, masterKey: MasterKey): Keyring {
+/** `damaged` is told of a key that cannot be decrypted; the others sign on. */
+export function createKeyring(
+  rows: SigningKeyRows,
+  masterKey: MasterKey,
+  damaged: (kid: string) => void,
+): Keyring {
   let keys: readonly SealedSigningKey[] = [];
   let signers = new Map<string, AccessTokenSigner>();
   let current: Current | undefined;
   let published: { kids: string; jwks: Jwks } | undefined;
 
-  function currentAt(nowMs: number): Current {
+  function currentAt(nowMs: number): Current | undefined {
     const active = activeKey(keys, nowMs);
     const sign = active && signers.get(active.kid);
-    if (sign === undefined)
-      throw new Error('There is no active signing key: run mintmark signing-key rotate --now.');
+    if (sign === undefined) return undefined;
     const turns = keys.flatMap((key) => [key.activatesAt, key.retiresAt ?? Number.POSITIVE_INFINITY]);
     return { sign, untilMs: Math.min(...turns.filter((turn) => turn > nowMs)) };
   }
@@ -48,13 +53,20 @@ export function createKeyring(rows: SigningKeyRows, masterKey: MasterKey): Keyri
         const state = signingKeyState(key, now);
         return state === 'announced' || state === 'active';
       });
-      signers = new Map(unsealed.map((key) => [key.kid, signerOf(key, masterKey)]));
+      signers = new Map();
+      for (const key of unsealed) {
+        try {
+          signers.set(key.kid, signerOf(key, masterKey));
+        } catch {
+          damaged(key.kid); // without the error: it could hold what was decrypted
+        }
+      }
       current = undefined;
       published = undefined;
     },
     signer(nowMs) {
       if (current === undefined || nowMs >= current.untilMs) current = currentAt(nowMs);
-      return current.sign;
+      return current?.sign;
     },
     canSign: (nowMs) => signers.has(activeKey(keys, nowMs)?.kid ?? ''),
     jwks(nowMs) {

@@ -33,7 +33,7 @@ export function loadConfig(
 
 /** On one line, and without the user and password that a URL may hold. */
 function quoted(value: string): string {
-  return JSON.stringify(value.replace(/\/\/[^@/]*@/, '//…@'));
+  return JSON.stringify(value.replace(/\/\/.*@/s, '//…@'));
 }
 
 /** The same with another port, and what follows from it: for port 0, once a free one is found. */
@@ -44,8 +44,11 @@ export function withPort(config: Config, port: number): Config {
   return Object.freeze(withDerived({ ...config, port, issuer, audience }));
 }
 
-function defaultIssuer({ port, basePath }: Pick<Config, 'port' | 'basePath'>): string {
-  return `http://localhost:${port}${basePath}`;
+/** `localhost` for whatever it reaches; else the address that is listened on. */
+function defaultIssuer({ host, port, basePath }: Pick<Config, 'host' | 'port' | 'basePath'>): string {
+  const isLocal = ['127.0.0.1', '::1', '0.0.0.0', '::', 'localhost'].includes(host);
+  const name = isLocal ? 'localhost' : host.includes(':') ? `[${host}]` : host;
+  return `http://${name}:${port}${basePath}`;
 }
 
 function withDerived(config: Config): Config {

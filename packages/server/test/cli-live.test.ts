@@ -176,6 +176,7 @@ test('another process that holds the store locked for seconds delays neither loo
     const [made] = await alone.json<{ use_count: number }[]>('credential', 'list', alone.clientId);
     return made?.use_count === 15;
   });
+});
 
 test('a live secret goes on working however many newer ones have come and gone', async () => {
   const made = await apiUser();

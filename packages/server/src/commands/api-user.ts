@@ -1,10 +1,19 @@
 import type { Command } from 'commander';
 import type { ApiUser, ApiUserSettings } from '../domain/api-user.ts';
-import { createApiUser, deleteApiUser, existingApiUser, updateApiUser } from '../manage/api-users.ts';
-import { createSecret } from '../manage/credentials.ts';
+import { insertApiUser, deleteApiUser, existingApiUser, updateApiUser } from '../manage/api-users.ts';
+import { insertSecret } from '../manage/credentials.ts';
 import { curlLine } from './curl-line.ts';
 import { isoOrNull, json, table, time, type Io } from './io.ts';
-import { addSettings, several, storeCommand, STORE_SETTINGS, wholeNumber, withStore } from './options.ts';
+import {
+  addSettings,
+  atLeastOne,
+  several,
+  severalUris,
+  storeCommand,
+  STORE_SETTINGS,
+  wholeNumber,
+  withStore,
+} from './options.ts';
 
 interface SettingOptions {
   name?: string;
@@ -37,7 +46,7 @@ function settingOptions(command: Command): Command {
     .option('--username <name>', 'A name that works as client_id too, such as an e-mail address.')
     .option('--contact <text>', 'Whom to ask about it.')
     .option('--scope <scope>', 'A scope that it may have; again for more.', several)
-    .option('--audience <uri>', 'An audience that it may ask for; the first is its default.', several)
+    .option('--audience <uri>', 'An audience that it may ask for; the first is its default.', severalUris)
     .option('--limit <calls/min>', 'Its own limit and burst at the token endpoint.', wholeNumber)
     .option('--allow-network <network>', 'A network that it may call from; again for more.', several);
 }
@@ -56,9 +65,16 @@ function create(parent: Command, io: Io): void {
   );
   command.action(async (options: SettingOptions & { name: string; secret: boolean }) => {
     await withStore(command, io, async (store, config) => {
-      const user = await createApiUser(store, settingsOf(options), Date.now());
-      const asked = { owner: user.clientId, name: 'first secret', expiresAt: null };
-      const made = options.secret ? await createSecret(store, asked, Date.now()) : null;
+      const nowMs = Date.now();
+      // Both or none: an API user whose secret was never shown would be of no use.
+      const { user, made } = await store.write(async (transaction) => {
+        const inserted = await insertApiUser(transaction, settingsOf(options), nowMs);
+        const asked = { owner: inserted.clientId, name: 'first secret', expiresAt: null };
+        return {
+          user: inserted,
+          made: options.secret ? await insertSecret(transaction, asked, nowMs) : null,
+        };
+      });
       if (options.json === true) {
         io.out(
           json({
@@ -83,7 +99,7 @@ function list(parent: Command, io: Io): void {
   const command = storeCommand(parent, 'list', 'List API users in the order of their ids.');
   command
     .option('--after <client-id>', 'Begin after this one: the next page.')
-    .option('--limit <number>', 'How many at most.', wholeNumber, 100);
+    .option('--limit <number>', 'How many at most.', atLeastOne, 100);
   addSettings(command, STORE_SETTINGS).addHelpText('after', '\nExample:\n  mintmark api-user list --json');
   command.action(async (options: { after?: string; limit: number; json?: boolean }) => {
     const users = await withStore(command, io, (store) =>

@@ -1,3 +1,6 @@
+import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
+
 /** What a command reads and writes: the process's own, or a test's. */
 export interface Io {
   env: Readonly<Record<string, string | undefined>>;
@@ -17,13 +20,25 @@ export const processIo: Io = {
 
 /** The first line of standard input, for secrets: arguments can be read by every user of the machine. */
 export async function readLine(io: Io, prompt: string): Promise<string> {
-  if (io.stdin.isTTY === true) io.err(prompt);
+  if (io.stdin.isTTY === true) return await readHidden(io, prompt);
   let text = '';
   for await (const chunk of io.stdin) {
     text += String(chunk);
     if (text.includes('\n') || text.length > LINE_LENGTH_MAX) break;
   }
   return text.split('\n', 1)[0]?.replace(/\r$/, '') ?? '';
+}
+
+/** At a terminal: what is typed is not shown. */
+async function readHidden(io: Io, prompt: string): Promise<string> {
+  io.err(prompt);
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const terminal = createInterface({ input: io.stdin, output: nowhere, terminal: true });
+  try {
+    return await terminal.question('');
+  } finally {
+    terminal.close();
+  }
 }
 
 const LINE_LENGTH_MAX = 10_000;

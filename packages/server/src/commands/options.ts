@@ -69,6 +69,18 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
+/** The same without zero. */
+export function atLeastOne(text: string): number {
+  const number = wholeNumber(text);
+  if (number === 0) throw new InvalidArgumentError('Give a whole number from 1 on.');
+  return number;
+}
+
+/** Collects URIs, in which a comma may stand: an option that is given several times, or once with spaces between. */
+export function severalUris(text: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), ...text.split(/\s+/).filter((item) => item !== '')];
+}
+
 /** Collects an option that may be given several times, or once with commas or spaces between. */
 export function several(text: string, before: string[] | undefined): string[] {
   return [...(before ?? []), ...text.split(/[\s,]+/).filter((item) => item !== '')];

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import pino from 'pino';
 import { SETTINGS, type Config } from '../config.ts';
 import { TOKEN_PATH } from '../http/metadata.ts';
+import { openLog } from '../log.ts';
 import { serve, type RunningServer } from '../serve.ts';
 import { curlLine } from './curl-line.ts';
 import type { Io } from './io.ts';
@@ -16,12 +16,12 @@ export function serveCommand(program: Command, io: Io): void {
   );
   command.action(async () => {
     const config = configOf(command, io);
-    const log = pino({ level: config.logLevel, base: null }, pino.destination({ dest: 2, sync: false }));
+    const { log, close } = openLog(config.logLevel);
     const running = await serve(config, log);
     const stopped = untilSignal(running, io);
     greet(running, io);
     await stopped;
-    log.flush();
+    await close();
   });
 }
 

@@ -41,9 +41,9 @@ export function newClientId(): string {
   return CLIENT_ID_PREFIX + randomBase62(20);
 }
 
-/** The form in which usernames are compared. */
+/** The form in which usernames are compared: without regard to letter case, and to how a letter was typed. */
 export function usernameKey(username: string): string {
-  return username.toLowerCase();
+  return username.normalize('NFC').toLowerCase();
 }
 
 /** Everything that is wrong with the settings, a sentence each; empty if nothing is. */

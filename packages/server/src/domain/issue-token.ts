@@ -73,7 +73,8 @@ export interface IssuingServices {
   ): MaybePromise<Authentication | Denial>;
   /** Failed attempts per client id and address. */
   failures: Counters;
-  signer(nowMs: number): AccessTokenSigner;
+  /** Undefined where no signing key is active. */
+  signer(nowMs: number): AccessTokenSigner | undefined;
   newTokenId(): string;
   noteUse(credentialId: string, address: string, nowMs: number): void;
   noteRefusal(denial: Denial, request: TokenRequest, known: KnownApiUser | undefined): void;
@@ -96,7 +97,10 @@ export function issueToken(services: IssuingServices, request: TokenRequest): Ma
   }
   const nowMs = services.now();
   return andThen(services.findApiUser(request.clientId, nowMs), (known) => {
-    if (known !== undefined && isDenial(known)) return known;
+    if (known !== undefined && isDenial(known)) {
+      services.noteRefusal(known, request, undefined);
+      return known;
+    }
     return andThen(authenticateAndGrant(services, request, known, nowMs), (outcome) => {
       if (isDenial(outcome)) services.noteRefusal(outcome, request, known);
       return outcome;
@@ -163,10 +167,12 @@ function grantAndSign(
   return sign(services, known.clientId, granted, limit);
 }
 
-function sign(services: IssuingServices, clientId: string, granted: Grant, limit: LimitState): IssuedToken {
+function sign(services: IssuingServices, clientId: string, granted: Grant, limit: LimitState): Outcome {
   const nowMs = services.now(); // not that of the request's start: a password check takes its time
   const expiresInSeconds = services.tokenLifeSeconds;
-  const accessToken = services.signer(nowMs)({
+  const signer = services.signer(nowMs);
+  if (signer === undefined) return { denied: 'temporarily_unavailable', reason: 'no signing key is active' };
+  const accessToken = signer({
     issuer: services.issuer,
     clientId,
     audience: granted.audience,

@@ -97,8 +97,13 @@ export async function masterKeyOf(
   const key = readMasterKey(config);
   if (check === null) {
     const made = key ?? createMasterKey(config);
-    await store.write((transaction) => transaction.meta.set('master_key_check', made.check));
-    return made;
+    const first = await store.write(async (transaction) => {
+      // Again, inside the transaction: another process may have been first, with another key.
+      if ((await transaction.meta.get('master_key_check')) !== null) return false;
+      await transaction.meta.set('master_key_check', made.check);
+      return true;
+    });
+    return first ? made : await masterKeyOf(store, config);
   }
   if (key === null) {
     throw new Refused(
