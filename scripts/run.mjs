@@ -117,7 +117,13 @@ const commands = {
   check: () => inOrder(types, lint, formatted),
   format: () => run(node, [tool('oxfmt', 'bin/oxfmt'), '.']),
   build: () =>
-    inOrder(['build', node, [tool('typescript', 'bin/tsc'), '-p', 'packages/server/tsconfig.build.json']]),
+    inOrder(
+      ...['server', 'verifier'].map((name) => [
+        `build (${name})`,
+        node,
+        [tool('typescript', 'bin/tsc'), '-p', `packages/${name}/tsconfig.build.json`],
+      ]),
+    ),
   bench: () => run(node, [join(root, 'bench/run.ts'), ...args]),
   test: () => {
     const tests = ['tests (node:test)', node, [join(root, 'scripts/test.mjs'), ...args]];

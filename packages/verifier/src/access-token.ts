@@ -1,0 +1,124 @@
+import { isUtf8 } from 'node:buffer';
+import { Refusal } from './errors.ts';
+import { scopesOf, type Scopes } from './scopes.ts';
+
+/** What a valid token says (RFC 9068 §2.2). Frozen, down to the last nested value. */
+export interface AccessToken {
+  readonly issuer: string;
+  readonly subject: string;
+  /** The API user's client id. */
+  readonly clientId: string;
+  readonly audience: readonly string[];
+  readonly scopes: Scopes;
+  /** Unique to this token (`jti`). */
+  readonly tokenId: string;
+  /** Seconds since 1970 (UTC). */
+  readonly issuedAt: number;
+  /** Seconds since 1970 (UTC). */
+  readonly expiresAt: number;
+  /** Every claim as it stands in the token. */
+  readonly claims: Readonly<Record<string, unknown>>;
+}
+
+export interface ExpectedClaims {
+  issuer: string;
+  /** The token must be for one of these. */
+  audiences: readonly string[];
+  /** By how much the clocks of issuer and verifier may differ. */
+  clockSkewSeconds: number;
+}
+
+/** Checks the payload of a token whose signature is right. Throws a Refusal. No clock: `nowSeconds` since 1970. */
+export function checkClaims(payload: Uint8Array, expected: ExpectedClaims, nowSeconds: number): AccessToken {
+  const claims = parse(payload);
+  const issuer = text(claims, 'iss');
+  if (issuer !== expected.issuer) throw new Refusal('issuer', 'It is of another issuer.');
+  const audience = audienceOf(claims);
+  if (!audience.some((one) => expected.audiences.includes(one))) {
+    throw new Refusal('audience', 'It is meant for another API.');
+  }
+  const subject = text(claims, 'sub');
+  const clientId = text(claims, 'client_id');
+  const tokenId = text(claims, 'jti');
+  const scopes = scopesOf(claims['scope'] === undefined ? '' : text(claims, 'scope'));
+  const issuedAt = time(claims, 'iat');
+  const expiresAt = time(claims, 'exp');
+  const notBefore = claims['nbf'] === undefined ? issuedAt : time(claims, 'nbf');
+  if (Math.max(issuedAt, notBefore) > nowSeconds + expected.clockSkewSeconds) {
+    throw new Refusal(
+      'not_yet_valid',
+      'It is not valid yet: compare the clocks of the issuer and of this machine.',
+    );
+  }
+  // Last, so that "expired" is said only of a token that was good.
+  if (expiresAt <= nowSeconds - expected.clockSkewSeconds) throw new Refusal('expired', 'It has expired.');
+  deepFreeze(claims);
+  return Object.freeze({
+    issuer,
+    subject,
+    clientId,
+    audience: Object.freeze(audience),
+    scopes,
+    tokenId,
+    issuedAt,
+    expiresAt,
+    claims,
+  });
+}
+
+function parse(payload: Uint8Array): Record<string, unknown> {
+  // TextDecoder could do both, at several times the cost.
+  if (!isUtf8(payload)) throw new Refusal('malformed', 'Its payload is not UTF-8.');
+  let claims: unknown;
+  try {
+    claims = JSON.parse(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8'));
+  } catch {
+    throw new Refusal('malformed', 'Its payload is not JSON.');
+  }
+  if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) {
+    throw new Refusal('malformed', 'Its payload is not a JSON object.');
+  }
+  return claims as Record<string, unknown>;
+}
+
+/** Own members only: JSON can hold no others, and a polluted prototype is not a claim. */
+function claim(claims: Record<string, unknown>, name: string): unknown {
+  return Object.hasOwn(claims, name) ? claims[name] : undefined;
+}
+
+function text(claims: Record<string, unknown>, name: string): string {
+  const value = claim(claims, name);
+  if (typeof value !== 'string' || (value === '' && name !== 'scope')) {
+    throw new Refusal('claims', `The claim ${name} is missing or is not a text.`);
+  }
+  return value;
+}
+
+function time(claims: Record<string, unknown>, name: string): number {
+  const value = claim(claims, name);
+  // JSON has no Infinity, but 1e999 becomes one.
+  if (typeof value !== 'number' || !Number.isFinite(value)) {
+    throw new Refusal('claims', `The claim ${name} is missing or is not a number of seconds.`);
+  }
+  return value;
+}
+
+function audienceOf(claims: Record<string, unknown>): string[] {
+  const value = claim(claims, 'aud');
+  const audience: unknown[] = Array.isArray(value) ? value.slice() : [value];
+  if (audience.length === 0 || !audience.every((one) => typeof one === 'string')) {
+    throw new Refusal('claims', 'The claim aud is missing or is not a text or a list of texts.');
+  }
+  return audience;
+}
+
+/** Without recursion: how deep a token nests is not ours to say. */
+function deepFreeze(root: object): void {
+  const open: object[] = [root];
+  for (let value = open.pop(); value !== undefined; value = open.pop()) {
+    Object.freeze(value);
+    for (const member of Object.values(value) as unknown[]) {
+      if (typeof member === 'object' && member !== null) open.push(member);
+    }
+  }
+}

@@ -1,0 +1,30 @@
+/** A request of node:http, Express, Fastify or fetch: anything with headers. */
+export interface RequestLike {
+  readonly headers:
+    | { get(name: string): string | null }
+    | Readonly<Record<string, string | readonly string[] | undefined>>;
+}
+
+/** The header as it stands; undefined: there is none. A list, where it came more than once, is joined to what is no token. */
+export function headerOf({ headers }: RequestLike, name: string): string | undefined {
+  const value =
+    typeof headers.get === 'function'
+      ? (headers as { get(name: string): string | null }).get(name)
+      : (headers as Record<string, string | readonly string[] | undefined>)[name];
+  if (value === null || value === undefined) return undefined;
+  return typeof value === 'string' ? value : value.join(', ');
+}
+
+// RFC 9110 §11.1: the scheme in any letter case.
+const BEARER = /^bearer(?: +(.*))?$/i;
+
+/**
+ * What follows `Bearer` in the Authorization header (RFC 6750 §2.1), whatever it is; undefined: nothing, or another scheme.
+ * Tokens in the body or the URL (§2.2, §2.3) are not looked for: URLs end up in logs.
+ */
+export function bearerToken(request: RequestLike): string | undefined {
+  const header = headerOf(request, 'authorization');
+  if (header === undefined) return undefined;
+  const [, token] = BEARER.exec(header.trim()) ?? [];
+  return token === '' ? undefined : token;
+}

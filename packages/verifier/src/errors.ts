@@ -1,0 +1,150 @@
+/** Stable names of what a protected API answers with; `code` of the platform's error envelope. */
+export type AccessTokenErrorCode =
+  | 'authorization-token-missing'
+  | 'authorization-token-invalid'
+  | 'authorization-token-expired'
+  | 'insufficient_scope'
+  | 'authorization-unavailable';
+
+/** Exactly why a token was refused: for logs. Callers are told the code alone. */
+export type AccessTokenErrorReason =
+  | 'missing'
+  | 'malformed'
+  | 'too_long'
+  | 'type'
+  | 'algorithm'
+  | 'critical_header'
+  | 'key_in_header'
+  | 'unknown_key'
+  | 'signature'
+  | 'claims'
+  | 'issuer'
+  | 'audience'
+  | 'not_yet_valid'
+  | 'expired'
+  | 'scope'
+  | 'key_set_unavailable';
+
+/** The platform's error body. */
+export interface ErrorEnvelope {
+  errors: {
+    traceId: string;
+    type: 'authorization';
+    code: AccessTokenErrorCode;
+    instance: string;
+    title: string;
+    detail: string;
+  }[];
+  warnings: never[];
+}
+
+export interface AccessTokenErrorDetails {
+  /** Scopes that the request needs: for `insufficient_scope`. */
+  scope?: string | undefined;
+  /** Whole seconds after which it makes sense to try again: for `authorization-unavailable`. */
+  retryAfterSeconds?: number | undefined;
+  /** URL of the protected-resource metadata (RFC 9728 §5.1). */
+  resourceMetadataUrl?: string | undefined;
+  /** Never for a token: only what went wrong between this process and the issuer. */
+  cause?: unknown;
+}
+
+interface Answer {
+  status: 401 | 403 | 503;
+  title: string;
+  detail: string;
+}
+
+const ANSWERS: Readonly<Record<AccessTokenErrorCode, Answer>> = {
+  'authorization-token-missing': {
+    status: 401,
+    title: 'Access token missing',
+    detail:
+      'The request has no access token. Get one from the token endpoint and send it as: Authorization: Bearer <token>.',
+  },
+  'authorization-token-invalid': {
+    status: 401,
+    title: 'Access token invalid',
+    detail:
+      'The access token is not valid for this API. Check that it was issued by this platform for this API and was ' +
+      'sent whole, or get a new one from the token endpoint.',
+  },
+  'authorization-token-expired': {
+    status: 401,
+    title: 'Access token expired',
+    detail: 'The access token has expired. Get a new one from the token endpoint.',
+  },
+  insufficient_scope: {
+    status: 403,
+    title: 'Scope missing',
+    detail:
+      'The access token does not allow this call. Ask for the scope named in WWW-Authenticate, or ask the operator of ' +
+      'the platform to allow it to the API user.',
+  },
+  'authorization-unavailable': {
+    status: 503,
+    title: 'Access tokens cannot be checked',
+    detail:
+      'The keys that access tokens are checked with cannot be reached. Try again after the time in Retry-After.',
+  },
+};
+
+/**
+ * Why a request may not go on. Neither the error nor anything that it refers to holds the token or a part of it, so it
+ * can be logged as it is.
+ */
+export class AccessTokenError extends Error {
+  override readonly name = 'AccessTokenError';
+  readonly code: AccessTokenErrorCode;
+  readonly reason: AccessTokenErrorReason;
+  /** The HTTP status to answer with. */
+  readonly status: 401 | 403 | 503;
+  /** The value of the `WWW-Authenticate` header (RFC 6750 §3); undefined with status 503. */
+  readonly wwwAuthenticate: string | undefined;
+  /** The value of the `Retry-After` header, in seconds; only with status 503. */
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(
+    code: AccessTokenErrorCode,
+    reason: AccessTokenErrorReason,
+    message: string,
+    details: AccessTokenErrorDetails = {},
+  ) {
+    super(message, 'cause' in details ? { cause: details.cause } : undefined);
+    this.code = code;
+    this.reason = reason;
+    this.status = ANSWERS[code].status;
+    this.wwwAuthenticate = challenge(code, details);
+    this.retryAfterSeconds = details.retryAfterSeconds;
+  }
+
+  /** The platform's error body. `instance` is the path of the request, without its query: that may hold secrets. */
+  toEnvelope({ traceId, instance }: { traceId: string; instance: string }): ErrorEnvelope {
+    const { title, detail } = ANSWERS[this.code];
+    const { code } = this;
+    return { errors: [{ traceId, type: 'authorization', code, instance, title, detail }], warnings: [] };
+  }
+}
+
+/** `error` comes first, also where no token was sent: the contract of the platform has it so (decision 203). */
+function challenge(code: AccessTokenErrorCode, details: AccessTokenErrorDetails): string | undefined {
+  const { status, detail } = ANSWERS[code];
+  if (status === 503) return undefined;
+  const error = status === 403 ? 'insufficient_scope' : 'invalid_token';
+  const parts = [`error="${error}"`, `error_description="${detail}"`];
+  if (details.scope !== undefined) parts.push(`scope="${details.scope}"`);
+  if (details.resourceMetadataUrl !== undefined) {
+    parts.push(`resource_metadata="${details.resourceMetadataUrl}"`);
+  }
+  return `Bearer ${parts.join(', ')}`;
+}
+
+/** What the parts of the verifier throw: the verifier makes an AccessTokenError of it. */
+export class Refusal extends Error {
+  readonly reason: AccessTokenErrorReason;
+
+  constructor(reason: AccessTokenErrorReason, message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}

@@ -1,0 +1,52 @@
+import type { AccessToken } from './access-token.ts';
+import { createCallers, createCheck } from './answer.ts';
+import type { ProtectedResource } from './protected-resource.ts';
+import type { Requirements, Verifier } from './verifier.ts';
+import type { VerifierOptions } from './verifier-options.ts';
+
+/** The parts of Fastify's types that are used here. */
+export interface FastifyRequestLike {
+  headers: Record<string, string | string[] | undefined>;
+  originalUrl: string;
+}
+
+export interface FastifyReplyLike {
+  code(status: number): unknown;
+  headers(headers: Record<string, string>): unknown;
+  send(body: string): unknown;
+}
+
+export type FastifyHandler = (request: FastifyRequestLike, reply: FastifyReplyLike) => Promise<unknown>;
+
+const callers = createCallers<object>();
+
+/** `protect({ scope })` for Fastify: an `onRequest` hook that answers 401, 403 or 503, or goes on. */
+export function createProtect(
+  verifier: Verifier | VerifierOptions,
+): (requirements?: Requirements) => FastifyHandler {
+  const checkFor = createCheck(verifier);
+  return (requirements = {}) => {
+    const check = checkFor(requirements);
+    return async (request, reply) => {
+      const { caller, answer } = await check(request, request.originalUrl);
+      if (caller !== undefined) return callers.set(request, caller);
+      reply.code(answer.status);
+      reply.headers(answer.headers);
+      // Fastify goes no further where a hook returns the reply that it has sent.
+      return reply.send(answer.body);
+    };
+  };
+}
+
+/** The token that the request was let through with. Throws where no protect() has. */
+export function callerOf(request: FastifyRequestLike): AccessToken {
+  return callers.get(request);
+}
+
+/** The metadata of RFC 9728: `app.get(resource.path, metadataHandler(resource))`. */
+export function metadataHandler(resource: ProtectedResource): FastifyHandler {
+  return async (_request, reply) => {
+    reply.headers(resource.headers);
+    return reply.send(resource.body);
+  };
+}

@@ -1,0 +1,75 @@
+/** The part of `fetch` that the verifier uses. */
+export type Fetch = (url: string, init: FetchInit) => Promise<FetchResponse>;
+
+export interface FetchInit {
+  headers: Record<string, string>;
+  redirect: 'manual';
+  signal: AbortSignal;
+}
+
+export interface FetchResponse {
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+  readonly body: AsyncIterable<Uint8Array> | null;
+}
+
+export interface FetchLimits {
+  fetch: Fetch;
+  timeoutMs: number;
+}
+
+export interface JsonAnswer {
+  status: number;
+  headers: { get(name: string): string | null };
+  /** Undefined with any status but 200. */
+  body: unknown;
+}
+
+const RESPONSE_BYTES_MAX = 262_144;
+
+/** GETs JSON within a time and a size. Redirects are answers like any other: nobody is sent to another host. */
+export async function fetchJson(
+  url: string,
+  headers: Record<string, string>,
+  { fetch, timeoutMs }: FetchLimits,
+): Promise<JsonAnswer> {
+  // Node keeps no process alive for the timer of AbortSignal.timeout.
+  const signal = AbortSignal.timeout(timeoutMs);
+  return await withinTime(signal, `GET ${url} took longer than ${timeoutMs} ms.`, async () => {
+    const response = await fetch(url, {
+      headers: { accept: 'application/json', ...headers },
+      redirect: 'manual',
+      signal,
+    });
+    const bytes = await limitedBody(response, url);
+    const body: unknown = response.status === 200 ? JSON.parse(bytes) : undefined;
+    return { status: response.status, headers: response.headers, body };
+  });
+}
+
+/** Also where the given `fetch` does not heed the signal. */
+async function withinTime<T>(signal: AbortSignal, message: string, work: () => Promise<T>): Promise<T> {
+  let onAbort: (() => void) | undefined;
+  const tooLate = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(new Error(message));
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work(), tooLate]);
+  } finally {
+    if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
+  }
+}
+
+async function limitedBody(response: FetchResponse, url: string): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.byteLength;
+    if (bytes > RESPONSE_BYTES_MAX) {
+      throw new Error(`GET ${url} answered with more than ${RESPONSE_BYTES_MAX} bytes.`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}

@@ -1,0 +1,34 @@
+import type { AccessToken } from './access-token.ts';
+import { createCheck } from './answer.ts';
+import type { ProtectedResource } from './protected-resource.ts';
+import type { Requirements, Verifier } from './verifier.ts';
+import type { VerifierOptions } from './verifier-options.ts';
+
+/** A handler that is told who calls; `rest` is what the runtime adds (an environment, a context). */
+export type CallerHandler<Rest extends unknown[]> = (
+  request: Request,
+  caller: AccessToken,
+  ...rest: Rest
+) => Response | Promise<Response>;
+
+export type FetchHandler<Rest extends unknown[]> = (request: Request, ...rest: Rest) => Promise<Response>;
+
+/** `protect({ scope }, handler)` for handlers from Request to Response: answers 401, 403 or 503, or calls the handler. */
+export function createProtect(
+  verifier: Verifier | VerifierOptions,
+): <Rest extends unknown[]>(requirements: Requirements, handler: CallerHandler<Rest>) => FetchHandler<Rest> {
+  const checkFor = createCheck(verifier);
+  return (requirements, handler) => {
+    const check = checkFor(requirements);
+    return async (request, ...rest) => {
+      const { caller, answer } = await check(request, request.url);
+      if (caller !== undefined) return await handler(request, caller, ...rest);
+      return new Response(answer.body, { status: answer.status, headers: answer.headers });
+    };
+  };
+}
+
+/** The metadata of RFC 9728, to be served at `resource.path`. */
+export function metadataHandler(resource: ProtectedResource): () => Response {
+  return () => new Response(resource.body, { headers: resource.headers });
+}

@@ -1,0 +1,47 @@
+import type { AccessToken } from './access-token.ts';
+import { createCallers, createCheck } from './answer.ts';
+import type { ProtectedResource } from './protected-resource.ts';
+import type { Requirements, Verifier } from './verifier.ts';
+import type { VerifierOptions } from './verifier-options.ts';
+
+/** The parts of Hono's types that are used here. */
+export interface HonoContextLike {
+  req: { raw: Request };
+}
+
+export type HonoMiddleware = (
+  context: HonoContextLike,
+  next: () => Promise<void>,
+) => Promise<Response | undefined>;
+
+const callers = createCallers<object>();
+
+/** `protect({ scope })` for Hono: a middleware that answers 401, 403 or 503, or goes on. */
+export function createProtect(
+  verifier: Verifier | VerifierOptions,
+): (requirements?: Requirements) => HonoMiddleware {
+  const checkFor = createCheck(verifier);
+  return (requirements = {}) => {
+    const check = checkFor(requirements);
+    return async (context, next) => {
+      const request = context.req.raw;
+      const { caller, answer } = await check(request, request.url);
+      if (caller === undefined) {
+        return new Response(answer.body, { status: answer.status, headers: answer.headers });
+      }
+      callers.set(context, caller);
+      await next();
+      return undefined;
+    };
+  };
+}
+
+/** The token that the request was let through with. Throws where no protect() has. */
+export function callerOf(context: HonoContextLike): AccessToken {
+  return callers.get(context);
+}
+
+/** The metadata of RFC 9728: `app.get(resource.path, metadataHandler(resource))`. */
+export function metadataHandler(resource: ProtectedResource): () => Response {
+  return () => new Response(resource.body, { headers: resource.headers });
+}

@@ -1,0 +1,12 @@
+export type { AccessToken } from './access-token.ts';
+export type { Algorithm } from './algorithms.ts';
+export type { RequestLike } from './bearer.ts';
+export { AccessTokenError } from './errors.ts';
+export type { AccessTokenErrorCode, AccessTokenErrorReason, ErrorEnvelope } from './errors.ts';
+export type { Fetch, FetchInit, FetchResponse } from './fetch-json.ts';
+export type { Scopes } from './scopes.ts';
+export { createVerifier } from './verifier.ts';
+export type { Requirements, Verifier } from './verifier.ts';
+export type { VerifierOptions } from './verifier-options.ts';
+export { protectedResource } from './protected-resource.ts';
+export type { ProtectedResource, ProtectedResourceOptions } from './protected-resource.ts';

@@ -1,0 +1,217 @@
+import type { Algorithm } from './algorithms.ts';
+import { Refusal } from './errors.ts';
+import { fetchJson, type FetchLimits, type JsonAnswer } from './fetch-json.ts';
+import { discoverJwksUrl } from './metadata.ts';
+import { publicKeys, type PublicKey } from './public-keys.ts';
+import { createUnknownKids } from './unknown-kids.ts';
+
+export interface KeySetOptions extends FetchLimits {
+  issuer: string;
+  /** Undefined: found through the metadata of the issuer. */
+  jwksUrl: string | undefined;
+  insecureHttp: boolean;
+  staleKeysSeconds: number;
+  clock: () => number;
+  onFailure: (error: unknown) => void;
+}
+
+/** The keys of an issuer, kept fresh by use: there is no timer. */
+export interface KeySet {
+  /** Whether the keys can be used without asking the issuer. */
+  isFresh(nowMs: number): boolean;
+  /** Waits until there are keys that can be used. Throws KeySetUnavailable. */
+  ready(): Promise<void>;
+  /** Tells a key set that was fetched after a token arrived from one that was not. */
+  arrival(): number;
+  /** The key for a token, where it is known. */
+  known(kid: string | undefined, algorithm: Algorithm): PublicKey | undefined;
+  /** The key for a token, for which the key set is fetched where that makes sense. Throws a Refusal. */
+  find(kid: string | undefined, algorithm: Algorithm, arrival: number): Promise<PublicKey>;
+}
+
+export class KeySetUnavailable extends Error {
+  readonly retryAfterSeconds: number;
+
+  constructor(issuer: string, retryAfterSeconds: number, cause: unknown) {
+    super(`The keys of ${issuer} cannot be fetched, and none that were fetched before may still be used.`, {
+      cause,
+    });
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
+const LIFE_MS_DEFAULT = 300_000;
+const LIFE_MS_MIN = 5_000;
+const LIFE_MS_MAX = 3_600_000;
+const METADATA_LIFE_MS = 3_600_000;
+
+/** After a failed fetch the next one waits: 1 s, 2 s, 4 s … up to this, less up to half of it by chance. */
+const BACK_OFF_MS_MIN = 1_000;
+const BACK_OFF_MS_MAX = 30_000;
+
+export function createKeySet(options: KeySetOptions): KeySet {
+  const { clock } = options;
+  const source = createSource(options);
+  const unknownKids = createUnknownKids();
+  let keys: readonly PublicKey[] = [];
+  let times = { fetchedMs: 0, renewMs: 0, endOfLifeMs: 0, endOfUseMs: Number.NEGATIVE_INFINITY };
+  let failure: { count: number; retryMs: number; error: unknown } | undefined;
+  let fetches = 0;
+  /** The number of the fetch that the keys are from. */
+  let loadedBy = 0;
+  let inFlight: Promise<void> | undefined;
+
+  /** One fetch for any number of callers. Never rejects: what went wrong is in `failure`. */
+  function renew(revalidate: boolean): Promise<void> {
+    if (inFlight === undefined) {
+      fetches += 1;
+      inFlight = load(fetches, revalidate);
+    }
+    return inFlight;
+  }
+
+  async function load(number: number, revalidate: boolean): Promise<void> {
+    try {
+      const answer = await source(keys, revalidate);
+      accept(answer.keys, answer.lifeMs);
+      loadedBy = number;
+      failure = undefined;
+    } catch (error) {
+      const count = (failure?.count ?? 0) + 1;
+      const waitMs = Math.min(BACK_OFF_MS_MAX, BACK_OFF_MS_MIN * 2 ** (count - 1)) * (1 - Math.random() / 2);
+      failure = { count, retryMs: clock() + waitMs, error };
+      options.onFailure(error);
+    } finally {
+      inFlight = undefined;
+    }
+  }
+
+  function accept(fetched: readonly PublicKey[], lifeMs: number): void {
+    for (const key of keys) if (!fetched.includes(key)) key.live = false;
+    keys = fetched;
+    const fetchedMs = clock();
+    const endOfLifeMs = fetchedMs + lifeMs;
+    const endOfUseMs = endOfLifeMs + options.staleKeysSeconds * 1000;
+    times = { fetchedMs, renewMs: fetchedMs + lifeMs / 2, endOfLifeMs, endOfUseMs };
+  }
+
+  /** After the clock was set back, how old the keys are is not known: they count as just at the end of their life. */
+  function noticeClockSetBack(nowMs: number): void {
+    if (nowMs >= times.fetchedMs) return;
+    const endOfUseMs = Math.min(times.endOfUseMs, nowMs + options.staleKeysSeconds * 1000);
+    times = { fetchedMs: nowMs, renewMs: nowMs, endOfLifeMs: nowMs, endOfUseMs };
+    if (failure !== undefined) failure.retryMs = nowMs;
+  }
+
+  const isFresh = (nowMs: number) => nowMs < times.renewMs && nowMs >= times.fetchedMs;
+  const mayTry = (nowMs: number) => failure === undefined || nowMs >= failure.retryMs;
+
+  /** The one key that fits; undefined: none does, or more than one. */
+  function known(kid: string | undefined, algorithm: Algorithm): PublicKey | undefined {
+    let found: PublicKey | undefined;
+    for (const key of keys) {
+      if ((kid !== undefined && key.kid !== kid) || !key.fits(algorithm)) continue;
+      if (found !== undefined) return undefined;
+      found = key;
+    }
+    return found;
+  }
+
+  /** Whether it makes sense to fetch the key set for this key id, and there is anything to wait for. */
+  function fetchFor(kid: string): Promise<void> | undefined {
+    const nowMs = clock();
+    if (unknownKids.has(kid, nowMs)) return undefined;
+    if (inFlight !== undefined) return inFlight;
+    return mayTry(nowMs) && unknownKids.mayFetch(nowMs) ? renew(true) : undefined;
+  }
+
+  return {
+    isFresh,
+    known,
+    arrival: () => fetches,
+
+    async ready() {
+      const nowMs = clock();
+      if (isFresh(nowMs)) return;
+      noticeClockSetBack(nowMs);
+      // Nobody waits for an issuer that is known to be away while there are keys that may be used.
+      const usable = nowMs < times.endOfUseMs && (nowMs < times.endOfLifeMs || failure !== undefined);
+      const renewed = inFlight ?? (mayTry(nowMs) ? renew(false) : undefined);
+      if (usable) return;
+      await renewed;
+      const laterMs = clock();
+      if (laterMs < times.endOfUseMs) return;
+      const waitMs = (failure?.retryMs ?? laterMs) - laterMs;
+      throw new KeySetUnavailable(options.issuer, Math.max(1, Math.ceil(waitMs / 1000)), failure?.error);
+    },
+
+    async find(kid, algorithm, arrival) {
+      for (;;) {
+        const key = known(kid, algorithm);
+        if (key !== undefined) return key;
+        if (kid === undefined || keys.some((one) => one.kid === kid)) {
+          throw new Refusal('unknown_key', 'No single key of the issuer fits its key id and algorithm.');
+        }
+        if (loadedBy > arrival) unknownKids.add(kid, clock());
+        const fetching = fetchFor(kid);
+        if (fetching === undefined)
+          throw new Refusal('unknown_key', 'The issuer has no key with its key id.');
+        const number = fetches;
+        await fetching;
+        if (loadedBy < number) {
+          throw new Refusal('unknown_key', 'Its key id is new, and the key set cannot be fetched.');
+        }
+      }
+    },
+  };
+}
+
+interface Loaded {
+  keys: readonly PublicKey[];
+  lifeMs: number;
+}
+
+/** Where the key set comes from. `revalidate`: past caches on the way, because a key is missing. */
+function createSource(options: KeySetOptions) {
+  let discovered: { url: string; untilMs: number } | undefined;
+  let etag: { url: string; value: string } | undefined;
+
+  async function jwksUrl(): Promise<string> {
+    if (options.jwksUrl !== undefined) return options.jwksUrl;
+    const nowMs = options.clock();
+    if (discovered !== undefined && nowMs < discovered.untilMs) return discovered.url;
+    const url = await discoverJwksUrl(options.issuer, options.insecureHttp, options);
+    discovered = { url, untilMs: nowMs + METADATA_LIFE_MS };
+    return url;
+  }
+
+  return async (before: readonly PublicKey[], revalidate: boolean): Promise<Loaded> => {
+    const url = await jwksUrl();
+    const headers: Record<string, string> = {};
+    if (etag?.url === url) headers['if-none-match'] = etag.value;
+    if (revalidate) headers['cache-control'] = 'no-cache';
+    try {
+      const answer = await fetchJson(url, headers, options);
+      if (answer.status === 304 && etag?.url === url) return { keys: before, lifeMs: lifeOf(answer) };
+      if (answer.status !== 200) throw new Error(`GET ${url} answered with status ${answer.status}.`);
+      const keys = publicKeys(answer.body, before);
+      const value = answer.headers.get('etag');
+      etag = value === null ? undefined : { url, value };
+      return { keys, lifeMs: lifeOf(answer) };
+    } catch (error) {
+      // It may have moved.
+      discovered = undefined;
+      throw error;
+    }
+  };
+}
+
+/** How long an answer says that it may be kept (RFC 9111 §4.2), within bounds of our own. */
+function lifeOf({ headers }: JsonAnswer): number {
+  const cacheControl = headers.get('cache-control') ?? '';
+  if (/\bno-(store|cache)\b/i.test(cacheControl)) return LIFE_MS_MIN;
+  const [, maxAge] = /\bmax-age="?(\d{1,9})/i.exec(cacheControl) ?? [];
+  if (maxAge === undefined) return LIFE_MS_DEFAULT;
+  const age = /^\d{1,9}$/.exec(headers.get('age') ?? '')?.[0] ?? '0';
+  return Math.min(LIFE_MS_MAX, Math.max(LIFE_MS_MIN, (Number(maxAge) - Number(age)) * 1000));
+}

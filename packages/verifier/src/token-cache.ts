@@ -1,0 +1,53 @@
+import * as crypto from 'node:crypto';
+
+/**
+ * A bounded map in two generations: a full young one becomes the old one, and the old one is forgotten. What is used stays,
+ * at the cost of a look-up alone; a list of uses would have to be rewritten with each hit.
+ */
+export interface TokenCache<V> {
+  get(key: string): V | undefined;
+  set(key: string, value: V): void;
+  delete(key: string): void;
+  readonly size: number;
+}
+
+export function createTokenCache<V>(entriesMax: number): TokenCache<V> {
+  const generationMax = Math.ceil(entriesMax / 2);
+  let young = new Map<string, V>();
+  let old = new Map<string, V>();
+
+  function set(key: string, value: V): void {
+    if (generationMax === 0) return;
+    if (young.size >= generationMax) {
+      old = young;
+      young = new Map();
+    }
+    young.set(key, value);
+  }
+
+  return {
+    get(key) {
+      const value = young.get(key);
+      if (value !== undefined) return value;
+      const older = old.get(key);
+      if (older === undefined) return undefined;
+      old.delete(key);
+      set(key, older);
+      return older;
+    },
+    set,
+    delete(key) {
+      young.delete(key);
+      old.delete(key);
+    },
+    get size() {
+      return young.size + old.size;
+    },
+  };
+}
+
+/** The key of a token in the cache: the token itself is not kept. `crypto.hash` costs half, from Node 20.12 on. */
+export const tokenDigest: (token: string) => string =
+  typeof crypto.hash === 'function'
+    ? (token) => crypto.hash('sha256', token, 'base64url')
+    : (token) => crypto.createHash('sha256').update(token).digest('base64url');

@@ -1,0 +1,108 @@
+import { ALGORITHMS, DEFAULT_ALGORITHMS, isAlgorithm, type Algorithm } from './algorithms.ts';
+import type { ExpectedClaims } from './access-token.ts';
+import type { Fetch } from './fetch-json.ts';
+import type { KeySetOptions } from './key-set.ts';
+import { checkedUrl } from './metadata.ts';
+
+export interface VerifierOptions {
+  /** The `iss` of the tokens, exactly as it stands in them. */
+  issuer: string;
+  /** The identifier of this API: a token must be for it, or for one of several. */
+  audience: string | readonly string[];
+  /** Algorithms to allow. Default: ES256, EdDSA, RS256. */
+  algorithms?: readonly Algorithm[] | undefined;
+  /** Where the key set is. Default: found through the metadata of the issuer (RFC 8414). */
+  jwksUrl?: string | undefined;
+  /** By how much the clocks of issuer and verifier may differ, in seconds. Default 60, at most 600. */
+  clockSkewSeconds?: number | undefined;
+  /** How long keys are used past their life while the issuer cannot be reached, in seconds. Default 3600. */
+  staleKeysSeconds?: number | undefined;
+  /** The longest token that is looked at, in characters. Default 8192. */
+  tokenLengthMax?: number | undefined;
+  /** How many verified tokens are remembered; 0: none. Default 10000. */
+  cacheEntriesMax?: number | undefined;
+  /** How long a fetch of the key set may take, in milliseconds. Default 5000. */
+  fetchTimeoutMs?: number | undefined;
+  /** Allows issuers and key sets on other machines without TLS. Default false. */
+  insecureHttp?: boolean | undefined;
+  /** The URL of this API's protected-resource metadata (RFC 9728), to be named in `WWW-Authenticate`. */
+  resourceMetadataUrl?: string | undefined;
+  /** Told of each failed fetch of the key set, for the log; what it throws is ignored. */
+  onKeySetFailure?: ((error: unknown) => void) | undefined;
+  /** Default: the global fetch. */
+  fetch?: Fetch | undefined;
+  /** Milliseconds since 1970 (UTC). Default: Date.now. */
+  clock?: (() => number) | undefined;
+}
+
+export interface CheckedOptions extends KeySetOptions, ExpectedClaims {
+  algorithms: readonly Algorithm[];
+  tokenLengthMax: number;
+  cacheEntriesMax: number;
+  resourceMetadataUrl: string | undefined;
+}
+
+/** Every default and limit of the verifier. Throws a TypeError for an option that cannot be meant so. */
+export function checkedOptions(given: VerifierOptions): CheckedOptions {
+  const insecureHttp = given.insecureHttp ?? false;
+  const report = given.onKeySetFailure;
+  const { resourceMetadataUrl } = given;
+  if (resourceMetadataUrl !== undefined) quotable('resourceMetadataUrl', resourceMetadataUrl);
+  return Object.freeze({
+    issuer: checkedUrl('issuer', given.issuer, insecureHttp),
+    audiences: audiencesOf(given.audience),
+    algorithms: algorithmsOf(given.algorithms ?? DEFAULT_ALGORITHMS),
+    jwksUrl: given.jwksUrl === undefined ? undefined : checkedUrl('jwksUrl', given.jwksUrl, insecureHttp),
+    clockSkewSeconds: whole('clockSkewSeconds', given.clockSkewSeconds ?? 60, 0, 600),
+    staleKeysSeconds: whole('staleKeysSeconds', given.staleKeysSeconds ?? 3600, 0, 86_400),
+    tokenLengthMax: whole('tokenLengthMax', given.tokenLengthMax ?? 8192, 256, 65_536),
+    cacheEntriesMax: whole('cacheEntriesMax', given.cacheEntriesMax ?? 10_000, 0, 10_000_000),
+    timeoutMs: whole('fetchTimeoutMs', given.fetchTimeoutMs ?? 5000, 10, 60_000),
+    insecureHttp,
+    resourceMetadataUrl,
+    fetch: given.fetch ?? ((url, init) => globalThis.fetch(url, init)),
+    clock: given.clock ?? Date.now,
+    onFailure(error) {
+      try {
+        report?.(error);
+      } catch {
+        // A logger that fails must not take the API down.
+      }
+    },
+  } satisfies CheckedOptions);
+}
+
+function audiencesOf(audience: string | readonly string[]): readonly string[] {
+  const audiences = typeof audience === 'string' ? [audience] : audience;
+  const good = Array.isArray(audiences) && audiences.length > 0;
+  if (!good || !audiences.every((one) => typeof one === 'string' && one !== '')) {
+    throw new TypeError(
+      'audience: say which API this is, as a text or a list of texts. Without it, tokens for any other API would do.',
+    );
+  }
+  return [...audiences];
+}
+
+function algorithmsOf(algorithms: readonly Algorithm[]): readonly Algorithm[] {
+  const bad = algorithms.find((one) => !isAlgorithm(one));
+  if (bad !== undefined || algorithms.length === 0) {
+    throw new TypeError(
+      `algorithms: ${JSON.stringify(bad ?? [])} cannot be allowed. There are: ${ALGORITHMS.join(', ')}.`,
+    );
+  }
+  return algorithms;
+}
+
+function whole(name: string, value: number, min: number, max: number): number {
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new TypeError(`${name}: ${String(value)} is not a whole number from ${min} to ${max}.`);
+  }
+  return value;
+}
+
+/** For a quoted string in a header. */
+function quotable(name: string, value: string): void {
+  if (!/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(value) || !URL.canParse(value)) {
+    throw new TypeError(`${name}: ${JSON.stringify(value)} is not a URL.`);
+  }
+}

@@ -1,0 +1,172 @@
+import { compactVerify, errors as jose, type CompactJWSHeaderParameters } from 'jose';
+import { checkClaims, type AccessToken } from './access-token.ts';
+import { isAlgorithm, type Algorithm } from './algorithms.ts';
+import { bearerToken, type RequestLike } from './bearer.ts';
+import { AccessTokenError, Refusal, type AccessTokenErrorDetails } from './errors.ts';
+import { createKeySet, KeySetUnavailable } from './key-set.ts';
+import type { PublicKey } from './public-keys.ts';
+import { requiredScopes } from './scopes.ts';
+import { createTokenCache, tokenDigest } from './token-cache.ts';
+import { checkedOptions, type VerifierOptions } from './verifier-options.ts';
+
+export interface Requirements {
+  /** Scopes that the token must have, all of them: a list, or a text with spaces between them. */
+  scope?: string | readonly string[] | undefined;
+}
+
+export interface Verifier {
+  /** Checks a token. Rejects with an AccessTokenError, and with nothing else. */
+  verify(token: string): Promise<AccessToken>;
+  /** Checks the token in the Authorization header of a request, and its scopes. Rejects with an AccessTokenError. */
+  verifyRequest(request: RequestLike, requirements?: Requirements): Promise<AccessToken>;
+  /** Fetches the keys where there are none yet, so that the first request need not wait. Rejects with an AccessTokenError. */
+  ready(): Promise<void>;
+}
+
+interface Verified {
+  token: AccessToken;
+  key: PublicKey;
+  /** Milliseconds since 1970 (UTC). */
+  untilMs: number;
+}
+
+export function createVerifier(given: VerifierOptions): Verifier {
+  const options = checkedOptions(given);
+  const { clock } = options;
+  const keySet = createKeySet(options);
+  const cache = createTokenCache<Verified>(options.cacheEntriesMax);
+  const details: AccessTokenErrorDetails =
+    options.resourceMetadataUrl === undefined ? {} : { resourceMetadataUrl: options.resourceMetadataUrl };
+  const joseOptions = { algorithms: [...options.algorithms] };
+
+  async function verify(token: string): Promise<AccessToken> {
+    try {
+      if (typeof token !== 'string') throw new Refusal('malformed', 'It is not a text.');
+      // Before anything else reads it: what comes next costs time with each character.
+      if (token.length > options.tokenLengthMax) {
+        throw new Refusal('too_long', `It has more than ${options.tokenLengthMax} characters.`);
+      }
+      const digest = tokenDigest(token);
+      const known = cache.get(digest);
+      if (known === undefined) return await verifyFresh(token, digest);
+      let nowMs = clock();
+      if (!keySet.isFresh(nowMs)) {
+        await keySet.ready();
+        nowMs = clock();
+      }
+      if (known.key.live && nowMs < known.untilMs) return known.token;
+      cache.delete(digest);
+      return await verifyFresh(token, digest);
+    } catch (error) {
+      throw accessTokenError(error, details);
+    }
+  }
+
+  async function verifyFresh(token: string, digest: string): Promise<AccessToken> {
+    // Canonical base64url alone (RFC 7515 §2): jose would also take padding and line breaks.
+    if (!COMPACT_JWS.test(token)) throw new Refusal('malformed', 'It is not a signed JWT.');
+    const arrival = keySet.arrival();
+    if (!keySet.isFresh(clock())) await keySet.ready();
+    let key: PublicKey | undefined;
+    const find = async (kid: string | undefined, algorithm: Algorithm) => {
+      key = await keySet.find(kid, algorithm, arrival);
+      return await key.cryptoKey(algorithm);
+    };
+    // jose parses the header once, and asks for the key after it has looked at `alg` and `crit`.
+    const { payload } = await compactVerify(
+      token,
+      (header: CompactJWSHeaderParameters) => {
+        const [kid, algorithm] = [kidOf(header), checkedAlgorithm(header)];
+        key = keySet.known(kid, algorithm);
+        return key === undefined ? find(kid, algorithm) : key.cryptoKey(algorithm);
+      },
+      joseOptions,
+    );
+    const nowMs = clock();
+    const verified = checkClaims(payload, options, Math.floor(nowMs / 1000));
+    const untilMs = verified.expiresAt * 1000;
+    if (key?.live === true && nowMs < untilMs) cache.set(digest, { token: verified, key, untilMs });
+    return verified;
+  }
+
+  return Object.freeze({
+    verify,
+    async verifyRequest(request: RequestLike, requirements: Requirements = {}) {
+      const wanted = requiredScopes(requirements.scope);
+      const token = bearerToken(request);
+      if (token === undefined) {
+        const message = 'The request has no Authorization header with the scheme Bearer.';
+        throw new AccessTokenError('authorization-token-missing', 'missing', message, details);
+      }
+      const verified = await verify(token);
+      const missing = wanted.filter((scope) => !verified.scopes.has(scope));
+      if (missing.length > 0) {
+        const message = `The access token of ${verified.clientId} lacks the scope ${missing.join(' ')}.`;
+        const scope = wanted.join(' ');
+        throw new AccessTokenError('insufficient_scope', 'scope', message, { ...details, scope });
+      }
+      return verified;
+    },
+    async ready() {
+      try {
+        await keySet.ready();
+      } catch (error) {
+        throw accessTokenError(error, details);
+      }
+    },
+  });
+}
+
+const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+const KID_LENGTH_MAX = 256;
+/** RFC 7515 §4.1.2–4.1.6: members by which a header brings or points at the key that it wants to be checked with. */
+const KEYS_IN_HEADER = ['jku', 'jwk', 'x5u', 'x5c'] as const;
+
+function checkedAlgorithm(header: CompactJWSHeaderParameters): Algorithm {
+  const { alg } = header;
+  // RFC 9068 §4: the type is compared without regard to case, with or without "application/" (RFC 7515 §4.1.9).
+  if (typeof header.typ !== 'string' || !/^(application\/)?at\+jwt$/i.test(header.typ)) {
+    throw new Refusal('type', 'Its typ is not at+jwt: it is not an access token.');
+  }
+  // Also the extensions that jose knows: an access token has none that must be understood.
+  if (Object.hasOwn(header, 'crit') || Object.hasOwn(header, 'b64')) {
+    throw new Refusal('critical_header', 'Its header asks for extensions.');
+  }
+  if (KEYS_IN_HEADER.some((name) => Object.hasOwn(header, name))) {
+    throw new Refusal('key_in_header', 'Its header brings a key or points at one.');
+  }
+  if (!isAlgorithm(alg)) throw new Refusal('algorithm', 'Its algorithm is not allowed.');
+  return alg;
+}
+
+function kidOf({ kid }: CompactJWSHeaderParameters): string | undefined {
+  if (kid === undefined) return undefined;
+  if (typeof kid !== 'string' || kid.length > KID_LENGTH_MAX) {
+    throw new Refusal('malformed', `Its kid is not a text of at most ${KID_LENGTH_MAX} characters.`);
+  }
+  return kid;
+}
+
+/** What is thrown says nothing that came from the token but the reason: not even what jose's errors quote. */
+function accessTokenError(error: unknown, details: AccessTokenErrorDetails): AccessTokenError {
+  if (error instanceof KeySetUnavailable) {
+    const { retryAfterSeconds, cause } = error;
+    return new AccessTokenError('authorization-unavailable', 'key_set_unavailable', error.message, {
+      retryAfterSeconds,
+      cause,
+    });
+  }
+  const { reason, message } = error instanceof Refusal ? error : refusalOf(error);
+  const code = reason === 'expired' ? 'authorization-token-expired' : 'authorization-token-invalid';
+  return new AccessTokenError(code, reason, `The access token is refused. ${message}`, details);
+}
+
+function refusalOf(error: unknown): Refusal {
+  if (error instanceof jose.JOSEAlgNotAllowed)
+    return new Refusal('algorithm', 'Its algorithm is not allowed.');
+  if (error instanceof jose.JOSENotSupported) {
+    return new Refusal('critical_header', 'Its header asks for extensions.');
+  }
+  if (error instanceof jose.JWSInvalid) return new Refusal('malformed', 'It is not a signed JWT.');
+  return new Refusal('signature', 'Its signature is wrong.');
+}

@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { after, before, test, type TestContext } from 'node:test';
+import { promisify } from 'node:util';
+import { publint } from 'publint';
+import { API, startIssuer } from './support/issuer.ts';
+
+// What npm would publish, as somebody who installs it finds it.
+
+const ROOT = new URL('../../..', import.meta.url).pathname;
+const PACKAGE = new URL('..', import.meta.url).pathname;
+const TSC = join(ROOT, 'node_modules/typescript/bin/tsc');
+const SUBPATHS = ['express', 'fastify', 'hono', 'node-http', 'fetch'];
+
+const execute = promisify(execFile);
+/** Without what the npm that runs these tests has put there. */
+const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_)/i.test(name)));
+env['PATH'] = (process.env['PATH'] ?? '')
+  .split(delimiter)
+  .filter((folder) => !folder.includes('node_modules'))
+  .join(delimiter);
+
+let folder: string;
+let project: string;
+let tarball: string;
+
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), 'mintmark-package-'));
+  // Built beside the sources, as npm run build does, but nowhere where it could be taken for them.
+  const copy = join(folder, 'package');
+  mkdirSync(copy);
+  cpSync(join(PACKAGE, 'package.json'), join(copy, 'package.json'));
+  cpSync(join(PACKAGE, 'README.md'), join(copy, 'README.md'));
+  const outDir = join(copy, 'dist');
+  execFileSync(process.execPath, [TSC, '-p', join(PACKAGE, 'tsconfig.build.json'), '--outDir', outDir]);
+  execFileSync('npm', ['pack', '--pack-destination', folder], { cwd: copy, env, stdio: 'pipe' });
+  tarball = join(folder, readdirSync(folder).find((file) => file.endsWith('.tgz')) ?? '');
+  project = join(folder, 'project');
+  mkdirSync(project);
+  writeFileSync(join(project, 'package.json'), '{"private":true,"type":"module"}');
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+/** From npm's cache, else from the registry. Without either a failure in CI, and a skip that says so elsewhere. */
+function installed(t: TestContext): boolean {
+  const args = [
+    'install',
+    '--prefer-offline',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--fetch-retries=1',
+  ];
+  const npm = spawnSync('npm', [...args, tarball], { cwd: project, env, encoding: 'utf8', timeout: 60_000 });
+  if (npm.status === 0) return true;
+  if (process.env['CI'] !== undefined) assert.fail(`npm install failed:\n${npm.stderr}`);
+  console.error(`SKIPPED: the packed verifier was not tried: jose could not be installed.\n${npm.stderr}`);
+  t.skip('jose could not be installed from the npm cache or the registry');
+  return false;
+}
+
+const USE = `
+  import { createVerifier, AccessTokenError } from '@mintmark/verifier';
+  ${SUBPATHS.map((path, i) => `import { createProtect as p${i} } from '@mintmark/verifier/${path}';`).join('\n')}
+  if (![${SUBPATHS.map((_, i) => `p${i}`).join()}].every((one) => typeof one === 'function')) throw new Error('no adapter');
+  const [issuer, audience, token] = process.argv.slice(2);
+  const verifier = createVerifier({ issuer, audience });
+  const { clientId } = await verifier.verify(token);
+  const refused = await verifier.verify('x').catch((error) => error instanceof AccessTokenError && error.code);
+  console.log(clientId, refused);
+`;
+
+test('the tarball works in an empty project, from every subpath, and keeps no process alive', async (t) => {
+  if (!installed(t)) return;
+  writeFileSync(join(project, 'use.mjs'), USE);
+  await using issuer = await startIssuer();
+  const args = ['use.mjs', issuer.url, API, issuer.token()];
+  const startedAt = performance.now();
+  const { stdout, stderr } = await execute(process.execPath, args, { cwd: project, env, timeout: 30_000 });
+  assert.equal(stdout.trim(), 'api_one authorization-token-invalid', stderr);
+  assert.ok(performance.now() - startedAt < 4000, 'it went on after its last line');
+});
+
+test('the types of the tarball hold where libraries are checked too, with nothing but what Node types bring', async (t) => {
+  if (!installed(t)) return;
+  const source = `
+    import { createVerifier, type AccessToken, type Verifier } from '@mintmark/verifier';
+    import { createProtect } from '@mintmark/verifier/node-http';
+    ${SUBPATHS.map((path) => `export * as ${path.replace('-', '')} from '@mintmark/verifier/${path}';`).join('\n')}
+    const verifier: Verifier = createVerifier({ issuer: 'https://a.example', audience: 'b', algorithms: ['ES256'] });
+    export const protect = createProtect(verifier)({ scope: 'a' }, (_q, response, caller) => response.end(caller.clientId));
+    export const has = (token: AccessToken): boolean => token.scopes.has('a');
+    // @ts-expect-error: claims cannot be changed
+    export const change = (token: AccessToken): void => void (token.clientId = 'x');
+    // @ts-expect-error: a symmetric algorithm cannot be allowed
+    createVerifier({ issuer: 'https://a.example', audience: 'b', algorithms: ['HS256'] });
+  `;
+  writeFileSync(join(project, 'use.ts'), source);
+  const typeRoots = join(ROOT, 'node_modules/@types');
+  const common = ['--noEmit', '--strict', '--target', 'es2022', '--typeRoots', typeRoots, '--types', 'node'];
+  for (const [module, resolution] of [
+    ['nodenext', 'nodenext'],
+    ['esnext', 'bundler'],
+  ] as const) {
+    const args = [TSC, ...common, '--module', module, '--moduleResolution', resolution, 'use.ts'];
+    await execute(process.execPath, args, { cwd: project }).catch((error: { stdout?: string }) =>
+      assert.fail(`${module}: ${error.stdout ?? 'tsc could not be run'}`),
+    );
+  }
+});
+
+test('publint finds nothing, and the tarball holds what is meant to be in it', async () => {
+  const { messages } = await publint({
+    pkgDir: join(folder, 'package'),
+    strict: true,
+    pack: false,
+  });
+  assert.deepEqual(messages, []);
+  const files = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).trim().split('\n');
+  for (const file of files)
+    assert.match(file, /^package\/(dist\/[\w-]+\.(js|d\.ts)|package\.json|README\.md)$/);
+  const manifest = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')) as {
+    dependencies: object;
+    scripts: object;
+  };
+  assert.deepEqual(Object.keys(manifest.dependencies), ['jose']);
+  assert.deepEqual(Object.keys(manifest.scripts), ['build']);
+});

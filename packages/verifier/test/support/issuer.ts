@@ -1,0 +1,143 @@
+import { createHash, generateKeyPairSync, randomUUID, sign, type KeyObject } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createVerifier, type Verifier, type VerifierOptions } from '../../src/index.ts';
+
+export const API = 'https://api.example.com';
+
+type Json = Record<string, unknown>;
+
+export interface TestKey {
+  kid: string;
+  alg: string;
+  jwk: Json;
+  privateKey: KeyObject;
+}
+
+/** An issuer that does as it is told, wrongly too: real HTTP, real signatures. */
+export interface TestIssuer {
+  url: string;
+  /** What the key set holds. */
+  keys: TestKey[];
+  /** GETs so far of the metadata and of the key set. */
+  metadataFetches: number;
+  keySetFetches: number;
+  notModified: number;
+  /** Replaces the answer to a GET of the key set. */
+  answer: ((request: IncomingMessage, response: ServerResponse) => void) | undefined;
+  /** Replaces members of the metadata. */
+  metadata: Json;
+  cacheControl: string;
+  /** The request headers of the last GET of the key set. */
+  lastHeaders: IncomingMessage['headers'];
+  /** Milliseconds since 1970: the clock of the verifiers that it makes. */
+  nowMs: number;
+  /** Claims of a good token, with some replaced; a replacement of undefined leaves a claim out. */
+  claims(changes?: Json): Json;
+  /** A token signed by the first key. */
+  token(changes?: Json, header?: Json, key?: TestKey): string;
+  verifier(options?: Partial<VerifierOptions>): Verifier;
+  stop(): Promise<void>;
+  restart(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+let keyNumber = 0;
+
+export function newKey(alg = 'ES256', kid = `key-${(keyNumber += 1)}`): TestKey {
+  const { privateKey, publicKey } = pair(alg);
+  return { kid, alg, jwk: { ...publicKey.export({ format: 'jwk' }), kid, alg, use: 'sig' }, privateKey };
+}
+
+function pair(alg: string): { privateKey: KeyObject; publicKey: KeyObject } {
+  if (alg === 'EdDSA') return generateKeyPairSync('ed25519');
+  if (alg.startsWith('ES')) {
+    const namedCurve = { ES256: 'P-256', ES384: 'P-384', ES512: 'P-521' }[alg] ?? alg;
+    return generateKeyPairSync('ec', { namedCurve });
+  }
+  return generateKeyPairSync('rsa', { modulusLength: 2048 });
+}
+
+export const base64url = (value: unknown): string =>
+  Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
+
+export function signature(signed: string, { alg, privateKey }: TestKey): string {
+  const hash = alg === 'EdDSA' ? null : `sha${alg.slice(2)}`;
+  const padding = alg.startsWith('PS') ? { padding: 6, saltLength: Number(alg.slice(2)) / 8 } : {};
+  return sign(hash, Buffer.from(signed), {
+    key: privateKey,
+    dsaEncoding: 'ieee-p1363',
+    ...padding,
+  }).toString('base64url');
+}
+
+/** A JWT of any header and payload: objects, or texts that are taken as they are. */
+export function jwt(header: unknown, payload: unknown, key: TestKey): string {
+  const signed = `${base64url(header)}.${base64url(payload)}`;
+  return `${signed}.${signature(signed, key)}`;
+}
+
+export async function startIssuer(keys: TestKey[] = [newKey()]): Promise<TestIssuer> {
+  const server = createServer((request, response) => answer(request, response));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}/auth`;
+
+  const issuer: TestIssuer = {
+    url,
+    keys,
+    metadataFetches: 0,
+    keySetFetches: 0,
+    notModified: 0,
+    answer: undefined,
+    metadata: {},
+    cacheControl: 'public, max-age=300',
+    lastHeaders: {},
+    nowMs: Date.now(),
+    claims(changes = {}) {
+      const iat = Math.floor(issuer.nowMs / 1000);
+      const user = { sub: 'api_one', client_id: 'api_one', scope: 'campaigns:read reports:read' };
+      return { iss: url, aud: API, iat, exp: iat + 900, jti: randomUUID(), ...user, ...changes };
+    },
+    token(changes = {}, header = {}, key = issuer.keys[0] ?? newKey()) {
+      return jwt({ alg: key.alg, typ: 'at+jwt', kid: key.kid, ...header }, issuer.claims(changes), key);
+    },
+    verifier: (options = {}) =>
+      createVerifier({ issuer: url, audience: API, clock: () => issuer.nowMs, ...options }),
+    async stop() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+    async restart() {
+      server.listen(port, '127.0.0.1');
+      await once(server, 'listening');
+    },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      if (server.listening) await issuer.stop();
+    },
+  };
+
+  function answer(request: IncomingMessage, response: ServerResponse): void {
+    if (request.url === '/.well-known/oauth-authorization-server/auth') {
+      issuer.metadataFetches += 1;
+      response.end(JSON.stringify({ issuer: url, jwks_uri: `${url}/jwks`, ...issuer.metadata }));
+    } else if (request.url === '/auth/jwks') {
+      issuer.keySetFetches += 1;
+      issuer.lastHeaders = request.headers;
+      if (issuer.answer !== undefined) return issuer.answer(request, response);
+      const body = JSON.stringify({ keys: issuer.keys.map((key) => key.jwk) });
+      const etag = `"${createHash('sha256').update(body).digest('hex')}"`;
+      response.setHeader('etag', etag).setHeader('cache-control', issuer.cacheControl);
+      if (request.headers['if-none-match'] !== etag) return void response.end(body);
+      issuer.notModified += 1;
+      response.writeHead(304).end();
+    } else {
+      response.writeHead(404).end();
+    }
+  }
+  return issuer;
+}
