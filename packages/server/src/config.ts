@@ -1,7 +1,7 @@
-import { networkProblem } from './domain/network.ts';
 import { resourceProblem } from './domain/grant.ts';
 import { SIGNING_ALGORITHMS, type SigningAlgorithm } from './domain/signing-key.ts';
-import { Redacted } from './redacted.ts';
+import type { Redacted } from './redacted.ts';
+import { basePathProblem, databaseUrl, issuerProblem, masterKey, networkList } from './setting-values.ts';
 import { flag, oneOf, setting, text, whole, type Setting } from './setting.ts';
 
 /** Every setting of the program, read once. What each means and may be is in `SETTINGS` below and in --help. */
@@ -383,39 +383,3 @@ export const SETTINGS: Settings = {
     'Retired and expired credentials are removed after this time.',
   ),
 };
-
-function databaseUrl(given: string): { value: string } | { allowed: string } {
-  return given === '' || /^sqlite:./.test(given)
-    ? { value: given }
-    : { allowed: 'sqlite: and the path of a file, such as sqlite:./data/mintmark.db' };
-}
-
-function networkList(given: string): { value: string[] } | { allowed: string } {
-  const networks = given
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '');
-  const problem = networks.map(networkProblem).find((found) => found !== null);
-  return problem === undefined || problem === null ? { value: networks } : { allowed: problem };
-}
-
-function basePathProblem(path: string): string | null {
-  return /^(\/[A-Za-z0-9._~-]+)+$/.test(path)
-    ? null
-    : 'a path such as /marketing, without a slash at its end';
-}
-
-/** RFC 8414 §2: a URL without query and fragment. It also stands in a line that is made to be pasted into a shell. */
-function issuerProblem(issuer: string): string | null {
-  const fits = /^https?:\/\/[A-Za-z0-9.:[\]-]+(\/[A-Za-z0-9._~-]+)*$/.test(issuer) && URL.canParse(issuer);
-  return fits
-    ? null
-    : 'an http or https URL such as https://api.example.com/marketing, without a slash at its end';
-}
-
-function masterKey(given: string): { value: Redacted | null } | { allowed: string } {
-  if (given === '') return { value: null };
-  return /^[0-9A-Fa-f]{64}$/.test(given)
-    ? { value: new Redacted(given) }
-    : { allowed: '64 hexadecimal digits (openssl rand -hex 32 prints some)' };
-}
