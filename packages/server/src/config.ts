@@ -263,7 +263,7 @@ export const SETTINGS: Settings = {
   usageFlushMs: whole(
     'USAGE_FLUSH',
     '<ms>',
-    5000,
+    10_000,
     100,
     60_000,
     'How often last use and counts of credentials are written.',

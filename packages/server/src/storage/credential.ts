@@ -85,10 +85,15 @@ export interface Use {
 
 /** Adds a batch of uses. A credential that was deleted meanwhile is passed over. */
 export async function recordUses({ write, jsonRows }: Connections, uses: readonly Use[]): Promise<void> {
-  const rows = uses.map((use) => [use.credentialId, use.lastUsedAt, use.lastUsedAddress, use.count]);
+  if (uses.length === 0) return;
+  // Written out: an array for each use, to be thrown away, would cost more than the text.
+  let rows = '';
+  for (const { credentialId, lastUsedAt, lastUsedAddress, count } of uses) {
+    rows += `${rows === '' ? '[' : ','}["${credentialId}",${lastUsedAt},${JSON.stringify(lastUsedAddress)},${count}]`;
+  }
   await sql`
     insert into credential_usage (credential_id, last_used_at, last_used_address, use_count)
-    select c0, c1, c2, c3 from (${jsonRows(JSON.stringify(rows), 4)}) as used
+    select c0, c1, c2, c3 from (${jsonRows(`${rows}]`, 4)}) as used
     where exists (select 1 from credentials where id = c0)
     order by c0
     on conflict (credential_id) do update set
