@@ -9,7 +9,7 @@ import type { FaultServer } from './support/fault-server.ts';
 import { json, plain, startFaultServer, token } from './support/fault-server.ts';
 import type { PackedPackage } from './support/packed.ts';
 import { modules, output, packClient, packageDir, readJson, tsc } from './support/packed.ts';
-import { runtimes } from './support/runtimes.ts';
+import { runtime, runtimeNames } from './support/runtimes.ts';
 
 let packed: PackedPackage;
 let server: FaultServer;
@@ -209,27 +209,26 @@ const expected = {
   adapters: ['function', 'function'],
 };
 
-for (const { name, command, problem } of await runtimes()) {
-  test(`the installed package works under ${name}`, { skip: problem ?? false }, async () => {
+for (const name of runtimeNames) {
+  test(`the installed package works under ${name}`, async (t) => {
+    const { command, problem } = await runtime(name);
+    if (problem !== undefined) return t.skip(problem);
     const directory = join(packed.project, `tokens-${name.replaceAll(' ', '-')}`);
     await mkdir(directory);
-    const printed = await output(command[0], [...command.slice(1), 'smoke.mjs'], packed.project, {
-      ...env,
-      DIRECTORY: directory,
-    });
+    const [executable, ...args] = [...command, 'smoke.mjs'];
+    const printed = await output(executable, args, packed.project, { ...env, DIRECTORY: directory });
     const line = printed.split('\n').find((text) => text.startsWith('{"token"')) ?? '';
     assert.deepEqual(JSON.parse(line || 'null'), expected, printed);
     assert.doesNotMatch(printed, /sec\+ret|eyJ/);
   });
 }
 
-for (const { name, command, problem } of await runtimes()) {
-  if (!name.startsWith('Node')) continue;
-  test(`the installed package can be required under ${name}`, { skip: problem ?? false }, async () => {
-    const script = await packed.write(
-      'required.cjs',
-      `console.log(typeof require('@mintmark/client').TokenManager);`,
-    );
+for (const name of runtimeNames.filter((each) => each.startsWith('Node'))) {
+  test(`the installed package can be required under ${name}`, async (t) => {
+    const { command, problem } = await runtime(name);
+    if (problem !== undefined) return t.skip(problem);
+    const code = `console.log(typeof require('@mintmark/client').TokenManager);`;
+    const script = await packed.write('required.cjs', code);
     assert.match(await output(command[0], [script], packed.project), /^function$/m);
   });
 }

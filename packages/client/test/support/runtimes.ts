@@ -67,10 +67,14 @@ const sources: readonly Source[] = [
 const folder = join(modules, '.cache/mintmark-runtimes');
 let found: Promise<Runtime[]> | undefined;
 
+export const runtimeNames: readonly string[] = sources.map(({ name }) => name);
+
 /** Installs what is missing, once, below node_modules. In CI a runtime that cannot be had is an error. */
-export function runtimes(): Promise<Runtime[]> {
+export async function runtime(name: string): Promise<Runtime> {
   found ??= install();
-  return found;
+  const one = (await found).find((each) => each.name === name);
+  if (!one) throw new Error(`There is no runtime "${name}".`);
+  return one;
 }
 
 async function install(): Promise<Runtime[]> {
@@ -99,14 +103,14 @@ async function install(): Promise<Runtime[]> {
   return sources.map((source) => {
     const path = pathOf(source);
     const { name, args = [], spec } = source;
-    const runtime = { name, command: [path, ...args] as const };
-    if (existsSync(path)) return runtime;
+    const here = { name, command: [path, ...args] as const };
+    if (existsSync(path)) return here;
     const problem = spec
       ? `${spec} could not be installed: ${failure}`
       : `there is no ${name} for ${platform}`;
     if (process.env['CI'] && spec) throw new Error(problem);
     console.error(`NOT TESTED under ${name}: ${problem}`);
-    return { ...runtime, problem };
+    return { ...here, problem };
   });
 }
 
