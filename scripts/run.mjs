@@ -118,7 +118,7 @@ const commands = {
   format: () => run(node, [tool('oxfmt', 'bin/oxfmt'), '.']),
   build: () =>
     inOrder(
-      ...['server', 'verifier'].map((name) => [
+      ...['server', 'verifier', 'client'].map((name) => [
         `build (${name})`,
         node,
         [tool('typescript', 'bin/tsc'), '-p', `packages/${name}/tsconfig.build.json`],

@@ -1,0 +1,127 @@
+// Each example runs as a user runs it: copied into a project in which the packed package is installed.
+import assert from 'node:assert/strict';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdir, symlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { FaultServer } from '../packages/client/test/support/fault-server.ts';
+import { json, plain, startFaultServer } from '../packages/client/test/support/fault-server.ts';
+import type { PackedPackage } from '../packages/client/test/support/packed.ts';
+import { modules, output, packClient } from '../packages/client/test/support/packed.ts';
+import { freePort, startServer, type TestServer } from '../packages/server/test/support/server.ts';
+
+const here = dirname(fileURLToPath(import.meta.url));
+let packed: PackedPackage;
+let server: TestServer;
+let api: FaultServer;
+let env: Record<string, string>;
+
+before(async () => {
+  [packed, server] = await Promise.all([packClient(), startServer({ env: { MINTMARK_TOKEN_LIFE: '10' } })]);
+  api = await startFaultServer(json(200, [{ id: 1, name: 'spring' }]));
+  env = {
+    MINTMARK_CLIENT_ID: server.clientId,
+    MINTMARK_CLIENT_SECRET: server.clientSecret,
+    NODE_NO_WARNINGS: '1',
+  };
+  for (const name of ['quickstart', 'long-import', 'fleet-files', 'fleet-redis', 'redis-store']) {
+    await cp(join(here, `${name}.ts`), join(packed.project, `${name}.ts`));
+  }
+  await packed.write('package.json', '{"private":true,"type":"module"}');
+  await mkdir(join(packed.project, 'node_modules/@redis'), { recursive: true });
+  await symlink(join(modules, '@redis/client'), join(packed.project, 'node_modules/@redis/client'), 'dir');
+});
+after(async () => {
+  await api.close();
+  await packed[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+});
+
+const run = (name: string, ...args: string[]) =>
+  output(process.execPath, [join(packed.project, `${name}.ts`), ...args], packed.project, env);
+
+test('the quickstart prints the data of an API that it called with a token', async () => {
+  api.requests.length = 0;
+  const printed = await run('quickstart', server.url, `${api.origin}/campaigns`);
+  assert.match(printed, /name: 'spring'/);
+  assert.match(api.requests[0]?.headers.authorization ?? '', /^Bearer eyJ/);
+});
+
+test('the long import goes across the end of its token and through faults, and imports every item', async () => {
+  api.requests.length = 0;
+  const items = new Set<string>();
+  let calls = 0;
+  api.fallback((response, request, raw) => {
+    calls += 1;
+    if (calls === 10) return plain(500, 'oops')(response, request, raw);
+    if (calls === 20) return void raw.socket.destroy();
+    items.add(request.url);
+    // So slow that the 300 items take longer than a token lives.
+    setTimeout(() => json(200, {})(response), 160);
+  });
+  const printed = await run('long-import', server.url, api.origin, '300');
+  api.fallback(json(200, [{ id: 1, name: 'spring' }]));
+  assert.match(printed, /imported 300 items/);
+  assert.equal(items.size, 300);
+  assert.ok(printed.split('new token').length - 1 >= 2, printed);
+  assert.match(printed, /call: 500, again in/);
+  assert.doesNotMatch(printed, /eyJ/);
+});
+
+test('the long import with a wrong secret says what to do and ends with exit code 1', async () => {
+  env['MINTMARK_CLIENT_SECRET'] = 'wrong';
+  await assert.rejects(run('long-import', server.url, api.origin, '1'), /credentials do not work.*request/s);
+  env['MINTMARK_CLIENT_SECRET'] = server.clientSecret;
+});
+
+/** Starts an example several times at once; returns how many tokens the server issued meanwhile. */
+async function tokensForFleet(name: string, ...args: string[]): Promise<number> {
+  let requests = 0;
+  await using proxy = await startFaultServer((response, request) => {
+    requests += 1;
+    void server.post(request.body).then(({ status, body }) => json(status, body)(response));
+  });
+  const outputs = await Promise.all(
+    Array.from({ length: 5 }, () => run(name, `${proxy.origin}/marketing`, ...args)),
+  );
+  for (const printed of outputs) assert.match(printed, /^process \d+ has a token of \d+ characters\n$/);
+  return requests;
+}
+
+test('a fleet on the file store causes one token request', async () => {
+  assert.equal(await tokensForFleet('fleet-files', join(packed.project, 'tokens')), 1);
+});
+
+/** A Redis of its own; undefined where the machine has none. */
+async function startRedis(): Promise<{ process: ChildProcess; url: string } | undefined> {
+  const found = await new Promise((resolve) => {
+    execFile('redis-server', ['--version'], (error) => resolve(error === null));
+  });
+  if (found !== true) return undefined;
+  const port = await freePort();
+  const args = ['--port', String(port), '--save', '', '--bind', '127.0.0.1', '--dir', packed.project];
+  const redis = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  for await (const text of redis.stdout) if (String(text).includes('Ready to accept')) break;
+  redis.stdout.resume();
+  return { process: redis, url: `redis://127.0.0.1:${port}` };
+}
+
+test('a fleet on Redis causes one token request', async (t) => {
+  const redis = await startRedis();
+  if (!redis) {
+    console.error(
+      'NOT TESTED on Redis: there is no redis-server on this machine (apt-get install redis-server)',
+    );
+    return t.skip('no redis-server');
+  }
+  try {
+    env['REDIS_URL'] = redis.url;
+    assert.equal(await tokensForFleet('fleet-redis'), 1);
+  } finally {
+    const ended = once(redis.process, 'exit');
+    redis.process.kill();
+    await ended;
+  }
+});

@@ -1,0 +1,9 @@
+// Several processes on one machine share one token: start this as often as you like, the server sees one request.
+import { Configuration, TokenManager } from '@mintmark/client';
+import { FileTokenStore } from '@mintmark/client/file-store';
+
+const [, , host = 'http://localhost:8080/marketing', directory = './tokens'] = process.argv;
+
+const tokens = new TokenManager(Configuration.fromEnv({ host }), { store: new FileTokenStore(directory) });
+const token = await tokens.getToken();
+console.log(`process ${process.pid} has a token of ${token.length} characters`);

@@ -1,0 +1,145 @@
+import { ApiException } from './api-exception.ts';
+import { ConfigurationError } from './configuration-error.ts';
+import type { RequestEvent } from './events.ts';
+import { codeOf, emit, nextOperation } from './events.ts';
+import { exchange } from './http-exchange.ts';
+import type { InlineResponse200 } from './inline-response-200.ts';
+import { parseTokenResponse } from './inline-response-200.ts';
+import type { RetryPolicy } from './retry.ts';
+import { isTransient, retryDelayMs, retryPolicy } from './retry.ts';
+import type { Settings } from './settings.ts';
+import { defaults } from './settings.ts';
+import type { TimeLimit } from './time-limit.ts';
+import { pause, within } from './time-limit.ts';
+import { failureFromResponse, failureWithoutResponse } from './token-failure.ts';
+import type { OAuth2TokenPostParameters, TokenRequest } from './token-request.ts';
+import { tokenRequest } from './token-request.ts';
+
+export interface RequestOptions {
+  /** Stops the call, its waits included; the promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Time for one attempt, in milliseconds. Default: that of the configuration. */
+  readonly timeoutMs?: number | undefined;
+  /** Overrides parts of the configuration's retry policy; `false` means one attempt. */
+  readonly retry?: Partial<RetryPolicy> | false | undefined;
+}
+
+/** A token response with what HTTP says about it. */
+export interface TokenResponseWithHttpInfo {
+  readonly data: InlineResponse200;
+  readonly status: number;
+  readonly headers: Headers;
+  /** How many requests it took. */
+  readonly attempts: number;
+  /** `x-request-id` of the response. */
+  readonly requestId: string | undefined;
+  /** When the request that succeeded was sent, by the configuration's clock: `expires_in` counts from here. */
+  readonly sentAt: number;
+}
+
+/** The authentication API of the platform: one method, which trades credentials for an access token. */
+export class AuthenticationApi {
+  readonly configuration: Settings;
+
+  /** Takes a `Configuration`; without one, all defaults hold and each call brings its credentials. */
+  constructor(configuration: Settings = defaults) {
+    mustBeConfiguration(configuration);
+    this.configuration = configuration;
+  }
+
+  /**
+   * `POST {host}/oauth2/token`: authenticates the credentials and returns an access token (RFC 6749 §4.4).
+   *
+   * @throws ConfigurationError when the client id or secret is missing.
+   * @throws ApiException or one of its subclasses for everything that the server or the network did.
+   * @throws `options.signal.reason` when the signal is aborted.
+   */
+  async oAuth2TokenPost(
+    parameters?: OAuth2TokenPostParameters,
+    options?: RequestOptions,
+  ): Promise<InlineResponse200> {
+    return (await this.oAuth2TokenPostWithHttpInfo(parameters, options)).data;
+  }
+
+  /** The same, with status, headers, number of attempts and request id. Throws the same. */
+  async oAuth2TokenPostWithHttpInfo(
+    parameters: OAuth2TokenPostParameters = {},
+    options: RequestOptions = {},
+  ): Promise<TokenResponseWithHttpInfo> {
+    return requestToken(this.configuration, parameters, options);
+  }
+}
+
+/** The call itself. `background`: nobody waits for it, so its timers do not keep the process alive. */
+export async function requestToken(
+  configuration: Settings,
+  parameters: OAuth2TokenPostParameters,
+  options: RequestOptions,
+  background = false,
+): Promise<TokenResponseWithHttpInfo> {
+  const { clock, onEvent } = configuration;
+  const { signal, timeoutMs = configuration.timeoutMs } = options;
+  const policy = retryPolicy(configuration.retry, options.retry);
+  const clientId = parameters.clientId ?? configuration.clientId;
+  const about = { operation: 'token', id: nextOperation(), clientId, background } as const;
+  const startedAt = clock.now();
+  const elapsed = () => clock.now() - startedAt;
+  const limit = () => ({
+    clock,
+    ms: Math.max(1, Math.min(timeoutMs, policy.deadlineMs - elapsed())),
+    signal,
+    background,
+  });
+  try {
+    const request = await tokenRequest(configuration, parameters, limit());
+    for (let attempt = 1; ; attempt++) {
+      const outcome = await attemptOnce(configuration, request, limit(), { ...about, attempt });
+      if (!(outcome instanceof ApiException)) return outcome;
+      const { code, status, retryAfterMs } = outcome;
+      // Without a response, the connection or the time failed, and may not the next time.
+      const mayPass = status > 0 ? isTransient(status) : code !== 'redirected';
+      const delayMs = mayPass ? retryDelayMs(policy, attempt, elapsed(), retryAfterMs) : undefined;
+      if (delayMs === undefined) throw outcome;
+      emit(onEvent, 'retry', { ...about, attempt, delayMs, reason: code });
+      await pause(clock, delayMs, signal);
+    }
+  } catch (error) {
+    const { requestId } = error instanceof ApiException ? error : {};
+    emit(onEvent, 'failure', { ...about, code: codeOf(error), durationMs: elapsed(), requestId });
+    throw error;
+  }
+}
+
+/** The response to one request, or as a value the exception that it amounts to; throws only when the caller aborts. */
+async function attemptOnce(
+  { clock, fetch, onEvent }: Settings,
+  request: TokenRequest,
+  limit: TimeLimit,
+  about: Omit<RequestEvent, 'type' | 'url' | 'method'>,
+): Promise<TokenResponseWithHttpInfo | ApiException> {
+  const { attempt } = about;
+  const { url } = request;
+  const sentAt = clock.now();
+  emit(onEvent, 'request', { ...about, method: 'POST', url });
+  try {
+    const [response, body] = await within(limit, (signal) =>
+      exchange(fetch, url, { ...request.init, signal }),
+    );
+    const { status, headers } = response;
+    const now = clock.now();
+    const requestId = headers.get('x-request-id') ?? undefined;
+    emit(onEvent, 'response', { ...about, status, requestId, durationMs: now - sentAt });
+    const data = response.ok ? parseTokenResponse(body) : '';
+    return typeof data === 'string'
+      ? failureFromResponse(request, attempt, now, response, body, data)
+      : { data, status, headers, attempts: attempt, requestId, sentAt };
+  } catch (error) {
+    if (limit.signal?.aborted) throw error;
+    return failureWithoutResponse(request, attempt, error);
+  }
+}
+
+/** Says so to a program without types that passes plain parameters. */
+export function mustBeConfiguration({ clock }: Settings): void {
+  if (!clock) throw new ConfigurationError('configuration', 'is no Configuration');
+}

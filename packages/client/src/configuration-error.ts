@@ -1,0 +1,15 @@
+/** An option that is missing, unknown or wrong. No request was sent. */
+export class ConfigurationError extends TypeError {
+  readonly code = 'invalid_configuration';
+  /** Name of the option, parameter, environment variable or file at fault. */
+  readonly option: string;
+
+  constructor(option: string, problem: string) {
+    super(`${option} ${problem}.`);
+    this.option = option;
+  }
+
+  override get name(): string {
+    return 'ConfigurationError';
+  }
+}

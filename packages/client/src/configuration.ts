@@ -1,0 +1,128 @@
+import type { Clock } from './clock.ts';
+import { credentialsFromEnv, credentialsFromFile } from './credentials.ts';
+import type { EventListener } from './events.ts';
+import { REDACTED, printAsString } from './redaction.ts';
+import type { RetryPolicy } from './retry.ts';
+import { defaultRetry, given, retryPolicy } from './retry.ts';
+import type { ClientSecret, FetchFunction, Settings } from './settings.ts';
+import { defaults } from './settings.ts';
+import type { Rules } from './validation.ts';
+import { aFunction, check, number, objectWith, pattern, text, textOrFunction } from './validation.ts';
+
+export interface ConfigurationParameters {
+  /** Base URL of the platform's API, path included. Default `https://api.criteo.com/marketing`. */
+  readonly host?: string | undefined;
+  /** Path of the token endpoint below `host`. Default `/oauth2/token`. */
+  readonly tokenPath?: string | undefined;
+  /** Client id or username of the API user. */
+  readonly clientId?: string | undefined;
+  readonly clientSecret?: ClientSecret | undefined;
+  /** How the credentials travel: in the form (default) or in HTTP Basic (RFC 6749 §2.3.1). */
+  readonly clientAuthentication?: 'form' | 'basic' | undefined;
+  /** Space-separated scopes to ask for. Default: all that the API user may have. */
+  readonly scope?: string | undefined;
+  /** Resource to ask a token for (RFC 8707). Default: the API user's own audience. */
+  readonly resource?: string | undefined;
+  /** Default: the `fetch` that is global at the time of the call. */
+  readonly fetch?: FetchFunction | undefined;
+  /** Time for one attempt, from sending to the last byte of the body, in milliseconds. Default 10,000. */
+  readonly timeoutMs?: number | undefined;
+  /** Overrides parts of the retry policy; `false` means one attempt. */
+  readonly retry?: Partial<RetryPolicy> | false | undefined;
+  readonly clock?: Clock | undefined;
+  /** Told of every request, response, retry, renewal and failure. */
+  readonly onEvent?: EventListener | undefined;
+}
+
+const retryRules: Rules = Object.fromEntries(
+  Object.keys(defaultRetry).map((name) => [name, number(name === 'attempts' ? 1 : 0)]),
+);
+
+const rules: Rules = {
+  timeoutMs: number(1),
+  retry: [(value) => value === false || typeof value === 'object', 'an object or false'],
+  host: pattern(/^https?:\/\/[^\s/?#@]+(\/[^\s?#@]*)?$/i, 'an http(s) URL without user or query'),
+  tokenPath: pattern(/^\/[^\s?#]*$/, 'a path such as /oauth2/token'),
+  clientId: text,
+  clientSecret: textOrFunction,
+  clientAuthentication: pattern(/^(form|basic)$/, '"form" or "basic"'),
+  scope: text,
+  resource: text,
+  fetch: aFunction,
+  clock: objectWith('now', 'after'),
+  onEvent: aFunction,
+};
+
+/** Where and as whom to ask for tokens. Validated on construction, then frozen; it prints without the secret. */
+export class Configuration implements Settings {
+  readonly host: string;
+  declare readonly tokenPath: string;
+  declare readonly clientId: string | undefined;
+  declare readonly clientSecret: ClientSecret | undefined;
+  declare readonly clientAuthentication: 'form' | 'basic' | undefined;
+  declare readonly scope: string | undefined;
+  declare readonly resource: string | undefined;
+  declare readonly fetch: FetchFunction;
+  declare readonly timeoutMs: number;
+  readonly retry: RetryPolicy;
+  declare readonly clock: Clock;
+  declare readonly onEvent: EventListener | undefined;
+
+  static {
+    printAsString(this.prototype);
+  }
+
+  /** @throws ConfigurationError that names the option which is unknown or has a wrong value. */
+  constructor(parameters: ConfigurationParameters = {}) {
+    check(parameters, rules);
+    if (parameters.retry) check(parameters.retry, retryRules, 'retry.');
+    Object.assign(this, defaults, given(parameters));
+    this.host = (parameters.host ?? defaults.host).replace(/\/+$/, '');
+    this.retry = retryPolicy(defaults.retry, parameters.retry);
+    // Code can read it by its name; nothing comes across it by itself.
+    const get = () => parameters.clientSecret;
+    Object.defineProperty(this, 'clientSecret', { get, enumerable: false });
+    Object.freeze(this);
+  }
+
+  /**
+   * With the credentials from `MINTMARK_CLIENT_ID` and `MINTMARK_CLIENT_SECRET`, or `MINTMARK_CLIENT_SECRET_FILE`: a
+   * file that is read again for each token request, without its last line break. Nothing else is taken from the
+   * environment, the host least of all.
+   *
+   * @throws ConfigurationError that names the variable which is missing.
+   */
+  static fromEnv(
+    parameters?: ConfigurationParameters,
+    env?: Record<string, string | undefined>,
+  ): Configuration {
+    return new Configuration({ ...credentialsFromEnv(env), ...parameters });
+  }
+
+  /**
+   * With `client_id`, `client_secret` and, when it is there, `host` from a JSON file: an object that holds them, or one
+   * such object for each profile. Without `profile` it is the profile `default`, or else the file itself.
+   *
+   * @throws ConfigurationError that names the file and what it lacks.
+   */
+  static async fromFile(
+    path: string,
+    profile?: string,
+    parameters?: ConfigurationParameters,
+  ): Promise<Configuration> {
+    return new Configuration({ ...(await credentialsFromFile(path, profile)), ...parameters });
+  }
+
+  /** URL of the token endpoint. */
+  get tokenUrl(): string {
+    return this.host + this.tokenPath;
+  }
+
+  toJSON(): object {
+    return Object.assign({}, this, this.clientSecret === undefined ? {} : { clientSecret: REDACTED });
+  }
+
+  toString(): string {
+    return JSON.stringify(this);
+  }
+}

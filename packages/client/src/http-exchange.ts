@@ -1,0 +1,28 @@
+import type { FetchFunction } from './settings.ts';
+
+/** A token response is about one kilobyte; of a body that is longer than this, nothing is kept. */
+const BODY_MAX_BYTES = 65_536;
+const utf8 = new TextDecoder();
+
+/** Sends one request and reads the body. */
+export async function exchange(
+  fetch: FetchFunction,
+  url: string,
+  init: RequestInit,
+): Promise<readonly [response: Response, body: string]> {
+  const response = await fetch(url, init);
+  const reader = response.body?.getReader();
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  for (let size = 0; size <= BODY_MAX_BYTES;) {
+    const value = (await reader?.read())?.value;
+    if (!value) {
+      // Nearly always there is one chunk.
+      return [response, utf8.decode(chunks[1] ? await new Blob(chunks).arrayBuffer() : chunks[0])];
+    }
+    chunks.push(value);
+    size += value.length;
+  }
+  // What is left may never end: what becomes of cancelling it is nobody's concern.
+  reader?.cancel().catch(() => {});
+  return [response, ''];
+}

@@ -1,0 +1,53 @@
+import type { FetchInput } from './settings.ts';
+
+/** A larger stream is passed on as it comes, and not kept for a second attempt. */
+const KEPT_MAX_BYTES = 1_048_576;
+
+export interface SendableBody {
+  /** Options to send the request with; the same each time, when it can be repeated. */
+  readonly init: RequestInit;
+  /** False for a body that can be read once only. */
+  readonly repeatable: boolean;
+}
+
+/** How to send a request more than once, if its body allows it. A Request's body is a stream: its start is read here. */
+export async function sendableBody(input: FetchInput, init: RequestInit = {}): Promise<SendableBody> {
+  const given: unknown = init.body;
+  if (given !== undefined && given !== null) return { init, repeatable: !isStream(given) };
+  if (!isRequest(input) || input.body === null) return { init, repeatable: true };
+  const start = await readStart(input);
+  if (start instanceof ReadableStream)
+    return { init: { ...init, body: start, duplex: 'half' }, repeatable: false };
+  return { init: start.byteLength > 0 ? { ...init, body: start } : init, repeatable: true };
+}
+
+export function isRequest(input: FetchInput): input is Request {
+  return typeof input === 'object' && 'headers' in input;
+}
+
+function isStream(body: unknown): boolean {
+  return typeof body === 'object' && body !== null && ('getReader' in body || Symbol.asyncIterator in body);
+}
+
+/** The whole body, or when it is too large to keep, all of it again as a stream. */
+async function readStart(request: Request): Promise<ArrayBuffer | ReadableStream> {
+  const reader = request.body?.getReader();
+  // Firefox does not show the stream of a Request's body.
+  if (!reader) return request.arrayBuffer();
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let size = 0;
+  while (size <= KEPT_MAX_BYTES) {
+    const { done, value } = await reader.read();
+    if (done) return new Blob(chunks).arrayBuffer();
+    chunks.push(value);
+    size += value.length;
+  }
+  return new ReadableStream({
+    async pull(controller) {
+      const chunk = chunks.shift() ?? (await reader.read()).value;
+      if (chunk) controller.enqueue(chunk);
+      else controller.close();
+    },
+    cancel: (reason) => reader.cancel(reason),
+  });
+}

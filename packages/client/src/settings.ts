@@ -1,0 +1,40 @@
+import type { Clock } from './clock.ts';
+import { systemClock } from './clock.ts';
+import type { EventListener } from './events.ts';
+import type { RetryPolicy } from './retry.ts';
+import { defaultRetry } from './retry.ts';
+
+export type FetchFunction = typeof globalThis.fetch;
+export type FetchInput = Parameters<FetchFunction>[0];
+
+/**
+ * A secret, or a function that fetches it from a vault. The function is called once for each token request (not again
+ * for its retries), so that a rotated secret is picked up by itself; what it throws reaches the caller as it is, and when
+ * it takes longer than `timeoutMs`, a `TimeoutError` does.
+ */
+export type ClientSecret = string | ((context: { readonly signal: AbortSignal }) => string | Promise<string>);
+
+/** What a Configuration comes down to. A type of its own: a program that needs no Configuration need not load one. */
+export interface Settings {
+  readonly host: string;
+  readonly tokenPath: string;
+  readonly clientId?: string | undefined;
+  readonly clientSecret?: ClientSecret | undefined;
+  readonly clientAuthentication?: 'form' | 'basic' | undefined;
+  readonly scope?: string | undefined;
+  readonly resource?: string | undefined;
+  readonly fetch: FetchFunction;
+  readonly timeoutMs: number;
+  readonly retry: RetryPolicy;
+  readonly clock: Clock;
+  readonly onEvent?: EventListener | undefined;
+}
+
+export const defaults: Settings = {
+  host: 'https://api.criteo.com/marketing',
+  tokenPath: '/oauth2/token',
+  fetch: (...request) => globalThis.fetch(...request),
+  timeoutMs: 10_000,
+  retry: defaultRetry,
+  clock: systemClock,
+};

@@ -1,0 +1,95 @@
+import type { ApiExceptionCode } from './api-exception.ts';
+import {
+  ApiException,
+  BadRequestException,
+  ConnectionException,
+  ForbiddenException,
+  MalformedResponseException,
+  RateLimitException,
+  ServerException,
+  TimeoutException,
+} from './api-exception.ts';
+import { codeOf } from './events.ts';
+import { parseJson } from './inline-response-200.ts';
+import { property, scrubbedError } from './redaction.ts';
+import { retryAfterMs } from './retry.ts';
+import { TIMEOUT } from './time-limit.ts';
+import type { TokenRequest } from './token-request.ts';
+
+type Kind = readonly [typeof ApiException, ApiExceptionCode, advice?: string];
+
+const redirected: Kind = [ApiException, 'redirected', 'Check host'];
+const forbidden: Kind = [ForbiddenException, 'forbidden', 'Check that client id and secret belong together'];
+
+/** By status, or by its first digit. Browsers hide a redirect that is not followed behind status 0. */
+const kinds: Record<number, Kind> = {
+  0: redirected,
+  2: [MalformedResponseException, 'malformed_response', 'Check host'],
+  3: redirected,
+  400: [BadRequestException, 'bad_request'],
+  401: forbidden,
+  403: forbidden,
+  408: [TimeoutException, 'timeout'],
+  429: [RateLimitException, 'rate_limited'],
+  5: [ServerException, 'server_error'],
+};
+
+/** The exception for an attempt that brought no response. */
+export function failureWithoutResponse(
+  request: TokenRequest,
+  attempts: number,
+  thrown: unknown,
+): ApiException {
+  const cause = scrubbedError(thrown, request.scrub);
+  // fetch says only that it failed; why is in the cause.
+  const inner = cause.cause instanceof Error ? cause.cause : cause;
+  const reason = inner.message || codeOf(inner);
+  const [Exception, code, advice] =
+    cause.name === TIMEOUT
+      ? ([TimeoutException, 'timeout', 'Check timeoutMs'] as const)
+      : ([ConnectionException, 'connection_failed', 'Check host'] as const);
+  return new Exception(`POST ${request.url}: ${reason}. ${advice}`, { code, reason, attempts }, cause);
+}
+
+/** The exception for a response that is no token; `flaw` says what is wrong with one that should be. */
+export function failureFromResponse(
+  { scrub, url }: TokenRequest,
+  attempts: number,
+  now: number,
+  response: Response,
+  text: string,
+  flaw: string,
+): ApiException {
+  const { status } = response;
+  const [Exception, code, advice] = kinds[status] ??
+    kinds[Math.floor(status / 100)] ?? [ApiException, 'unexpected_status', 'Check host'];
+  const [reason, body] = [scrub(response.statusText), scrub(text)];
+  const headers = new Headers();
+  response.headers.forEach((value, name) => headers.append(name, scrub(value)));
+  const [error, errorDescription, traceId] = ['error', 'error_description', 'trace_id'].map((name) => {
+    const value = property(parseJson(body), name);
+    return typeof value === 'string' ? value : undefined;
+  });
+  const requestId = headers.get('x-request-id') ?? traceId;
+  const message = [
+    `POST ${url}: ${status} ${reason}`,
+    error,
+    errorDescription,
+    headers.get('location'),
+    flaw,
+    advice,
+    requestId && `request ${requestId}`,
+  ];
+  return new Exception(message.filter(Boolean).join(' | '), {
+    code,
+    status,
+    reason,
+    body,
+    headers,
+    error,
+    errorDescription,
+    requestId,
+    retryAfterMs: retryAfterMs(response, now),
+    attempts,
+  });
+}

@@ -1,0 +1,104 @@
+import type { FetchFunction, FetchInput } from './settings.ts';
+import { codeOf, emit, nextOperation } from './events.ts';
+import { isRequest, sendableBody } from './request-body.ts';
+import type { RetryPolicy } from './retry.ts';
+import { isTransient, retryAfterMs, retryDelayMs, retryPolicy } from './retry.ts';
+import { pause } from './time-limit.ts';
+import type { TokenManager } from './token-manager.ts';
+
+export interface WithTokenOptions {
+  /** Overrides parts of the configuration's retry policy; `false` leaves only the replay after a refused token. */
+  readonly retry?: Partial<RetryPolicy> | false | undefined;
+}
+
+/** A response that somebody else has got with the token: the call goes on from there. */
+interface FirstAttempt {
+  readonly token: string;
+  readonly response: Response;
+}
+
+/** See `TokenManager.withToken`. */
+export function tokenFetch(
+  manager: TokenManager,
+  fetch: FetchFunction,
+  options: WithTokenOptions = {},
+): FetchFunction {
+  const policy = retryPolicy(manager.configuration.retry, options.retry);
+  return (input, init) => callWithToken(manager, fetch, policy, input, init);
+}
+
+/** One API call: attempts until there is a response to return, or an error that no further attempt would help. */
+export async function callWithToken(
+  manager: TokenManager,
+  fetch: FetchFunction,
+  policy: RetryPolicy,
+  input: FetchInput,
+  given?: RequestInit,
+  first?: FirstAttempt,
+): Promise<Response> {
+  const { clock, clientId, onEvent } = manager.configuration;
+  const request = isRequest(input) ? input : undefined;
+  const { init, repeatable } = await sendableBody(input, given);
+  const headers = new Headers(init.headers ?? request?.headers);
+  const method = (init.method ?? request?.method ?? 'GET').toUpperCase();
+  const signal = init.signal ?? request?.signal;
+  const url = (isRequest(input) ? input.url : input.toString()).replace(/[?#].*$/s, '');
+  const about = { operation: 'call', id: nextOperation(), clientId } as const;
+  const startedAt = clock.now();
+  let mayReplay: boolean = repeatable;
+  for (let attempt = 1; ; attempt++) {
+    const token = (attempt === 1 && first?.token) || (await manager.getToken({ signal }));
+    let response = attempt === 1 ? first?.response : undefined;
+    let failure: unknown;
+    headers.set('authorization', `Bearer ${token}`);
+    const sentAt = clock.now();
+    if (!response) emit(onEvent, 'request', { ...about, attempt, method, url });
+    try {
+      response ??= await fetch(input, { ...init, headers });
+    } catch (error) {
+      failure = error;
+    }
+    const now = clock.now();
+    const status = response?.status ?? 0;
+    const requestId = response?.headers.get('x-request-id') ?? undefined;
+    const durationMs = now - sentAt;
+    if (response) emit(onEvent, 'response', { ...about, attempt, status, requestId, durationMs });
+    const refused = refusesToken(response);
+    if (refused) manager.invalidate(token);
+    const namedMs = response && retryAfterMs(response, now);
+    const again = repeatable && !signal?.aborted && mayBeRepeated(status, method, headers);
+    const delayMs =
+      refused && mayReplay ? 0 : again ? retryDelayMs(policy, attempt, now - startedAt, namedMs) : undefined;
+    if (delayMs === undefined) {
+      if (response) return response;
+      emit(onEvent, 'failure', { ...about, code: codeOf(failure), durationMs, requestId });
+      throw failure;
+    }
+    if (refused) mayReplay = false;
+    emit(onEvent, 'retry', {
+      ...about,
+      attempt,
+      delayMs,
+      reason: response ? `${status}` : codeOf(failure),
+    });
+    // An unread body would hold its connection.
+    response?.body?.cancel().catch(() => {});
+    if (delayMs > 0) await pause(clock, delayMs, signal);
+  }
+}
+
+/**
+ * Whether what came of a request may go away when it is sent again (status 0: no response), and whether it may be sent
+ * again: a 429 was refused before it had an effect; after anything else only what is idempotent (RFC 9110 §9.2.2) may.
+ */
+function mayBeRepeated(status: number, method: string, headers: Headers): boolean {
+  if (status === 429) return true;
+  const idempotent = /^(GET|HEAD|OPTIONS|PUT|DELETE)$/.test(method) || headers.has('idempotency-key');
+  return idempotent && (status === 0 || isTransient(status));
+}
+
+/** RFC 6750 §3.1. A 401 for another reason would not be cured by another token. */
+function refusesToken(response: Response | undefined): boolean {
+  const challenge = response?.status === 401 && response.headers.get('www-authenticate');
+  return /\berror\s*=\s*"?invalid_token\b/i.test(challenge || '');
+}

@@ -1,0 +1,44 @@
+import { ConfigurationError } from './configuration-error.ts';
+import { property } from './redaction.ts';
+
+/** What an option must be, as a test and in words. */
+export type Rule = readonly [holds: (value: unknown) => boolean, requirement: string];
+export type Rules = Record<string, Rule>;
+
+const isFunction = (value: unknown) => typeof value === 'function';
+const isPattern = (pattern: RegExp) => (value: unknown) => typeof value === 'string' && pattern.test(value);
+
+export const text: Rule = [isPattern(/./s), 'a string that is not empty'];
+export const aFunction: Rule = [isFunction, 'a function'];
+export const textOrFunction: Rule = [
+  (value) => text[0](value) || isFunction(value),
+  `${text[1]} or a function`,
+];
+export const pattern = (of: RegExp, requirement: string): Rule => [isPattern(of), requirement];
+export const objectWith = (...functions: string[]): Rule => [
+  (value) => functions.every((name) => isFunction(property(value, name))),
+  `an object with ${functions.join('() and ')}()`,
+];
+/** Up to the longest time that setTimeout can wait: for more it fires at once. */
+export const number = (min: number): Rule => [
+  (value) => typeof value === 'number' && value >= min && value < 2 ** 31,
+  `a number from ${min} to ${2 ** 31 - 1}`,
+];
+
+/**
+ * Checks each option that is given. The value is quoted, unless it is or may hold a secret.
+ *
+ * @throws ConfigurationError for the first option that is unknown or breaks its rule.
+ */
+export function check(options: object, rules: Rules, prefix = ''): void {
+  for (const name of Object.keys(options)) {
+    const option = prefix + name;
+    const value = property(options, name);
+    const [holds, requirement] = (Object.hasOwn(rules, name) && rules[name]) || [];
+    if (!holds) throw new ConfigurationError(option, `is not one of ${Object.keys(rules).join(', ')}`);
+    if (value === undefined || holds(value)) continue;
+    const json = JSON.stringify(value) ?? '';
+    const quoted = name === 'clientSecret' || json.includes('@') ? '' : `, not ${json}`;
+    throw new ConfigurationError(option, `must be ${requirement}${quoted}`);
+  }
+}
