@@ -353,7 +353,7 @@ test('thousands of connections that say nothing are dropped in time, and others 
   const ended = await Promise.all(idle.map(({ closed }) => Promise.race([closed, inTime])));
   const streams = ended.filter((stream) => stream !== null);
   for (const { socket } of idle) socket.destroy();
-  // Under load a connection can be lost in the queue before accept(), where the server never sees it.
+  // Once, under heavy load, one was never seen to end; why is not known yet, so a few are allowed for.
   assert.ok(streams.length >= 1990, `${streams.length} of 2000 were dropped`);
   for (const stream of streams) {
     assert.ok(
