@@ -9,11 +9,14 @@ export interface ChangeFeed {
   stop(): Promise<void>;
   /** How long ago the last poll that succeeded began, in milliseconds. */
   staleMs(): number;
+  /** The number of the last change that was applied. */
+  applied(): number;
 }
 
 export interface ChangeHandlers {
   apiUsersChanged(clientIds: readonly string[]): Promise<void>;
   signingKeysChanged(): Promise<void>;
+  revocationsChanged(digests: readonly string[]): Promise<void>;
   /** The feed cannot tell what changed: it went backwards (a restored store), or what was missed is gone. */
   everythingChanged(): Promise<void>;
   /** Called when polls begin to fail and when they succeed again. */
@@ -73,6 +76,8 @@ export function createChangeFeed(
     const clientIds = new Set(idsOf('api_user'));
     if (clientIds.size > 0) await handlers.apiUsersChanged(Array.from(clientIds));
     if (idsOf('signing_key').length > 0) await handlers.signingKeysChanged();
+    const digests = new Set(idsOf('revocation'));
+    if (digests.size > 0) await handlers.revocationsChanged(Array.from(digests));
   }
 
   /** One poll at a time; a wake-up during one is followed by another, because it may have come too late for it. */
@@ -106,5 +111,6 @@ export function createChangeFeed(
       await polling;
     },
     staleMs: () => clock() - freshAt,
+    applied: () => last,
   };
 }

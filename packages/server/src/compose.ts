@@ -12,6 +12,8 @@ import { createMaintenance } from './maintenance.ts';
 import type { MasterKey } from './master-key.ts';
 import { createPasswordCheck } from './password-checks.ts';
 import { createRefusalLog } from './refusals.ts';
+import { createPublication } from './publication.ts';
+import { createRevocationList } from './revocation-list.ts';
 import { memoryCounters } from './storage/memory-counters.ts';
 import type { Store } from './storage/store.ts';
 import { createUseRecorder } from './uses.ts';
@@ -45,8 +47,10 @@ export async function compose(
     {
       apiUsersChanged: (clientIds) => directory.refresh(clientIds),
       signingKeysChanged: () => keyring.reload(),
+      revocationsChanged: (digests) => revocations.refresh(digests),
       everythingChanged: async () => {
         await keyring.reload();
+        await revocations.load();
         await directory.load();
       },
       reach: (error) => {
@@ -58,6 +62,7 @@ export async function compose(
     },
     config.changePollMs,
   );
+  const revocations = createRevocationList(store.revocations);
   const directory: Directory = createDirectory(store.known, config, feed.staleMs);
   const uses = createUseRecorder(store.recordUses, config, log);
   const refusals = createRefusalLog(log, config.refusalsLoggedMax);
@@ -86,6 +91,7 @@ export async function compose(
       noteUse: uses.note,
       noteRefusal: refusals.note,
       keyring,
+      revocations: createPublication(revocations, keyring, feed, config.issuer),
       health: () =>
         healthOf(stopping, keyring.canSign(Date.now()), feed.staleMs(), config.staleMaxSeconds, directory),
       log,
@@ -99,6 +105,7 @@ export async function compose(
     async start() {
       await feed.start();
       await keyring.reload();
+      await revocations.load();
       store.onWake(feed.wake);
       uses.start();
       refusals.start();

@@ -1,5 +1,10 @@
 import { createHash, createPrivateKey } from 'node:crypto';
-import { accessTokenSigner, type AccessTokenSigner } from './domain/access-token.ts';
+import {
+  accessTokenSigner,
+  jwtSigner,
+  type AccessTokenSigner,
+  type JwtSigner,
+} from './domain/access-token.ts';
 import { activeKey, publishedKeys, signingKeyState } from './domain/signing-key.ts';
 import type { MasterKey } from './master-key.ts';
 import type { SealedSigningKey, SigningKeyRows } from './storage/signing-key.ts';
@@ -10,6 +15,8 @@ export interface Keyring {
   reload(): Promise<void>;
   /** Undefined where no key is active. */
   signer(nowMs: number): AccessTokenSigner | undefined;
+  /** Signs statements about the revocation list; undefined where no key is active. */
+  statementSigner(nowMs: number): JwtSigner | undefined;
   canSign(nowMs: number): boolean;
   /** The key set that verifiers read (RFC 7517 §5). */
   jwks(nowMs: number): Jwks;
@@ -20,8 +27,12 @@ export interface Jwks {
   etag: string;
 }
 
-interface Current {
-  sign: AccessTokenSigner;
+interface Signers {
+  accessToken: AccessTokenSigner;
+  statement: JwtSigner;
+}
+
+interface Current extends Signers {
   /** Signs until then; from then on another key may. */
   untilMs: number;
 }
@@ -33,16 +44,21 @@ export function createKeyring(
   damaged: (kid: string) => void,
 ): Keyring {
   let keys: readonly SealedSigningKey[] = [];
-  let signers = new Map<string, AccessTokenSigner>();
+  let signers = new Map<string, Signers>();
   let current: Current | undefined;
   let published: { kids: string; jwks: Jwks } | undefined;
 
   function currentAt(nowMs: number): Current | undefined {
     const active = activeKey(keys, nowMs);
-    const sign = active && signers.get(active.kid);
-    if (sign === undefined) return undefined;
+    const found = active && signers.get(active.kid);
+    if (found === undefined) return undefined;
     const turns = keys.flatMap((key) => [key.activatesAt, key.retiresAt ?? Number.POSITIVE_INFINITY]);
-    return { sign, untilMs: Math.min(...turns.filter((turn) => turn > nowMs)) };
+    return { ...found, untilMs: Math.min(...turns.filter((turn) => turn > nowMs)) };
+  }
+
+  function currentNow(nowMs: number): Current | undefined {
+    if (current === undefined || nowMs >= current.untilMs) current = currentAt(nowMs);
+    return current;
   }
 
   return {
@@ -56,7 +72,7 @@ export function createKeyring(
       signers = new Map();
       for (const key of unsealed) {
         try {
-          signers.set(key.kid, signerOf(key, masterKey));
+          signers.set(key.kid, signersOf(key, masterKey));
         } catch {
           damaged(key.kid); // without the error: it could hold what was decrypted
         }
@@ -64,10 +80,8 @@ export function createKeyring(
       current = undefined;
       published = undefined;
     },
-    signer(nowMs) {
-      if (current === undefined || nowMs >= current.untilMs) current = currentAt(nowMs);
-      return current?.sign;
-    },
+    signer: (nowMs) => currentNow(nowMs)?.accessToken,
+    statementSigner: (nowMs) => currentNow(nowMs)?.statement,
     canSign: (nowMs) => signers.has(activeKey(keys, nowMs)?.kid ?? ''),
     jwks(nowMs) {
       const shown = publishedKeys(keys, nowMs);
@@ -78,12 +92,18 @@ export function createKeyring(
   };
 }
 
-function signerOf(key: SealedSigningKey, masterKey: MasterKey): AccessTokenSigner {
+function signersOf(key: SealedSigningKey, masterKey: MasterKey): Signers {
   const der = masterKey.unseal(key.sealedPrivateKey ?? '', key.kid);
   const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
   der.fill(0);
-  return accessTokenSigner(key.algorithm, key.kid, privateKey);
+  return {
+    accessToken: accessTokenSigner(key.algorithm, key.kid, privateKey),
+    statement: jwtSigner(key.algorithm, key.kid, privateKey, STATEMENT_TYPE),
+  };
 }
+
+/** `typ` of what is signed about the revocation list: nobody may take it for an access token. */
+const STATEMENT_TYPE = 'mintmark-revocations+jwt';
 
 function toJwks(keys: readonly SealedSigningKey[]): Jwks {
   const body = JSON.stringify({

@@ -34,6 +34,7 @@ export function createMaintenance(
     const epoch = await store.changes.epoch();
     await store.write((transaction) => transaction.signingKeys.forgetRemoved(nowMs));
     await inBatches((transaction) => transaction.credentials.deleteEnded(endedBefore, BATCH));
+    await inBatches((transaction) => transaction.revocations.deleteOver(nowMs, BATCH));
     await inBatches((transaction) => transaction.changes.deleteBefore(epoch - config.changesKept, BATCH));
   }
 

@@ -8,6 +8,7 @@ import { withPort } from './load-config.ts';
 import { Refused } from './domain/refused.ts';
 import { firstStart, type FirstApiUser } from './manage/first-start.ts';
 import { masterKeyOf, openStore } from './manage/open-store.ts';
+import { recordTokenLife } from './manage/revocations.ts';
 import { recordSchedule } from './manage/signing-keys.ts';
 import type { Store } from './storage/store.ts';
 
@@ -31,6 +32,7 @@ export async function serve(asked: Config, log: Logger): Promise<RunningServer> 
     const masterKey = await masterKeyOf(store, config);
     const first = await firstStart(store, masterKey, config, Date.now());
     await recordSchedule(store, config);
+    await recordTokenLife(store, config.tokenLifeSeconds);
     composed = await compose(store, masterKey, config, log);
     await composed.start();
     await listen(composed.server, config);

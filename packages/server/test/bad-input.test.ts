@@ -112,7 +112,7 @@ test('a store that must be migrated is migrated by command, and not by one that 
   }
   store.sql('delete from kysely_migration');
   for (const args of [READS, WRITES]) {
-    const message = /^The store needs the migration 001-first: run mintmark migrate\.$/m;
+    const message = /^The store needs the migration 001-first, 002-revocations: run mintmark migrate\.$/m;
     await assertRefused(store.dataDir, args, { code: 5, message });
   }
 });

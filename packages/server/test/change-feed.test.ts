@@ -12,15 +12,17 @@ after(() => Promise.all(feeds.map((feed) => feed.stop())));
 interface Heard {
   apiUsers: string[];
   signingKeys: number;
+  revocations: string[];
   everything: number;
   reach: string[];
 }
 
 function listening(changes: ChangeRows, clock?: () => number): { feed: ChangeFeed; heard: Heard } {
-  const heard: Heard = { apiUsers: [], signingKeys: 0, everything: 0, reach: [] };
+  const heard: Heard = { apiUsers: [], signingKeys: 0, revocations: [], everything: 0, reach: [] };
   const handlers = {
     apiUsersChanged: async (ids: readonly string[]) => void heard.apiUsers.push(...ids),
     signingKeysChanged: async () => void (heard.signingKeys += 1),
+    revocationsChanged: async (digests: readonly string[]) => void heard.revocations.push(...digests),
     everythingChanged: async () => void (heard.everything += 1),
     reach: (error: Error | null) => void heard.reach.push(error?.message ?? 'in reach'),
   };
@@ -152,6 +154,7 @@ test('a change whose handler fails is handed on again', async () => {
       if (attempts < 3) throw new Error('not yet');
     },
     signingKeysChanged: async () => undefined,
+    revocationsChanged: async () => undefined,
     everythingChanged: async () => undefined,
     reach: () => undefined,
   };

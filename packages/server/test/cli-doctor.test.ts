@@ -128,7 +128,12 @@ test('doctor finds a store without signing keys', async () => {
 test('doctor finds a store that needs a migration', async () => {
   using store = await testStore({ keys: true });
   store.sql('delete from kysely_migration');
-  await assertFails(store, 'store', /needs the migration 001-first: run mintmark migrate/, null);
+  await assertFails(
+    store,
+    'store',
+    /needs the migration 001-first, 002-revocations: run mintmark migrate/,
+    null,
+  );
 });
 
 test('doctor finds a wrong and a missing master key', async () => {

@@ -10,6 +10,8 @@ import { newStore, type MadeApiUser } from './support/store.ts';
 
 const METADATA = '/.well-known/oauth-authorization-server';
 const JWKS = '/marketing/.well-known/jwks.json';
+/** Its body is bytes: see revocations.test.ts. */
+const REVOCATIONS = '/marketing/oauth2/revocations';
 const GET_ROUTES = [
   `${METADATA}/marketing`,
   `/marketing${METADATA}`,
@@ -172,7 +174,7 @@ test('the description is a valid OpenAPI 3.1 document that names this server', a
   assert.equal(validator.version, '3.1');
   const description = body as unknown as Description;
   assert.equal(description.servers[0]?.url, `http://localhost:${server.port}`);
-  assert.deepEqual(Object.keys(description.paths).sort(), [...GET_ROUTES, TOKEN_PATH].sort());
+  assert.deepEqual(Object.keys(description.paths).sort(), [...GET_ROUTES, TOKEN_PATH, REVOCATIONS].sort());
 });
 
 /** Checks responses against the served description: status, media type, schema of the body, headers and their values. */

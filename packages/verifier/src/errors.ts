@@ -22,8 +22,10 @@ export type AccessTokenErrorReason =
   | 'audience'
   | 'not_yet_valid'
   | 'expired'
+  | 'revoked'
   | 'scope'
-  | 'key_set_unavailable';
+  | 'key_set_unavailable'
+  | 'revocations_unavailable';
 
 /** The platform's error body. */
 export interface ErrorEnvelope {
@@ -84,8 +86,7 @@ const ANSWERS: Readonly<Record<AccessTokenErrorCode, Answer>> = {
   'authorization-unavailable': {
     status: 503,
     title: 'Access tokens cannot be checked',
-    detail:
-      'The keys that access tokens are checked with cannot be reached. Try again after the time in Retry-After.',
+    detail: 'What access tokens are checked with cannot be reached. Try again after the time in Retry-After.',
   },
 };
 

@@ -25,24 +25,37 @@ export interface JsonAnswer {
   body: unknown;
 }
 
+export interface BytesAnswer extends JsonAnswer {
+  body: Buffer<ArrayBuffer> | undefined;
+}
+
 const RESPONSE_BYTES_MAX = 262_144;
 
-/** GETs JSON within a time and a size. Redirects are answers like any other: nobody is sent to another host. */
+/** GETs JSON within a time and a size. */
 export async function fetchJson(
   url: string,
   headers: Record<string, string>,
-  { fetch, timeoutMs }: FetchLimits,
+  limits: FetchLimits,
 ): Promise<JsonAnswer> {
+  const accepting = { accept: 'application/json', ...headers };
+  const answer = await fetchBytes(url, accepting, limits, RESPONSE_BYTES_MAX);
+  const body: unknown = answer.body && JSON.parse(answer.body.toString('utf8'));
+  return { ...answer, body };
+}
+
+/** GETs bytes within a time and a size. Redirects are answers like any other: nobody is sent to another host. */
+export async function fetchBytes(
+  url: string,
+  headers: Record<string, string>,
+  { fetch, timeoutMs }: FetchLimits,
+  bytesMax: number,
+): Promise<BytesAnswer> {
   // Node keeps no process alive for the timer of AbortSignal.timeout.
   const signal = AbortSignal.timeout(timeoutMs);
   return await withinTime(signal, `GET ${url} took longer than ${timeoutMs} ms.`, async () => {
-    const response = await fetch(url, {
-      headers: { accept: 'application/json', ...headers },
-      redirect: 'manual',
-      signal,
-    });
-    const bytes = await limitedBody(response, url);
-    const body: unknown = response.status === 200 ? JSON.parse(bytes) : undefined;
+    const response = await fetch(url, { headers, redirect: 'manual', signal });
+    const bytes = await limitedBody(response, url, bytesMax);
+    const body = response.status === 200 ? bytes : undefined;
     return { status: response.status, headers: response.headers, body };
   });
 }
@@ -61,15 +74,19 @@ async function withinTime<T>(signal: AbortSignal, message: string, work: () => P
   }
 }
 
-async function limitedBody(response: FetchResponse, url: string): Promise<string> {
+async function limitedBody(
+  response: FetchResponse,
+  url: string,
+  bytesMax: number,
+): Promise<Buffer<ArrayBuffer>> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of response.body ?? []) {
     bytes += chunk.byteLength;
-    if (bytes > RESPONSE_BYTES_MAX) {
-      throw new Error(`GET ${url} answered with more than ${RESPONSE_BYTES_MAX} bytes.`);
+    if (bytes > bytesMax) {
+      throw new Error(`GET ${url} answered with more than ${bytesMax} bytes.`);
     }
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }

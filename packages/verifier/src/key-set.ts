@@ -1,7 +1,7 @@
 import type { Algorithm } from './algorithms.ts';
 import { Refusal } from './errors.ts';
 import { fetchJson, type FetchLimits, type JsonAnswer } from './fetch-json.ts';
-import { discoverJwksUrl } from './metadata.ts';
+import type { Discovery } from './metadata.ts';
 import { publicKeys, type PublicKey } from './public-keys.ts';
 import { createUnknownKids } from './unknown-kids.ts';
 
@@ -43,15 +43,14 @@ export class KeySetUnavailable extends Error {
 const LIFE_MS_DEFAULT = 300_000;
 const LIFE_MS_MIN = 5_000;
 const LIFE_MS_MAX = 3_600_000;
-const METADATA_LIFE_MS = 3_600_000;
 
 /** After a failed fetch the next one waits: 1 s, 2 s, 4 s … up to this, less up to half of it by chance. */
 const BACK_OFF_MS_MIN = 1_000;
 const BACK_OFF_MS_MAX = 30_000;
 
-export function createKeySet(options: KeySetOptions): KeySet {
+export function createKeySet(options: KeySetOptions, discovery: Discovery): KeySet {
   const { clock } = options;
-  const source = createSource(options);
+  const source = createSource(options, discovery);
   const unknownKids = createUnknownKids();
   let keys: readonly PublicKey[] = [];
   let times = { fetchedMs: 0, renewMs: 0, endOfLifeMs: 0, endOfUseMs: Number.NEGATIVE_INFINITY };
@@ -172,21 +171,11 @@ interface Loaded {
 }
 
 /** Where the key set comes from. `revalidate`: past caches on the way, because a key is missing. */
-function createSource(options: KeySetOptions) {
-  let discovered: { url: string; untilMs: number } | undefined;
+function createSource(options: KeySetOptions, discovery: Discovery) {
   let etag: { url: string; value: string } | undefined;
 
-  async function jwksUrl(): Promise<string> {
-    if (options.jwksUrl !== undefined) return options.jwksUrl;
-    const nowMs = options.clock();
-    if (discovered !== undefined && nowMs < discovered.untilMs) return discovered.url;
-    const url = await discoverJwksUrl(options.issuer, options.insecureHttp, options);
-    discovered = { url, untilMs: nowMs + METADATA_LIFE_MS };
-    return url;
-  }
-
   return async (before: readonly PublicKey[], revalidate: boolean): Promise<Loaded> => {
-    const url = await jwksUrl();
+    const url = options.jwksUrl ?? (await discovery.get()).jwksUrl;
     const headers: Record<string, string> = {};
     if (etag?.url === url) headers['if-none-match'] = etag.value;
     if (revalidate) headers['cache-control'] = 'no-cache';
@@ -200,7 +189,7 @@ function createSource(options: KeySetOptions) {
       return { keys, lifeMs: lifeOf(answer) };
     } catch (error) {
       // It may have moved.
-      discovered = undefined;
+      discovery.forget();
       throw error;
     }
   };

@@ -1,25 +1,65 @@
 import { fetchJson, type FetchLimits } from './fetch-json.ts';
 
-/**
- * The URL of the key set of an issuer, from its metadata: at the URL of RFC 8414 §3, else at that of OpenID Connect, which
- * RFC 8414 §5 allows for. Throws where there is none that is of this issuer.
- */
-export async function discoverJwksUrl(
-  issuer: string,
-  insecure: boolean,
-  limits: FetchLimits,
-): Promise<string> {
+/** Where an issuer publishes what tokens are checked with. */
+export interface Discovered {
+  jwksUrl: string;
+  /** Undefined: it has no revocation list. */
+  revocationListUrl: string | undefined;
+}
+
+export interface Discovery {
+  /** One fetch for any number of callers, kept for an hour. Throws where there is no metadata of this issuer. */
+  get(): Promise<Discovered>;
+  /** Something may have moved: the next `get` fetches. */
+  forget(): void;
+}
+
+export interface DiscoveryOptions extends FetchLimits {
+  issuer: string;
+  insecureHttp: boolean;
+  clock: () => number;
+}
+
+const METADATA_LIFE_MS = 3_600_000;
+
+export function createDiscovery(options: DiscoveryOptions): Discovery {
+  let kept: { discovered: Promise<Discovered>; untilMs: number } | undefined;
+  return {
+    get() {
+      const nowMs = options.clock();
+      if (kept !== undefined && nowMs < kept.untilMs) return kept.discovered;
+      const discovered = discover(options.issuer, options.insecureHttp, options);
+      const mine = { discovered, untilMs: nowMs + METADATA_LIFE_MS };
+      kept = mine;
+      discovered.catch(() => {
+        if (kept === mine) kept = undefined;
+      });
+      return discovered;
+    },
+    forget() {
+      kept = undefined;
+    },
+  };
+}
+
+/** From the metadata at the URL of RFC 8414 §3, else at that of OpenID Connect, which RFC 8414 §5 allows for. */
+async function discover(issuer: string, insecure: boolean, limits: FetchLimits): Promise<Discovered> {
   for (const url of metadataUrls(issuer)) {
     const { status, body } = await fetchJson(url, {}, limits);
     if (status === 404) continue;
     if (status !== 200) throw new Error(`GET ${url} answered with status ${status}.`);
-    const metadata = body as { issuer?: unknown; jwks_uri?: unknown } | null;
+    const metadata = body as Record<string, unknown> | null;
     // RFC 8414 §3.3: or the metadata of another issuer could be passed off as this one's.
-    if (metadata?.issuer !== issuer) {
+    if (metadata?.['issuer'] !== issuer) {
       throw new Error(`The metadata at ${url} is of another issuer than ${issuer}.`);
     }
-    if (typeof metadata.jwks_uri !== 'string') throw new Error(`The metadata at ${url} has no jwks_uri.`);
-    return checkedUrl('jwks_uri', metadata.jwks_uri, insecure);
+    if (typeof metadata['jwks_uri'] !== 'string') throw new Error(`The metadata at ${url} has no jwks_uri.`);
+    const list = metadata['revocation_list_uri'];
+    return {
+      jwksUrl: checkedUrl('jwks_uri', metadata['jwks_uri'], insecure),
+      revocationListUrl:
+        typeof list === 'string' ? checkedUrl('revocation_list_uri', list, insecure) : undefined,
+    };
   }
   throw new Error(`The issuer ${issuer} has no metadata: give the option jwksUrl.`);
 }

@@ -3,6 +3,7 @@ import type { ExpectedClaims } from './access-token.ts';
 import type { Fetch } from './fetch-json.ts';
 import type { KeySetOptions } from './key-set.ts';
 import { checkedUrl } from './metadata.ts';
+import type { RevocationsOptions } from './revocations.ts';
 
 export interface VerifierOptions {
   /** The `iss` of the tokens, exactly as it stands in them. */
@@ -13,6 +14,11 @@ export interface VerifierOptions {
   algorithms?: readonly Algorithm[] | undefined;
   /** Where the key set is. Default: found through the metadata of the issuer (RFC 8414). */
   jwksUrl?: string | undefined;
+  /**
+   * The revocation list of the issuer; `false`: tokens are good until they expire. Default: the list that the metadata of
+   * the issuer names, if it names one. With `jwksUrl` no metadata is read, and there is a list only where its `url` is given.
+   */
+  revocations?: false | RevocationListOptions | undefined;
   /** By how much the clocks of issuer and verifier may differ, in seconds. Default 60, at most 600. */
   clockSkewSeconds?: number | undefined;
   /** How long keys are used past their life while the issuer cannot be reached, in seconds. Default 3600. */
@@ -27,7 +33,7 @@ export interface VerifierOptions {
   insecureHttp?: boolean | undefined;
   /** The URL of this API's protected-resource metadata (RFC 9728), to be named in `WWW-Authenticate`. */
   resourceMetadataUrl?: string | undefined;
-  /** Told of each failed fetch of the key set, for the log; what it throws is ignored. */
+  /** Told of each failed fetch of the key set or the revocation list, for the log; what it throws is ignored. */
   onKeySetFailure?: ((error: unknown) => void) | undefined;
   /** Default: the global fetch. */
   fetch?: Fetch | undefined;
@@ -35,11 +41,26 @@ export interface VerifierOptions {
   clock?: (() => number) | undefined;
 }
 
+export interface RevocationListOptions {
+  /** Where the list is. Default: found through the metadata of the issuer. */
+  url?: string | undefined;
+  /** How often it is asked for, in seconds; one twice as old is renewed before it is used. Default 5, at most 3600. */
+  pollSeconds?: number | undefined;
+  /** How old it may be while none can be had, in seconds. Default 900. */
+  staleSeconds?: number | undefined;
+  /** What happens then: tokens are refused with 503 (`refuse`, the default), or go on being accepted. */
+  onStale?: 'refuse' | 'accept' | undefined;
+  /** The longest list that is read, in bytes. Default 16777216: some 700,000 entries. */
+  listBytesMax?: number | undefined;
+}
+
 export interface CheckedOptions extends KeySetOptions, ExpectedClaims {
   algorithms: readonly Algorithm[];
   tokenLengthMax: number;
   cacheEntriesMax: number;
   resourceMetadataUrl: string | undefined;
+  /** Null: none. */
+  revocations: (RevocationsOptions & { url: string | undefined }) | null;
 }
 
 /** Every default and limit of the verifier. Throws a TypeError for an option that cannot be meant so. */
@@ -58,6 +79,7 @@ export function checkedOptions(given: VerifierOptions): CheckedOptions {
     tokenLengthMax: whole('tokenLengthMax', given.tokenLengthMax ?? 8192, 256, 65_536),
     cacheEntriesMax: whole('cacheEntriesMax', given.cacheEntriesMax ?? 10_000, 0, 10_000_000),
     timeoutMs: whole('fetchTimeoutMs', given.fetchTimeoutMs ?? 5000, 10, 60_000),
+    revocations: revocationsOf(given, insecureHttp),
     insecureHttp,
     resourceMetadataUrl,
     fetch: given.fetch ?? ((url, init) => globalThis.fetch(url, init)),
@@ -70,6 +92,27 @@ export function checkedOptions(given: VerifierOptions): CheckedOptions {
       }
     },
   } satisfies CheckedOptions);
+}
+
+function revocationsOf(given: VerifierOptions, insecureHttp: boolean): CheckedOptions['revocations'] {
+  const { revocations: asked = given.jwksUrl === undefined ? {} : false } = given;
+  if (asked === false) return null;
+  const { url, pollSeconds = 5, staleSeconds = 900, onStale = 'refuse', listBytesMax = 16_777_216 } = asked;
+  if (url === undefined && given.jwksUrl !== undefined) {
+    throw new TypeError(
+      'revocations.url: with jwksUrl no metadata is read: say where the revocation list is.',
+    );
+  }
+  if (onStale !== 'refuse' && onStale !== 'accept') {
+    throw new TypeError(`revocations.onStale: ${JSON.stringify(onStale)} is neither refuse nor accept.`);
+  }
+  return {
+    url: url === undefined ? undefined : checkedUrl('revocations.url', url, insecureHttp),
+    pollSeconds: whole('revocations.pollSeconds', pollSeconds, 1, 3600),
+    staleSeconds: whole('revocations.staleSeconds', staleSeconds, 10, 86_400),
+    onStale,
+    listBytesMax: whole('revocations.listBytesMax', listBytesMax, 1024, 1_073_741_824),
+  };
 }
 
 function audiencesOf(audience: string | readonly string[]): readonly string[] {

@@ -3,11 +3,18 @@ import { checkClaims, type AccessToken } from './access-token.ts';
 import { isAlgorithm, type Algorithm } from './algorithms.ts';
 import { bearerToken, type RequestLike } from './bearer.ts';
 import { AccessTokenError, Refusal, type AccessTokenErrorDetails } from './errors.ts';
-import { createKeySet, KeySetUnavailable } from './key-set.ts';
+import { createKeySet, KeySetUnavailable, type KeySet } from './key-set.ts';
+import { createDiscovery, type Discovery } from './metadata.ts';
 import type { PublicKey } from './public-keys.ts';
+import {
+  createRevocations,
+  NO_REVOCATIONS,
+  RevocationsUnavailable,
+  type Revocations,
+} from './revocations.ts';
 import { requiredScopes } from './scopes.ts';
 import { createTokenCache, tokenDigest } from './token-cache.ts';
-import { checkedOptions, type VerifierOptions } from './verifier-options.ts';
+import { checkedOptions, type CheckedOptions, type VerifierOptions } from './verifier-options.ts';
 
 export interface Requirements {
   /** Scopes that the token must have, all of them: a list, or a text with spaces between them. */
@@ -19,7 +26,7 @@ export interface Verifier {
   verify(token: string): Promise<AccessToken>;
   /** Checks the token in the Authorization header of a request, and its scopes. Rejects with an AccessTokenError. */
   verifyRequest(request: RequestLike, requirements?: Requirements): Promise<AccessToken>;
-  /** Fetches the keys where there are none yet, so that the first request need not wait. Rejects with an AccessTokenError. */
+  /** Fetches the keys and the revocation list where there are none yet, so that the first request need not wait. Rejects with an AccessTokenError. */
   ready(): Promise<void>;
 }
 
@@ -28,12 +35,16 @@ interface Verified {
   key: PublicKey;
   /** Milliseconds since 1970 (UTC). */
   untilMs: number;
+  /** The revocation list that it was last looked for in. */
+  generation: number;
 }
 
 export function createVerifier(given: VerifierOptions): Verifier {
   const options = checkedOptions(given);
   const { clock } = options;
-  const keySet = createKeySet(options);
+  const discovery = createDiscovery(options);
+  const keySet = createKeySet(options, discovery);
+  const revocations = revocationsOf(options, discovery, keySet);
   const cache = createTokenCache<Verified>(options.cacheEntriesMax);
   const details: AccessTokenErrorDetails =
     options.resourceMetadataUrl === undefined ? {} : { resourceMetadataUrl: options.resourceMetadataUrl };
@@ -53,6 +64,14 @@ export function createVerifier(given: VerifierOptions): Verifier {
       if (!keySet.isFresh(nowMs)) {
         await keySet.ready();
         nowMs = clock();
+      }
+      if (!revocations.isFresh(nowMs)) {
+        await revocations.ready();
+        nowMs = clock();
+      }
+      if (known.generation !== revocations.generation()) {
+        refuseRevoked(known.token);
+        known.generation = revocations.generation();
       }
       if (known.key.live && nowMs < known.untilMs) return known.token;
       cache.delete(digest);
@@ -82,11 +101,19 @@ export function createVerifier(given: VerifierOptions): Verifier {
       },
       joseOptions,
     );
+    if (!revocations.isFresh(clock())) await revocations.ready();
     const nowMs = clock();
     const verified = checkClaims(payload, options, Math.floor(nowMs / 1000));
+    refuseRevoked(verified);
     const untilMs = verified.expiresAt * 1000;
-    if (key?.live === true && nowMs < untilMs) cache.set(digest, { token: verified, key, untilMs });
+    const generation = revocations.generation();
+    if (key?.live === true && nowMs < untilMs)
+      cache.set(digest, { token: verified, key, untilMs, generation });
     return verified;
+  }
+
+  function refuseRevoked(token: AccessToken): void {
+    if (revocations.includes(token)) throw new Refusal('revoked', 'It was revoked.');
   }
 
   return Object.freeze({
@@ -110,11 +137,19 @@ export function createVerifier(given: VerifierOptions): Verifier {
     async ready() {
       try {
         await keySet.ready();
+        if (!revocations.isFresh(clock())) await revocations.ready();
       } catch (error) {
         throw accessTokenError(error, details);
       }
     },
   });
+}
+
+function revocationsOf(options: CheckedOptions, discovery: Discovery, keySet: KeySet): Revocations {
+  const { revocations } = options;
+  if (revocations === null) return NO_REVOCATIONS;
+  const listUrl = async () => revocations.url ?? (await discovery.get()).revocationListUrl;
+  return createRevocations(listUrl, keySet, revocations, options);
 }
 
 const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
@@ -152,6 +187,13 @@ function accessTokenError(error: unknown, details: AccessTokenErrorDetails): Acc
   if (error instanceof KeySetUnavailable) {
     const { retryAfterSeconds, cause } = error;
     return new AccessTokenError('authorization-unavailable', 'key_set_unavailable', error.message, {
+      retryAfterSeconds,
+      cause,
+    });
+  }
+  if (error instanceof RevocationsUnavailable) {
+    const { retryAfterSeconds, cause } = error;
+    return new AccessTokenError('authorization-unavailable', 'revocations_unavailable', error.message, {
       retryAfterSeconds,
       cause,
     });

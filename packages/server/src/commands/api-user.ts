@@ -2,7 +2,9 @@ import type { Command } from 'commander';
 import type { ApiUser, ApiUserSettings } from '../domain/api-user.ts';
 import { insertApiUser, deleteApiUser, existingApiUser, updateApiUser } from '../manage/api-users.ts';
 import { insertSecret } from '../manage/credentials.ts';
+import { revokeTokens } from '../manage/revocations.ts';
 import { curlLine } from './curl-line.ts';
+import { REVOKED, REVOKE_TOKENS } from './revoke-tokens.ts';
 import { isoOrNull, json, table, time, type Io } from './io.ts';
 import {
   addSettings,
@@ -38,6 +40,7 @@ export function apiUserCommand(program: Command, io: Io): void {
   update(parent, io);
   switchCommand(parent, io, 'disable', false, 'Refuse tokens to an API user from now on.');
   switchCommand(parent, io, 'enable', true, 'Give tokens to an API user again.');
+  revoke(parent, io);
   remove(parent, io);
 }
 
@@ -153,14 +156,42 @@ function update(parent: Command, io: Io): void {
 
 function switchCommand(parent: Command, io: Io, verb: string, enabled: boolean, description: string): void {
   const command = storeCommand(parent, `${verb} <client-id>`, description);
+  if (!enabled) command.option('--revoke-tokens', REVOKE_TOKENS);
   addSettings(command, STORE_SETTINGS).addHelpText('after', `\nExample:\n  mintmark api-user ${verb} api_…`);
-  command.action(async (name: string, options: { json?: boolean }) => {
+  command.action(async (name: string, options: { json?: boolean; revokeTokens?: boolean }) => {
+    const revoking = { revoke: options.revokeTokens === true };
     const user = await withStore(command, io, async (store) => {
       const { clientId } = await existingApiUser(store, name);
-      return await updateApiUser(store, clientId, { enabled }, Date.now());
+      return await updateApiUser(store, clientId, { enabled }, Date.now(), revoking);
     });
     print(io, user, options.json);
-    if (!enabled) io.err('\nTokens that it has already stay good until they expire.');
+    if (enabled) return;
+    io.err(revoking.revoke ? `\n${REVOKED}` : '\nTokens that it has already stay good until they expire.');
+  });
+}
+
+function revoke(parent: Command, io: Io): void {
+  const command = storeCommand(
+    parent,
+    'revoke-tokens <client-id>',
+    'Put all tokens that an API user has on the revocation list.',
+  );
+  addSettings(command, STORE_SETTINGS).addHelpText(
+    'after',
+    '\nIts credentials go on working: to cut off somebody who knows a secret, reset or retire that too.' +
+      '\n\nExample:\n  mintmark api-user revoke-tokens api_…',
+  );
+  command.action(async (name: string, options: { json?: boolean }) => {
+    const { clientId, issuedBefore } = await withStore(command, io, (store) =>
+      store.write(async (transaction) => {
+        const user = await existingApiUser(transaction, name);
+        return { ...user, ...(await revokeTokens(transaction, user.clientId, Date.now())) };
+      }),
+    );
+    const before = isoOrNull((issuedBefore ?? 0) * 1000);
+    if (options.json === true) return io.out(json({ client_id: clientId, revoked_issued_before: before }));
+    io.out(`revoked  tokens of ${clientId} issued before ${before}`);
+    io.err(`\n${REVOKED}`);
   });
 }
 
@@ -170,11 +201,13 @@ function remove(parent: Command, io: Io): void {
     'delete <client-id>',
     'Remove an API user and its credentials for good.',
   );
+  command.option('--revoke-tokens', REVOKE_TOKENS);
   addSettings(command, STORE_SETTINGS).addHelpText('after', '\nExample:\n  mintmark api-user delete api_…');
-  command.action(async (name: string, options: { json?: boolean }) => {
+  command.action(async (name: string, options: { json?: boolean; revokeTokens?: boolean }) => {
+    const revoking = { revoke: options.revokeTokens === true };
     const user = await withStore(command, io, async (store) => {
       const found = await existingApiUser(store, name);
-      await deleteApiUser(store, found.clientId);
+      await deleteApiUser(store, found.clientId, Date.now(), revoking);
       return found;
     });
     io.out(options.json === true ? json({ deleted: user.clientId }) : `deleted  ${user.clientId}`);

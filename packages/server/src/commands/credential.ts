@@ -3,6 +3,7 @@ import { credentialState, type Credential } from '../domain/credential.ts';
 import { existingApiUser } from '../manage/api-users.ts';
 import { createPassword, createSecret, resetSecrets, retireCredential } from '../manage/credentials.ts';
 import { curlLine } from './curl-line.ts';
+import { REVOKED, REVOKE_TOKENS } from './revoke-tokens.ts';
 import { isoOrNull, json, readLine, table, time, type Io } from './io.ts';
 import { addSettings, duration, storeCommand, STORE_SETTINGS, withStore } from './options.ts';
 
@@ -88,6 +89,7 @@ interface ResetOptions {
   overlap: number;
   expiresIn?: number;
   force?: boolean;
+  revokeTokens?: boolean;
   json?: boolean;
 }
 
@@ -106,7 +108,8 @@ function reset(parent: Command, io: Io): void {
       86_400_000,
     )
     .option('--expires-in <duration>', 'After this time the new one is refused. Left out: never.', duration)
-    .option('--force', 'With --overlap 0: although a caller may still use an old one.');
+    .option('--force', 'With --overlap 0: although a caller may still use an old one.')
+    .option('--revoke-tokens', REVOKE_TOKENS);
   addSettings(command, STORE_SETTINGS).addHelpText(
     'after',
     '\nThe overlap is 24h if not given.\n\nExample:\n  mintmark credential reset api_… --overlap 2h',
@@ -122,6 +125,7 @@ function reset(parent: Command, io: Io): void {
           expiresAt: options.expiresIn === undefined ? null : nowMs + options.expiresIn,
           overlapMs: options.overlap,
           force: options.force === true,
+          revoke: options.revokeTokens === true,
         },
         nowMs,
       );
@@ -133,24 +137,27 @@ function reset(parent: Command, io: Io): void {
             : `The secret ${old.id} (${old.name}) works no longer.`,
         );
       }
+      if (options.revokeTokens === true) io.err(REVOKED);
     });
   });
 }
 
 function retire(parent: Command, io: Io): void {
   const command = storeCommand(parent, 'retire <credential-id>', 'Make a credential useless at once.');
-  command.option('--force', 'Although a caller may still use it.');
+  command.option('--force', 'Although a caller may still use it.').option('--revoke-tokens', REVOKE_TOKENS);
   addSettings(command, STORE_SETTINGS).addHelpText(
     'after',
     '\nRefused (exit code 4) where it was used in the last hour, or its successor was never used.' +
       '\n\nExample:\n  mintmark credential retire 4Kq0Zt7RbX',
   );
-  command.action(async (id: string, options: { force?: boolean; json?: boolean }) => {
+  command.action(async (id: string, options: { force?: boolean; revokeTokens?: boolean; json?: boolean }) => {
     const nowMs = Date.now();
+    const retirement = { force: options.force === true, revoke: options.revokeTokens === true };
     const credential = await withStore(command, io, (store) =>
-      retireCredential(store, id, { force: options.force === true }, nowMs),
+      retireCredential(store, id, retirement, nowMs),
     );
     io.out(options.json === true ? json(shown(credential, nowMs)) : `retired  ${credential.id}`);
+    if (retirement.revoke) io.err(`\n${REVOKED}`);
   });
 }
 

@@ -21,10 +21,23 @@ export function accessTokenSigner(
   kid: string,
   privateKey: KeyObject,
 ): AccessTokenSigner {
-  const header = `${base64url(JSON.stringify({ alg: algorithm, typ: 'at+jwt', kid }))}.`;
+  const signJwt = jwtSigner(algorithm, kid, privateKey, 'at+jwt');
+  return (claims) => signJwt(claimsJson(claims));
+}
+
+/** Signs JSON with one key and gives back a JWS of this type in its compact form (RFC 7515 §7.1). */
+export type JwtSigner = (json: string) => string;
+
+export function jwtSigner(
+  algorithm: SigningAlgorithm,
+  kid: string,
+  privateKey: KeyObject,
+  type: string,
+): JwtSigner {
+  const header = `${base64url(JSON.stringify({ alg: algorithm, typ: type, kid }))}.`;
   const signature = signatureWith(algorithm, privateKey);
-  return (claims) => {
-    const signed = header + base64url(claimsJson(claims));
+  return (json) => {
+    const signed = header + base64url(json);
     return `${signed}.${signature(Buffer.from(signed, 'latin1'))}`;
   };
 }

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { FastifyReply } from 'fastify';
 
 /** A whole response, as a value. */
 export interface Answer {
@@ -23,4 +24,12 @@ export function sendAnswer(response: ServerResponse, answer: Answer, traceId: st
     traceId,
   ]);
   response.end(answer.body, 'latin1'); // ASCII: half the cost of UTF-8
+}
+
+/** The same through Fastify, which knows the request's id already. */
+export function replyWith(reply: FastifyReply, answer: Answer): FastifyReply {
+  for (let i = 0; i < answer.headers.length; i += 2) {
+    reply.header(answer.headers[i] as string, answer.headers[i + 1]);
+  }
+  return reply.code(answer.status).type('application/json').send(answer.body);
 }

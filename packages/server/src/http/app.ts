@@ -2,18 +2,21 @@ import type { IncomingMessage, Server } from 'node:http';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Config } from '../config.ts';
 import type { Keyring } from '../keyring.ts';
-import type { Answer } from './answer.ts';
+import { replyWith, type Answer } from './answer.ts';
 import { errorAnswer, serverErrorAnswer } from './error-response.ts';
 import { healthRoutes, type Health } from './health.ts';
 import { jwksRoute } from './jwks.ts';
 import { metadataRoutes, TOKEN_PATH } from './metadata.ts';
 import { openapiRoute } from './openapi.ts';
+import { revocationsRoute, type RevocationPublication } from './revocations.ts';
 import { boundedServer } from './server.ts';
 import { tokenEndpoint, type TokenEndpointServices } from './token.ts';
 import { traceIdOf } from './trace.ts';
 
 export interface AppServices extends TokenEndpointServices {
   keyring: Keyring;
+  /** Null where no key can sign. */
+  revocations(): RevocationPublication | null;
   health(): Health;
   version: string;
 }
@@ -31,7 +34,7 @@ export async function createApp(services: AppServices, config: Config): Promise<
     // A path that cannot be decoded: no hook runs for it, and it would be answered in Fastify's own form.
     frameworkErrors: (_error, request, reply) => {
       reply.header('X-Request-Id', request.id);
-      send(reply, notFoundAnswer(request.id, config));
+      replyWith(reply, notFoundAnswer(request.id, config));
     },
     serverFactory: (handler) =>
       boundedServer(config, (request, response) => {
@@ -47,6 +50,7 @@ export async function createApp(services: AppServices, config: Config): Promise<
   });
   metadataRoutes(app, config);
   jwksRoute(app, services.keyring, config);
+  revocationsRoute(app, services.revocations, config);
   healthRoutes(app, services.health);
   openapiRoute(app, config, services.version);
   errorRoutes(app, services);
@@ -57,8 +61,8 @@ export async function createApp(services: AppServices, config: Config): Promise<
 function notFound(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply, config: Config): void {
   if (app.hasRoute({ url: pathOf(request.url), method: 'GET' })) {
     reply.header('Allow', 'GET, HEAD');
-    send(reply, errorAnswer(405, 'method_not_allowed', 'This is read with GET.', request.id));
-  } else send(reply, notFoundAnswer(request.id, config));
+    replyWith(reply, errorAnswer(405, 'method_not_allowed', 'This is read with GET.', request.id));
+  } else replyWith(reply, notFoundAnswer(request.id, config));
 }
 
 function notFoundAnswer(traceId: string, { basePath }: Config): Answer {
@@ -70,18 +74,14 @@ function errorRoutes(app: FastifyInstance, services: AppServices): void {
   app.setErrorHandler((error: Error & { statusCode?: number }, request: FastifyRequest, reply) => {
     const status = error.statusCode ?? 500;
     if (status < 500) {
-      return send(reply, errorAnswer(status, 'invalid_request', 'The request is malformed.', request.id));
+      return replyWith(
+        reply,
+        errorAnswer(status, 'invalid_request', 'The request is malformed.', request.id),
+      );
     }
     services.log.error({ traceId: request.id, err: error }, 'a route failed');
-    return send(reply, serverErrorAnswer(request.id));
+    return replyWith(reply, serverErrorAnswer(request.id));
   });
-}
-
-function send(reply: FastifyReply, answer: Answer): FastifyReply {
-  for (let i = 0; i < answer.headers.length; i += 2) {
-    reply.header(answer.headers[i] as string, answer.headers[i + 1]);
-  }
-  return reply.code(answer.status).type('application/json').send(answer.body);
 }
 
 /** The path of a request target, which is a whole URL where a proxy sent it (absolute-form, RFC 9112 §3.2.2). */

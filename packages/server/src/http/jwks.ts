@@ -18,7 +18,7 @@ export function jwksRoute(
 }
 
 /** RFC 9110 §13.1.2: any of a list, compared weakly; `*` is any. */
-function matches(ifNoneMatch: string | undefined, etag: string): boolean {
+export function matches(ifNoneMatch: string | undefined, etag: string): boolean {
   if (ifNoneMatch === undefined) return false;
   return ifNoneMatch.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag);
 }

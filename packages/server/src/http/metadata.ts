@@ -4,6 +4,7 @@ import type { Config } from '../config.ts';
 /** Where things are, relative to the base path. */
 export const TOKEN_PATH = '/oauth2/token';
 export const JWKS_PATH = '/.well-known/jwks.json';
+export const REVOCATIONS_PATH = '/oauth2/revocations';
 const METADATA_PATH = '/.well-known/oauth-authorization-server';
 
 type MetadataConfig = Pick<Config, 'issuer' | 'basePath' | 'jwksMaxAgeSeconds'>;
@@ -27,6 +28,8 @@ export function metadata(issuer: string): Record<string, unknown> {
     issuer,
     token_endpoint: issuer + TOKEN_PATH,
     jwks_uri: issuer + JWKS_PATH,
+    // Ours: docs/decisions/012.
+    revocation_list_uri: issuer + REVOCATIONS_PATH,
     grant_types_supported: ['client_credentials'],
     // None: there is no authorization endpoint. The member itself is required.
     response_types_supported: [],

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../config.ts';
-import { JWKS_PATH, TOKEN_PATH } from './metadata.ts';
+import { JWKS_PATH, TOKEN_PATH, REVOCATIONS_PATH } from './metadata.ts';
 
 /** The OpenAPI 3.1 description of what this server offers, at `/openapi.json`. */
 export function openapiRoute(
@@ -34,6 +34,7 @@ export function openapi(issuer: string, basePath: string, version: string): Reco
           'application/jwk-set+json',
         ),
       },
+      [basePath + REVOCATIONS_PATH]: { get: revocationsOperation() },
       [`${basePath}/.well-known/oauth-authorization-server`]: {
         get: getOperation('getMetadata', 'Authorization server metadata (RFC 8414).', 'Metadata'),
       },
@@ -114,6 +115,20 @@ function tokenOperation(): Record<string, unknown> {
       },
       '500': errorResponse('Unknown error.'),
       '503': errorResponse('Temporarily unavailable.', ['Retry-After']),
+    },
+  };
+}
+
+function revocationsOperation(): Record<string, unknown> {
+  const headers = reference(['Mintmark-Revocations', 'ETag', 'X-Request-Id']);
+  return {
+    operationId: 'getRevocations',
+    summary: 'The tokens that are revoked, by their digests, with a signed statement (docs/decisions/012).',
+    security: [],
+    responses: {
+      '200': { description: 'Success', headers, content: { 'application/vnd.mintmark.revocations': {} } },
+      '304': { description: 'Nothing new: the statement says as of when.', headers },
+      '503': errorResponse('No signing key is active.', ['Retry-After']),
     },
   };
 }
@@ -228,6 +243,7 @@ const SCHEMAS = {
       issuer: text,
       token_endpoint: text,
       jwks_uri: text,
+      revocation_list_uri: text,
       grant_types_supported: texts,
       response_types_supported: texts,
       token_endpoint_auth_methods_supported: texts,
@@ -272,4 +288,6 @@ const HEADERS = {
   'Retry-After': header('Whole seconds.', { type: 'integer', minimum: 1 }),
   'WWW-Authenticate': header('RFC 7617'),
   Allow: header('POST'),
+  ETag: header('RFC 9110 section 8.8.3'),
+  'Mintmark-Revocations': header('A compact JWS with the members iss, iat, n and sha256.'),
 };

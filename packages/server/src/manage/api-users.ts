@@ -1,6 +1,7 @@
 import { apiUserProblems, newClientId, type ApiUser, type ApiUserSettings } from '../domain/api-user.ts';
 import { Refused } from '../domain/refused.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
+import { revokeTokens } from './revocations.ts';
 
 /** Makes an API user without credentials. Throws a Refused where a setting is wrong or the username is taken. */
 export async function createApiUser(
@@ -31,12 +32,18 @@ export async function insertApiUser(
   return user;
 }
 
+export interface Revoking {
+  /** Revokes the tokens that the API user has, in the same transaction. Default false. */
+  revoke?: boolean;
+}
+
 /** Changes some settings and leaves the others. Throws a Refused as `createApiUser` does. */
 export async function updateApiUser(
   store: Store,
   clientId: string,
   changes: Partial<ApiUserSettings> & { enabled?: boolean },
   nowMs: number,
+  { revoke = false }: Revoking = {},
 ): Promise<ApiUser> {
   return await store.write(async (transaction) => {
     const user: ApiUser = { ...(await existingApiUser(transaction, clientId)), ...changes, updatedAt: nowMs };
@@ -44,17 +51,24 @@ export async function updateApiUser(
     await refuseTakenUsername(transaction, user);
     await transaction.apiUsers.update(user);
     await transaction.changed('api_user', user.clientId);
+    if (revoke) await revokeTokens(transaction, user.clientId, nowMs);
     return user;
   });
 }
 
 /** Removes an API user and its credentials for good. */
-export async function deleteApiUser(store: Store, clientId: string): Promise<void> {
+export async function deleteApiUser(
+  store: Store,
+  clientId: string,
+  nowMs: number,
+  { revoke = false }: Revoking = {},
+): Promise<void> {
   await store.write(async (transaction) => {
     const user = await existingApiUser(transaction, clientId);
     await transaction.credentials.deleteOf(user.clientId);
     await transaction.apiUsers.delete(user.clientId);
     await transaction.changed('api_user', user.clientId);
+    if (revoke) await revokeTokens(transaction, user.clientId, nowMs);
   });
 }
 

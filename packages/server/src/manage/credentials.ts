@@ -9,7 +9,8 @@ import { randomBase62 } from '../domain/random.ts';
 import { Refused } from '../domain/refused.ts';
 import { generateSecret, KEY_ID_LENGTH, secretDigest } from '../domain/secret.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
-import { existingApiUser } from './api-users.ts';
+import { existingApiUser, type Revoking } from './api-users.ts';
+import { revokeTokens } from './revocations.ts';
 
 export interface NewCredential {
   /** Client id or username of the API user. */
@@ -64,7 +65,7 @@ export async function createPassword(
   return await store.write((transaction) => insert(transaction, asked, nowMs, made));
 }
 
-export interface Retirement {
+export interface Retirement extends Revoking {
   /** Retires it although a caller may still use it. */
   force: boolean;
 }
@@ -73,7 +74,7 @@ export interface Retirement {
 export async function retireCredential(
   store: Store,
   credentialId: string,
-  { force }: Retirement,
+  { force, revoke = false }: Retirement,
   nowMs: number,
 ): Promise<Credential> {
   return await store.write(async (transaction) => {
@@ -82,6 +83,7 @@ export async function retireCredential(
       const all = await transaction.credentials.listOf(credential.clientId);
       refuseUnsafe(credential, retirementObjection(credential, all, nowMs));
     }
+    if (revoke) await revokeTokens(transaction, credential.clientId, nowMs);
     return await end(transaction, credential, { retiredAt: credential.retiredAt ?? nowMs });
   });
 }
@@ -122,6 +124,7 @@ export async function resetSecrets(
       kind: 'secret',
       digest: secretDigest(secret),
     });
+    if (asked.revoke === true) await revokeTokens(transaction, clientId, nowMs);
     return { credential, secret, ending };
   });
 }

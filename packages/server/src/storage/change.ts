@@ -2,13 +2,13 @@ import { sql, type Kysely } from 'kysely';
 import type { Tables } from './schema.ts';
 
 /** What a process keeps in memory, and so must hear of when it changes. */
-export type ChangeNoun = 'api_user' | 'signing_key';
+export type ChangeNoun = 'api_user' | 'signing_key' | 'revocation';
 
 export interface Change {
   /** The epoch in which it was made. */
   n: number;
   noun: ChangeNoun;
-  /** Client id or kid. */
+  /** Client id, kid, or the digest of a revocation. */
   id: string;
 }
 

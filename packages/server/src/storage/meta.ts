@@ -9,9 +9,10 @@ export interface MetaRows {
 
 /**
  * `master_key_check`: tells the right master key from a wrong one, and nothing about it. `key_schedule`: the durations
- * (JSON) with which the server that started last rotates signing keys.
+ * (JSON) with which the server that started last rotates signing keys. `longest_token_life`: seconds that the
+ * longest-lived tokens of any server so far were good for.
  */
-export type MetaKey = 'master_key_check' | 'key_schedule';
+export type MetaKey = 'master_key_check' | 'key_schedule' | 'longest_token_life';
 
 export function metaRows(db: Kysely<Tables>): MetaRows {
   return {

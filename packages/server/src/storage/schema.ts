@@ -12,6 +12,7 @@ export interface Tables {
     use_count: number;
   };
   signing_keys: SigningKeyRow;
+  revocations: RevocationRow;
 }
 
 export interface ApiUserRow {
@@ -52,4 +53,11 @@ export interface SigningKeyRow {
   activates_at: number;
   retires_at: number | null;
   removes_at: number | null;
+}
+
+export interface RevocationRow {
+  digest: string;
+  /** Seconds. */
+  issued_before: number | null;
+  removes_at: number;
 }

@@ -4,6 +4,7 @@ import { changeRows, type ChangeNoun, type ChangeRows } from './change.ts';
 import { credentialRows, recordUses, type CredentialRows, type Use } from './credential.ts';
 import { knownApiUserRows, type KnownApiUserRows } from './known-api-user.ts';
 import { metaRows, type MetaRows } from './meta.ts';
+import { revocationRows, type RevocationRows } from './revocation.ts';
 import type { Tables } from './schema.ts';
 import { signingKeyRows, type SigningKeyRows } from './signing-key.ts';
 
@@ -24,13 +25,14 @@ export interface StoreRows {
   apiUsers: ApiUserRows;
   credentials: CredentialRows;
   signingKeys: SigningKeyRows;
+  revocations: RevocationRows;
   meta: MetaRows;
 }
 
 /** The tables inside one transaction. */
 export interface StoreTransaction extends StoreRows {
   changes: Pick<ChangeRows, 'append' | 'deleteBefore'>;
-  /** Tells every process, when the transaction commits, to read this API user or the signing keys again. */
+  /** Tells every process, when the transaction commits, to read this API user, the signing keys or this revocation again. */
   changed(noun: ChangeNoun, id: string): Promise<void>;
 }
 
@@ -73,6 +75,7 @@ function rowsOf(db: Kysely<Tables>): StoreRows {
     apiUsers: apiUserRows(db),
     credentials: credentialRows(db),
     signingKeys: signingKeyRows(db),
+    revocations: revocationRows(db),
     meta: metaRows(db),
   };
 }

@@ -26,6 +26,9 @@ export interface TestIssuer {
   notModified: number;
   /** Replaces the answer to a GET of the key set. */
   answer: ((request: IncomingMessage, response: ServerResponse) => void) | undefined;
+  /** Its revocation list; undefined: it has none, and its metadata names none. */
+  revocations: PublishedRevocations | undefined;
+  revocationFetches: number;
   /** Replaces members of the metadata. */
   metadata: Json;
   cacheControl: string;
@@ -41,6 +44,33 @@ export interface TestIssuer {
   stop(): Promise<void>;
   restart(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface PublishedRevocations {
+  body: Buffer;
+  /** Replaces members of the statement, or of its header. */
+  statement?: Json;
+  header?: Json;
+  key?: TestKey;
+  /** Always 200 or 304, whatever the request asks for. */
+  status?: number;
+}
+
+/** A list of token ids and of API users with the second before which their tokens are revoked. */
+export function revocationBody(tokenIds: string[], apiUsers: Record<string, number> = {}): Buffer {
+  const digest = (id: string) => createHash('sha256').update(id).digest().subarray(0, 16);
+  const tokens = tokenIds.map(digest).toSorted((a, b) => a.compare(b));
+  const users = Object.entries(apiUsers)
+    .map(([id, before]) => {
+      const time = Buffer.alloc(8);
+      time.writeBigUInt64BE(BigInt(before));
+      return Buffer.concat([digest(id), time]);
+    })
+    .toSorted((a, b) => a.compare(b));
+  const head = Buffer.from('MMRL\0\0\0\x01\0\0\0\0\0\0\0\0', 'latin1');
+  head.writeUInt32BE(tokens.length, 8);
+  head.writeUInt32BE(users.length, 12);
+  return Buffer.concat([head, ...tokens, ...users]);
 }
 
 let keyNumber = 0;
@@ -92,6 +122,8 @@ export async function startIssuer(keys: TestKey[] = [newKey()]): Promise<TestIss
     keySetFetches: 0,
     notModified: 0,
     answer: undefined,
+    revocations: undefined,
+    revocationFetches: 0,
     metadata: {},
     cacheControl: 'public, max-age=300',
     lastHeaders: {},
@@ -124,7 +156,8 @@ export async function startIssuer(keys: TestKey[] = [newKey()]): Promise<TestIss
   function answer(request: IncomingMessage, response: ServerResponse): void {
     if (request.url === '/.well-known/oauth-authorization-server/auth') {
       issuer.metadataFetches += 1;
-      response.end(JSON.stringify({ issuer: url, jwks_uri: `${url}/jwks`, ...issuer.metadata }));
+      const list = issuer.revocations && { revocation_list_uri: `${url}/revocations` };
+      response.end(JSON.stringify({ issuer: url, jwks_uri: `${url}/jwks`, ...list, ...issuer.metadata }));
     } else if (request.url === '/auth/jwks') {
       issuer.keySetFetches += 1;
       issuer.lastHeaders = request.headers;
@@ -135,9 +168,30 @@ export async function startIssuer(keys: TestKey[] = [newKey()]): Promise<TestIss
       if (request.headers['if-none-match'] !== etag) return void response.end(body);
       issuer.notModified += 1;
       response.writeHead(304).end();
+    } else if (request.url === '/auth/revocations' && issuer.revocations !== undefined) {
+      issuer.revocationFetches += 1;
+      answerRevocations(request, response, issuer.revocations);
     } else {
       response.writeHead(404).end();
     }
+  }
+
+  let changes = 0;
+
+  function answerRevocations(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { body, statement, header, key = issuer.keys[0] ?? newKey(), status }: PublishedRevocations,
+  ): void {
+    const sha256 = createHash('sha256').update(body).digest('base64url');
+    changes += 1;
+    const said = { iss: url, iat: Math.floor(issuer.nowMs / 1000), n: changes, sha256, ...statement };
+    const typ = 'mintmark-revocations+jwt';
+    const jws = jwt({ alg: key.alg, typ, kid: key.kid, ...header }, said, key);
+    response.setHeader('mintmark-revocations', jws).setHeader('etag', `"${sha256}"`);
+    const same = request.headers['if-none-match'] === `"${sha256}"`;
+    const answered = status ?? (same ? 304 : 200);
+    response.writeHead(answered).end(answered === 200 ? body : undefined);
   }
   return issuer;
 }

@@ -1,0 +1,39 @@
+import type { FastifyInstance } from 'fastify';
+import type { Config } from '../config.ts';
+import type { PublishedList } from '../revocation-list.ts';
+import { replyWith } from './answer.ts';
+import { denialAnswer } from './error-response.ts';
+import { matches } from './jwks.ts';
+import { REVOCATIONS_PATH } from './metadata.ts';
+
+/** What a process publishes of revocations: the list, and its signed statement of how recent it is. */
+export interface RevocationPublication {
+  list: PublishedList;
+  /** A compact JWS. */
+  statement: string;
+}
+
+/** Verifiers ask every few seconds: a cache in between may answer for the server for so long. */
+const MAX_AGE_SECONDS = 1;
+
+/** The revocation list (docs/decisions/012), with its statement also where it has not changed. Null: no key can sign. */
+export function revocationsRoute(
+  app: FastifyInstance,
+  publication: () => RevocationPublication | null,
+  { basePath }: Pick<Config, 'basePath'>,
+): void {
+  app.get(basePath + REVOCATIONS_PATH, (request, reply) => {
+    const current = publication();
+    if (current === null) {
+      const denial = { denied: 'temporarily_unavailable', reason: 'no signing key is active' } as const;
+      return replyWith(reply, denialAnswer(denial, request.id, false, Date.now()));
+    }
+    const etag = `"${current.list.sha256}"`;
+    reply
+      .header('Cache-Control', `public, max-age=${MAX_AGE_SECONDS}`)
+      .header('ETag', etag)
+      .header('Mintmark-Revocations', current.statement);
+    if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
+    return reply.type('application/vnd.mintmark.revocations').send(current.list.body);
+  });
+}

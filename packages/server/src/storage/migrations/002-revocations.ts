@@ -1,0 +1,15 @@
+import type { Kysely } from 'kysely';
+import type { Migration } from 'kysely/migration';
+
+/** Revocations of access tokens. A program of the version before leaves the table alone. */
+export const revocations: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await db.schema
+      .createTable('revocations')
+      .addColumn('digest', 'text', (column) => column.primaryKey())
+      .addColumn('issued_before', 'bigint')
+      .addColumn('removes_at', 'bigint', (column) => column.notNull())
+      .execute();
+    await db.schema.createIndex('revocations_removes_at').on('revocations').column('removes_at').execute();
+  },
+};

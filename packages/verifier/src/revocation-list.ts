@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto';
+
+const HEAD_BYTES = 16;
+const DIGEST_BYTES = 16;
+const TIME_BYTES = 8;
+const API_USER_BYTES = DIGEST_BYTES + TIME_BYTES;
+
+/** The revocation list of an issuer, searched in the bytes as they came (docs/decisions/012). */
+export interface RevocationList {
+  /** Whether a token is on it, by its id or with everything that was issued to its API user before a time. */
+  includes(token: { tokenId: string; clientId: string; issuedAt: number }): boolean;
+  readonly entries: number;
+}
+
+export const EMPTY_LIST: RevocationList = { includes: () => false, entries: 0 };
+
+/** Throws an Error where the bytes are not a list. They are kept, and must not be changed. */
+export function revocationList(bytes: Buffer): RevocationList {
+  if (bytes.length < HEAD_BYTES || bytes.toString('latin1', 0, 4) !== 'MMRL' || bytes.readUInt32BE(4) !== 1) {
+    throw new Error('The answer is not a revocation list of version 1.');
+  }
+  const tokens = bytes.readUInt32BE(8);
+  const apiUsers = bytes.readUInt32BE(12);
+  const apiUsersAt = HEAD_BYTES + tokens * DIGEST_BYTES;
+  if (bytes.length !== apiUsersAt + apiUsers * API_USER_BYTES) {
+    throw new Error('The revocation list is not as long as it says.');
+  }
+  return {
+    entries: tokens + apiUsers,
+    includes({ tokenId, clientId, issuedAt }) {
+      if (tokens > 0 && search(bytes, HEAD_BYTES, DIGEST_BYTES, tokens, digestOf(tokenId)) >= 0) return true;
+      if (apiUsers === 0) return false;
+      const at = search(bytes, apiUsersAt, API_USER_BYTES, apiUsers, digestOf(clientId));
+      return at >= 0 && BigInt(Math.floor(issuedAt)) < bytes.readBigUInt64BE(at + DIGEST_BYTES);
+    },
+  };
+}
+
+function digestOf(id: string): Buffer {
+  return createHash('sha256').update(id).digest().subarray(0, DIGEST_BYTES);
+}
+
+/** Where the entry that begins with `digest` lies among `count` sorted ones of `width` bytes from `from` on; -1: nowhere. */
+function search(bytes: Buffer, from: number, width: number, count: number, digest: Buffer): number {
+  let [low, high] = [0, count];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const at = from + middle * width;
+    const order = digest.compare(bytes, at, at + DIGEST_BYTES);
+    if (order === 0) return at;
+    if (order < 0) high = middle;
+    else low = middle + 1;
+  }
+  return -1;
+}

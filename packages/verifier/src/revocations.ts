@@ -1,0 +1,204 @@
+import { webcrypto } from 'node:crypto';
+import { compactVerify } from 'jose';
+import type { AccessToken } from './access-token.ts';
+import { isAlgorithm, type Algorithm } from './algorithms.ts';
+import { fetchBytes, type FetchLimits } from './fetch-json.ts';
+import type { KeySet } from './key-set.ts';
+import { EMPTY_LIST, revocationList, type RevocationList } from './revocation-list.ts';
+
+export interface RevocationsOptions {
+  /** How often the list is asked for, in seconds. */
+  pollSeconds: number;
+  /** How old the list may be before tokens are refused, or accepted all the same. */
+  staleSeconds: number;
+  onStale: 'refuse' | 'accept';
+  listBytesMax: number;
+}
+
+export interface RevocationsSettings extends FetchLimits {
+  issuer: string;
+  algorithms: readonly Algorithm[];
+  clockSkewSeconds: number;
+  clock: () => number;
+  onFailure: (error: unknown) => void;
+}
+
+/** The revocations of an issuer, kept fresh by use: there is no timer. */
+export interface Revocations {
+  /** Whether the list can be used without asking the issuer. */
+  isFresh(nowMs: number): boolean;
+  /** Waits until there is a list that can be used. Throws RevocationsUnavailable. */
+  ready(): Promise<void>;
+  /** Differs when the list has changed. */
+  generation(): number;
+  includes(token: AccessToken): boolean;
+}
+
+export class RevocationsUnavailable extends Error {
+  readonly retryAfterSeconds: number;
+
+  constructor(issuer: string, retryAfterSeconds: number, cause: unknown) {
+    super(`The revocation list of ${issuer} cannot be fetched, and none is held that is recent enough.`, {
+      cause,
+    });
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
+/** Where no list is wanted. */
+export const NO_REVOCATIONS: Revocations = {
+  isFresh: () => true,
+  ready: async () => undefined,
+  generation: () => 0,
+  includes: () => false,
+};
+
+/** What the issuer signs about its list. */
+interface Statement {
+  /** Seconds since 1970 at which the list was complete. */
+  iat: number;
+  /** The number of the last change that is in it. */
+  n: number;
+  sha256: string;
+}
+
+interface Held {
+  list: RevocationList;
+  /** Null: the issuer publishes no list. */
+  statement: Statement | null;
+  /** When the fetch began that confirmed it. */
+  confirmedMs: number;
+  /** As of when it is complete: never later than that. */
+  asOfMs: number;
+}
+
+/** A list with a lower number is that of a node that is behind; if it is so much younger, the store was restored. */
+const BEHIND_SECONDS = 60;
+/** After a failed fetch the next one waits: 1 s, 2 s, 4 s … up to this. */
+const BACK_OFF_MS_MIN = 1_000;
+const BACK_OFF_MS_MAX = 30_000;
+
+/** `listUrl` says where the list is: undefined where the issuer publishes none. */
+export function createRevocations(
+  listUrl: () => Promise<string | undefined>,
+  keySet: KeySet,
+  options: RevocationsOptions,
+  settings: RevocationsSettings,
+): Revocations {
+  const { clock } = settings;
+  const pollMs = options.pollSeconds * 1000;
+  const staleMs = options.staleSeconds * 1000;
+  let held: Held | undefined;
+  let generation = 0;
+  let failure: { count: number; retryMs: number; error: unknown } | undefined;
+  let inFlight: Promise<void> | undefined;
+
+  /** One fetch for any number of callers. Never rejects: what went wrong is in `failure`. */
+  function renew(): Promise<void> {
+    inFlight ??= load().finally(() => {
+      inFlight = undefined;
+    });
+    return inFlight;
+  }
+
+  async function load(): Promise<void> {
+    try {
+      const loaded = await fetchList(clock());
+      if (loaded.list !== held?.list) generation += 1;
+      held = loaded;
+      failure = undefined;
+    } catch (error) {
+      const count = (failure?.count ?? 0) + 1;
+      const waitMs = Math.min(BACK_OFF_MS_MAX, BACK_OFF_MS_MIN * 2 ** (count - 1));
+      failure = { count, retryMs: clock() + waitMs, error };
+      settings.onFailure(error);
+    }
+  }
+
+  async function fetchList(startedMs: number): Promise<Held> {
+    const url = await listUrl();
+    if (url === undefined) {
+      // Nothing that could grow old: once an hour the metadata is asked again.
+      const asOfMs = Number.POSITIVE_INFINITY;
+      return { list: EMPTY_LIST, statement: null, confirmedMs: startedMs, asOfMs };
+    }
+    const headers: Record<string, string> = { accept: 'application/vnd.mintmark.revocations' };
+    const before = held?.statement ?? null;
+    if (before !== null) headers['if-none-match'] = `"${before.sha256}"`;
+    const answer = await fetchBytes(url, headers, settings, options.listBytesMax);
+    if (answer.status !== 200 && answer.status !== 304) {
+      throw new Error(`GET ${url} answered with status ${answer.status}.`);
+    }
+    const statement = await checkedStatement(answer.headers.get('mintmark-revocations') ?? '', startedMs);
+    refuseBehind(statement, before);
+    const asOfMs = Math.min(startedMs, (statement.iat + settings.clockSkewSeconds) * 1000);
+    const confirmed = { statement, confirmedMs: startedMs, asOfMs };
+    if (held !== undefined && before?.sha256 === statement.sha256) return { list: held.list, ...confirmed };
+    if (answer.body === undefined) throw new Error(`GET ${url}: its 304 is about another list than is held.`);
+    // On another thread: a list of megabytes would hold this one.
+    const digest = Buffer.from(await webcrypto.subtle.digest('SHA-256', answer.body));
+    if (digest.toString('base64url') !== statement.sha256) {
+      throw new Error(`GET ${url}: the list is not the one that its statement is about.`);
+    }
+    return { list: revocationList(answer.body), ...confirmed };
+  }
+
+  async function checkedStatement(jws: string, nowMs: number): Promise<Statement> {
+    await keySet.ready();
+    const arrival = keySet.arrival();
+    const { payload } = await compactVerify(
+      jws,
+      async ({ alg, kid, typ }) => {
+        if (typ !== STATEMENT_TYPE) throw new Error('The statement about the revocation list is none.');
+        if (!isAlgorithm(alg) || typeof kid !== 'string') throw new Error('The statement names no key.');
+        return await (await keySet.find(kid, alg, arrival)).cryptoKey(alg);
+      },
+      { algorithms: [...settings.algorithms] },
+    );
+    const { iss, iat, n, sha256 } = JSON.parse(Buffer.from(payload).toString('utf8')) as Record<
+      string,
+      unknown
+    >;
+    if (iss !== settings.issuer) throw new Error('The revocation list is that of another issuer.');
+    if (!Number.isFinite(iat) || !Number.isSafeInteger(n) || typeof sha256 !== 'string') {
+      throw new Error('The statement about the revocation list lacks a member.');
+    }
+    const statement = { iat: iat as number, n: n as number, sha256 };
+    const ageSeconds = nowMs / 1000 - statement.iat;
+    if (ageSeconds < -settings.clockSkewSeconds) throw new Error('The revocation list is from the future.');
+    if (ageSeconds > options.staleSeconds + settings.clockSkewSeconds) {
+      throw new Error('The revocation list is too old.');
+    }
+    return statement;
+  }
+
+  const mayTry = (nowMs: number) => failure === undefined || nowMs >= failure.retryMs;
+  const asOfMs = () => held?.asOfMs ?? Number.NEGATIVE_INFINITY;
+
+  return {
+    isFresh: (nowMs) => held !== undefined && nowMs - held.confirmedMs < pollMs && nowMs >= held.confirmedMs,
+    generation: () => generation,
+    includes: (token) => held?.list.includes(token) ?? false,
+
+    async ready() {
+      const nowMs = clock();
+      const renewed = inFlight ?? (mayTry(nowMs) ? renew() : undefined);
+      const age = nowMs - (held?.confirmedMs ?? Number.NEGATIVE_INFINITY);
+      // Nobody waits for an issuer that is known to be away while there is a list that may be used.
+      if (age >= 0 && (age < 2 * pollMs || failure !== undefined) && nowMs - asOfMs() < staleMs) return;
+      await renewed;
+      const laterMs = clock();
+      if (laterMs - asOfMs() < staleMs || options.onStale === 'accept') return;
+      const waitMs = (failure?.retryMs ?? laterMs) - laterMs;
+      const retryAfterSeconds = Math.max(1, Math.ceil(waitMs / 1000));
+      throw new RevocationsUnavailable(settings.issuer, retryAfterSeconds, failure?.error);
+    },
+  };
+}
+
+const STATEMENT_TYPE = 'mintmark-revocations+jwt';
+
+function refuseBehind(statement: Statement, before: Statement | null): void {
+  if (before === null || statement.n >= before.n || statement.iat >= before.iat + BEHIND_SECONDS) return;
+  throw new Error('The revocation list is older than the one that is held.');
+}

@@ -1,0 +1,258 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { inspect } from 'node:util';
+import fc from 'fast-check';
+import { startServer } from '../../server/test/support/server.ts';
+import { AccessTokenError, createVerifier } from '../src/index.ts';
+import { revocationList } from '../src/revocation-list.ts';
+import {
+  newKey,
+  revocationBody,
+  startIssuer,
+  type PublishedRevocations,
+  type TestIssuer,
+} from './support/issuer.ts';
+import { refused } from './support/refused.ts';
+
+const EMPTY = revocationBody([]);
+
+async function issuerWith(revocations: PublishedRevocations): Promise<TestIssuer> {
+  const issuer = await startIssuer();
+  issuer.revocations = revocations;
+  return issuer;
+}
+
+const secondsOf = (issuer: TestIssuer) => Math.floor(issuer.nowMs / 1000);
+
+test('a token on the list is refused by its id, and no other token of its API user', async () => {
+  await using issuer = await issuerWith({ body: revocationBody(['leaked']) });
+  const verifier = issuer.verifier();
+  await refused(verifier.verify(issuer.token({ jti: 'leaked' })), 'revoked');
+  assert.equal((await verifier.verify(issuer.token({ jti: 'another' }))).tokenId, 'another');
+});
+
+test('what an API user was issued before a time is refused, not what it was issued since, and nobody else’s', async () => {
+  await using issuer = await startIssuer();
+  const now = secondsOf(issuer);
+  issuer.revocations = { body: revocationBody([], { api_one: now }) };
+  const verifier = issuer.verifier();
+  await refused(verifier.verify(issuer.token({ iat: now - 1 })), 'revoked');
+  await verifier.verify(issuer.token({ iat: now }));
+  await verifier.verify(issuer.token({ iat: now - 1, sub: 'api_two', client_id: 'api_two' }));
+});
+
+test('a remembered token is refused from the first poll after its revocation on: 5 s under traffic, 10 s at most', async () => {
+  await using issuer = await issuerWith({ body: EMPTY });
+  const verifier = issuer.verifier();
+  const token = issuer.token({ jti: 'leaked' });
+  await verifier.verify(token);
+  issuer.revocations = { body: revocationBody(['leaked']) };
+  issuer.nowMs += 4999;
+  await verifier.verify(token);
+  assert.equal(issuer.revocationFetches, 1, 'nobody asks before the time');
+  // Without traffic in between nobody has renewed the list: who comes first waits for it.
+  issuer.nowMs += 5002;
+  await refused(verifier.verify(token), 'revoked');
+  assert.equal(issuer.revocationFetches, 2);
+});
+
+test('a list that is due is renewed in the background, once for any number of requests', async () => {
+  await using issuer = await issuerWith({ body: EMPTY });
+  const verifier = issuer.verifier();
+  const token = issuer.token({ jti: 'leaked' });
+  await Promise.all(Array.from({ length: 50 }, () => verifier.verify(token)));
+  assert.equal(issuer.revocationFetches, 1);
+  issuer.revocations = { body: revocationBody(['leaked']) };
+  issuer.nowMs += 6000;
+  await Promise.all(Array.from({ length: 50 }, () => verifier.verify(token)));
+  while (issuer.revocationFetches < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  await assert.rejects(async () => {
+    for (let i = 0; i < 200; i += 1) {
+      await verifier.verify(token);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }, /revoked/);
+  assert.equal(issuer.revocationFetches, 2);
+});
+
+test('a list that has not changed is confirmed by a signed 304', async () => {
+  await using issuer = await issuerWith({ body: revocationBody(['leaked']) });
+  const verifier = issuer.verifier();
+  for (let i = 0; i < 10; i += 1) {
+    await refused(verifier.verify(issuer.token({ jti: 'leaked' })), 'revoked');
+    await verifier.verify(issuer.token());
+    issuer.nowMs += 11_000;
+  }
+  assert.equal(issuer.revocationFetches, 10);
+});
+
+const other = newKey();
+for (const [what, revocations] of [
+  ['signed by a key that is not the issuer’s', { body: EMPTY, key: other }],
+  ['with the type of an access token', { body: EMPTY, header: { typ: 'at+jwt' } }],
+  ['of another issuer', { body: EMPTY, statement: { iss: 'https://evil.example' } }],
+  ['with another digest', { body: EMPTY, statement: { sha256: 'A'.repeat(43) } }],
+  ['from the future', { body: EMPTY, statement: { iat: Date.now() / 1000 + 1000 } }],
+  ['that is old', { body: EMPTY, statement: { iat: Date.now() / 1000 - 1000 } }],
+  ['without a number', { body: EMPTY, statement: { n: undefined } }],
+  ['that is no list', { body: Buffer.from('no list') }],
+  ['that is shorter than it says', { body: revocationBody(['a', 'b']).subarray(0, -1) }],
+  ['answered with 304 where none is held', { body: EMPTY, status: 304 }],
+  ['answered with 500', { body: EMPTY, status: 500 }],
+] as [string, PublishedRevocations][]) {
+  test(`a list ${what} is not taken: tokens are refused with 503, or accepted where that was asked for`, async () => {
+    await using issuer = await issuerWith(revocations);
+    const failures: unknown[] = [];
+    const onKeySetFailure = (error: unknown) => void failures.push(error);
+    const error = await issuer
+      .verifier({ onKeySetFailure })
+      .verify(issuer.token())
+      .catch((reason: unknown) => reason);
+    assert.ok(error instanceof AccessTokenError, inspect(error));
+    assert.deepEqual([error.status, error.reason], [503, 'revocations_unavailable']);
+    assert.ok((error.retryAfterSeconds ?? 0) >= 1);
+    assert.equal(failures.length, 1);
+    assert.doesNotMatch(inspect(error), /eyJ/);
+    await issuer.verifier({ revocations: { onStale: 'accept' } }).verify(issuer.token());
+  });
+}
+
+test('a list that is behind the held one is passed over; one of a restored store is taken a minute later', async () => {
+  await using issuer = await issuerWith({ body: revocationBody(['leaked']), statement: { n: 50 } });
+  const verifier = issuer.verifier();
+  await refused(verifier.verify(issuer.token({ jti: 'leaked' })), 'revoked');
+  issuer.revocations = { body: EMPTY, statement: { n: 49 } };
+  issuer.nowMs += 11_000;
+  await refused(verifier.verify(issuer.token({ jti: 'leaked' })), 'revoked');
+  issuer.nowMs += 60_000;
+  // After a failed fetch nobody waits for the next one.
+  const leaked = () => verifier.verify(issuer.token({ jti: 'leaked' })).catch(() => undefined);
+  for (let i = 0; i < 200 && (await leaked()) === undefined; i += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  await verifier.verify(issuer.token({ jti: 'leaked' }));
+});
+
+test('an outage of ten minutes harms nobody; after staleSeconds tokens are refused with 503 until it is over', async () => {
+  await using issuer = await issuerWith({ body: revocationBody(['leaked']) });
+  const verifier = issuer.verifier({ clockSkewSeconds: 0 });
+  await verifier.ready();
+  await issuer.stop();
+  const token = issuer.token({ exp: secondsOf(issuer) + 7200 });
+  const leaked = issuer.token({ jti: 'leaked', exp: secondsOf(issuer) + 7200 });
+  for (let second = 0; second < 600; second += 5) {
+    issuer.nowMs += 5000;
+    await verifier.verify(token);
+    await refused(verifier.verify(leaked), 'revoked');
+  }
+  issuer.nowMs += 301_000;
+  const error = await verifier.verify(token).catch((reason: unknown) => reason);
+  assert.ok(error instanceof AccessTokenError);
+  assert.deepEqual([error.status, error.reason], [503, 'revocations_unavailable']);
+  await issuer.restart();
+  issuer.nowMs += 31_000;
+  await verifier.verify(token);
+});
+
+test('with revocations: false, and for an issuer without a list, nothing is asked for', async () => {
+  await using issuer = await issuerWith({ body: revocationBody(['leaked']) });
+  await issuer.verifier({ revocations: false }).verify(issuer.token({ jti: 'leaked' }));
+  assert.equal(issuer.revocationFetches, 0);
+  issuer.revocations = undefined;
+  const verifier = issuer.verifier();
+  await verifier.verify(issuer.token({ jti: 'leaked' }));
+  await issuer.stop();
+  // Past the time for which a list would serve: there is none that could be too old.
+  issuer.nowMs += 1_200_000;
+  await verifier.verify(issuer.token());
+});
+
+test('options that cannot be meant so stop the start', async () => {
+  await using issuer = await startIssuer();
+  const { url } = issuer;
+  for (const revocations of [
+    { pollSeconds: 0 },
+    { onStale: 'never' as 'accept' },
+    { url: 'http://example.com/' },
+  ]) {
+    assert.throws(() => issuer.verifier({ revocations }), TypeError);
+  }
+  assert.throws(() => issuer.verifier({ jwksUrl: `${url}/jwks`, revocations: {} }), /revocations\.url/);
+});
+
+test('what is on a list is found, and nothing else, in lists of any length', () => {
+  const ids = fc.uniqueArray(fc.string(), { maxLength: 200 });
+  fc.assert(
+    fc.property(ids, ids, ids, fc.nat(1000), (tokens, users, others, before) => {
+      const list = revocationList(
+        revocationBody(tokens, Object.fromEntries(users.map((id) => [id, before]))),
+      );
+      const revoked = (tokenId: string, clientId: string, issuedAt: number) =>
+        list.includes({ tokenId, clientId, issuedAt });
+      for (const id of [...tokens, ...users, ...others]) {
+        assert.equal(revoked(id, '\0nobody', 0), tokens.includes(id));
+        assert.equal(revoked('\0none', id, before - 1), users.includes(id));
+        assert.equal(revoked('\0none', id, before), false);
+      }
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test('bytes of any kind are a list or an Error', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 100 }), fc.boolean(), (bytes, headed) => {
+      const body = Buffer.concat([headed ? EMPTY.subarray(0, 8) : Buffer.alloc(0), bytes]);
+      try {
+        assert.equal(revocationList(body).includes({ tokenId: 'a', clientId: 'b', issuedAt: 0 }), false);
+      } catch (error) {
+        assert.match((error as Error).message, /^The (answer|revocation list) is not/);
+      }
+    }),
+  );
+});
+
+test('the tokens of an API user that the server’s command cut off are refused within ten seconds, those of another go on', async () => {
+  await using server = await startServer();
+  const cut = { client_id: server.clientId, client_secret: server.clientSecret };
+  const kept = await server.json<{ client_id: string; client_secret: string }>(
+    'api-user',
+    'create',
+    '--name',
+    'kept',
+  );
+  server.noteSecret(kept.client_secret);
+  const tokenOf = async (of: { client_id: string; client_secret: string }) => {
+    for (;;) {
+      const { status, body } = await server.post({
+        client_id: of.client_id,
+        client_secret: of.client_secret,
+      });
+      if (status === 200) return body['access_token'] as string;
+    }
+  };
+  const [cutToken, keptToken] = [await tokenOf(cut), await tokenOf(kept)];
+  const verifier = createVerifier({
+    issuer: server.url,
+    audience: server.url,
+    revocations: { pollSeconds: 1 },
+  });
+  await verifier.verify(cutToken);
+  await verifier.verify(keptToken);
+  await server.cli('api-user', 'disable', server.clientId, '--revoke-tokens');
+  const revokedAt = Date.now();
+  for (;;) {
+    await verifier.verify(keptToken);
+    const refusal = await verifier.verify(cutToken).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (refusal !== undefined) {
+      await refused(Promise.reject(refusal), 'revoked');
+      break;
+    }
+    assert.ok(Date.now() - revokedAt < 10_000, 'the token goes on being accepted');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  await verifier.verify(keptToken);
+});
