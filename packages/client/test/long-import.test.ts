@@ -12,7 +12,8 @@ import { halfBody, json, plain, problem, reset, startFaultServer } from './suppo
 
 const LIFE_S = 10;
 const EXPIRIES = 50;
-const FACTOR = 50;
+const FACTOR = 25;
+const ITEMS_MIN = 1000;
 
 /** One of the answers, in turns that a seed decides. */
 function dice(seed: number): (chance: number) => boolean {
@@ -103,7 +104,10 @@ test('an import across 50 expiries, under 429, 500, resets and a restart of the 
     return fetch(input, init);
   });
 
-  const end = clock.now() + EXPIRIES * LIFE_S * 1000 + 60_000;
+  // Until it has seen what it is about: on a busy machine the restart alone lasts for many lives of the fast clock.
+  const renewed = () => events.filter(({ type }) => type === 'renewal').length;
+  const deadline = clock.now() + 5 * EXPIRIES * LIFE_S * 1000;
+  const goOn = () => (renewed() < EXPIRIES || items <= ITEMS_MIN) && clock.now() < deadline;
   let items = 0;
   let restarted: Promise<void> | undefined;
   const restart = async () => {
@@ -115,7 +119,7 @@ test('an import across 50 expiries, under 429, 500, resets and a restart of the 
     });
   };
   const worker = async () => {
-    while (clock.now() < end) {
+    while (goOn()) {
       const item = `item-${items++}`;
       const response = await sending(`${api.origin}/items/${item}`, { method: 'PUT', body: item });
       assert.equal(response.status, 200);
@@ -127,11 +131,10 @@ test('an import across 50 expiries, under 429, 500, resets and a restart of the 
   await restarted;
   await upstream.stop();
 
-  const renewals = events.filter(({ type }) => type === 'renewal').length;
   const failed = events.filter((event) => event.type === 'retry').length;
   assert.ok(restarted, 'the server was restarted');
-  assert.ok(items > 1000, `${items} items`);
-  assert.ok(renewals >= EXPIRIES, `${renewals} renewals`);
+  assert.ok(items > ITEMS_MIN, `${items} items`);
+  assert.ok(renewed() >= EXPIRIES, `${renewed()} renewals`);
   assert.ok(failed > 50, `${failed} faults`);
   assert.equal(expired, 0, 'calls sent with an expired token');
   assert.equal(delivered.size, items);
