@@ -185,7 +185,7 @@ function revoke(parent: Command, io: Io): void {
     const { clientId, issuedBefore } = await withStore(command, io, (store) =>
       store.write(async (transaction) => {
         const user = await existingApiUser(transaction, name);
-        return { ...user, ...(await revokeTokens(transaction, user.clientId, Date.now())) };
+        return { ...user, ...(await revokeTokens(transaction, user.clientId)) };
       }),
     );
     const before = isoOrNull((issuedBefore ?? 0) * 1000);
@@ -207,7 +207,7 @@ function remove(parent: Command, io: Io): void {
     const revoking = { revoke: options.revokeTokens === true };
     const user = await withStore(command, io, async (store) => {
       const found = await existingApiUser(store, name);
-      await deleteApiUser(store, found.clientId, Date.now(), revoking);
+      await deleteApiUser(store, found.clientId, revoking);
       return found;
     });
     io.out(options.json === true ? json({ deleted: user.clientId }) : `deleted  ${user.clientId}`);

@@ -51,7 +51,7 @@ export async function updateApiUser(
     await refuseTakenUsername(transaction, user);
     await transaction.apiUsers.update(user);
     await transaction.changed('api_user', user.clientId);
-    if (revoke) await revokeTokens(transaction, user.clientId, nowMs);
+    if (revoke) await revokeTokens(transaction, user.clientId);
     return user;
   });
 }
@@ -60,7 +60,6 @@ export async function updateApiUser(
 export async function deleteApiUser(
   store: Store,
   clientId: string,
-  nowMs: number,
   { revoke = false }: Revoking = {},
 ): Promise<void> {
   await store.write(async (transaction) => {
@@ -68,7 +67,7 @@ export async function deleteApiUser(
     await transaction.credentials.deleteOf(user.clientId);
     await transaction.apiUsers.delete(user.clientId);
     await transaction.changed('api_user', user.clientId);
-    if (revoke) await revokeTokens(transaction, user.clientId, nowMs);
+    if (revoke) await revokeTokens(transaction, user.clientId);
   });
 }
 

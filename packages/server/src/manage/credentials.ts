@@ -83,7 +83,7 @@ export async function retireCredential(
       const all = await transaction.credentials.listOf(credential.clientId);
       refuseUnsafe(credential, retirementObjection(credential, all, nowMs));
     }
-    if (revoke) await revokeTokens(transaction, credential.clientId, nowMs);
+    if (revoke) await revokeTokens(transaction, credential.clientId);
     return await end(transaction, credential, { retiredAt: credential.retiredAt ?? nowMs });
   });
 }
@@ -124,7 +124,7 @@ export async function resetSecrets(
       kind: 'secret',
       digest: secretDigest(secret),
     });
-    if (asked.revoke === true) await revokeTokens(transaction, clientId, nowMs);
+    if (asked.revoke === true) await revokeTokens(transaction, clientId);
     return { credential, secret, ending };
   });
 }

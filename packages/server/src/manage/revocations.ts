@@ -1,13 +1,12 @@
 import { revocationOfAll, type Revocation } from '../domain/revocation.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
 
-/** Revokes every token that an API user has: part of a transaction. */
-export async function revokeTokens(
-  transaction: StoreTransaction,
-  clientId: string,
-  nowMs: number,
-): Promise<Revocation> {
-  const revocation = revocationOfAll(clientId, await longestLifeSeconds(transaction), nowMs);
+/**
+ * Revokes every token that an API user has: part of a transaction. As of now and not of when it was asked for: the lock of
+ * the store may have been waited for, and tokens issued meanwhile.
+ */
+export async function revokeTokens(transaction: StoreTransaction, clientId: string): Promise<Revocation> {
+  const revocation = revocationOfAll(clientId, await longestLifeSeconds(transaction), Date.now());
   await transaction.revocations.put(revocation);
   await transaction.changed('revocation', revocation.digest);
   return revocation;
