@@ -33,7 +33,7 @@ before(() => {
   const copy = join(folder, 'package');
   mkdirSync(copy);
   cpSync(join(PACKAGE, 'package.json'), join(copy, 'package.json'));
-  cpSync(join(PACKAGE, 'README.md'), join(copy, 'README.md'));
+  for (const name of ['README.md', 'LICENSE']) cpSync(join(PACKAGE, name), join(copy, name));
   const outDir = join(copy, 'dist');
   execFileSync(process.execPath, [TSC, '-p', join(PACKAGE, 'tsconfig.build.json'), '--outDir', outDir]);
   execFileSync('npm', ['pack', '--pack-destination', folder], { cwd: copy, env, stdio: 'pipe' });
@@ -121,7 +121,8 @@ test('publint finds nothing, and the tarball holds what is meant to be in it', a
   assert.deepEqual(messages, []);
   const files = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).trim().split('\n');
   for (const file of files)
-    assert.match(file, /^package\/(dist\/[\w-]+\.(js|d\.ts)|package\.json|README\.md)$/);
+    assert.match(file, /^package\/(dist\/[\w-]+\.(js|d\.ts)|package\.json|README\.md|LICENSE)$/);
+  assert.ok(files.includes('package/LICENSE'));
   const manifest = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')) as {
     dependencies: object;
     scripts: object;
