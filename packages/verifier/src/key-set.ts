@@ -1,4 +1,5 @@
 import type { Algorithm } from './algorithms.ts';
+import { createBackOff, Unavailable } from './back-off.ts';
 import { Refusal } from './errors.ts';
 import { fetchJson, type FetchLimits, type JsonAnswer } from './fetch-json.ts';
 import type { Discovery } from './metadata.ts';
@@ -19,7 +20,7 @@ export interface KeySetOptions extends FetchLimits {
 export interface KeySet {
   /** Whether the keys can be used without asking the issuer. */
   isFresh(nowMs: number): boolean;
-  /** Waits until there are keys that can be used. Throws KeySetUnavailable. */
+  /** Waits until there are keys that can be used. Throws Unavailable. */
   ready(): Promise<void>;
   /** Tells a key set that was fetched after a token arrived from one that was not. */
   arrival(): number;
@@ -29,24 +30,9 @@ export interface KeySet {
   find(kid: string | undefined, algorithm: Algorithm, arrival: number): Promise<PublicKey>;
 }
 
-export class KeySetUnavailable extends Error {
-  readonly retryAfterSeconds: number;
-
-  constructor(issuer: string, retryAfterSeconds: number, cause: unknown) {
-    super(`The keys of ${issuer} cannot be fetched, and none that were fetched before may still be used.`, {
-      cause,
-    });
-    this.retryAfterSeconds = retryAfterSeconds;
-  }
-}
-
 const LIFE_MS_DEFAULT = 300_000;
 const LIFE_MS_MIN = 5_000;
 const LIFE_MS_MAX = 3_600_000;
-
-/** After a failed fetch the next one waits: 1 s, 2 s, 4 s … up to this, less up to half of it by chance. */
-const BACK_OFF_MS_MIN = 1_000;
-const BACK_OFF_MS_MAX = 30_000;
 
 export function createKeySet(options: KeySetOptions, discovery: Discovery): KeySet {
   const { clock } = options;
@@ -54,13 +40,13 @@ export function createKeySet(options: KeySetOptions, discovery: Discovery): KeyS
   const unknownKids = createUnknownKids();
   let keys: readonly PublicKey[] = [];
   let times = { fetchedMs: 0, renewMs: 0, endOfLifeMs: 0, endOfUseMs: Number.NEGATIVE_INFINITY };
-  let failure: { count: number; retryMs: number; error: unknown } | undefined;
+  const backOff = createBackOff();
   let fetches = 0;
   /** The number of the fetch that the keys are from. */
   let loadedBy = 0;
   let inFlight: Promise<void> | undefined;
 
-  /** One fetch for any number of callers. Never rejects: what went wrong is in `failure`. */
+  /** One fetch for any number of callers. Never rejects: what went wrong is in `backOff`. */
   function renew(revalidate: boolean): Promise<void> {
     if (inFlight === undefined) {
       fetches += 1;
@@ -74,11 +60,9 @@ export function createKeySet(options: KeySetOptions, discovery: Discovery): KeyS
       const answer = await source(keys, revalidate);
       accept(answer.keys, answer.lifeMs);
       loadedBy = number;
-      failure = undefined;
+      backOff.succeeded();
     } catch (error) {
-      const count = (failure?.count ?? 0) + 1;
-      const waitMs = Math.min(BACK_OFF_MS_MAX, BACK_OFF_MS_MIN * 2 ** (count - 1)) * (1 - Math.random() / 2);
-      failure = { count, retryMs: clock() + waitMs, error };
+      backOff.failed(error, clock());
       options.onFailure(error);
     } finally {
       inFlight = undefined;
@@ -99,11 +83,10 @@ export function createKeySet(options: KeySetOptions, discovery: Discovery): KeyS
     if (nowMs >= times.fetchedMs) return;
     const endOfUseMs = Math.min(times.endOfUseMs, nowMs + options.staleKeysSeconds * 1000);
     times = { fetchedMs: nowMs, renewMs: nowMs, endOfLifeMs: nowMs, endOfUseMs };
-    if (failure !== undefined) failure.retryMs = nowMs;
+    backOff.retryFrom(nowMs);
   }
 
   const isFresh = (nowMs: number) => nowMs < times.renewMs && nowMs >= times.fetchedMs;
-  const mayTry = (nowMs: number) => failure === undefined || nowMs >= failure.retryMs;
 
   /** The one key that fits; undefined: none does, or more than one. */
   function known(kid: string | undefined, algorithm: Algorithm): PublicKey | undefined {
@@ -121,7 +104,7 @@ export function createKeySet(options: KeySetOptions, discovery: Discovery): KeyS
     const nowMs = clock();
     if (unknownKids.has(kid, nowMs)) return undefined;
     if (inFlight !== undefined) return inFlight;
-    return mayTry(nowMs) && unknownKids.mayFetch(nowMs) ? renew(true) : undefined;
+    return backOff.mayTry(nowMs) && unknownKids.mayFetch(nowMs) ? renew(true) : undefined;
   }
 
   return {
@@ -134,14 +117,14 @@ export function createKeySet(options: KeySetOptions, discovery: Discovery): KeyS
       if (isFresh(nowMs)) return;
       noticeClockSetBack(nowMs);
       // Nobody waits for an issuer that is known to be away while there are keys that may be used.
-      const usable = nowMs < times.endOfUseMs && (nowMs < times.endOfLifeMs || failure !== undefined);
-      const renewed = inFlight ?? (mayTry(nowMs) ? renew(false) : undefined);
+      const usable = nowMs < times.endOfUseMs && (nowMs < times.endOfLifeMs || backOff.failing());
+      const renewed = inFlight ?? (backOff.mayTry(nowMs) ? renew(false) : undefined);
       if (usable) return;
       await renewed;
       const laterMs = clock();
       if (laterMs < times.endOfUseMs) return;
-      const waitMs = (failure?.retryMs ?? laterMs) - laterMs;
-      throw new KeySetUnavailable(options.issuer, Math.max(1, Math.ceil(waitMs / 1000)), failure?.error);
+      const message = `The keys of ${options.issuer} cannot be fetched, and none that were fetched before may still be used.`;
+      throw new Unavailable('key_set_unavailable', message, backOff, laterMs);
     },
 
     async find(kid, algorithm, arrival) {

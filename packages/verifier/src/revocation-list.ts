@@ -9,10 +9,9 @@ const API_USER_BYTES = DIGEST_BYTES + TIME_BYTES;
 export interface RevocationList {
   /** Whether a token is on it, by its id or with everything that was issued to its API user before a time. */
   includes(token: { tokenId: string; clientId: string; issuedAt: number }): boolean;
-  readonly entries: number;
 }
 
-export const EMPTY_LIST: RevocationList = { includes: () => false, entries: 0 };
+export const EMPTY_LIST: RevocationList = { includes: () => false };
 
 /** Throws an Error where the bytes are not a list. They are kept, and must not be changed. */
 export function revocationList(bytes: Buffer): RevocationList {
@@ -26,7 +25,6 @@ export function revocationList(bytes: Buffer): RevocationList {
     throw new Error('The revocation list is not as long as it says.');
   }
   return {
-    entries: tokens + apiUsers,
     includes({ tokenId, clientId, issuedAt }) {
       if (tokens > 0 && search(bytes, HEAD_BYTES, DIGEST_BYTES, tokens, digestOf(tokenId)) >= 0) return true;
       if (apiUsers === 0) return false;

@@ -2,6 +2,7 @@ import { webcrypto } from 'node:crypto';
 import { compactVerify } from 'jose';
 import type { AccessToken } from './access-token.ts';
 import { isAlgorithm, type Algorithm } from './algorithms.ts';
+import { createBackOff, Unavailable } from './back-off.ts';
 import { fetchBytes, type FetchLimits } from './fetch-json.ts';
 import type { KeySet } from './key-set.ts';
 import { EMPTY_LIST, revocationList, type RevocationList } from './revocation-list.ts';
@@ -27,22 +28,11 @@ export interface RevocationsSettings extends FetchLimits {
 export interface Revocations {
   /** Whether the list can be used without asking the issuer. */
   isFresh(nowMs: number): boolean;
-  /** Waits until there is a list that can be used. Throws RevocationsUnavailable. */
+  /** Waits until there is a list that can be used. Throws Unavailable. */
   ready(): Promise<void>;
   /** Differs when the list has changed. */
   generation(): number;
   includes(token: AccessToken): boolean;
-}
-
-export class RevocationsUnavailable extends Error {
-  readonly retryAfterSeconds: number;
-
-  constructor(issuer: string, retryAfterSeconds: number, cause: unknown) {
-    super(`The revocation list of ${issuer} cannot be fetched, and none is held that is recent enough.`, {
-      cause,
-    });
-    this.retryAfterSeconds = retryAfterSeconds;
-  }
 }
 
 /** Where no list is wanted. */
@@ -74,9 +64,6 @@ interface Held {
 
 /** A list with a lower number is that of a node that is behind; if it is so much younger, the store was restored. */
 const BEHIND_SECONDS = 60;
-/** After a failed fetch the next one waits: 1 s, 2 s, 4 s … up to this. */
-const BACK_OFF_MS_MIN = 1_000;
-const BACK_OFF_MS_MAX = 30_000;
 
 /** `listUrl` says where the list is: undefined where the issuer publishes none. */
 export function createRevocations(
@@ -90,10 +77,10 @@ export function createRevocations(
   const staleMs = options.staleSeconds * 1000;
   let held: Held | undefined;
   let generation = 0;
-  let failure: { count: number; retryMs: number; error: unknown } | undefined;
+  const backOff = createBackOff();
   let inFlight: Promise<void> | undefined;
 
-  /** One fetch for any number of callers. Never rejects: what went wrong is in `failure`. */
+  /** One fetch for any number of callers. Never rejects: what went wrong is in `backOff`. */
   function renew(): Promise<void> {
     inFlight ??= load().finally(() => {
       inFlight = undefined;
@@ -106,11 +93,9 @@ export function createRevocations(
       const loaded = await fetchList(clock());
       if (loaded.list !== held?.list) generation += 1;
       held = loaded;
-      failure = undefined;
+      backOff.succeeded();
     } catch (error) {
-      const count = (failure?.count ?? 0) + 1;
-      const waitMs = Math.min(BACK_OFF_MS_MAX, BACK_OFF_MS_MIN * 2 ** (count - 1));
-      failure = { count, retryMs: clock() + waitMs, error };
+      backOff.failed(error, clock());
       settings.onFailure(error);
     }
   }
@@ -172,7 +157,13 @@ export function createRevocations(
     return statement;
   }
 
-  const mayTry = (nowMs: number) => failure === undefined || nowMs >= failure.retryMs;
+  /** After the clock was set back, how old the list is is not known: it counts as due, and as complete up to now. */
+  function noticeClockSetBack(nowMs: number): void {
+    if (held === undefined || held.statement === null || nowMs >= held.confirmedMs) return;
+    held = { ...held, confirmedMs: nowMs - pollMs, asOfMs: Math.min(held.asOfMs, nowMs) };
+    backOff.retryFrom(nowMs);
+  }
+
   const asOfMs = () => held?.asOfMs ?? Number.NEGATIVE_INFINITY;
 
   return {
@@ -182,16 +173,16 @@ export function createRevocations(
 
     async ready() {
       const nowMs = clock();
-      const renewed = inFlight ?? (mayTry(nowMs) ? renew() : undefined);
+      noticeClockSetBack(nowMs);
       const age = nowMs - (held?.confirmedMs ?? Number.NEGATIVE_INFINITY);
+      const renewed = inFlight ?? (backOff.mayTry(nowMs) ? renew() : undefined);
       // Nobody waits for an issuer that is known to be away while there is a list that may be used.
-      if (age >= 0 && (age < 2 * pollMs || failure !== undefined) && nowMs - asOfMs() < staleMs) return;
+      if ((age < 2 * pollMs || backOff.failing()) && nowMs - asOfMs() < staleMs) return;
       await renewed;
       const laterMs = clock();
       if (laterMs - asOfMs() < staleMs || options.onStale === 'accept') return;
-      const waitMs = (failure?.retryMs ?? laterMs) - laterMs;
-      const retryAfterSeconds = Math.max(1, Math.ceil(waitMs / 1000));
-      throw new RevocationsUnavailable(settings.issuer, retryAfterSeconds, failure?.error);
+      const message = `The revocation list of ${settings.issuer} cannot be fetched, and none is held that is recent enough.`;
+      throw new Unavailable('revocations_unavailable', message, backOff, laterMs);
     },
   };
 }

@@ -1,17 +1,13 @@
 import { compactVerify, errors as jose, type CompactJWSHeaderParameters } from 'jose';
 import { checkClaims, type AccessToken } from './access-token.ts';
 import { isAlgorithm, type Algorithm } from './algorithms.ts';
+import { Unavailable } from './back-off.ts';
 import { bearerToken, type RequestLike } from './bearer.ts';
 import { AccessTokenError, Refusal, type AccessTokenErrorDetails } from './errors.ts';
-import { createKeySet, KeySetUnavailable, type KeySet } from './key-set.ts';
+import { createKeySet, type KeySet } from './key-set.ts';
 import { createDiscovery, type Discovery } from './metadata.ts';
 import type { PublicKey } from './public-keys.ts';
-import {
-  createRevocations,
-  NO_REVOCATIONS,
-  RevocationsUnavailable,
-  type Revocations,
-} from './revocations.ts';
+import { createRevocations, NO_REVOCATIONS, type Revocations } from './revocations.ts';
 import { requiredScopes } from './scopes.ts';
 import { createTokenCache, tokenDigest } from './token-cache.ts';
 import { checkedOptions, type CheckedOptions, type VerifierOptions } from './verifier-options.ts';
@@ -184,19 +180,9 @@ function kidOf({ kid }: CompactJWSHeaderParameters): string | undefined {
 
 /** What is thrown says nothing that came from the token but the reason: not even what jose's errors quote. */
 function accessTokenError(error: unknown, details: AccessTokenErrorDetails): AccessTokenError {
-  if (error instanceof KeySetUnavailable) {
-    const { retryAfterSeconds, cause } = error;
-    return new AccessTokenError('authorization-unavailable', 'key_set_unavailable', error.message, {
-      retryAfterSeconds,
-      cause,
-    });
-  }
-  if (error instanceof RevocationsUnavailable) {
-    const { retryAfterSeconds, cause } = error;
-    return new AccessTokenError('authorization-unavailable', 'revocations_unavailable', error.message, {
-      retryAfterSeconds,
-      cause,
-    });
+  if (error instanceof Unavailable) {
+    const { reason, message, retryAfterSeconds, cause } = error;
+    return new AccessTokenError('authorization-unavailable', reason, message, { retryAfterSeconds, cause });
   }
   const { reason, message } = error instanceof Refusal ? error : refusalOf(error);
   const code = reason === 'expired' ? 'authorization-token-expired' : 'authorization-token-invalid';

@@ -154,6 +154,27 @@ test('an outage of ten minutes harms nobody; after staleSeconds tokens are refus
   await verifier.verify(token);
 });
 
+test('after the clock was set back by an hour in an outage, the list is asked for again at once', async () => {
+  await using issuer = await issuerWith({ body: EMPTY });
+  const verifier = issuer.verifier();
+  const token = issuer.token({ jti: 'leaked', iat: secondsOf(issuer) - 3600 });
+  await verifier.verify(token);
+  await issuer.stop();
+  for (let i = 0; i < 10; i += 1) {
+    issuer.nowMs += 31_000;
+    await verifier.verify(token);
+    await verifier.ready();
+  }
+  await issuer.restart();
+  issuer.revocations = { body: revocationBody(['leaked']), statement: { n: 100 } };
+  issuer.nowMs -= 3_600_000;
+  const refusal = async () => await verifier.verify(token).catch((error: unknown) => error);
+  for (let i = 0; i < 400 && !((await refusal()) instanceof Error); i += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  await refused(verifier.verify(token), 'revoked');
+});
+
 test('with revocations: false, and for an issuer without a list, nothing is asked for', async () => {
   await using issuer = await issuerWith({ body: revocationBody(['leaked']) });
   await issuer.verifier({ revocations: false }).verify(issuer.token({ jti: 'leaked' }));
