@@ -1,4 +1,4 @@
-import type { KnownApiUser, KnownPassword, Policy } from './domain/issue-token.ts';
+import type { KnownApiUser, KnownPassword, Policy } from './domain/known-api-user.ts';
 import { networkSet } from './domain/network.ts';
 import { packSecrets } from './domain/packed-secrets.ts';
 import type { KnownApiUserRow } from './storage/known-api-user.ts';

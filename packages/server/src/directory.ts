@@ -1,6 +1,6 @@
 import { usernameKey } from './domain/api-user.ts';
 import type { Denial } from './domain/denial.ts';
-import type { KnownApiUser } from './domain/issue-token.ts';
+import type { KnownApiUser } from './domain/known-api-user.ts';
 import { createEntries } from './directory-entries.ts';
 import { knownApiUsers, type DirectoryEntry } from './directory-entry.ts';
 import { inTurn } from './in-turn.ts';

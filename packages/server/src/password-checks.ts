@@ -3,7 +3,7 @@ import { usernameKey } from './domain/api-user.ts';
 import type { Authentication } from './domain/authenticate.ts';
 import { credentialState } from './domain/credential.ts';
 import type { Denial } from './domain/denial.ts';
-import type { KnownApiUser, KnownPassword } from './domain/issue-token.ts';
+import type { KnownApiUser, KnownPassword } from './domain/known-api-user.ts';
 import { NO_PASSWORD, passwordMatches } from './domain/password.ts';
 
 export interface PasswordCheckSettings {

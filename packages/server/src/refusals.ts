@@ -1,10 +1,11 @@
 import type { Logger } from 'pino';
 import type { Denial } from './domain/denial.ts';
-import type { KnownApiUser, TokenRequest } from './domain/issue-token.ts';
+import type { Caller } from './domain/as-api-user.ts';
+import type { KnownApiUser } from './domain/known-api-user.ts';
 
 /** Logs refusals for the operator, with the exact reason: in batches, and not more than so many a second. */
 export interface RefusalLog {
-  note(denial: Denial, request: TokenRequest, known: KnownApiUser | undefined): void;
+  note(denial: Denial, caller: Caller, known: KnownApiUser | undefined): void;
   flush(): void;
   start(): void;
   stop(): void;
@@ -26,14 +27,14 @@ export function createRefusalLog(log: Logger, loggedMax: number): RefusalLog {
   let timer: NodeJS.Timeout | undefined;
 
   function flush(): void {
-    for (const refusal of refusals) log.info(refusal, 'token refused');
-    if (others > 0) log.info({ others }, 'more tokens refused, not logged one by one');
+    for (const refusal of refusals) log.info(refusal, 'request refused');
+    if (others > 0) log.info({ others }, 'more requests refused, not logged one by one');
     refusals = [];
     others = 0;
   }
 
   return {
-    note(denial, request, known) {
+    note(denial, caller, known) {
       if (refusals.length >= loggedMax) {
         others += 1;
         return;
@@ -43,8 +44,8 @@ export function createRefusalLog(log: Logger, loggedMax: number): RefusalLog {
         reason: 'reason' in denial ? denial.reason : 'policy' in denial ? denial.policy : undefined,
         // What an unknown caller sent is not quoted: whoever mixes up id and secret sends the secret as the id.
         clientId: known?.clientId ?? '(unknown)',
-        address: request.address,
-        traceId: request.traceId,
+        address: caller.address,
+        traceId: caller.traceId,
       });
     },
     flush,

@@ -7,7 +7,7 @@ import pino from 'pino';
 import { loadConfig, ConfigError } from '../src/load-config.ts';
 import { generateSecret } from '../src/domain/secret.ts';
 import { hashPassword } from '../src/domain/password.ts';
-import type { KnownApiUser } from '../src/domain/issue-token.ts';
+import type { KnownApiUser } from '../src/domain/known-api-user.ts';
 import { createMaintenance } from '../src/maintenance.ts';
 import { createMasterKey } from '../src/master-key.ts';
 import { createApiUser } from '../src/manage/api-users.ts';

@@ -9,7 +9,7 @@ import type { Duplex } from 'node:stream';
 import type { Config } from '../config.ts';
 import { sendAnswer } from './answer.ts';
 import { errorAnswer } from './error-response.ts';
-import type { RequestHandler } from './token.ts';
+import type { RequestHandler } from './form-endpoint.ts';
 import { traceIdOf } from './trace.ts';
 
 type Bounds = Pick<

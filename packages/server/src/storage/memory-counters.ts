@@ -1,4 +1,4 @@
-import type { Counters } from '../domain/issue-token.ts';
+import type { Counters } from '../domain/as-api-user.ts';
 import { peekCall, takeCall, WINDOW_MS, type LimitState } from '../domain/rate-limit.ts';
 
 /**

@@ -1,0 +1,28 @@
+import type { Grantable } from './grant.ts';
+import type { NetworkSet } from './network.ts';
+import type { PackedSecrets } from './packed-secrets.ts';
+
+/** What all API users with the same settings share, in memory once. */
+export interface Policy extends Grantable {
+  enabled: boolean;
+  limitPerMinute: number;
+  networks: NetworkSet | null;
+}
+
+/** An API user as the hot path knows it. */
+export interface KnownApiUser {
+  clientId: string;
+  policy: Policy;
+  secrets: PackedSecrets;
+  passwords: readonly KnownPassword[] | null;
+  /** The state of its limit (rate-limit.ts): here and not in a table of its own, which would cost 80 bytes each. */
+  arrivalMs: number;
+}
+
+export interface KnownPassword {
+  credentialId: string;
+  /** A PHC string. */
+  hash: string;
+  expiresAt: number | null;
+  retiredAt: number | null;
+}

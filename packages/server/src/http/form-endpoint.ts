@@ -1,0 +1,114 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Logger } from 'pino';
+import type { Config } from '../config.ts';
+import type { AuthenticatingServices, Caller, Counters } from '../domain/as-api-user.ts';
+import { andThen, type MaybePromise } from '../domain/and-then.ts';
+import { invalidRequest, isDenial, type Denial } from '../domain/denial.ts';
+import { limitedNetwork } from '../domain/network.ts';
+import { sendAnswer, type Answer } from './answer.ts';
+import { readBody } from './body.ts';
+import { readCredentials, requestProblem, usesBasic } from './credentials.ts';
+import { denialAnswer, errorAnswer, serverErrorAnswer } from './error-response.ts';
+import { parseForm, type Form } from './form.ts';
+import { traceIdOf } from './trace.ts';
+
+/** What every endpoint needs that takes a form with credentials. */
+export interface FormEndpointServices extends AuthenticatingServices {
+  /** Calls per network address. */
+  addresses: Counters;
+  addressOf(request: IncomingMessage): string;
+  log: Logger;
+}
+
+/** What makes an endpoint that takes a form with credentials this one. */
+export interface FormEndpoint<T extends object> {
+  /** For the log. */
+  name: string;
+  /** Told to who uses another method than POST. */
+  usage: string;
+  /** What the caller asks for, or why not. It is not authenticated yet: domain/as-api-user.ts does that. */
+  act(caller: Caller, form: Form): MaybePromise<T | Denial>;
+  answer(outcome: T, nowMs: number): Answer;
+}
+
+export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
+export type FormEndpointConfig = Pick<Config, 'bodyBytesMax' | 'addressLimit'>;
+
+/**
+ * An endpoint for API users, straight on node:http: the way of a request from its method to its answer, with the same
+ * limits, checks and errors for all of them.
+ */
+export function formEndpoint<T extends object>(
+  services: FormEndpointServices,
+  config: FormEndpointConfig,
+  endpoint: FormEndpoint<T>,
+): RequestHandler {
+  function handle(request: IncomingMessage, response: ServerResponse, traceId: string): void {
+    if (request.method !== 'POST') {
+      return send(errorAnswer(405, 'method_not_allowed', endpoint.usage, traceId, ['Allow', 'POST']));
+    }
+    const address = services.addressOf(request);
+    const limit = services.addresses.take(limitedNetwork(address), config.addressLimit, services.now());
+    if (!limit.allowed) return respond({ denied: 'rate_limit_exceeded', policy: 'address', limit });
+    readBody(request, config.bodyBytesMax, (body) => {
+      guarded(response, traceId, () => andThen(outcomeOf(request, traceId, body, address), respond));
+    });
+
+    function respond(outcome: T | Denial): void {
+      const nowMs = services.now();
+      send(
+        isDenial(outcome)
+          ? denialAnswer(outcome, traceId, usesBasic(request.headers.authorization), nowMs)
+          : endpoint.answer(outcome, nowMs),
+      );
+    }
+
+    function send(answer: Answer): void {
+      if (response.destroyed) return;
+      if (!request.complete) response.shouldKeepAlive = false; // what is left of a body is not waited for
+      sendAnswer(response, answer, traceId);
+    }
+  }
+
+  function outcomeOf(
+    request: IncomingMessage,
+    traceId: string,
+    body: Buffer | 'too large',
+    address: string,
+  ): MaybePromise<T | Denial> {
+    const { headers } = request;
+    const problem = requestProblem(headers, request.url ?? '');
+    if (problem !== null) return problem;
+    if (body === 'too large') {
+      return invalidRequest(
+        `The body is longer than ${config.bodyBytesMax} bytes: send only the documented parameters.`,
+      );
+    }
+    const form = parseForm(body);
+    if (isDenial(form)) return form;
+    const credentials = readCredentials(form, headers.authorization);
+    if (isDenial(credentials)) return credentials;
+    const { clientId, clientSecret } = credentials;
+    return endpoint.act({ clientId, clientSecret, address, traceId }, form);
+  }
+
+  /** A bug becomes 500: the cause goes to the log, under the trace id. */
+  function guarded(response: ServerResponse, traceId: string, work: () => MaybePromise<void>): void {
+    const failed = (error: unknown) => {
+      services.log.error({ traceId, err: error }, `${endpoint.name} failed`);
+      if (response.headersSent) response.destroy();
+      else sendAnswer(response, serverErrorAnswer(traceId), traceId);
+    };
+    try {
+      const working = work();
+      if (working instanceof Promise) working.catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  return (request, response) => {
+    const traceId = traceIdOf(request.headers['traceparent']);
+    guarded(response, traceId, () => handle(request, response, traceId));
+  };
+}
