@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { createChangeFeed } from './change-feed.ts';
 import type { Config } from './config.ts';
 import { createDirectory, type Directory } from './directory.ts';
+import { readAccessToken, type AccessTokenReader } from './domain/read-access-token.ts';
 import { pooledRandom } from './domain/random.ts';
 import { addressReader } from './http/address.ts';
 import { createApp } from './http/app.ts';
@@ -14,6 +15,7 @@ import { createPasswordCheck } from './password-checks.ts';
 import { createRefusalLog } from './refusals.ts';
 import { createPublication } from './publication.ts';
 import { createRevocationList } from './revocation-list.ts';
+import { createTokenRevoker } from './token-revoker.ts';
 import { memoryCounters } from './storage/memory-counters.ts';
 import type { Store } from './storage/store.ts';
 import { createUseRecorder } from './uses.ts';
@@ -66,6 +68,9 @@ export async function compose(
   const directory: Directory = createDirectory(store.known, config, feed.staleMs);
   const uses = createUseRecorder(store.recordUses, config, log);
   const refusals = createRefusalLog(log, config.refusalsLoggedMax);
+  const expected = { ...config, verifyingKey: keyring.verifyingKey };
+  const readToken: AccessTokenReader = (token, nowMs, expiredSeconds) =>
+    readAccessToken(token, expected, nowMs, expiredSeconds);
   const maintenance = createMaintenance(store, masterKey, config, log);
   let stopping = false;
 
@@ -90,6 +95,9 @@ export async function compose(
       newTokenId: pooledRandom(TOKEN_ID_BYTES, 'base64url'),
       noteUse: uses.note,
       noteRefusal: refusals.note,
+      readToken,
+      isRevoked: revocations.includes,
+      revoke: createTokenRevoker(store, revocations, config),
       keyring,
       revocations: createPublication(revocations, keyring, feed, config.issuer),
       health: () =>

@@ -40,6 +40,7 @@ export interface Config {
   readonly usageFlushMs: number;
   readonly usageMax: number;
   readonly refusalsLoggedMax: number;
+  readonly revokedTokensMax: number;
   readonly passwordChecksMax: number;
   readonly passwordQueueMax: number;
   readonly bodyBytesMax: number;
@@ -283,6 +284,14 @@ export const SETTINGS: Settings = {
     0,
     10_000,
     'Most refusals that are logged one by one; the others are counted.',
+  ),
+  revokedTokensMax: whole(
+    'REVOKED_TOKENS_MAX',
+    '<number>',
+    200_000,
+    0,
+    1e6,
+    'Most single tokens that API users have on the revocation list (16 bytes each); the excess gets 503.',
   ),
   passwordChecksMax: whole(
     'PASSWORD_CHECKS_MAX',

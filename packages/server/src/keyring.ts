@@ -1,10 +1,11 @@
-import { createHash, createPrivateKey } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import {
   accessTokenSigner,
   jwtSigner,
   type AccessTokenSigner,
   type JwtSigner,
 } from './domain/access-token.ts';
+import type { VerifyingKey } from './domain/read-access-token.ts';
 import { activeKey, publishedKeys, signingKeyState } from './domain/signing-key.ts';
 import type { MasterKey } from './master-key.ts';
 import type { SealedSigningKey, SigningKeyRows } from './storage/signing-key.ts';
@@ -18,6 +19,8 @@ export interface Keyring {
   /** Signs statements about the revocation list; undefined where no key is active. */
   statementSigner(nowMs: number): JwtSigner | undefined;
   canSign(nowMs: number): boolean;
+  /** The key with this id, while it is published; undefined for any other. */
+  verifyingKey(kid: string, nowMs: number): VerifyingKey | undefined;
   /** The key set that verifiers read (RFC 7517 §5). */
   jwks(nowMs: number): Jwks;
 }
@@ -45,6 +48,7 @@ export function createKeyring(
 ): Keyring {
   let keys: readonly SealedSigningKey[] = [];
   let signers = new Map<string, Signers>();
+  let publicKeys = new Map<string, KeyObject>();
   let current: Current | undefined;
   let published: { kids: string; jwks: Jwks } | undefined;
 
@@ -70,6 +74,7 @@ export function createKeyring(
         return state === 'announced' || state === 'active';
       });
       signers = new Map();
+      publicKeys = new Map();
       for (const key of unsealed) {
         try {
           signers.set(key.kid, signersOf(key, masterKey));
@@ -83,6 +88,16 @@ export function createKeyring(
     signer: (nowMs) => currentNow(nowMs)?.accessToken,
     statementSigner: (nowMs) => currentNow(nowMs)?.statement,
     canSign: (nowMs) => signers.has(activeKey(keys, nowMs)?.kid ?? ''),
+    verifyingKey(kid, nowMs) {
+      const key = publishedKeys(keys, nowMs).find((one) => one.kid === kid);
+      if (key === undefined) return undefined;
+      let publicKey = publicKeys.get(kid);
+      if (publicKey === undefined) {
+        publicKey = createPublicKey({ key: key.publicJwk, format: 'jwk' });
+        publicKeys.set(kid, publicKey);
+      }
+      return { algorithm: key.algorithm, publicKey };
+    },
     jwks(nowMs) {
       const shown = publishedKeys(keys, nowMs);
       const kids = shown.map((key) => key.kid).join(' ');

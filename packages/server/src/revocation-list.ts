@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { sortedEntries, type SortedEntries } from './sorted-entries.ts';
-import { REVOCATION_DIGEST_BYTES, type Revocation } from './domain/revocation.ts';
+import type { AccessTokenClaims } from './domain/access-token.ts';
+import { REVOCATION_DIGEST_BYTES, revocationDigest, type Revocation } from './domain/revocation.ts';
 import type { RevocationRows } from './storage/revocation.ts';
 
 /** The revocations as this process publishes them. What the list looks like, and why: docs/decisions/012. */
@@ -10,6 +11,10 @@ export interface RevocationList {
   /** Reads these again: they were changed. */
   refresh(digests: readonly string[]): Promise<void>;
   published(nowMs: number): PublishedList;
+  /** Whether a token is on it, by its id or with everything that was issued to its API user before a time. */
+  includes(token: Pick<AccessTokenClaims, 'tokenId' | 'clientId' | 'issuedAt'>): boolean;
+  /** How many single tokens are on it. */
+  tokens(): number;
 }
 
 export interface PublishedList {
@@ -66,7 +71,17 @@ export function createRevocationList(rows: RevocationRows): RevocationList {
       if (published === undefined || dropped.includes(true)) published = publish(tokens, apiUsers);
       return published;
     },
+    includes({ tokenId, clientId, issuedAt }) {
+      if (tokens.find(digestBytes(tokenId)) !== null) return true;
+      const all = apiUsers.find(digestBytes(clientId));
+      return all !== null && BigInt(issuedAt) < all.readBigUInt64BE(REVOCATION_DIGEST_BYTES);
+    },
+    tokens: () => tokens.size(),
   };
+}
+
+function digestBytes(id: string): Buffer {
+  return Buffer.from(revocationDigest(id), 'hex');
 }
 
 const emptyTokens = () => sortedEntries(REVOCATION_DIGEST_BYTES, REVOCATION_DIGEST_BYTES);

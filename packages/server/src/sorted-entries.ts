@@ -2,6 +2,8 @@
 export interface SortedEntries {
   /** Adds an entry, or replaces the one with its key. It is copied. */
   put(entry: Buffer, removesAt: number): void;
+  /** The entry that begins with this key; null where there is none. A view: valid until the next change. */
+  find(key: Buffer): Buffer | null;
   /** Removes those whose time is over; true where there were some. */
   dropOver(nowMs: number): boolean;
   /** A view: valid until the next change. */
@@ -51,6 +53,10 @@ export function sortedEntries(width: number, keyBytes: number): SortedEntries {
       entry.copy(held, at * width);
       ends[at] = removesAt;
       firstEnd = Math.min(firstEnd, removesAt);
+    },
+    find(key) {
+      const { at, found } = placeOf(key);
+      return found ? held.subarray(at * width, (at + 1) * width) : null;
     },
     dropOver(nowMs) {
       if (firstEnd > nowMs) return false;

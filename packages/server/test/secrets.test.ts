@@ -110,6 +110,29 @@ async function goodRequests(server: TestServer, { secrets }: Met): Promise<void>
     secrets.add(String(body['access_token']));
     secrets.add(String(body['access_token']).split('.')[2] ?? '');
   }
+  await aboutTokens(
+    server,
+    answers.map(({ body }) => String(body['access_token'])),
+  );
+}
+
+/** Each token is asked about and revoked: by who may not, with a secret that is wrong, and rightly. */
+async function aboutTokens(server: TestServer, tokens: string[]): Promise<void> {
+  const { clientId: client_id, clientSecret: client_secret } = server;
+  for (const token of tokens) {
+    for (const secret of [`${client_secret}x`, client_secret]) {
+      for (const [path, form] of [
+        ['introspect', { token }],
+        ['introspect', { token: `${token}x` }],
+        ['revoke', { token: `${token}x` }],
+        ['revoke', { token, token_type_hint: token }],
+      ] as const) {
+        const body = new URLSearchParams({ client_id, client_secret: secret, ...form });
+        const { status } = await fetch(`${server.url}/oauth2/${path}`, { method: 'POST', body });
+        assert.equal(status, secret === client_secret && path === 'revoke' ? 200 : 403);
+      }
+    }
+  }
 }
 
 async function untilKnown(ask: () => ReturnType<TestServer['post']>): ReturnType<TestServer['post']> {

@@ -13,6 +13,9 @@ export interface AccessTokenClaims {
   tokenId: string;
 }
 
+/** The `typ` of an access token (RFC 9068 §2.1). */
+export const ACCESS_TOKEN_TYPE = 'at+jwt';
+
 /** Signs claims with one key and gives back the JWT in its compact form (RFC 7515 §7.1). */
 export type AccessTokenSigner = (claims: AccessTokenClaims) => string;
 
@@ -21,7 +24,7 @@ export function accessTokenSigner(
   kid: string,
   privateKey: KeyObject,
 ): AccessTokenSigner {
-  const signJwt = jwtSigner(algorithm, kid, privateKey, 'at+jwt');
+  const signJwt = jwtSigner(algorithm, kid, privateKey, ACCESS_TOKEN_TYPE);
   return (claims) => signJwt(claimsJson(claims));
 }
 

@@ -1,7 +1,7 @@
 import type { LimitState } from './rate-limit.ts';
 
 /**
- * Why a token is not issued. An expected answer, not an exception: `http/error-response.ts` turns each into its status
+ * Why a caller is refused. An expected answer, not an exception: `http/error-response.ts` turns each into its status
  * and body (contract: "Every error is JSON"). `description` goes to the client; `reason` only to the log.
  */
 export type Denial =
@@ -10,7 +10,7 @@ export type Denial =
   | { denied: 'invalid_scope'; description: string }
   | { denied: 'invalid_target'; description: string }
   | { denied: 'invalid_client'; reason: AuthenticationFailure }
-  | { denied: 'unauthorized_client'; reason: 'address_not_allowed' }
+  | { denied: 'unauthorized_client'; reason: 'address_not_allowed' | 'may_not_introspect' | 'not_its_token' }
   | { denied: 'rate_limit_exceeded'; policy: LimitPolicy; limit: LimitState }
   | { denied: 'temporarily_unavailable'; reason: string };
 

@@ -13,7 +13,7 @@ export interface Revocation {
 /** Bytes of a SHA-256 that stand for an id in the list: enough where only the issuer makes entries. */
 export const REVOCATION_DIGEST_BYTES = 16;
 /** The largest clock skew that a verifier may allow, in seconds (packages/verifier, `clockSkewSeconds`). */
-const VERIFIER_SKEW_MAX_SECONDS = 600;
+export const VERIFIER_SKEW_MAX_SECONDS = 600;
 /** By then a change is known to every process that can reach the store: until then one may still issue a token. */
 const CHANGE_HOLDS_SECONDS = 1;
 
@@ -31,5 +31,20 @@ export function revocationOfAll(clientId: string, longestLifeSeconds: number, no
     digest: revocationDigest(clientId),
     issuedBefore,
     removesAt: (issuedBefore + longestLifeSeconds + VERIFIER_SKEW_MAX_SECONDS) * 1000,
+  };
+}
+
+/** Revokes one token. */
+export function revocationOfToken({
+  tokenId,
+  expiresAt,
+}: {
+  tokenId: string;
+  expiresAt: number;
+}): Revocation {
+  return {
+    digest: revocationDigest(tokenId),
+    issuedBefore: null,
+    removesAt: (expiresAt + VERIFIER_SKEW_MAX_SECONDS) * 1000,
   };
 }

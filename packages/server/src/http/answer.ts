@@ -6,18 +6,19 @@ export interface Answer {
   status: number;
   /** Names and values in turn. Content-Type, Content-Length and the request's id are added to them. */
   headers: readonly string[];
-  /** JSON, in ASCII. */
+  /** JSON, in ASCII; or nothing. */
   body: string;
 }
 
 /** Nothing of the token endpoint may be kept by a cache (RFC 6749 §5.1). */
 export const NO_STORE: readonly string[] = ['Cache-Control', 'no-store', 'Pragma', 'no-cache'];
 
+const CONTENT_TYPE: readonly string[] = ['Content-Type', 'application/json'];
+
 export function sendAnswer(response: ServerResponse, answer: Answer, traceId: string): void {
   response.writeHead(answer.status, [
     ...answer.headers,
-    'Content-Type',
-    'application/json',
+    ...(answer.body === '' ? [] : CONTENT_TYPE),
     'Content-Length',
     String(answer.body.length),
     'X-Request-Id',

@@ -6,14 +6,18 @@ import { replyWith, type Answer } from './answer.ts';
 import { errorAnswer, serverErrorAnswer } from './error-response.ts';
 import { healthRoutes, type Health } from './health.ts';
 import { jwksRoute } from './jwks.ts';
-import { metadataRoutes, TOKEN_PATH } from './metadata.ts';
+import type { IntrospectingServices } from '../domain/introspect.ts';
+import type { RevokingServices } from '../domain/revoke-token.ts';
+import { introspectionEndpoint } from './introspect.ts';
+import { INTROSPECT_PATH, metadataRoutes, REVOKE_PATH, TOKEN_PATH } from './metadata.ts';
+import { revocationEndpoint } from './revoke.ts';
 import { openapiRoute } from './openapi.ts';
 import { revocationsRoute, type RevocationPublication } from './revocations.ts';
 import { boundedServer } from './server.ts';
 import { tokenEndpoint, type TokenEndpointServices } from './token.ts';
 import { traceIdOf } from './trace.ts';
 
-export interface AppServices extends TokenEndpointServices {
+export interface AppServices extends TokenEndpointServices, IntrospectingServices, RevokingServices {
   keyring: Keyring;
   /** Null where no key can sign. */
   revocations(): RevocationPublication | null;
@@ -22,12 +26,16 @@ export interface AppServices extends TokenEndpointServices {
 }
 
 /**
- * One HTTP server: the token endpoint straight on node:http, everything else through Fastify, whose comfort is worth its
- * cost there (docs/decisions/002).
+ * One HTTP server: what API users call with their credentials straight on node:http, everything else through Fastify, whose
+ * comfort is worth its cost there (docs/decisions/002).
  */
 export async function createApp(services: AppServices, config: Config): Promise<Server> {
   const token = tokenEndpoint(services, config);
   const tokenPath = config.basePath + TOKEN_PATH;
+  const others = new Map([
+    [config.basePath + INTROSPECT_PATH, introspectionEndpoint(services, config)],
+    [config.basePath + REVOKE_PATH, revocationEndpoint(services, config)],
+  ]);
   const app = fastify({
     genReqId: (request: IncomingMessage) => traceIdOf(request.headers['traceparent']),
     bodyLimit: config.bodyBytesMax,
@@ -38,8 +46,9 @@ export async function createApp(services: AppServices, config: Config): Promise<
     },
     serverFactory: (handler) =>
       boundedServer(config, (request, response) => {
-        if (pathOf(request.url ?? '') === tokenPath) token(request, response);
-        else handler(request, response);
+        const path = pathOf(request.url ?? '');
+        if (path === tokenPath) token(request, response);
+        else (others.get(path) ?? handler)(request, response);
       }),
   });
   app.addHook('onRequest', (request, reply, next) => {

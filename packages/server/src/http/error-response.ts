@@ -1,4 +1,5 @@
 import type { Denial } from '../domain/denial.ts';
+import { INTROSPECT_SCOPE } from '../domain/introspect.ts';
 import { NO_STORE, type Answer } from './answer.ts';
 import { rateLimitHeaders, retryAfter } from './rate-limit-headers.ts';
 
@@ -17,7 +18,7 @@ export function denialAnswer(denial: Denial, traceId: string, usedBasic: boolean
         ? errorAnswer(401, denial.denied, INVALID_CLIENT, traceId, ['WWW-Authenticate', BASIC_CHALLENGE])
         : errorAnswer(403, denial.denied, INVALID_CLIENT, traceId);
     case 'unauthorized_client':
-      return errorAnswer(403, denial.denied, ADDRESS_NOT_ALLOWED, traceId);
+      return errorAnswer(403, denial.denied, UNAUTHORIZED[denial.reason], traceId);
     case 'rate_limit_exceeded':
       return errorAnswer(429, denial.denied, TOO_MANY[denial.policy], traceId, [
         ...retryAfter(denial.limit.waitMs),
@@ -59,9 +60,15 @@ const INVALID_CLIENT =
   'The client could not be authenticated. Check that client_id and client_secret belong together and were copied ' +
   'whole; a secret may have been reset, retired or expired, or the API user disabled: ask the operator of the platform.';
 
-const ADDRESS_NOT_ALLOWED =
-  'The credentials are right, but this API user may not be used from this network address: ask the operator of the ' +
-  'platform to allow it.';
+const UNAUTHORIZED = {
+  address_not_allowed:
+    'The credentials are right, but this API user may not be used from this network address: ask the operator of the ' +
+    'platform to allow it.',
+  may_not_introspect:
+    'The credentials are right, but this API user may not ask about tokens: ask the operator of the platform to give it ' +
+    `the scope ${INTROSPECT_SCOPE}.`,
+  not_its_token: 'The token was issued to another API user: only that one may revoke it.',
+} as const;
 
 const UNAVAILABLE =
   'The server cannot answer this request just now. Try again after the time in Retry-After.';

@@ -4,8 +4,12 @@ import type { Config } from '../config.ts';
 /** Where things are, relative to the base path. */
 export const TOKEN_PATH = '/oauth2/token';
 export const JWKS_PATH = '/.well-known/jwks.json';
+export const INTROSPECT_PATH = '/oauth2/introspect';
+export const REVOKE_PATH = '/oauth2/revoke';
 export const REVOCATIONS_PATH = '/oauth2/revocations';
 const METADATA_PATH = '/.well-known/oauth-authorization-server';
+
+const AUTH_METHODS = ['client_secret_basic', 'client_secret_post'];
 
 type MetadataConfig = Pick<Config, 'issuer' | 'basePath' | 'jwksMaxAgeSeconds'>;
 
@@ -33,7 +37,11 @@ export function metadata(issuer: string): Record<string, unknown> {
     grant_types_supported: ['client_credentials'],
     // None: there is no authorization endpoint. The member itself is required.
     response_types_supported: [],
-    token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+    token_endpoint_auth_methods_supported: AUTH_METHODS,
+    introspection_endpoint: issuer + INTROSPECT_PATH,
+    introspection_endpoint_auth_methods_supported: AUTH_METHODS,
+    revocation_endpoint: issuer + REVOKE_PATH,
+    revocation_endpoint_auth_methods_supported: AUTH_METHODS,
     service_documentation: `${new URL(issuer).origin}/openapi.json`,
   };
 }

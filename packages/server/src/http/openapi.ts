@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../config.ts';
-import { JWKS_PATH, TOKEN_PATH, REVOCATIONS_PATH } from './metadata.ts';
+import { INTROSPECT_PATH, JWKS_PATH, REVOCATIONS_PATH, REVOKE_PATH, TOKEN_PATH } from './metadata.ts';
 
 /** The OpenAPI 3.1 description of what this server offers, at `/openapi.json`. */
 export function openapiRoute(
@@ -26,6 +26,8 @@ export function openapi(issuer: string, basePath: string, version: string): Reco
     servers: [{ url: origin }],
     paths: {
       [basePath + TOKEN_PATH]: { post: tokenOperation() },
+      [basePath + INTROSPECT_PATH]: { post: introspectOperation() },
+      [basePath + REVOKE_PATH]: { post: revokeOperation() },
       [basePath + JWKS_PATH]: {
         get: getOperation(
           'getKeySet',
@@ -81,43 +83,80 @@ export function openapi(issuer: string, basePath: string, version: string): Reco
 }
 
 function tokenOperation(): Record<string, unknown> {
-  const limits = reference([
-    'X-RateLimit-Limit',
-    'X-RateLimit-Remaining',
-    'X-RateLimit-Reset',
-    'RateLimit-Policy',
-    'RateLimit',
-  ]);
   return {
     operationId: 'oAuth2TokenPost',
     summary: 'Authenticates provided credentials and returns an access token',
-    tags: ['Authentication'],
-    security: [{}, { basic: [] }],
-    requestBody: {
-      content: {
-        'application/x-www-form-urlencoded': { schema: { $ref: '#/components/schemas/TokenRequest' } },
-      },
-    },
-    responses: {
+    ...formOperation('TokenRequest', {
       '200': {
         ...jsonResponse('Success', 'InlineResponse200'),
-        headers: { ...limits, ...reference(['X-Request-Id']) },
+        headers: reference([...LIMIT_HEADERS, 'X-Request-Id']),
       },
       '400': errorResponse(
         'Bad request, invalid syntax, or a scope or resource that the API user may not have.',
       ),
-      '401': errorResponse('The same as 403, where HTTP Basic was used.', ['WWW-Authenticate']),
       '403': errorResponse('Forbidden: the client could not be authenticated, or not from this address.'),
-      '405': errorResponse('Any method but POST.', ['Allow']),
-      '429': {
-        ...errorResponse('Rate limit reached.', ['Retry-After']),
-        headers: { ...limits, ...reference(['X-Request-Id', 'Retry-After']) },
+    }),
+  };
+}
+
+function introspectOperation(): Record<string, unknown> {
+  return {
+    operationId: 'introspectToken',
+    summary:
+      'Says whether an access token is good, to API users with the scope mintmark:introspect (RFC 7662)',
+    ...formOperation('IntrospectionRequest', {
+      '200': {
+        ...jsonResponse('What there is to say', 'Introspection'),
+        headers: reference(['X-Request-Id']),
       },
+      '400': errorResponse('Bad request, or no token.'),
+      '403': errorResponse('Forbidden: as for a token, or without the scope mintmark:introspect.'),
+    }),
+  };
+}
+
+function revokeOperation(): Record<string, unknown> {
+  return {
+    operationId: 'revokeToken',
+    summary: 'Revokes an access token of the caller (RFC 7009)',
+    ...formOperation('RevocationRequest', {
+      '200': { description: 'It is good for nothing any more.', headers: reference(['X-Request-Id']) },
+      '400': errorResponse('Bad request, or no token.'),
+      '403': errorResponse('Forbidden: as for a token, or it is the token of another API user.'),
+    }),
+  };
+}
+
+/** What all endpoints have in common that take a form with credentials. */
+function formOperation(schema: string, responses: Record<string, unknown>): Record<string, unknown> {
+  return {
+    tags: ['Authentication'],
+    security: [{}, { basic: [] }],
+    requestBody: {
+      content: {
+        'application/x-www-form-urlencoded': { schema: { $ref: `#/components/schemas/${schema}` } },
+      },
+    },
+    responses: {
+      ...responses,
+      '401': errorResponse('The client could not be authenticated, where HTTP Basic was used.', [
+        'WWW-Authenticate',
+      ]),
+      '405': errorResponse('Any method but POST.', ['Allow']),
+      '429': errorResponse('Rate limit reached.', ['Retry-After', ...LIMIT_HEADERS]),
       '500': errorResponse('Unknown error.'),
       '503': errorResponse('Temporarily unavailable.', ['Retry-After']),
     },
   };
 }
+
+const LIMIT_HEADERS = [
+  'X-RateLimit-Limit',
+  'X-RateLimit-Remaining',
+  'X-RateLimit-Reset',
+  'RateLimit-Policy',
+  'RateLimit',
+];
 
 function revocationsOperation(): Record<string, unknown> {
   const headers = reference(['Mintmark-Revocations', 'ETag', 'X-Request-Id']);
@@ -167,12 +206,46 @@ const text = { type: 'string' };
 const whole = { type: 'integer', minimum: 0 };
 const texts = { type: 'array', items: text };
 
+const CREDENTIALS = {
+  client_id: { ...text, description: 'API Client-Id or Username' },
+  client_secret: { ...text, format: 'password', description: 'API Client secret or password' },
+};
+
+/** A form about a token: RFC 7662 §2.1 and RFC 7009 §2.1. */
+const ABOUT_A_TOKEN = {
+  type: 'object',
+  required: ['token'],
+  properties: {
+    ...CREDENTIALS,
+    token: { ...text, description: 'An access token' },
+    token_type_hint: { ...text, description: 'Ignored: there are access tokens only' },
+  },
+};
+
 const SCHEMAS = {
+  IntrospectionRequest: ABOUT_A_TOKEN,
+  RevocationRequest: ABOUT_A_TOKEN,
+  Introspection: {
+    type: 'object',
+    required: ['active'],
+    properties: {
+      active: { type: 'boolean', description: 'False for a token that is not meant for the caller, too' },
+      scope: text,
+      client_id: text,
+      token_type: { ...text, const: 'Bearer' },
+      exp: whole,
+      iat: whole,
+      sub: text,
+      aud: text,
+      iss: text,
+      jti: text,
+    },
+    additionalProperties: false,
+  },
   TokenRequest: {
     type: 'object',
     properties: {
-      client_id: { ...text, description: 'API Client-Id or Username' },
-      client_secret: { ...text, format: 'password', description: 'API Client secret or password' },
+      ...CREDENTIALS,
       grant_type: {
         ...text,
         default: 'client_credentials',
@@ -247,6 +320,10 @@ const SCHEMAS = {
       grant_types_supported: texts,
       response_types_supported: texts,
       token_endpoint_auth_methods_supported: texts,
+      introspection_endpoint: text,
+      introspection_endpoint_auth_methods_supported: texts,
+      revocation_endpoint: text,
+      revocation_endpoint_auth_methods_supported: texts,
       service_documentation: text,
     },
     additionalProperties: false,

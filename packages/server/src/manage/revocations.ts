@@ -12,6 +12,14 @@ export async function revokeTokens(transaction: StoreTransaction, clientId: stri
   return revocation;
 }
 
+/** Revokes one token, however many there are on the list already: whoever lets callers do this bounds it. */
+export async function revokeOneToken(store: Store, revocation: Revocation): Promise<void> {
+  await store.write(async (transaction) => {
+    await transaction.revocations.put(revocation);
+    await transaction.changed('revocation', revocation.digest);
+  });
+}
+
 /** What is revoked before any server has said how long its tokens live is kept for the longest life there may be. */
 const LONGEST_LIFE_SECONDS = 86_400;
 
