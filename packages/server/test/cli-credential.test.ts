@@ -263,6 +263,17 @@ test('credential reset --overlap 0 of a secret in use is refused with exit code 
   assert.deepEqual((await listed(store, owner)).map(({ state }) => state).sort(), ['live', 'retired']);
 });
 
+test('credential reset --revoke-tokens warns where an old secret still gets new tokens', async () => {
+  using store = await testStore();
+  const owner = await apiUser(store);
+  await secret(store, owner);
+  const warning = /Whoever knows a secret that still works gets new tokens with it/;
+  const overlapping = await store.run(['credential', 'reset', owner, '--revoke-tokens']);
+  assert.match(overlapping.err, warning);
+  const atOnce = ['credential', 'reset', owner, '--revoke-tokens', '--overlap', '0', '--force'];
+  assert.doesNotMatch((await store.run(atOnce)).err, warning);
+});
+
 test('credential list for people has a heading and one line for each; none says how to make one', async () => {
   using store = await testStore();
   const owner = await apiUser(store);

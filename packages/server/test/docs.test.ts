@@ -15,11 +15,8 @@ function unpadded(text: string): string {
 }
 
 test('docs/operations.md has the table of settings that the settings themselves give', () => {
-  assert.equal(
-    unpadded(operations),
-    unpadded(withSettingsTable(operations)),
-    'run scripts/settings-table.ts, then npm run format',
-  );
+  const upToDate = unpadded(operations) === unpadded(withSettingsTable(operations));
+  assert.ok(upToDate, 'run scripts/settings-table.ts, then npm run format');
 });
 
 test('docs/operations.md names no setting that does not exist', () => {

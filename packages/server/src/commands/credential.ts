@@ -93,6 +93,10 @@ interface ResetOptions {
   json?: boolean;
 }
 
+/** Revoking tokens alone cuts nobody off who can get others. */
+const OLD_SECRETS_GO_ON =
+  'Whoever knows a secret that still works gets new tokens with it: --overlap 0 --force ends the old ones at once.';
+
 function reset(parent: Command, io: Io): void {
   const command = storeCommand(
     parent,
@@ -137,7 +141,9 @@ function reset(parent: Command, io: Io): void {
             : `The secret ${old.id} (${old.name}) works no longer.`,
         );
       }
-      if (options.revokeTokens === true) io.err(REVOKED);
+      if (options.revokeTokens !== true) return;
+      io.err(REVOKED);
+      if (ending.some((old) => old.retiredAt === null)) io.err(OLD_SECRETS_GO_ON);
     });
   });
 }
