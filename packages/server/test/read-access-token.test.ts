@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createPublicKey } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { maliciousTokens } from '../../../test-vectors/build.ts';
 import { accessTokenSigner, jwtSigner, type AccessTokenClaims } from '../src/domain/access-token.ts';
 import { readAccessToken, type ExpectedToken } from '../src/domain/read-access-token.ts';
 import { generateSigningKey, SIGNING_ALGORITHMS, type SigningAlgorithm } from '../src/domain/signing-key.ts';
@@ -18,6 +19,16 @@ const CLAIMS: AccessTokenClaims = {
   issuedAt: NOW - 10,
   expiresAt: NOW + 890,
   tokenId: 'AAAAAAAAAAAAAAAAAAAAAA',
+};
+
+const PAYLOAD = {
+  iss: ISSUER,
+  sub: 'api_x',
+  client_id: 'api_x',
+  aud: 'https://api.example.com/',
+  iat: NOW,
+  exp: NOW + 900,
+  jti: 'x',
 };
 
 function issuerWith(algorithm: SigningAlgorithm) {
@@ -73,6 +84,21 @@ for (const algorithm of SIGNING_ALGORITHMS) {
   });
 }
 
+test('security 13: no malicious token is believed', () => {
+  const { kid, privateKey } = generateSigningKey('ES256');
+  const publicKey = createPublicKey(privateKey);
+  const expected: ExpectedToken = {
+    issuer: ISSUER,
+    clockSkewSeconds: 60,
+    verifyingKey: (asked) => (asked === kid ? { algorithm: 'ES256', publicKey } : undefined),
+  };
+  const claims = { ...PAYLOAD, scope: 'campaigns:read' };
+  const { good, malicious } = maliciousTokens({ kid, privateKey, issuer: ISSUER, claims, nowSeconds: NOW });
+  assert.ok(readAccessToken(good, expected, NOW * 1000) !== null);
+  for (const { name, token } of malicious)
+    assert.equal(readAccessToken(token, expected, NOW * 1000), null, name);
+});
+
 test('any text at all is no token, and no error', () => {
   const { read } = issuerWith('ES256');
   const segment = fc.oneof(
@@ -104,29 +130,20 @@ test('a token from the future is good as far as clocks may differ', () => {
 
 test('what our key signed for another purpose is no access token', () => {
   const { read, signJson } = issuerWith('ES256');
-  const payload = {
-    iss: ISSUER,
-    sub: 'api_x',
-    client_id: 'api_x',
-    aud: 'https://api.example.com/',
-    iat: NOW,
-    exp: NOW + 900,
-    jti: 'x',
-  };
-  assert.ok(read(signJson(payload)) !== null);
+  assert.ok(read(signJson(PAYLOAD)) !== null);
   for (const type of ['JWT', 'at+JWT', 'application/at+jwt', 'mintmark-revocations+jwt', '']) {
-    assert.equal(read(signJson(payload, type)), null, type);
+    assert.equal(read(signJson(PAYLOAD, type)), null, type);
   }
   const wrong: object[] = [
-    { ...payload, iss: `${ISSUER}/` },
-    { ...payload, sub: 'api_y' },
-    { ...payload, aud: [payload.aud] },
-    { ...payload, exp: String(payload.exp) },
-    { ...payload, exp: payload.exp + 0.5 },
-    { ...payload, iat: null },
-    { ...payload, scope: ['a'] },
-    ...Object.keys(payload).map((name) => ({ ...payload, [name]: undefined })),
+    { ...PAYLOAD, iss: `${ISSUER}/` },
+    { ...PAYLOAD, sub: 'api_y' },
+    { ...PAYLOAD, aud: [PAYLOAD.aud] },
+    { ...PAYLOAD, exp: String(PAYLOAD.exp) },
+    { ...PAYLOAD, exp: PAYLOAD.exp + 0.5 },
+    { ...PAYLOAD, iat: null },
+    { ...PAYLOAD, scope: ['a'] },
+    ...Object.keys(PAYLOAD).map((name) => ({ ...PAYLOAD, [name]: undefined })),
   ];
   for (const claims of wrong) assert.equal(read(signJson(claims)), null, JSON.stringify(claims));
-  assert.equal(read(signJson([payload])), null);
+  assert.equal(read(signJson([PAYLOAD])), null);
 });

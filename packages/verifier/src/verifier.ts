@@ -3,6 +3,7 @@ import { checkClaims, type AccessToken } from './access-token.ts';
 import { isAlgorithm, type Algorithm } from './algorithms.ts';
 import { Unavailable } from './back-off.ts';
 import { bearerToken, type RequestLike } from './bearer.ts';
+import { isCompactJws } from './compact-jws.ts';
 import { AccessTokenError, Refusal, type AccessTokenErrorDetails } from './errors.ts';
 import { createKeySet, type KeySet } from './key-set.ts';
 import { createDiscovery, type Discovery } from './metadata.ts';
@@ -78,8 +79,7 @@ export function createVerifier(given: VerifierOptions): Verifier {
   }
 
   async function verifyFresh(token: string, digest: string): Promise<AccessToken> {
-    // Canonical base64url alone (RFC 7515 §2): jose would also take padding and line breaks.
-    if (!COMPACT_JWS.test(token)) throw new Refusal('malformed', 'It is not a signed JWT.');
+    if (!isCompactJws(token)) throw new Refusal('malformed', 'It is not a signed JWT.');
     const arrival = keySet.arrival();
     if (!keySet.isFresh(clock())) await keySet.ready();
     let key: PublicKey | undefined;
@@ -148,7 +148,6 @@ function revocationsOf(options: CheckedOptions, discovery: Discovery, keySet: Ke
   return createRevocations(listUrl, keySet, revocations, options);
 }
 
-const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 const KID_LENGTH_MAX = 256;
 /** RFC 7515 §4.1.2–4.1.6: members by which a header brings or points at the key that it wants to be checked with. */
 const KEYS_IN_HEADER = ['jku', 'jwk', 'x5u', 'x5c'] as const;

@@ -23,7 +23,7 @@ test('any number of first requests cause one fetch of metadata and key set', asy
   assert.deepEqual([issuer.metadataFetches, issuer.keySetFetches], [1, 1]);
 });
 
-test('200 tokens with unknown key ids at once cause at most two fetches', async () => {
+test('security 10: 200 tokens with unknown key ids at once cause at most two fetches', async () => {
   await using issuer = await startIssuer();
   const verifier = issuer.verifier();
   await verifier.ready();
@@ -33,7 +33,7 @@ test('200 tokens with unknown key ids at once cause at most two fetches', async 
   assert.ok(issuer.keySetFetches <= 3, `${issuer.keySetFetches} fetches`);
 });
 
-test('a flood of unknown key ids, one after another for a minute, causes a bounded number of fetches', async () => {
+test('security 10: a flood of unknown key ids, one after another for a minute, causes a bounded number of fetches', async () => {
   await using issuer = await startIssuer();
   const verifier = issuer.verifier();
   await verifier.ready();
@@ -58,7 +58,7 @@ test('one unknown key id, again and again, is asked for once in ten seconds', as
   assert.equal(issuer.keySetFetches, 3);
 });
 
-test('a new key is accepted at once, past caches on the way, by any number of requests with one fetch', async () => {
+test('security 10: a new key is accepted at once, past caches on the way, by any number of requests with one fetch', async () => {
   await using issuer = await startIssuer();
   const verifier = issuer.verifier();
   await verifier.ready();
@@ -68,7 +68,7 @@ test('a new key is accepted at once, past caches on the way, by any number of re
   assert.equal(issuer.lastHeaders['cache-control'], 'no-cache');
 });
 
-test('a new key is accepted within ten seconds in the middle of a flood of unknown key ids', async () => {
+test('security 10: a new key is accepted within ten seconds in the middle of a flood of unknown key ids', async () => {
   await using issuer = await startIssuer();
   const verifier = issuer.verifier();
   await verifier.ready();
@@ -99,7 +99,7 @@ test('the key set is renewed in the background at half its life: no request wait
   await settled(issuer, 2);
 });
 
-test('past its life the key set is renewed first: a removed key is no longer accepted', async () => {
+test('security 10: past its life the key set is renewed first: a removed key is no longer accepted', async () => {
   await using issuer = await startIssuer();
   const verifier = issuer.verifier();
   const token = issuer.token();
@@ -121,7 +121,7 @@ test('an unchanged key set is answered with 304 and kept', async () => {
   assert.equal(issuer.keySetFetches, 2);
 });
 
-test('an outage of ten minutes takes nothing down, and few fetches are tried', async () => {
+test('security 10: an outage of ten minutes takes nothing down, and few fetches are tried', async () => {
   await using issuer = await startIssuer();
   const verifier = issuer.verifier();
   const failures: unknown[] = [];
@@ -141,7 +141,7 @@ test('an outage of ten minutes takes nothing down, and few fetches are tried', a
   await verifier.verify(issuer.token());
 });
 
-test('stale keys serve for the stated time past their life, and no longer: then 503 with Retry-After', async () => {
+test('security 10: stale keys serve for the stated time past their life, and no longer: then 503 with Retry-After', async () => {
   await using issuer = await startIssuer();
   const verifier = issuer.verifier({ staleKeysSeconds: 3600 });
   const early = issuer.token({ exp: Math.floor(issuer.nowMs / 1000) + 10_000 });

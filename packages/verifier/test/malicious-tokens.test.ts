@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHmac, createPublicKey } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
+import { maliciousTokens } from '../../../test-vectors/build.ts';
 import type { AccessTokenErrorReason } from '../src/index.ts';
 import { API, base64url, jwt, newKey, signature, startIssuer, type TestIssuer } from './support/issuer.ts';
 import { refused } from './support/refused.ts';
@@ -35,7 +36,20 @@ test('a good token of each algorithm is accepted', async () => {
   }
 });
 
-test('alg none is refused, in any letter case, with and without a signature', async () => {
+test('security 9: no malicious token is believed, in the vectors that the server’s own reader is held against too', async () => {
+  const verifier = issuer.verifier({ algorithms: ['ES256', 'EdDSA', 'RS256'] });
+  const { kid, privateKey } = es();
+  const nowSeconds = Math.floor(issuer.nowMs / 1000);
+  const claims = issuer.claims();
+  const { good, malicious } = maliciousTokens({ kid, privateKey, issuer: issuer.url, claims, nowSeconds });
+  await verifier.verify(good);
+  for (const { name, token } of malicious) {
+    const error = await refused(verifier.verify(token), undefined, name);
+    assert.equal(error.status, 401, name);
+  }
+});
+
+test('security 9: alg none is refused, in any letter case, with and without a signature', async () => {
   for (const alg of ['none', 'None', 'NONE', 'nOnE']) {
     const unsigned = `${base64url({ alg, typ: 'at+jwt', kid: es().kid })}.${base64url(issuer.claims())}.`;
     await refuses(unsigned, 'malformed', alg);
@@ -50,7 +64,7 @@ test('a token without alg, or with one that is not a text, is refused', async ()
   }
 });
 
-test('a public RSA or EC key is not taken for an HMAC secret (RS256 to HS256)', async () => {
+test('security 9: a public RSA or EC key is not taken for an HMAC secret (RS256 to HS256)', async () => {
   for (const key of [rsa, es(), ed]) {
     const publicKey = createPublicKey(key.privateKey);
     const pem = publicKey.export({ type: 'spki', format: 'pem' });
@@ -81,7 +95,7 @@ test('an algorithm that is not on the allow-list is refused, though key and sign
   await refused(verifier.verify(issuer.token({}, {}, ed)), 'algorithm');
 });
 
-test('a key is used with no algorithm but its own', async () => {
+test('security 9: a key is used with no algorithm but its own', async () => {
   const pss = { ...rsa, alg: 'PS256' };
   const verifier = issuer.verifier({ algorithms: ['RS256', 'PS256'] });
   await verifier.verify(issuer.token({}, {}, rsa));
@@ -89,7 +103,7 @@ test('a key is used with no algorithm but its own', async () => {
   await refuses(issuer.token({}, { kid: rsa.kid }, es()), 'unknown_key');
 });
 
-test('a key in the header is not believed: jwk, x5c', async () => {
+test('security 9: a key in the header is not believed: jwk, x5c', async () => {
   const { jwk } = stranger;
   for (const kid of [es().kid, stranger.kid, undefined]) {
     await refuses(issuer.token({}, { jwk, kid }, stranger), 'key_in_header');
@@ -98,14 +112,14 @@ test('a key in the header is not believed: jwk, x5c', async () => {
   await refuses(issuer.token({}, { jwk: es().jwk }), 'key_in_header', 'even the right one');
 });
 
-test('a URL of keys in the header is not followed: jku, x5u', async () => {
+test('security 9: a URL of keys in the header is not followed: jku, x5u', async () => {
   await using other = await startIssuer([stranger]);
   await refuses(issuer.token({}, { jku: `${other.url}/jwks` }, stranger), 'key_in_header');
   await refuses(issuer.token({}, { x5u: `${other.url}/jwks` }, stranger), 'key_in_header');
   assert.equal(other.keySetFetches, 0);
 });
 
-test('a kid that looks like a path, a URL, SQL or a member of Object is an unknown kid', async () => {
+test('security 9: a kid that looks like a path, a URL, SQL or a member of Object is an unknown kid', async () => {
   const kids = ['../../dev/null', '/dev/null', 'https://evil.example/jwks', "' OR 1=1 --"];
   for (const kid of [...kids, '__proto__', 'constructor', 'toString', '', '\0', '%00', '\r\nx: y']) {
     await refuses(issuer.token({}, { kid }, stranger), 'unknown_key', kid);
@@ -121,7 +135,7 @@ test('a signature by a stranger under a known kid is refused', async () => {
   await refuses(issuer.token({}, { kid: es().kid }, stranger), 'signature');
 });
 
-test('crit is refused, with extensions that are known, unknown, empty or of the wrong type', async () => {
+test('security 9: crit is refused, with extensions that are known, unknown, empty or of the wrong type', async () => {
   for (const crit of [['exp'], ['unknown'], ['b64'], [], 'exp', null]) {
     for (const b64 of [undefined, true, false]) {
       const token = issuer.token({}, { crit, b64, unknown: 1 });
@@ -133,7 +147,7 @@ test('crit is refused, with extensions that are known, unknown, empty or of the 
   await refuses(issuer.token({}, { crit: ['unknown'], unknown: 1 }), 'critical_header');
 });
 
-test('another typ than at+jwt is refused: an ID token is no access token', async () => {
+test('security 9: another typ than at+jwt is refused: an ID token is no access token', async () => {
   for (const typ of [undefined, 'JWT', 'jwt', 'at+jwt2', 'application/jwt', 'xat+jwt', 5, '', 'logout+jwt']) {
     await refuses(issuer.token({}, { typ }), 'type', String(typ));
   }
@@ -224,8 +238,6 @@ test('one changed character anywhere in a token makes it another, which is refus
   await fc.assert(
     fc.asyncProperty(change, async ([at, character]) => {
       fc.pre(good[at] !== character);
-      // The last character of an ES256 signature has four bits that say nothing.
-      fc.pre(at !== good.length - 1);
       const error = await refused(verifier.verify(good.slice(0, at) + character + good.slice(at + 1)));
       assert.equal(error.status, 401);
     }),

@@ -27,7 +27,7 @@ for (const algorithm of ['ES256', 'EdDSA', 'RS256']) {
   });
 }
 
-test('keys are rotated again and again on a short schedule, and no token is refused', async () => {
+test('security 12: keys are rotated again and again on a short schedule, and no token is refused', async () => {
   await using server = await startServer({
     env: {
       MINTMARK_KEY_ANNOUNCE: '2',
@@ -59,7 +59,7 @@ test('keys are rotated again and again on a short schedule, and no token is refu
   assert.ok(kids.size >= 3, `${kids.size} keys signed`);
 });
 
-test('a key that signs at once is accepted at once; a compromised one is refused when the key set is renewed', async () => {
+test('security 12: a key that signs at once is accepted at once; a compromised one is refused when the key set is renewed', async () => {
   await using server = await startServer();
   const { url: issuer } = server;
   const verifier = createVerifier({ issuer, audience: issuer });

@@ -24,7 +24,7 @@ async function issuerWith(revocations: PublishedRevocations): Promise<TestIssuer
 
 const secondsOf = (issuer: TestIssuer) => Math.floor(issuer.nowMs / 1000);
 
-test('a token on the list is refused by its id, and no other token of its API user', async () => {
+test('security 13: a token on the list is refused by its id, and no other token of its API user', async () => {
   await using issuer = await issuerWith({ body: revocationBody(['leaked']) });
   const verifier = issuer.verifier();
   await refused(verifier.verify(issuer.token({ jti: 'leaked' })), 'revoked');
@@ -233,7 +233,7 @@ test('bytes of any kind are a list or an Error', () => {
   );
 });
 
-test('the tokens of an API user that the server’s command cut off are refused within ten seconds, those of another go on', async () => {
+test('security 13: the tokens of an API user that the server’s command cut off are refused within ten seconds, those of another go on', async () => {
   await using server = await startServer();
   const cut = { client_id: server.clientId, client_secret: server.clientSecret };
   const kept = await server.json<{ client_id: string; client_secret: string }>(

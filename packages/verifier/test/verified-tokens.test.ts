@@ -13,7 +13,7 @@ before(async () => {
 });
 after(async () => await issuer[Symbol.asyncDispose]());
 
-test('claims are frozen: what one handler tries to change, the next one does not see', async () => {
+test('security 11: claims are frozen: what one handler tries to change, the next one does not see', async () => {
   const verifier = issuer.verifier();
   const token = issuer.token({ roles: ['reader'], nested: { deep: [{ a: 1 }] } });
   const first = await verifier.verify(token);
@@ -47,7 +47,7 @@ test('a remembered token is not remembered past its end', async () => {
   await refused(verifier.verify(token), 'expired');
 });
 
-test('a remembered token is refused once its key has left the key set', async () => {
+test('security 10: a remembered token is refused once its key has left the key set', async () => {
   const [old, successor] = [newKey(), newKey()];
   await using own = await startIssuer([old]);
   const verifier = own.verifier();
