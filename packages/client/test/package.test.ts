@@ -5,11 +5,11 @@ import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { publint } from 'publint';
 import { rolldown } from 'rolldown';
+import { runtime, runtimeNames } from '../../../test-support/runtimes.ts';
 import type { FaultServer } from './support/fault-server.ts';
 import { json, plain, startFaultServer, token } from './support/fault-server.ts';
 import type { PackedPackage } from './support/packed.ts';
 import { modules, output, packClient, packageDir, readJson, tsc } from './support/packed.ts';
-import { runtime, runtimeNames } from './support/runtimes.ts';
 
 let packed: PackedPackage;
 let server: FaultServer;

@@ -6,6 +6,7 @@ import { delimiter, join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { publint } from 'publint';
+import { runtime, runtimeNames } from '../../../test-support/runtimes.ts';
 import { API, startIssuer } from './support/issuer.ts';
 
 // What npm would publish, as somebody who installs it finds it.
@@ -73,16 +74,20 @@ const USE = `
   console.log(clientId, refused);
 `;
 
-test('the tarball works in an empty project, from every subpath, and keeps no process alive', async (t) => {
-  if (!installed(t)) return;
-  writeFileSync(join(project, 'use.mjs'), USE);
-  await using issuer = await startIssuer();
-  const args = ['use.mjs', issuer.url, API, issuer.token()];
-  const startedAt = performance.now();
-  const { stdout, stderr } = await execute(process.execPath, args, { cwd: project, env, timeout: 30_000 });
-  assert.equal(stdout.trim(), 'api_one authorization-token-invalid', stderr);
-  assert.ok(performance.now() - startedAt < 4000, 'it went on after its last line');
-});
+for (const name of runtimeNames.filter((one) => one.startsWith('Node '))) {
+  test(`the tarball works in an empty project under ${name}, from every subpath, and keeps no process alive`, async (t) => {
+    const { command, problem } = await runtime(name);
+    if (problem !== undefined) return t.skip(problem);
+    if (!installed(t)) return;
+    writeFileSync(join(project, 'use.mjs'), USE);
+    await using issuer = await startIssuer();
+    const [executable, ...args] = [...command, 'use.mjs', issuer.url, API, issuer.token()] as const;
+    const startedAt = performance.now();
+    const { stdout, stderr } = await execute(executable, args, { cwd: project, env, timeout: 30_000 });
+    assert.equal(stdout.trim(), 'api_one authorization-token-invalid', stderr);
+    assert.ok(performance.now() - startedAt < 4000, 'it went on after its last line');
+  });
+}
 
 test('the types of the tarball hold where libraries are checked too, with nothing but what Node types bring', async (t) => {
   if (!installed(t)) return;
@@ -109,6 +114,16 @@ test('the types of the tarball hold where libraries are checked too, with nothin
     await execute(process.execPath, args, { cwd: project }).catch((error: { stdout?: string }) =>
       assert.fail(`${module}: ${error.stdout ?? 'tsc could not be run'}`),
     );
+  }
+});
+
+test('attw finds the types of every entry right, wherever ESM can be loaded', async () => {
+  const attw = join(ROOT, 'node_modules/@arethetypeswrong/cli/dist/index.js');
+  const args = [attw, tarball, '--profile', 'esm-only', '--format', 'ascii'];
+  // It exits with 1 when it finds a problem.
+  const { stdout } = await execute(process.execPath, args, { cwd: project });
+  for (const kind of ['node16 (from ESM)', 'bundler']) {
+    assert.equal(stdout.split(`${kind}: 🟢`).length - 1, SUBPATHS.length + 1, stdout);
   }
 });
 

@@ -1,10 +1,10 @@
-// The runtimes that the package promises to work under, from the npm packages that hold their executables.
+// The runtimes that the packages promise to work under, from the npm packages that hold their executables.
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { modules } from './packed.ts';
+import { fileURLToPath } from 'node:url';
 
 export interface Runtime {
   readonly name: string;
@@ -64,7 +64,8 @@ const sources: readonly Source[] = [
   },
 ];
 
-const folder = join(modules, '.cache/mintmark-runtimes');
+const cache = fileURLToPath(new URL('../node_modules/.cache', import.meta.url));
+const folder = join(cache, 'mintmark-runtimes');
 let found: Promise<Runtime[]> | undefined;
 
 export const runtimeNames: readonly string[] = sources.map(({ name }) => name);
@@ -82,23 +83,9 @@ async function install(): Promise<Runtime[]> {
     sources.flatMap(({ alias, spec }) => (spec ? [[alias, `npm:${spec}`]] : [])),
   );
   const manifest = JSON.stringify({ name: 'mintmark-runtimes', private: true, dependencies });
-  const manifestPath = join(folder, 'package.json');
-  const installed = await readFile(manifestPath, 'utf8').catch(() => '');
   let failure = '';
-  if (installed !== manifest || sources.some((source) => source.spec && !existsSync(pathOf(source)))) {
-    await mkdir(folder, { recursive: true });
-    await writeFile(manifestPath, manifest);
-    const args = [
-      'install',
-      '--ignore-scripts',
-      '--no-audit',
-      '--no-fund',
-      '--no-package-lock',
-      '--loglevel=error',
-    ];
-    await promisify(execFile)('npm', args, { cwd: folder }).catch((error: Error) => {
-      failure = error.message;
-    });
+  if (!(await isInstalled(manifest))) {
+    failure = await installTogether(manifest);
   }
   return sources.map((source) => {
     const path = pathOf(source);
@@ -112,6 +99,30 @@ async function install(): Promise<Runtime[]> {
     console.error(`NOT TESTED under ${name}: ${problem}`);
     return { ...here, problem };
   });
+}
+
+/** Beside the place, and moved there whole: two test files may do this at the same time. Gives back what failed. */
+async function installTogether(manifest: string): Promise<string> {
+  await mkdir(cache, { recursive: true });
+  const made = await mkdtemp(join(cache, 'runtimes-'));
+  try {
+    await writeFile(join(made, 'package.json'), manifest);
+    const quiet = ['--no-audit', '--no-fund', '--no-package-lock', '--loglevel=error'];
+    await promisify(execFile)('npm', ['install', '--ignore-scripts', ...quiet], { cwd: made });
+    if (await isInstalled(manifest)) return ''; // the other was first
+    await rm(folder, { recursive: true, force: true });
+    await rename(made, folder);
+    return '';
+  } catch (error) {
+    return (await isInstalled(manifest)) ? '' : (error as Error).message;
+  } finally {
+    await rm(made, { recursive: true, force: true });
+  }
+}
+
+async function isInstalled(manifest: string): Promise<boolean> {
+  const installed = await readFile(join(folder, 'package.json'), 'utf8').catch(() => '');
+  return installed === manifest && sources.every((source) => !source.spec || existsSync(pathOf(source)));
 }
 
 function pathOf({ alias, executable }: Source): string {
