@@ -49,6 +49,7 @@ export interface Config {
   readonly requestTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
   readonly connectionsMax: number;
+  readonly backlogMax: number;
   readonly drainMs: number;
   readonly shutdownTimeoutMs: number;
   readonly storeBusyTimeoutMs: number;
@@ -350,6 +351,14 @@ export const SETTINGS: Settings = {
     1,
     1e6,
     'Most connections at a time; the excess is closed at once.',
+  ),
+  backlogMax: whole(
+    'BACKLOG_MAX',
+    '<number>',
+    4096,
+    1,
+    65_535,
+    'Most new connections that wait to be accepted; the system may allow fewer (net.core.somaxconn on Linux).',
   ),
   drainMs: whole(
     'DRAIN',

@@ -65,10 +65,14 @@ async function freePort(config: Config): Promise<number> {
   return port;
 }
 
-function listen(server: Server, { host, port }: Config): Promise<void> {
+/**
+ * With a queue too short, Linux drops connections of a burst after their callers were told that they are there:
+ * callers that wait for an answer then wait until they themselves give up.
+ */
+function listen(server: Server, { host, port, backlogMax: backlog }: Config): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
-    server.listen(port, host, () => resolve());
+    server.listen({ port, host, backlog }, () => resolve());
   });
 }
 
