@@ -14,9 +14,9 @@ import { createVerifier } from '../packages/verifier/src/index.ts';
 const JOSE = 'jose alone';
 const OURS = '@mintmark/verifier';
 
-const ROUNDS = 40;
-const OTHER_ROUNDS = 3;
-const FRESH_TOKENS = 400;
+const ROUNDS = 300;
+const OTHER_ROUNDS = 5;
+const FRESH_TOKENS = 100;
 const REPEATS = 50_000;
 const AUDIENCE = 'https://api.example.com';
 

@@ -50,8 +50,18 @@ class FrozenScopes implements Scopes {
 
 Object.freeze(FrozenScopes.prototype);
 
+/** Sets that are shared by the tokens with the same scopes, which most have: they cannot be changed. */
+let known = new Map<string, Scopes>();
+const KNOWN_MAX = 500;
+const KNOWN_LENGTH_MAX = 500;
+
 export function scopesOf(text: string): Scopes {
-  return new FrozenScopes(text);
+  const shared = known.get(text);
+  if (shared !== undefined) return shared;
+  const scopes = new FrozenScopes(text);
+  if (known.size >= KNOWN_MAX) known = new Map();
+  if (text.length <= KNOWN_LENGTH_MAX) known.set(text, scopes);
+  return scopes;
 }
 
 // RFC 6749 §3.3: scope-token. Neither quotes nor backslashes, so that it can stand in a header as it is.

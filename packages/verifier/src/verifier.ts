@@ -47,7 +47,8 @@ export function createVerifier(given: VerifierOptions): Verifier {
     options.resourceMetadataUrl === undefined ? {} : { resourceMetadataUrl: options.resourceMetadataUrl };
   const joseOptions = { algorithms: [...options.algorithms] };
 
-  async function verify(token: string): Promise<AccessToken> {
+  /** Without `async`: what is remembered and needs nobody to be asked, and what is fresh, is not waited for twice. */
+  function verify(token: string): Promise<AccessToken> {
     try {
       if (typeof token !== 'string') throw new Refusal('malformed', 'It is not a text.');
       // Before anything else reads it: what comes next costs time with each character.
@@ -56,56 +57,69 @@ export function createVerifier(given: VerifierOptions): Verifier {
       }
       const digest = tokenDigest(token);
       const known = cache.get(digest);
-      if (known === undefined) return await verifyFresh(token, digest);
-      let nowMs = clock();
-      if (!keySet.isFresh(nowMs)) {
-        await keySet.ready();
-        nowMs = clock();
-      }
-      if (!revocations.isFresh(nowMs)) {
-        await revocations.ready();
-        nowMs = clock();
-      }
-      if (known.generation !== revocations.generation()) {
-        refuseRevoked(known.token);
-        known.generation = revocations.generation();
-      }
-      if (known.key.live && nowMs < known.untilMs) return known.token;
-      cache.delete(digest);
-      return await verifyFresh(token, digest);
+      if (known === undefined) return verifyFresh(token, digest);
+      const nowMs = clock();
+      const asked = keySet.isFresh(nowMs) && revocations.isFresh(nowMs);
+      return asked ? recall(known, token, digest, nowMs) : renewAndRecall(known, token, digest);
+    } catch (error) {
+      return Promise.reject(accessTokenError(error, details));
+    }
+  }
+
+  async function renewAndRecall(known: Verified, token: string, digest: string): Promise<AccessToken> {
+    try {
+      if (!keySet.isFresh(clock())) await keySet.ready();
+      if (!revocations.isFresh(clock())) await revocations.ready();
+      return await recall(known, token, digest, clock());
     } catch (error) {
       throw accessTokenError(error, details);
     }
   }
 
+  /** A token that was verified before, with keys and revocations of now. */
+  function recall(known: Verified, token: string, digest: string, nowMs: number): Promise<AccessToken> {
+    if (known.generation !== revocations.generation()) {
+      refuseRevoked(known.token);
+      known.generation = revocations.generation();
+    }
+    if (known.key.live && nowMs < known.untilMs) return Promise.resolve(known.token);
+    cache.delete(digest);
+    return verifyFresh(token, digest);
+  }
+
   async function verifyFresh(token: string, digest: string): Promise<AccessToken> {
-    if (!isCompactJws(token)) throw new Refusal('malformed', 'It is not a signed JWT.');
-    const arrival = keySet.arrival();
-    if (!keySet.isFresh(clock())) await keySet.ready();
-    let key: PublicKey | undefined;
-    const find = async (kid: string | undefined, algorithm: Algorithm) => {
-      key = await keySet.find(kid, algorithm, arrival);
-      return await key.cryptoKey(algorithm);
-    };
-    // jose parses the header once, and asks for the key after it has looked at `alg` and `crit`.
-    const { payload } = await compactVerify(
-      token,
-      (header: CompactJWSHeaderParameters) => {
-        const [kid, algorithm] = [kidOf(header), checkedAlgorithm(header)];
-        key = keySet.known(kid, algorithm);
-        return key === undefined ? find(kid, algorithm) : key.cryptoKey(algorithm);
-      },
-      joseOptions,
-    );
-    if (!revocations.isFresh(clock())) await revocations.ready();
-    const nowMs = clock();
-    const verified = checkClaims(payload, options, Math.floor(nowMs / 1000));
-    refuseRevoked(verified);
-    const untilMs = verified.expiresAt * 1000;
-    const generation = revocations.generation();
-    if (key?.live === true && nowMs < untilMs)
-      cache.set(digest, { token: verified, key, untilMs, generation });
-    return verified;
+    try {
+      if (!isCompactJws(token)) throw new Refusal('malformed', 'It is not a signed JWT.');
+      const arrival = keySet.arrival();
+      if (!keySet.isFresh(clock())) await keySet.ready();
+      let key: PublicKey | undefined;
+      const find = async (kid: string | undefined, algorithm: Algorithm) => {
+        key = await keySet.find(kid, algorithm, arrival);
+        return await key.cryptoKey(algorithm);
+      };
+      // jose parses the header once, and asks for the key after it has looked at `alg` and `crit`.
+      const { payload } = await compactVerify(
+        token,
+        (header: CompactJWSHeaderParameters) => {
+          const kid = kidOf(header);
+          const algorithm = checkedAlgorithm(header);
+          key = keySet.known(kid, algorithm);
+          return key === undefined ? find(kid, algorithm) : key.cryptoKey(algorithm);
+        },
+        joseOptions,
+      );
+      if (!revocations.isFresh(clock())) await revocations.ready();
+      const nowMs = clock();
+      const verified = checkClaims(payload, options, Math.floor(nowMs / 1000));
+      refuseRevoked(verified);
+      const untilMs = verified.expiresAt * 1000;
+      const generation = revocations.generation();
+      if (key?.live === true && nowMs < untilMs)
+        cache.set(digest, { token: verified, key, untilMs, generation });
+      return verified;
+    } catch (error) {
+      throw accessTokenError(error, details);
+    }
   }
 
   function refuseRevoked(token: AccessToken): void {
@@ -179,6 +193,8 @@ function kidOf({ kid }: CompactJWSHeaderParameters): string | undefined {
 
 /** What is thrown says nothing that came from the token but the reason: not even what jose's errors quote. */
 function accessTokenError(error: unknown, details: AccessTokenErrorDetails): AccessTokenError {
+  // Of a remembered token that had to be verified again.
+  if (error instanceof AccessTokenError) return error;
   if (error instanceof Unavailable) {
     const { reason, message, retryAfterSeconds, cause } = error;
     return new AccessTokenError('authorization-unavailable', reason, message, { retryAfterSeconds, cause });
