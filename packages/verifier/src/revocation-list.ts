@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 
 const HEAD_BYTES = 16;
 const DIGEST_BYTES = 16;
 const TIME_BYTES = 8;
 const API_USER_BYTES = DIGEST_BYTES + TIME_BYTES;
+/** Entries whose order is checked at a time, in about a millisecond: others have their turn in between. */
+const CHECKED_AT_A_TIME = 50_000;
 
 /** The revocation list of an issuer, searched in the bytes as they came (docs/decisions/012). */
 export interface RevocationList {
@@ -14,7 +17,7 @@ export interface RevocationList {
 export const EMPTY_LIST: RevocationList = { includes: () => false };
 
 /** Throws an Error where the bytes are not a list. They are kept, and must not be changed. */
-export function revocationList(bytes: Buffer): RevocationList {
+export async function revocationList(bytes: Buffer): Promise<RevocationList> {
   if (bytes.length < HEAD_BYTES || bytes.toString('latin1', 0, 4) !== 'MMRL' || bytes.readUInt32BE(4) !== 1) {
     throw new Error('The answer is not a revocation list of version 1.');
   }
@@ -24,6 +27,9 @@ export function revocationList(bytes: Buffer): RevocationList {
   if (bytes.length !== apiUsersAt + apiUsers * API_USER_BYTES) {
     throw new Error('The revocation list is not as long as it says.');
   }
+  // In a list out of order a search would pass by what is on it.
+  await refuseUnsorted(bytes, HEAD_BYTES, DIGEST_BYTES, tokens);
+  await refuseUnsorted(bytes, apiUsersAt, API_USER_BYTES, apiUsers);
   return {
     includes({ tokenId, clientId, issuedAt }) {
       if (tokens > 0 && search(bytes, HEAD_BYTES, DIGEST_BYTES, tokens, digestOf(tokenId)) >= 0) return true;
@@ -32,6 +38,18 @@ export function revocationList(bytes: Buffer): RevocationList {
       return at >= 0 && BigInt(Math.floor(issuedAt)) < bytes.readBigUInt64BE(at + DIGEST_BYTES);
     },
   };
+}
+
+async function refuseUnsorted(bytes: Buffer, from: number, width: number, count: number): Promise<void> {
+  for (let entry = 1; entry < count; entry += 1) {
+    const at = from + entry * width;
+    const before = at - width;
+    const order =
+      bytes.readUInt32BE(before) - bytes.readUInt32BE(at) ||
+      bytes.compare(bytes, at, at + DIGEST_BYTES, before, before + DIGEST_BYTES);
+    if (order >= 0) throw new Error('The revocation list is not sorted.');
+    if (entry % CHECKED_AT_A_TIME === 0) await nextTurn();
+  }
 }
 
 function digestOf(id: string): Buffer {

@@ -125,7 +125,7 @@ export function createRevocations(
     if (digest.toString('base64url') !== statement.sha256) {
       throw new Error(`GET ${url}: the list is not the one that its statement is about.`);
     }
-    return { list: revocationList(answer.body), ...confirmed };
+    return { list: await revocationList(answer.body), ...confirmed };
   }
 
   async function checkedStatement(jws: string, nowMs: number): Promise<Statement> {

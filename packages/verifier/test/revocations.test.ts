@@ -24,6 +24,18 @@ async function issuerWith(revocations: PublishedRevocations): Promise<TestIssuer
 
 const secondsOf = (issuer: TestIssuer) => Math.floor(issuer.nowMs / 1000);
 
+/** A list of entries of one kind, the last of them before the others. */
+function lastEntryFirst(body: Buffer, width: number): Buffer {
+  return Buffer.concat([body.subarray(0, 16), body.subarray(-width), body.subarray(16, -width)]);
+}
+
+/** A list of tokens, with the entry before the last one in the place of the last one. */
+function endTwice(body: Buffer): Buffer {
+  return Buffer.concat([body.subarray(0, -16), body.subarray(-32, -16)]);
+}
+
+const numbers = (count: number) => Array.from({ length: count }, (_, i) => `${i}`);
+
 test('security 13: a token on the list is refused by its id, and no other token of its API user', async () => {
   await using issuer = await issuerWith({ body: revocationBody(['leaked']) });
   const verifier = issuer.verifier();
@@ -97,6 +109,10 @@ for (const [what, revocations] of [
   ['without a number', { body: EMPTY, statement: { n: undefined } }],
   ['that is no list', { body: Buffer.from('no list') }],
   ['that is shorter than it says', { body: revocationBody(['a', 'b']).subarray(0, -1) }],
+  ['whose tokens are not sorted', { body: lastEntryFirst(revocationBody(['a', 'b', 'c']), 16) }],
+  ['whose API users are not sorted', { body: lastEntryFirst(revocationBody([], { a: 1, b: 1, c: 1 }), 24) }],
+  ['with a token twice', { body: revocationBody(['a', 'b', 'a']) }],
+  ['that is long and holds one twice at its end', { body: endTwice(revocationBody(numbers(100_000))) }],
   ['answered with 304 where none is held', { body: EMPTY, status: 304 }],
   ['answered with 500', { body: EMPTY, status: 500 }],
 ] as [string, PublishedRevocations][]) {
@@ -201,11 +217,11 @@ test('options that cannot be meant so stop the start', async () => {
   assert.throws(() => issuer.verifier({ jwksUrl: `${url}/jwks`, revocations: {} }), /revocations\.url/);
 });
 
-test('what is on a list is found, and nothing else, in lists of any length', () => {
+test('what is on a list is found, and nothing else, in lists of any length', async () => {
   const ids = fc.uniqueArray(fc.string(), { maxLength: 200 });
-  fc.assert(
-    fc.property(ids, ids, ids, fc.nat(1000), (tokens, users, others, before) => {
-      const list = revocationList(
+  await fc.assert(
+    fc.asyncProperty(ids, ids, ids, fc.nat(1000), async (tokens, users, others, before) => {
+      const list = await revocationList(
         revocationBody(tokens, Object.fromEntries(users.map((id) => [id, before]))),
       );
       const revoked = (tokenId: string, clientId: string, issuedAt: number) =>
@@ -220,12 +236,13 @@ test('what is on a list is found, and nothing else, in lists of any length', () 
   );
 });
 
-test('bytes of any kind are a list or an Error', () => {
-  fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 100 }), fc.boolean(), (bytes, headed) => {
+test('bytes of any kind are a list or an Error', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ maxLength: 100 }), fc.boolean(), async (bytes, headed) => {
       const body = Buffer.concat([headed ? EMPTY.subarray(0, 8) : Buffer.alloc(0), bytes]);
       try {
-        assert.equal(revocationList(body).includes({ tokenId: 'a', clientId: 'b', issuedAt: 0 }), false);
+        const list = await revocationList(body);
+        assert.equal(list.includes({ tokenId: 'a', clientId: 'b', issuedAt: 0 }), false);
       } catch (error) {
         assert.match((error as Error).message, /^The (answer|revocation list) is not/);
       }
