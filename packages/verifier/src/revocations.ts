@@ -150,7 +150,12 @@ export function createRevocations(
     }
     const statement = { iat: iat as number, n: n as number, sha256 };
     const ageSeconds = nowMs / 1000 - statement.iat;
-    if (ageSeconds < -settings.clockSkewSeconds) throw new Error('The revocation list is from the future.');
+    if (ageSeconds < -settings.clockSkewSeconds) {
+      const seconds = Math.ceil(-ageSeconds);
+      throw new Error(
+        `The revocation list is ${seconds} s from the future: compare this clock with the issuer's.`,
+      );
+    }
     if (ageSeconds > options.staleSeconds + settings.clockSkewSeconds) {
       throw new Error('The revocation list is too old.');
     }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startServer, type TestServer } from '../../server/test/support/server.ts';
-import { createVerifier } from '../src/index.ts';
+import { createVerifier, type Verifier, type VerifierOptions } from '../src/index.ts';
 import { refused } from './support/refused.ts';
 
 // Tokens, keys and metadata of the real server.
@@ -102,3 +102,41 @@ test('the server restarts, and the issuer is away for ten minutes: tokens go on 
   await verifier.verify(await issue(restarted, server));
   assert.deepEqual(failures, []);
 });
+
+test('clocks that are 50 seconds apart, either way, change nothing: 70 seconds are too many', async () => {
+  await using server = await startServer({ env: { MINTMARK_TOKEN_LIFE: '300' } });
+  const { url: issuer, clientId } = server;
+  const verifierAt = (aheadSeconds: number, options: Partial<VerifierOptions> = {}) =>
+    createVerifier({
+      issuer,
+      audience: issuer,
+      clock: () => Date.now() + aheadSeconds * 1000,
+      ...options,
+    });
+  const token = await issue(server);
+
+  const apart = [verifierAt(-50), verifierAt(50), verifierAt(300 + 50)];
+  for (const verifier of apart) assert.equal((await verifier.verify(token)).clientId, clientId);
+  await refused(verifierAt(-70, { revocations: false }).verify(token), 'not_yet_valid');
+  const failures: unknown[] = [];
+  const onKeySetFailure = (error: unknown) => void failures.push(error);
+  await refused(verifierAt(-70, { onKeySetFailure }).verify(token), 'revocations_unavailable');
+  assert.match(String(failures[0]), /compare this clock/);
+  await refused(verifierAt(300 + 70).verify(token), 'expired');
+
+  await server.cli('api-user', 'revoke-tokens', clientId);
+  for (const verifier of [verifierAt(-50), verifierAt(50)]) await refusedSoon(verifier, token);
+});
+
+/** The server publishes a revocation within its second. */
+async function refusedSoon(verifier: Verifier, token: string): Promise<void> {
+  for (let i = 0; i < 100; i += 1) {
+    const taken = await verifier.verify(token).then(
+      () => true,
+      () => false,
+    );
+    if (!taken) break;
+    await sleep(100);
+  }
+  await refused(verifier.verify(token), 'revoked');
+}
