@@ -1,11 +1,11 @@
 import { webcrypto } from 'node:crypto';
-import { compactVerify } from 'jose';
 import type { AccessToken } from './access-token.ts';
-import { isAlgorithm, type Algorithm } from './algorithms.ts';
+import type { Algorithm } from './algorithms.ts';
 import { createBackOff, Unavailable } from './back-off.ts';
 import { fetchBytes, type FetchLimits } from './fetch-json.ts';
 import type { KeySet } from './key-set.ts';
 import { EMPTY_LIST, revocationList, type RevocationList } from './revocation-list.ts';
+import { readStatement, refuseBehind, type Statement } from './revocation-statement.ts';
 
 export interface RevocationsOptions {
   /** How often the list is asked for, in seconds. */
@@ -43,15 +43,6 @@ export const NO_REVOCATIONS: Revocations = {
   includes: () => false,
 };
 
-/** What the issuer signs about its list. */
-interface Statement {
-  /** Seconds since 1970 at which the list was complete. */
-  iat: number;
-  /** The number of the last change that is in it. */
-  n: number;
-  sha256: string;
-}
-
 interface Held {
   list: RevocationList;
   /** Null: the issuer publishes no list. */
@@ -61,9 +52,6 @@ interface Held {
   /** As of when it is complete: never later than that. */
   asOfMs: number;
 }
-
-/** A list with a lower number is that of a node that is behind; if it is so much younger, the store was restored. */
-const BEHIND_SECONDS = 60;
 
 /** `listUrl` says where the list is: undefined where the issuer publishes none. */
 export function createRevocations(
@@ -114,7 +102,8 @@ export function createRevocations(
     if (answer.status !== 200 && answer.status !== 304) {
       throw new Error(`GET ${url} answered with status ${answer.status}.`);
     }
-    const statement = await checkedStatement(answer.headers.get('mintmark-revocations') ?? '', startedMs);
+    const jws = answer.headers.get('mintmark-revocations') ?? '';
+    const statement = await readStatement(jws, keySet, { ...settings, ...options }, startedMs);
     refuseBehind(statement, before);
     const asOfMs = Math.min(startedMs, (statement.iat + settings.clockSkewSeconds) * 1000);
     const confirmed = { statement, confirmedMs: startedMs, asOfMs };
@@ -126,40 +115,6 @@ export function createRevocations(
       throw new Error(`GET ${url}: the list is not the one that its statement is about.`);
     }
     return { list: await revocationList(answer.body), ...confirmed };
-  }
-
-  async function checkedStatement(jws: string, nowMs: number): Promise<Statement> {
-    await keySet.ready();
-    const arrival = keySet.arrival();
-    const { payload } = await compactVerify(
-      jws,
-      async ({ alg, kid, typ }) => {
-        if (typ !== STATEMENT_TYPE) throw new Error('The statement about the revocation list is none.');
-        if (!isAlgorithm(alg) || typeof kid !== 'string') throw new Error('The statement names no key.');
-        return await (await keySet.find(kid, alg, arrival)).cryptoKey(alg);
-      },
-      { algorithms: [...settings.algorithms] },
-    );
-    const { iss, iat, n, sha256 } = JSON.parse(Buffer.from(payload).toString('utf8')) as Record<
-      string,
-      unknown
-    >;
-    if (iss !== settings.issuer) throw new Error('The revocation list is that of another issuer.');
-    if (!Number.isFinite(iat) || !Number.isSafeInteger(n) || typeof sha256 !== 'string') {
-      throw new Error('The statement about the revocation list lacks a member.');
-    }
-    const statement = { iat: iat as number, n: n as number, sha256 };
-    const ageSeconds = nowMs / 1000 - statement.iat;
-    if (ageSeconds < -settings.clockSkewSeconds) {
-      const seconds = Math.ceil(-ageSeconds);
-      throw new Error(
-        `The revocation list is ${seconds} s from the future: compare this clock with the issuer's.`,
-      );
-    }
-    if (ageSeconds > options.staleSeconds + settings.clockSkewSeconds) {
-      throw new Error('The revocation list is too old.');
-    }
-    return statement;
   }
 
   /** After the clock was set back, how old the list is is not known: it counts as due, and as complete up to now. */
@@ -190,11 +145,4 @@ export function createRevocations(
       throw new Unavailable('revocations_unavailable', message, backOff, laterMs);
     },
   };
-}
-
-const STATEMENT_TYPE = 'mintmark-revocations+jwt';
-
-function refuseBehind(statement: Statement, before: Statement | null): void {
-  if (before === null || statement.n >= before.n || statement.iat >= before.iat + BEHIND_SECONDS) return;
-  throw new Error('The revocation list is older than the one that is held.');
 }

@@ -1,0 +1,73 @@
+import { compactVerify } from 'jose';
+import { isAlgorithm, type Algorithm } from './algorithms.ts';
+import type { KeySet } from './key-set.ts';
+
+/** What the issuer signs about its revocation list. */
+export interface Statement {
+  /** Seconds since 1970 at which the list was complete. */
+  iat: number;
+  /** The number of the last change that is in it. */
+  n: number;
+  sha256: string;
+}
+
+interface StatementRules {
+  issuer: string;
+  algorithms: readonly Algorithm[];
+  clockSkewSeconds: number;
+  /** How old a list may be. */
+  staleSeconds: number;
+}
+
+const STATEMENT_TYPE = 'mintmark-revocations+jwt';
+/** A list with a lower number is that of a node that is behind; if it is so much younger, the store was restored. */
+const BEHIND_SECONDS = 60;
+
+/** Throws an Error where the text is not a statement of the issuer, or too old, or from the future. */
+export async function readStatement(
+  jws: string,
+  keySet: KeySet,
+  rules: StatementRules,
+  nowMs: number,
+): Promise<Statement> {
+  await keySet.ready();
+  const arrival = keySet.arrival();
+  const { payload } = await compactVerify(
+    jws,
+    async ({ alg, kid, typ }) => {
+      if (typ !== STATEMENT_TYPE) throw new Error('The statement about the revocation list is none.');
+      if (!isAlgorithm(alg) || typeof kid !== 'string') throw new Error('The statement names no key.');
+      return await (await keySet.find(kid, alg, arrival)).cryptoKey(alg);
+    },
+    { algorithms: [...rules.algorithms] },
+  );
+  const { iss, iat, n, sha256 } = JSON.parse(Buffer.from(payload).toString('utf8')) as Record<
+    string,
+    unknown
+  >;
+  if (iss !== rules.issuer) throw new Error('The revocation list is that of another issuer.');
+  if (!Number.isFinite(iat) || !Number.isSafeInteger(n) || typeof sha256 !== 'string') {
+    throw new Error('The revocation list’s statement lacks a member.');
+  }
+  refuseWrongTime(iat as number, rules, nowMs);
+  return { iat: iat as number, n: n as number, sha256 };
+}
+
+function refuseWrongTime(iat: number, rules: StatementRules, nowMs: number): void {
+  const ageSeconds = nowMs / 1000 - iat;
+  if (ageSeconds < -rules.clockSkewSeconds) {
+    const seconds = Math.ceil(-ageSeconds);
+    throw new Error(
+      `The revocation list is ${seconds} s from the future: compare this clock with the issuer’s.`,
+    );
+  }
+  if (ageSeconds > rules.staleSeconds + rules.clockSkewSeconds) {
+    throw new Error('The revocation list is too old.');
+  }
+}
+
+/** Throws an Error where a list is behind the one that is held. */
+export function refuseBehind(statement: Statement, before: Statement | null): void {
+  if (before === null || statement.n >= before.n || statement.iat >= before.iat + BEHIND_SECONDS) return;
+  throw new Error('The revocation list is older than the one that is held.');
+}
