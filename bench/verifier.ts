@@ -1,15 +1,18 @@
-// What a check of a token costs: @mintmark/verifier beside jose, fast-jwt with get-jwks, and Hono's jwk(), on the same
-// tokens and the same key set, in alternating rounds of one process. CPU time of all threads: WebCrypto works on others.
+// What a check of a token costs: @mintmark/verifier beside jose, aws-jwt-verify, express-oauth2-jwt-bearer, fast-jwt with
+// get-jwks, and Hono's jwk(), on the same tokens and the same key set, in alternating rounds of one process. CPU time of all threads: WebCrypto works on others.
 import { once } from 'node:events';
 import { generateKeyPairSync, randomUUID, sign, type KeyObject } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { JwtVerifier } from 'aws-jwt-verify';
+import { auth } from 'express-oauth2-jwt-bearer';
 import { createVerifier as createFastJwtVerifier } from 'fast-jwt';
 import buildGetJwks from 'get-jwks';
 import { Hono } from 'hono';
 import { jwk as honoJwk } from 'hono/jwk';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 import { createVerifier } from '../packages/verifier/src/index.ts';
+import { settledHeap } from './settled-heap.ts';
 
 const JOSE = 'jose alone';
 const OURS = '@mintmark/verifier';
@@ -24,13 +27,15 @@ type Check = (token: string) => Promise<unknown>;
 
 interface Issuer {
   url: string;
+  /** Its public key. */
+  jwk: { kty: string; kid: string; alg: string };
   token(): string;
   stop(): void;
 }
 
 async function startIssuer(): Promise<Issuer> {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'bench', alg: 'ES256', use: 'sig' };
+  const jwk = { ...publicKey.export({ format: 'jwk' }), kty: 'EC', kid: 'bench', alg: 'ES256', use: 'sig' };
   const server = createServer((request, response) => {
     const metadata = { issuer: url, jwks_uri: `${url}/jwks` };
     const body = request.url?.startsWith('/.well-known') ? metadata : { keys: [jwk] };
@@ -42,6 +47,7 @@ async function startIssuer(): Promise<Issuer> {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
     url,
+    jwk,
     token: () => signed(url, privateKey),
     stop() {
       server.closeAllConnections();
@@ -76,11 +82,35 @@ function checks(issuer: Issuer): Record<string, Check> {
   const verification = { iss: issuer.url, aud: AUDIENCE, typ: 'at+jwt' };
   const hono = new Hono();
   hono.get('/', honoJwk({ jwks_uri: jwksUrl, alg: ['ES256'], verification }), (c) => c.text('ok'));
+  const aws = JwtVerifier.create({ issuer: issuer.url, audience: AUDIENCE, jwksUri: jwksUrl });
+  // It fetches over https only.
+  aws.cacheJwks({ keys: [issuer.jwk] });
+  const middleware = auth({
+    issuer: issuer.url,
+    jwksUri: jwksUrl,
+    audience: AUDIENCE,
+    tokenSigningAlg: 'ES256',
+    strict: true,
+  });
   const ours = createVerifier({ issuer: issuer.url, audience: AUDIENCE });
   const cached = fastJwt(true);
   return {
     [JOSE]: (token) => jwtVerify(token, keys, joseOptions),
     [OURS]: (token) => ours.verify(token),
+    'aws-jwt-verify': async (token) => await aws.verify(token),
+    'express-oauth2-jwt-bearer': (token) =>
+      new Promise((resolve, reject) => {
+        // What it reads of a request.
+        const headers = { authorization: `Bearer ${token}` };
+        const get = (name: string) => (name === 'Host' ? 'api.example.com' : undefined);
+        const request = { headers, get, method: 'GET', protocol: 'https', url: '/', is: () => false };
+        const done = (error?: unknown) => (error === undefined ? resolve(undefined) : reject(error));
+        void middleware(
+          request as unknown as Parameters<typeof middleware>[0],
+          {} as Parameters<typeof middleware>[1],
+          done,
+        );
+      }),
     'fast-jwt + get-jwks': fastJwt(false),
     'fast-jwt + get-jwks, cached': cached,
     'hono jwk()': async (token) => {
@@ -173,16 +203,4 @@ async function bytesPerToken(issuer: Issuer): Promise<number> {
   const bytes = ((await settledHeap()) - before) / count;
   await verifier.ready();
   return bytes;
-}
-
-async function settledHeap(): Promise<number> {
-  const { setFlagsFromString } = await import('node:v8');
-  const { runInNewContext } = await import('node:vm');
-  setFlagsFromString('--expose-gc');
-  const gc = runInNewContext('gc') as () => void;
-  for (let i = 0; i < 3; i += 1) {
-    gc();
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  return process.memoryUsage().heapUsed;
 }
