@@ -33,11 +33,11 @@ function registryAnswers(env: NodeJS.ProcessEnv): boolean {
 }
 
 /** Resolves when it is ready; rejects with what it printed when it ends or takes too long. */
-async function ready(child: ChildProcess, output: () => string): Promise<void> {
+async function ready(child: ChildProcess, output: () => string, line: string): Promise<void> {
   const deadline = Date.now() + READY_MS;
-  while (!output().includes('mintmark is ready')) {
-    assert.equal(child.exitCode, null, `npm start ended:\n${output()}`);
-    assert.ok(Date.now() < deadline, `npm start was not ready in time:\n${output()}`);
+  while (!output().includes(line)) {
+    assert.equal(child.exitCode, null, `npm ended:\n${output()}`);
+    assert.ok(Date.now() < deadline, `npm was not ready in time:\n${output()}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
@@ -51,11 +51,21 @@ function endGroup(child: ChildProcess): void {
   }
 }
 
-async function start(
+const start = (clone: string, env: NodeJS.ProcessEnv): Promise<Started> =>
+  startNpm(clone, env, ['start'], 'mintmark is ready');
+
+interface Started {
+  child: ChildProcess;
+  output(): string;
+}
+
+async function startNpm(
   clone: string,
   env: NodeJS.ProcessEnv,
-): Promise<{ child: ChildProcess; output(): string }> {
-  const child = spawn('npm', ['start'], {
+  args: string[],
+  readyLine: string,
+): Promise<Started> {
+  const child = spawn('npm', args, {
     cwd: clone,
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -67,7 +77,7 @@ async function start(
   }
   const output = () => printed;
   try {
-    await ready(child, output);
+    await ready(child, output, readyLine);
   } catch (error) {
     endGroup(child);
     throw error;
@@ -97,6 +107,36 @@ async function refused(url: string): Promise<boolean> {
   return false;
 }
 
+/** What the README of the example says. */
+async function callMarketingApi(clone: string, issuer: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const port = await freePort();
+  const url = `http://localhost:${port}`;
+  const json = async (...args: string[]) => {
+    const { stdout } = await execute('npx', ['mintmark', ...args, '--json'], { cwd: clone, env });
+    return JSON.parse(stdout) as Record<string, string>;
+  };
+  const grants = ['--audience', url, '--scope', 'campaigns:read'];
+  const { client_id: id = '', client_secret: secret } = await json(
+    'api-user',
+    'create',
+    '--name',
+    'Reports',
+    ...grants,
+  );
+  const asked = ['mintmark', 'token', '--url', issuer, '--client-id', id];
+  const tokenEnv = { ...env, MINTMARK_CLIENT_SECRET: secret };
+  const { stdout: token } = await execute('npx', asked, { cwd: clone, env: tokenEnv });
+  const args = ['run', 'marketing-api', '--', issuer, String(port)];
+  const api = await startNpm(clone, env, args, '/v1/portfolio');
+  try {
+    const headers = { Authorization: `Bearer ${token.trim()}` };
+    const portfolio = await fetch(`${url}/v1/portfolio`, { headers });
+    assert.equal(((await portfolio.json()) as Record<string, unknown>)['caller'], id);
+  } finally {
+    await interrupt(api.child);
+  }
+}
+
 void test('a fresh clone serves a token after one command', { timeout: 400_000 }, async (t: TestContext) => {
   const env = userEnvironment();
   if (!registryAnswers(env)) {
@@ -122,6 +162,7 @@ void test('a fresh clone serves a token after one command', { timeout: 400_000 }
       const token = JSON.parse(stdout) as Record<string, unknown>;
       assert.equal(token['token_type'], 'Bearer');
       assert.match(String(token['access_token']), /^[\w-]+\.[\w-]+\.[\w-]+$/);
+      await callMarketingApi(clone, `${base}/marketing`, env);
     } finally {
       await interrupt(first.child);
     }

@@ -110,20 +110,24 @@ const mintmark = join(root, 'packages/server/bin/mintmark.mjs');
 const types = ['types (tsc)', node, [tool('typescript', 'bin/tsc'), '-p', join(root, 'tsconfig.json')]];
 const lint = ['lint (oxlint)', node, [tool('oxlint', 'bin/oxlint'), '--type-aware', '--deny-warnings']];
 const formatted = ['format (oxfmt)', node, [tool('oxfmt', 'bin/oxfmt'), '--check', '.']];
+const build = (name) => [
+  `build (${name})`,
+  node,
+  [tool('typescript', 'bin/tsc'), '-p', join(root, `packages/${name}/tsconfig.build.json`)],
+];
 
 const commands = {
   start: () => run(node, [mintmark, 'serve', ...args]),
   mintmark: () => run(node, [mintmark, ...args]),
   check: () => inOrder(types, lint, formatted),
   format: () => run(node, [tool('oxfmt', 'bin/oxfmt'), '.']),
-  build: () =>
-    inOrder(
-      ...['server', 'verifier', 'client'].map((name) => [
-        `build (${name})`,
-        node,
-        [tool('typescript', 'bin/tsc'), '-p', `packages/${name}/tsconfig.build.json`],
-      ]),
-    ),
+  build: () => inOrder(...['server', 'verifier', 'client'].map(build)),
+  'marketing-api': () =>
+    inOrder(build('verifier'), [
+      'marketing API',
+      node,
+      [join(root, 'examples/marketing-api/server.ts'), ...args],
+    ]),
   bench: () => run(node, [join(root, 'bench/run.ts'), ...args]),
   test: () => {
     const tests = ['tests (node:test)', node, [join(root, 'scripts/test.mjs'), ...args]];

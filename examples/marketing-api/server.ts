@@ -1,6 +1,6 @@
 // A small API of the platform: GET /v1/portfolio gives the advertisers that the caller may manage. Three lines protect
-// it: the verifier, protect(), and the scope. Run it beside a token server:
-//   node server.ts http://localhost:8080/marketing 9090
+// it: the verifier, protect(), and the scope. Beside a token server (npm start), in a clone:
+//   npm run marketing-api -- http://localhost:8080/marketing 9090
 import { createServer } from 'node:http';
 import { createVerifier, protectedResource } from '@mintmark/verifier';
 import { createProtect, metadataHandler } from '@mintmark/verifier/node-http';
