@@ -131,7 +131,8 @@ async function callMarketingApi(clone: string, issuer: string, env: NodeJS.Proce
   try {
     const headers = { Authorization: `Bearer ${token.trim()}` };
     const portfolio = await fetch(`${url}/v1/portfolio`, { headers });
-    assert.equal(((await portfolio.json()) as Record<string, unknown>)['caller'], id);
+    const body = (await portfolio.json()) as Record<string, unknown>;
+    assert.equal(body['caller'], id, JSON.stringify(body));
   } finally {
     await interrupt(api.child);
   }
@@ -162,7 +163,7 @@ void test('a fresh clone serves a token after one command', { timeout: 400_000 }
       const token = JSON.parse(stdout) as Record<string, unknown>;
       assert.equal(token['token_type'], 'Bearer');
       assert.match(String(token['access_token']), /^[\w-]+\.[\w-]+\.[\w-]+$/);
-      await callMarketingApi(clone, `${base}/marketing`, env);
+      await callMarketingApi(clone, `http://localhost:${port}/marketing`, env);
     } finally {
       await interrupt(first.child);
     }
