@@ -1,7 +1,7 @@
 // Load on one server from raw sockets: a fixed number of requests over a fixed number of connections, then a check that
 // every token differs and verifies. Run as its own process; prints one line of JSON.
 import { createPublicKey, verify, type webcrypto } from 'node:crypto';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { secretAt, clientIdAt } from './population.ts';
 
 export interface LoadOptions {
@@ -29,6 +29,8 @@ export interface LoadResult {
 const options = JSON.parse(process.argv[2] ?? '{}') as LoadOptions;
 const latencies = new Float64Array(options.requests);
 const tokens: string[] = [];
+/** Made before the load begins, and alike for one API user and for many: their making must not disturb the server's core. */
+const requests = Array.from({ length: options.requests }, request);
 let sent = 0;
 let done = 0;
 
@@ -63,9 +65,9 @@ function runConnection(): Promise<void> {
         socket.end();
         return resolve();
       }
-      sent += 1;
       sentAt = performance.now();
-      send(socket);
+      socket.write(requests[sent] as Buffer);
+      sent += 1;
     };
     socket.on('connect', next);
     socket.on('error', reject);
@@ -86,12 +88,12 @@ function runConnection(): Promise<void> {
   });
 }
 
-function send(socket: Socket): void {
+function request(): Buffer {
   const index = options.apiUsers === 1 ? -1 : Math.floor(Math.random() * options.apiUsers);
   const id = index < 0 ? options.clientId : clientIdAt(index);
   const secret = index < 0 ? options.clientSecret : secretAt(index);
   const body = `grant_type=client_credentials&client_id=${id}&client_secret=${secret}`;
-  socket.write(
+  return Buffer.from(
     'POST /marketing/oauth2/token HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n' +
       `Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
   );

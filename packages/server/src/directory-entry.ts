@@ -80,6 +80,7 @@ function toEntry(user: KnownApiUserRow, rows: readonly KnownApiUserRow[], policy
     passwords: passwords.length === 0 ? null : passwords.map(toPassword),
     // A fraction, so that V8 lays all entries out for one from the start.
     arrivalMs: Number.NEGATIVE_INFINITY,
+    uses: null,
     usernameKey: user.username_key,
     used: false,
   };

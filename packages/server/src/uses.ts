@@ -1,9 +1,10 @@
 import type { Logger } from 'pino';
+import type { KnownApiUser, PendingUse } from './domain/known-api-user.ts';
 import type { Use } from './storage/credential.ts';
 
 /** Gathers the use of credentials in memory and writes it every few seconds: nothing is written per token. */
 export interface UseRecorder {
-  note(credentialId: string, address: string, nowMs: number): void;
+  note(known: KnownApiUser, credentialId: string, address: string, nowMs: number): void;
   /** Writes what is there; what cannot be written is kept for the next time. */
   flush(): Promise<void>;
   /** Flushes every `flushMs` until stopped, and once more then. */
@@ -21,28 +22,33 @@ export function createUseRecorder(
   { usageFlushMs, usageMax }: UseSettings,
   log: Logger,
 ): UseRecorder {
-  let gathered = new Map<string, Use>();
+  let gathered: PendingUse[] = [];
   let flushing: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
   let lost = 0;
 
-  function note(credentialId: string, address: string, nowMs: number): void {
-    const use = gathered.get(credentialId);
-    if (use !== undefined) {
+  function note(known: KnownApiUser, credentialId: string, address: string, nowMs: number): void {
+    for (let use = known.uses; use !== null; use = use.next) {
+      if (use.credentialId !== credentialId) continue;
       use.lastUsedAt = nowMs;
       use.lastUsedAddress = address;
       use.count += 1;
-    } else if (gathered.size < usageMax) {
-      gathered.set(credentialId, { credentialId, lastUsedAt: nowMs, lastUsedAddress: address, count: 1 });
-      if (gathered.size === usageMax) void flush();
-    } else {
-      lost += 1;
+      return;
     }
+    if (gathered.length >= usageMax) {
+      lost += 1;
+      return;
+    }
+    const [lastUsedAt, lastUsedAddress, next] = [nowMs, address, known.uses];
+    known.uses = { credentialId, lastUsedAt, lastUsedAddress, count: 1, of: known, next };
+    gathered.push(known.uses);
+    if (gathered.length === usageMax) void flush();
   }
 
   async function writeAll(): Promise<void> {
-    const batches = neighbours(gathered.values());
-    gathered = new Map();
+    const batches = neighbours(gathered);
+    for (const use of gathered) use.of.uses = null;
+    gathered = [];
     for (const [i, batch] of batches.entries()) {
       try {
         await write(batch);
@@ -59,11 +65,9 @@ export function createUseRecorder(
     lost = 0;
   }
 
-  function keepForNextTime(uses: readonly Use[]): void {
+  function keepForNextTime(uses: readonly PendingUse[]): void {
     for (const use of uses) {
-      const later = gathered.get(use.credentialId);
-      if (later !== undefined) later.count += use.count;
-      else if (gathered.size < usageMax) gathered.set(use.credentialId, use);
+      if (gathered.length < usageMax) gathered.push(use);
       else lost += use.count;
     }
   }
@@ -96,10 +100,10 @@ const BATCH_MIN = 4000;
  * Batches of credentials whose ids begin alike: they lie side by side in the store, so a batch writes few pages of it;
  * and other writers come in between two batches.
  */
-function neighbours(uses: Iterable<Use>): Use[][] {
-  const byFirst: Use[][] = [];
+function neighbours(uses: readonly PendingUse[]): PendingUse[][] {
+  const byFirst: PendingUse[][] = [];
   for (const use of uses) (byFirst[use.credentialId.charCodeAt(0)] ??= []).push(use);
-  const batches: Use[][] = [];
+  const batches: PendingUse[][] = [];
   for (const alike of byFirst) {
     const last = batches.at(-1);
     if (alike === undefined) continue;

@@ -130,6 +130,7 @@ test('a wrong guess costs one slow hash at most: at a password, at an unknown id
     secrets: '',
     passwords,
     arrivalMs: 0,
+    uses: null,
   });
   const settings = { passwordChecksMax: 2, passwordQueueMax: 16 };
   const check = asynchronous(createPasswordCheck(settings, () => true));

@@ -167,11 +167,12 @@ function usageContract(open: Open): void {
     await store.recordUses([use(used, 2000, 3, '192.0.2.2'), use(gone, 9000, 1)]);
     await store.recordUses([use(used, 1000, 4, '192.0.2.1')]);
     await store.recordUses([]);
+    await store.recordUses([use(used, 2500, 1, '192.0.2.4'), use(used, 2400, 1, '192.0.2.5')]);
     const found = await store.credentials.find(used.id);
-    assert.deepEqual([found?.useCount, found?.lastUsedAt, found?.lastUsedAddress], [7, 2000, '192.0.2.2']);
+    assert.deepEqual([found?.useCount, found?.lastUsedAt, found?.lastUsedAddress], [9, 2500, '192.0.2.4']);
     await store.recordUses([use(used, 3000, 1, '192.0.2.3')]);
     const later = await store.credentials.find(used.id);
-    assert.deepEqual([later?.useCount, later?.lastUsedAt, later?.lastUsedAddress], [8, 3000, '192.0.2.3']);
+    assert.deepEqual([later?.useCount, later?.lastUsedAt, later?.lastUsedAddress], [10, 3000, '192.0.2.3']);
     assert.deepEqual(await store.credentials.find(unused.id), unused);
     assert.equal(await store.credentials.find(gone.id), undefined);
   });

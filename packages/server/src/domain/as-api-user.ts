@@ -44,7 +44,7 @@ export interface AuthenticatingServices {
   ): MaybePromise<Authentication | Denial>;
   /** Failed attempts per client id and address. */
   failures: Counters;
-  noteUse(credentialId: string, address: string, nowMs: number): void;
+  noteUse(known: KnownApiUser, credentialId: string, address: string, nowMs: number): void;
   noteRefusal(denial: Denial, caller: Caller, known: KnownApiUser | undefined): void;
 }
 

@@ -37,12 +37,13 @@ export function introspect(
 function readForCaller(
   services: IntrospectingServices,
   { token = '', address }: IntrospectionRequest,
-  { known: { policy }, credentialId, nowMs }: Authenticated,
+  { known, credentialId, nowMs }: Authenticated,
 ): Introspection | Denial {
+  const { policy } = known;
   if (!policy.scopes.includes(INTROSPECT_SCOPE)) {
     return { denied: 'unauthorized_client', reason: 'may_not_introspect' };
   }
-  services.noteUse(credentialId, address, nowMs);
+  services.noteUse(known, credentialId, address, nowMs);
   const claims = services.readToken(token, nowMs);
   const told = claims !== null && policy.audiences.includes(claims.audience) && !services.isRevoked(claims);
   return { active: told ? claims : null };

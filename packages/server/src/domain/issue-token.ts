@@ -47,7 +47,7 @@ function grantAndSign(
 ): IssuedToken | Denial {
   const granted = grant(known.policy, request.scope, request.resource);
   if (isDenial(granted)) return granted;
-  services.noteUse(credentialId, request.address, nowMs);
+  services.noteUse(known, credentialId, request.address, nowMs);
   return sign(services, known.clientId, granted, limit);
 }
 

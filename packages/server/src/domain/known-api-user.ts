@@ -17,6 +17,19 @@ export interface KnownApiUser {
   passwords: readonly KnownPassword[] | null;
   /** The state of its limit (rate-limit.ts): here and not in a table of its own, which would cost 80 bytes each. */
   arrivalMs: number;
+  /** Its uses that wait to be written (uses.ts): found without a look-up in a table that a million others are in. */
+  uses: PendingUse | null;
+}
+
+/** The use of one credential since such uses were last written. */
+export interface PendingUse {
+  credentialId: string;
+  lastUsedAt: number;
+  lastUsedAddress: string;
+  count: number;
+  of: KnownApiUser;
+  /** That of another credential of the same API user. */
+  next: PendingUse | null;
 }
 
 export interface KnownPassword {

@@ -83,12 +83,12 @@ export interface Use {
   count: number;
 }
 
-/** Adds a batch of uses. A credential that was deleted meanwhile is passed over. */
+/** Adds a batch of uses; a credential may be in it more than once. One that was deleted meanwhile is passed over. */
 export async function recordUses({ write, jsonRows }: Connections, uses: readonly Use[]): Promise<void> {
   if (uses.length === 0) return;
   // Written out: an array for each use, to be thrown away, would cost more than the text.
   let rows = '';
-  for (const { credentialId, lastUsedAt, lastUsedAddress, count } of uses) {
+  for (const { credentialId, lastUsedAt, lastUsedAddress, count } of merged(uses)) {
     rows += `${rows === '' ? '[' : ','}["${credentialId}",${lastUsedAt},${JSON.stringify(lastUsedAddress)},${count}]`;
   }
   await sql`
@@ -102,4 +102,18 @@ export async function recordUses({ write, jsonRows }: Connections, uses: readonl
       last_used_address = case when excluded.last_used_at > credential_usage.last_used_at
         then excluded.last_used_address else credential_usage.last_used_address end,
       use_count = credential_usage.use_count + excluded.use_count`.execute(write);
+}
+
+/** One for each credential: PostgreSQL takes no row twice in one statement. */
+function merged(uses: readonly Use[]): Iterable<Use> {
+  const byId = new Map<string, Use>();
+  for (const use of uses) {
+    const other = byId.get(use.credentialId);
+    if (other === undefined) byId.set(use.credentialId, use);
+    else {
+      const later = use.lastUsedAt > other.lastUsedAt ? use : other;
+      byId.set(use.credentialId, { ...later, count: use.count + other.count });
+    }
+  }
+  return byId.values();
 }
