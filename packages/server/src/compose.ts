@@ -5,6 +5,7 @@ import type { Config } from './config.ts';
 import { createDirectory, type Directory } from './directory.ts';
 import { readAccessToken, type AccessTokenReader } from './domain/read-access-token.ts';
 import { pooledRandom } from './domain/random.ts';
+import type { AdminServices } from './http/admin/plugin.ts';
 import { addressReader } from './http/address.ts';
 import { createApp } from './http/app.ts';
 import type { Health } from './http/health.ts';
@@ -17,6 +18,7 @@ import { createPublication } from './publication.ts';
 import { createRevocationList } from './revocation-list.ts';
 import { createTokenRevoker } from './token-revoker.ts';
 import { memoryCounters } from './storage/memory-counters.ts';
+import { storeFault } from './storage/store-error.ts';
 import type { Store } from './storage/store.ts';
 import { createUseRecorder } from './uses.ts';
 import { VERSION } from './version.ts';
@@ -80,6 +82,21 @@ export async function compose(
     });
   }
 
+  const addressOf = addressReader(config.trustedProxies);
+  const admin: AdminServices = {
+    now: Date.now,
+    issuer: config.issuer,
+    addressOf,
+    addresses: memoryCounters(config.limiterKeysMax),
+    readToken,
+    isRevoked: revocations.includes,
+    findApiUser: (clientId) => store.apiUsers.find(clientId),
+    sessionActor: async () => null,
+    signingKeys: { list: () => store.signingKeys.list() },
+    storeFault,
+    log,
+    version: VERSION,
+  };
   const server = await createApp(
     {
       now: Date.now,
@@ -90,7 +107,7 @@ export async function compose(
       checkPassword: createPasswordCheck(config, directory.passwordsExist),
       failures: memoryCounters(config.limiterKeysMax),
       addresses: memoryCounters(config.limiterKeysMax),
-      addressOf: addressReader(config.trustedProxies),
+      addressOf,
       signer: keyring.signer,
       newTokenId: pooledRandom(TOKEN_ID_BYTES, 'base64url'),
       noteUse: uses.note,
@@ -104,6 +121,7 @@ export async function compose(
         healthOf(stopping, keyring.canSign(Date.now()), feed.staleMs(), config.staleMaxSeconds, directory),
       log,
       version: VERSION,
+      admin,
     },
     config,
   );

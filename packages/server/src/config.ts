@@ -1,3 +1,4 @@
+import { ADMIN_SETTINGS, type AdminConfig } from './admin-config.ts';
 import { resourceProblem } from './domain/grant.ts';
 import { SIGNING_ALGORITHMS, type SigningAlgorithm } from './domain/signing-key.ts';
 import type { Redacted } from './redacted.ts';
@@ -5,7 +6,7 @@ import { basePathProblem, databaseUrl, issuerProblem, masterKey, networkList } f
 import { flag, oneOf, setting, text, whole, type Setting } from './setting.ts';
 
 /** Every setting of the program, read once. What each means and may be is in `SETTINGS` below and in --help. */
-export interface Config {
+export interface Config extends AdminConfig {
   readonly host: string;
   readonly port: number;
   readonly basePath: string;
@@ -400,4 +401,5 @@ export const SETTINGS: Settings = {
     3650,
     'Retired and expired credentials are removed after this time.',
   ),
+  ...ADMIN_SETTINGS,
 };

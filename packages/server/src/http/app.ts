@@ -2,6 +2,8 @@ import type { IncomingMessage, Server } from 'node:http';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Config } from '../config.ts';
 import type { Keyring } from '../keyring.ts';
+import { adminPlugin, type AdminServices } from './admin/plugin.ts';
+import { Problem, replyWithProblem } from './admin/problem.ts';
 import { replyWith, type Answer } from './answer.ts';
 import { errorAnswer, serverErrorAnswer } from './error-response.ts';
 import { healthRoutes, type Health } from './health.ts';
@@ -9,10 +11,11 @@ import { jwksRoute } from './jwks.ts';
 import type { IntrospectingServices } from '../domain/introspect.ts';
 import type { RevokingServices } from '../domain/revoke-token.ts';
 import { introspectionEndpoint } from './introspect.ts';
-import { INTROSPECT_PATH, metadataRoutes, REVOKE_PATH, TOKEN_PATH } from './metadata.ts';
+import { ADMIN_PATH, INTROSPECT_PATH, metadataRoutes, REVOKE_PATH, TOKEN_PATH } from './metadata.ts';
 import { revocationEndpoint } from './revoke.ts';
 import { openapiRoute } from './openapi.ts';
 import { revocationsRoute, type RevocationPublication } from './revocations.ts';
+import { routeTable } from './route-table.ts';
 import { boundedServer } from './server.ts';
 import { tokenEndpoint, type TokenEndpointServices } from './token.ts';
 import { traceIdOf } from './trace.ts';
@@ -23,6 +26,7 @@ export interface AppServices extends TokenEndpointServices, IntrospectingService
   revocations(): RevocationPublication | null;
   health(): Health;
   version: string;
+  admin: AdminServices;
 }
 
 /**
@@ -42,7 +46,7 @@ export async function createApp(services: AppServices, config: Config): Promise<
     // A path that cannot be decoded: no hook runs for it, and it would be answered in Fastify's own form.
     frameworkErrors: (_error, request, reply) => {
       reply.header('X-Request-Id', request.id);
-      replyWith(reply, notFoundAnswer(request.id, config));
+      notFound([], request, reply, config);
     },
     serverFactory: (handler) =>
       boundedServer(config, (request, response) => {
@@ -51,10 +55,11 @@ export async function createApp(services: AppServices, config: Config): Promise<
         else (others.get(path) ?? handler)(request, response);
       }),
   });
+  const routes = routeTable(app);
   app.addHook('onRequest', (request, reply, next) => {
     reply.header('X-Request-Id', request.id);
     // Here and not in a handler, before which the body would be read, and could be found fault with.
-    if (request.is404) notFound(app, request, reply, config);
+    if (request.is404) notFound(routes.methodsAt(pathOf(request.url)), request, reply, config);
     else next();
   });
   metadataRoutes(app, config);
@@ -63,15 +68,36 @@ export async function createApp(services: AppServices, config: Config): Promise<
   healthRoutes(app, services.health);
   openapiRoute(app, config, services.version);
   errorRoutes(app, services);
+  await app.register(adminPlugin, {
+    prefix: config.basePath + ADMIN_PATH,
+    services: services.admin,
+    config,
+  });
   await app.ready();
   return app.server;
 }
 
-function notFound(app: FastifyInstance, request: FastifyRequest, reply: FastifyReply, config: Config): void {
-  if (app.hasRoute({ url: pathOf(request.url), method: 'GET' })) {
-    reply.header('Allow', 'GET, HEAD');
-    replyWith(reply, errorAnswer(405, 'method_not_allowed', 'This is read with GET.', request.id));
-  } else replyWith(reply, notFoundAnswer(request.id, config));
+/** `methods`: those that the path has. */
+function notFound(
+  methods: readonly string[],
+  request: FastifyRequest,
+  reply: FastifyReply,
+  config: Config,
+): void {
+  const allowed = methods.join(', ');
+  if (allowed !== '') reply.header('Allow', allowed);
+  if (pathOf(request.url).startsWith(`${config.basePath}${ADMIN_PATH}/`)) {
+    replyWithProblem(
+      reply,
+      allowed === ''
+        ? new Problem(
+            'not_found',
+            `There is nothing at this path: ${config.basePath}${ADMIN_PATH}/openapi.json lists all.`,
+          )
+        : new Problem('method_not_allowed', `This path has the methods ${allowed}.`),
+    );
+  } else if (allowed === '') replyWith(reply, notFoundAnswer(request.id, config));
+  else replyWith(reply, errorAnswer(405, 'method_not_allowed', 'This is read with GET.', request.id));
 }
 
 function notFoundAnswer(traceId: string, { basePath }: Config): Answer {

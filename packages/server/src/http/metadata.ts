@@ -7,6 +7,7 @@ export const JWKS_PATH = '/.well-known/jwks.json';
 export const INTROSPECT_PATH = '/oauth2/introspect';
 export const REVOKE_PATH = '/oauth2/revoke';
 export const REVOCATIONS_PATH = '/oauth2/revocations';
+export const ADMIN_PATH = '/admin/v1';
 const METADATA_PATH = '/.well-known/oauth-authorization-server';
 
 const AUTH_METHODS = ['client_secret_basic', 'client_secret_post'];

@@ -23,6 +23,12 @@ export class StoreError extends Error {
   }
 }
 
+/** What an error means for whoever asked: a change in the way of this one, or a store that cannot work. Null: not the store's. */
+export function storeFault(error: unknown): 'conflict' | 'unavailable' | null {
+  if (!(error instanceof StoreError)) return null;
+  return error.code === 'conflict' ? 'conflict' : 'unavailable';
+}
+
 const CONSTRAINT = 19;
 
 /** SQLite's primary result codes (https://sqlite.org/rescode.html) as ours. */

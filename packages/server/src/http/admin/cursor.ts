@@ -1,0 +1,39 @@
+import { Problem } from './problem.ts';
+
+/** Where a page ended: the values by which its list is sorted. Never more than data: they reach SQL as parameters. */
+export type Position = readonly (string | number | null)[];
+
+/**
+ * A position as an opaque text. `order` names the list and how it is sorted and filtered: a position of another order means
+ * nothing, and is refused instead of giving a page from anywhere.
+ */
+export function cursorOf(order: string, position: Position): string {
+  return Buffer.from(JSON.stringify([order, ...position])).toString('base64url');
+}
+
+/** The position in a cursor of this order, with `values` values of the given types; null where there is no cursor. */
+export function positionOf<P extends Position>(
+  order: string,
+  cursor: string | undefined,
+  isPosition: (position: Position) => position is P,
+): P | null {
+  if (cursor === undefined) return null;
+  const [of, ...position] = parsed(cursor);
+  if (of === order && isPosition(position as Position)) return position as unknown as P;
+  throw new Problem(
+    'invalid',
+    'The cursor is not one of this list with these filters and this order: begin again.',
+    {
+      faults: [{ pointer: '?after', detail: 'must be `next` of the page before' }],
+    },
+  );
+}
+
+function parsed(cursor: string): unknown[] {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
+    return Array.isArray(value) ? value : [];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,101 @@
+import swagger from '@fastify/swagger';
+import Type from 'typebox';
+import type { Config } from '../../config.ts';
+import { ADMIN_PATH } from '../metadata.ts';
+import type { Needs } from './gate.ts';
+import type { AdminApp } from './plugin.ts';
+import { problemSchema, ref } from './schema.ts';
+
+/** Where the cookie of an operator's session is. */
+export const SESSION_COOKIE = '__Host-mintmark_session';
+
+/** The OpenAPI 3.1 document of the admin API, made from the schemas that validate: add routes after it. */
+export async function adminDocument(
+  app: AdminApp,
+  version: string,
+  { issuer, basePath }: Pick<Config, 'issuer' | 'basePath'>,
+): Promise<void> {
+  app.addSchema(problemSchema);
+  app.addHook('onRoute', (route) => {
+    const needs = route.config?.needs ?? 'admin';
+    route.schema = {
+      ...route.schema,
+      description: [route.schema?.description, NEEDS[needs]].filter(Boolean).join(' '),
+      security: needs === 'nothing' ? [] : [{ session: [] }, { bearer: [] }],
+      response: {
+        ...(route.schema?.response as object),
+        '4xx': problemResponse('Refused'),
+        '5xx': problemResponse('Failed'),
+      },
+    };
+  });
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Mintmark admin API',
+        version,
+        description:
+          'Manages API users, their credentials, signing keys and operators. Errors are problem details (RFC 9457).',
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      servers: [{ url: issuer + ADMIN_PATH }],
+      components: {
+        securitySchemes: {
+          session: { type: 'apiKey', in: 'cookie', name: SESSION_COOKIE },
+          bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+        },
+      },
+    },
+    stripBasePath: false,
+    convertConstToEnum: false,
+    refResolver: { buildLocalReference: (schema) => schema.$id as string },
+    transform: ({ schema, url }) => ({ schema, url: url.slice(basePath.length + ADMIN_PATH.length) }),
+    transformObject: (document) =>
+      'openapiObject' in document ? withOptionalBodies(document.openapiObject) : document.swaggerObject,
+  });
+  let text: string | undefined;
+  app.get(
+    '/openapi.json',
+    {
+      config: { needs: 'nothing' },
+      schema: {
+        operationId: 'getAdminDescription',
+        summary: 'This document.',
+        tags: ['Description'],
+        response: { 200: Type.Unsafe<string>({ type: 'object', description: 'OpenAPI 3.1' }) },
+      },
+    },
+    async (_request, reply) => {
+      reply.type('application/json');
+      return (text ??= JSON.stringify(app.swagger()));
+    },
+  );
+}
+
+const NEEDS: Record<Needs, string> = {
+  nothing: 'For anybody.',
+  read: 'For operators of every role, and for tokens with the scope `mintmark:read` or `mintmark:admin`.',
+  write: 'For operators with the role `operator` or `admin`, and for tokens with the scope `mintmark:admin`.',
+  admin: 'For operators with the role `admin`, and for tokens with the scope `mintmark:admin`.',
+};
+
+function problemResponse(description: string): object {
+  return { description, content: { 'application/problem+json': { schema: ref(problemSchema) } } };
+}
+
+/** A body all of whose members are optional may be left out. */
+function withOptionalBodies<D extends { paths?: object }>(document: D): D {
+  for (const operations of Object.values(document.paths ?? {}) as Record<string, Operation>[]) {
+    for (const { requestBody } of Object.values(operations)) {
+      const schema = requestBody?.content?.['application/json']?.schema;
+      if (requestBody !== undefined && schema !== undefined && schema.required === undefined)
+        requestBody.required = false;
+    }
+  }
+  return document;
+}
+
+interface Operation {
+  requestBody?: { required?: boolean; content?: Record<string, { schema?: { required?: string[] } }> };
+}

@@ -1,0 +1,112 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  FastifyRequest,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from 'fastify';
+import type { Logger } from 'pino';
+import type { Config } from '../../config.ts';
+import type { Actor } from '../../domain/actor.ts';
+import type { Counters } from '../../domain/as-api-user.ts';
+import { limitedNetwork } from '../../domain/network.ts';
+import { createGate, type GateServices, type Needs } from './gate.ts';
+import { adminDocument } from './openapi.ts';
+import { problemOf, replyWithProblem, SECURITY_HEADERS, tooMany, type StoreFault } from './problem.ts';
+import { signingKeyRoutes, type SigningKeyServices } from './signing-keys.ts';
+
+/** The app as routes of the admin API see it: what they declare as schemas is the type of what they get and give. */
+export type AdminApp = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+/** What the routes need, each file of them a part. */
+export interface AdminServices extends GateServices, SigningKeyServices {
+  /** Calls of the admin API per network address. */
+  addresses: Counters;
+  storeFault: StoreFault;
+  log: Logger;
+  version: string;
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Who may call the route: every route of the admin API says it. */
+    needs?: Needs;
+  }
+  interface FastifyRequest {
+    /** Who calls, once the gate let the request in. */
+    adminActor: Actor | null;
+  }
+}
+
+/** Who calls: for routes that need more than `nothing`. */
+export function actorOf(request: FastifyRequest): Actor {
+  if (request.adminActor === null) throw new Error('The route has no gate before it.');
+  return request.adminActor;
+}
+
+export interface AdminOptions {
+  services: AdminServices;
+  config: Config;
+}
+
+/**
+ * The admin API: what all its routes have in common. Fastify runs the hooks in this order, before a body is read: the limit
+ * per address, then the gate.
+ */
+export async function adminPlugin(plain: FastifyInstance, { services, config }: AdminOptions): Promise<void> {
+  const app = plain.withTypeProvider<TypeBoxTypeProvider>();
+  app.setValidatorCompiler(TypeBoxValidatorCompiler);
+  app.decorateRequest('adminActor', null);
+  onlyJson(app);
+  limitAndGate(app, services, config);
+  app.setErrorHandler((error: Error, request, reply) => {
+    const problem = problemOf(error, services.storeFault);
+    if (problem.code === 'server_error' || problem.code === 'unavailable') {
+      services.log.error({ traceId: request.id, err: error }, 'a route of the admin API failed');
+    }
+    return replyWithProblem(reply, problem);
+  });
+  await adminDocument(app, services.version, config);
+  signingKeyRoutes(app, services);
+}
+
+function limitAndGate(app: AdminApp, services: AdminServices, config: Config): void {
+  const gate = createGate(services);
+  app.addHook('onRoute', (route) => {
+    if (route.config?.needs === undefined) throw new Error(`${route.url} does not say who may call it.`);
+    route.bodyLimit ??= config.adminBodyBytesMax;
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    for (let i = 0; i < SECURITY_HEADERS.length; i += 2) {
+      reply.header(SECURITY_HEADERS[i] as string, SECURITY_HEADERS[i + 1]);
+    }
+    const network = limitedNetwork(services.addressOf(request.raw));
+    const limit = services.addresses.take(network, config.adminAddressLimit, services.now());
+    if (!limit.allowed) throw tooMany('Too many calls from this network address: wait.', limit.waitMs);
+    const { needs = 'admin' } = request.routeOptions.config;
+    if (needs !== 'nothing') request.adminActor = await gate(request, needs);
+  });
+}
+
+/** Bodies are JSON. None at all stands for an object without members, as clients send it where all are optional. */
+function onlyJson(app: AdminApp): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, {});
+    else void parse(request, body as string, done);
+  });
+  app.addHook('preValidation', (request, _reply, next) => {
+    if (request.body === undefined && request.routeOptions.schema?.body !== undefined) request.body = {};
+    next();
+  });
+}

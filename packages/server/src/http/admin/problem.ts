@@ -1,0 +1,204 @@
+import type { FastifyReply } from 'fastify';
+import { Refused } from '../../domain/refused.ts';
+import { NO_STORE, type Answer } from '../answer.ts';
+import { retryAfter } from '../rate-limit-headers.ts';
+
+export type ProblemCode =
+  | 'invalid'
+  | 'not_signed_in'
+  | 'wrong_credentials'
+  | 'second_factor_required'
+  | 'forbidden'
+  | 'cross_site'
+  | 'not_found'
+  | 'method_not_allowed'
+  | 'conflict'
+  | 'unsafe'
+  | 'stale'
+  | 'too_large'
+  | 'unsupported_media_type'
+  | 'precondition_required'
+  | 'too_many'
+  | 'server_error'
+  | 'unavailable';
+
+/** Why the admin API does not do what it was asked (RFC 9457). The title is the same for all problems of a code. */
+const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, title: string]>> = {
+  invalid: [400, 'The request is not valid'],
+  not_signed_in: [401, 'Nobody is signed in'],
+  wrong_credentials: [401, 'The credentials are wrong'],
+  second_factor_required: [401, 'The second factor is missing'],
+  forbidden: [403, 'This may not be done'],
+  cross_site: [403, 'The request came from another site'],
+  not_found: [404, 'There is no such thing'],
+  method_not_allowed: [405, 'There is no such method here'],
+  conflict: [409, 'It conflicts with what is there'],
+  unsafe: [409, 'A live caller could break'],
+  stale: [412, 'It was changed in the meantime'],
+  too_large: [413, 'The body is too long'],
+  unsupported_media_type: [415, 'The body is of another type'],
+  precondition_required: [428, 'The version is missing'],
+  too_many: [429, 'Too many requests'],
+  server_error: [500, 'An unexpected condition'],
+  unavailable: [503, 'Temporarily unavailable'],
+};
+
+export const PROBLEM_CODES = Object.keys(PROBLEMS) as ProblemCode[];
+
+export interface ProblemFault {
+  /** Where: `#/name` in the body (RFC 6901 §6), `?name` for a parameter. */
+  pointer: string;
+  detail: string;
+}
+
+export interface ProblemExtras {
+  faults?: readonly ProblemFault[];
+  /** Names and values in turn. */
+  headers?: readonly string[];
+}
+
+/** Thrown by the frame and by routes where the answer is a problem that no `Refused` says already. */
+export class Problem extends Error {
+  override readonly name = 'Problem';
+  readonly code: ProblemCode;
+  readonly extras: ProblemExtras;
+
+  /** `detail` says what happened and what to do, without any secret. */
+  constructor(code: ProblemCode, detail: string, extras: ProblemExtras = {}) {
+    super(detail);
+    this.code = code;
+    this.extras = extras;
+  }
+}
+
+/** `waitMs`: how long until it can be tried again. */
+export function tooMany(detail: string, waitMs: number): Problem {
+  return new Problem('too_many', detail, { headers: retryAfter(waitMs) });
+}
+
+/** What is wrong with the store, where an error came from it. */
+export type StoreFault = (error: unknown) => 'conflict' | 'unavailable' | null;
+
+/** The only place that knows which problem an error is. Whatever it does not know is a bug: `server_error`. */
+export function problemOf(error: unknown, storeFault: StoreFault): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof Refused) return new Problem(error.code, error.message);
+  switch (storeFault(error)) {
+    case 'conflict':
+      return new Problem(
+        'conflict',
+        'It conflicts with a change that was made just now: read it and try again.',
+      );
+    case 'unavailable':
+      return new Problem('unavailable', STORE_UNAVAILABLE, { headers: retryAfter(UNAVAILABLE_RETRY_MS) });
+    case null:
+      return frameworkProblem(error as FrameworkError);
+  }
+}
+
+export function problemAnswer({ code, message, extras }: Problem, traceId: string): Answer {
+  const [status, title] = PROBLEMS[code];
+  const { faults = [], headers = [] } = extras;
+  const body = {
+    type: `urn:mintmark:problem:${code}`,
+    title,
+    status,
+    detail: message,
+    code,
+    trace_id: traceId,
+    ...(faults.length > 0 && { errors: faults }),
+  };
+  return { status, headers: [...SECURITY_HEADERS, ...headers], body: JSON.stringify(body) };
+}
+
+export function replyWithProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+  const { status, headers, body } = problemAnswer(problem, reply.request.id);
+  for (let i = 0; i < headers.length; i += 2) reply.header(headers[i] as string, headers[i + 1]);
+  return reply.code(status).type('application/problem+json').send(body);
+}
+
+/** On every answer of the admin API: nothing of it is kept, framed, sniffed, or read by another site. */
+export const SECURITY_HEADERS: readonly string[] = [
+  ...NO_STORE,
+  'Content-Security-Policy',
+  "default-src 'none'; frame-ancestors 'none'",
+  'X-Content-Type-Options',
+  'nosniff',
+  'X-Frame-Options',
+  'DENY',
+  'Referrer-Policy',
+  'no-referrer',
+  'Cross-Origin-Resource-Policy',
+  'same-origin',
+];
+
+const UNAVAILABLE_RETRY_MS = 1000;
+const STORE_UNAVAILABLE =
+  'The store cannot do this at the moment. Try again; the log of the server says more under this trace_id.';
+const SERVER_ERROR =
+  'The server met an unexpected condition. Nothing was changed; the log of the server says more under this trace_id.';
+
+/** What Fastify and the validator throw. */
+interface FrameworkError extends Error {
+  code?: string;
+  statusCode?: number;
+  validation?: readonly ValidationError[];
+  validationContext?: string;
+}
+
+interface ValidationError {
+  keyword: string;
+  instancePath: string;
+  message: string;
+  params: Record<string, unknown>;
+}
+
+function frameworkProblem(error: FrameworkError): Problem {
+  if (error.validation !== undefined) return validationProblem(error.validation, error.validationContext);
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    return new Problem('too_large', 'The body is longer than it may be: send less at a time.');
+  }
+  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+    return new Problem('unsupported_media_type', 'Send JSON, and the header Content-Type: application/json.');
+  }
+  return error.statusCode !== undefined && error.statusCode < 500
+    ? new Problem('invalid', 'The body is not well-formed JSON: check it with a JSON parser.')
+    : new Problem('server_error', SERVER_ERROR);
+}
+
+function validationProblem(errors: readonly ValidationError[], context = 'body'): Problem {
+  const faults = errors
+    .filter(({ keyword }) => keyword !== 'boolean') // says of a member that there should be none: the next error does, too
+    .slice(0, FAULTS_MAX)
+    .flatMap((error) => faultsOf(error, context));
+  const said = faults.map(({ pointer, detail }) => `${pointer} ${detail}`).join('; ');
+  return new Problem('invalid', `The request does not have the documented form: ${said}.`, { faults });
+}
+
+/** Of one request. */
+const FAULTS_MAX = 20;
+
+function faultsOf(
+  { instancePath, keyword, params, message }: ValidationError,
+  context: string,
+): ProblemFault[] {
+  const at = (path: string) => (context === 'body' ? `#${path}` : `?${path.slice(1)}`);
+  const members = (name: string) => (Array.isArray(params[name]) ? (params[name] as string[]) : []);
+  if (keyword === 'additionalProperties') {
+    const unknown = members('additionalProperties').slice(0, FAULTS_MAX);
+    return unknown.map((name) => ({
+      pointer: at(`${instancePath}/${escaped(name)}`),
+      detail: 'is not known',
+    }));
+  }
+  if (keyword === 'required') {
+    const missing = members('requiredProperties');
+    return missing.map((name) => ({ pointer: at(`${instancePath}/${escaped(name)}`), detail: 'is missing' }));
+  }
+  return [{ pointer: at(instancePath), detail: message }];
+}
+
+/** RFC 6901 §3; and not longer than a name of ours could be, because it is echoed. */
+function escaped(name: string): string {
+  return name.slice(0, 100).replaceAll('~', '~0').replaceAll('/', '~1');
+}

@@ -1,0 +1,115 @@
+import Type, {
+  type Static,
+  type TInteger,
+  type TOptional,
+  type TSchema,
+  type TString,
+  type TUnsafe,
+} from 'typebox';
+import { PROBLEM_CODES } from './problem.ts';
+
+// What the schemas of all nouns share. The document of the API is made from the schemas that validate and serialize.
+
+/** A schema of its own in the document, referred to by its name. `T` is written out, because it is exported. */
+export type Shared<T> = TUnsafe<T> & { $id: string };
+
+export function shared<S extends TSchema>($id: string, schema: S): Shared<Static<S>> {
+  return { ...schema, $id } as unknown as Shared<Static<S>>;
+}
+
+/** A reference to a shared schema, for responses: what validates requests must have the schema itself. */
+export function ref<T>({ $id }: Shared<T>): TUnsafe<T> {
+  return Type.Unsafe<T>({ $ref: `${$id}#` });
+}
+
+export function nullable<S extends TSchema & { type: string }>(schema: S): TUnsafe<Static<S> | null> {
+  return Type.Unsafe<Static<S> | null>({ ...schema, type: [schema.type, 'null'] });
+}
+
+/** A time: ISO 8601, UTC, as JavaScript's toISOString writes it. */
+export function time(description: string): TUnsafe<string> & { type: 'string' } {
+  return Type.Unsafe<string>({ type: 'string', format: 'date-time', description }) as TUnsafe<string> & {
+    type: 'string';
+  };
+}
+
+/** Milliseconds since 1970 as such a time. */
+export function iso(ms: number): string;
+export function iso(ms: number | null): string | null;
+export function iso(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}
+
+export function oneOf<const V extends string>(
+  values: readonly V[],
+  description: string,
+): TUnsafe<V> & { type: 'string' } {
+  return Type.Unsafe<V>({ type: 'string', enum: [...values], description }) as TUnsafe<V> & {
+    type: 'string';
+  };
+}
+
+export interface Page<T> {
+  items: T[];
+  next: string | null;
+}
+
+/** One page of a list. */
+export function pageOf<T>(item: Shared<T>): TUnsafe<Page<T>> {
+  const schema = Type.Object(
+    {
+      items: Type.Array(ref(item)),
+      next: nullable(
+        Type.String({ description: 'Send it as `after` for the next page; null: this was the last' }),
+      ),
+    },
+    { additionalProperties: false, description: 'A page' },
+  );
+  return Type.Unsafe<Page<T>>(schema);
+}
+
+/** Items of a page. */
+export const PAGE_MAX = 200;
+export const PAGE_DEFAULT = 50;
+const CURSOR_LENGTH_MAX = 2000;
+
+/** The parameters of every list, to be spread into an object of all its parameters. */
+export const pageParameters: { limit: TOptional<TInteger>; after: TOptional<TString> } = {
+  limit: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: PAGE_MAX, description: `Most items; left out: ${PAGE_DEFAULT}` }),
+  ),
+  after: Type.Optional(
+    Type.String({ minLength: 1, maxLength: CURSOR_LENGTH_MAX, description: '`next` of the page before' }),
+  ),
+};
+
+export const problemSchema: Shared<object> = shared(
+  'Problem',
+  Type.Object(
+    {
+      type: Type.String({ description: 'urn:mintmark:problem:<code>' }),
+      title: Type.String({ description: 'The same for all problems of a code' }),
+      status: Type.Integer(),
+      detail: Type.String({ description: 'What happened, and what to do' }),
+      code: oneOf(PROBLEM_CODES, 'To program against'),
+      trace_id: Type.String({ pattern: '^[0-9a-f]{32}$', description: 'The same as X-Request-Id' }),
+      errors: Type.Optional(
+        Type.Array(
+          Type.Object(
+            {
+              pointer: Type.String({ description: '`#/name` in the body, `?name` for a parameter' }),
+              detail: Type.String(),
+            },
+            { additionalProperties: false },
+          ),
+        ),
+      ),
+    },
+    { additionalProperties: false, description: 'Why it was not done (RFC 9457)' },
+  ),
+);
+
+/** No body. */
+export function nothing(description: string): TSchema {
+  return Type.Null({ description });
+}
