@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { SYSTEM } from '../src/domain/actor.ts';
 import { createDirectory, type Directory, type DirectorySettings } from '../src/directory.ts';
 import { isDenial } from '../src/domain/denial.ts';
 import { createApiUser, deleteApiUser, updateApiUser } from '../src/manage/api-users.ts';
@@ -44,7 +45,8 @@ function counted(store: Store): { rows: KnownApiUserRows; reads: () => number } 
 
 async function fill(store: Store, count: number): Promise<string[]> {
   const ids: string[] = [];
-  for (let i = 0; i < count; i++) ids.push((await createApiUser(store, apiUserSettings(), 1)).clientId);
+  for (let i = 0; i < count; i++)
+    ids.push((await createApiUser(store, SYSTEM, apiUserSettings(), 1)).clientId);
   return ids;
 }
 
@@ -75,6 +77,7 @@ test('an unknown name is remembered until its time is over or anything changes, 
   assert.equal(reads(), 2);
   const { clientId } = await createApiUser(
     opened.store,
+    SYSTEM,
     apiUserSettings({ username: 'late@example.com' }),
     1,
   );
@@ -161,16 +164,16 @@ test('a server on a store that is put back to an older copy forgets what the cop
   });
   const { store } = opened;
   const asked = (owner: string) => ({ owner, name: 'first', expiresAt: null });
-  const old = await createApiUser(store, apiUserSettings(), Date.now());
-  const oldSecret = (await createSecret(store, asked(old.clientId), Date.now())).secret;
+  const old = await createApiUser(store, SYSTEM, apiUserSettings(), Date.now());
+  const oldSecret = (await createSecret(store, SYSTEM, asked(old.clientId), Date.now())).secret;
   const copy = join(opened.dataDir, 'copy.db');
   const source = new DatabaseSync(join(server.dataDir, 'mintmark.db'), { readOnly: true });
   await backup(source, copy);
   source.close();
 
-  const late = await createApiUser(store, apiUserSettings(), Date.now());
-  const lateSecret = (await createSecret(store, asked(late.clientId), Date.now())).secret;
-  await updateApiUser(store, old.clientId, { enabled: false }, Date.now());
+  const late = await createApiUser(store, SYSTEM, apiUserSettings(), Date.now());
+  const lateSecret = (await createSecret(store, SYSTEM, asked(late.clientId), Date.now())).secret;
+  await updateApiUser(store, SYSTEM, old.clientId, { enabled: false }, Date.now());
   for (const secret of [oldSecret, lateSecret]) server.noteSecret(secret);
   const status = async (client_id: string, client_secret: string) =>
     (await server.post({ client_id, client_secret })).status;
@@ -183,7 +186,7 @@ test('a server on a store that is put back to an older copy forgets what the cop
   await until(async () => (await status(late.clientId, lateSecret)) === 403);
   await until(async () => (await status(old.clientId, oldSecret)) === 200);
   assert.equal((await fetch(new URL('/readyz', server.url))).status, 200);
-  await deleteApiUser(store, old.clientId);
+  await deleteApiUser(store, SYSTEM, old.clientId, Date.now());
   await until(async () => (await status(old.clientId, oldSecret)) === 403);
   await server.stop();
 });

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeJwt } from 'jose';
 import pino from 'pino';
+import { SYSTEM } from '../src/domain/actor.ts';
 import { loadConfig, ConfigError } from '../src/load-config.ts';
 import { generateSecret } from '../src/domain/secret.ts';
 import { hashPassword } from '../src/domain/password.ts';
@@ -204,13 +205,13 @@ test('maintenance removes old changes and ended credentials, and the private par
   const { store, config } = opened;
   const masterKey = createMasterKey(config);
   const now = Date.now();
-  const { clientId } = await createApiUser(store, apiUserSettings(), now);
+  const { clientId } = await createApiUser(store, SYSTEM, apiUserSettings(), now);
   const ends = [now - 2 * DAY_MS, now - 2 * DAY_MS, now - DAY_MS / 2, null];
   for (const expiresAt of ends) {
-    await createSecret(store, { owner: clientId, name: 'x', expiresAt }, now - 3 * DAY_MS);
+    await createSecret(store, SYSTEM, { owner: clientId, name: 'x', expiresAt }, now - 3 * DAY_MS);
   }
   const compromised = { algorithm: 'ES256', schedule: config, mode: 'compromised' } as const;
-  for (let i = 0; i < 2; i++) await rotateSigningKey(store, masterKey, compromised, now - 1000);
+  for (let i = 0; i < 2; i++) await rotateSigningKey(store, SYSTEM, masterKey, compromised, now - 1000);
   await store.write(async (transaction) => {
     for (let i = 0; i < 1700; i++) await transaction.changed('api_user', clientId);
   });

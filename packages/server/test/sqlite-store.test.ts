@@ -12,10 +12,12 @@ import {
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
+import { SYSTEM } from '../src/domain/actor.ts';
 import { createApiUser } from '../src/manage/api-users.ts';
 import { createSecret } from '../src/manage/credentials.ts';
 import { openMigratedStore, openStore } from '../src/manage/open-store.ts';
 import { sqliteError, StoreError } from '../src/storage/store-error.ts';
+import { auditContract } from './store-contract-audit.ts';
 import { changesContract } from './store-contract-changes.ts';
 import { refusedWith, storeContract } from './store-contract.ts';
 import { apiUserSettings, temporaryStore, type TemporaryStore } from './support/temporary-store.ts';
@@ -23,6 +25,7 @@ import { apiUserSettings, temporaryStore, type TemporaryStore } from './support/
 describe('the store on SQLite', () => {
   storeContract(temporaryStore);
   changesContract(temporaryStore);
+  auditContract(temporaryStore);
 });
 
 describe('a SQLite file', () => {
@@ -48,11 +51,11 @@ describe('a SQLite file', () => {
     await using opened = await temporaryStore({ MINTMARK_STORE_BUSY_TIMEOUT: '50' });
     using other = new DatabaseSync(opened.path);
     other.exec('begin immediate');
-    const error = await refusedWith('locked', createApiUser(opened.store, apiUserSettings(), 1));
+    const error = await refusedWith('locked', createApiUser(opened.store, SYSTEM, apiUserSettings(), 1));
     assert.match(error.message, /locked by another process/);
     assert.equal(await opened.store.apiUsers.any(), false, 'reading goes on meanwhile');
     other.exec('rollback');
-    await createApiUser(opened.store, apiUserSettings(), 1);
+    await createApiUser(opened.store, SYSTEM, apiUserSettings(), 1);
     assert.equal(await opened.store.apiUsers.any(), true);
   });
 
@@ -95,8 +98,13 @@ describe('a SQLite file', () => {
   test('that was damaged on the disk is told as damaged, by a check and by a read', async () => {
     await using opened = await temporaryStore();
     for (let i = 0; i < 60; i++) {
-      const { clientId } = await createApiUser(opened.store, apiUserSettings({ name: 'x'.repeat(190) }), 1);
-      await createSecret(opened.store, { owner: clientId, name: 'first', expiresAt: null }, 1);
+      const { clientId } = await createApiUser(
+        opened.store,
+        SYSTEM,
+        apiUserSettings({ name: 'x'.repeat(190) }),
+        1,
+      );
+      await createSecret(opened.store, SYSTEM, { owner: clientId, name: 'first', expiresAt: null }, 1);
     }
     await opened.store.close(); // which works the log into the file
     const again = await opened.another();

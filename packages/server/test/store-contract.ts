@@ -106,13 +106,13 @@ function credentialsContract(open: Open): void {
     const { store } = opened;
     const user = apiUser();
     const [first, second] = [credential(user, { createdAt: 1 }), credential(user, { createdAt: 2 })];
+    const ended = { ...first, name: 'other', expiresAt: 2 ** 41, retiredAt: 5 };
     await insert(store, user, apiUser());
     await store.write(async (transaction) => {
       await transaction.credentials.insert(second);
       await transaction.credentials.insert(first);
-      await transaction.credentials.setEnd(first.id, { expiresAt: 2 ** 41, retiredAt: 5 });
+      await transaction.credentials.update(ended);
     });
-    const ended = { ...first, expiresAt: 2 ** 41, retiredAt: 5 };
     assert.deepEqual(await store.credentials.listOf(user.clientId), [ended, second]);
     assert.deepEqual(await store.credentials.find(first.id), ended);
   });

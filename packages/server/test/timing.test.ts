@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { before, after, describe, test } from 'node:test';
+import { SYSTEM } from '../src/domain/actor.ts';
 import { randomBase62 } from '../src/domain/random.ts';
 import { generateSecret } from '../src/domain/secret.ts';
 import { createApiUser, updateApiUser } from '../src/manage/api-users.ts';
@@ -58,9 +59,9 @@ after(async () => {
 });
 
 async function userWithSecret(): Promise<{ id: string; secret: string; credentialId: string }> {
-  const { clientId: id } = await createApiUser(opened.store, apiUserSettings(), 1);
+  const { clientId: id } = await createApiUser(opened.store, SYSTEM, apiUserSettings(), 1);
   const asked = { owner: id, name: 'first', expiresAt: null };
-  const { secret, credential } = await createSecret(opened.store, asked, 1);
+  const { secret, credential } = await createSecret(opened.store, SYSTEM, asked, 1);
   return { id, secret, credentialId: credential.id };
 }
 
@@ -72,17 +73,22 @@ async function secretClasses(): Promise<Classes> {
   const live = await several(userWithSecret);
   const disabled = await several(async () => {
     const user = await userWithSecret();
-    await updateApiUser(opened.store, user.id, { enabled: false }, 1);
+    await updateApiUser(opened.store, SYSTEM, user.id, { enabled: false }, 1);
     return user;
   });
   const expired = await several(async () => {
-    const { clientId: id } = await createApiUser(opened.store, apiUserSettings(), 1);
-    const { secret } = await createSecret(opened.store, { owner: id, name: 'first', expiresAt: 5000 }, 1);
+    const { clientId: id } = await createApiUser(opened.store, SYSTEM, apiUserSettings(), 1);
+    const { secret } = await createSecret(
+      opened.store,
+      SYSTEM,
+      { owner: id, name: 'first', expiresAt: 5000 },
+      1,
+    );
     return { id, secret };
   });
   const retired = await several(async () => {
     const user = await userWithSecret();
-    await retireCredential(opened.store, user.credentialId, { force: true }, Date.now());
+    await retireCredential(opened.store, SYSTEM, user.credentialId, { force: true }, Date.now());
     return user;
   });
   return {
@@ -97,9 +103,9 @@ async function secretClasses(): Promise<Classes> {
 const formOf = ({ id, secret }: { id: string; secret: string }) => form(id, secret);
 
 async function passwordClasses(): Promise<Classes> {
-  const withPassword = await createApiUser(opened.store, apiUserSettings(), 1);
+  const withPassword = await createApiUser(opened.store, SYSTEM, apiUserSettings(), 1);
   const asked = { owner: withPassword.clientId, name: 'person', expiresAt: null };
-  await createPassword(opened.store, asked, 'correct horse battery staple', 1);
+  await createPassword(opened.store, SYSTEM, asked, 'correct horse battery staple', 1);
   const { id: without } = await userWithSecret();
   const guess = () => `guess-${randomBase62(20)}`;
   return {

@@ -1,8 +1,14 @@
 import type { Command } from 'commander';
 import type { ApiUser, ApiUserSettings } from '../domain/api-user.ts';
-import { insertApiUser, deleteApiUser, existingApiUser, updateApiUser } from '../manage/api-users.ts';
-import { insertSecret } from '../manage/credentials.ts';
-import { revokeTokens } from '../manage/revocations.ts';
+import {
+  createApiUser,
+  deleteApiUser,
+  existingApiUser,
+  revokeApiUserTokens,
+  updateApiUser,
+} from '../manage/api-users.ts';
+import { createApiUserWithSecret } from '../manage/new-api-user.ts';
+import { commandLineActor } from './actor.ts';
 import { curlLine } from './curl-line.ts';
 import { REVOKED, REVOKE_TOKENS } from './revoke-tokens.ts';
 import { isoOrNull, json, table, time, type Io } from './io.ts';
@@ -69,26 +75,23 @@ function create(parent: Command, io: Io): void {
   command.action(async (options: SettingOptions & { name: string; secret: boolean }) => {
     await withStore(command, io, async (store, config) => {
       const nowMs = Date.now();
-      // Both or none: an API user whose secret was never shown would be of no use.
-      const { user, made } = await store.write(async (transaction) => {
-        const inserted = await insertApiUser(transaction, settingsOf(options), nowMs);
-        const asked = { owner: inserted.clientId, name: 'first secret', expiresAt: null };
-        return {
-          user: inserted,
-          made: options.secret ? await insertSecret(transaction, asked, nowMs) : null,
-        };
-      });
+      const by = commandLineActor();
+      const settings = settingsOf(options);
+      const secret = { name: 'first secret', expiresAt: null };
+      const { user, ...made } = options.secret
+        ? await createApiUserWithSecret(store, by, settings, secret, nowMs)
+        : { user: await createApiUser(store, by, settings, nowMs) };
       if (options.json === true) {
         io.out(
           json({
             ...shown(user),
-            ...(made && { credential_id: made.credential.id, client_secret: made.secret }),
+            ...('secret' in made && { credential_id: made.credential.id, client_secret: made.secret }),
           }),
         );
         return;
       }
       io.out(`client_id      ${user.clientId}`);
-      if (made === null)
+      if (!('secret' in made))
         return io.err(`\nIt has no credential yet: mintmark credential create ${user.clientId}`);
       io.out(`client_secret  ${made.secret}`);
       io.err(
@@ -146,10 +149,9 @@ function update(parent: Command, io: Io): void {
       '\n\nExample:\n  mintmark api-user update api_… --limit 500 --scope "campaigns:read campaigns:manage"',
   );
   command.action(async (name: string, options: SettingOptions) => {
-    const user = await withStore(command, io, async (store) => {
-      const { clientId } = await existingApiUser(store, name);
-      return await updateApiUser(store, clientId, changesOf(options), Date.now());
-    });
+    const user = await withStore(command, io, (store) =>
+      updateApiUser(store, commandLineActor(), name, changesOf(options), Date.now()),
+    );
     print(io, user, options.json);
   });
 }
@@ -160,10 +162,9 @@ function switchCommand(parent: Command, io: Io, verb: string, enabled: boolean, 
   addSettings(command, STORE_SETTINGS).addHelpText('after', `\nExample:\n  mintmark api-user ${verb} api_…`);
   command.action(async (name: string, options: { json?: boolean; revokeTokens?: boolean }) => {
     const revoking = { revoke: options.revokeTokens === true };
-    const user = await withStore(command, io, async (store) => {
-      const { clientId } = await existingApiUser(store, name);
-      return await updateApiUser(store, clientId, { enabled }, Date.now(), revoking);
-    });
+    const user = await withStore(command, io, (store) =>
+      updateApiUser(store, commandLineActor(), name, { enabled }, Date.now(), revoking),
+    );
     print(io, user, options.json);
     if (enabled) return;
     io.err(revoking.revoke ? `\n${REVOKED}` : '\nTokens that it has already stay good until they expire.');
@@ -182,13 +183,11 @@ function revoke(parent: Command, io: Io): void {
       '\n\nExample:\n  mintmark api-user revoke-tokens api_…',
   );
   command.action(async (name: string, options: { json?: boolean }) => {
-    const { clientId, issuedBefore } = await withStore(command, io, (store) =>
-      store.write(async (transaction) => {
-        const user = await existingApiUser(transaction, name);
-        return { ...user, ...(await revokeTokens(transaction, user.clientId)) };
-      }),
+    const { user, revocation } = await withStore(command, io, (store) =>
+      revokeApiUserTokens(store, commandLineActor(), name, Date.now()),
     );
-    const before = isoOrNull((issuedBefore ?? 0) * 1000);
+    const { clientId } = user;
+    const before = isoOrNull((revocation.issuedBefore ?? 0) * 1000);
     if (options.json === true) return io.out(json({ client_id: clientId, revoked_issued_before: before }));
     io.out(`revoked  tokens of ${clientId} issued before ${before}`);
     io.err(`\n${REVOKED}`);
@@ -205,11 +204,9 @@ function remove(parent: Command, io: Io): void {
   addSettings(command, STORE_SETTINGS).addHelpText('after', '\nExample:\n  mintmark api-user delete api_…');
   command.action(async (name: string, options: { json?: boolean; revokeTokens?: boolean }) => {
     const revoking = { revoke: options.revokeTokens === true };
-    const user = await withStore(command, io, async (store) => {
-      const found = await existingApiUser(store, name);
-      await deleteApiUser(store, found.clientId, revoking);
-      return found;
-    });
+    const user = await withStore(command, io, (store) =>
+      deleteApiUser(store, commandLineActor(), name, Date.now(), revoking),
+    );
     io.out(options.json === true ? json({ deleted: user.clientId }) : `deleted  ${user.clientId}`);
   });
 }

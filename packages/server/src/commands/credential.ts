@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import { credentialState, type Credential } from '../domain/credential.ts';
 import { existingApiUser } from '../manage/api-users.ts';
-import { createPassword, createSecret, resetSecrets, retireCredential } from '../manage/credentials.ts';
+import { createPassword, createSecret, retireCredential } from '../manage/credentials.ts';
+import { resetSecrets } from '../manage/reset-credentials.ts';
+import { commandLineActor } from './actor.ts';
 import { curlLine } from './curl-line.ts';
 import { REVOKED, REVOKE_TOKENS } from './revoke-tokens.ts';
 import { isoOrNull, json, readLine, table, time, type Io } from './io.ts';
@@ -45,12 +47,12 @@ function create(parent: Command, io: Io): void {
       const expiresAt = options.expiresIn === undefined ? null : nowMs + options.expiresIn;
       const asked = { owner, name: options.name, expiresAt };
       if (password !== null) {
-        const credential = await createPassword(store, asked, password, nowMs);
+        const credential = await createPassword(store, commandLineActor(), asked, password, nowMs);
         return io.out(
           options.json === true ? json(shown(credential, nowMs)) : `credential     ${credential.id}`,
         );
       }
-      const { credential, secret } = await createSecret(store, asked, nowMs);
+      const { credential, secret } = await createSecret(store, commandLineActor(), asked, nowMs);
       printSecret(io, credential, secret, options.json, config.issuer);
     });
   });
@@ -123,6 +125,7 @@ function reset(parent: Command, io: Io): void {
       const nowMs = Date.now();
       const { credential, secret, ending } = await resetSecrets(
         store,
+        commandLineActor(),
         {
           owner,
           name: options.name,
@@ -160,7 +163,7 @@ function retire(parent: Command, io: Io): void {
     const nowMs = Date.now();
     const retirement = { force: options.force === true, revoke: options.revokeTokens === true };
     const credential = await withStore(command, io, (store) =>
-      retireCredential(store, id, retirement, nowMs),
+      retireCredential(store, commandLineActor(), id, retirement, nowMs),
     );
     io.out(options.json === true ? json(shown(credential, nowMs)) : `retired  ${credential.id}`);
     if (retirement.revoke) io.err(`\n${REVOKED}`);

@@ -1,18 +1,27 @@
+import type { Actor } from '../domain/actor.ts';
 import { apiUserProblems, newClientId, type ApiUser, type ApiUserSettings } from '../domain/api-user.ts';
+import { apiUserFacts, changedFacts, revocationFacts } from '../domain/audit-facts.ts';
 import { Refused } from '../domain/refused.ts';
+import type { Revocation } from '../domain/revocation.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
+import { audited } from './audited.ts';
 import { revokeTokens } from './revocations.ts';
 
 /** Makes an API user without credentials. Throws a Refused where a setting is wrong or the username is taken. */
 export async function createApiUser(
   store: Store,
+  by: Actor,
   settings: ApiUserSettings,
   nowMs: number,
 ): Promise<ApiUser> {
-  return await store.write((transaction) => insertApiUser(transaction, settings, nowMs));
+  const attempt = { action: 'api_user.create', subject: { kind: 'api_user', id: null } } as const;
+  return await audited(store, by, nowMs, attempt, async (transaction) => {
+    const user = await insertApiUser(transaction, settings, nowMs);
+    return { result: user, subjectId: user.clientId, after: apiUserFacts(user) };
+  });
 }
 
-/** `createApiUser` as a part of something larger. */
+/** `createApiUser` as a part of something larger, which records it. */
 export async function insertApiUser(
   transaction: StoreTransaction,
   settings: ApiUserSettings,
@@ -37,38 +46,83 @@ export interface Revoking {
   revoke?: boolean;
 }
 
-/** Changes some settings and leaves the others. Throws a Refused as `createApiUser` does. */
+type ApiUserChanges = Partial<ApiUserSettings> & { enabled?: boolean };
+
+/** Changes some settings of an API user, given by client id or username, and leaves the others. Throws a Refused as `createApiUser` does. */
 export async function updateApiUser(
   store: Store,
-  clientId: string,
-  changes: Partial<ApiUserSettings> & { enabled?: boolean },
+  by: Actor,
+  name: string,
+  changes: ApiUserChanges,
   nowMs: number,
   { revoke = false }: Revoking = {},
 ): Promise<ApiUser> {
-  return await store.write(async (transaction) => {
-    const user: ApiUser = { ...(await existingApiUser(transaction, clientId)), ...changes, updatedAt: nowMs };
+  const attempt = { action: actionOf(changes), subject: { kind: 'api_user', id: name } } as const;
+  return await audited(store, by, nowMs, attempt, async (transaction, note) => {
+    const before = await existingApiUser(transaction, name);
+    note({ subjectId: before.clientId });
+    const user: ApiUser = { ...before, ...changes, updatedAt: nowMs };
     refuseProblems(user);
     await refuseTakenUsername(transaction, user);
     await transaction.apiUsers.update(user);
     await transaction.changed('api_user', user.clientId);
-    if (revoke) await revokeTokens(transaction, user.clientId);
-    return user;
+    const facts = changedFacts(apiUserFacts(before), apiUserFacts(user));
+    const revoked = await revokedIf(revoke, transaction, user.clientId);
+    return { result: user, before: facts.before, after: { ...facts.after, ...revocationFacts(revoked) } };
   });
 }
 
-/** Removes an API user and its credentials for good. */
+function actionOf({
+  enabled,
+  ...settings
+}: ApiUserChanges): 'api_user.update' | 'api_user.enable' | 'api_user.disable' {
+  if (enabled === undefined || Object.keys(settings).length > 0) return 'api_user.update';
+  return enabled ? 'api_user.enable' : 'api_user.disable';
+}
+
+/** Removes an API user, given by client id or username, and its credentials for good; gives back what it was. */
 export async function deleteApiUser(
   store: Store,
-  clientId: string,
+  by: Actor,
+  name: string,
+  nowMs: number,
   { revoke = false }: Revoking = {},
-): Promise<void> {
-  await store.write(async (transaction) => {
-    const user = await existingApiUser(transaction, clientId);
+): Promise<ApiUser> {
+  const attempt = { action: 'api_user.delete', subject: { kind: 'api_user', id: name } } as const;
+  return await audited(store, by, nowMs, attempt, async (transaction, note) => {
+    const user = await existingApiUser(transaction, name);
+    note({ subjectId: user.clientId });
+    const credentials = (await transaction.credentials.listOf(user.clientId)).map(({ id }) => id);
     await transaction.credentials.deleteOf(user.clientId);
     await transaction.apiUsers.delete(user.clientId);
     await transaction.changed('api_user', user.clientId);
-    if (revoke) await revokeTokens(transaction, user.clientId);
+    const after = revocationFacts(await revokedIf(revoke, transaction, user.clientId));
+    return { result: user, before: { ...apiUserFacts(user), credentials }, after };
   });
+}
+
+/** Revokes every token that an API user, given by client id or username, has. */
+export async function revokeApiUserTokens(
+  store: Store,
+  by: Actor,
+  name: string,
+  nowMs: number,
+): Promise<{ user: ApiUser; revocation: Revocation }> {
+  const attempt = { action: 'api_user.revoke_tokens', subject: { kind: 'api_user', id: name } } as const;
+  return await audited(store, by, nowMs, attempt, async (transaction, note) => {
+    const user = await existingApiUser(transaction, name);
+    note({ subjectId: user.clientId });
+    const revocation = await revokeTokens(transaction, user.clientId);
+    return { result: { user, revocation }, after: revocationFacts(revocation) };
+  });
+}
+
+async function revokedIf(
+  revoke: boolean,
+  transaction: StoreTransaction,
+  clientId: string,
+): Promise<Revocation | null> {
+  return revoke ? await revokeTokens(transaction, clientId) : null;
 }
 
 /** The API user with this client id or username. Throws a Refused where there is none. */

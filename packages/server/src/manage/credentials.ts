@@ -1,3 +1,6 @@
+import type { Actor } from '../domain/actor.ts';
+import { auditedId, type AuditAction } from '../domain/audit-entry.ts';
+import { changedFacts, credentialFacts, revocationFacts } from '../domain/audit-facts.ts';
 import {
   credentialState,
   LIVE_CREDENTIALS_MAX,
@@ -10,6 +13,7 @@ import { Refused } from '../domain/refused.ts';
 import { generateSecret, KEY_ID_LENGTH, secretDigest } from '../domain/secret.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
 import { existingApiUser, type Revoking } from './api-users.ts';
+import { audited, type Attempt, type Done, type Note } from './audited.ts';
 import { revokeTokens } from './revocations.ts';
 
 export interface NewCredential {
@@ -30,39 +34,96 @@ export interface CreatedSecret {
 /** Makes a generated secret. Throws a Refused where the API user has as many live credentials as it may. */
 export async function createSecret(
   store: Store,
+  by: Actor,
   asked: NewCredential,
   nowMs: number,
 ): Promise<CreatedSecret> {
-  return await store.write((transaction) => insertSecret(transaction, asked, nowMs));
+  return await audited(store, by, nowMs, creation(asked), async (transaction, note) => {
+    const owner = await notedOwner(transaction, asked.owner, note);
+    const created = await insertSecret(transaction, { ...asked, owner }, nowMs);
+    return { result: created, ...recordedAs(created.credential) };
+  });
 }
 
-/** `createSecret` as a part of something larger. */
+/** `createSecret` as a part of something larger, which records it. */
 export async function insertSecret(
   transaction: StoreTransaction,
   asked: NewCredential,
   nowMs: number,
 ): Promise<CreatedSecret> {
+  const { clientId } = await existingApiUser(transaction, asked.owner);
   const { keyId, secret } = generateSecret();
-  const credential = await insert(transaction, asked, nowMs, {
-    id: keyId,
-    kind: 'secret',
-    digest: secretDigest(secret),
-  });
-  return { credential, secret };
+  const made = { id: keyId, kind: 'secret', digest: secretDigest(secret) } as const;
+  return { credential: await insert(transaction, clientId, asked, nowMs, made), secret };
 }
 
 /** Gives the API user a password chosen by a person. Throws a Refused where it is weak, or there is a live one. */
 export async function createPassword(
   store: Store,
+  by: Actor,
   asked: NewCredential,
   password: string,
   nowMs: number,
 ): Promise<Credential> {
   const problem = passwordProblem(password);
-  if (problem !== null) throw new Refused('invalid', problem);
-  const digest = await hashPassword(password);
+  // Hashed before the transaction, which others would have to wait for.
+  const digest = problem === null ? await hashPassword(password) : '';
   const made = { id: randomBase62(KEY_ID_LENGTH), kind: 'password', digest } as const;
-  return await store.write((transaction) => insert(transaction, asked, nowMs, made));
+  return await audited(store, by, nowMs, creation(asked), async (transaction, note) => {
+    const clientId = await notedOwner(transaction, asked.owner, note);
+    if (problem !== null) throw new Refused('invalid', problem);
+    const credential = await insert(transaction, clientId, asked, nowMs, made);
+    return { result: credential, ...recordedAs(credential) };
+  });
+}
+
+function creation({ owner }: NewCredential): Attempt {
+  const related = { kind: 'api_user', id: auditedId(owner) } as const;
+  return { action: 'credential.create', subject: { kind: 'credential', id: null }, related };
+}
+
+async function notedOwner(transaction: StoreTransaction, owner: string, note: Note): Promise<string> {
+  const { clientId } = await existingApiUser(transaction, owner);
+  note({ related: { kind: 'api_user', id: clientId } });
+  return clientId;
+}
+
+function recordedAs(credential: Credential): Done {
+  return { subjectId: credential.id, after: credentialFacts(credential) };
+}
+
+export interface CredentialChanges {
+  name?: string;
+  /** Milliseconds since 1970; null: it never expires. */
+  expiresAt?: number | null;
+}
+
+/** Renames a credential, or makes it expire at another time. Throws a Refused where that is past, or it has ended already. */
+export async function updateCredential(
+  store: Store,
+  by: Actor,
+  credentialId: string,
+  changes: CredentialChanges,
+  nowMs: number,
+): Promise<Credential> {
+  const attempt = about('credential.update', credentialId);
+  return await audited(store, by, nowMs, attempt, async (transaction, note) => {
+    const before = await existingCredential(transaction, credentialId, note);
+    const state = credentialState(before, nowMs);
+    if (state !== 'live') {
+      throw new Refused('conflict', `Credential ${before.id} is ${state} for good: create another.`);
+    }
+    const credential = {
+      ...before,
+      name: changes.name ?? before.name,
+      expiresAt: changes.expiresAt === undefined ? before.expiresAt : changes.expiresAt,
+    };
+    refuseBadName(credential.name);
+    refusePast(credential.expiresAt, nowMs);
+    await transaction.credentials.update(credential);
+    await transaction.changed('api_user', credential.clientId);
+    return { result: credential, ...changedFacts(credentialFacts(before), credentialFacts(credential)) };
+  });
 }
 
 export interface Retirement extends Revoking {
@@ -73,75 +134,32 @@ export interface Retirement extends Revoking {
 /** Makes a credential useless at once. Throws a Refused (`unsafe`) where that could break a live caller. */
 export async function retireCredential(
   store: Store,
+  by: Actor,
   credentialId: string,
   { force, revoke = false }: Retirement,
   nowMs: number,
 ): Promise<Credential> {
-  return await store.write(async (transaction) => {
-    const credential = await existingCredential(transaction, credentialId);
+  const attempt = about('credential.retire', credentialId);
+  return await audited(store, by, nowMs, attempt, async (transaction, note) => {
+    const credential = await existingCredential(transaction, credentialId, note);
     if (!force) {
       const all = await transaction.credentials.listOf(credential.clientId);
       refuseUnsafe(credential, retirementObjection(credential, all, nowMs));
     }
-    if (revoke) await revokeTokens(transaction, credential.clientId);
-    return await end(transaction, credential, { retiredAt: credential.retiredAt ?? nowMs });
+    const retired = await end(transaction, credential, { retiredAt: credential.retiredAt ?? nowMs });
+    const facts = changedFacts(credentialFacts(credential), credentialFacts(retired));
+    const revoked = revocationFacts(revoke ? await revokeTokens(transaction, credential.clientId) : null);
+    return { result: retired, before: facts.before, after: { ...facts.after, forced: force, ...revoked } };
   });
 }
 
-export interface Reset extends NewCredential, Retirement {
-  /** How long the live secrets go on working beside the new one; 0: they are retired at once. */
-  overlapMs: number;
-}
-
-/**
- * A new secret, and an end to the ones that are live: after `overlapMs`, in which callers move to the new one. Throws a
- * Refused (`unsafe`) where the overlap is 0 and one of them was used in the last hour, unless forced.
- */
-export async function resetSecrets(
-  store: Store,
-  asked: Reset,
-  nowMs: number,
-): Promise<CreatedSecret & { ending: Credential[] }> {
-  const { keyId, secret } = generateSecret();
-  return await store.write(async (transaction) => {
-    const { clientId } = await existingApiUser(transaction, asked.owner);
-    const all = await transaction.credentials.listOf(clientId);
-    const old = all.filter(
-      (credential) => credential.kind === 'secret' && credentialState(credential, nowMs) === 'live',
-    );
-    const ending: Credential[] = [];
-    for (const credential of old) {
-      if (asked.overlapMs === 0) {
-        if (!asked.force) refuseUnsafe(credential, retirementObjection(credential, all, nowMs));
-        ending.push(await end(transaction, credential, { retiredAt: nowMs }));
-      } else {
-        const expiresAt = Math.min(credential.expiresAt ?? Number.POSITIVE_INFINITY, nowMs + asked.overlapMs);
-        ending.push(await end(transaction, credential, { expiresAt }));
-      }
-    }
-    const credential = await insertInto(transaction, clientId, asked, nowMs, {
-      id: keyId,
-      kind: 'secret',
-      digest: secretDigest(secret),
-    });
-    if (asked.revoke === true) await revokeTokens(transaction, clientId);
-    return { credential, secret, ending };
-  });
+function about(action: AuditAction, credentialId: string): Attempt {
+  return { action, subject: { kind: 'credential', id: credentialId } };
 }
 
 type Made = Pick<Credential, 'id' | 'kind' | 'digest'>;
 
 async function insert(
-  transaction: StoreTransaction,
-  asked: NewCredential,
-  nowMs: number,
-  made: Made,
-): Promise<Credential> {
-  const { clientId } = await existingApiUser(transaction, asked.owner);
-  return await insertInto(transaction, clientId, asked, nowMs, made);
-}
-
-async function insertInto(
   transaction: StoreTransaction,
   clientId: string,
   { name, expiresAt }: NewCredential,
@@ -149,9 +167,7 @@ async function insertInto(
   made: Made,
 ): Promise<Credential> {
   refuseBadName(name);
-  if (expiresAt !== null && expiresAt <= nowMs) {
-    throw new Refused('invalid', 'The credential would have expired already: give a later time.');
-  }
+  refusePast(expiresAt, nowMs);
   const all = await transaction.credentials.listOf(clientId);
   refuseTooMany(
     all.filter((credential) => credentialState(credential, nowMs) === 'live'),
@@ -181,6 +197,11 @@ function refuseBadName(name: string): void {
   );
 }
 
+function refusePast(expiresAt: number | null, nowMs: number): void {
+  if (expiresAt === null || expiresAt > nowMs) return;
+  throw new Refused('invalid', 'The credential would have expired already: give a later time.');
+}
+
 function refuseTooMany(live: readonly Credential[], kind: Credential['kind']): void {
   if (live.length >= LIVE_CREDENTIALS_MAX) {
     throw new Refused(
@@ -195,27 +216,34 @@ function refuseTooMany(live: readonly Credential[], kind: Credential['kind']): v
   }
 }
 
-async function existingCredential(transaction: StoreTransaction, id: string): Promise<Credential> {
+async function existingCredential(
+  transaction: StoreTransaction,
+  id: string,
+  note: Note,
+): Promise<Credential> {
   const credential = await transaction.credentials.find(id);
-  if (credential !== undefined) return credential;
+  if (credential !== undefined) {
+    note({ subjectId: credential.id, related: { kind: 'api_user', id: credential.clientId } });
+    return credential;
+  }
   throw new Refused(
     'not_found',
     `There is no credential "${id}": mintmark credential list <client id> shows all.`,
   );
 }
 
-async function end(
+export async function end(
   transaction: StoreTransaction,
   credential: Credential,
   change: Partial<Pick<Credential, 'expiresAt' | 'retiredAt'>>,
 ): Promise<Credential> {
   const ended = { ...credential, ...change };
-  await transaction.credentials.setEnd(credential.id, ended);
+  await transaction.credentials.update(ended);
   await transaction.changed('api_user', credential.clientId);
   return ended;
 }
 
-function refuseUnsafe(credential: Credential, objection: string | null): void {
+export function refuseUnsafe(credential: Credential, objection: string | null): void {
   if (objection === null) return;
   throw new Refused(
     'unsafe',

@@ -1,9 +1,11 @@
 import type { Config } from '../config.ts';
+import { SYSTEM } from '../domain/actor.ts';
 import type { ApiUser } from '../domain/api-user.ts';
+import { signingKeyFacts } from '../domain/audit-facts.ts';
 import type { MasterKey } from '../master-key.ts';
 import type { Store } from '../storage/store.ts';
-import { insertApiUser } from './api-users.ts';
-import { insertSecret } from './credentials.ts';
+import { audited } from './audited.ts';
+import { creationsOf, insertApiUserWithSecret } from './new-api-user.ts';
 import { createFirstSigningKey } from './signing-keys.ts';
 
 export interface FirstApiUser {
@@ -21,16 +23,19 @@ export async function firstStart(
   config: Pick<Config, 'signingAlgorithm' | 'firstApiUser'>,
   nowMs: number,
 ): Promise<FirstApiUser | null> {
+  const attempt = { action: 'signing_key.create', subject: { kind: 'signing_key', id: null } } as const;
   // All or nothing: a start that is cut off in between would leave an API user whose secret nobody has seen.
-  return await store.write(async (transaction) => {
+  return await audited(store, SYSTEM, nowMs, attempt, async (transaction) => {
     const key = await createFirstSigningKey(transaction, masterKey, config.signingAlgorithm, nowMs);
-    if (key === null || !config.firstApiUser || (await transaction.apiUsers.any())) return null;
-    const user = await insertApiUser(transaction, FIRST_API_USER, nowMs);
-    const asked = { owner: user.clientId, name: 'made at the first start', expiresAt: null };
-    const { secret } = await insertSecret(transaction, asked, nowMs);
-    return { user, secret };
+    if (key === null) return { result: null, unchanged: true };
+    const done = { subjectId: key.kid, after: signingKeyFacts(key) };
+    if (!config.firstApiUser || (await transaction.apiUsers.any())) return { result: null, ...done };
+    const made = await insertApiUserWithSecret(transaction, FIRST_API_USER, FIRST_SECRET, nowMs);
+    return { result: { user: made.user, secret: made.secret }, ...done, also: creationsOf(made) };
   });
 }
+
+const FIRST_SECRET = { name: 'made at the first start', expiresAt: null };
 
 const FIRST_API_USER = {
   name: 'First API user',

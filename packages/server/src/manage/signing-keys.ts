@@ -9,10 +9,14 @@ import {
   type SigningAlgorithm,
   type SigningKey,
 } from '../domain/signing-key.ts';
+import { SYSTEM, type Actor } from '../domain/actor.ts';
+import type { AuditFacts } from '../domain/audit-entry.ts';
+import { signingKeyFacts } from '../domain/audit-facts.ts';
 import { Refused } from '../domain/refused.ts';
 import type { MasterKey } from '../master-key.ts';
 import type { SealedSigningKey } from '../storage/signing-key.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
+import { audited, type Outcome } from './audited.ts';
 
 export interface Rotation {
   algorithm: SigningAlgorithm;
@@ -28,13 +32,18 @@ export interface Rotation {
 /** Makes the successor of the active key. Throws a Refused where one is announced already. */
 export async function rotateSigningKey(
   store: Store,
+  by: Actor,
   masterKey: MasterKey,
   rotation: Rotation,
   nowMs: number,
 ): Promise<SigningKey> {
   const made = seal(generateSigningKey(rotation.algorithm), rotation.algorithm, masterKey);
-  return await store.write((transaction) => rotate(transaction, made, rotation, nowMs));
+  return await audited(store, by, nowMs, ROTATION, (transaction) =>
+    rotate(transaction, made, rotation, nowMs),
+  );
 }
+
+const ROTATION = { action: 'signing_key.rotate', subject: { kind: 'signing_key', id: null } } as const;
 
 /**
  * Notes the durations that a server works with, so that a rotation by the command line, which has settings of its own,
@@ -61,14 +70,16 @@ export async function rotateWhenDue(
 ): Promise<SigningKey | null> {
   if (!rotationIsDue(await store.signingKeys.list(), rotationSeconds, nowMs)) return null;
   const made = seal(generateSigningKey(rotation.algorithm), rotation.algorithm, masterKey);
-  return await store.write(async (transaction) => {
+  return await audited<SigningKey | null>(store, SYSTEM, nowMs, ROTATION, async (transaction) => {
     // Again, inside the transaction: another process may have been first.
-    if (!rotationIsDue(await transaction.signingKeys.list(), rotationSeconds, nowMs)) return null;
+    if (!rotationIsDue(await transaction.signingKeys.list(), rotationSeconds, nowMs)) {
+      return { result: null, unchanged: true };
+    }
     return await rotate(transaction, made, { ...rotation, mode: 'scheduled' }, nowMs);
   });
 }
 
-/** Makes the first signing key of an empty store, which signs at once; null where there is one. */
+/** Makes the first signing key of an empty store, which signs at once; null where there is one. Whoever calls records it. */
 export async function createFirstSigningKey(
   transaction: StoreTransaction,
   masterKey: MasterKey,
@@ -87,7 +98,7 @@ async function rotate(
   made: Made,
   { schedule: own, mode }: Rotation,
   nowMs: number,
-): Promise<SigningKey> {
+): Promise<Outcome<SigningKey>> {
   const schedule = safestSchedule(own, await recordedSchedule(transaction, own));
   const keys = await transaction.signingKeys.list();
   const announced = keys.find((key) => signingKeyState(key, nowMs) === 'announced');
@@ -101,11 +112,22 @@ async function rotate(
   // Without a key that signs there is nobody to wait for.
   const waits = mode === 'scheduled' && keys.some((key) => signingKeyState(key, nowMs) === 'active');
   const activatesAt = waits ? activationTime(schedule, nowMs) : nowMs;
+  const before: AuditFacts[] = [];
+  const after: AuditFacts[] = [];
   for (const key of keys) {
     const end = endOf(key, activatesAt, { schedule, mode }, nowMs);
-    if (end !== null) await transaction.signingKeys.setEnd(key.kid, end);
+    if (end === null) continue;
+    await transaction.signingKeys.setEnd(key.kid, end);
+    before.push(signingKeyFacts(key));
+    after.push(signingKeyFacts({ ...key, ...end }));
   }
-  return await insert(transaction, made, nowMs, activatesAt);
+  const key = await insert(transaction, made, nowMs, activatesAt);
+  return {
+    result: key,
+    subjectId: key.kid,
+    before: { other_keys: before },
+    after: { mode, ...signingKeyFacts(key), other_keys: after },
+  };
 }
 
 /** When an older key retires and is removed because of the new one; null where nothing changes for it. */

@@ -8,8 +8,8 @@ export interface CredentialRows {
   /** All of an API user's, the oldest first. */
   listOf(clientId: string): Promise<Credential[]>;
   insert(credential: Credential): Promise<void>;
-  /** `expiresAt` and `retiredAt` are what changes; digest, kind and owner never do. */
-  setEnd(id: string, end: Pick<Credential, 'expiresAt' | 'retiredAt'>): Promise<void>;
+  /** Name and ends are what changes; digest, kind and owner never do. */
+  update(credential: Pick<Credential, 'id' | 'name' | 'expiresAt' | 'retiredAt'>): Promise<void>;
   /** Removes all of an API user's. */
   deleteOf(clientId: string): Promise<void>;
   /** Removes some that ended before `endedBefore`, up to `limit` of either kind of end; gives back how many. */
@@ -52,9 +52,9 @@ export function credentialRows(db: Kysely<Tables>): CredentialRows {
         })
         .execute();
     },
-    async setEnd(id, { expiresAt, retiredAt }) {
-      const end = { expires_at: expiresAt, retired_at: retiredAt };
-      await db.updateTable('credentials').set(end).where('id', '=', id).execute();
+    async update({ id, name, expiresAt, retiredAt }) {
+      const changed = { name, expires_at: expiresAt, retired_at: retiredAt };
+      await db.updateTable('credentials').set(changed).where('id', '=', id).execute();
     },
     async deleteOf(clientId) {
       const owned = db.selectFrom('credentials').select('id').where('client_id', '=', clientId);

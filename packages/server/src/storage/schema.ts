@@ -13,6 +13,8 @@ export interface Tables {
   };
   signing_keys: SigningKeyRow;
   revocations: RevocationRow;
+  audit: AuditRow;
+  audit_head: { id: number; n: number; hash: string; removed_n: number; removed_hash: string };
 }
 
 export interface ApiUserRow {
@@ -60,4 +62,25 @@ export interface RevocationRow {
   /** Seconds. */
   issued_before: number | null;
   removes_at: number;
+}
+
+export interface AuditRow {
+  n: number;
+  at: number;
+  actor_kind: string;
+  actor_id: string;
+  actor_name: string;
+  actor_address: string | null;
+  actor_role: string | null;
+  action: string;
+  outcome: string;
+  subject_kind: string;
+  subject_id: string | null;
+  related_kind: string | null;
+  related_id: string | null;
+  /** JSON. */
+  before: string | null;
+  after: string | null;
+  reason: string | null;
+  hash: string;
 }

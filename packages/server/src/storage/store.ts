@@ -1,5 +1,6 @@
 import type { Kysely, RawBuilder } from 'kysely';
 import { apiUserRows, type ApiUserRows } from './api-user.ts';
+import { auditRows, type AuditRows } from './audit.ts';
 import { changeRows, type ChangeNoun, type ChangeRows } from './change.ts';
 import { credentialRows, recordUses, type CredentialRows, type Use } from './credential.ts';
 import { knownApiUserRows, type KnownApiUserRows } from './known-api-user.ts';
@@ -31,6 +32,7 @@ export interface StoreRows {
 
 /** The tables inside one transaction. */
 export interface StoreTransaction extends StoreRows {
+  audit: Pick<AuditRows, 'append' | 'deleteBefore'>;
   changes: Pick<ChangeRows, 'append' | 'deleteBefore'>;
   /** Tells every process, when the transaction commits, to read this API user, the signing keys or this revocation again. */
   changed(noun: ChangeNoun, id: string): Promise<void>;
@@ -39,6 +41,7 @@ export interface StoreTransaction extends StoreRows {
 /** Everything that is kept. Throws a StoreError where the database cannot do what is asked. */
 export interface Store extends StoreRows {
   known: KnownApiUserRows;
+  audit: Pick<AuditRows, 'head' | 'list' | 'after'>;
   changes: ChangeRows;
   /** All of `work` or nothing; when it returns, it is on the disk. */
   write<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T>;
@@ -53,12 +56,14 @@ export function createStore(connections: Connections, now: () => number = Date.n
   return {
     ...rowsOf(read),
     known: knownApiUserRows(read),
+    audit: auditRows(read),
     changes: changeRows(read),
     write: async (work) =>
       await write.transaction().execute(async (transaction) => {
         const changes = changeRows(transaction);
         return await work({
           ...rowsOf(transaction),
+          audit: auditRows(transaction),
           changes,
           changed: async (noun, id) => await changes.append(noun, id, now()),
         });

@@ -1,4 +1,5 @@
 // Writes API users and secrets as fast as it can until it is killed, and prints each one once it was acknowledged.
+import { SYSTEM } from '../../src/domain/actor.ts';
 import { loadConfig } from '../../src/load-config.ts';
 import { createApiUser, updateApiUser } from '../../src/manage/api-users.ts';
 import { createSecret, retireCredential } from '../../src/manage/credentials.ts';
@@ -29,19 +30,19 @@ async function writeOn(worker: number): Promise<never> {
       limitPerMinute: null,
       allowedNetworks: [],
     };
-    const { clientId, name } = await createApiUser(store, settings, Date.now());
+    const { clientId, name } = await createApiUser(store, SYSTEM, settings, Date.now());
     acknowledge({ made: 'api user', clientId, name });
     for (const which of ['first', 'second']) {
       const asked = { owner: clientId, name: which, expiresAt: null };
-      const { credential, secret } = await createSecret(store, asked, Date.now());
+      const { credential, secret } = await createSecret(store, SYSTEM, asked, Date.now());
       acknowledge({ made: 'secret', clientId, credentialId: credential.id, secret });
       if (which === 'second') {
-        await retireCredential(store, credential.id, { force: true }, Date.now());
+        await retireCredential(store, SYSTEM, credential.id, { force: true }, Date.now());
         acknowledge({ made: 'retired', credentialId: credential.id });
       }
     }
     if (i % 3 === 2) {
-      await updateApiUser(store, clientId, { enabled: false }, Date.now());
+      await updateApiUser(store, SYSTEM, clientId, { enabled: false }, Date.now());
       acknowledge({ made: 'disabled', clientId });
     }
   }

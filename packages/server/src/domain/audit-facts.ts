@@ -1,0 +1,62 @@
+import type { ApiUser } from './api-user.ts';
+import type { AuditFacts } from './audit-entry.ts';
+import type { Credential } from './credential.ts';
+import type { Revocation } from './revocation.ts';
+import type { SigningKey } from './signing-key.ts';
+
+// What the audit log says of each noun, under the names that the command line and the admin API use. No digests.
+
+export function apiUserFacts(user: ApiUser): AuditFacts {
+  return {
+    name: user.name,
+    enabled: user.enabled,
+    username: user.username,
+    contact: user.contact,
+    scopes: user.scopes,
+    audiences: user.audiences,
+    limit_per_minute: user.limitPerMinute,
+    allowed_networks: user.allowedNetworks,
+  };
+}
+
+export function credentialFacts(credential: Credential): AuditFacts {
+  return {
+    kind: credential.kind,
+    name: credential.name,
+    expires_at: iso(credential.expiresAt),
+    retired_at: iso(credential.retiredAt),
+  };
+}
+
+export function signingKeyFacts(key: SigningKey): AuditFacts {
+  return {
+    kid: key.kid,
+    algorithm: key.algorithm,
+    announced_at: iso(key.announcedAt),
+    activates_at: iso(key.activatesAt),
+    retires_at: iso(key.retiresAt),
+    removes_at: iso(key.removesAt),
+  };
+}
+
+/** Nothing where nothing was revoked. */
+export function revocationFacts(revocation: Revocation | null): AuditFacts {
+  if (revocation === null || revocation.issuedBefore === null) return {};
+  return { tokens_revoked_issued_before: iso(revocation.issuedBefore * 1000) };
+}
+
+/** Of two descriptions of the same thing what differs. */
+export function changedFacts(
+  before: AuditFacts,
+  after: AuditFacts,
+): { before: AuditFacts; after: AuditFacts } {
+  const names = Array.from(new Set([...Object.keys(before), ...Object.keys(after)]));
+  const changed = names.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]));
+  const only = (facts: AuditFacts) =>
+    Object.fromEntries(changed.filter((name) => name in facts).map((name) => [name, facts[name]]));
+  return { before: only(before), after: only(after) };
+}
+
+function iso(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}

@@ -1,0 +1,53 @@
+import { sql, type Kysely } from 'kysely';
+import type { Migration } from 'kysely/migration';
+import { AUDIT_START } from '../../domain/audit-entry.ts';
+
+/** The audit log. What a program of the version before changes is not in it. */
+export const audit: Migration = {
+  async up(db: Kysely<unknown>): Promise<void> {
+    await db.schema
+      .createTable('audit')
+      .addColumn('n', 'bigint', (column) => column.primaryKey())
+      .addColumn('at', 'bigint', (column) => column.notNull())
+      .addColumn('actor_kind', 'text', (column) => column.notNull())
+      .addColumn('actor_id', 'text', (column) => column.notNull())
+      .addColumn('actor_name', 'text', (column) => column.notNull())
+      .addColumn('actor_address', 'text')
+      .addColumn('actor_role', 'text')
+      .addColumn('action', 'text', (column) => column.notNull())
+      .addColumn('outcome', 'text', (column) => column.notNull())
+      .addColumn('subject_kind', 'text', (column) => column.notNull())
+      .addColumn('subject_id', 'text')
+      .addColumn('related_kind', 'text')
+      .addColumn('related_id', 'text')
+      .addColumn('before', 'text')
+      .addColumn('after', 'text')
+      .addColumn('reason', 'text')
+      .addColumn('hash', 'text', (column) => column.notNull())
+      .execute();
+    await createHead(db);
+    // Each filter of the list, in the order in which the list is read.
+    for (const by of ['subject_id', 'related_id', 'actor_id', 'action'] as const) {
+      await db.schema.createIndex(`audit_${by}`).on('audit').columns([by, 'n']).execute();
+    }
+    await db.schema.createIndex('audit_at').on('audit').column('at').execute();
+    // Of these there are few, and of the others nearly all.
+    const refused = db.schema.createIndex('audit_refused').on('audit').column('n');
+    await refused.where(sql.ref('outcome'), '=', sql.lit('refused')).execute();
+  },
+};
+
+/** One row, which every writer updates in its transaction: two of them cannot both follow the same entry. */
+async function createHead(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('audit_head')
+    .addColumn('id', 'integer', (column) => column.primaryKey())
+    .addColumn('n', 'bigint', (column) => column.notNull())
+    .addColumn('hash', 'text', (column) => column.notNull())
+    .addColumn('removed_n', 'bigint', (column) => column.notNull())
+    .addColumn('removed_hash', 'text', (column) => column.notNull())
+    .execute();
+  const { n, hash } = AUDIT_START;
+  await sql`insert into audit_head (id, n, hash, removed_n, removed_hash)
+    values (1, ${n}, ${hash}, ${n}, ${hash})`.execute(db);
+}
