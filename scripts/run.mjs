@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildConsole } from './build-console.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const modules = join(root, 'node_modules');
@@ -107,21 +108,37 @@ installWhenNeeded();
 const node = pinnedNode();
 const tool = (name, file) => join(modules, name, file);
 const mintmark = join(root, 'packages/server/bin/mintmark.mjs');
-const types = ['types (tsc)', node, [tool('typescript', 'bin/tsc'), '-p', join(root, 'tsconfig.json')]];
+const tsc = (title, config) => [title, node, [tool('typescript', 'bin/tsc'), '-p', join(root, config)]];
+const types = tsc('types (tsc)', 'tsconfig.json');
+const consoleTypes = tsc('types of the console (tsc)', 'packages/server/console/tsconfig.json');
 const lint = ['lint (oxlint)', node, [tool('oxlint', 'bin/oxlint'), '--type-aware', '--deny-warnings']];
 const formatted = ['format (oxfmt)', node, [tool('oxfmt', 'bin/oxfmt'), '--check', '.']];
-const build = (name) => [
-  `build (${name})`,
-  node,
-  [tool('typescript', 'bin/tsc'), '-p', join(root, `packages/${name}/tsconfig.build.json`)],
-];
+const build = (name) => tsc(`build (${name})`, `packages/${name}/tsconfig.build.json`);
+const checks = [types, consoleTypes, lint, formatted];
+
+/** Tokens matter more than the console: the server starts without it, and says so at /console. */
+function start() {
+  if (!buildConsole(root, node)) console.error('mintmark: the console could not be built, see above.');
+  return run(node, [mintmark, 'serve', ...args]);
+}
+
+function buildAll() {
+  if (!buildConsole(root, node, { force: true })) return 1;
+  return inOrder(...['server', 'verifier', 'client'].map(build));
+}
+
+function test() {
+  if (!buildConsole(root, node)) return 1;
+  const tests = ['tests (node:test)', node, [join(root, 'scripts/test.mjs'), ...args]];
+  return args.length > 0 ? inOrder(tests) : inOrder(...checks, tests);
+}
 
 const commands = {
-  start: () => run(node, [mintmark, 'serve', ...args]),
+  start,
   mintmark: () => run(node, [mintmark, ...args]),
-  check: () => inOrder(types, lint, formatted),
+  check: () => inOrder(...checks),
   format: () => run(node, [tool('oxfmt', 'bin/oxfmt'), '.']),
-  build: () => inOrder(...['server', 'verifier', 'client'].map(build)),
+  build: buildAll,
   'marketing-api': () =>
     inOrder(build('verifier'), [
       'marketing API',
@@ -129,10 +146,7 @@ const commands = {
       [join(root, 'examples/marketing-api/server.ts'), ...args],
     ]),
   bench: () => run(node, [join(root, 'bench/run.ts'), ...args]),
-  test: () => {
-    const tests = ['tests (node:test)', node, [join(root, 'scripts/test.mjs'), ...args]];
-    return args.length > 0 ? inOrder(tests) : inOrder(types, lint, formatted, tests);
-  },
+  test,
 };
 
 if (!commands[command]) {

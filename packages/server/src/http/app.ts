@@ -5,6 +5,7 @@ import type { Keyring } from '../keyring.ts';
 import { adminPlugin, type AdminServices } from './admin/plugin.ts';
 import { Problem, replyWithProblem } from './admin/problem.ts';
 import { replyWith, type Answer } from './answer.ts';
+import { consoleRoutes } from './console.ts';
 import { errorAnswer, serverErrorAnswer } from './error-response.ts';
 import { healthRoutes, type Health } from './health.ts';
 import { jwksRoute } from './jwks.ts';
@@ -67,6 +68,7 @@ export async function createApp(services: AppServices, config: Config): Promise<
   revocationsRoute(app, services.revocations, config);
   healthRoutes(app, services.health);
   openapiRoute(app, config, services.version);
+  await consoleRoutes(app, config, services.version);
   errorRoutes(app, services);
   await app.register(adminPlugin, {
     prefix: config.basePath + ADMIN_PATH,

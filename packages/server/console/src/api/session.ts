@@ -1,0 +1,35 @@
+import { session, signedIn, signedOut } from '../state/session.ts';
+import { request } from './client.ts';
+import { Problem } from './problem.ts';
+import type { Session } from './types.ts';
+
+/** Finds out whether a session is there. */
+export async function loadSession(): Promise<void> {
+  try {
+    signedIn((await request<Session>('GET', '/session', { signIn: false })).data);
+  } catch (error) {
+    if (!(error instanceof Problem) || error.status !== 401) throw error;
+    session.set({ is: 'out' });
+  }
+}
+
+export interface SignIn {
+  email: string;
+  password: string;
+  /** Of the second factor, or a recovery code. */
+  code?: string;
+}
+
+export async function signIn(asked: SignIn): Promise<void> {
+  await request('POST', '/session', { body: asked, signIn: false });
+  await loadSession();
+}
+
+export async function signOut(): Promise<void> {
+  try {
+    await request('DELETE', '/session', { signIn: false });
+  } catch (error) {
+    if (!(error instanceof Problem) || error.status !== 401) throw error;
+  }
+  signedOut();
+}

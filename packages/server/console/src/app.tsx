@@ -1,0 +1,122 @@
+import type { ComponentType, JSX } from 'preact';
+import { useEffect } from 'preact/hooks';
+import { LocationProvider, Route, Router, useLocation } from 'preact-iso/router';
+import { CONSOLE_PAGES, CONSOLE_PATH, type ConsolePage } from '../../src/http/console-pages.ts';
+import { loadSession } from './api/session.ts';
+import { NotFoundPage } from './pages/not-found.tsx';
+import { OverviewPage } from './pages/overview.tsx';
+import { SignInForm, SignInPage } from './pages/sign-in.tsx';
+import { paths } from './paths.ts';
+import { connection } from './state/connection.ts';
+import { startLive, stopLive } from './state/live.ts';
+import { forgetAnswers } from './state/resource.ts';
+import { session, useActor } from './state/session.ts';
+import { useStore } from './state/store.ts';
+import { useAction } from './ui/action.ts';
+import { Announcer } from './ui/announcer.tsx';
+import { Button } from './ui/button.tsx';
+import { Dialog } from './ui/dialog.tsx';
+import { Failure } from './ui/notice.tsx';
+import { Shell, SignOutButton } from './ui/shell.tsx';
+
+const PAGES: Record<ConsolePage, ComponentType> = {
+  '/': OverviewPage,
+  '/sign-in': SignedInAlready,
+  '/welcome': OverviewPage,
+  '/api-users': OverviewPage,
+  '/api-users/new': OverviewPage,
+  '/api-users/:clientId': OverviewPage,
+  '/api-users/:clientId/edit': OverviewPage,
+  '/api-users/:clientId/rotate': OverviewPage,
+  '/audit': OverviewPage,
+  '/signing-keys': OverviewPage,
+  '/operators': OverviewPage,
+  '/profile': OverviewPage,
+};
+
+export function App(): JSX.Element {
+  return (
+    <LocationProvider scope={CONSOLE_PATH}>
+      <OfflineBanner />
+      <Gate />
+      <Announcer />
+    </LocationProvider>
+  );
+}
+
+/** What is shown follows from the session: nothing yet, the sign-in, or the page that was asked for. */
+function Gate(): JSX.Element | null {
+  const state = useStore(session);
+  const loading = useAction(loadSession);
+  const { run } = loading;
+  useEffect(() => run(), [run]);
+
+  const isIn = state.is === 'in';
+  useEffect(() => {
+    if (!isIn) return undefined;
+    startLive();
+    return stopLive;
+  }, [isIn]);
+  useEffect(() => {
+    if (state.is === 'out') forgetAnswers();
+  }, [state.is]);
+
+  switch (state.is) {
+    case 'unknown':
+      return <Failure error={loading.error} />;
+    case 'out':
+      return <SignInPage />;
+    case 'in':
+    case 'ended':
+      return (
+        <>
+          <Shell>
+            <Pages />
+          </Shell>
+          {state.is === 'ended' && <SignInAgain />}
+        </>
+      );
+  }
+}
+
+function Pages(): JSX.Element {
+  return (
+    <Router>
+      {CONSOLE_PAGES.map((page) => (
+        <Route key={page} path={CONSOLE_PATH + page} component={PAGES[page]} />
+      ))}
+      <Route key="default" default component={NotFoundPage} />
+    </Router>
+  );
+}
+
+function SignInAgain(): JSX.Element {
+  const actor = useActor();
+  return (
+    <Dialog title="Your session has ended" closable={false} onClose={() => undefined}>
+      <p class="soft">Sign in again to go on where you are: this page and what you typed stay as they are.</p>
+      <SignInForm email={actor?.name ?? ''} />
+      <SignOutButton />
+    </Dialog>
+  );
+}
+
+function SignedInAlready(): null {
+  const { route } = useLocation();
+  useEffect(() => route(paths.overview, true), [route]);
+  return null;
+}
+
+function OfflineBanner(): JSX.Element | null {
+  const state = useStore(connection);
+  const retry = useAction(loadSession);
+  if (state === 'online') return null;
+  return (
+    <div class="banner" role="alert">
+      The server cannot be reached. What you see may be old; it is tried again every few seconds.
+      <Button small busy={retry.busy} onClick={() => retry.run()}>
+        Try now
+      </Button>
+    </div>
+  );
+}

@@ -1,0 +1,134 @@
+import type { ComponentChildren, JSX } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import { Problem } from '../api/problem.ts';
+import { signIn } from '../api/session.ts';
+import { useAction } from '../ui/action.ts';
+import { Button } from '../ui/button.tsx';
+import { PasswordField, TextField } from '../ui/field.tsx';
+import { Mark } from '../ui/icon.tsx';
+import { Failure } from '../ui/notice.tsx';
+
+/** In the place of any page while nobody is signed in: the address stays, and the page is there afterwards. */
+export function SignInPage(): JSX.Element {
+  useEffect(() => {
+    document.title = 'Sign in · Mintmark';
+  }, []);
+  return (
+    <Door title="Sign in">
+      <SignInForm email="" />
+      <details>
+        <summary>You cannot sign in?</summary>
+        <div class="stack tight soft small">
+          <p>Another admin can send you a new link: Operators, then Reset.</p>
+          <p>
+            Whoever has a shell on the server can too: <code>npx mintmark operator reset</code>. The first
+            admin is made by the link that the server prints when it starts, or by{' '}
+            <code>npx mintmark operator create</code>.
+          </p>
+        </div>
+      </details>
+    </Door>
+  );
+}
+
+/** A card in the middle of an empty page. */
+export function Door({ title, children }: { title: string; children: ComponentChildren }): JSX.Element {
+  return (
+    <main class="door" id="main">
+      <span class="brand">
+        <Mark size={32} />
+        Mintmark
+      </span>
+      <section class="card" aria-labelledby="door-title">
+        <h1 id="door-title">{title}</h1>
+        {children}
+      </section>
+    </main>
+  );
+}
+
+type Step = 'password' | 'code';
+
+/** E-mail address and password, then the second factor where there is one. */
+export function SignInForm({ email: known }: { email: string }): JSX.Element {
+  const [step, setStep] = useState<Step>('password');
+  const [email, setEmail] = useState(known);
+  const [password, setPassword] = useState('');
+  const [code, setCode] = useState('');
+  const action = useAction(async () => {
+    try {
+      await signIn({
+        email: email.trim(),
+        password,
+        ...(step === 'code' && { code: code.replaceAll(/\s/g, '') }),
+      });
+    } catch (error) {
+      if (error instanceof Problem && error.code === 'second_factor_required' && step === 'password')
+        setStep('code');
+      else throw error;
+    }
+  });
+  const startOver = () => {
+    setStep('password');
+    setCode('');
+    action.clear();
+  };
+  return (
+    <form
+      class="stack"
+      onSubmit={(event) => {
+        event.preventDefault();
+        action.run();
+      }}
+    >
+      {step === 'password' ? (
+        <>
+          <TextField
+            label="E-mail address"
+            type="email"
+            name="email"
+            autocomplete="username"
+            value={email}
+            onInput={setEmail}
+            required
+            autofocus={known === ''}
+          />
+          <PasswordField
+            label="Password"
+            autocomplete="current-password"
+            value={password}
+            onInput={setPassword}
+          />
+        </>
+      ) : (
+        <CodeStep code={code} onInput={setCode} email={email} />
+      )}
+      <Failure error={action.error} />
+      <div class="form-actions">
+        {step === 'code' && <Button onClick={startOver}>Back</Button>}
+        <Button kind="primary" type="submit" busy={action.busy}>
+          {step === 'code' ? 'Confirm' : 'Sign in'}
+        </Button>
+      </div>
+    </form>
+  );
+}
+
+function CodeStep(props: { code: string; onInput: (code: string) => void; email: string }): JSX.Element {
+  return (
+    <>
+      <p class="soft breakable">The password of {props.email} is right. Now the second factor.</p>
+      <TextField
+        label="Code"
+        hint="Six digits from your authenticator app, or one of your recovery codes."
+        name="code"
+        autocomplete="one-time-code"
+        value={props.code}
+        onInput={props.onInput}
+        required
+        autofocus
+        mono
+      />
+    </>
+  );
+}

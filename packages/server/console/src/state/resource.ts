@@ -1,0 +1,120 @@
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { request } from '../api/client.ts';
+import { isPassing } from '../api/problem.ts';
+import { onChange } from './live.ts';
+
+export interface Resource<T> {
+  /** The last that was answered, also while it is asked for again, and after a failure. */
+  data: T | undefined;
+  etag: string | null;
+  error: unknown;
+  loading: boolean;
+  reload(): void;
+}
+
+/** Which changes are a reason to ask again. */
+export interface Following {
+  noun: string;
+  /** Only of this one. */
+  id?: string;
+}
+
+const REMEMBERED_MAX = 100;
+/** A flood of changes (an import) is followed at this pace. */
+const RELOAD_MS_MIN = 1000;
+const RETRY_MS = 3000;
+
+/** Answers by path, so that a page that was left is there at once when one comes back to it. */
+const remembered = new Map<string, { data: unknown; etag: string | null }>();
+
+export function forgetAnswers(): void {
+  remembered.clear();
+}
+
+/** What the API answers at `path`, now and after every change that is followed. Null: nothing is asked for. */
+export function useResource<T>(path: string | null, follow: readonly Following[] = []): Resource<T> {
+  const [state, setState] = useState(() => initial<T>(path));
+  const [asked, setAsked] = useState(0);
+  const shownPath = useRef(path);
+  const reload = useCallback(() => setAsked((times) => times + 1), []);
+
+  useEffect(() => {
+    if (shownPath.current !== path) {
+      shownPath.current = path;
+      setState(initial<T>(path));
+    }
+    if (path === null) return undefined;
+    const aborter = new AbortController();
+    let retry: ReturnType<typeof setTimeout> | undefined;
+    setState((before) => ({ ...before, loading: true }));
+    const ask = async () => {
+      try {
+        const { data, etag } = await request<T>('GET', path, { signal: aborter.signal });
+        if (aborter.signal.aborted) return;
+        remember(path, data, etag);
+        setState({ data, etag, error: undefined, loading: false });
+      } catch (error) {
+        if (aborter.signal.aborted) return;
+        setState((before) => ({ ...before, error, loading: false }));
+        if (isPassing(error)) retry = setTimeout(reload, RETRY_MS);
+      }
+    };
+    void ask();
+    return () => {
+      aborter.abort();
+      clearTimeout(retry);
+    };
+  }, [path, asked, reload]);
+
+  useReloads(follow, reload);
+  return { ...state, reload };
+}
+
+/** Calls `reload` after each change that is followed, at most once a second. */
+export function useReloads(follow: readonly Following[], reload: () => void): void {
+  const key = JSON.stringify(follow);
+  useEffect(() => {
+    const followed = JSON.parse(key) as Following[];
+    if (followed.length === 0) return undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let lastMs = 0;
+    const stop = onChange((change) => {
+      const concerns = followed.some(
+        ({ noun, id }) => change.noun === '*' || (noun === change.noun && (id ?? change.id) === change.id),
+      );
+      if (!concerns || timer !== undefined) return;
+      timer = setTimeout(
+        () => {
+          timer = undefined;
+          lastMs = Date.now();
+          reload();
+        },
+        Math.max(0, lastMs + RELOAD_MS_MIN - Date.now()),
+      );
+    });
+    return () => {
+      stop();
+      clearTimeout(timer);
+    };
+  }, [key, reload]);
+}
+
+type State<T> = Omit<Resource<T>, 'reload'>;
+
+function initial<T>(path: string | null): State<T> {
+  const known = path === null ? undefined : remembered.get(path);
+  return {
+    data: known?.data as T | undefined,
+    etag: known?.etag ?? null,
+    error: undefined,
+    loading: path !== null,
+  };
+}
+
+function remember(path: string, data: unknown, etag: string | null): void {
+  remembered.delete(path);
+  remembered.set(path, { data, etag });
+  if (remembered.size <= REMEMBERED_MAX) return;
+  const [oldest] = remembered.keys();
+  if (oldest !== undefined) remembered.delete(oldest);
+}

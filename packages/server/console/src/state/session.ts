@@ -1,0 +1,59 @@
+import { Problem } from '../api/problem.ts';
+import type { Role, Session } from '../api/types.ts';
+import { createStore, useStore, type Store } from './store.ts';
+
+export type SessionState =
+  | { is: 'unknown' }
+  /** Nobody is signed in: the sign-in page is in the place of whatever page was asked for. */
+  | { is: 'out' }
+  | { is: 'in'; session: Session }
+  /** The session ended under way: the sign-in lies over the page, which stays as it is. */
+  | { is: 'ended'; session: Session };
+
+export const session: Store<SessionState> = createStore<SessionState>({ is: 'unknown' });
+
+let waiting: { resolve(): void; reject(error: unknown): void }[] = [];
+
+/** Resolves when the operator has signed in again; rejects where they sign out for good. */
+export function signInAgain(): Promise<void> {
+  const now = session.get();
+  if (now.is === 'in') session.set({ is: 'ended', session: now.session });
+  else if (now.is !== 'ended') session.set({ is: 'out' });
+  return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
+}
+
+export function signedIn(next: Session): void {
+  const before = session.get();
+  if (before.is === 'ended' && before.session.actor.id !== next.actor.id) {
+    location.reload(); // what is on the page is somebody else's
+    return;
+  }
+  session.set({ is: 'in', session: next });
+  for (const { resolve } of takeWaiting()) resolve();
+}
+
+export function signedOut(): void {
+  session.set({ is: 'out' });
+  for (const { reject } of takeWaiting()) {
+    reject(new Problem({ title: 'You have signed out.', status: 401, code: 'not_signed_in' }));
+  }
+}
+
+function takeWaiting(): typeof waiting {
+  const taken = waiting;
+  waiting = [];
+  return taken;
+}
+
+const RANK: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 };
+
+/** Whether the operator's role allows what that role may do. The server decides; this only hides what it would refuse. */
+export function useMay(role: Role): boolean {
+  const actor = useActor();
+  return actor !== null && RANK[actor.role] >= RANK[role];
+}
+
+export function useActor(): Session['actor'] | null {
+  const now = useStore(session);
+  return now.is === 'in' || now.is === 'ended' ? now.session.actor : null;
+}

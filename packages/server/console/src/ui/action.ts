@@ -1,0 +1,52 @@
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { Problem } from '../api/problem.ts';
+
+export interface Action<Args extends unknown[]> {
+  run(...args: Args): void;
+  busy: boolean;
+  error: unknown;
+  /** What the server says about one member of what was sent. */
+  errorOf(pointer: string): string | null;
+  clear(): void;
+}
+
+/** Something that the operator sets off: once at a time, with its failure kept to be shown. */
+export function useAction<Args extends unknown[]>(work: (...args: Args) => Promise<void>): Action<Args> {
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>(undefined);
+  const running = useRef(false);
+  const shown = useRef(true);
+  const latest = useRef(work);
+  latest.current = work;
+
+  useEffect(
+    () => () => {
+      shown.current = false;
+    },
+    [],
+  );
+
+  const run = useCallback((...args: Args) => {
+    if (running.current) return;
+    running.current = true;
+    setBusy(true);
+    setError(undefined);
+    latest
+      .current(...args)
+      .catch((thrown: unknown) => {
+        if (shown.current) setError(thrown);
+      })
+      .finally(() => {
+        running.current = false;
+        if (shown.current) setBusy(false);
+      });
+  }, []);
+
+  return {
+    run,
+    busy,
+    error,
+    errorOf: (pointer) => (error instanceof Problem ? error.of(pointer) : null),
+    clear: () => setError(undefined),
+  };
+}

@@ -1,0 +1,31 @@
+import type { JSX } from 'preact';
+import { announcements, dismiss } from '../state/announce.ts';
+import { useStore } from '../state/store.ts';
+import { Button } from './button.tsx';
+
+/** Says what was done, on the screen and by screen readers. */
+export function Announcer(): JSX.Element {
+  const shown = useStore(announcements);
+  return (
+    <div class="announcer" aria-live="polite">
+      {shown.map(({ id, text, kind, undo }) => (
+        <div key={id} class={kind === 'failed' ? 'toast failed' : 'toast'}>
+          <p>{text}</p>
+          {undo !== null && (
+            <Button
+              small
+              kind="quiet"
+              onClick={() => {
+                dismiss(id);
+                undo();
+              }}
+            >
+              Undo
+            </Button>
+          )}
+          <Button small kind="quiet" icon="close" label="Dismiss" onClick={() => dismiss(id)} />
+        </div>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,111 @@
+import type { ComponentChildren, JSX } from 'preact';
+import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { useAction } from './action.ts';
+import { Button, type ButtonKind } from './button.tsx';
+import { TextField } from './field.tsx';
+import { Failure } from './notice.tsx';
+
+export interface DialogProps {
+  title: string;
+  onClose: () => void;
+  /** False: neither Escape nor a cross closes it. */
+  closable?: boolean;
+  children: ComponentChildren;
+}
+
+/** A modal dialog. While it is open the rest of the page is inert; afterwards the focus is back where it was. */
+export function Dialog({ title, onClose, closable = true, children }: DialogProps): JSX.Element {
+  const element = useRef<HTMLDialogElement>(null);
+  const titleId = useId();
+  useEffect(() => {
+    const shown = element.current;
+    const before = document.activeElement;
+    shown?.showModal();
+    return () => {
+      shown?.close();
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
+    };
+  }, []);
+  return (
+    <dialog
+      ref={element}
+      aria-labelledby={titleId}
+      onCancel={(event) => {
+        event.preventDefault();
+        if (closable) onClose();
+      }}
+      onClose={() => {
+        // Browsers let a second Escape close it past `cancel`.
+        if (element.current?.isConnected !== true) return;
+        if (closable) onClose();
+        else element.current.showModal();
+      }}
+    >
+      <div class="dialog-body">
+        <div class="dialog-head">
+          <h2 id={titleId}>{title}</h2>
+          {closable && <Button kind="quiet" small icon="close" label="Close" onClick={onClose} />}
+        </div>
+        {children}
+      </div>
+    </dialog>
+  );
+}
+
+export interface ConfirmProps {
+  title: string;
+  /** What will happen, before it does. */
+  children: ComponentChildren;
+  /** The verb, on the button. */
+  verb: string;
+  kind?: ButtonKind;
+  /** What must be typed before the button works. */
+  typed?: { label: string; text: string };
+  onConfirm: () => Promise<void>;
+  onClose: () => void;
+}
+
+/** Asks before something that hurts. It closes when that is done, and stays with the reason where it failed. */
+export function Confirm(props: ConfirmProps): JSX.Element {
+  const { title, verb, kind = 'danger', typed, onConfirm, onClose, children } = props;
+  const [text, setText] = useState('');
+  const action = useAction(async () => {
+    await onConfirm();
+    onClose();
+  });
+  return (
+    <Dialog title={title} onClose={onClose}>
+      <form
+        class="stack"
+        onSubmit={(event) => {
+          event.preventDefault();
+          action.run();
+        }}
+      >
+        {children}
+        {typed !== undefined && (
+          <TextField
+            label={typed.label}
+            value={text}
+            onInput={setText}
+            mono
+            autofocus
+            placeholder={typed.text}
+          />
+        )}
+        <Failure error={action.error} />
+        <div class="form-actions">
+          <Button onClick={onClose}>Cancel</Button>
+          <Button
+            kind={kind}
+            type="submit"
+            busy={action.busy}
+            disabled={typed !== undefined && text.trim() !== typed.text}
+          >
+            {verb}
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

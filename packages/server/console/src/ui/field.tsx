@@ -1,0 +1,263 @@
+import type { ComponentChildren, JSX } from 'preact';
+import { useId, useState } from 'preact/hooks';
+import { Button } from './button.tsx';
+import { Icon } from './icon.tsx';
+
+export interface FieldProps {
+  label: string;
+  hint?: ComponentChildren;
+  /** What is wrong with what was given, and what to give. */
+  error?: string | null;
+  optional?: boolean;
+}
+
+interface Described {
+  id: string;
+  'aria-describedby': string | undefined;
+  'aria-invalid': 'true' | undefined;
+}
+
+/** Preact's types want one literal type per element. */
+function inputType(type: string): 'text' {
+  return type as 'text';
+}
+
+/** A control with its label, hint and error, tied together for screen readers. */
+export function Field({
+  label,
+  hint,
+  error,
+  optional = false,
+  children,
+}: FieldProps & { children: (described: Described) => ComponentChildren }): JSX.Element {
+  const id = useId();
+  const hasError = error !== undefined && error !== null;
+  const described = [hint === undefined ? '' : `${id}-hint`, hasError ? `${id}-error` : '']
+    .filter(Boolean)
+    .join(' ');
+  return (
+    <div class="field">
+      <label for={id}>
+        {label} {optional && <span class="optional">(optional)</span>}
+      </label>
+      {children({
+        id,
+        'aria-describedby': described === '' ? undefined : described,
+        'aria-invalid': hasError ? 'true' : undefined,
+      })}
+      {hint !== undefined && (
+        <p class="hint" id={`${id}-hint`}>
+          {hint}
+        </p>
+      )}
+      {hasError && (
+        <p class="field-error" id={`${id}-error`}>
+          <Icon name="warning" />
+          {error}
+        </p>
+      )}
+    </div>
+  );
+}
+
+export interface TextFieldProps extends FieldProps {
+  value: string;
+  onInput: (value: string) => void;
+  type?: 'text' | 'email' | 'number' | 'search' | 'datetime-local';
+  autocomplete?: 'off' | 'username' | 'email' | 'one-time-code';
+  inputMode?: 'text' | 'numeric' | 'email' | 'url';
+  placeholder?: string;
+  required?: boolean;
+  maxLength?: number;
+  min?: number | string;
+  max?: number | string;
+  mono?: boolean;
+  autofocus?: boolean;
+  name?: string;
+}
+
+export function TextField(props: TextFieldProps): JSX.Element {
+  const { value, onInput, type = 'text', mono = false, autofocus = false } = props;
+  const focusOnce = (element: HTMLInputElement | null) => {
+    if (autofocus && element !== null && !element.dataset['focused']) {
+      element.dataset['focused'] = 'once';
+      element.focus();
+    }
+  };
+  return (
+    <Field
+      label={props.label}
+      hint={props.hint}
+      error={props.error ?? null}
+      optional={props.optional ?? false}
+    >
+      {(described) => (
+        <input
+          {...described}
+          ref={focusOnce}
+          type={inputType(type)}
+          value={value}
+          class={mono ? 'mono' : undefined}
+          name={props.name}
+          autocomplete={props.autocomplete ?? 'off'}
+          inputMode={props.inputMode}
+          placeholder={props.placeholder}
+          required={props.required}
+          maxLength={props.maxLength}
+          min={props.min}
+          max={props.max}
+          spellcheck={false}
+          onInput={(event) => onInput(event.currentTarget.value)}
+        />
+      )}
+    </Field>
+  );
+}
+
+export function PasswordField(
+  props: FieldProps & {
+    value: string;
+    onInput: (value: string) => void;
+    autocomplete: 'current-password' | 'new-password';
+  },
+): JSX.Element {
+  const [shown, setShown] = useState(false);
+  return (
+    <Field label={props.label} hint={props.hint} error={props.error ?? null}>
+      {(described) => (
+        <div class="with-button">
+          <input
+            {...described}
+            type={inputType(shown ? 'text' : 'password')}
+            value={props.value}
+            autocomplete={props.autocomplete}
+            required
+            spellcheck={false}
+            autocapitalize="none"
+            onInput={(event) => props.onInput(event.currentTarget.value)}
+          />
+          <Button onClick={() => setShown(!shown)}>
+            {shown ? 'Hide' : 'Show'}
+            <span class="unseen"> what is typed as {props.label.toLowerCase()}</span>
+          </Button>
+        </div>
+      )}
+    </Field>
+  );
+}
+
+export interface Option {
+  value: string;
+  text: string;
+}
+
+export function SelectField(
+  props: FieldProps & { value: string; options: readonly Option[]; onInput: (value: string) => void },
+): JSX.Element {
+  return (
+    <Field
+      label={props.label}
+      hint={props.hint}
+      error={props.error ?? null}
+      optional={props.optional ?? false}
+    >
+      {(described) => (
+        <select
+          {...described}
+          value={props.value}
+          onChange={(event) => props.onInput(event.currentTarget.value)}
+        >
+          {props.options.map(({ value, text }) => (
+            <option key={value} value={value} selected={value === props.value}>
+              {text}
+            </option>
+          ))}
+        </select>
+      )}
+    </Field>
+  );
+}
+
+export function CheckField(props: {
+  label: ComponentChildren;
+  hint?: ComponentChildren;
+  checked: boolean;
+  onInput: (checked: boolean) => void;
+}): JSX.Element {
+  return (
+    <label class="choice">
+      <input
+        type="checkbox"
+        checked={props.checked}
+        onChange={(event) => props.onInput(event.currentTarget.checked)}
+      />
+      <span>
+        {props.label}
+        {props.hint !== undefined && <span class="hint">{props.hint}</span>}
+      </span>
+    </label>
+  );
+}
+
+export interface Choice<T extends string> {
+  value: T;
+  text: ComponentChildren;
+  hint?: ComponentChildren;
+}
+
+/** One of several, each with a sentence on what it means. */
+export function ChoiceField<T extends string>(props: {
+  label: string;
+  value: T;
+  choices: readonly Choice<T>[];
+  onInput: (value: T) => void;
+}): JSX.Element {
+  const name = useId();
+  return (
+    <fieldset class="choices">
+      <legend class="label">{props.label}</legend>
+      {props.choices.map(({ value, text, hint }) => (
+        <label class="choice" key={value}>
+          <input
+            type="radio"
+            name={name}
+            value={value}
+            checked={value === props.value}
+            onChange={() => props.onInput(value)}
+          />
+          <span>
+            {text}
+            {hint !== undefined && <span class="hint">{hint}</span>}
+          </span>
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+/** One of a few, side by side. */
+export function Segments<T extends string>(props: {
+  label: string;
+  value: T;
+  options: readonly { value: T; text: string }[];
+  onInput: (value: T) => void;
+}): JSX.Element {
+  const name = useId();
+  return (
+    <fieldset class="segments">
+      <legend class="unseen">{props.label}</legend>
+      {props.options.map(({ value, text }) => (
+        <label key={value}>
+          <input
+            type="radio"
+            name={name}
+            value={value}
+            checked={value === props.value}
+            onChange={() => props.onInput(value)}
+          />
+          {text}
+        </label>
+      ))}
+    </fieldset>
+  );
+}

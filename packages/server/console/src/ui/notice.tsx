@@ -1,0 +1,62 @@
+import type { ComponentChildren, JSX } from 'preact';
+import { messageOf } from '../api/problem.ts';
+import { Icon, type IconName } from './icon.tsx';
+
+export type NoticeKind = 'note' | 'good' | 'warn' | 'danger';
+
+const ICONS: Record<NoticeKind, IconName> = { note: 'info', good: 'check', warn: 'warning', danger: 'stop' };
+
+export interface NoticeProps {
+  kind?: NoticeKind;
+  title?: ComponentChildren;
+  /** Said aloud by a screen reader when it appears. */
+  alert?: boolean;
+  children?: ComponentChildren;
+}
+
+export function Notice({ kind = 'note', title, alert = false, children }: NoticeProps): JSX.Element {
+  return (
+    <div class={`notice ${kind}`} role={alert ? 'alert' : undefined}>
+      <Icon name={ICONS[kind]} />
+      <div class="stack tight">
+        {title !== undefined && <strong>{title}</strong>}
+        {children}
+      </div>
+    </div>
+  );
+}
+
+/** What went wrong with what was asked for; nothing where nothing did. */
+export function Failure({
+  error,
+  children,
+}: {
+  error: unknown;
+  children?: ComponentChildren;
+}): JSX.Element | null {
+  if (error === undefined || error === null) return null;
+  return (
+    <Notice kind="danger" alert>
+      <p class="breakable">{messageOf(error)}</p>
+      {children}
+    </Notice>
+  );
+}
+
+export function Empty({
+  icon,
+  title,
+  children,
+}: {
+  icon: IconName;
+  title: string;
+  children?: ComponentChildren;
+}): JSX.Element {
+  return (
+    <div class="empty">
+      <Icon name={icon} size={40} />
+      <h2>{title}</h2>
+      {children}
+    </div>
+  );
+}

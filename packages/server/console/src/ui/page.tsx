@@ -1,0 +1,72 @@
+import type { ComponentChildren, JSX } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { Icon } from './icon.tsx';
+
+let pagesShown = 0;
+
+export interface PageProps {
+  title: string;
+  lead?: ComponentChildren;
+  /** Beside the title: what can be done here. */
+  actions?: ComponentChildren;
+  back?: { href: string; text: string };
+  narrow?: boolean;
+  children: ComponentChildren;
+}
+
+/** A page with its heading, which takes the focus when one comes from another page. */
+export function Page({ title, lead, actions, back, narrow = false, children }: PageProps): JSX.Element {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    pagesShown += 1;
+    if (pagesShown > 1) heading.current?.focus({ preventScroll: true });
+  }, []);
+  useEffect(() => {
+    document.title = `${title} · Mintmark`;
+  }, [title]);
+  return (
+    <div class={narrow ? 'page narrow' : 'page'}>
+      <header class="page-head">
+        <div>
+          {back !== undefined && (
+            <a class="back" href={back.href}>
+              <Icon name="back" size={14} />
+              {back.text}
+            </a>
+          )}
+          <h1 ref={heading} tabIndex={-1} class="breakable">
+            {title}
+          </h1>
+          {lead !== undefined && <div class="soft">{lead}</div>}
+        </div>
+        {actions !== undefined && <div class="row">{actions}</div>}
+      </header>
+      {children}
+    </div>
+  );
+}
+
+export function Card({
+  title,
+  id,
+  actions,
+  flush = false,
+  children,
+}: {
+  title: string;
+  id?: string;
+  actions?: ComponentChildren;
+  flush?: boolean;
+  children: ComponentChildren;
+}): JSX.Element {
+  const headingId = `${id ?? title.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')}-title`;
+  return (
+    <section class={flush ? 'card flush' : 'card'} id={id} aria-labelledby={headingId}>
+      <div class="card-head">
+        <h2 id={headingId}>{title}</h2>
+        {actions}
+      </div>
+      {children}
+    </section>
+  );
+}

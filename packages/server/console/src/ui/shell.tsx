@@ -1,0 +1,107 @@
+import type { ComponentChildren, JSX } from 'preact';
+import { useLocation } from 'preact-iso/router';
+import { signOut } from '../api/session.ts';
+import { config } from '../config.ts';
+import { paths } from '../paths.ts';
+import { announce } from '../state/announce.ts';
+import { liveState } from '../state/live.ts';
+import { useActor } from '../state/session.ts';
+import { useStore } from '../state/store.ts';
+import { messageOf } from '../api/problem.ts';
+import { Button } from './button.tsx';
+import { Icon, Mark, type IconName } from './icon.tsx';
+
+interface Place {
+  href: string;
+  text: string;
+  /** Where there is little room. */
+  short?: string;
+  icon: IconName;
+}
+
+const PLACES: readonly Place[] = [
+  { href: paths.overview, text: 'Overview', icon: 'overview' },
+  { href: paths.apiUsers, text: 'API users', icon: 'users' },
+  { href: paths.audit, text: 'Audit', icon: 'audit' },
+  { href: paths.signingKeys, text: 'Signing keys', short: 'Keys', icon: 'key' },
+  { href: paths.operators, text: 'Operators', icon: 'operators' },
+  { href: paths.profile, text: 'Profile', icon: 'profile' },
+];
+
+/** What is around every page of somebody who is signed in. */
+export function Shell({ children }: { children: ComponentChildren }): JSX.Element {
+  return (
+    <>
+      <a class="skip" href="#main">
+        Skip to the page
+      </a>
+      <div class="shell">
+        <Sidebar />
+        <main class="main" id="main" tabIndex={-1}>
+          {children}
+        </main>
+      </div>
+    </>
+  );
+}
+
+function Sidebar(): JSX.Element {
+  const { path } = useLocation();
+  const actor = useActor();
+  return (
+    <header class="sidebar">
+      <a class="brand" href={paths.overview}>
+        <Mark />
+        Mintmark
+      </a>
+      <nav class="nav" aria-label="Console">
+        <ul>
+          {PLACES.map(({ href, text, short, icon }) => (
+            <li key={href}>
+              <a href={href} aria-current={isWithin(path, href) ? 'page' : undefined} aria-label={text}>
+                <Icon name={icon} size={20} />
+                <span class={short === undefined ? undefined : 'long'}>{text}</span>
+                {short !== undefined && <span class="short">{short}</span>}
+              </a>
+            </li>
+          ))}
+        </ul>
+      </nav>
+      <div class="sidebar-foot">
+        <LiveMark />
+        <div class="who">
+          {actor?.name}
+          <br />
+          <span class="soft">{actor?.role}</span>
+        </div>
+        <SignOutButton />
+        <span class="soft">Mintmark {config.version}</span>
+      </div>
+    </header>
+  );
+}
+
+export function SignOutButton(): JSX.Element {
+  const leave = () => {
+    signOut().catch((error: unknown) => announce(messageOf(error), { kind: 'failed' }));
+  };
+  return (
+    <Button small icon="out" onClick={leave}>
+      Sign out
+    </Button>
+  );
+}
+
+/** Whether what is on the page keeps itself up to date. */
+export function LiveMark(): JSX.Element {
+  const state = useStore(liveState);
+  const text = { live: 'Live', connecting: 'Connecting…', away: 'Not live: reconnecting…' }[state];
+  const kind = { live: 'live-on', connecting: '', away: 'live-away' }[state];
+  return <span class={`live ${kind}`}>{text}</span>;
+}
+
+function isWithin(path: string, href: string): boolean {
+  const place = href.replace(/\/$/, '');
+  if (href === paths.overview) return path.replace(/\/$/, '') === place;
+  return path === place || path.startsWith(`${place}/`);
+}

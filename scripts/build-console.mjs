@@ -1,0 +1,41 @@
+// Builds the console (packages/server/console) with Vite where its sources are not those that the last build was made
+// of. `force` builds in any case. Plain JavaScript: scripts/run.mjs imports it on any Node.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const FOLDER = 'packages/server/console';
+/** What is built of: the folder itself, and this. The lock file stands for Vite and the libraries. */
+const OTHER_SOURCES = ['packages/server/src/http/console-pages.ts', 'package-lock.json'];
+
+/** True where there is a console of the present sources afterwards. */
+export function buildConsole(root, node, { force = false } = {}) {
+  const stamp = join(root, FOLDER, 'dist/.stamp');
+  const wanted = digestOfSources(root);
+  if (!force && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return true;
+  const startedAt = Date.now();
+  console.log('mintmark: building the console …');
+  const vite = join(root, 'node_modules/vite/bin/vite.js');
+  const built = spawnSync(node, [vite, 'build', join(root, FOLDER), '--logLevel', 'warn'], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  if (built.status !== 0) return false;
+  writeFileSync(stamp, wanted);
+  console.log(`mintmark: built the console in ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
+  return true;
+}
+
+function digestOfSources(root) {
+  const hash = createHash('sha256');
+  const files = readdirSync(join(root, FOLDER), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => !path.startsWith(join(root, FOLDER, 'dist')))
+    .sort();
+  for (const path of [...files, ...OTHER_SOURCES.map((source) => join(root, source))]) {
+    hash.update(path.slice(root.length)).update('\0').update(readFileSync(path)).update('\0');
+  }
+  return hash.digest('hex');
+}
