@@ -1,19 +1,21 @@
 import { ADMIN_SETTINGS, type AdminConfig } from './admin-config.ts';
+import { parseDatabaseUrl, type Database } from './database-url.ts';
 import { resourceProblem } from './domain/grant.ts';
 import { SIGNING_ALGORITHMS, type SigningAlgorithm } from './domain/signing-key.ts';
+import { POSTGRES_SETTINGS, type PostgresConfig } from './postgres-config.ts';
 import type { Redacted } from './redacted.ts';
-import { basePathProblem, databaseUrl, issuerProblem, masterKey, networkList } from './setting-values.ts';
+import { basePathProblem, issuerProblem, masterKey, networkList } from './setting-values.ts';
 import { flag, oneOf, setting, text, whole, type Setting } from './setting.ts';
 
 /** Every setting of the program, read once. What each means and may be is in `SETTINGS` below and in --help. */
-export interface Config extends AdminConfig {
+export interface Config extends AdminConfig, PostgresConfig {
   readonly host: string;
   readonly port: number;
   readonly basePath: string;
   readonly issuer: string;
   readonly audience: string;
   readonly dataDir: string;
-  readonly databaseUrl: string;
+  readonly databaseUrl: Database;
   /** Null: it is in the master key file. */
   readonly masterKey: Redacted | null;
   readonly masterKeyFile: string;
@@ -98,8 +100,8 @@ export const SETTINGS: Settings = {
     'database-url',
     '<url>',
     '',
-    'The store: sqlite:<path>. Default: mintmark.db in the data folder.',
-    databaseUrl,
+    'The store: sqlite:<path>, or postgres://<user>@<host>/<database>. Default: mintmark.db in the data folder.',
+    parseDatabaseUrl,
   ),
   masterKey: {
     ...setting<Redacted | null>(
@@ -253,7 +255,7 @@ export const SETTINGS: Settings = {
     25,
     5,
     900,
-    'How often SQLite is asked whether another process has written.',
+    'How often SQLite is asked whether another process has written, and how often at most PostgreSQL says so.',
   ),
   staleMaxSeconds: whole(
     'STALE_MAX',
@@ -401,5 +403,6 @@ export const SETTINGS: Settings = {
     3650,
     'Retired and expired credentials are removed after this time.',
   ),
+  ...POSTGRES_SETTINGS,
   ...ADMIN_SETTINGS,
 };

@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { SETTINGS, type Config } from './config.ts';
+import { describeDatabase } from './database-url.ts';
 import { loadConfig } from './load-config.ts';
 import { rotationIsDue, signingKeyState } from './domain/signing-key.ts';
 import { openMigratedStore } from './manage/open-store.ts';
@@ -78,14 +79,9 @@ function strangeNames(env: Env): Finding[] {
 }
 
 function fileModes(config: Config): Finding[] {
-  const path = config.databaseUrl.slice('sqlite:'.length);
-  const open = [dirname(path), path, config.masterKeyFile].filter(
-    (file) => existsSync(file) && (statSync(file).mode & (file === dirname(path) ? 0o007 : 0o077)) !== 0,
-  );
-  // A store file in a folder that nobody else may enter is safe whatever its own mode.
-  const exposed = existsSync(dirname(path)) && (statSync(dirname(path)).mode & 0o077) === 0 ? [] : open;
-  const key = open.filter((file) => file === config.masterKeyFile);
-  const bad = Array.from(new Set([...exposed, ...key]));
+  const { databaseUrl, masterKeyFile } = config;
+  const exposed = databaseUrl.kind === 'sqlite' ? exposedFiles(databaseUrl.path) : [];
+  const bad = isOpen(masterKeyFile, 0o077) ? [...exposed, masterKeyFile] : exposed;
   if (process.platform === 'win32' || bad.length === 0) {
     return [{ what: 'files', state: 'ok', detail: 'readable by their owner only' }];
   }
@@ -97,8 +93,19 @@ function fileModes(config: Config): Finding[] {
   }));
 }
 
+/** A store file in a folder that nobody else may enter is safe whatever its own mode. */
+function exposedFiles(path: string): string[] {
+  const folder = dirname(path);
+  if (existsSync(folder) && !isOpen(folder, 0o077)) return [];
+  return [...(isOpen(folder, 0o007) ? [folder] : []), ...(isOpen(path, 0o077) ? [path] : [])];
+}
+
+function isOpen(file: string, mode: number): boolean {
+  return existsSync(file) && (statSync(file).mode & mode) !== 0;
+}
+
 async function openedStore(config: Config, findings: Finding[]): Promise<Store | null> {
-  const path = config.databaseUrl.slice('sqlite:'.length);
+  const path = describeDatabase(config.databaseUrl);
   let store: Store | undefined;
   try {
     store = await openMigratedStore(config);

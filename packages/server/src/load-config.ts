@@ -1,4 +1,5 @@
 import { SETTINGS, type Config } from './config.ts';
+import type { Database } from './database-url.ts';
 
 /** A setting that cannot be: its name, the value, what is allowed. */
 export class ConfigError extends Error {
@@ -20,7 +21,7 @@ export function loadConfig(
       const given = flags[name] ?? environment[env];
       const result = parse(given === undefined || given === '' ? standard : given);
       if ('value' in result) return [name, result.value];
-      const shown = name === 'masterKey' ? 'the value given' : quoted(given ?? '');
+      const shown = SECRET.has(name) ? 'the value given' : quoted(given ?? '');
       const source = flags[name] === undefined ? env : `--${flagName}`;
       problems.push(`${source}: ${shown} is not allowed: ${result.allowed}`);
       return [name, undefined];
@@ -31,8 +32,11 @@ export function loadConfig(
   return Object.freeze(withDerived(values));
 }
 
-/** On one line, and without the user and password that a URL may hold. */
+const SECRET: ReadonlySet<keyof Config> = new Set(['masterKey', 'databasePassword']);
+
+/** On one line, and without the user and password that a URL may hold: anywhere, where it has a mistake. */
 function quoted(value: string): string {
+  if (/^postgres/i.test(value)) return '"postgres…"';
   return JSON.stringify(value.replace(/\/\/.*@/s, '//…@'));
 }
 
@@ -57,9 +61,16 @@ function withDerived(config: Config): Config {
     ...config,
     issuer,
     audience: config.audience || issuer,
-    databaseUrl: config.databaseUrl || `sqlite:${config.dataDir}/mintmark.db`,
+    databaseUrl: databaseOf(config),
     masterKeyFile: config.masterKeyFile || `${config.dataDir}/master.key`,
   };
+}
+
+function databaseOf({ databaseUrl, databasePassword, dataDir }: Config): Database {
+  if (databaseUrl.kind === 'sqlite')
+    return { kind: 'sqlite', path: databaseUrl.path || `${dataDir}/mintmark.db` };
+  const { target } = databaseUrl;
+  return { kind: 'postgres', target: { ...target, password: target.password ?? databasePassword } };
 }
 
 function contradictions(config: Config): string[] {

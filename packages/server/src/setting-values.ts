@@ -2,12 +2,6 @@
 import { networkProblem } from './domain/network.ts';
 import { Redacted } from './redacted.ts';
 
-export function databaseUrl(given: string): { value: string } | { allowed: string } {
-  return given === '' || /^sqlite:./.test(given)
-    ? { value: given }
-    : { allowed: 'sqlite: and the path of a file, such as sqlite:./data/mintmark.db' };
-}
-
 export function networkList(given: string): { value: string[] } | { allowed: string } {
   const networks = given
     .split(',')

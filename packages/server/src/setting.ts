@@ -1,3 +1,5 @@
+import { Redacted } from './redacted.ts';
+
 /** One setting: how it is named, shown, and read from a text. */
 export interface Setting<T> {
   env: string;
@@ -22,6 +24,16 @@ export function setting<T>(
 ): Setting<T> {
   const prefixed = env === 'DATABASE_URL' ? env : `MINTMARK_${env}`;
   return { env: prefixed, flag: flagName, value, default: standard, help, parse };
+}
+
+/** Not to be given on a command line, where other users of the machine could see it, and never to be shown. */
+export function secret(env: string, value: string, help: string): Setting<Redacted | null> {
+  return {
+    ...setting<Redacted | null>(env, flagOf(env), value, '', help, (given) => ({
+      value: given === '' ? null : new Redacted(given),
+    })),
+    flag: null,
+  };
 }
 
 function flagOf(env: string): string {

@@ -17,15 +17,12 @@ import { createApiUser } from '../src/manage/api-users.ts';
 import { createSecret } from '../src/manage/credentials.ts';
 import { openMigratedStore, openStore } from '../src/manage/open-store.ts';
 import { sqliteError, StoreError } from '../src/storage/store-error.ts';
-import { auditContract } from './store-contract-audit.ts';
-import { changesContract } from './store-contract-changes.ts';
-import { refusedWith, storeContract } from './store-contract.ts';
+import { refusedWith } from './store-contract.ts';
+import { everyStoreContract } from './store-contracts.ts';
 import { apiUserSettings, temporaryStore, type TemporaryStore } from './support/temporary-store.ts';
 
 describe('the store on SQLite', () => {
-  storeContract(temporaryStore);
-  changesContract(temporaryStore);
-  auditContract(temporaryStore);
+  everyStoreContract(temporaryStore);
 });
 
 describe('a SQLite file', () => {
@@ -122,7 +119,7 @@ describe('a SQLite file', () => {
 });
 
 async function openAt({ config }: TemporaryStore, path: string): Promise<void> {
-  const { store } = await openStore({ ...config, databaseUrl: `sqlite:${path}` }, { watch: false });
+  const { store } = await openStore({ ...config, databaseUrl: { kind: 'sqlite', path } }, { watch: false });
   await store.close();
 }
 

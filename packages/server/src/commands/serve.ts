@@ -11,7 +11,7 @@ export function serveCommand(program: Command, io: Io): void {
   const command = program.command('serve').description('Start the token server.');
   addSettings(command, Object.keys(SETTINGS) as (keyof Config)[]).addHelpText(
     'after',
-    `\nOnly in the environment: ${SETTINGS.masterKey.env}. ${SETTINGS.masterKey.help}` +
+    `\nOnly in the environment:\n${onlyInTheEnvironment()}` +
       '\n\nExample:\n  mintmark serve --port 8080 --token-life 300',
   );
   command.action(async () => {
@@ -23,6 +23,11 @@ export function serveCommand(program: Command, io: Io): void {
     await stopped;
     await close();
   });
+}
+
+function onlyInTheEnvironment(): string {
+  const secrets = Object.values(SETTINGS).filter(({ flag }) => flag === null);
+  return secrets.map(({ env, help }) => `  ${env}  ${help}`).join('\n');
 }
 
 function greet({ config, first }: RunningServer, io: Io): void {

@@ -4,6 +4,7 @@ import type { Config } from '../config.ts';
 import { Refused } from '../domain/refused.ts';
 import { checkMasterKeySource, createMasterKey, readMasterKey, type MasterKey } from '../master-key.ts';
 import { migrate, pendingMigrations, refuseNewer } from '../storage/migrate.ts';
+import { openPostgres } from '../storage/postgres.ts';
 import { openSqlite } from '../storage/sqlite.ts';
 import { StoreError } from '../storage/store-error.ts';
 import { createStore, type Connections, type Store } from '../storage/store.ts';
@@ -17,7 +18,17 @@ export interface OpenStore {
 
 export type OpenConfig = Pick<
   Config,
-  'dataDir' | 'databaseUrl' | 'masterKey' | 'masterKeyFile' | 'storeBusyTimeoutMs' | 'changeWakeMs'
+  | 'dataDir'
+  | 'databaseUrl'
+  | 'masterKey'
+  | 'masterKeyFile'
+  | 'storeBusyTimeoutMs'
+  | 'changeWakeMs'
+  | 'postgresConnectionsMax'
+  | 'postgresConnectTimeoutMs'
+  | 'postgresStatementTimeoutMs'
+  | 'postgresFollowTimeoutMs'
+  | 'postgresListen'
 >;
 
 /** Opens the configured store, made and migrated as needed. `watch`: be told of what other processes write. */
@@ -58,10 +69,23 @@ async function connect(
   config: OpenConfig,
   { create, watch }: { create: boolean; watch: boolean },
 ): Promise<Connections> {
-  return await openSqlite({
-    path: config.databaseUrl.slice('sqlite:'.length),
-    busyTimeoutMs: config.storeBusyTimeoutMs,
-    wakePollMs: watch ? config.changeWakeMs : 0,
+  const database = config.databaseUrl;
+  if (database.kind === 'sqlite') {
+    return await openSqlite({
+      path: database.path,
+      busyTimeoutMs: config.storeBusyTimeoutMs,
+      wakePollMs: watch ? config.changeWakeMs : 0,
+      create,
+    });
+  }
+  return await openPostgres({
+    target: database.target,
+    wakeEveryMs: watch && config.postgresListen ? config.changeWakeMs : 0,
+    connectTimeoutMs: config.postgresConnectTimeoutMs,
+    statementTimeoutMs: config.postgresStatementTimeoutMs,
+    lockTimeoutMs: config.storeBusyTimeoutMs,
+    followTimeoutMs: config.postgresFollowTimeoutMs,
+    connectionsMax: config.postgresConnectionsMax,
     create,
   });
 }
@@ -69,7 +93,7 @@ async function connect(
 /** Only the data folder itself is made, and only for what will lie in it: a folder that is missing above it is a typo. */
 function makeDataDir({ dataDir, databaseUrl, masterKey, masterKeyFile }: OpenConfig): void {
   const isIn = (file: string) => dirname(resolve(file)) === resolve(dataDir);
-  const holdsStore = isIn(databaseUrl.slice('sqlite:'.length));
+  const holdsStore = databaseUrl.kind === 'sqlite' && isIn(databaseUrl.path);
   const holdsKey = masterKey === null && isIn(masterKeyFile);
   if (existsSync(dataDir) || !(holdsStore || holdsKey)) return;
   try {

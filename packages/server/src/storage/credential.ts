@@ -83,6 +83,8 @@ export interface Use {
   count: number;
 }
 
+const USE_COLUMNS = ['text', 'whole', 'text', 'whole'] as const;
+
 /** Adds a batch of uses; a credential may be in it more than once. One that was deleted meanwhile is passed over. */
 export async function recordUses({ write, jsonRows }: Connections, uses: readonly Use[]): Promise<void> {
   if (uses.length === 0) return;
@@ -93,7 +95,7 @@ export async function recordUses({ write, jsonRows }: Connections, uses: readonl
   }
   await sql`
     insert into credential_usage (credential_id, last_used_at, last_used_address, use_count)
-    select c0, c1, c2, c3 from (${jsonRows(`${rows}]`, 4)}) as used
+    select c0, c1, c2, c3 from (${jsonRows(`${rows}]`, USE_COLUMNS)}) as used
     where exists (select 1 from credentials where id = c0)
     order by c0
     on conflict (credential_id) do update set

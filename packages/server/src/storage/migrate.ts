@@ -3,24 +3,29 @@ import { migrations } from './migrations/index.ts';
 import { StoreError } from './store-error.ts';
 import type { Connections } from './store.ts';
 
+type Readable = Pick<Connections, 'read' | 'tables'>;
+
 /** Brings the store up to this program's version; gives back the names of the migrations that it ran. */
-export async function migrate({ write, read }: Connections): Promise<string[]> {
-  await refuseNewer({ read });
-  const migrator = new Migrator({ db: write, provider: { getMigrations: async () => migrations } });
-  const { error, results = [] } = await migrator.migrateToLatest();
-  if (error !== undefined) throw error;
-  return results.map(({ migrationName }: MigrationResult) => migrationName);
+export async function migrate(connections: Connections): Promise<string[]> {
+  await refuseNewer(connections);
+  return await connections.unhurried(async (db) => {
+    // Takes a lock where several processes may come at once, and waits for the one that has it.
+    const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
+    const { error, results = [] } = await migrator.migrateToLatest();
+    if (error !== undefined) throw error;
+    return results.map(({ migrationName }: MigrationResult) => migrationName);
+  });
 }
 
 /** The migrations that `migrate` would run. */
-export async function pendingMigrations({ read }: Pick<Connections, 'read'>): Promise<string[]> {
-  const applied = new Set(await appliedMigrations({ read }));
+export async function pendingMigrations(connections: Readable): Promise<string[]> {
+  const applied = new Set(await appliedMigrations(connections));
   return Object.keys(migrations).filter((name) => !applied.has(name));
 }
 
 /** Throws where a later version of the program has changed the store. */
-export async function refuseNewer({ read }: Pick<Connections, 'read'>): Promise<void> {
-  const unknown = (await appliedMigrations({ read })).filter((name) => !(name in migrations));
+export async function refuseNewer(connections: Readable): Promise<void> {
+  const unknown = (await appliedMigrations(connections)).filter((name) => !(name in migrations));
   if (unknown.length === 0) return;
   throw new StoreError(
     'newer',
@@ -28,9 +33,8 @@ export async function refuseNewer({ read }: Pick<Connections, 'read'>): Promise<
   );
 }
 
-async function appliedMigrations({ read }: Pick<Connections, 'read'>): Promise<string[]> {
-  const tables = await read.introspection.getTables({ withInternalKyselyTables: true });
-  if (!tables.some((table) => table.name === 'kysely_migration')) return [];
+async function appliedMigrations({ read, tables }: Readable): Promise<string[]> {
+  if (!(await tables()).includes('kysely_migration')) return [];
   const rows = await read
     .withTables<{ kysely_migration: { name: string } }>()
     .selectFrom('kysely_migration')

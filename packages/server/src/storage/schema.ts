@@ -17,6 +17,24 @@ export interface Tables {
   audit_head: { id: number; n: number; hash: string; removed_n: number; removed_hash: string };
 }
 
+/** Every table there is; the compiler sees to it. A table comes after those that its rows belong to. */
+const TABLES: { [Name in keyof Tables]: true } = {
+  meta: true,
+  epoch: true,
+  changes: true,
+  api_users: true,
+  credentials: true,
+  credential_usage: true,
+  signing_keys: true,
+  revocations: true,
+  audit: true,
+  audit_head: true,
+};
+export const TABLE_NAMES = Object.keys(TABLES) as readonly (keyof Tables)[];
+
+/** The comment on the table `meta` by which PostgreSQL tells our databases from others. */
+export const POSTGRES_MARK = 'Mintmark';
+
 export interface ApiUserRow {
   client_id: string;
   name: string;

@@ -13,7 +13,7 @@ import {
   type QueryResult,
   type RawBuilder,
 } from 'kysely';
-import type { Connections } from './store.ts';
+import type { Connections, JsonColumn } from './store.ts';
 import type { Tables } from './schema.ts';
 import { APPLICATION_ID, prepareFile } from './sqlite-file.ts';
 import { sqliteError, StoreError } from './store-error.ts';
@@ -62,16 +62,29 @@ export async function openSqlite({ create = true, ...settings }: SqliteSettings)
   prepareFile(settings.path, create);
   const thread = await startThread({ ...settings, applicationId: APPLICATION_ID });
   const read = new Kysely<Tables>({ dialect: dialect(() => thread.connection('read')) });
+  const write = new Kysely<Tables>({ dialect: dialect(serialized(thread.connection('write'))) });
   return {
     read,
-    write: new Kysely<Tables>({ dialect: dialect(serialized(thread.connection('write'))) }),
+    follow: read,
+    write,
+    // Other processes find by themselves that something was committed.
+    transaction: (work) => write.transaction().execute((transaction) => work(transaction, () => undefined)),
+    unhurried: (work) => work(write),
     jsonRows,
+    tables: () => tablesOf(read),
     damage: () => damageOf(read),
     onWake: (wake) => {
       thread.wake = wake;
     },
     close: () => thread.close(),
   };
+}
+
+async function tablesOf(read: Kysely<Tables>): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`select name from sqlite_schema where type = 'table'`.execute(
+    read,
+  );
+  return rows.map(({ name }) => name);
 }
 
 async function damageOf(read: Kysely<Tables>): Promise<string | null> {
@@ -81,8 +94,8 @@ async function damageOf(read: Kysely<Tables>): Promise<string | null> {
 }
 
 /** Rows of a JSON array of arrays as a table with the columns `c0`, `c1`, …: one parameter for any number of rows. */
-function jsonRows(json: string, columns: number): RawBuilder<unknown> {
-  const names = Array.from({ length: columns }, (_, i) => sql.raw(`value ->> ${i} as c${i}`));
+function jsonRows(json: string, columns: readonly JsonColumn[]): RawBuilder<unknown> {
+  const names = columns.map((_, i) => sql.raw(`value ->> ${i} as c${i}`));
   return sql`select ${sql.join(names)} from json_each(${json})`;
 }
 

@@ -12,15 +12,29 @@ import { signingKeyRows, type SigningKeyRows } from './signing-key.ts';
 /** What a database brings: the only part of the store that is written once for each. */
 export interface Connections {
   read: Kysely<Tables>;
+  /** For the reads that keep a process in step: small ones, that nothing else may hold up. */
+  follow: Kysely<Tables>;
+  /** For single statements; what belongs together goes through `transaction`. */
   write: Kysely<Tables>;
+  /**
+   * All of `work` or nothing, and one at a time, of all processes: what was read in it holds until it is over. May do
+   * `work` again where a deadlock ended it. `announce`: other processes are to be woken when it is committed.
+   */
+  transaction<T>(work: (db: Kysely<Tables>, announce: () => void) => Promise<T>): Promise<T>;
+  /** Work that may take as long as it takes: a migration. */
+  unhurried<T>(work: (db: Kysely<Tables>) => Promise<T>): Promise<T>;
   /** The rows of a JSON array of arrays as a query with the columns c0, c1, …: a bulk insert with one parameter. */
-  jsonRows(json: string, columns: number): RawBuilder<unknown>;
+  jsonRows(json: string, columns: readonly JsonColumn[]): RawBuilder<unknown>;
+  /** The names of all tables that are there, others' too. */
+  tables(): Promise<string[]>;
   /** What a check of the whole database found wrong; null where it is sound. */
   damage(): Promise<string | null>;
   /** `wake` is called soon after another process has committed something, as a hint: the poll is the truth. */
   onWake(wake: () => void): void;
   close(): Promise<void>;
 }
+
+export type JsonColumn = 'text' | 'whole';
 
 export interface StoreRows {
   apiUsers: ApiUserRows;
@@ -52,20 +66,25 @@ export interface Store extends StoreRows {
 }
 
 export function createStore(connections: Connections, now: () => number = Date.now): Store {
-  const { read, write } = connections;
+  const { read, follow } = connections;
   return {
     ...rowsOf(read),
-    known: knownApiUserRows(read),
+    signingKeys: signingKeyRows(follow),
+    revocations: revocationRows(follow),
+    known: knownApiUserRows(follow),
     audit: auditRows(read),
-    changes: changeRows(read),
+    changes: changeRows(follow),
     write: async (work) =>
-      await write.transaction().execute(async (transaction) => {
+      await connections.transaction(async (transaction, announce) => {
         const changes = changeRows(transaction);
         return await work({
           ...rowsOf(transaction),
           audit: auditRows(transaction),
           changes,
-          changed: async (noun, id) => await changes.append(noun, id, now()),
+          async changed(noun, id) {
+            await changes.append(noun, id, now());
+            announce();
+          },
         });
       }),
     recordUses: (uses) => recordUses(connections, uses),

@@ -1,5 +1,6 @@
 import { sql, SqliteAdapter, type Kysely } from 'kysely';
 import type { Migration } from 'kysely/migration';
+import { POSTGRES_MARK } from '../schema.ts';
 
 /** All tables of the first version. Written for SQLite and PostgreSQL alike: integers of 64 bits, text, no types of one. */
 export const first: Migration = {
@@ -17,6 +18,8 @@ async function createMetaAndFeed(db: Kysely<unknown>): Promise<void> {
     .addColumn('key', 'text', (column) => column.primaryKey())
     .addColumn('value', 'text', (column) => column.notNull())
     .execute();
+  // A SQLite file carries its mark (pragma application_id) from before the first table on.
+  if (!isSqlite(db)) await sql`comment on table meta is ${sql.lit(POSTGRES_MARK)}`.execute(db);
   await db.schema
     .createTable('epoch')
     .addColumn('id', 'integer', (column) => column.primaryKey())

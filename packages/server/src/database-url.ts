@@ -1,0 +1,109 @@
+import { userInfo } from 'node:os';
+import { Redacted } from './redacted.ts';
+import type { PostgresServer, PostgresTarget, TlsMode } from './storage/postgres-target.ts';
+
+/** Where the store is. */
+export type Database =
+  /** An empty path: the default, which follows from the data folder. */
+  { kind: 'sqlite'; path: string } | { kind: 'postgres'; target: PostgresTarget };
+
+type Parsed<T> = { value: T } | { allowed: string };
+
+const ALLOWED =
+  'sqlite: and the path of a file, such as sqlite:./data/mintmark.db, or postgres://user:password@host:5432/database';
+const PORT = 5432;
+const TLS_MODES: readonly TlsMode[] = ['disable', 'require', 'verify-ca', 'verify-full'];
+const PARAMETERS = ['application_name', 'host', 'sslcert', 'sslkey', 'sslmode', 'sslrootcert'];
+/** Asked for in any case: writes go nowhere else, and what is read must not be older than what was written. */
+const PRIMARY = new Set(['target_session_attrs=read-write', 'target_session_attrs=primary']);
+
+/** `sqlite:<path>` or `postgres://user:password@host:port,host:port/database?…`, as psql takes it. */
+export function parseDatabaseUrl(given: string): Parsed<Database> {
+  if (given === '') return { value: { kind: 'sqlite', path: '' } };
+  if (/^sqlite:./.test(given)) return { value: { kind: 'sqlite', path: given.slice('sqlite:'.length) } };
+  const [, userPart, serverPart = '', database = '', query = ''] =
+    /^postgres(?:ql)?:\/\/(?:(.*)@)?([^/?#]*)(?:\/([^/?#]*))?(?:\?([^#]*))?$/s.exec(given) ?? [];
+  if (!/^postgres(?:ql)?:\/\//.test(given)) return { allowed: ALLOWED };
+  try {
+    const options = parametersOf(query);
+    const [user = '', password] = userOf(userPart ?? '');
+    const servers = serversOf(serverPart, options.get('host'));
+    const target = {
+      servers,
+      database: decoded(database, 'database'),
+      user: user === '' ? userInfo().username : user,
+      password: password === undefined ? null : new Redacted(password),
+      tls: tlsOf(options),
+      applicationName: options.get('application_name') ?? 'mintmark',
+    };
+    if (target.database === '') throw new Problem('the name of the database is missing at its end');
+    return { value: { kind: 'postgres', target } };
+  } catch (error) {
+    if (error instanceof Problem) return { allowed: `${error.message}: ${ALLOWED}` };
+    throw error;
+  }
+}
+
+/** The same in a form to be shown: without a password. */
+export function describeDatabase(database: Database): string {
+  if (database.kind === 'sqlite') return database.path;
+  const { servers, user, database: name } = database.target;
+  return `postgres://${user}@${servers.map(({ host, port }) => `${host}:${port}`).join(',')}/${name}`;
+}
+
+/** What is wrong, in words that quote nothing: in a URL with a mistake, any part may be the password. */
+class Problem extends Error {}
+
+function userOf(part: string): [user?: string, password?: string] {
+  const colon = part.indexOf(':');
+  if (colon < 0) return [decoded(part, 'user')];
+  return [decoded(part.slice(0, colon), 'user'), decoded(part.slice(colon + 1), 'password')];
+}
+
+function serversOf(part: string, socketFolder: string | undefined): PostgresServer[] {
+  if (part === '' && socketFolder !== undefined) return [{ host: socketFolder, port: PORT }];
+  if (socketFolder !== undefined) throw new Problem('the parameter host is for a URL without a host');
+  const servers = part.split(',').map((one) => {
+    const [, bracketed, plain, port = String(PORT)] =
+      /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(one) ?? [];
+    const host = bracketed ?? plain;
+    if (host === undefined || Number(port) < 1 || Number(port) > 65_535) {
+      throw new Problem('a server is a host name or address and a port from 1 to 65535');
+    }
+    return { host: decoded(host, 'host'), port: Number(port) };
+  });
+  return servers;
+}
+
+function parametersOf(query: string): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const pair of query.split('&').filter((one) => one !== '' && !PRIMARY.has(one))) {
+    const [, name = '', value = ''] = /^([a-z_]+)=(.+)$/s.exec(pair) ?? [];
+    if (!PARAMETERS.includes(name)) throw new Problem(`the parameters may be ${PARAMETERS.join(', ')}`);
+    found.set(name, decoded(value, name));
+  }
+  return found;
+}
+
+function tlsOf(options: Map<string, string>): PostgresTarget['tls'] {
+  const given = options.get('sslmode');
+  const mode = TLS_MODES.find((one) => one === given);
+  if (given !== undefined && mode === undefined)
+    throw new Problem(`sslmode is one of ${TLS_MODES.join(', ')}`);
+  return {
+    mode: mode ?? null,
+    rootCertificateFile: options.get('sslrootcert') ?? null,
+    certificateFile: options.get('sslcert') ?? null,
+    keyFile: options.get('sslkey') ?? null,
+  };
+}
+
+function decoded(text: string, what: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new Problem(
+      `the ${what} has a % that is followed by no two hexadecimal digits (a % itself is %25)`,
+    );
+  }
+}

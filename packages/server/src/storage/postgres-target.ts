@@ -1,0 +1,38 @@
+/** Which PostgreSQL, and who asks. */
+export interface PostgresTarget {
+  /** One of them is the primary: it is found, and found again after a failover. */
+  servers: readonly PostgresServer[];
+  database: string;
+  user: string;
+  /** Revealed for the sign-in alone. */
+  password: { reveal(): string } | null;
+  tls: {
+    /** Null: `disable` for this machine, `verify-full` for every other. */
+    mode: TlsMode | null;
+    rootCertificateFile: string | null;
+    certificateFile: string | null;
+    keyFile: string | null;
+  };
+  applicationName: string;
+}
+
+export interface PostgresServer {
+  /** A name, an address, or the folder of a socket (it begins with a slash). */
+  host: string;
+  port: number;
+}
+
+/** As psql has them. `require` encrypts, and does not look at who is on the other side. */
+export type TlsMode = 'disable' | 'require' | 'verify-ca' | 'verify-full';
+
+export function isOnThisMachine({ host }: PostgresServer): boolean {
+  return host.startsWith('/') || host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+export function tlsModeFor(target: PostgresTarget, server: PostgresServer): TlsMode {
+  return target.tls.mode ?? (isOnThisMachine(server) ? 'disable' : 'verify-full');
+}
+
+export function nameOf({ host, port }: PostgresServer): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}

@@ -1,0 +1,189 @@
+import { Kysely, sql, type RawBuilder } from 'kysely';
+import type { PostgresConnection } from './postgres-connection.ts';
+import { readingDialect, writingDialect } from './postgres-dialect.ts';
+import { isPassing } from './postgres-error.ts';
+import { CHANNEL, listen, type PostgresListener } from './postgres-listener.ts';
+import { createPool } from './postgres-pool.ts';
+import { connectToPrimary, type Connect } from './postgres-primary.ts';
+import type { PostgresTarget } from './postgres-target.ts';
+import { POSTGRES_MARK, TABLE_NAMES, type Tables } from './schema.ts';
+import { StoreError } from './store-error.ts';
+import type { Connections, JsonColumn } from './store.ts';
+
+export interface PostgresSettings {
+  target: PostgresTarget;
+  /** Makes the store in a database that has none; the default. */
+  create?: boolean;
+  /** Tells of what other processes write, at most so often, in milliseconds; 0: never. */
+  wakeEveryMs: number;
+  connectTimeoutMs: number;
+  statementTimeoutMs: number;
+  lockTimeoutMs: number;
+  /** For the small reads that keep a process in step; then they are tried on another connection. */
+  followTimeoutMs: number;
+  /** Most connections to the server, at least POSTGRES_CONNECTIONS_MIN. */
+  connectionsMax: number;
+}
+
+/** One that listens, two that follow, two that write, one that reads. */
+export const POSTGRES_CONNECTIONS_MIN = 6;
+const LISTENERS = 1;
+const WRITERS = 2;
+
+/** Writers take turns, as they do on SQLite: what one has checked still holds when it writes. Any number but Kysely's. */
+const WRITE_LOCK = 7_306_357_092_402n;
+const ATTEMPTS_MAX = 3;
+
+/**
+ * Opens the store in a PostgreSQL database. Throws a StoreError, and changes nothing, where the server cannot be used,
+ * there is no store (unless it may `create` one), or its tables are another program's.
+ */
+export async function openPostgres({ create = true, ...settings }: PostgresSettings): Promise<Connections> {
+  const { target, connectionsMax, statementTimeoutMs: statementMs } = settings;
+  const timeouts = {
+    connectMs: settings.connectTimeoutMs,
+    statementMs,
+    lockMs: Math.max(1, settings.lockTimeoutMs),
+  };
+  const connect = connectToPrimary(target, timeouts);
+  await checkStore(await connect(), target, create);
+
+  const pool = (max: number) => createPool({ max, waitMs: statementMs, connect });
+  const shared = connectionsMax - LISTENERS - WRITERS;
+  const pools = {
+    follow: pool(Math.ceil(shared / 2)),
+    read: pool(Math.floor(shared / 2)),
+    write: pool(WRITERS),
+  };
+  const soonMs = settings.followTimeoutMs;
+  const read = new Kysely<Tables>({ dialect: readingDialect(pools.read, [undefined, undefined]) });
+  const write = new Kysely<Tables>({ dialect: writingDialect(pools.write) });
+  const follow = new Kysely<Tables>({
+    dialect: readingDialect(pools.follow, [soonMs, 2 * soonMs, undefined]),
+  });
+  let listener: PostgresListener | undefined;
+
+  return {
+    read,
+    write,
+    follow,
+    jsonRows,
+    transaction: (work) => inTurn(write, work),
+    unhurried: (work) => unhurried(connect, work),
+    tables: async () => await tablesOf(read),
+    damage: () => unhurried(connect, damageOf),
+    onWake(wake) {
+      listener?.stop();
+      if (settings.wakeEveryMs > 0) listener = listen(connect, wake, settings.wakeEveryMs);
+    },
+    async close() {
+      listener?.stop();
+      for (const each of Object.values(pools)) each.close();
+    },
+  };
+}
+
+/** One writer at a time; other processes are told at the commit, if anything was announced. */
+async function inTurn<T>(
+  write: Kysely<Tables>,
+  work: (db: Kysely<Tables>, announce: () => void) => Promise<T>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await write.transaction().execute(async (transaction) => {
+        let announced = false;
+        await sql`select pg_advisory_xact_lock(${sql.lit(WRITE_LOCK)})`.execute(transaction);
+        const result = await work(transaction, () => {
+          announced = true;
+        });
+        if (announced) await sql.raw(`notify ${CHANNEL}`).execute(transaction);
+        return result;
+      });
+    } catch (error) {
+      if (!isPassing(error) || attempt === ATTEMPTS_MAX) throw error;
+    }
+  }
+}
+
+/** On a connection of its own, without a timeout for a statement. */
+async function unhurried<T>(connect: Connect, work: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
+  const connection = await connect({ statementMs: 0 });
+  const only = { acquire: async () => connection, release: () => undefined };
+  try {
+    return await work(new Kysely<Tables>({ dialect: writingDialect(only, 0) }));
+  } finally {
+    connection.end();
+  }
+}
+
+const COLUMN_TYPES: Record<JsonColumn, string> = { text: 'text', whole: 'bigint' };
+
+/** Rows of a JSON array of arrays as a table with the columns `c0`, `c1`, …: one parameter for any number of rows. */
+function jsonRows(json: string, columns: readonly JsonColumn[]): RawBuilder<unknown> {
+  const values = columns.map((type, i) => sql.raw(`(row ->> ${i})::${COLUMN_TYPES[type]} as c${i}`));
+  return sql`select ${sql.join(values)} from jsonb_array_elements(${json}::jsonb) as row`;
+}
+
+interface TableRow {
+  name: string;
+  comment: string | null;
+}
+
+const TABLES = `select relname::text as name, obj_description(oid, 'pg_class') as comment from pg_class
+  where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f')`;
+
+async function tablesOf(db: Kysely<Tables>): Promise<string[]> {
+  const { rows } = await sql.raw<TableRow>(TABLES).execute(db);
+  return rows.map(({ name }) => name);
+}
+
+/** Ours carries the mark. Without it, whatever has one of our names belongs to another program. */
+async function checkStore(
+  connection: PostgresConnection,
+  target: PostgresTarget,
+  create: boolean,
+): Promise<void> {
+  try {
+    const tables = (await connection.query(TABLES)).rows as TableRow[];
+    if (tables.some(({ name, comment }) => name === 'meta' && comment === POSTGRES_MARK)) return;
+    const names = new Set<string>(TABLE_NAMES);
+    const taken = tables.map(({ name }) => name).filter((name) => names.has(name));
+    if (taken.length > 0 || (await hasForeignMigrations(connection, tables))) {
+      throw new StoreError(
+        'not_ours',
+        `The database ${target.database} has tables of another program (${taken.join(', ') || 'kysely_migration'}): ` +
+          'name another database in DATABASE_URL.',
+      );
+    }
+    if (create) return;
+    throw new StoreError(
+      'missing',
+      `There is no store in the database ${target.database}: mintmark serve or mintmark migrate makes one, or name the ` +
+        'right database in DATABASE_URL.',
+    );
+  } finally {
+    connection.end();
+  }
+}
+
+/** Kysely makes its own tables before the first migration, and a start may be cut off in between. */
+async function hasForeignMigrations(
+  connection: PostgresConnection,
+  tables: readonly TableRow[],
+): Promise<boolean> {
+  if (!tables.some(({ name }) => name === 'kysely_migration')) return false;
+  return (await connection.query('select 1 from kysely_migration limit 1')).rows.length > 0;
+}
+
+/** Reads everything once: the server checks each page as it does, where its checksums are on. */
+async function damageOf(db: Kysely<Tables>): Promise<string | null> {
+  try {
+    for (const name of TABLE_NAMES) await sql`select count(*) from ${sql.table(name)}`.execute(db);
+  } catch (error) {
+    if (error instanceof StoreError && error.code === 'corrupt') return (error.cause as Error).message;
+    throw error;
+  }
+  const { rows } = await sql<{ ahead: boolean }>`
+    select coalesce(max(changes.n), 0) > (select n from epoch) as ahead from changes`.execute(db);
+  return rows[0]?.ahead === true ? 'there are changes with numbers above the epoch' : null;
+}

@@ -1,0 +1,14 @@
+import { after, before, describe } from 'node:test';
+import { everyStoreContract } from './store-contracts.ts';
+import { postgresMissing, startPostgres, type TestPostgres } from './support/postgres.ts';
+import { postgresStore } from './support/postgres-store.ts';
+
+describe('the store on PostgreSQL', { skip: postgresMissing() }, () => {
+  let server: TestPostgres;
+  before(async () => {
+    server = await startPostgres();
+  });
+  after(() => server[Symbol.asyncDispose]());
+
+  everyStoreContract(() => postgresStore(server));
+});

@@ -1,0 +1,211 @@
+// Real PostgreSQL servers for tests: each with a data directory and a port of its own.
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { chownSync, existsSync, globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { tmpdir } from 'node:os';
+import pg from 'pg';
+import { freePort } from './server.ts';
+
+const USER = 'mintmark';
+export const PASSWORD = 'only for tests: p@ss/w%rd?';
+const START_MS = 30_000;
+const VERSION_MIN = 15;
+
+export interface PostgresOptions {
+  /** Settings of postgresql.conf. */
+  settings?: Record<string, string>;
+  /** Waits for the disk, where durability is what is tested. */
+  durable?: boolean;
+}
+
+export interface TestPostgres extends AsyncDisposable {
+  port: number;
+  /** Where its data and its socket are. */
+  folder: string;
+  dataDir: string;
+  /** The postmaster. */
+  process(): ChildProcess;
+  /** The URL of a database by which Mintmark opens it. */
+  url(database: string): string;
+  /** An empty database of its own; its name. */
+  newDatabase(template?: string): Promise<string>;
+  /** A statement past the program, in the database `postgres` unless another is named. */
+  sql<T extends object = Record<string, unknown>>(text: string, database?: string): Promise<T[]>;
+  start(): Promise<void>;
+  /** SIGKILL to the postmaster and everything that it started, as a machine that loses its power. */
+  kill(): Promise<void>;
+  stop(): Promise<void>;
+  log(): string;
+}
+
+/** False where PostgreSQL is here; else a reason to skip. In CI it must be here. */
+export function postgresMissing(): string | false {
+  if (binaryFolder() !== null) return false;
+  const how = `PostgreSQL ${VERSION_MIN} or later is missing: apt-get install postgresql (macOS: brew install postgresql@17)`;
+  if (process.env['CI'] === 'true') throw new Error(how);
+  console.warn(`\n*** These tests are skipped. ${how} ***\n`);
+  return how;
+}
+
+/** Makes a server and starts it. */
+export async function startPostgres(options: PostgresOptions = {}): Promise<TestPostgres> {
+  const folder = ownedFolder();
+  const passwordFile = join(folder, 'password');
+  writeFileSync(passwordFile, `${PASSWORD}\n`);
+  const dataDir = join(folder, 'data');
+  const access = ['--username', USER, '--auth', 'scram-sha-256', '--pwfile', passwordFile];
+  const form = ['--encoding', 'UTF8', '--locale', 'C', '--no-sync', '--no-instructions'];
+  runAsOwner('initdb', ['--pgdata', dataDir, ...access, ...form]);
+  const server = postgresIn(folder, await freePort(), options);
+  await server.start();
+  return server;
+}
+
+/** A standby that follows `primary`, under `name`; started. */
+export async function startStandby(
+  primary: TestPostgres,
+  name: string,
+  options: PostgresOptions = {},
+): Promise<TestPostgres & { promote(): Promise<void> }> {
+  const folder = ownedFolder();
+  const dataDir = join(folder, 'data');
+  const source = `host=127.0.0.1 port=${primary.port} user=${USER} password='${PASSWORD}' application_name=${name}`;
+  const how = ['--checkpoint=fast', '--no-sync', '--write-recovery-conf', '--wal-method=stream'];
+  runAsOwner('pg_basebackup', ['--pgdata', dataDir, '--dbname', source, ...how]);
+  const server = postgresIn(folder, await freePort(), options);
+  await server.start();
+  return {
+    ...server,
+    promote: async () => void (await server.sql('select pg_promote(wait => true)')),
+  };
+}
+
+function postgresIn(
+  folder: string,
+  port: number,
+  { settings = {}, durable = false }: PostgresOptions,
+): TestPostgres {
+  const dataDir = join(folder, 'data');
+  let child: ChildProcess | undefined;
+  let logged = '';
+  let databases = 0;
+
+  const all: Record<string, string> = {
+    port: String(port),
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: folder,
+    max_connections: '300',
+    shared_buffers: '32MB',
+    ...(!durable && { fsync: 'off', full_page_writes: 'off' }),
+    ...settings,
+  };
+  const url = (database: string) =>
+    `postgres://${USER}:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/${database}`;
+
+  async function start(): Promise<void> {
+    const flags = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+    const [command = '', ...rest] = [
+      ...asOwner(true),
+      join(binaryFolder() ?? '', 'postgres'),
+      '-D',
+      dataDir,
+      ...flags,
+    ];
+    const started = spawn(command, rest, { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
+    child = started;
+    let said = '';
+    started.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+      logged += text;
+    });
+    const deadline = Date.now() + START_MS;
+    while (!said.includes('ready to accept')) {
+      if (started.exitCode !== null || Date.now() > deadline)
+        throw new Error(`PostgreSQL did not start:\n${said}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  async function ended(signal: NodeJS.Signals, wholeGroup: boolean): Promise<void> {
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    if (wholeGroup) process.kill(-(child.pid ?? 0), signal);
+    else child.kill(signal);
+    await exited;
+  }
+
+  const server: TestPostgres = {
+    port,
+    folder,
+    dataDir,
+    url,
+    start,
+    process: () => child!,
+    async newDatabase(template = 'template0') {
+      databases += 1;
+      const name = `test_${databases}`;
+      await server.sql(`create database ${name} template ${template}`);
+      return name;
+    },
+    async sql<T extends object>(text: string, database = 'postgres') {
+      const client = new pg.Client({ host: '127.0.0.1', port, user: USER, password: PASSWORD, database });
+      await client.connect();
+      try {
+        return (await client.query<T>(text)).rows;
+      } finally {
+        await client.end();
+      }
+    },
+    kill: () => ended('SIGKILL', true),
+    stop: () => ended('SIGINT', false),
+    log: () => logged,
+    async [Symbol.asyncDispose]() {
+      await ended('SIGQUIT', false);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  return server;
+}
+
+/** The newest of Debian's, or what is on the path; null where there is none. */
+function binaryFolder(): string | null {
+  const versioned = globSync(['/usr/lib/postgresql/*/bin', '/opt/homebrew/opt/postgresql@*/bin']).sort();
+  const onPath = (process.env['PATH'] ?? '').split(delimiter);
+  const found = [...versioned.toReversed(), ...onPath].find(
+    (folder) => existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'pg_basebackup')),
+  );
+  return found ?? null;
+}
+
+/** PostgreSQL refuses to run as root. */
+function owner(): { uid: number; gid: number } | null {
+  if (process.getuid?.() !== 0) return null;
+  for (const user of ['postgres', 'nobody']) {
+    const asked = spawnSync('id', ['-u', user], { encoding: 'utf8' });
+    const group = spawnSync('id', ['-g', user], { encoding: 'utf8' });
+    if (asked.status === 0) return { uid: Number(asked.stdout), gid: Number(group.stdout) };
+  }
+  throw new Error('PostgreSQL does not run as root, and there is no user postgres or nobody');
+}
+
+function ownedFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'mintmark-postgres-'));
+  const user = owner();
+  if (user !== null) chownSync(folder, user.uid, user.gid);
+  return folder;
+}
+
+/** `dying`: with the process that started it. */
+function asOwner(dying: boolean): string[] {
+  const user = owner();
+  if (user === null && (!dying || process.platform !== 'linux')) return [];
+  const rights =
+    user === null ? [] : ['--reuid', String(user.uid), '--regid', String(user.gid), '--clear-groups'];
+  return ['setpriv', ...rights, ...(dying ? ['--pdeathsig', 'QUIT'] : [])];
+}
+
+function runAsOwner(program: string, args: readonly string[]): void {
+  const [command = '', ...rest] = [...asOwner(false), join(binaryFolder() ?? '', program), ...args];
+  execFileSync(command, rest, { stdio: ['ignore', 'ignore', 'inherit'], cwd: tmpdir() });
+}
