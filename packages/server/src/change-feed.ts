@@ -17,7 +17,7 @@ export interface ChangeHandlers {
   apiUsersChanged(clientIds: readonly string[]): Promise<void>;
   signingKeysChanged(): Promise<void>;
   revocationsChanged(digests: readonly string[]): Promise<void>;
-  /** The feed cannot tell what changed: it went backwards (a restored store), or what was missed is gone. */
+  /** The feed cannot tell what changed: its past is another one (a restored store), or what was missed is gone. */
   everythingChanged(): Promise<void>;
   /** Called when polls begin to fail and when they succeed again. */
   reach(error: Error | null): void;
@@ -33,6 +33,8 @@ export function createChangeFeed(
   clock: () => number = () => performance.now(),
 ): ChangeFeed {
   let last = 0;
+  /** The change with that number, as it was read: by it a feed with another past is told from ours. */
+  let lastChange: Change | null = null;
   let freshAt = Number.NEGATIVE_INFINITY;
   let timer: NodeJS.Timeout | undefined;
   let polling: Promise<void> | undefined;
@@ -54,20 +56,25 @@ export function createChangeFeed(
   }
 
   async function catchUp(): Promise<void> {
-    const epoch = await changes.epoch();
-    if (epoch < last) return await startAnew(epoch);
+    const { epoch, change } = await changes.position(last);
+    // A store that was put back, or whose failover lost changes, may have got past our number by now, with others.
+    if (epoch < last || (lastChange !== null && !isSame(change, lastChange))) return await startAnew();
     while (last < epoch) {
       const batch = await changes.after(last, BATCH);
+      const newest = batch.at(-1);
       // There are no gaps in the numbers: where the next one is missing, it was removed already.
-      if (batch[0]?.n !== last + 1) return await startAnew(epoch);
+      if (newest === undefined || batch[0]?.n !== last + 1) return await startAnew();
       await apply(batch);
-      last = batch.at(-1)?.n ?? epoch;
+      last = newest.n;
+      lastChange = newest;
     }
   }
 
-  async function startAnew(epoch: number): Promise<void> {
+  async function startAnew(): Promise<void> {
+    const { epoch, change } = await changes.position(null);
     await handlers.everythingChanged();
     last = epoch;
+    lastChange = change;
   }
 
   async function apply(batch: readonly Change[]): Promise<void> {
@@ -98,7 +105,9 @@ export function createChangeFeed(
   return {
     async start() {
       const startedAt = clock();
-      last = await changes.epoch();
+      const { epoch, change } = await changes.position(null);
+      last = epoch;
+      lastChange = change;
       freshAt = startedAt;
       timer = setTimeout(() => void run(), pollMs);
     },
@@ -113,4 +122,8 @@ export function createChangeFeed(
     staleMs: () => clock() - freshAt,
     applied: () => last,
   };
+}
+
+function isSame(a: Change | null, b: Change): boolean {
+  return a !== null && a.noun === b.noun && a.id === b.id && a.at === b.at;
 }

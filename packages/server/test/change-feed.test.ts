@@ -42,13 +42,13 @@ async function until(holds: () => boolean): Promise<void> {
 test('a feed hands on every change of every noun after its start, and none from before', async () => {
   await using opened = await temporaryStore();
   const { store } = opened;
-  const change = (noun: Change['noun'], id: string) =>
+  const write = (noun: Change['noun'], id: string) =>
     store.write((transaction) => transaction.changed(noun, id));
-  await change('api_user', 'before');
+  await write('api_user', 'before');
   const { feed, heard } = listening(store.changes);
   await feed.start();
-  for (let i = 0; i < 50; i++) await change('api_user', `user ${i}`);
-  await change('signing_key', 'kid');
+  for (let i = 0; i < 50; i++) await write('api_user', `user ${i}`);
+  await write('signing_key', 'kid');
   await until(() => heard.signingKeys === 1);
   await feed.stop();
   assert.deepEqual(
@@ -56,7 +56,7 @@ test('a feed hands on every change of every noun after its start, and none from 
     Array.from({ length: 50 }, (_, i) => `user ${i}`),
   );
   assert.equal(heard.everything, 0);
-  await change('api_user', 'after the stop');
+  await write('api_user', 'after the stop');
   await sleep(50);
   assert.equal(heard.apiUsers.length, 50);
 });
@@ -64,7 +64,7 @@ test('a feed hands on every change of every noun after its start, and none from 
 test('a feed that fell behind what is kept has everything loaded again, once', async () => {
   await using opened = await temporaryStore();
   const { store } = opened;
-  const change = (id: string) => store.write((transaction) => transaction.changed('api_user', id));
+  const write = (id: string) => store.write((transaction) => transaction.changed('api_user', id));
   const { feed, heard } = listening(store.changes);
   await feed.start();
   await store.write(async (transaction) => {
@@ -73,7 +73,7 @@ test('a feed that fell behind what is kept has everything loaded again, once', a
   });
   await until(() => heard.everything === 1);
   assert.deepEqual(heard.apiUsers, []);
-  await change('next');
+  await write('next');
   await until(() => heard.apiUsers.length === 1);
   assert.deepEqual([heard.apiUsers, heard.everything], [['next'], 1]);
   await feed.stop();
@@ -87,19 +87,33 @@ test('a feed whose numbers go backwards has everything loaded again, and goes on
   epoch = 40;
   await until(() => heard.everything === 1);
   epoch = 41;
-  kept = [{ n: 41, noun: 'api_user', id: 'next' }];
+  kept = [aChange(41, 'next')];
   await until(() => heard.apiUsers.length > 0);
   await feed.stop();
   assert.deepEqual([heard.apiUsers, heard.everything], [['next'], 1]);
 });
 
+test('a feed with another past has everything loaded again, whether its number is lower, the same or higher', async () => {
+  for (const ahead of [-1, 0, 1, 5]) {
+    let kept = [aChange(1, 'a'), aChange(2, 'b'), aChange(3, 'c')];
+    const { feed, heard } = listening(rowsOf(() => ({ epoch: kept.length, kept })));
+    await feed.start();
+    kept = [...kept, aChange(4, 'lost 4'), aChange(5, 'lost 5')];
+    await until(() => heard.apiUsers.length === 2);
+    // A standby that had the first three became the primary, and others wrote there before the next poll.
+    const others = Array.from({ length: 2 + ahead }, (_, i) => ({ ...aChange(4 + i, 'other'), at: 100 + i }));
+    kept = [...kept.slice(0, 3), ...others];
+    await until(() => heard.everything === 1);
+    kept = [...kept, aChange(kept.length + 1, 'next')];
+    await until(() => heard.apiUsers.length === 3);
+    await feed.stop();
+    assert.deepEqual([heard.apiUsers.at(-1), heard.everything], ['next', 1]);
+  }
+});
+
 test('changes that are removed in the middle of a poll are noticed, not passed over', async () => {
   const numbered = (from: number, to: number): Change[] =>
-    Array.from({ length: to - from + 1 }, (_, i) => ({
-      n: from + i,
-      noun: 'api_user',
-      id: `user ${from + i}`,
-    }));
+    Array.from({ length: to - from + 1 }, (_, i) => aChange(from + i, `user ${from + i}`));
   let kept: Change[] = [];
   let epoch = 0;
   const rows = rowsOf(() => ({ epoch, kept }));
@@ -137,7 +151,7 @@ test('a feed whose store fails grows stale, says so once, and catches up when th
   await sleep(50);
   assert.equal(feed.staleMs(), 5000);
   epoch = 1;
-  kept = [{ n: 1, noun: 'api_user', id: 'missed' }];
+  kept = [aChange(1, 'missed')];
   failing = false;
   await until(() => feed.staleMs() === 0);
   await feed.stop();
@@ -145,7 +159,7 @@ test('a feed whose store fails grows stale, says so once, and catches up when th
 });
 
 test('a change whose handler fails is handed on again', async () => {
-  const kept: Change[] = [{ n: 1, noun: 'api_user', id: 'stubborn' }];
+  const kept = [aChange(1, 'stubborn')];
   let epoch = 0;
   let attempts = 0;
   const handlers = {
@@ -187,7 +201,7 @@ test('a feed that is woken at any moment, with writes at any moment, misses none
       const { feed, heard } = listening(rows);
       await feed.start();
       for (const each of steps) {
-        if (each === 'write') kept.push({ n: kept.length + 1, noun: 'api_user', id: `user ${kept.length}` });
+        if (each === 'write') kept.push(aChange(kept.length + 1, `user ${kept.length}`));
         else if (each === 'wake') feed.wake();
         else if (each === 'fail') failures += 1;
         else await sleep(1);
@@ -203,10 +217,18 @@ test('a feed that is woken at any moment, with writes at any moment, misses none
   );
 });
 
+function aChange(n: number, id: string): Change {
+  return { n, noun: 'api_user', id, at: n };
+}
+
 /** A change table in memory, for moments that a real one cannot be brought to. */
 function rowsOf(now: () => { epoch: number; kept: Change[] }): ChangeRows {
   return {
     epoch: async () => now().epoch,
+    async position(n) {
+      const { epoch, kept } = now();
+      return { epoch, change: kept.find((one) => one.n === (n ?? epoch)) ?? null };
+    },
     oldest: async () => now().kept[0]?.n ?? null,
     latestAt: async () => null,
     after: async (n, limit) =>

@@ -77,10 +77,13 @@ export function changesContract(open: () => Promise<OpenedStore>): void {
       await transaction.changed('signing_key', 'kid');
       await transaction.changed('api_user', 'client id');
     });
-    assert.deepEqual(await store.changes.after(0, 10), [
-      { n: 1, noun: 'signing_key', id: 'kid' },
-      { n: 2, noun: 'api_user', id: 'client id' },
-    ]);
+    const [first, second, ...others] = await store.changes.after(0, 10);
+    assert.deepEqual([first?.n, first?.noun, first?.id], [1, 'signing_key', 'kid']);
+    assert.deepEqual([second?.n, second?.noun, second?.id], [2, 'api_user', 'client id']);
+    assert.deepEqual(others, []);
+    assert.deepEqual(await store.changes.position(1), { epoch: 2, change: first });
+    assert.deepEqual(await store.changes.position(null), { epoch: 2, change: second });
+    assert.deepEqual(await store.changes.position(3), { epoch: 2, change: null });
   });
 
   test('a store hears soon that another process has written', async () => {

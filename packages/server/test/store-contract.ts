@@ -301,7 +301,11 @@ function transactionsContract(open: Open): void {
     assert.equal(await store.meta.get('master_key_check'), null);
     assert.deepEqual([await store.changes.epoch(), await store.changes.oldest()], [0, null]);
     await insert(store, user);
-    assert.deepEqual(await store.changes.after(0, 10), [{ n: 1, noun: 'api_user', id: user.clientId }]);
+    const changes = await store.changes.after(0, 10);
+    assert.deepEqual(
+      changes.map(({ n, noun, id }) => [n, noun, id]),
+      [[1, 'api_user', user.clientId]],
+    );
   });
 
   test('what a transaction wrote is seen inside it at once and outside only when it has committed', async () => {

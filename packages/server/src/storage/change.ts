@@ -10,11 +10,22 @@ export interface Change {
   noun: ChangeNoun;
   /** Client id, kid, or the digest of a revocation. */
   id: string;
+  /** When it was made, by the clock of whoever made it. */
+  at: number;
+}
+
+/** Where the feed is, all of one moment. */
+export interface Position {
+  epoch: number;
+  /** The change that was asked for; null where it is not kept, or never was. */
+  change: Change | null;
 }
 
 export interface ChangeRows {
   /** The number of the last change; it only grows, but for a restore of an older store. */
   epoch(): Promise<number>;
+  /** The epoch, and the change with this number; null: the last one. */
+  position(n: number | null): Promise<Position>;
   /** The number of the oldest change that is still kept; null where none is. */
   oldest(): Promise<number | null>;
   /** When the newest change that is still kept was made; null where none is. */
@@ -35,6 +46,16 @@ export function changeRows(db: Kysely<Tables>): ChangeRows {
     async epoch() {
       return (await db.selectFrom('epoch').select('n').executeTakeFirstOrThrow()).n;
     },
+    async position(n) {
+      const row = await db
+        .selectFrom('epoch')
+        .leftJoin('changes', (join) =>
+          n === null ? join.onRef('changes.n', '=', 'epoch.n') : join.on('changes.n', '=', n),
+        )
+        .select(['epoch.n as epoch', 'changes.n', 'noun', 'changes.id', 'at'])
+        .executeTakeFirstOrThrow();
+      return { epoch: row.epoch, change: row.n === null ? null : fromRow(row as ChangeRow) };
+    },
     async oldest() {
       const row = await db.selectFrom('changes').select('n').orderBy('n').limit(1).executeTakeFirst();
       return row?.n ?? null;
@@ -51,12 +72,12 @@ export function changeRows(db: Kysely<Tables>): ChangeRows {
     async after(n, limit) {
       const rows = await db
         .selectFrom('changes')
-        .select(['n', 'noun', 'id'])
+        .selectAll()
         .where('n', '>', n)
         .orderBy('n')
         .limit(limit)
         .execute();
-      return rows.map((row) => ({ ...row, noun: row.noun as ChangeNoun }));
+      return rows.map(fromRow);
     },
     async append(noun, id, at) {
       const { n } = await db
@@ -72,4 +93,10 @@ export function changeRows(db: Kysely<Tables>): ChangeRows {
       return Number(result.numDeletedRows);
     },
   };
+}
+
+type ChangeRow = Tables['changes'];
+
+function fromRow({ n, noun, id, at }: ChangeRow): Change {
+  return { n, noun: noun as ChangeNoun, id, at };
 }

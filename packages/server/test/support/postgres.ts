@@ -17,6 +17,8 @@ export interface PostgresOptions {
   settings?: Record<string, string>;
   /** Waits for the disk, where durability is what is tested. */
   durable?: boolean;
+  /** Files that only the server may read. */
+  own?: readonly string[];
 }
 
 export interface TestPostgres extends AsyncDisposable {
@@ -51,6 +53,8 @@ export function postgresMissing(): string | false {
 /** Makes a server and starts it. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<TestPostgres> {
   const folder = ownedFolder();
+  const user = owner();
+  for (const file of options.own ?? []) if (user !== null) chownSync(file, user.uid, user.gid);
   const passwordFile = join(folder, 'password');
   writeFileSync(passwordFile, `${PASSWORD}\n`);
   const dataDir = join(folder, 'data');
@@ -97,6 +101,7 @@ function postgresIn(
     unix_socket_directories: folder,
     max_connections: '300',
     shared_buffers: '32MB',
+    autovacuum: 'off',
     ...(!durable && { fsync: 'off', full_page_writes: 'off' }),
     ...settings,
   };
@@ -145,7 +150,8 @@ function postgresIn(
     async newDatabase(template = 'template0') {
       databases += 1;
       const name = `test_${databases}`;
-      await server.sql(`create database ${name} template ${template}`);
+      // By copying files: it takes half the time.
+      await server.sql(`create database ${name} template ${template} strategy file_copy`);
       return name;
     },
     async sql<T extends object>(text: string, database = 'postgres') {

@@ -18,6 +18,8 @@ export interface TestServerOptions {
   /** An existing data folder, for a restart on the same store. */
   dataDir?: string;
   port?: number;
+  /** How long its start may take, where many start at once. */
+  readyMs?: number;
 }
 
 export interface TestServer {
@@ -73,7 +75,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
   let logged = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (printed += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (logged += text));
-  await ready(child, () => printed + logged);
+  await ready(child, () => printed + logged, options.readyMs ?? READY_MS);
 
   const url = `http://localhost:${port}/marketing`;
   const [, clientId = ''] = /client_id +(\S+)/.exec(printed) ?? [];
@@ -177,11 +179,14 @@ export function assertNowhere(secrets: Iterable<string>, logged: string, dataDir
   }
 }
 
-async function ready(child: ChildProcess, output: () => string): Promise<void> {
-  const deadline = Date.now() + READY_MS;
+async function ready(child: ChildProcess, output: () => string, withinMs: number): Promise<void> {
+  const deadline = Date.now() + withinMs;
   while (!output().includes('mintmark is ready')) {
     if (child.exitCode !== null) throw new Error(`mintmark serve ended with ${child.exitCode}:\n${output()}`);
-    if (Date.now() > deadline) throw new Error(`mintmark serve was not ready in time:\n${output()}`);
+    if (Date.now() > deadline) {
+      child.kill('SIGKILL');
+      throw new Error(`mintmark serve was not ready in time:\n${output()}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
