@@ -1,15 +1,15 @@
 import { ADMIN_SETTINGS, type AdminConfig } from './admin-config.ts';
 import { parseDatabaseUrl, type Database } from './database-url.ts';
 import { resourceProblem } from './domain/grant.ts';
-import { OPERATOR_SETTINGS, type OperatorConfig } from './operator-config.ts';
 import { SIGNING_ALGORITHMS, type SigningAlgorithm } from './domain/signing-key.ts';
 import { POSTGRES_SETTINGS, type PostgresConfig } from './postgres-config.ts';
 import type { Redacted } from './redacted.ts';
+import { RETENTION_SETTINGS, type RetentionConfig } from './retention-config.ts';
 import { basePathProblem, issuerProblem, masterKey, networkList } from './setting-values.ts';
 import { flag, oneOf, setting, text, whole, type Setting } from './setting.ts';
 
 /** Every setting of the program, read once. What each means and may be is in `SETTINGS` below and in --help. */
-export interface Config extends AdminConfig, OperatorConfig, PostgresConfig {
+export interface Config extends AdminConfig, PostgresConfig, RetentionConfig {
   readonly host: string;
   readonly port: number;
   readonly basePath: string;
@@ -57,8 +57,6 @@ export interface Config extends AdminConfig, OperatorConfig, PostgresConfig {
   readonly drainMs: number;
   readonly shutdownTimeoutMs: number;
   readonly storeBusyTimeoutMs: number;
-  readonly changesKept: number;
-  readonly endedCredentialsKeptDays: number;
 }
 
 type Settings = { readonly [K in keyof Config]: Setting<Config[K]> };
@@ -315,8 +313,6 @@ export const SETTINGS: Settings = {
     'Most password checks that wait; the excess gets 503.',
   ),
 
-  ...OPERATOR_SETTINGS,
-
   bodyBytesMax: whole('BODY_BYTES_MAX', '<bytes>', 8192, 1024, 1e6, 'Longest body of a request.'),
   headerBytesMax: whole(
     'HEADER_BYTES_MAX',
@@ -390,22 +386,7 @@ export const SETTINGS: Settings = {
     300_000,
     'How long to wait for another writer of the store.',
   ),
-  changesKept: whole(
-    'CHANGES_KEPT',
-    '<number>',
-    100_000,
-    100,
-    1e8,
-    'Changes kept in the feed; a process further behind loads everything again.',
-  ),
-  endedCredentialsKeptDays: whole(
-    'ENDED_CREDENTIALS_KEPT',
-    '<days>',
-    90,
-    1,
-    3650,
-    'Retired and expired credentials are removed after this time.',
-  ),
+  ...RETENTION_SETTINGS,
   ...POSTGRES_SETTINGS,
   ...ADMIN_SETTINGS,
 };

@@ -7,6 +7,7 @@ import { createServer } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { migrations } from '../src/storage/migrations/index.ts';
 import { binary, type BinaryOptions } from './support/binary.ts';
 import { freePort, mintmark, startServer } from './support/server.ts';
 import { sqlOn, temporaryFolder, testStore } from './support/command-line.ts';
@@ -112,7 +113,8 @@ test('a store that must be migrated is migrated by command, and not by one that 
   }
   store.sql('delete from kysely_migration');
   for (const args of [READS, WRITES]) {
-    const message = /^The store needs the migration 001-first, 002-revocations: run mintmark migrate\.$/m;
+    const names = Object.keys(migrations).join(', ');
+    const message = new RegExp(`^The store needs the migration ${names}: run mintmark migrate\\.$`, 'm');
     await assertRefused(store.dataDir, args, { code: 5, message });
   }
 });

@@ -77,7 +77,12 @@ function entriesContract(open: Open): void {
       });
     }
     const list = async (filter: Parameters<Store['audit']['list']>[0], before: number | null = null) =>
-      (await store.audit.list(filter, { before, limit: 5 })).map(({ n }) => n);
+      (
+        await store.audit.list(filter, {
+          before: before === null ? null : { at: before * 1000, n: before },
+          limit: 5,
+        })
+      ).map(({ n }) => n);
     assert.deepEqual(await list({}), [12, 11, 10, 9, 8]);
     assert.deepEqual(await list({}, 8), [7, 6, 5, 4, 3]);
     assert.deepEqual(await list({}, 3), [2, 1]);
@@ -92,6 +97,25 @@ function entriesContract(open: Open): void {
     assert.deepEqual(await list({ from: 3000, to: 6000 }), [5, 4, 3]);
     assert.deepEqual(await list({ from: 3000, to: 6000, action: 'credential.retire' }), [3]);
     assert.deepEqual(await list({ actor: null, action: null, subject: null, outcome: null }, 2), [1]);
+    const matching = await store.audit.after(4, 3, { actor: 'ada', from: 6000 });
+    assert.deepEqual(
+      matching.map(({ n }) => n),
+      [7, 9, 11],
+    );
+  });
+
+  test('audit entries of servers whose clocks differ are listed by time, each once', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    for (const at of [5, 3, 4, 3, 9, 3]) await append(store, { at });
+    const seen: number[] = [];
+    for (let before: { at: number; n: number } | null = null; ;) {
+      const [next] = await store.audit.list({ subject: 'api_1' }, { before, limit: 1 });
+      if (next === undefined) break;
+      seen.push(next.n);
+      before = next;
+    }
+    assert.deepEqual(seen, [5, 1, 3, 6, 4, 2]);
   });
 }
 
@@ -122,7 +146,7 @@ function chainContract(open: Open): void {
       last = { n: entry.n, hash };
     }
     const head = await opened.store.audit.head();
-    assert.deepEqual(head, { last, removed: AUDIT_START, found: last.n });
+    assert.deepEqual(head, { last, removed: AUDIT_START, found: { lowest: 1, highest: last.n } });
   });
 }
 
@@ -137,7 +161,13 @@ function retentionContract(open: Open): void {
     assert.deepEqual([await step(9), await step(9), await step(9)], [3, 1, 0]);
     const { removed, last, found } = await store.audit.head();
     assert.deepEqual(removed, { n: 4, hash: all[3]?.hash });
-    assert.deepEqual([last, found], [{ n: 8, hash: all[7]?.hash }, 8]);
+    assert.deepEqual(
+      [last, found],
+      [
+        { n: 8, hash: all[7]?.hash },
+        { lowest: 5, highest: 8 },
+      ],
+    );
     assert.deepEqual(await store.audit.after(0, 10), all.slice(4));
     assert.deepEqual([await step(10), await step(10), await step(10)], [3, 1, 0]);
     assert.equal((await store.audit.head()).found, null);

@@ -16,7 +16,7 @@ export const EXIT = {
   unsafe: 4,
   /** The store cannot be used. */
   store: 5,
-  /** What was checked is not right: doctor, secret check, token. */
+  /** What was checked is not right: doctor, secret check, token, audit verify. */
   checkFailed: 6,
 } as const;
 
@@ -28,7 +28,7 @@ Exit codes:
   3  refused, nothing was changed: no such thing, a conflict, a value that is not allowed
   4  refused because a live caller might break: --force does it all the same
   5  the store cannot be used
-  6  what was checked is not right (doctor, secret check, token)`;
+  6  what was checked is not right (doctor, secret check, token, audit verify)`;
 
 /** What an error means for the shell, and what there is to say of it. */
 export function exitOf(error: unknown): { code: number; message: string } {

@@ -58,14 +58,24 @@ export async function audited<T>(
       return result;
     });
   } catch (error) {
-    if (error instanceof Refused) {
-      const subject = { ...attempt.subject, id: found.subjectId ?? auditedId(attempt.subject.id) };
-      const refused = recordOf(by, nowMs, { ...attempt, ...found, subject });
-      const reason = auditReason(error.message);
-      await store.write(({ audit }) => audit.append([{ ...refused, outcome: 'refused', reason }]));
-    }
+    if (error instanceof Refused)
+      await recordRefusal(store, by, nowMs, { ...attempt, ...found }, error.message);
     throw error;
   }
+}
+
+/** Records an attempt that was refused before it came to a change: by somebody whose role does not allow it. */
+export async function recordRefusal(
+  store: Store,
+  by: Actor,
+  nowMs: number,
+  attempt: Attempt & Pick<Done, 'subjectId'>,
+  message: string,
+): Promise<void> {
+  const subject = { ...attempt.subject, id: attempt.subjectId ?? auditedId(attempt.subject.id) };
+  const refused = recordOf(by, nowMs, { ...attempt, subject });
+  const reason = auditReason(message);
+  await store.write(({ audit }) => audit.append([{ ...refused, outcome: 'refused', reason }]));
 }
 
 function recordOf(by: Actor, nowMs: number, change: Attempt & Done) {

@@ -1,4 +1,5 @@
-import { sql, type Kysely } from 'kysely';
+import { sql, type Expression, type ExpressionBuilder, type Kysely, type SqlBool } from 'kysely';
+import type { ChainEnds } from '../domain/audit-chain.ts';
 import {
   auditEntry,
   type AuditEntry,
@@ -6,6 +7,7 @@ import {
   type AuditOutcome,
   type AuditRecord,
 } from '../domain/audit-entry.ts';
+import { StoreError } from './store-error.ts';
 import type { AuditRow, Tables } from './schema.ts';
 
 /** Which entries a list has; members that are left out or null say nothing. */
@@ -23,26 +25,17 @@ export interface AuditFilter {
 }
 
 export interface AuditPage {
-  /** The number of the last entry of the page before; null: from the newest on. */
-  before: number | null;
+  /** The last entry of the page before; null: from the newest on. */
+  before: Pick<AuditEntry, 'at' | 'n'> | null;
   limit: number;
 }
 
-export interface AuditHead {
-  /** What the store says is the last entry. */
-  last: AuditLink;
-  /** The last entry that was removed because it was kept long enough. */
-  removed: AuditLink;
-  /** The number of the last entry that there is; null where there is none. */
-  found: number | null;
-}
-
 export interface AuditRows {
-  head(): Promise<AuditHead>;
-  /** The newest first. */
+  head(): Promise<ChainEnds>;
+  /** The newest first: by time, which the clocks of several servers may set in another order than that of the chain. */
   list(filter: AuditFilter, page: AuditPage): Promise<AuditEntry[]>;
   /** In the order of the chain, from after entry `n` on. */
-  after(n: number, limit: number): Promise<AuditEntry[]>;
+  after(n: number, limit: number, filter?: AuditFilter): Promise<AuditEntry[]>;
   /** Adds to the end of the chain: call it last in the transaction of the change itself, because it holds the end until then. */
   append(records: readonly AuditRecord[]): Promise<void>;
   /** Removes up to `limit` of the oldest entries, as long as they are from before `at`; gives back how many. */
@@ -52,41 +45,88 @@ export interface AuditRows {
 export function auditRows(db: Kysely<Tables>): AuditRows {
   const all = db.selectFrom('audit').selectAll();
   return {
-    async head() {
-      // In one statement, so that all of it is of the same moment.
-      const found = db.selectFrom('audit').select((row) => row.fn.max('n').as('found'));
-      const head = await db
-        .selectFrom('audit_head')
-        .selectAll()
-        .select(() => found.as('found'))
-        .executeTakeFirstOrThrow();
-      return {
-        last: { n: head.n, hash: head.hash },
-        removed: { n: head.removed_n, hash: head.removed_hash },
-        found: head.found,
-      };
+    head: () => ends(db),
+    list: async (filter, page) => (await listed(db, filter, page).execute()).map(fromRow),
+    async after(n, limit, filter = {}) {
+      const matching = all.where((row) => row.and(conditions(row, filter)));
+      return (await matching.where('n', '>', n).orderBy('n').limit(limit).execute()).map(fromRow);
     },
-    async list(filter, { before, limit }) {
-      let query = all.orderBy('n', 'desc').limit(limit);
-      const { actor, action, subject, outcome, from, to } = filter;
-      if (before !== null) query = query.where('n', '<', before);
-      if (isGiven(actor)) query = query.where('actor_id', '=', actor);
-      if (isGiven(action)) query = query.where('action', '=', action);
-      if (isGiven(outcome)) query = query.where('outcome', '=', sql.lit(outcome));
-      if (isGiven(from)) query = query.where('at', '>=', from);
-      if (isGiven(to)) query = query.where('at', '<', to);
-      if (isGiven(subject)) {
-        query = query.where(({ or, eb }) =>
-          or([eb('subject_id', '=', subject), eb('related_id', '=', subject)]),
-        );
-      }
-      return (await query.execute()).map(fromRow);
-    },
-    after: async (n, limit) =>
-      (await all.where('n', '>', n).orderBy('n').limit(limit).execute()).map(fromRow),
     append: (records) => append(db, records),
     deleteBefore: (at, limit) => deleteBefore(db, at, limit),
   };
+}
+
+async function ends(db: Kysely<Tables>): Promise<ChainEnds> {
+  const entries = db.selectFrom('audit');
+  // In one statement, so that all of it is of the same moment.
+  const head = await db
+    .selectFrom('audit_head')
+    .select(['n', 'hash', 'removed_n', 'removed_hash'])
+    .select([
+      entries.select(({ fn }) => fn.min('n').as('found')).as('lowest'),
+      entries.select(({ fn }) => fn.max('n').as('found')).as('highest'),
+    ])
+    .where('id', '=', HEAD_ID)
+    .executeTakeFirstOrThrow(headIsWrong);
+  const { lowest, highest } = head;
+  if (![head.n, head.removed_n].every((n) => Number.isSafeInteger(n) && n >= 0)) throw headIsWrong();
+  return {
+    last: { n: head.n, hash: head.hash },
+    removed: { n: head.removed_n, hash: head.removed_hash },
+    found: lowest === null || highest === null ? null : { lowest, highest },
+  };
+}
+
+const HEAD_ID = 1;
+
+/** SQLite lets anybody write a text where a number belongs. */
+function headIsWrong(): StoreError {
+  return new StoreError(
+    'corrupt',
+    'The store does not say where the audit log ends (table audit_head): somebody changed it. Restore the last backup.',
+  );
+}
+
+/** Each part is read off one index, in the order of the list, and ends with the page. */
+function listed(db: Kysely<Tables>, filter: AuditFilter, { before, limit }: AuditPage) {
+  const { subject, ...others } = filter;
+  const page = (rows: ReturnType<typeof entriesOf>) => {
+    const from =
+      before === null
+        ? rows
+        : rows.where(({ eb, refTuple, tuple }) => eb(refTuple('at', 'n'), '<', tuple(before.at, before.n)));
+    return from.orderBy('at', 'desc').orderBy('n', 'desc').limit(limit);
+  };
+  const matching = () => entriesOf(db).where((row) => row.and(conditions(row, others)));
+  if (!isGiven(subject)) return page(matching()).selectAll();
+  const of = (column: 'subject_id' | 'related_id') =>
+    db
+      .selectFrom(
+        page(matching().where(column, '=', subject))
+          .select('n')
+          .as(column),
+      )
+      .select('n');
+  return page(entriesOf(db).where('n', 'in', of('subject_id').unionAll(of('related_id')))).selectAll();
+}
+
+function entriesOf(db: Kysely<Tables>) {
+  return db.selectFrom('audit');
+}
+
+function conditions(
+  { eb, or }: ExpressionBuilder<Tables, 'audit'>,
+  { actor, action, subject, outcome, from, to }: AuditFilter,
+): Expression<SqlBool>[] {
+  const all: Expression<SqlBool>[] = [];
+  if (isGiven(actor)) all.push(eb('actor_id', '=', actor));
+  if (isGiven(action)) all.push(eb('action', '=', action));
+  // Written out, because the index of those that were refused is used for no parameter.
+  if (isGiven(outcome)) all.push(eb('outcome', '=', sql.lit(outcome)));
+  if (isGiven(from)) all.push(eb('at', '>=', from));
+  if (isGiven(to)) all.push(eb('at', '<', to));
+  if (isGiven(subject)) all.push(or([eb('subject_id', '=', subject), eb('related_id', '=', subject)]));
+  return all;
 }
 
 function isGiven<T>(value: T | null | undefined): value is T {
@@ -99,8 +139,9 @@ async function append(db: Kysely<Tables>, records: readonly AuditRecord[]): Prom
   let last: AuditLink = await db
     .updateTable('audit_head')
     .set({ n: sql<number>`n + ${records.length}` })
+    .where('id', '=', HEAD_ID)
     .returning([sql<number>`n - ${records.length}`.as('n'), 'hash'])
-    .executeTakeFirstOrThrow();
+    .executeTakeFirstOrThrow(headIsWrong);
   for (const record of records) {
     const entry = auditEntry(record, last);
     await db.insertInto('audit').values(toRow(entry)).execute();

@@ -7,7 +7,7 @@ export const audit: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
     await db.schema
       .createTable('audit')
-      .addColumn('n', 'bigint', (column) => column.primaryKey())
+      .addColumn('n', 'bigint', (column) => column.primaryKey().notNull())
       .addColumn('at', 'bigint', (column) => column.notNull())
       .addColumn('actor_kind', 'text', (column) => column.notNull())
       .addColumn('actor_id', 'text', (column) => column.notNull())
@@ -27,12 +27,12 @@ export const audit: Migration = {
       .execute();
     await createHead(db);
     // Each filter of the list, in the order in which the list is read.
+    await db.schema.createIndex('audit_at').on('audit').columns(['at', 'n']).execute();
     for (const by of ['subject_id', 'related_id', 'actor_id', 'action'] as const) {
-      await db.schema.createIndex(`audit_${by}`).on('audit').columns([by, 'n']).execute();
+      await db.schema.createIndex(`audit_${by}`).on('audit').columns([by, 'at', 'n']).execute();
     }
-    await db.schema.createIndex('audit_at').on('audit').column('at').execute();
     // Of these there are few, and of the others nearly all.
-    const refused = db.schema.createIndex('audit_refused').on('audit').column('n');
+    const refused = db.schema.createIndex('audit_refused').on('audit').columns(['at', 'n']);
     await refused.where(sql.ref('outcome'), '=', sql.lit('refused')).execute();
   },
 };
