@@ -1,6 +1,7 @@
 import { ADMIN_SETTINGS, type AdminConfig } from './admin-config.ts';
 import { parseDatabaseUrl, type Database } from './database-url.ts';
 import { resourceProblem } from './domain/grant.ts';
+import { OPERATOR_SETTINGS, type OperatorConfig } from './operator-config.ts';
 import { SIGNING_ALGORITHMS, type SigningAlgorithm } from './domain/signing-key.ts';
 import { POSTGRES_SETTINGS, type PostgresConfig } from './postgres-config.ts';
 import type { Redacted } from './redacted.ts';
@@ -9,7 +10,7 @@ import { basePathProblem, issuerProblem, masterKey, networkList } from './settin
 import { flag, oneOf, setting, text, whole, type Setting } from './setting.ts';
 
 /** Every setting of the program, read once. What each means and may be is in `SETTINGS` below and in --help. */
-export interface Config extends AdminConfig, PostgresConfig, RetentionConfig {
+export interface Config extends AdminConfig, OperatorConfig, PostgresConfig, RetentionConfig {
   readonly host: string;
   readonly port: number;
   readonly basePath: string;
@@ -312,6 +313,8 @@ export const SETTINGS: Settings = {
     10_000,
     'Most password checks that wait; the excess gets 503.',
   ),
+
+  ...OPERATOR_SETTINGS,
 
   bodyBytesMax: whole('BODY_BYTES_MAX', '<bytes>', 8192, 1024, 1e6, 'Longest body of a request.'),
   headerBytesMax: whole(

@@ -6,6 +6,7 @@ import { doctorCommand } from './commands/doctor.ts';
 import { EXIT_CODES_HELP, exitOf } from './commands/exit-code.ts';
 import { processIo, type Io } from './commands/io.ts';
 import { migrateCommand } from './commands/migrate.ts';
+import { operatorCommand } from './commands/operator.ts';
 import { secretCommand } from './commands/secret.ts';
 import { serveCommand } from './commands/serve.ts';
 import { signingKeyCommand } from './commands/signing-key.ts';
@@ -27,7 +28,7 @@ export async function run(argv: readonly string[], io: Io = processIo): Promise<
 /** What somebody put in a wrong place (a secret for an id, a key for a path) is not repeated into a terminal or a log. */
 function withoutSecrets(text: string): string {
   return text
-    .replaceAll(/mms_[0-9A-Za-z_]+/g, 'mms_…')
+    .replaceAll(/(mm[si]_)[0-9A-Za-z_]+/g, '$1…')
     .replaceAll(/\b[0-9a-f]{64}\b/gi, '…')
     .replaceAll(/'(--[a-z-]+)=[^']*'/g, "'$1'");
 }
@@ -59,6 +60,7 @@ function commandLine(io: Io): Command {
   apiUserCommand(program, io);
   credentialCommand(program, io);
   signingKeyCommand(program, io);
+  operatorCommand(program, io);
   auditCommand(program, io);
   tokenCommand(program, io);
   secretCommand(program, io);

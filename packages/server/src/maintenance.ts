@@ -35,6 +35,9 @@ export function createMaintenance(
     await store.write((transaction) => transaction.signingKeys.forgetRemoved(nowMs));
     await inBatches((transaction) => transaction.credentials.deleteEnded(endedBefore, BATCH));
     await inBatches((transaction) => transaction.revocations.deleteOver(nowMs, BATCH));
+    const seenBefore = nowMs - config.sessionIdleSeconds * 1000;
+    await inBatches((transaction) => transaction.sessions.deleteOver(nowMs, seenBefore, BATCH));
+    await inBatches((transaction) => transaction.invitations.deleteOver(nowMs, BATCH));
     if (config.auditKeptDays > 0) {
       const before = nowMs - config.auditKeptDays * DAY_MS;
       await inBatches((transaction) => transaction.audit.deleteBefore(before, BATCH));

@@ -5,6 +5,7 @@ import { credentialState } from './domain/credential.ts';
 import type { Denial } from './domain/denial.ts';
 import type { KnownApiUser, KnownPassword } from './domain/known-api-user.ts';
 import { NO_PASSWORD, passwordMatches } from './domain/password.ts';
+import { createSlots } from './slots.ts';
 
 export interface PasswordCheckSettings {
   passwordChecksMax: number;
@@ -35,7 +36,7 @@ export function createPasswordCheck(
   const processKey = randomBytes(32);
   const verified = new Map<string, { hash: string; proof: string }>();
   const underWay = new Map<string, Promise<boolean>>();
-  const slots = createSlots(settings);
+  const slots = createSlots(settings.passwordChecksMax, settings.passwordQueueMax);
 
   return (name, known, password, nowMs) => {
     // Without a single password in the store nothing that is not a generated secret can be right, for any client id.
@@ -63,10 +64,10 @@ export function createPasswordCheck(
     const key = `${proof} ${hash} ${usernameKey(name)}`;
     let matching = underWay.get(key);
     if (matching === undefined) {
-      const slot = slots.take();
-      if (slot === null)
+      const working = slots.run(() => passwordMatches(password, hash));
+      if (working === null)
         return { denied: 'temporarily_unavailable', reason: 'too many password checks wait' };
-      matching = inSlot(slot, () => passwordMatches(password, hash)).finally(() => underWay.delete(key));
+      matching = working.finally(() => underWay.delete(key));
       underWay.set(key, matching);
     }
     const matches = await matching;
@@ -75,15 +76,6 @@ export function createPasswordCheck(
       verified.set(candidate.credentialId, { hash, proof });
     }
     return outcome(known, candidate, matches, nowMs);
-  }
-
-  async function inSlot<T>(slot: Promise<void>, work: () => Promise<T>): Promise<T> {
-    await slot;
-    try {
-      return await work();
-    } finally {
-      slots.free();
-    }
   }
 }
 
@@ -103,30 +95,4 @@ function outcome(
   if (candidate === undefined || !matches) return { failure: 'wrong_password' };
   if (credentialState(candidate, nowMs) !== 'live') return { failure: 'expired_password' };
   return known.policy.enabled ? { credentialId: candidate.credentialId } : { failure: 'api_user_disabled' };
-}
-
-interface Slots {
-  /** Resolves when it is this one's turn; null where the queue is full. */
-  take(): Promise<void> | null;
-  free(): void;
-}
-
-function createSlots({ passwordChecksMax, passwordQueueMax }: PasswordCheckSettings): Slots {
-  const queue: (() => void)[] = [];
-  let taken = 0;
-  return {
-    take() {
-      if (taken < passwordChecksMax) {
-        taken += 1;
-        return Promise.resolve();
-      }
-      if (queue.length >= passwordQueueMax) return null;
-      return new Promise((resolve) => queue.push(resolve));
-    },
-    free() {
-      const next = queue.shift();
-      if (next === undefined) taken -= 1;
-      else next();
-    },
-  };
 }

@@ -6,7 +6,9 @@ import { compose, type Composed } from './compose.ts';
 import type { Config } from './config.ts';
 import { withPort } from './load-config.ts';
 import { Refused } from './domain/refused.ts';
+import { invitationUrl } from './domain/invitation.ts';
 import { firstStart, type FirstApiUser } from './manage/first-start.ts';
+import { inviteFirstAdmin } from './manage/first-admin.ts';
 import { masterKeyOf, openStore } from './manage/open-store.ts';
 import { recordTokenLife } from './manage/revocations.ts';
 import { recordSchedule } from './manage/signing-keys.ts';
@@ -17,8 +19,15 @@ export interface RunningServer {
   config: Config;
   /** Non-null on the very first start of an empty store. */
   first: FirstApiUser | null;
+  /** While there is no operator: the link with which the first admin chooses a password. */
+  firstAdmin: FirstAdminLink | null;
   /** Stops in order: not ready, no new connections, requests in flight finish, statistics are written. */
   stop(options?: { drain: boolean }): Promise<void>;
+}
+
+export interface FirstAdminLink {
+  url: string;
+  expiresAt: number;
 }
 
 /** Opens the store, makes what an empty one needs, and serves. Nothing is left open where it throws. */
@@ -36,12 +45,18 @@ export async function serve(asked: Config, log: Logger): Promise<RunningServer> 
     composed = await compose(store, masterKey, config, log);
     await composed.start();
     await listen(composed.server, config);
-    return { config, first, stop: stopOnce(composed, store, config) };
+    const firstAdmin = await firstAdminLink(store, config);
+    return { config, first, firstAdmin, stop: stopOnce(composed, store, config) };
   } catch (error) {
     await composed?.stop();
     await store.close();
     throw error;
   }
+}
+
+async function firstAdminLink(store: Store, config: Config): Promise<FirstAdminLink | null> {
+  const made = await inviteFirstAdmin(store, config.firstAdminLinkSeconds, Date.now());
+  return made && { url: invitationUrl(config.issuer, made.token), expiresAt: made.invitation.expiresAt };
 }
 
 function stopOnce(composed: Composed, store: Store, config: Config): RunningServer['stop'] {

@@ -4,7 +4,7 @@ import { TOKEN_PATH } from '../http/metadata.ts';
 import { openLog } from '../log.ts';
 import { serve, type RunningServer } from '../serve.ts';
 import { curlLine } from './curl-line.ts';
-import type { Io } from './io.ts';
+import { time, type Io } from './io.ts';
 import { addSettings, configOf } from './options.ts';
 
 export function serveCommand(program: Command, io: Io): void {
@@ -30,7 +30,7 @@ function onlyInTheEnvironment(): string {
   return secrets.map(({ env, help }) => `  ${env}  ${help}`).join('\n');
 }
 
-function greet({ config, first }: RunningServer, io: Io): void {
+function greet({ config, first, firstAdmin }: RunningServer, io: Io): void {
   if (first !== null) {
     io.out(
       'This store is new. It has a signing key and one API user; its secret is shown this once:\n\n' +
@@ -39,6 +39,12 @@ function greet({ config, first }: RunningServer, io: Io): void {
     );
   } else {
     io.out('Another API user:  npx mintmark api-user create --name "Importer" --scope campaigns:read\n');
+  }
+  if (firstAdmin !== null) {
+    io.out(
+      'Nobody can sign in to the console yet. The first admin chooses a password with this link, once, until ' +
+        `${time(firstAdmin.expiresAt)}:\n\n  ${firstAdmin.url}\n`,
+    );
   }
   io.out(`mintmark is ready: POST ${config.issuer}${TOKEN_PATH}`);
 }

@@ -188,7 +188,7 @@ function clean(text: string, lengthMax: number): string {
 /** Secrets and tokens that somebody put where they do not belong: into a name, or for an id. */
 function withoutSecrets(text: string): string {
   return text
-    .replaceAll(/mms_[0-9A-Za-z_]+/g, 'mms_…')
+    .replaceAll(/(mm[si]_)[0-9A-Za-z_]+/g, '$1…')
     .replaceAll(/\beyJ[\w-]{10,}\.[\w-]+(\.[\w-]*)?/g, 'eyJ…');
 }
 
@@ -202,7 +202,9 @@ export function auditReason(message: string): string {
 
 /** An id by which nothing was found is kept where it has the form of one: another text may be a password. */
 export function auditedId(given: string | null): string | null {
-  return given !== null && /^(?:api_[0-9A-Za-z]{20}|[0-9A-Za-z]{10})$/.test(given) ? given : null;
+  return given !== null && /^(?:api_[0-9A-Za-z]{20}|op_[0-9A-Za-z]{16}|[0-9A-Za-z]{10})$/.test(given)
+    ? given
+    : null;
 }
 
 /** An entry as the command line, the admin API and exports show it. */

@@ -15,6 +15,10 @@ export interface Tables {
   revocations: RevocationRow;
   audit: AuditRow;
   audit_head: { id: number; n: number; hash: string; removed_n: number; removed_hash: string };
+  operators: OperatorRow;
+  recovery_codes: { operator_id: string; digest: string };
+  sessions: SessionRow;
+  invitations: InvitationRow;
 }
 
 /** Every table there is; the compiler sees to it. A table comes after those that its rows belong to. */
@@ -29,6 +33,10 @@ const TABLES: { [Name in keyof Tables]: true } = {
   revocations: true,
   audit: true,
   audit_head: true,
+  operators: true,
+  recovery_codes: true,
+  sessions: true,
+  invitations: true,
 };
 export const TABLE_NAMES = Object.keys(TABLES) as readonly (keyof Tables)[];
 
@@ -101,4 +109,39 @@ export interface AuditRow {
   after: string | null;
   reason: string | null;
   hash: string;
+}
+
+export interface OperatorRow {
+  id: string;
+  email: string;
+  email_key: string;
+  role: string;
+  password_hash: string | null;
+  /** Under the master key, as private signing keys are. */
+  sealed_totp_secret: string | null;
+  sealed_pending_totp_secret: string | null;
+  last_totp_step: number | null;
+  wrong_codes: number;
+  codes_locked_until: number | null;
+  created_at: number;
+  updated_at: number;
+  last_seen_at: number | null;
+}
+
+export interface SessionRow {
+  digest: string;
+  id: string;
+  operator_id: string;
+  created_at: number;
+  last_seen_at: number;
+  expires_at: number;
+  address: string;
+  user_agent: string;
+}
+
+export interface InvitationRow {
+  digest: string;
+  operator_id: string | null;
+  created_at: number;
+  expires_at: number;
 }

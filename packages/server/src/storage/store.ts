@@ -4,9 +4,12 @@ import { auditRows, type AuditRows } from './audit.ts';
 import { changeRows, type ChangeNoun, type ChangeRows } from './change.ts';
 import { credentialRows, recordUses, type CredentialRows, type Use } from './credential.ts';
 import { knownApiUserRows, type KnownApiUserRows } from './known-api-user.ts';
+import { invitationRows, type InvitationRows } from './invitation.ts';
 import { metaRows, type MetaRows } from './meta.ts';
+import { operatorRows, type OperatorRows } from './operator.ts';
 import { revocationRows, type RevocationRows } from './revocation.ts';
 import type { Tables } from './schema.ts';
+import { sessionRows, type SessionRows } from './session.ts';
 import { signingKeyRows, type SigningKeyRows } from './signing-key.ts';
 
 /** What a database brings: the only part of the store that is written once for each. */
@@ -41,6 +44,9 @@ export interface StoreRows {
   credentials: CredentialRows;
   signingKeys: SigningKeyRows;
   revocations: RevocationRows;
+  operators: OperatorRows;
+  sessions: SessionRows;
+  invitations: InvitationRows;
   meta: MetaRows;
 }
 
@@ -100,6 +106,9 @@ function rowsOf(db: Kysely<Tables>): StoreRows {
     credentials: credentialRows(db),
     signingKeys: signingKeyRows(db),
     revocations: revocationRows(db),
+    operators: operatorRows(db),
+    sessions: sessionRows(db),
+    invitations: invitationRows(db),
     meta: metaRows(db),
   };
 }

@@ -81,6 +81,8 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
   const [, clientId = ''] = /client_id +(\S+)/.exec(printed) ?? [];
   const [, clientSecret = ''] = /client_secret +(\S+)/.exec(printed) ?? [];
   if (clientSecret !== '') secrets.add(clientSecret);
+  const [, firstAdminToken = ''] = /\/console\/welcome#(\S+)/.exec(printed) ?? [];
+  if (firstAdminToken !== '') secrets.add(firstAdminToken);
 
   const server: TestServer = {
     url,
@@ -108,6 +110,8 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
       assert.equal(code, 0, `mintmark ${args.join(' ')}: exit code ${code}\n${err}`);
       const [, secret] = /\b(mms_[0-9A-Za-z]{10}_[0-9A-Za-z]{49})\b/.exec(out) ?? [];
       if (secret !== undefined) secrets.add(secret);
+      const [token] = /\bmmi_[0-9A-Za-z]+/.exec(out) ?? [];
+      if (token !== undefined) secrets.add(token);
       return out;
     },
     async json<T>(...args: string[]) {

@@ -2,10 +2,12 @@ import type { Migration } from 'kysely/migration';
 import { first } from './001-first.ts';
 import { revocations } from './002-revocations.ts';
 import { audit } from './003-audit.ts';
+import { operators } from './004-operators.ts';
 
 /** In order. Forward only: an older program beside a newer store must go on working until it is replaced. */
 export const migrations: Record<string, Migration> = {
   '001-first': first,
   '002-revocations': revocations,
   '003-audit': audit,
+  '004-operators': operators,
 };

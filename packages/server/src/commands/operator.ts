@@ -1,0 +1,200 @@
+import { InvalidArgumentError, type Command } from 'commander';
+import { ROLES, type Role } from '../domain/actor.ts';
+import { invitationUrl } from '../domain/invitation.ts';
+import { operatorState, type Operator } from '../domain/operator.ts';
+import {
+  changeOperatorRole,
+  createOperator,
+  inviteAgain,
+  inviteOperator,
+  removeOperator,
+  resetOperator,
+  type Invited,
+} from '../manage/operators.ts';
+import { commandLineActor } from './actor.ts';
+import { isoOrNull, json, readLine, table, time, type Io } from './io.ts';
+import { addSettings, atLeastOne, storeCommand, STORE_SETTINGS, withStore } from './options.ts';
+
+export function operatorCommand(program: Command, io: Io): void {
+  const parent = program.command('operator').description('Create, change and remove operators.');
+  parent.addHelpText('after', '\nExample:\n  mintmark operator create --email ada@example.com --role admin');
+  create(parent, io);
+  list(parent, io);
+  linkCommand(parent, io, 'invite', inviteAgain, {
+    description: 'Print a new link for an operator who has not chosen a password yet.',
+    note: 'The link before it works no longer.',
+  });
+  linkCommand(parent, io, 'reset', resetOperator, {
+    description: 'Take password, second factor and sessions away, and print a link to choose a new password.',
+    note: 'For who forgot the password, lost the second factor, or had either stolen.',
+  });
+  update(parent, io);
+  remove(parent, io);
+}
+
+const LINK_SETTINGS = [
+  ...STORE_SETTINGS,
+  'issuer',
+  'host',
+  'port',
+  'basePath',
+  'invitationLifeSeconds',
+] as const;
+
+function role(text: string): Role {
+  const found = ROLES.find((name) => name === text);
+  if (found === undefined) throw new InvalidArgumentError(`Give one of ${ROLES.join(', ')}.`);
+  return found;
+}
+
+const ROLE_HELP =
+  'viewer: reads; operator: also changes API users and credentials; admin: also operators and signing keys.';
+
+interface CreateOptions {
+  email: string;
+  role: Role;
+  passwordStdin?: boolean;
+  json?: boolean;
+}
+
+function create(parent: Command, io: Io): void {
+  const command = storeCommand(
+    parent,
+    'create',
+    'Create an operator, and print a link to choose a password with, which works once.',
+  );
+  command
+    .requiredOption('--email <address>', 'What the operator signs in with.')
+    .requiredOption('--role <role>', ROLE_HELP, role)
+    .option('--password-stdin', 'Instead of a link: the password, read from standard input.');
+  addSettings(command, LINK_SETTINGS).addHelpText(
+    'after',
+    '\nExample:\n  mintmark operator create --email ada@example.com --role admin',
+  );
+  command.action(async ({ email, role: asked, passwordStdin, json: asJson }: CreateOptions) => {
+    const password = passwordStdin === true ? await readLine(io, 'Password:') : null;
+    await withStore(command, io, async (store, config) => {
+      const by = commandLineActor();
+      if (password === null) {
+        const life = config.invitationLifeSeconds;
+        const invited = await inviteOperator(store, by, { email, role: asked }, life, Date.now());
+        return printInvited(io, invited, config.issuer, asJson);
+      }
+      const operator = await createOperator(store, by, { email, role: asked, password }, Date.now());
+      io.out(asJson === true ? json(shown(operator)) : `created  ${operator.id}  ${operator.email}`);
+    });
+  });
+}
+
+function list(parent: Command, io: Io): void {
+  const command = storeCommand(parent, 'list', 'List operators in the order of their ids.');
+  command
+    .option('--after <id>', 'Begin after this one: the next page.')
+    .option('--limit <number>', 'How many at most.', atLeastOne, 100);
+  addSettings(command, STORE_SETTINGS).addHelpText('after', '\nExample:\n  mintmark operator list --json');
+  command.action(async (options: { after?: string; limit: number; json?: boolean }) => {
+    const operators = await withStore(command, io, (store) =>
+      store.operators.list({ after: options.after ?? null, limit: options.limit }),
+    );
+    if (options.json === true) return io.out(json(operators.map(shown)));
+    if (operators.length === 0) return io.err('There are no operators: mintmark operator create --email …');
+    const rows = operators.map((operator) => [
+      operator.id,
+      operator.role,
+      operatorState(operator),
+      operator.sealedTotpSecret === null ? 'no' : 'yes',
+      time(operator.lastSeenAt),
+      operator.email,
+    ]);
+    io.out(table(['OPERATOR', 'ROLE', 'STATE', 'SECOND FACTOR', 'LAST SEEN', 'E-MAIL'], rows));
+    if (operators.length === options.limit)
+      io.err(`\nMore: mintmark operator list --after ${operators.at(-1)?.id}`);
+  });
+}
+
+/** A command that ends in a new link. */
+function linkCommand(
+  parent: Command,
+  io: Io,
+  verb: string,
+  work: typeof inviteAgain,
+  { description, note }: { description: string; note: string },
+): void {
+  const command = storeCommand(parent, `${verb} <id-or-email>`, description);
+  addSettings(command, LINK_SETTINGS).addHelpText(
+    'after',
+    `\n${note}\n\nExample:\n  mintmark operator ${verb} ada@example.com`,
+  );
+  command.action(async (name: string, options: { json?: boolean }) => {
+    await withStore(command, io, async (store, config) => {
+      const life = config.invitationLifeSeconds;
+      const invited = await work(store, commandLineActor(), name, life, Date.now());
+      printInvited(io, invited, config.issuer, options.json);
+    });
+  });
+}
+
+function update(parent: Command, io: Io): void {
+  const command = storeCommand(
+    parent,
+    'update <id-or-email>',
+    'Change the role; the operator is signed out.',
+  );
+  command.requiredOption('--role <role>', ROLE_HELP, role);
+  addSettings(command, STORE_SETTINGS).addHelpText(
+    'after',
+    '\nRefused for the last admin.\n\nExample:\n  mintmark operator update ada@example.com --role viewer',
+  );
+  command.action(async (name: string, options: { role: Role; json?: boolean }) => {
+    const operator = await withStore(command, io, (store) =>
+      changeOperatorRole(store, commandLineActor(), name, options.role, Date.now()),
+    );
+    io.out(options.json === true ? json(shown(operator)) : `${operator.email} is ${operator.role}`);
+  });
+}
+
+function remove(parent: Command, io: Io): void {
+  const command = storeCommand(parent, 'remove <id-or-email>', 'Remove an operator, who is signed out.');
+  addSettings(command, STORE_SETTINGS).addHelpText(
+    'after',
+    '\nRefused for the last admin.\n\nExample:\n  mintmark operator remove ada@example.com',
+  );
+  command.action(async (name: string, options: { json?: boolean }) => {
+    const operator = await withStore(command, io, (store) =>
+      removeOperator(store, commandLineActor(), name, Date.now()),
+    );
+    io.out(
+      options.json === true ? json({ removed: operator.id }) : `removed  ${operator.id}  ${operator.email}`,
+    );
+  });
+}
+
+function printInvited(
+  io: Io,
+  { operator, token, expiresAt }: Invited,
+  issuer: string,
+  asJson: boolean | undefined,
+): void {
+  const url = invitationUrl(issuer, token);
+  if (asJson === true) {
+    io.out(json({ operator: shown(operator), invitation_url: url, expires_at: isoOrNull(expiresAt) }));
+    return;
+  }
+  io.out(url);
+  io.err(
+    `\nThe link is shown this once. With it ${operator.email} chooses a password, once, until ${time(expiresAt)}.`,
+  );
+}
+
+/** Without what is hashed and sealed. */
+function shown(operator: Operator): Record<string, unknown> {
+  return {
+    id: operator.id,
+    email: operator.email,
+    role: operator.role,
+    state: operatorState(operator),
+    second_factor: operator.sealedTotpSecret !== null,
+    created_at: isoOrNull(operator.createdAt),
+    last_seen_at: isoOrNull(operator.lastSeenAt),
+  };
+}

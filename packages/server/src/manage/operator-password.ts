@@ -1,0 +1,28 @@
+import { emailKey } from '../domain/operator.ts';
+import { hashPassword, passwordProblem } from '../domain/password.ts';
+import { Refused } from '../domain/refused.ts';
+import { isGuessable } from '../guessable-password.ts';
+
+/** The hash of a password that an operator chose. Throws a Refused where it is too short or too easy to guess. */
+export async function hashOfChosenPassword(password: string, email: string): Promise<string> {
+  const problem = passwordProblem(password) ?? emailInPassword(password, email);
+  if (problem !== null) throw new Refused('invalid', problem);
+  if (await isGuessable({ password, words: wordsOf(email) })) {
+    throw new Refused(
+      'invalid',
+      'The password is, or is like, one that guessers try first: choose another, such as four words that have nothing ' +
+        'to do with each other, or let a password manager make one.',
+    );
+  }
+  return await hashPassword(password);
+}
+
+function emailInPassword(password: string, email: string): string | null {
+  return emailKey(password).includes(emailKey(email))
+    ? 'The password holds the e-mail address: choose another.'
+    : null;
+}
+
+function wordsOf(email: string): string[] {
+  return [email, ...email.split(/[^\p{L}\p{N}]+/u), 'mintmark'].filter((word) => word.length > 2);
+}
