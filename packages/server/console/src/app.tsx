@@ -3,9 +3,19 @@ import { useEffect } from 'preact/hooks';
 import { LocationProvider, Route, Router, useLocation } from 'preact-iso/router';
 import { CONSOLE_PAGES, CONSOLE_PATH, type ConsolePage } from '../../src/http/console-pages.ts';
 import { loadSession } from './api/session.ts';
+import { ApiUserPage } from './pages/api-user.tsx';
+import { ApiUsersPage } from './pages/api-users.tsx';
+import { AuditPage } from './pages/audit.tsx';
+import { EditApiUserPage } from './pages/edit-api-user.tsx';
+import { NewApiUserPage } from './pages/new-api-user.tsx';
 import { NotFoundPage } from './pages/not-found.tsx';
+import { OperatorsPage } from './pages/operators.tsx';
 import { OverviewPage } from './pages/overview.tsx';
+import { ProfilePage } from './pages/profile.tsx';
+import { RotatePage } from './pages/rotate.tsx';
 import { SignInForm, SignInPage } from './pages/sign-in.tsx';
+import { SigningKeysPage } from './pages/signing-keys.tsx';
+import { WelcomePage } from './pages/welcome.tsx';
 import { paths } from './paths.ts';
 import { connection } from './state/connection.ts';
 import { startLive, stopLive } from './state/live.ts';
@@ -22,16 +32,16 @@ import { Shell, SignOutButton } from './ui/shell.tsx';
 const PAGES: Record<ConsolePage, ComponentType> = {
   '/': OverviewPage,
   '/sign-in': SignedInAlready,
-  '/welcome': OverviewPage,
-  '/api-users': OverviewPage,
-  '/api-users/new': OverviewPage,
-  '/api-users/:clientId': OverviewPage,
-  '/api-users/:clientId/edit': OverviewPage,
-  '/api-users/:clientId/rotate': OverviewPage,
-  '/audit': OverviewPage,
-  '/signing-keys': OverviewPage,
-  '/operators': OverviewPage,
-  '/profile': OverviewPage,
+  '/welcome': WelcomePage,
+  '/api-users': ApiUsersPage,
+  '/api-users/new': NewApiUserPage,
+  '/api-users/:clientId': ApiUserPage,
+  '/api-users/:clientId/edit': EditApiUserPage,
+  '/api-users/:clientId/rotate': RotatePage,
+  '/audit': AuditPage,
+  '/signing-keys': SigningKeysPage,
+  '/operators': OperatorsPage,
+  '/profile': ProfilePage,
 };
 
 export function App(): JSX.Element {
@@ -46,6 +56,7 @@ export function App(): JSX.Element {
 
 /** What is shown follows from the session: nothing yet, the sign-in, or the page that was asked for. */
 function Gate(): JSX.Element | null {
+  const { path } = useLocation();
   const state = useStore(session);
   const loading = useAction(loadSession);
   const { run } = loading;
@@ -61,6 +72,8 @@ function Gate(): JSX.Element | null {
     if (state.is === 'out') forgetAnswers();
   }, [state.is]);
 
+  // Whoever follows an invitation may be signed in, as somebody else, or not.
+  if (path === paths.welcome) return <WelcomePage />;
   switch (state.is) {
     case 'unknown':
       return <Failure error={loading.error} />;

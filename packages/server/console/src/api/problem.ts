@@ -28,9 +28,13 @@ export class Problem extends Error {
     this.retryAfterSeconds = retryAfterSeconds;
   }
 
-  /** What is wrong with one member (`/name`), if anything is. */
-  of(pointer: string): string | null {
-    return this.errors.find((error) => error.pointer === pointer)?.detail ?? null;
+  /** What is wrong with one member of the body, if anything is. */
+  of(member: string): string | null {
+    const pointer = `#/${member}`;
+    const found = this.errors.find(
+      (error) => error.pointer === pointer || error.pointer.startsWith(`${pointer}/`),
+    );
+    return found?.detail ?? null;
   }
 }
 

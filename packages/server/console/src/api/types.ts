@@ -105,7 +105,8 @@ export interface SigningKey {
 
 export interface Subject {
   kind: string;
-  id: string;
+  /** Null where none was found, or there is none yet. */
+  id: string | null;
 }
 
 export interface AuditEntry {
@@ -116,8 +117,8 @@ export interface AuditEntry {
   outcome: 'done' | 'refused';
   subject: Subject;
   related: Subject | null;
-  before: unknown;
-  after: unknown;
+  before: Readonly<Record<string, unknown>> | null;
+  after: Readonly<Record<string, unknown>> | null;
   reason: string | null;
   hash: string;
 }
@@ -176,6 +177,12 @@ export interface CredentialUse {
   credential_id: string;
   at: string;
   address: string | null;
+  count: number;
+}
+
+export interface LiveRefusal {
+  reason: string;
+  at: string;
   count: number;
 }
 

@@ -1,6 +1,228 @@
 import type { JSX } from 'preact';
-import { Page } from '../ui/page.tsx';
+import { useMemo } from 'preact/hooks';
+import type { Attention, Overview, Rates } from '../api/types.ts';
+import { duration, milliseconds, plural, rate, sum, whole } from '../format.ts';
+import { paths } from '../paths.ts';
+import { rates } from '../state/live.ts';
+import { useResource } from '../state/resource.ts';
+import { useMay } from '../state/session.ts';
+import { useStore } from '../state/store.ts';
+import { Badge, type BadgeKind } from '../ui/badge.tsx';
+import { LinkButton } from '../ui/button.tsx';
+import { Chart } from '../ui/chart.tsx';
+import { Icon } from '../ui/icon.tsx';
+import { KeySchedule } from '../ui/key-schedule.tsx';
+import { Loaded } from '../ui/loaded.tsx';
+import { Empty } from '../ui/notice.tsx';
+import { Card, Page } from '../ui/page.tsx';
+import { LiveMark } from '../ui/shell.tsx';
+import { Ago } from '../ui/time.tsx';
+import { reasonText } from '../ui/reasons.ts';
+
+const AGAIN_MS = 15_000;
+/** What the tiles show is the mean of so many seconds. */
+const TILE_SECONDS = 10;
 
 export function OverviewPage(): JSX.Element {
-  return <Page title="Overview">…</Page>;
+  const overview = useResource<Overview>('/overview', [{ noun: '*' }], AGAIN_MS);
+  const seconds = useStore(rates);
+  return (
+    <Page title="Overview" actions={<LiveMark />}>
+      <Loaded from={overview} size="tall">
+        {(data) => (
+          <>
+            <Tiles overview={data} seconds={seconds} />
+            {data.api_users.total <= 1 && <FirstSteps />}
+            <Attentions items={data.attention} />
+          </>
+        )}
+      </Loaded>
+      <LiveCharts seconds={seconds} />
+      <Loaded from={overview}>
+        {(data) => (
+          <>
+            <Card
+              title="Signing keys"
+              actions={
+                <a class="small" href={paths.signingKeys}>
+                  All and their schedule
+                </a>
+              }
+            >
+              <KeySchedule keys={data.signing_keys} />
+            </Card>
+            <p class="soft small">
+              Mintmark {data.version}, this process up for {duration(data.uptime_seconds * 1000)}.
+            </p>
+          </>
+        )}
+      </Loaded>
+    </Page>
+  );
+}
+
+function Tiles({ overview, seconds }: { overview: Overview; seconds: readonly Rates[] }): JSX.Element {
+  const { tokens, refusals, latency } = latest(overview, seconds);
+  const { total, enabled, active_24h: active } = overview.api_users;
+  return (
+    <dl class="tiles">
+      <div class="tile">
+        <dt>Tokens a second</dt>
+        <dd>{rate(tokens)}</dd>
+        <dd>{rate(overview.tokens_per_second)} in the last minute</dd>
+      </div>
+      <div class="tile">
+        <dt>Refusals a second</dt>
+        <dd>{rate(refusals)}</dd>
+        <dd>{rate(overview.refusals_per_second)} in the last minute</dd>
+      </div>
+      <div class="tile">
+        <dt>Time to a token</dt>
+        <dd>{milliseconds(latency.p50)}</dd>
+        <dd>99 of 100 within {milliseconds(latency.p99)}</dd>
+      </div>
+      <div class="tile">
+        <dt>API users</dt>
+        <dd>{whole(total)}</dd>
+        <dd>
+          {whole(active)} active in 24 h{enabled < total && <>, {whole(total - enabled)} disabled</>}
+        </dd>
+      </div>
+    </dl>
+  );
+}
+
+function latest(
+  overview: Overview,
+  seconds: readonly Rates[],
+): { tokens: number; refusals: number; latency: { p50: number | null; p99: number | null } } {
+  const last = seconds.slice(-TILE_SECONDS);
+  if (last.length === 0) {
+    return {
+      tokens: overview.tokens_per_second,
+      refusals: overview.refusals_per_second,
+      latency: overview.latency_ms,
+    };
+  }
+  return {
+    tokens: sum(last.map(({ tokens }) => tokens)) / last.length,
+    refusals: sum(last.map(({ refusals }) => sum(Object.values(refusals)))) / last.length,
+    latency: overview.latency_ms,
+  };
+}
+
+/** Nothing but the API user of the first start: what to do next. */
+function FirstSteps(): JSX.Element {
+  const mayWrite = useMay('operator');
+  return (
+    <section class="card">
+      <Empty icon="users" title="Give your first integrator an API user">
+        <p>
+          An API user is a machine that calls your APIs. It gets a client id and a secret, trades them for
+          access tokens, and this page then shows how many, how fast, and what was refused.
+        </p>
+        {mayWrite && (
+          <LinkButton kind="primary" icon="plus" href={paths.newApiUser}>
+            Create an API user
+          </LinkButton>
+        )}
+      </Empty>
+    </section>
+  );
+}
+
+const KINDS: Record<Attention['kind'], { badge: BadgeKind; text: string }> = {
+  secret_expires: { badge: 'warn', text: 'Secret expires' },
+  limit_hit: { badge: 'danger', text: 'Limit hit' },
+  unused: { badge: 'plain', text: 'Unused' },
+};
+
+function Attentions({ items }: { items: readonly Attention[] }): JSX.Element {
+  return (
+    <Card title="Needs attention">
+      {items.length === 0 ? (
+        <p class="row soft">
+          <Icon name="check" />
+          Nothing does. Secrets that expire soon, limits that are hit and API users that are unused for 90
+          days appear here.
+        </p>
+      ) : (
+        <ul class="plain-list">
+          {items.map((item) => (
+            <li class="row" key={`${item.kind} ${item.client_id} ${item.credential_id ?? ''}`}>
+              <Badge kind={KINDS[item.kind].badge}>{KINDS[item.kind].text}</Badge>
+              <a class="breakable" href={paths.apiUser(item.client_id)}>
+                {item.name}
+              </a>
+              <span class="soft breakable">{item.detail}</span>
+              {item.at !== undefined && (
+                <span class="push soft small">
+                  <Ago at={item.at} />
+                </span>
+              )}
+            </li>
+          ))}
+        </ul>
+      )}
+    </Card>
+  );
+}
+
+const SPAN_MS = 300_000;
+
+function LiveCharts({ seconds }: { seconds: readonly Rates[] }): JSX.Element {
+  const charts = useMemo(() => chartsOf(seconds), [seconds]);
+  return (
+    <div class="halves">
+      <Card title="Tokens and refusals a second">
+        <Chart
+          label="Tokens and refusals a second, the last five minutes"
+          {...charts.rates}
+          format={whole}
+          counts
+        />
+        {charts.reasons !== '' && <p class="soft small">Refused: {charts.reasons}</p>}
+      </Card>
+      <Card title="Time to a token">
+        <Chart
+          label="Milliseconds to a token, the last five minutes"
+          {...charts.latency}
+          format={milliseconds}
+        />
+      </Card>
+    </div>
+  );
+}
+
+function chartsOf(seconds: readonly Rates[]) {
+  const times = seconds.map(({ at }) => Date.parse(at));
+  const end = times.at(-1) ?? Date.now();
+  const span: [number, number] = [end - SPAN_MS, end];
+  const reasons = new Map<string, number>();
+  for (const { refusals } of seconds) {
+    for (const [reason, count] of Object.entries(refusals))
+      reasons.set(reason, (reasons.get(reason) ?? 0) + count);
+  }
+  return {
+    rates: {
+      times,
+      span,
+      series: [
+        { label: 'Tokens', colour: 1, values: seconds.map(({ tokens }) => tokens) },
+        { label: 'Refusals', colour: 2, values: seconds.map(({ refusals }) => sum(Object.values(refusals))) },
+      ],
+    },
+    latency: {
+      times,
+      span,
+      series: [
+        { label: 'Median', colour: 3, values: seconds.map(({ p50_ms }) => p50_ms) },
+        { label: '99 of 100', colour: 4, values: seconds.map(({ p99_ms }) => p99_ms) },
+      ],
+    },
+    reasons: [...reasons]
+      .sort(([, a], [, b]) => b - a)
+      .map(([reason, count]) => `${reasonText(reason)} ${plural(count, 'time')}`)
+      .join(', '),
+  } as const;
 }

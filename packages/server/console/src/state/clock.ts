@@ -1,26 +1,37 @@
 import { useEffect, useState } from 'preact/hooks';
 import { createStore, useStore, type Store } from './store.ts';
 
-const TICK_MS = 1000;
+interface Clock {
+  time: Store<number>;
+  followers: number;
+  timer: ReturnType<typeof setInterval> | undefined;
+}
 
-const seconds: Store<number> = createStore(Date.now());
-let followers = 0;
-let timer: ReturnType<typeof setInterval> | undefined;
+const clocks = new Map<number, Clock>();
 
-/** The time, again each second while anybody asks for it. */
-export function useNow(): number {
+/** The time, again every `stepMs`, by one timer for all who ask for that step. */
+export function useNow(stepMs: 1000 | 30_000): number {
+  const clock = clockOf(stepMs);
   useEffect(() => {
-    followers += 1;
-    seconds.set(Date.now());
-    timer ??= setInterval(() => seconds.set(Date.now()), TICK_MS);
+    clock.followers += 1;
+    clock.time.set(Date.now());
+    clock.timer ??= setInterval(() => clock.time.set(Date.now()), stepMs);
     return () => {
-      followers -= 1;
-      if (followers > 0) return;
-      clearInterval(timer);
-      timer = undefined;
+      clock.followers -= 1;
+      if (clock.followers > 0) return;
+      clearInterval(clock.timer);
+      clock.timer = undefined;
     };
-  }, []);
-  return useStore(seconds);
+  }, [clock, stepMs]);
+  return useStore(clock.time);
+}
+
+function clockOf(stepMs: number): Clock {
+  const known = clocks.get(stepMs);
+  if (known !== undefined) return known;
+  const clock: Clock = { time: createStore(Date.now()), followers: 0, timer: undefined };
+  clocks.set(stepMs, clock);
+  return clock;
 }
 
 /** A value as it was when it last stayed the same for `delayMs`. */

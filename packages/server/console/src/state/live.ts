@@ -1,5 +1,5 @@
 import { apiUrl, withQuery } from '../api/client.ts';
-import type { Change, CredentialUse, Rates } from '../api/types.ts';
+import type { Change, CredentialUse, LiveRefusal, Rates } from '../api/types.ts';
 import { createStore, type Store } from './store.ts';
 
 /** One stream of events for the whole console: browsers allow six connections to a server, over HTTP/1.1. */
@@ -15,7 +15,7 @@ const RATES_KEPT = 300;
 type Listener<T> = (event: T) => void;
 const changeListeners = new Set<Listener<Change>>();
 const useListeners = new Set<Listener<CredentialUse>>();
-const refusalListeners = new Set<Listener<Record<string, unknown>>>();
+const refusalListeners = new Set<Listener<LiveRefusal>>();
 
 const RETRY_FIRST_MS = 1000;
 const RETRY_MAX_MS = 30_000;
@@ -44,7 +44,7 @@ export function startLive(): void {
   listen<Change>(opened, 'change', (change) => tell(changeListeners, change));
   listen<Rates>(opened, 'rates', (rate) => rates.set([...rates.get(), rate].slice(-RATES_KEPT)));
   listen<CredentialUse>(opened, 'use', (use) => tell(useListeners, use));
-  listen<Record<string, unknown>>(opened, 'refusal', (refusal) => tell(refusalListeners, refusal));
+  listen<LiveRefusal>(opened, 'refusal', (refusal) => tell(refusalListeners, refusal));
 }
 
 export function stopLive(): void {
@@ -68,7 +68,7 @@ export function onUse(listener: Listener<CredentialUse>): () => void {
   return added(useListeners, listener);
 }
 
-export function onRefusal(listener: Listener<Record<string, unknown>>): () => void {
+export function onRefusal(listener: Listener<LiveRefusal>): () => void {
   return added(refusalListeners, listener);
 }
 

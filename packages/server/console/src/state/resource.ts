@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { request } from '../api/client.ts';
 import { isPassing } from '../api/problem.ts';
+import type { Change } from '../api/types.ts';
 import { onChange } from './live.ts';
 
 export interface Resource<T> {
@@ -14,6 +15,7 @@ export interface Resource<T> {
 
 /** Which changes are a reason to ask again. */
 export interface Following {
+  /** `*`: all. */
   noun: string;
   /** Only of this one. */
   id?: string;
@@ -32,7 +34,12 @@ export function forgetAnswers(): void {
 }
 
 /** What the API answers at `path`, now and after every change that is followed. Null: nothing is asked for. */
-export function useResource<T>(path: string | null, follow: readonly Following[] = []): Resource<T> {
+export function useResource<T>(
+  path: string | null,
+  follow: readonly Following[] = [],
+  /** Asks again this often, too: for what no change tells of. */
+  everyMs: number | null = null,
+): Resource<T> {
   const [state, setState] = useState(() => initial<T>(path));
   const [asked, setAsked] = useState(0);
   const shownPath = useRef(path);
@@ -66,6 +73,13 @@ export function useResource<T>(path: string | null, follow: readonly Following[]
     };
   }, [path, asked, reload]);
 
+  useEffect(() => {
+    if (everyMs === null) return undefined;
+    const timer = setInterval(() => {
+      if (!document.hidden) reload();
+    }, everyMs);
+    return () => clearInterval(timer);
+  }, [everyMs, reload]);
   useReloads(follow, reload);
   return { ...state, reload };
 }
@@ -79,9 +93,7 @@ export function useReloads(follow: readonly Following[], reload: () => void): vo
     let timer: ReturnType<typeof setTimeout> | undefined;
     let lastMs = 0;
     const stop = onChange((change) => {
-      const concerns = followed.some(
-        ({ noun, id }) => change.noun === '*' || (noun === change.noun && (id ?? change.id) === change.id),
-      );
+      const concerns = followed.some((one) => isFollowed(one, change));
       if (!concerns || timer !== undefined) return;
       timer = setTimeout(
         () => {
@@ -97,6 +109,12 @@ export function useReloads(follow: readonly Following[], reload: () => void): vo
       clearTimeout(timer);
     };
   }, [key, reload]);
+}
+
+/** What was missed while the stream was away is a change of everything: `*`. */
+function isFollowed({ noun, id }: Following, change: Change): boolean {
+  if (change.noun === '*') return true;
+  return (noun === '*' || noun === change.noun) && (id === undefined || id === change.id);
 }
 
 type State<T> = Omit<Resource<T>, 'reload'>;

@@ -9,6 +9,8 @@ export interface FieldProps {
   /** What is wrong with what was given, and what to give. */
   error?: string | null;
   optional?: boolean;
+  /** For screen readers only: what it is can be seen. */
+  unseenLabel?: boolean;
 }
 
 interface Described {
@@ -28,6 +30,7 @@ export function Field({
   hint,
   error,
   optional = false,
+  unseenLabel = false,
   children,
 }: FieldProps & { children: (described: Described) => ComponentChildren }): JSX.Element {
   const id = useId();
@@ -37,7 +40,7 @@ export function Field({
     .join(' ');
   return (
     <div class="field">
-      <label for={id}>
+      <label for={id} class={unseenLabel ? 'unseen' : undefined}>
         {label} {optional && <span class="optional">(optional)</span>}
       </label>
       {children({
@@ -160,6 +163,7 @@ export function SelectField(
       hint={props.hint}
       error={props.error ?? null}
       optional={props.optional ?? false}
+      unseenLabel={props.unseenLabel ?? false}
     >
       {(described) => (
         <select

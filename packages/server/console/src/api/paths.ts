@@ -1,0 +1,4 @@
+/** Of one API user, in the admin API. */
+export function apiUserPath(clientId: string): string {
+  return `/api-users/${encodeURIComponent(clientId)}`;
+}

@@ -1,0 +1,79 @@
+// Numbers and times as people read them. English, and a date form that is the same on both sides of the Atlantic.
+
+const WHOLE = new Intl.NumberFormat('en-GB', { maximumFractionDigits: 0 });
+const COMPACT = new Intl.NumberFormat('en-GB', { notation: 'compact', maximumFractionDigits: 1 });
+const DATE_TIME = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
+const DATE_TIME_EXACT = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'long' });
+const CLOCK = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
+const CLOCK_SECONDS = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
+const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+export const DAY_MS: number = 24 * HOUR;
+
+export function whole(value: number): string {
+  return WHOLE.format(value);
+}
+
+/** 12,345 as 12.3K, where there is little room. */
+export function compact(value: number): string {
+  return Math.abs(value) < 10_000 ? WHOLE.format(value) : COMPACT.format(value);
+}
+
+/** One decimal below 100, none above. */
+export function rate(value: number): string {
+  return Math.abs(value) < 100 ? value.toFixed(1) : WHOLE.format(value);
+}
+
+export function milliseconds(value: number | null): string {
+  if (value === null) return '–';
+  return value < 10 ? `${value.toFixed(value < 1 ? 2 : 1)} ms` : `${WHOLE.format(value)} ms`;
+}
+
+export function dateTime(at: number): string {
+  return DATE_TIME.format(at);
+}
+
+/** To the second, with the time zone. */
+export function exactTime(at: number): string {
+  return DATE_TIME_EXACT.format(at);
+}
+
+export function clock(at: number): string {
+  return CLOCK.format(at);
+}
+
+export function clockSeconds(at: number): string {
+  return CLOCK_SECONDS.format(at);
+}
+
+export function day(at: number): string {
+  return DAY.format(at);
+}
+
+/** "3 min ago", "in 5 days". */
+export function fromNow(at: number, now: number): string {
+  const apart = Math.abs(at - now);
+  if (apart < SECOND) return 'just now';
+  return at > now ? `in ${duration(apart)}` : `${duration(apart)} ago`;
+}
+
+/** In the largest unit that fits. */
+export function duration(ms: number): string {
+  if (ms < MINUTE) return `${Math.floor(ms / SECOND)} s`;
+  if (ms < HOUR) return `${Math.floor(ms / MINUTE)} min`;
+  if (ms < 2 * DAY_MS) return `${Math.floor(ms / HOUR)} h`;
+  return `${WHOLE.format(Math.floor(ms / DAY_MS))} days`;
+}
+
+export function plural(count: number, one: string, many: string = `${one}s`): string {
+  return `${WHOLE.format(count)} ${count === 1 ? one : many}`;
+}
+
+export function sum(values: Iterable<number>): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+}

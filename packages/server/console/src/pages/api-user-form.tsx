@@ -1,0 +1,117 @@
+import type { ComponentChildren, JSX } from 'preact';
+import type { ApiUserSettings } from '../api/types.ts';
+import { TextField } from '../ui/field.tsx';
+import { ListField } from '../ui/list-field.tsx';
+
+export const NO_SETTINGS: ApiUserSettings = {
+  name: '',
+  username: null,
+  contact: null,
+  scopes: [],
+  audiences: [],
+  limit_per_minute: null,
+  allowed_networks: [],
+};
+
+export interface SettingsFieldsProps {
+  settings: ApiUserSettings;
+  onChange: (change: Partial<ApiUserSettings>) => void;
+  /** What the server says about a member. */
+  errorOf: (member: string) => string | null;
+  autofocus?: boolean;
+  children?: ComponentChildren;
+}
+
+/** Everything that people choose about an API user: for making one and for changing one. */
+export function SettingsFields({
+  settings,
+  onChange,
+  errorOf,
+  autofocus = false,
+  children,
+}: SettingsFieldsProps): JSX.Element {
+  return (
+    <>
+      <TextField
+        label="Name"
+        hint="What it is, so that whoever is called at night knows: “Importer of shop 14”."
+        value={settings.name}
+        onInput={(name) => onChange({ name })}
+        error={errorOf('name')}
+        required
+        maxLength={200}
+        autofocus={autofocus}
+      />
+      <TextField
+        label="Contact"
+        optional
+        hint="Whom to ask about it: a person, a team, an address."
+        value={settings.contact ?? ''}
+        onInput={(contact) => onChange({ contact: contact || null })}
+        error={errorOf('contact')}
+        maxLength={200}
+      />
+      <ListField
+        label="Scopes"
+        noun="scope"
+        optional
+        hint="What its tokens allow, such as campaigns:read. Enter or a space adds one."
+        placeholder="campaigns:read"
+        items={settings.scopes}
+        onInput={(scopes) => onChange({ scopes })}
+        error={errorOf('scopes')}
+      />
+      <TextField
+        label="Limit"
+        optional
+        type="number"
+        inputMode="numeric"
+        min={1}
+        max={1_000_000}
+        hint="Calls of the token endpoint a minute. Empty: the server’s default."
+        value={settings.limit_per_minute === null ? '' : String(settings.limit_per_minute)}
+        onInput={(limit) => onChange({ limit_per_minute: limit === '' ? null : Number(limit) })}
+        error={errorOf('limit_per_minute')}
+      />
+      <details
+        open={
+          settings.username !== null || settings.audiences.length > 0 || settings.allowed_networks.length > 0
+        }
+      >
+        <summary>More: networks, audiences, username</summary>
+        <div class="stack">
+          <ListField
+            label="Allowed networks"
+            noun="network"
+            optional
+            hint="It gets tokens only from these, such as 192.0.2.0/24. Empty: from anywhere."
+            placeholder="192.0.2.0/24"
+            items={settings.allowed_networks}
+            onInput={(networks) => onChange({ allowed_networks: networks })}
+            error={errorOf('allowed_networks')}
+          />
+          <ListField
+            label="Audiences"
+            noun="audience"
+            optional
+            hint="The APIs that its tokens are for, as URIs; the first is its default. Empty: the server’s own."
+            placeholder="https://api.example.com"
+            items={settings.audiences}
+            onInput={(audiences) => onChange({ audiences })}
+            error={errorOf('audiences')}
+          />
+          <TextField
+            label="Username"
+            optional
+            hint="A second name that works as client id too, such as an e-mail address."
+            value={settings.username ?? ''}
+            onInput={(username) => onChange({ username: username || null })}
+            error={errorOf('username')}
+            maxLength={254}
+          />
+          {children}
+        </div>
+      </details>
+    </>
+  );
+}

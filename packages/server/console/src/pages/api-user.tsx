@@ -1,0 +1,190 @@
+import type { JSX } from 'preact';
+import { useState } from 'preact/hooks';
+import { useRoute } from 'preact-iso/router';
+import { post } from '../api/client.ts';
+import { apiUserPath } from '../api/paths.ts';
+import { Problem } from '../api/problem.ts';
+import type { ApiUser, AuditEntry, ListedApiUser } from '../api/types.ts';
+import { whole } from '../format.ts';
+import { paths } from '../paths.ts';
+import { announce } from '../state/announce.ts';
+import { usePages } from '../state/pages.ts';
+import { useResource, type Resource } from '../state/resource.ts';
+import { useMay } from '../state/session.ts';
+import { useLiveUse } from '../state/uses.ts';
+import { useAction } from '../ui/action.ts';
+import { AuditList } from '../ui/audit-list.tsx';
+import { EnabledBadge } from '../ui/badge.tsx';
+import { Button, LinkButton } from '../ui/button.tsx';
+import { Id } from '../ui/copy.tsx';
+import { ListEnd } from '../ui/list-end.tsx';
+import { Chips } from '../ui/list-field.tsx';
+import { Loaded, Skeleton } from '../ui/loaded.tsx';
+import { Empty, Failure, Notice } from '../ui/notice.tsx';
+import { Card, Page } from '../ui/page.tsx';
+import { Ago, At } from '../ui/time.tsx';
+import { Credentials } from './credentials.tsx';
+import { CutOff } from './cut-off.tsx';
+import { DangerZone } from './danger-zone.tsx';
+import { UsageCard } from './usage-card.tsx';
+
+const BACK = { href: paths.apiUsers, text: 'API users' };
+
+export function ApiUserPage(): JSX.Element {
+  const { clientId = '' } = useRoute().params;
+  return <OneApiUser key={clientId} clientId={clientId} />;
+}
+
+function OneApiUser({ clientId }: { clientId: string }): JSX.Element {
+  const path = apiUserPath(clientId);
+  const follow = [{ noun: 'api_user', id: clientId }];
+  const user = useResource<ListedApiUser>(path, follow);
+  const live = useLiveUse(clientId);
+  const isGone = user.error instanceof Problem && user.error.code === 'not_found';
+  if (isGone) {
+    return (
+      <Page title="There is no such API user" back={BACK}>
+        <Empty icon="search" title="Nothing has this client id">
+          <p>
+            <code class="breakable">{clientId}</code> may have been deleted:{' '}
+            <a href={paths.audit}>the audit log</a> tells by whom.
+          </p>
+        </Empty>
+      </Page>
+    );
+  }
+  return (
+    <Page
+      title={user.data?.name ?? 'API user'}
+      back={BACK}
+      lead={<Lead clientId={clientId} user={user} />}
+      actions={user.data !== undefined && <HeadActions user={user.data} />}
+    >
+      {user.data !== undefined && !user.data.enabled && <Disabled user={user.data} onDone={user.reload} />}
+      <UsageCard clientId={clientId} live={live} />
+      <Credentials clientId={clientId} live={live} />
+      <Card title="Settings" actions={user.data !== undefined && <EditLink clientId={clientId} />}>
+        <Loaded from={user} size="tall">
+          {(data) => <Facts user={data} />}
+        </Loaded>
+      </Card>
+      <History clientId={clientId} />
+      {user.data !== undefined && <DangerZone user={user.data} onChanged={user.reload} />}
+    </Page>
+  );
+}
+
+function Lead({ clientId, user }: { clientId: string; user: Resource<ListedApiUser> }): JSX.Element {
+  return (
+    <div class="row">
+      <Id text={clientId} what="client id" />
+      {user.data !== undefined && <EnabledBadge enabled={user.data.enabled} />}
+      {user.data !== undefined && (
+        <span>
+          Last token <Ago at={user.data.last_used_at} />
+        </span>
+      )}
+    </div>
+  );
+}
+
+function HeadActions({ user }: { user: ApiUser }): JSX.Element | null {
+  const mayWrite = useMay('operator');
+  const [cutting, setCutting] = useState(false);
+  if (!mayWrite) return null;
+  return (
+    <>
+      <LinkButton icon="rotate" href={paths.rotate(user.client_id)}>
+        New secret
+      </LinkButton>
+      <Button kind="danger" icon="bolt" onClick={() => setCutting(true)}>
+        Leaked: cut it off now
+      </Button>
+      {cutting && <CutOff user={user} onClose={() => setCutting(false)} />}
+    </>
+  );
+}
+
+function EditLink({ clientId }: { clientId: string }): JSX.Element | null {
+  const mayWrite = useMay('operator');
+  if (!mayWrite) return null;
+  return (
+    <LinkButton small icon="edit" href={paths.editApiUser(clientId)}>
+      Edit
+    </LinkButton>
+  );
+}
+
+function Disabled({ user, onDone }: { user: ApiUser; onDone: () => void }): JSX.Element {
+  const mayWrite = useMay('operator');
+  const action = useAction(async () => {
+    await post(`${apiUserPath(user.client_id)}/enable`);
+    announce(`${user.name} gets tokens again.`);
+    onDone();
+  });
+  return (
+    <Notice kind="warn" title="It is disabled: it gets no tokens">
+      {mayWrite && (
+        <div>
+          <Button small busy={action.busy} onClick={() => action.run()}>
+            Enable it
+          </Button>
+        </div>
+      )}
+      <Failure error={action.error} />
+    </Notice>
+  );
+}
+
+function Facts({ user }: { user: ApiUser }): JSX.Element {
+  return (
+    <dl class="facts">
+      <dt>Contact</dt>
+      <dd>{user.contact ?? <span class="soft">nobody is named</span>}</dd>
+      <dt>Username</dt>
+      <dd>{user.username ?? <span class="soft">none</span>}</dd>
+      <dt>Scopes</dt>
+      <dd>
+        <Chips items={user.scopes} none="none: its tokens allow nothing in particular" />
+      </dd>
+      <dt>Audiences</dt>
+      <dd>
+        <Chips items={user.audiences} none="the server’s default" />
+      </dd>
+      <dt>Limit</dt>
+      <dd>
+        {user.limit_per_minute === null ? (
+          <span class="soft">the server’s default</span>
+        ) : (
+          `${whole(user.limit_per_minute)} calls a minute`
+        )}
+      </dd>
+      <dt>Allowed networks</dt>
+      <dd>
+        <Chips items={user.allowed_networks} none="any" />
+      </dd>
+      <dt>Created</dt>
+      <dd>
+        <At at={user.created_at} />
+      </dd>
+      <dt>Changed</dt>
+      <dd>
+        <At at={user.updated_at} />
+      </dd>
+    </dl>
+  );
+}
+
+function History({ clientId }: { clientId: string }): JSX.Element {
+  const list = usePages<AuditEntry>(`${apiUserPath(clientId)}/history`, [{ noun: 'api_user', id: clientId }]);
+  return (
+    <Card title="History">
+      {list.known ? (
+        <AuditList entries={list.items} none="Nothing was done to it yet." />
+      ) : (
+        <Skeleton size="tall" />
+      )}
+      <ListEnd of={list} narrow="The audit log has the rest." />
+    </Card>
+  );
+}

@@ -1,0 +1,273 @@
+import type { JSX } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { apiUrl, get, withQuery } from '../api/client.ts';
+import type { ListedApiUser } from '../api/types.ts';
+import { DAY_MS, whole } from '../format.ts';
+import { paths } from '../paths.ts';
+import { useDraft } from '../state/draft.ts';
+import { usePages, type Pages } from '../state/pages.ts';
+import { useQuery } from '../state/query.ts';
+import { useMay } from '../state/session.ts';
+import { Badge, EnabledBadge } from '../ui/badge.tsx';
+import { Button, LinkButton } from '../ui/button.tsx';
+import { Segments, SelectField } from '../ui/field.tsx';
+import { Icon } from '../ui/icon.tsx';
+import { ListEnd } from '../ui/list-end.tsx';
+import { Skeleton } from '../ui/loaded.tsx';
+import { Empty, Notice } from '../ui/notice.tsx';
+import { Page } from '../ui/page.tsx';
+import { Spark } from '../ui/spark.tsx';
+import { Ago } from '../ui/time.tsx';
+
+const SORTS = [
+  { value: '-created_at', text: 'Newest first' },
+  { value: 'created_at', text: 'Oldest first' },
+  { value: 'name', text: 'Name, A to Z' },
+  { value: '-name', text: 'Name, Z to A' },
+  { value: '-last_used_at', text: 'Used last' },
+  { value: 'last_used_at', text: 'Unused for longest' },
+] as const;
+
+const STATES = [
+  { value: '', text: 'All' },
+  { value: 'enabled', text: 'Enabled' },
+  { value: 'disabled', text: 'Disabled' },
+] as const;
+
+type State = (typeof STATES)[number]['value'];
+
+export function ApiUsersPage(): JSX.Element {
+  const mayWrite = useMay('operator');
+  const [query, setQuery] = useQuery();
+  const { search = '', state = '', scope = '', sort = '-created_at' } = query;
+  const path = withQuery('/api-users', { search, state, scope, sort });
+  const list = usePages<ListedApiUser>(path, [{ noun: 'api_user' }]);
+  const isFiltered = search !== '' || state !== '' || scope !== '';
+  return (
+    <Page
+      title="API users"
+      lead="The machines that call your APIs, and what they use of them."
+      actions={
+        <>
+          <LinkButton icon="download" href={apiUrl('/api-users/export')} download>
+            Export
+          </LinkButton>
+          {mayWrite && (
+            <LinkButton kind="primary" icon="plus" href={paths.newApiUser}>
+              New API user
+            </LinkButton>
+          )}
+        </>
+      }
+    >
+      <div class="filters">
+        <SearchBox value={search} onSearch={(text) => setQuery({ search: text })} />
+        <Segments<State>
+          label="State"
+          value={state as State}
+          options={STATES}
+          onInput={(chosen) => setQuery({ state: chosen })}
+        />
+        <SelectField
+          label="Order"
+          unseenLabel
+          value={sort}
+          options={SORTS}
+          onInput={(chosen) => setQuery({ sort: chosen })}
+        />
+      </div>
+      {scope !== '' && (
+        <div class="row">
+          <span>
+            With the scope <code>{scope}</code>
+          </span>
+          <Button small onClick={() => setQuery({ scope: '' })}>
+            Any scope
+          </Button>
+        </div>
+      )}
+      {list.stale && (
+        <Notice title="Something changed since this list was read">
+          <div>
+            <Button small onClick={list.reload}>
+              Read it again
+            </Button>
+          </div>
+        </Notice>
+      )}
+      <p class="unseen" aria-live="polite">
+        {list.known &&
+          !list.loading &&
+          `${whole(list.items.length)}${list.hasMore ? ' or more' : ''} API users`}
+      </p>
+      {list.known && list.items.length === 0 ? (
+        <NoneFound isFiltered={isFiltered} onClear={() => setQuery({ search: '', state: '', scope: '' })} />
+      ) : (
+        <section class="card flush" aria-label="API users">
+          {list.known ? <Table list={list} /> : <Skeleton size="tall" />}
+          <ListEnd of={list} narrow="Search for a name, a client id or a contact to find the others." />
+        </section>
+      )}
+    </Page>
+  );
+}
+
+/** Searches as one types. `/` leads here from anywhere on the page. */
+function SearchBox({ value, onSearch }: { value: string; onSearch: (text: string) => void }): JSX.Element {
+  const [text, setText] = useDraft(value, onSearch);
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    const focus = (event: KeyboardEvent) => {
+      const typing =
+        event.target instanceof Element && event.target.closest('input, textarea, select, dialog') !== null;
+      if (event.key !== '/' || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      input.current?.focus();
+    };
+    addEventListener('keydown', focus);
+    return () => removeEventListener('keydown', focus);
+  }, []);
+  return (
+    <div class="search">
+      <Icon name="search" />
+      <input
+        ref={input}
+        type="search"
+        aria-label="Search API users"
+        placeholder="Name, client id, username or contact"
+        value={text}
+        autocomplete="off"
+        autocapitalize="none"
+        spellcheck={false}
+        onInput={(event) => setText(event.currentTarget.value)}
+      />
+    </div>
+  );
+}
+
+function NoneFound({ isFiltered, onClear }: { isFiltered: boolean; onClear: () => void }): JSX.Element {
+  const mayWrite = useMay('operator');
+  return (
+    <section class="card">
+      {isFiltered ? (
+        <Empty icon="search" title="No API user is like this">
+          <p>
+            The search looks at the beginning of names, client ids, usernames and contacts, in any letter
+            case.
+          </p>
+          <Button onClick={onClear}>Show all</Button>
+        </Empty>
+      ) : (
+        <Empty icon="users" title="There are no API users yet">
+          <p>
+            Each program that calls your APIs gets one: a client id, a secret that is shown once, scopes and a
+            limit.
+          </p>
+          {mayWrite && (
+            <LinkButton kind="primary" icon="plus" href={paths.newApiUser}>
+              New API user
+            </LinkButton>
+          )}
+        </Empty>
+      )}
+    </section>
+  );
+}
+
+function Table({ list }: { list: Pages<ListedApiUser> }): JSX.Element {
+  const sparks = useSparks(list.items);
+  return (
+    <table class="table hoverable api-users" aria-busy={list.loading}>
+      <thead>
+        <tr>
+          <th scope="col">Name</th>
+          <th scope="col">State</th>
+          <th scope="col">Last token</th>
+          <th scope="col">24 hours</th>
+          <th scope="col" class="end">
+            Limit
+          </th>
+          <th scope="col">Credentials</th>
+        </tr>
+      </thead>
+      <tbody>
+        {list.items.map((user) => (
+          <Row key={user.client_id} user={user} counts={sparks.get(user.client_id)} />
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+const EXPIRES_SOON_MS = 30 * DAY_MS;
+
+function Row({ user, counts }: { user: ListedApiUser; counts: readonly number[] | undefined }): JSX.Element {
+  const { next_expiry_at: expiry, live_credentials: live } = user;
+  const expiresSoon = expiry !== null && Date.parse(expiry) - Date.now() < EXPIRES_SOON_MS;
+  return (
+    <tr>
+      <th scope="row">
+        <div class="name-cell">
+          <a href={paths.apiUser(user.client_id)}>{user.name}</a>
+          <code class="soft breakable">{user.client_id}</code>
+        </div>
+      </th>
+      <td class="fit">
+        <EnabledBadge enabled={user.enabled} />
+      </td>
+      <td data-label="Last token" class="fit">
+        <Ago at={user.last_used_at} />
+      </td>
+      <td data-label="24 hours" class="fit">
+        <Spark counts={counts} />
+      </td>
+      <td data-label="Limit" class="fit end number">
+        {user.limit_per_minute === null ? (
+          <span class="soft">default</span>
+        ) : (
+          <>{whole(user.limit_per_minute)}/min</>
+        )}
+      </td>
+      <td data-label="Credentials" class="fit">
+        {live === 0 ? <Badge kind="warn">none live</Badge> : <span class="number">{live} live</span>}
+        {expiresSoon && (
+          <>
+            {' '}
+            <Badge kind="warn">
+              <Ago at={expiry} />
+            </Badge>
+          </>
+        )}
+      </td>
+    </tr>
+  );
+}
+
+/** Asked for once for each API user that is shown, as many at a time as may be asked for. */
+const SPARKS_AT_A_TIME = 50;
+
+type Sparks = ReadonlyMap<string, readonly number[]>;
+
+function useSparks(users: readonly ListedApiUser[]): Sparks {
+  const [sparks, setSparks] = useState<Sparks>(new Map());
+  const asked = useRef(new Set<string>());
+  useEffect(() => {
+    const missing = users.map(({ client_id }) => client_id).filter((id) => !asked.current.has(id));
+    for (let i = 0; i < missing.length; i += SPARKS_AT_A_TIME) {
+      const ids = missing.slice(i, i + SPARKS_AT_A_TIME);
+      for (const id of ids) asked.current.add(id);
+      void recent(ids).then(
+        (found) => setSparks((before) => new Map([...before, ...found])),
+        () => undefined, // an ornament: the list is of use without it
+      );
+    }
+  }, [users]);
+  return sparks;
+}
+
+async function recent(ids: readonly string[]): Promise<Map<string, readonly number[]>> {
+  const { items } = await get<{ items: { client_id: string; tokens: number[] }[] }>(
+    withQuery('/usage/recent', { ids: ids.join(',') }),
+  );
+  return new Map(items.map(({ client_id, tokens }) => [client_id, tokens]));
+}

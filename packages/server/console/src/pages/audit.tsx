@@ -1,0 +1,185 @@
+import type { JSX } from 'preact';
+import { useState } from 'preact/hooks';
+import { apiUrl, withQuery } from '../api/client.ts';
+import type { AuditEntry, AuditVerification } from '../api/types.ts';
+import { dateTime, plural, whole } from '../format.ts';
+import { usePages } from '../state/pages.ts';
+import { useQuery } from '../state/query.ts';
+import { useResource } from '../state/resource.ts';
+import { ACTION_OPTIONS, AuditList } from '../ui/audit-list.tsx';
+import { Button, LinkButton } from '../ui/button.tsx';
+import { SelectField, TextField } from '../ui/field.tsx';
+import { ListEnd } from '../ui/list-end.tsx';
+import { Loaded, Skeleton } from '../ui/loaded.tsx';
+import { Empty, Notice } from '../ui/notice.tsx';
+import { Page } from '../ui/page.tsx';
+import { useDraft } from '../state/draft.ts';
+
+const OUTCOMES = [
+  { value: '', text: 'Done and refused' },
+  { value: 'done', text: 'Done' },
+  { value: 'refused', text: 'Refused' },
+] as const;
+
+const NAMES = ['actor', 'action', 'subject', 'outcome', 'from', 'to'] as const;
+
+export function AuditPage(): JSX.Element {
+  const [query, setQuery] = useQuery();
+  const filter = {
+    ...Object.fromEntries(NAMES.map((name) => [name, query[name] ?? ''])),
+    from: inUtc(query['from']),
+    to: inUtc(query['to']),
+  };
+  const list = usePages<AuditEntry>(withQuery('/audit', filter), [{ noun: '*' }]);
+  const isFiltered = NAMES.some((name) => (query[name] ?? '') !== '');
+  const clear = () => setQuery(Object.fromEntries(NAMES.map((name) => [name, ''])));
+  return (
+    <Page
+      title="Audit"
+      lead="Every change and every refused attempt to make one: who, what, when, from where."
+      actions={
+        <LinkButton icon="download" href={apiUrl(withQuery('/audit/export', filter))} download>
+          Export
+        </LinkButton>
+      }
+    >
+      <Chain />
+      <Filters query={query} setQuery={setQuery} />
+      {isFiltered && (
+        <div>
+          <Button small onClick={clear}>
+            Show all
+          </Button>
+        </div>
+      )}
+      {list.stale && (
+        <div>
+          <Button small onClick={list.reload}>
+            Something happened since: read again
+          </Button>
+        </div>
+      )}
+      <section class="card" aria-label="Entries" aria-busy={list.loading}>
+        {!list.known ? (
+          <Skeleton size="tall" />
+        ) : list.items.length === 0 ? (
+          <Empty icon="audit" title={isFiltered ? 'No entry is like this' : 'Nothing was done yet'}>
+            <p>
+              {isFiltered
+                ? 'Widen the filter, or show all.'
+                : 'What is done here, by the command line or by the API appears at once.'}
+            </p>
+          </Empty>
+        ) : (
+          <AuditList entries={list.items} none="" />
+        )}
+        <ListEnd of={list} narrow="Narrow the filter, or export the log." />
+      </section>
+    </Page>
+  );
+}
+
+type Query = Readonly<Record<string, string>>;
+
+function Filters({
+  query,
+  setQuery,
+}: {
+  query: Query;
+  setQuery: (changes: Record<string, string>) => void;
+}): JSX.Element {
+  const [actor, setActor] = useDraft(query['actor'] ?? '', (text) => setQuery({ actor: text }));
+  const [subject, setSubject] = useDraft(query['subject'] ?? '', (text) => setQuery({ subject: text }));
+  const isFiltered = NAMES.some((name) => (query[name] ?? '') !== '');
+  const [open] = useState(() => isFiltered || matchMedia('(min-width: 52rem)').matches);
+  return (
+    <details open={open}>
+      <summary>Filter</summary>
+      <div class="filters even" role="search" aria-label="Filter the audit log">
+        <TextField label="Who" placeholder="E-mail or id" value={actor} onInput={setActor} type="search" />
+        <SelectField
+          label="What"
+          value={query['action'] ?? ''}
+          options={[{ value: '', text: 'Anything' }, ...ACTION_OPTIONS]}
+          onInput={(action) => setQuery({ action })}
+        />
+        <TextField
+          label="About"
+          placeholder="Client id or other id"
+          value={subject}
+          onInput={setSubject}
+          type="search"
+          mono
+        />
+        <SelectField
+          label="Outcome"
+          value={query['outcome'] ?? ''}
+          options={OUTCOMES}
+          onInput={(outcome) => setQuery({ outcome })}
+        />
+        <TextField
+          label="From"
+          type="datetime-local"
+          value={query['from'] ?? ''}
+          onInput={(from) => setQuery({ from })}
+        />
+        <TextField
+          label="To"
+          type="datetime-local"
+          value={query['to'] ?? ''}
+          onInput={(to) => setQuery({ to })}
+        />
+      </div>
+    </details>
+  );
+}
+
+/** What is typed into a datetime-local field is a time of the operator's own zone. */
+function inUtc(local: string | undefined): string {
+  const at = Date.parse(local ?? '');
+  return Number.isNaN(at) ? '' : new Date(at).toISOString();
+}
+
+/** Whether each entry still follows from the one before. */
+function Chain(): JSX.Element {
+  const verification = useResource<AuditVerification>('/audit/verification');
+  const { loading, reload } = verification;
+  const again = (
+    <Button small busy={loading} onClick={reload}>
+      Verify again
+    </Button>
+  );
+  return (
+    <Loaded from={verification} size="line">
+      {({ entries, valid, head, first_bad: firstBad }) =>
+        valid ? (
+          <Notice kind="good" title={`The chain of ${plural(entries, 'entry', 'entries')} is whole`}>
+            <div class="row">
+              <span class="small">
+                Checked {dateTime(Date.now())}
+                {head !== null && (
+                  <>
+                    ; its head is <code class="breakable">{head.slice(0, 16)}…</code>
+                  </>
+                )}
+              </span>
+              {again}
+            </div>
+          </Notice>
+        ) : (
+          <Notice
+            kind="danger"
+            title={`The chain is broken at entry ${firstBad === null ? '?' : whole(firstBad)}`}
+            alert
+          >
+            <p>
+              Somebody changed the log past the program, or the store was damaged. Keep a copy of it, and
+              compare with an earlier export: <code>npx mintmark audit verify</code> says more.
+            </p>
+            <div>{again}</div>
+          </Notice>
+        )
+      }
+    </Loaded>
+  );
+}

@@ -1,0 +1,92 @@
+import type { JSX } from 'preact';
+import { useState } from 'preact/hooks';
+import { useLocation } from 'preact-iso/router';
+import { post } from '../api/client.ts';
+import type { ApiUser, Credential } from '../api/types.ts';
+import { plural } from '../format.ts';
+import { paths } from '../paths.ts';
+import { announce } from '../state/announce.ts';
+import { useResource } from '../state/resource.ts';
+import { handOver } from '../state/hand-over.ts';
+import { useAction } from '../ui/action.ts';
+import { Button } from '../ui/button.tsx';
+import { Dialog } from '../ui/dialog.tsx';
+import { CheckField, SelectField } from '../ui/field.tsx';
+import { Failure } from '../ui/notice.tsx';
+import { apiUserPath } from '../api/paths.ts';
+
+interface CutOffAnswer {
+  retired?: unknown[];
+  credential?: Credential;
+  client_secret?: string;
+}
+
+/** A secret is in the wrong hands: it and the tokens made with it are worth nothing, in one step. */
+export function CutOff({ user, onClose }: { user: ApiUser; onClose: () => void }): JSX.Element {
+  const { route } = useLocation();
+  const [which, setWhich] = useState('');
+  const [withNew, setWithNew] = useState(true);
+  const credentials = useResource<{ items: Credential[] }>(`${apiUserPath(user.client_id)}/credentials`);
+  const live = credentials.data?.items.filter(({ state }) => state === 'live') ?? [];
+  const action = useAction(async () => {
+    const body = { ...(which !== '' && { credential_id: which }), new_secret: withNew };
+    const made = await post<CutOffAnswer>(`${apiUserPath(user.client_id)}/cut-off`, body);
+    announce(`${user.name} is cut off: its tokens are refused everywhere within ten seconds.`);
+    onClose();
+    if (made.credential === undefined || made.client_secret === undefined) return;
+    handOver({
+      clientId: user.client_id,
+      name: user.name,
+      credentialId: made.credential.id,
+      secret: made.client_secret,
+    });
+    route(paths.rotate(user.client_id));
+  });
+  return (
+    <Dialog title={`Cut off ${user.name} now?`} onClose={onClose}>
+      <form
+        class="stack"
+        onSubmit={(event) => {
+          event.preventDefault();
+          action.run();
+        }}
+      >
+        <ul class="consequences">
+          <li>
+            {which === '' ? `All ${plural(live.length, 'live credential')}` : 'That credential'}: refused from
+            this second on.
+          </li>
+          <li>Every token it has: revoked. APIs refuse them within ten seconds.</li>
+          <li>
+            Its programs stand still until they have {which === '' ? 'the new secret' : 'a secret that works'}
+            .
+          </li>
+        </ul>
+        {live.length > 1 && (
+          <SelectField
+            label="What leaked"
+            value={which}
+            options={[
+              { value: '', text: 'I am not sure: all of them' },
+              ...live.map(({ id, name }) => ({ value: id, text: `${name} (${id})` })),
+            ]}
+            onInput={setWhich}
+          />
+        )}
+        <CheckField
+          label="Make a new secret at once"
+          hint="It is shown on the next page, once."
+          checked={withNew}
+          onInput={setWithNew}
+        />
+        <Failure error={action.error ?? credentials.error} />
+        <div class="form-actions">
+          <Button onClick={onClose}>Cancel</Button>
+          <Button kind="danger" icon="bolt" type="submit" busy={action.busy}>
+            Cut it off
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,133 @@
+import type { JSX } from 'preact';
+import { useState } from 'preact/hooks';
+import { useLocation } from 'preact-iso/router';
+import { post, request } from '../api/client.ts';
+import { messageOf } from '../api/problem.ts';
+import type { ApiUser } from '../api/types.ts';
+import { paths } from '../paths.ts';
+import { announce } from '../state/announce.ts';
+import { useMay } from '../state/session.ts';
+import { useAction } from '../ui/action.ts';
+import { Button } from '../ui/button.tsx';
+import { Confirm } from '../ui/dialog.tsx';
+import { CheckField } from '../ui/field.tsx';
+import { Failure } from '../ui/notice.tsx';
+import { Card } from '../ui/page.tsx';
+import { apiUserPath } from '../api/paths.ts';
+
+/** What hurts: undone where it can be, asked about where it cannot. */
+export function DangerZone({
+  user,
+  onChanged,
+}: {
+  user: ApiUser;
+  onChanged: () => void;
+}): JSX.Element | null {
+  const mayWrite = useMay('operator');
+  const [open, setOpen] = useState<'revoke' | 'delete' | null>(null);
+  if (!mayWrite) return null;
+  return (
+    <Card title="Stop it">
+      <ul class="plain-list">
+        {user.enabled && <Disable user={user} onChanged={onChanged} />}
+        <li class="row apart">
+          <span>
+            <strong>Revoke its tokens</strong>
+            <span class="hint block">
+              The tokens it has are refused within ten seconds. It can get new ones at once.
+            </span>
+          </span>
+          <Button kind="danger-quiet" onClick={() => setOpen('revoke')}>
+            Revoke tokens
+          </Button>
+        </li>
+        <li class="row apart">
+          <span>
+            <strong>Delete it</strong>
+            <span class="hint block">
+              With its credentials, for good. Its history stays in the audit log.
+            </span>
+          </span>
+          <Button kind="danger-quiet" icon="trash" onClick={() => setOpen('delete')}>
+            Delete
+          </Button>
+        </li>
+      </ul>
+      {open === 'revoke' && <Revoke user={user} onClose={() => setOpen(null)} />}
+      {open === 'delete' && <Delete user={user} onClose={() => setOpen(null)} />}
+    </Card>
+  );
+}
+
+function Disable({ user, onChanged }: { user: ApiUser; onChanged: () => void }): JSX.Element {
+  const path = apiUserPath(user.client_id);
+  const undo = () => {
+    post(`${path}/enable`).then(onChanged, (error: unknown) =>
+      announce(messageOf(error), { kind: 'failed' }),
+    );
+  };
+  const action = useAction(async () => {
+    await post(`${path}/disable`, { revoke_tokens: false });
+    onChanged();
+    announce(`${user.name} is disabled.`, { undo });
+  });
+  return (
+    <li class="row apart">
+      <span>
+        <strong>Disable it</strong>
+        <span class="hint block">
+          It gets no tokens until it is enabled again. Those it has stay good until they expire.
+        </span>
+      </span>
+      <Button kind="danger-quiet" busy={action.busy} onClick={() => action.run()}>
+        Disable
+      </Button>
+      <Failure error={action.error} />
+    </li>
+  );
+}
+
+function Revoke({ user, onClose }: { user: ApiUser; onClose: () => void }): JSX.Element {
+  const revoke = async () => {
+    await post(`${apiUserPath(user.client_id)}/revoke-tokens`);
+    announce(`The tokens of ${user.name} are revoked.`);
+  };
+  return (
+    <Confirm
+      title={`Revoke the tokens of ${user.name}?`}
+      verb="Revoke tokens"
+      onConfirm={revoke}
+      onClose={onClose}
+    >
+      <p>
+        Every token that it has now is refused by APIs with @mintmark/verifier within ten seconds. Its secrets
+        go on working: where one is in the wrong hands, cut it off instead.
+      </p>
+    </Confirm>
+  );
+}
+
+function Delete({ user, onClose }: { user: ApiUser; onClose: () => void }): JSX.Element {
+  const { route } = useLocation();
+  const [revoke, setRevoke] = useState(true);
+  const remove = async () => {
+    await request('DELETE', `${apiUserPath(user.client_id)}?revoke_tokens=${revoke}`);
+    announce(`${user.name} is deleted.`);
+    route(paths.apiUsers, true);
+  };
+  return (
+    <Confirm
+      title={`Delete ${user.name}?`}
+      verb="Delete for good"
+      typed={{ label: `To go on, type ${user.name}`, text: user.name }}
+      onConfirm={remove}
+      onClose={onClose}
+    >
+      <p>
+        Its credentials are deleted with it, and its programs get no more tokens. This cannot be taken back;
+        to stop it for a while, disable it.
+      </p>
+      <CheckField label="Revoke the tokens that it has, too" checked={revoke} onInput={setRevoke} />
+    </Confirm>
+  );
+}

@@ -1,0 +1,115 @@
+import type { JSX } from 'preact';
+import { useState } from 'preact/hooks';
+import { useLocation, useRoute } from 'preact-iso/router';
+import { request } from '../api/client.ts';
+import { Problem } from '../api/problem.ts';
+import type { ApiUser, ApiUserSettings } from '../api/types.ts';
+import { paths } from '../paths.ts';
+import { announce } from '../state/announce.ts';
+import { useResource } from '../state/resource.ts';
+import { useAction } from '../ui/action.ts';
+import { Button, LinkButton } from '../ui/button.tsx';
+import { Loaded, Skeleton } from '../ui/loaded.tsx';
+import { Failure, Notice } from '../ui/notice.tsx';
+import { Page } from '../ui/page.tsx';
+import { SettingsFields } from './api-user-form.tsx';
+import { apiUserPath } from '../api/paths.ts';
+
+export function EditApiUserPage(): JSX.Element {
+  const { clientId = '' } = useRoute().params;
+  // Not followed: what is being edited does not change under one's hands. The server tells where it was changed meanwhile.
+  const user = useResource<ApiUser>(apiUserPath(clientId));
+  return (
+    <Page
+      title="Edit the settings"
+      lead={user.data?.name}
+      back={{ href: paths.apiUser(clientId), text: user.data?.name ?? 'API user' }}
+      narrow
+    >
+      <Loaded from={user} size="tall">
+        {(data) =>
+          user.loading ? <Skeleton size="tall" /> : <EditForm key={user.etag} user={data} etag={user.etag} />
+        }
+      </Loaded>
+    </Page>
+  );
+}
+
+const MEMBERS = [
+  'name',
+  'contact',
+  'username',
+  'scopes',
+  'audiences',
+  'limit_per_minute',
+  'allowed_networks',
+] as const satisfies readonly (keyof ApiUserSettings)[];
+
+function EditForm({ user, etag }: { user: ApiUser; etag: string | null }): JSX.Element {
+  const { route } = useLocation();
+  const [base, setBase] = useState({ user, etag });
+  const [settings, setSettings] = useState<ApiUserSettings>(settingsOf(user));
+  /** What somebody else changed in the meantime. */
+  const [theirs, setTheirs] = useState<readonly string[]>([]);
+  const action = useAction(async () => {
+    const path = apiUserPath(user.client_id);
+    try {
+      await request('PATCH', path, { body: changed(base.user, settings), ifMatch: base.etag });
+    } catch (error) {
+      if (!(error instanceof Problem) || error.code !== 'stale') throw error;
+      const { data, etag: newest } = await request<ApiUser>('GET', path);
+      setTheirs(Object.keys(changed(base.user, settingsOf(data))));
+      // What was not touched here takes what they chose; what was touched stays, to be seen before it is saved.
+      const mine = changed(base.user, settings);
+      setSettings({ ...settingsOf(data), ...mine });
+      setBase({ user: data, etag: newest });
+      return;
+    }
+    announce(`Saved the settings of ${settings.name}.`);
+    route(paths.apiUser(user.client_id), true);
+  });
+  return (
+    <form
+      class="card"
+      onSubmit={(event) => {
+        event.preventDefault();
+        action.run();
+      }}
+    >
+      <SettingsFields
+        settings={settings}
+        onChange={(change) => setSettings((before) => ({ ...before, ...change }))}
+        errorOf={action.errorOf}
+      />
+      {theirs.length > 0 && (
+        <Notice kind="warn" title="Somebody else changed this API user meanwhile" alert>
+          <p>
+            Changed by them: {theirs.join(', ').replaceAll('_', ' ')}. Nothing was saved yet: what you did not
+            touch shows what they chose, the rest what you typed. Look at it and save again.
+          </p>
+        </Notice>
+      )}
+      <Failure error={action.error} />
+      <div class="form-actions">
+        <Button kind="primary" type="submit" busy={action.busy}>
+          Save
+        </Button>
+        <LinkButton kind="quiet" href={paths.apiUser(user.client_id)}>
+          Cancel
+        </LinkButton>
+      </div>
+    </form>
+  );
+}
+
+function settingsOf(user: ApiUser): ApiUserSettings {
+  return Object.fromEntries(MEMBERS.map((member) => [member, user[member]])) as unknown as ApiUserSettings;
+}
+
+/** Only what differs, so that nothing else is overwritten. */
+function changed(before: ApiUserSettings, after: ApiUserSettings): Partial<ApiUserSettings> {
+  const members = MEMBERS.filter(
+    (member) => JSON.stringify(before[member]) !== JSON.stringify(after[member]),
+  );
+  return Object.fromEntries(members.map((member) => [member, after[member]]));
+}

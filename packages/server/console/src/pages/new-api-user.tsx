@@ -1,0 +1,131 @@
+import type { JSX } from 'preact';
+import { useRef, useState } from 'preact/hooks';
+import { useLocation } from 'preact-iso/router';
+import { newIdempotencyKey, post } from '../api/client.ts';
+import { Problem } from '../api/problem.ts';
+import type { ApiUserSettings, MadeApiUser } from '../api/types.ts';
+import { paths } from '../paths.ts';
+import { useMay } from '../state/session.ts';
+import { useLiveUse } from '../state/uses.ts';
+import { useAction } from '../ui/action.ts';
+import { Button, LinkButton } from '../ui/button.tsx';
+import { ExpiryField, expiryOf } from '../ui/expiry.tsx';
+import { CheckField, TextField } from '../ui/field.tsx';
+import { Failure, Notice } from '../ui/notice.tsx';
+import { Page } from '../ui/page.tsx';
+import { SecretOnce, type ShownSecret } from '../ui/secret-once.tsx';
+import { NO_SETTINGS, SettingsFields } from './api-user-form.tsx';
+
+const BACK = { href: paths.apiUsers, text: 'API users' };
+
+export function NewApiUserPage(): JSX.Element {
+  const mayWrite = useMay('operator');
+  const { route } = useLocation();
+  const [made, setMade] = useState<ShownSecret | null>(null);
+  if (!mayWrite) {
+    return (
+      <Page title="New API user" back={BACK} narrow>
+        <Notice title="Your role only reads">
+          <p>An operator or admin can create API users. An admin can give you the role.</p>
+        </Notice>
+      </Page>
+    );
+  }
+  if (made !== null) {
+    return (
+      <Page key="made" title={`${made.name} is ready`} lead="Its client id and its first secret." narrow>
+        <Made shown={made} />
+      </Page>
+    );
+  }
+  const take = ({ api_user: user, credential, client_secret: secret }: MadeApiUser) => {
+    if (credential === undefined || secret === undefined) return route(paths.apiUser(user.client_id));
+    scrollTo(0, 0);
+    setMade({ clientId: user.client_id, name: user.name, credentialId: credential.id, secret });
+  };
+  return (
+    <Page key="form" title="New API user" lead="For one program that calls your APIs." back={BACK} narrow>
+      <CreateForm onMade={take} />
+    </Page>
+  );
+}
+
+function CreateForm({ onMade }: { onMade: (made: MadeApiUser) => void }): JSX.Element {
+  const [settings, setSettings] = useState<ApiUserSettings>(NO_SETTINGS);
+  const [withSecret, setWithSecret] = useState(true);
+  const [secretName, setSecretName] = useState('');
+  const [days, setDays] = useState('');
+  // The same for each attempt at the same thing: an answer that was lost on the way makes no second API user.
+  const attempt = useRef({ key: newIdempotencyKey(), body: '' });
+  const action = useAction(async () => {
+    const secret = withSecret && { name: secretName.trim() || 'first secret', ...expiryOf(days) };
+    const body = { ...settings, name: settings.name.trim(), secret };
+    const text = JSON.stringify(body);
+    if (attempt.current.body !== text) attempt.current = { key: newIdempotencyKey(), body: text };
+    try {
+      onMade(await post<MadeApiUser>('/api-users', body, { idempotencyKey: attempt.current.key }));
+    } catch (error) {
+      // Refused for good: what is sent next is another attempt, even if it looks the same.
+      if (error instanceof Problem && error.status >= 400 && error.status < 500) attempt.current.body = '';
+      throw error;
+    }
+  });
+  return (
+    <form
+      class="card"
+      onSubmit={(event) => {
+        event.preventDefault();
+        action.run();
+      }}
+    >
+      <SettingsFields
+        settings={settings}
+        onChange={(change) => setSettings((before) => ({ ...before, ...change }))}
+        errorOf={action.errorOf}
+        autofocus
+      />
+      <fieldset class="stack">
+        <legend class="label">First secret</legend>
+        <CheckField
+          label="Make a secret now"
+          hint="It is shown once, on the next page."
+          checked={withSecret}
+          onInput={setWithSecret}
+        />
+        {withSecret && (
+          <>
+            <TextField
+              label="Its name"
+              optional
+              hint="Where it will be deployed: “production, cluster 2”."
+              value={secretName}
+              onInput={setSecretName}
+              error={action.errorOf('secret/name')}
+              maxLength={200}
+            />
+            <ExpiryField days={days} onInput={setDays} error={action.errorOf('secret/expires_at')} />
+          </>
+        )}
+      </fieldset>
+      <Failure error={action.error} />
+      <div class="form-actions">
+        <Button kind="primary" type="submit" busy={action.busy}>
+          Create
+        </Button>
+        <LinkButton kind="quiet" href={paths.apiUsers}>
+          Cancel
+        </LinkButton>
+      </div>
+    </form>
+  );
+}
+
+function Made({ shown }: { shown: ShownSecret }): JSX.Element {
+  const { route } = useLocation();
+  const live = useLiveUse(shown.clientId);
+  return (
+    <section class="card" aria-label="Client id and secret">
+      <SecretOnce shown={shown} live={live} done="Done" onDone={() => route(paths.apiUser(shown.clientId))} />
+    </section>
+  );
+}

@@ -1,0 +1,281 @@
+import type { JSX } from 'preact';
+import { useState } from 'preact/hooks';
+import { post, request } from '../api/client.ts';
+import type { Invitation, Operator, Page as PageOf, Role } from '../api/types.ts';
+import { announce } from '../state/announce.ts';
+import { useResource } from '../state/resource.ts';
+import { useActor, useMay } from '../state/session.ts';
+import { useAction } from '../ui/action.ts';
+import { Badge, RoleBadge } from '../ui/badge.tsx';
+import { Button } from '../ui/button.tsx';
+import { CodeBlock } from '../ui/copy.tsx';
+import { Confirm, Dialog } from '../ui/dialog.tsx';
+import { ChoiceField, TextField, type Choice } from '../ui/field.tsx';
+import { Loaded } from '../ui/loaded.tsx';
+import { Failure, Notice } from '../ui/notice.tsx';
+import { Page } from '../ui/page.tsx';
+import { Ago, At } from '../ui/time.tsx';
+
+const ROLES: readonly Choice<Role>[] = [
+  { value: 'viewer', text: 'Viewer', hint: 'Sees everything, changes nothing.' },
+  {
+    value: 'operator',
+    text: 'Operator',
+    hint: 'Also creates and changes API users, makes and retires secrets.',
+  },
+  {
+    value: 'admin',
+    text: 'Admin',
+    hint: 'Also rotates signing keys and invites, changes and removes operators.',
+  },
+];
+
+type Open =
+  | { to: 'invite' }
+  | { to: 'role' | 'reset' | 'remove'; operator: Operator }
+  | { to: 'link'; made: Invitation };
+
+export function OperatorsPage(): JSX.Element {
+  const isAdmin = useMay('admin');
+  const [open, setOpen] = useState<Open | null>(null);
+  const operators = useResource<PageOf<Operator>>('/operators?limit=200');
+  const close = () => setOpen(null);
+  const made = (invitation: Invitation) => {
+    operators.reload();
+    setOpen({ to: 'link', made: invitation });
+  };
+  return (
+    <Page
+      title="Operators"
+      lead="The people who sign in here."
+      actions={
+        isAdmin && (
+          <Button kind="primary" icon="plus" onClick={() => setOpen({ to: 'invite' })}>
+            Invite
+          </Button>
+        )
+      }
+    >
+      <Loaded from={operators} size="tall">
+        {({ items }) => <OperatorTable items={items} onOpen={isAdmin ? setOpen : null} />}
+      </Loaded>
+      {open?.to === 'invite' && <Invite onMade={made} onClose={close} />}
+      {open?.to === 'link' && <LinkOnce made={open.made} onClose={close} />}
+      {open?.to === 'role' && (
+        <ChangeRole operator={open.operator} onDone={operators.reload} onClose={close} />
+      )}
+      {open?.to === 'reset' && <Reset operator={open.operator} onMade={made} onClose={close} />}
+      {open?.to === 'remove' && <Remove operator={open.operator} onDone={operators.reload} onClose={close} />}
+    </Page>
+  );
+}
+
+function OperatorTable(props: {
+  items: readonly Operator[];
+  onOpen: ((open: Open) => void) | null;
+}): JSX.Element {
+  const { items, onOpen } = props;
+  const me = useActor();
+  return (
+    <section class="card flush" aria-label="Operators">
+      <table class="table">
+        <thead>
+          <tr>
+            <th scope="col">E-mail address</th>
+            <th scope="col">Role</th>
+            <th scope="col">Second factor</th>
+            <th scope="col">Last seen</th>
+            {onOpen !== null && (
+              <th scope="col">
+                <span class="unseen">What can be done</span>
+              </th>
+            )}
+          </tr>
+        </thead>
+        <tbody>
+          {items.map((operator) => (
+            <tr key={operator.id}>
+              <th scope="row">
+                <strong class="breakable">{operator.email}</strong>
+                {operator.id === me?.id && <span class="soft"> (you)</span>}
+              </th>
+              <td class="fit">
+                <RoleBadge role={operator.role} />
+              </td>
+              <td data-label="Second factor" class="fit">
+                {operator.state === 'invited' ? (
+                  <Badge kind="note">invited</Badge>
+                ) : operator.second_factor ? (
+                  <Badge kind="good">on</Badge>
+                ) : (
+                  <Badge kind="warn">off</Badge>
+                )}
+              </td>
+              <td data-label="Last seen" class="fit">
+                <Ago at={operator.last_seen_at} />
+              </td>
+              {onOpen !== null && (
+                <td class="fit whole">
+                  <RowActions operator={operator} onOpen={onOpen} />
+                </td>
+              )}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function RowActions({ operator, onOpen }: { operator: Operator; onOpen: (open: Open) => void }): JSX.Element {
+  const of = <span class="unseen"> {operator.email}</span>;
+  return (
+    <div class="row end">
+      <Button small onClick={() => onOpen({ to: 'role', operator })}>
+        Role{of}
+      </Button>
+      <Button small onClick={() => onOpen({ to: 'reset', operator })}>
+        {operator.state === 'invited' ? 'New link' : 'Reset'}
+        {of}
+      </Button>
+      <Button small kind="danger-quiet" onClick={() => onOpen({ to: 'remove', operator })}>
+        Remove{of}
+      </Button>
+    </div>
+  );
+}
+
+function Invite({
+  onMade,
+  onClose,
+}: {
+  onMade: (made: Invitation) => void;
+  onClose: () => void;
+}): JSX.Element {
+  const [email, setEmail] = useState('');
+  const [role, setRole] = useState<Role>('viewer');
+  const action = useAction(async () =>
+    onMade(await post<Invitation>('/operators', { email: email.trim(), role })),
+  );
+  return (
+    <Dialog title="Invite an operator" onClose={onClose}>
+      <form
+        class="stack"
+        onSubmit={(event) => {
+          event.preventDefault();
+          action.run();
+        }}
+      >
+        <TextField
+          label="E-mail address"
+          type="email"
+          hint="They sign in with it. No mail is sent: you get a link to pass on."
+          value={email}
+          onInput={setEmail}
+          error={action.errorOf('email')}
+          required
+          autofocus
+        />
+        <ChoiceField<Role> label="Role" value={role} choices={ROLES} onInput={setRole} />
+        <Failure error={action.error} />
+        <div class="form-actions">
+          <Button onClick={onClose}>Cancel</Button>
+          <Button kind="primary" type="submit" busy={action.busy}>
+            Make the link
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+function LinkOnce({ made, onClose }: { made: Invitation; onClose: () => void }): JSX.Element {
+  return (
+    <Dialog title={`A link for ${made.operator.email}`} onClose={onClose}>
+      <Notice kind="warn" title="It is shown this once">
+        <p>
+          Pass it on where only they read it: whoever opens it first chooses the password. It works once,
+          until <At at={made.expires_at} />.
+        </p>
+      </Notice>
+      <CodeBlock text={made.invitation_url} what="invitation link" />
+      <div class="form-actions">
+        <Button kind="primary" onClick={onClose}>
+          I have passed it on
+        </Button>
+      </div>
+    </Dialog>
+  );
+}
+
+interface OfOperator {
+  operator: Operator;
+  onClose: () => void;
+}
+
+function ChangeRole({ operator, onDone, onClose }: OfOperator & { onDone: () => void }): JSX.Element {
+  const [role, setRole] = useState(operator.role);
+  const change = async () => {
+    await request('PATCH', `/operators/${operator.id}`, { body: { role } });
+    announce(`${operator.email} is ${role} now.`);
+    onDone();
+  };
+  return (
+    <Confirm
+      title={`Role of ${operator.email}`}
+      verb="Save"
+      kind="primary"
+      onConfirm={change}
+      onClose={onClose}
+    >
+      <ChoiceField<Role> label="Role" value={role} choices={ROLES} onInput={setRole} />
+    </Confirm>
+  );
+}
+
+function Reset({
+  operator,
+  onMade,
+  onClose,
+}: OfOperator & { onMade: (made: Invitation) => void }): JSX.Element {
+  const action = useAction(async () =>
+    onMade(await post<Invitation>(`/operators/${operator.id}/invitation`)),
+  );
+  return (
+    <Dialog title={`A new link for ${operator.email}?`} onClose={onClose}>
+      <p>
+        {operator.state === 'invited'
+          ? 'The link that they were given before works no longer.'
+          : 'They choose a new password with it. Their sessions end, and their second factor is off until they set it up again.'}
+      </p>
+      <Failure error={action.error} />
+      <div class="form-actions">
+        <Button onClick={onClose}>Cancel</Button>
+        <Button kind="danger" busy={action.busy} onClick={() => action.run()}>
+          Make the link
+        </Button>
+      </div>
+    </Dialog>
+  );
+}
+
+function Remove({ operator, onDone, onClose }: OfOperator & { onDone: () => void }): JSX.Element {
+  const remove = async () => {
+    await request('DELETE', `/operators/${operator.id}`);
+    announce(`${operator.email} is removed.`);
+    onDone();
+  };
+  return (
+    <Confirm
+      title={`Remove ${operator.email}?`}
+      verb="Remove"
+      typed={{ label: `To go on, type ${operator.email}`, text: operator.email }}
+      onConfirm={remove}
+      onClose={onClose}
+    >
+      <p>
+        Their sessions end at once, and they cannot sign in any more. What they did stays in the audit log.
+      </p>
+    </Confirm>
+  );
+}

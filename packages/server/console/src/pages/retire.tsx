@@ -1,0 +1,83 @@
+import type { JSX } from 'preact';
+import { useState } from 'preact/hooks';
+import { post } from '../api/client.ts';
+import { Problem } from '../api/problem.ts';
+import type { Credential } from '../api/types.ts';
+import { announce } from '../state/announce.ts';
+import { useAction } from '../ui/action.ts';
+import { Button } from '../ui/button.tsx';
+import { Dialog } from '../ui/dialog.tsx';
+import { CheckField } from '../ui/field.tsx';
+import { Failure, Notice } from '../ui/notice.tsx';
+
+export interface RetireProps {
+  credential: Credential;
+  onRetired: () => void;
+  onClose: () => void;
+}
+
+/** Makes a credential useless. The server objects where a caller could break; that is explained, and can be overruled. */
+export function Retire({ credential, onRetired, onClose }: RetireProps): JSX.Element {
+  const [objection, setObjection] = useState(credential.retirement_objection);
+  const [overruled, setOverruled] = useState(false);
+  const action = useAction(async () => {
+    try {
+      await post(`/credentials/${credential.id}/retire`, { force: overruled });
+    } catch (error) {
+      // It was used since the dialog was opened.
+      if (!(error instanceof Problem) || error.code !== 'unsafe') throw error;
+      setObjection(error.message);
+      return;
+    }
+    announce(`Retired ${credential.name}.`);
+    onRetired();
+    onClose();
+  });
+  return (
+    <Dialog title={`Retire ${credential.name}?`} onClose={onClose}>
+      <form
+        class="stack"
+        onSubmit={(event) => {
+          event.preventDefault();
+          action.run();
+        }}
+      >
+        <p>
+          From that moment on, calls with the secret <code>{credential.id}</code> are refused. It cannot be
+          taken back: a retired secret never works again.
+        </p>
+        {objection === null ? (
+          <Notice kind="good" title="Nobody seems to use it any more">
+            <p>
+              It was not used in the last hour, and a secret that came after it is in use, or there is none.
+            </p>
+          </Notice>
+        ) : (
+          <>
+            <Notice kind="warn" title="A caller could break" alert>
+              <p>Why it should stay: {sentence(objection)}</p>
+              <p>Move its callers to the new secret first; this page shows when the old one is quiet.</p>
+            </Notice>
+            <CheckField
+              label="Retire it all the same"
+              hint="Whoever still uses it gets no more tokens."
+              checked={overruled}
+              onInput={setOverruled}
+            />
+          </>
+        )}
+        <Failure error={action.error} />
+        <div class="form-actions">
+          <Button onClick={onClose}>Cancel</Button>
+          <Button kind="danger" type="submit" busy={action.busy} disabled={objection !== null && !overruled}>
+            Retire
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+export function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}

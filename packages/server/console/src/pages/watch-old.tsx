@@ -1,0 +1,143 @@
+import type { JSX } from 'preact';
+import { useState } from 'preact/hooks';
+import type { Credential } from '../api/types.ts';
+import { duration, plural } from '../format.ts';
+import { paths } from '../paths.ts';
+import { useNow } from '../state/clock.ts';
+import type { LiveUse, SeenUse } from '../state/uses.ts';
+import { Badge } from '../ui/badge.tsx';
+import { Button, LinkButton } from '../ui/button.tsx';
+import { Notice } from '../ui/notice.tsx';
+import { Ago } from '../ui/time.tsx';
+import { LastUse } from './credentials.tsx';
+import { Retire, sentence } from './retire.tsx';
+
+export interface WatchOldProps {
+  clientId: string;
+  items: readonly Credential[];
+  live: LiveUse;
+  onChanged: () => void;
+}
+
+/** Which live secret is still used, from where, as it happens; and the end of the old ones. */
+export function WatchOld({ clientId, items, live, onChanged }: WatchOldProps): JSX.Element {
+  const [retiring, setRetiring] = useState<Credential | null>(null);
+  const living = items
+    .filter(({ state, kind }) => state === 'live' && kind === 'secret')
+    .sort((a, b) => b.created_at.localeCompare(a.created_at));
+  const [newest, ...old] = living;
+  if (newest === undefined) {
+    return (
+      <Notice kind="warn" title="No secret is live">
+        <p>The API user gets no tokens until it has one.</p>
+      </Notice>
+    );
+  }
+  return (
+    <div class="stack">
+      <ul class="plain-list">
+        <li class="stack tight">
+          <div class="row">
+            <Badge kind="note">new</Badge>
+            <strong class="breakable">{newest.name}</strong>
+            <code class="soft">{newest.id}</code>
+          </div>
+          <p>
+            {wasUsed(newest, live.credentials.get(newest.id)) ? (
+              <>
+                Last used <LastUse credential={newest} seen={live.credentials.get(newest.id)} />
+              </>
+            ) : (
+              <span class="soft">Not used yet: the program has not got it, or does not read it.</span>
+            )}
+          </p>
+        </li>
+        {old.map((credential) => (
+          <OldSecret
+            key={credential.id}
+            credential={credential}
+            seen={live.credentials.get(credential.id)}
+            onRetire={() => setRetiring(credential)}
+          />
+        ))}
+      </ul>
+      {old.length === 0 && (
+        <Notice kind="good" title="Only the new secret is live">
+          <p>There is nothing left to retire.</p>
+          <div>
+            <LinkButton small href={paths.apiUser(clientId)}>
+              Back to the API user
+            </LinkButton>
+          </div>
+        </Notice>
+      )}
+      {retiring !== null && (
+        <Retire
+          credential={old.find(({ id }) => id === retiring.id) ?? retiring}
+          onRetired={onChanged}
+          onClose={() => setRetiring(null)}
+        />
+      )}
+    </div>
+  );
+}
+
+/** So long without a use here, on a page that watches. */
+const QUIET_SHOWN_MS = 10_000;
+
+function OldSecret({
+  credential,
+  seen,
+  onRetire,
+}: {
+  credential: Credential;
+  seen: SeenUse | undefined;
+  onRetire: () => void;
+}): JSX.Element {
+  const now = useNow(1000);
+  const { name, id, retirement_objection: objection, expires_at: expires } = credential;
+  const lastAt = Math.max(...[seen?.at, credential.last_used_at].map((at) => (at ? Date.parse(at) : 0)));
+  const quietMs = Math.max(0, now - lastAt);
+  const isInUse = lastAt > 0 && quietMs < QUIET_SHOWN_MS;
+  return (
+    <li class="stack tight">
+      <div class="row">
+        <Badge>old</Badge>
+        <strong class="breakable">{name}</strong>
+        <code class="soft">{id}</code>
+        <span class="push">
+          {isInUse ? (
+            <Badge kind="warn">in use</Badge>
+          ) : (
+            <Badge kind={objection === null ? 'good' : 'plain'}>
+              {lastAt === 0 ? 'never used' : `quiet for ${duration(quietMs)}`}
+            </Badge>
+          )}
+        </span>
+      </div>
+      <p>
+        Last used <LastUse credential={credential} seen={seen} />
+        {seen !== undefined && (
+          <span class="soft">; {plural(seen.count, 'token')} since you opened this page</span>
+        )}
+        {expires !== null && (
+          <span class="soft">
+            ; ends <Ago at={expires} />
+          </span>
+        )}
+      </p>
+      <div class="row apart">
+        <span class="hint">
+          {objection === null ? 'Nothing speaks against retiring it.' : `Not yet: ${sentence(objection)}`}
+        </span>
+        <Button small kind={objection === null ? 'danger' : 'danger-quiet'} onClick={onRetire}>
+          Retire<span class="unseen"> {name}</span>
+        </Button>
+      </div>
+    </li>
+  );
+}
+
+function wasUsed(credential: Credential, seen: SeenUse | undefined): boolean {
+  return seen !== undefined || credential.last_used_at !== null;
+}

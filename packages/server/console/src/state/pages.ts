@@ -1,0 +1,96 @@
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { get, withQuery } from '../api/client.ts';
+import type { Page } from '../api/types.ts';
+import { useReloads, type Following } from './resource.ts';
+
+export interface Pages<T> {
+  items: readonly T[];
+  /** There are more, and they may be asked for. */
+  hasMore: boolean;
+  /** There are more than one list shows. */
+  isFull: boolean;
+  /** The first page was answered at least once. */
+  known: boolean;
+  loading: boolean;
+  error: unknown;
+  /** Something changed since; a short list is asked for again by itself. */
+  stale: boolean;
+  more(): void;
+  reload(): void;
+}
+
+const PAGE = 50;
+/** Beyond that a search finds what scrolling would not. */
+const ITEMS_MAX = 1000;
+
+interface State<T> {
+  of: string;
+  items: readonly T[];
+  next: string | null;
+  known: boolean;
+  loading: boolean;
+  error: unknown;
+  stale: boolean;
+}
+
+/** A list that grows page by page as it is scrolled. `path` may have a query. */
+export function usePages<T>(path: string, follow: readonly Following[] = []): Pages<T> {
+  const [state, setState] = useState<State<T>>(() => blank(path));
+  const [asked, setAsked] = useState(0);
+  const latest = useRef(state);
+  latest.current = state;
+  const under = useRef<AbortController>(undefined);
+
+  const load = useCallback(
+    async (after: string | null) => {
+      under.current?.abort();
+      const aborter = new AbortController();
+      under.current = aborter;
+      setState((before) => ({ ...before, loading: true, error: undefined }));
+      const [bare = '', query = ''] = path.split('?');
+      const url = withQuery(bare, { ...Object.fromEntries(new URLSearchParams(query)), limit: PAGE, after });
+      try {
+        const page = await get<Page<T>>(url, aborter.signal);
+        if (aborter.signal.aborted) return;
+        setState((before) => ({
+          of: path,
+          items: after === null ? page.items : [...before.items, ...page.items],
+          next: page.next,
+          known: true,
+          loading: false,
+          error: undefined,
+          stale: false,
+        }));
+      } catch (error) {
+        if (!aborter.signal.aborted) setState((before) => ({ ...before, loading: false, error }));
+      }
+    },
+    [path],
+  );
+
+  // What was found before stays until what is asked for now is there: nothing flickers while one types.
+  useEffect(() => {
+    void load(null);
+    return () => under.current?.abort();
+  }, [load, asked]);
+
+  const reload = useCallback(() => setAsked((times) => times + 1), []);
+  const changed = useCallback(() => {
+    if (latest.current.items.length <= PAGE) reload();
+    else setState((before) => ({ ...before, stale: true }));
+  }, [reload]);
+  useReloads(follow, changed);
+
+  const more = useCallback(() => {
+    const { next, loading, items, of } = latest.current;
+    if (next !== null && !loading && items.length < ITEMS_MAX && of === path) void load(next);
+  }, [load, path]);
+
+  const { items, next, known, loading, error, stale } = state;
+  const isFull = next !== null && items.length >= ITEMS_MAX;
+  return { items, hasMore: next !== null && !isFull, isFull, known, loading, error, stale, more, reload };
+}
+
+function blank<T>(path: string): State<T> {
+  return { of: path, items: [], next: null, known: false, loading: true, error: undefined, stale: false };
+}

@@ -1,0 +1,167 @@
+import type { JSX } from 'preact';
+import type { AuditEntry, Subject } from '../api/types.ts';
+import { whole } from '../format.ts';
+import { paths } from '../paths.ts';
+import { Badge } from './badge.tsx';
+import { Ago, At } from './time.tsx';
+
+/** Entries of the audit log, newest first, each to be opened for what changed. */
+export function AuditList({ entries, none }: { entries: readonly AuditEntry[]; none: string }): JSX.Element {
+  if (entries.length === 0) return <p class="soft">{none}</p>;
+  return (
+    <ol class="audit">
+      {entries.map((entry) => (
+        <Entry key={entry.n} entry={entry} />
+      ))}
+    </ol>
+  );
+}
+
+function Entry({ entry }: { entry: AuditEntry }): JSX.Element {
+  const { n, at, actor, action, outcome, subject, reason, hash, related } = entry;
+  const about = related?.id ?? subject.id;
+  return (
+    <li class="audit-entry">
+      <details>
+        <summary>
+          <span class="audit-what">
+            <strong>{actionText(action)}</strong>
+            {outcome === 'refused' && <Badge kind="danger">refused</Badge>}
+            {about !== null && <code class="audit-about">{about}</code>}
+          </span>
+          <span class="audit-who breakable">{actor.name}</span>
+          <span class="audit-when">
+            <Ago at={at} />
+          </span>
+        </summary>
+        <dl class="facts small">
+          <dt>When</dt>
+          <dd>
+            <At at={at} exact />
+          </dd>
+          <dt>Who</dt>
+          <dd>
+            {actor.name} <span class="soft">({actorText(actor.kind)})</span>
+            {actor.address !== null && (
+              <>
+                {' '}
+                from <code>{actor.address}</code>
+              </>
+            )}
+          </dd>
+          <dt>What</dt>
+          <dd>
+            <code>{action}</code> <SubjectLink subject={subject} />
+            {related !== null && (
+              <>
+                {' '}
+                of <SubjectLink subject={related} />
+              </>
+            )}
+          </dd>
+          {reason !== null && (
+            <>
+              <dt>Why refused</dt>
+              <dd>{reason}</dd>
+            </>
+          )}
+          <Changes before={entry.before} after={entry.after} />
+          <dt>Entry</dt>
+          <dd>
+            {whole(n)} <code class="soft breakable">{hash}</code>
+          </dd>
+        </dl>
+      </details>
+    </li>
+  );
+}
+
+function SubjectLink({ subject: { kind, id } }: { subject: Subject }): JSX.Element {
+  const noun = kind.replaceAll('_', ' ');
+  if (id === null) return <span class="soft">{noun}</span>;
+  return (
+    <>
+      {noun} {kind === 'api_user' ? <a href={paths.apiUser(id)}>{id}</a> : <code>{id}</code>}
+    </>
+  );
+}
+
+/** What was different afterwards, member by member. */
+function Changes({
+  before,
+  after,
+}: {
+  before: AuditEntry['before'];
+  after: AuditEntry['after'];
+}): JSX.Element | null {
+  const names = [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])];
+  const changed = names.filter((name) => valueText(before?.[name]) !== valueText(after?.[name]));
+  if (changed.length === 0) return null;
+  return (
+    <>
+      <dt>Change</dt>
+      <dd>
+        <ul class="changes">
+          {changed.map((name) => (
+            <li key={name}>
+              <span class="soft">{name.replaceAll('_', ' ')}</span>{' '}
+              {before?.[name] !== undefined && <del>{valueText(before[name])}</del>}{' '}
+              {after?.[name] !== undefined && <ins>{valueText(after[name])}</ins>}
+            </li>
+          ))}
+        </ul>
+      </dd>
+    </>
+  );
+}
+
+function valueText(value: unknown): string {
+  if (value === null || value === undefined) return 'none';
+  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.map(valueText).join(', ');
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+function actorText(kind: string): string {
+  return kind === 'api_user' ? 'API user' : kind.replaceAll('_', ' ');
+}
+
+const ACTIONS: ReadonlyMap<string, string> = new Map([
+  ['api_user.create', 'API user created'],
+  ['api_user.update', 'Settings changed'],
+  ['api_user.disable', 'API user disabled'],
+  ['api_user.enable', 'API user enabled'],
+  ['api_user.delete', 'API user deleted'],
+  ['api_user.revoke_tokens', 'Tokens revoked'],
+  ['api_user.import', 'API users imported'],
+  ['credential.create', 'Secret made'],
+  ['credential.update', 'Credential changed'],
+  ['credential.retire', 'Credential retired'],
+  ['credential.reset', 'Secret reset'],
+  ['credential.cut_off', 'Cut off after a leak'],
+  ['signing_key.create', 'Signing key made'],
+  ['signing_key.rotate', 'Signing key rotated'],
+  ['operator.invite', 'Operator invited'],
+  ['operator.accept', 'Invitation accepted'],
+  ['operator.update', 'Role changed'],
+  ['operator.remove', 'Operator removed'],
+  ['operator.reset', 'Operator reset'],
+  ['session.sign_in', 'Signed in'],
+  ['session.sign_out', 'Signed out'],
+  ['session.end', 'Session ended'],
+  ['profile.password', 'Password changed'],
+  ['profile.second_factor_on', 'Second factor turned on'],
+  ['profile.second_factor_off', 'Second factor turned off'],
+  ['audit.export', 'Audit log exported'],
+]);
+
+/** For the filter. */
+export const ACTION_OPTIONS: readonly { value: string; text: string }[] = [...ACTIONS].map(
+  ([value, text]) => ({
+    value,
+    text,
+  }),
+);
+
+function actionText(action: string): string {
+  return ACTIONS.get(action) ?? action;
+}

@@ -1,0 +1,39 @@
+import type { ComponentChildren, JSX } from 'preact';
+import type { CredentialState, Role, SigningKeyState } from '../api/types.ts';
+
+export type BadgeKind = 'plain' | 'good' | 'warn' | 'danger' | 'note';
+
+export function Badge({
+  kind = 'plain',
+  children,
+}: {
+  kind?: BadgeKind;
+  children: ComponentChildren;
+}): JSX.Element {
+  return <span class={kind === 'plain' ? 'badge' : `badge ${kind}`}>{children}</span>;
+}
+
+export function EnabledBadge({ enabled }: { enabled: boolean }): JSX.Element {
+  return enabled ? <Badge kind="good">Enabled</Badge> : <Badge kind="danger">Disabled</Badge>;
+}
+
+const CREDENTIAL: Record<CredentialState, BadgeKind> = { live: 'good', expired: 'plain', retired: 'plain' };
+
+export function CredentialBadge({ state }: { state: CredentialState }): JSX.Element {
+  return <Badge kind={CREDENTIAL[state]}>{state}</Badge>;
+}
+
+const SIGNING_KEY: Record<SigningKeyState, BadgeKind> = {
+  announced: 'note',
+  active: 'good',
+  retired: 'warn',
+  removed: 'plain',
+};
+
+export function SigningKeyBadge({ state }: { state: SigningKeyState }): JSX.Element {
+  return <Badge kind={SIGNING_KEY[state]}>{state}</Badge>;
+}
+
+export function RoleBadge({ role }: { role: Role }): JSX.Element {
+  return <Badge kind={role === 'admin' ? 'note' : 'plain'}>{role}</Badge>;
+}

@@ -1,0 +1,64 @@
+import type { JSX } from 'preact';
+import type { SigningKey } from '../api/types.ts';
+import { SigningKeyBadge } from './badge.tsx';
+import { At } from './time.tsx';
+
+/** What happens to a signing key next, in a sentence. */
+export function NextOfKey({ of: key }: { of: SigningKey }): JSX.Element {
+  switch (key.state) {
+    case 'announced':
+      return (
+        <>
+          Published; signs from <At at={key.activates_at} /> on
+        </>
+      );
+    case 'active':
+      return key.retires_at === null ? (
+        <>
+          Signs since <At at={key.activates_at} />
+        </>
+      ) : (
+        <>
+          Signs until <At at={key.retires_at} />
+        </>
+      );
+    case 'retired':
+      return (
+        <>
+          Signs no more; published until{' '}
+          {key.removes_at === null ? 'its last token ends' : <At at={key.removes_at} />}
+        </>
+      );
+    case 'removed':
+      return (
+        <>
+          Neither signs nor is published
+          {key.removes_at !== null && (
+            <>
+              {' '}
+              since <At at={key.removes_at} />
+            </>
+          )}
+        </>
+      );
+  }
+}
+
+/** The keys that verifiers know, in a few lines. */
+export function KeySchedule({ keys }: { keys: readonly SigningKey[] }): JSX.Element {
+  const published = keys.filter(({ state }) => state !== 'removed');
+  return (
+    <ul class="plain-list">
+      {published.map((key) => (
+        <li class="row" key={key.kid}>
+          <SigningKeyBadge state={key.state} />
+          <code title={key.kid}>{key.kid.slice(0, 10)}…</code>
+          <span class="soft">{key.algorithm}</span>
+          <span class="push soft small">
+            <NextOfKey of={key} />
+          </span>
+        </li>
+      ))}
+    </ul>
+  );
+}

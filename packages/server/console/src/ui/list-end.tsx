@@ -1,0 +1,47 @@
+import type { JSX } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { whole } from '../format.ts';
+import type { Pages } from '../state/pages.ts';
+import { Button } from './button.tsx';
+import { Failure } from './notice.tsx';
+
+/** The end of a list that grows: what is scrolled towards, and a button for who does not scroll. */
+export function ListEnd<T>({ of, narrow }: { of: Pages<T>; narrow: string }): JSX.Element | null {
+  const { items, hasMore, isFull, loading, error, more, reload } = of;
+  const end = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const element = end.current;
+    if (element === null || !hasMore || error !== undefined) return undefined;
+    const observer = new IntersectionObserver(
+      (entries) => entries.some((entry) => entry.isIntersecting) && more(),
+      {
+        rootMargin: '600px',
+      },
+    );
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [hasMore, more, error, items.length]);
+  return (
+    <div class="list-end" ref={end}>
+      {error !== undefined && (
+        <Failure error={error}>
+          <div>
+            <Button small onClick={items.length === 0 ? reload : more}>
+              Try again
+            </Button>
+          </div>
+        </Failure>
+      )}
+      {hasMore && error === undefined && (
+        <Button small busy={loading} onClick={more}>
+          Show more
+        </Button>
+      )}
+      {isFull && (
+        <p class="soft">
+          These are the first {whole(items.length)}. {narrow}
+        </p>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,88 @@
+import type { JSX } from 'preact';
+import { useId, useState } from 'preact/hooks';
+import { Button } from './button.tsx';
+import { Field, type FieldProps } from './field.tsx';
+import { Icon } from './icon.tsx';
+
+/** Several short texts (scopes, networks), as chips that are added with Enter and taken away with a button. */
+export function ListField(
+  props: FieldProps & {
+    items: readonly string[];
+    onInput: (items: string[]) => void;
+    placeholder?: string;
+    /** "scope": for what the buttons say. */
+    noun: string;
+  },
+): JSX.Element {
+  const { items, onInput, noun } = props;
+  const [text, setText] = useState('');
+  const listId = useId();
+  const add = () => {
+    const added = text.split(/[\s,]+/).filter((item) => item !== '' && !items.includes(item));
+    if (added.length > 0) onInput([...items, ...new Set(added)]);
+    setText('');
+  };
+  return (
+    <div class="stack tight">
+      <Field
+        label={props.label}
+        hint={props.hint}
+        error={props.error ?? null}
+        optional={props.optional ?? false}
+      >
+        {(described) => (
+          <div class="with-button">
+            <input
+              {...described}
+              value={text}
+              class="mono"
+              placeholder={props.placeholder}
+              autocomplete="off"
+              autocapitalize="none"
+              spellcheck={false}
+              onInput={(event) => setText(event.currentTarget.value)}
+              onBlur={add}
+              onKeyDown={(event) => {
+                if (event.key !== 'Enter' || text.trim() === '') return;
+                event.preventDefault();
+                add();
+              }}
+            />
+            <Button onClick={add}>
+              Add<span class="unseen"> {noun}</span>
+            </Button>
+          </div>
+        )}
+      </Field>
+      {items.length > 0 && (
+        <ul class="chips" id={listId} aria-label={props.label}>
+          {items.map((item) => (
+            <li class="chip" key={item}>
+              {item}
+              <button
+                type="button"
+                aria-label={`Remove ${noun} ${item}`}
+                onClick={() => onInput(items.filter((other) => other !== item))}
+              >
+                <Icon name="close" size={12} />
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  );
+}
+
+export function Chips({ items, none }: { items: readonly string[]; none: string }): JSX.Element {
+  if (items.length === 0) return <span class="soft">{none}</span>;
+  return (
+    <ul class="chips">
+      {items.map((item) => (
+        <li class="chip" key={item}>
+          {item}
+        </li>
+      ))}
+    </ul>
+  );
+}

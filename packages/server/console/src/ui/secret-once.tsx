@@ -1,0 +1,200 @@
+import type { JSX } from 'preact';
+import { useCallback, useState } from 'preact/hooks';
+import { apiUserPath } from '../api/paths.ts';
+import type { Credential } from '../api/types.ts';
+import { config } from '../config.ts';
+import { clockSeconds } from '../format.ts';
+import { useLeaveGuard } from '../state/leave-guard.ts';
+import { useResource } from '../state/resource.ts';
+import type { LiveUse } from '../state/uses.ts';
+import { Button } from './button.tsx';
+import { CodeBlock } from './copy.tsx';
+import { Dialog } from './dialog.tsx';
+import { saveAs } from './download.ts';
+import { CheckField, Segments } from './field.tsx';
+import { Icon } from './icon.tsx';
+import { Notice } from './notice.tsx';
+
+export interface ShownSecret {
+  clientId: string;
+  /** Of the API user. */
+  name: string;
+  credentialId: string;
+  secret: string;
+}
+
+/** A secret, the one time that it is shown: to be taken away, tried, and then left. */
+export function SecretOnce({
+  shown,
+  live,
+  done,
+  onDone,
+}: {
+  shown: ShownSecret;
+  live: LiveUse;
+  /** What the button at the end says. */
+  done: string;
+  onDone: () => void;
+}): JSX.Element {
+  const [stored, setStored] = useState(false);
+  const [leave, setLeave] = useState<(() => void) | null>(null);
+  useLeaveGuard(
+    !stored,
+    useCallback((next: () => void) => setLeave(() => next), []),
+  );
+  return (
+    <div class="stack wide">
+      <Notice kind="warn" title="The secret is shown this once">
+        <p>
+          Nobody can read it later, not even the server. Put it where the program reads it, before you leave
+          this page.
+        </p>
+      </Notice>
+      <div class="stack">
+        <Shown label="Client id" text={shown.clientId} />
+        <Shown label="Secret" text={shown.secret} />
+        <div class="row">
+          <Button icon="download" onClick={() => saveAs(`${shown.clientId}.env`, envOf(shown))}>
+            .env
+          </Button>
+          <Button icon="download" onClick={() => saveAs(`${shown.clientId}.txt`, textOf(shown))}>
+            .txt
+          </Button>
+        </div>
+      </div>
+      <Snippets shown={shown} />
+      <FirstUse shown={shown} live={live} />
+      <div class="stack">
+        <CheckField label="I have stored the secret" checked={stored} onInput={setStored} />
+        <div class="form-actions">
+          <Button kind="primary" disabled={!stored} onClick={onDone}>
+            {done}
+          </Button>
+        </div>
+      </div>
+      {leave !== null && (
+        <Dialog title="Leave without the secret?" onClose={() => setLeave(null)}>
+          <p>It cannot be shown again. If you have not stored it, a new one must be made.</p>
+          <div class="form-actions">
+            <Button
+              kind="danger-quiet"
+              onClick={() => {
+                setLeave(null);
+                leave();
+              }}
+            >
+              Leave
+            </Button>
+            <Button kind="primary" onClick={() => setLeave(null)}>
+              Stay here
+            </Button>
+          </div>
+        </Dialog>
+      )}
+    </div>
+  );
+}
+
+function Shown({ label, text }: { label: string; text: string }): JSX.Element {
+  return (
+    <div class="stack tight">
+      <span class="label">{label}</span>
+      <CodeBlock text={text} what={label.toLowerCase()} />
+    </div>
+  );
+}
+
+type Snippet = 'curl' | 'typescript';
+
+function Snippets({ shown }: { shown: ShownSecret }): JSX.Element {
+  const [kind, setKind] = useState<Snippet>('curl');
+  return (
+    <div class="stack tight">
+      <div class="row apart">
+        <span class="label">Use it</span>
+        <Segments<Snippet>
+          label="Language"
+          value={kind}
+          options={[
+            { value: 'curl', text: 'curl' },
+            { value: 'typescript', text: 'TypeScript' },
+          ]}
+          onInput={setKind}
+        />
+      </div>
+      {kind === 'curl' ? (
+        <CodeBlock text={curlOf(shown)} what="curl line" />
+      ) : (
+        <CodeBlock text={TYPESCRIPT} what="TypeScript lines" />
+      )}
+    </div>
+  );
+}
+
+const POLL_MS = 4000;
+
+/** Whether the new secret was used: seen in the stream of events, and asked for in case that is away. */
+function FirstUse({ shown, live }: { shown: ShownSecret; live: LiveUse }): JSX.Element {
+  const path = `${apiUserPath(shown.clientId)}/credentials`;
+  const { data } = useResource<{ items: Credential[] }>(path, [], POLL_MS);
+  const stored = data?.items.find(({ id }) => id === shown.credentialId);
+  const seen = live.credentials.get(shown.credentialId);
+  const at = seen?.at ?? stored?.last_used_at ?? null;
+  const address = seen?.address ?? stored?.last_used_address ?? null;
+  return (
+    <div class="first-use">
+      <div aria-live="polite">
+        {at === null ? (
+          <p class="row">
+            <span class="spinner" aria-hidden="true" />
+            Waiting for the first token with this secret…
+          </p>
+        ) : (
+          <p class="row received">
+            <Icon name="check" />
+            <strong>Received: it works.</strong>
+            <span>
+              A token was issued at {clockSeconds(Date.parse(at))}
+              {address !== null && (
+                <>
+                  {' '}
+                  to <code>{address}</code>
+                </>
+              )}
+              .
+            </span>
+          </p>
+        )}
+      </div>
+    </div>
+  );
+}
+
+function curlOf({ clientId, secret }: ShownSecret): string {
+  return `curl -d client_id=${clientId} -d client_secret=${secret} ${config.token_endpoint}`;
+}
+
+function envOf({ clientId, secret }: ShownSecret): string {
+  return `MINTMARK_CLIENT_ID=${clientId}\nMINTMARK_CLIENT_SECRET=${secret}\n`;
+}
+
+function textOf(shown: ShownSecret): string {
+  return [
+    shown.name,
+    '',
+    `client_id      ${shown.clientId}`,
+    `client_secret  ${shown.secret}`,
+    '',
+    'A token:',
+    '',
+    `  ${curlOf(shown)}`,
+    '',
+  ].join('\n');
+}
+
+const TYPESCRIPT = `// npm install @mintmark/client
+// It reads MINTMARK_CLIENT_ID and MINTMARK_CLIENT_SECRET.
+import { Configuration, TokenManager } from '@mintmark/client';
+
+const tokens = new TokenManager(Configuration.fromEnv({ host: ${JSON.stringify(config.issuer)} }));
+const response = await tokens.fetch('https://api.example.com/v1/campaigns');`;
