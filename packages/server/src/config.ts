@@ -252,7 +252,7 @@ export const SETTINGS: Settings = {
   changeWakeMs: whole(
     'CHANGE_WAKE',
     '<ms>',
-    25,
+    100,
     5,
     900,
     'How often SQLite is asked whether another process has written, and how often at most PostgreSQL says so.',

@@ -49,6 +49,8 @@ export interface AuthenticatingServices {
 }
 
 export interface Counters {
+  /** True where nothing is counted: no key has to be put together to ask about it. */
+  idle(nowMs: number): boolean;
   take(key: string, perMinute: number, nowMs: number): LimitState;
   peek(key: string, perMinute: number, nowMs: number): LimitState;
 }
@@ -86,17 +88,17 @@ function authenticateAndAct<C extends Caller, S extends AuthenticatingServices, 
   act: (services: S, caller: C, authenticated: Authenticated) => MaybePromise<T | Denial>,
 ): MaybePromise<T | Denial> {
   // 1. Too many wrong guesses at this id from this network: before the secret is looked at, so that guessing is slowed.
-  //    Usernames are compared without regard to letter case, and no spelling may have a budget of its own.
-  const name = usernameKey(caller.clientId.slice(0, CLIENT_ID_LENGTH_MAX));
-  const failuresKey = `${name} ${limitedNetwork(caller.address)}`;
-  const budget = services.failures.peek(failuresKey, services.failuresPerMinute, nowMs);
-  if (!budget.allowed) return tooMany('failures', budget);
+  const { failures, failuresPerMinute } = services;
+  if (!failures.idle(nowMs)) {
+    const budget = failures.peek(failuresKey(caller), failuresPerMinute, nowMs);
+    if (!budget.allowed) return tooMany('failures', budget);
+  }
 
   // 2. The secret, or the password.
   return andThen(authenticate(services, caller, known, nowMs), (authentication) => {
     if (isDenial(authentication)) return authentication;
     if ('failure' in authentication || known === undefined) {
-      services.failures.take(failuresKey, services.failuresPerMinute, nowMs);
+      failures.take(failuresKey(caller), failuresPerMinute, nowMs);
       const reason = 'failure' in authentication ? authentication.failure : 'unknown_client_id';
       return { denied: 'invalid_client', reason };
     }
@@ -111,6 +113,11 @@ function authenticateAndAct<C extends Caller, S extends AuthenticatingServices, 
     }
     return act(services, caller, { known, credentialId: authentication.credentialId, limit, nowMs });
   });
+}
+
+/** Usernames are compared without regard to letter case, and no spelling may have a budget of its own. */
+function failuresKey({ clientId, address }: Caller): string {
+  return `${usernameKey(clientId.slice(0, CLIENT_ID_LENGTH_MAX))} ${limitedNetwork(address)}`;
 }
 
 function authenticate(

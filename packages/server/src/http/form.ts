@@ -20,11 +20,14 @@ export function parseFormText(text: string): Form | Denial {
   // Looked for once in the whole text: most have nothing to decode.
   const decode = NEEDS_DECODING.test(text) ? decodeFormText : (plain: string) => plain;
   let empty = false;
-  for (const pair of text.split('&')) {
-    if (pair === '') continue;
-    const equals = pair.indexOf('=');
-    const name = decode(equals < 0 ? pair : pair.slice(0, equals));
-    const value = equals < 0 ? '' : decode(pair.slice(equals + 1));
+  for (let at = 0, end = 0; at < text.length; at = end + 1) {
+    end = text.indexOf('&', at);
+    if (end < 0) end = text.length;
+    if (end === at) continue;
+    const equals = text.indexOf('=', at);
+    const hasValue = equals >= 0 && equals < end;
+    const name = decode(text.slice(at, hasValue ? equals : end));
+    const value = hasValue ? decode(text.slice(equals + 1, end)) : '';
     if (name === null || value === null) return invalidRequest(MALFORMED);
     if (form.has(name)) return invalidRequest('A parameter is given more than once: send each one once.');
     form.set(name, value);

@@ -26,10 +26,12 @@ export function memoryCounters(keysMax: number): Counters {
       current.set(key, arrivalMs);
       return state;
     },
+    idle(nowMs: number): boolean {
+      turn(nowMs);
+      return current.size + previous.size === 0;
+    },
     peek(key: string, perMinute: number, nowMs: number): LimitState {
       turn(nowMs);
-      // Before the key is put together and hashed: mostly nobody has failed.
-      if (current.size + previous.size === 0) return peekCall(undefined, perMinute, nowMs);
       return peekCall(current.get(key) ?? previous.get(key), perMinute, nowMs);
     },
   };

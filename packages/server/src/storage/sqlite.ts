@@ -67,8 +67,16 @@ export async function openSqlite({ create = true, ...settings }: SqliteSettings)
     read,
     follow: read,
     write,
-    // Other processes find by themselves that something was committed.
-    transaction: (work) => write.transaction().execute((transaction) => work(transaction, () => undefined)),
+    async transaction(work) {
+      let announced = false;
+      const result = await write.transaction().execute((transaction) =>
+        work(transaction, () => {
+          announced = true;
+        }),
+      );
+      if (announced) thread.wake(); // this process; others find it by themselves
+      return result;
+    },
     unhurried: (work) => work(write),
     jsonRows,
     tables: () => tablesOf(read),

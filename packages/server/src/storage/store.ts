@@ -21,7 +21,7 @@ export interface Connections {
   write: Kysely<Tables>;
   /**
    * All of `work` or nothing, and one at a time, of all processes: what was read in it holds until it is over. May do
-   * `work` again where a deadlock ended it. `announce`: other processes are to be woken when it is committed.
+   * `work` again where a deadlock ended it. `announce`: every process that follows the store is to be woken when it is committed.
    */
   transaction<T>(work: (db: Kysely<Tables>, announce: () => void) => Promise<T>): Promise<T>;
   /** Work that may take as long as it takes: a migration. */
