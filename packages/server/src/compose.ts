@@ -13,14 +13,13 @@ import { createKeyring } from './keyring.ts';
 import { createMaintenance } from './maintenance.ts';
 import type { MasterKey } from './master-key.ts';
 import { createPasswordCheck } from './password-checks.ts';
-import { createRefusalLog } from './refusals.ts';
 import { createPublication } from './publication.ts';
 import { createRevocationList } from './revocation-list.ts';
 import { createTokenRevoker } from './token-revoker.ts';
+import { createStatistics } from './statistics.ts';
 import { memoryCounters } from './storage/memory-counters.ts';
 import { storeFault } from './storage/store-error.ts';
 import type { Store } from './storage/store.ts';
-import { createUseRecorder } from './uses.ts';
 import { VERSION } from './version.ts';
 
 /** A token server, put together and not yet listening. */
@@ -68,8 +67,7 @@ export async function compose(
   );
   const revocations = createRevocationList(store.revocations);
   const directory: Directory = createDirectory(store.known, config, feed.staleMs);
-  const uses = createUseRecorder(store.recordUses, config, log);
-  const refusals = createRefusalLog(log, config.refusalsLoggedMax);
+  const statistics = createStatistics(store, config, log);
   const expected = { ...config, verifyingKey: keyring.verifyingKey };
   const readToken: AccessTokenReader = (token, nowMs, expiredSeconds) =>
     readAccessToken(token, expected, nowMs, expiredSeconds);
@@ -110,8 +108,7 @@ export async function compose(
       addressOf,
       signer: keyring.signer,
       newTokenId: pooledRandom(TOKEN_ID_BYTES, 'base64url'),
-      noteUse: uses.note,
-      noteRefusal: refusals.note,
+      ...statistics.services,
       readToken,
       isRevoked: revocations.includes,
       revoke: createTokenRevoker(store, revocations, config),
@@ -133,8 +130,7 @@ export async function compose(
       await keyring.reload();
       await revocations.load();
       store.onWake(feed.wake);
-      uses.start();
-      refusals.start();
+      statistics.start();
       maintenance.start();
       loadInBackground();
     },
@@ -144,8 +140,7 @@ export async function compose(
     async stop() {
       await feed.stop();
       await maintenance.stop();
-      refusals.stop();
-      await uses.stop();
+      await statistics.stop();
     },
   };
 }

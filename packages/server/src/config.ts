@@ -8,9 +8,10 @@ import type { Redacted } from './redacted.ts';
 import { RETENTION_SETTINGS, type RetentionConfig } from './retention-config.ts';
 import { basePathProblem, issuerProblem, masterKey, networkList } from './setting-values.ts';
 import { flag, oneOf, setting, text, whole, type Setting } from './setting.ts';
+import { USAGE_SETTINGS, type UsageConfig } from './usage-config.ts';
 
 /** Every setting of the program, read once. What each means and may be is in `SETTINGS` below and in --help. */
-export interface Config extends AdminConfig, OperatorConfig, PostgresConfig, RetentionConfig {
+export interface Config extends AdminConfig, OperatorConfig, PostgresConfig, RetentionConfig, UsageConfig {
   readonly host: string;
   readonly port: number;
   readonly basePath: string;
@@ -42,8 +43,6 @@ export interface Config extends AdminConfig, OperatorConfig, PostgresConfig, Ret
   readonly changePollMs: number;
   readonly changeWakeMs: number;
   readonly staleMaxSeconds: number;
-  readonly usageFlushMs: number;
-  readonly usageMax: number;
   readonly refusalsLoggedMax: number;
   readonly revokedTokensMax: number;
   readonly passwordChecksMax: number;
@@ -265,22 +264,6 @@ export const SETTINGS: Settings = {
     DAY,
     'With the store out of reach, tokens are issued to API users in memory for so long.',
   ),
-  usageFlushMs: whole(
-    'USAGE_FLUSH',
-    '<ms>',
-    10_000,
-    100,
-    60_000,
-    'How often last use and counts of credentials are written.',
-  ),
-  usageMax: whole(
-    'USAGE_MAX',
-    '<number>',
-    200_000,
-    1000,
-    1e7,
-    'Most credentials whose use waits to be written.',
-  ),
   refusalsLoggedMax: whole(
     'REFUSALS_LOGGED_MAX',
     '<lines/s>',
@@ -392,4 +375,5 @@ export const SETTINGS: Settings = {
   ...RETENTION_SETTINGS,
   ...POSTGRES_SETTINGS,
   ...ADMIN_SETTINGS,
+  ...USAGE_SETTINGS,
 };

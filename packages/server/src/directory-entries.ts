@@ -50,8 +50,13 @@ export function createEntries(max: number): DirectoryEntries {
     },
     has: (clientId) => byId.has(clientId),
     keep(entry) {
-      // What was changed is not the limit's state: a change must not give anybody a new burst.
-      entry.arrivalMs = byId.get(entry.clientId)?.arrivalMs ?? entry.arrivalMs;
+      // What was changed is not the limit's state: a change must not give anybody a new burst. Nor what waits to be written.
+      const before = byId.get(entry.clientId);
+      if (before !== undefined) {
+        entry.arrivalMs = before.arrivalMs;
+        entry.uses = before.uses;
+        for (let use = entry.uses; use !== null; use = use.next) use.of = entry;
+      }
       drop(entry.clientId);
       const full = byId.size >= max;
       if (full) {

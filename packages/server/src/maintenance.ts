@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
+import { UNIT_MS } from './domain/usage.ts';
 import { rotateWhenDue } from './manage/signing-keys.ts';
 import type { MasterKey } from './master-key.ts';
 import type { Store, StoreTransaction } from './storage/store.ts';
@@ -14,7 +15,6 @@ export interface Maintenance {
 const INTERVAL_MS = 10_000;
 const BATCH = 500;
 const BATCHES_MAX = 100;
-const DAY_MS = 86_400_000;
 
 export function createMaintenance(
   store: Store,
@@ -24,13 +24,16 @@ export function createMaintenance(
 ): Maintenance {
   let running: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+  /** How far uses of credentials that are no more were looked for; null: begin again. */
+  let sweptTo: string | null = null;
 
   async function once(nowMs: number): Promise<void> {
     const rotation = { algorithm: config.signingAlgorithm, schedule: config };
     const key = await rotateWhenDue(store, masterKey, rotation, config.keyRotationSeconds, nowMs);
     if (key !== null)
       log.info({ kid: key.kid, activatesAt: key.activatesAt }, 'signing key rotated by schedule');
-    const endedBefore = nowMs - config.endedCredentialsKeptDays * DAY_MS;
+    const endedBefore = nowMs - config.endedCredentialsKeptDays * UNIT_MS.day;
     const epoch = await store.changes.epoch();
     await store.write((transaction) => transaction.signingKeys.forgetRemoved(nowMs));
     await inBatches((transaction) => transaction.credentials.deleteEnded(endedBefore, BATCH));
@@ -39,16 +42,33 @@ export function createMaintenance(
     await inBatches((transaction) => transaction.sessions.deleteOver(nowMs, seenBefore, BATCH));
     await inBatches((transaction) => transaction.invitations.deleteOver(nowMs, BATCH));
     if (config.auditKeptDays > 0) {
-      const before = nowMs - config.auditKeptDays * DAY_MS;
+      const before = nowMs - config.auditKeptDays * UNIT_MS.day;
       await inBatches((transaction) => transaction.audit.deleteBefore(before, BATCH));
     }
     await inBatches((transaction) => transaction.changes.deleteBefore(epoch - config.changesKept, BATCH));
+    sweptTo = await store.write((transaction) => transaction.credentials.sweepUses(sweptTo ?? '', BATCH));
+    await keepUsage(nowMs);
+  }
+
+  async function keepUsage(nowMs: number): Promise<void> {
+    const kept = {
+      minute: config.usageMinutesKeptHours * UNIT_MS.hour,
+      hour: config.usageHoursKeptDays * UNIT_MS.day,
+      day: config.usageDaysKept * UNIT_MS.day,
+    };
+    await untilDone(() => store.usageHistory.sumUp(nowMs));
+    await untilDone(() => store.usageHistory.removeOld(nowMs, kept));
+  }
+
+  /** Each step is a transaction of its own. What is left over is done the next time. */
+  async function untilDone(step: () => Promise<boolean>): Promise<void> {
+    for (let steps = 0; steps < BATCHES_MAX; steps++) if (stopped || !(await step())) return;
   }
 
   /** A transaction a batch, so that other writers come in between. */
   async function inBatches(step: (transaction: StoreTransaction) => Promise<number>): Promise<void> {
     for (let batch = 0; batch < BATCHES_MAX; batch++) {
-      if ((await store.write(step)) < BATCH) return;
+      if (stopped || (await store.write(step)) < BATCH) return;
     }
   }
 
@@ -68,6 +88,7 @@ export function createMaintenance(
       timer.unref();
     },
     async stop() {
+      stopped = true;
       clearInterval(timer);
       await running;
     },

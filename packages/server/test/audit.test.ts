@@ -19,6 +19,7 @@ import type { Store } from '../src/storage/store.ts';
 import { testStore } from './support/command-line.ts';
 import { startServer } from './support/server.ts';
 import { apiUserSettings, temporaryStore } from './support/temporary-store.ts';
+import { batch, use } from './support/usage.ts';
 
 const NOW = Date.UTC(2026, 0, 1);
 const PASSWORD = 'correct horse battery staple';
@@ -137,9 +138,7 @@ test('a refused attempt is an entry of its own, with its reason and what was fou
     NOW,
   );
   const id = user.clientId;
-  await store.recordUses([
-    { credentialId: credential.id, lastUsedAt: NOW, lastUsedAddress: '192.0.2.9', count: 1 },
-  ]);
+  await store.recordUsage(batch(NOW, [use(credential, NOW, 1, '192.0.2.9')]));
   const before = await entries(store);
   const attempts: [() => Promise<unknown>, Partial<Shown>][] = [
     [

@@ -4,6 +4,7 @@ import type { ApiUser } from '../src/domain/api-user.ts';
 import type { Credential } from '../src/domain/credential.ts';
 import { randomBase62 } from '../src/domain/random.ts';
 import type { SealedSigningKey } from '../src/storage/signing-key.ts';
+import { batch, use } from './support/usage.ts';
 import { StoreError, type StoreErrorCode } from '../src/storage/store-error.ts';
 import type { Store } from '../src/storage/store.ts';
 
@@ -20,7 +21,6 @@ type Open = () => Promise<OpenedStore>;
 export function storeContract(open: Open): void {
   apiUsersContract(open);
   credentialsContract(open);
-  usageContract(open);
   signingKeysContract(open);
   knownApiUsersContract(open);
   transactionsContract(open);
@@ -93,7 +93,7 @@ function apiUsersContract(open: Open): void {
     const owned = credential(user);
     await insert(store, user);
     await store.write((transaction) => transaction.credentials.insert(owned));
-    await store.recordUses([use(owned, 1, 1)]);
+    await store.recordUsage(batch(0, [use(owned, 1, 1)]));
     assert.equal(await store.write((transaction) => transaction.apiUsers.delete(user.clientId)), true);
     assert.equal(await store.write((transaction) => transaction.apiUsers.delete(user.clientId)), false);
     assert.equal(await store.credentials.find(owned.id), undefined);
@@ -151,44 +151,6 @@ function credentialsContract(open: Open): void {
     );
     const left = await store.credentials.listOf(user.clientId);
     assert.deepEqual(new Set(left.map(({ id }) => id)), new Set([live.id, recent.id]));
-  });
-}
-
-function usageContract(open: Open): void {
-  test('recorded uses add up, the newest time and address win, deleted credentials are passed over', async () => {
-    await using opened = await open();
-    const { store } = opened;
-    const user = apiUser();
-    const [used, unused, gone] = [credential(user), credential(user), credential(user)];
-    await insert(store, user);
-    await store.write(async (transaction) => {
-      for (const each of [used, unused]) await transaction.credentials.insert(each);
-    });
-    await store.recordUses([use(used, 2000, 3, '192.0.2.2'), use(gone, 9000, 1)]);
-    await store.recordUses([use(used, 1000, 4, '192.0.2.1')]);
-    await store.recordUses([]);
-    await store.recordUses([use(used, 2500, 1, '192.0.2.4'), use(used, 2400, 1, '192.0.2.5')]);
-    const found = await store.credentials.find(used.id);
-    assert.deepEqual([found?.useCount, found?.lastUsedAt, found?.lastUsedAddress], [9, 2500, '192.0.2.4']);
-    await store.recordUses([use(used, 3000, 1, '192.0.2.3')]);
-    const later = await store.credentials.find(used.id);
-    assert.deepEqual([later?.useCount, later?.lastUsedAt, later?.lastUsedAddress], [10, 3000, '192.0.2.3']);
-    assert.deepEqual(await store.credentials.find(unused.id), unused);
-    assert.equal(await store.credentials.find(gone.id), undefined);
-  });
-
-  test('uses recorded by several processes at once are all counted', async () => {
-    await using opened = await open();
-    const user = apiUser();
-    const owned = credential(user);
-    await insert(opened.store, user);
-    await opened.store.write((transaction) => transaction.credentials.insert(owned));
-    const stores = [opened.store, await opened.another()];
-    await Promise.all(
-      Array.from({ length: 20 }, (_, i) => stores[i % 2]!.recordUses([use(owned, 1000 + i, 2)])),
-    );
-    const found = await opened.store.credentials.find(owned.id);
-    assert.deepEqual([found?.useCount, found?.lastUsedAt], [40, 1019]);
   });
 }
 
@@ -345,7 +307,7 @@ export async function refusedWith(code: StoreErrorCode, work: Promise<unknown>):
   return assert.fail(`nothing was refused where ${code} was expected`);
 }
 
-async function insert(store: Store, ...users: ApiUser[]): Promise<void> {
+export async function insert(store: Store, ...users: ApiUser[]): Promise<void> {
   await store.write(async (transaction) => {
     for (const user of users) {
       await transaction.apiUsers.insert(user);
@@ -354,7 +316,7 @@ async function insert(store: Store, ...users: ApiUser[]): Promise<void> {
   });
 }
 
-function apiUser(changes: Partial<ApiUser> = {}): ApiUser {
+export function apiUser(changes: Partial<ApiUser> = {}): ApiUser {
   return {
     clientId: `api_${randomBase62(20)}`,
     name: 'Importer',
@@ -371,7 +333,7 @@ function apiUser(changes: Partial<ApiUser> = {}): ApiUser {
   };
 }
 
-function credential({ clientId }: ApiUser, changes: Partial<Credential> = {}): Credential {
+export function credential({ clientId }: ApiUser, changes: Partial<Credential> = {}): Credential {
   return {
     id: randomBase62(10),
     clientId,
@@ -386,10 +348,6 @@ function credential({ clientId }: ApiUser, changes: Partial<Credential> = {}): C
     useCount: 0,
     ...changes,
   };
-}
-
-function use({ id }: Credential, lastUsedAt: number, count: number, lastUsedAddress = '127.0.0.1') {
-  return { credentialId: id, lastUsedAt, lastUsedAddress, count };
 }
 
 function signingKey(activatesAt: number): SealedSigningKey {

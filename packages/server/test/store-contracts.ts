@@ -1,6 +1,7 @@
 import { auditContract } from './store-contract-audit.ts';
 import { changesContract } from './store-contract-changes.ts';
 import { operatorsContract } from './store-contract-operators.ts';
+import { usageContract } from './store-contract-usage.ts';
 import { storeContract, type OpenedStore } from './store-contract.ts';
 
 /** Everything that every database under the store must do. A contract that is added here is tried on each of them. */
@@ -9,4 +10,5 @@ export function everyStoreContract(open: () => Promise<OpenedStore>): void {
   changesContract(open);
   auditContract(open);
   operatorsContract(open);
+  usageContract(open);
 }

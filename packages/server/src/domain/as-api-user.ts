@@ -44,7 +44,8 @@ export interface AuthenticatingServices {
   ): MaybePromise<Authentication | Denial>;
   /** Failed attempts per client id and address. */
   failures: Counters;
-  noteUse(known: KnownApiUser, credentialId: string, address: string, nowMs: number): void;
+  /** `tokens`: that came of it, one or none. */
+  noteUse(known: KnownApiUser, credentialId: string, address: string, nowMs: number, tokens: number): void;
   noteRefusal(denial: Denial, caller: Caller, known: KnownApiUser | undefined): void;
 }
 

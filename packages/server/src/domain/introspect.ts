@@ -43,7 +43,7 @@ function readForCaller(
   if (!policy.scopes.includes(INTROSPECT_SCOPE)) {
     return { denied: 'unauthorized_client', reason: 'may_not_introspect' };
   }
-  services.noteUse(known, credentialId, address, nowMs);
+  services.noteUse(known, credentialId, address, nowMs, 0);
   const claims = services.readToken(token, nowMs);
   const told = claims !== null && policy.audiences.includes(claims.audience) && !services.isRevoked(claims);
   return { active: told ? claims : null };

@@ -47,8 +47,9 @@ function grantAndSign(
 ): IssuedToken | Denial {
   const granted = grant(known.policy, request.scope, request.resource);
   if (isDenial(granted)) return granted;
-  services.noteUse(known, credentialId, request.address, nowMs);
-  return sign(services, known.clientId, granted, limit);
+  const issued = sign(services, known.clientId, granted, limit);
+  if (!isDenial(issued)) services.noteUse(known, credentialId, request.address, nowMs, 1);
+  return issued;
 }
 
 function sign(

@@ -17,7 +17,7 @@ export interface KnownApiUser {
   passwords: readonly KnownPassword[] | null;
   /** The state of its limit (rate-limit.ts): here and not in a table of its own, which would cost 80 bytes each. */
   arrivalMs: number;
-  /** Its uses that wait to be written (uses.ts): found without a look-up in a table that a million others are in. */
+  /** Its uses that wait to be written (usage-recorder.ts): found without a look-up in a table that a million others are in. */
   uses: PendingUse | null;
 }
 
@@ -26,7 +26,9 @@ export interface PendingUse {
   credentialId: string;
   lastUsedAt: number;
   lastUsedAddress: string;
+  /** Requests that it authenticated, and of these the ones that got a token. */
   count: number;
+  tokens: number;
   of: KnownApiUser;
   /** That of another credential of the same API user. */
   next: PendingUse | null;

@@ -35,7 +35,7 @@ function revokeOwn(
   { token = '', address }: RevocationRequest,
   { known, credentialId, nowMs }: Authenticated,
 ): MaybePromise<Revoked | Denial> {
-  services.noteUse(known, credentialId, address, nowMs);
+  services.noteUse(known, credentialId, address, nowMs, 0);
   // Also one that has just expired: there are verifiers whose clocks lag.
   const claims = services.readToken(token, nowMs, VERIFIER_SKEW_MAX_SECONDS);
   if (claims === null) return DONE; // RFC 7009 §2.2: an invalid token is no error

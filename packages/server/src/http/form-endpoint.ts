@@ -5,6 +5,7 @@ import type { AuthenticatingServices, Caller, Counters } from '../domain/as-api-
 import { andThen, type MaybePromise } from '../domain/and-then.ts';
 import { invalidRequest, isDenial, type Denial } from '../domain/denial.ts';
 import { limitedNetwork } from '../domain/network.ts';
+import { isAnonymous } from '../domain/refusal-reason.ts';
 import { sendAnswer, type Answer } from './answer.ts';
 import { readBody } from './body.ts';
 import { readCredentials, requestProblem, usesBasic } from './credentials.ts';
@@ -17,6 +18,8 @@ export interface FormEndpointServices extends AuthenticatingServices {
   /** Calls per network address. */
   addresses: Counters;
   addressOf(request: IncomingMessage): string;
+  /** Counts a refusal in which no API user has a part; all others domain/as-api-user.ts notes. */
+  noteAnonymousRefusal(denial: Denial): void;
   log: Logger;
 }
 
@@ -56,6 +59,7 @@ export function formEndpoint<T extends object>(
 
     function respond(outcome: T | Denial): void {
       const nowMs = services.now();
+      if (isDenial(outcome) && isAnonymous(outcome)) services.noteAnonymousRefusal(outcome);
       send(
         isDenial(outcome)
           ? denialAnswer(outcome, traceId, usesBasic(request.headers.authorization), nowMs)

@@ -1,4 +1,4 @@
-import type { Kysely, Selectable } from 'kysely';
+import type { Insertable, Kysely, Selectable } from 'kysely';
 import { usernameKey, type ApiUser } from '../domain/api-user.ts';
 import type { ApiUserRow, Tables } from './schema.ts';
 
@@ -51,7 +51,7 @@ export function apiUserRows(db: Kysely<Tables>): ApiUserRows {
   };
 }
 
-function toRow(user: ApiUser): ApiUserRow {
+function toRow(user: ApiUser): Insertable<ApiUserRow> {
   return {
     client_id: user.clientId,
     name: user.name,

@@ -1,6 +1,5 @@
 import { sql, type Kysely } from 'kysely';
 import type { Credential } from '../domain/credential.ts';
-import type { Connections } from './store.ts';
 import type { Tables } from './schema.ts';
 
 export interface CredentialRows {
@@ -12,6 +11,11 @@ export interface CredentialRows {
   update(credential: Pick<Credential, 'id' | 'name' | 'expiresAt' | 'retiredAt'>): Promise<void>;
   /** Removes all of an API user's. */
   deleteOf(clientId: string): Promise<void>;
+  /**
+   * Removes uses of credentials that are no more, among the next `limit` after `after`: a use that waited to be written
+   * while its credential was deleted. Gives back the last that was looked at; null where that was the end.
+   */
+  sweepUses(after: string, limit: number): Promise<string | null>;
   /** Removes some that ended before `endedBefore`, up to `limit` of either kind of end; gives back how many. */
   deleteEnded(endedBefore: number, limit: number): Promise<number>;
 }
@@ -61,6 +65,17 @@ export function credentialRows(db: Kysely<Tables>): CredentialRows {
       await db.deleteFrom('credential_usage').where('credential_id', 'in', owned).execute();
       await db.deleteFrom('credentials').where('client_id', '=', clientId).execute();
     },
+    async sweepUses(after, limit) {
+      const { rows } = await sql<{ id: string }>`
+        select credential_id as id from credential_usage where credential_id > ${after}
+        order by credential_id limit ${limit}`.execute(db);
+      const last = rows.at(-1)?.id;
+      if (last === undefined) return null;
+      await sql`
+        delete from credential_usage where credential_id > ${after} and credential_id <= ${last}
+          and not exists (select 1 from credentials where id = credential_usage.credential_id)`.execute(db);
+      return rows.length < limit ? null : last;
+    },
     async deleteEnded(endedBefore, limit) {
       const ids = [];
       for (const end of ['retired_at', 'expires_at'] as const) {
@@ -73,49 +88,4 @@ export function credentialRows(db: Kysely<Tables>): CredentialRows {
       return Number(result.numDeletedRows);
     },
   };
-}
-
-/** The use of one credential since the last flush. */
-export interface Use {
-  credentialId: string;
-  lastUsedAt: number;
-  lastUsedAddress: string;
-  count: number;
-}
-
-const USE_COLUMNS = ['text', 'whole', 'text', 'whole'] as const;
-
-/** Adds a batch of uses; a credential may be in it more than once. One that was deleted meanwhile is passed over. */
-export async function recordUses({ write, jsonRows }: Connections, uses: readonly Use[]): Promise<void> {
-  if (uses.length === 0) return;
-  // Written out: an array for each use, to be thrown away, would cost more than the text.
-  let rows = '';
-  for (const { credentialId, lastUsedAt, lastUsedAddress, count } of merged(uses)) {
-    rows += `${rows === '' ? '[' : ','}["${credentialId}",${lastUsedAt},${JSON.stringify(lastUsedAddress)},${count}]`;
-  }
-  await sql`
-    insert into credential_usage (credential_id, last_used_at, last_used_address, use_count)
-    select c0, c1, c2, c3 from (${jsonRows(`${rows}]`, USE_COLUMNS)}) as used
-    where exists (select 1 from credentials where id = c0)
-    order by c0
-    on conflict (credential_id) do update set
-      last_used_at = case when excluded.last_used_at > credential_usage.last_used_at
-        then excluded.last_used_at else credential_usage.last_used_at end,
-      last_used_address = case when excluded.last_used_at > credential_usage.last_used_at
-        then excluded.last_used_address else credential_usage.last_used_address end,
-      use_count = credential_usage.use_count + excluded.use_count`.execute(write);
-}
-
-/** One for each credential: PostgreSQL takes no row twice in one statement. */
-function merged(uses: readonly Use[]): Iterable<Use> {
-  const byId = new Map<string, Use>();
-  for (const use of uses) {
-    const other = byId.get(use.credentialId);
-    if (other === undefined) byId.set(use.credentialId, use);
-    else {
-      const later = use.lastUsedAt > other.lastUsedAt ? use : other;
-      byId.set(use.credentialId, { ...later, count: use.count + other.count });
-    }
-  }
-  return byId.values();
 }

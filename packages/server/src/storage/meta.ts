@@ -5,20 +5,26 @@ import type { Tables } from './schema.ts';
 export interface MetaRows {
   get(key: MetaKey): Promise<string | null>;
   set(key: MetaKey, value: string): Promise<void>;
+  /** Sets it where it still is `from`; false where it is not. */
+  replace(key: MetaKey, from: string, to: string): Promise<boolean>;
 }
 
 /**
  * `master_key_check`: tells the right master key from a wrong one, and nothing about it. `key_schedule`: the durations
  * (JSON) with which the server that started last rotates signing keys. `longest_token_life`: seconds that the
- * longest-lived tokens of any server so far were good for.
+ * longest-lived tokens of any server so far were good for. `usage_summed_up`: how far usage is summed up (JSON).
  */
-export type MetaKey = 'master_key_check' | 'key_schedule' | 'longest_token_life';
+export type MetaKey = 'master_key_check' | 'key_schedule' | 'longest_token_life' | 'usage_summed_up';
 
 export function metaRows(db: Kysely<Tables>): MetaRows {
   return {
     async get(key) {
       const row = await db.selectFrom('meta').select('value').where('key', '=', key).executeTakeFirst();
       return row?.value ?? null;
+    },
+    async replace(key, from, to) {
+      const query = db.updateTable('meta').set('value', to).where('key', '=', key).where('value', '=', from);
+      return (await query.executeTakeFirst()).numUpdatedRows > 0n;
     },
     async set(key, value) {
       const update = { key, value };

@@ -8,7 +8,7 @@ import { connectToPrimary, type Connect } from './postgres-primary.ts';
 import type { PostgresTarget } from './postgres-target.ts';
 import { POSTGRES_MARK, TABLE_NAMES, type Tables } from './schema.ts';
 import { StoreError } from './store-error.ts';
-import type { Connections, JsonColumn } from './store.ts';
+import type { Connections } from './store.ts';
 
 export interface PostgresSettings {
   target: PostgresTarget;
@@ -67,7 +67,7 @@ export async function openPostgres({ create = true, ...settings }: PostgresSetti
     read,
     write,
     follow,
-    jsonRows,
+    texts,
     transaction: (work) => inTurn(write, work),
     unhurried: (work) => unhurried(connect, work),
     tables: async () => await tablesOf(read),
@@ -116,12 +116,8 @@ async function unhurried<T>(connect: Connect, work: (db: Kysely<Tables>) => Prom
   }
 }
 
-const COLUMN_TYPES: Record<JsonColumn, string> = { text: 'text', whole: 'bigint' };
-
-/** Rows of a JSON array of arrays as a table with the columns `c0`, `c1`, …: one parameter for any number of rows. */
-function jsonRows(json: string, columns: readonly JsonColumn[]): RawBuilder<unknown> {
-  const values = columns.map((type, i) => sql.raw(`(row ->> ${i})::${COLUMN_TYPES[type]} as c${i}`));
-  return sql`select ${sql.join(values)} from jsonb_array_elements(${json}::jsonb) as row`;
+function texts(json: string): RawBuilder<unknown> {
+  return sql`(select value from json_array_elements_text(${json}::json) as texts (value))`;
 }
 
 interface TableRow {

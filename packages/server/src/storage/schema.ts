@@ -1,3 +1,5 @@
+import type { Generated } from 'kysely';
+
 /** The tables, for Kysely. What each column means: docs/storage.md. Times are milliseconds since 1970 (UTC). */
 export interface Tables {
   meta: { key: string; value: string };
@@ -19,6 +21,26 @@ export interface Tables {
   recovery_codes: { operator_id: string; digest: string };
   sessions: SessionRow;
   invitations: InvitationRow;
+  usage_minutes: TokensRow;
+  usage_hours: TokensRow;
+  usage_days: TokensRow;
+  refusal_minutes: RefusalsRow;
+  refusal_hours: RefusalsRow;
+  refusal_days: RefusalsRow;
+}
+
+export interface TokensRow {
+  at: number;
+  /** Empty: of all callers together. */
+  client_id: string;
+  tokens: number;
+}
+
+export interface RefusalsRow {
+  at: number;
+  client_id: string;
+  reason: string;
+  refusals: number;
 }
 
 /** Every table there is; the compiler sees to it. A table comes after those that its rows belong to. */
@@ -37,6 +59,12 @@ const TABLES: { [Name in keyof Tables]: true } = {
   recovery_codes: true,
   sessions: true,
   invitations: true,
+  usage_minutes: true,
+  usage_hours: true,
+  usage_days: true,
+  refusal_minutes: true,
+  refusal_hours: true,
+  refusal_days: true,
 };
 export const TABLE_NAMES = Object.keys(TABLES) as readonly (keyof Tables)[];
 
@@ -57,6 +85,8 @@ export interface ApiUserRow {
   limit_per_minute: number | null;
   created_at: number;
   updated_at: number;
+  /** Written by what counts usage, and by nothing else (storage/usage.ts). */
+  last_used_at: Generated<number | null>;
 }
 
 export interface CredentialRow {

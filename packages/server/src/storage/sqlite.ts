@@ -13,7 +13,7 @@ import {
   type QueryResult,
   type RawBuilder,
 } from 'kysely';
-import type { Connections, JsonColumn } from './store.ts';
+import type { Connections } from './store.ts';
 import type { Tables } from './schema.ts';
 import { APPLICATION_ID, prepareFile } from './sqlite-file.ts';
 import { sqliteError, StoreError } from './store-error.ts';
@@ -78,7 +78,7 @@ export async function openSqlite({ create = true, ...settings }: SqliteSettings)
       return result;
     },
     unhurried: (work) => work(write),
-    jsonRows,
+    texts,
     tables: () => tablesOf(read),
     damage: () => damageOf(read),
     onWake: (wake) => {
@@ -101,10 +101,8 @@ async function damageOf(read: Kysely<Tables>): Promise<string | null> {
   return found === 'ok' ? null : found.replace('*** in database main ***', '').trim().replaceAll('\n', '; ');
 }
 
-/** Rows of a JSON array of arrays as a table with the columns `c0`, `c1`, …: one parameter for any number of rows. */
-function jsonRows(json: string, columns: readonly JsonColumn[]): RawBuilder<unknown> {
-  const names = columns.map((_, i) => sql.raw(`value ->> ${i} as c${i}`));
-  return sql`select ${sql.join(names)} from json_each(${json})`;
+function texts(json: string): RawBuilder<unknown> {
+  return sql`json_each(${json})`;
 }
 
 interface SqliteThread {

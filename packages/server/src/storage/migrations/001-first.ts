@@ -84,7 +84,7 @@ async function createCredentials(db: Kysely<unknown>): Promise<void> {
   await (isSqlite(db) ? usage.modifyEnd(sql`without rowid`) : usage).execute();
 }
 
-function isSqlite(db: Kysely<unknown>): boolean {
+export function isSqlite(db: Kysely<unknown>): boolean {
   return db.getExecutor().adapter instanceof SqliteAdapter;
 }
 

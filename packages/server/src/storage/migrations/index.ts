@@ -3,6 +3,7 @@ import { first } from './001-first.ts';
 import { revocations } from './002-revocations.ts';
 import { audit } from './003-audit.ts';
 import { operators } from './004-operators.ts';
+import { usage } from './005-usage.ts';
 
 /** In order. Forward only: an older program beside a newer store must go on working until it is replaced. */
 export const migrations: Record<string, Migration> = {
@@ -10,4 +11,5 @@ export const migrations: Record<string, Migration> = {
   '002-revocations': revocations,
   '003-audit': audit,
   '004-operators': operators,
+  '005-usage': usage,
 };
