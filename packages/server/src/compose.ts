@@ -13,6 +13,7 @@ import { createKeyring } from './keyring.ts';
 import { createMaintenance } from './maintenance.ts';
 import type { MasterKey } from './master-key.ts';
 import { createPasswordCheck } from './password-checks.ts';
+import { createOperatorsPart } from './operator-services.ts';
 import { createPublication } from './publication.ts';
 import { createRevocationList } from './revocation-list.ts';
 import { createTokenRevoker } from './token-revoker.ts';
@@ -81,6 +82,7 @@ export async function compose(
   }
 
   const addressOf = addressReader(config.trustedProxies);
+  const operators = createOperatorsPart(store, masterKey, config, addressOf, log);
   const admin: AdminServices = {
     now: Date.now,
     issuer: config.issuer,
@@ -89,7 +91,7 @@ export async function compose(
     readToken,
     isRevoked: revocations.includes,
     findApiUser: (clientId) => store.apiUsers.find(clientId),
-    sessionActor: async () => null,
+    ...operators.services,
     signingKeys: { list: () => store.signingKeys.list() },
     storeFault,
     log,
@@ -140,7 +142,7 @@ export async function compose(
     async stop() {
       await feed.stop();
       await maintenance.stop();
-      await statistics.stop();
+      await Promise.all([operators.failed.stop(), statistics.stop()]);
     },
   };
 }

@@ -13,6 +13,8 @@ const UNAUDITED: Record<string, string> = {
   'manage/signing-keys.ts recordSchedule': 'a fact about the store: the durations of a server',
   'manage/revocations.ts recordTokenLife': 'a fact about the store: how long tokens live',
   'manage/revocations.ts revokeOneToken': 'an API user gives up a token of its own (RFC 7009)',
+  'failed-sign-ins.ts createFailedSignIns': 'it makes an entry for many attempts together',
+  'sessions.ts createSessionFinder': 'when an operator was last seen, to the minute',
   'maintenance.ts createMaintenance': 'removes what was kept for as long as the settings say',
 };
 

@@ -65,6 +65,7 @@ export async function inviteAgain(
 ): Promise<Invited> {
   const attempt = { action: 'operator.invite', subject: { kind: 'operator', id: name } } as const;
   return await audited(store, by, nowMs, attempt, async (transaction, note) => {
+    await transaction.operators.lock();
     const operator = await existingOperator(transaction, name);
     note({ subjectId: operator.id });
     if (operatorState(operator) === 'active') {

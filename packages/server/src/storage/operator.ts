@@ -26,6 +26,7 @@ export interface OperatorRows {
   delete(id: string): Promise<void>;
   /** Notes the time step of a code as used; false where it, or a later one, was used already. */
   useTotpStep(id: string, step: number): Promise<boolean>;
+  setWrongCodes(id: string, wrongCodes: number, lockedUntil: number | null): Promise<void>;
   /** In place of those that there were. */
   setRecoveryCodes(id: string, digests: readonly string[]): Promise<void>;
   /** Removes a recovery code; false where there is none like it. */
@@ -89,6 +90,10 @@ export function operatorRows(db: Kysely<Tables>): OperatorRows {
         .where(({ or, eb }) => or([eb('last_totp_step', 'is', null), eb('last_totp_step', '<', step)]))
         .executeTakeFirst();
       return result.numUpdatedRows > 0n;
+    },
+    async setWrongCodes(id, wrongCodes, lockedUntil) {
+      const set = { wrong_codes: wrongCodes, codes_locked_until: lockedUntil };
+      await db.updateTable('operators').set(set).where('id', '=', id).execute();
     },
     async setRecoveryCodes(id, digests) {
       await db.deleteFrom('recovery_codes').where('operator_id', '=', id).execute();

@@ -3,7 +3,7 @@ import Type from 'typebox';
 import type { Config } from '../../config.ts';
 import { ADMIN_PATH } from '../metadata.ts';
 import type { Needs } from './gate.ts';
-import type { AdminApp } from './plugin.ts';
+import type { AdminApp } from './admin-app.ts';
 import { problemSchema, ref } from './schema.ts';
 
 /** Where the cookie of an operator's session is. */

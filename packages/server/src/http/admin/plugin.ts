@@ -1,56 +1,28 @@
+import cookie from '@fastify/cookie';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
-import type {
-  FastifyBaseLogger,
-  FastifyInstance,
-  FastifyRequest,
-  RawReplyDefaultExpression,
-  RawRequestDefaultExpression,
-  RawServerDefault,
-} from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../../config.ts';
-import type { Actor } from '../../domain/actor.ts';
 import type { Counters } from '../../domain/as-api-user.ts';
 import { limitedNetwork } from '../../domain/network.ts';
-import { createGate, type GateServices, type Needs } from './gate.ts';
+import type { AdminApp } from './admin-app.ts';
+import { createGate, type GateServices } from './gate.ts';
+import { invitationRoutes } from './invitations.ts';
 import { adminDocument } from './openapi.ts';
+import { operatorRoutes, type OperatorServices } from './operators.ts';
 import { problemOf, replyWithProblem, SECURITY_HEADERS, tooMany, type StoreFault } from './problem.ts';
+import { profileRoutes, type ProfileServices } from './profile.ts';
+import { sessionRoutes } from './session.ts';
 import { signingKeyRoutes, type SigningKeyServices } from './signing-keys.ts';
 
-/** The app as routes of the admin API see it: what they declare as schemas is the type of what they get and give. */
-export type AdminApp = FastifyInstance<
-  RawServerDefault,
-  RawRequestDefaultExpression,
-  RawReplyDefaultExpression,
-  FastifyBaseLogger,
-  TypeBoxTypeProvider
->;
-
 /** What the routes need, each file of them a part. */
-export interface AdminServices extends GateServices, SigningKeyServices {
+export interface AdminServices extends GateServices, OperatorServices, ProfileServices, SigningKeyServices {
   /** Calls of the admin API per network address. */
   addresses: Counters;
   storeFault: StoreFault;
   log: Logger;
   version: string;
-}
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** Who may call the route: every route of the admin API says it. */
-    needs?: Needs;
-  }
-  interface FastifyRequest {
-    /** Who calls, once the gate let the request in. */
-    adminActor: Actor | null;
-  }
-}
-
-/** Who calls: for routes that need more than `nothing`. */
-export function actorOf(request: FastifyRequest): Actor {
-  if (request.adminActor === null) throw new Error('The route has no gate before it.');
-  return request.adminActor;
 }
 
 export interface AdminOptions {
@@ -66,6 +38,8 @@ export async function adminPlugin(plain: FastifyInstance, { services, config }: 
   const app = plain.withTypeProvider<TypeBoxTypeProvider>();
   app.setValidatorCompiler(TypeBoxValidatorCompiler);
   app.decorateRequest('adminActor', null);
+  app.decorateRequest('operatorSession', null);
+  await app.register(cookie); // before the gate, which reads them
   onlyJson(app);
   limitAndGate(app, services, config);
   app.setErrorHandler((error: Error, request, reply) => {
@@ -76,6 +50,10 @@ export async function adminPlugin(plain: FastifyInstance, { services, config }: 
     return replyWithProblem(reply, problem);
   });
   await adminDocument(app, services.version, config);
+  sessionRoutes(app, services);
+  invitationRoutes(app, services);
+  profileRoutes(app, services);
+  operatorRoutes(app, services);
   signingKeyRoutes(app, services);
 }
 

@@ -6,7 +6,7 @@ import {
   type SigningKey,
   type SigningKeyState,
 } from '../../domain/signing-key.ts';
-import type { AdminApp } from './plugin.ts';
+import type { AdminApp } from './admin-app.ts';
 import { iso, nullable, oneOf, ref, shared, time, type Shared } from './schema.ts';
 
 export interface SigningKeyServices {

@@ -1,0 +1,37 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  FastifyRequest,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from 'fastify';
+import type { Actor } from '../../domain/actor.ts';
+import type { Needs } from './gate.ts';
+
+/** The app as routes of the admin API see it: what they declare as schemas is the type of what they get and give. */
+export type AdminApp = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Who may call the route: every route of the admin API says it. */
+    needs?: Needs;
+  }
+  interface FastifyRequest {
+    /** Who calls, once the gate let the request in. */
+    adminActor: Actor | null;
+  }
+}
+
+/** Who calls: for routes that need more than `nothing`. */
+export function actorOf(request: FastifyRequest): Actor {
+  if (request.adminActor === null) throw new Error('The route has no gate before it.');
+  return request.adminActor;
+}

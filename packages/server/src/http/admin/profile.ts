@@ -1,0 +1,232 @@
+import type { FastifyRequest } from 'fastify';
+import Type, { type TString } from 'typebox';
+import type { Actor } from '../../domain/actor.ts';
+import type { NewTotp } from '../../domain/second-factor.ts';
+import type { Session } from '../../domain/session.ts';
+import { operatorSessionOf } from './operator-session.ts';
+import { actorOf, type AdminApp } from './admin-app.ts';
+import { iso, nothing, ref, shared, time, type Shared } from './schema.ts';
+import { codeSchema, denialProblem, passwordSchema, type SessionServices } from './session.ts';
+
+export interface ProfileServices extends SessionServices {
+  profile: {
+    /** The password is as it was typed: it is checked against what may be one, and hashed. */
+    changePassword(
+      by: Actor,
+      change: { checkedHash: string; password: string; sessionId: string },
+    ): Promise<void>;
+    beginSecondFactor(by: Actor): Promise<NewTotp>;
+    confirmSecondFactor(by: Actor, code: string): Promise<string[]>;
+    removeSecondFactor(by: Actor): Promise<void>;
+    /** Those that are not over. */
+    sessions(operatorId: string): Promise<Session[]>;
+  };
+}
+
+interface OwnSessionJson {
+  id: string;
+  created_at: string;
+  last_seen_at: string;
+  address: string;
+  user_agent: string;
+  current: boolean;
+}
+
+const ownSessionSchema: Shared<OwnSessionJson> = shared(
+  'OwnSession',
+  Type.Object(
+    {
+      id: Type.String(),
+      created_at: time('When it began'),
+      last_seen_at: time('When there was last a request, to the minute'),
+      address: Type.String({ description: 'The network address that signed in' }),
+      user_agent: Type.String({ description: 'The browser as it named itself' }),
+      current: Type.Boolean({ description: 'The one of this request' }),
+    },
+    { additionalProperties: false, description: 'A session of the operator who asks' },
+  ),
+);
+
+const TAG = { tags: ['Profile'] };
+const currentPassword = passwordSchema('The password that there is');
+
+export function profileRoutes(app: AdminApp, services: ProfileServices): void {
+  app.addSchema(ownSessionSchema);
+  passwordRoute(app, services);
+  secondFactorRoutes(app, services);
+  ownSessionRoutes(app, services);
+}
+
+/** Asks for the password again: an unattended screen is not enough to take an account over. */
+async function confirmed(
+  { signIn }: SessionServices,
+  request: FastifyRequest,
+  password: string,
+): Promise<{ checkedHash: string }> {
+  const outcome = await signIn.confirm(operatorSessionOf(request).operator, password);
+  if ('denied' in outcome) throw denialProblem(outcome);
+  return outcome;
+}
+
+function passwordRoute(app: AdminApp, services: ProfileServices): void {
+  app.put(
+    '/profile/password',
+    {
+      config: { needs: 'read' },
+      schema: {
+        ...TAG,
+        operationId: 'changePassword',
+        summary: 'Changes the own password, and ends the own sessions but this one.',
+        body: Type.Object(
+          {
+            current_password: currentPassword,
+            new_password: passwordSchema('12 to 128 characters that nobody would guess'),
+          },
+          { additionalProperties: false },
+        ),
+        response: { 204: nothing('Changed') },
+      },
+    },
+    async (request, reply) => {
+      const { current_password: current, new_password: password } = request.body;
+      const { checkedHash } = await confirmed(services, request, current);
+      const sessionId = operatorSessionOf(request).session.id;
+      await services.profile.changePassword(actorOf(request), { checkedHash, password, sessionId });
+      return reply.code(204).send();
+    },
+  );
+}
+
+function secondFactorRoutes(app: AdminApp, services: ProfileServices): void {
+  const withPassword = Type.Object({ current_password: currentPassword }, { additionalProperties: false });
+  app.post(
+    '/profile/second-factor',
+    {
+      config: { needs: 'read' },
+      schema: {
+        ...TAG,
+        operationId: 'beginSecondFactor',
+        summary: 'A secret for an authenticator app. It counts once a code of it was given.',
+        body: withPassword,
+        response: {
+          200: Type.Object(
+            {
+              secret: Type.String({ description: 'Base 32, to be typed' }),
+              otpauth_uri: Type.String({ description: 'The same for a QR code' }),
+            },
+            { additionalProperties: false, description: 'Shown this once' },
+          ),
+        },
+      },
+    },
+    async (request) => {
+      await confirmed(services, request, request.body.current_password);
+      const { secret, uri } = await services.profile.beginSecondFactor(actorOf(request));
+      return { secret, otpauth_uri: uri };
+    },
+  );
+  app.put(
+    '/profile/second-factor',
+    {
+      config: { needs: 'read' },
+      schema: {
+        ...TAG,
+        operationId: 'confirmSecondFactor',
+        summary: 'Turns the second factor on: sign-in asks for a code from now on.',
+        body: Type.Object(
+          { code: codeSchema('That the app shows for the new secret') },
+          { additionalProperties: false },
+        ),
+        response: {
+          200: Type.Object(
+            {
+              recovery_codes: Type.Array(Type.String(), {
+                description: 'Each signs in once without the app',
+              }),
+            },
+            { additionalProperties: false, description: 'Shown this once' },
+          ),
+        },
+      },
+    },
+    async (request) => {
+      operatorSessionOf(request);
+      return {
+        recovery_codes: await services.profile.confirmSecondFactor(actorOf(request), request.body.code),
+      };
+    },
+  );
+  app.delete(
+    '/profile/second-factor',
+    {
+      config: { needs: 'read' },
+      schema: {
+        ...TAG,
+        operationId: 'removeSecondFactor',
+        summary: 'Turns the second factor off: the password alone signs in.',
+        body: withPassword,
+        response: { 204: nothing('Turned off') },
+      },
+    },
+    async (request, reply) => {
+      await confirmed(services, request, request.body.current_password);
+      await services.profile.removeSecondFactor(actorOf(request));
+      return reply.code(204).send();
+    },
+  );
+}
+
+function ownSessionRoutes(app: AdminApp, { profile, endSession }: ProfileServices): void {
+  app.get(
+    '/profile/sessions',
+    {
+      config: { needs: 'read' },
+      schema: {
+        ...TAG,
+        operationId: 'listOwnSessions',
+        summary: 'Where one is signed in, the newest first.',
+        response: {
+          200: Type.Object(
+            { items: Type.Array(ref(ownSessionSchema)) },
+            { additionalProperties: false, description: 'All that are not over' },
+          ),
+        },
+      },
+    },
+    async (request) => {
+      const { session, operator } = operatorSessionOf(request);
+      const sessions = await profile.sessions(operator.id);
+      return { items: sessions.map((each) => ownSessionJson(each, session.id)) };
+    },
+  );
+  const id: TString = Type.String({ maxLength: 100 });
+  app.delete(
+    '/profile/sessions/:id',
+    {
+      config: { needs: 'read' },
+      schema: {
+        ...TAG,
+        operationId: 'endOwnSession',
+        summary: 'Signs out elsewhere.',
+        params: Type.Object({ id }),
+        response: { 204: nothing('Ended') },
+      },
+    },
+    async (request, reply) => {
+      operatorSessionOf(request);
+      await endSession(actorOf(request), 'session.end', request.params.id);
+      return reply.code(204).send();
+    },
+  );
+}
+
+function ownSessionJson(session: Session, currentId: string): OwnSessionJson {
+  return {
+    id: session.id,
+    created_at: iso(session.createdAt),
+    last_seen_at: iso(session.lastSeenAt),
+    address: session.address,
+    user_agent: session.userAgent,
+    current: session.id === currentId,
+  };
+}
