@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { test } from 'node:test';
 import { testStore, type TestStore } from './support/command-line.ts';
@@ -6,7 +7,7 @@ import { testStore, type TestStore } from './support/command-line.ts';
 interface Shown {
   n: number;
   at: string;
-  actor: { kind: string; id: string };
+  actor: { kind: string; id: string; name: string; address: string | null; role: string | null };
   action: string;
   outcome: string;
   subject: { kind: string; id: string | null };
@@ -157,6 +158,17 @@ test('audit export writes a JSON object a line, the oldest first, and is recorde
   );
   const { items } = await store.json<Page>('audit', 'list');
   assert.deepEqual(entries, items.toReversed(), 'the same as the list shows');
+  let previous = '0'.repeat(64);
+  for (const { hash, at, actor, subject, related, before, after, ...entry } of entries) {
+    const values = [
+      [previous, entry.n, Date.parse(at)],
+      [actor.kind, actor.id, actor.name, actor.address, actor.role],
+      [entry.action, entry.outcome, subject.kind, subject.id, related?.kind ?? null, related?.id ?? null],
+      [before && JSON.stringify(before), after && JSON.stringify(after), entry.reason],
+    ];
+    previous = createHash('sha256').update(JSON.stringify(values.flat())).digest('hex');
+    assert.equal(hash, previous, 'as docs/operations.md says that it is made');
+  }
   const some = await store.cli('audit', 'export', '--subject', id, '--outcome', 'refused');
   assert.equal((JSON.parse(some) as Shown).n, 4);
 });

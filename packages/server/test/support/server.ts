@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { run } from '../../src/main.ts';
+import { assertNoDigestInAudit } from './audit.ts';
 
 const BINARY = new URL('../../bin/mintmark.mjs', import.meta.url).pathname;
 const READY_MS = 15_000;
@@ -126,6 +127,8 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
         `the server ended with ${child.exitCode ?? child.signalCode}:\n${logged}`,
       );
       assertNowhere(secrets, logged, dataDir);
+      const database = join(dataDir, 'mintmark.db');
+      if (existsSync(database)) assertNoDigestInAudit(database);
     },
     async kill() {
       child.kill('SIGKILL');

@@ -31,6 +31,9 @@ export const audit: Migration = {
     for (const by of ['subject_id', 'related_id', 'actor_id', 'action'] as const) {
       await db.schema.createIndex(`audit_${by}`).on('audit').columns([by, 'at', 'n']).execute();
     }
+    // One may have few changes of a kind of which there are many, and a reader of either index would go through all of those.
+    const both = db.schema.createIndex('audit_actor_id_action').on('audit');
+    await both.columns(['actor_id', 'action', 'at', 'n']).execute();
     // Of these there are few, and of the others nearly all.
     const refused = db.schema.createIndex('audit_refused').on('audit').columns(['at', 'n']);
     await refused.where(sql.ref('outcome'), '=', sql.lit('refused')).execute();
