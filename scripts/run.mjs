@@ -130,7 +130,12 @@ function buildAll() {
 function test() {
   if (!buildConsole(root, node)) return 1;
   const tests = ['tests (node:test)', node, [join(root, 'scripts/test.mjs'), ...args]];
-  return args.length > 0 ? inOrder(tests) : inOrder(...checks, tests);
+  const onPostgres = [
+    'tests on PostgreSQL',
+    node,
+    [join(root, 'scripts/test.mjs'), '--store=postgres', '--some'],
+  ];
+  return args.length > 0 ? inOrder(tests) : inOrder(...checks, tests, onPostgres);
 }
 
 const commands = {

@@ -1,22 +1,74 @@
 // Runs the test files (all, or those whose path contains one of the arguments) with node:test, a process each.
+// --store=postgres: on a PostgreSQL server that is started for the run, but for what only SQLite has. --some: of these,
+// the ones that ask most of the store.
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { globSync } from 'node:fs';
 
-const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
-const flags = process.argv.slice(2).filter((argument) => argument.startsWith('--'));
+/** Tests of the SQLite file, of no store at all, or with a PostgreSQL server of their own. */
+const NOT_ON_POSTGRES = [
+  'bad-disk',
+  'bad-input',
+  'bad-settings',
+  'bootstrap',
+  'cli-doctor',
+  'docs.test',
+  'house-rules',
+  'kill.test',
+  'postgres-',
+  'sqlite-',
+];
+
+const SOME_ON_POSTGRES = [
+  'change-feed',
+  'cli-api-user',
+  'cli-live',
+  'cli-operator',
+  'directory.test',
+  'first-start',
+  'introspection',
+  'server/test/audit',
+  'server/test/revocations',
+  'token-credentials',
+  'token-failures',
+  'token-request',
+  'token-revocation',
+];
+
+const given = process.argv.slice(2);
+const onPostgres = given.includes('--store=postgres');
+const some = given.includes('--some');
+const flags = given.filter((argument) => argument.startsWith('--') && !/^--(store=|some$)/.test(argument));
+const named = given.filter((argument) => !argument.startsWith('--'));
+const wanted = named.length === 0 && some ? SOME_ON_POSTGRES : named;
+const unwanted = onPostgres ? NOT_ON_POSTGRES : [];
 const files = globSync(['packages/*/test/**/*.test.ts', 'examples/**/*.test.ts', 'scripts/**/*.test.ts'], {
   exclude: (path) => path.includes('node_modules'),
 })
   .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
+  .filter((file) => !unwanted.some((part) => file.includes(part)))
   .sort();
 
 if (files.length === 0) {
   console.error(`No test file matches ${wanted.join(' ')}.`);
   process.exit(1);
 }
+
+/** A server for the whole run, and how its tests find it; null where PostgreSQL is missing, which has been said then. */
+async function postgresForRun() {
+  const { startSuitePostgres } = await import('../packages/server/test/support/postgres-suite.ts');
+  return await startSuitePostgres();
+}
+
+const postgres = onPostgres ? await postgresForRun() : undefined;
+if (postgres === null) process.exit(0);
 const child = spawn(
   process.execPath,
   ['--test', '--test-concurrency=2', '--test-timeout=300000', '--test-reporter=spec', ...flags, ...files],
-  { stdio: 'inherit' },
+  { stdio: 'inherit', env: { ...process.env, ...postgres?.env } },
 );
-child.on('exit', (code) => process.exit(code ?? 1));
+// Ctrl-C reaches the tests too; the server is stopped when they have ended.
+process.on('SIGINT', () => undefined);
+const [code] = await once(child, 'exit');
+await postgres?.stop();
+process.exit(code ?? 1);

@@ -51,6 +51,10 @@ export function describeDatabase(database: Database): string {
   return `postgres://${user}@${servers.map(({ host, port }) => `${host}:${port}`).join(',')}/${name}`;
 }
 
+export function holdsPassword(url: string): boolean {
+  return /^postgres(ql)?:\/\/[^@/]*:.+@/is.test(url);
+}
+
 /** What is wrong, in words that quote nothing: in a URL with a mistake, any part may be the password. */
 class Problem extends Error {}
 

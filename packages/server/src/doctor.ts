@@ -110,11 +110,13 @@ async function openedStore(config: Config, findings: Finding[]): Promise<Store |
   try {
     store = await openMigratedStore(config);
     const damage = await store.damage();
+    const { about, risks } = await store.facts();
     findings.push(
       damage === null
-        ? { what: 'store', state: 'ok', detail: `${path}, migrated, undamaged` }
+        ? { what: 'store', state: 'ok', detail: `${path}, ${about}, migrated, undamaged` }
         : { what: 'store', state: 'fail', detail: `${path}: ${damage}`, mend: 'restore the last backup' },
     );
+    for (const risk of risks) findings.push({ what: 'store', state: 'warn', ...risk });
     return store;
   } catch (error) {
     await store?.close();

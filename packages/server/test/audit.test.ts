@@ -20,6 +20,7 @@ import type { Store } from '../src/storage/store.ts';
 import { testStore } from './support/command-line.ts';
 import { assertNoDigestInAudit } from './support/audit.ts';
 import { startServer } from './support/server.ts';
+import { databaseUrlOf } from './support/store-under-test.ts';
 import { apiUserSettings, temporaryStore } from './support/temporary-store.ts';
 import { batch, use } from './support/usage.ts';
 
@@ -318,7 +319,7 @@ test('the first start is recorded as done by the system, and a later start recor
   await first.stop();
   const second = await startServer({ dataDir: first.dataDir });
   await second.stop();
-  await using opened = await temporaryStore({ DATABASE_URL: `sqlite:${first.dataDir}/mintmark.db` });
+  await using opened = await temporaryStore({ DATABASE_URL: databaseUrlOf(first.dataDir) });
   const log = await entries(opened.store);
   // Each start without an operator also makes a link for the first one.
   const made = log.filter(({ action }) => action !== 'operator.invite');

@@ -50,7 +50,8 @@ async function listed(store: TestStore, owner: string): Promise<CredentialJson[]
 /** As the server writes it. */
 function setUsed(store: TestStore, credentialId: string, agoMs: number): void {
   store.sql(
-    'insert or replace into credential_usage (credential_id, last_used_at, last_used_address, use_count) values (?, ?, ?, 1)',
+    `insert into credential_usage (credential_id, last_used_at, last_used_address, use_count) values (?, ?, ?, 1)
+     on conflict (credential_id) do update set last_used_at = excluded.last_used_at`,
     credentialId,
     Date.now() - agoMs,
     '192.0.2.7',

@@ -11,6 +11,7 @@ import type { KnownApiUserRows } from '../src/storage/known-api-user.ts';
 import type { Store } from '../src/storage/store.ts';
 import { join } from 'node:path';
 import { startServer } from './support/server.ts';
+import { SQLITE_ONLY } from './support/store-under-test.ts';
 import { apiUserSettings, temporaryStore } from './support/temporary-store.ts';
 
 const SETTINGS: DirectorySettings = {
@@ -157,7 +158,9 @@ test('while the store is out of reach the known are served, up to the bound, and
   assert.equal(await idFound(directory, id), 'temporarily_unavailable');
 });
 
-test('a server on a store that is put back to an older copy forgets what the copy does not know', async () => {
+const PUT_BACK = 'a server on a store that is put back to an older copy forgets what the copy does not know';
+
+test(PUT_BACK, { skip: SQLITE_ONLY }, async () => {
   await using server = await startServer();
   await using opened = await temporaryStore({
     DATABASE_URL: `sqlite:${join(server.dataDir, 'mintmark.db')}`,

@@ -11,7 +11,8 @@ import { migrations } from '../src/storage/migrations/index.ts';
 import { tlsModeFor } from '../src/storage/postgres-target.ts';
 import { refusedWith } from './store-contract.ts';
 import { binary } from './support/binary.ts';
-import { postgresMissing, startPostgres, type TestPostgres } from './support/postgres.ts';
+import { startPostgres, type TestPostgres } from './support/postgres.ts';
+import { postgresMissing } from './support/postgres-binaries.ts';
 import { startServer, type TestServer } from './support/server.ts';
 
 const skip = postgresMissing();

@@ -1,6 +1,7 @@
 import { after, before, describe } from 'node:test';
 import { everyStoreContract } from './store-contracts.ts';
-import { postgresMissing, startPostgres, type TestPostgres } from './support/postgres.ts';
+import { startPostgres, type TestPostgres } from './support/postgres.ts';
+import { postgresMissing } from './support/postgres-binaries.ts';
 import { postgresStore } from './support/postgres-store.ts';
 
 describe('the store on PostgreSQL', { skip: postgresMissing() }, () => {

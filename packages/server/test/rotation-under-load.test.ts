@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose';
 import { mintmark, startServer, type TestServer } from './support/server.ts';
+import { sqlOn } from './support/store-under-test.ts';
 
 // The shortest life of a token that there is, and everything else in proportion. A schedule is looked at every ten
 // seconds, so this sees a rotation by command and two by schedule.
@@ -144,10 +144,8 @@ function retire(server: TestServer, id: string, ...options: string[]): ReturnTyp
 
 /** Without a use of the credential. */
 function anHourPasses({ dataDir }: TestServer, credentialId: string): void {
-  const database = new DatabaseSync(join(dataDir, 'mintmark.db'));
   const earlier = 'update credential_usage set last_used_at = last_used_at - 3600000 where credential_id = ?';
-  database.prepare(earlier).run(credentialId);
-  database.close();
+  sqlOn(join(dataDir, 'mintmark.db'), earlier, credentialId);
 }
 
 async function rotateByCommand(server: TestServer): Promise<void> {

@@ -16,6 +16,7 @@ import { createSecret } from '../src/manage/credentials.ts';
 import { rotateSigningKey } from '../src/manage/signing-keys.ts';
 import { createPasswordCheck, type PasswordCheck } from '../src/password-checks.ts';
 import { startServer, type TestServer } from './support/server.ts';
+import { databaseUrlOf } from './support/store-under-test.ts';
 import { apiUserSettings, temporaryStore } from './support/temporary-store.ts';
 
 const WIDE = { MINTMARK_ADDRESS_LIMIT: '1000000', MINTMARK_API_USER_LIMIT: '1000000' };
@@ -231,7 +232,7 @@ test('maintenance removes old changes and ended credentials, and the private par
 
 test('tokens leave nothing in the store but the counts of their credentials', async () => {
   await using server: TestServer = await startServer({ env: { ...WIDE, MINTMARK_USAGE_FLUSH: '100' } });
-  await using opened = await temporaryStore({ DATABASE_URL: `sqlite:${server.dataDir}/mintmark.db` });
+  await using opened = await temporaryStore({ DATABASE_URL: databaseUrlOf(server.dataDir) });
   const epoch = await opened.store.changes.epoch();
   const right = { client_id: server.clientId, client_secret: server.clientSecret };
   for (let i = 0; i < 200; i++) assert.equal((await server.post(right)).status, 200);

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { eventually } from './support/http.ts';
 import type { TestServer } from './support/server.ts';
 import { newStore, type MadeApiUser } from './support/store.ts';
+import { changeStore } from './support/store-under-test.ts';
 
 // What goes wrong in the server itself: a bug (500), and a store that is out of reach (503).
 
@@ -17,12 +16,6 @@ const unknown = (server: TestServer, id = 'api_unknown') =>
 async function readiness(server: TestServer): Promise<[number, string]> {
   const response = await fetch(`http://localhost:${server.port}/readyz`);
   return [response.status, ((await response.json()) as { status: string }).status];
-}
-
-function changeStore(dataDir: string, sql: string): void {
-  const database = new DatabaseSync(join(dataDir, 'mintmark.db'), { timeout: 10_000 });
-  database.exec(sql);
-  database.close();
 }
 
 /** Nothing can be read from the store from then on: its tables have other names. */

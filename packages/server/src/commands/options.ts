@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { SETTINGS, type Config } from '../config.ts';
+import { holdsPassword } from '../database-url.ts';
 import { loadConfig } from '../load-config.ts';
 import { openMigratedStore } from '../manage/open-store.ts';
 import type { Store } from '../storage/store.ts';
@@ -28,6 +29,11 @@ export function configOf(command: Command, io: Io): Config {
     const { flag } = SETTINGS[name];
     const given = flag === null ? undefined : options[camelCase(flag)];
     if (typeof given === 'string') flags[name] = given;
+  }
+  if (holdsPassword(flags.databaseUrl ?? '')) {
+    io.err(
+      'mintmark: a password on a command line can be read by every user of this machine: set DATABASE_URL instead.',
+    );
   }
   return loadConfig(io.env, flags);
 }

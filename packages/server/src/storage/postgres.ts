@@ -1,5 +1,6 @@
 import { Kysely, sql, type RawBuilder } from 'kysely';
 import type { PostgresConnection } from './postgres-connection.ts';
+import { factsOf } from './postgres-facts.ts';
 import { readingDialect, writingDialect } from './postgres-dialect.ts';
 import { isPassing } from './postgres-error.ts';
 import { CHANNEL, listen, type PostgresListener } from './postgres-listener.ts';
@@ -62,18 +63,21 @@ export async function openPostgres({ create = true, ...settings }: PostgresSetti
     dialect: readingDialect(pools.follow, [soonMs, 2 * soonMs, undefined]),
   });
   let listener: PostgresListener | undefined;
+  let wakeThis = () => undefined as void;
 
   return {
     read,
     write,
     follow,
     texts,
-    transaction: (work) => inTurn(write, work),
+    transaction: (work) => inTurn(write, work, () => wakeThis()),
     unhurried: (work) => unhurried(connect, work),
     tables: async () => await tablesOf(read),
     damage: () => unhurried(connect, damageOf),
+    facts: async () => await factsOf(read, target),
     onWake(wake) {
       listener?.stop();
+      wakeThis = wake;
       if (settings.wakeEveryMs > 0) listener = listen(connect, wake, settings.wakeEveryMs);
     },
     async close() {
@@ -83,15 +87,16 @@ export async function openPostgres({ create = true, ...settings }: PostgresSetti
   };
 }
 
-/** One writer at a time; other processes are told at the commit, if anything was announced. */
+/** One writer at a time. If anything was announced, other processes are told at the commit, and this one after it. */
 async function inTurn<T>(
   write: Kysely<Tables>,
   work: (db: Kysely<Tables>, announce: () => void) => Promise<T>,
+  wakeThis: () => void,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
+    let announced = false;
     try {
-      return await write.transaction().execute(async (transaction) => {
-        let announced = false;
+      const done = await write.transaction().execute(async (transaction) => {
         await sql`select pg_advisory_xact_lock(${sql.lit(WRITE_LOCK)})`.execute(transaction);
         const result = await work(transaction, () => {
           announced = true;
@@ -99,6 +104,8 @@ async function inTurn<T>(
         if (announced) await sql.raw(`notify ${CHANNEL}`).execute(transaction);
         return result;
       });
+      if (announced) wakeThis();
+      return done;
     } catch (error) {
       if (!isPassing(error) || attempt === ATTEMPTS_MAX) throw error;
     }

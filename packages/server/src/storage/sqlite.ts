@@ -13,7 +13,7 @@ import {
   type QueryResult,
   type RawBuilder,
 } from 'kysely';
-import type { Connections } from './store.ts';
+import type { Connections, DatabaseFacts } from './store.ts';
 import type { Tables } from './schema.ts';
 import { APPLICATION_ID, prepareFile } from './sqlite-file.ts';
 import { sqliteError, StoreError } from './store-error.ts';
@@ -81,11 +81,17 @@ export async function openSqlite({ create = true, ...settings }: SqliteSettings)
     texts,
     tables: () => tablesOf(read),
     damage: () => damageOf(read),
+    facts: () => factsOf(read),
     onWake: (wake) => {
       thread.wake = wake;
     },
     close: () => thread.close(),
   };
+}
+
+async function factsOf(read: Kysely<Tables>): Promise<DatabaseFacts> {
+  const { rows } = await sql<{ version: string }>`select sqlite_version() as version`.execute(read);
+  return { about: `SQLite ${rows[0]?.version}`, risks: [] };
 }
 
 async function tablesOf(read: Kysely<Tables>): Promise<string[]> {

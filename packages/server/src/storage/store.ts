@@ -37,9 +37,17 @@ export interface Connections {
   tables(): Promise<string[]>;
   /** What a check of the whole database found wrong; null where it is sound. */
   damage(): Promise<string | null>;
+  facts(): Promise<DatabaseFacts>;
   /** `wake` is called soon after another process has committed something, as a hint: the poll is the truth. */
   onWake(wake: () => void): void;
   close(): Promise<void>;
+}
+
+export interface DatabaseFacts {
+  /** Program and version: `PostgreSQL 15.18, TLS`. */
+  about: string;
+  /** What may cost somebody what was written, or a secret; and what to do about it. */
+  risks: { detail: string; mend: string }[];
 }
 
 export interface StoreRows {
@@ -74,6 +82,7 @@ export interface Store extends StoreRows {
   /** Makes hours of minutes and days of hours, and removes what is kept no longer. */
   usageHistory: UsageHistory;
   damage(): Promise<string | null>;
+  facts(): Promise<DatabaseFacts>;
   onWake(wake: () => void): void;
   close(): Promise<void>;
 }
@@ -104,6 +113,7 @@ export function createStore(connections: Connections, now: () => number = Date.n
     usage: usageRows(connections),
     usageHistory: usageHistory(connections),
     damage: () => connections.damage(),
+    facts: () => connections.facts(),
     onWake: (wake) => connections.onWake(wake),
     close: () => connections.close(),
   };

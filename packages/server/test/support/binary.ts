@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { withDatabase } from './store-under-test.ts';
 import type { Run } from './command-line.ts';
 
 export const BINARY: string = new URL('../../bin/mintmark.mjs', import.meta.url).pathname;
@@ -17,7 +18,7 @@ const EXIT_MS = 60_000;
 export async function binary(args: readonly string[], options: BinaryOptions = {}): Promise<Run> {
   const [command = '', ...rest] = [...(options.prefix ?? []), process.execPath, BINARY, ...args];
   const child = spawn(command, rest, {
-    env: { PATH: process.env['PATH'] ?? '', ...options.env },
+    env: { PATH: process.env['PATH'] ?? '', ...(await withDatabase(options.env ?? {})) },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   child.stdin.on('error', () => undefined); // it may end without reading

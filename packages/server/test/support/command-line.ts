@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import type { SQLInputValue } from 'node:sqlite';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mintmark } from './server.ts';
+import { sqlOn } from './store-under-test.ts';
 
 export interface Run {
   code: number;
@@ -57,18 +58,7 @@ export async function testStore({ keys = false }: { keys?: boolean } = {}): Prom
   return store;
 }
 
-export function sqlOn(
-  path: string,
-  statement: string,
-  ...parameters: SQLInputValue[]
-): Record<string, unknown>[] {
-  const database = new DatabaseSync(path);
-  try {
-    return database.prepare(statement).all(...parameters);
-  } finally {
-    database.close();
-  }
-}
+export { sqlOn };
 
 /** Waits until `probe` gives back something true, or fails with `what` after `withinMs`. Gives back the time it took. */
 export async function eventually(

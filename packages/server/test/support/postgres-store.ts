@@ -17,7 +17,7 @@ export interface PostgresStore extends OpenedStore {
   database: string;
 }
 
-const TEMPLATE = 'migrated';
+export const TEMPLATE = 'migrated';
 const templates = new WeakMap<TestPostgres, Promise<void>>();
 
 /** A real store in a migrated database of its own. */
@@ -55,7 +55,7 @@ export async function postgresStore(
   };
 }
 
-async function makeTemplate(server: TestPostgres): Promise<void> {
+export async function makeTemplate(server: TestPostgres): Promise<void> {
   await server.sql(`create database ${TEMPLATE} template template0`);
   const { store } = await openStore(loadConfig({ DATABASE_URL: server.url(TEMPLATE) }), { watch: false });
   await store.close();

@@ -1,16 +1,16 @@
 // Real PostgreSQL servers for tests: each with a data directory and a port of its own.
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, existsSync, globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import pg from 'pg';
-import { freePort } from './server.ts';
+import { freePort } from './free-port.ts';
+import { postgresProgram } from './postgres-binaries.ts';
 
 const USER = 'mintmark';
 export const PASSWORD = 'only for tests: p@ss/w%rd?';
 const START_MS = 30_000;
-const VERSION_MIN = 15;
 
 export interface PostgresOptions {
   /** Settings of postgresql.conf. */
@@ -39,15 +39,6 @@ export interface TestPostgres extends AsyncDisposable {
   kill(): Promise<void>;
   stop(): Promise<void>;
   log(): string;
-}
-
-/** False where PostgreSQL is here; else a reason to skip. In CI it must be here. */
-export function postgresMissing(): string | false {
-  if (binaryFolder() !== null) return false;
-  const how = `PostgreSQL ${VERSION_MIN} or later is missing: apt-get install postgresql (macOS: brew install postgresql@17)`;
-  if (process.env['CI'] === 'true') throw new Error(how);
-  console.warn(`\n*** These tests are skipped. ${how} ***\n`);
-  return how;
 }
 
 /** Makes a server and starts it. */
@@ -110,13 +101,7 @@ function postgresIn(
 
   async function start(): Promise<void> {
     const flags = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-    const [command = '', ...rest] = [
-      ...asOwner(true),
-      join(binaryFolder() ?? '', 'postgres'),
-      '-D',
-      dataDir,
-      ...flags,
-    ];
+    const [command = '', ...rest] = [...asOwner(true), postgresProgram('postgres'), '-D', dataDir, ...flags];
     const started = spawn(command, rest, { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
     child = started;
     let said = '';
@@ -174,16 +159,6 @@ function postgresIn(
   return server;
 }
 
-/** The newest of Debian's, or what is on the path; null where there is none. */
-function binaryFolder(): string | null {
-  const versioned = globSync(['/usr/lib/postgresql/*/bin', '/opt/homebrew/opt/postgresql@*/bin']).sort();
-  const onPath = (process.env['PATH'] ?? '').split(delimiter);
-  const found = [...versioned.toReversed(), ...onPath].find(
-    (folder) => existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'pg_basebackup')),
-  );
-  return found ?? null;
-}
-
 /** PostgreSQL refuses to run as root. */
 function owner(): { uid: number; gid: number } | null {
   if (process.getuid?.() !== 0) return null;
@@ -212,6 +187,6 @@ function asOwner(dying: boolean): string[] {
 }
 
 function runAsOwner(program: string, args: readonly string[]): void {
-  const [command = '', ...rest] = [...asOwner(false), join(binaryFolder() ?? '', program), ...args];
+  const [command = '', ...rest] = [...asOwner(false), postgresProgram(program), ...args];
   execFileSync(command, rest, { stdio: ['ignore', 'ignore', 'inherit'], cwd: tmpdir() });
 }

@@ -2,15 +2,16 @@ import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { run } from '../../src/main.ts';
 import { assertNoDigestInAudit } from './audit.ts';
+import { freePort } from './free-port.ts';
+import { databaseContents, dropDatabase, withDatabase } from './store-under-test.ts';
 
 const BINARY = new URL('../../bin/mintmark.mjs', import.meta.url).pathname;
-const READY_MS = 15_000;
+const READY_MS = 60_000;
 const EXIT_MS = 15_000;
 
 export interface TestServerOptions {
@@ -61,12 +62,12 @@ export interface TokenResponse {
 export async function startServer(options: TestServerOptions = {}): Promise<TestServer> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'mintmark-test-'));
   const port = options.port ?? (await freePort());
-  const settings = {
+  const settings = await withDatabase({
     MINTMARK_DATA_DIR: dataDir,
     MINTMARK_PORT: String(port),
     MINTMARK_DRAIN: '0',
     ...options.env,
-  };
+  });
   const secrets = new Set<string>();
   const child = spawn(process.execPath, [BINARY, 'serve'], {
     env: { PATH: process.env['PATH'] ?? '', ...settings },
@@ -138,6 +139,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
       try {
         if (child.exitCode === null && child.signalCode === null) await server.stop();
       } finally {
+        await dropDatabase(dataDir);
         rmSync(dataDir, { recursive: true, force: true });
       }
     },
@@ -153,7 +155,7 @@ export async function mintmark(
   let out = '';
   let err = '';
   const code = await run(args, {
-    env,
+    env: await withDatabase(env),
     stdin: Readable.from([stdin]),
     out: (text) => (out += `${text}\n`),
     err: (text) => (err += `${text}\n`),
@@ -161,20 +163,14 @@ export async function mintmark(
   return { code, out, err };
 }
 
-export async function freePort(): Promise<number> {
-  const probe = createServer();
-  probe.listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
-}
+export { freePort };
 
 /** Searches everything that was logged and every byte that was stored. */
 export function assertNowhere(secrets: Iterable<string>, logged: string, dataDir: string): void {
   const places: [string, Buffer][] = [['the log', Buffer.from(logged)]];
   for (const file of readdirSync(dataDir)) places.push([file, readFileSync(join(dataDir, file))]);
+  const contents = databaseContents(dataDir);
+  if (contents !== null) places.push(['the database', contents]);
   for (const secret of secrets) {
     for (const [place, bytes] of places) {
       assert.ok(!bytes.includes(secret), `a secret or token (${secret.slice(0, 8)}…) is in ${place}`);

@@ -7,18 +7,19 @@ import { loadConfig } from '../../src/load-config.ts';
 import { openStore } from '../../src/manage/open-store.ts';
 import type { Store } from '../../src/storage/store.ts';
 import type { OpenedStore } from '../store-contract.ts';
+import { dropDatabase, withDatabase } from './store-under-test.ts';
 
 export interface TemporaryStore extends OpenedStore {
   config: Config;
   dataDir: string;
-  /** The database file. */
+  /** The SQLite file, where the tests are on SQLite. */
   path: string;
 }
 
-/** A real SQLite store in a folder of its own, which is removed at the end. */
+/** A real store of its own, which is removed at the end. */
 export async function temporaryStore(env: Record<string, string> = {}): Promise<TemporaryStore> {
   const dataDir = mkdtempSync(join(tmpdir(), 'mintmark-store-'));
-  const config = loadConfig({ MINTMARK_DATA_DIR: dataDir, ...env });
+  const config = loadConfig(await withDatabase({ MINTMARK_DATA_DIR: dataDir, ...env }));
   const stores: Store[] = [];
   const another = async (): Promise<Store> => {
     const { store } = await openStore(config, { watch: true });
@@ -33,6 +34,7 @@ export async function temporaryStore(env: Record<string, string> = {}): Promise<
     path: join(dataDir, 'mintmark.db'),
     async [Symbol.asyncDispose]() {
       await Promise.all(stores.map((store) => store.close()));
+      await dropDatabase(dataDir);
       rmSync(dataDir, { recursive: true, force: true });
     },
   };

@@ -1,0 +1,20 @@
+import { postgresMissing } from './postgres-binaries.ts';
+import { startPostgres } from './postgres.ts';
+import { makeTemplate, TEMPLATE } from './postgres-store.ts';
+
+export interface SuitePostgres {
+  /** By which the tests find it: see store-under-test.ts. */
+  env: Record<string, string>;
+  stop(): Promise<void>;
+}
+
+/** One server for a whole run of the tests, with a migrated database to copy; null where PostgreSQL is missing. */
+export async function startSuitePostgres(): Promise<SuitePostgres | null> {
+  if (postgresMissing() !== false) return null;
+  const server = await startPostgres();
+  await makeTemplate(server);
+  return {
+    env: { MINTMARK_TEST_POSTGRES: server.url(TEMPLATE) },
+    stop: async () => await server[Symbol.asyncDispose](),
+  };
+}
