@@ -6,6 +6,8 @@ export interface ChangeFeed {
   start(): Promise<void>;
   /** Looks for changes at once: a hint that there are some. */
   wake(): void;
+  /** Resolves when what the store has at the time of the call is applied, or could not be read. */
+  follow(): Promise<void>;
   stop(): Promise<void>;
   /** How long ago the last poll that succeeded began, in milliseconds. */
   staleMs(): number;
@@ -113,6 +115,11 @@ export function createChangeFeed(
     },
     wake: () => {
       if (!stopped) void run();
+    },
+    async follow() {
+      await polling; // one that is under way may have begun too early
+      if (polling === undefined && !stopped) void run();
+      await polling;
     },
     async stop() {
       stopped = true;

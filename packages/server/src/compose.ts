@@ -1,11 +1,11 @@
 import type { Server } from 'node:http';
 import type { Logger } from 'pino';
+import { adminServices } from './admin-services.ts';
 import { createChangeFeed } from './change-feed.ts';
 import type { Config } from './config.ts';
 import { createDirectory, type Directory } from './directory.ts';
 import { readAccessToken, type AccessTokenReader } from './domain/read-access-token.ts';
 import { pooledRandom } from './domain/random.ts';
-import type { AdminServices } from './http/admin/plugin.ts';
 import { addressReader } from './http/address.ts';
 import { createApp } from './http/app.ts';
 import type { Health } from './http/health.ts';
@@ -19,7 +19,6 @@ import { createRevocationList } from './revocation-list.ts';
 import { createTokenRevoker } from './token-revoker.ts';
 import { createStatistics } from './statistics.ts';
 import { memoryCounters } from './storage/memory-counters.ts';
-import { storeFault } from './storage/store-error.ts';
 import type { Store } from './storage/store.ts';
 import { VERSION } from './version.ts';
 
@@ -83,20 +82,14 @@ export async function compose(
 
   const addressOf = addressReader(config.trustedProxies);
   const operators = createOperatorsPart(store, masterKey, config, addressOf, log);
-  const admin: AdminServices = {
-    now: Date.now,
-    issuer: config.issuer,
+  const admin = adminServices(store, config, {
     addressOf,
-    addresses: memoryCounters(config.limiterKeysMax),
     readToken,
     isRevoked: revocations.includes,
-    findApiUser: (clientId) => store.apiUsers.find(clientId),
+    followChanges: feed.follow,
     ...operators.services,
-    signingKeys: { list: () => store.signingKeys.list() },
-    storeFault,
     log,
-    version: VERSION,
-  };
+  });
   const server = await createApp(
     {
       now: Date.now,

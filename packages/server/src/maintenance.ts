@@ -15,6 +15,8 @@ export interface Maintenance {
 const INTERVAL_MS = 10_000;
 const BATCH = 500;
 const BATCHES_MAX = 100;
+/** Of changes that their callers may ask for again: beyond that the oldest are forgotten before their time. */
+const IDEMPOTENCY_KEYS_MAX = 100_000;
 
 export function createMaintenance(
   store: Store,
@@ -45,6 +47,7 @@ export function createMaintenance(
       const before = nowMs - config.auditKeptDays * UNIT_MS.day;
       await inBatches((transaction) => transaction.audit.deleteBefore(before, BATCH));
     }
+    await inBatches(({ idempotency }) => idempotency.deleteOver(nowMs, IDEMPOTENCY_KEYS_MAX, BATCH));
     await inBatches((transaction) => transaction.changes.deleteBefore(epoch - config.changesKept, BATCH));
     sweptTo = await store.write((transaction) => transaction.credentials.sweepUses(sweptTo ?? '', BATCH));
     await keepUsage(nowMs);

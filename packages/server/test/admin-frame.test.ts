@@ -12,7 +12,7 @@ let server: TestServer;
 let admin: AdminClient;
 let reader: AdminClient;
 let nobody: AdminClient;
-let users: Record<'admin' | 'reader' | 'other' | 'elsewhere' | 'demoted' | 'disabled', MadeApiUser>;
+let users: Record<'admin' | 'reader' | 'other' | 'elsewhere' | 'demoted' | 'disabled' | 'moved', MadeApiUser>;
 
 before(async () => {
   const store = await newStore();
@@ -28,6 +28,7 @@ before(async () => {
       'https://api.example.com/',
     ),
     demoted: await store.apiUser('Demoted', '--scope', 'mintmark:admin'),
+    moved: await store.apiUser('Moved', '--scope', 'mintmark:admin'),
     disabled: await store.apiUser('Disabled', '--scope', 'mintmark:admin'),
   };
   server = await store.start({ MINTMARK_ADMIN_ADDRESS_LIMIT: '100000' });
@@ -91,10 +92,9 @@ test('a token outlives neither the scope nor the enabled state of its API user, 
 });
 
 test('a token is refused from an address that its API user may not have', async () => {
-  const path = ['api-user', 'update', users.disabled.client_id];
-  await server.cli('api-user', 'enable', users.disabled.client_id);
-  const client = await adminClient(server, users.disabled);
-  await server.cli(...path, '--allow-network', '192.0.2.0/24');
+  const client = await adminClient(server, users.moved);
+  assert.equal((await client.get('/signing-keys')).status, 200);
+  await server.cli('api-user', 'update', users.moved.client_id, '--allow-network', '192.0.2.0/24');
   assertProblem(await client.get('/signing-keys'), 403, 'forbidden');
 });
 

@@ -54,6 +54,7 @@ function apiUsersContract(open: Open): void {
       limitPerMinute: 7,
       allowedNetworks: ['192.0.2.0/24'],
       updatedAt: 2 ** 41,
+      version: user.version + 1,
     };
     await opened.store.write((transaction) => transaction.apiUsers.update(changed));
     assert.deepEqual(await opened.store.apiUsers.find(user.clientId), changed);
@@ -329,6 +330,7 @@ export function apiUser(changes: Partial<ApiUser> = {}): ApiUser {
     allowedNetworks: [],
     createdAt: 1,
     updatedAt: 1,
+    version: 1,
     ...changes,
   };
 }

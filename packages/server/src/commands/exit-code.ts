@@ -36,7 +36,8 @@ export function exitOf(error: unknown): { code: number; message: string } {
     return { code: error.exitCode === 0 ? EXIT.done : EXIT.usage, message: '' };
   if (error instanceof ConfigError) return { code: EXIT.usage, message: error.message };
   if (error instanceof Refused) {
-    return { code: error.code === 'unsafe' ? EXIT.unsafe : EXIT.refused, message: error.message };
+    const message = error.message.replace(/\.$/, error.onCommandLine);
+    return { code: error.code === 'unsafe' ? EXIT.unsafe : EXIT.refused, message };
   }
   if (error instanceof StoreError) return { code: EXIT.store, message: error.message };
   if (error instanceof CheckFailed) return { code: EXIT.checkFailed, message: error.message };

@@ -1,4 +1,5 @@
 import { randomBase62 } from './random.ts';
+import type { Fault } from './refused.ts';
 import { networkProblem } from './network.ts';
 import { resourceProblem, scopeProblem } from './grant.ts';
 
@@ -22,6 +23,8 @@ export interface ApiUser {
   allowedNetworks: readonly string[];
   createdAt: number;
   updatedAt: number;
+  /** 1, and one more with each change of a setting. */
+  version: number;
 }
 
 /** The part of an API user that people choose. */
@@ -46,20 +49,24 @@ export function usernameKey(username: string): string {
   return username.normalize('NFC').toLowerCase();
 }
 
-/** Everything that is wrong with the settings, a sentence each; empty if nothing is. */
-export function apiUserProblems(settings: ApiUserSettings): string[] {
-  return [
-    textProblem('name', settings.name),
-    settings.contact === null ? null : textProblem('contact', settings.contact),
-    settings.username === null ? null : usernameProblem(settings.username),
-    listProblem('scopes', settings.scopes, scopeProblem),
-    settings.scopes.join(' ').length > SCOPE_TEXT_LENGTH_MAX
-      ? `The scopes together are longer than ${SCOPE_TEXT_LENGTH_MAX} characters: tokens would not fit into headers.`
-      : null,
-    listProblem('audiences', settings.audiences, resourceProblem),
-    listProblem('allowed networks', settings.allowedNetworks, networkProblem),
-    settings.limitPerMinute === null ? null : limitProblem(settings.limitPerMinute),
-  ].filter((problem) => problem !== null);
+/** Everything that is wrong with the settings; empty if nothing is. */
+export function apiUserFaults(settings: ApiUserSettings): Fault[] {
+  const problems: [member: string, problem: string | null][] = [
+    ['name', textProblem('name', settings.name)],
+    ['contact', settings.contact === null ? null : textProblem('contact', settings.contact)],
+    ['username', settings.username === null ? null : usernameProblem(settings.username)],
+    ['scopes', scopesProblem(settings.scopes)],
+    ['audiences', listProblem('audiences', settings.audiences, resourceProblem)],
+    ['allowed_networks', listProblem('allowed networks', settings.allowedNetworks, networkProblem)],
+    ['limit_per_minute', settings.limitPerMinute === null ? null : limitProblem(settings.limitPerMinute)],
+  ];
+  return problems.flatMap(([member, problem]) => (problem === null ? [] : [{ member, problem }]));
+}
+
+function scopesProblem(scopes: readonly string[]): string | null {
+  return scopes.join(' ').length > SCOPE_TEXT_LENGTH_MAX
+    ? `The scopes together are longer than ${SCOPE_TEXT_LENGTH_MAX} characters: tokens would not fit into headers.`
+    : listProblem('scopes', scopes, scopeProblem);
 }
 
 function textProblem(what: string, text: string): string | null {

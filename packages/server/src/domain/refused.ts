@@ -1,13 +1,45 @@
+/** What is wrong with one member of what was asked for. */
+export interface Fault {
+  /** Its name as in JSON, below others after a slash: `allowed_networks`, `secret/expires_at`. */
+  member: string;
+  problem: string;
+}
+
+export interface RefusedExtras {
+  faults?: readonly Fault[];
+  /** How the message goes on, in place of its full stop, for who reads it on a command line. */
+  onCommandLine?: string;
+}
+
 /**
  * Why a change to API users, credentials or keys is not made. Thrown, so that it takes its transaction back with it;
- * the message says what to do.
+ * the message says what to do. `stale`: it was made from an older version than there is.
  */
 export class Refused extends Error {
   override readonly name = 'Refused';
-  readonly code: 'not_found' | 'conflict' | 'invalid' | 'unsafe';
+  readonly code: 'not_found' | 'conflict' | 'invalid' | 'unsafe' | 'stale';
+  readonly faults: readonly Fault[];
+  readonly onCommandLine: string;
 
-  constructor(code: Refused['code'], message: string) {
+  constructor(
+    code: Refused['code'],
+    message: string,
+    { faults = [], onCommandLine = '.' }: RefusedExtras = {},
+  ) {
     super(message);
     this.code = code;
+    this.faults = faults;
+    this.onCommandLine = onCommandLine;
+  }
+}
+
+/** Does `work`, whose faults are those of the member `member` of something larger. */
+export async function faultsBelow<T>(member: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof Refused) || error.faults.length === 0) throw error;
+    const faults = error.faults.map((fault) => ({ ...fault, member: `${member}/${fault.member}` }));
+    throw new Refused(error.code, error.message, { faults, onCommandLine: error.onCommandLine });
   }
 }

@@ -30,6 +30,9 @@ export interface AppServices extends TokenEndpointServices, IntrospectingService
   admin: AdminServices;
 }
 
+/** Of one segment of a path, such as a username. */
+const PARAMETER_LENGTH_MAX = 300;
+
 /**
  * One HTTP server: what API users call with their credentials straight on node:http, everything else through Fastify, whose
  * comfort is worth its cost there (docs/decisions/002).
@@ -44,6 +47,7 @@ export async function createApp(services: AppServices, config: Config): Promise<
   const app = fastify({
     genReqId: (request: IncomingMessage) => traceIdOf(request.headers['traceparent']),
     bodyLimit: config.bodyBytesMax,
+    routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX },
     // A path that cannot be decoded: no hook runs for it, and it would be answered in Fastify's own form.
     frameworkErrors: (_error, request, reply) => {
       reply.header('X-Request-Id', request.id);

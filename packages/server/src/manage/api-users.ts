@@ -1,6 +1,7 @@
 import type { Actor } from '../domain/actor.ts';
-import { apiUserProblems, newClientId, type ApiUser, type ApiUserSettings } from '../domain/api-user.ts';
+import { apiUserFaults, newClientId, type ApiUser, type ApiUserSettings } from '../domain/api-user.ts';
 import { apiUserFacts, changedFacts, revocationFacts } from '../domain/audit-facts.ts';
+import type { Once } from '../domain/once.ts';
 import { Refused } from '../domain/refused.ts';
 import type { Revocation } from '../domain/revocation.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
@@ -13,8 +14,9 @@ export async function createApiUser(
   by: Actor,
   settings: ApiUserSettings,
   nowMs: number,
+  once?: Once,
 ): Promise<ApiUser> {
-  const attempt = { action: 'api_user.create', subject: { kind: 'api_user', id: null } } as const;
+  const attempt = { action: 'api_user.create', subject: { kind: 'api_user', id: null }, once } as const;
   return await audited(store, by, nowMs, attempt, async (transaction) => {
     const user = await insertApiUser(transaction, settings, nowMs);
     return { result: user, subjectId: user.clientId, after: apiUserFacts(user) };
@@ -34,6 +36,7 @@ export async function insertApiUser(
     enabled: true,
     createdAt: nowMs,
     updatedAt: nowMs,
+    version: 1,
   };
   await refuseTakenUsername(transaction, user);
   await transaction.apiUsers.insert(user);
@@ -46,6 +49,11 @@ export interface Revoking {
   revoke?: boolean;
 }
 
+export interface IfUnchanged {
+  /** The versions from which the change may be made; left out: from any. Refused as `stale` where it has another. */
+  ifVersion?: readonly number[] | undefined;
+}
+
 type ApiUserChanges = Partial<ApiUserSettings> & { enabled?: boolean };
 
 /** Changes some settings of an API user, given by client id or username, and leaves the others. Throws a Refused as `createApiUser` does. */
@@ -55,13 +63,14 @@ export async function updateApiUser(
   name: string,
   changes: ApiUserChanges,
   nowMs: number,
-  { revoke = false }: Revoking = {},
+  { revoke = false, ifVersion }: Revoking & IfUnchanged = {},
 ): Promise<ApiUser> {
   const attempt = { action: actionOf(changes), subject: { kind: 'api_user', id: name } } as const;
   return await audited(store, by, nowMs, attempt, async (transaction, note) => {
     const before = await existingApiUser(transaction, name);
     note({ subjectId: before.clientId });
-    const user: ApiUser = { ...before, ...changes, updatedAt: nowMs };
+    refuseStale(before, ifVersion);
+    const user: ApiUser = { ...before, ...changes, updatedAt: nowMs, version: before.version + 1 };
     refuseProblems(user);
     await refuseTakenUsername(transaction, user);
     await transaction.apiUsers.update(user);
@@ -86,12 +95,13 @@ export async function deleteApiUser(
   by: Actor,
   name: string,
   nowMs: number,
-  { revoke = false }: Revoking = {},
+  { revoke = false, ifVersion }: Revoking & IfUnchanged = {},
 ): Promise<ApiUser> {
   const attempt = { action: 'api_user.delete', subject: { kind: 'api_user', id: name } } as const;
   return await audited(store, by, nowMs, attempt, async (transaction, note) => {
     const user = await existingApiUser(transaction, name);
     note({ subjectId: user.clientId });
+    refuseStale(user, ifVersion);
     const credentials = (await transaction.credentials.listOf(user.clientId)).map(({ id }) => id);
     await transaction.credentials.deleteOf(user.clientId);
     await transaction.apiUsers.delete(user.clientId);
@@ -107,11 +117,13 @@ export async function revokeApiUserTokens(
   by: Actor,
   name: string,
   nowMs: number,
+  { ifVersion }: IfUnchanged = {},
 ): Promise<{ user: ApiUser; revocation: Revocation }> {
   const attempt = { action: 'api_user.revoke_tokens', subject: { kind: 'api_user', id: name } } as const;
   return await audited(store, by, nowMs, attempt, async (transaction, note) => {
     const user = await existingApiUser(transaction, name);
     note({ subjectId: user.clientId });
+    refuseStale(user, ifVersion);
     const revocation = await revokeTokens(transaction, user.clientId);
     return { result: { user, revocation }, after: revocationFacts(revocation) };
   });
@@ -129,12 +141,29 @@ async function revokedIf(
 export async function existingApiUser(rows: Pick<Store, 'apiUsers'>, name: string): Promise<ApiUser> {
   const user = (await rows.apiUsers.find(name)) ?? (await rows.apiUsers.findByUsername(name));
   if (user !== undefined) return user;
-  throw new Refused('not_found', `There is no API user "${name}": mintmark api-user list shows all.`);
+  throw new Refused('not_found', `There is no API user "${name}".`, {
+    onCommandLine: ': mintmark api-user list shows all.',
+  });
+}
+
+/** Of a change that was made from an older version than there is, nobody knows whether it is still meant. */
+export function refuseStale(
+  { clientId, version, updatedAt }: ApiUser,
+  ifVersion: IfUnchanged['ifVersion'],
+): void {
+  if (ifVersion === undefined || ifVersion.includes(version)) return;
+  const at = new Date(updatedAt).toISOString();
+  throw new Refused(
+    'stale',
+    `The API user ${clientId} was last changed at ${at} and has version ${version}, not the one that this change was ` +
+      'made from: read it again, and make the change again if it is still meant.',
+  );
 }
 
 function refuseProblems(settings: ApiUserSettings): void {
-  const problems = apiUserProblems(settings);
-  if (problems.length > 0) throw new Refused('invalid', problems.join('\n'));
+  const faults = apiUserFaults(settings);
+  if (faults.length === 0) return;
+  throw new Refused('invalid', faults.map(({ problem }) => problem).join('\n'), { faults });
 }
 
 async function refuseTakenUsername(transaction: StoreTransaction, user: ApiUser): Promise<void> {
@@ -143,8 +172,6 @@ async function refuseTakenUsername(transaction: StoreTransaction, user: ApiUser)
     (await transaction.apiUsers.findByUsername(user.username)) ??
     (await transaction.apiUsers.find(user.username));
   if (other === undefined || other.clientId === user.clientId) return;
-  throw new Refused(
-    'conflict',
-    `The username "${user.username}" belongs to ${other.clientId}: choose another.`,
-  );
+  const problem = `The username "${user.username}" belongs to ${other.clientId}: choose another.`;
+  throw new Refused('conflict', problem, { faults: [{ member: 'username', problem }] });
 }

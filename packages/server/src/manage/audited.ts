@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { Actor } from '../domain/actor.ts';
 import {
   auditedId,
@@ -6,6 +7,7 @@ import {
   type AuditFacts,
   type AuditSubject,
 } from '../domain/audit-entry.ts';
+import { Replayed, type MadeOnce, type Once } from '../domain/once.ts';
 import { Refused } from '../domain/refused.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
 
@@ -15,6 +17,8 @@ export interface Attempt {
   /** The id as it was given: a username too. */
   subject: AuditSubject;
   related?: AuditSubject | null;
+  /** Throws a Replayed where it was done under this key already. */
+  once?: Once | undefined;
 }
 
 /** What was found out on the way, for the entry about a refusal: which API user a name is of, whose a credential is. */
@@ -52,8 +56,11 @@ export async function audited<T>(
   const note: Note = (more) => void Object.assign(found, more);
   try {
     return await store.write(async (transaction) => {
+      if (attempt.once !== undefined) await refuseReplay(transaction, by, attempt.once, nowMs);
       const { result, also = [], unchanged = false, ...done } = await work(transaction, note);
       const changes = unchanged ? also : [{ ...attempt, ...found, ...done }, ...also];
+      if (attempt.once !== undefined)
+        await keep(transaction, by, attempt.once, changes.map(subjectOf), nowMs);
       await transaction.audit.append(changes.map((change) => recordOf(by, nowMs, change)));
       return result;
     });
@@ -78,14 +85,55 @@ export async function recordRefusal(
   await store.write(({ audit }) => audit.append([{ ...refused, outcome: 'refused', reason }]));
 }
 
+/** How long a caller may ask again for a change that was made under its key. */
+const KEPT_MS = 24 * 3_600_000;
+
+function keptId(by: Actor, { key }: Once): string {
+  return hash('sha256', JSON.stringify([by.kind, by.id, key]), 'base64url');
+}
+
+async function refuseReplay(
+  { idempotency }: StoreTransaction,
+  by: Actor,
+  once: Once,
+  nowMs: number,
+): Promise<void> {
+  const kept = await idempotency.find(keptId(by, once));
+  if (kept === undefined || kept.removesAt <= nowMs) return;
+  if (kept.request === once.request) throw new Replayed(kept.made);
+  throw new Refused(
+    'conflict',
+    `The Idempotency-Key "${once.key}" was used for another request: choose a new key for each change.`,
+  );
+}
+
+async function keep(
+  { idempotency }: StoreTransaction,
+  by: Actor,
+  once: Once,
+  made: MadeOnce,
+  nowMs: number,
+): Promise<void> {
+  await idempotency.insert({
+    id: keptId(by, once),
+    request: once.request,
+    made,
+    removesAt: nowMs + KEPT_MS,
+  });
+}
+
+function subjectOf({ subject, subjectId }: Attempt & Done): AuditSubject {
+  return { kind: subject.kind, id: subjectId ?? subject.id };
+}
+
 function recordOf(by: Actor, nowMs: number, change: Attempt & Done) {
-  const { action, subject, subjectId, related = null, before = null, after = null } = change;
+  const { action, related = null, before = null, after = null } = change;
   return {
     at: nowMs,
     actor: by,
     action,
     outcome: 'done' as const,
-    subject: { kind: subject.kind, id: subjectId ?? subject.id },
+    subject: subjectOf(change),
     related,
     before,
     after,

@@ -7,6 +7,7 @@ import {
   retirementObjection,
   type Credential,
 } from '../domain/credential.ts';
+import type { Once } from '../domain/once.ts';
 import { hashPassword, passwordProblem } from '../domain/password.ts';
 import { randomBase62 } from '../domain/random.ts';
 import { Refused } from '../domain/refused.ts';
@@ -37,8 +38,9 @@ export async function createSecret(
   by: Actor,
   asked: NewCredential,
   nowMs: number,
+  once?: Once,
 ): Promise<CreatedSecret> {
-  return await audited(store, by, nowMs, creation(asked), async (transaction, note) => {
+  return await audited(store, by, nowMs, { ...creation(asked), once }, async (transaction, note) => {
     const owner = await notedOwner(transaction, asked.owner, note);
     const created = await insertSecret(transaction, { ...asked, owner }, nowMs);
     return { result: created, ...recordedAs(created.credential) };
@@ -191,15 +193,14 @@ async function insert(
 
 function refuseBadName(name: string): void {
   if (name.trim() !== '' && name.length <= 200 && !/\p{Cc}/u.test(name)) return;
-  throw new Refused(
-    'invalid',
-    'A credential has a name of 1 to 200 characters that says where it is deployed.',
-  );
+  const problem = 'A credential has a name of 1 to 200 characters that says where it is deployed.';
+  throw new Refused('invalid', problem, { faults: [{ member: 'name', problem }] });
 }
 
 function refusePast(expiresAt: number | null, nowMs: number): void {
   if (expiresAt === null || expiresAt > nowMs) return;
-  throw new Refused('invalid', 'The credential would have expired already: give a later time.');
+  const problem = 'The credential would have expired already: give a later time.';
+  throw new Refused('invalid', problem, { faults: [{ member: 'expires_at', problem }] });
 }
 
 function refuseTooMany(live: readonly Credential[], kind: Credential['kind']): void {
@@ -226,10 +227,9 @@ async function existingCredential(
     note({ subjectId: credential.id, related: { kind: 'api_user', id: credential.clientId } });
     return credential;
   }
-  throw new Refused(
-    'not_found',
-    `There is no credential "${id}": mintmark credential list <client id> shows all.`,
-  );
+  throw new Refused('not_found', `There is no credential "${id}".`, {
+    onCommandLine: ': mintmark credential list <client id> shows all.',
+  });
 }
 
 export async function end(
@@ -248,6 +248,7 @@ export function refuseUnsafe(credential: Credential, objection: string | null): 
   throw new Refused(
     'unsafe',
     `Credential ${credential.id} (${credential.name}) is not retired: ${objection}. Move its callers to another ` +
-      'credential first, or add --force to cut them off.',
+      'credential first.',
+    { onCommandLine: ', or add --force to cut them off.' },
   );
 }

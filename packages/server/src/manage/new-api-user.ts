@@ -1,6 +1,8 @@
 import type { Actor } from '../domain/actor.ts';
 import type { ApiUser, ApiUserSettings } from '../domain/api-user.ts';
 import { apiUserFacts, credentialFacts } from '../domain/audit-facts.ts';
+import type { Once } from '../domain/once.ts';
+import { faultsBelow } from '../domain/refused.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
 import { insertApiUser } from './api-users.ts';
 import { audited, type Attempt, type Done } from './audited.ts';
@@ -17,8 +19,9 @@ export async function createApiUserWithSecret(
   settings: ApiUserSettings,
   asked: Omit<NewCredential, 'owner'>,
   nowMs: number,
+  once?: Once,
 ): Promise<ApiUserWithSecret> {
-  const attempt = { action: 'api_user.create', subject: { kind: 'api_user', id: null } } as const;
+  const attempt = { action: 'api_user.create', subject: { kind: 'api_user', id: null }, once } as const;
   return await audited(store, by, nowMs, attempt, async (transaction) => {
     const made = await insertApiUserWithSecret(transaction, settings, asked, nowMs);
     return { result: made, unchanged: true, also: creationsOf(made) };
@@ -33,7 +36,8 @@ export async function insertApiUserWithSecret(
   nowMs: number,
 ): Promise<ApiUserWithSecret> {
   const user = await insertApiUser(transaction, settings, nowMs);
-  return { user, ...(await insertSecret(transaction, { ...asked, owner: user.clientId }, nowMs)) };
+  const owned = { ...asked, owner: user.clientId };
+  return { user, ...(await faultsBelow('secret', () => insertSecret(transaction, owned, nowMs))) };
 }
 
 /** What the audit log says of it: that the API user was made, and then its credential. */

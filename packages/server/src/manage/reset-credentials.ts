@@ -2,6 +2,7 @@ import type { Actor } from '../domain/actor.ts';
 import { auditedId, type AuditFacts } from '../domain/audit-entry.ts';
 import { credentialFacts, revocationFacts } from '../domain/audit-facts.ts';
 import { credentialState, retirementObjection, type Credential } from '../domain/credential.ts';
+import type { Once } from '../domain/once.ts';
 import { Refused } from '../domain/refused.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
 import { existingApiUser } from './api-users.ts';
@@ -30,11 +31,13 @@ export async function resetSecrets(
   by: Actor,
   asked: Reset,
   nowMs: number,
+  once?: Once,
 ): Promise<CreatedSecret & { ending: Credential[] }> {
   const attempt = {
     action: 'credential.reset',
     subject: { kind: 'credential', id: null },
     related: { kind: 'api_user', id: auditedId(asked.owner) },
+    once,
   } as const;
   return await audited(store, by, nowMs, attempt, async (transaction, note) => {
     const { clientId } = await existingApiUser(transaction, asked.owner);
@@ -87,11 +90,12 @@ export async function cutOff(
   owner: string,
   { credentialId, newSecret }: CutOff,
   nowMs: number,
+  once?: Once,
 ): Promise<CutOffDone> {
   const related = { kind: 'api_user', id: auditedId(owner) } as const;
   const subject =
     credentialId === null ? related : ({ kind: 'credential', id: auditedId(credentialId) } as const);
-  const attempt = { action: 'credential.cut_off', subject, related } as const;
+  const attempt = { action: 'credential.cut_off', subject, related, once } as const;
   return await audited(store, by, nowMs, attempt, async (transaction, note) => {
     const { clientId } = await existingApiUser(transaction, owner);
     note({ related: { kind: 'api_user', id: clientId } });
@@ -123,10 +127,9 @@ async function toCutOff(
 ): Promise<Credential[]> {
   const all = await transaction.credentials.listOf(clientId);
   if (credentialId !== null && !all.some(({ id }) => id === credentialId)) {
-    throw new Refused(
-      'not_found',
-      `The API user ${clientId} has no credential "${credentialId}": mintmark credential list ${clientId} shows all.`,
-    );
+    throw new Refused('not_found', `The API user ${clientId} has no credential "${credentialId}".`, {
+      onCommandLine: `: mintmark credential list ${clientId} shows all.`,
+    });
   }
   return liveOf(all, nowMs).filter(({ id }) => credentialId === null || id === credentialId);
 }

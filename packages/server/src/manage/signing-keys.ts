@@ -106,7 +106,8 @@ async function rotate(
     throw new Refused(
       'conflict',
       `Signing key ${announced.kid} is announced already and signs from ` +
-        `${new Date(announced.activatesAt).toISOString()} on: wait for it, or use --now.`,
+        `${new Date(announced.activatesAt).toISOString()} on: wait for it.`,
+      { onCommandLine: ', or use --now.' },
     );
   }
   // Without a key that signs there is nobody to wait for.

@@ -1,6 +1,8 @@
 import type { Insertable, Kysely, Selectable } from 'kysely';
 import { usernameKey, type ApiUser } from '../domain/api-user.ts';
+import { searchKey, searchText } from '../domain/api-user-list.ts';
 import type { ApiUserRow, Tables } from './schema.ts';
+import { StoreError } from './store-error.ts';
 
 /** A page of API users in the order of their client ids. */
 export interface ApiUserPage {
@@ -16,6 +18,7 @@ export interface ApiUserRows {
   /** True where there is at least one: cheaper than a count at a million. */
   any(): Promise<boolean>;
   insert(user: ApiUser): Promise<void>;
+  /** Its version must be the one after that of the store: a change that was made from another is refused as a conflict. */
   update(user: ApiUser): Promise<void>;
   delete(clientId: string): Promise<boolean>;
 }
@@ -42,7 +45,17 @@ export function apiUserRows(db: Kysely<Tables>): ApiUserRows {
       await db.insertInto('api_users').values(toRow(user)).execute();
     },
     async update(user) {
-      await db.updateTable('api_users').set(toRow(user)).where('client_id', '=', user.clientId).execute();
+      const result = await db
+        .updateTable('api_users')
+        .set(toRow(user))
+        .where('client_id', '=', user.clientId)
+        .where('version', '=', user.version - 1)
+        .executeTakeFirst();
+      if (result.numUpdatedRows === 1n) return;
+      throw new StoreError(
+        'conflict',
+        `The API user ${user.clientId} has another version than ${user.version - 1}.`,
+      );
     },
     async delete(clientId) {
       const result = await db.deleteFrom('api_users').where('client_id', '=', clientId).executeTakeFirst();
@@ -65,10 +78,13 @@ function toRow(user: ApiUser): Insertable<ApiUserRow> {
     limit_per_minute: user.limitPerMinute,
     created_at: user.createdAt,
     updated_at: user.updatedAt,
+    name_key: searchKey(user.name),
+    search_text: searchText(user),
+    version: user.version,
   };
 }
 
-function fromRow(row: Selectable<ApiUserRow>): ApiUser {
+export function fromRow(row: Selectable<ApiUserRow>): ApiUser {
   return {
     clientId: row.client_id,
     name: row.name,
@@ -81,5 +97,6 @@ function fromRow(row: Selectable<ApiUserRow>): ApiUser {
     allowedNetworks: JSON.parse(row.allowed_networks) as string[],
     createdAt: row.created_at,
     updatedAt: row.updated_at,
+    version: row.version,
   };
 }

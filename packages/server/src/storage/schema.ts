@@ -16,6 +16,7 @@ export interface Tables {
   signing_keys: SigningKeyRow;
   revocations: RevocationRow;
   audit: AuditRow;
+  idempotency_keys: { id: string; request: string; made: string; removes_at: number };
   audit_head: { id: number; n: number; hash: string; removed_n: number; removed_hash: string };
   operators: OperatorRow;
   recovery_codes: { operator_id: string; digest: string };
@@ -54,6 +55,7 @@ const TABLES: { [Name in keyof Tables]: true } = {
   signing_keys: true,
   revocations: true,
   audit: true,
+  idempotency_keys: true,
   audit_head: true,
   operators: true,
   recovery_codes: true,
@@ -87,6 +89,9 @@ export interface ApiUserRow {
   updated_at: number;
   /** Written by what counts usage, and by nothing else (storage/usage.ts). */
   last_used_at: Generated<number | null>;
+  name_key: string;
+  search_text: string;
+  version: number;
 }
 
 export interface CredentialRow {

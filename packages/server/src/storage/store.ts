@@ -1,8 +1,10 @@
 import type { Kysely, RawBuilder } from 'kysely';
 import { apiUserRows, type ApiUserRows } from './api-user.ts';
+import { apiUserListRows, type ApiUserListRows } from './api-user-list.ts';
 import { auditRows, type AuditRows } from './audit.ts';
 import { changeRows, type ChangeNoun, type ChangeRows } from './change.ts';
 import { credentialRows, type CredentialRows } from './credential.ts';
+import { idempotencyRows, type IdempotencyRows } from './idempotency.ts';
 import { knownApiUserRows, type KnownApiUserRows } from './known-api-user.ts';
 import { invitationRows, type InvitationRows } from './invitation.ts';
 import { metaRows, type MetaRows } from './meta.ts';
@@ -64,6 +66,7 @@ export interface StoreRows {
 /** The tables inside one transaction. */
 export interface StoreTransaction extends StoreRows {
   audit: Pick<AuditRows, 'append' | 'deleteBefore'>;
+  idempotency: IdempotencyRows;
   changes: Pick<ChangeRows, 'append' | 'deleteBefore'>;
   /** Tells every process, when the transaction commits, to read this API user, the signing keys or this revocation again. */
   changed(noun: ChangeNoun, id: string): Promise<void>;
@@ -72,6 +75,7 @@ export interface StoreTransaction extends StoreRows {
 /** Everything that is kept. Throws a StoreError where the database cannot do what is asked. */
 export interface Store extends StoreRows {
   known: KnownApiUserRows;
+  apiUserList: ApiUserListRows;
   audit: Pick<AuditRows, 'head' | 'list' | 'after'>;
   changes: ChangeRows;
   /** All of `work` or nothing; when it returns, it is on the disk. */
@@ -94,6 +98,7 @@ export function createStore(connections: Connections, now: () => number = Date.n
     signingKeys: signingKeyRows(follow),
     revocations: revocationRows(follow),
     known: knownApiUserRows(follow),
+    apiUserList: apiUserListRows(read),
     audit: auditRows(read),
     changes: changeRows(follow),
     write: async (work) =>
@@ -102,6 +107,7 @@ export function createStore(connections: Connections, now: () => number = Date.n
         return await work({
           ...rowsOf(transaction),
           audit: auditRows(transaction),
+          idempotency: idempotencyRows(transaction),
           changes,
           async changed(noun, id) {
             await changes.append(noun, id, now());

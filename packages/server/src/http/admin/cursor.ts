@@ -4,29 +4,26 @@ import { Problem } from './problem.ts';
 export type Position = readonly (string | number | null)[];
 
 /**
- * A position as an opaque text. `order` names the list and how it is sorted and filtered: a position of another order means
- * nothing, and is refused instead of giving a page from anywhere.
+ * A position as an opaque text. `order` names the list and how it is sorted: a position of another order means nothing,
+ * and is refused instead of giving a page from anywhere.
  */
 export function cursorOf(order: string, position: Position): string {
   return Buffer.from(JSON.stringify([order, ...position])).toString('base64url');
 }
 
-/** The position in a cursor of this order, with `values` values of the given types; null where there is no cursor. */
+/** The position in a cursor of this order; null where there is no cursor. `isPosition` checks the types of its values. */
 export function positionOf<P extends Position>(
   order: string,
   cursor: string | undefined,
-  isPosition: (position: Position) => position is P,
+  isPosition: (position: readonly unknown[]) => position is P,
 ): P | null {
   if (cursor === undefined) return null;
   const [of, ...position] = parsed(cursor);
-  if (of === order && isPosition(position as Position)) return position as unknown as P;
-  throw new Problem(
-    'invalid',
-    'The cursor is not one of this list with these filters and this order: begin again.',
-    {
-      faults: [{ pointer: '?after', detail: 'must be `next` of the page before' }],
-    },
-  );
+  const values: readonly unknown[] = position;
+  if (of === order && isPosition(values)) return values;
+  throw new Problem('invalid', 'The cursor is not one of this list in this order: begin again.', {
+    faults: [{ pointer: '?after', detail: 'must be `next` of the page before' }],
+  });
 }
 
 function parsed(cursor: string): unknown[] {

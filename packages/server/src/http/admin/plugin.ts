@@ -1,26 +1,31 @@
 import cookie from '@fastify/cookie';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../../config.ts';
 import type { Counters } from '../../domain/as-api-user.ts';
 import { limitedNetwork } from '../../domain/network.ts';
 import type { AdminApp } from './admin-app.ts';
-import { createGate, type GateServices } from './gate.ts';
 import { invitationRoutes } from './invitations.ts';
+import { apiUserRoutes, type ApiUserServices } from './api-users.ts';
+import { credentialSchema } from './credential.ts';
+import { createGate, type GateServices } from './gate.ts';
 import { adminDocument } from './openapi.ts';
 import { operatorRoutes, type OperatorServices } from './operators.ts';
 import { problemOf, replyWithProblem, SECURITY_HEADERS, tooMany, type StoreFault } from './problem.ts';
 import { profileRoutes, type ProfileServices } from './profile.ts';
 import { sessionRoutes } from './session.ts';
 import { signingKeyRoutes, type SigningKeyServices } from './signing-keys.ts';
+import { validatorCompiler } from './validator.ts';
 
 /** What the routes need, each file of them a part. */
-export interface AdminServices extends GateServices, OperatorServices, ProfileServices, SigningKeyServices {
+export interface AdminServices
+  extends GateServices, ApiUserServices, OperatorServices, ProfileServices, SigningKeyServices {
   /** Calls of the admin API per network address. */
   addresses: Counters;
   storeFault: StoreFault;
+  /** Resolves when this process knows of every change that was made before. */
+  followChanges(): Promise<void>;
   log: Logger;
   version: string;
 }
@@ -36,7 +41,7 @@ export interface AdminOptions {
  */
 export async function adminPlugin(plain: FastifyInstance, { services, config }: AdminOptions): Promise<void> {
   const app = plain.withTypeProvider<TypeBoxTypeProvider>();
-  app.setValidatorCompiler(TypeBoxValidatorCompiler);
+  app.setValidatorCompiler(validatorCompiler);
   app.decorateRequest('adminActor', null);
   app.decorateRequest('operatorSession', null);
   await app.register(cookie); // before the gate, which reads them
@@ -54,8 +59,12 @@ export async function adminPlugin(plain: FastifyInstance, { services, config }: 
   invitationRoutes(app, services);
   profileRoutes(app, services);
   operatorRoutes(app, services);
+  app.addSchema(credentialSchema);
+  apiUserRoutes(app, services);
   signingKeyRoutes(app, services);
 }
+
+const READING: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
 function limitAndGate(app: AdminApp, services: AdminServices, config: Config): void {
   const gate = createGate(services);
@@ -72,6 +81,10 @@ function limitAndGate(app: AdminApp, services: AdminServices, config: Config): v
     if (!limit.allowed) throw tooMany('Too many calls from this network address: wait.', limit.waitMs);
     const { needs = 'admin' } = request.routeOptions.config;
     if (needs !== 'nothing') request.adminActor = await gate(request, needs);
+  });
+  // What an answer says was done holds from then on: here at once, in other processes within a second.
+  app.addHook('onSend', async (request, reply) => {
+    if (!READING.has(request.method) && reply.statusCode < 400) await services.followChanges();
   });
 }
 

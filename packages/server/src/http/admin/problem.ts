@@ -1,4 +1,5 @@
 import type { FastifyReply } from 'fastify';
+import { Replayed, type MadeOnce } from '../../domain/once.ts';
 import { Refused } from '../../domain/refused.ts';
 import { NO_STORE, type Answer } from '../answer.ts';
 import { retryAfter } from '../rate-limit-headers.ts';
@@ -13,6 +14,7 @@ export type ProblemCode =
   | 'not_found'
   | 'method_not_allowed'
   | 'conflict'
+  | 'replayed'
   | 'unsafe'
   | 'stale'
   | 'too_large'
@@ -33,6 +35,7 @@ const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, title: st
   not_found: [404, 'There is no such thing'],
   method_not_allowed: [405, 'There is no such method here'],
   conflict: [409, 'It conflicts with what is there'],
+  replayed: [409, 'It was done already'],
   unsafe: [409, 'A live caller could break'],
   stale: [412, 'It was changed in the meantime'],
   too_large: [413, 'The body is too long'],
@@ -46,13 +49,15 @@ const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, title: st
 export const PROBLEM_CODES = Object.keys(PROBLEMS) as ProblemCode[];
 
 export interface ProblemFault {
-  /** Where: `#/name` in the body (RFC 6901 §6), `?name` for a parameter. */
+  /** Where: `/name` in the body (RFC 6901), `?name` for a parameter, and the name of a header. */
   pointer: string;
   detail: string;
 }
 
 export interface ProblemExtras {
   faults?: readonly ProblemFault[];
+  /** What was made when the same was asked for before. */
+  made?: MadeOnce;
   /** Names and values in turn. */
   headers?: readonly string[];
 }
@@ -82,7 +87,8 @@ export type StoreFault = (error: unknown) => 'conflict' | 'unavailable' | null;
 /** The only place that knows which problem an error is. Whatever it does not know is a bug: `server_error`. */
 export function problemOf(error: unknown, storeFault: StoreFault): Problem {
   if (error instanceof Problem) return error;
-  if (error instanceof Refused) return new Problem(error.code, error.message);
+  if (error instanceof Refused) return refusedProblem(error);
+  if (error instanceof Replayed) return new Problem('replayed', REPLAYED, { made: error.made });
   switch (storeFault(error)) {
     case 'conflict':
       return new Problem(
@@ -96,9 +102,15 @@ export function problemOf(error: unknown, storeFault: StoreFault): Problem {
   }
 }
 
+function refusedProblem({ code, message, faults }: Refused): Problem {
+  return new Problem(code, code === 'unsafe' ? message + FORCE : message.replaceAll('\n', ' '), {
+    faults: faults.map(({ member, problem }) => ({ pointer: `/${member}`, detail: problem })),
+  });
+}
+
 export function problemAnswer({ code, message, extras }: Problem, traceId: string): Answer {
   const [status, title] = PROBLEMS[code];
-  const { faults = [], headers = [] } = extras;
+  const { faults = [], headers = [], made } = extras;
   const body = {
     type: `urn:mintmark:problem:${code}`,
     title,
@@ -107,6 +119,7 @@ export function problemAnswer({ code, message, extras }: Problem, traceId: strin
     code,
     trace_id: traceId,
     ...(faults.length > 0 && { errors: faults }),
+    ...(made !== undefined && { made }),
   };
   return { status, headers: [...SECURITY_HEADERS, ...headers], body: JSON.stringify(body) };
 }
@@ -132,6 +145,10 @@ export const SECURITY_HEADERS: readonly string[] = [
   'same-origin',
 ];
 
+const FORCE = ' With `force` they are cut off.';
+const REPLAYED =
+  'This was done already, for an earlier request with the same Idempotency-Key. A secret is shown in the first answer ' +
+  'only: if that was lost, reset it.';
 const UNAVAILABLE_RETRY_MS = 1000;
 const STORE_UNAVAILABLE =
   'The store cannot do this at the moment. Try again; the log of the server says more under this trace_id.';
@@ -175,6 +192,11 @@ function validationProblem(errors: readonly ValidationError[], context = 'body')
   return new Problem('invalid', `The request does not have the documented form: ${said}.`, { faults });
 }
 
+const PLACES: Readonly<Record<string, (path: string) => string>> = {
+  querystring: (path) => `?${path.slice(1)}`,
+  headers: (path) => path.slice(1),
+};
+
 /** Of one request. */
 const FAULTS_MAX = 20;
 
@@ -182,7 +204,7 @@ function faultsOf(
   { instancePath, keyword, params, message }: ValidationError,
   context: string,
 ): ProblemFault[] {
-  const at = (path: string) => (context === 'body' ? `#${path}` : `?${path.slice(1)}`);
+  const at = (path: string) => PLACES[context]?.(path) ?? path;
   const members = (name: string) => (Array.isArray(params[name]) ? (params[name] as string[]) : []);
   if (keyword === 'additionalProperties') {
     const unknown = members('additionalProperties').slice(0, FAULTS_MAX);

@@ -6,7 +6,7 @@ import Type, {
   type TString,
   type TUnsafe,
 } from 'typebox';
-import { PROBLEM_CODES } from './problem.ts';
+import { Problem, PROBLEM_CODES } from './problem.ts';
 
 // What the schemas of all nouns share. The document of the API is made from the schemas that validate and serialize.
 
@@ -97,17 +97,51 @@ export const problemSchema: Shared<object> = shared(
         Type.Array(
           Type.Object(
             {
-              pointer: Type.String({ description: '`#/name` in the body, `?name` for a parameter' }),
+              pointer: Type.String({ description: '`/name` in the body, `?name` for a parameter' }),
               detail: Type.String(),
             },
             { additionalProperties: false },
           ),
         ),
       ),
+      made: Type.Optional(
+        Type.Array(
+          Type.Object({ kind: Type.String(), id: nullable(Type.String()) }, { additionalProperties: false }),
+          { description: 'With the code `replayed`: what the earlier request made' },
+        ),
+      ),
     },
     { additionalProperties: false, description: 'Why it was not done (RFC 9457)' },
   ),
 );
+
+/** A text that a caller chooses. What it may hold more exactly is said by who refuses it. */
+export function text(description: string, maxLength: number): TString {
+  return Type.String({ minLength: 1, maxLength, pattern: NO_CONTROL, description });
+}
+
+/** No control character: PostgreSQL takes no NUL, and no text of ours holds a line break. */
+const NO_CONTROL = '^[^\\u0000-\\u001f\\u007f]*$';
+
+/** A time in a request: with an offset from UTC, as RFC 3339 has it. */
+export function timeInput(description: string): TString {
+  return Type.String({
+    format: 'date-time',
+    pattern: '^\\d{4}-\\d\\d-\\d\\d[Tt]\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?([Zz]|[+-]\\d\\d:\\d\\d)$',
+    description,
+  });
+}
+
+/** Such a time in milliseconds since 1970. `pointer` says where it was. */
+export function millisecondsOf(given: string, pointer: string): number;
+export function millisecondsOf(given: string | null | undefined, pointer: string): number | null;
+export function millisecondsOf(given: string | null | undefined, pointer: string): number | null {
+  if (given === null || given === undefined) return null;
+  const ms = Date.parse(given);
+  if (Number.isFinite(ms)) return ms;
+  const detail = `"${given}" is no time: give one as 2030-01-31T12:00:00Z.`;
+  throw new Problem('invalid', detail, { faults: [{ pointer, detail }] });
+}
 
 /** No body. */
 export function nothing(description: string): TSchema {

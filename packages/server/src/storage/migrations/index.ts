@@ -4,6 +4,7 @@ import { revocations } from './002-revocations.ts';
 import { audit } from './003-audit.ts';
 import { operators } from './004-operators.ts';
 import { usage } from './005-usage.ts';
+import { apiUserVersions } from './006-api-user-versions.ts';
 
 /** In order. Forward only: an older program beside a newer store must go on working until it is replaced. */
 export const migrations: Record<string, Migration> = {
@@ -12,4 +13,5 @@ export const migrations: Record<string, Migration> = {
   '003-audit': audit,
   '004-operators': operators,
   '005-usage': usage,
+  '006-api-user-versions': apiUserVersions,
 };

@@ -1,0 +1,46 @@
+import { usernameKey, type ApiUser } from './api-user.ts';
+
+/** By last use as it is kept with the API user: to the minute, or later where very many are used (docs/decisions/050). */
+export const API_USER_SORTS = ['created_at', 'name', 'last_used_at'] as const;
+export type ApiUserSort = (typeof API_USER_SORTS)[number];
+
+/** Which API users a list has; null says nothing. */
+export interface ApiUserFilter {
+  /** A part of the name, client id, username or contact, in any letter case. */
+  search: string | null;
+  enabled: boolean | null;
+  scope: string | null;
+}
+
+/**
+ * Where a page ended: the value that its list is sorted by, and the client id, by which those with the same value are
+ * sorted. Null for one that was never used, in a list by last use.
+ */
+export type ApiUserPosition = readonly [value: string | number | null, clientId: string];
+
+export interface ApiUserListPage {
+  sort: ApiUserSort;
+  descending: boolean;
+  /** Null: from the start. */
+  after: ApiUserPosition | null;
+  limit: number;
+}
+
+/** An API user in a list, with what there is to see of its credentials. */
+export interface ListedApiUser {
+  user: ApiUser;
+  position: ApiUserPosition;
+  /** Null: never. */
+  lastUsedAt: number | null;
+  liveCredentials: number;
+  /** When the first of its live credentials expires; null: none does. */
+  nextExpiryAt: number | null;
+}
+
+/** In which form texts are searched and sorted: as usernames are compared. */
+export const searchKey: (text: string) => string = usernameKey;
+
+/** Everything about an API user that a search looks through. No text of them holds a line break. */
+export function searchText({ name, clientId, username, contact }: ApiUser): string {
+  return searchKey([name, clientId, username, contact].filter((text) => text !== null).join('\n'));
+}

@@ -1,0 +1,172 @@
+import Type, { type TUnsafe } from 'typebox';
+import type { ApiUser, ApiUserSettings } from '../../domain/api-user.ts';
+import type { ListedApiUser } from '../../domain/api-user-list.ts';
+import { iso, nullable, shared, text, time, timeInput, type Shared } from './schema.ts';
+
+// API users in JSON, under the names that `mintmark api-user --json` has.
+
+export interface ApiUserJson {
+  client_id: string;
+  name: string;
+  enabled: boolean;
+  username: string | null;
+  contact: string | null;
+  scopes: readonly string[];
+  audiences: readonly string[];
+  limit_per_minute: number | null;
+  allowed_networks: readonly string[];
+  created_at: string;
+  updated_at: string;
+  version: number;
+}
+
+export interface ListedApiUserJson extends ApiUserJson {
+  last_used_at: string | null;
+  live_credentials: number;
+  next_expiry_at: string | null;
+}
+
+/** Longer than whatever may be, which domain/api-user.ts says in words: what is longer need not be looked at. */
+const TEXT_LENGTH_MAX = 1000;
+const ITEMS_MAX = 100;
+const LIMIT_MAX = 1_000_000;
+
+const settings = {
+  name: text('What it is', TEXT_LENGTH_MAX),
+  username: nullable(text('Works as `client_id`, too', TEXT_LENGTH_MAX)),
+  contact: nullable(text('Whom to ask about it', TEXT_LENGTH_MAX)),
+  scopes: list('The scopes it may have'),
+  audiences: list('The audiences it may ask for; the first is its default. None: that of the server'),
+  limit_per_minute: nullable(
+    Type.Integer({ minimum: 1, maximum: LIMIT_MAX, description: 'Calls a minute; null: that of the server' }),
+  ),
+  allowed_networks: list('Networks it may call from. None: anywhere'),
+};
+
+function list(description: string) {
+  return Type.Array(text('One of them', TEXT_LENGTH_MAX), { maxItems: ITEMS_MAX, description });
+}
+
+const properties = {
+  client_id: Type.String(),
+  ...settings,
+  enabled: Type.Boolean({ description: 'False: it is refused tokens' }),
+  created_at: time('When it was made'),
+  updated_at: time('When a setting was last changed'),
+  version: Type.Integer({ minimum: 1, description: 'One more with each change of a setting; its ETag' }),
+};
+
+const closed = { additionalProperties: false };
+
+export const apiUserSchema: Shared<ApiUserJson> = shared(
+  'ApiUser',
+  Type.Object(properties, { ...closed, description: 'An API user' }),
+);
+
+export const listedApiUserSchema: Shared<ListedApiUserJson> = shared(
+  'ListedApiUser',
+  Type.Object(
+    {
+      ...properties,
+      last_used_at: nullable(time('When one of its credentials was last used, as far as that is written')),
+      live_credentials: Type.Integer({ minimum: 0 }),
+      next_expiry_at: nullable(time('When the first of its live credentials expires')),
+    },
+    { ...closed, description: 'An API user, and what there is to see of its credentials' },
+  ),
+);
+
+type SettingsJson = Omit<ApiUserJson, 'client_id' | 'enabled' | 'created_at' | 'updated_at' | 'version'>;
+
+export type ApiUserChangesJson = Partial<SettingsJson>;
+
+export const apiUserChangesSchema: TUnsafe<ApiUserChangesJson> = Type.Unsafe<ApiUserChangesJson>(
+  Type.Partial(Type.Object(settings), {
+    ...closed,
+    minProperties: 1,
+    description: 'What is to be otherwise; null takes a setting back',
+  }),
+);
+
+export interface NewApiUserJson extends ApiUserChangesJson {
+  name: string;
+  /** False: without one. */
+  secret?: { name?: string; expires_at?: string | null } | false;
+}
+
+export const newApiUserSchema: TUnsafe<NewApiUserJson> = Type.Unsafe<NewApiUserJson>(
+  Type.Object(
+    {
+      ...Type.Partial(Type.Object(settings)).properties,
+      name: settings.name,
+      secret: Type.Optional(
+        Type.Unsafe<NewApiUserJson['secret']>({
+          anyOf: [
+            Type.Object(
+              {
+                name: Type.Optional(text('Where it is deployed', TEXT_LENGTH_MAX)),
+                expires_at: Type.Optional(nullable(timeInput('From then on it is refused'))),
+              },
+              closed,
+            ),
+            { type: 'boolean', const: false },
+          ],
+          description: 'Its first secret; false: it gets none. Left out: one that does not expire',
+        }),
+      ),
+    },
+    closed,
+  ),
+);
+
+export function apiUserJson(user: ApiUser): ApiUserJson {
+  return {
+    client_id: user.clientId,
+    name: user.name,
+    enabled: user.enabled,
+    username: user.username,
+    contact: user.contact,
+    scopes: user.scopes,
+    audiences: user.audiences,
+    limit_per_minute: user.limitPerMinute,
+    allowed_networks: user.allowedNetworks,
+    created_at: iso(user.createdAt),
+    updated_at: iso(user.updatedAt),
+    version: user.version,
+  };
+}
+
+export function listedApiUserJson(listed: ListedApiUser): ListedApiUserJson {
+  return {
+    ...apiUserJson(listed.user),
+    last_used_at: iso(listed.lastUsedAt),
+    live_credentials: listed.liveCredentials,
+    next_expiry_at: iso(listed.nextExpiryAt),
+  };
+}
+
+/** Only what was given, so that the rest stays as it is. */
+export function changesOf(given: ApiUserChangesJson): Partial<ApiUserSettings> {
+  return {
+    ...(given.name !== undefined && { name: given.name }),
+    ...(given.username !== undefined && { username: given.username }),
+    ...(given.contact !== undefined && { contact: given.contact }),
+    ...(given.scopes !== undefined && { scopes: given.scopes }),
+    ...(given.audiences !== undefined && { audiences: given.audiences }),
+    ...(given.limit_per_minute !== undefined && { limitPerMinute: given.limit_per_minute }),
+    ...(given.allowed_networks !== undefined && { allowedNetworks: given.allowed_networks }),
+  };
+}
+
+export function settingsOf(given: ApiUserChangesJson & { name: string }): ApiUserSettings {
+  return {
+    username: null,
+    contact: null,
+    scopes: [],
+    audiences: [],
+    limitPerMinute: null,
+    allowedNetworks: [],
+    ...changesOf(given),
+    name: given.name,
+  };
+}

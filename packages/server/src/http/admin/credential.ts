@@ -1,0 +1,72 @@
+import Type from 'typebox';
+import {
+  credentialState,
+  retirementObjection,
+  type Credential,
+  type CredentialState,
+} from '../../domain/credential.ts';
+import { iso, nullable, oneOf, shared, time, type Shared } from './schema.ts';
+
+// Credentials in JSON. Their digests are no part of it.
+
+export interface CredentialJson {
+  id: string;
+  client_id: string;
+  kind: 'secret' | 'password';
+  name: string;
+  state: CredentialState;
+  created_at: string;
+  expires_at: string | null;
+  retired_at: string | null;
+  last_used_at: string | null;
+  last_used_address: string | null;
+  use_count: number;
+  retirement_objection: string | null;
+}
+
+const STATES = ['live', 'expired', 'retired'] as const;
+
+export const credentialSchema: Shared<CredentialJson> = shared(
+  'Credential',
+  Type.Object(
+    {
+      id: Type.String({ description: 'Of a secret: the ten characters after mms_' }),
+      client_id: Type.String(),
+      kind: oneOf(['secret', 'password'], 'Generated, or chosen by a person'),
+      name: Type.String({ description: 'Where it is deployed' }),
+      state: oneOf(STATES, 'At the time of the answer'),
+      created_at: time('When it was made'),
+      expires_at: nullable(time('From then on it is refused; null: never')),
+      retired_at: nullable(time('From then on it is refused')),
+      last_used_at: nullable(time('As far as that is written; null: never')),
+      last_used_address: nullable(Type.String()),
+      use_count: Type.Integer({ minimum: 0 }),
+      retirement_objection: nullable(
+        Type.String({ description: 'Why retiring it could break a live caller; null: it could not' }),
+      ),
+    },
+    { additionalProperties: false, description: 'A credential, without the secret' },
+  ),
+);
+
+/** `all`: those of the same API user. */
+export function credentialJson(
+  credential: Credential,
+  all: readonly Credential[],
+  nowMs: number,
+): CredentialJson {
+  return {
+    id: credential.id,
+    client_id: credential.clientId,
+    kind: credential.kind,
+    name: credential.name,
+    state: credentialState(credential, nowMs),
+    created_at: iso(credential.createdAt),
+    expires_at: iso(credential.expiresAt),
+    retired_at: iso(credential.retiredAt),
+    last_used_at: iso(credential.lastUsedAt),
+    last_used_address: credential.lastUsedAddress,
+    use_count: credential.useCount,
+    retirement_objection: retirementObjection(credential, all, nowMs),
+  };
+}

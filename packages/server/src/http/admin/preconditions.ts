@@ -1,0 +1,64 @@
+import { hash } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import Type, { type TOptional, type TString } from 'typebox';
+import type { ApiUser } from '../../domain/api-user.ts';
+import type { Once } from '../../domain/once.ts';
+import { Problem } from './problem.ts';
+
+/** The version of an API user as a strong entity tag (RFC 9110 §8.8.3). */
+export function setEtag(reply: FastifyReply, { version }: ApiUser): void {
+  reply.header('ETag', `"${version}"`);
+}
+
+export const etagHeader: { ETag: TString } = {
+  ETag: Type.String({ description: 'The version: send it as If-Match with a change' }),
+};
+
+export const ifMatchParameter: { 'if-match': TOptional<TString> } = {
+  'if-match': Type.Optional(
+    Type.String({
+      maxLength: 1000,
+      description: 'The ETag that the change was made from; `*`: whatever it is',
+    }),
+  ),
+};
+
+export const onceParameter: { 'idempotency-key': TOptional<TString> } = {
+  'idempotency-key': Type.Optional(
+    Type.String({
+      pattern: '^[\\x21-\\x7e]{1,200}$',
+      description:
+        'A text of your choice. The same request with the same key is done once only, for 24 hours',
+    }),
+  ),
+};
+
+/**
+ * The versions that `If-Match` names, none of them where no tag is one of ours; undefined where any will do. Compared
+ * strongly (RFC 9110 §13.1.1): a weak tag is none of ours.
+ */
+export function ifMatch({ headers }: FastifyRequest): readonly number[] | undefined {
+  const header = headers['if-match'];
+  if (header === undefined || header.trim() === '*') return undefined;
+  return header.split(',').flatMap((tag) => {
+    const [, version] = /^"([1-9]\d{0,15})"$/.exec(tag.trim()) ?? [];
+    return version === undefined ? [] : [Number(version)];
+  });
+}
+
+/** The same where it must be there. */
+export function requiredIfMatch(request: FastifyRequest): readonly number[] | undefined {
+  if (request.headers['if-match'] !== undefined) return ifMatch(request);
+  throw new Problem(
+    'precondition_required',
+    'Send If-Match with the ETag of what the change was made from, so that nobody else’s change is lost.',
+  );
+}
+
+/** What `Idempotency-Key` says; undefined where the caller does not ask for it. */
+export function onceOf(request: FastifyRequest): Once | undefined {
+  const key = request.headers['idempotency-key'];
+  if (typeof key !== 'string') return undefined;
+  const asked = JSON.stringify([request.method, request.url, request.body ?? null]);
+  return { key, request: hash('sha256', asked, 'base64url') };
+}

@@ -1,0 +1,227 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { updateApiUser } from '../src/manage/api-users.ts';
+import { createApiUserWithSecret } from '../src/manage/new-api-user.ts';
+import { SYSTEM } from '../src/domain/actor.ts';
+import { loadConfig } from '../src/load-config.ts';
+import { openStore } from '../src/manage/open-store.ts';
+import type { Store } from '../src/storage/store.ts';
+import { adminClient, assertProblem, type AdminClient } from './support/admin.ts';
+import type { TestServer } from './support/server.ts';
+import { newStore } from './support/store.ts';
+import { apiUserSettings } from './support/temporary-store.ts';
+
+// Lists of API users: what they find, in which order, and page by page.
+
+interface Item {
+  client_id: string;
+  name: string;
+  enabled: boolean;
+  created_at: string;
+  last_used_at: string | null;
+  live_credentials: number;
+  next_expiry_at: string | null;
+}
+
+const COUNT = 60;
+const EXPIRES_AT = Date.parse('2100-01-01T00:00:00Z');
+
+let server: TestServer;
+let admin: AdminClient;
+let store: Store;
+
+before(async () => {
+  const made = await newStore();
+  const caller = await made.apiUser('Deployment', '--scope', 'mintmark:admin');
+  store = (await openStore(loadConfig({ MINTMARK_DATA_DIR: made.dataDir }), { watch: false })).store;
+  for (let i = 0; i < COUNT; i++) {
+    const settings = apiUserSettings({
+      name: `${i % 2 === 0 ? 'Été' : 'winter'} ${String(i).padStart(2, '0')} 100%_${i}\\`,
+      username: i % 3 === 0 ? `User.${i}@Example.com` : null,
+      contact: i % 4 === 0 ? 'Team Blau' : null,
+      scopes: i % 5 === 0 ? ['campaigns:read', 'campaigns:manage'] : ['campaigns:read'],
+    });
+    const secret = { name: 'first', expiresAt: i === 7 ? EXPIRES_AT : null };
+    // Several of the same millisecond, so that the id decides.
+    const { user, credential } = await createApiUserWithSecret(
+      store,
+      SYSTEM,
+      settings,
+      secret,
+      1000 + (i >> 2),
+    );
+    if (i % 10 === 9) await updateApiUser(store, SYSTEM, user.clientId, { enabled: false }, 5000);
+    if (i % 2 === 0) {
+      const lastUsedAt = 9000 + (i >> 3);
+      const use = {
+        credentialId: credential.id,
+        lastUsedAt,
+        lastUsedAddress: '::1',
+        count: 1,
+        tokens: 1,
+        of: user,
+      };
+      await store.recordUsage({ minute: lastUsedAt, uses: [use], refusals: [], noteLastUse: true });
+    }
+  }
+  server = await made.start({ MINTMARK_ADMIN_ADDRESS_LIMIT: '1000000' });
+  admin = await adminClient(server, caller);
+});
+after(async () => {
+  await store.close();
+  await server[Symbol.asyncDispose]();
+});
+
+async function page(query: string): Promise<{ items: Item[]; next: string | null }> {
+  const reply = await admin.get(`/api-users?${query}`);
+  assert.equal(reply.status, 200, reply.text);
+  return reply.body as unknown as { items: Item[]; next: string | null };
+}
+
+/** All pages of a list; `between` is done after each. */
+async function walk(query: string, between: () => Promise<void> = async () => undefined): Promise<Item[]> {
+  const items: Item[] = [];
+  for (let cursor = ''; ;) {
+    const { items: more, next }: { items: Item[]; next: string | null } = await page(
+      cursor === '' ? query : `${query}&after=${cursor}`,
+    );
+    items.push(...more);
+    if (next === null) return items;
+    cursor = next;
+    await between();
+  }
+}
+
+const search = async (text: string, more = '') =>
+  (await walk(`search=${encodeURIComponent(text)}&limit=7${more}`)).map(({ name }) => name);
+
+test('a search finds every part of name, client id, username and contact, in any letter case', async () => {
+  assert.equal((await search('ÉTÉ')).length, COUNT / 2);
+  assert.equal((await search('E\u0301te\u0301')).length, COUNT / 2, 'however a letter was typed');
+  assert.equal((await search('user.')).length, COUNT / 3);
+  assert.equal((await search('@EXAMPLE')).length, COUNT / 3);
+  assert.equal((await search('team blau')).length, COUNT / 4);
+  const [some] = (await page('limit=1')).items;
+  assert.deepEqual(await search(some?.client_id.slice(5, 16).toUpperCase() ?? ''), [some?.name]);
+  assert.deepEqual(await search('nobody'), []);
+});
+
+test('a character that means something in a pattern means itself in a search', async () => {
+  assert.equal((await search('100%_3\\')).length, 1);
+  assert.equal((await search('%')).length, COUNT);
+  assert.equal((await search('0%0')).length, 0);
+  assert.equal((await search('1__')).length, 0);
+  assert.equal((await search("' or 1=1 --")).length, 0);
+});
+
+test('filters by state and scope, together with a search, leave what meets them all', async () => {
+  const disabled = await walk('state=disabled&limit=2');
+  assert.deepEqual(
+    disabled.map(({ enabled }) => enabled),
+    Array<boolean>(6).fill(false),
+  );
+  assert.equal((await walk('state=enabled')).length, COUNT + 1 - 6);
+  assert.equal((await walk('scope=campaigns:manage')).length, 12);
+  assert.equal((await walk('scope=campaigns')).length, 0);
+  assert.equal((await walk('scope=mintmark:admin')).length, 1);
+  assert.equal((await search('winter', '&state=disabled&scope=campaigns:read')).length, 6);
+});
+
+test('an item says when it was last used, and what lives and expires of its credentials', async () => {
+  const [seventh] = (await page('search=winter%2007')).items;
+  assert.deepEqual(
+    [seventh?.live_credentials, seventh?.next_expiry_at, seventh?.last_used_at],
+    [1, '2100-01-01T00:00:00.000Z', null],
+  );
+  const [eighth] = (await page('search=%C3%A9t%C3%A9%2008')).items;
+  assert.deepEqual([eighth?.next_expiry_at, eighth?.last_used_at], [null, new Date(9001).toISOString()]);
+});
+
+test('pages, put together, are the whole list in its order, whatever they are sorted by', async () => {
+  const compare: Record<string, (a: Item, b: Item) => number> = {
+    created_at: (a, b) => Date.parse(a.created_at) - Date.parse(b.created_at),
+    name: (a, b) => (key(a.name) < key(b.name) ? -1 : 1),
+    last_used_at: (a, b) => Date.parse(a.last_used_at ?? '') - Date.parse(b.last_used_at ?? ''),
+  };
+  for (const sort of Object.keys(compare)) {
+    for (const direction of ['', '-']) {
+      for (const limit of [1, 7, 200]) {
+        const items = await walk(`sort=${direction}${sort}&limit=${limit}`);
+        assert.equal(items.length, COUNT + 1);
+        assert.equal(new Set(items.map(({ client_id: id }) => id)).size, COUNT + 1);
+        // Those that were never used come last, whichever way.
+        const used = sort === 'last_used_at' ? items.slice(0, COUNT / 2) : items;
+        const rest = items.slice(used.length);
+        assert.ok(rest.every(({ last_used_at: at }) => at === null || sort !== 'last_used_at'));
+        const sign = direction === '' ? 1 : -1;
+        for (const [i, item] of used.entries()) {
+          const previous = used[i - 1];
+          assert.ok(previous === undefined || sign * (compare[sort]?.(previous, item) ?? 0) <= 0, sort);
+        }
+      }
+    }
+  }
+});
+
+test('pages hold each API user once while others are made and changed', async () => {
+  const known = new Set((await walk('limit=200')).map(({ client_id: id }) => id));
+  for (const sort of ['created_at', '-created_at', 'name', '-name']) {
+    let made = 0;
+    const items = await walk(`sort=${sort}&limit=20`, async () => {
+      for (const name of [`Été new ${made}`, `zz ${made}`, `00 ${made}`]) {
+        const reply = await admin.send('POST', '/api-users', { name, secret: false });
+        assert.equal(reply.status, 201, reply.text);
+      }
+      made += 1;
+    });
+    const ids = items.map(({ client_id: id }) => id);
+    assert.equal(new Set(ids).size, ids.length, sort);
+    for (const id of known) assert.ok(ids.includes(id), sort);
+  }
+});
+
+test('a cursor of another order, or none of ours, is refused', async () => {
+  const { next } = await page('sort=name&limit=1');
+  const forged = (position: unknown) => Buffer.from(JSON.stringify(position)).toString('base64url');
+  for (const cursor of [
+    'x',
+    forged(['api-users name', 1, 'a']),
+    forged(['api-users name', 'a']),
+    forged(['api-users name', 'a', "a' or 1=1"]).slice(0, -3),
+    forged(['api-users name', { a: 1 }, 'a']),
+    forged(['api-users -name', 'a', 'a']),
+  ]) {
+    const reply = await admin.get(`/api-users?sort=name&after=${cursor}`);
+    assertProblem(reply, 400, 'invalid');
+    assert.deepEqual((reply.body['errors'] as { pointer: string }[])[0]?.pointer, '?after');
+  }
+  assertProblem(await admin.get(`/api-users?sort=-name&after=${next}`), 400, 'invalid');
+  assert.deepEqual(
+    (await page(`sort=name&after=${forged(['api-users name', "x' or 1=1 --", ''])}`)).items.length > 0,
+    true,
+  );
+});
+
+test('a parameter that is not known, or given twice, or out of its range is refused', async () => {
+  for (const [query, pointer] of [
+    ['sort=client_id', '?sort'],
+    ['sort=name;drop table api_users', '?sort'],
+    ['sort=name&sort=name', '?sort'],
+    ['limit=0', '?limit'],
+    ['limit=201', '?limit'],
+    ['limit=1.5', '?limit'],
+    ['limit=many', '?limit'],
+    ['state=deleted', '?state'],
+    ['where=1=1', '?where'],
+    [`search=${'x'.repeat(201)}`, '?search'],
+  ] as const) {
+    const reply = await admin.get(`/api-users?${query.replaceAll(' ', '%20')}`);
+    assertProblem(reply, 400, 'invalid');
+    const pointers = (reply.body['errors'] as { pointer: string }[]).map((error) => error.pointer);
+    assert.ok(pointers.includes(pointer), `${query}: ${reply.text}`);
+  }
+});
+
+function key(name: string): string {
+  return name.normalize('NFC').toLowerCase();
+}
