@@ -19,6 +19,7 @@ import { WelcomePage } from './pages/welcome.tsx';
 import { paths } from './paths.ts';
 import { connection } from './state/connection.ts';
 import { startLive, stopLive } from './state/live.ts';
+import { present, watchPresence } from './state/presence.ts';
 import { forgetAnswers } from './state/resource.ts';
 import { session, useActor } from './state/session.ts';
 import { useStore } from './state/store.ts';
@@ -60,14 +61,18 @@ function Gate(): JSX.Element | null {
   const state = useStore(session);
   const loading = useAction(loadSession);
   const { run } = loading;
-  useEffect(() => run(), [run]);
-
-  const isIn = state.is === 'in';
   useEffect(() => {
-    if (!isIn) return undefined;
+    watchPresence();
+    run();
+  }, [run]);
+
+  const isThere = useStore(present);
+  const follows = state.is === 'in' && isThere;
+  useEffect(() => {
+    if (!follows) return undefined;
     startLive();
     return stopLive;
-  }, [isIn]);
+  }, [follows]);
   useEffect(() => {
     if (state.is === 'out') forgetAnswers();
   }, [state.is]);

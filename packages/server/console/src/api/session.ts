@@ -21,8 +21,7 @@ export interface SignIn {
 }
 
 export async function signIn(asked: SignIn): Promise<void> {
-  await request('POST', '/session', { body: asked, signIn: false });
-  await loadSession();
+  signedIn((await request<Session>('POST', '/session', { body: asked, signIn: false })).data);
 }
 
 export async function signOut(): Promise<void> {

@@ -28,6 +28,7 @@ export interface ApiUser extends ApiUserSettings {
   enabled: boolean;
   created_at: string;
   updated_at: string;
+  version: number;
 }
 
 export interface ListedApiUser extends ApiUser {

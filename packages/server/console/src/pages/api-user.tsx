@@ -4,14 +4,14 @@ import { useRoute } from 'preact-iso/router';
 import { post } from '../api/client.ts';
 import { apiUserPath } from '../api/paths.ts';
 import { Problem } from '../api/problem.ts';
-import type { ApiUser, AuditEntry, ListedApiUser } from '../api/types.ts';
+import type { ApiUser, AuditEntry, Credential } from '../api/types.ts';
 import { whole } from '../format.ts';
 import { paths } from '../paths.ts';
 import { announce } from '../state/announce.ts';
 import { usePages } from '../state/pages.ts';
-import { useResource, type Resource } from '../state/resource.ts';
+import { useResource } from '../state/resource.ts';
 import { useMay } from '../state/session.ts';
-import { useLiveUse } from '../state/uses.ts';
+import { useLiveUse, type LiveUse } from '../state/uses.ts';
 import { useAction } from '../ui/action.ts';
 import { AuditList } from '../ui/audit-list.tsx';
 import { EnabledBadge } from '../ui/badge.tsx';
@@ -35,10 +35,14 @@ export function ApiUserPage(): JSX.Element {
   return <OneApiUser key={clientId} clientId={clientId} />;
 }
 
+/** The uses of credentials are written every few seconds, and no change tells of it. */
+const AGAIN_MS = 10_000;
+
 function OneApiUser({ clientId }: { clientId: string }): JSX.Element {
   const path = apiUserPath(clientId);
   const follow = [{ noun: 'api_user', id: clientId }];
-  const user = useResource<ListedApiUser>(path, follow);
+  const user = useResource<ApiUser>(path, follow);
+  const credentials = useResource<{ items: Credential[] }>(`${path}/credentials`, follow, AGAIN_MS);
   const live = useLiveUse(clientId);
   const isGone = user.error instanceof Problem && user.error.code === 'not_found';
   if (isGone) {
@@ -57,12 +61,18 @@ function OneApiUser({ clientId }: { clientId: string }): JSX.Element {
     <Page
       title={user.data?.name ?? 'API user'}
       back={BACK}
-      lead={<Lead clientId={clientId} user={user} />}
+      lead={
+        <Lead
+          clientId={clientId}
+          user={user.data}
+          lastUsedAt={lastUse(credentials.data?.items ?? [], live)}
+        />
+      }
       actions={user.data !== undefined && <HeadActions user={user.data} />}
     >
       {user.data !== undefined && !user.data.enabled && <Disabled user={user.data} onDone={user.reload} />}
       <UsageCard clientId={clientId} live={live} />
-      <Credentials clientId={clientId} live={live} />
+      <Credentials clientId={clientId} credentials={credentials} live={live} />
       <Card title="Settings" actions={user.data !== undefined && <EditLink clientId={clientId} />}>
         <Loaded from={user} size="tall">
           {(data) => <Facts user={data} />}
@@ -74,18 +84,28 @@ function OneApiUser({ clientId }: { clientId: string }): JSX.Element {
   );
 }
 
-function Lead({ clientId, user }: { clientId: string; user: Resource<ListedApiUser> }): JSX.Element {
+function Lead(props: {
+  clientId: string;
+  user: ApiUser | undefined;
+  lastUsedAt: string | null;
+}): JSX.Element {
+  const { clientId, user, lastUsedAt } = props;
   return (
     <div class="row">
       <Id text={clientId} what="client id" />
-      {user.data !== undefined && <EnabledBadge enabled={user.data.enabled} />}
-      {user.data !== undefined && (
-        <span>
-          Last token <Ago at={user.data.last_used_at} />
-        </span>
-      )}
+      {user !== undefined && <EnabledBadge enabled={user.enabled} />}
+      <span>
+        Last token <Ago at={lastUsedAt} seconds />
+      </span>
     </div>
   );
+}
+
+/** The latest of what the store has and what was seen just now. */
+function lastUse(credentials: readonly Credential[], live: LiveUse): string | null {
+  const known = credentials.map(({ last_used_at: at }) => at).filter((at) => at !== null);
+  const seen = [...live.credentials.values()].map(({ at }) => at);
+  return [...known, ...seen].sort().at(-1) ?? null;
 }
 
 function HeadActions({ user }: { user: ApiUser }): JSX.Element | null {

@@ -151,10 +151,7 @@ function NoneFound({ isFiltered, onClear }: { isFiltered: boolean; onClear: () =
     <section class="card">
       {isFiltered ? (
         <Empty icon="search" title="No API user is like this">
-          <p>
-            The search looks at the beginning of names, client ids, usernames and contacts, in any letter
-            case.
-          </p>
+          <p>The search looks for a part of names, client ids, usernames and contacts, in any letter case.</p>
           <Button onClick={onClear}>Show all</Button>
         </Empty>
       ) : (

@@ -5,7 +5,7 @@ import type { Credential } from '../api/types.ts';
 import { whole } from '../format.ts';
 import { paths } from '../paths.ts';
 import { announce } from '../state/announce.ts';
-import { useResource } from '../state/resource.ts';
+import type { Resource } from '../state/resource.ts';
 import { useMay } from '../state/session.ts';
 import type { LiveUse, SeenUse } from '../state/uses.ts';
 import { useAction } from '../ui/action.ts';
@@ -18,19 +18,16 @@ import { Loaded } from '../ui/loaded.tsx';
 import { Empty, Failure } from '../ui/notice.tsx';
 import { Card } from '../ui/page.tsx';
 import { Ago, At } from '../ui/time.tsx';
-import { apiUserPath } from '../api/paths.ts';
 import { Retire } from './retire.tsx';
 
-const AGAIN_MS = 15_000;
+export interface CredentialsProps {
+  clientId: string;
+  credentials: Resource<{ items: Credential[] }>;
+  live: LiveUse;
+}
 
-export function Credentials({ clientId, live }: { clientId: string; live: LiveUse }): JSX.Element {
+export function Credentials({ clientId, credentials, live }: CredentialsProps): JSX.Element {
   const mayWrite = useMay('operator');
-  const path = `${apiUserPath(clientId)}/credentials`;
-  const credentials = useResource<{ items: Credential[] }>(
-    path,
-    [{ noun: 'api_user', id: clientId }],
-    AGAIN_MS,
-  );
   return (
     <Card
       title="Credentials"

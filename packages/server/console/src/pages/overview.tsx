@@ -1,10 +1,11 @@
 import type { JSX } from 'preact';
-import { useMemo } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import type { Attention, Overview, Rates } from '../api/types.ts';
-import { duration, milliseconds, plural, rate, sum, whole } from '../format.ts';
+import { duration, milliseconds, rate, sum, whole } from '../format.ts';
 import { paths } from '../paths.ts';
 import { rates } from '../state/live.ts';
 import { useResource } from '../state/resource.ts';
+import { LIVE_SPAN_MS } from '../state/uses.ts';
 import { useMay } from '../state/session.ts';
 import { useStore } from '../state/store.ts';
 import { Badge, type BadgeKind } from '../ui/badge.tsx';
@@ -17,7 +18,7 @@ import { Empty } from '../ui/notice.tsx';
 import { Card, Page } from '../ui/page.tsx';
 import { LiveMark } from '../ui/shell.tsx';
 import { Ago } from '../ui/time.tsx';
-import { reasonText } from '../ui/reasons.ts';
+import { PastUsage, SpanField, UsageCharts, type Span } from '../ui/usage-charts.tsx';
 
 const AGAIN_MS = 15_000;
 /** What the tiles show is the mean of so many seconds. */
@@ -37,26 +38,26 @@ export function OverviewPage(): JSX.Element {
           </>
         )}
       </Loaded>
-      <LiveCharts seconds={seconds} />
-      <Loaded from={overview}>
-        {(data) => (
-          <>
-            <Card
-              title="Signing keys"
-              actions={
-                <a class="small" href={paths.signingKeys}>
-                  All and their schedule
-                </a>
-              }
-            >
-              <KeySchedule keys={data.signing_keys} />
-            </Card>
-            <p class="soft small">
-              Mintmark {data.version}, this process up for {duration(data.uptime_seconds * 1000)}.
-            </p>
-          </>
-        )}
-      </Loaded>
+      <Use seconds={seconds} />
+      <div class="halves">
+        <Latency seconds={seconds} />
+        <Card
+          title="Signing keys"
+          actions={
+            <a class="small" href={paths.signingKeys}>
+              All and their schedule
+            </a>
+          }
+        >
+          <Loaded from={overview}>{(data) => <KeySchedule keys={data.signing_keys} />}</Loaded>
+        </Card>
+      </div>
+      {overview.data !== undefined && (
+        <p class="soft small">
+          Mintmark {overview.data.version}, this process up for{' '}
+          {duration(overview.data.uptime_seconds * 1000)}.
+        </p>
+      )}
     </Page>
   );
 }
@@ -168,61 +169,44 @@ function Attentions({ items }: { items: readonly Attention[] }): JSX.Element {
   );
 }
 
-const SPAN_MS = 300_000;
-
-function LiveCharts({ seconds }: { seconds: readonly Rates[] }): JSX.Element {
-  const charts = useMemo(() => chartsOf(seconds), [seconds]);
+function Use({ seconds }: { seconds: readonly Rates[] }): JSX.Element {
+  const [span, setSpan] = useState<Span>('live');
   return (
-    <div class="halves">
-      <Card title="Tokens and refusals a second">
-        <Chart
-          label="Tokens and refusals a second, the last five minutes"
-          {...charts.rates}
-          format={whole}
-          counts
+    <Card title="Tokens and refusals" actions={<SpanField span={span} onInput={setSpan} />}>
+      {span === 'live' ? (
+        <UsageCharts
+          points={seconds.map(({ at, tokens, refusals }) => ({ at: Date.parse(at), tokens, refusals }))}
+          each="second"
+          kind="lines"
+          span={spanOf(seconds)}
         />
-        {charts.reasons !== '' && <p class="soft small">Refused: {charts.reasons}</p>}
-      </Card>
-      <Card title="Time to a token">
-        <Chart
-          label="Milliseconds to a token, the last five minutes"
-          {...charts.latency}
-          format={milliseconds}
-        />
-      </Card>
-    </div>
+      ) : (
+        <PastUsage key={span} path="/usage" span={span} />
+      )}
+    </Card>
   );
 }
 
-function chartsOf(seconds: readonly Rates[]) {
+function Latency({ seconds }: { seconds: readonly Rates[] }): JSX.Element {
   const times = seconds.map(({ at }) => Date.parse(at));
-  const end = times.at(-1) ?? Date.now();
-  const span: [number, number] = [end - SPAN_MS, end];
-  const reasons = new Map<string, number>();
-  for (const { refusals } of seconds) {
-    for (const [reason, count] of Object.entries(refusals))
-      reasons.set(reason, (reasons.get(reason) ?? 0) + count);
-  }
-  return {
-    rates: {
-      times,
-      span,
-      series: [
-        { label: 'Tokens', colour: 1, values: seconds.map(({ tokens }) => tokens) },
-        { label: 'Refusals', colour: 2, values: seconds.map(({ refusals }) => sum(Object.values(refusals))) },
-      ],
-    },
-    latency: {
-      times,
-      span,
-      series: [
-        { label: 'Median', colour: 3, values: seconds.map(({ p50_ms }) => p50_ms) },
-        { label: '99 of 100', colour: 4, values: seconds.map(({ p99_ms }) => p99_ms) },
-      ],
-    },
-    reasons: [...reasons]
-      .sort(([, a], [, b]) => b - a)
-      .map(([reason, count]) => `${reasonText(reason)} ${plural(count, 'time')}`)
-      .join(', '),
-  } as const;
+  return (
+    <Card title="Time to a token">
+      <Chart
+        label="Milliseconds to a token, the last five minutes"
+        times={times}
+        span={spanOf(seconds)}
+        format={milliseconds}
+        series={[
+          { label: 'Median', colour: 3, values: seconds.map(({ p50_ms }) => p50_ms) },
+          { label: '99 of 100', colour: 4, values: seconds.map(({ p99_ms }) => p99_ms) },
+        ]}
+      />
+    </Card>
+  );
+}
+
+/** The last five minutes, also where less is known of them yet. */
+function spanOf(seconds: readonly Rates[]): [number, number] {
+  const end = Date.parse(seconds.at(-1)?.at ?? new Date().toISOString());
+  return [end - LIVE_SPAN_MS, end];
 }

@@ -8,7 +8,7 @@ import { useActor } from '../state/session.ts';
 import { useAction } from '../ui/action.ts';
 import { Badge, RoleBadge } from '../ui/badge.tsx';
 import { Button } from '../ui/button.tsx';
-import { PasswordField } from '../ui/field.tsx';
+import { PasswordField, UsernameForManagers } from '../ui/field.tsx';
 import { Loaded } from '../ui/loaded.tsx';
 import { Failure } from '../ui/notice.tsx';
 import { Card, Page } from '../ui/page.tsx';
@@ -58,16 +58,7 @@ function ChangePassword(): JSX.Element {
           action.run();
         }}
       >
-        <input
-          class="unseen"
-          type="text"
-          name="email"
-          autocomplete="username"
-          value={actor?.name ?? ''}
-          readOnly
-          tabIndex={-1}
-          aria-hidden="true"
-        />
+        <UsernameForManagers email={actor?.name ?? ''} />
         <PasswordField
           label="Current password"
           autocomplete="current-password"

@@ -2,14 +2,14 @@ import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso/router';
 import { post } from '../api/client.ts';
-import { loadSession } from '../api/session.ts';
-import type { Role } from '../api/types.ts';
+import type { Role, Session } from '../api/types.ts';
 import { paths } from '../paths.ts';
 import { announce } from '../state/announce.ts';
+import { signedIn } from '../state/session.ts';
 import { useAction } from '../ui/action.ts';
 import { RoleBadge } from '../ui/badge.tsx';
 import { Button, LinkButton } from '../ui/button.tsx';
-import { PasswordField } from '../ui/field.tsx';
+import { PasswordField, TextField, UsernameForManagers } from '../ui/field.tsx';
 import { Failure, Notice } from '../ui/notice.tsx';
 import { Skeleton } from '../ui/loaded.tsx';
 import { Door } from './sign-in.tsx';
@@ -25,7 +25,8 @@ function takeToken(): string {
 }
 
 interface Invited {
-  email: string;
+  /** Null: the first admin, who says. */
+  email: string | null;
   role: Role;
 }
 
@@ -65,10 +66,11 @@ export function WelcomePage(): JSX.Element {
 
 function AcceptForm({ invited }: { invited: Invited }): JSX.Element {
   const { route } = useLocation();
+  const [email, setEmail] = useState('');
   const [password, setPassword] = useState('');
   const action = useAction(async () => {
-    await post('/invitations/accept', { token, password }, { signIn: false });
-    await loadSession();
+    const body = { token, password, ...(invited.email === null && { email: email.trim() }) };
+    signedIn(await post<Session>('/invitations/accept', body, { signIn: false }));
     announce('Your password is set. Now turn on the second factor.');
     route(paths.profile, true);
   });
@@ -80,21 +82,34 @@ function AcceptForm({ invited }: { invited: Invited }): JSX.Element {
         action.run();
       }}
     >
-      <p>
-        You are <strong class="breakable">{invited.email}</strong>, with the role{' '}
-        <RoleBadge role={invited.role} />. Choose a password to begin.
-      </p>
-      {/* For password managers: whose password this is. */}
-      <input
-        class="unseen"
-        type="text"
-        name="email"
-        autocomplete="username"
-        value={invited.email}
-        readOnly
-        tabIndex={-1}
-        aria-hidden="true"
-      />
+      {invited.email === null ? (
+        <>
+          <p>
+            Nobody can sign in to this Mintmark yet. Whoever has this link becomes its first{' '}
+            <RoleBadge role={invited.role} />: you.
+          </p>
+          <TextField
+            label="E-mail address"
+            type="email"
+            hint="You sign in with it. No mail is sent."
+            name="email"
+            autocomplete="username"
+            value={email}
+            onInput={setEmail}
+            error={action.errorOf('email')}
+            required
+            autofocus
+          />
+        </>
+      ) : (
+        <>
+          <p>
+            You are <strong class="breakable">{invited.email}</strong>, with the role{' '}
+            <RoleBadge role={invited.role} />. Choose a password to begin.
+          </p>
+          <UsernameForManagers email={invited.email} />
+        </>
+      )}
       <PasswordField
         label="New password"
         autocomplete="new-password"

@@ -4,7 +4,8 @@ import { createStore, type Store } from './store.ts';
 
 /** One stream of events for the whole console: browsers allow six connections to a server, over HTTP/1.1. */
 
-export type LiveState = 'connecting' | 'live' | 'away';
+/** `paused`: nobody is there to see it. */
+export type LiveState = 'connecting' | 'live' | 'away' | 'paused';
 
 export const liveState: Store<LiveState> = createStore<LiveState>('connecting');
 
@@ -27,14 +28,16 @@ let retryMs = RETRY_FIRST_MS;
 
 /** Begins, or begins again with what is watched now. */
 export function startLive(): void {
-  stopLive();
+  clearTimeout(retry);
+  source?.close();
+  const wasAway = ['away', 'paused'].includes(liveState.get());
   liveState.set('connecting');
   const opened = new EventSource(apiUrl(withQuery('/events', { client_id: watched })));
   source = opened;
   opened.addEventListener('open', () => {
     retryMs = RETRY_FIRST_MS;
     // What changed while nobody listened is not told again.
-    if (liveState.get() === 'away') tell(changeListeners, { noun: '*', id: '*' });
+    if (wasAway || liveState.get() === 'away') tell(changeListeners, { noun: '*', id: '*' });
     liveState.set('live');
   });
   opened.addEventListener('error', () => {
@@ -51,6 +54,7 @@ export function stopLive(): void {
   clearTimeout(retry);
   source?.close();
   source = undefined;
+  liveState.set('paused');
 }
 
 /** Adds the uses of one API user to the stream; null: of none. */

@@ -3,6 +3,7 @@ import { request } from '../api/client.ts';
 import { isPassing } from '../api/problem.ts';
 import type { Change } from '../api/types.ts';
 import { onChange } from './live.ts';
+import { present } from './presence.ts';
 
 export interface Resource<T> {
   /** The last that was answered, also while it is asked for again, and after a failure. */
@@ -76,7 +77,7 @@ export function useResource<T>(
   useEffect(() => {
     if (everyMs === null) return undefined;
     const timer = setInterval(() => {
-      if (!document.hidden) reload();
+      if (!document.hidden && present.get()) reload();
     }, everyMs);
     return () => clearInterval(timer);
   }, [everyMs, reload]);

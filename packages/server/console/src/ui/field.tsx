@@ -149,6 +149,22 @@ export function PasswordField(
   );
 }
 
+/** Tells password managers whose password a form is about. */
+export function UsernameForManagers({ email }: { email: string }): JSX.Element {
+  return (
+    <input
+      class="unseen"
+      type="text"
+      name="email"
+      autocomplete="username"
+      value={email}
+      readOnly
+      tabIndex={-1}
+      aria-hidden="true"
+    />
+  );
+}
+
 export interface Option {
   value: string;
   text: string;

@@ -95,8 +95,10 @@ export function SignOutButton(): JSX.Element {
 /** Whether what is on the page keeps itself up to date. */
 export function LiveMark(): JSX.Element {
   const state = useStore(liveState);
-  const text = { live: 'Live', connecting: 'Connecting…', away: 'Not live: reconnecting…' }[state];
-  const kind = { live: 'live-on', connecting: '', away: 'live-away' }[state];
+  const text = { live: 'Live', connecting: 'Connecting…', away: 'Not live: reconnecting…', paused: 'Paused' }[
+    state
+  ];
+  const kind = { live: 'live-on', connecting: '', away: 'live-away', paused: '' }[state];
   return <span class={`live ${kind}`}>{text}</span>;
 }
 
