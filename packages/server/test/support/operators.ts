@@ -30,15 +30,19 @@ export function browser(server: TestServer, from?: string): Browser {
     cookies,
     async send(method, path, body, headers = { 'Sec-Fetch-Site': 'same-origin' }) {
       const cookie = Array.from(cookies, ([name, value]) => `${name}=${value}`).join('; ');
+      const text = body === undefined ? undefined : JSON.stringify(body);
       const reply = await exchange(server.port, {
         method,
         path: ADMIN + path,
         headers: {
           ...(cookie !== '' && { Cookie: cookie }),
-          ...(body !== undefined && { 'Content-Type': 'application/json' }),
+          ...(text !== undefined && {
+            'Content-Type': 'application/json',
+            'Content-Length': String(Buffer.byteLength(text)), // node:http sends none for DELETE
+          }),
           ...headers,
         },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
+        ...(text !== undefined && { body: text }),
         ...(from !== undefined && { from }),
       });
       for (const line of reply.headers['set-cookie'] ?? []) {

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { createHook } from 'node:async_hooks';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pino from 'pino';
+import { createFailedSignIns } from '../src/failed-sign-ins.ts';
+import { createOperator, inviteOperator } from '../src/manage/operators.ts';
+import { createMasterKey } from '../src/master-key.ts';
+import { createSignIn } from '../src/sign-in.ts';
+import { memoryCounters } from '../src/storage/memory-counters.ts';
+import { assertProblem } from './support/admin.ts';
+import { auditOf, browser, makeOperator, type Browser } from './support/operators.ts';
+import type { Reply } from './support/http.ts';
+import { startServer } from './support/server.ts';
+import { temporaryStore } from './support/temporary-store.ts';
+
+// What guessing costs the guesser, and what it does not cost the owner.
+
+const WIDE = {
+  MINTMARK_SIGN_IN_LIMIT: '100000',
+  MINTMARK_SIGN_IN_ADDRESS_LIMIT: '100000',
+  MINTMARK_SIGN_IN_ACCOUNT_LIMIT: '100000',
+};
+
+const EMAIL = 'ada@example.com';
+const guess = (by: Browser, email = EMAIL): Promise<Reply> =>
+  by.send('POST', '/session', { email, password: 'a wrong guess' });
+
+test('guesses at an account from an address end at their budget, whoever it is, and go on after a while', async () => {
+  await using server = await startServer({ env: { ...WIDE, MINTMARK_SIGN_IN_LIMIT: '30' } });
+  await makeOperator(server, EMAIL, 'viewer');
+  for (const email of [EMAIL, 'nobody@example.com']) {
+    const stranger = browser(server, '127.0.0.2');
+    const startedAt = Date.now();
+    let refused: Reply | undefined;
+    let taken = 0;
+    for (; refused === undefined && taken < 60; taken++) {
+      const reply = await guess(stranger, email.toUpperCase());
+      if (reply.status === 429) refused = reply;
+      else assertProblem(reply, 401, 'wrong_credentials');
+    }
+    const most = 31 + Math.ceil((Date.now() - startedAt) / 2000);
+    assert.ok(refused !== undefined && taken <= most, `${taken} guesses`);
+    assertProblem(refused, 429, 'too_many');
+    const wait = Number(refused.headers['retry-after']);
+    assert.ok(wait >= 1 && wait <= 2, `${wait} s`);
+    if (email !== EMAIL) continue;
+    // The right password, too, or a guess would be confirmed by it.
+    const right = { email: EMAIL, password: 'four odd wombats sing' };
+    assertProblem(await stranger.send('POST', '/session', right), 429, 'too_many');
+    // The owner, from another address, is not locked out, nor with a browser known from before at the stranger's own.
+    const owner = browser(server);
+    await owner.signIn(EMAIL);
+    const known = browser(server, '127.0.0.2');
+    for (const [name, value] of owner.cookies) known.cookies.set(name, value);
+    await known.signIn(EMAIL);
+    await sleep(2100);
+    assert.equal((await stranger.send('POST', '/session', right)).status, 200, 'released by the time');
+  }
+  await server.stop();
+  // Not an entry for each guess, and none for an e-mail address that nobody has.
+  const refused = (await auditOf(server)).filter(({ outcome }) => outcome === 'refused');
+  assert.ok(refused.length >= 2 && refused.length <= 8, `${refused.length} entries`);
+  const attempts = refused.reduce((sum, { after }) => sum + Number(after?.['attempts']), 0);
+  assert.ok(attempts >= 60, `${attempts} attempts`);
+  assert.ok(refused.every(({ after }) => after?.['address'] === '127.0.0.2'));
+  assert.ok(!JSON.stringify(refused).includes('nobody@'));
+});
+
+test('an address that tries many accounts ends at its own budget, and others sign in', async () => {
+  await using server = await startServer({ env: { ...WIDE, MINTMARK_SIGN_IN_ADDRESS_LIMIT: '10' } });
+  await makeOperator(server, EMAIL, 'viewer');
+  const stranger = browser(server, '127.0.0.2');
+  const statuses: number[] = [];
+  for (let i = 0; i < 15; i++) statuses.push((await guess(stranger, `guess${i}@example.com`)).status);
+  assert.deepEqual(
+    statuses.slice(0, 10),
+    Array.from({ length: 10 }, () => 401),
+  );
+  assert.ok(statuses.slice(10).includes(429));
+  assertProblem(await stranger.send('POST', '/invitations/inspect', { token: 'mmi_x' }), 429, 'too_many');
+  await browser(server).signIn(EMAIL);
+  await server.stop();
+});
+
+test('guesses at one account from everywhere are slowed, and the owner’s known browser is not', async () => {
+  await using server = await startServer({ env: { ...WIDE, MINTMARK_SIGN_IN_ACCOUNT_LIMIT: '20' } });
+  await makeOperator(server, EMAIL, 'viewer');
+  const owner = browser(server);
+  await owner.signIn(EMAIL);
+  const guesses = Array.from({ length: 60 }, (_, i) => guess(browser(server, `127.0.1.${i + 1}`)));
+  await owner.signIn(EMAIL);
+  const replies = await Promise.all(guesses);
+  const statuses = replies.map(({ status }) => status);
+  assert.ok(statuses.filter((status) => status === 429).length >= 20, statuses.join(' '));
+  await owner.signIn(EMAIL);
+  await server.stop();
+});
+
+test('in a flood of guesses tokens are issued, and the owner’s known browser signs in', async () => {
+  await using server = await startServer({ env: WIDE });
+  await makeOperator(server, EMAIL, 'viewer');
+  const owner = browser(server);
+  await owner.signIn(EMAIL);
+  const flood = Array.from({ length: 60 }, (_, i) => guess(browser(server, '127.0.0.2'), `${i}@example.com`));
+  await owner.signIn(EMAIL);
+  const token = await server.post({ client_id: server.clientId, client_secret: server.clientSecret });
+  assert.equal(token.status, 200);
+  for (const reply of await Promise.all(flood)) {
+    if (reply.status === 503) assertProblem(reply, 503, 'unavailable');
+    else assertProblem(reply, 401, 'wrong_credentials');
+  }
+  await server.stop();
+});
+
+test('an attempt to sign in costs one slow hash, whether there is such an operator or not', async () => {
+  await using opened = await temporaryStore();
+  const { store, config } = opened;
+  const by = { kind: 'command_line', id: 'root', name: 'root', address: null } as const;
+  const asked = { email: EMAIL, role: 'viewer', password: 'four odd wombats sing' } as const;
+  await createOperator(store, by, asked, Date.now());
+  await inviteOperator(store, by, { email: 'invited@example.com', role: 'viewer' }, 60, Date.now());
+  const failed = createFailedSignIns(store, pino({ level: 'silent' }), Date.now);
+  const counters = {
+    addresses: memoryCounters(1000),
+    attempts: memoryCounters(1000),
+    accounts: memoryCounters(1000),
+  };
+  const { signIn } = createSignIn(store, createMasterKey(config), config, counters, failed, Date.now);
+  let hashes = 0;
+  const hook = createHook({ init: (_id, type) => void (hashes += /argon2/i.test(type) ? 1 : 0) }).enable();
+  const from = { address: '192.0.2.1', userAgent: '', sessionToken: null, browser: null };
+  for (const email of [EMAIL, 'invited@example.com', 'nobody@example.com']) {
+    const before = hashes;
+    assert.deepEqual(await signIn({ email, password: 'a wrong guess' }, from), {
+      denied: 'wrong_credentials',
+    });
+    assert.equal(hashes - before, 1, email);
+  }
+  hook.disable();
+  await failed.stop();
+});
