@@ -72,7 +72,7 @@ function profileServices(store: Store, masterKey: MasterKey, config: Config): Pr
   const site = new URL(config.issuer).host;
   return {
     async changePassword(by, { checkedHash, password, sessionId }) {
-      const passwordHash = await hashOfChosenPassword(password, by.name);
+      const passwordHash = await hashOfChosenPassword(password, by.name, 'new_password');
       await changePassword(store, operator(by), { checkedHash, passwordHash, sessionId }, Date.now());
     },
     beginSecondFactor: (by) => beginSecondFactor(store, operator(by), masterKey, site, Date.now()),

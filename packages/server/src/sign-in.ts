@@ -170,10 +170,8 @@ export function createSignIn(
       const invited = await findInvitation(store, token, now());
       const chosen = invited.operator?.email ?? email;
       if (chosen === undefined) {
-        throw new Refused(
-          'invalid',
-          'This link makes the first admin: give the e-mail address to sign in with.',
-        );
+        const problem = 'This link makes the first admin: give the e-mail address to sign in with.';
+        throw new Refused('invalid', problem, { faults: [{ member: 'email', problem }] });
       }
       const passwordHash = await hashOfChosenPassword(password, chosen);
       const accepted = { invited, email: chosen, passwordHash, from };

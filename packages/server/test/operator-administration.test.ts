@@ -97,7 +97,9 @@ test('an invitation is accepted once, with a password that nobody would guess, a
   const inspected = await grace.send('POST', '/invitations/inspect', { token });
   assert.deepEqual(inspected.body, { email: 'grace@example.com', role: 'operator' });
   for (const password of ['short', 'password1234', 'x'.repeat(200), 'grace@example.com']) {
-    assertProblem(await grace.send('POST', '/invitations/accept', { token, password }), 400, 'invalid');
+    const weak = await grace.send('POST', '/invitations/accept', { token, password });
+    assertProblem(weak, 400, 'invalid');
+    assert.equal((weak.body['errors'] as { pointer: string }[])[0]?.pointer, '/password');
   }
   server.noteSecret(OTHER_PASSWORD);
   const asked = { token, password: OTHER_PASSWORD };

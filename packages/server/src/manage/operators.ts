@@ -149,7 +149,9 @@ export async function removeOperator(
 export async function existingOperator(rows: Pick<Store, 'operators'>, name: string): Promise<Operator> {
   const operator = (await rows.operators.find(name)) ?? (await rows.operators.findByEmail(name));
   if (operator !== undefined) return operator;
-  throw new Refused('not_found', `There is no operator "${name}": mintmark operator list shows all.`);
+  throw new Refused('not_found', `There is no operator "${name}".`, {
+    onCommandLine: ': mintmark operator list shows all.',
+  });
 }
 
 /** What the audit log says of an operator. */
@@ -178,7 +180,8 @@ export async function insertOperator(transaction: StoreTransaction, operator: Op
   refuseBadEmail(operator.email);
   await transaction.operators.lock();
   if ((await transaction.operators.findByEmail(operator.email)) !== undefined) {
-    throw new Refused('conflict', `There is an operator "${operator.email}" already.`);
+    const problem = `There is an operator "${operator.email}" already: choose another address, or reset that one.`;
+    throw new Refused('conflict', problem, { faults: [{ member: 'email', problem }] });
   }
   await transaction.operators.insert(operator);
   await transaction.invitations.deleteOf(null);
@@ -212,5 +215,5 @@ async function refuseLastAdmin(
 
 function refuseBadEmail(email: string): void {
   const problem = emailProblem(email);
-  if (problem !== null) throw new Refused('invalid', problem);
+  if (problem !== null) throw new Refused('invalid', problem, { faults: [{ member: 'email', problem }] });
 }

@@ -73,10 +73,9 @@ export async function confirmSecondFactor(
     const secret = masterKey.unseal(sealed, totpContext(operator.id)).toString('ascii');
     const step = totpStep(secret, code.replaceAll(/\s/g, ''), null, nowMs);
     if (step === null) {
-      throw new Refused(
-        'invalid',
-        'The code is not the one of this moment: check that the clock of the device is right, and give the next one.',
-      );
+      const problem =
+        'The code is not the one of this moment: check that the clock of the device is right, and give the next one.';
+      throw new Refused('invalid', problem, { faults: [{ member: 'code', problem }] });
     }
     const codes = newRecoveryCodes();
     await transaction.operators.update({

@@ -30,17 +30,22 @@ export function clientWith(server: TestServer, token: string): AdminClient {
     token,
     get: (path, headers = {}) =>
       exchange(server.port, { method: 'GET', path: ADMIN + path, headers: { ...authorization, ...headers } }),
-    send: (method, path, body, headers = {}) =>
-      exchange(server.port, {
+    send: (method, path, body, headers = {}) => {
+      const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+      return exchange(server.port, {
         method,
         path: ADMIN + path,
         headers: {
           ...authorization,
-          ...(body !== undefined && { 'Content-Type': 'application/json' }),
+          ...(text !== undefined && {
+            'Content-Type': 'application/json',
+            'Content-Length': String(Buffer.byteLength(text)), // node:http sends none for DELETE
+          }),
           ...headers,
         },
-        ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-      }),
+        ...(text !== undefined && { body: text }),
+      });
+    },
   };
 }
 
