@@ -108,7 +108,7 @@ export const SETTINGS: Settings = {
       'master-key',
       '<hex>',
       '',
-      '32 bytes as 64 hexadecimal digits, under which signing keys are encrypted. Default: the master key file.',
+      '32 bytes as 64 hexadecimal digits, under which signing keys and secrets of second factors are encrypted. Default: the master key file.',
       masterKey,
     ),
     flag: null,
