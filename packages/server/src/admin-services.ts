@@ -9,6 +9,7 @@ import {
 } from './manage/api-users.ts';
 import { createApiUserWithSecret } from './manage/new-api-user.ts';
 import type { OperatorsPart } from './operator-services.ts';
+import type { Statistics } from './statistics.ts';
 import { memoryCounters } from './storage/memory-counters.ts';
 import { storeFault } from './storage/store-error.ts';
 import type { Store } from './storage/store.ts';
@@ -19,7 +20,8 @@ export type SharedServices = Pick<
   AdminServices,
   'addressOf' | 'readToken' | 'isRevoked' | 'followChanges' | 'log'
 > &
-  OperatorsPart['services'];
+  OperatorsPart['services'] &
+  Statistics['admin'];
 
 /** What the routes of the admin API call: manage/ on this store. */
 export function adminServices(store: Store, config: Config, shared: SharedServices): AdminServices {
@@ -33,6 +35,7 @@ export function adminServices(store: Store, config: Config, shared: SharedServic
     version: VERSION,
     signingKeys: { list: () => store.signingKeys.list() },
     apiUsers: apiUsers(store),
+    usage: store.usage,
   };
 }
 

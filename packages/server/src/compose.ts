@@ -48,13 +48,20 @@ export async function compose(
   const feed = createChangeFeed(
     store.changes,
     {
-      apiUsersChanged: (clientIds) => directory.refresh(clientIds),
-      signingKeysChanged: () => keyring.reload(),
+      apiUsersChanged: async (clientIds) => {
+        await directory.refresh(clientIds);
+        statistics.live.changed('api_user', clientIds);
+      },
+      signingKeysChanged: async () => {
+        await keyring.reload();
+        statistics.live.changed('signing_key', ['*']);
+      },
       revocationsChanged: (digests) => revocations.refresh(digests),
       everythingChanged: async () => {
         await keyring.reload();
         await revocations.load();
         await directory.load();
+        statistics.live.changed('*', ['*']);
       },
       reach: (error) => {
         if (error === null) {
@@ -88,6 +95,7 @@ export async function compose(
     isRevoked: revocations.includes,
     followChanges: feed.follow,
     ...operators.services,
+    ...statistics.admin,
     log,
   });
   const server = await createApp(
@@ -131,6 +139,7 @@ export async function compose(
     },
     announceStop: () => {
       stopping = true;
+      statistics.live.end();
     },
     async stop() {
       await feed.stop();

@@ -11,9 +11,10 @@ export interface CurrentSession {
 
 /**
  * The session that a token opens, as it is in the store at this moment, so that who was removed or demoted a moment ago has
- * lost it in every process; null where it opens none.
+ * lost it in every process; null where it opens none. Only a new request keeps a session alive, not the next look at one
+ * that lasts (a stream of events).
  */
-export type FindSession = (token: string) => Promise<CurrentSession | null>;
+export type FindSession = (token: string, isNewRequest: boolean) => Promise<CurrentSession | null>;
 
 export function createSessionFinder(store: Store, limits: SessionLimits, now: () => number): FindSession {
   /** Those whose last request is being written down: a page of the console sends several at once. */
@@ -35,14 +36,14 @@ export function createSessionFinder(store: Store, limits: SessionLimits, now: ()
     }
   }
 
-  return async (token) => {
+  return async (token, isNewRequest) => {
     const digest = sessionDigest(token);
     const found = digest === null ? undefined : await store.sessions.find(digest);
     if (found === undefined || operatorState(found.operator) !== 'active') return null;
     const nowMs = now();
     const endsAt = sessionEnd(found.session, limits);
     if (endsAt <= nowMs) return null;
-    if (seenAgain(found.session, limits, nowMs)) void noteSeen(found.session, nowMs);
+    if (isNewRequest && seenAgain(found.session, limits, nowMs)) void noteSeen(found.session, nowMs);
     return { ...found, endsAt };
   };
 }

@@ -3,38 +3,76 @@ import type { Config } from './config.ts';
 import type { AuthenticatingServices } from './domain/as-api-user.ts';
 import type { Denial } from './domain/denial.ts';
 import { refusalReason } from './domain/refusal-reason.ts';
+import type { EventServices } from './http/admin/events.ts';
+import type { OverviewServices } from './http/admin/overview.ts';
+import { createLive, HISTORY_SECONDS, type Live } from './live.ts';
+import { createOverview } from './overview.ts';
 import { createRefusalLog } from './refusals.ts';
+import { createRouteStatistics, type RouteStatistics } from './route-statistics.ts';
 import type { Store } from './storage/store.ts';
-import { createUsageRecorder } from './usage-recorder.ts';
+import { createUsageRecorder, type UsageRecorderStatus } from './usage-recorder.ts';
 
 /** Everything that is counted and told of requests. */
 export interface Statistics {
   /** What the endpoints for API users call. */
   services: Pick<AuthenticatingServices, 'noteUse' | 'noteRefusal'> & {
     noteAnonymousRefusal(denial: Denial): void;
+    routes: Record<'token' | 'introspection' | 'revocation', RouteStatistics>;
   };
+  live: Live;
+  /** What the admin API tells of it. */
+  admin: EventServices & Pick<OverviewServices, 'overview'>;
+  recorder(): UsageRecorderStatus;
   start(): void;
   /** Writes what is gathered. */
   stop(): Promise<void>;
 }
 
-export function createStatistics(store: Pick<Store, 'recordUsage'>, config: Config, log: Logger): Statistics {
+export function createStatistics(
+  store: Pick<Store, 'recordUsage' | 'attention'>,
+  config: Config,
+  log: Logger,
+): Statistics {
   const usage = createUsageRecorder(store.recordUsage, config, log);
   const refusals = createRefusalLog(log, config.refusalsLoggedMax);
+  const routes = {
+    token: createRouteStatistics(),
+    introspection: createRouteStatistics(),
+    revocation: createRouteStatistics(),
+  };
+  const live = createLive(routes.token.counts, config);
   return {
     services: {
-      noteUse: usage.noteUse,
-      noteRefusal: (denial, caller, known) => {
-        usage.noteRefusal(refusalReason(denial), known, Date.now());
+      noteUse(known, credentialId, address, nowMs, tokens) {
+        usage.noteUse(known, credentialId, address, nowMs, tokens);
+        live.noteUse(known, credentialId, address, nowMs);
+      },
+      noteRefusal(denial, caller, known) {
+        const [reason, nowMs] = [refusalReason(denial), Date.now()];
+        usage.noteRefusal(reason, known, nowMs);
+        live.noteRefusal(reason, known, nowMs);
         refusals.note(denial, caller, known);
       },
       noteAnonymousRefusal: (denial) => usage.noteRefusal(refusalReason(denial), undefined, Date.now()),
+      routes,
     },
+    live,
+    admin: {
+      live,
+      overview: {
+        lately: () => live.lately(HISTORY_SECONDS),
+        standing: createOverview(store, Date.now),
+        startedAt: Date.now(),
+      },
+    },
+    recorder: usage.status,
     start() {
       usage.start();
       refusals.start();
+      live.start();
     },
     async stop() {
+      live.end();
       refusals.stop();
       await usage.stop();
     },

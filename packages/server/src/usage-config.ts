@@ -1,4 +1,5 @@
-import { whole, type Setting } from './setting.ts';
+import { networkList } from './setting-values.ts';
+import { setting, whole, type Setting } from './setting.ts';
 
 /** The settings of what is counted; a part of `Config`. */
 export interface UsageConfig {
@@ -7,6 +8,8 @@ export interface UsageConfig {
   readonly usageMinutesKeptHours: number;
   readonly usageHoursKeptDays: number;
   readonly usageDaysKept: number;
+  readonly liveStreamsMax: number;
+  readonly metricsNetworks: readonly string[];
 }
 
 export const USAGE_SETTINGS: { readonly [K in keyof UsageConfig]: Setting<UsageConfig[K]> } = {
@@ -41,6 +44,22 @@ export const USAGE_SETTINGS: { readonly [K in keyof UsageConfig]: Setting<UsageC
     2,
     400,
     'Usage is told by the hour for this time.',
+  ),
+  liveStreamsMax: whole(
+    'LIVE_STREAMS_MAX',
+    '<number>',
+    100,
+    0,
+    10_000,
+    'Most streams of events that consoles follow at a time; the excess gets 503.',
+  ),
+  metricsNetworks: setting(
+    'METRICS_NETWORKS',
+    'metrics-networks',
+    '<networks>',
+    '127.0.0.1,::1',
+    'Comma-separated networks from which /metrics may be read; empty: from nowhere.',
+    networkList,
   ),
   usageDaysKept: whole('USAGE_DAYS_KEPT', '<days>', 400, 7, 3650, 'Usage is told by the day for this time.'),
 };

@@ -5,13 +5,14 @@ import type { AuthenticatingServices, Caller, Counters } from '../domain/as-api-
 import { andThen, type MaybePromise } from '../domain/and-then.ts';
 import { invalidRequest, isDenial, type Denial } from '../domain/denial.ts';
 import { limitedNetwork } from '../domain/network.ts';
-import { isAnonymous } from '../domain/refusal-reason.ts';
+import { isAnonymous, refusalReason } from '../domain/refusal-reason.ts';
 import { sendAnswer, type Answer } from './answer.ts';
 import { readBody } from './body.ts';
 import { readCredentials, requestProblem, usesBasic } from './credentials.ts';
 import { denialAnswer, errorAnswer, serverErrorAnswer } from './error-response.ts';
 import { parseForm, type Form } from './form.ts';
 import { traceIdOf } from './trace.ts';
+import type { RouteStatistics } from '../route-statistics.ts';
 
 /** What every endpoint needs that takes a form with credentials. */
 export interface FormEndpointServices extends AuthenticatingServices {
@@ -20,6 +21,7 @@ export interface FormEndpointServices extends AuthenticatingServices {
   addressOf(request: IncomingMessage): string;
   /** Counts a refusal in which no API user has a part; all others domain/as-api-user.ts notes. */
   noteAnonymousRefusal(denial: Denial): void;
+  routes: { token: RouteStatistics; introspection: RouteStatistics; revocation: RouteStatistics };
   log: Logger;
 }
 
@@ -32,6 +34,7 @@ export interface FormEndpoint<T extends object> {
   /** What the caller asks for, or why not. It is not authenticated yet: domain/as-api-user.ts does that. */
   act(caller: Caller, form: Form): MaybePromise<T | Denial>;
   answer(outcome: T, nowMs: number): Answer;
+  statistics: RouteStatistics;
 }
 
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -46,15 +49,23 @@ export function formEndpoint<T extends object>(
   config: FormEndpointConfig,
   endpoint: FormEndpoint<T>,
 ): RequestHandler {
-  function handle(request: IncomingMessage, response: ServerResponse, traceId: string): void {
+  function handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    traceId: string,
+    startedAt: number,
+  ): void {
     if (request.method !== 'POST') {
+      endpoint.statistics.note('method_not_allowed', performance.now() - startedAt);
       return send(errorAnswer(405, 'method_not_allowed', endpoint.usage, traceId, ['Allow', 'POST']));
     }
     const address = services.addressOf(request);
     const limit = services.addresses.take(limitedNetwork(address), config.addressLimit, services.now());
     if (!limit.allowed) return respond({ denied: 'rate_limit_exceeded', policy: 'address', limit });
     readBody(request, config.bodyBytesMax, (body) => {
-      guarded(response, traceId, () => andThen(outcomeOf(request, traceId, body, address), respond));
+      guarded(response, traceId, startedAt, () =>
+        andThen(outcomeOf(request, traceId, body, address), respond),
+      );
     });
 
     function respond(outcome: T | Denial): void {
@@ -65,6 +76,8 @@ export function formEndpoint<T extends object>(
           ? denialAnswer(outcome, traceId, usesBasic(request.headers.authorization), nowMs)
           : endpoint.answer(outcome, nowMs),
       );
+      const ended = isDenial(outcome) ? refusalReason(outcome) : 'ok';
+      endpoint.statistics.note(ended, performance.now() - startedAt);
     }
 
     function send(answer: Answer): void {
@@ -97,8 +110,14 @@ export function formEndpoint<T extends object>(
   }
 
   /** A bug becomes 500: the cause goes to the log, under the trace id. */
-  function guarded(response: ServerResponse, traceId: string, work: () => MaybePromise<void>): void {
+  function guarded(
+    response: ServerResponse,
+    traceId: string,
+    startedAt: number,
+    work: () => MaybePromise<void>,
+  ): void {
     const failed = (error: unknown) => {
+      endpoint.statistics.note('server_error', performance.now() - startedAt);
       services.log.error({ traceId, err: error }, `${endpoint.name} failed`);
       if (response.headersSent) response.destroy();
       else sendAnswer(response, serverErrorAnswer(traceId), traceId);
@@ -113,6 +132,7 @@ export function formEndpoint<T extends object>(
 
   return (request, response) => {
     const traceId = traceIdOf(request.headers['traceparent']);
-    guarded(response, traceId, () => handle(request, response, traceId));
+    const startedAt = performance.now();
+    guarded(response, traceId, startedAt, () => handle(request, response, traceId, startedAt));
   };
 }

@@ -13,6 +13,7 @@ export function introspectionEndpoint(
   config: FormEndpointConfig,
 ): RequestHandler {
   return formEndpoint(services, config, {
+    statistics: services.routes.introspection,
     name: 'the introspection endpoint',
     usage: 'Tokens are asked about with POST, and a form in the body.',
     act: (caller, form) => introspect(services, { ...caller, token: form.get('token') }),

@@ -13,6 +13,7 @@ export function revocationEndpoint(
   config: FormEndpointConfig,
 ): RequestHandler {
   return formEndpoint(services, config, {
+    statistics: services.routes.revocation,
     name: 'the revocation endpoint',
     usage: 'Tokens are revoked with POST, and a form in the body.',
     act: (caller, form) => revokeToken(services, { ...caller, token: form.get('token') }),

@@ -13,6 +13,7 @@ export type TokenEndpointServices = FormEndpointServices & IssuingServices;
 /** `POST {base}/oauth2/token`: the one route whose cost counts. */
 export function tokenEndpoint(services: TokenEndpointServices, config: FormEndpointConfig): RequestHandler {
   return formEndpoint(services, config, {
+    statistics: services.routes.token,
     name: 'the token endpoint',
     usage: 'Tokens are asked for with POST, and a form in the body.',
     act: ({ clientId, clientSecret, address, traceId }, form) =>

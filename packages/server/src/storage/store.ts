@@ -2,6 +2,7 @@ import type { Kysely, RawBuilder } from 'kysely';
 import { apiUserRows, type ApiUserRows } from './api-user.ts';
 import { apiUserListRows, type ApiUserListRows } from './api-user-list.ts';
 import { auditRows, type AuditRows } from './audit.ts';
+import { attentionRows, type AttentionRows } from './attention.ts';
 import { changeRows, type ChangeNoun, type ChangeRows } from './change.ts';
 import { credentialRows, type CredentialRows } from './credential.ts';
 import { idempotencyRows, type IdempotencyRows } from './idempotency.ts';
@@ -83,6 +84,7 @@ export interface Store extends StoreRows {
   /** Adds what was used and refused. All of it or nothing. */
   recordUsage(batch: UsageBatch): Promise<void>;
   usage: UsageRows;
+  attention: AttentionRows;
   /** Makes hours of minutes and days of hours, and removes what is kept no longer. */
   usageHistory: UsageHistory;
   damage(): Promise<string | null>;
@@ -117,6 +119,7 @@ export function createStore(connections: Connections, now: () => number = Date.n
       }),
     recordUsage: (batch) => recordUsage(connections, batch),
     usage: usageRows(connections),
+    attention: attentionRows(connections),
     usageHistory: usageHistory(connections),
     damage: () => connections.damage(),
     facts: () => connections.facts(),

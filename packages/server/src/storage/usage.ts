@@ -209,9 +209,9 @@ export function usageRows({ read, texts }: Connections): UsageRows {
         const { rows } = await sql<HourOfTokens>`
           select used.client_id as "clientId", used.at - used.at % ${HOUR} as at,
             cast(sum(used.tokens) as bigint) as tokens
-          from ${texts(JSON.stringify(part.starts.map(String)))} as start
-          cross join ${texts(JSON.stringify(clientIds))} as id
-          join ${tokensTable(part.unit)} as used on used.at = cast(start.value as bigint) and used.client_id = id.value
+          from ${tokensTable(part.unit)} as used
+          where used.at in (select cast(value as bigint) from ${texts(JSON.stringify(part.starts.map(String)))} as starts)
+            and used.client_id in (select value from ${texts(JSON.stringify(clientIds))} as ids)
           group by 1, 2`.execute(read);
         hours.push(...rows);
       }

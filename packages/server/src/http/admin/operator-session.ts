@@ -28,7 +28,7 @@ const COOKIE = { path: '/', httpOnly: true, secure: true, sameSite: 'strict' } a
 
 /** The session half of the gate. */
 export function sessionActorOf(
-  find: (token: string) => Promise<RequestSession | null>,
+  find: (token: string, isNewRequest: boolean) => Promise<RequestSession | null>,
   addressOf: (request: IncomingMessage) => string,
   issuer: string,
 ): SessionActor {
@@ -36,7 +36,7 @@ export function sessionActorOf(
     const token = request.cookies[SESSION_COOKIE];
     if (token === undefined) return null;
     if (request.method !== 'GET' && request.method !== 'HEAD') refuseCrossSite(request, issuer);
-    const found = await find(token);
+    const found = await find(token, request.adminActor === null);
     if (found === null) return null;
     request.operatorSession = found;
     const { id, email, role } = found.operator;

@@ -9,18 +9,29 @@ import type { AdminApp } from './admin-app.ts';
 import { invitationRoutes } from './invitations.ts';
 import { apiUserRoutes, type ApiUserServices } from './api-users.ts';
 import { credentialSchema } from './credential.ts';
-import { createGate, type GateServices } from './gate.ts';
+import { eventsRoute, type EventServices } from './events.ts';
+import { createGate, type Gate, type GateServices } from './gate.ts';
 import { adminDocument } from './openapi.ts';
 import { operatorRoutes, type OperatorServices } from './operators.ts';
+import { overviewRoute, type OverviewServices } from './overview.ts';
 import { problemOf, replyWithProblem, SECURITY_HEADERS, tooMany, type StoreFault } from './problem.ts';
 import { profileRoutes, type ProfileServices } from './profile.ts';
 import { sessionRoutes } from './session.ts';
 import { signingKeyRoutes, type SigningKeyServices } from './signing-keys.ts';
+import { usageRoutes, type UsageServices } from './usage.ts';
 import { validatorCompiler } from './validator.ts';
 
 /** What the routes need, each file of them a part. */
 export interface AdminServices
-  extends GateServices, ApiUserServices, OperatorServices, ProfileServices, SigningKeyServices {
+  extends
+    GateServices,
+    ApiUserServices,
+    OperatorServices,
+    ProfileServices,
+    SigningKeyServices,
+    UsageServices,
+    OverviewServices,
+    EventServices {
   /** Calls of the admin API per network address. */
   addresses: Counters;
   storeFault: StoreFault;
@@ -46,7 +57,8 @@ export async function adminPlugin(plain: FastifyInstance, { services, config }: 
   app.decorateRequest('operatorSession', null);
   await app.register(cookie); // before the gate, which reads them
   onlyJson(app);
-  limitAndGate(app, services, config);
+  const gate = createGate(services);
+  limitAndGate(app, services, config, gate);
   app.setErrorHandler((error: Error, request, reply) => {
     const problem = problemOf(error, services.storeFault);
     if (problem.code === 'server_error' || problem.code === 'unavailable') {
@@ -62,12 +74,14 @@ export async function adminPlugin(plain: FastifyInstance, { services, config }: 
   app.addSchema(credentialSchema);
   apiUserRoutes(app, services);
   signingKeyRoutes(app, services);
+  usageRoutes(app, services);
+  overviewRoute(app, services);
+  eventsRoute(app, services, gate);
 }
 
 const READING: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
-function limitAndGate(app: AdminApp, services: AdminServices, config: Config): void {
-  const gate = createGate(services);
+function limitAndGate(app: AdminApp, services: AdminServices, config: Config, gate: Gate): void {
   app.addHook('onRoute', (route) => {
     if (route.config?.needs === undefined) throw new Error(`${route.url} does not say who may call it.`);
     route.bodyLimit ??= config.adminBodyBytesMax;

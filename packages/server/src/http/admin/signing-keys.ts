@@ -16,7 +16,7 @@ export interface SigningKeyServices {
   };
 }
 
-interface SigningKeyJson {
+export interface SigningKeyJson {
   kid: string;
   algorithm: SigningAlgorithm;
   state: SigningKeyState;
@@ -28,7 +28,7 @@ interface SigningKeyJson {
 
 const STATES = ['announced', 'active', 'retired', 'removed'] as const;
 
-const signingKeySchema: Shared<SigningKeyJson> = shared(
+export const signingKeySchema: Shared<SigningKeyJson> = shared(
   'SigningKey',
   Type.Object(
     {
@@ -69,7 +69,7 @@ export function signingKeyRoutes(app: AdminApp, { signingKeys, now }: SigningKey
   );
 }
 
-function signingKeyJson(key: SigningKey, nowMs: number): SigningKeyJson {
+export function signingKeyJson(key: SigningKey, nowMs: number): SigningKeyJson {
   return {
     kid: key.kid,
     algorithm: key.algorithm,

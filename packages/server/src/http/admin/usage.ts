@@ -1,0 +1,236 @@
+import Type, { type TString, type TUnsafe } from 'typebox';
+import {
+  startOf,
+  UNIT_MS,
+  USAGE_UNITS,
+  withoutGaps,
+  type UsagePoint,
+  type UsageUnit,
+} from '../../domain/usage.ts';
+import type { ApiUser } from '../../domain/api-user.ts';
+import type { AdminApp } from './admin-app.ts';
+import { Problem } from './problem.ts';
+import { iso, oneOf, ref, shared, time, type Shared } from './schema.ts';
+
+export interface UsageServices {
+  now(): number;
+  findApiUser(clientId: string): Promise<ApiUser | undefined>;
+  usage: {
+    /** Of all callers where the client id is null; without units in which nothing happened. */
+    series(clientId: string | null, unit: UsageUnit, from: number, to: number): Promise<UsagePoint[]>;
+    recent(
+      clientIds: readonly string[],
+      from: number,
+      to: number,
+    ): Promise<{ clientId: string; at: number; tokens: number }[]>;
+  };
+}
+
+interface UsageJson {
+  unit: UsageUnit;
+  points: { at: string; tokens: number; refusals: Record<string, number> }[];
+}
+
+const usageSchema: Shared<UsageJson> = shared(
+  'Usage',
+  Type.Object(
+    {
+      unit: oneOf(USAGE_UNITS, 'How long each point is'),
+      points: Type.Array(
+        Type.Object(
+          {
+            at: time('Its start'),
+            tokens: Type.Integer({ description: 'Tokens issued' }),
+            refusals: Type.Record(Type.String(), Type.Integer(), {
+              description: 'Refused requests by reason; reasons without any are left out',
+            }),
+          },
+          { additionalProperties: false },
+        ),
+        { description: 'One after the other, the oldest first; zeros where nothing happened' },
+      ),
+    },
+    { additionalProperties: false, description: 'Tokens and refusals, up to what was last written' },
+  ),
+);
+
+interface RecentJson {
+  items: { client_id: string; tokens: number[] }[];
+}
+
+/** Points of an answer. */
+const POINTS_MAX = 1500;
+/** What is told where the request does not say since when, in units. */
+const POINTS_DEFAULT: Readonly<Record<UsageUnit, number>> = { minute: 60, hour: 24, day: 30 };
+export const RECENT_IDS_MAX = 200;
+const RECENT_HOURS = 24;
+const CLIENT_ID_LENGTH_MAX = 256;
+
+const query = Type.Object(
+  {
+    unit: Type.Optional(oneOf(USAGE_UNITS, 'How long each point is; left out: hour')),
+    from: Type.Optional(
+      timeParameter(
+        'The first point begins at this time, or next after it; left out: the last hour, day or month',
+      ),
+    ),
+    to: Type.Optional(timeParameter('The last point begins before this time; left out: now')),
+  },
+  { additionalProperties: false },
+);
+
+const clientIdParameter: TString = Type.String({
+  minLength: 1,
+  maxLength: CLIENT_ID_LENGTH_MAX,
+  description: 'The client id',
+});
+
+function timeParameter(description: string): TUnsafe<string> {
+  return Type.Unsafe<string>({ type: 'string', maxLength: 40, description: `ISO 8601. ${description}` });
+}
+
+const recentSchema: TUnsafe<RecentJson> = Type.Unsafe<RecentJson>(
+  Type.Object(
+    {
+      items: Type.Array(
+        Type.Object(
+          {
+            client_id: Type.String(),
+            tokens: Type.Array(Type.Integer(), {
+              description: `Tokens issued in each of the last ${RECENT_HOURS} hours, the present one last`,
+            }),
+          },
+          { additionalProperties: false },
+        ),
+      ),
+    },
+    { additionalProperties: false, description: 'In the order of the request' },
+  ),
+);
+
+export function usageRoutes(app: AdminApp, { usage, findApiUser, now }: UsageServices): void {
+  app.addSchema(usageSchema);
+  const tags = ['Usage'];
+  app.get(
+    '/api-users/:client_id/usage',
+    {
+      config: { needs: 'read' },
+      schema: {
+        operationId: 'readApiUserUsage',
+        summary: 'Tokens and refusals of one API user.',
+        tags,
+        params: Type.Object({ client_id: clientIdParameter }),
+        querystring: query,
+        response: { 200: ref(usageSchema) },
+      },
+    },
+    async ({ params, query: asked }) => {
+      const span = spanOf(asked, now());
+      if ((await findApiUser(params.client_id)) === undefined) {
+        throw new Problem('not_found', 'There is no API user with this client id.');
+      }
+      return usageJson(span, await usage.series(params.client_id, span.unit, span.from, span.to));
+    },
+  );
+  app.get(
+    '/usage',
+    {
+      config: { needs: 'read' },
+      schema: {
+        operationId: 'readUsage',
+        summary: 'Tokens and refusals of all callers together, those that are no API user among them.',
+        tags,
+        querystring: query,
+        response: { 200: ref(usageSchema) },
+      },
+    },
+    async ({ query: asked }) => {
+      const span = spanOf(asked, now());
+      return usageJson(span, await usage.series(null, span.unit, span.from, span.to));
+    },
+  );
+  recentRoute(app, { usage, now });
+}
+
+function recentRoute(app: AdminApp, { usage, now }: Pick<UsageServices, 'usage' | 'now'>): void {
+  app.get(
+    '/usage/recent',
+    {
+      config: { needs: 'read' },
+      schema: {
+        operationId: 'readRecentUsage',
+        summary: 'Tokens of several API users in the last hours: for spark lines.',
+        tags: ['Usage'],
+        querystring: Type.Object(
+          {
+            ids: Type.String({
+              minLength: 1,
+              maxLength: RECENT_IDS_MAX * (CLIENT_ID_LENGTH_MAX + 1),
+              description: `Client ids, comma-separated, at most ${RECENT_IDS_MAX}`,
+            }),
+          },
+          { additionalProperties: false },
+        ),
+        response: { 200: recentSchema },
+      },
+    },
+    async ({ query: { ids } }) => {
+      const clientIds = Array.from(new Set(ids.split(',').filter((id) => id !== '')));
+      if (clientIds.length > RECENT_IDS_MAX) {
+        throw invalid('ids', `names more than ${RECENT_IDS_MAX} API users: ask in parts`);
+      }
+      const to = startOf('hour', now()) + UNIT_MS.hour;
+      const from = to - RECENT_HOURS * UNIT_MS.hour;
+      const counted = new Map(clientIds.map((id) => [id, Array.from({ length: RECENT_HOURS }, () => 0)]));
+      for (const { clientId, at, tokens } of await usage.recent(clientIds, from, to)) {
+        const hours = counted.get(clientId);
+        if (hours !== undefined) (hours[(at - from) / UNIT_MS.hour] as number) += tokens;
+      }
+      return { items: Array.from(counted, ([client_id, tokens]) => ({ client_id, tokens })) };
+    },
+  );
+}
+
+interface Span {
+  unit: UsageUnit;
+  from: number;
+  to: number;
+}
+
+function spanOf(asked: { unit?: UsageUnit; from?: string; to?: string }, nowMs: number): Span {
+  const { unit = 'hour' } = asked;
+  const to = timeOf('to', asked.to) ?? nowMs;
+  const from = timeOf('from', asked.from) ?? startOf(unit, to) - (POINTS_DEFAULT[unit] - 1) * UNIT_MS[unit];
+  if (from > to) throw invalid('from', 'is later than `to`');
+  if ((to - from) / UNIT_MS[unit] > POINTS_MAX) {
+    throw invalid(
+      'from',
+      `is more than ${POINTS_MAX} points before \`to\`: ask for longer units, or in parts`,
+    );
+  }
+  return { unit, from, to };
+}
+
+function timeOf(name: string, text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const ms = Date.parse(text);
+  if (!Number.isFinite(ms) || ms < 0) throw invalid(name, 'is no time such as 2026-01-31T12:00:00Z');
+  return ms;
+}
+
+function invalid(name: string, detail: string): Problem {
+  return new Problem('invalid', `The parameter ${name} ${detail}.`, {
+    faults: [{ pointer: `?${name}`, detail }],
+  });
+}
+
+function usageJson({ unit, from, to }: Span, points: readonly UsagePoint[]): UsageJson {
+  return {
+    unit,
+    points: withoutGaps(points, unit, from, to).map(({ at, tokens, refusals }) => ({
+      at: iso(at),
+      tokens,
+      refusals: { ...refusals },
+    })),
+  };
+}

@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
+import { test } from 'node:test';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import fastify from 'fastify';
+import { eventsRoute } from '../src/http/admin/events.ts';
+import { createLive } from '../src/live.ts';
+import { createRouteStatistics } from '../src/route-statistics.ts';
+import { ADMIN, adminClient, assertProblem, type AdminClient } from './support/admin.ts';
+import { eventually } from './support/http.ts';
+import type { TestServer } from './support/server.ts';
+import { newStore, type MadeApiUser, type TestStore } from './support/store.ts';
+
+// The stream of events of the admin API.
+
+interface Event {
+  event: string;
+  data: Record<string, unknown>;
+}
+
+interface Stream {
+  response: IncomingMessage;
+  events: Event[];
+  of(name: string): Record<string, unknown>[];
+  ended: Promise<void>;
+  close(): void;
+}
+
+async function follow(server: TestServer, { token }: AdminClient, query = ''): Promise<Stream> {
+  const sent = request({
+    host: '127.0.0.1',
+    port: server.port,
+    path: `${ADMIN}/events${query}`,
+    headers: { Authorization: `Bearer ${token}` },
+    agent: false,
+  });
+  sent.on('error', () => undefined);
+  sent.end();
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  const events: Event[] = [];
+  let waiting = '';
+  response.setEncoding('utf8').on('data', (text: string) => {
+    const parts = (waiting + text).split('\n\n');
+    waiting = parts.pop() ?? '';
+    for (const part of parts) {
+      const [, event, data] = /^event: (\w+)\ndata: (.*)$/.exec(part) ?? [];
+      if (event !== undefined)
+        events.push({ event, data: JSON.parse(data ?? '') as Record<string, unknown> });
+    }
+  });
+  return {
+    response,
+    events,
+    of: (name) => events.filter(({ event }) => event === name).map(({ data }) => data),
+    ended: new Promise((resolve) => response.on('close', () => resolve())),
+    close: () => sent.destroy(),
+  };
+}
+
+async function started(
+  env: Record<string, string> = {},
+): Promise<{ store: TestStore; server: TestServer; admin: AdminClient; made: MadeApiUser }> {
+  const store = await newStore();
+  const made = await store.apiUser('Deployment', '--scope', 'mintmark:admin');
+  const server = await store.start(env);
+  return { store, server, made, admin: await adminClient(server, made) };
+}
+
+test('the stream tells rates each second, changes as they happen, and uses and refusals of the API user that is watched', async () => {
+  const { server, admin } = await started();
+  await using _ = server;
+  const user = await server.json<MadeApiUser>('api-user', 'create', '--name', 'Importer');
+  const other = await server.json<MadeApiUser>('api-user', 'create', '--name', 'Other');
+  for (const each of [user, other]) server.noteSecret(each.client_secret);
+  const stream = await follow(server, admin, `?client_id=${user.client_id}`);
+  const bystander = await follow(server, admin);
+  assert.match(stream.response.headers['content-type'] ?? '', /^text\/event-stream/);
+  assert.equal(stream.response.headers['cache-control'], 'no-store');
+  const form = { client_id: user.client_id, client_secret: user.client_secret };
+  for (let i = 0; i < 4; i++) await server.post(form);
+  await server.post({ ...form, client_secret: other.client_secret });
+  await server.post({ client_id: other.client_id, client_secret: other.client_secret });
+  await server.cli('api-user', 'update', other.client_id, '--name', 'Renamed');
+  await eventually(async () => {
+    const uses = stream.of('use');
+    assert.equal(total(uses, 'count'), 4);
+    assert.ok(uses.every((use) => use['credential_id'] === user.credential_id && use['address'] !== null));
+    assert.deepEqual(
+      stream.of('refusal').map(({ reason, count }) => [reason, count]),
+      [['unknown_secret', 1]],
+    );
+    assert.deepEqual(stream.of('change').at(-1), { noun: 'api_user', id: other.client_id });
+    const rates = stream.of('rates');
+    assert.equal(total(rates, 'tokens'), 5);
+    assert.ok(rates.some(({ refusals }) => (refusals as Record<string, number>)['unknown_secret'] === 1));
+    assert.ok(rates.some((rate) => Number(rate['p99_ms']) > 0));
+    assert.deepEqual([bystander.of('use'), bystander.of('refusal')], [[], []]);
+    assert.equal(bystander.of('change').length, stream.of('change').length);
+  });
+  const before = stream.of('rates').length;
+  await new Promise((resolve) => setTimeout(resolve, 3000));
+  const more = stream.of('rates').length - before;
+  assert.ok(more >= 2 && more <= 4, `${more} in three seconds`);
+  stream.close();
+  bystander.close();
+});
+
+test('the stream ends soon after its caller may read no more', async () => {
+  const { server, admin, made } = await started();
+  await using _ = server;
+  const stream = await follow(server, admin);
+  await server.cli('api-user', 'update', made.client_id, '--scope', 'campaigns:read');
+  const startedAt = Date.now();
+  await stream.ended;
+  assert.ok(Date.now() - startedAt < 5000);
+  assert.deepEqual(stream.of('end'), [{ code: 'forbidden' }]);
+});
+
+test('more streams than may be are refused, and one that ends makes room', async () => {
+  const { server, admin } = await started({ MINTMARK_LIVE_STREAMS_MAX: '2' });
+  await using _ = server;
+  const [first, second] = [await follow(server, admin), await follow(server, admin)];
+  const refused = await admin.get('/events');
+  assertProblem(refused, 503, 'unavailable');
+  assert.ok(Number(refused.headers['retry-after']) > 0);
+  first.close();
+  await eventually(async () => {
+    const third = await follow(server, admin);
+    assert.equal(third.response.statusCode, 200);
+    third.close();
+  });
+  second.close();
+});
+
+test('a graceful stop ends open streams at once, and does not wait for them', async () => {
+  const { server, admin } = await started({ MINTMARK_SHUTDOWN_TIMEOUT: '60000' });
+  await using _ = server;
+  const stream = await follow(server, admin);
+  const startedAt = Date.now();
+  await Promise.all([server.stop(), stream.ended]);
+  assert.ok(Date.now() - startedAt < 8000);
+  assert.deepEqual(stream.of('end'), [{ code: 'stopping' }]);
+});
+
+test('a reader that reads nothing is cut off, and others go on', async () => {
+  const { counts } = createRouteStatistics();
+  const live = createLive(counts, { liveStreamsMax: 2 });
+  const app = fastify().withTypeProvider<TypeBoxTypeProvider>();
+  eventsRoute(app, { live }, async () => ({
+    kind: 'system',
+    id: 'mintmark',
+    name: 'mintmark',
+    address: null,
+  }));
+  await app.listen({ port: 0, host: '127.0.0.1' });
+  const { port } = app.server.address() as AddressInfo;
+  const open = async () => {
+    const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+    socket.write('GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await once(socket, 'readable');
+    return socket;
+  };
+  const [slow, good] = [await open(), await open()];
+  let received = 0;
+  good.on('data', (chunk: Buffer) => (received += chunk.length));
+  // More than the system keeps for a connection, in some seconds.
+  const id = 'x'.repeat(1000);
+  let sent = 0;
+  await eventually(async () => {
+    live.changed(
+      'api_user',
+      times(50, (i) => `${id}${sent}${i}`),
+    );
+    sent += 50 * id.length;
+    assert.ok(
+      live.watch(
+        null,
+        () => undefined,
+        () => undefined,
+      ) !== null,
+      'there is no room yet',
+    );
+  }, 30_000);
+  assert.ok(received > 1_000_000);
+  await eventually(async () => assert.ok(received >= sent, 'the other one gets everything'));
+  for (const socket of [slow, good]) socket.destroy();
+  live.end();
+  await app.close();
+});
+
+function times<T>(count: number, each: (i: number) => T): T[] {
+  return Array.from({ length: count }, (_, i) => each(i));
+}
+
+function total(events: readonly Record<string, unknown>[], member: string): number {
+  return events.reduce((sum, event) => sum + Number(event[member]), 0);
+}
