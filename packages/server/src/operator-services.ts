@@ -94,7 +94,7 @@ function operatorServices(store: Store, config: Config): OperatorServices['opera
   });
   return {
     list: (page) => store.operators.list(page),
-    invite: async (by, asked) => link(await inviteOperator(store, by, asked, life, Date.now())),
+    invite: async (by, asked, once) => link(await inviteOperator(store, by, asked, life, Date.now(), once)),
     async newLink(by, id) {
       const state = operatorState(await existingOperator(store, id));
       const work = state === 'active' ? resetOperator : inviteAgain;

@@ -248,6 +248,16 @@ test('the last admin can neither be removed, demoted nor reset, nor can two remo
   await server.cli('operator', 'remove', 'second@example.com');
 });
 
+test('an invitation that is asked for again with its Idempotency-Key is not made again', async () => {
+  const headers = { 'Sec-Fetch-Site': 'same-origin', 'Idempotency-Key': 'key-1' };
+  const ask = (email: string) => admin.send('POST', '/operators', { email, role: 'viewer' }, headers);
+  const first = await ask('once@example.com');
+  assert.equal(first.status, 201, first.text);
+  withToken(first.body as unknown as Invitation);
+  assertProblem(await ask('once@example.com'), 409, 'replayed');
+  assertProblem(await ask('another@example.com'), 409, 'conflict');
+});
+
 test('operators are listed a page at a time, without anything that is hashed or sealed', async () => {
   for (let i = 0; i < 3; i++) await invite(`list${i}@example.com`, 'viewer');
   const emails: string[] = [];

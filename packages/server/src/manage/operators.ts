@@ -1,6 +1,7 @@
 import type { Actor, Role } from '../domain/actor.ts';
 import type { AuditFacts } from '../domain/audit-entry.ts';
 import { makeInvitation } from '../domain/invitation.ts';
+import type { Once } from '../domain/once.ts';
 import { emailProblem, newOperator, operatorState, type Operator } from '../domain/operator.ts';
 import { Refused } from '../domain/refused.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
@@ -26,8 +27,9 @@ export async function inviteOperator(
   asked: NewOperator,
   lifeSeconds: number,
   nowMs: number,
+  once?: Once,
 ): Promise<Invited> {
-  return await audited(store, by, nowMs, INVITE, async (transaction) => {
+  return await audited(store, by, nowMs, { ...INVITE, once }, async (transaction) => {
     const operator = await insertOperator(transaction, newOperator(asked.email, asked.role, nowMs));
     const invited = await invite(transaction, operator, lifeSeconds, nowMs);
     return { result: invited, subjectId: operator.id, after: operatorFacts(operator) };

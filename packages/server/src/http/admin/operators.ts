@@ -1,7 +1,9 @@
 import Type, { type TObject, type TString } from 'typebox';
 import { ROLES, type Actor, type Role } from '../../domain/actor.ts';
+import type { Once } from '../../domain/once.ts';
 import { operatorState, type Operator, type OperatorState } from '../../domain/operator.ts';
 import { cursorOf, positionOf } from './cursor.ts';
+import { onceOf, onceParameter } from './preconditions.ts';
 import { actorOf, type AdminApp } from './admin-app.ts';
 import {
   iso,
@@ -27,7 +29,7 @@ export interface MadeLink {
 export interface OperatorServices {
   operators: {
     list(page: { after: string | null; limit: number }): Promise<Operator[]>;
-    invite(by: Actor, asked: { email: string; role: Role }): Promise<MadeLink>;
+    invite(by: Actor, asked: { email: string; role: Role }, once?: Once): Promise<MadeLink>;
     /** A new link for one who was invited; for one who has a password: a reset, which takes it away. */
     newLink(by: Actor, id: string): Promise<MadeLink>;
     changeRole(by: Actor, id: string, role: Role): Promise<Operator>;
@@ -128,6 +130,7 @@ function linkRoutes(app: AdminApp, { operators }: OperatorServices): void {
         ...TAG,
         operationId: 'inviteOperator',
         summary: 'Invites an operator, who chooses a password with the link.',
+        headers: Type.Object(onceParameter),
         body: Type.Object(
           { email: emailSchema('What the operator signs in with'), role },
           { additionalProperties: false },
@@ -137,7 +140,7 @@ function linkRoutes(app: AdminApp, { operators }: OperatorServices): void {
     },
     async (request, reply) => {
       reply.code(201);
-      return invitationJson(await operators.invite(actorOf(request), request.body));
+      return invitationJson(await operators.invite(actorOf(request), request.body, onceOf(request)));
     },
   );
   app.post(
