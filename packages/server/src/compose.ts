@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import type { Logger } from 'pino';
 import { adminServices } from './admin-services.ts';
-import { createChangeFeed } from './change-feed.ts';
+import { createChangeFeed, type ChangeFeed } from './change-feed.ts';
 import type { Config } from './config.ts';
 import { createDirectory, type Directory } from './directory.ts';
 import { readAccessToken, type AccessTokenReader } from './domain/read-access-token.ts';
@@ -9,15 +9,17 @@ import { pooledRandom } from './domain/random.ts';
 import { addressReader } from './http/address.ts';
 import { createApp } from './http/app.ts';
 import type { Health } from './http/health.ts';
-import { createKeyring } from './keyring.ts';
+import { createKeyring, type Keyring } from './keyring.ts';
+import { tellingChanges } from './live.ts';
 import { createMaintenance } from './maintenance.ts';
 import type { MasterKey } from './master-key.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
 import { createPasswordCheck } from './password-checks.ts';
 import { createOperatorsPart } from './operator-services.ts';
 import { createPublication } from './publication.ts';
 import { createRevocationList } from './revocation-list.ts';
 import { createTokenRevoker } from './token-revoker.ts';
-import { createStatistics } from './statistics.ts';
+import { createStatistics, type Statistics } from './statistics.ts';
 import { memoryCounters } from './storage/memory-counters.ts';
 import type { Store } from './storage/store.ts';
 import { VERSION } from './version.ts';
@@ -47,21 +49,14 @@ export async function compose(
   });
   const feed = createChangeFeed(
     store.changes,
-    {
-      apiUsersChanged: async (clientIds) => {
-        await directory.refresh(clientIds);
-        statistics.live.changed('api_user', clientIds);
-      },
-      signingKeysChanged: async () => {
-        await keyring.reload();
-        statistics.live.changed('signing_key', ['*']);
-      },
+    tellingChanges((noun, ids) => statistics.live.changed(noun, ids), {
+      apiUsersChanged: (clientIds) => directory.refresh(clientIds),
+      signingKeysChanged: () => keyring.reload(),
       revocationsChanged: (digests) => revocations.refresh(digests),
       everythingChanged: async () => {
         await keyring.reload();
         await revocations.load();
         await directory.load();
-        statistics.live.changed('*', ['*']);
       },
       reach: (error) => {
         if (error === null) {
@@ -69,7 +64,7 @@ export async function compose(
           if (!directory.status().complete) loadInBackground();
         } else log.error({ error: error.message }, 'the store is out of reach');
       },
-    },
+    }),
     config.changePollMs,
   );
   const revocations = createRevocationList(store.revocations);
@@ -87,6 +82,8 @@ export async function compose(
     });
   }
 
+  const health = () =>
+    healthOf(stopping, keyring.canSign(Date.now()), feed.staleMs(), config.staleMaxSeconds, directory);
   const addressOf = addressReader(config.trustedProxies);
   const operators = createOperatorsPart(store, masterKey, config, addressOf, log);
   const admin = adminServices(store, config, {
@@ -117,8 +114,8 @@ export async function compose(
       revoke: createTokenRevoker(store, revocations, config),
       keyring,
       revocations: createPublication(revocations, keyring, feed, config.issuer),
-      health: () =>
-        healthOf(stopping, keyring.canSign(Date.now()), feed.staleMs(), config.staleMaxSeconds, directory),
+      health,
+      metrics: metricsOf(statistics, health, keyring, feed),
       log,
       version: VERSION,
       admin,
@@ -147,6 +144,16 @@ export async function compose(
       await Promise.all([operators.failed.stop(), statistics.stop()]);
     },
   };
+}
+
+function metricsOf(
+  statistics: Statistics,
+  health: () => Health,
+  keyring: Keyring,
+  feed: ChangeFeed,
+): Metrics {
+  const signingKeys = () => keyring.states(Date.now());
+  return createMetrics({ statistics, health, signingKeys, epoch: feed.applied, version: VERSION });
 }
 
 function healthOf(

@@ -6,7 +6,7 @@ import {
   type JwtSigner,
 } from './domain/access-token.ts';
 import type { VerifyingKey } from './domain/read-access-token.ts';
-import { activeKey, publishedKeys, signingKeyState } from './domain/signing-key.ts';
+import { activeKey, publishedKeys, signingKeyState, type SigningKeyState } from './domain/signing-key.ts';
 import type { MasterKey } from './master-key.ts';
 import type { SealedSigningKey, SigningKeyRows } from './storage/signing-key.ts';
 
@@ -19,6 +19,8 @@ export interface Keyring {
   /** Signs statements about the revocation list; undefined where no key is active. */
   statementSigner(nowMs: number): JwtSigner | undefined;
   canSign(nowMs: number): boolean;
+  /** How many keys are in which state. */
+  states(nowMs: number): Record<SigningKeyState, number>;
   /** The key with this id, while it is published; undefined for any other. */
   verifyingKey(kid: string, nowMs: number): VerifyingKey | undefined;
   /** The key set that verifiers read (RFC 7517 §5). */
@@ -87,6 +89,11 @@ export function createKeyring(
     },
     signer: (nowMs) => currentNow(nowMs)?.accessToken,
     statementSigner: (nowMs) => currentNow(nowMs)?.statement,
+    states(nowMs) {
+      const states = { announced: 0, active: 0, retired: 0, removed: 0 };
+      for (const key of keys) states[signingKeyState(key, nowMs)] += 1;
+      return states;
+    },
     canSign: (nowMs) => signers.has(activeKey(keys, nowMs)?.kid ?? ''),
     verifyingKey(kid, nowMs) {
       const key = publishedKeys(keys, nowMs).find((one) => one.kid === kid);

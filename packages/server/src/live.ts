@@ -1,3 +1,4 @@
+import type { ChangeHandlers } from './change-feed.ts';
 import type { KnownApiUser } from './domain/known-api-user.ts';
 import { ratesBetween, type RouteCounts, type Rates } from './route-statistics.ts';
 
@@ -18,6 +19,8 @@ export interface Live {
   noteRefusal(reason: string, known: KnownApiUser | undefined, nowMs: number): void;
   /** What this process did in the last `seconds`, at most `HISTORY_SECONDS`. */
   lately(seconds: number): Rates & { seconds: number };
+  /** How many watch. */
+  watchers(): number;
   start(): void;
   /** Ends all that watch, and lets nobody in any more. */
   end(): void;
@@ -120,6 +123,7 @@ export function createLive(counts: () => RouteCounts, { liveStreamsMax }: LiveSe
       const before = history.at(-Math.min(seconds, history.length)) ?? now;
       return { ...ratesBetween(before, now), seconds: Math.max(1, Math.min(seconds, history.length)) };
     },
+    watchers: () => watchers.size,
     start() {
       timer = setInterval(tick, TICK_MS);
       timer.unref();
@@ -143,4 +147,23 @@ function eventsOf(watched: Watched): LiveEvent[] {
   watched.uses.clear();
   watched.refusals.clear();
   return events;
+}
+
+/** The same handlers, after which it is told what has changed: then it is what everybody reads. */
+export function tellingChanges(changed: Live['changed'], handlers: ChangeHandlers): ChangeHandlers {
+  return {
+    ...handlers,
+    async apiUsersChanged(clientIds) {
+      await handlers.apiUsersChanged(clientIds);
+      changed('api_user', clientIds);
+    },
+    async signingKeysChanged() {
+      await handlers.signingKeysChanged();
+      changed('signing_key', ['*']);
+    },
+    async everythingChanged() {
+      await handlers.everythingChanged();
+      changed('*', ['*']);
+    },
+  };
 }

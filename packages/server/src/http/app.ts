@@ -9,6 +9,7 @@ import { consoleRoutes } from './console.ts';
 import { errorAnswer, serverErrorAnswer } from './error-response.ts';
 import { healthRoutes, type Health } from './health.ts';
 import { jwksRoute } from './jwks.ts';
+import { metricsRoute, type MetricsServices } from './metrics.ts';
 import type { IntrospectingServices } from '../domain/introspect.ts';
 import type { RevokingServices } from '../domain/revoke-token.ts';
 import { introspectionEndpoint } from './introspect.ts';
@@ -26,6 +27,7 @@ export interface AppServices extends TokenEndpointServices, IntrospectingService
   /** Null where no key can sign. */
   revocations(): RevocationPublication | null;
   health(): Health;
+  metrics: MetricsServices['metrics'];
   version: string;
   admin: AdminServices;
 }
@@ -71,6 +73,7 @@ export async function createApp(services: AppServices, config: Config): Promise<
   jwksRoute(app, services.keyring, config);
   revocationsRoute(app, services.revocations, config);
   healthRoutes(app, services.health);
+  metricsRoute(app, services, config);
   openapiRoute(app, config, services.version);
   await consoleRoutes(app, config, services.version);
   errorRoutes(app, services);
