@@ -1,3 +1,4 @@
+import { auditedId, type AuditSubject } from './domain/audit-entry.ts';
 import type { Config } from './config.ts';
 import type { AdminServices } from './http/admin/plugin.ts';
 import {
@@ -7,9 +8,15 @@ import {
   revokeApiUserTokens,
   updateApiUser,
 } from './manage/api-users.ts';
+import { exportAudit, listAudit, listHistory, verifyAudit } from './manage/audit.ts';
+import { createSecret, retireCredential, updateCredential } from './manage/credentials.ts';
 import { createApiUserWithSecret } from './manage/new-api-user.ts';
+import { cutOff, resetSecrets } from './manage/reset-credentials.ts';
+import { rotateSigningKey } from './manage/signing-keys.ts';
+import type { MasterKey } from './master-key.ts';
 import type { OperatorsPart } from './operator-services.ts';
 import type { Statistics } from './statistics.ts';
+import { recordRefusal } from './manage/audited.ts';
 import { memoryCounters } from './storage/memory-counters.ts';
 import { storeFault } from './storage/store-error.ts';
 import type { Store } from './storage/store.ts';
@@ -24,16 +31,39 @@ export type SharedServices = Pick<
   Statistics['admin'];
 
 /** What the routes of the admin API call: manage/ on this store. */
-export function adminServices(store: Store, config: Config, shared: SharedServices): AdminServices {
+export function adminServices(
+  store: Store,
+  masterKey: MasterKey,
+  config: Config,
+  shared: SharedServices,
+): AdminServices {
   return {
     ...shared,
     now: Date.now,
     issuer: config.issuer,
     addresses: memoryCounters(config.limiterKeysMax),
+    noteForbidden: forbiddenNotes(store),
     findApiUser: (clientId) => store.apiUsers.find(clientId),
     storeFault,
     version: VERSION,
-    signingKeys: { list: () => store.signingKeys.list() },
+    signingKeys: {
+      list: () => store.signingKeys.list(),
+      rotate: (by, mode, algorithm) =>
+        rotateSigningKey(
+          store,
+          by,
+          masterKey,
+          { algorithm: algorithm ?? config.signingAlgorithm, schedule: config, mode },
+          Date.now(),
+        ),
+    },
+    credentials: credentials(store),
+    audit: {
+      list: (filter, page) => listAudit(store, filter, page),
+      historyOf: (apiUser, page) => listHistory(store, apiUser, page),
+      export: (by, filter) => exportAudit(store, by, filter, Date.now()),
+      verify: () => verifyAudit(store),
+    },
     apiUsers: apiUsers(store),
     usage: store.usage,
   };
@@ -52,5 +82,35 @@ function apiUsers(store: Store): AdminServices['apiUsers'] {
       const { revocation } = await revokeApiUserTokens(store, by, name, Date.now(), options);
       return (revocation.issuedBefore ?? 0) * 1000;
     },
+  };
+}
+
+function credentials(store: Store): AdminServices['credentials'] {
+  return {
+    async listOf(owner) {
+      const { clientId } = await existingApiUser(store, owner);
+      return await store.credentials.listOf(clientId);
+    },
+    create: (by, asked, once) => createSecret(store, by, asked, Date.now(), once),
+    reset: (by, asked, once) => resetSecrets(store, by, asked, Date.now(), once),
+    update: (by, id, changes) => updateCredential(store, by, id, changes, Date.now()),
+    retire: (by, id, asked) => retireCredential(store, by, id, asked, Date.now()),
+    cutOff: (by, owner, asked, once) => cutOff(store, by, owner, asked, Date.now(), once),
+  };
+}
+
+/** Of one caller a minute: whoever may change nothing must not fill the audit log by trying. */
+const FORBIDDEN_NOTED_MAX = 20;
+const FORBIDDEN_CALLERS_MAX = 10_000;
+
+function forbiddenNotes(store: Store): AdminServices['noteForbidden'] {
+  const noted = memoryCounters(FORBIDDEN_CALLERS_MAX);
+  return async (by, { action, clientId, id }, reason) => {
+    const nowMs = Date.now();
+    if (!noted.take(`${by.kind} ${by.id}`, FORBIDDEN_NOTED_MAX, nowMs).allowed) return;
+    const owner = clientId === null ? null : ({ kind: 'api_user', id: auditedId(clientId) } as const);
+    const [noun] = action.split('.', 1) as [AuditSubject['kind']];
+    const subject = noun === 'api_user' && owner !== null ? owner : { kind: noun, id: auditedId(id) };
+    await recordRefusal(store, by, nowMs, { action, subject, related: owner }, reason);
   };
 }

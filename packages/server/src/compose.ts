@@ -86,7 +86,7 @@ export async function compose(
     healthOf(stopping, keyring.canSign(Date.now()), feed.staleMs(), config.staleMaxSeconds, directory);
   const addressOf = addressReader(config.trustedProxies);
   const operators = createOperatorsPart(store, masterKey, config, addressOf, log);
-  const admin = adminServices(store, config, {
+  const admin = adminServices(store, masterKey, config, {
     addressOf,
     readToken,
     isRevoked: revocations.includes,

@@ -9,7 +9,7 @@ import {
 } from '../domain/audit-entry.ts';
 import type { ChainFault } from '../domain/audit-chain.ts';
 import { exportAudit, listAudit, verifyAudit, type AuditVerification } from '../manage/audit.ts';
-import type { AuditFilter } from '../storage/audit.ts';
+import type { AuditFilter } from '../domain/audit-filter.ts';
 import { commandLineActor } from './actor.ts';
 import { CheckFailed } from './check-failed.ts';
 import { json, table, time, type Io } from './io.ts';

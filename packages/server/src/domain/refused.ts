@@ -13,11 +13,12 @@ export interface RefusedExtras {
 
 /**
  * Why a change to API users, credentials or keys is not made. Thrown, so that it takes its transaction back with it;
- * the message says what to do. `stale`: it was made from an older version than there is.
+ * the message says what to do. `stale`: it was made from an older version than there is;
+ * `forbidden`: whoever asked may not.
  */
 export class Refused extends Error {
   override readonly name = 'Refused';
-  readonly code: 'not_found' | 'conflict' | 'invalid' | 'unsafe' | 'stale';
+  readonly code: 'not_found' | 'conflict' | 'invalid' | 'unsafe' | 'stale' | 'forbidden';
   readonly faults: readonly Fault[];
   readonly onCommandLine: string;
 

@@ -1,4 +1,5 @@
 import type { Actor } from '../domain/actor.ts';
+import { refuseBeyondRole } from '../domain/admin-scope.ts';
 import { apiUserFaults, newClientId, type ApiUser, type ApiUserSettings } from '../domain/api-user.ts';
 import { apiUserFacts, changedFacts, revocationFacts } from '../domain/audit-facts.ts';
 import type { Once } from '../domain/once.ts';
@@ -18,6 +19,7 @@ export async function createApiUser(
 ): Promise<ApiUser> {
   const attempt = { action: 'api_user.create', subject: { kind: 'api_user', id: null }, once } as const;
   return await audited(store, by, nowMs, attempt, async (transaction) => {
+    refuseBeyondRole(by, settings.scopes);
     const user = await insertApiUser(transaction, settings, nowMs);
     return { result: user, subjectId: user.clientId, after: apiUserFacts(user) };
   });
@@ -70,6 +72,8 @@ export async function updateApiUser(
     const before = await existingApiUser(transaction, name);
     note({ subjectId: before.clientId });
     refuseStale(before, ifVersion);
+    if (attempt.action !== 'api_user.disable')
+      refuseBeyondRole(by, [...before.scopes, ...(changes.scopes ?? [])]);
     const user: ApiUser = { ...before, ...changes, updatedAt: nowMs, version: before.version + 1 };
     refuseProblems(user);
     await refuseTakenUsername(transaction, user);

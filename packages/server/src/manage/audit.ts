@@ -2,8 +2,10 @@ import type { Actor } from '../domain/actor.ts';
 import { endFault, followChain, type ChainEnds, type ChainFault } from '../domain/audit-chain.ts';
 import type { AuditEntry, AuditLink } from '../domain/audit-entry.ts';
 import { Refused } from '../domain/refused.ts';
-import type { AuditFilter } from '../storage/audit.ts';
+import type { ApiUser } from '../domain/api-user.ts';
+import type { AuditFilter } from '../domain/audit-filter.ts';
 import type { Store } from '../storage/store.ts';
+import { existingApiUser } from './api-users.ts';
 import { audited } from './audited.ts';
 
 /** Entries read at a time: less than a millisecond of hashing, after which others have their turn. */
@@ -27,6 +29,22 @@ export async function listAudit(
   const items = found.slice(0, limit);
   const last = items.at(-1);
   return { items, next: found.length > limit && last !== undefined ? `${last.at}.${last.n}` : null };
+}
+
+/**
+ * The entries about an API user, given by client id or username, and its credentials. They outlive it: of one that was
+ * deleted, the client id tells. Throws a Refused where there never was one.
+ */
+export async function listHistory(
+  store: Store,
+  name: string,
+  page: AuditPageAsked,
+): Promise<{ items: AuditEntry[]; next: string | null }> {
+  const user = await existingApiUser(store, name).catch((error: unknown) => error);
+  const subject = user instanceof Error ? name : (user as ApiUser).clientId;
+  const found = await listAudit(store, { subject }, page);
+  if (user instanceof Error && found.items.length === 0) throw user;
+  return found;
 }
 
 function placeOf(cursor: string): { at: number; n: number } {

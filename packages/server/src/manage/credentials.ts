@@ -1,4 +1,5 @@
 import type { Actor } from '../domain/actor.ts';
+import { refuseBeyondRole } from '../domain/admin-scope.ts';
 import { auditedId, type AuditAction } from '../domain/audit-entry.ts';
 import { changedFacts, credentialFacts, revocationFacts } from '../domain/audit-facts.ts';
 import {
@@ -41,7 +42,7 @@ export async function createSecret(
   once?: Once,
 ): Promise<CreatedSecret> {
   return await audited(store, by, nowMs, { ...creation(asked), once }, async (transaction, note) => {
-    const owner = await notedOwner(transaction, asked.owner, note);
+    const owner = await notedOwner(transaction, by, asked.owner, note);
     const created = await insertSecret(transaction, { ...asked, owner }, nowMs);
     return { result: created, ...recordedAs(created.credential) };
   });
@@ -72,7 +73,7 @@ export async function createPassword(
   const digest = problem === null ? await hashPassword(password) : '';
   const made = { id: randomBase62(KEY_ID_LENGTH), kind: 'password', digest } as const;
   return await audited(store, by, nowMs, creation(asked), async (transaction, note) => {
-    const clientId = await notedOwner(transaction, asked.owner, note);
+    const clientId = await notedOwner(transaction, by, asked.owner, note);
     if (problem !== null) throw new Refused('invalid', problem);
     const credential = await insert(transaction, clientId, asked, nowMs, made);
     return { result: credential, ...recordedAs(credential) };
@@ -84,9 +85,16 @@ function creation({ owner }: NewCredential): Attempt {
   return { action: 'credential.create', subject: { kind: 'credential', id: null }, related };
 }
 
-async function notedOwner(transaction: StoreTransaction, owner: string, note: Note): Promise<string> {
-  const { clientId } = await existingApiUser(transaction, owner);
+/** Whose a new credential is to be. */
+async function notedOwner(
+  transaction: StoreTransaction,
+  by: Actor,
+  owner: string,
+  note: Note,
+): Promise<string> {
+  const { clientId, scopes } = await existingApiUser(transaction, owner);
   note({ related: { kind: 'api_user', id: clientId } });
+  refuseBeyondRole(by, scopes);
   return clientId;
 }
 
@@ -111,6 +119,7 @@ export async function updateCredential(
   const attempt = about('credential.update', credentialId);
   return await audited(store, by, nowMs, attempt, async (transaction, note) => {
     const before = await existingCredential(transaction, credentialId, note);
+    refuseBeyondRole(by, (await existingApiUser(transaction, before.clientId)).scopes);
     const state = credentialState(before, nowMs);
     if (state !== 'live') {
       throw new Refused('conflict', `Credential ${before.id} is ${state} for good: create another.`);

@@ -1,4 +1,5 @@
 import type { Actor } from '../domain/actor.ts';
+import { refuseBeyondRole } from '../domain/admin-scope.ts';
 import type { ApiUser, ApiUserSettings } from '../domain/api-user.ts';
 import { apiUserFacts, credentialFacts } from '../domain/audit-facts.ts';
 import type { Once } from '../domain/once.ts';
@@ -23,6 +24,7 @@ export async function createApiUserWithSecret(
 ): Promise<ApiUserWithSecret> {
   const attempt = { action: 'api_user.create', subject: { kind: 'api_user', id: null }, once } as const;
   return await audited(store, by, nowMs, attempt, async (transaction) => {
+    refuseBeyondRole(by, settings.scopes);
     const made = await insertApiUserWithSecret(transaction, settings, asked, nowMs);
     return { result: made, unchanged: true, also: creationsOf(made) };
   });

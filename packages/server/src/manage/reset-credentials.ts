@@ -1,4 +1,5 @@
 import type { Actor } from '../domain/actor.ts';
+import { refuseBeyondRole } from '../domain/admin-scope.ts';
 import { auditedId, type AuditFacts } from '../domain/audit-entry.ts';
 import { credentialFacts, revocationFacts } from '../domain/audit-facts.ts';
 import { credentialState, retirementObjection, type Credential } from '../domain/credential.ts';
@@ -40,8 +41,9 @@ export async function resetSecrets(
     once,
   } as const;
   return await audited(store, by, nowMs, attempt, async (transaction, note) => {
-    const { clientId } = await existingApiUser(transaction, asked.owner);
+    const { clientId, scopes } = await existingApiUser(transaction, asked.owner);
     note({ related: { kind: 'api_user', id: clientId } });
+    refuseBeyondRole(by, scopes);
     const all = await transaction.credentials.listOf(clientId);
     const live = liveOf(all, nowMs).filter(({ kind }) => kind === 'secret');
     const ending: Credential[] = [];
@@ -97,8 +99,9 @@ export async function cutOff(
     credentialId === null ? related : ({ kind: 'credential', id: auditedId(credentialId) } as const);
   const attempt = { action: 'credential.cut_off', subject, related, once } as const;
   return await audited(store, by, nowMs, attempt, async (transaction, note) => {
-    const { clientId } = await existingApiUser(transaction, owner);
+    const { clientId, scopes } = await existingApiUser(transaction, owner);
     note({ related: { kind: 'api_user', id: clientId } });
+    if (newSecret) refuseBeyondRole(by, scopes);
     const live = await toCutOff(transaction, clientId, credentialId, nowMs);
     const retired: Credential[] = [];
     for (const credential of live) retired.push(await end(transaction, credential, { retiredAt: nowMs }));

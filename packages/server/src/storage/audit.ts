@@ -1,28 +1,9 @@
 import { sql, type Expression, type ExpressionBuilder, type Kysely, type SqlBool } from 'kysely';
 import type { ChainEnds } from '../domain/audit-chain.ts';
-import {
-  auditEntry,
-  type AuditEntry,
-  type AuditLink,
-  type AuditOutcome,
-  type AuditRecord,
-} from '../domain/audit-entry.ts';
+import { auditEntry, type AuditEntry, type AuditLink, type AuditRecord } from '../domain/audit-entry.ts';
+import type { AuditFilter } from '../domain/audit-filter.ts';
 import { StoreError } from './store-error.ts';
 import type { AuditRow, Tables } from './schema.ts';
-
-/** Which entries a list has; members that are left out or null say nothing. */
-export interface AuditFilter {
-  /** Id of an actor. */
-  actor?: string | null;
-  action?: string | null;
-  /** Id of what an entry is about, or of whose that is: with a client id also what concerns its credentials. */
-  subject?: string | null;
-  outcome?: AuditOutcome | null;
-  /** Milliseconds since 1970: from then on, */
-  from?: number | null;
-  /** and before then. */
-  to?: number | null;
-}
 
 export interface AuditPage {
   /** The last entry of the page before; null: from the newest on. */

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { exchange, type Reply } from './http.ts';
+import { describedBy } from './described.ts';
+import { exchange, type Exchange, type Reply } from './http.ts';
 import type { TestServer } from './server.ts';
 import type { MadeApiUser } from './store.ts';
 
 export const ADMIN = '/marketing/admin/v1';
 
-/** One caller of the admin API. */
+/** One caller of the admin API. Every reply is checked against the document that the server gives of itself. */
 export interface AdminClient {
   token: string;
   get(path: string, headers?: Record<string, string>): Promise<Reply>;
@@ -26,26 +27,29 @@ export async function adminClient(
 
 export function clientWith(server: TestServer, token: string): AdminClient {
   const authorization = { Authorization: `Bearer ${token}` };
+  const described = async (asked: Exchange & { method: string; path: string }): Promise<Reply> => {
+    const reply = await exchange(server.port, asked);
+    (await describedBy(server.port))(asked.method, asked.path, reply);
+    return reply;
+  };
   return {
     token,
     get: (path, headers = {}) =>
-      exchange(server.port, { method: 'GET', path: ADMIN + path, headers: { ...authorization, ...headers } }),
-    send: (method, path, body, headers = {}) => {
-      const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
-      return exchange(server.port, {
+      described({ method: 'GET', path: ADMIN + path, headers: { ...authorization, ...headers } }),
+    send: (method, path, body, headers = {}) =>
+      described({
         method,
         path: ADMIN + path,
         headers: {
           ...authorization,
-          ...(text !== undefined && {
+          ...(body !== undefined && {
             'Content-Type': 'application/json',
-            'Content-Length': String(Buffer.byteLength(text)), // node:http sends none for DELETE
+            'Content-Length': String(Buffer.byteLength(textOf(body))), // node:http sends none for DELETE
           }),
           ...headers,
         },
-        ...(text !== undefined && { body: text }),
-      });
-    },
+        ...(body !== undefined && { body: textOf(body) }),
+      }),
   };
 }
 
@@ -58,4 +62,8 @@ export function assertProblem(reply: Reply, status: number, code: string): void 
   assert.equal(reply.body['trace_id'], reply.headers['x-request-id']);
   assert.equal(reply.headers['cache-control'], 'no-store');
   assert.equal(reply.headers['x-frame-options'], 'DENY');
+}
+
+function textOf(body: unknown): string {
+  return typeof body === 'string' ? body : JSON.stringify(body);
 }

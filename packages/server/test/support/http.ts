@@ -15,7 +15,7 @@ export interface Reply {
   status: number;
   headers: IncomingHttpHeaders;
   text: string;
-  /** The text parsed; empty where there is none. */
+  /** The text parsed; empty where there is none, or where it is a JSON text a line. */
   body: Record<string, unknown>;
 }
 
@@ -35,7 +35,8 @@ export async function exchange(port: number, asked: Exchange): Promise<Reply> {
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk as Buffer);
   const text = Buffer.concat(chunks).toString('utf8');
-  const body = text === '' ? {} : (JSON.parse(text) as Record<string, unknown>);
+  const isLines = response.headers['content-type']?.startsWith('application/x-ndjson') === true;
+  const body = text === '' || isLines ? {} : (JSON.parse(text) as Record<string, unknown>);
   return { status: response.statusCode ?? 0, headers: response.headers, text, body };
 }
 

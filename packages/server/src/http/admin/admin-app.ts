@@ -8,6 +8,7 @@ import type {
   RawServerDefault,
 } from 'fastify';
 import type { Actor } from '../../domain/actor.ts';
+import type { AuditAction } from '../../domain/audit-entry.ts';
 import type { Needs } from './gate.ts';
 
 /** The app as routes of the admin API see it: what they declare as schemas is the type of what they get and give. */
@@ -23,6 +24,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may call the route: every route of the admin API says it. */
     needs?: Needs;
+    /** What the audit log says was tried by a caller who may not: every route that changes something says it. */
+    action?: AuditAction;
   }
   interface FastifyRequest {
     /** Who calls, once the gate let the request in. */

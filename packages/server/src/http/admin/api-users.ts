@@ -166,7 +166,7 @@ function createRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
   app.post(
     '/api-users',
     {
-      config: { needs: 'write' },
+      config: { needs: 'write', action: 'api_user.create' },
       schema: {
         ...TAG,
         operationId: 'createApiUser',
@@ -246,7 +246,7 @@ function changeRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
   app.patch(
     '/api-users/:client_id',
     {
-      config: { needs: 'write' },
+      config: { needs: 'write', action: 'api_user.update' },
       schema: {
         ...TAG,
         operationId: 'changeApiUser',
@@ -273,7 +273,7 @@ function switchRoutes(app: AdminApp, { apiUsers }: ApiUserServices): void {
   app.post(
     '/api-users/:client_id/disable',
     {
-      config: { needs: 'write' },
+      config: { needs: 'write', action: 'api_user.disable' },
       schema: {
         ...TAG,
         operationId: 'disableApiUser',
@@ -299,7 +299,7 @@ function switchRoutes(app: AdminApp, { apiUsers }: ApiUserServices): void {
   app.post(
     '/api-users/:client_id/enable',
     {
-      config: { needs: 'write' },
+      config: { needs: 'write', action: 'api_user.enable' },
       schema: {
         ...TAG,
         operationId: 'enableApiUser',
@@ -331,7 +331,7 @@ function deleteRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
   app.delete(
     '/api-users/:client_id',
     {
-      config: { needs: 'write' },
+      config: { needs: 'write', action: 'api_user.delete' },
       schema: {
         ...TAG,
         operationId: 'deleteApiUser',
@@ -358,7 +358,7 @@ function revokeTokensRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
   app.post(
     '/api-users/:client_id/revoke-tokens',
     {
-      config: { needs: 'write' },
+      config: { needs: 'write', action: 'api_user.revoke_tokens' },
       schema: {
         ...TAG,
         operationId: 'revokeTokens',

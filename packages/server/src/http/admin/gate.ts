@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import type { AccessTokenClaims } from '../../domain/access-token.ts';
+import type { AuditAction } from '../../domain/audit-entry.ts';
 import type { Actor, Role } from '../../domain/actor.ts';
+import { ADMIN_SCOPE, READ_SCOPE } from '../../domain/admin-scope.ts';
 import type { ApiUser } from '../../domain/api-user.ts';
 import { networkSet } from '../../domain/network.ts';
 import type { AccessTokenReader } from '../../domain/read-access-token.ts';
@@ -9,10 +11,6 @@ import { Problem } from './problem.ts';
 
 /** What a route needs of its caller. `nothing`: anybody may call it. */
 export type Needs = 'read' | 'write' | 'admin' | 'nothing';
-
-/** Scopes of API users that may call the admin API: everything, or only what reads. */
-export const ADMIN_SCOPE = 'mintmark:admin';
-export const READ_SCOPE = 'mintmark:read';
 
 export interface GateServices {
   now(): number;
@@ -24,6 +22,15 @@ export interface GateServices {
   findApiUser(clientId: string): Promise<ApiUser | undefined>;
   /** The operator whose session the request carries; null where it carries none that is good. */
   sessionActor: SessionActor;
+  /** Records an attempt at a change by somebody who may not make it. */
+  noteForbidden(by: Actor, attempt: ForbiddenAttempt, reason: string): Promise<void>;
+}
+
+export interface ForbiddenAttempt {
+  action: AuditAction;
+  /** The ids in the path: of the API user, and of whatever else it names. */
+  clientId: string | null;
+  id: string | null;
 }
 
 export type SessionActor = (request: FastifyRequest) => Promise<Extract<Actor, { kind: 'operator' }> | null>;
@@ -42,8 +49,10 @@ export function createGate(services: GateServices): Gate {
     const actor = await services.sessionActor(request);
     if (actor === null) throw unauthorized('Sign in, or send an access token of this server as Bearer.');
     if (RANK[MAY[actor.role]] >= RANK[needs]) return actor;
-    throw new Problem(
-      'forbidden',
+    throw await forbidden(
+      services,
+      request,
+      actor,
       `This needs the role ${ROLES[needs]}; yours is ${actor.role}: ask an admin for it.`,
     );
   };
@@ -74,22 +83,38 @@ async function bearerActor(
     throw unauthorized('The API user of the access token is disabled or deleted.', 'invalid_token');
   }
   const address = services.addressOf(request.raw);
+  const actor = { kind: 'api_user', id: user.clientId, name: user.name, address } as const;
   if (user.allowedNetworks.length > 0 && !networkSet(user.allowedNetworks).includes(address)) {
-    throw new Problem('forbidden', 'This API user may not be used from this network address.');
+    throw await forbidden(
+      services,
+      request,
+      actor,
+      'This API user may not be used from this network address.',
+    );
   }
   // What the token was given, and only as long as the API user still has it.
   const scopes = new Set(claims.scope.split(' ').filter((scope) => user.scopes.includes(scope)));
   if (scopes.has(ADMIN_SCOPE) || (needs === 'read' && scopes.has(READ_SCOPE))) {
-    return { kind: 'api_user', id: user.clientId, name: user.name, address };
+    return actor;
   }
   const scope = needs === 'read' ? READ_SCOPE : ADMIN_SCOPE;
-  throw new Problem(
-    'forbidden',
-    `This needs the scope ${scope}: give it to the API user, and get a new token.`,
-    {
-      headers: challenge('insufficient_scope', scope),
-    },
-  );
+  const detail = `This needs the scope ${scope}: give it to the API user, and get a new token.`;
+  throw await forbidden(services, request, actor, detail, challenge('insufficient_scope', scope));
+}
+
+async function forbidden(
+  services: GateServices,
+  request: FastifyRequest,
+  by: Actor,
+  detail: string,
+  headers: string[] = [],
+): Promise<Problem> {
+  const { action } = request.routeOptions.config;
+  if (action !== undefined) {
+    const { client_id: clientId = null, id = null } = request.params as { client_id?: string; id?: string };
+    await services.noteForbidden(by, { action, clientId, id }, detail);
+  }
+  return new Problem('forbidden', detail, { headers });
 }
 
 function unauthorized(detail: string, error?: 'invalid_token'): Problem {

@@ -125,7 +125,7 @@ function linkRoutes(app: AdminApp, { operators }: OperatorServices): void {
   app.post(
     '/operators',
     {
-      config: { needs: 'admin' },
+      config: { needs: 'admin', action: 'operator.invite' },
       schema: {
         ...TAG,
         operationId: 'inviteOperator',
@@ -146,7 +146,7 @@ function linkRoutes(app: AdminApp, { operators }: OperatorServices): void {
   app.post(
     '/operators/:id/invitation',
     {
-      config: { needs: 'admin' },
+      config: { needs: 'admin', action: 'operator.reset' },
       schema: {
         ...TAG,
         operationId: 'resetOperator',
@@ -169,7 +169,7 @@ function changeRoutes(app: AdminApp, { operators }: OperatorServices): void {
   app.patch(
     '/operators/:id',
     {
-      config: { needs: 'admin' },
+      config: { needs: 'admin', action: 'operator.update' },
       schema: {
         ...TAG,
         operationId: 'changeOperator',
@@ -186,7 +186,7 @@ function changeRoutes(app: AdminApp, { operators }: OperatorServices): void {
   app.delete(
     '/operators/:id',
     {
-      config: { needs: 'admin' },
+      config: { needs: 'admin', action: 'operator.remove' },
       schema: {
         ...TAG,
         operationId: 'removeOperator',

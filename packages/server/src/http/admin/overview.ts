@@ -1,13 +1,17 @@
 import Type from 'typebox';
-import type { SigningKey } from '../../domain/signing-key.ts';
 import type { AdminApp } from './admin-app.ts';
 import { iso, nullable, oneOf, ref, shared, time, type Shared } from './schema.ts';
-import { signingKeyJson, signingKeySchema, type SigningKeyJson } from './signing-keys.ts';
+import {
+  signingKeyJson,
+  signingKeySchema,
+  type SigningKeyJson,
+  type SigningKeyServices,
+} from './signing-keys.ts';
 
 export interface OverviewServices {
   now(): number;
   version: string;
-  signingKeys: { list(): Promise<SigningKey[]> };
+  signingKeys: SigningKeyServices['signingKeys'];
   overview: {
     /** Of this process, in about the last minute. */
     lately(): {

@@ -8,8 +8,10 @@ import { limitedNetwork } from '../../domain/network.ts';
 import type { AdminApp } from './admin-app.ts';
 import { invitationRoutes } from './invitations.ts';
 import { apiUserRoutes, type ApiUserServices } from './api-users.ts';
+import { auditRoutes, type AuditServices } from './audit.ts';
 import { credentialSchema } from './credential.ts';
 import { eventsRoute, type EventServices } from './events.ts';
+import { credentialRoutes, type CredentialServices } from './credentials.ts';
 import { createGate, type Gate, type GateServices } from './gate.ts';
 import { adminDocument } from './openapi.ts';
 import { operatorRoutes, type OperatorServices } from './operators.ts';
@@ -26,6 +28,8 @@ export interface AdminServices
   extends
     GateServices,
     ApiUserServices,
+    AuditServices,
+    CredentialServices,
     OperatorServices,
     ProfileServices,
     SigningKeyServices,
@@ -73,17 +77,23 @@ export async function adminPlugin(plain: FastifyInstance, { services, config }: 
   operatorRoutes(app, services);
   app.addSchema(credentialSchema);
   apiUserRoutes(app, services);
+  credentialRoutes(app, services);
   signingKeyRoutes(app, services);
   usageRoutes(app, services);
   overviewRoute(app, services);
   eventsRoute(app, services, gate);
+  auditRoutes(app, services);
 }
 
 const READING: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
 function limitAndGate(app: AdminApp, services: AdminServices, config: Config, gate: Gate): void {
   app.addHook('onRoute', (route) => {
-    if (route.config?.needs === undefined) throw new Error(`${route.url} does not say who may call it.`);
+    const { needs: who, action } = route.config ?? {};
+    if (who === undefined) throw new Error(`${route.url} does not say who may call it.`);
+    if ((who === 'write' || who === 'admin') && action === undefined) {
+      throw new Error(`${route.url} does not say what the audit log calls it.`);
+    }
     route.bodyLimit ??= config.adminBodyBytesMax;
   });
   app.addHook('onRequest', async (request, reply) => {

@@ -22,8 +22,14 @@ export function ref<T>({ $id }: Shared<T>): TUnsafe<T> {
   return Type.Unsafe<T>({ $ref: `${$id}#` });
 }
 
-export function nullable<S extends TSchema & { type: string }>(schema: S): TUnsafe<Static<S> | null> {
-  return Type.Unsafe<Static<S> | null>({ ...schema, type: [schema.type, 'null'] });
+export function nullable<S extends TSchema & { type: string; enum?: unknown[] }>(
+  schema: S,
+): TUnsafe<Static<S> | null> {
+  return Type.Unsafe<Static<S> | null>({
+    ...schema,
+    type: [schema.type, 'null'],
+    ...(schema.enum !== undefined && { enum: [...schema.enum, null] }),
+  });
 }
 
 /** A time: ISO 8601, UTC, as JavaScript's toISOString writes it. */
@@ -141,6 +147,14 @@ export function millisecondsOf(given: string | null | undefined, pointer: string
   if (Number.isFinite(ms)) return ms;
   const detail = `"${given}" is no time: give one as 2030-01-31T12:00:00Z.`;
   throw new Problem('invalid', detail, { faults: [{ pointer, detail }] });
+}
+
+/** A stream of JSON objects, a line each. */
+export const NDJSON = 'application/x-ndjson';
+
+/** The answer of a route that gives such a stream. */
+export function lines(description: string): TSchema {
+  return { description, content: { [NDJSON]: { schema: { type: 'string' } } } };
 }
 
 /** No body. */

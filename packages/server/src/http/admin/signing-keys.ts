@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import type { Actor } from '../../domain/actor.ts';
 import {
   SIGNING_ALGORITHMS,
   signingKeyState,
@@ -6,13 +7,16 @@ import {
   type SigningKey,
   type SigningKeyState,
 } from '../../domain/signing-key.ts';
-import type { AdminApp } from './admin-app.ts';
+import type { Rotation } from '../../manage/signing-keys.ts';
+import { actorOf, type AdminApp } from './admin-app.ts';
 import { iso, nullable, oneOf, ref, shared, time, type Shared } from './schema.ts';
 
 export interface SigningKeyServices {
   now(): number;
   signingKeys: {
     list(): Promise<SigningKey[]>;
+    /** Null: the configured algorithm. Throws a Refused where a successor is announced already. */
+    rotate(by: Actor, mode: Rotation['mode'], algorithm: SigningAlgorithm | null): Promise<SigningKey>;
   };
 }
 
@@ -26,6 +30,7 @@ export interface SigningKeyJson {
   removes_at: string | null;
 }
 
+const MODES = ['scheduled', 'now', 'compromised'] as const;
 const STATES = ['announced', 'active', 'retired', 'removed'] as const;
 
 export const signingKeySchema: Shared<SigningKeyJson> = shared(
@@ -65,6 +70,37 @@ export function signingKeyRoutes(app: AdminApp, { signingKeys, now }: SigningKey
     async () => {
       const keys = await signingKeys.list();
       return { items: keys.map((key) => signingKeyJson(key, now())) };
+    },
+  );
+  app.post(
+    '/signing-keys/rotate',
+    {
+      config: { needs: 'admin', action: 'signing_key.rotate' },
+      schema: {
+        operationId: 'rotateSigningKey',
+        summary: 'Makes the successor of the active signing key.',
+        tags: ['Signing keys'],
+        body: Type.Object(
+          {
+            mode: Type.Optional(
+              oneOf(
+                MODES,
+                'scheduled (left out): announced before it signs. now: signs at once. compromised: signs at once, and the ' +
+                  'tokens of all others are refused as soon as verifiers see it',
+              ),
+            ),
+            algorithm: Type.Optional(oneOf(SIGNING_ALGORITHMS, 'Left out: that of the settings')),
+          },
+          { additionalProperties: false },
+        ),
+        response: { 201: ref(signingKeySchema) },
+      },
+    },
+    async (request, reply) => {
+      const { mode = 'scheduled', algorithm = null } = request.body;
+      const key = await signingKeys.rotate(actorOf(request), mode, algorithm);
+      reply.code(201);
+      return signingKeyJson(key, now());
     },
   );
 }

@@ -1,0 +1,280 @@
+import Type, { type TObject, type TString, type TUnsafe } from 'typebox';
+import type { Actor } from '../../domain/actor.ts';
+import type { Credential } from '../../domain/credential.ts';
+import type { Once } from '../../domain/once.ts';
+import type {
+  CreatedSecret,
+  CredentialChanges,
+  NewCredential,
+  Retirement,
+} from '../../manage/credentials.ts';
+import type { CutOff, CutOffDone, Reset } from '../../manage/reset-credentials.ts';
+import { actorOf, type AdminApp } from './admin-app.ts';
+import { apiUserPath, revokeTokens } from './api-users.ts';
+import { credentialJson, credentialSchema, type CredentialJson } from './credential.ts';
+import { onceOf, onceParameter } from './preconditions.ts';
+import { millisecondsOf, nullable, ref, text, timeInput } from './schema.ts';
+
+export interface CredentialServices {
+  now(): number;
+  credentials: {
+    /** Of an API user, given by client id or username. Throws a Refused where there is none; the others, too. */
+    listOf(owner: string): Promise<Credential[]>;
+    create(by: Actor, asked: NewCredential, once?: Once): Promise<CreatedSecret>;
+    reset(by: Actor, asked: Reset, once?: Once): Promise<CreatedSecret & { ending: Credential[] }>;
+    update(by: Actor, id: string, changes: CredentialChanges): Promise<Credential>;
+    retire(by: Actor, id: string, asked: Retirement): Promise<Credential>;
+    cutOff(by: Actor, owner: string, asked: CutOff, once?: Once): Promise<CutOffDone>;
+  };
+}
+
+const TAG = { tags: ['Credentials'] };
+const closed = { additionalProperties: false };
+/** Longer than any id, and than a name may be, which is said in words. */
+const ID_LENGTH_MAX = 100;
+const NAME_LENGTH_MAX = 1000;
+/** The longest time for which old secrets may go on beside a new one: ten years. */
+const OVERLAP_SECONDS_MAX = 315_360_000;
+
+const credentialPath: TObject<{ id: TString }> = Type.Object({
+  id: text('Id of the credential', ID_LENGTH_MAX),
+});
+const name = text('Where it is deployed', NAME_LENGTH_MAX);
+const expiresAt = Type.Optional(nullable(timeInput('From then on it is refused; null, or left out: never')));
+const force = Type.Optional(Type.Boolean({ description: 'Although a caller may still use it' }));
+const secretText = Type.String({ description: 'Shown this once, and stored nowhere' });
+
+interface MadeSecretJson {
+  credential: CredentialJson;
+  client_secret: string;
+}
+
+const madeSecret: TUnsafe<MadeSecretJson> = Type.Unsafe<MadeSecretJson>(
+  Type.Object(
+    { credential: ref(credentialSchema), client_secret: secretText },
+    { ...closed, description: 'Made' },
+  ),
+);
+
+export function credentialRoutes(app: AdminApp, services: CredentialServices): void {
+  listRoute(app, services);
+  createRoute(app, services);
+  resetRoute(app, services);
+  changeRoute(app, services);
+  retireRoute(app, services);
+  cutOffRoute(app, services);
+}
+
+function listRoute(app: AdminApp, { credentials, now }: CredentialServices): void {
+  app.get(
+    '/api-users/:client_id/credentials',
+    {
+      config: { needs: 'read' },
+      schema: {
+        ...TAG,
+        operationId: 'listCredentials',
+        summary: 'The credentials of an API user, the oldest first.',
+        params: apiUserPath,
+        response: {
+          200: Type.Object(
+            { items: Type.Array(ref(credentialSchema)) },
+            { ...closed, description: 'Those that ended lately, too' },
+          ),
+        },
+      },
+    },
+    async ({ params }) => {
+      const all = await credentials.listOf(params.client_id);
+      return { items: all.map((credential) => credentialJson(credential, all, now())) };
+    },
+  );
+}
+
+function createRoute(app: AdminApp, { credentials, now }: CredentialServices): void {
+  app.post(
+    '/api-users/:client_id/credentials',
+    {
+      config: { needs: 'write', action: 'credential.create' },
+      schema: {
+        ...TAG,
+        operationId: 'createSecret',
+        summary: 'Makes a secret beside those that there are; it is shown this once.',
+        params: apiUserPath,
+        headers: Type.Object(onceParameter),
+        body: Type.Object({ name, expires_at: expiresAt }, closed),
+        response: { 201: madeSecret },
+      },
+    },
+    async (request, reply) => {
+      const { name: called, expires_at: ends } = request.body;
+      const asked = {
+        owner: request.params.client_id,
+        name: called,
+        expiresAt: millisecondsOf(ends, '/expires_at'),
+      };
+      const made = await credentials.create(actorOf(request), asked, onceOf(request));
+      reply.code(201);
+      return { credential: credentialJson(made.credential, [], now()), client_secret: made.secret };
+    },
+  );
+}
+
+function resetRoute(app: AdminApp, { credentials, now }: CredentialServices): void {
+  app.post(
+    '/api-users/:client_id/reset',
+    {
+      config: { needs: 'write', action: 'credential.reset' },
+      schema: {
+        ...TAG,
+        operationId: 'resetSecrets',
+        summary: 'Makes a new secret, and lets those that are live end after an overlap.',
+        params: apiUserPath,
+        headers: Type.Object(onceParameter),
+        body: Type.Object(
+          {
+            name,
+            overlap_seconds: Type.Integer({
+              minimum: 0,
+              maximum: OVERLAP_SECONDS_MAX,
+              description: 'How long the old secrets go on; 0: they are retired at once',
+            }),
+            expires_at: expiresAt,
+            force,
+            revoke_tokens: Type.Optional(revokeTokens),
+          },
+          closed,
+        ),
+        response: {
+          201: Type.Object(
+            {
+              credential: ref(credentialSchema),
+              client_secret: secretText,
+              ending: Type.Array(ref(credentialSchema), { description: 'The old ones, and when they end' }),
+            },
+            { ...closed, description: 'Made' },
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { body } = request;
+      const asked: Reset = {
+        owner: request.params.client_id,
+        name: body.name,
+        expiresAt: millisecondsOf(body.expires_at, '/expires_at'),
+        overlapMs: body.overlap_seconds * 1000,
+        force: body.force === true,
+        revoke: body.revoke_tokens === true,
+      };
+      const { ending, ...made } = await credentials.reset(actorOf(request), asked, onceOf(request));
+      const all = [made.credential, ...ending];
+      reply.code(201);
+      return {
+        credential: credentialJson(made.credential, all, now()),
+        client_secret: made.secret,
+        ending: ending.map((credential) => credentialJson(credential, all, now())),
+      };
+    },
+  );
+}
+
+function changeRoute(app: AdminApp, { credentials, now }: CredentialServices): void {
+  app.patch(
+    '/credentials/:id',
+    {
+      config: { needs: 'write', action: 'credential.update' },
+      schema: {
+        ...TAG,
+        operationId: 'changeCredential',
+        summary: 'Renames a credential, or lets it expire at another time.',
+        params: credentialPath,
+        body: Type.Object(
+          { name: Type.Optional(name), expires_at: expiresAt },
+          { ...closed, minProperties: 1 },
+        ),
+        response: { 200: ref(credentialSchema) },
+      },
+    },
+    async (request) => {
+      const { name: called, expires_at: ends } = request.body;
+      const changes = {
+        ...(called !== undefined && { name: called }),
+        ...(ends !== undefined && { expiresAt: millisecondsOf(ends, '/expires_at') }),
+      };
+      const changed = await credentials.update(actorOf(request), request.params.id, changes);
+      return credentialJson(changed, await credentials.listOf(changed.clientId), now());
+    },
+  );
+}
+
+function retireRoute(app: AdminApp, { credentials, now }: CredentialServices): void {
+  app.post(
+    '/credentials/:id/retire',
+    {
+      config: { needs: 'write', action: 'credential.retire' },
+      schema: {
+        ...TAG,
+        operationId: 'retireCredential',
+        summary: 'Makes a credential useless at once.',
+        description:
+          'Refused with the code `unsafe` where that could break a live caller, unless it is forced.',
+        params: credentialPath,
+        body: Type.Object({ force, revoke_tokens: Type.Optional(revokeTokens) }, closed),
+        response: { 200: ref(credentialSchema) },
+      },
+    },
+    async (request) => {
+      const { force: forced = false, revoke_tokens: revoke = false } = request.body;
+      const asked = { force: forced, revoke };
+      return credentialJson(await credentials.retire(actorOf(request), request.params.id, asked), [], now());
+    },
+  );
+}
+
+function cutOffRoute(app: AdminApp, { credentials, now }: CredentialServices): void {
+  app.post(
+    '/api-users/:client_id/cut-off',
+    {
+      config: { needs: 'write', action: 'credential.cut_off' },
+      schema: {
+        ...TAG,
+        operationId: 'cutOff',
+        summary: 'After a leak: ends credentials at once, whoever uses them, and revokes all tokens.',
+        params: apiUserPath,
+        headers: Type.Object(onceParameter),
+        body: Type.Object(
+          {
+            credential_id: Type.Optional(
+              text('The one that leaked; left out: all that are live', ID_LENGTH_MAX),
+            ),
+            new_secret: Type.Optional(Type.Boolean({ description: 'Also makes a fresh secret' })),
+          },
+          closed,
+        ),
+        response: {
+          200: Type.Object(
+            {
+              retired: Type.Array(ref(credentialSchema)),
+              credential: Type.Optional(ref(credentialSchema)),
+              client_secret: Type.Optional(secretText),
+            },
+            { ...closed, description: 'Cut off' },
+          ),
+        },
+      },
+    },
+    async (request) => {
+      const { credential_id: credentialId = null, new_secret: newSecret = false } = request.body;
+      const owner = request.params.client_id;
+      const asked = { credentialId, newSecret };
+      const { retired, made } = await credentials.cutOff(actorOf(request), owner, asked, onceOf(request));
+      return {
+        retired: retired.map((credential) => credentialJson(credential, [], now())),
+        ...(made !== null && {
+          credential: credentialJson(made.credential, [], now()),
+          client_secret: made.secret,
+        }),
+      };
+    },
+  );
+}
