@@ -40,7 +40,7 @@ export const POSTGRES_SETTINGS: { readonly [K in keyof PostgresConfig]: Setting<
     10_000,
     100,
     600_000,
-    'PostgreSQL ends a statement after this time, and a transaction in which nothing happens for so long.',
+    'PostgreSQL ends a statement after this time; migrations alone may take longer.',
   ),
   postgresFollowTimeoutMs: whole(
     'POSTGRES_FOLLOW_TIMEOUT',

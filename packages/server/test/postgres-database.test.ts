@@ -176,6 +176,24 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     await createApiUser(opened.store, SYSTEM, apiUserSettings(), 1);
   });
 
+  test('in which a writer falls silent in the middle of a change is written by others before they give up', async () => {
+    await using opened = await postgresStore(server, { MINTMARK_STORE_BUSY_TIMEOUT: '3000' });
+    const other = await opened.another();
+    const held = Promise.withResolvers<void>();
+    const silent = other.write(async ({ changed }) => {
+      await changed('api_user', 'never');
+      await held.promise;
+    });
+    await eventually('the lock is held', 5000, async () => {
+      const locks = await server.sql(`select 1 from pg_locks where locktype = 'advisory' and granted`);
+      return locks.length > 0;
+    });
+    await createApiUser(opened.store, SYSTEM, apiUserSettings(), 1);
+    held.resolve();
+    await refusedWith('unavailable', silent);
+    assert.equal(await opened.store.changes.epoch(), 1, 'nothing of its change is left');
+  });
+
   test('whose server ends all connections is used again by the next statement', async () => {
     await using opened = await postgresStore(server);
     for (let i = 0; i < 5; i++) {

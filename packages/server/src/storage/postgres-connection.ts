@@ -43,6 +43,8 @@ const VERSION_MIN = 150_000;
 /** Longer than the server's own timeout for a statement, which comes first where the server lives. */
 const SLACK_MS = 1000;
 const KEEP_ALIVE_MS = 10_000;
+const IDLE_MS_MIN = 1000;
+const UNHURRIED_IDLE_MS = 60_000;
 /** Statements of more parameters are lists, and each length is a text of its own. */
 const NAMED_PARAMETERS_MAX = 16;
 const NAMED_STATEMENTS_MAX = 300;
@@ -168,16 +170,25 @@ interface Looked {
 }
 
 /** The timeouts are set by a statement: a pooler between passes no start-up parameter on that it does not know. */
-async function prepare(
-  connection: PostgresConnection,
-  { connectMs, statementMs, lockMs }: PostgresTimeouts,
-): Promise<void> {
-  const settings = {
+function sessionSettings({ statementMs, lockMs }: PostgresTimeouts): Record<string, number> {
+  return {
     statement_timeout: statementMs,
     lock_timeout: lockMs,
-    idle_in_transaction_session_timeout: statementMs,
+    // A process that is cut off in the middle of a transaction holds its locks so long, and others wait longer for them.
+    idle_in_transaction_session_timeout:
+      statementMs === 0 ? UNHURRIED_IDLE_MS : Math.max(IDLE_MS_MIN, lockMs / 2),
+    // Seconds. Connections of a process that is gone without a word must not use up those that the server has.
+    tcp_keepalives_idle: 30,
+    tcp_keepalives_interval: 10,
+    tcp_keepalives_count: 3,
   };
-  const set = Object.entries(settings).map(([name, ms]) => `set_config('${name}', '${ms}', false)`);
+}
+
+async function prepare(connection: PostgresConnection, timeouts: PostgresTimeouts): Promise<void> {
+  const { connectMs } = timeouts;
+  const set = Object.entries(sessionSettings(timeouts)).map(
+    ([name, value]) => `set_config('${name}', '${Math.round(value)}', false)`,
+  );
   const { rows } = await connection.query(
     `select ${set.join(', ')}, current_setting('server_version_num')::int as version,
       not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off' as takes_writes,

@@ -1,7 +1,7 @@
 // Real PostgreSQL servers for tests: each with a data directory and a port of its own.
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import pg from 'pg';
@@ -117,11 +117,10 @@ function postgresIn(
     }
   }
 
-  async function ended(signal: NodeJS.Signals, wholeGroup: boolean): Promise<void> {
+  async function ended(signal: NodeJS.Signals): Promise<void> {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, 'exit');
-    if (wholeGroup) process.kill(-(child.pid ?? 0), signal);
-    else child.kill(signal);
+    child.kill(signal);
     await exited;
   }
 
@@ -148,15 +147,42 @@ function postgresIn(
         await client.end();
       }
     },
-    kill: () => ended('SIGKILL', true),
-    stop: () => ended('SIGINT', false),
+    async kill() {
+      const children = childrenOf(child?.pid ?? 0);
+      await ended('SIGKILL');
+      for (const pid of children) killIfThere(pid); // one that is frozen does not see that its parent is gone
+    },
+    stop: () => ended('SIGINT'),
     log: () => logged,
     async [Symbol.asyncDispose]() {
-      await ended('SIGQUIT', false);
+      await ended('SIGQUIT');
       rmSync(folder, { recursive: true, force: true });
     },
   };
   return server;
+}
+
+/** Elsewhere than on Linux none: they end by themselves, unless they are frozen. */
+function childrenOf(parent: number): number[] {
+  if (process.platform !== 'linux') return [];
+  const parentIn = (pid: string): number => {
+    try {
+      return Number(/\) \S (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1]);
+    } catch {
+      return 0; // it has ended meanwhile
+    }
+  };
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && parentIn(name) === parent)
+    .map(Number);
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 /** PostgreSQL refuses to run as root. */

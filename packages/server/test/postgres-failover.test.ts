@@ -1,0 +1,174 @@
+// A PostgreSQL primary is killed and its standby promoted, under load.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SYSTEM } from '../src/domain/actor.ts';
+import { loadConfig } from '../src/load-config.ts';
+import { createApiUser } from '../src/manage/api-users.ts';
+import { openStore } from '../src/manage/open-store.ts';
+import { refusedWith } from './store-contract.ts';
+import { eventually } from './support/command-line.ts';
+import {
+  becomes,
+  keepWriting,
+  readinessOf,
+  report,
+  startNodes,
+  steadyLoad,
+  statusOf,
+} from './support/nodes.ts';
+import { postgresMissing } from './support/postgres-binaries.ts';
+import { PASSWORD, startPostgres, startStandby, type TestPostgres } from './support/postgres.ts';
+import { apiUserSettings } from './support/temporary-store.ts';
+import type { TestServer } from './support/server.ts';
+
+const skip = postgresMissing();
+const WITHIN_MS = 1000;
+const STANDBY = 'standby1';
+
+function urlOf(servers: readonly TestPostgres[], database: string): string {
+  const hosts = servers.map(({ port }) => `127.0.0.1:${port}`).join(',');
+  return `postgres://mintmark:${encodeURIComponent(PASSWORD)}@${hosts}/${database}`;
+}
+
+test(
+  'a primary that is killed while its synchronous standby is promoted loses nothing acknowledged; no token is refused',
+  { skip },
+  async () => {
+    await using primary = await startPostgres({ settings: { synchronous_standby_names: STANDBY } });
+    // Until there is a standby, no commit would be acknowledged.
+    await primary.sql('alter system set synchronous_commit = local');
+    await primary.sql('select pg_reload_conf()');
+    const database = await primary.newDatabase();
+    await using standby = await startStandby(primary, STANDBY);
+    await primary.sql('alter system reset synchronous_commit');
+    await primary.sql('select pg_reload_conf()');
+    await eventually('the standby is synchronous', 10_000, async () => {
+      const [row] = await primary.sql<{ sync_state: string }>('select sync_state from pg_stat_replication');
+      return row?.sync_state === 'sync';
+    });
+
+    const DATABASE_URL = urlOf([primary, standby], database);
+    await using nodes = await startNodes([DATABASE_URL, DATABASE_URL, DATABASE_URL]);
+    const user = await nodes.apiUser('Importer');
+    const disabled = await nodes.apiUser('Exporter');
+    for (const node of nodes.nodes) {
+      await becomes(node, user, 200, 10_000);
+      await becomes(node, disabled, 200, 10_000);
+    }
+    const { store } = await openStore(loadConfig({ DATABASE_URL, MINTMARK_MASTER_KEY: 'ab'.repeat(32) }), {
+      watch: false,
+    });
+    const writer = keepWriting(store);
+    const load = steadyLoad(nodes.nodes, user);
+    await sleep(500);
+    await nodes.cli('api-user', 'disable', disabled.client_id); // the last that the old primary hears of
+    await primary.kill();
+    const killedAt = performance.now();
+    await standby.promote();
+    const promotedAt = performance.now();
+    await eventually('every node is in step again', 15_000, async () => {
+      const all = await Promise.all(nodes.nodes.map(readinessOf));
+      return all.every(({ staleSeconds }) => staleSeconds < 0.4);
+    });
+    const recoveredMs = performance.now() - promotedAt;
+    for (const node of nodes.nodes) assert.equal(await statusOf(node, disabled), 403);
+    await sleep(500);
+    const acknowledged = await writer.stop();
+    const { issued, refused, p99Ms, slowestMs } = await load.stop();
+    assert.deepEqual(refused, [], 'no token was refused that should have been issued');
+    const kept = await store.known.byIds(acknowledged);
+    await store.close();
+    assert.equal(kept.length, acknowledged.length, 'every acknowledged change is there');
+    await nodes.cli('api-user', 'disable', user.client_id);
+    for (const node of nodes.nodes) await becomes(node, user, 403, WITHIN_MS);
+    report('primary killed, synchronous standby promoted', {
+      promotion_ms: promotedAt - killedAt,
+      recovered_ms: recoveredMs,
+      acknowledged: acknowledged.length,
+      tokens: issued,
+      p99_ms: p99Ms,
+      slowest_ms: slowestMs,
+    });
+  },
+);
+
+test(
+  'a failover that lost changes, with as many made since, leaves no node with what was lost',
+  { skip },
+  async () => {
+    await using primary = await startPostgres();
+    const database = await primary.newDatabase();
+    await using standby = await startStandby(primary, STANDBY);
+    const DATABASE_URL = urlOf([primary, standby], database);
+    await using nodes = await startNodes([DATABASE_URL]);
+    const [node] = nodes.nodes as [TestServer];
+    const lost = await nodes.apiUser('Disabled, and that is lost');
+    const kept = await nodes.apiUser('Kept');
+    for (const each of [lost, kept]) await becomes(node, each, 200, 10_000);
+    await caughtUp(primary);
+    await standby.sql('select pg_wal_replay_pause()'); // and what it receives from now on it will not have
+    await stopReceiving(primary);
+    await nodes.cli('api-user', 'disable', lost.client_id);
+    await becomes(node, lost, 403, WITHIN_MS);
+    await primary.kill();
+    await standby.sql('select pg_wal_replay_resume()');
+    await standby.promote();
+    // The same number of changes, made at another server before the node could ask.
+    const config = loadConfig({
+      DATABASE_URL: urlOf([standby], database),
+      MINTMARK_MASTER_KEY: 'ab'.repeat(32),
+    });
+    const { store } = await openStore(config, { watch: false });
+    await store.write((transaction) => transaction.changed('api_user', kept.client_id));
+    await store.close();
+    await becomes(node, lost, 200, 10_000); // what the store holds now
+    assert.equal(await statusOf(node, kept), 200);
+  },
+);
+
+describe('a PostgreSQL that is a standby', { skip }, () => {
+  test('alone in the URL is refused as read-only, and passed over where the primary is named too', async () => {
+    await using primary = await startPostgres();
+    const database = await primary.newDatabase();
+    await using standby = await startStandby(primary, STANDBY);
+    const open = (servers: TestPostgres[]) =>
+      openStore(
+        loadConfig({ DATABASE_URL: urlOf(servers, database), MINTMARK_MASTER_KEY: 'ab'.repeat(32) }),
+        {
+          watch: false,
+        },
+      );
+    const error = await refusedWith('read_only', open([standby]));
+    assert.match(error.message, /takes no writes: name the primary, or all its servers separated by commas/);
+    for (const servers of [
+      [standby, primary],
+      [primary, standby],
+    ]) {
+      const { store } = await open(servers);
+      await createApiUser(store, SYSTEM, apiUserSettings(), 1);
+      await store.close();
+    }
+    await primary.stop();
+    const none = await refusedWith('unavailable', open([primary, standby]));
+    assert.match(
+      none.message,
+      /^None of 127\.0\.0\.1:\d+, 127\.0\.0\.1:\d+ takes writes: .*nothing listens there.*takes no/,
+    );
+  });
+});
+
+async function caughtUp(primary: TestPostgres): Promise<void> {
+  await eventually('the standby has all of it', 10_000, async () => {
+    const [row] = await primary.sql<{ same: boolean }>(
+      'select pg_current_wal_lsn() = replay_lsn as same from pg_stat_replication',
+    );
+    return row?.same === true;
+  });
+}
+
+/** The standby is told nothing any more: the primary's sender to it is frozen, until both are killed. */
+async function stopReceiving(primary: TestPostgres): Promise<void> {
+  const [row] = await primary.sql<{ pid: number }>('select pid from pg_stat_replication');
+  process.kill(row?.pid ?? 0, 'SIGSTOP');
+}
