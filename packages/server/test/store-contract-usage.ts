@@ -17,6 +17,7 @@ export function usageContract(open: Open): void {
   usesContract(open);
   seriesContract(open);
   historyContract(open);
+  attentionContract(open);
 }
 
 function usesContract(open: Open): void {
@@ -236,6 +237,65 @@ function historyContract(open: Open): void {
       minutes.map(({ at, tokens }) => [at, tokens]),
       [[START + 3 * HOUR, 6000]],
     );
+  });
+}
+
+function attentionContract(open: Open): void {
+  test('what needs attention is found: what expires, what is unused, whose limit was hit, the most pressing first', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    const [used, idle, never, fresh] = [apiUser(), apiUser(), apiUser(), apiUser({ createdAt: START })];
+    const disabled = apiUser({ enabled: false });
+    await insert(store, used, idle, never, fresh, disabled);
+    const ends = [
+      credential(used, { expiresAt: START + 2 * DAY }),
+      credential(idle, { expiresAt: START + DAY }),
+      credential(used, { expiresAt: START + 20 * DAY }),
+      credential(used, { expiresAt: START - 1 }),
+      credential(used, { expiresAt: START + DAY, retiredAt: 5 }),
+      credential(disabled, { expiresAt: START + DAY }),
+    ];
+    await store.write(async (transaction) => {
+      for (const each of ends) await transaction.credentials.insert(each);
+    });
+    await store.recordUsage(batch(START - 91 * DAY, [use(ends[1]!, START, 1)]));
+    const hits = [
+      refused(used.clientId, 'api_user_limit', 3),
+      refused(idle.clientId, 'wrong_secret', 9),
+      refused(null, 'api_user_limit', 1),
+    ];
+    await store.recordUsage(batch(START - HOUR, [use(ends[0]!, START, 1)], hits));
+    await store.recordUsage(batch(START, [], [refused(used.clientId, 'api_user_limit', 2)]));
+    const told = (found: readonly { clientId: string; at: number | null }[]) =>
+      found.map(({ clientId, at }) => [clientId, at]);
+    const { attention } = store;
+    assert.deepEqual(told(await attention.expiring(START, START + 14 * DAY, 10)), [
+      [idle.clientId, START + DAY],
+      [used.clientId, START + 2 * DAY],
+    ]);
+    assert.deepEqual(told(await attention.unused(START - 90 * DAY, 10)), [
+      [never.clientId, null],
+      [idle.clientId, START - 91 * DAY],
+    ]);
+    assert.deepEqual(told(await attention.unused(START - 90 * DAY, 1)), [[never.clientId, null]]);
+    const limited = await attention.limited(START - HOUR, 10);
+    assert.deepEqual(
+      limited.map(({ clientId, at, count }) => [clientId, at, count]),
+      [[used.clientId, START, 5]],
+    );
+    assert.deepEqual(await attention.count(START - DAY), { total: 5, enabled: 4, active: 1 });
+  });
+
+  test('where much is used, API users are told of it when the hour is summed up', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    const user = apiUser();
+    await insert(store, user);
+    const active = async () => (await store.attention.count(START)).active;
+    await store.recordUsage({ ...batch(START + MINUTE, [use(credential(user), 1, 1)]), noteLastUse: false });
+    assert.equal(await active(), 0);
+    while (await store.usageHistory.sumUp(START + 2 * HOUR));
+    assert.equal(await active(), 1);
   });
 }
 
