@@ -20,6 +20,8 @@ const NOT_ON_POSTGRES = [
 ];
 
 const SOME_ON_POSTGRES = [
+  'admin-api-user-list',
+  'admin-bulk',
   'change-feed',
   'cli-api-user',
   'cli-live',

@@ -4,6 +4,7 @@ import { whole, type Setting } from './setting.ts';
 export interface AdminConfig {
   readonly adminAddressLimit: number;
   readonly adminBodyBytesMax: number;
+  readonly adminImportLinesMax: number;
 }
 
 export const ADMIN_SETTINGS: { readonly [K in keyof AdminConfig]: Setting<AdminConfig[K]> } = {
@@ -22,5 +23,13 @@ export const ADMIN_SETTINGS: { readonly [K in keyof AdminConfig]: Setting<AdminC
     8192,
     1e7,
     'Longest body of a request to the admin API, and longest line of an import.',
+  ),
+  adminImportLinesMax: whole(
+    'ADMIN_IMPORT_LINES_MAX',
+    '<lines>',
+    20_000,
+    1,
+    1e6,
+    'Most lines of one import through the admin API; the command line imports any number.',
   ),
 };

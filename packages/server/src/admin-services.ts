@@ -10,6 +10,8 @@ import {
 } from './manage/api-users.ts';
 import { exportAudit, listAudit, listHistory, verifyAudit } from './manage/audit.ts';
 import { createSecret, retireCredential, updateCredential } from './manage/credentials.ts';
+import { exportApiUsers } from './manage/export-api-users.ts';
+import { importApiUsers } from './manage/import-api-users.ts';
 import { createApiUserWithSecret } from './manage/new-api-user.ts';
 import { cutOff, resetSecrets } from './manage/reset-credentials.ts';
 import { rotateSigningKey } from './manage/signing-keys.ts';
@@ -58,6 +60,10 @@ export function adminServices(
         ),
     },
     credentials: credentials(store),
+    bulk: {
+      export: (by, asked) => exportApiUsers(store, by, asked, Date.now()),
+      import: (by, lines) => importApiUsers(store, by, lines, Date.now),
+    },
     audit: {
       list: (filter, page) => listAudit(store, filter, page),
       historyOf: (apiUser, page) => listHistory(store, apiUser, page),

@@ -9,6 +9,7 @@ import type { Store } from '../src/storage/store.ts';
 import { adminClient, assertProblem, type AdminClient } from './support/admin.ts';
 import type { TestServer } from './support/server.ts';
 import { newStore } from './support/store.ts';
+import { databaseUrlOf } from './support/store-under-test.ts';
 import { apiUserSettings } from './support/temporary-store.ts';
 
 // Lists of API users: what they find, in which order, and page by page.
@@ -33,7 +34,8 @@ let store: Store;
 before(async () => {
   const made = await newStore();
   const caller = await made.apiUser('Deployment', '--scope', 'mintmark:admin');
-  store = (await openStore(loadConfig({ MINTMARK_DATA_DIR: made.dataDir }), { watch: false })).store;
+  const env = { MINTMARK_DATA_DIR: made.dataDir, DATABASE_URL: databaseUrlOf(made.dataDir) };
+  store = (await openStore(loadConfig(env), { watch: false })).store;
   for (let i = 0; i < COUNT; i++) {
     const settings = apiUserSettings({
       name: `${i % 2 === 0 ? 'Été' : 'winter'} ${String(i).padStart(2, '0')} 100%_${i}\\`,

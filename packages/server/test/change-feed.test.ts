@@ -236,6 +236,7 @@ function rowsOf(now: () => { epoch: number; kept: Change[] }): ChangeRows {
         .kept.filter((change) => change.n > n)
         .slice(0, limit),
     append: async () => undefined,
+    appendAll: async () => undefined,
     deleteBefore: async () => 0,
   };
 }

@@ -8,6 +8,7 @@ import {
   updateApiUser,
 } from '../manage/api-users.ts';
 import { createApiUserWithSecret } from '../manage/new-api-user.ts';
+import { exportCommand, importCommand } from './api-user-bulk.ts';
 import { commandLineActor } from './actor.ts';
 import { curlLine } from './curl-line.ts';
 import { REVOKED, REVOKE_TOKENS } from './revoke-tokens.ts';
@@ -48,6 +49,8 @@ export function apiUserCommand(program: Command, io: Io): void {
   switchCommand(parent, io, 'enable', true, 'Give tokens to an API user again.');
   revoke(parent, io);
   remove(parent, io);
+  exportCommand(parent, io);
+  importCommand(parent, io);
 }
 
 function settingOptions(command: Command): Command {

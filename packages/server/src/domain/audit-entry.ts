@@ -10,6 +10,7 @@ export const AUDIT_ACTIONS = [
   'api_user.delete',
   'api_user.revoke_tokens',
   'api_user.import',
+  'api_user.export',
   'credential.create',
   'credential.update',
   'credential.retire',

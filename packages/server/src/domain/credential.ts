@@ -27,6 +27,15 @@ export const LIVE_CREDENTIALS_MAX = 5;
 /** A credential that was used this recently still has a caller behind it. */
 export const QUIET_MS = 3_600_000;
 
+/** Why a credential may not have this name; null if it may. */
+export function credentialNameProblem(name: string): string | null {
+  return name.trim() !== '' && name.length <= NAME_LENGTH_MAX && !/\p{Cc}/u.test(name)
+    ? null
+    : `A credential has a name of 1 to ${NAME_LENGTH_MAX} characters that says where it is deployed.`;
+}
+
+const NAME_LENGTH_MAX = 200;
+
 export function credentialState(
   credential: Pick<Credential, 'expiresAt' | 'retiredAt'>,
   nowMs: number,

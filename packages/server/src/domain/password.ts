@@ -33,6 +33,24 @@ export async function hashPassword(password: string): Promise<string> {
   return `$argon2id$v=19$m=${MEMORY_KIB},t=${PASSES},p=${LANES}$${unpadded(salt)}$${unpadded(hash)}`;
 }
 
+/**
+ * Why a hash of a password that was made elsewhere may not be kept; null if it may. Another cost than ours would make a check
+ * slower or quicker than that of an unknown client id, which has to take as long.
+ */
+export function passwordHashProblem(phc: string): string | null {
+  const [, memory, passes, lanes, salt = '', hash = ''] = PHC.exec(phc) ?? [];
+  const cost = `m=${MEMORY_KIB},t=${PASSES},p=${LANES}`;
+  const fits =
+    `m=${memory},t=${passes},p=${lanes}` === cost &&
+    unpadded(Buffer.from(salt, 'base64')) === salt &&
+    Buffer.from(salt, 'base64').length === SALT_BYTES &&
+    unpadded(Buffer.from(hash, 'base64')) === hash &&
+    Buffer.from(hash, 'base64').length === HASH_BYTES;
+  return fits
+    ? null
+    : `The digest of a password is $argon2id$v=19$${cost}$, a salt of ${SALT_BYTES} bytes and a hash of ${HASH_BYTES}.`;
+}
+
 /** Throws on a text that is not a PHC string of argon2id: what is stored was damaged. */
 export async function passwordMatches(password: string, phc: string): Promise<boolean> {
   const [, memory, passes, parallelism, salt = '', hash = ''] = PHC.exec(phc) ?? [];

@@ -3,6 +3,7 @@ import { refuseBeyondRole } from '../domain/admin-scope.ts';
 import { auditedId, type AuditAction } from '../domain/audit-entry.ts';
 import { changedFacts, credentialFacts, revocationFacts } from '../domain/audit-facts.ts';
 import {
+  credentialNameProblem,
   credentialState,
   LIVE_CREDENTIALS_MAX,
   retirementObjection,
@@ -201,8 +202,8 @@ async function insert(
 }
 
 function refuseBadName(name: string): void {
-  if (name.trim() !== '' && name.length <= 200 && !/\p{Cc}/u.test(name)) return;
-  const problem = 'A credential has a name of 1 to 200 characters that says where it is deployed.';
+  const problem = credentialNameProblem(name);
+  if (problem === null) return;
   throw new Refused('invalid', problem, { faults: [{ member: 'name', problem }] });
 }
 

@@ -11,13 +11,22 @@ export interface ApiUserPage {
   limit: number;
 }
 
+/** What an API user is found by. */
+export interface Name {
+  clientId: string;
+  /** In the form in which usernames are compared. */
+  usernameKey: string | null;
+}
+
 export interface ApiUserRows {
   find(clientId: string): Promise<ApiUser | undefined>;
   findByUsername(username: string): Promise<ApiUser | undefined>;
   list(page: ApiUserPage): Promise<ApiUser[]>;
   /** True where there is at least one: cheaper than a count at a million. */
   any(): Promise<boolean>;
-  insert(user: ApiUser): Promise<void>;
+  insert(...users: ApiUser[]): Promise<void>;
+  /** Those that have one of these client ids, or one of these usernames in any letter case. */
+  named(clientIds: readonly string[], usernames: readonly string[]): Promise<Name[]>;
   /** Its version must be the one after that of the store: a change that was made from another is refused as a conflict. */
   update(user: ApiUser): Promise<void>;
   delete(clientId: string): Promise<boolean>;
@@ -41,8 +50,17 @@ export function apiUserRows(db: Kysely<Tables>): ApiUserRows {
     async any() {
       return (await db.selectFrom('api_users').select('client_id').limit(1).execute()).length > 0;
     },
-    async insert(user) {
-      await db.insertInto('api_users').values(toRow(user)).execute();
+    async insert(...users) {
+      await db.insertInto('api_users').values(users.map(toRow)).execute();
+    },
+    async named(clientIds, usernames) {
+      const keys = usernames.map(usernameKey);
+      const rows = await db
+        .selectFrom('api_users')
+        .select(['client_id as clientId', 'username_key as usernameKey'])
+        .where((row) => row.or([row('client_id', 'in', clientIds), row('username_key', 'in', keys)]))
+        .execute();
+      return rows;
     },
     async update(user) {
       const result = await db

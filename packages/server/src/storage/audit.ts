@@ -123,11 +123,13 @@ async function append(db: Kysely<Tables>, records: readonly AuditRecord[]): Prom
     .where('id', '=', HEAD_ID)
     .returning([sql<number>`n - ${records.length}`.as('n'), 'hash'])
     .executeTakeFirstOrThrow(headIsWrong);
+  const rows: AuditRow[] = [];
   for (const record of records) {
     const entry = auditEntry(record, last);
-    await db.insertInto('audit').values(toRow(entry)).execute();
+    rows.push(toRow(entry));
     last = entry;
   }
+  await db.insertInto('audit').values(rows).execute();
   await db.updateTable('audit_head').set({ hash: last.hash }).execute();
 }
 

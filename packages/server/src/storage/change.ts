@@ -33,6 +33,8 @@ export interface ChangeRows {
   after(n: number, limit: number): Promise<Change[]>;
   /** Takes the next epoch and writes the change under it: call it in the transaction of the change itself. */
   append(noun: ChangeNoun, id: string, at: number): Promise<void>;
+  /** The same for many of a kind, under epochs that follow each other. */
+  appendAll(noun: ChangeNoun, ids: readonly string[], at: number): Promise<void>;
   /** Removes up to `limit` changes numbered below `n`; gives back how many. */
   deleteBefore(n: number, limit: number): Promise<number>;
 }
@@ -79,20 +81,31 @@ export function changeRows(db: Kysely<Tables>): ChangeRows {
         .execute();
       return rows.map(fromRow);
     },
-    async append(noun, id, at) {
-      const { n } = await db
-        .updateTable('epoch')
-        .set({ n: sql<number>`n + 1` })
-        .returning('n')
-        .executeTakeFirstOrThrow();
-      await db.insertInto('changes').values({ n, noun, id, at }).execute();
-    },
+    append: (noun, id, at) => appendAll(db, noun, [id], at),
+    appendAll: (noun, ids, at) => appendAll(db, noun, ids, at),
     async deleteBefore(n, limit) {
       const old = db.selectFrom('changes').select('n').where('n', '<', n).orderBy('n').limit(limit);
       const result = await db.deleteFrom('changes').where('n', 'in', old).executeTakeFirst();
       return Number(result.numDeletedRows);
     },
   };
+}
+
+async function appendAll(
+  db: Kysely<Tables>,
+  noun: ChangeNoun,
+  ids: readonly string[],
+  at: number,
+): Promise<void> {
+  if (ids.length === 0) return;
+  const { n } = await db
+    .updateTable('epoch')
+    .set({ n: sql<number>`n + ${ids.length}` })
+    .returning('n')
+    .executeTakeFirstOrThrow();
+  const first = n - ids.length + 1;
+  const rows = ids.map((id, i) => ({ n: first + i, noun, id, at }));
+  await db.insertInto('changes').values(rows).execute();
 }
 
 type ChangeRow = Tables['changes'];

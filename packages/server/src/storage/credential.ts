@@ -6,7 +6,11 @@ export interface CredentialRows {
   find(id: string): Promise<Credential | undefined>;
   /** All of an API user's, the oldest first. */
   listOf(clientId: string): Promise<Credential[]>;
-  insert(credential: Credential): Promise<void>;
+  insert(...credentials: Credential[]): Promise<void>;
+  /** All of several API users', those of each the oldest first. */
+  listOfAll(clientIds: readonly string[]): Promise<Credential[]>;
+  /** Which of these ids credentials have. */
+  taken(ids: readonly string[]): Promise<string[]>;
   /** Name and ends are what changes; digest, kind and owner never do. */
   update(credential: Pick<Credential, 'id' | 'name' | 'expiresAt' | 'retiredAt'>): Promise<void>;
   /** Removes all of an API user's. */
@@ -41,19 +45,32 @@ export function credentialRows(db: Kysely<Tables>): CredentialRows {
     find: async (id) => await all.where('id', '=', id).executeTakeFirst(),
     listOf: async (clientId) =>
       await all.where('client_id', '=', clientId).orderBy('created_at').orderBy('id').execute(),
-    async insert(credential) {
+    listOfAll: async (clientIds) =>
+      await all
+        .where('client_id', 'in', clientIds)
+        .orderBy('client_id')
+        .orderBy('created_at')
+        .orderBy('id')
+        .execute(),
+    async taken(ids) {
+      const rows = await db.selectFrom('credentials').select('id').where('id', 'in', ids).execute();
+      return rows.map(({ id }) => id);
+    },
+    async insert(...credentials) {
       await db
         .insertInto('credentials')
-        .values({
-          id: credential.id,
-          client_id: credential.clientId,
-          kind: credential.kind,
-          name: credential.name,
-          digest: credential.digest,
-          created_at: credential.createdAt,
-          expires_at: credential.expiresAt,
-          retired_at: credential.retiredAt,
-        })
+        .values(
+          credentials.map((credential) => ({
+            id: credential.id,
+            client_id: credential.clientId,
+            kind: credential.kind,
+            name: credential.name,
+            digest: credential.digest,
+            created_at: credential.createdAt,
+            expires_at: credential.expiresAt,
+            retired_at: credential.retiredAt,
+          })),
+        )
         .execute();
     },
     async update({ id, name, expiresAt, retiredAt }) {

@@ -68,9 +68,9 @@ export interface StoreRows {
 export interface StoreTransaction extends StoreRows {
   audit: Pick<AuditRows, 'append' | 'deleteBefore'>;
   idempotency: IdempotencyRows;
-  changes: Pick<ChangeRows, 'append' | 'deleteBefore'>;
+  changes: Pick<ChangeRows, 'append' | 'appendAll' | 'deleteBefore'>;
   /** Tells every process, when the transaction commits, to read this API user, the signing keys or this revocation again. */
-  changed(noun: ChangeNoun, id: string): Promise<void>;
+  changed(noun: ChangeNoun, ...ids: string[]): Promise<void>;
 }
 
 /** Everything that is kept. Throws a StoreError where the database cannot do what is asked. */
@@ -111,8 +111,8 @@ export function createStore(connections: Connections, now: () => number = Date.n
           audit: auditRows(transaction),
           idempotency: idempotencyRows(transaction),
           changes,
-          async changed(noun, id) {
-            await changes.append(noun, id, now());
+          async changed(noun, ...ids) {
+            await changes.appendAll(noun, ids, now());
             announce();
           },
         });

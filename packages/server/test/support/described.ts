@@ -72,6 +72,8 @@ async function checkOf(port: number): Promise<Check> {
 }
 
 function operationAt(document: AdminDocument, method: string, path: string): Operation | null {
+  const exact = document.paths[path]?.[method.toLowerCase()]; // before one with a parameter
+  if (exact !== undefined) return exact;
   for (const [template, operations] of Object.entries(document.paths)) {
     const pattern = new RegExp(`^${template.replaceAll(/\{\w+\}/g, '[^/]+')}$`);
     const operation = operations[method.toLowerCase()];

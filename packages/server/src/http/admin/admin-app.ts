@@ -24,6 +24,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may call the route: every route of the admin API says it. */
     needs?: Needs;
+    /** Needs more where this parameter is `true`. */
+    raises?: { parameter: string; to: Needs };
     /** What the audit log says was tried by a caller who may not: every route that changes something says it. */
     action?: AuditAction;
   }

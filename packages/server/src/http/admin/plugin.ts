@@ -9,6 +9,7 @@ import type { AdminApp } from './admin-app.ts';
 import { invitationRoutes } from './invitations.ts';
 import { apiUserRoutes, type ApiUserServices } from './api-users.ts';
 import { auditRoutes, type AuditServices } from './audit.ts';
+import { bulkRoutes, type BulkServices } from './bulk.ts';
 import { credentialSchema } from './credential.ts';
 import { eventsRoute, type EventServices } from './events.ts';
 import { credentialRoutes, type CredentialServices } from './credentials.ts';
@@ -29,6 +30,7 @@ export interface AdminServices
     GateServices,
     ApiUserServices,
     AuditServices,
+    BulkServices,
     CredentialServices,
     OperatorServices,
     ProfileServices,
@@ -77,6 +79,7 @@ export async function adminPlugin(plain: FastifyInstance, { services, config }: 
   operatorRoutes(app, services);
   app.addSchema(credentialSchema);
   apiUserRoutes(app, services);
+  await bulkRoutes(app, services, config);
   credentialRoutes(app, services);
   signingKeyRoutes(app, services);
   usageRoutes(app, services);
@@ -103,7 +106,9 @@ function limitAndGate(app: AdminApp, services: AdminServices, config: Config, ga
     const network = limitedNetwork(services.addressOf(request.raw));
     const limit = services.addresses.take(network, config.adminAddressLimit, services.now());
     if (!limit.allowed) throw tooMany('Too many calls from this network address: wait.', limit.waitMs);
-    const { needs = 'admin' } = request.routeOptions.config;
+    const { needs: usual = 'admin', raises } = request.routeOptions.config;
+    const query = request.query as Record<string, unknown>;
+    const needs = raises !== undefined && query[raises.parameter] === 'true' ? raises.to : usual;
     if (needs !== 'nothing') request.adminActor = await gate(request, needs);
   });
   // What an answer says was done holds from then on: here at once, in other processes within a second.

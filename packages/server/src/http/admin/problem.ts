@@ -176,7 +176,10 @@ function frameworkProblem(error: FrameworkError): Problem {
     return new Problem('too_large', 'The body is longer than it may be: send less at a time.');
   }
   if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
-    return new Problem('unsupported_media_type', 'Send JSON, and the header Content-Type: application/json.');
+    return new Problem(
+      'unsupported_media_type',
+      'Send JSON, and the header Content-Type: application/json; to an import application/x-ndjson.',
+    );
   }
   return error.statusCode !== undefined && error.statusCode < 500
     ? new Problem('invalid', 'The body is not well-formed JSON: check it with a JSON parser.')

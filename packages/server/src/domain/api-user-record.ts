@@ -1,0 +1,260 @@
+import { apiUserFaults, newClientId, type ApiUser, type ApiUserSettings } from './api-user.ts';
+import { credentialNameProblem, LIVE_CREDENTIALS_MAX, type Credential } from './credential.ts';
+import { passwordHashProblem } from './password.ts';
+import { randomBase62 } from './random.ts';
+import type { Fault } from './refused.ts';
+import { KEY_ID_LENGTH } from './secret.ts';
+
+// An API user as a line of an export, which is a line of an import: its settings, and of its credentials the digests.
+
+/** What an export has of a credential. The secret itself is nowhere, so a secret that was exported goes on working. */
+export interface CredentialRecord {
+  id: string;
+  kind: Credential['kind'];
+  name: string;
+  digest: string;
+  created_at: string;
+  expires_at: string | null;
+}
+
+export interface ApiUserRecord {
+  client_id: string;
+  name: string;
+  enabled: boolean;
+  username: string | null;
+  contact: string | null;
+  scopes: readonly string[];
+  audiences: readonly string[];
+  limit_per_minute: number | null;
+  allowed_networks: readonly string[];
+  created_at: string;
+  /** Left out where the digests stay in the house. */
+  credentials?: readonly CredentialRecord[];
+}
+
+/** An API user to be made, with its credentials. */
+export interface ReadRecord {
+  user: ApiUser;
+  credentials: Credential[];
+}
+
+export function apiUserRecord(user: ApiUser, credentials: readonly Credential[] | null): ApiUserRecord {
+  return {
+    client_id: user.clientId,
+    name: user.name,
+    enabled: user.enabled,
+    username: user.username,
+    contact: user.contact,
+    scopes: user.scopes,
+    audiences: user.audiences,
+    limit_per_minute: user.limitPerMinute,
+    allowed_networks: user.allowedNetworks,
+    created_at: iso(user.createdAt),
+    ...(credentials !== null && {
+      credentials: credentials.map(({ id, kind, name, digest, createdAt, expiresAt }) => ({
+        id,
+        kind,
+        name,
+        digest,
+        created_at: iso(createdAt),
+        expires_at: expiresAt === null ? null : iso(expiresAt),
+      })),
+    }),
+  };
+}
+
+type Json = Record<string, unknown>;
+
+/**
+ * Reads a line of an import: an API user, or all that is wrong with it. Only the name must be there; without a client id it
+ * gets a new one.
+ */
+export function readApiUserRecord(json: unknown, nowMs: number): ReadRecord | Fault[] {
+  if (!isObject(json)) return [{ member: '', problem: 'A line is a JSON object.' }];
+  const shape = shapeFaults(json, USER_MEMBERS);
+  if (shape.length > 0) return shape;
+  const settings = settingsOf(json);
+  const { client_id: clientId, enabled, created_at: createdAt, credentials } = json as Partial<ApiUserRecord>;
+  const faults = [
+    ...apiUserFaults(settings),
+    ...(clientId === undefined ? [] : clientIdFaults(clientId)),
+    ...timeFaults('created_at', createdAt),
+  ];
+  const user: ApiUser = {
+    clientId: clientId ?? newClientId(),
+    ...settings,
+    enabled: enabled ?? true,
+    createdAt: createdAt === undefined ? nowMs : Date.parse(createdAt),
+    updatedAt: nowMs,
+    version: 1,
+  };
+  const read = (credentials ?? []).map((each, i) => readCredential(each, i, user.clientId, nowMs));
+  const made = read.filter((each): each is Credential => !Array.isArray(each));
+  faults.push(...read.flatMap((each) => (Array.isArray(each) ? each : [])), ...togetherFaults(made));
+  return faults.length > 0 ? faults : { user, credentials: made };
+}
+
+function settingsOf(json: Json): ApiUserSettings {
+  const given = json as Partial<ApiUserRecord> & { name: string };
+  return {
+    name: given.name,
+    username: given.username ?? null,
+    contact: given.contact ?? null,
+    scopes: given.scopes ?? [],
+    audiences: given.audiences ?? [],
+    limitPerMinute: given.limit_per_minute ?? null,
+    allowedNetworks: given.allowed_networks ?? [],
+  };
+}
+
+interface Member {
+  /** In words, after "must be". */
+  is: string;
+  fits(value: unknown): boolean;
+  required?: boolean;
+}
+
+const text: Member = { is: 'a text', fits: (value) => typeof value === 'string' };
+const textOrNull: Member = { is: 'a text, or null', fits: (value) => value === null || text.fits(value) };
+const texts: Member = {
+  is: 'a list of texts',
+  fits: (value) => Array.isArray(value) && value.every((item) => typeof item === 'string'),
+};
+
+const USER_MEMBERS: Readonly<Record<keyof ApiUserRecord, Member>> = {
+  client_id: text,
+  name: { ...text, required: true },
+  enabled: { is: 'true or false', fits: (value) => typeof value === 'boolean' },
+  username: textOrNull,
+  contact: textOrNull,
+  scopes: texts,
+  audiences: texts,
+  limit_per_minute: {
+    is: 'a number, or null',
+    fits: (value) => value === null || typeof value === 'number',
+  },
+  allowed_networks: texts,
+  created_at: text,
+  credentials: { is: 'a list of objects', fits: (value) => Array.isArray(value) && value.every(isObject) },
+};
+
+const CREDENTIAL_MEMBERS: Readonly<Record<keyof CredentialRecord, Member>> = {
+  id: text,
+  kind: {
+    is: 'secret or password',
+    fits: (value) => value === 'secret' || value === 'password',
+    required: true,
+  },
+  name: { ...text, required: true },
+  digest: { ...text, required: true },
+  created_at: text,
+  expires_at: textOrNull,
+};
+
+function shapeFaults(json: Json, members: Readonly<Record<string, Member>>): Fault[] {
+  const unknown = Object.keys(json).filter((name) => !Object.hasOwn(members, name));
+  return [
+    ...unknown.map((name) => ({ member: name.slice(0, NAME_SHOWN), problem: 'This member is not known.' })),
+    ...Object.entries(members).flatMap(([member, { is, fits, required = false }]) => {
+      const value = json[member];
+      if (value === undefined) return required ? [{ member, problem: 'This member is missing.' }] : [];
+      return fits(value) ? [] : [{ member, problem: `This must be ${is}.` }];
+    }),
+  ];
+}
+
+const NAME_SHOWN = 100;
+
+/** An id of another system may be kept. `export` and `import` are paths of the admin API where its id would stand. */
+function clientIdFaults(clientId: string): Fault[] {
+  const fits =
+    /^[A-Za-z0-9._~-]{1,100}$/.test(clientId) && !['export', 'import', '.', '..'].includes(clientId);
+  const problem = 'A client id has 1 to 100 letters, digits, dots, hyphens, underscores and tildes.';
+  return fits ? [] : [{ member: 'client_id', problem }];
+}
+
+function timeFaults(member: string, given: string | null | undefined): Fault[] {
+  if (given === undefined || given === null) return [];
+  const isTime =
+    /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/.test(given) && Number.isFinite(Date.parse(given));
+  return isTime ? [] : [{ member, problem: 'This must be a time such as 2030-01-31T12:00:00Z.' }];
+}
+
+function readCredential(json: object, i: number, clientId: string, nowMs: number): Credential | Fault[] {
+  const below = (faults: Fault[]) =>
+    faults.map(({ member, problem }) => ({ member: `credentials/${i}/${member}`, problem }));
+  const shape = shapeFaults(json as Json, CREDENTIAL_MEMBERS);
+  if (shape.length > 0) return below(shape);
+  const given = json as CredentialRecord;
+  const faults = [
+    ...digestFaults(given),
+    ...nameFaults(given.name),
+    ...timeFaults('created_at', given.created_at),
+    ...timeFaults('expires_at', given.expires_at),
+  ];
+  if (faults.length > 0) return below(faults);
+  const expiresAt = given.expires_at ?? null;
+  return {
+    id: given.id ?? randomBase62(KEY_ID_LENGTH),
+    clientId,
+    kind: given.kind,
+    name: given.name,
+    digest: given.digest,
+    createdAt: given.created_at === undefined ? nowMs : Date.parse(given.created_at),
+    expiresAt: expiresAt === null ? null : Date.parse(expiresAt),
+    retiredAt: null,
+    lastUsedAt: null,
+    lastUsedAddress: null,
+    useCount: 0,
+  };
+}
+
+function digestFaults({ id, kind, digest }: CredentialRecord): Fault[] {
+  if (kind === 'password') {
+    const problem = passwordHashProblem(digest);
+    const idProblem = id === undefined || isKeyId(id) ? null : 'The id has ten letters and digits.';
+    return [
+      ...(problem === null ? [] : [{ member: 'digest', problem }]),
+      ...(idProblem === null ? [] : [{ member: 'id', problem: idProblem }]),
+    ];
+  }
+  return [
+    ...(id !== undefined && isKeyId(id)
+      ? []
+      : [{ member: 'id', problem: 'The id of a secret is its key id: the ten characters after mms_.' }]),
+    ...(/^[A-Za-z0-9_-]{43}$/.test(digest)
+      ? []
+      : [{ member: 'digest', problem: 'The digest of a secret is its SHA-256, base64url, 43 characters.' }]),
+  ];
+}
+
+function isKeyId(id: string): boolean {
+  return /^[0-9A-Za-z]{10}$/.test(id);
+}
+
+function nameFaults(name: string): Fault[] {
+  const problem = credentialNameProblem(name);
+  return problem === null ? [] : [{ member: 'name', problem }];
+}
+
+/** What no credential by itself has wrong. */
+function togetherFaults(credentials: readonly Credential[]): Fault[] {
+  const member = 'credentials';
+  const passwords = credentials.filter(({ kind }) => kind === 'password').length;
+  const ids = new Set(credentials.map(({ id }) => id));
+  return [
+    ...(credentials.length > LIVE_CREDENTIALS_MAX
+      ? [{ member, problem: `There are more than ${LIVE_CREDENTIALS_MAX} credentials.` }]
+      : []),
+    ...(passwords > 1 ? [{ member, problem: 'There is more than one password.' }] : []),
+    ...(ids.size < credentials.length ? [{ member, problem: 'Two credentials have the same id.' }] : []),
+  ];
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,46 @@
+import type { Actor } from '../domain/actor.ts';
+import { apiUserRecord, type ApiUserRecord } from '../domain/api-user-record.ts';
+import { credentialState, type Credential } from '../domain/credential.ts';
+import type { Store } from '../storage/store.ts';
+import { audited } from './audited.ts';
+
+/** API users read at a time. */
+const PAGE = 200;
+
+/**
+ * All API users in the order of their client ids, with the digests of their live credentials where these are asked for. That
+ * digests left the house is recorded: whoever has them can try passwords on them.
+ */
+export async function* exportApiUsers(
+  store: Store,
+  by: Actor,
+  { digests }: { digests: boolean },
+  nowMs: number,
+): AsyncGenerator<ApiUserRecord, void, undefined> {
+  if (digests) {
+    const attempt = { action: 'api_user.export', subject: { kind: 'store', id: null } } as const;
+    await audited(store, by, nowMs, attempt, async () => ({ result: null, after: { digests } }));
+  }
+  for (let after: string | null = null; ;) {
+    const users = await store.apiUsers.list({ after, limit: PAGE });
+    const credentials = digests ? await liveCredentials(store, users, nowMs) : null;
+    for (const user of users) {
+      yield apiUserRecord(user, credentials === null ? null : (credentials.get(user.clientId) ?? []));
+    }
+    after = users.at(-1)?.clientId ?? null;
+    if (after === null || users.length < PAGE) return;
+  }
+}
+
+async function liveCredentials(
+  store: Store,
+  users: readonly { clientId: string }[],
+  nowMs: number,
+): Promise<Map<string, Credential[]>> {
+  if (users.length === 0) return new Map();
+  const all = await store.credentials.listOfAll(users.map(({ clientId }) => clientId));
+  return Map.groupBy(
+    all.filter((credential) => credentialState(credential, nowMs) === 'live'),
+    ({ clientId }) => clientId,
+  );
+}

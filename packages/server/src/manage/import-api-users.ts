@@ -1,0 +1,179 @@
+import type { Actor } from '../domain/actor.ts';
+import { refuseBeyondRole } from '../domain/admin-scope.ts';
+import { usernameKey } from '../domain/api-user.ts';
+import { readApiUserRecord, type ReadRecord } from '../domain/api-user-record.ts';
+import { apiUserFacts } from '../domain/audit-facts.ts';
+import { Refused, type Fault } from '../domain/refused.ts';
+import type { Store, StoreTransaction } from '../storage/store.ts';
+import type { TextLine } from '../text-lines.ts';
+import { audited } from './audited.ts';
+
+/** What became of a line of an import. */
+export type ImportedLine = { line: number; made: { clientId: string } } | { line: number; refused: Refused };
+
+/** Lines that are made in one transaction: others wait for as long. */
+const BATCH = 200;
+
+/**
+ * Makes an API user of each line (NDJSON, as an export writes it) and gives back what became of it, in the order of the lines. What
+ * a line has wrong concerns that line only; where the store fails, the batches before have been made. Blank lines are passed over.
+ */
+export async function* importApiUsers(
+  store: Store,
+  by: Actor,
+  lines: AsyncIterable<TextLine>,
+  now: () => number,
+): AsyncGenerator<ImportedLine, void, undefined> {
+  const count = { made: 0, refused: 0 };
+  try {
+    for await (const batch of batchesOf(lines)) {
+      for (const line of await importBatch(store, by, batch, now())) {
+        if ('made' in line) count.made += 1;
+        else count.refused += 1;
+        yield line;
+      }
+    }
+  } finally {
+    await audited(store, by, now(), ATTEMPT, async () => ({ result: null, after: count }));
+  }
+}
+
+const ATTEMPT = { action: 'api_user.import', subject: { kind: 'store', id: null } } as const;
+
+async function* batchesOf(lines: AsyncIterable<TextLine>): AsyncGenerator<TextLine[]> {
+  let batch: TextLine[] = [];
+  for await (const line of lines) {
+    if (line.text?.trim() === '') continue;
+    batch.push(line);
+    if (batch.length < BATCH) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}
+
+type ParsedLine = { line: number; record: ReadRecord } | { line: number; refused: Refused };
+
+async function importBatch(
+  store: Store,
+  by: Actor,
+  batch: readonly TextLine[],
+  nowMs: number,
+): Promise<ImportedLine[]> {
+  const parsed = batch.map((line) => parse(line, by, nowMs));
+  const records = parsed.flatMap((line) => ('record' in line ? [line.record] : []));
+  if (records.length === 0) return parsed as ImportedLine[];
+  return await audited(store, by, nowMs, ATTEMPT, async (transaction) => {
+    const names = await namesIn(transaction, records);
+    const outcomes = parsed.map((line) => ('record' in line ? claimed(line.line, line.record, names) : line));
+    const made = outcomes.flatMap((line) => ('record' in line ? [line.record] : []));
+    await insert(transaction, made);
+    return {
+      result: outcomes.map((line) =>
+        'record' in line ? { line: line.line, made: { clientId: line.record.user.clientId } } : line,
+      ),
+      unchanged: true,
+      also: made.map(({ user, credentials }) => ({
+        action: 'api_user.import' as const,
+        subject: { kind: 'api_user' as const, id: user.clientId },
+        after: { ...apiUserFacts(user), credentials: credentials.map(({ id }) => id) },
+      })),
+    };
+  });
+}
+
+function parse({ n: line, text }: TextLine, by: Actor, nowMs: number): ParsedLine {
+  try {
+    const record = readApiUserRecord(jsonOf(text), nowMs);
+    if (Array.isArray(record)) return { line, refused: invalid(record) };
+    refuseBeyondRole(by, record.user.scopes);
+    return { line, record };
+  } catch (error) {
+    if (error instanceof Refused) return { line, refused: error };
+    throw error;
+  }
+}
+
+function jsonOf(text: string | null): unknown {
+  if (text === null) throw new Refused('invalid', 'The line is too long, or not UTF-8.');
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Refused('invalid', 'The line is not JSON: write an API user a line, each on one line.');
+  }
+}
+
+function invalid(faults: readonly Fault[]): Refused {
+  const said = faults.map(({ member, problem }) => (member === '' ? problem : `${member}: ${problem}`));
+  return new Refused('invalid', said.join(' '), { faults });
+}
+
+/** What exists of what a batch wants to use, and then also what its lines have taken. */
+interface Names {
+  clientIds: Set<string>;
+  usernameKeys: Set<string>;
+  credentialIds: Set<string>;
+}
+
+async function namesIn(transaction: StoreTransaction, records: readonly ReadRecord[]): Promise<Names> {
+  const clientIds = records.map(({ user }) => user.clientId);
+  const usernames = records.flatMap(({ user }) => (user.username === null ? [] : [user.username]));
+  // A client id must be nobody's username, nor a username anybody's client id: either is looked up under both.
+  const both = [...clientIds, ...usernames];
+  const found = await transaction.apiUsers.named(both, both);
+  const ids = records.flatMap(({ credentials }) => credentials.map(({ id }) => id));
+  return {
+    clientIds: new Set(found.map(({ clientId }) => clientId)),
+    usernameKeys: new Set(found.flatMap((name) => (name.usernameKey === null ? [] : [name.usernameKey]))),
+    credentialIds: new Set(ids.length === 0 ? [] : await transaction.credentials.taken(ids)),
+  };
+}
+
+function claimed(line: number, record: ReadRecord, names: Names): ParsedLine {
+  const { user, credentials } = record;
+  const { clientId, username } = user;
+  const fault =
+    names.clientIds.has(clientId) || names.usernameKeys.has(usernameKey(clientId))
+      ? { member: 'client_id', problem: `There is an API user "${clientId}" already.` }
+      : username !== null && (names.usernameKeys.has(usernameKey(username)) || names.clientIds.has(username))
+        ? { member: 'username', problem: `The username "${username}" belongs to another API user.` }
+        : credentials.some(({ id }) => names.credentialIds.has(id))
+          ? { member: 'credentials', problem: 'One of the credentials belongs to another API user.' }
+          : null;
+  if (fault !== null) return { line, refused: new Refused('conflict', fault.problem, { faults: [fault] }) };
+  names.clientIds.add(clientId);
+  if (username !== null) names.usernameKeys.add(usernameKey(username));
+  for (const { id } of credentials) names.credentialIds.add(id);
+  return { line, record };
+}
+
+async function insert(transaction: StoreTransaction, records: readonly ReadRecord[]): Promise<void> {
+  if (records.length === 0) return;
+  await transaction.apiUsers.insert(...records.map(({ user }) => user));
+  const credentials = records.flatMap((record) => record.credentials);
+  if (credentials.length > 0) await transaction.credentials.insert(...credentials);
+  await transaction.changed('api_user', ...records.map(({ user }) => user.clientId));
+}
+
+/** Of a text that quotes what was given. */
+const DETAIL_LENGTH_MAX = 500;
+const FAULTS_MAX = 10;
+
+/** What became of a line, as the command line and the admin API report it. */
+export function importedLineJson(imported: ImportedLine): Record<string, unknown> {
+  if ('made' in imported) return { line: imported.line, outcome: 'made', client_id: imported.made.clientId };
+  const { code, message, faults } = imported.refused;
+  return {
+    line: imported.line,
+    outcome: 'refused',
+    code,
+    detail: short(message),
+    errors: faults
+      .slice(0, FAULTS_MAX)
+      .map(({ member, problem }) => ({ pointer: member === '' ? '' : `/${member}`, detail: short(problem) })),
+  };
+}
+
+function short(text: string): string {
+  return text.length > DETAIL_LENGTH_MAX ? `${text.slice(0, DETAIL_LENGTH_MAX - 1)}…` : text;
+}

@@ -1,0 +1,54 @@
+/** A line of a text that arrives in pieces. */
+export interface TextLine {
+  /** Its number, from 1 on. */
+  n: number;
+  /** Null where it is longer than it may be, or not UTF-8. */
+  text: string | null;
+}
+
+const LINE_END = 0x0a;
+
+/** The lines of a text that ends in a line break or without one. Holds no more of it than one line may be long. */
+export async function* textLines(
+  pieces: AsyncIterable<Buffer | string>,
+  bytesMax: number,
+): AsyncGenerator<TextLine, void, undefined> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  let kept: Buffer[] = [];
+  let length = 0;
+  let n = 0;
+
+  function take(part: Buffer): void {
+    length += part.length;
+    if (length <= bytesMax) kept.push(part);
+    else kept = [];
+  }
+
+  function line(): TextLine {
+    n += 1;
+    const text = length > bytesMax ? null : decoded(decoder, Buffer.concat(kept));
+    kept = [];
+    length = 0;
+    return { n, text };
+  }
+
+  for await (const piece of pieces) {
+    const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece;
+    let from = 0;
+    for (let end = bytes.indexOf(LINE_END); end >= 0; end = bytes.indexOf(LINE_END, from)) {
+      take(bytes.subarray(from, end));
+      from = end + 1;
+      yield line();
+    }
+    take(bytes.subarray(from));
+  }
+  if (length > 0) yield line();
+}
+
+function decoded(decoder: TextDecoder, bytes: Buffer): string | null {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return null;
+  }
+}
