@@ -7,6 +7,7 @@ import { globSync } from 'node:fs';
 
 /** Tests of the SQLite file, of no store at all, or with a PostgreSQL server of their own. */
 const NOT_ON_POSTGRES = [
+  'audit-chain',
   'bad-disk',
   'bad-input',
   'bad-settings',
@@ -29,7 +30,7 @@ const SOME_ON_POSTGRES = [
   'directory.test',
   'first-start',
   'introspection',
-  'server/test/audit',
+  'server/test/audit.test',
   'server/test/revocations',
   'token-credentials',
   'token-failures',
