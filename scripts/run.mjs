@@ -152,6 +152,7 @@ const commands = {
     ]),
   bench: () => run(node, [join(root, 'bench/run.ts'), ...args]),
   test,
+  screenshots: () => (buildConsole(root, node) ? run(node, [join(root, 'scripts/screenshots.ts')]) : 1),
 };
 
 if (!commands[command]) {

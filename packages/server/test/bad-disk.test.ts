@@ -72,6 +72,9 @@ test(
 const canMount =
   spawnSync('unshare', ['--map-root-user', '--mount', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0;
 
+/** A script starts the program a dozen times. */
+const SCRIPT_MS = 240_000;
+
 /** A small file system of its own that only this script sees, and that ends with it. */
 async function onSmallDisk(folder: string, kib: number, script: string, env: Record<string, string>) {
   const mounted = `set -eu; mount -t tmpfs -o size=${kib}k tmpfs "$DISK"; fill() { cat /dev/zero > "$DISK/fill" 2> /dev/null || true; }`;
@@ -79,7 +82,7 @@ async function onSmallDisk(folder: string, kib: number, script: string, env: Rec
     env: { PATH: process.env['PATH'] ?? '', DISK: folder, NODE: process.execPath, MINTMARK: BINARY, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  return await finished(child);
+  return await finished(child, SCRIPT_MS);
 }
 
 test(
@@ -126,9 +129,9 @@ test(
     using store = await testStore();
     const disk = join(store.dataDir, 'disk');
     mkdirSync(disk);
-    // Full at every point of the first start: room for nothing, for some pages, for the store and not the key.
+    // Full at every point of the first start: room for nothing, for some pages, for nearly all of the store.
     const script = `
-      for kib in 0 4 40 100 140 160; do
+      for kib in 0 4 40 100 200 260; do
         rm -rf "$DISK"/*
         mkdir "$DISK/data"
         if [ $kib -gt 0 ]; then head -c \${kib}k /dev/zero > "$DISK/room"; fi

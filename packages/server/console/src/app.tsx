@@ -1,5 +1,5 @@
 import type { ComponentType, JSX } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useErrorBoundary } from 'preact/hooks';
 import { LocationProvider, Route, Router, useLocation } from 'preact-iso/router';
 import { CONSOLE_PAGES, CONSOLE_PATH, type ConsolePage } from '../../src/http/console-pages.ts';
 import { loadSession } from './api/session.ts';
@@ -13,7 +13,7 @@ import { OperatorsPage } from './pages/operators.tsx';
 import { OverviewPage } from './pages/overview.tsx';
 import { ProfilePage } from './pages/profile.tsx';
 import { RotatePage } from './pages/rotate.tsx';
-import { SignInForm, SignInPage } from './pages/sign-in.tsx';
+import { Door, SignInForm, SignInPage } from './pages/sign-in.tsx';
 import { SigningKeysPage } from './pages/signing-keys.tsx';
 import { WelcomePage } from './pages/welcome.tsx';
 import { paths } from './paths.ts';
@@ -28,6 +28,7 @@ import { Announcer } from './ui/announcer.tsx';
 import { Button } from './ui/button.tsx';
 import { Dialog } from './ui/dialog.tsx';
 import { Failure } from './ui/notice.tsx';
+import { Page } from './ui/page.tsx';
 import { Shell, SignOutButton } from './ui/shell.tsx';
 
 const PAGES: Record<ConsolePage, ComponentType> = {
@@ -81,7 +82,17 @@ function Gate(): JSX.Element | null {
   if (path === paths.welcome) return <WelcomePage />;
   switch (state.is) {
     case 'unknown':
-      return <Failure error={loading.error} />;
+      if (loading.error === undefined) return null;
+      return (
+        <Door title="Something is away">
+          <Failure error={loading.error} />
+          <div>
+            <Button kind="primary" busy={loading.busy} onClick={run}>
+              Try again
+            </Button>
+          </div>
+        </Door>
+      );
     case 'out':
       return <SignInPage />;
     case 'in':
@@ -97,15 +108,33 @@ function Gate(): JSX.Element | null {
   }
 }
 
+const ROUTES = CONSOLE_PAGES.map((page) => ({ path: CONSOLE_PATH + page, component: guarded(PAGES[page]) }));
+
 function Pages(): JSX.Element {
   return (
     <Router>
-      {CONSOLE_PAGES.map((page) => (
-        <Route key={page} path={CONSOLE_PATH + page} component={PAGES[page]} />
+      {ROUTES.map(({ path, component }) => (
+        <Route key={path} path={path} component={component} />
       ))}
       <Route key="default" default component={NotFoundPage} />
     </Router>
   );
+}
+
+/** A page that fails takes neither the navigation with it nor the pages that one goes to from it. */
+function guarded(Component: ComponentType): ComponentType {
+  return function Guarded() {
+    const [error] = useErrorBoundary();
+    if (error === undefined) return <Component />;
+    return (
+      <Page title="This page failed">
+        <Failure error={error} />
+        <div>
+          <Button onClick={() => location.reload()}>Reload</Button>
+        </div>
+      </Page>
+    );
+  };
 }
 
 function SignInAgain(): JSX.Element {

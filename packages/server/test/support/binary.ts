@@ -27,12 +27,12 @@ export async function binary(args: readonly string[], options: BinaryOptions = {
 }
 
 /** What a child process printed, and its exit code (-1: ended by a signal). */
-export async function finished(child: ChildProcess): Promise<Run> {
+export async function finished(child: ChildProcess, withinMs: number = EXIT_MS): Promise<Run> {
   let out = '';
   let err = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => (out += text));
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (err += text));
-  const timer = setTimeout(() => child.kill('SIGKILL'), EXIT_MS);
+  const timer = setTimeout(() => child.kill('SIGKILL'), withinMs);
   const [code] = (await once(child, 'close')) as [number | null];
   clearTimeout(timer);
   return { code: code ?? -1, out, err };

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { apiUrl, get, withQuery } from '../api/client.ts';
 import type { ListedApiUser } from '../api/types.ts';
 import { DAY_MS, whole } from '../format.ts';
@@ -198,7 +198,18 @@ function Table({ list }: { list: Pages<ListedApiUser> }): JSX.Element {
 
 const EXPIRES_SOON_MS = 30 * DAY_MS;
 
+/** Drawn again only where something about it is otherwise: there may be a thousand. */
 function Row({ user, counts }: { user: ListedApiUser; counts: readonly number[] | undefined }): JSX.Element {
+  return useMemo(() => <RowOf user={user} counts={counts} />, [user, counts]);
+}
+
+function RowOf({
+  user,
+  counts,
+}: {
+  user: ListedApiUser;
+  counts: readonly number[] | undefined;
+}): JSX.Element {
   const { next_expiry_at: expiry, live_credentials: live } = user;
   const expiresSoon = expiry !== null && Date.parse(expiry) - Date.now() < EXPIRES_SOON_MS;
   return (

@@ -3,7 +3,6 @@ import { useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso/router';
 import { post } from '../api/client.ts';
 import type { ApiUser, Credential } from '../api/types.ts';
-import { plural } from '../format.ts';
 import { paths } from '../paths.ts';
 import { announce } from '../state/announce.ts';
 import { useResource } from '../state/resource.ts';
@@ -19,6 +18,10 @@ interface CutOffAnswer {
   retired?: unknown[];
   credential?: Credential;
   client_secret?: string;
+}
+
+function whatEnds(live: number): string {
+  return live === 1 ? 'Its live credential' : `All its ${live} live credentials`;
 }
 
 /** A secret is in the wrong hands: it and the tokens made with it are worth nothing, in one step. */
@@ -52,10 +55,7 @@ export function CutOff({ user, onClose }: { user: ApiUser; onClose: () => void }
         }}
       >
         <ul class="consequences">
-          <li>
-            {which === '' ? `All ${plural(live.length, 'live credential')}` : 'That credential'}: refused from
-            this second on.
-          </li>
+          <li>{which !== '' ? 'That credential' : whatEnds(live.length)}: refused from this second on.</li>
           <li>Every token it has: revoked. APIs refuse them within ten seconds.</li>
           <li>
             Its programs stand still until they have {which === '' ? 'the new secret' : 'a secret that works'}

@@ -5,7 +5,7 @@ import { duration, milliseconds, rate, sum, whole } from '../format.ts';
 import { paths } from '../paths.ts';
 import { rates } from '../state/live.ts';
 import { useResource } from '../state/resource.ts';
-import { LIVE_SPAN_MS } from '../state/uses.ts';
+import { liveSpan } from '../state/uses.ts';
 import { useMay } from '../state/session.ts';
 import { useStore } from '../state/store.ts';
 import { Badge, type BadgeKind } from '../ui/badge.tsx';
@@ -49,7 +49,7 @@ export function OverviewPage(): JSX.Element {
             </a>
           }
         >
-          <Loaded from={overview}>{(data) => <KeySchedule keys={data.signing_keys} />}</Loaded>
+          {overview.data !== undefined && <KeySchedule keys={overview.data.signing_keys} />}
         </Card>
       </div>
       {overview.data !== undefined && (
@@ -205,8 +205,7 @@ function Latency({ seconds }: { seconds: readonly Rates[] }): JSX.Element {
   );
 }
 
-/** The last five minutes, also where less is known of them yet. */
-function spanOf(seconds: readonly Rates[]): [number, number] {
+function spanOf(seconds: readonly Rates[]): readonly [number, number] {
   const end = Date.parse(seconds.at(-1)?.at ?? new Date().toISOString());
-  return [end - LIVE_SPAN_MS, end];
+  return liveSpan(Date.parse(seconds[0]?.at ?? new Date().toISOString()), end);
 }

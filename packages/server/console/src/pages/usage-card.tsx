@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { apiUserPath } from '../api/paths.ts';
-import { LIVE_SPAN_MS, useLiveSeconds, type LiveUse } from '../state/uses.ts';
+import { liveSpan, useLiveSeconds, type LiveUse } from '../state/uses.ts';
 import { Card } from '../ui/page.tsx';
 import { PastUsage, SpanField, UsageCharts, type Span } from '../ui/usage-charts.tsx';
 
@@ -21,6 +21,6 @@ export function UsageCard({ clientId, live }: { clientId: string; live: LiveUse 
 
 function LiveCharts({ live }: { live: LiveUse }): JSX.Element {
   const points = useLiveSeconds(live);
-  const end = points.at(-1)?.at ?? 0;
-  return <UsageCharts points={points} each="second" span={[end - LIVE_SPAN_MS, end]} kind="lines" />;
+  const end = points.at(-1)?.at ?? live.since;
+  return <UsageCharts points={points} each="second" span={liveSpan(live.since, end)} kind="lines" />;
 }

@@ -1,4 +1,4 @@
-import { apiUrl, withQuery } from '../api/client.ts';
+import { apiUrl, get, withQuery } from '../api/client.ts';
 import type { Change, CredentialUse, LiveRefusal, Rates } from '../api/types.ts';
 import { createStore, type Store } from './store.ts';
 
@@ -43,6 +43,13 @@ export function startLive(): void {
   opened.addEventListener('error', () => {
     liveState.set('away');
     if (opened.readyState === EventSource.CLOSED) later();
+  });
+  // Ended for good by the server, which says why: a session that ended is asked about, which asks for the sign-in.
+  listen<{ code: string }>(opened, 'end', ({ code }) => {
+    opened.close();
+    liveState.set('away');
+    later();
+    if (code === 'not_signed_in') get('/session').catch(() => undefined);
   });
   listen<Change>(opened, 'change', (change) => tell(changeListeners, change));
   listen<Rates>(opened, 'rates', (rate) => rates.set([...rates.get(), rate].slice(-RATES_KEPT)));

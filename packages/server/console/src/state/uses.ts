@@ -20,6 +20,8 @@ export interface LiveSecond {
 }
 
 export interface LiveUse {
+  /** When one began to look, in milliseconds since 1970. */
+  since: number;
   /** By the id of the credential. */
   credentials: ReadonlyMap<string, SeenUse>;
   /** The last five minutes, in which something happened, oldest first. */
@@ -27,14 +29,22 @@ export interface LiveUse {
 }
 
 export const LIVE_SPAN_MS = 300_000;
+const LIVE_SPAN_MS_MIN = 60_000;
 
-const NOTHING: LiveUse = { credentials: new Map(), seconds: [] };
+/** What a live chart shows: what is known since `from`, a minute at least, five minutes at most. */
+export function liveSpan(from: number, to: number): readonly [number, number] {
+  return [Math.max(to - LIVE_SPAN_MS, Math.min(from, to - LIVE_SPAN_MS_MIN)), to];
+}
+
+function nothingYet(): LiveUse {
+  return { since: Date.now(), credentials: new Map(), seconds: [] };
+}
 
 /** Follows what one API user does while the page is open. */
 export function useLiveUse(clientId: string): LiveUse {
-  const [live, setLive] = useState(NOTHING);
+  const [live, setLive] = useState(nothingYet);
   useEffect(() => {
-    setLive(NOTHING);
+    setLive(nothingYet());
     watchApiUser(clientId);
     const stops = [
       onUse((use) => setLive((before) => withUse(before, use))),
@@ -48,13 +58,14 @@ export function useLiveUse(clientId: string): LiveUse {
   return live;
 }
 
-/** The last five minutes second by second, up to now, zeros included: what a chart wants. */
-export function useLiveSeconds({ seconds }: LiveUse): LiveSecond[] {
+/** The last five minutes, as far as one looked, second by second, zeros included: what a chart wants. */
+export function useLiveSeconds({ seconds, since }: LiveUse): LiveSecond[] {
   const now = useNow(1000);
   const last = Math.floor(now / 1000) * 1000 - 1000;
   const known = new Map(seconds.map((second) => [second.at, second]));
-  return Array.from({ length: LIVE_SPAN_MS / 1000 }, (_, i) => {
-    const at = last - LIVE_SPAN_MS + 1000 * (i + 1);
+  const first = Math.max(Math.floor(since / 1000) * 1000, last - LIVE_SPAN_MS);
+  return Array.from({ length: Math.max(0, (last - first) / 1000) }, (_, i) => {
+    const at = first + 1000 * (i + 1);
     return known.get(at) ?? { at, tokens: 0, refusals: {} };
   });
 }
@@ -63,6 +74,7 @@ function withUse(live: LiveUse, use: CredentialUse): LiveUse {
   const before = live.credentials.get(use.credential_id);
   const seen = { at: use.at, address: use.address, count: (before?.count ?? 0) + use.count };
   return {
+    ...live,
     credentials: new Map(live.credentials).set(use.credential_id, seen),
     seconds: withSecond(live.seconds, use.at, (second) => ({ ...second, tokens: second.tokens + use.count })),
   };

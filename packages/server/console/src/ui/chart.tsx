@@ -168,7 +168,7 @@ function optionsOf(element: HTMLElement, { names, kind, counts, format, onHover 
   return {
     width: element.clientWidth,
     height: HEIGHT,
-    padding: [8, 8, 0, 0],
+    padding: [8, 24, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
     scales: { y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
@@ -181,7 +181,7 @@ function optionsOf(element: HTMLElement, { names, kind, counts, format, onHover 
       },
       {
         ...axis,
-        size: 52,
+        size: 62,
         ...(counts && { incrs: WHOLE_STEPS }),
         values: (_plot, splits) => splits.map((split) => (Number.isFinite(split) ? format(split) : '')),
       },

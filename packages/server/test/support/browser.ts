@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { TestContext } from 'node:test';
+import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+
+/** Debian's package `chromium`; or another Chromium, where this says which. */
+const CHROMIUM = process.env['MINTMARK_TEST_CHROMIUM'] ?? '/usr/bin/chromium';
+const ARGUMENTS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--disable-background-networking',
+];
+
+export const DESKTOP: BrowserContextOptions = { viewport: { width: 1280, height: 800 } };
+export const PHONE: BrowserContextOptions = {
+  viewport: { width: 375, height: 812 },
+  hasTouch: true,
+  isMobile: true,
+};
+
+/** A browser; null where there is none, and the test is skipped for it. In CI that is a failure. */
+export async function openBrowser(t: TestContext): Promise<Browser | null> {
+  if (existsSync(CHROMIUM)) return await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
+  const problem = `there is no ${CHROMIUM}: install it (apt-get install chromium), or set MINTMARK_TEST_CHROMIUM to one.`;
+  assert.ok(!process.env['CI'], `The console needs a browser for its tests, and ${problem}`);
+  console.error(`THE CONSOLE WAS NOT TESTED: ${problem}`);
+  t.skip(`THE CONSOLE WAS NOT TESTED: ${problem}`);
+  return null;
+}
+
+export interface WatchedPage extends AsyncDisposable {
+  page: Page;
+  /** Goes to a page of the console, and waits until it has its heading. */
+  go(path: string): Promise<void>;
+  /** Fails where anything was asked of another server, forbidden by the policy, or thrown. */
+  assertClean(): void;
+}
+
+/** A page in a context of its own (its own cookies), which is watched for what must never happen. */
+export async function watchedPage(
+  browser: Browser,
+  origin: string,
+  options: BrowserContextOptions = DESKTOP,
+): Promise<WatchedPage> {
+  const context = await browser.newContext({ acceptDownloads: true, ...options });
+  context.setDefaultTimeout(15_000);
+  const page = await context.newPage();
+  const wrong: string[] = [];
+  context.on('request', (request) => {
+    const url = new URL(request.url());
+    const isOwn = url.origin === origin || ['data:', 'blob:'].includes(url.protocol);
+    if (!isOwn) wrong.push(`asked of another server: ${request.url()}`);
+  });
+  context.on('console', (message) => {
+    // A refusal that the page shows is no fault of the page.
+    if (message.type() !== 'error' || message.text().startsWith('Failed to load resource')) return;
+    wrong.push(`said on the console: ${message.text()}`);
+  });
+  page.on('pageerror', (error) => wrong.push(`thrown: ${error.stack ?? error.message}`));
+  await context.exposeFunction('reportViolation', (text: string) =>
+    wrong.push(`forbidden by the policy: ${text}`),
+  );
+  await context.addInitScript(`
+    document.addEventListener('securitypolicyviolation', (event) =>
+      reportViolation([event.violatedDirective, event.blockedURI, event.sample].join(' ')));
+  `);
+  const watched: WatchedPage = {
+    page,
+    async go(path) {
+      await page.goto(`${origin}/console${path}`);
+      await page.getByRole('heading', { level: 1 }).waitFor();
+    },
+    assertClean: () => assert.deepEqual(wrong, []),
+    async [Symbol.asyncDispose]() {
+      await context.close();
+    },
+  };
+  return watched;
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+interface Violation {
+  id: string;
+  help: string;
+  nodes: { html: string }[];
+}
+
+/** Fails where axe finds anything on the page as it is now: in both colour schemes, in whose colours alone they differ. */
+export async function assertAccessible(page: Page, what: string): Promise<void> {
+  await page.evaluate(axe);
+  await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' });
+  const dark = await violationsOf(page, "{ runOnly: ['color-contrast'] }");
+  assert.deepEqual(dark, [], `${what}, dark`);
+  await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
+  assert.deepEqual(await violationsOf(page, '{}'), [], `${what}, light`);
+}
+
+async function violationsOf(page: Page, options: string): Promise<string[]> {
+  const { violations } = await page.evaluate<{ violations: Violation[] }>(`axe.run(${options})`);
+  return violations.map(
+    ({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(' ')}`,
+  );
+}
+
+/** Fails where the page is wider than the screen, so that one would have to scroll sideways. */
+export async function assertFits(page: Page, what: string): Promise<void> {
+  const { scroll, client } = await page.evaluate<{ scroll: number; client: number }>(
+    '({ scroll: document.documentElement.scrollWidth, client: document.documentElement.clientWidth })',
+  );
+  const tooWide = Math.max(0, scroll - client);
+  assert.equal(tooWide, 0, `${what} is ${tooWide} pixels wider than the screen`);
+}
