@@ -18,6 +18,7 @@ const NOT_ON_POSTGRES = [
   'kill.test',
   'postgres-',
   'sqlite-',
+  'store-',
 ];
 
 const SOME_ON_POSTGRES = [

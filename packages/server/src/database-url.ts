@@ -51,6 +51,13 @@ export function describeDatabase(database: Database): string {
   return `postgres://${user}@${servers.map(({ host, port }) => `${host}:${port}`).join(',')}/${name}`;
 }
 
+/** The same with a password where it has none of its own. */
+export function withPassword(database: Database, password: Redacted | null): Database {
+  if (database.kind === 'sqlite') return database;
+  const { target } = database;
+  return { ...database, target: { ...target, password: target.password ?? password } };
+}
+
 export function holdsPassword(url: string): boolean {
   return /^postgres(ql)?:\/\/[^@/]*:.+@/is.test(url);
 }

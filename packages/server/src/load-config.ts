@@ -1,5 +1,5 @@
 import { SETTINGS, type Config } from './config.ts';
-import type { Database } from './database-url.ts';
+import { withPassword, type Database } from './database-url.ts';
 
 /** A setting that cannot be: its name, the value, what is allowed. */
 export class ConfigError extends Error {
@@ -67,10 +67,9 @@ function withDerived(config: Config): Config {
 }
 
 function databaseOf({ databaseUrl, databasePassword, dataDir }: Config): Database {
-  if (databaseUrl.kind === 'sqlite')
-    return { kind: 'sqlite', path: databaseUrl.path || `${dataDir}/mintmark.db` };
-  const { target } = databaseUrl;
-  return { kind: 'postgres', target: { ...target, password: target.password ?? databasePassword } };
+  const isDefault = databaseUrl.kind === 'sqlite' && databaseUrl.path === '';
+  if (isDefault) return { kind: 'sqlite', path: `${dataDir}/mintmark.db` };
+  return withPassword(databaseUrl, databasePassword);
 }
 
 function contradictions(config: Config): string[] {

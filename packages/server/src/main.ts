@@ -10,6 +10,7 @@ import { operatorCommand } from './commands/operator.ts';
 import { secretCommand } from './commands/secret.ts';
 import { serveCommand } from './commands/serve.ts';
 import { signingKeyCommand } from './commands/signing-key.ts';
+import { storeCommands } from './commands/store.ts';
 import { tokenCommand } from './commands/token.ts';
 import { VERSION } from './version.ts';
 
@@ -62,6 +63,7 @@ function commandLine(io: Io): Command {
   signingKeyCommand(program, io);
   operatorCommand(program, io);
   auditCommand(program, io);
+  storeCommands(program, io);
   tokenCommand(program, io);
   secretCommand(program, io);
   doctorCommand(program, io);

@@ -30,12 +30,16 @@ export function configOf(command: Command, io: Io): Config {
     const given = flag === null ? undefined : options[camelCase(flag)];
     if (typeof given === 'string') flags[name] = given;
   }
-  if (holdsPassword(flags.databaseUrl ?? '')) {
-    io.err(
-      'mintmark: a password on a command line can be read by every user of this machine: set DATABASE_URL instead.',
-    );
-  }
+  warnOfPassword(flags.databaseUrl ?? '', io);
   return loadConfig(io.env, flags);
+}
+
+export function warnOfPassword(url: string, io: Io): void {
+  if (!holdsPassword(url)) return;
+  io.err(
+    'mintmark: a password on a command line can be read by every user of this machine: set DATABASE_URL, or ' +
+      'MINTMARK_DATABASE_PASSWORD, instead.',
+  );
 }
 
 /** Opens the store for one piece of work and closes it again. */

@@ -30,6 +30,7 @@ export const AUDIT_ACTIONS = [
   'profile.second_factor_on',
   'profile.second_factor_off',
   'audit.export',
+  'store.restore',
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 

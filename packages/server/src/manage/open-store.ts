@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import type { Config } from '../config.ts';
 import { Refused } from '../domain/refused.ts';
 import { checkMasterKeySource, createMasterKey, readMasterKey, type MasterKey } from '../master-key.ts';
+import { unfinishedCopy } from '../storage/copy.ts';
 import { migrate, pendingMigrations, refuseNewer } from '../storage/migrate.ts';
 import { openPostgres } from '../storage/postgres.ts';
 import { openSqlite } from '../storage/sqlite.ts';
@@ -39,6 +40,7 @@ export async function openStore(config: OpenConfig, { watch }: { watch: boolean 
   const connections = await connect(config, { create: true, watch });
   try {
     const migrated = await migrate(connections);
+    await refuseUnfinished(connections);
     return { store: createStore(connections), connections, migrated };
   } catch (error) {
     await connections.close();
@@ -48,6 +50,11 @@ export async function openStore(config: OpenConfig, { watch }: { watch: boolean 
 
 /** Opens the store as it is: a typo in its path must not make an empty one. Throws where it needs a migration. */
 export async function openMigratedStore(config: OpenConfig): Promise<Store> {
+  return createStore(await connectMigrated(config));
+}
+
+/** The connections of a store that is as this program needs it. */
+export async function connectMigrated(config: OpenConfig): Promise<Connections> {
   const connections = await connect(config, { create: false, watch: false });
   try {
     await refuseNewer(connections);
@@ -58,14 +65,25 @@ export async function openMigratedStore(config: OpenConfig): Promise<Store> {
         `The store needs the migration ${pending.join(', ')}: run mintmark migrate.`,
       );
     }
-    return createStore(connections);
+    await refuseUnfinished(connections);
+    return connections;
   } catch (error) {
     await connections.close();
     throw error;
   }
 }
 
-async function connect(
+async function refuseUnfinished(connections: Connections): Promise<void> {
+  const source = await unfinishedCopy(connections);
+  if (source === null) return;
+  throw new StoreError(
+    'unfinished',
+    `The store is an unfinished copy of ${source}: complete it with the same mintmark store copy again.`,
+  );
+}
+
+/** The database as it is, whatever it holds. */
+export async function connect(
   config: OpenConfig,
   { create, watch }: { create: boolean; watch: boolean },
 ): Promise<Connections> {

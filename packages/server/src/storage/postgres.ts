@@ -72,6 +72,7 @@ export async function openPostgres({ create = true, ...settings }: PostgresSetti
     texts,
     transaction: (work) => inTurn(write, work, () => wakeThis()),
     unhurried: (work) => unhurried(connect, work),
+    snapshot: (work) => unhurried(connect, (db) => snapshotOf(db, work)),
     tables: async () => await tablesOf(read),
     damage: () => unhurried(connect, damageOf),
     facts: async () => await factsOf(read, target),
@@ -120,6 +121,15 @@ async function unhurried<T>(connect: Connect, work: (db: Kysely<Tables>) => Prom
     return await work(new Kysely<Tables>({ dialect: writingDialect(only, 0) }));
   } finally {
     connection.end();
+  }
+}
+
+async function snapshotOf<T>(db: Kysely<Tables>, work: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
+  await sql`begin isolation level repeatable read read only`.execute(db);
+  try {
+    return await work(db);
+  } finally {
+    await sql`rollback`.execute(db).catch(() => undefined); // where the connection broke, it is over
   }
 }
 

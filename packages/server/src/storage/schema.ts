@@ -44,31 +44,34 @@ export interface RefusalsRow {
   refusals: number;
 }
 
-/** Every table there is; the compiler sees to it. A table comes after those that its rows belong to. */
-const TABLES: { [Name in keyof Tables]: true } = {
-  meta: true,
-  epoch: true,
-  changes: true,
-  api_users: true,
-  credentials: true,
-  credential_usage: true,
-  signing_keys: true,
-  revocations: true,
-  audit: true,
-  idempotency_keys: true,
-  audit_head: true,
-  operators: true,
-  recovery_codes: true,
-  sessions: true,
-  invitations: true,
-  usage_minutes: true,
-  usage_hours: true,
-  usage_days: true,
-  refusal_minutes: true,
-  refusal_hours: true,
-  refusal_days: true,
+/**
+ * Every table there is, with the columns of its primary key; the compiler sees to it. A table comes after those that its
+ * rows belong to.
+ */
+export const PRIMARY_KEYS: { readonly [Name in keyof Tables]: readonly (keyof Tables[Name] & string)[] } = {
+  meta: ['key'],
+  epoch: ['id'],
+  changes: ['n'],
+  api_users: ['client_id'],
+  credentials: ['id'],
+  credential_usage: ['credential_id'],
+  signing_keys: ['kid'],
+  revocations: ['digest'],
+  audit: ['n'],
+  idempotency_keys: ['id'],
+  audit_head: ['id'],
+  operators: ['id'],
+  recovery_codes: ['operator_id', 'digest'],
+  sessions: ['digest'],
+  invitations: ['digest'],
+  usage_minutes: ['at', 'client_id'],
+  usage_hours: ['at', 'client_id'],
+  usage_days: ['at', 'client_id'],
+  refusal_minutes: ['at', 'client_id', 'reason'],
+  refusal_hours: ['at', 'client_id', 'reason'],
+  refusal_days: ['at', 'client_id', 'reason'],
 };
-export const TABLE_NAMES = Object.keys(TABLES) as readonly (keyof Tables)[];
+export const TABLE_NAMES = Object.keys(PRIMARY_KEYS) as readonly (keyof Tables)[];
 
 /** The comment on the table `meta` by which PostgreSQL tells our databases from others. */
 export const POSTGRES_MARK = 'Mintmark';

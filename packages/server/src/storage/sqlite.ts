@@ -78,6 +78,7 @@ export async function openSqlite({ create = true, ...settings }: SqliteSettings)
       return result;
     },
     unhurried: (work) => work(write),
+    snapshot: (work) => snapshotOf(read, work),
     texts,
     tables: () => tablesOf(read),
     damage: () => damageOf(read),
@@ -92,6 +93,16 @@ export async function openSqlite({ create = true, ...settings }: SqliteSettings)
 async function factsOf(read: Kysely<Tables>): Promise<DatabaseFacts> {
   const { rows } = await sql<{ version: string }>`select sqlite_version() as version`.execute(read);
   return { about: `SQLite ${rows[0]?.version}`, risks: [] };
+}
+
+/** In write-ahead mode a transaction that reads keeps what it has read first. */
+async function snapshotOf<T>(read: Kysely<Tables>, work: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
+  await sql`begin`.execute(read);
+  try {
+    return await work(read);
+  } finally {
+    await sql`rollback`.execute(read);
+  }
 }
 
 async function tablesOf(read: Kysely<Tables>): Promise<string[]> {

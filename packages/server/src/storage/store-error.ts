@@ -4,6 +4,7 @@ export type StoreErrorCode =
   | 'not_ours'
   | 'newer'
   | 'not_migrated'
+  | 'unfinished'
   | 'read_only'
   | 'full'
   | 'locked'

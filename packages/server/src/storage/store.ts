@@ -36,6 +36,8 @@ export interface Connections {
    * rows. Records are texts with fields of fixed width, which `substr` takes apart at a third of the cost of JSON.
    */
   texts(json: string): RawBuilder<unknown>;
+  /** Everything that is read in it is of one moment, however long it takes and whatever others write meanwhile. */
+  snapshot<T>(work: (db: Kysely<Tables>) => Promise<T>): Promise<T>;
   /** The names of all tables that are there, others' too. */
   tables(): Promise<string[]>;
   /** What a check of the whole database found wrong; null where it is sound. */

@@ -153,6 +153,7 @@ const ACTIONS: ReadonlyMap<string, string> = new Map([
   ['profile.second_factor_on', 'Second factor turned on'],
   ['profile.second_factor_off', 'Second factor turned off'],
   ['audit.export', 'Audit log exported'],
+  ['store.restore', 'Store restored from a backup'],
 ]);
 
 /** For the filter. */

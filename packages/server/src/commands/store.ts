@@ -1,0 +1,127 @@
+import type { Command } from 'commander';
+import type { Config } from '../config.ts';
+import { parseDatabaseUrl, withPassword, type Database } from '../database-url.ts';
+import { ConfigError } from '../load-config.ts';
+import { backUp, restore, type Restored } from '../manage/backup.ts';
+import { copyBetween } from '../manage/copy-store.ts';
+import type { CopyProgress } from '../storage/copy.ts';
+import { commandLineActor } from './actor.ts';
+import { CheckFailed } from './check-failed.ts';
+import { json, table, type Io } from './io.ts';
+import { addSettings, configOf, storeCommand, STORE_SETTINGS, warnOfPassword } from './options.ts';
+
+export function storeCommands(program: Command, io: Io): void {
+  const parent = program.command('store').description('Copy a store, back it up, and restore it.');
+  parent.addHelpText('after', '\nExample:\n  mintmark store backup /backup/mintmark-monday.db');
+  copy(parent, io);
+  backup(parent, io);
+  restoreCommand(parent, io);
+}
+
+function copy(parent: Command, io: Io): void {
+  const command = storeCommand(
+    parent,
+    'copy',
+    'Copy a store into an empty database, also while it is served: sqlite:<path> or postgres://… each.',
+  );
+  command
+    .argument('<from>', 'The store that is read.')
+    .argument('<to>', 'The database that becomes its copy.')
+    .option('--update', 'Bring an earlier copy up to date: what differs there is overwritten.')
+    .addHelpText(
+      'after',
+      '\nA copy that was cut off is completed by the same command.' +
+        '\n\nExample:\n  mintmark store copy sqlite:./data/mintmark.db postgres://mintmark@db.example.com/mintmark',
+    );
+  command.action(async (from: string, to: string, options: { update?: boolean; json?: boolean }) => {
+    const config = configOf(command, io);
+    const named = (url: string): Database => namedDatabase(url, config, io);
+    const asked = { from: named(from), to: named(to), update: options.update === true };
+    const { tables, different } = await copyBetween(config, asked, progressOn(io));
+    if (options.json === true) io.out(json({ tables, different }));
+    else {
+      const rows = tables.map((each) => [each.table, String(each.rows), String(each.written), each.sha256]);
+      io.out(table(['TABLE', 'ROWS', 'WRITTEN', 'SHA-256'], rows));
+    }
+    if (different.length > 0) {
+      throw new CheckFailed(
+        `The copy differs in ${different.join(', ')}: something else writes to it. Stop that, and copy again.`,
+      );
+    }
+  });
+}
+
+/** Throws a ConfigError that does not quote it: what has a mistake may have a password anywhere. */
+function namedDatabase(url: string, config: Config, io: Io): Database {
+  const parsed = url === '' ? { allowed: 'the URL of a database' } : parseDatabaseUrl(url);
+  if ('allowed' in parsed)
+    throw new ConfigError(`What is copied from or to is not allowed: ${parsed.allowed}`);
+  warnOfPassword(url, io);
+  return withPassword(parsed.value, config.databasePassword);
+}
+
+const PROGRESS_MS = 2000;
+
+/** A line now and then, for who waits. */
+function progressOn(io: Io): CopyProgress {
+  let lastAt = performance.now();
+  return ({ doing, table: name, rows }) => {
+    if (performance.now() - lastAt < PROGRESS_MS) return;
+    lastAt = performance.now();
+    io.err(`mintmark: ${doing} ${name}: ${rows} rows`);
+  };
+}
+
+function backup(parent: Command, io: Io): void {
+  const command = storeCommand(
+    parent,
+    'backup',
+    'Write a store that is a SQLite file into another file, also while it is served.',
+  );
+  command.argument('<file>', 'The file to make.');
+  addSettings(command, ['dataDir', 'databaseUrl']).addHelpText(
+    'after',
+    '\nThe master key is not in it: keep that elsewhere.\n\nExample:\n  mintmark store backup /backup/mintmark-monday.db',
+  );
+  command.action(async (file: string, options: { json?: boolean }) => {
+    const { bytes } = await backUp(configOf(command, io), file);
+    if (options.json === true) return io.out(json({ file, bytes }));
+    io.out(
+      `${file}: ${bytes} bytes, read through and on the disk. The master key is not in it: keep that elsewhere.`,
+    );
+  });
+}
+
+function restoreCommand(parent: Command, io: Io): void {
+  const command = storeCommand(
+    parent,
+    'restore',
+    'Put a backup in place of a store that is a SQLite file. Servers on it follow within a second.',
+  );
+  command.argument('<file>', 'The backup.');
+  addSettings(command, STORE_SETTINGS).addHelpText(
+    'after',
+    '\nEverything that was changed since is taken back, revocations and disabled API users too. What was there is kept\n' +
+      'beside the store.\n\nExample:\n  mintmark store restore /backup/mintmark-monday.db',
+  );
+  command.action(async (file: string, options: { json?: boolean }) => {
+    const restored = await restore(configOf(command, io), commandLineActor(), file, Date.now());
+    if (options.json === true) {
+      return io.out(json({ before: restored.before, taken_back: restored.takenBack }));
+    }
+    io.out(restoredText(restored));
+  });
+}
+
+function restoredText({ before, takenBack }: Restored): string {
+  const counts = Object.entries(takenBack).map(([action, count]) => `${count} × ${action}`);
+  return [
+    'Restored.',
+    before === null ? '' : `What was there is in ${before}.`,
+    counts.length === 0 ? '' : `Taken back: ${counts.join(', ')}. Repeat what must hold.`,
+    'Tokens that were revoked since the backup are good again until they expire: mintmark signing-key rotate --compromised ' +
+      'has all tokens refused that were issued so far.',
+  ]
+    .filter((line) => line !== '')
+    .join('\n');
+}

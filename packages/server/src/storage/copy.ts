@@ -1,0 +1,193 @@
+import { createHash } from 'node:crypto';
+import { sql, type Kysely, type RawBuilder } from 'kysely';
+import { UNFINISHED_COPY } from './meta.ts';
+import { PRIMARY_KEYS, TABLE_NAMES, type Tables } from './schema.ts';
+import type { Connections } from './store.ts';
+
+export interface CopiedTable {
+  table: string;
+  rows: number;
+  /** Rows that had to be written; the others were there already. */
+  written: number;
+  /** SHA-256 of all rows in the order of their key, in base64url: the same in both stores. */
+  sha256: string;
+}
+
+export interface TableSum {
+  rows: number;
+  sha256: string;
+}
+
+/** Told of every batch. */
+export type CopyProgress = (step: { doing: 'copying' | 'comparing'; table: string; rows: number }) => void;
+
+type Row = Record<string, unknown>;
+type Key = readonly unknown[];
+type Table = keyof Tables;
+
+const BATCH = 500;
+
+/** True where nothing was made in a store yet. */
+export async function isEmpty({ read }: Connections): Promise<boolean> {
+  for (const table of ['meta', 'changes', 'api_users', 'signing_keys', 'operators', 'audit'] as const) {
+    if ((await rowsAfter(read, table, null, 1)).length > 0) return false;
+  }
+  return true;
+}
+
+/** Where the copy comes from that was begun and not completed; null where there is none. */
+export async function unfinishedCopy({ read }: Pick<Connections, 'read'>): Promise<string | null> {
+  const row = read.selectFrom('meta').select('value').where('key', '=', UNFINISHED_COPY);
+  return (await row.executeTakeFirst())?.value ?? null;
+}
+
+/**
+ * Makes `to` what `from` is at one moment. What is there already is compared and not written again, so that a copy that
+ * was cut off goes on where it was. Until all of it is compared and the same, `to` is marked as unfinished. Gives back the
+ * tables that differ in the end: none, unless somebody else writes there.
+ */
+export async function copyStore(
+  from: Connections,
+  to: Connections,
+  source: string,
+  progress: CopyProgress,
+): Promise<{ tables: CopiedTable[]; different: string[] }> {
+  await mark(to, source);
+  return await from.snapshot(async (snapshot) => {
+    // First all that is too much or another: a row that is to be written may clash with one that is to go.
+    for (const table of TABLE_NAMES) await removeOthers(snapshot, to, table);
+    const tables: CopiedTable[] = [];
+    const different: string[] = [];
+    const written = new Map<Table, number>();
+    for (const table of TABLE_NAMES) written.set(table, await writeMissing(snapshot, to, table, progress));
+    for (const table of TABLE_NAMES) {
+      const sum = await sumOf(snapshot, table, (rows) => progress({ doing: 'comparing', table, rows }));
+      const copied = await sumOf(to.read, table, () => undefined);
+      if (copied.rows !== sum.rows || copied.sha256 !== sum.sha256) different.push(table);
+      tables.push({ table, rows: sum.rows, written: written.get(table) ?? 0, sha256: sum.sha256 });
+    }
+    if (different.length === 0)
+      await to.write.deleteFrom('meta').where('key', '=', UNFINISHED_COPY).execute();
+    return { tables, different };
+  });
+}
+
+async function mark({ write }: Connections, source: string): Promise<void> {
+  const row = { key: UNFINISHED_COPY, value: source };
+  const insert = write.insertInto('meta').values(row);
+  await insert.onConflict((conflict) => conflict.column('key').doUpdateSet(row)).execute();
+}
+
+async function removeOthers(snapshot: Kysely<Tables>, to: Connections, table: Table): Promise<void> {
+  for await (const there of batches(to.read, table)) {
+    const here = await rowsBetween(snapshot, table, there.after, there.upTo);
+    const wanted = new Map(here.map((row) => [textOf(keyOf(table, row)), textOf(row)]));
+    const others = there.rows.filter((row) => wanted.get(textOf(keyOf(table, row))) !== textOf(row));
+    if (others.length === 0) continue;
+    await to.transaction(async (db) => {
+      for (const row of others) {
+        await sql`delete from ${sql.table(table)} where ${isKey(table, keyOf(table, row))}`.execute(db);
+      }
+    });
+  }
+}
+
+async function writeMissing(
+  snapshot: Kysely<Tables>,
+  to: Connections,
+  table: Table,
+  progress: CopyProgress,
+): Promise<number> {
+  let rows = 0;
+  let written = 0;
+  for await (const here of batches(snapshot, table)) {
+    const there = await rowsBetween(to.read, table, here.after, here.upTo);
+    const present = new Set(there.map((row) => textOf(keyOf(table, row))));
+    const missing = here.rows.filter((row) => !present.has(textOf(keyOf(table, row))));
+    if (missing.length > 0) await to.transaction((db) => insertAll(db, table, missing));
+    rows += here.rows.length;
+    written += missing.length;
+    progress({ doing: 'copying', table, rows });
+  }
+  return written;
+}
+
+async function insertAll(db: Kysely<Tables>, table: Table, rows: readonly Row[]): Promise<void> {
+  const columns = Object.keys(rows[0] ?? {});
+  const values = rows.map((row) => sql`(${sql.join(columns.map((column) => row[column]))})`);
+  const names = sql.join(columns.map((column) => sql.ref(column)));
+  await sql`insert into ${sql.table(table)} (${names}) values ${sql.join(values)}`.execute(db);
+}
+
+/** Count and digest of all rows, in the order of their key and without regard to that of their columns. */
+async function sumOf(db: Kysely<Tables>, table: Table, progress: (rows: number) => void): Promise<TableSum> {
+  const hash = createHash('sha256');
+  let count = 0;
+  for await (const { rows } of batches(db, table)) {
+    for (const row of rows) hash.update(`${textOf(row)}\n`);
+    count += rows.length;
+    progress(count);
+  }
+  return { rows: count, sha256: hash.digest('base64url') };
+}
+
+interface Batch {
+  rows: Row[];
+  /** All keys above this one (null: from the start on) */
+  after: Key | null;
+  /** up to this one (null: to the end) are in it. */
+  upTo: Key | null;
+}
+
+async function* batches(db: Kysely<Tables>, table: Table): AsyncGenerator<Batch> {
+  for (let after: Key | null = null; ;) {
+    const rows: Row[] = await rowsAfter(db, table, after, BATCH);
+    const last = rows.at(-1);
+    const upTo: Key | null = last === undefined || rows.length < BATCH ? null : keyOf(table, last);
+    if (rows.length > 0) yield { rows, after, upTo };
+    if (upTo === null) return;
+    after = upTo;
+  }
+}
+
+async function rowsAfter(db: Kysely<Tables>, table: Table, after: Key | null, limit: number): Promise<Row[]> {
+  const { rows } = await sql<Row>`select * from ${sql.table(table)} where ${isAbove(table, after)}
+    order by ${columnsOf(table)} limit ${limit}`.execute(db);
+  return rows;
+}
+
+async function rowsBetween(
+  db: Kysely<Tables>,
+  table: Table,
+  after: Key | null,
+  upTo: Key | null,
+): Promise<Row[]> {
+  const end = upTo === null ? sql`` : sql`and (${columnsOf(table)}) <= (${sql.join(upTo)})`;
+  const { rows } = await sql<Row>`select * from ${sql.table(table)} where ${isAbove(table, after)} ${end}
+    order by ${columnsOf(table)}`.execute(db);
+  return rows;
+}
+
+function isAbove(table: Table, after: Key | null): RawBuilder<unknown> {
+  // The mark of the copy itself is no part of what is copied.
+  const ours = table === 'meta' ? sql`key <> ${UNFINISHED_COPY}` : sql`1 = 1`;
+  return after === null ? ours : sql`${ours} and (${columnsOf(table)}) > (${sql.join(after)})`;
+}
+
+function isKey(table: Table, key: Key): RawBuilder<unknown> {
+  const parts = PRIMARY_KEYS[table].map((column, i) => sql`${sql.ref(column)} = ${key[i]}`);
+  return sql.join(parts, sql` and `);
+}
+
+function columnsOf(table: Table): RawBuilder<unknown> {
+  return sql.join(PRIMARY_KEYS[table].map((column) => sql.ref(column)));
+}
+
+function keyOf(table: Table, row: Row): Key {
+  return PRIMARY_KEYS[table].map((column) => row[column]);
+}
+
+function textOf(value: Row | Key): string {
+  if (Array.isArray(value)) return JSON.stringify(value);
+  return JSON.stringify(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
