@@ -114,6 +114,9 @@ function isGiven<T>(value: T | null | undefined): value is T {
   return value !== null && value !== undefined;
 }
 
+/** Rows of one statement: SQLite takes 32,766 parameters in one, PostgreSQL 65,535. */
+const ROWS_MAX = 500;
+
 async function append(db: Kysely<Tables>, records: readonly AuditRecord[]): Promise<void> {
   if (records.length === 0) return;
   // The update comes first: it locks the row, so that what it gives back is the end until this transaction is over.
@@ -129,7 +132,12 @@ async function append(db: Kysely<Tables>, records: readonly AuditRecord[]): Prom
     rows.push(toRow(entry));
     last = entry;
   }
-  await db.insertInto('audit').values(rows).execute();
+  for (let at = 0; at < rows.length; at += ROWS_MAX) {
+    await db
+      .insertInto('audit')
+      .values(rows.slice(at, at + ROWS_MAX))
+      .execute();
+  }
   await db.updateTable('audit_head').set({ hash: last.hash }).execute();
 }
 
