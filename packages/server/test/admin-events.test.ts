@@ -190,6 +190,36 @@ test('a reader that reads nothing is cut off, and others go on', async () => {
   await app.close();
 });
 
+void test('a reader who is gone before the stream begins takes no room', async () => {
+  const live = createLive(createRouteStatistics().counts, { liveStreamsMax: 2 });
+  const app = fastify().withTypeProvider<TypeBoxTypeProvider>();
+  let asked = 0;
+  // As where the store takes its time to tell whose session it is.
+  app.addHook('onRequest', async ({ raw }) => {
+    await once(raw.socket, 'close');
+    asked += 1;
+  });
+  eventsRoute(app, { live }, async () => ({
+    kind: 'system',
+    id: 'mintmark',
+    name: 'mintmark',
+    address: null,
+  }));
+  await app.listen({ port: 0, host: '127.0.0.1' });
+  const { port } = app.server.address() as AddressInfo;
+  for (let i = 0; i < 5; i++) {
+    const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+    await once(socket, 'connect');
+    socket.write('GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    socket.destroy();
+  }
+  await eventually(async () => assert.equal(asked, 5));
+  await eventually(async () => assert.equal(live.watchers(), 0));
+  live.end();
+  await app.close();
+});
+
 function times<T>(count: number, each: (i: number) => T): T[] {
   return Array.from({ length: count }, (_, i) => each(i));
 }

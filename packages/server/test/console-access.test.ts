@@ -93,6 +93,7 @@ async function dialogs(
   check: (what: string) => Promise<void>,
 ): Promise<void> {
   for (const [path, button] of [
+    ['/api-users', 'Import'],
     [user, 'Leaked: cut it off now'],
     [user, 'Delete'],
     [user, /^Retire/],

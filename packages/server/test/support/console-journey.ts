@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { type TOTP, URI } from 'otpauth';
+import { URI, type TOTP } from 'otpauth';
 import type { Locator, Page } from 'playwright-core';
 import { eventually } from './http.ts';
 import type { TestServer } from './server.ts';
@@ -129,8 +129,8 @@ export function startCaller(
   everyMs = 100,
   more: Record<string, string> = {},
 ): Caller {
-  const stopping = new AbortController();
   const caller: Caller = { secret, tokens: 0, refused: [], stop };
+  const stopping = new AbortController();
   const ended = run();
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {

@@ -16,6 +16,7 @@ import { ListEnd } from '../ui/list-end.tsx';
 import { Skeleton } from '../ui/loaded.tsx';
 import { Empty, Notice } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
+import { ImportApiUsers } from './import-api-users.tsx';
 import { Spark } from '../ui/spark.tsx';
 import { Ago } from '../ui/time.tsx';
 
@@ -38,6 +39,7 @@ type State = (typeof STATES)[number]['value'];
 
 export function ApiUsersPage(): JSX.Element {
   const mayWrite = useMay('operator');
+  const [importing, setImporting] = useState(false);
   const [query, setQuery] = useQuery();
   const { search = '', state = '', scope = '', sort = '-created_at' } = query;
   const path = withQuery('/api-users', { search, state, scope, sort });
@@ -52,6 +54,11 @@ export function ApiUsersPage(): JSX.Element {
           <LinkButton icon="download" href={apiUrl('/api-users/export')} download>
             Export
           </LinkButton>
+          {mayWrite && (
+            <Button icon="upload" onClick={() => setImporting(true)}>
+              Import
+            </Button>
+          )}
           {mayWrite && (
             <LinkButton kind="primary" icon="plus" href={paths.newApiUser}>
               New API user
@@ -108,6 +115,7 @@ export function ApiUsersPage(): JSX.Element {
           <ListEnd of={list} narrow="Search for a name, a client id or a contact to find the others." />
         </section>
       )}
+      {importing && <ImportApiUsers onDone={list.reload} onClose={() => setImporting(false)} />}
     </Page>
   );
 }

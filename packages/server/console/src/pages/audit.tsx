@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { apiUrl, withQuery } from '../api/client.ts';
-import type { AuditEntry, AuditVerification } from '../api/types.ts';
+import type { AuditEntry, AuditVerification, Operator, Page as PageOf } from '../api/types.ts';
 import { dateTime, plural, whole } from '../format.ts';
 import { usePages } from '../state/pages.ts';
 import { useQuery } from '../state/query.ts';
@@ -25,8 +25,12 @@ const NAMES = ['actor', 'action', 'subject', 'outcome', 'from', 'to'] as const;
 
 export function AuditPage(): JSX.Element {
   const [query, setQuery] = useQuery();
+  const operators = useResource<PageOf<Operator>>('/operators?limit=200');
+  const byEmail = new Map(operators.data?.items.map(({ email, id }) => [email, id]));
   const filter = {
     ...Object.fromEntries(NAMES.map((name) => [name, query[name] ?? ''])),
+    // The log is filtered by ids, which nobody knows by heart.
+    actor: byEmail.get(query['actor'] ?? '') ?? query['actor'] ?? '',
     from: inUtc(query['from']),
     to: inUtc(query['to']),
   };
@@ -44,7 +48,7 @@ export function AuditPage(): JSX.Element {
       }
     >
       <Chain />
-      <Filters query={query} setQuery={setQuery} />
+      <Filters query={query} setQuery={setQuery} emails={[...byEmail.keys()]} />
       {isFiltered && (
         <div>
           <Button small onClick={clear}>
@@ -84,9 +88,11 @@ type Query = Readonly<Record<string, string>>;
 function Filters({
   query,
   setQuery,
+  emails,
 }: {
   query: Query;
   setQuery: (changes: Record<string, string>) => void;
+  emails: readonly string[];
 }): JSX.Element {
   const [actor, setActor] = useDraft(query['actor'] ?? '', (text) => setQuery({ actor: text }));
   const [subject, setSubject] = useDraft(query['subject'] ?? '', (text) => setQuery({ subject: text }));
@@ -96,7 +102,14 @@ function Filters({
     <details open={open}>
       <summary>Filter</summary>
       <div class="filters even" role="search" aria-label="Filter the audit log">
-        <TextField label="Who" placeholder="E-mail or id" value={actor} onInput={setActor} type="search" />
+        <TextField
+          label="Who"
+          placeholder="E-mail or id"
+          value={actor}
+          onInput={setActor}
+          type="search"
+          suggestions={emails}
+        />
         <SelectField
           label="What"
           value={query['action'] ?? ''}

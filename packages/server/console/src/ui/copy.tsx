@@ -52,11 +52,14 @@ export function CodeBlock({ text, what }: { text: string; what: string }): JSX.E
   );
 }
 
-/** An id in a line of text. */
-export function Id({ text, what }: { text: string; what: string }): JSX.Element {
+/** An id in a line of text; with `length`, only its beginning is shown. */
+export function Id({ text, what, length }: { text: string; what: string; length?: number }): JSX.Element {
+  const shown = length === undefined || text.length <= length ? text : `${text.slice(0, length)}…`;
   return (
     <span class="id">
-      <code class="breakable">{text}</code>
+      <code class="breakable" title={text}>
+        {shown}
+      </code>
       <CopyButton text={text} what={what} />
     </span>
   );

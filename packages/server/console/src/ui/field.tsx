@@ -75,12 +75,15 @@ export interface TextFieldProps extends FieldProps {
   min?: number | string;
   max?: number | string;
   mono?: boolean;
+  /** Offered while one types. */
+  suggestions?: readonly string[];
   autofocus?: boolean;
   name?: string;
 }
 
 export function TextField(props: TextFieldProps): JSX.Element {
-  const { value, onInput, type = 'text', mono = false, autofocus = false } = props;
+  const { value, onInput, type = 'text', mono = false, autofocus = false, suggestions = [] } = props;
+  const listId = useId();
   const focusOnce = (element: HTMLInputElement | null) => {
     if (autofocus && element !== null && !element.dataset['focused']) {
       element.dataset['focused'] = 'once';
@@ -95,23 +98,33 @@ export function TextField(props: TextFieldProps): JSX.Element {
       optional={props.optional ?? false}
     >
       {(described) => (
-        <input
-          {...described}
-          ref={focusOnce}
-          type={inputType(type)}
-          value={value}
-          class={mono ? 'mono' : undefined}
-          name={props.name}
-          autocomplete={props.autocomplete ?? 'off'}
-          inputMode={props.inputMode}
-          placeholder={props.placeholder}
-          required={props.required}
-          maxLength={props.maxLength}
-          min={props.min}
-          max={props.max}
-          spellcheck={false}
-          onInput={(event) => onInput(event.currentTarget.value)}
-        />
+        <>
+          <input
+            {...described}
+            ref={focusOnce}
+            list={suggestions.length > 0 ? listId : undefined}
+            type={inputType(type)}
+            value={value}
+            class={mono ? 'mono' : undefined}
+            name={props.name}
+            autocomplete={props.autocomplete ?? 'off'}
+            inputMode={props.inputMode}
+            placeholder={props.placeholder}
+            required={props.required}
+            maxLength={props.maxLength}
+            min={props.min}
+            max={props.max}
+            spellcheck={false}
+            onInput={(event) => onInput(event.currentTarget.value)}
+          />
+          {suggestions.length > 0 && (
+            <datalist id={listId}>
+              {suggestions.map((text) => (
+                <option key={text} value={text} />
+              ))}
+            </datalist>
+          )}
+        </>
       )}
     </Field>
   );

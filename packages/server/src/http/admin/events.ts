@@ -106,11 +106,14 @@ function stream(
       if (error instanceof Problem && !response.writableEnded) end(error.code);
     });
   }, CHECK_MS);
-  response.on('close', () => {
+  const stop = () => {
     clearInterval(heartbeat);
     clearInterval(check);
     watch.stop();
-  });
+  };
+  // Whoever went away while the gate was asked has closed already: that is not told again.
+  if (response.destroyed) stop();
+  else response.on('close', stop);
   return true;
 }
 
