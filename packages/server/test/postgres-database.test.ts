@@ -213,7 +213,7 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
       opened.store.write(async ({ apiUsers }) => {
         const user = await apiUsers.find(clientId);
         assert.ok(user);
-        await apiUsers.update({ ...user, name });
+        await apiUsers.update({ ...user, name, version: user.version + 1 });
       });
     for (let i = 0; i < 8; i++) await rename('Importer');
     await server.sql('alter table api_users add column added_later text', opened.database);
