@@ -187,7 +187,7 @@ test('an id that nobody has is 404 on every route', async () => {
   }
 });
 
-test('a text that would be a script comes back as the data that it is, from everywhere', async () => {
+test('security 17: a text that would be a script comes back as the data that it is, from everywhere', async () => {
   const script = `<script>alert("x")</script><img src=x onerror='alert(1)'>`;
   const { user } = await create({
     name: script,
@@ -222,7 +222,7 @@ test('a creation that is asked for twice under one key is made once', async () =
   assert.equal((found.body['items'] as unknown[]).length, 1);
 });
 
-test('a creation with a secret, asked for again under its key, names what was made and shows no secret', async () => {
+test('security 15: a creation with a secret, asked for again under its key, names what was made and shows no secret', async () => {
   const key = { 'Idempotency-Key': 'deploy-2' };
   const replies = await Promise.all(
     Array.from({ length: 4 }, () => admin.send('POST', '/api-users', { name: 'Once with secret' }, key)),

@@ -52,7 +52,7 @@ async function imported(lines: readonly unknown[]): Promise<Json[]> {
   return linesOf(reply.text);
 }
 
-test('an export has every API user with its settings, and digests for an admin who asks for them only', async () => {
+test('security 15: an export has every API user with its settings, and digests for an admin who asks for them only', async () => {
   const settings = await reader.get('/api-users/export');
   assert.match(settings.headers['content-type'] ?? '', /^application\/x-ndjson/);
   assert.match(settings.headers['content-disposition'] ?? '', /filename="api-users\.ndjson"/);

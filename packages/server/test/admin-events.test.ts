@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify from 'fastify';
+import type { SchemaTypes } from '../src/http/admin/admin-app.ts';
 import { eventsRoute } from '../src/http/admin/events.ts';
 import { createLive } from '../src/live.ts';
 import { createRouteStatistics } from '../src/route-statistics.ts';
@@ -156,7 +156,7 @@ test('a graceful stop ends open streams at once, and does not wait for them', as
 test('a reader that reads nothing is cut off, and others go on', async () => {
   const { counts } = createRouteStatistics();
   const live = createLive(counts, { liveStreamsMax: 2 });
-  const app = fastify().withTypeProvider<TypeBoxTypeProvider>();
+  const app = fastify().withTypeProvider<SchemaTypes>();
   eventsRoute(app, { live }, async () => ({
     kind: 'system',
     id: 'mintmark',
@@ -201,7 +201,7 @@ test('a reader that reads nothing is cut off, and others go on', async () => {
 
 void test('a reader who is gone before the stream begins takes no room', async () => {
   const live = createLive(createRouteStatistics().counts, { liveStreamsMax: 2 });
-  const app = fastify().withTypeProvider<TypeBoxTypeProvider>();
+  const app = fastify().withTypeProvider<SchemaTypes>();
   let asked = 0;
   // As where the store takes its time to tell whose session it is.
   app.addHook('onRequest', async ({ raw }) => {

@@ -79,7 +79,7 @@ test('whoever may change nothing cannot fill the audit log by trying', async () 
   assert.ok((await auditOf(server)).length - recorded <= 21);
 });
 
-test('an operator cannot become an admin by an API user that may do everything', async () => {
+test('security 17: an operator cannot become an admin by an API user that may do everything', async () => {
   const path = `/api-users/${powerful.client_id}`;
   const any = { 'If-Match': '*', 'Sec-Fetch-Site': 'same-origin' };
   const granted = { name: 'Mine', scopes: ['campaigns:read', 'mintmark:admin'] };

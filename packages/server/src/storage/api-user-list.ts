@@ -3,7 +3,6 @@ import {
   searchKey,
   type ApiUserFilter,
   type ApiUserListPage,
-  type ApiUserPosition,
   type ListedApiUser,
 } from '../domain/api-user-list.ts';
 import { fromRow } from './api-user.ts';
@@ -27,7 +26,7 @@ export function apiUserListRows(db: Kysely<Tables>): ApiUserListRows {
         const of = credentials.get(row.client_id);
         return {
           user: fromRow(row),
-          position: [row.place, row.client_id] as const,
+          position: [row[COLUMNS[page.sort]], row.client_id] as const,
           lastUsedAt: of?.lastUsedAt ?? row.last_used_at,
           liveCredentials: of?.liveCredentials ?? 0,
           nextExpiryAt: of?.nextExpiryAt ?? null,
@@ -40,13 +39,16 @@ export function apiUserListRows(db: Kysely<Tables>): ApiUserListRows {
 /** The columns that lists are sorted by: nothing that a caller sends becomes a part of a statement. */
 const COLUMNS = { created_at: 'created_at', name: 'name_key', last_used_at: 'last_used_at' } as const;
 
-function conditionOf({ search, enabled, scope }: ApiUserFilter): RawBuilder<SqlBool> {
-  const conditions = [sql<SqlBool>`1 = 1`];
+/** What stands for no value at the end of a list in either direction: before and after every time that there is. */
+const NONE = { descending: -1, ascending: 8_640_000_000_000_001 } as const;
+
+function conditionOf({ search, enabled, scope }: ApiUserFilter): RawBuilder<SqlBool> | null {
+  const conditions: RawBuilder<SqlBool>[] = [];
   if (search !== null) conditions.push(contains('search_text', searchKey(search)));
   if (enabled !== null) conditions.push(sql`enabled = ${sql.lit(enabled ? 1 : 0)}`);
   // A scope holds neither quotation mark nor backslash, so it stands in the JSON array between two of the former.
   if (scope !== null) conditions.push(contains('scopes', `"${scope}"`));
-  return sql<SqlBool>`${sql.join(conditions, sql` and `)}`;
+  return conditions.length === 0 ? null : sql`${sql.join(conditions, sql` and `)}`;
 }
 
 function contains(column: 'search_text' | 'scopes', text: string): RawBuilder<SqlBool> {
@@ -54,46 +56,84 @@ function contains(column: 'search_text' | 'scopes', text: string): RawBuilder<Sq
   return sql<SqlBool>`${sql.ref(column)} like ${pattern} escape '\\'`;
 }
 
-type Row = ApiUserRow & { last_used_at: number | null; place: string | number | null };
+type Row = ApiUserRow & { last_used_at: number | null };
 
-/** Those without a value come after all that have one, whichever way the list is sorted and whatever the database does. */
+/** A stretch of a list: the API users that are in it, the columns in whose order they are, and where it begins. */
+interface Stretch {
+  among: RawBuilder<SqlBool>;
+  keys: readonly RawBuilder<unknown>[];
+  descending: boolean;
+  /** A value for each key; null: from the start. */
+  after: readonly unknown[] | null;
+  limit: number;
+}
+
+/** So many are looked at in the order of the list, one by one, before all of them in the order of the table. */
+const LOOKED_AT_FIRST = 1000;
+
+/**
+ * Those without a value come after all that have one, whichever way the list is sorted and whatever the database does.
+ *
+ * Where nothing is asked of the API users, they are read in the order of an index. Else too, as long as those that meet the
+ * condition are many: where they are not, an index leads to every row of the table in another order than they lie in,
+ * which takes ten times as long as to read the table from end to end and sort what is found (docs/decisions/061).
+ */
 async function rowsOf(
   db: Kysely<Tables>,
-  condition: RawBuilder<SqlBool>,
+  condition: RawBuilder<SqlBool> | null,
   page: ApiUserListPage,
 ): Promise<Row[]> {
-  const { sort, after, limit } = page;
-  const rows = after === null || after[0] !== null ? await sortedRows(db, condition, page) : [];
-  if (sort !== 'last_used_at' || rows.length === limit) return rows;
-  const { rows: unused } = await sql<Row>`
-    select *, null as place from api_users
-    where ${condition} and last_used_at is null and client_id > ${after?.[0] === null ? after[1] : ''}
-    order by client_id limit ${limit - rows.length}`.execute(db);
-  return [...rows, ...unused];
+  const { after, limit } = page;
+  const isPast = after !== null && after[0] === null;
+  const table = sql`api_users`;
+  if (condition === null) {
+    const rows = isPast ? [] : (await select(withValue(page), table).execute(db)).rows;
+    if (page.sort !== 'last_used_at' || rows.length === limit) return rows;
+    const rest = { ...page, after: isPast ? after : null, limit: limit - rows.length };
+    return [...rows, ...(await select(withoutValue(rest), table).execute(db)).rows];
+  }
+  const stretch = isPast ? withoutValue(page) : withValue(page);
+  const first = sql`(${select({ ...stretch, limit: LOOKED_AT_FIRST }, table)}) as first`;
+  const { rows } = await select(stretch, first, condition).execute(db);
+  if (rows.length === limit) return rows;
+  return (await select(inTheOrderOfTheTable(page), table, condition).execute(db)).rows;
 }
 
-async function sortedRows(
-  db: Kysely<Tables>,
-  condition: RawBuilder<SqlBool>,
-  { sort, descending, after, limit }: ApiUserListPage,
-): Promise<Row[]> {
-  const place = sql.ref(COLUMNS[sort]);
-  const order = descending ? sql`desc` : sql`asc`;
-  const { rows } = await sql<Row>`
-    select *, ${place} as place from api_users
-    where ${condition} and ${place} is not null ${beyond(place, after, descending)}
-    order by ${place} ${order}, client_id ${order} limit ${limit}`.execute(db);
-  return rows;
+function withValue({ sort, ...page }: ApiUserListPage): Stretch {
+  const column = sql.ref(COLUMNS[sort]);
+  return { ...page, among: sql`${column} is not null`, keys: [column, sql.ref('client_id')] };
 }
 
-/** From `after` on, in the order of a list. */
-function beyond(
-  place: RawBuilder<unknown>,
-  after: ApiUserPosition | null,
-  descending: boolean,
-): RawBuilder<unknown> {
-  if (after === null) return sql``;
-  return sql`and (${place}, client_id) ${descending ? sql`<` : sql`>`} (${after[0]}, ${after[1]})`;
+function withoutValue({ sort, after, ...page }: ApiUserListPage): Stretch {
+  const among = sql<SqlBool>`${sql.ref(COLUMNS[sort])} is null`;
+  return { ...page, among, keys: [sql.ref('client_id')], after: after && [after[1]] };
+}
+
+/** All of the list. A column inside of `coalesce` is one that no index is for. */
+function inTheOrderOfTheTable({ sort, after, ...page }: ApiUserListPage): Stretch {
+  const column = sql.ref(COLUMNS[sort]);
+  const none = NONE[page.descending ? 'descending' : 'ascending'];
+  const value = sort === 'name' ? sql`coalesce(${column}, '')` : sql`coalesce(${column}, ${sql.lit(none)})`;
+  return {
+    ...page,
+    among: sql`1 = 1`,
+    keys: [value, sql`coalesce(client_id, '')`],
+    after: after && [after[0] ?? none, after[1]],
+  };
+}
+
+function select(
+  { among, keys, descending, after, limit }: Stretch,
+  from: RawBuilder<unknown>,
+  condition: RawBuilder<SqlBool> = sql`1 = 1`,
+): RawBuilder<Row> {
+  const order = sql.join(keys.map((key) => sql`${key} ${descending ? sql`desc` : sql`asc`}`));
+  const later =
+    after === null
+      ? sql``
+      : sql`and (${sql.join(keys)}) ${descending ? sql`<` : sql`>`} (${sql.join(after)})`;
+  return sql<Row>`
+    select * from ${from} where ${condition} and ${among} ${later} order by ${order} limit ${limit}`;
 }
 
 type OfCredentials = Pick<ListedApiUser, 'lastUsedAt' | 'liveCredentials' | 'nextExpiryAt'>;

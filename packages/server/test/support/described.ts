@@ -8,6 +8,8 @@ const BASE = '/marketing/admin/v1';
 
 export interface Operation {
   operationId: string;
+  summary: string;
+  description: string;
   responses: Record<string, Described>;
   requestBody?: { required: boolean; content: Record<string, { schema: object }> };
 }

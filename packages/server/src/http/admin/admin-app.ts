@@ -1,15 +1,22 @@
-import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type {
   FastifyBaseLogger,
   FastifyInstance,
   FastifyRequest,
+  FastifyTypeProvider,
   RawReplyDefaultExpression,
   RawRequestDefaultExpression,
   RawServerDefault,
 } from 'fastify';
+import type { Static, TSchema } from 'typebox';
 import type { Actor } from '../../domain/actor.ts';
 import type { AuditAction } from '../../domain/audit-entry.ts';
 import type { Needs } from './gate.ts';
+
+/** What Fastify knows of a schema: the type that it stands for. */
+export interface SchemaTypes extends FastifyTypeProvider {
+  validator: this['schema'] extends TSchema ? Static<this['schema']> : unknown;
+  serializer: this['schema'] extends TSchema ? Static<this['schema']> : unknown;
+}
 
 /** The app as routes of the admin API see it: what they declare as schemas is the type of what they get and give. */
 export type AdminApp = FastifyInstance<
@@ -17,7 +24,7 @@ export type AdminApp = FastifyInstance<
   RawRequestDefaultExpression,
   RawReplyDefaultExpression,
   FastifyBaseLogger,
-  TypeBoxTypeProvider
+  SchemaTypes
 >;
 
 declare module 'fastify' {

@@ -1,11 +1,10 @@
 import cookie from '@fastify/cookie';
-import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../../config.ts';
 import type { Counters } from '../../domain/as-api-user.ts';
 import { limitedNetwork } from '../../domain/network.ts';
-import type { AdminApp } from './admin-app.ts';
+import type { AdminApp, SchemaTypes } from './admin-app.ts';
 import { invitationRoutes } from './invitations.ts';
 import { apiUserRoutes, type ApiUserServices } from './api-users.ts';
 import { auditRoutes, type AuditServices } from './audit.ts';
@@ -57,7 +56,7 @@ export interface AdminOptions {
  * per address, then the gate.
  */
 export async function adminPlugin(plain: FastifyInstance, { services, config }: AdminOptions): Promise<void> {
-  const app = plain.withTypeProvider<TypeBoxTypeProvider>();
+  const app = plain.withTypeProvider<SchemaTypes>();
   app.setValidatorCompiler(validatorCompiler);
   app.decorateRequest('adminActor', null);
   app.decorateRequest('operatorSession', null);
