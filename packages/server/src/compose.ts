@@ -10,6 +10,7 @@ import { addressReader } from './http/address.ts';
 import { createApp } from './http/app.ts';
 import type { Health } from './http/health.ts';
 import { createKeyring, type Keyring } from './keyring.ts';
+import { createLimits, type Limits } from './limits.ts';
 import { tellingChanges } from './live.ts';
 import { createMaintenance } from './maintenance.ts';
 import type { MasterKey } from './master-key.ts';
@@ -17,10 +18,10 @@ import { createMetrics, type Metrics } from './metrics.ts';
 import { createPasswordCheck } from './password-checks.ts';
 import { createOperatorsPart } from './operator-services.ts';
 import { createPublication } from './publication.ts';
+import type { LimitTransport } from './domain/shared-limits.ts';
 import { createRevocationList } from './revocation-list.ts';
 import { createTokenRevoker } from './token-revoker.ts';
 import { createStatistics, type Statistics } from './statistics.ts';
-import { memoryCounters } from './storage/memory-counters.ts';
 import type { Store } from './storage/store.ts';
 import { VERSION } from './version.ts';
 
@@ -37,12 +38,13 @@ export interface Composed {
 
 const TOKEN_ID_BYTES = 16;
 
-/** The only place that picks implementations. */
+/** The only place that picks implementations. `transport`: the way to where limits are counted together; null: nowhere. */
 export async function compose(
   store: Store,
   masterKey: MasterKey,
   config: Config,
   log: Logger,
+  transport: LimitTransport | null = null,
 ): Promise<Composed> {
   const keyring = createKeyring(store.signingKeys, masterKey, (kid) => {
     log.error({ kid }, 'a signing key cannot be decrypted: see mintmark doctor');
@@ -73,6 +75,7 @@ export async function compose(
   const expected = { ...config, verifyingKey: keyring.verifyingKey };
   const readToken: AccessTokenReader = (token, nowMs, expiredSeconds) =>
     readAccessToken(token, expected, nowMs, expiredSeconds);
+  const limits = createLimits(transport, config, log);
   const maintenance = createMaintenance(store, masterKey, config, log);
   let stopping = false;
 
@@ -82,8 +85,10 @@ export async function compose(
     });
   }
 
-  const health = () =>
-    healthOf(stopping, keyring.canSign(Date.now()), feed.staleMs(), config.staleMaxSeconds, directory);
+  const health = () => ({
+    ...healthOf(stopping, keyring.canSign(Date.now()), feed.staleMs(), config.staleMaxSeconds, directory),
+    limits: limits.health(),
+  });
   const addressOf = addressReader(config.trustedProxies);
   const operators = createOperatorsPart(store, masterKey, config, addressOf, log);
   const admin = adminServices(store, masterKey, config, {
@@ -100,11 +105,9 @@ export async function compose(
       now: Date.now,
       issuer: config.issuer,
       tokenLifeSeconds: config.tokenLifeSeconds,
-      failuresPerMinute: config.failureLimit,
       findApiUser: directory.find,
       checkPassword: createPasswordCheck(config, directory.passwordsExist),
-      failures: memoryCounters(config.limiterKeysMax),
-      addresses: memoryCounters(config.limiterKeysMax),
+      ...limits.services,
       addressOf,
       signer: keyring.signer,
       newTokenId: pooledRandom(TOKEN_ID_BYTES, 'base64url'),
@@ -115,7 +118,7 @@ export async function compose(
       keyring,
       revocations: createPublication(revocations, keyring, feed, config.issuer),
       health,
-      metrics: metricsOf(statistics, health, keyring, feed),
+      metrics: metricsOf(statistics, health, keyring, feed, limits),
       log,
       version: VERSION,
       admin,
@@ -129,6 +132,7 @@ export async function compose(
       await feed.start();
       await keyring.reload();
       await revocations.load();
+      await limits.start();
       store.onWake(feed.wake);
       statistics.start();
       maintenance.start();
@@ -139,6 +143,7 @@ export async function compose(
       statistics.live.end();
     },
     async stop() {
+      limits.stop();
       await feed.stop();
       await maintenance.stop();
       await Promise.all([operators.failed.stop(), statistics.stop()]);
@@ -151,9 +156,17 @@ function metricsOf(
   health: () => Health,
   keyring: Keyring,
   feed: ChangeFeed,
+  { decidedAlone }: Limits,
 ): Metrics {
   const signingKeys = () => keyring.states(Date.now());
-  return createMetrics({ statistics, health, signingKeys, epoch: feed.applied, version: VERSION });
+  return createMetrics({
+    statistics,
+    health,
+    signingKeys,
+    epoch: feed.applied,
+    decidedAlone,
+    version: VERSION,
+  });
 }
 
 function healthOf(
@@ -162,7 +175,7 @@ function healthOf(
   staleMs: number,
   staleMaxSeconds: number,
   directory: Directory,
-): Health {
+): Omit<Health, 'limits'> {
   const { entries, complete } = directory.status();
   const stale = staleMs > staleMaxSeconds * 1000;
   return {

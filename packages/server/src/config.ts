@@ -7,11 +7,13 @@ import { POSTGRES_SETTINGS, type PostgresConfig } from './postgres-config.ts';
 import type { Redacted } from './redacted.ts';
 import { RETENTION_SETTINGS, type RetentionConfig } from './retention-config.ts';
 import { basePathProblem, issuerProblem, masterKey, networkList } from './setting-values.ts';
+import { SHARING_SETTINGS, type SharingConfig } from './sharing-config.ts';
 import { flag, oneOf, setting, text, whole, type Setting } from './setting.ts';
 import { USAGE_SETTINGS, type UsageConfig } from './usage-config.ts';
 
 /** Every setting of the program, read once. What each means and may be is in `SETTINGS` below and in --help. */
-export interface Config extends AdminConfig, OperatorConfig, PostgresConfig, RetentionConfig, UsageConfig {
+export interface Config
+  extends AdminConfig, OperatorConfig, PostgresConfig, RetentionConfig, SharingConfig, UsageConfig {
   readonly host: string;
   readonly port: number;
   readonly basePath: string;
@@ -374,6 +376,7 @@ export const SETTINGS: Settings = {
   ),
   ...RETENTION_SETTINGS,
   ...POSTGRES_SETTINGS,
+  ...SHARING_SETTINGS,
   ...ADMIN_SETTINGS,
   ...USAGE_SETTINGS,
 };

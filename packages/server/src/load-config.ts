@@ -62,6 +62,7 @@ function withDerived(config: Config): Config {
     issuer,
     audience: config.audience || issuer,
     databaseUrl: databaseOf(config),
+    processes: config.processes || 1,
     masterKeyFile: config.masterKeyFile || `${config.dataDir}/master.key`,
   };
 }

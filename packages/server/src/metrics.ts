@@ -11,6 +11,8 @@ export interface MetricSources {
   health(): Health;
   signingKeys(): Readonly<Record<SigningKeyState, number>>;
   epoch(): number;
+  /** Requests whose limits were to be shared, and could not be. */
+  decidedAlone(): number;
   version: string;
 }
 
@@ -94,7 +96,14 @@ function histogram(name: string, endpoint: string, latency: readonly number[], s
   ];
 }
 
-function stateMetrics({ statistics, health, signingKeys, epoch, version }: MetricSources): Described[] {
+function stateMetrics({
+  statistics,
+  health,
+  signingKeys,
+  epoch,
+  decidedAlone,
+  version,
+}: MetricSources): Described[] {
   const gauge = (name: string, help: string, value: () => number): Described => ({
     name,
     help,
@@ -121,6 +130,16 @@ function stateMetrics({ statistics, health, signingKeys, epoch, version }: Metri
       type: 'gauge',
       values: () => Object.entries(signingKeys()).map(([state, value]) => ({ labels: { state }, value })),
     },
+    gauge(
+      'mintmark_limits_shared',
+      '1 where limits count the calls of all processes, 0 where of this one.',
+      () => Number(health().limits === 'shared'),
+    ),
+    counter(
+      'mintmark_limits_divided_total',
+      'Requests whose limits were to be shared, and could not be.',
+      () => decidedAlone(),
+    ),
     gauge('mintmark_usage_waiting', 'Uses and refusals that wait to be written.', () => {
       return statistics.recorder().waiting;
     }),

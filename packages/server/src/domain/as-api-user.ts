@@ -6,6 +6,7 @@ import type { KnownApiUser } from './known-api-user.ts';
 import { limitedNetwork } from './network.ts';
 import { takeCall, type LimitState } from './rate-limit.ts';
 import { SECRET_PREFIX } from './secret.ts';
+import { ownPart, type SharedLimits } from './shared-limits.ts';
 
 /** Who calls, and how it proves that. */
 export interface Caller {
@@ -34,6 +35,7 @@ export interface Authenticated {
 export interface AuthenticatingServices {
   /** Milliseconds since 1970 (UTC). */
   now(): number;
+  addressPerMinute: number;
   failuresPerMinute: number;
   findApiUser(name: string, nowMs: number): MaybePromise<KnownApiUser | undefined | Denial>;
   checkPassword(
@@ -44,6 +46,8 @@ export interface AuthenticatingServices {
   ): MaybePromise<Authentication | Denial>;
   /** Failed attempts per client id and address. */
   failures: Counters;
+  /** What other processes count too; null where the limits are those of this process. */
+  sharedLimits: SharedLimits | null;
   /** `tokens`: that came of it, one or none. */
   noteUse(known: KnownApiUser, credentialId: string, address: string, nowMs: number, tokens: number): void;
   noteRefusal(denial: Denial, caller: Caller, known: KnownApiUser | undefined): void;
@@ -54,6 +58,8 @@ export interface Counters {
   idle(nowMs: number): boolean;
   take(key: string, perMinute: number, nowMs: number): LimitState;
   peek(key: string, perMinute: number, nowMs: number): LimitState;
+  /** What others have counted for the key: its next arrival is no earlier than this. */
+  learn(key: string, arrivalMs: number, nowMs: number): void;
 }
 
 /** Longer than any client id or username: what is longer shares a failure budget with its first characters. */
@@ -89,31 +95,101 @@ function authenticateAndAct<C extends Caller, S extends AuthenticatingServices, 
   act: (services: S, caller: C, authenticated: Authenticated) => MaybePromise<T | Denial>,
 ): MaybePromise<T | Denial> {
   // 1. Too many wrong guesses at this id from this network: before the secret is looked at, so that guessing is slowed.
-  const { failures, failuresPerMinute } = services;
+  const { failures, failuresPerMinute, sharedLimits } = services;
   if (!failures.idle(nowMs)) {
-    const budget = failures.peek(failuresKey(caller), failuresPerMinute, nowMs);
+    const perMinute =
+      sharedLimits === null ? failuresPerMinute : ownPart(failuresPerMinute, sharedLimits.parts());
+    const budget = failures.peek(failuresKey(caller), perMinute, nowMs);
     if (!budget.allowed) return tooMany('failures', budget);
   }
 
   // 2. The secret, or the password.
   return andThen(authenticate(services, caller, known, nowMs), (authentication) => {
     if (isDenial(authentication)) return authentication;
-    if ('failure' in authentication || known === undefined) {
-      failures.take(failuresKey(caller), failuresPerMinute, nowMs);
-      const reason = 'failure' in authentication ? authentication.failure : 'unknown_client_id';
-      return { denied: 'invalid_client', reason };
-    }
-
-    // 3. The caller is who it says it is: its own limit, and where it may call from.
-    const { policy } = known;
-    const { state: limit, arrivalMs } = takeCall(known.arrivalMs, policy.limitPerMinute, nowMs);
-    known.arrivalMs = arrivalMs;
-    if (!limit.allowed) return tooMany('api-user', limit);
-    if (policy.networks !== null && !policy.networks.includes(caller.address)) {
-      return { denied: 'unauthorized_client', reason: 'address_not_allowed' };
-    }
-    return act(services, caller, { known, credentialId: authentication.credentialId, limit, nowMs });
+    // 3. The limits: of this process, or of all.
+    return sharedLimits === null
+      ? limitAndAct(services, caller, known, authentication, nowMs, act, 1)
+      : limitTogetherAndAct(services, sharedLimits, caller, known, authentication, nowMs, act);
   });
+}
+
+/** With the limits that this process counts by itself: all of them, or one of `parts` parts. */
+function limitAndAct<C extends Caller, S extends AuthenticatingServices, T extends object>(
+  services: S,
+  caller: C,
+  known: KnownApiUser | undefined,
+  authentication: Authentication,
+  nowMs: number,
+  act: (services: S, caller: C, authenticated: Authenticated) => MaybePromise<T | Denial>,
+  parts: number,
+): MaybePromise<T | Denial> {
+  if ('failure' in authentication || known === undefined) {
+    services.failures.take(failuresKey(caller), ownPart(services.failuresPerMinute, parts), nowMs);
+    return failed(authentication);
+  }
+  const perMinute = ownPart(known.policy.limitPerMinute, parts);
+  const { state: limit, arrivalMs } = takeCall(known.arrivalMs, perMinute, nowMs);
+  known.arrivalMs = arrivalMs;
+  if (!limit.allowed) return tooMany('api-user', limit);
+  return actFromItsNetwork(services, caller, known, authentication.credentialId, limit, nowMs, act);
+}
+
+/** With the limits that all processes count together, in one call. */
+async function limitTogetherAndAct<C extends Caller, S extends AuthenticatingServices, T extends object>(
+  services: S,
+  shared: SharedLimits,
+  caller: C,
+  known: KnownApiUser | undefined,
+  authentication: Authentication,
+  nowMs: number,
+  act: (services: S, caller: C, authenticated: Authenticated) => MaybePromise<T | Denial>,
+): Promise<T | Denial> {
+  const askedAt = services.now(); // not that of the request's start: a password check takes its time
+  const isKnown = !('failure' in authentication) && known !== undefined;
+  const call = {
+    network: limitedNetwork(caller.address),
+    addressPerMinute: services.addressPerMinute,
+    failuresKey: failuresKey(caller),
+    failuresPerMinute: services.failuresPerMinute,
+    apiUser: isKnown
+      ? {
+          id: known.clientId,
+          perMinute: known.policy.limitPerMinute,
+          aheadMs: Math.max(0, known.arrivalMs - askedAt),
+        }
+      : null,
+  };
+  const verdict = await shared.take(call, askedAt);
+  if (verdict === null) {
+    return limitAndAct(services, caller, known, authentication, askedAt, act, shared.processes);
+  }
+  const { refusedBy, limit, apiUserAheadMs } = verdict;
+  if (known !== undefined && apiUserAheadMs !== null) known.arrivalMs = askedAt + apiUserAheadMs;
+  if (refusedBy !== null) return tooMany(refusedBy, limit);
+  if ('failure' in authentication || known === undefined) return failed(authentication);
+  return actFromItsNetwork(services, caller, known, authentication.credentialId, limit, nowMs, act);
+}
+
+/** The last step before what the caller came for: may it be called from here? */
+function actFromItsNetwork<C extends Caller, S extends AuthenticatingServices, T extends object>(
+  services: S,
+  caller: C,
+  known: KnownApiUser,
+  credentialId: string,
+  limit: LimitState,
+  nowMs: number,
+  act: (services: S, caller: C, authenticated: Authenticated) => MaybePromise<T | Denial>,
+): MaybePromise<T | Denial> {
+  const { networks } = known.policy;
+  if (networks !== null && !networks.includes(caller.address)) {
+    return { denied: 'unauthorized_client', reason: 'address_not_allowed' };
+  }
+  return act(services, caller, { known, credentialId, limit, nowMs });
+}
+
+function failed(authentication: Authentication): Denial {
+  const reason = 'failure' in authentication ? authentication.failure : 'unknown_client_id';
+  return { denied: 'invalid_client', reason };
 }
 
 /** Usernames are compared without regard to letter case, and no spelling may have a budget of its own. */

@@ -39,6 +39,11 @@ export function peekCall(arrivalMs: number | undefined, perMinute: number, nowMs
   return stateAt(before, perMinute, intervalMs, nowMs, allowed);
 }
 
+/** The state of a limit whose next arrival is `aheadMs` away, after a call that was allowed or not. */
+export function stateAhead(aheadMs: number, perMinute: number, allowed: boolean): LimitState {
+  return stateAt(aheadMs, perMinute, WINDOW_MS / perMinute, 0, allowed);
+}
+
 /** Not further ahead than a burst can take it: else a clock that was set back would make a caller wait for as long. */
 function nextArrival(arrivalMs: number | undefined, nowMs: number): number {
   return arrivalMs === undefined || arrivalMs < nowMs ? nowMs : Math.min(arrivalMs, nowMs + WINDOW_MS);

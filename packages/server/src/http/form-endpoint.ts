@@ -5,6 +5,7 @@ import type { AuthenticatingServices, Caller, Counters } from '../domain/as-api-
 import { andThen, type MaybePromise } from '../domain/and-then.ts';
 import { invalidRequest, isDenial, type Denial } from '../domain/denial.ts';
 import { limitedNetwork } from '../domain/network.ts';
+import { ownPart } from '../domain/shared-limits.ts';
 import { isAnonymous, refusalReason } from '../domain/refusal-reason.ts';
 import { sendAnswer, type Answer } from './answer.ts';
 import { readBody } from './body.ts';
@@ -38,7 +39,7 @@ export interface FormEndpoint<T extends object> {
 }
 
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
-export type FormEndpointConfig = Pick<Config, 'bodyBytesMax' | 'addressLimit'>;
+export type FormEndpointConfig = Pick<Config, 'bodyBytesMax'>;
 
 /**
  * An endpoint for API users, straight on node:http: the way of a request from its method to its answer, with the same
@@ -49,6 +50,8 @@ export function formEndpoint<T extends object>(
   config: FormEndpointConfig,
   endpoint: FormEndpoint<T>,
 ): RequestHandler {
+  const { addressPerMinute, sharedLimits } = services;
+
   function handle(
     request: IncomingMessage,
     response: ServerResponse,
@@ -60,7 +63,10 @@ export function formEndpoint<T extends object>(
       return send(errorAnswer(405, 'method_not_allowed', endpoint.usage, traceId, ['Allow', 'POST']));
     }
     const address = services.addressOf(request);
-    const limit = services.addresses.take(limitedNetwork(address), config.addressLimit, services.now());
+    // Before the body is read, and so by what this process knows: the call that all processes count comes later.
+    const perMinute =
+      sharedLimits === null ? addressPerMinute : ownPart(addressPerMinute, sharedLimits.parts());
+    const limit = services.addresses.take(limitedNetwork(address), perMinute, services.now());
     if (!limit.allowed) return respond({ denied: 'rate_limit_exceeded', policy: 'address', limit });
     readBody(request, config.bodyBytesMax, (body) => {
       guarded(response, traceId, startedAt, () =>

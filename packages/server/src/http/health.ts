@@ -8,16 +8,24 @@ export interface Health {
   /** API users in memory, and whether that is all of them. */
   apiUsers: number;
   complete: boolean;
+  /** Whose calls the limits count: of this process, of all, or of this one although of all was asked for. */
+  limits: 'own' | 'shared' | 'divided';
 }
 
 /** For whatever starts and stops processes (`/livez`), and for load balancers (`/readyz`). */
 export function healthRoutes(app: FastifyInstance, health: () => Health): void {
   app.get('/livez', (_request, reply) => reply.header('Cache-Control', 'no-store').send({ status: 'alive' }));
   app.get('/readyz', (_request, reply) => {
-    const { status, staleSeconds, apiUsers, complete } = health();
+    const { status, staleSeconds, apiUsers, complete, limits } = health();
     return reply
       .code(status === 'ready' ? 200 : 503)
       .header('Cache-Control', 'no-store')
-      .send({ status, stale_seconds: staleSeconds, api_users_in_memory: apiUsers, all_in_memory: complete });
+      .send({
+        status,
+        stale_seconds: staleSeconds,
+        api_users_in_memory: apiUsers,
+        all_in_memory: complete,
+        limits,
+      });
   });
 }

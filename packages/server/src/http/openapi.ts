@@ -336,7 +336,7 @@ const SCHEMAS = {
   },
   Readiness: {
     type: 'object',
-    required: ['status', 'stale_seconds', 'api_users_in_memory', 'all_in_memory'],
+    required: ['status', 'stale_seconds', 'api_users_in_memory', 'all_in_memory', 'limits'],
     properties: {
       status: { ...text, enum: ['ready', 'stopping', 'stale', 'no_signing_key'] },
       stale_seconds: {
@@ -346,6 +346,12 @@ const SCHEMAS = {
       },
       api_users_in_memory: whole,
       all_in_memory: { type: 'boolean' },
+      limits: {
+        ...text,
+        enum: ['own', 'shared', 'divided'],
+        description:
+          'Whose calls the limits count: of this process, of all processes, or a part each because they cannot be shared',
+      },
     },
     additionalProperties: false,
   },
