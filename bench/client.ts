@@ -10,6 +10,7 @@ import * as openid from 'openid-client';
 import { ClientCredentials } from 'simple-oauth2';
 import { AuthenticationApi, Configuration, TokenManager } from '../packages/client/src/index.ts';
 import { startServer } from '../packages/server/test/support/server.ts';
+import { table } from './table.ts';
 
 const ROUNDS = 300;
 const CALLS = 20;
@@ -129,14 +130,6 @@ function shuffled<T>(values: readonly T[]): T[] {
 
 function ratio(values: number[], base: number[]): number {
   return median(values) / median(base);
-}
-
-/** A table in Markdown as oxfmt would have it, the first row its head. */
-function table(rows: string[][]): string {
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  const line = (cells: string[]) => `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`;
-  const [head = [], ...body] = rows.map(line);
-  return [head, line(widths.map((width) => '-'.repeat(width))), ...body].join('\n');
 }
 
 /** Prints a table and stores it; resolves to false where a target is missed. */

@@ -1,6 +1,6 @@
 // npm run bench [-- name …]: runs the benchmarks (all, or those named), prints their tables, and ends with 1 where one
 // of them misses a target. Absolute figures belong to the machine; only the ratios of one run travel.
-const benchmarks = ['token', 'verifier', 'revocations', 'client', 'admin'] as const;
+const benchmarks = ['token', 'verifier', 'revocations', 'client', 'admin', 'simulation'] as const;
 
 const wanted = process.argv.slice(2);
 let met = true;

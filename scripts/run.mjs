@@ -151,6 +151,8 @@ const commands = {
       [join(root, 'examples/marketing-api/server.ts'), ...args],
     ]),
   bench: () => run(node, [join(root, 'bench/run.ts'), ...args]),
+  soak: () => run(node, [join(root, 'bench/soak.ts'), ...args]),
+  'try-image': () => run(node, [join(root, 'scripts/try-image.ts')]),
   test,
   screenshots: () => (buildConsole(root, node) ? run(node, [join(root, 'scripts/screenshots.ts')]) : 1),
 };
