@@ -38,7 +38,7 @@ export interface Composed {
 
 const TOKEN_ID_BYTES = 16;
 
-/** The only place that picks implementations. `transport`: the way to where limits are counted together; null: nowhere. */
+/** The only place that picks implementations. `transport`: the way to where limits are counted together, unless that is Redis. */
 export async function compose(
   store: Store,
   masterKey: MasterKey,
@@ -75,7 +75,7 @@ export async function compose(
   const expected = { ...config, verifyingKey: keyring.verifyingKey };
   const readToken: AccessTokenReader = (token, nowMs, expiredSeconds) =>
     readAccessToken(token, expected, nowMs, expiredSeconds);
-  const limits = createLimits(transport, config, log);
+  const limits = createLimits(config, log, transport);
   const maintenance = createMaintenance(store, masterKey, config, log);
   let stopping = false;
 

@@ -5,7 +5,9 @@ import type { LimitTransport } from './domain/shared-limits.ts';
 import type { FormEndpointServices } from './http/form-endpoint.ts';
 import type { Health } from './http/health.ts';
 import { createSharedLimits } from './shared-limits.ts';
+import { redisTargetOf } from './sharing-config.ts';
 import { memoryCounters } from './storage/memory-counters.ts';
+import { redisLimits } from './storage/redis-limits.ts';
 
 /** The limits of API users, addresses and failures, of this process or of several. */
 export interface Limits {
@@ -21,8 +23,10 @@ export interface Limits {
   stop(): void;
 }
 
-/** `transport`: the way to where they are counted together; null: nowhere. */
-export function createLimits(transport: LimitTransport | null, config: Config, log: Logger): Limits {
+/** Counted in Redis where that is configured, else where `given` leads, else here. */
+export function createLimits(config: Config, log: Logger, given: LimitTransport | null): Limits {
+  const target = redisTargetOf(config);
+  const transport = target === null ? given : redisLimits(target, config.redisPrefix);
   const addresses = memoryCounters(config.limiterKeysMax);
   const failures = memoryCounters(config.limiterKeysMax);
   const sharedLimits = transport && createSharedLimits(transport, { addresses, failures }, config, log);

@@ -32,11 +32,17 @@ export function loadConfig(
   return Object.freeze(withDerived(values));
 }
 
-const SECRET: ReadonlySet<keyof Config> = new Set(['masterKey', 'databasePassword']);
+const SECRET: ReadonlySet<keyof Config> = new Set([
+  'masterKey',
+  'databasePassword',
+  'redisPassword',
+  'redisSentinelPassword',
+]);
 
 /** On one line, and without the user and password that a URL may hold: anywhere, where it has a mistake. */
 function quoted(value: string): string {
-  if (/^postgres/i.test(value)) return '"postgres…"';
+  const [scheme] = /^(postgres|redis)/i.exec(value) ?? [];
+  if (scheme !== undefined) return `"${scheme}…"`;
   return JSON.stringify(value.replace(/\/\/.*@/s, '//…@'));
 }
 

@@ -14,6 +14,9 @@ export interface Setting<T> {
   parse(text: string): { value: T } | { allowed: string };
 }
 
+/** Names that platforms give to what they provide. */
+const COMMON: ReadonlySet<string> = new Set(['DATABASE_URL', 'REDIS_URL']);
+
 export function setting<T>(
   env: string,
   flagName: string,
@@ -22,7 +25,7 @@ export function setting<T>(
   help: string,
   parse: Setting<T>['parse'],
 ): Setting<T> {
-  const prefixed = env === 'DATABASE_URL' ? env : `MINTMARK_${env}`;
+  const prefixed = COMMON.has(env) ? env : `MINTMARK_${env}`;
   return { env: prefixed, flag: flagName, value, default: standard, help, parse };
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Counters } from './domain/as-api-user.ts';
 import { stateAhead, type LimitState } from './domain/rate-limit.ts';
@@ -12,7 +13,7 @@ import type {
 
 /** Limits that are shared while the way to where they are counted is good, and divided while it is not. */
 export interface SharingLimits extends SharedLimits {
-  /** Resolves when it is known whether limits can be shared; at the latest after the deadline of a call. */
+  /** Resolves when limits are shared, or after a second in which they could not be. */
   start(): Promise<void>;
   stop(): void;
   isSharing(): boolean;
@@ -20,7 +21,7 @@ export interface SharingLimits extends SharedLimits {
   decidedAlone(): number;
 }
 
-/** After so many calls in a row that failed or came too late, none waits any more. */
+/** After so many failures in a row, a call that comes too late among them, none waits any more. */
 const FAILURES_MAX = 3;
 /**
  * So many calls, on keys of their own, have to come back in time before limits are shared again: many, because keys are spread
@@ -32,6 +33,9 @@ const PROBE_WAIT_MS = 250;
 /** … and twice as long each time where this happens again within `STEADY_MS`, so that a way that is half good is left alone. */
 const PROBE_WAIT_MAX_MS = 8000;
 const STEADY_MS = 10_000;
+/** A start waits so long for limits to be shared, and tries so often. */
+const START_MS = 1000;
+const START_PROBE_MS = 20;
 /** The longest text of an error that is logged. */
 const ERROR_CHARS_MAX = 200;
 
@@ -48,13 +52,17 @@ export function createSharedLimits(
   const deadline = createDeadline(deadlineMs);
   let sharing = false;
   let failuresInRow = 0;
+  let failedAt = Number.NEGATIVE_INFINITY;
   let alone = 0;
   let waitMs = PROBE_WAIT_MS;
   let sharedSince = Number.NEGATIVE_INFINITY;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
 
-  function noteFailure(error: unknown): void {
+  /** Calls that were under way together fail together, and that is one failure. */
+  function noteFailure(error: unknown, askedAt: number): void {
+    if (askedAt < failedAt) return;
+    failedAt = performance.now();
     failuresInRow += 1;
     if (sharing && failuresInRow >= FAILURES_MAX) cease(error);
   }
@@ -72,8 +80,12 @@ export function createSharedLimits(
 
   function probeLater(): void {
     if (stopped) return;
-    timer = setTimeout(() => void probe(), waitMs);
+    timer = setTimeout(() => void probeAgain(), waitMs);
     timer.unref();
+  }
+
+  async function probeAgain(): Promise<void> {
+    if ((await probe()) !== null) probeLater();
   }
 
   /** Null: limits are shared from now on. */
@@ -84,8 +96,8 @@ export function createSharedLimits(
       (error: unknown) => error,
     );
     if (problem !== null) {
-      // Not the next one before all of these have ended: nothing piles up where nobody answers.
-      void Promise.allSettled(calls).then(probeLater);
+      // The next one comes after all of these have ended: nothing piles up where nobody answers.
+      await Promise.allSettled(calls);
       return problem;
     }
     if (stopped) return null;
@@ -113,20 +125,27 @@ export function createSharedLimits(
         alone += 1;
         return null;
       }
+      const askedAt = performance.now();
       try {
         const counts = await deadline(transport.take(forgetting(call, deadlineMs)));
         failuresInRow = 0;
         learn(call, counts, nowMs);
         return verdictOf(call, counts);
       } catch (error) {
-        noteFailure(error);
+        noteFailure(error, askedAt);
         alone += 1;
         return null;
       }
     },
     async start() {
-      const problem = await probe();
+      const startedAt = performance.now();
+      let problem = await probe();
+      while (problem !== null && performance.now() - startedAt < START_MS) {
+        await sleep(START_PROBE_MS);
+        problem = await probe();
+      }
       if (problem !== null) {
+        probeLater();
         log.warn(
           { error: textOf(problem), processes },
           'limits are not shared: each process counts up to its part',
@@ -137,6 +156,7 @@ export function createSharedLimits(
       stopped = true;
       sharing = false;
       clearTimeout(timer);
+      transport.close();
     },
   };
 }
@@ -157,13 +177,12 @@ function verdictOf(call: SharedCall, counts: SharedCounts): SharedVerdict {
 }
 
 function limitOf(call: SharedCall, counts: SharedCounts): LimitState {
-  const allowed = counts.refusedBy === null;
-  if (counts.refusedBy === 'address') {
-    return stateAhead(counts.addressAheadMs, call.addressPerMinute, allowed);
-  }
-  return counts.apiUserAheadMs === null || call.apiUser === null
-    ? stateAhead(counts.failuresAheadMs ?? 0, call.failuresPerMinute, allowed)
-    : stateAhead(counts.apiUserAheadMs, call.apiUser.perMinute, allowed);
+  const { refusedBy, addressAheadMs, failuresAheadMs, apiUserAheadMs } = counts;
+  const allowed = refusedBy === null;
+  if (refusedBy === 'address') return stateAhead(addressAheadMs, call.addressPerMinute, allowed);
+  return refusedBy === 'failures' || call.apiUser === null
+    ? stateAhead(failuresAheadMs ?? 0, call.failuresPerMinute, allowed)
+    : stateAhead(apiUserAheadMs ?? 0, call.apiUser.perMinute, allowed);
 }
 
 /** So high that the keys are gone after a moment. */

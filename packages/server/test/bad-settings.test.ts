@@ -31,6 +31,14 @@ const WRONG: Partial<Record<keyof Config, [value: string, allowed: RegExp][]>> =
     ['./data/mintmark.db', /sqlite: and the path of a file, such as sqlite:\.\/data\/mintmark\.db/],
     ['sqlite:', /sqlite: and the path/],
   ],
+  redisUrl: [
+    ['localhost:6379', /redis:\/\/user:password@host:6379/],
+    ['redis://a,b', /several servers are a redis\+cluster:\/\/ or redis\+sentinel:\/\//],
+    ['redis+sentinel://a,b', /the name of the master is missing/],
+    ['rediss+cluster://a/1', /a cluster has no numbered databases/],
+    ['redis://p%ss@localhost', /has a % that is followed by no two hexadecimal digits/],
+  ],
+  redisPrefix: [['{a}', /at most 64 letters, digits/]],
   masterKey: [
     ['0123', /64 hexadecimal digits \(openssl rand -hex 32 prints some\)/],
     ['zz'.repeat(32), /64 hexadecimal digits/],
@@ -60,7 +68,9 @@ test('a setting that is not allowed stops the start: its name, the value, what i
   for (const [name, cases] of Object.entries(WRONG)) {
     const { env, flag } = SETTINGS[name as keyof Config];
     for (const [value, allowed] of cases) {
-      const shown = name === 'masterKey' ? 'the value given' : JSON.stringify(value);
+      // In a URL with a mistake, any part may be the password.
+      const url = value.startsWith('redis') ? '"redis…"' : JSON.stringify(value);
+      const shown = name === 'masterKey' ? 'the value given' : url;
       const byVariable = await mintmark(['serve', '--data-dir', dataDir], { env: { [env]: value } });
       assert.equal(byVariable.code, 2, `${env}=${value}`);
       assert.equal(byVariable.out, '');

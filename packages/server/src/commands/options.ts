@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { SETTINGS, type Config } from '../config.ts';
 import { holdsPassword } from '../database-url.ts';
+import { holdsRedisPassword } from '../redis-url.ts';
 import { loadConfig } from '../load-config.ts';
 import { openMigratedStore } from '../manage/open-store.ts';
 import type { Store } from '../storage/store.ts';
@@ -31,14 +32,19 @@ export function configOf(command: Command, io: Io): Config {
     if (typeof given === 'string') flags[name] = given;
   }
   warnOfPassword(flags.databaseUrl ?? '', io);
+  if (holdsRedisPassword(flags.redisUrl ?? ''))
+    io.err(passwordWarning('REDIS_URL', 'MINTMARK_REDIS_PASSWORD'));
   return loadConfig(io.env, flags);
 }
 
 export function warnOfPassword(url: string, io: Io): void {
-  if (!holdsPassword(url)) return;
-  io.err(
-    'mintmark: a password on a command line can be read by every user of this machine: set DATABASE_URL, or ' +
-      'MINTMARK_DATABASE_PASSWORD, instead.',
+  if (holdsPassword(url)) io.err(passwordWarning('DATABASE_URL', 'MINTMARK_DATABASE_PASSWORD'));
+}
+
+function passwordWarning(url: string, password: string): string {
+  return (
+    `mintmark: a password on a command line can be read by every user of this machine: set ${url}, or ` +
+    `${password}, instead.`
   );
 }
 

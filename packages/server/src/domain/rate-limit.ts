@@ -53,7 +53,7 @@ function nextArrival(arrivalMs: number | undefined, nowMs: number): number {
  * Sums of 60,000 / n are not exact: a number as large as today's time is kept to a quarter of a microsecond, and a burst
  * adds up n of these errors. This part of a call as slack lets exactly n calls of a burst through, up to n = 4000.
  */
-const ROUNDING = 0.05;
+export const ROUNDING = 0.05;
 
 function stateAt(
   keptMs: number,

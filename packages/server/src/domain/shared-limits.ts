@@ -38,6 +38,8 @@ export interface SharedCounts {
 export interface LimitTransport {
   /** Rejects where it fails. It may be slow, but each call comes to an end at last, even if nobody answers. */
   take(call: SharedCall): Promise<SharedCounts>;
+  /** Ends what it keeps open. */
+  close(): void;
 }
 
 export interface SharedVerdict {

@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import fc from 'fast-check';
+import { peekCall, takeCall, WINDOW_MS } from '../src/domain/rate-limit.ts';
+import type { LimitTransport, SharedCall, SharedCounts } from '../src/domain/shared-limits.ts';
+import { loadConfig } from '../src/load-config.ts';
+import { redisTargetOf } from '../src/sharing-config.ts';
+import { memoryLimits } from '../src/storage/memory-counters.ts';
+import { slotOf } from '../src/storage/redis-cluster.ts';
+import { redisLimits, type RedisLimits, type Step } from '../src/storage/redis-limits.ts';
+import { eventually } from './support/http.ts';
+import {
+  redisMissing,
+  startRedis,
+  startRedisCluster,
+  type TestRedis,
+  type TestRedisCluster,
+} from './support/redis.ts';
+
+// The rule of the limits, in Redis: the same as in this process.
+
+const PREFIX = 'test';
+/** The clock of Redis has microseconds, and a number of its size is kept to a quarter of one. */
+const CLOCK_MS = 0.001;
+
+function openLimits(url: string): RedisLimits {
+  const target = redisTargetOf(loadConfig({ REDIS_URL: url }));
+  assert.ok(target);
+  return redisLimits(target, PREFIX);
+}
+
+let calls = 0;
+/** Of an API user and an address that have not called before. */
+const call = (asked: Partial<SharedCall> = {}): SharedCall => ({
+  network: `198.51.100.${(calls += 1)}`,
+  addressPerMinute: 1000,
+  failuresKey: `api_${calls} 198.51.100.${calls}`,
+  failuresPerMinute: 20,
+  apiUser: { id: `api_${calls}`, perMinute: 5, aheadMs: 0 },
+  ...asked,
+});
+
+/** Calls until one is refused. */
+async function passed(
+  limits: LimitTransport,
+  asked: SharedCall,
+): Promise<{ passed: number; last: SharedCounts }> {
+  for (let n = 0; ; n++) {
+    const last = await limits.take(asked);
+    if (last.refusedBy !== null) return { passed: n, last };
+  }
+}
+
+describe('limits in Redis', { skip: redisMissing() }, () => {
+  let redis: TestRedis;
+  let cluster: TestRedisCluster;
+  let limits: RedisLimits;
+  let inCluster: RedisLimits;
+  before(async () => {
+    [redis, cluster] = await Promise.all([startRedis(), startRedisCluster()]);
+    limits = openLimits(redis.url);
+    inCluster = openLimits(cluster.url);
+    for (const opened of [limits, inCluster]) await eventually(async () => await opened.take(call()));
+  });
+  after(async () => {
+    limits.close();
+    inCluster.close();
+    await Promise.all([redis[Symbol.asyncDispose](), cluster[Symbol.asyncDispose]()]);
+  });
+
+  test('the script counts as takeCall and peekCall do, whatever the limits, waits and what the caller knows', async () => {
+    const step = fc.record({
+      key: fc.constantFrom('a', 'b', 'c'),
+      perMinute: fc.constantFrom(1, 3, 7, 60, 250, 4000, 99_999, 1e6, 1e9),
+      take: fc.boolean(),
+      aheadMs: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 2 * WINDOW_MS, noNaN: true })),
+    });
+    let run = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.array(step, { minLength: 1, maxLength: 3 }), { maxLength: 12 }),
+        async (all) => {
+          run += 1;
+          const model = new Map<string, number>();
+          for (const steps of all) {
+            const asked: Step[] = steps.map((one) => ({ ...one, key: `${PREFIX}:${run}:${one.key}` }));
+            const { refusedAt, nowMs, arrivalsMs } = await limits.run('', asked);
+            for (const [i, { key, perMinute, take, aheadMs }] of asked.entries()) {
+              const known = Math.max(model.get(key) ?? 0, nowMs + aheadMs);
+              const { state, arrivalMs } = takeCall(known, perMinute, nowMs);
+              const allowed = take ? state.allowed : peekCall(known, perMinute, nowMs).allowed;
+              const expected =
+                take && allowed ? arrivalMs : Math.min(Math.max(known, nowMs), nowMs + WINDOW_MS);
+              assert.ok(
+                Math.abs((arrivalsMs[i] ?? 0) - expected) < CLOCK_MS,
+                `${arrivalsMs[i]} and not ${expected}`,
+              );
+              assert.equal(refusedAt === i, !allowed);
+              if (take && allowed) model.set(key, arrivalMs);
+              if (!allowed) break;
+            }
+          }
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+
+  test('limits in Redis, in a cluster and in memory let the same calls through, refused by the same limit', async () => {
+    const counts = memoryLimits(1000);
+    const memory: LimitTransport = {
+      take: (asked) => Promise.resolve(counts(asked, Date.now())),
+      close: () => undefined,
+    };
+    for (const [name, where] of Object.entries({ memory, limits, inCluster })) {
+      const own = await passed(where, call());
+      assert.deepEqual([own.passed, own.last.refusedBy], [5, 'api-user'], name);
+      const address = await passed(where, call({ addressPerMinute: 3 }));
+      assert.deepEqual([address.passed, address.last.refusedBy], [3, 'address'], name);
+      const failing = call({ apiUser: null, failuresPerMinute: 2 });
+      const failures = await passed(where, failing);
+      assert.deepEqual([failures.passed, failures.last.refusedBy], [2, 'failures'], name);
+      const right = { ...failing, apiUser: { id: 'api_right', perMinute: 5, aheadMs: 0 } };
+      assert.equal((await where.take(right)).refusedBy, 'failures', name);
+      const told = await where.take(
+        call({ apiUser: { id: `api_told_${name}`, perMinute: 5, aheadMs: 50_000 } }),
+      );
+      assert.equal(told.refusedBy, 'api-user', `${name} believes what the caller knows`);
+    }
+  });
+
+  test('four thousand calls at once pass exactly to the limit', async () => {
+    const asked = call({ addressPerMinute: 1e6, apiUser: { id: 'api_burst', perMinute: 100, aheadMs: 0 } });
+    const startedAt = Date.now();
+    const all = await Promise.all(Array.from({ length: 4000 }, () => limits.take(asked)));
+    const through = all.filter(({ refusedBy }) => refusedBy === null).length;
+    const more = Math.ceil(((Date.now() - startedAt) * 100) / WINDOW_MS);
+    assert.ok(through >= 100 && through <= 100 + more, `${through} passed`);
+  });
+
+  test('keys hold no client id that a caller sent, and are gone when they mean nothing any more', async () => {
+    await redis.command('FLUSHALL');
+    const fast = { network: '203.0.113.9', addressPerMinute: 60, failuresPerMinute: 60 };
+    await limits.take(
+      call({ ...fast, failuresKey: 'mms_a_secret_in_the_wrong_place 203.0.113.9', apiUser: null }),
+    );
+    const keys = (await redis.command('KEYS', '*')) as string[];
+    assert.equal(keys.length, 2);
+    assert.ok(
+      keys.every((key) => key.startsWith(`${PREFIX}:`) && !key.includes('secret')),
+      keys.join(' '),
+    );
+    await eventually(async () => assert.deepEqual(await redis.command('KEYS', '*'), []));
+  });
+
+  test('a Redis that has lost its scripts is given them again', async () => {
+    await redis.command('SCRIPT', 'FLUSH', 'SYNC');
+    const all = await Promise.all(Array.from({ length: 20 }, () => limits.take(call())));
+    assert.ok(all.every(({ refusedBy }) => refusedBy === null));
+  });
+
+  test('slots are those of the cluster', async () => {
+    for (const tag of ['198.51.100.1', '2001:db8:0:1::/64', 'api_0123456789', 'ä']) {
+      assert.equal(slotOf(tag), await cluster.nodes[0]!.command('CLUSTER', 'KEYSLOT', `x:{${tag}}:y`));
+    }
+  });
+});
