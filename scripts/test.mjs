@@ -68,7 +68,17 @@ const postgres = onPostgres ? await postgresForRun() : undefined;
 if (postgres === null) process.exit(0);
 const child = spawn(
   process.execPath,
-  ['--test', '--test-concurrency=2', '--test-timeout=300000', '--test-reporter=spec', ...flags, ...files],
+  [
+    '--test',
+    '--test-concurrency=2',
+    '--test-timeout=300000',
+    ...['spec', './scripts/slowest-files.mjs'].flatMap((reporter) => [
+      `--test-reporter=${reporter}`,
+      '--test-reporter-destination=stdout',
+    ]),
+    ...flags,
+    ...files,
+  ],
   { stdio: 'inherit', env: { ...process.env, ...postgres?.env } },
 );
 // Ctrl-C reaches the tests too; the server is stopped when they have ended.

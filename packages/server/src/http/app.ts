@@ -9,6 +9,7 @@ import { consoleRoutes } from './console.ts';
 import { errorAnswer, serverErrorAnswer } from './error-response.ts';
 import { healthRoutes, type Health } from './health.ts';
 import { jwksRoute } from './jwks.ts';
+import { lazyCompilers } from './lazy-compilers.ts';
 import { metricsRoute, type MetricsServices } from './metrics.ts';
 import type { IntrospectingServices } from '../domain/introspect.ts';
 import type { RevokingServices } from '../domain/revoke-token.ts';
@@ -49,6 +50,7 @@ export async function createApp(services: AppServices, config: Config): Promise<
   const app = fastify({
     genReqId: (request: IncomingMessage) => traceIdOf(request.headers['traceparent']),
     bodyLimit: config.bodyBytesMax,
+    schemaController: { compilersFactory: lazyCompilers() },
     routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX },
     // A path that cannot be decoded: no hook runs for it, and it would be answered in Fastify's own form.
     frameworkErrors: (_error, request, reply) => {

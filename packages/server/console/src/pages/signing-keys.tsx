@@ -82,7 +82,7 @@ function KeyTable({ keys }: { keys: readonly SigningKey[] }): JSX.Element {
           {newestFirst.map((key) => (
             <tr key={key.kid}>
               <th scope="row">
-                <Id text={key.kid} what="key id" length={16} />
+                <Id text={key.kid} what="key id" length={10} />
               </th>
               <td class="fit">
                 <SigningKeyBadge state={key.state} />

@@ -57,7 +57,7 @@ export function Id({ text, what, length }: { text: string; what: string; length?
   const shown = length === undefined || text.length <= length ? text : `${text.slice(0, length)}…`;
   return (
     <span class="id">
-      <code class="breakable" title={text}>
+      <code class={shown === text ? 'breakable' : 'unbroken'} title={text}>
         {shown}
       </code>
       <CopyButton text={text} what={what} />

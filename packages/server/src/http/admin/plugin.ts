@@ -21,7 +21,6 @@ import { profileRoutes, type ProfileServices } from './profile.ts';
 import { sessionRoutes } from './session.ts';
 import { signingKeyRoutes, type SigningKeyServices } from './signing-keys.ts';
 import { usageRoutes, type UsageServices } from './usage.ts';
-import { validatorCompiler } from './validator.ts';
 
 /** What the routes need, each file of them a part. */
 export interface AdminServices
@@ -57,7 +56,6 @@ export interface AdminOptions {
  */
 export async function adminPlugin(plain: FastifyInstance, { services, config }: AdminOptions): Promise<void> {
   const app = plain.withTypeProvider<SchemaTypes>();
-  app.setValidatorCompiler(validatorCompiler);
   app.decorateRequest('adminActor', null);
   app.decorateRequest('operatorSession', null);
   await app.register(cookie); // before the gate, which reads them

@@ -1,0 +1,63 @@
+import { createRequire } from 'node:module';
+import type { FastifySchemaCompiler, FastifySerializerCompiler, FastifyServerOptions } from 'fastify';
+import { Compile, type Validator } from 'typebox/compile';
+import type { TSchema } from 'typebox';
+
+/**
+ * Schemas become code when they are first needed: to compile all of them was half of what a start cost after its modules
+ * were loaded, and a process that only issues tokens needs none.
+ */
+export function lazyCompilers(): Compilers {
+  return { buildValidator: () => validatorCompiler, buildSerializer } as unknown as Compilers;
+}
+
+type Compilers = NonNullable<NonNullable<FastifyServerOptions['schemaController']>['compilersFactory']>;
+
+/**
+ * Checks requests against the schemas of their routes, as they are: nothing is coerced, filled in or left out. Only
+ * parameters, which are texts in a URL, become the numbers and truth values that they are written as.
+ */
+const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
+  let validator: Validator | undefined;
+  return (given: unknown) => {
+    validator ??= Compile(schema) as Validator;
+    const value = httpPart === 'querystring' ? parametersOf(schema, given) : given;
+    return validator.Check(value) ? { value } : { error: validator.Errors(value) as unknown as Error };
+  };
+};
+
+function parametersOf(schema: TSchema, given: unknown): unknown {
+  const { properties = {} } = schema as { properties?: Record<string, { type?: unknown }> };
+  const parameters = Object.entries(given as Record<string, unknown>);
+  return Object.fromEntries(parameters.map(([name, value]) => [name, typed(properties[name]?.type, value)]));
+}
+
+function typed(type: unknown, value: unknown): unknown {
+  if (type === 'integer' && typeof value === 'string' && /^-?\d{1,15}$/.test(value)) return Number(value);
+  if (type === 'boolean' && (value === 'true' || value === 'false')) return value === 'true';
+  return value;
+}
+
+type BuildSerializer = (externalSchemas: unknown, options: unknown) => FastifySerializerCompiler<unknown>;
+
+/** Fastify's own serializers, which leave out what the schema of an answer does not name. */
+function buildSerializer(externalSchemas: unknown, options: unknown): FastifySerializerCompiler<unknown> {
+  let compile: FastifySerializerCompiler<unknown> | undefined;
+  return (route) => {
+    let serialize: ((data: unknown) => string) | undefined;
+    return (data) => {
+      compile ??= fastifySerializers()(externalSchemas, options);
+      serialize ??= compile(route);
+      return serialize(data);
+    };
+  };
+}
+
+/** Not imported above: loading it is a part of the cost. */
+function fastifySerializers(): BuildSerializer {
+  const require = createRequire(import.meta.url);
+  const { SerializerSelector } = require('@fastify/fast-json-stringify-compiler') as {
+    SerializerSelector: () => BuildSerializer;
+  };
+  return SerializerSelector();
+}
