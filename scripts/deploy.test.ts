@@ -42,6 +42,10 @@ function manifest(file: string): Manifest {
 function assertSettings(given: Record<string, string>, where: string): void {
   const settings = new Map(Object.values(SETTINGS).map((setting) => [setting.env, setting]));
   for (const [name, value] of Object.entries(given)) {
+    if (name === 'NODE_OPTIONS') {
+      assert.ok(process.allowedNodeEnvironmentFlags.has(value.replace(/=.*/, '')), `${where}: ${value}`);
+      continue;
+    }
     const setting = settings.get(name);
     assert.ok(setting, `${where}: ${name} is no setting`);
     const result = setting.parse(value);
@@ -132,6 +136,11 @@ void test('the manifests for Kubernetes fit together and with the settings', () 
   assert.deepEqual(policy.podSelector.matchLabels, labels);
   const scaler = manifest('autoscaler.yaml').spec as ScalerSpec;
   assert.equal(scaler.scaleTargetRef.name, manifest('deployment.yaml').metadata.name);
+  assert.equal(
+    String(scaler.maxReplicas),
+    settings[SETTINGS.processes.env],
+    'parts of a limit without Redis',
+  );
 
   const kustomization = parse(read('kubernetes/kustomization.yaml')) as { resources: string[] };
   const applied = files.filter((file) => file !== 'secret.example.yaml');
@@ -149,8 +158,10 @@ void test('nothing that is deployed may do more than it must, and no example of 
   assert.equal(securityContext.runAsNonRoot, true);
   assert.equal(`${securityContext.runAsUser}:${securityContext.runAsGroup}`, lastOf(image(), 'USER'));
   assert.equal(pod.automountServiceAccountToken, false);
+  const secrets = new Set(Object.values(SETTINGS).flatMap(({ env, flag }) => (flag === null ? [env] : [])));
   for (const [name, value] of Object.entries(manifest('secret.example.yaml').stringData ?? {})) {
     assert.match(value, /^<.*>$/, name);
+    assert.ok(secrets.has(name), name);
   }
   const { mintmark } = compose().services;
   assert.ok(mintmark?.read_only && mintmark.cap_drop?.includes('ALL'));
@@ -174,6 +185,7 @@ void test('compose.yaml is valid after the schema of Compose, and fits the setti
   environment['MINTMARK_ISSUER'] =
     environment['MINTMARK_ISSUER']?.replace(/^\$\{MINTMARK_ISSUER:-(.*)\}$/, '$1') ?? '';
   assertSettings(environment, 'compose.yaml');
+  assert.equal(String(mintmark.deploy.replicas), environment[SETTINGS.processes.env]);
   assert.ok(Number.parseInt(mintmark.stop_grace_period ?? '', 10) >= stopSeconds(environment));
 });
 

@@ -65,6 +65,8 @@ type Settings = { readonly [K in keyof Config]: Setting<Config[K]> };
 
 const MINUTE = 60;
 const DAY = 24 * 60 * MINUTE;
+/** A Map of V8 takes 2^24 entries, and throws at one more. */
+const MAP_ENTRIES_MAX = 16_000_000;
 
 /** Ports and seconds, paths and limits: the whole list, in the order of --help. */
 export const SETTINGS: Settings = {
@@ -197,7 +199,7 @@ export const SETTINGS: Settings = {
     '<number>',
     1e6,
     1000,
-    1e8,
+    MAP_ENTRIES_MAX,
     'Most keys that each limiter remembers for a minute.',
   ),
   trustedProxies: setting(
@@ -214,7 +216,7 @@ export const SETTINGS: Settings = {
     '<number>',
     1e6,
     100,
-    1e8,
+    MAP_ENTRIES_MAX,
     'Most API users kept in memory, up to about 400 bytes each.',
   ),
   unknownMax: whole(
