@@ -1,6 +1,6 @@
 // Runs the test files (all, or those whose path contains one of the arguments) with node:test, a process each.
-// --store=postgres: on a PostgreSQL server that is started for the run, but for what only SQLite has. --some: of these,
-// the ones that ask most of the store.
+// --store=postgres: on a PostgreSQL server that is started for the run, but for what only SQLite has. --limits=redis: with
+// limits in a Redis that is started for the run. --some: of these, the ones that ask most of the store.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync } from 'node:fs';
@@ -17,9 +17,13 @@ const NOT_ON_POSTGRES = [
   'house-rules',
   'kill.test',
   'postgres-',
+  'redis-',
   'sqlite-',
   'store-',
 ];
+
+/** Tests of no limits at all, or with a Redis of their own. */
+const NOT_ON_REDIS = ['bad-settings', 'cli-doctor', 'docs.test', 'house-rules', 'postgres-', 'redis-'];
 
 const SOME_ON_POSTGRES = [
   'admin-api-user-list',
@@ -41,11 +45,14 @@ const SOME_ON_POSTGRES = [
 
 const given = process.argv.slice(2);
 const onPostgres = given.includes('--store=postgres');
+const onRedis = given.includes('--limits=redis');
 const some = given.includes('--some');
-const flags = given.filter((argument) => argument.startsWith('--') && !/^--(store=|some$)/.test(argument));
+const flags = given.filter(
+  (argument) => argument.startsWith('--') && !/^--(store=|limits=|some$)/.test(argument),
+);
 const named = given.filter((argument) => !argument.startsWith('--'));
 const wanted = named.length === 0 && some ? SOME_ON_POSTGRES : named;
-const unwanted = onPostgres ? NOT_ON_POSTGRES : [];
+const unwanted = [...(onPostgres ? NOT_ON_POSTGRES : []), ...(onRedis ? NOT_ON_REDIS : [])];
 const files = globSync(['packages/*/test/**/*.test.ts', 'examples/**/*.test.ts', 'scripts/**/*.test.ts'], {
   exclude: (path) => path.includes('node_modules'),
 })
@@ -64,8 +71,18 @@ async function postgresForRun() {
   return await startSuitePostgres();
 }
 
+/** The same for Redis. */
+async function redisForRun() {
+  const { startSuiteRedis } = await import('../packages/server/test/support/redis-suite.ts');
+  return await startSuiteRedis();
+}
+
 const postgres = onPostgres ? await postgresForRun() : undefined;
-if (postgres === null) process.exit(0);
+const redis = onRedis && postgres !== null ? await redisForRun() : undefined;
+if (postgres === null || redis === null) {
+  await postgres?.stop();
+  process.exit(0);
+}
 const child = spawn(
   process.execPath,
   [
@@ -79,10 +96,11 @@ const child = spawn(
     ...flags,
     ...files,
   ],
-  { stdio: 'inherit', env: { ...process.env, ...postgres?.env } },
+  { stdio: 'inherit', env: { ...process.env, ...postgres?.env, ...redis?.env } },
 );
 // Ctrl-C reaches the tests too; the server is stopped when they have ended.
 process.on('SIGINT', () => undefined);
 const [code] = await once(child, 'exit');
 await postgres?.stop();
+await redis?.stop();
 process.exit(code ?? 1);

@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { SETTINGS, type Config } from './config.ts';
 import { describeDatabase } from './database-url.ts';
+import { redisFindings } from './doctor-redis.ts';
 import { loadConfig } from './load-config.ts';
 import { rotationIsDue, signingKeyState } from './domain/signing-key.ts';
 import { openMigratedStore } from './manage/open-store.ts';
@@ -9,7 +10,7 @@ import { readMasterKey, type MasterKey } from './master-key.ts';
 import type { Store } from './storage/store.ts';
 
 export interface Finding {
-  what: 'runtime' | 'configuration' | 'files' | 'store' | 'master key' | 'signing keys' | 'clock';
+  what: 'runtime' | 'configuration' | 'files' | 'store' | 'master key' | 'signing keys' | 'clock' | 'limits';
   state: 'ok' | 'warn' | 'fail';
   detail: string;
   /** What to do about it. */
@@ -29,7 +30,7 @@ export async function diagnose(flags: Flags, env: Env): Promise<Finding[]> {
   const findings: Finding[] = [runtime()];
   const config = configuration(flags, env, findings);
   if (config === null) return findings;
-  findings.push(...fileModes(config));
+  findings.push(...fileModes(config), ...(await redisFindings(config)));
   const store = await openedStore(config, findings);
   if (store === null) return findings;
   try {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
 import { peekCall, takeCall, WINDOW_MS } from '../src/domain/rate-limit.ts';
@@ -151,6 +152,24 @@ describe('limits in Redis', { skip: redisMissing() }, () => {
       keys.join(' '),
     );
     await eventually(async () => assert.deepEqual(await redis.command('KEYS', '*'), []));
+  });
+
+  test('the rights that are documented are enough', async () => {
+    const text = readFileSync(new URL('../../../docs/operations.md', import.meta.url), 'utf8');
+    const [, line = ''] = /`ACL SETUSER mintmark on >… ~mintmark:\* ([^`]+)`/.exec(text) ?? [];
+    const rights = [`~${PREFIX}:*`, ...line.split(' ')];
+    assert.ok(rights.length > 5);
+    for (const server of [redis, ...cluster.nodes]) {
+      await server.command('ACL', 'SETUSER', 'mintmark', 'on', '>pass word', ...rights);
+    }
+    for (const url of [redis.url, cluster.url]) {
+      const opened = openLimits(url.replace('://', '://mintmark:pass%20word@'));
+      try {
+        await eventually(async () => await opened.take(call()));
+      } finally {
+        opened.close();
+      }
+    }
   });
 
   test('a Redis that has lost its scripts is given them again', async () => {

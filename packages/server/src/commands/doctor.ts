@@ -10,9 +10,9 @@ export function doctorCommand(program: Command, io: Io): void {
   const command = storeCommand(
     program,
     'doctor',
-    'Check configuration, store, keys, clock and file modes. Changes nothing.',
+    'Check configuration, store, keys, clock, file modes and Redis. Changes nothing.',
   );
-  addSettings(command, STORE_SETTINGS).addHelpText(
+  addSettings(command, [...STORE_SETTINGS, 'redisUrl']).addHelpText(
     'after',
     '\nExample:\n  mintmark doctor --data-dir ./data',
   );

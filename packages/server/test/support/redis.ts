@@ -1,7 +1,7 @@
 // Real Redis servers for tests: each with a folder and a port of its own.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from '@redis/client';
@@ -38,22 +38,19 @@ export interface RedisOptions {
   /** Does not start it yet. */
   later?: boolean;
   password?: string;
-  sentinel?: boolean;
   port?: number;
+  /** Text of a file with settings. */
+  file?: string;
 }
 
 export async function startRedis(options: RedisOptions = {}): Promise<TestRedis> {
   const port = options.port ?? (await freePort());
   const folder = mkdtempSync(join(tmpdir(), 'mintmark-redis-'));
+  const network = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder];
   const all = [
-    '--port',
-    String(port),
-    '--bind',
-    '127.0.0.1',
-    '--dir',
-    folder,
-    '--save',
-    '',
+    ...fileIn(folder, options.file),
+    ...network,
+    ...(options.file === undefined ? ['--save', ''] : []),
     ...(options.args ?? []),
   ];
   if (options.password !== undefined) all.push('--requirepass', options.password);
@@ -106,6 +103,23 @@ export async function startRedis(options: RedisOptions = {}): Promise<TestRedis>
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+function fileIn(folder: string, text: string | undefined): string[] {
+  if (text === undefined) return [];
+  const path = join(folder, 'redis.conf');
+  writeFileSync(path, text);
+  return [path];
+}
+
+/** A Sentinel that makes a replica the master soon after the master is gone. */
+export async function startSentinel(master: TestRedis, name: string): Promise<TestRedis> {
+  const file = [
+    `sentinel monitor ${name} 127.0.0.1 ${master.port} 1`,
+    `sentinel down-after-milliseconds ${name} 300`,
+    `sentinel failover-timeout ${name} 1000`,
+  ];
+  return await startRedis({ file: `${file.join('\n')}\n`, args: ['--sentinel'] });
 }
 
 export interface TestRedisCluster extends AsyncDisposable {

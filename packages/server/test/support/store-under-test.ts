@@ -10,6 +10,9 @@ import { postgresProgram } from './postgres-binaries.ts';
 /** URL of that server, whose database `migrated` is a store with nothing in it. */
 const server = process.env['MINTMARK_TEST_POSTGRES'];
 
+/** URL of a Redis (npm test -- --limits=redis) in which limits are counted; else each process has its own. */
+const redis = process.env['MINTMARK_TEST_REDIS'];
+
 export const onPostgres: boolean = server !== undefined;
 
 /** A reason to skip a test of what only SQLite has: a file. */
@@ -17,14 +20,22 @@ export const SQLITE_ONLY: string | false = onPostgres && 'a test of the SQLite f
 
 const made = new Set<string>();
 
-/** The settings with the database that goes with their data folder, which is made where there is none. */
+/** The settings with the database that goes with their data folder, which is made where there is none, and with Redis. */
 export async function withDatabase(env: Record<string, string>): Promise<Record<string, string>> {
   const dataDir = env['MINTMARK_DATA_DIR'];
-  if (!onPostgres || dataDir === undefined || env['DATABASE_URL'] !== undefined) return env;
+  if (dataDir === undefined) return env;
   const name = nameOf(dataDir);
+  const limited = withRedis(env, name);
+  if (!onPostgres || env['DATABASE_URL'] !== undefined) return limited;
   if (!made.has(name)) await make(name);
   made.add(name);
-  return { ...env, DATABASE_URL: databaseUrlOf(dataDir) };
+  return { ...limited, DATABASE_URL: databaseUrlOf(dataDir) };
+}
+
+/** On the one Redis of the run, apart from all others. */
+function withRedis(env: Record<string, string>, name: string): Record<string, string> {
+  if (redis === undefined || env['REDIS_URL'] !== undefined) return env;
+  return { REDIS_URL: redis, MINTMARK_REDIS_PREFIX: name, MINTMARK_LIMITS_DEADLINE: '1000', ...env };
 }
 
 /** Where the store of a data folder is. */
