@@ -1,6 +1,15 @@
 // npm run bench [-- name …]: runs the benchmarks (all, or those named), prints their tables, and ends with 1 where one
 // of them misses a target. Absolute figures belong to the machine; only the ratios of one run travel.
-const benchmarks = ['token', 'verifier', 'revocations', 'client', 'admin', 'simulation'] as const;
+const benchmarks = [
+  'token',
+  'verifier',
+  'revocations',
+  'client',
+  'admin',
+  'overload',
+  'workers',
+  'simulation',
+] as const;
 
 /** Only by name: they take long, or much disk. */
 const onDemand = ['ten-million'] as const;

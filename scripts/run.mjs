@@ -77,6 +77,7 @@ function run(command, args, env = {}) {
     const forward = (signal) => child.kill(signal);
     process.on('SIGINT', forward);
     process.on('SIGTERM', forward);
+    process.on('SIGHUP', forward);
     const orphaned = watchForOrphaning(() => child.kill('SIGTERM'));
     child.on('error', (error) => {
       console.error(`mintmark: cannot run ${command}: ${error.message}`);
@@ -86,6 +87,7 @@ function run(command, args, env = {}) {
       clearInterval(orphaned);
       process.off('SIGINT', forward);
       process.off('SIGTERM', forward);
+      process.off('SIGHUP', forward);
       resolve(code ?? (signal === 'SIGINT' ? 130 : 143));
     });
   });

@@ -7,6 +7,7 @@ import { createDirectory, type Directory } from './directory.ts';
 import { readAccessToken, type AccessTokenReader } from './domain/read-access-token.ts';
 import { pooledRandom } from './domain/random.ts';
 import { addressReader } from './http/address.ts';
+import { createAdmission } from './http/admission.ts';
 import { createApp } from './http/app.ts';
 import type { Health } from './http/health.ts';
 import { createKeyring, type Keyring } from './keyring.ts';
@@ -30,21 +31,41 @@ export interface Composed {
   server: Server;
   /** Begins to follow the store and to load API users; resolves when tokens can be issued. */
   start(): Promise<void>;
-  /** `/readyz` fails from now on. */
-  announceStop(): void;
+  /** `/readyz` fails from now on, unless another process goes on in this one's place; streams of events end. */
+  announceStop(replaced: boolean): void;
   /** Writes what is gathered and stops all timers. The store is left open. */
   stop(): Promise<void>;
 }
 
 const TOKEN_ID_BYTES = 16;
 
-/** The only place that picks implementations. `transport`: the way to where limits are counted together, unless that is Redis. */
+/** What a process does of the work of all, where several serve together (workers/worker.ts). */
+export interface ProcessPart {
+  /** The way to where limits are counted together, unless that is Redis; null: nowhere. */
+  transport: LimitTransport | null;
+  /** One of them does what is done from time to time; harmless, but a waste, where more do. */
+  maintains: boolean;
+  /** A label for its metrics; null: none. */
+  worker: string | null;
+  /** What is told to who asks this process for metrics, from its own. */
+  allMetrics(own: Metrics): Metrics;
+}
+
+/** A process that serves by itself. */
+export const WHOLE: ProcessPart = {
+  transport: null,
+  maintains: true,
+  worker: null,
+  allMetrics: (own) => own,
+};
+
+/** The only place that picks implementations. */
 export async function compose(
   store: Store,
   masterKey: MasterKey,
   config: Config,
   log: Logger,
-  transport: LimitTransport | null = null,
+  part: ProcessPart = WHOLE,
 ): Promise<Composed> {
   const keyring = createKeyring(store.signingKeys, masterKey, (kid) => {
     log.error({ kid }, 'a signing key cannot be decrypted: see mintmark doctor');
@@ -75,7 +96,7 @@ export async function compose(
   const expected = { ...config, verifyingKey: keyring.verifyingKey };
   const readToken: AccessTokenReader = (token, nowMs, expiredSeconds) =>
     readAccessToken(token, expected, nowMs, expiredSeconds);
-  const limits = createLimits(config, log, transport);
+  const limits = createLimits(config, log, part.transport);
   const maintenance = createMaintenance(store, masterKey, config, log);
   let stopping = false;
 
@@ -109,6 +130,7 @@ export async function compose(
       checkPassword: createPasswordCheck(config, directory.passwordsExist),
       ...limits.services,
       addressOf,
+      admission: createAdmission(config.inFlightMax),
       signer: keyring.signer,
       newTokenId: pooledRandom(TOKEN_ID_BYTES, 'base64url'),
       ...statistics.services,
@@ -118,7 +140,7 @@ export async function compose(
       keyring,
       revocations: createPublication(revocations, keyring, feed, config.issuer),
       health,
-      metrics: metricsOf(statistics, health, keyring, feed, limits),
+      metrics: part.allMetrics(metricsOf(statistics, health, keyring, feed, limits, part.worker)),
       log,
       version: VERSION,
       admin,
@@ -135,11 +157,11 @@ export async function compose(
       await limits.start();
       store.onWake(feed.wake);
       statistics.start();
-      maintenance.start();
+      if (part.maintains) maintenance.start();
       loadInBackground();
     },
-    announceStop: () => {
-      stopping = true;
+    announceStop: (replaced) => {
+      stopping = !replaced;
       statistics.live.end();
     },
     async stop() {
@@ -157,6 +179,7 @@ function metricsOf(
   keyring: Keyring,
   feed: ChangeFeed,
   { decidedAlone }: Limits,
+  worker: string | null,
 ): Metrics {
   const signingKeys = () => keyring.states(Date.now());
   return createMetrics({
@@ -166,6 +189,7 @@ function metricsOf(
     epoch: feed.applied,
     decidedAlone,
     version: VERSION,
+    worker,
   });
 }
 

@@ -4,6 +4,7 @@ import { resourceProblem } from './domain/grant.ts';
 import { OPERATOR_SETTINGS, type OperatorConfig } from './operator-config.ts';
 import { SIGNING_ALGORITHMS, type SigningAlgorithm } from './domain/signing-key.ts';
 import { POSTGRES_SETTINGS, type PostgresConfig } from './postgres-config.ts';
+import { PROCESS_SETTINGS, type ProcessConfig } from './process-config.ts';
 import type { Redacted } from './redacted.ts';
 import { RETENTION_SETTINGS, type RetentionConfig } from './retention-config.ts';
 import { basePathProblem, issuerProblem, masterKey, networkList } from './setting-values.ts';
@@ -13,7 +14,14 @@ import { USAGE_SETTINGS, type UsageConfig } from './usage-config.ts';
 
 /** Every setting of the program, read once. What each means and may be is in `SETTINGS` below and in --help. */
 export interface Config
-  extends AdminConfig, OperatorConfig, PostgresConfig, RetentionConfig, SharingConfig, UsageConfig {
+  extends
+    AdminConfig,
+    OperatorConfig,
+    PostgresConfig,
+    ProcessConfig,
+    RetentionConfig,
+    SharingConfig,
+    UsageConfig {
   readonly host: string;
   readonly port: number;
   readonly basePath: string;
@@ -376,6 +384,7 @@ export const SETTINGS: Settings = {
     300_000,
     'How long to wait for another writer of the store.',
   ),
+  ...PROCESS_SETTINGS,
   ...RETENTION_SETTINGS,
   ...POSTGRES_SETTINGS,
   ...SHARING_SETTINGS,

@@ -68,7 +68,7 @@ function withDerived(config: Config): Config {
     issuer,
     audience: config.audience || issuer,
     databaseUrl: databaseOf(config),
-    processes: config.processes || 1,
+    processes: config.processes || Math.max(1, config.workers),
     masterKeyFile: config.masterKeyFile || `${config.dataDir}/master.key`,
   };
 }

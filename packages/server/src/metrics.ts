@@ -14,6 +14,8 @@ export interface MetricSources {
   /** Requests whose limits were to be shared, and could not be. */
   decidedAlone(): number;
   version: string;
+  /** The label of a worker process; null: it serves by itself. */
+  worker: string | null;
 }
 
 export interface Metrics {
@@ -42,6 +44,7 @@ const LOOP_PRECISION_MS = 50;
 /** Labels are of bounded sets: never a client id, an address, or anything that a caller sent. */
 export function createMetrics(sources: MetricSources): Metrics {
   const registry = new Registry();
+  if (sources.worker !== null) registry.setDefaultLabels({ worker: sources.worker });
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LOOP_PRECISION_MS });
   for (const metric of [...requestMetrics(sources), ...stateMetrics(sources)]) {
     // prom-client's own counters would be a second count on the way of each token: it only writes what we have.

@@ -16,6 +16,8 @@ export const LATENCY_BOUNDS_MS: readonly number[] = [
 export interface RouteStatistics {
   /** `ms`: from the arrival of the request's head to when its answer was handed over. */
   note(outcome: Outcome, ms: number): void;
+  /** A request that was refused before anything was done: no part of the latency, which it would flatter. */
+  noteUntouched(outcome: Outcome): void;
   /** Answers so far. */
   counts(): RouteCounts;
 }
@@ -42,6 +44,9 @@ export function createRouteStatistics(): RouteStatistics {
       while (bucket < LATENCY_BOUNDS_MS.length && ms > (LATENCY_BOUNDS_MS[bucket] as number)) bucket += 1;
       (latency[bucket] as number) += 1;
       latencySumMs += ms;
+    },
+    noteUntouched(outcome) {
+      refusals.set(outcome, (refusals.get(outcome) ?? 0) + 1);
     },
     counts: () => ({ ok, refusals: new Map(refusals), latency: [...latency], latencySumMs }),
   };

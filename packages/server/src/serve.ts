@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createServer, type AddressInfo, type Server } from 'node:net';
+import { createServer, Server as NetServer, type AddressInfo, type Server } from 'node:net';
 import type { Server as HttpServer } from 'node:http';
 import type { Logger } from 'pino';
-import { compose, type Composed } from './compose.ts';
+import { compose, WHOLE, type Composed, type ProcessPart } from './compose.ts';
 import type { Config } from './config.ts';
 import { withPort } from './load-config.ts';
 import { Refused } from './domain/refused.ts';
@@ -12,6 +12,7 @@ import { inviteFirstAdmin } from './manage/first-admin.ts';
 import { masterKeyOf, openStore } from './manage/open-store.ts';
 import { recordTokenLife } from './manage/revocations.ts';
 import { recordSchedule } from './manage/signing-keys.ts';
+import type { MasterKey } from './master-key.ts';
 import type { Store } from './storage/store.ts';
 
 export interface RunningServer {
@@ -34,19 +35,66 @@ export interface FirstAdminLink {
 export async function serve(asked: Config, log: Logger): Promise<RunningServer> {
   // Before anything is made: a secret that is shown once must not be lost because the port was taken.
   const config = withPort(asked, await freePort(asked));
-  const { store, migrated } = await openStore(config, { watch: true });
-  let composed: Composed | undefined;
+  const begun = await begin(config, log);
+  const { stop } = await serveFrom(begun, config, log, WHOLE);
+  try {
+    const firstAdmin = await firstAdminLink(begun.store, config);
+    return {
+      config,
+      first: begun.first,
+      firstAdmin,
+      stop: ({ drain } = { drain: false }) => stop(drain, false),
+    };
+  } catch (error) {
+    await stop(false, false);
+    throw error;
+  }
+}
+
+export interface Begun {
+  store: Store;
+  masterKey: MasterKey;
+  first: FirstApiUser | null;
+}
+
+/** A store that is as this program needs it, with what an empty one has to have. */
+export async function begin(
+  config: Config,
+  log: Logger,
+  { watch }: { watch: boolean } = { watch: true },
+): Promise<Begun> {
+  const { store, migrated } = await openStore(config, { watch });
   try {
     if (migrated.length > 0) log.info({ migrated }, 'the store was migrated');
     const masterKey = await masterKeyOf(store, config);
     const first = await firstStart(store, masterKey, config, Date.now());
     await recordSchedule(store, config);
     await recordTokenLife(store, config.tokenLifeSeconds);
-    composed = await compose(store, masterKey, config, log);
+    return { store, masterKey, first };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+export interface Serving {
+  /** `replaced`: another process goes on in this one's place, and callers are given time to move over. */
+  stop(drain: boolean, replaced: boolean): Promise<void>;
+}
+
+/** Serves, and closes the store at the end; also where it throws. */
+export async function serveFrom(
+  { store, masterKey }: Begun,
+  config: Config,
+  log: Logger,
+  part: ProcessPart,
+): Promise<Serving> {
+  let composed: Composed | undefined;
+  try {
+    composed = await compose(store, masterKey, config, log, part);
     await composed.start();
     await listen(composed.server, config);
-    const firstAdmin = await firstAdminLink(store, config);
-    return { config, first, firstAdmin, stop: stopOnce(composed, store, config) };
+    return { stop: stopOnce(composed, store, config) };
   } catch (error) {
     await composed?.stop();
     await store.close();
@@ -54,25 +102,26 @@ export async function serve(asked: Config, log: Logger): Promise<RunningServer> 
   }
 }
 
-async function firstAdminLink(store: Store, config: Config): Promise<FirstAdminLink | null> {
+/** While there is no operator; each call makes the earlier link useless. */
+export async function firstAdminLink(store: Store, config: Config): Promise<FirstAdminLink | null> {
   const made = await inviteFirstAdmin(store, config.firstAdminLinkSeconds, Date.now());
   return made && { url: invitationUrl(config.issuer, made.token), expiresAt: made.invitation.expiresAt };
 }
 
-function stopOnce(composed: Composed, store: Store, config: Config): RunningServer['stop'] {
+function stopOnce(composed: Composed, store: Store, config: Config): Serving['stop'] {
   let stopped: Promise<void> | undefined;
-  const stop = async (drain: boolean) => {
-    composed.announceStop();
+  const stop = async (drain: boolean, replaced: boolean) => {
+    composed.announceStop(replaced);
     if (drain) await sleep(config.drainMs);
-    await closeServer(composed.server, config.shutdownTimeoutMs);
+    await closeServer(composed.server, replaced ? MOVE_OVER_MS : 0, config.shutdownTimeoutMs);
     await composed.stop();
     await store.close();
   };
-  return ({ drain } = { drain: false }) => (stopped ??= stop(drain));
+  return (drain, replaced) => (stopped ??= stop(drain, replaced));
 }
 
 /** The configured port, or for 0 one that is free. Throws a Refused where it cannot be listened on. */
-async function freePort(config: Config): Promise<number> {
+export async function freePort(config: Config): Promise<number> {
   const probe = createServer();
   await listen(probe, config);
   const { port } = probe.address() as AddressInfo;
@@ -110,13 +159,28 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
   return error;
 }
 
-/** Idle connections are closed at once, busy ones with their response, and after `timeoutMs` all that are left. */
-async function closeServer(server: HttpServer, timeoutMs: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+/**
+ * Callers that keep connections are told with their next answer to make another (http/server.ts). A connection on which
+ * nothing came for so long is closed: at that moment its caller might be sending, and would take that for a failure.
+ */
+const MOVE_OVER_MS = 5000;
+const LOOK_MS = 50;
+
+/**
+ * No new connections from now on. Idle ones are closed after `idleMs`, busy ones with their response, and after
+ * `timeoutMs` more all that are left.
+ */
+async function closeServer(server: HttpServer, idleMs: number, timeoutMs: number): Promise<void> {
+  // Not HttpServer's own, which closes idle connections at once.
+  const closed = new Promise<void>((resolve) => {
+    NetServer.prototype.close.call(server, () => resolve());
+  });
+  if (idleMs > 0) await Promise.race([closed, sleep(idleMs, undefined, { ref: false })]);
   server.closeIdleConnections();
-  const idle = setInterval(() => server.closeIdleConnections(), 50);
+  const idle = setInterval(() => server.closeIdleConnections(), LOOK_MS);
   const timer = setTimeout(() => server.closeAllConnections(), timeoutMs);
   await closed;
+  server.close();
   clearInterval(idle);
   clearTimeout(timer);
 }

@@ -1,8 +1,11 @@
+import cluster from 'node:cluster';
 import type { Command } from 'commander';
 import { SETTINGS, type Config } from '../config.ts';
 import { TOKEN_PATH } from '../http/metadata.ts';
 import { openLog } from '../log.ts';
 import { serve, type RunningServer } from '../serve.ts';
+import { serveWithWorkers, type RunningWorkers } from '../workers/primary.ts';
+import { serveAsWorker } from '../workers/worker.ts';
 import { curlLine } from './curl-line.ts';
 import { time, type Io } from './io.ts';
 import { addSettings, configOf } from './options.ts';
@@ -12,16 +15,19 @@ export function serveCommand(program: Command, io: Io): void {
   addSettings(command, Object.keys(SETTINGS) as (keyof Config)[]).addHelpText(
     'after',
     `\nOnly in the environment:\n${onlyInTheEnvironment()}` +
-      '\n\nExample:\n  mintmark serve --port 8080 --token-life 300',
+      '\n\nExamples:\n  mintmark serve --port 8080 --token-life 300' +
+      '\n  mintmark serve --workers 4        # kill -HUP <process id>: new workers, one after the other',
   );
   command.action(async () => {
     const config = configOf(command, io);
     const { log, close } = openLog(config.logLevel);
-    const running = await serve(config, log);
-    const stopped = untilSignal(running, io);
-    greet(running, io);
-    await stopped;
-    await close();
+    try {
+      if (cluster.isWorker) await serveAsWorker(config, log);
+      else if (config.workers > 1) await untilStopped(await serveWithWorkers(config, log), io);
+      else await untilStopped(await serve(config, log), io);
+    } finally {
+      await close();
+    }
   });
 }
 
@@ -49,17 +55,37 @@ function greet({ config, first, firstAdmin }: RunningServer, io: Io): void {
   io.out(`mintmark is ready: POST ${config.issuer}${TOKEN_PATH}`);
 }
 
+async function untilStopped(running: RunningServer | RunningWorkers, io: Io): Promise<void> {
+  const stopped = untilSignal(running, io);
+  if ('restart' in running) restartOnHangUp(running, io);
+  greet(running, io);
+  await stopped;
+}
+
+function restartOnHangUp({ restart }: RunningWorkers, io: Io): void {
+  process.on('SIGHUP', () => {
+    io.err('mintmark: SIGHUP: new workers take the place of the old ones.');
+    restart().then(
+      () => io.err('mintmark: all workers are new.'),
+      (error: Error) => io.err(`mintmark: the restart was given up, what serves goes on: ${error.message}`),
+    );
+  });
+}
+
 /** One Ctrl-C reaches a process more than once: the terminal signals the whole group, and npm passes it on. */
 const SAME_SIGNAL_MS = 500;
 
 /** SIGTERM (an orchestrator) drains first; SIGINT (a person) stops at once; a second signal does not wait. */
-function untilSignal(running: RunningServer, io: Io): Promise<void> {
+function untilSignal(running: RunningServer | RunningWorkers, io: Io): Promise<void> {
   return new Promise((resolve, reject) => {
     let firstAt: number | undefined;
     const stop = (signal: NodeJS.Signals) => {
       const now = performance.now();
       firstAt ??= now;
-      if (now - firstAt > SAME_SIGNAL_MS) process.exit(signal === 'SIGINT' ? 130 : 143);
+      if (now - firstAt > SAME_SIGNAL_MS) {
+        if ('kill' in running) running.kill();
+        process.exit(signal === 'SIGINT' ? 130 : 143);
+      }
       if (now > firstAt) return;
       io.err(`mintmark: ${signal}: stopping.`);
       running.stop({ drain: signal === 'SIGTERM' }).then(resolve, reject);

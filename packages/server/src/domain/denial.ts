@@ -12,7 +12,8 @@ export type Denial =
   | { denied: 'invalid_client'; reason: AuthenticationFailure }
   | { denied: 'unauthorized_client'; reason: 'address_not_allowed' | 'may_not_introspect' | 'not_its_token' }
   | { denied: 'rate_limit_exceeded'; policy: LimitPolicy; limit: LimitState }
-  | { denied: 'temporarily_unavailable'; reason: string };
+  | { denied: 'temporarily_unavailable'; reason: string }
+  | { denied: 'overloaded' };
 
 /** The exact cause of an `invalid_client`: for the operator's log; the caller is told the same for all of them. */
 export type AuthenticationFailure =

@@ -25,6 +25,7 @@ export const REFUSAL_REASONS = [
   'address_limit',
   'failures_limit',
   'temporarily_unavailable',
+  'overloaded',
 ] as const;
 
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
@@ -47,6 +48,7 @@ export function refusalReason(denial: Denial): RefusalReason {
     case 'invalid_scope':
     case 'invalid_target':
     case 'temporarily_unavailable':
+    case 'overloaded':
       return denial.denied;
   }
 }
@@ -56,6 +58,7 @@ export function isAnonymous(denial: Denial): boolean {
   switch (denial.denied) {
     case 'invalid_request':
     case 'unsupported_grant_type':
+    case 'overloaded':
       return true;
     case 'rate_limit_exceeded':
       return denial.policy === 'address';

@@ -26,7 +26,14 @@ export function denialAnswer(denial: Denial, traceId: string, usedBasic: boolean
       ]);
     case 'temporarily_unavailable':
       return errorAnswer(503, denial.denied, UNAVAILABLE, traceId, retryAfter(UNAVAILABLE_RETRY_MS));
+    case 'overloaded':
+      return overloadedAnswer(traceId);
   }
+}
+
+/** Told to thousands a second when there is least time for it: put together beforehand. */
+export function overloadedAnswer(traceId: string): Answer {
+  return { status: 503, headers: OVERLOADED_HEADERS, body: `${OVERLOADED_BODY}${traceId}"}` };
 }
 
 export function errorAnswer(
@@ -72,6 +79,14 @@ const UNAUTHORIZED = {
 
 const UNAVAILABLE =
   'The server cannot answer this request just now. Try again after the time in Retry-After.';
+
+const OVERLOADED_HEADERS = [...NO_STORE, ...retryAfter(UNAVAILABLE_RETRY_MS)];
+
+const OVERLOADED_BODY = `${JSON.stringify({
+  error: 'temporarily_unavailable',
+  error_description:
+    'The server has more requests than it can answer in time. Try again after the time in Retry-After.',
+}).slice(0, -1)},"trace_id":"`;
 
 const TOO_MANY = {
   'api-user':

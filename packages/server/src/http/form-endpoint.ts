@@ -7,10 +7,11 @@ import { invalidRequest, isDenial, type Denial } from '../domain/denial.ts';
 import { limitedNetwork } from '../domain/network.ts';
 import { ownPart } from '../domain/shared-limits.ts';
 import { isAnonymous, refusalReason } from '../domain/refusal-reason.ts';
+import type { Admission } from './admission.ts';
 import { sendAnswer, type Answer } from './answer.ts';
 import { readBody } from './body.ts';
 import { readCredentials, requestProblem, usesBasic } from './credentials.ts';
-import { denialAnswer, errorAnswer, serverErrorAnswer } from './error-response.ts';
+import { denialAnswer, errorAnswer, overloadedAnswer, serverErrorAnswer } from './error-response.ts';
 import { parseForm, type Form } from './form.ts';
 import { traceIdOf } from './trace.ts';
 import type { RouteStatistics } from '../route-statistics.ts';
@@ -20,6 +21,7 @@ export interface FormEndpointServices extends AuthenticatingServices {
   /** Calls per network address. */
   addresses: Counters;
   addressOf(request: IncomingMessage): string;
+  admission: Admission;
   /** Counts a refusal in which no API user has a part; all others domain/as-api-user.ts notes. */
   noteAnonymousRefusal(denial: Denial): void;
   routes: { token: RouteStatistics; introspection: RouteStatistics; revocation: RouteStatistics };
@@ -41,6 +43,8 @@ export interface FormEndpoint<T extends object> {
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
 export type FormEndpointConfig = Pick<Config, 'bodyBytesMax'>;
 
+const OVERLOADED = { denied: 'overloaded' } as const satisfies Denial;
+
 /**
  * An endpoint for API users, straight on node:http: the way of a request from its method to its answer, with the same
  * limits, checks and errors for all of them.
@@ -50,7 +54,17 @@ export function formEndpoint<T extends object>(
   config: FormEndpointConfig,
   endpoint: FormEndpoint<T>,
 ): RequestHandler {
-  const { addressPerMinute, sharedLimits } = services;
+  const { addressPerMinute, sharedLimits, admission } = services;
+
+  /** Before the body is read: the connection stays open, because another would cost both sides more than a body. */
+  function refuse(request: IncomingMessage, response: ServerResponse): void {
+    const traceId = traceIdOf(request.headers['traceparent']);
+    endpoint.statistics.noteUntouched(OVERLOADED.denied);
+    services.noteAnonymousRefusal(OVERLOADED);
+    if (Number(request.headers['content-length'] ?? 0) > config.bodyBytesMax)
+      response.shouldKeepAlive = false;
+    sendAnswer(response, overloadedAnswer(traceId), traceId);
+  }
 
   function handle(
     request: IncomingMessage,
@@ -70,7 +84,7 @@ export function formEndpoint<T extends object>(
     if (!limit.allowed) return respond({ denied: 'rate_limit_exceeded', policy: 'address', limit });
     readBody(request, config.bodyBytesMax, (body) => {
       guarded(response, traceId, startedAt, () =>
-        andThen(outcomeOf(request, traceId, body, address), respond),
+        andThen(admission.whileWaiting(outcomeOf(request, traceId, body, address)), respond),
       );
     });
 
@@ -137,6 +151,7 @@ export function formEndpoint<T extends object>(
   }
 
   return (request, response) => {
+    if (!admission.admits()) return refuse(request, response);
     const traceId = traceIdOf(request.headers['traceparent']);
     const startedAt = performance.now();
     guarded(response, traceId, startedAt, () => handle(request, response, traceId, startedAt));

@@ -35,6 +35,8 @@ export function boundedServer(bounds: Bounds, handler: RequestHandler): Server {
       requireHostHeader: false, // refused below, in the documented form
     },
     (request, response) => {
+      // About to stop: the caller makes another connection, to whoever listens now.
+      if (!server.listening) response.shouldKeepAlive = false;
       if (request.headers.host !== undefined || request.httpVersion !== '1.1') handler(request, response);
       else refuse(request, response, 400, 'The Host header is missing: send one (RFC 9112 section 3.2).');
     },

@@ -20,6 +20,7 @@ export const REASONS: ReadonlyMap<string, string> = new Map([
   ['address_limit', 'limit of the address'],
   ['failures_limit', 'too many failures'],
   ['temporarily_unavailable', 'store out of reach'],
+  ['overloaded', 'too many at once'],
 ]);
 
 export function reasonText(reason: string): string {

@@ -1,0 +1,156 @@
+// What callers see when more requests come than one process can answer: tokens a second and the time of those that are
+// accepted, at up to three times saturation, with the bound on work in progress and without it.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { OverloadOptions, Step, StepResult } from './overload-load.ts';
+import { table } from './table.ts';
+
+const CONNECTIONS = 3000;
+const CLOSED_CONNECTIONS = 64;
+const SECONDS = 3;
+/** The first warm up; the best of them is the saturation. */
+const SATURATION_ROUNDS = 4;
+const LOADS = [0.5, 0.9, 1, 1.5, 2, 3] as const;
+/** Accepted requests at twice saturation may take so long: what a person does not notice. */
+const ACCEPTED_P99_MS_MAX = 150;
+const TARGET_LOAD = 2;
+const UNBOUNDED = 1_000_000;
+
+interface Measured extends StepResult {
+  /** In times of saturation. */
+  load: number;
+}
+
+/** Prints a table for the default bound and one for none; false where accepted requests take longer than the target. */
+export async function run(): Promise<boolean> {
+  const bounded = await measure('');
+  print('the default', bounded);
+  print('none', await measure(String(UNBOUNDED)));
+  const atTarget = bounded.results.find(({ load }) => load === TARGET_LOAD)?.acceptedP99Ms ?? null;
+  const met = atTarget !== null && atTarget <= ACCEPTED_P99_MS_MAX;
+  console.log(
+    `\naccepted requests at ${TARGET_LOAD}×: p99 ${shown(atTarget)} ms, at most ${ACCEPTED_P99_MS_MAX}: ${met ? 'met' : 'MISSED'}`,
+  );
+  return met;
+}
+
+async function measure(bound: string): Promise<{ saturation: number; results: Measured[] }> {
+  const folder = mkdtempSync(join(tmpdir(), 'mintmark-bench-'));
+  const { child, options } = await startMintmark(folder, { MINTMARK_IN_FLIGHT_MAX: bound }, [
+    'taskset',
+    '-c',
+    '0',
+  ]);
+  const load = spawn(
+    'taskset',
+    ['-c', '1', process.execPath, 'bench/overload-load.ts', JSON.stringify(options)],
+    { stdio: ['pipe', 'pipe', 'inherit'] },
+  );
+  const answers = lines(load);
+  const step = async (asked: Step): Promise<StepResult> => {
+    load.stdin.write(`${JSON.stringify(asked)}\n`);
+    const { value } = (await answers.next()) as { value: string };
+    return JSON.parse(value) as StepResult;
+  };
+  try {
+    let saturation = 0;
+    for (let round = 0; round < SATURATION_ROUNDS; round++) {
+      const closed = await step({ perSecond: 0, closedConnections: CLOSED_CONNECTIONS, seconds: 1 });
+      saturation = Math.max(saturation, closed.perSecond);
+    }
+    const results: Measured[] = [];
+    for (const times of LOADS) {
+      results.push({ ...(await step({ perSecond: saturation * times, seconds: SECONDS })), load: times });
+    }
+    return { saturation, results };
+  } finally {
+    load.kill();
+    child.kill('SIGINT');
+    await once(child, 'exit');
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function print(
+  bound: string,
+  { saturation, results }: { saturation: number; results: readonly Measured[] },
+): void {
+  const head = [
+    'load',
+    'tokens/s',
+    'of saturation',
+    'refused/s',
+    'p50 ms',
+    'p99 ms',
+    'slowest ms',
+    'refused: p99 ms',
+  ];
+  const rows = results.map(({ load, accepted, refused, ...ms }) => {
+    const tokens = accepted / SECONDS;
+    return [
+      `${load}×`,
+      tokens.toFixed(0),
+      `${((100 * tokens) / saturation).toFixed(0)} %`,
+      (refused / SECONDS).toFixed(0),
+      shown(ms.acceptedP50Ms),
+      shown(ms.acceptedP99Ms),
+      shown(ms.acceptedMaxMs),
+      shown(ms.refusedP99Ms),
+    ];
+  });
+  console.log(`\nbound: ${bound}; saturation: ${saturation.toFixed(0)} tokens a second\n`);
+  console.log(table([head, ...rows]));
+}
+
+/** What nobody met has no time. */
+function shown(ms: number | null): string {
+  return ms === null ? '–' : ms.toFixed(1);
+}
+
+/** A server with an API user without limits; `pinned`: what is put before its command line. */
+export async function startMintmark(
+  dataDir: string,
+  env: Record<string, string>,
+  pinned: readonly string[],
+): Promise<{ child: ChildProcess; options: OverloadOptions }> {
+  const port = await freePort();
+  const [command, ...rest] = [...pinned, process.execPath, 'packages/server/bin/mintmark.mjs', 'serve'];
+  const child = spawn(command, rest, {
+    env: {
+      ...process.env,
+      MINTMARK_PORT: String(port),
+      MINTMARK_DATA_DIR: dataDir,
+      MINTMARK_ADDRESS_LIMIT: '1000000000',
+      MINTMARK_API_USER_LIMIT: '1000000',
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let printed = '';
+  for await (const text of child.stdout) {
+    printed += String(text);
+    if (printed.includes('mintmark is ready')) break;
+  }
+  const clientId = /client_id +(\S+)/.exec(printed)?.[1] ?? '';
+  const clientSecret = /client_secret +(\S+)/.exec(printed)?.[1] ?? '';
+  return { child, options: { port, connections: CONNECTIONS, clientId, clientSecret } };
+}
+
+/** What a process prints, line by line. */
+export function lines({ stdout }: ChildProcess): AsyncIterator<string> {
+  if (stdout === null) throw new Error('Its output is not read.');
+  return createInterface({ input: stdout })[Symbol.asyncIterator]();
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  return port;
+}

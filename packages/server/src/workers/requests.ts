@@ -1,0 +1,55 @@
+import type { Worker } from 'node:cluster';
+import { limitsForWorkers } from './limits.ts';
+import type { ToPrimary, ToWorker } from './messages.ts';
+import { createMetricsOfAll } from './metrics.ts';
+
+/** What workers ask of the primary process while they serve. */
+export type Requests = (worker: Worker, message: ToPrimary) => void;
+
+export interface WorkersNow {
+  /** Those that serve. */
+  serving(): Worker[];
+  /** How many have ended by themselves and were replaced. */
+  replaced(): number;
+}
+
+export function createRequests({ serving, replaced }: WorkersNow, limiterKeysMax: number): Requests {
+  const count = limitsForWorkers(limiterKeysMax);
+  const metrics = createMetricsOfAll((worker, request) => tell(worker, { kind: 'tell metrics', request }));
+
+  async function tellMetrics(worker: Worker, request: number): Promise<void> {
+    const workers = serving();
+    const text = await metrics.gather(workers, ownMetrics(workers.length, replaced()));
+    tell(worker, { kind: 'all metrics', request, text });
+  }
+
+  return (worker, message) => {
+    switch (message.kind) {
+      case 'count':
+        return tell(worker, { kind: 'counted', batch: message.batch, counts: count(message.calls) });
+      case 'metrics':
+        return metrics.answered(worker, message.request, message.text);
+      case 'ask for metrics':
+        return void tellMetrics(worker, message.request);
+      case 'hello':
+      case 'ready':
+        return undefined; // said once, and heard by who started it
+    }
+  };
+}
+
+/** One that has just ended needs nothing any more. */
+export function tell(worker: Worker, message: ToWorker): void {
+  if (worker.isConnected()) worker.send(message, () => undefined);
+}
+
+function ownMetrics(workers: number, replaced: number): string {
+  return `# HELP mintmark_workers Worker processes that serve.
+# TYPE mintmark_workers gauge
+mintmark_workers ${workers}
+
+# HELP mintmark_workers_replaced_total Workers that ended by themselves and were replaced.
+# TYPE mintmark_workers_replaced_total counter
+mintmark_workers_replaced_total ${replaced}
+`;
+}

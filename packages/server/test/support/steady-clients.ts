@@ -1,0 +1,103 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Callers that go on asking for tokens over kept connections, and make another when an answer says that theirs ends. */
+export interface SteadyClients {
+  /** Stops them all. */
+  stop(): Promise<SteadyResult>;
+  issued(): number;
+}
+
+export interface SteadyResult {
+  issued: number;
+  /** Statuses of answers that are no token. */
+  refused: number[];
+  /** Connections that ended in the middle of a request. */
+  broken: number;
+  /** Connections that could not be made. */
+  notConnected: number;
+  slowestMs: number;
+}
+
+const PAUSE_MS = 5;
+
+export function steadyClients(port: number, form: string, count: number): SteadyClients {
+  const result: SteadyResult = { issued: 0, refused: [], broken: 0, notConnected: 0, slowestMs: 0 };
+  const state = { over: false };
+  const request = Buffer.from(
+    'POST /marketing/oauth2/token HTTP/1.1\r\nHost: localhost\r\n' +
+      `Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ${form.length}\r\n\r\n${form}`,
+  );
+
+  async function goOn(): Promise<void> {
+    let socket: Socket | null = null;
+    while (!state.over) {
+      socket ??= await connected();
+      if (socket === null) continue;
+      const startedAt = performance.now();
+      const answer = await ask(socket, request);
+      if (answer === null) {
+        result.broken += 1;
+        socket = null;
+        continue;
+      }
+      result.slowestMs = Math.max(result.slowestMs, performance.now() - startedAt);
+      if (answer.startsWith('HTTP/1.1 200')) result.issued += 1;
+      else result.refused.push(Number(answer.slice(9, 12)));
+      if (/^connection: close/im.test(answer)) {
+        socket.destroy();
+        socket = null;
+      }
+      await sleep(PAUSE_MS);
+      if (socket?.readyState === 'closed') socket = null; // ended by the server between two requests
+    }
+    socket?.destroy();
+  }
+
+  async function connected(): Promise<Socket | null> {
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    socket.on('error', () => undefined);
+    try {
+      await once(socket, 'connect');
+      return socket;
+    } catch {
+      result.notConnected += 1;
+      await sleep(PAUSE_MS);
+      return null;
+    }
+  }
+
+  const all = Promise.all(Array.from({ length: count }, goOn));
+  return {
+    issued: () => result.issued,
+    async stop() {
+      state.over = true;
+      await all;
+      return result;
+    },
+  };
+}
+
+/** The whole answer; null where the connection ended before it. */
+function ask(socket: Socket, request: Buffer): Promise<string | null> {
+  return new Promise((resolve) => {
+    let text = '';
+    const done = (answer: string | null) => {
+      socket.off('data', take);
+      socket.off('close', ended);
+      resolve(answer);
+    };
+    const take = (chunk: Buffer) => {
+      text += chunk.toString('latin1');
+      const end = text.indexOf('\r\n\r\n');
+      const length = Number(/content-length: (\d+)/i.exec(text)?.[1]);
+      if (end >= 0 && text.length >= end + 4 + length) done(text);
+    };
+    const ended = () => done(null);
+    socket.on('data', take);
+    socket.once('close', ended);
+    if (socket.destroyed) ended();
+    else socket.write(request);
+  });
+}
