@@ -2,8 +2,8 @@
 export interface TextLine {
   /** Its number, from 1 on. */
   n: number;
-  /** Null where it is longer than it may be, or not UTF-8. */
-  text: string | null;
+  /** Or why it cannot be read. */
+  text: string | { problem: string };
 }
 
 const LINE_END = 0x0a;
@@ -26,7 +26,10 @@ export async function* textLines(
 
   function line(): TextLine {
     n += 1;
-    const text = length > bytesMax ? null : decoded(decoder, Buffer.concat(kept));
+    const text =
+      length > bytesMax
+        ? { problem: `The line is longer than ${bytesMax} bytes.` }
+        : decoded(decoder, Buffer.concat(kept));
     kept = [];
     length = 0;
     return { n, text };
@@ -45,10 +48,10 @@ export async function* textLines(
   if (length > 0) yield line();
 }
 
-function decoded(decoder: TextDecoder, bytes: Buffer): string | null {
+function decoded(decoder: TextDecoder, bytes: Buffer): TextLine['text'] {
   try {
     return decoder.decode(bytes);
   } catch {
-    return null;
+    return { problem: 'The line is not UTF-8: encode it as such.' };
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import fc from 'fast-check';
 import { adminClient, assertProblem, type AdminClient } from './support/admin.ts';
 import type { TestServer } from './support/server.ts';
 import { newStore } from './support/store.ts';
@@ -79,6 +80,8 @@ test('a setting that cannot be is refused with the member that it is in', async 
     [{ name: '' }, '/name'],
     [{ name: 'x'.repeat(201) }, '/name'],
     [{ name: 'a\nb' }, '/name'],
+    [{ name: 'half a character: \ud800' }, '/name'],
+    [{ name: 'turned \u2066around' }, '/name'],
     [{ name: 'a', limit_per_minute: '60' }, '/limit_per_minute'],
     [{ name: 'a', limit_per_minute: 0 }, '/limit_per_minute'],
     [{ name: 'a', scopes: ['two words'] }, '/scopes'],
@@ -100,6 +103,7 @@ test('a setting that cannot be is refused with the member that it is in', async 
       pointers.some((pointer) => pointer.startsWith(member)),
       `${JSON.stringify(body)}: ${reply.text}`,
     );
+    assert.doesNotMatch(reply.text, /\[\^|pattern/, 'nobody is shown a regular expression');
   }
   const { user } = await create({ name: 'First', username: 'taken-name', secret: false });
   const taken = await admin.send('POST', '/api-users', { name: 'Second', username: 'TAKEN-name' });
@@ -142,6 +146,37 @@ test('a change is made from the version that it was made for, and refused from a
   const oneOf = await admin.send('PATCH', path, { name: 'One of' }, { 'If-Match': '"1", "3"' });
   assert.equal(oneOf.headers.etag, '"4"');
   assertProblem(await admin.send('PATCH', path, {}, { 'If-Match': '*' }), 400, 'invalid');
+});
+
+test('a change that changes nothing leaves the version as it is, and nothing in the audit log', async () => {
+  const { user } = await create({ name: 'The same', secret: false });
+  const path = `/api-users/${user.client_id}`;
+  const same = await admin.send('PATCH', path, { name: 'The same' }, { 'If-Match': '*' });
+  assert.deepEqual([same.status, same.headers.etag], [200, '"1"']);
+  assert.equal((await admin.send('POST', `${path}/enable`, {})).headers.etag, '"1"');
+  const history = await reader.get(`${path}/history`);
+  assert.deepEqual(
+    (history.body['items'] as { action: string }[]).map(({ action }) => action),
+    ['api_user.create'],
+  );
+});
+
+test('a text of any characters comes back as it was given, or is refused', async () => {
+  const character = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 });
+  const texts = fc.record({ name: character, contact: character });
+  await fc.assert(
+    fc.asyncProperty(texts, async (given) => {
+      const reply = await admin.send('POST', '/api-users', { ...given, secret: false });
+      if (reply.status === 400) return assertProblem(reply, 400, 'invalid');
+      assert.equal(reply.status, 201, reply.text);
+      const { name, contact, client_id } = reply.body['api_user'] as Record<string, string>;
+      const found = (await reader.get(`/api-users/${client_id}`)).body;
+      for (const one of [{ name, contact }, { name: found['name'], contact: found['contact'] }]) {
+        assert.deepEqual(one, { ...given });
+      }
+    }),
+    { numRuns: 60 },
+  );
 });
 
 test('of two changes that are made from the same version at once one is refused', async () => {

@@ -139,6 +139,11 @@ test('each line is made or refused by itself, and the report says which and why'
     [{ name: 'a', allowed_networks: ['nowhere'] }, 'invalid', '/allowed_networks'],
     [{ name: 'a', created_at: 'once' }, 'invalid', '/created_at'],
     [{ client_id: 'export', name: 'A path' }, 'invalid', '/client_id'],
+    // Two texts that a database would make the same text of.
+    [{ name: 'Half a character', username: 'abc\ud800' }, 'invalid', '/username'],
+    [{ name: 'Half a character', username: 'abc\ud801' }, 'invalid', '/username'],
+    [{ name: 'Turned \u202e around' }, 'invalid', '/name'],
+    [{ name: 'a', credentials: [{ ...secret, name: '\udc00' }] }, 'invalid', '/credentials/0/name'],
     [{ name: 'With a secret', credentials: [secret] }, 'made'],
     [{ name: 'With the same', credentials: [secret] }, 'conflict', '/credentials'],
     [{ name: 'a', credentials: [{ ...secret, digest: 'short' }] }, 'invalid', '/credentials/0/digest'],
@@ -200,6 +205,23 @@ test('an operator cannot import an API user that may do everything', async () =>
   );
   const [line] = linesOf(reply.text);
   assert.deepEqual([line?.['outcome'], line?.['code']], ['refused', 'forbidden']);
+  const tried = (await auditOf(server)).findLast(
+    ({ action, outcome }) => action === 'api_user.import' && outcome === 'refused',
+  );
+  assert.deepEqual([tried?.actor.name, tried?.subject.kind], ['night@example.com', 'api_user']);
+  assert.match(tried?.reason ?? '', /mintmark:admin/);
+});
+
+test('of two imports of the same lines at once each line is made once', async () => {
+  const lines = Array.from({ length: 40 }, (_, i) => ({ client_id: `twice-${i}`, name: `Twice ${i}` }));
+  const reports = await Promise.all([imported(lines), imported(lines.toReversed())]);
+  const made = reports.map((report) => report.at(-1)?.['made'] as number);
+  assert.equal(
+    made.reduce((sum, each) => sum + each),
+    lines.length,
+  );
+  const refused = reports.flat().filter((line) => line['outcome'] === 'refused');
+  assert.ok(refused.every((line) => line['code'] === 'conflict'));
 });
 
 test('more lines than there may be are counted and not made', async () => {

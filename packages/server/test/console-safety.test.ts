@@ -20,6 +20,7 @@ void test('the console keeps to itself what it is given', { timeout: 240_000 }, 
     );
     await t.test('two who change the same API user do not overwrite each other', () => stale(admin, server));
     await t.test('a file is imported line by line, and what was refused is told', () => importFile(admin));
+    await t.test('a list that could not be read is asked for again by itself', () => passingFailure(admin));
     await t.test('an address to go to after the sign-in is not taken from anybody', () => noRedirect(admin));
     await t.test('a viewer sees no button that changes anything', () => viewer(browser, admin, server));
     await t.test('a link that was used says what to do', () => usedLink(browser, admin, server));
@@ -132,6 +133,30 @@ async function importFile(admin: WatchedPage): Promise<void> {
   await dialog.getByText('Line 2').waitFor();
   await dialog.getByRole('button', { name: 'Close' }).last().click();
   await page.getByRole('link', { name: 'From a file' }).waitFor();
+}
+
+async function passingFailure({ page, go }: WatchedPage): Promise<void> {
+  const failure = JSON.stringify({
+    type: 'urn:mintmark:problem:unavailable',
+    title: 'The store cannot be used at the moment',
+    status: 503,
+    detail: 'Try again.',
+    code: 'unavailable',
+    trace_id: '0'.repeat(32),
+  });
+  const unavailable = { status: 503, contentType: 'application/problem+json', body: failure };
+  for (const [path, title] of [
+    ['/api-users', 'API users'],
+    ['/audit', 'Audit'],
+  ] as const) {
+    const isList = (url: URL) => url.pathname.endsWith(`/admin/v1${path}`);
+    await page.route(isList, (route) => route.fulfill(unavailable), { times: 1 });
+    await go(path);
+    await page.getByRole('heading', { name: title }).waitFor();
+    await page.getByText('Try again.').waitFor();
+    await page.getByText('Try again.').waitFor({ state: 'detached' });
+    await page.locator('.audit-entry, tbody tr').first().waitFor();
+  }
 }
 
 async function noRedirect(admin: WatchedPage): Promise<void> {

@@ -40,15 +40,15 @@ test('lines come out as they went in, however the text was cut into pieces', asy
   );
 });
 
-test('a line that is too long or not UTF-8 is null, and the next one is read', async () => {
+test('a line that is too long or not UTF-8 says so, and the next one is read', async () => {
   const long = 'x'.repeat(11);
   assert.deepEqual(await linesOf(['ok\n', long.slice(0, 6), long.slice(6), '\nok'], 10), [
     { n: 1, text: 'ok' },
-    { n: 2, text: null },
+    { n: 2, text: { problem: 'The line is longer than 10 bytes.' } },
     { n: 3, text: 'ok' },
   ]);
   assert.deepEqual(await linesOf([Buffer.from([0xff, 0x0a]), 'ok']), [
-    { n: 1, text: null },
+    { n: 1, text: { problem: 'The line is not UTF-8: encode it as such.' } },
     { n: 2, text: 'ok' },
   ]);
   assert.deepEqual(await linesOf([]), []);

@@ -122,9 +122,9 @@ function verify(parent: Command, io: Io): void {
       io.out(json({ entries, valid, head, removed, first_bad: firstBad, noted }));
     } else {
       io.out(`entries  ${entries}`);
-      if (removed.n > 0) io.out(`removed  up to ${removed.n}, kept long enough`);
+      if (removed.n > 0) io.out(`removed  up to ${removed.n}`);
       io.out(`head     ${head.n}:${head.hash}`);
-      if (noted === 'removed') io.err('\nThe head that was noted is of an entry that was kept long enough.');
+      if (noted === 'removed') io.err('\nThe head that was noted is of an entry that was removed since.');
     }
     if (firstBad !== null) throw new CheckFailed(sentence(firstBad, found));
     if (options.json !== true) io.err('\nThe chain is whole.');

@@ -1,3 +1,4 @@
+import { characterProblem } from './characters.ts';
 import { randomBase62 } from './random.ts';
 import type { Fault } from './refused.ts';
 import { networkProblem } from './network.ts';
@@ -72,7 +73,7 @@ function scopesProblem(scopes: readonly string[]): string | null {
 function textProblem(what: string, text: string): string | null {
   if (text.trim() === '') return `The ${what} is empty: give one.`;
   if (text.length > TEXT_LENGTH_MAX) return `The ${what} is longer than ${TEXT_LENGTH_MAX} characters.`;
-  return hasControlCharacter(text) ? `The ${what} holds a control character: remove it.` : null;
+  return characterProblem(what, text);
 }
 
 function usernameProblem(username: string): string | null {
@@ -82,7 +83,7 @@ function usernameProblem(username: string): string | null {
   if (username.toLowerCase().startsWith(CLIENT_ID_PREFIX)) {
     return `The username "${username}" begins with ${CLIENT_ID_PREFIX}, which generated ids do: choose another.`;
   }
-  return hasControlCharacter(username) ? 'The username holds a control character: remove it.' : null;
+  return characterProblem('username', username);
 }
 
 function listProblem(
@@ -102,8 +103,4 @@ function listProblem(
 function limitProblem(limit: number): string | null {
   const fits = Number.isInteger(limit) && limit >= 1 && limit <= LIMIT_MAX;
   return fits ? null : `The limit ${limit} is not a whole number of calls a minute from 1 to ${LIMIT_MAX}.`;
-}
-
-function hasControlCharacter(text: string): boolean {
-  return /\p{Cc}/u.test(text);
 }

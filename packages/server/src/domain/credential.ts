@@ -1,3 +1,5 @@
+import { characterProblem } from './characters.ts';
+
 /** A secret or password of an API user, as it is stored. Times are milliseconds since 1970 (UTC). */
 export interface Credential {
   /** For a generated secret the key id that the secret itself carries. Ten characters. */
@@ -29,8 +31,8 @@ export const QUIET_MS = 3_600_000;
 
 /** Why a credential may not have this name; null if it may. */
 export function credentialNameProblem(name: string): string | null {
-  return name.trim() !== '' && name.length <= NAME_LENGTH_MAX && !/\p{Cc}/u.test(name)
-    ? null
+  return name.trim() !== '' && name.length <= NAME_LENGTH_MAX
+    ? characterProblem('name', name)
     : `A credential has a name of 1 to ${NAME_LENGTH_MAX} characters that says where it is deployed.`;
 }
 

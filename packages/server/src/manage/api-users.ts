@@ -76,10 +76,11 @@ export async function updateApiUser(
       refuseBeyondRole(by, [...before.scopes, ...(changes.scopes ?? [])]);
     const user: ApiUser = { ...before, ...changes, updatedAt: nowMs, version: before.version + 1 };
     refuseProblems(user);
+    const facts = changedFacts(apiUserFacts(before), apiUserFacts(user));
+    if (Object.keys(facts.after).length === 0 && !revoke) return { result: before, unchanged: true };
     await refuseTakenUsername(transaction, user);
     await transaction.apiUsers.update(user);
     await transaction.changed('api_user', user.clientId);
-    const facts = changedFacts(apiUserFacts(before), apiUserFacts(user));
     const revoked = await revokedIf(revoke, transaction, user.clientId);
     return { result: user, before: facts.before, after: { ...facts.after, ...revocationFacts(revoked) } };
   });

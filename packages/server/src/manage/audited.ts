@@ -31,6 +31,8 @@ export interface Done {
   related?: AuditSubject | null;
   before?: AuditFacts | null;
   after?: AuditFacts | null;
+  /** It was tried and refused, and this is why. */
+  refusal?: string;
 }
 
 export interface Outcome<T> extends Done {
@@ -76,13 +78,12 @@ export async function recordRefusal(
   store: Store,
   by: Actor,
   nowMs: number,
-  attempt: Attempt & Pick<Done, 'subjectId'>,
-  message: string,
+  attempt: Attempt & Pick<Done, 'subjectId' | 'after'>,
+  refusal: string,
 ): Promise<void> {
   const subject = { ...attempt.subject, id: attempt.subjectId ?? auditedId(attempt.subject.id) };
-  const refused = recordOf(by, nowMs, { ...attempt, subject });
-  const reason = auditReason(message);
-  await store.write(({ audit }) => audit.append([{ ...refused, outcome: 'refused', reason }]));
+  const refused = recordOf(by, nowMs, { ...attempt, subject, refusal });
+  await store.write(({ audit }) => audit.append([refused]));
 }
 
 /** How long a caller may ask again for a change that was made under its key. */
@@ -127,16 +128,16 @@ function subjectOf({ subject, subjectId }: Attempt & Done): AuditSubject {
 }
 
 function recordOf(by: Actor, nowMs: number, change: Attempt & Done) {
-  const { action, related = null, before = null, after = null } = change;
+  const { action, related = null, before = null, after = null, refusal } = change;
   return {
     at: nowMs,
     actor: by,
     action,
-    outcome: 'done' as const,
+    outcome: refusal === undefined ? ('done' as const) : ('refused' as const),
     subject: subjectOf(change),
     related,
     before,
     after,
-    reason: null,
+    reason: refusal === undefined ? null : auditReason(refusal),
   };
 }

@@ -2,14 +2,23 @@ import type { Actor } from '../domain/actor.ts';
 import { refuseBeyondRole } from '../domain/admin-scope.ts';
 import { usernameKey } from '../domain/api-user.ts';
 import { readApiUserRecord, type ReadRecord } from '../domain/api-user-record.ts';
+import { auditedId } from '../domain/audit-entry.ts';
 import { apiUserFacts } from '../domain/audit-facts.ts';
 import { Refused, type Fault } from '../domain/refused.ts';
+import { storeFault } from '../storage/store-error.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
 import type { TextLine } from '../text-lines.ts';
-import { audited } from './audited.ts';
+import { audited, recordRefusal, type Attempt, type Done } from './audited.ts';
 
 /** What became of a line of an import. */
-export type ImportedLine = { line: number; made: { clientId: string } } | { line: number; refused: Refused };
+export type ImportedLine = { line: number; made: { clientId: string } } | RefusedLine;
+
+interface RefusedLine {
+  line: number;
+  refused: Refused;
+  /** Of a line that is well-formed: for the audit log. */
+  clientId?: string;
+}
 
 /** Lines that are made in one transaction: others wait for as long. */
 const BATCH = 200;
@@ -17,6 +26,7 @@ const BATCH = 200;
 /**
  * Makes an API user of each line (NDJSON, as an export writes it) and gives back what became of it, in the order of the lines. What
  * a line has wrong concerns that line only; where the store fails, the batches before have been made. Blank lines are passed over.
+ * In the audit log: an entry for each API user that was made, for each line that the caller's role does not allow, and one for all.
  */
 export async function* importApiUsers(
   store: Store,
@@ -25,6 +35,7 @@ export async function* importApiUsers(
   now: () => number,
 ): AsyncGenerator<ImportedLine, void, undefined> {
   const count = { made: 0, refused: 0 };
+  let failed = false;
   try {
     for await (const batch of batchesOf(lines)) {
       for (const line of await importBatch(store, by, batch, now())) {
@@ -33,17 +44,24 @@ export async function* importApiUsers(
         yield line;
       }
     }
+  } catch (error) {
+    failed = true;
+    // The store that failed may take no entry either: what failed first is what the caller must hear of.
+    await recordRefusal(store, by, now(), { ...ATTEMPT, after: count }, BROKEN_OFF).catch(() => undefined);
+    throw error;
   } finally {
-    await audited(store, by, now(), ATTEMPT, async () => ({ result: null, after: count }));
+    if (!failed) await audited(store, by, now(), ATTEMPT, async () => ({ result: null, after: count }));
   }
 }
+
+const BROKEN_OFF = 'It broke off: the lines after those that are counted here were not made.';
 
 const ATTEMPT = { action: 'api_user.import', subject: { kind: 'store', id: null } } as const;
 
 async function* batchesOf(lines: AsyncIterable<TextLine>): AsyncGenerator<TextLine[]> {
   let batch: TextLine[] = [];
   for await (const line of lines) {
-    if (line.text?.trim() === '') continue;
+    if (typeof line.text === 'string' && line.text.trim() === '') continue;
     batch.push(line);
     if (batch.length < BATCH) continue;
     yield batch;
@@ -52,7 +70,7 @@ async function* batchesOf(lines: AsyncIterable<TextLine>): AsyncGenerator<TextLi
   if (batch.length > 0) yield batch;
 }
 
-type ParsedLine = { line: number; record: ReadRecord } | { line: number; refused: Refused };
+type ParsedLine = { line: number; record: ReadRecord } | RefusedLine;
 
 async function importBatch(
   store: Store,
@@ -61,8 +79,44 @@ async function importBatch(
   nowMs: number,
 ): Promise<ImportedLine[]> {
   const parsed = batch.map((line) => parse(line, by, nowMs));
+  try {
+    return await importTogether(store, by, parsed, nowMs);
+  } catch (error) {
+    if (storeFault(error) !== 'conflict') throw error;
+    return await importOneByOne(store, by, parsed, nowMs);
+  }
+}
+
+/** What the batch wants to use was taken between the look and the write: that is the fault of some lines, not of all. */
+async function importOneByOne(
+  store: Store,
+  by: Actor,
+  parsed: readonly ParsedLine[],
+  nowMs: number,
+): Promise<ImportedLine[]> {
+  const outcomes: ImportedLine[] = [];
+  for (const line of parsed) {
+    try {
+      outcomes.push(...(await importTogether(store, by, [line], nowMs)));
+    } catch (error) {
+      if (storeFault(error) !== 'conflict') throw error;
+      outcomes.push({ line: line.line, refused: new Refused('conflict', TAKEN) });
+    }
+  }
+  return outcomes;
+}
+
+const TAKEN = 'Its client id, username or a credential was given to another API user just now.';
+
+async function importTogether(
+  store: Store,
+  by: Actor,
+  parsed: readonly ParsedLine[],
+  nowMs: number,
+): Promise<ImportedLine[]> {
   const records = parsed.flatMap((line) => ('record' in line ? [line.record] : []));
-  if (records.length === 0) return parsed as ImportedLine[];
+  const beyondRole = parsed.flatMap((line) => ('refused' in line ? refusalsToRecord(line) : []));
+  if (records.length + beyondRole.length === 0) return parsed as ImportedLine[];
   return await audited(store, by, nowMs, ATTEMPT, async (transaction) => {
     const names = await namesIn(transaction, records);
     const outcomes = parsed.map((line) => ('record' in line ? claimed(line.line, line.record, names) : line));
@@ -73,29 +127,49 @@ async function importBatch(
         'record' in line ? { line: line.line, made: { clientId: line.record.user.clientId } } : line,
       ),
       unchanged: true,
-      also: made.map(({ user, credentials }) => ({
-        action: 'api_user.import' as const,
-        subject: { kind: 'api_user' as const, id: user.clientId },
-        after: { ...apiUserFacts(user), credentials: credentials.map(({ id }) => id) },
-      })),
+      also: [
+        ...made.map(({ user, credentials }) => ({
+          action: 'api_user.import' as const,
+          subject: { kind: 'api_user' as const, id: user.clientId },
+          after: { ...apiUserFacts(user), credentials: credentials.map(({ id }) => id) },
+        })),
+        ...beyondRole,
+      ],
     };
   });
+}
+
+/** What the caller may not do is recorded, as it is where it is tried one by one. What is only wrong is not. */
+function refusalsToRecord({ refused, clientId }: RefusedLine): (Attempt & Done)[] {
+  if (refused.code !== 'forbidden') return [];
+  const subject = { kind: 'api_user', id: auditedId(clientId ?? null) } as const;
+  return [{ action: 'api_user.import', subject, refusal: refused.message }];
 }
 
 function parse({ n: line, text }: TextLine, by: Actor, nowMs: number): ParsedLine {
   try {
     const record = readApiUserRecord(jsonOf(text), nowMs);
     if (Array.isArray(record)) return { line, refused: invalid(record) };
-    refuseBeyondRole(by, record.user.scopes);
-    return { line, record };
+    const refused = beyondRole(by, record);
+    return refused === null ? { line, record } : { line, refused, clientId: record.user.clientId };
   } catch (error) {
     if (error instanceof Refused) return { line, refused: error };
     throw error;
   }
 }
 
-function jsonOf(text: string | null): unknown {
-  if (text === null) throw new Refused('invalid', 'The line is too long, or not UTF-8.');
+function beyondRole(by: Actor, { user }: ReadRecord): Refused | null {
+  try {
+    refuseBeyondRole(by, user.scopes);
+    return null;
+  } catch (error) {
+    if (error instanceof Refused) return error;
+    throw error;
+  }
+}
+
+function jsonOf(text: TextLine['text']): unknown {
+  if (typeof text !== 'string') throw new Refused('invalid', text.problem);
   try {
     return JSON.parse(text);
   } catch {

@@ -142,7 +142,7 @@ function Attentions({ items }: { items: readonly Attention[] }): JSX.Element {
   return (
     <Card title="Needs attention">
       {items.length === 0 ? (
-        <p class="row soft">
+        <p class="row beside soft">
           <Icon name="check" />
           Nothing does. Secrets that expire soon, limits that are hit and API users that are unused for 90
           days appear here.

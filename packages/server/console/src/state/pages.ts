@@ -1,7 +1,8 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { get, withQuery } from '../api/client.ts';
+import { isPassing } from '../api/problem.ts';
 import type { Page } from '../api/types.ts';
-import { useReloads, type Following } from './resource.ts';
+import { RETRY_MS, useReloads, type Following } from './resource.ts';
 
 export interface Pages<T> {
   items: readonly T[];
@@ -40,10 +41,12 @@ export function usePages<T>(path: string, follow: readonly Following[] = []): Pa
   const latest = useRef(state);
   latest.current = state;
   const under = useRef<AbortController>(undefined);
+  const retry = useRef<ReturnType<typeof setTimeout>>(undefined);
 
   const load = useCallback(
-    async (after: string | null) => {
+    async (after: string | null): Promise<void> => {
       under.current?.abort();
+      clearTimeout(retry.current);
       const aborter = new AbortController();
       under.current = aborter;
       setState((before) => ({ ...before, loading: true, error: undefined }));
@@ -62,7 +65,9 @@ export function usePages<T>(path: string, follow: readonly Following[] = []): Pa
           stale: false,
         }));
       } catch (error) {
-        if (!aborter.signal.aborted) setState((before) => ({ ...before, loading: false, error }));
+        if (aborter.signal.aborted) return;
+        setState((before) => ({ ...before, loading: false, error }));
+        if (isPassing(error)) retry.current = setTimeout(() => void load(after), RETRY_MS);
       }
     },
     [path],
@@ -71,7 +76,10 @@ export function usePages<T>(path: string, follow: readonly Following[] = []): Pa
   // What was found before stays until what is asked for now is there: nothing flickers while one types.
   useEffect(() => {
     void load(null);
-    return () => under.current?.abort();
+    return () => {
+      under.current?.abort();
+      clearTimeout(retry.current);
+    };
   }, [load, asked]);
 
   const reload = useCallback(() => setAsked((times) => times + 1), []);

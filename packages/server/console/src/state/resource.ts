@@ -25,7 +25,7 @@ export interface Following {
 const REMEMBERED_MAX = 100;
 /** A flood of changes (an import) is followed at this pace. */
 const RELOAD_MS_MIN = 1000;
-const RETRY_MS = 3000;
+export const RETRY_MS = 3000;
 
 /** Answers by path, so that a page that was left is there at once when one comes back to it. */
 const remembered = new Map<string, { data: unknown; etag: string | null }>();

@@ -145,7 +145,7 @@ function FirstUse({ shown, live }: { shown: ShownSecret; live: LiveUse }): JSX.E
     <div class="first-use">
       <div aria-live="polite">
         {at === null ? (
-          <p class="row">
+          <p class="row beside">
             <span class="spinner" aria-hidden="true" />
             Waiting for the first token with this secret…
           </p>

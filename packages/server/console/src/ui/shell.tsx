@@ -3,6 +3,7 @@ import { useLocation } from 'preact-iso/router';
 import { signOut } from '../api/session.ts';
 import { config } from '../config.ts';
 import { paths } from '../paths.ts';
+import { connection } from '../state/connection.ts';
 import { announce } from '../state/announce.ts';
 import { liveState } from '../state/live.ts';
 import { useActor } from '../state/session.ts';
@@ -94,7 +95,9 @@ export function SignOutButton(): JSX.Element {
 
 /** Whether what is on the page keeps itself up to date. */
 export function LiveMark(): JSX.Element {
-  const state = useStore(liveState);
+  const stream = useStore(liveState);
+  // A stream may seem open for a while after the network is gone.
+  const state = useStore(connection) === 'offline' ? 'away' : stream;
   const text = { live: 'Live', connecting: 'Connecting…', away: 'Not live: reconnecting…', paused: 'Paused' }[
     state
   ];

@@ -203,7 +203,7 @@ const verificationSchema: TUnsafe<VerificationJson> = Type.Unsafe<VerificationJs
           description: '`n:hash` of the last entry, to be noted elsewhere (mintmark audit verify)',
         }),
       ),
-      removed: Type.Integer({ minimum: 0, description: 'Up to here entries were removed, kept long enough' }),
+      removed: Type.Integer({ minimum: 0, description: 'Up to here entries were removed' }),
       first_bad: nullable(Type.Integer({ description: 'The first entry that is not as it was written' })),
       fault: nullable(Type.String({ description: 'changed, missing, added or unlike' })),
     },

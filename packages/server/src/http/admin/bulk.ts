@@ -118,6 +118,7 @@ async function imported(
       `The store failed after line ${last}: ${done}. Send the lines after it again.`,
       {
         headers: ['Connection', 'close'], // the rest is not read
+        cause: error,
       },
     );
   }

@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import { Replayed, type MadeOnce } from '../../domain/once.ts';
+import { NO_CONTROL } from '../../domain/characters.ts';
 import { Refused } from '../../domain/refused.ts';
 import { NO_STORE, type Answer } from '../answer.ts';
 import { retryAfter } from '../rate-limit-headers.ts';
@@ -60,6 +61,8 @@ export interface ProblemExtras {
   made?: MadeOnce;
   /** Names and values in turn. */
   headers?: readonly string[];
+  /** What went wrong, for the log. */
+  cause?: unknown;
 }
 
 /** Thrown by the frame and by routes where the answer is a problem that no `Refused` says already. */
@@ -70,7 +73,7 @@ export class Problem extends Error {
 
   /** `detail` says what happened and what to do, without any secret. */
   constructor(code: ProblemCode, detail: string, extras: ProblemExtras = {}) {
-    super(detail);
+    super(detail, { cause: extras.cause });
     this.code = code;
     this.extras = extras;
   }
@@ -220,7 +223,16 @@ function faultsOf(
     const missing = members('requiredProperties');
     return missing.map((name) => ({ pointer: at(`${instancePath}/${escaped(name)}`), detail: 'is missing' }));
   }
-  return [{ pointer: at(instancePath), detail: message }];
+  return [{ pointer: at(instancePath), detail: inWords(keyword, params) ?? message }];
+}
+
+/** Where the validator would show a regular expression, or count to one. */
+function inWords(keyword: string, params: Record<string, unknown>): string | null {
+  if (keyword === 'minLength' && params['limit'] === 1) return 'is empty';
+  if (keyword !== 'pattern') return null;
+  return params['pattern'] === NO_CONTROL
+    ? 'holds a control character: remove it'
+    : 'does not have the form that openapi.json describes';
 }
 
 /** RFC 6901 §3; and not longer than a name of ours could be, because it is echoed. */

@@ -6,6 +6,7 @@ import Type, {
   type TString,
   type TUnsafe,
 } from 'typebox';
+import { NO_CONTROL } from '../../domain/characters.ts';
 import { Problem, PROBLEM_CODES } from './problem.ts';
 
 // What the schemas of all nouns share. The document of the API is made from the schemas that validate and serialize.
@@ -125,9 +126,6 @@ export const problemSchema: Shared<object> = shared(
 export function text(description: string, maxLength: number): TString {
   return Type.String({ minLength: 1, maxLength, pattern: NO_CONTROL, description });
 }
-
-/** No control character: PostgreSQL takes no NUL, and no text of ours holds a line break. */
-const NO_CONTROL = '^[^\\u0000-\\u001f\\u007f]*$';
 
 /** A time in a request: with an offset from UTC, as RFC 3339 has it. */
 export function timeInput(description: string): TString {
