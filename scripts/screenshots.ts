@@ -7,6 +7,7 @@ import { PHONE } from '../packages/server/test/support/browser.ts';
 import { sqlOn } from '../packages/server/test/support/command-line.ts';
 import {
   becomeFirstAdmin,
+  firstAdminLink,
   PASSWORD,
   shownCredentials,
   signIn,
@@ -16,7 +17,7 @@ import {
 import { startServer, type TestServer } from '../packages/server/test/support/server.ts';
 
 const FOLDER: string = new URL('../docs/console/', import.meta.url).pathname;
-const BYTES_MAX = 100_000;
+const BYTES_MAX = 120_000;
 const WIDTH = 1060;
 const HEIGHT = 670;
 /** For a page whose point is further down. */
@@ -75,6 +76,9 @@ async function take(on: TestServer, opened: Browser): Promise<void> {
   await first.goto(`${origin}/console`);
   await first.getByLabel('E-mail address').waitFor();
   await shoot(first, 'sign-in');
+  await first.goto(firstAdminLink(on));
+  await first.getByLabel('New password').waitFor();
+  await shoot(first, 'welcome');
   await becomeFirstAdmin(first, on);
   await inviteOthers(first, origin);
 
@@ -119,6 +123,12 @@ async function pictures(
   await shoot(phone, 'overview-phone');
   await go(desk, '/api-users');
   await shoot(desk, 'api-users');
+  await importing(desk);
+  await go(desk, '/api-users/new');
+  await desk.getByLabel('Name', { exact: true }).fill('Importer of shop 15');
+  await shoot(desk, 'new-api-user', TALL);
+  await go(desk, `/api-users/${clientId}/edit`);
+  await shoot(desk, 'edit-api-user', TALL);
   await go(desk, `/api-users/${clientId}`);
   await desk.waitForTimeout(20_000);
   await shoot(desk, 'api-user', TALL - 120);
@@ -139,6 +149,9 @@ async function pictures(
   caller.secret = secret;
   await desk.waitForTimeout(14_000);
   await shoot(desk, 'rotation');
+  await desk.getByRole('button', { name: 'Retire' }).click();
+  await desk.getByRole('dialog').waitFor();
+  await shoot(desk, 'retire');
   caller.secret = old;
 
   await go(desk, '/signing-keys');
@@ -157,11 +170,26 @@ async function pictures(
   await shoot(desk, 'audit');
   await desk.emulateMedia({ colorScheme: 'light' });
   await go(desk, '/profile');
+  await shoot(desk, 'profile', TALL);
   await desk.getByRole('button', { name: 'Turn on' }).click();
   await desk.getByRole('dialog').getByLabel('Your password').fill(PASSWORD);
   await desk.getByRole('dialog').getByRole('button', { name: 'Next' }).click();
   await desk.getByRole('img', { name: 'QR code' }).waitFor();
   await shoot(desk, 'second-factor', TALL - 100);
+}
+
+async function importing(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Import' }).click();
+  const lines = ['{"name": "Newsletter, southern shops", "scopes": ["campaigns:read"]}', '{"name": ""}'];
+  await page.getByLabel('File', { exact: true }).setInputFiles({
+    name: 'api-users.ndjson',
+    mimeType: 'application/x-ndjson',
+    buffer: Buffer.from(lines.join('\n')),
+  });
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'Import' }).click();
+  await dialog.getByText('Line 2').waitFor();
+  await shoot(page, 'import');
 }
 
 async function shoot(page: Page, name: string, height?: number): Promise<void> {

@@ -171,7 +171,10 @@ test('a text of any characters comes back as it was given, or is refused', async
       assert.equal(reply.status, 201, reply.text);
       const { name, contact, client_id } = reply.body['api_user'] as Record<string, string>;
       const found = (await reader.get(`/api-users/${client_id}`)).body;
-      for (const one of [{ name, contact }, { name: found['name'], contact: found['contact'] }]) {
+      for (const one of [
+        { name, contact },
+        { name: found['name'], contact: found['contact'] },
+      ]) {
         assert.deepEqual(one, { ...given });
       }
     }),

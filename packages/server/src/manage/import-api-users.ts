@@ -115,8 +115,8 @@ async function importTogether(
   nowMs: number,
 ): Promise<ImportedLine[]> {
   const records = parsed.flatMap((line) => ('record' in line ? [line.record] : []));
-  const beyondRole = parsed.flatMap((line) => ('refused' in line ? refusalsToRecord(line) : []));
-  if (records.length + beyondRole.length === 0) return parsed as ImportedLine[];
+  const recorded = parsed.flatMap((line) => ('refused' in line ? refusalsToRecord(line) : []));
+  if (records.length + recorded.length === 0) return parsed as ImportedLine[];
   return await audited(store, by, nowMs, ATTEMPT, async (transaction) => {
     const names = await namesIn(transaction, records);
     const outcomes = parsed.map((line) => ('record' in line ? claimed(line.line, line.record, names) : line));
@@ -133,7 +133,7 @@ async function importTogether(
           subject: { kind: 'api_user' as const, id: user.clientId },
           after: { ...apiUserFacts(user), credentials: credentials.map(({ id }) => id) },
         })),
-        ...beyondRole,
+        ...recorded,
       ],
     };
   });

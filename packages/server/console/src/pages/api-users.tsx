@@ -189,7 +189,7 @@ function Table({ list }: { list: Pages<ListedApiUser> }): JSX.Element {
           <th scope="col">State</th>
           <th scope="col">Last token</th>
           <th scope="col">24 hours</th>
-          <th scope="col" class="end">
+          <th scope="col" class="end spare">
             Limit
           </th>
           <th scope="col">Credentials</th>
@@ -237,7 +237,7 @@ function RowOf({
       <td data-label="24 hours" class="fit">
         <Spark counts={counts} />
       </td>
-      <td data-label="Limit" class="fit end number">
+      <td data-label="Limit" class="fit end number spare">
         {user.limit_per_minute === null ? (
           <span class="soft">default</span>
         ) : (
