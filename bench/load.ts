@@ -10,6 +10,8 @@ export interface LoadOptions {
   requests: number;
   /** One API user, or this many seeded ones picked at random. */
   apiUsers: number;
+  /** Of these the ones with a client id below this one. */
+  below?: string;
   clientId: string;
   clientSecret: string;
   /** Where the key set is. */
@@ -89,7 +91,7 @@ function runConnection(): Promise<void> {
 }
 
 function request(): Buffer {
-  const index = options.apiUsers === 1 ? -1 : Math.floor(Math.random() * options.apiUsers);
+  const index = options.apiUsers === 1 ? -1 : picked();
   const id = index < 0 ? options.clientId : clientIdAt(index);
   const secret = index < 0 ? options.clientSecret : secretAt(index);
   const body = `grant_type=client_credentials&client_id=${id}&client_secret=${secret}`;
@@ -97,6 +99,13 @@ function request(): Buffer {
     'POST /marketing/oauth2/token HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n' +
       `Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
   );
+}
+
+function picked(): number {
+  for (;;) {
+    const index = Math.floor(Math.random() * options.apiUsers);
+    if (options.below === undefined || clientIdAt(index) < options.below) return index;
+  }
 }
 
 async function verifyAll(): Promise<number> {

@@ -8,6 +8,7 @@ const benchmarks = [
   'admin',
   'overload',
   'workers',
+  'published',
   'simulation',
 ] as const;
 
