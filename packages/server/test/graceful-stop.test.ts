@@ -6,6 +6,7 @@ import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { finished } from './support/binary.ts';
 import { freePort, mintmark, startServer, type TestServer } from './support/server.ts';
+import { dropDatabase, withDatabase } from './support/store-under-test.ts';
 import { eventually, sqlOn, temporaryFolder } from './support/command-line.ts';
 
 const WRAPPER = new URL('../../../scripts/run.mjs', import.meta.url).pathname;
@@ -135,11 +136,12 @@ test('a second signal does not wait any longer', async () => {
 
 test('Ctrl-C, which reaches the server by the terminal and once more by the script that started it, is one stop', async () => {
   const dataDir = temporaryFolder();
-  const env = {
+  const port = await freePort();
+  const env = await withDatabase({
     MINTMARK_DATA_DIR: dataDir,
-    MINTMARK_PORT: String(await freePort()),
+    MINTMARK_PORT: String(port),
     MINTMARK_USAGE_FLUSH: LONG_MS,
-  };
+  });
   const child = spawn(process.execPath, [WRAPPER, 'start'], {
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -151,7 +153,7 @@ test('Ctrl-C, which reaches the server by the terminal and once more by the scri
   await eventually('it is ready', 30_000, () => printed.includes('mintmark is ready'));
   const [, clientId = ''] = /client_id +(\S+)/.exec(printed) ?? [];
   const [, secret = ''] = /client_secret +(\S+)/.exec(printed) ?? [];
-  const url = `http://127.0.0.1:${env.MINTMARK_PORT}/marketing`;
+  const url = `http://127.0.0.1:${port}/marketing`;
   const asked = await mintmark(['token', '--url', url, '--client-id', clientId], {
     env: { MINTMARK_CLIENT_SECRET: secret },
   });
@@ -160,5 +162,6 @@ test('Ctrl-C, which reaches the server by the terminal and once more by the scri
   const { code, err } = await ended;
   assert.equal(code, 0, err);
   assert.equal(usesStored(dataDir), 1, 'the statistics were written');
+  await dropDatabase(dataDir);
   rmSync(dataDir, { recursive: true });
 });

@@ -43,7 +43,7 @@ describe('limits of three processes in Redis', { skip: redisMissing() }, () => {
       MINTMARK_LIMITS_DEADLINE: String(DEADLINE_MS),
       MINTMARK_FAILURE_LIMIT: '30',
     };
-    for (let i = 0; i < NODES; i++) nodes.push(await store.start(env));
+    nodes.push(...(await Promise.all(Array.from({ length: NODES }, () => store.start(env)))));
     await limitsBecome('shared');
   });
   after(async () => {
@@ -80,7 +80,7 @@ describe('limits of three processes in Redis', { skip: redisMissing() }, () => {
   test('64 connections over three processes pass exactly to the limit', async () => {
     const crowd = await startCrowd(ports(), [users.burst], CONNECTIONS);
     await eventually(() => Promise.resolve(assert.ok(crowd.issued() >= BURST)));
-    await sleep(1500);
+    await sleep(1000);
     const { issued, tookMs, answers } = await crowd.stop();
     const expected = BURST * (1 + tookMs / MINUTE_MS);
     report('limit of three processes', { expected, issued, refused: answers.get(429) ?? 0 });
@@ -125,7 +125,7 @@ describe('limits of three processes in Redis', { skip: redisMissing() }, () => {
       await sleep(500);
       await away();
       const ceasedMs = await limitsBecome('divided');
-      await sleep(1500);
+      await sleep(500);
       await back();
       const sharedMs = await limitsBecome('shared');
       await sleep(300);

@@ -130,7 +130,7 @@ describe('ways to Redis', { skip: redisMissing() }, () => {
     for (let i = 0; i < 6; i++) users.push(await store.apiUser(`Of the cluster ${i}`, '--limit', '90000'));
     const counted = await store.apiUser('Counted', '--limit', '40');
     const env = { REDIS_URL: cluster.url, MINTMARK_PROCESSES: '2', MINTMARK_LIMITS_DEADLINE: '200' };
-    const nodes = [await store.start(env), await store.start(env)];
+    const nodes = await Promise.all([store.start(env), store.start(env)]);
     const ports = nodes.map(({ port }) => port);
     const allShare = async () => {
       for (const node of nodes) assert.equal(await limitsOf(node), 'shared');

@@ -224,10 +224,8 @@ test('maintenance removes old changes and ended credentials, and the private par
   assert.ok(kept.length >= 100 && kept.length <= 101, `${kept.length} changes are kept`);
   assert.equal((await store.credentials.listOf(clientId)).length, 2);
   const keys = await store.signingKeys.list();
-  assert.deepEqual(
-    keys.map((key) => key.sealedPrivateKey === null),
-    [true, false],
-  );
+  assert.equal(keys.length, 2);
+  assert.equal(keys.filter((key) => key.sealedPrivateKey === null).length, 1);
 });
 
 test('tokens leave nothing in the store but the counts of their credentials', async () => {
