@@ -26,6 +26,7 @@ export function redisCluster(target: RedisTarget): RedisCluster {
   let masters = new Set<string>();
   let lookedAt = Number.NEGATIVE_INFINITY;
   let looking: Promise<void> | null = null;
+  let closed = false;
   const timer = setInterval(() => void look(), LOOK_MS);
 
   function connectionTo(server: RedisServer): RedisConnection {
@@ -55,6 +56,7 @@ export function redisCluster(target: RedisTarget): RedisCluster {
   }
 
   function adopt(ranges: readonly SlotRange[]): void {
+    if (closed) return; // nothing may be opened any more
     const next = Array.from<string>({ length: SLOTS }).fill('');
     for (const { from, to, master } of ranges) next.fill(redisName(master), from, to + 1);
     for (const { master } of ranges) connectionTo(master);
@@ -70,7 +72,7 @@ export function redisCluster(target: RedisTarget): RedisCluster {
 
   /** For whoever met a fault: not more often than is of use. */
   function lookSoon(): void {
-    if (performance.now() - lookedAt >= LOOK_SOON_MS) void look();
+    if (!closed && performance.now() - lookedAt >= LOOK_SOON_MS) void look();
   }
 
   async function sendOnce(connection: RedisConnection, args: string[], asking: boolean): Promise<unknown> {
@@ -102,6 +104,7 @@ export function redisCluster(target: RedisTarget): RedisCluster {
       all: masters.size,
     }),
     close() {
+      closed = true;
       clearInterval(timer);
       for (const connection of connections.values()) connection.close();
     },
