@@ -17,7 +17,8 @@ const NOT_ON_POSTGRES = [
   'house-rules',
   'kill.test',
   'postgres-',
-  'redis-',
+  'redis-limits',
+  'redis-outages',
   'sqlite-',
   'store-',
 ];

@@ -23,8 +23,10 @@ const PLENTY = 90_000;
 describe('limits of three processes in Redis', { skip: redisMissing() }, () => {
   let redis: TestRedis;
   const nodes: TestServer[] = [];
-  const users: Record<'burst' | 'steady' | 'killed' | 'alone' | 'flushed' | 'guessed' | 'told', MadeApiUser> =
-    {} as never;
+  const users: Record<
+    'burst' | 'steady' | 'killed' | 'alone' | 'flushed' | 'frozen' | 'guessed' | 'told',
+    MadeApiUser
+  > = {} as never;
   const ports = () => nodes.map(({ port }) => port);
 
   before(async () => {
@@ -35,6 +37,7 @@ describe('limits of three processes in Redis', { skip: redisMissing() }, () => {
     users.killed = await store.apiUser('Killed', '--limit', String(BURST));
     users.alone = await store.apiUser('Alone', '--limit', String(SMALL));
     users.flushed = await store.apiUser('Flushed', '--limit', String(SMALL));
+    users.frozen = await store.apiUser('Frozen', '--limit', String(SMALL));
     users.told = await store.apiUser('Told', '--limit', '6');
     users.guessed = await store.apiUser('Guessed');
     const env = {
@@ -175,5 +178,20 @@ describe('limits of three processes in Redis', { skip: redisMissing() }, () => {
       const lines = node.output().match(/"msg":"limits are [^"]*"/g) ?? [];
       assert.ok(lines.length >= 6 && lines.length <= 24, lines.join('\n'));
     }
+  });
+
+  test('a process that is frozen or killed holds up no other, and gives nothing away when it goes on', async () => {
+    const last = nodes.pop()!;
+    last.process.kill('SIGSTOP');
+    const crowd = await startCrowd(ports(), [users.steady], 6, 10);
+    const first = await exhaust(nodes[0]!, users.frozen);
+    await sleep(500);
+    last.process.kill('SIGCONT');
+    const again = await exhaust(last, users.frozen);
+    await last.kill();
+    await sleep(300);
+    const { answers } = await crowd.stop();
+    assert.deepEqual(Array.from(answers.keys()), [200]);
+    assert.ok(first >= SMALL && first <= SMALL + 3 && again <= 3, `${first} and ${again}`);
   });
 });
