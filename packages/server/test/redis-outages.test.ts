@@ -89,7 +89,6 @@ describe('ways to Redis', { skip: redisMissing() }, () => {
       [{ MINTMARK_REDIS_PASSWORD: 'a wrong one' }, /does not count them: .*WRONGPASS/],
       [{ MINTMARK_REDIS_CA_FILE: '' }, /does not count them: .*certificate/],
       [{ REDIS_URL: `rediss://localhost:${port}` }, /does not count them: .*altnames/],
-      [{ REDIS_URL: `redis://127.0.0.1:${await freePort()}` }, /does not count them: .*ECONNREFUSED/],
     ] as const) {
       const finding = await limitsFinding({ ...env, ...wrong });
       assert.equal(finding.state, 'fail');
@@ -98,7 +97,7 @@ describe('ways to Redis', { skip: redisMissing() }, () => {
   });
 
   test('a master that is killed is followed by the replica that the Sentinels make master', async () => {
-    await using master = await startRedis();
+    await using master = await startRedis({ args: ['--repl-diskless-sync-delay', '0'] });
     await using replica = await startRedis({ args: ['--replicaof', '127.0.0.1', String(master.port)] });
     await eventually(async () => {
       assert.match(String(await replica.command('INFO', 'replication')), /master_link_status:up/);
@@ -127,7 +126,7 @@ describe('ways to Redis', { skip: redisMissing() }, () => {
   test('a cluster of which a master is killed makes no token fail, and counts again when a replica has its place', async () => {
     await using cluster = await startRedisCluster();
     const users = [];
-    for (let i = 0; i < 6; i++) users.push(await store.apiUser(`Of the cluster ${i}`, '--limit', '90000'));
+    for (let i = 0; i < 4; i++) users.push(await store.apiUser(`Of the cluster ${i}`, '--limit', '90000'));
     const counted = await store.apiUser('Counted', '--limit', '40');
     const env = { REDIS_URL: cluster.url, MINTMARK_PROCESSES: '2', MINTMARK_LIMITS_DEADLINE: '200' };
     const nodes = await Promise.all([store.start(env), store.start(env)]);
