@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Finding } from '../src/doctor.ts';
 import { loadConfig } from '../src/load-config.ts';
 import { redisTargetOf } from '../src/sharing-config.ts';
@@ -71,13 +72,18 @@ describe('ways to Redis', { skip: redisMissing() }, () => {
       const early = await node.post({ client_id: user.client_id, client_secret: user.client_secret });
       assert.deepEqual([early.status, early.headers.get('x-ratelimit-limit')], [200, '5']);
       assert.match(node.output(), /"msg":"limits are not shared: [^"]*"/);
+      const stranger = await startRedis({ args: tls, port, password: 'another' });
+      await sleep(1200); // longer than any wait between two attempts
+      const meanwhile = await node.post({ client_id: user.client_id, client_secret: user.client_secret });
+      assert.deepEqual([meanwhile.status, await limitsOf(node)], [200, 'divided'], 'its password is another');
+      await stranger[Symbol.asyncDispose]();
       await redis.start();
       await eventually(async () => assert.equal(await limitsOf(node), 'shared'));
       const later = await node.post({ client_id: user.client_id, client_secret: user.client_secret });
       assert.deepEqual([later.status, later.headers.get('x-ratelimit-limit')], [200, '10']);
       const metrics = await (await fetch(`http://127.0.0.1:${node.port}/metrics`)).text();
       assert.match(metrics, /^mintmark_limits_shared 1$/m);
-      assert.match(metrics, /^mintmark_limits_divided_total 1$/m);
+      assert.match(metrics, /^mintmark_limits_divided_total 2$/m);
     } finally {
       await node.stop();
     }
