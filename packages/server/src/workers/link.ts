@@ -18,6 +18,9 @@ export interface Link {
 /** Longer than the primary process waits for its workers (metrics.ts). */
 const METRICS_MS = 3000;
 
+/** As after SIGTERM: the primary process is gone. */
+const EXIT_GONE = 143;
+
 export function linkToPrimary(): Link {
   const started = Promise.withResolvers<WorkerPart>();
   const told = Promise.withResolvers<{ drain: boolean; replaced: boolean }>();
@@ -25,6 +28,7 @@ export function linkToPrimary(): Link {
   const asked = new Map<number, (text: string) => void>();
   let request = 0;
   let own: Metrics | undefined;
+  let isStarting = true;
 
   /** What cannot be sent any more is missed by nobody. */
   function send(message: ToPrimary): void {
@@ -51,6 +55,8 @@ export function linkToPrimary(): Link {
 
   process.on('message', receive);
   process.on('disconnect', () => {
+    // Its start waits for answers that will not come, and nothing is under way.
+    if (isStarting) process.exit(EXIT_GONE);
     limits.close();
     told.resolve({ drain: false, replaced: false });
   });
@@ -63,7 +69,10 @@ export function linkToPrimary(): Link {
       send({ kind: 'hello' });
       return await started.promise;
     },
-    ready: () => send({ kind: 'ready' }),
+    ready() {
+      isStarting = false;
+      send({ kind: 'ready' });
+    },
     told: told.promise,
     limits,
     allMetrics(ownMetrics) {
@@ -83,6 +92,9 @@ export function linkToPrimary(): Link {
         });
       return { contentType: ownMetrics.contentType, text };
     },
-    close: () => process.disconnect?.(),
+    close() {
+      isStarting = false;
+      process.disconnect?.();
+    },
   };
 }
