@@ -1,4 +1,6 @@
 // A reporter of node:test that says at the end which files took longest: where to look when a run has become slow.
+import { relative } from 'node:path';
+
 const FILES_SHOWN = 12;
 
 export default async function* slowestFiles(events) {
@@ -11,6 +13,6 @@ export default async function* slowestFiles(events) {
   const all = files.reduce((sum, [, seconds]) => sum + seconds, 0);
   yield `\nThe slowest of ${files.length} files, which took ${all.toFixed(0)} s one by one:\n`;
   for (const [file, seconds] of files.slice(0, FILES_SHOWN)) {
-    yield `${seconds.toFixed(1).padStart(7)} s  ${file.slice(file.indexOf('packages/'))}\n`;
+    yield `${seconds.toFixed(1).padStart(7)} s  ${relative('.', file)}\n`;
   }
 }

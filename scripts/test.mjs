@@ -1,6 +1,7 @@
 // Runs the test files (all, or those whose path contains one of the arguments) with node:test, a process each.
 // --store=postgres: on a PostgreSQL server that is started for the run, but for what only SQLite has. --limits=redis: with
 // limits in a Redis that is started for the run. --some: of these, the ones that ask most of the store.
+// --long: with the few that a run of all leaves out.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync } from 'node:fs';
@@ -26,22 +27,17 @@ const NOT_ON_POSTGRES = [
 /** Tests of no limits at all, or with a Redis of their own. */
 const NOT_ON_REDIS = ['bad-settings', 'cli-doctor', 'docs.test', 'house-rules', 'postgres-', 'redis-'];
 
+/** Half a minute each, of which a shorter one in another file tries the most: by name, or with --long. */
+const LONG = ['postgres-start', 'redis-outages'];
+
 const SOME_ON_POSTGRES = [
   'admin-api-user-list',
   'admin-bulk',
   'change-feed',
-  'cli-api-user',
   'cli-live',
-  'cli-operator',
   'directory.test',
-  'first-start',
-  'introspection',
   'server/test/audit.test',
-  'server/test/revocations',
   'token-credentials',
-  'token-failures',
-  'token-request',
-  'token-revocation',
 ];
 
 const given = process.argv.slice(2);
@@ -49,11 +45,13 @@ const onPostgres = given.includes('--store=postgres');
 const onRedis = given.includes('--limits=redis');
 const some = given.includes('--some');
 const flags = given.filter(
-  (argument) => argument.startsWith('--') && !/^--(store=|limits=|some$)/.test(argument),
+  (argument) => argument.startsWith('--') && !/^--(long$|store=|limits=|some$)/.test(argument),
 );
 const named = given.filter((argument) => !argument.startsWith('--'));
 const wanted = named.length === 0 && some ? SOME_ON_POSTGRES : named;
-const unwanted = [...(onPostgres ? NOT_ON_POSTGRES : []), ...(onRedis ? NOT_ON_REDIS : [])];
+const leftOut = named.length === 0 && !given.includes('--long') ? LONG : [];
+if (leftOut.length > 0) console.log(`Left out, for --long: ${leftOut.join(', ')}.`);
+const unwanted = [...(onPostgres ? NOT_ON_POSTGRES : []), ...(onRedis ? NOT_ON_REDIS : []), ...leftOut];
 const files = globSync(['packages/*/test/**/*.test.ts', 'examples/**/*.test.ts', 'scripts/**/*.test.ts'], {
   exclude: (path) => path.includes('node_modules'),
 })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { keepAlive } from './support/keep-alive.ts';
 import { startServer } from './support/server.ts';
 
@@ -21,8 +22,9 @@ test('more requests at once than the bound: the excess gets 503 before anything 
 
   // Stopped, so that all of them are ready when it looks at its connections again.
   server.process.kill('SIGSTOP');
+  await sleep(100); // until it is
   const asked = connections.map((connection) => connection.post(form));
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await sleep(200);
   server.process.kill('SIGCONT');
   const answers = await Promise.all(asked);
 
