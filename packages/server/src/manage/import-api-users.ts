@@ -194,7 +194,7 @@ async function namesIn(transaction: StoreTransaction, records: readonly ReadReco
   const usernames = records.flatMap(({ user }) => (user.username === null ? [] : [user.username]));
   // A client id must be nobody's username, nor a username anybody's client id: either is looked up under both.
   const both = [...clientIds, ...usernames];
-  const found = await transaction.apiUsers.named(both, both);
+  const found = both.length === 0 ? [] : await transaction.apiUsers.named(both, both);
   const ids = records.flatMap(({ credentials }) => credentials.map(({ id }) => id));
   return {
     clientIds: new Set(found.map(({ clientId }) => clientId)),
