@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { SETTINGS } from '../packages/server/src/config.ts';
 import { takeCall, WINDOW_MS } from '../packages/server/src/domain/rate-limit.ts';
 import { ownPart } from '../packages/server/src/domain/shared-limits.ts';
+import { seededRandom } from '../packages/server/test/support/seeded-random.ts';
 import { table } from './table.ts';
 
 const NODES = 100;
@@ -21,17 +22,6 @@ const NOTIFY_TAKES_MS = { from: 0.5, to: 5 };
 const POLL_MS = Number(SETTINGS.changePollMs.default);
 const WAKE_MS = Number(SETTINGS.changeWakeMs.default);
 const STALE_MAX_S = Number(SETTINGS.staleMaxSeconds.default);
-
-/** mulberry32: small, and the same on every machine. */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 function between({ from, to }: { from: number; to: number }, chance: () => number): number {
   return from + (to - from) * chance();
@@ -102,7 +92,7 @@ function fanOut(): string[][] {
   ];
   for (const perSecond of [0, 1, 10, 100]) {
     for (const notify of [true, false]) {
-      const chance = random(perSecond * 2 + Number(notify));
+      const chance = seededRandom(perSecond * 2 + Number(notify));
       const changes = perSecond === 0 ? [] : poisson(perSecond, FAN_OUT_MS - 1000, chance);
       let polls = 0;
       const delays: number[] = [];
@@ -150,7 +140,7 @@ const REDIS_GONE_AT = 3 * MINUTE_MS;
  * node notes it with each call; without, each goes on from what it noted, with its own part of the limit.
  */
 function limitedCalls({ perMinute, offered, nodes }: Caller, seed: number): Passed {
-  const chance = random(seed);
+  const chance = seededRandom(seed);
   const own: (number | undefined)[] = Array.from({ length: nodes });
   let shared: number | undefined;
   const minutes = [0, 0, 0];
@@ -208,7 +198,7 @@ interface Fleet {
 
 /** From the commit until a verifier under traffic refuses the token: of each verifier and revocation. */
 function revocationDelays({ notify, cache, cutOff }: Fleet, seed: number): number[] {
-  const chance = random(seed);
+  const chance = seededRandom(seed);
   const delays: number[] = [];
   for (let i = 0; i < REVOCATIONS; i++) {
     const nodes = Array.from({ length: NODES }, (_, node) => {

@@ -8,6 +8,7 @@ import { sqlOn } from '../packages/server/test/support/command-line.ts';
 import {
   becomeFirstAdmin,
   firstAdminLink,
+  importLines,
   PASSWORD,
   shownCredentials,
   signIn,
@@ -179,15 +180,8 @@ async function pictures(
 }
 
 async function importing(page: Page): Promise<void> {
-  await page.getByRole('button', { name: 'Import' }).click();
   const lines = ['{"name": "Newsletter, southern shops", "scopes": ["campaigns:read"]}', '{"name": ""}'];
-  await page.getByLabel('File', { exact: true }).setInputFiles({
-    name: 'api-users.ndjson',
-    mimeType: 'application/x-ndjson',
-    buffer: Buffer.from(lines.join('\n')),
-  });
-  const dialog = page.getByRole('dialog');
-  await dialog.getByRole('button', { name: 'Import' }).click();
+  const dialog = await importLines(page, lines);
   await dialog.getByText('Line 2').waitFor();
   await shoot(page, 'import');
 }

@@ -1,5 +1,6 @@
 import { userInfo } from 'node:os';
 import { Redacted } from './redacted.ts';
+import { decoded, serversOf, UrlProblem, userOf } from './server-url.ts';
 import type { PostgresServer, PostgresTarget, TlsMode } from './storage/postgres-target.ts';
 
 /** Where the store is. */
@@ -26,8 +27,8 @@ export function parseDatabaseUrl(given: string): Parsed<Database> {
   if (!/^postgres(?:ql)?:\/\//.test(given)) return { allowed: ALLOWED };
   try {
     const options = parametersOf(query);
-    const [user = '', password] = userOf(userPart ?? '');
-    const servers = serversOf(serverPart, options.get('host'));
+    const [user, password] = userOf(userPart ?? '');
+    const servers = serversOrSocket(serverPart, options.get('host'));
     const target = {
       servers,
       database: decoded(database, 'database'),
@@ -36,10 +37,10 @@ export function parseDatabaseUrl(given: string): Parsed<Database> {
       tls: tlsOf(options),
       applicationName: options.get('application_name') ?? 'mintmark',
     };
-    if (target.database === '') throw new Problem('the name of the database is missing at its end');
+    if (target.database === '') throw new UrlProblem('the name of the database is missing at its end');
     return { value: { kind: 'postgres', target } };
   } catch (error) {
-    if (error instanceof Problem) return { allowed: `${error.message}: ${ALLOWED}` };
+    if (error instanceof UrlProblem) return { allowed: `${error.message}: ${ALLOWED}` };
     throw error;
   }
 }
@@ -62,35 +63,17 @@ export function holdsPassword(url: string): boolean {
   return /^postgres(ql)?:\/\/[^@/]*:.+@/is.test(url);
 }
 
-/** What is wrong, in words that quote nothing: in a URL with a mistake, any part may be the password. */
-class Problem extends Error {}
-
-function userOf(part: string): [user?: string, password?: string] {
-  const colon = part.indexOf(':');
-  if (colon < 0) return [decoded(part, 'user')];
-  return [decoded(part.slice(0, colon), 'user'), decoded(part.slice(colon + 1), 'password')];
-}
-
-function serversOf(part: string, socketFolder: string | undefined): PostgresServer[] {
+function serversOrSocket(part: string, socketFolder: string | undefined): PostgresServer[] {
   if (part === '' && socketFolder !== undefined) return [{ host: socketFolder, port: PORT }];
-  if (socketFolder !== undefined) throw new Problem('the parameter host is for a URL without a host');
-  const servers = part.split(',').map((one) => {
-    const [, bracketed, plain, port = String(PORT)] =
-      /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(one) ?? [];
-    const host = bracketed ?? plain;
-    if (host === undefined || Number(port) < 1 || Number(port) > 65_535) {
-      throw new Problem('a server is a host name or address and a port from 1 to 65535');
-    }
-    return { host: decoded(host, 'host'), port: Number(port) };
-  });
-  return servers;
+  if (socketFolder !== undefined) throw new UrlProblem('the parameter host is for a URL without a host');
+  return serversOf(part, PORT);
 }
 
 function parametersOf(query: string): Map<string, string> {
   const found = new Map<string, string>();
   for (const pair of query.split('&').filter((one) => one !== '' && !PRIMARY.has(one))) {
     const [, name = '', value = ''] = /^([a-z_]+)=(.+)$/s.exec(pair) ?? [];
-    if (!PARAMETERS.includes(name)) throw new Problem(`the parameters may be ${PARAMETERS.join(', ')}`);
+    if (!PARAMETERS.includes(name)) throw new UrlProblem(`the parameters may be ${PARAMETERS.join(', ')}`);
     found.set(name, decoded(value, name));
   }
   return found;
@@ -100,21 +83,11 @@ function tlsOf(options: Map<string, string>): PostgresTarget['tls'] {
   const given = options.get('sslmode');
   const mode = TLS_MODES.find((one) => one === given);
   if (given !== undefined && mode === undefined)
-    throw new Problem(`sslmode is one of ${TLS_MODES.join(', ')}`);
+    throw new UrlProblem(`sslmode is one of ${TLS_MODES.join(', ')}`);
   return {
     mode: mode ?? null,
     rootCertificateFile: options.get('sslrootcert') ?? null,
     certificateFile: options.get('sslcert') ?? null,
     keyFile: options.get('sslkey') ?? null,
   };
-}
-
-function decoded(text: string, what: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    throw new Problem(
-      `the ${what} has a % that is followed by no two hexadecimal digits (a % itself is %25)`,
-    );
-  }
 }

@@ -1,5 +1,6 @@
 import { Redacted } from './redacted.ts';
-import { redisName, type RedisServer, type RedisTarget } from './storage/redis-target.ts';
+import { decoded, serversOf, UrlProblem, userOf } from './server-url.ts';
+import { redisName, type RedisTarget } from './storage/redis-target.ts';
 
 /** Where limits are counted together, as REDIS_URL has it; files and other passwords are settings of their own. */
 export type RedisAddress = Omit<RedisTarget, 'tls' | 'sentinelPassword' | 'password'> & {
@@ -24,9 +25,9 @@ export function parseRedisUrl(given: string): { value: RedisAddress | null } | {
   try {
     const servers = serversOf(serverPart, kind === 'sentinel' ? SENTINEL_PORT : PORT);
     if (kind === 'server' && servers.length > 1) {
-      throw new Problem('several servers are a redis+cluster:// or redis+sentinel://');
+      throw new UrlProblem('several servers are a redis+cluster:// or redis+sentinel://');
     }
-    const [user, password] = userOf(userPart);
+    const [user, password = ''] = userOf(userPart);
     const value = {
       kind,
       servers,
@@ -36,10 +37,10 @@ export function parseRedisUrl(given: string): { value: RedisAddress | null } | {
       database: kind === 'server' ? databaseOf(path) : 0,
       encrypted: secure === 's',
     } satisfies RedisAddress;
-    if (kind === 'cluster' && path !== '') throw new Problem('a cluster has no numbered databases');
+    if (kind === 'cluster' && path !== '') throw new UrlProblem('a cluster has no numbered databases');
     return { value };
   } catch (error) {
-    if (error instanceof Problem) return { allowed: `${error.message}: ${ALLOWED}` };
+    if (error instanceof UrlProblem) return { allowed: `${error.message}: ${ALLOWED}` };
     throw error;
   }
 }
@@ -55,46 +56,16 @@ export function holdsRedisPassword(url: string): boolean {
   return /^rediss?(\+\w+)?:\/\/[^@/]*:.+@/is.test(url);
 }
 
-class Problem extends Error {}
-
-function userOf(part: string): [user: string, password: string] {
-  const colon = part.indexOf(':');
-  if (colon < 0) return [decoded(part, 'user'), ''];
-  return [decoded(part.slice(0, colon), 'user'), decoded(part.slice(colon + 1), 'password')];
-}
-
-function serversOf(part: string, standardPort: number): RedisServer[] {
-  return part.split(',').map((one) => {
-    const [, bracketed, plain, port = String(standardPort)] =
-      /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(one) ?? [];
-    const host = bracketed ?? plain;
-    if (host === undefined || Number(port) < 1 || Number(port) > 65_535) {
-      throw new Problem('a server is a host name or address and a port from 1 to 65535');
-    }
-    return { host: decoded(host, 'host'), port: Number(port) };
-  });
-}
-
 function databaseOf(path: string): number {
   if (path === '') return 0;
   if (!/^\d{1,5}$/.test(path) || Number(path) > DATABASE_MAX) {
-    throw new Problem('what follows the server is the number of a database');
+    throw new UrlProblem('what follows the server is the number of a database');
   }
   return Number(path);
 }
 
 function masterNameOf(path: string): string {
   const name = decoded(path, 'name of the master');
-  if (name === '') throw new Problem('the name of the master is missing at its end');
+  if (name === '') throw new UrlProblem('the name of the master is missing at its end');
   return name;
-}
-
-function decoded(text: string, what: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    throw new Problem(
-      `the ${what} has a % that is followed by no two hexadecimal digits (a % itself is %25)`,
-    );
-  }
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import { test } from 'node:test';
 import fastify from 'fastify';
+import { SYSTEM, type Actor } from '../src/domain/actor.ts';
 import type { SchemaTypes } from '../src/http/admin/admin-app.ts';
 import { eventsRoute } from '../src/http/admin/events.ts';
 import { createLive } from '../src/live.ts';
@@ -157,17 +158,11 @@ test('a reader that reads nothing is cut off, and others go on', async () => {
   const { counts } = createRouteStatistics();
   const live = createLive(counts, { liveStreamsMax: 2 });
   const app = fastify().withTypeProvider<SchemaTypes>();
-  eventsRoute(app, { live }, async () => ({
-    kind: 'system',
-    id: 'mintmark',
-    name: 'mintmark',
-    address: null,
-  }));
+  eventsRoute(app, { live }, anybody);
   await app.listen({ port: 0, host: '127.0.0.1' });
   const { port } = app.server.address() as AddressInfo;
   const open = async () => {
-    const socket = connect(port, '127.0.0.1').on('error', () => undefined);
-    socket.write('GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    const socket = await asking(port);
     await once(socket, 'readable');
     return socket;
   };
@@ -208,18 +203,11 @@ void test('a reader who is gone before the stream begins takes no room', async (
     await once(raw.socket, 'close');
     asked += 1;
   });
-  eventsRoute(app, { live }, async () => ({
-    kind: 'system',
-    id: 'mintmark',
-    name: 'mintmark',
-    address: null,
-  }));
+  eventsRoute(app, { live }, anybody);
   await app.listen({ port: 0, host: '127.0.0.1' });
   const { port } = app.server.address() as AddressInfo;
   for (let i = 0; i < 5; i++) {
-    const socket = connect(port, '127.0.0.1').on('error', () => undefined);
-    await once(socket, 'connect');
-    socket.write('GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    const socket = await asking(port);
     await new Promise((resolve) => setTimeout(resolve, 20));
     socket.destroy();
   }
@@ -228,6 +216,18 @@ void test('a reader who is gone before the stream begins takes no room', async (
   live.end();
   await app.close();
 });
+
+async function anybody(): Promise<Actor> {
+  return SYSTEM;
+}
+
+/** A bare connection on which the stream is asked for. */
+async function asking(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+  await once(socket, 'connect');
+  socket.write('GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  return socket;
+}
 
 function times<T>(count: number, each: (i: number) => T): T[] {
   return Array.from({ length: count }, (_, i) => each(i));

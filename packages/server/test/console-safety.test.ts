@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import { openBrowser, watchedPage, type WatchedPage } from './support/browser.ts';
-import { becomeFirstAdmin, PASSWORD, shownCredentials, signIn, signOut } from './support/console-journey.ts';
+import {
+  becomeFirstAdmin,
+  importLines,
+  PASSWORD,
+  shownCredentials,
+  signIn,
+  signOut,
+} from './support/console-journey.ts';
 import { startServer, type TestServer } from './support/server.ts';
 
 const SCRIPT = '<img src=x onerror=hacked()><script>hacked()</script>';
@@ -120,15 +127,8 @@ async function stale(admin: WatchedPage, server: TestServer): Promise<void> {
 async function importFile(admin: WatchedPage): Promise<void> {
   const { page } = admin;
   await admin.go('/api-users');
-  await page.getByRole('button', { name: 'Import' }).click();
   const lines = ['{"name": "From a file", "scopes": ["campaigns:read"]}', '{"name": ""}', 'no JSON'];
-  await page.getByLabel('File', { exact: true }).setInputFiles({
-    name: 'api-users.ndjson',
-    mimeType: 'application/x-ndjson',
-    buffer: Buffer.from(lines.join('\n')),
-  });
-  const dialog = page.getByRole('dialog');
-  await dialog.getByRole('button', { name: 'Import' }).click();
+  const dialog = await importLines(page, lines);
   await dialog.getByText('1 API user made, 2 refused').waitFor();
   await dialog.getByText('Line 2').waitFor();
   await dialog.getByRole('button', { name: 'Close' }).last().click();

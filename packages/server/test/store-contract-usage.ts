@@ -4,6 +4,7 @@ import { REFUSAL_REASONS } from '../src/domain/refusal-reason.ts';
 import { UNIT_MS, USAGE_UNITS, type UsageUnit } from '../src/domain/usage.ts';
 import type { UsageKept } from '../src/storage/usage-history.ts';
 import { apiUser, credential, insert, type OpenedStore } from './store-contract.ts';
+import { seededRandom } from './support/seeded-random.ts';
 import { batch, refused, use } from './support/usage.ts';
 
 type Open = () => Promise<OpenedStore>;
@@ -158,7 +159,7 @@ function historyContract(open: Open): void {
     await using opened = await open();
     const stores = [opened.store, await opened.another()];
     const credentials = Array.from({ length: 700 }, () => credential(apiUser()));
-    const random = generator(7);
+    const random = seededRandom(7);
     // Two days, mostly empty; one minute in which more happens than a step takes.
     for (let i = 0; i < 40; i++) {
       const at = START + 20 * HOUR + Math.floor(random() * 30 * 60) * MINUTE;
@@ -322,15 +323,4 @@ function summed(hours: readonly { clientId: string; at: number; tokens: number }
     sums.set(`${clientId} ${at}`, (sums.get(`${clientId} ${at}`) ?? 0) + tokens);
   }
   return new Map(Array.from(sums).sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-/** Numbers from 0 to 1, the same ones each time (mulberry32). */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

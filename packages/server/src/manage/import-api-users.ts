@@ -17,7 +17,7 @@ interface RefusedLine {
   line: number;
   refused: Refused;
   /** Of a line that is well-formed: for the audit log. */
-  clientId?: string;
+  clientId?: string | null;
 }
 
 /** Lines that are made in one transaction: others wait for as long. */
@@ -140,30 +140,22 @@ async function importTogether(
 }
 
 /** What the caller may not do is recorded, as it is where it is tried one by one. What is only wrong is not. */
-function refusalsToRecord({ refused, clientId }: RefusedLine): (Attempt & Done)[] {
+function refusalsToRecord({ refused, clientId = null }: RefusedLine): (Attempt & Done)[] {
   if (refused.code !== 'forbidden') return [];
-  const subject = { kind: 'api_user', id: auditedId(clientId ?? null) } as const;
+  const subject = { kind: 'api_user', id: auditedId(clientId) } as const;
   return [{ action: 'api_user.import', subject, refusal: refused.message }];
 }
 
 function parse({ n: line, text }: TextLine, by: Actor, nowMs: number): ParsedLine {
+  let clientId: string | null = null;
   try {
     const record = readApiUserRecord(jsonOf(text), nowMs);
     if (Array.isArray(record)) return { line, refused: invalid(record) };
-    const refused = beyondRole(by, record);
-    return refused === null ? { line, record } : { line, refused, clientId: record.user.clientId };
+    clientId = record.user.clientId;
+    refuseBeyondRole(by, record.user.scopes);
+    return { line, record };
   } catch (error) {
-    if (error instanceof Refused) return { line, refused: error };
-    throw error;
-  }
-}
-
-function beyondRole(by: Actor, { user }: ReadRecord): Refused | null {
-  try {
-    refuseBeyondRole(by, user.scopes);
-    return null;
-  } catch (error) {
-    if (error instanceof Refused) return error;
+    if (error instanceof Refused) return { line, refused: error, clientId };
     throw error;
   }
 }
@@ -194,12 +186,12 @@ async function namesIn(transaction: StoreTransaction, records: readonly ReadReco
   const usernames = records.flatMap(({ user }) => (user.username === null ? [] : [user.username]));
   // A client id must be nobody's username, nor a username anybody's client id: either is looked up under both.
   const both = [...clientIds, ...usernames];
-  const found = both.length === 0 ? [] : await transaction.apiUsers.named(both, both);
+  const found = await transaction.apiUsers.named(both, both);
   const ids = records.flatMap(({ credentials }) => credentials.map(({ id }) => id));
   return {
     clientIds: new Set(found.map(({ clientId }) => clientId)),
     usernameKeys: new Set(found.flatMap((name) => (name.usernameKey === null ? [] : [name.usernameKey]))),
-    credentialIds: new Set(ids.length === 0 ? [] : await transaction.credentials.taken(ids)),
+    credentialIds: new Set(await transaction.credentials.taken(ids)),
   };
 }
 

@@ -54,6 +54,7 @@ export function apiUserRows(db: Kysely<Tables>): ApiUserRows {
       await db.insertInto('api_users').values(users.map(toRow)).execute();
     },
     async named(clientIds, usernames) {
+      if (clientIds.length + usernames.length === 0) return [];
       const keys = usernames.map(usernameKey);
       const rows = await db
         .selectFrom('api_users')

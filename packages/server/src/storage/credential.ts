@@ -53,6 +53,7 @@ export function credentialRows(db: Kysely<Tables>): CredentialRows {
         .orderBy('id')
         .execute(),
     async taken(ids) {
+      if (ids.length === 0) return []; // PostgreSQL takes no empty list
       const rows = await db.selectFrom('credentials').select('id').where('id', 'in', ids).execute();
       return rows.map(({ id }) => id);
     },

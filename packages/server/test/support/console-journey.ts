@@ -70,6 +70,19 @@ export async function signIn(page: Page, email: string, password: string, code?:
   await page.getByRole('navigation', { name: 'Console' }).waitFor();
 }
 
+/** Imports lines of a file on the page of API users; the dialog says then what became of them. */
+export async function importLines(page: Page, lines: readonly string[]): Promise<Locator> {
+  await page.getByRole('button', { name: 'Import' }).click();
+  await page.getByLabel('File', { exact: true }).setInputFiles({
+    name: 'api-users.ndjson',
+    mimeType: 'application/x-ndjson',
+    buffer: Buffer.from(lines.join('\n')),
+  });
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'Import' }).click();
+  return dialog;
+}
+
 export async function signOut(page: Page): Promise<void> {
   await page.getByRole('link', { name: 'Profile' }).click();
   await page.getByRole('main').getByRole('button', { name: 'Sign out' }).click();
