@@ -1,12 +1,16 @@
-// Load on one server from raw sockets: a fixed number of requests over a fixed number of connections, then a check that
-// every token differs and verifies. Run as its own process; prints one line of JSON.
+// Load on one server from raw sockets, in bursts: for each line on standard input, a number, so many requests over connections
+// that are kept, answered with a line of JSON. At the end of its input it checks that every token differs and verifies, and
+// prints that. Run as its own process.
 import { createPublicKey, verify, type webcrypto } from 'node:crypto';
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
 import { secretAt, clientIdAt } from './population.ts';
 
 export interface LoadOptions {
   port: number;
   connections: number;
+  /** In all bursts together. */
   requests: number;
   /** One API user, or this many seeded ones picked at random. */
   apiUsers: number;
@@ -18,34 +22,35 @@ export interface LoadOptions {
   jwksUrl: string;
 }
 
+export interface BurstResult {
+  seconds: number;
+  latenciesMs: number[];
+}
+
 export interface LoadResult {
   requests: number;
-  seconds: number;
-  perSecond: number;
-  p50Ms: number;
-  p99Ms: number;
   distinct: number;
   verified: number;
 }
 
 const options = JSON.parse(process.argv[2] ?? '{}') as LoadOptions;
-const latencies = new Float64Array(options.requests);
 const tokens: string[] = [];
 /** Made before the load begins, and alike for one API user and for many: their making must not disturb the server's core. */
 const requests = Array.from({ length: options.requests }, request);
-let sent = 0;
-let done = 0;
+const sockets: Socket[] = await Promise.all(
+  Array.from({ length: options.connections }, async () => {
+    const socket = connect(options.port, '127.0.0.1');
+    await once(socket, 'connect');
+    return socket.setNoDelay(true).setEncoding('latin1');
+  }),
+);
 
-const startedAt = performance.now();
-await Promise.all(Array.from({ length: options.connections }, runConnection));
-const seconds = (performance.now() - startedAt) / 1000;
-latencies.sort();
+for await (const line of createInterface({ input: process.stdin })) {
+  console.log(JSON.stringify(await burst(requests.splice(0, Number(line)))));
+}
+for (const socket of sockets) socket.end();
 const result: LoadResult = {
-  requests: done,
-  seconds,
-  perSecond: done / seconds,
-  p50Ms: latencies[Math.floor(done * 0.5)] ?? 0,
-  p99Ms: latencies[Math.floor(done * 0.99)] ?? 0,
+  requests: tokens.length,
   distinct: new Set(
     tokens.map(
       (token) =>
@@ -56,37 +61,42 @@ const result: LoadResult = {
 };
 console.log(JSON.stringify(result));
 
-function runConnection(): Promise<void> {
+async function burst(due: Buffer[]): Promise<BurstResult> {
+  const latenciesMs: number[] = [];
+  const startedAt = performance.now();
+  await Promise.all(sockets.map((socket) => runConnection(socket, due, latenciesMs)));
+  return { seconds: (performance.now() - startedAt) / 1000, latenciesMs };
+}
+
+function runConnection(socket: Socket, due: Buffer[], latenciesMs: number[]): Promise<void> {
   return new Promise((resolve, reject) => {
-    const socket = connect(options.port, '127.0.0.1');
-    socket.setNoDelay(true).setEncoding('latin1');
     let received = '';
     let sentAt = 0;
-    const next = () => {
-      if (sent === options.requests) {
-        socket.end();
+    const next = (): void => {
+      const bytes = due.pop();
+      if (bytes === undefined) {
+        socket.removeAllListeners('data').removeAllListeners('error').removeAllListeners('close');
         return resolve();
       }
       sentAt = performance.now();
-      socket.write(requests[sent] as Buffer);
-      sent += 1;
+      socket.write(bytes);
     };
-    socket.on('connect', next);
     socket.on('error', reject);
+    socket.on('close', () => reject(new Error('The server closed a connection.')));
     socket.on('data', (text: string) => {
       received += text;
       const end = received.indexOf('\r\n\r\n');
       if (end < 0) return;
       const length = Number(/content-length: (\d+)/i.exec(received.slice(0, end))?.[1]);
       if (received.length < end + 4 + length) return;
-      latencies[done] = performance.now() - sentAt;
-      done += 1;
+      latenciesMs.push(performance.now() - sentAt);
       const token = /"access_token":"([^"]+)"/.exec(received)?.[1];
       if (token === undefined) return reject(new Error(`No token: ${received}`));
       tokens.push(token);
       received = '';
       next();
     });
+    next();
   });
 }
 

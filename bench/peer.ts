@@ -1,11 +1,15 @@
 // Servers under load from another process, on one core of their own: what the benchmarks of tokens have in common.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
-import type { LoadOptions, LoadResult } from './load.ts';
+import { availableParallelism } from 'node:os';
+import { createInterface } from 'node:readline';
+import type { BurstResult, LoadOptions, LoadResult } from './load.ts';
 
 export const CONNECTIONS = 32;
+const WARM_UP_BURSTS = 20;
+const REQUESTS_PER_BURST = 1000;
 const LOADED_MS_MAX = 1_200_000;
 const TICKS_PER_SECOND = 100; // USER_HZ, which every Linux reports to user space
 
@@ -16,28 +20,83 @@ export interface Peer {
   readyMs: number;
 }
 
-export interface Sample extends LoadResult {
+/** What a token cost a server in all bursts together, what is collected and flushed in the background included. */
+export interface Cost {
+  requests: number;
   cpuMicros: number;
+  perSecond: number;
+  p50Ms: number;
+  p99Ms: number;
 }
 
-/** One load; the server's CPU time from /proc covers all its threads. */
-export async function load(peer: Peer, requests: number): Promise<Sample> {
-  const before = cpuSeconds(peer.process);
-  const options: LoadOptions = { ...peer.options, requests };
-  const child = pinned(['bench/load.ts', JSON.stringify(options)]);
-  let printed = '';
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => (printed += text));
-  const afterLoad = once(child, 'exit');
-  const [code] = (await afterLoad) as [number];
-  if (code !== 0) throw new Error(`The load on ${peer.name} failed.`);
-  const cpuMicros = ((cpuSeconds(peer.process) - before) * 1e6) / requests;
-  const result = JSON.parse(printed) as LoadResult;
-  if (result.distinct !== requests || result.verified !== requests) {
-    throw new Error(
-      `${peer.name}: of ${requests} tokens ${result.distinct} differ and ${result.verified} verify.`,
-    );
+/**
+ * Servers beside each other: short bursts in turn, each round in the other direction, so that whatever else the machine does
+ * meanwhile meets all of them alike. The load on each is a process that is warm as well.
+ */
+export async function compare(peers: readonly Peer[], rounds: number): Promise<Cost[]> {
+  const runs = peers.map((peer) => startRun(peer, (WARM_UP_BURSTS + rounds) * REQUESTS_PER_BURST));
+  for (let round = -WARM_UP_BURSTS; round < rounds; round++) {
+    for (const run of round % 2 === 0 ? runs : runs.toReversed()) {
+      const burst = await run.burst();
+      if (round >= 0) run.bursts.push(burst);
+    }
   }
-  return { ...result, cpuMicros };
+  const costs: Cost[] = [];
+  for (const run of runs) {
+    await run.end();
+    costs.push(costOf(run.bursts));
+  }
+  return costs;
+}
+
+interface Burst extends BurstResult {
+  cpuNanos: number;
+}
+
+interface Run {
+  bursts: Burst[];
+  burst(): Promise<Burst>;
+  /** Throws where two tokens were the same, or one does not verify. */
+  end(): Promise<void>;
+}
+
+function startRun(peer: Peer, requests: number): Run {
+  const options: LoadOptions = { ...peer.options, requests };
+  const child = pinned(['bench/load.ts', JSON.stringify(options)], {}, 1);
+  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+  const answer = async <T>(): Promise<T> => {
+    const { value, done } = await lines.next();
+    if (done === true) throw new Error(`The load on ${peer.name} ended.`);
+    return JSON.parse(value) as T;
+  };
+  return {
+    bursts: [],
+    async burst() {
+      const before = cpuNanos(peer.process);
+      child.stdin?.write(`${REQUESTS_PER_BURST}\n`);
+      const result = await answer<BurstResult>();
+      return { ...result, cpuNanos: cpuNanos(peer.process) - before };
+    },
+    async end() {
+      child.stdin?.end();
+      const { distinct, verified } = await answer<LoadResult>();
+      if (distinct === requests && verified === requests) return;
+      throw new Error(`${peer.name}: of ${requests} tokens ${distinct} differ and ${verified} verify.`);
+    },
+  };
+}
+
+function costOf(bursts: readonly Burst[]): Cost {
+  const latencies = bursts.flatMap(({ latenciesMs }) => latenciesMs).toSorted((a, b) => a - b);
+  const requests = latencies.length;
+  const total = (pick: (burst: Burst) => number): number => bursts.reduce((sum, one) => sum + pick(one), 0);
+  return {
+    requests,
+    cpuMicros: total(({ cpuNanos: nanos }) => nanos) / 1000 / requests,
+    perSecond: requests / total(({ seconds }) => seconds),
+    p50Ms: latencies[Math.floor(requests * 0.5)] ?? Number.NaN,
+    p99Ms: latencies[Math.floor(requests * 0.99)] ?? Number.NaN,
+  };
 }
 
 export async function startMintmark(
@@ -83,12 +142,19 @@ export async function allInMemory({ options }: Peer): Promise<void> {
   console.error(`all in memory ${((performance.now() - startedAt) / 1000).toFixed(1)} s after ready`);
 }
 
-/** Server and load share one core: waking a second one would cost the server time that is not its own. */
-export function pinned(args: string[], env: Record<string, string> = {}): ChildProcess {
-  return spawn('taskset', ['-c', '0', process.execPath, ...args], {
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+/**
+ * Servers share the first core, what loads them has the second one, as callers have machines of their own: on the same core it
+ * would push code and data of the server out of the processor's caches. On a machine with one core that cannot be helped.
+ */
+export function pinned(args: string[], env: Record<string, string> = {}, core: 0 | 1 = 0): ChildProcess {
+  return spawn(
+    'taskset',
+    ['-c', String(Math.min(core, availableParallelism() - 1)), process.execPath, ...args],
+    {
+      env: { ...process.env, ...env },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  );
 }
 
 export async function ready(child: ChildProcess, line: string): Promise<number> {
@@ -120,6 +186,13 @@ export async function freePort(): Promise<number> {
 export function cpuSeconds(child: ChildProcess): number {
   const fields = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+/** Of all threads, as the scheduler counts: bursts are shorter than the ticks of `cpuSeconds` can tell. */
+function cpuNanos({ pid }: ChildProcess): number {
+  return readdirSync(`/proc/${pid}/task`)
+    .map((id) => Number(readFileSync(`/proc/${pid}/task/${id}/schedstat`, 'utf8').split(' ')[0]))
+    .reduce((sum, nanos) => sum + nanos, 0);
 }
 
 export function rss(child: ChildProcess): number {

@@ -1,5 +1,5 @@
 // What the key set and the revocation list cost the server for each request, whole and unchanged (304): CPU time of all its
-// threads, server and callers on one core.
+// threads, callers on another core.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,9 +40,10 @@ async function ask(url: string, etag: string, requests: number): Promise<void> {
 async function micros(peer: Peer, url: string, etag: string): Promise<number> {
   const asked = async (requests: number): Promise<number> => {
     const before = cpuSeconds(peer.process);
-    const [code] = (await once(pinned(['bench/published.ts', url, etag, String(requests)]), 'exit')) as [
-      number,
-    ];
+    const [code] = (await once(
+      pinned(['bench/published.ts', url, etag, String(requests)], {}, 1),
+      'exit',
+    )) as [number];
     if (code !== 0) throw new Error(`GET ${url} failed`);
     return ((cpuSeconds(peer.process) - before) * 1e6) / requests;
   };

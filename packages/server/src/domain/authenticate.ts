@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { AuthenticationFailure } from './denial.ts';
 import { findSecret, type PackedSecrets, type SecretRecord } from './packed-secrets.ts';
-import { keyIdOf, secretDigest } from './secret.ts';
+import { KEY_ID_LENGTH, keyIdOf, SECRET_PREFIX, secretDigest } from './secret.ts';
 
 export interface KnownSecrets {
   policy: { enabled: boolean };
@@ -12,16 +12,16 @@ export type Authentication = { credentialId: string } | { failure: Authenticatio
 
 /**
  * Checks a generated secret. Whatever is wrong, and with an unknown client id too (`known` is undefined), the same work
- * is done: one SHA-256, one comparison in constant time. Only then is it asked what was wrong.
+ * is done: one SHA-256, one comparison in constant time, one look at the secret's own form. Only then is it asked what was
+ * wrong. Its form is not looked at where it is right: what has the digest of a secret is that secret.
  */
 export function checkSecret(known: KnownSecrets | undefined, secret: string, nowMs: number): Authentication {
-  const keyId = keyIdOf(secret);
-  const record = findSecret(known?.secrets ?? NO_SECRETS, keyId ?? '-');
+  const keyId = secret.slice(SECRET_PREFIX.length, SECRET_PREFIX.length + KEY_ID_LENGTH);
+  const record = findSecret(known?.secrets ?? NO_SECRETS, keyId);
   const matches = sameDigest(secretDigest(secret), record?.digest ?? NO_DIGEST);
-  const failure = failureOf(known, keyId, record, matches, nowMs / 1000);
-  return failure === null && keyId !== null
-    ? { credentialId: keyId }
-    : { failure: failure ?? 'wrong_secret' };
+  const ended = record === null ? null : endOf(record, nowMs / 1000);
+  if (matches && ended === null && known?.policy.enabled === true) return { credentialId: keyId };
+  return { failure: failureOf(known, keyIdOf(secret), record, matches, ended) };
 }
 
 function failureOf(
@@ -29,15 +29,18 @@ function failureOf(
   keyId: string | null,
   record: SecretRecord | null,
   matches: boolean,
-  nowSeconds: number,
-): AuthenticationFailure | null {
+  ended: AuthenticationFailure | null,
+): AuthenticationFailure {
   if (known === undefined) return 'unknown_client_id';
   if (keyId === null) return 'malformed_secret';
   if (record === null) return 'unknown_secret';
-  if (!matches) return 'wrong_secret';
+  return matches ? (ended ?? 'api_user_disabled') : 'wrong_secret';
+}
+
+function endOf(record: SecretRecord, nowSeconds: number): AuthenticationFailure | null {
   if (record.retiredAtSeconds !== null && record.retiredAtSeconds <= nowSeconds) return 'retired_secret';
   if (record.expiresAtSeconds !== null && record.expiresAtSeconds <= nowSeconds) return 'expired_secret';
-  return known.policy.enabled ? null : 'api_user_disabled';
+  return null;
 }
 
 /** What an unknown client id is checked against: a record that no key id matches, a digest that no secret has. */

@@ -13,17 +13,11 @@ export interface Answer {
 /** Nothing of the token endpoint may be kept by a cache (RFC 6749 §5.1). */
 export const NO_STORE: readonly string[] = ['Cache-Control', 'no-store', 'Pragma', 'no-cache'];
 
-const CONTENT_TYPE: readonly string[] = ['Content-Type', 'application/json'];
-
 export function sendAnswer(response: ServerResponse, answer: Answer, traceId: string): void {
-  response.writeHead(answer.status, [
-    ...answer.headers,
-    ...(answer.body === '' ? [] : CONTENT_TYPE),
-    'Content-Length',
-    String(answer.body.length),
-    'X-Request-Id',
-    traceId,
-  ]);
+  const headers = answer.headers.slice(); // a copy is cheaper than to spread one into another
+  headers.push('Content-Length', String(answer.body.length), 'X-Request-Id', traceId);
+  if (answer.body !== '') headers.push('Content-Type', 'application/json');
+  response.writeHead(answer.status, headers);
   response.end(answer.body, 'latin1'); // ASCII: half the cost of UTF-8
 }
 

@@ -18,7 +18,7 @@ export function parseForm(body: Buffer): Form | Denial {
 export function parseFormText(text: string): Form | Denial {
   const form = new Map<string, string>();
   // Looked for once in the whole text: most have nothing to decode.
-  const decode = NEEDS_DECODING.test(text) ? decodeFormText : (plain: string) => plain;
+  const encoded = NEEDS_DECODING.test(text);
   let empty = false;
   for (let at = 0, end = 0; at < text.length; at = end + 1) {
     end = text.indexOf('&', at);
@@ -26,8 +26,9 @@ export function parseFormText(text: string): Form | Denial {
     if (end === at) continue;
     const equals = text.indexOf('=', at);
     const hasValue = equals >= 0 && equals < end;
-    const name = decode(text.slice(at, hasValue ? equals : end));
-    const value = hasValue ? decode(text.slice(equals + 1, end)) : '';
+    let name: string | null = text.slice(at, hasValue ? equals : end);
+    let value: string | null = hasValue ? text.slice(equals + 1, end) : '';
+    if (encoded) [name, value] = [decodeFormText(name), decodeFormText(value)];
     if (name === null || value === null) return invalidRequest(MALFORMED);
     if (form.has(name)) return invalidRequest('A parameter is given more than once: send each one once.');
     form.set(name, value);
