@@ -3,9 +3,11 @@ import { after, before, test } from 'node:test';
 import { updateApiUser } from '../src/manage/api-users.ts';
 import { createApiUserWithSecret } from '../src/manage/new-api-user.ts';
 import { SYSTEM } from '../src/domain/actor.ts';
+import { API_USER_SORTS, type ApiUserFilter, type ApiUserPosition } from '../src/domain/api-user-list.ts';
 import { loadConfig } from '../src/load-config.ts';
 import { openStore } from '../src/manage/open-store.ts';
-import type { Store } from '../src/storage/store.ts';
+import { apiUserListRows } from '../src/storage/api-user-list.ts';
+import type { Connections, Store } from '../src/storage/store.ts';
 import { adminClient, assertProblem, type AdminClient } from './support/admin.ts';
 import type { TestServer } from './support/server.ts';
 import { newStore } from './support/store.ts';
@@ -30,12 +32,13 @@ const EXPIRES_AT = Date.parse('2100-01-01T00:00:00Z');
 let server: TestServer;
 let admin: AdminClient;
 let store: Store;
+let connections: Connections;
 
 before(async () => {
   const made = await newStore();
   const caller = await made.apiUser('Deployment', '--scope', 'mintmark:admin');
   const env = { MINTMARK_DATA_DIR: made.dataDir, DATABASE_URL: databaseUrlOf(made.dataDir) };
-  store = (await openStore(loadConfig(env), { watch: false })).store;
+  ({ store, connections } = await openStore(loadConfig(env), { watch: false }));
   for (let i = 0; i < COUNT; i++) {
     const settings = apiUserSettings({
       name: `${i % 2 === 0 ? 'Été' : 'winter'} ${String(i).padStart(2, '0')} 100%_${i}\\`,
@@ -162,6 +165,46 @@ test('pages, put together, are the whole list in its order, whatever they are so
           const previous = used[i - 1];
           assert.ok(previous === undefined || sign * (compare[sort]?.(previous, item) ?? 0) <= 0, sort);
         }
+      }
+    }
+  }
+});
+
+test('pages of a store that is too large to be read for one of them, put together, are what meets a filter', async () => {
+  const filters: Partial<ApiUserFilter>[] = [
+    { enabled: false },
+    { enabled: true },
+    { enabled: false, search: 'winter' },
+    { search: '07 1' },
+    { search: 'nobody' },
+    { scope: 'campaigns:manage' },
+    { scope: 'campaigns:read', search: 'été' },
+    { scope: 'mintmark:admin' },
+    { scope: 'nobody:has' },
+  ];
+  // It looks at three, then at six …, and for no page longer than at least that takes; of scopes it reads those of 1 at most.
+  const list = apiUserListRows(connections.read, { lookedAtFirst: 3, tableMax: 5, lookMs: 0, scopeMax: 1 });
+  const whole = store.apiUserList;
+  for (const some of filters) {
+    const filter = { search: null, enabled: null, scope: null, ...some };
+    for (const sort of API_USER_SORTS) {
+      for (const descending of [false, true]) {
+        const order = { sort, descending };
+        const { items } = await whole.page(filter, { ...order, after: null, limit: 200 }, 0);
+        const ids: string[] = [];
+        let after: ApiUserPosition | null = null;
+        do {
+          const page = await list.page(filter, { ...order, after, limit: 4 }, 0);
+          assert.ok(page.items.length <= 4);
+          ids.push(...page.items.map(({ user }) => user.clientId));
+          after = page.next;
+        } while (after !== null);
+        const what = JSON.stringify([some, order]);
+        assert.deepEqual(
+          ids,
+          items.map(({ user }) => user.clientId),
+          what,
+        );
       }
     }
   }

@@ -26,10 +26,16 @@ export interface ApiUserListPage {
   limit: number;
 }
 
+/** A page: fewer than asked for where the store has looked at as many as it does for one page; `next` says where it goes on. */
+export interface ApiUserListed {
+  items: ListedApiUser[];
+  /** Null: this was the last. */
+  next: ApiUserPosition | null;
+}
+
 /** An API user in a list, with what there is to see of its credentials. */
 export interface ListedApiUser {
   user: ApiUser;
-  position: ApiUserPosition;
   /** Null: never. */
   lastUsedAt: number | null;
   liveCredentials: number;

@@ -2,37 +2,72 @@ import { sql, type Kysely, type RawBuilder, type SqlBool } from 'kysely';
 import {
   searchKey,
   type ApiUserFilter,
+  type ApiUserListed,
   type ApiUserListPage,
+  type ApiUserPosition,
   type ListedApiUser,
 } from '../domain/api-user-list.ts';
 import { fromRow } from './api-user.ts';
 import type { ApiUserRow, Tables } from './schema.ts';
 
 export interface ApiUserListRows {
-  /** A page of a list; with fewer than `limit` items it is the last one. What is live and expires is so at `nowMs`. */
-  page(filter: ApiUserFilter, page: ApiUserListPage, nowMs: number): Promise<ListedApiUser[]>;
+  /** A page of a list. What is live and expires is so at `nowMs`. */
+  page(filter: ApiUserFilter, page: ApiUserListPage, nowMs: number): Promise<ApiUserListed>;
 }
 
-export function apiUserListRows(db: Kysely<Tables>): ApiUserListRows {
+/** How much is looked at for a page on which few are. */
+export interface ListBounds {
+  /** So many are looked at first in the order of the list, one by one, */
+  lookedAtFirst: number;
+  /** then, where there are not more in all, the whole table, */
+  tableMax: number;
+  /** and else twice as many as before, until it took so long, in milliseconds. */
+  lookMs: number;
+  /** With a scope that no more have than these, all of those are read instead. */
+  scopeMax: number;
+}
+
+const BOUNDS: ListBounds = { lookedAtFirst: 1000, tableMax: 200_000, lookMs: 25, scopeMax: 1000 };
+const LOOKED_AT_MOST = 8000;
+/** How long a table that was found to be small is taken for one, in milliseconds. */
+const SMALL_KEPT_MS = 60_000;
+/** Different sets of scopes. With more of them, what has a scope is looked for as everything else is. */
+const SCOPE_SETS_MAX = 500;
+
+export function apiUserListRows(db: Kysely<Tables>, bounds: ListBounds = BOUNDS): ApiUserListRows {
+  const isSmall = smallness(db, bounds.tableMax);
   return {
     async page(filter, page, nowMs) {
-      const rows = await rowsOf(db, conditionOf(filter), page);
+      const { rows, next } = await pageOf(db, filter, page, bounds, isSmall);
       const credentials = await credentialsOf(
         db,
         rows.map((row) => row.client_id),
         nowMs,
       );
-      return rows.map((row) => {
+      const items = rows.map((row) => {
         const of = credentials.get(row.client_id);
         return {
           user: fromRow(row),
-          position: [row[COLUMNS[page.sort]], row.client_id] as const,
           lastUsedAt: of?.lastUsedAt ?? row.last_used_at,
           liveCredentials: of?.liveCredentials ?? 0,
           nextExpiryAt: of?.nextExpiryAt ?? null,
         };
       });
+      return { items, next };
     },
+  };
+}
+
+/** True where there are at most so many: asked of an index, and not again for each page. */
+function smallness(db: Kysely<Tables>, most: number): () => Promise<boolean> {
+  let known: { small: boolean; until: number } | undefined;
+  return async () => {
+    if (known === undefined || known.until <= performance.now()) {
+      const beyond = db.selectFrom('api_users').select('client_id').orderBy('client_id');
+      const small = (await beyond.offset(most).limit(1).executeTakeFirst()) === undefined;
+      known = { small, until: performance.now() + SMALL_KEPT_MS };
+    }
+    return known.small;
   };
 }
 
@@ -42,10 +77,11 @@ const COLUMNS = { created_at: 'created_at', name: 'name_key', last_used_at: 'las
 /** What stands for no value at the end of a list in either direction: before and after every time that there is. */
 const NONE = { descending: -1, ascending: 8_640_000_000_000_001 } as const;
 
+/** Those that are disabled have indexes of their own: this is said of them beside the condition. */
 function conditionOf({ search, enabled, scope }: ApiUserFilter): RawBuilder<SqlBool> | null {
   const conditions: RawBuilder<SqlBool>[] = [];
   if (search !== null) conditions.push(contains('search_text', searchKey(search)));
-  if (enabled !== null) conditions.push(sql`enabled = ${sql.lit(enabled ? 1 : 0)}`);
+  if (enabled === true) conditions.push(sql`enabled = 1`);
   // A scope holds neither quotation mark nor backslash, so it stands in the JSON array between two of the former.
   if (scope !== null) conditions.push(contains('scopes', `"${scope}"`));
   return conditions.length === 0 ? null : sql`${sql.join(conditions, sql` and `)}`;
@@ -58,82 +94,165 @@ function contains(column: 'search_text' | 'scopes', text: string): RawBuilder<Sq
 
 type Row = ApiUserRow & { last_used_at: number | null };
 
-/** A stretch of a list: the API users that are in it, the columns in whose order they are, and where it begins. */
+/** A stretch of a list: which API users are in it, and the columns in whose order they are. */
 interface Stretch {
-  among: RawBuilder<SqlBool>;
+  within: RawBuilder<SqlBool>;
   keys: readonly RawBuilder<unknown>[];
   descending: boolean;
-  /** A value for each key; null: from the start. */
-  after: readonly unknown[] | null;
-  limit: number;
 }
 
-/** So many are looked at in the order of the list, one by one, before all of them in the order of the table. */
-const LOOKED_AT_FIRST = 1000;
+interface Found {
+  rows: Row[];
+  next: ApiUserPosition | null;
+}
 
 /**
  * Those without a value come after all that have one, whichever way the list is sorted and whatever the database does.
  *
  * Where nothing is asked of the API users, they are read in the order of an index. Else too, as long as those that meet the
- * condition are many: where they are not, an index leads to every row of the table in another order than they lie in,
- * which takes ten times as long as to read the table from end to end and sort what is found (docs/decisions/061).
+ * condition are many. Where they are not: a table that is small is read from end to end, which takes a tenth of the time of
+ * an index that leads to every row; a scope that few have leads to these; and else the page ends where it took long enough,
+ * however few are on it (docs/decisions/100).
  */
-async function rowsOf(
+async function pageOf(
   db: Kysely<Tables>,
-  condition: RawBuilder<SqlBool> | null,
+  filter: ApiUserFilter,
   page: ApiUserListPage,
-): Promise<Row[]> {
-  const { after, limit } = page;
-  const isPast = after !== null && after[0] === null;
-  const table = sql`api_users`;
-  if (condition === null) {
-    const rows = isPast ? [] : (await select(withValue(page), table).execute(db)).rows;
-    if (page.sort !== 'last_used_at' || rows.length === limit) return rows;
-    const rest = { ...page, after: isPast ? after : null, limit: limit - rows.length };
-    return [...rows, ...(await select(withoutValue(rest), table).execute(db)).rows];
+  bounds: ListBounds,
+  isSmall: () => Promise<boolean>,
+): Promise<Found> {
+  const condition = conditionOf(filter);
+  const among = filter.enabled === false ? sql<SqlBool>`enabled = 0` : sql<SqlBool>`1 = 1`;
+  if (condition === null) return await inOrder(db, among, page);
+  const startedAt = performance.now();
+  const both = sql<SqlBool>`${among} and ${condition}`;
+  const rows: Row[] = [];
+  let { after } = page;
+  for (let looked = bounds.lookedAtFirst; ; looked = Math.min(2 * looked, LOOKED_AT_MOST)) {
+    const rest = { ...page, after, limit: page.limit - rows.length };
+    const end = await lookedUpTo(db, among, rest, looked);
+    const found = await select(stretchOf(rest, end), both, rest.limit + 1).execute(db);
+    rows.push(...found.rows);
+    if (rows.length > page.limit) return ended(rows, page);
+    // Behind those with a value come those without.
+    if (end === null && (page.sort !== 'last_used_at' || isPast(after))) return { rows, next: null };
+    after = end ?? beforeThoseWithout(page);
+    if (looked === bounds.lookedAtFirst && rows.length < page.limit) {
+      if (await isSmall()) return await inTheTable(db, both, page);
+      const ids = filter.scope === null ? null : await havingScope(db, filter.scope, bounds.scopeMax);
+      if (ids !== null) return await inTheTable(db, sql`${both} and ${within(ids)}`, page);
+    }
+    if (performance.now() - startedAt > bounds.lookMs || rows.length === page.limit) return { rows, next: after };
   }
-  const stretch = isPast ? withoutValue(page) : withValue(page);
-  const first = sql`(${select({ ...stretch, limit: LOOKED_AT_FIRST }, table)}) as first`;
-  const { rows } = await select(stretch, first, condition).execute(db);
-  if (rows.length === limit) return rows;
-  return (await select(inTheOrderOfTheTable(page), table, condition).execute(db)).rows;
 }
 
-function withValue({ sort, ...page }: ApiUserListPage): Stretch {
-  const column = sql.ref(COLUMNS[sort]);
-  return { ...page, among: sql`${column} is not null`, keys: [column, sql.ref('client_id')] };
+async function inOrder(db: Kysely<Tables>, among: RawBuilder<SqlBool>, page: ApiUserListPage): Promise<Found> {
+  const rows: Row[] = [];
+  if (!isPast(page.after)) rows.push(...(await select(stretchOf(page), among, page.limit + 1).execute(db)).rows);
+  if (page.sort === 'last_used_at' && rows.length <= page.limit) {
+    const after = isPast(page.after) ? page.after : beforeThoseWithout(page);
+    const most = page.limit + 1 - rows.length;
+    rows.push(...(await select(stretchOf({ ...page, after }), among, most).execute(db)).rows);
+  }
+  return ended(rows, page);
 }
 
-function withoutValue({ sort, after, ...page }: ApiUserListPage): Stretch {
-  const among = sql<SqlBool>`${sql.ref(COLUMNS[sort])} is null`;
-  return { ...page, among, keys: [sql.ref('client_id')], after: after && [after[1]] };
+async function inTheTable(
+  db: Kysely<Tables>,
+  condition: RawBuilder<SqlBool>,
+  page: ApiUserListPage,
+): Promise<Found> {
+  const { rows } = await select(inTheOrderOfTheTable(page), condition, page.limit + 1).execute(db);
+  return ended(rows, page);
 }
 
-/** All of the list. A column inside of `coalesce` is one that no index is for. */
-function inTheOrderOfTheTable({ sort, after, ...page }: ApiUserListPage): Stretch {
-  const column = sql.ref(COLUMNS[sort]);
-  const none = NONE[page.descending ? 'descending' : 'ascending'];
-  const value = sort === 'name' ? sql`coalesce(${column}, '')` : sql`coalesce(${column}, ${sql.lit(none)})`;
+/** One row more than fit says that there is another page. */
+function ended(rows: Row[], { limit, sort }: ApiUserListPage): Found {
+  const last = rows.length > limit ? rows[limit - 1] : undefined;
   return {
-    ...page,
-    among: sql`1 = 1`,
-    keys: [value, sql`coalesce(client_id, '')`],
-    after: after && [after[0] ?? none, after[1]],
+    rows: rows.slice(0, limit),
+    next: last === undefined ? null : [last[COLUMNS[sort]], last.client_id],
   };
 }
 
-function select(
-  { among, keys, descending, after, limit }: Stretch,
-  from: RawBuilder<unknown>,
-  condition: RawBuilder<SqlBool> = sql`1 = 1`,
-): RawBuilder<Row> {
-  const order = sql.join(keys.map((key) => sql`${key} ${descending ? sql`desc` : sql`asc`}`));
-  const later =
-    after === null
-      ? sql``
-      : sql`and (${sql.join(keys)}) ${descending ? sql`<` : sql`>`} (${sql.join(after)})`;
+/** Where so many after the start of a page end, read from an index alone; null: there are not so many. */
+async function lookedUpTo(
+  db: Kysely<Tables>,
+  among: RawBuilder<SqlBool>,
+  page: ApiUserListPage,
+  count: number,
+): Promise<ApiUserPosition | null> {
+  const stretch = stretchOf(page);
+  const value = isPast(page.after) ? sql`null` : sql.ref(COLUMNS[page.sort]);
+  const { rows } = await sql<{ value: string | number | null; id: string }>`
+    select ${value} as value, client_id as id from api_users where ${among} and ${stretch.within}
+    order by ${orderOf(stretch)} limit 1 offset ${count - 1}`.execute(db);
+  return rows[0] === undefined ? null : [rows[0].value, rows[0].id];
+}
+
+/** All that have a scope; null: those are too many, or not found without reading all. Found by the few sets of scopes there are. */
+async function havingScope(db: Kysely<Tables>, scope: string, most: number): Promise<string[] | null> {
+  const { rows: sets } = await sql<{ scopes: string }>`
+    with recursive sets (scopes, n) as (
+      select min(scopes), 1 from api_users
+      union all
+      select (select min(u.scopes) from api_users as u where u.scopes > sets.scopes), n + 1
+      from sets where sets.scopes is not null and n <= ${sql.lit(SCOPE_SETS_MAX)})
+    select scopes from sets where scopes is not null`.execute(db);
+  if (sets.length > SCOPE_SETS_MAX) return null;
+  const ids: string[] = [];
+  for (const { scopes } of sets.filter((set) => set.scopes.includes(`"${scope}"`))) {
+    // As a range, in its order: read from the index however many the database takes them for.
+    const { rows } = await sql<{ id: string }>`
+      select client_id as id from api_users where scopes >= ${scopes} and scopes <= ${scopes}
+      order by scopes limit ${most + 1 - ids.length}`.execute(db);
+    ids.push(...rows.map(({ id }) => id));
+    if (ids.length > most) return null;
+  }
+  return ids;
+}
+
+const within = (ids: readonly string[]): RawBuilder<SqlBool> =>
+  ids.length === 0 ? sql`1 = 0` : sql`client_id in (${sql.join(ids)})`;
+
+/** Before, or after, every client id there is. */
+const beforeThoseWithout = ({ descending }: ApiUserListPage): ApiUserPosition => [null, descending ? '~' : ''];
+
+const isPast = (after: ApiUserPosition | null): after is readonly [null, string] =>
+  after !== null && after[0] === null;
+
+/** From the start of a page up to and with `end`: those with a value, or those without. */
+function stretchOf({ sort, descending, after }: ApiUserListPage, end: ApiUserPosition | null = null): Stretch {
+  const column = sql.ref(COLUMNS[sort]);
+  const id = sql.ref('client_id');
+  const past = isPast(after);
+  const keys = past ? [id] : [column, id];
+  const bound = (at: ApiUserPosition, beyond: boolean): RawBuilder<SqlBool> => {
+    const operator = sql.raw(`${beyond === descending ? '<' : '>'}${beyond ? '' : '='}`);
+    return sql`and (${sql.join(keys)}) ${operator} (${sql.join(past ? [at[1]] : [...at])})`;
+  };
+  const from = after === null ? sql`` : bound(after, true);
+  const to = end === null ? sql`` : bound(end, false);
+  return { within: sql`${column} is ${past ? sql`` : sql`not`} null ${from} ${to}`, keys, descending };
+}
+
+/** All of the list. A column inside of `coalesce` is one that no index is for. */
+function inTheOrderOfTheTable({ sort, descending, after }: ApiUserListPage): Stretch {
+  const column = sql.ref(COLUMNS[sort]);
+  const none = NONE[descending ? 'descending' : 'ascending'];
+  const value = sort === 'name' ? sql`coalesce(${column}, '')` : sql`coalesce(${column}, ${sql.lit(none)})`;
+  const keys = [value, sql`coalesce(client_id, '')`];
+  const later = (at: ApiUserPosition) =>
+    sql<SqlBool>`(${sql.join(keys)}) ${descending ? sql`<` : sql`>`} (${sql.join([at[0] ?? none, at[1]])})`;
+  return { within: after === null ? sql`1 = 1` : later(after), keys, descending };
+}
+
+const orderOf = ({ keys, descending }: Stretch): RawBuilder<unknown> =>
+  sql.join(keys.map((key) => sql`${key} ${descending ? sql`desc` : sql`asc`}`));
+
+function select(stretch: Stretch, condition: RawBuilder<SqlBool>, limit: number): RawBuilder<Row> {
   return sql<Row>`
-    select * from ${from} where ${condition} and ${among} ${later} order by ${order} limit ${limit}`;
+    select * from api_users where ${condition} and ${stretch.within} order by ${orderOf(stretch)} limit ${limit}`;
 }
 
 type OfCredentials = Pick<ListedApiUser, 'lastUsedAt' | 'liveCredentials' | 'nextExpiryAt'>;

@@ -67,10 +67,13 @@ export function attentionRows({ read }: Pick<Connections, 'read'>): AttentionRow
       return rows;
     },
     async count(activeFrom) {
-      const { rows } = await sql<{ total: number; enabled: number; active: number }>`
-        select count(*) as total, cast(coalesce(sum(enabled), 0) as bigint) as enabled,
-          count(case when last_used_at >= ${activeFrom} then 1 end) as active from api_users`.execute(read);
-      return rows[0] ?? { total: 0, enabled: 0, active: 0 };
+      // Each from an index of its own: the table is not read.
+      const { rows } = await sql<{ total: number; disabled: number; active: number }>`
+        select (select count(*) from api_users) as total,
+          (select count(*) from api_users where enabled = 0) as disabled,
+          (select count(*) from api_users where last_used_at >= ${activeFrom}) as active`.execute(read);
+      const { total, disabled, active } = rows[0] ?? { total: 0, disabled: 0, active: 0 };
+      return { total, enabled: total - disabled, active };
     },
   };
 }

@@ -4,10 +4,10 @@ import type { ApiUser, ApiUserSettings } from '../../domain/api-user.ts';
 import {
   API_USER_SORTS,
   type ApiUserFilter,
+  type ApiUserListed,
   type ApiUserListPage,
   type ApiUserPosition,
   type ApiUserSort,
-  type ListedApiUser,
 } from '../../domain/api-user-list.ts';
 import { Replayed, type Once } from '../../domain/once.ts';
 import type { IfUnchanged, Revoking } from '../../manage/api-users.ts';
@@ -53,7 +53,7 @@ import {
 export interface ApiUserServices {
   now(): number;
   apiUsers: {
-    list(filter: ApiUserFilter, page: ApiUserListPage): Promise<ListedApiUser[]>;
+    list(filter: ApiUserFilter, page: ApiUserListPage): Promise<ApiUserListed>;
     /** Throws a Refused where there is none of this client id or username; the others, too. */
     find(name: string): Promise<ApiUser>;
     create(by: Actor, settings: ApiUserSettings, once?: Once): Promise<ApiUser>;
@@ -107,6 +107,8 @@ function listRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
         ...TAG,
         operationId: 'listApiUsers',
         summary: 'API users, a page at a time.',
+        description:
+          'A page may hold fewer than `limit`, or none, where few of very many meet what is asked: the list ends where `next` is null.',
         querystring: Type.Object(
           {
             search: Type.Optional(
@@ -139,15 +141,12 @@ function listRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
         sort: by,
         descending: sort.startsWith('-'),
         after: positionOf(`api-users ${sort}`, after, isPositionIn(by)),
-        limit: limit + 1, // one more, which says whether there is another page
+        limit,
       };
-      const found = await apiUsers.list(filter, page);
-      const items = found.slice(0, limit);
-      const last = items.at(-1);
-      const next = found.length > limit && last !== undefined;
+      const { items, next } = await apiUsers.list(filter, page);
       return {
         items: items.map(listedApiUserJson),
-        next: next ? cursorOf(`api-users ${sort}`, last.position) : null,
+        next: next === null ? null : cursorOf(`api-users ${sort}`, next),
       };
     },
   );

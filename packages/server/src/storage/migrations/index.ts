@@ -5,6 +5,7 @@ import { audit } from './003-audit.ts';
 import { operators } from './004-operators.ts';
 import { usage } from './005-usage.ts';
 import { apiUserVersions } from './006-api-user-versions.ts';
+import { apiUserFilters } from './007-api-user-filters.ts';
 
 /** In order. Forward only: an older program beside a newer store must go on working until it is replaced. */
 export const migrations: Record<string, Migration> = {
@@ -14,4 +15,5 @@ export const migrations: Record<string, Migration> = {
   '004-operators': operators,
   '005-usage': usage,
   '006-api-user-versions': apiUserVersions,
+  '007-api-user-filters': apiUserFilters,
 };
