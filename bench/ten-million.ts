@@ -29,6 +29,7 @@ const IMPORTED = 20_000;
 const MISSES = 2000;
 const LIST_ROUNDS = 20;
 const USES = 20_000;
+const WALK_SECONDS_MAX = 60;
 const POLLS = 5000;
 /** As many as a server has in memory by default. */
 const HELD = Number(SETTINGS.directoryMax.default);
@@ -115,8 +116,7 @@ async function measure(url: string, findings: Finding[]): Promise<boolean> {
     peers.push(one, many);
     findings.push(...(await inMemory(url, one, many)), ...(await lookedUp(many.options.port)));
     const { port } = many.options;
-    const lists = [...(await timedLists(port)), ...(await withTrigrams(url, port, findings))];
-    return report(findings, lists);
+    return report(findings, await timedLists(port), await walks(port));
   } finally {
     for (const peer of peers) await stop(peer.process);
     rmSync(oneDir, { recursive: true, force: true });
@@ -246,22 +246,39 @@ async function lookedUp(port: number): Promise<Finding[]> {
   ];
 }
 
-/** Searches once more, with the index that is left to the operator (docs/decisions/061). */
-async function withTrigrams(url: string, port: number, findings: Finding[]): Promise<string[][]> {
-  const startedAt = performance.now();
-  await sql(url, 'create extension if not exists pg_trgm');
-  await sql(
-    url,
-    'create index if not exists api_users_search on api_users using gin (search_text gin_trgm_ops)',
-  );
-  findings.push(say('pg_trgm: making the index', `${number(seconds(startedAt))} s`));
-  const [size] = await sql<{ size: string }>(
-    url,
-    "select pg_relation_size('api_users_search')::text as size",
-  );
-  findings.push(say('pg_trgm: its size', `${(Number(size?.size) / 2 ** 30).toFixed(1)} GiB`));
-  const rows = await timedLists(port, 'search');
-  return rows.map(([what = '', ...rest]) => [`${what}, with pg_trgm`, ...rest]);
+/** To the end of a list on which few are, or until one is found, page by page: how often and how long one asks. */
+async function walks(port: number): Promise<string[][]> {
+  const rows: string[][] = [];
+  const bearer = { Authorization: `Bearer ${await token(port, 0)}` };
+  for (const [what, path] of queries().filter(
+    ([name]) => name.startsWith('search') || name.startsWith('few'),
+  )) {
+    const times: number[] = [];
+    let items = 0;
+    let next: string | null = '';
+    const startedAt = performance.now();
+    while (next !== null && items === 0 && seconds(startedAt) < WALK_SECONDS_MAX) {
+      const pageAt = performance.now();
+      const url = `/marketing/admin/v1${path}${next && `&after=${next}`}`;
+      const { status, text } = await ask(port, 'GET', url, bearer);
+      if (status !== 200) throw new Error(`${url} got ${status}: ${text}`);
+      times.push(performance.now() - pageAt);
+      const page = JSON.parse(text) as { items: unknown[]; next: string | null };
+      items += page.items.length;
+      ({ next } = page);
+    }
+    const end = items > 0 ? 'found' : next === null ? 'nothing, to the end' : 'given up';
+    const took = `${seconds(startedAt).toFixed(1)} s`;
+    rows.push([
+      what,
+      end,
+      number(times.length),
+      took,
+      ...[0.5, 0.95, 1].map((q) => quantile(times, q).toFixed(1)),
+    ]);
+    console.error(rows.at(-1)?.join(' | '));
+  }
+  return rows;
 }
 
 function queries(): [what: string, path: string][] {
@@ -287,13 +304,15 @@ function queries(): [what: string, path: string][] {
     ['search: found once', list(`search=customer%20${API_USERS - 12_345}`)],
     ['search: a username', list(`search=${encodeURIComponent(usernameAt(middle - (middle % 2)))}`)],
     ['search: found nowhere', list('search=nothing%20like%20this')],
+    ['search: found nowhere, by name', list('search=nothing%20like%20this&sort=name')],
+    ['few: enabled, newest first', list('state=enabled')],
   ];
 }
 
-async function timedLists(port: number, only = ''): Promise<string[][]> {
+async function timedLists(port: number): Promise<string[][]> {
   const rows: string[][] = [];
   const bearer = { Authorization: `Bearer ${await token(port, 0)}` };
-  for (const [what, path] of queries().filter(([name]) => name.startsWith(only))) {
+  for (const [what, path] of queries()) {
     const times: number[] = [];
     let status = 0;
     // What takes seconds is not asked twenty times.
@@ -310,7 +329,11 @@ async function timedLists(port: number, only = ''): Promise<string[][]> {
   return rows;
 }
 
-function report(findings: readonly Finding[], lists: readonly string[][]): boolean {
+function report(
+  findings: readonly Finding[],
+  lists: readonly string[][],
+  walked: readonly string[][],
+): boolean {
   const text = `# ${number(API_USERS)} API users in PostgreSQL
 
 \`npm run bench -- ten-million\`; Node ${process.versions.node}, ${availableParallelism()} shared cores (${cpus()[0]?.model}), PostgreSQL with
@@ -321,6 +344,10 @@ ${table([['', 'measured', 'at most', ''], ...findings.map(({ what, measured, mos
 Requests to the admin API, each of them at most ${LIST_MS_MAX} ms:
 
 ${table([['request', 'p50 ms', 'p95 ms', ''], ...lists])}
+
+Until one is found, page by page (a page ends early where few are found):
+
+${table([['list', 'end', 'pages', 'in all', 'p50 ms', 'p95 ms', 'slowest ms'], ...walked])}
 `;
   console.log(text);
   writeFileSync(new URL('results/ten-million.md', import.meta.url), text);

@@ -142,13 +142,19 @@ async function pageOf(
       const ids = filter.scope === null ? null : await havingScope(db, filter.scope, bounds.scopeMax);
       if (ids !== null) return await inTheTable(db, sql`${both} and ${within(ids)}`, page);
     }
-    if (performance.now() - startedAt > bounds.lookMs || rows.length === page.limit) return { rows, next: after };
+    if (performance.now() - startedAt > bounds.lookMs || rows.length === page.limit)
+      return { rows, next: after };
   }
 }
 
-async function inOrder(db: Kysely<Tables>, among: RawBuilder<SqlBool>, page: ApiUserListPage): Promise<Found> {
+async function inOrder(
+  db: Kysely<Tables>,
+  among: RawBuilder<SqlBool>,
+  page: ApiUserListPage,
+): Promise<Found> {
   const rows: Row[] = [];
-  if (!isPast(page.after)) rows.push(...(await select(stretchOf(page), among, page.limit + 1).execute(db)).rows);
+  if (!isPast(page.after))
+    rows.push(...(await select(stretchOf(page), among, page.limit + 1).execute(db)).rows);
   if (page.sort === 'last_used_at' && rows.length <= page.limit) {
     const after = isPast(page.after) ? page.after : beforeThoseWithout(page);
     const most = page.limit + 1 - rows.length;
@@ -216,13 +222,19 @@ const within = (ids: readonly string[]): RawBuilder<SqlBool> =>
   ids.length === 0 ? sql`1 = 0` : sql`client_id in (${sql.join(ids)})`;
 
 /** Before, or after, every client id there is. */
-const beforeThoseWithout = ({ descending }: ApiUserListPage): ApiUserPosition => [null, descending ? '~' : ''];
+const beforeThoseWithout = ({ descending }: ApiUserListPage): ApiUserPosition => [
+  null,
+  descending ? '~' : '',
+];
 
 const isPast = (after: ApiUserPosition | null): after is readonly [null, string] =>
   after !== null && after[0] === null;
 
 /** From the start of a page up to and with `end`: those with a value, or those without. */
-function stretchOf({ sort, descending, after }: ApiUserListPage, end: ApiUserPosition | null = null): Stretch {
+function stretchOf(
+  { sort, descending, after }: ApiUserListPage,
+  end: ApiUserPosition | null = null,
+): Stretch {
   const column = sql.ref(COLUMNS[sort]);
   const id = sql.ref('client_id');
   const past = isPast(after);

@@ -107,7 +107,7 @@ export function ApiUsersPage(): JSX.Element {
           !list.loading &&
           `${whole(list.items.length)}${list.hasMore ? ' or more' : ''} API users`}
       </p>
-      {list.known && list.items.length === 0 ? (
+      {list.known && list.items.length === 0 && !list.hasMore ? (
         <NoneFound isFiltered={isFiltered} onClear={() => setQuery({ search: '', state: '', scope: '' })} />
       ) : (
         <section class="card flush" aria-label="API users">

@@ -13,10 +13,14 @@ export interface Pages<T> {
   /** The first page was answered at least once. */
   known: boolean;
   loading: boolean;
+  /** The server has looked at a part and found little there: the next pages are asked for by themselves. */
+  searching: boolean;
   error: unknown;
   /** Something changed since; a short list is asked for again by itself. */
   stale: boolean;
   more(): void;
+  /** Ends the search; `more` goes on with it. */
+  stop(): void;
   reload(): void;
 }
 
@@ -30,6 +34,7 @@ interface State<T> {
   next: string | null;
   known: boolean;
   loading: boolean;
+  searching: boolean;
   error: unknown;
   stale: boolean;
 }
@@ -44,7 +49,7 @@ export function usePages<T>(path: string, follow: readonly Following[] = []): Pa
   const retry = useRef<ReturnType<typeof setTimeout>>(undefined);
 
   const load = useCallback(
-    async (after: string | null): Promise<void> => {
+    async (after: string | null, found = 0): Promise<void> => {
       under.current?.abort();
       clearTimeout(retry.current);
       const aborter = new AbortController();
@@ -55,19 +60,24 @@ export function usePages<T>(path: string, follow: readonly Following[] = []): Pa
       try {
         const page = await get<Page<T>>(url, aborter.signal);
         if (aborter.signal.aborted) return;
+        const seen = found + page.items.length;
+        const searching = page.next !== null && seen < PAGE;
         setState((before) => ({
           of: path,
           items: after === null ? page.items : [...before.items, ...page.items],
           next: page.next,
           known: true,
-          loading: false,
+          loading: searching,
+          searching,
           error: undefined,
           stale: false,
         }));
+        // A page may end early where few of very many are found.
+        if (searching) await load(page.next, seen);
       } catch (error) {
         if (aborter.signal.aborted) return;
-        setState((before) => ({ ...before, loading: false, error }));
-        if (isPassing(error)) retry.current = setTimeout(() => void load(after), RETRY_MS);
+        setState((before) => ({ ...before, loading: false, searching: false, error }));
+        if (isPassing(error)) retry.current = setTimeout(() => void load(after, found), RETRY_MS);
       }
     },
     [path],
@@ -94,11 +104,18 @@ export function usePages<T>(path: string, follow: readonly Following[] = []): Pa
     if (next !== null && !loading && items.length < ITEMS_MAX && of === path) void load(next);
   }, [load, path]);
 
-  const { items, next, known, loading, error, stale } = state;
+  const stop = useCallback(() => {
+    under.current?.abort();
+    setState((before) => ({ ...before, loading: false, searching: false }));
+  }, []);
+
+  const { items, next, known, loading, searching, error, stale } = state;
   const isFull = next !== null && items.length >= ITEMS_MAX;
-  return { items, hasMore: next !== null && !isFull, isFull, known, loading, error, stale, more, reload };
+  const hasMore = next !== null && !isFull;
+  return { items, hasMore, isFull, known, loading, searching, error, stale, more, stop, reload };
 }
 
 function blank<T>(path: string): State<T> {
-  return { of: path, items: [], next: null, known: false, loading: true, error: undefined, stale: false };
+  const nothing = { items: [], next: null, known: false, searching: false, error: undefined, stale: false };
+  return { of: path, loading: true, ...nothing };
 }

@@ -7,7 +7,7 @@ import { Failure } from './notice.tsx';
 
 /** The end of a list that grows: what is scrolled towards, and a button for who does not scroll. */
 export function ListEnd<T>({ of, narrow }: { of: Pages<T>; narrow: string }): JSX.Element | null {
-  const { items, hasMore, isFull, loading, error, more, reload } = of;
+  const { items, hasMore, isFull, loading, searching, error, more, stop, reload } = of;
   const end = useRef<HTMLDivElement>(null);
   useEffect(() => {
     const element = end.current;
@@ -32,9 +32,19 @@ export function ListEnd<T>({ of, narrow }: { of: Pages<T>; narrow: string }): JS
           </div>
         </Failure>
       )}
-      {hasMore && error === undefined && (
+      {searching && (
+        <p class="soft" role="status">
+          There are many to look through: it goes on.
+        </p>
+      )}
+      {searching && (
+        <Button small onClick={stop}>
+          Stop
+        </Button>
+      )}
+      {hasMore && !searching && error === undefined && (
         <Button small busy={loading} onClick={more}>
-          Show more
+          {items.length === 0 ? 'Look further' : 'Show more'}
         </Button>
       )}
       {isFull && (
