@@ -192,13 +192,13 @@ test('pages of a store that is too large to be read for one of them, put togethe
         const order = { sort, descending };
         const { items } = await whole.page(filter, { ...order, after: null, limit: 200 }, 0);
         const ids: string[] = [];
-        let after: ApiUserPosition | null = null;
+        let position: ApiUserPosition | null = null;
         do {
-          const page = await list.page(filter, { ...order, after, limit: 4 }, 0);
-          assert.ok(page.items.length <= 4);
-          ids.push(...page.items.map(({ user }) => user.clientId));
-          after = page.next;
-        } while (after !== null);
+          const part = await list.page(filter, { ...order, after: position, limit: 4 }, 0);
+          assert.ok(part.items.length <= 4);
+          ids.push(...part.items.map(({ user }) => user.clientId));
+          position = part.next;
+        } while (position !== null);
         const what = JSON.stringify([some, order]);
         assert.deepEqual(
           ids,
