@@ -28,7 +28,7 @@ const NOT_ON_POSTGRES = [
 const NOT_ON_REDIS = ['bad-settings', 'cli-doctor', 'docs.test', 'house-rules', 'postgres-', 'redis-'];
 
 /** Half a minute each, of which a shorter one in another file tries the most: by name, or with --long. */
-const LONG = ['postgres-start', 'redis-outages'];
+const LONG = ['postgres-rolling', 'postgres-start', 'redis-outages'];
 
 const SOME_ON_POSTGRES = [
   'admin-api-user-list',

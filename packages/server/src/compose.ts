@@ -24,6 +24,7 @@ import { createRevocationList } from './revocation-list.ts';
 import { createTokenRevoker } from './token-revoker.ts';
 import { createStatistics, type Statistics } from './statistics.ts';
 import type { Store } from './storage/store.ts';
+import { createSleepWatch } from './sleep-watch.ts';
 import { VERSION } from './version.ts';
 
 /** A token server, put together and not yet listening. */
@@ -84,7 +85,7 @@ export async function compose(
       reach: (error) => {
         if (error === null) {
           log.info('the store is in reach again');
-          if (!directory.status().complete) loadInBackground();
+          if (!directory.status().complete) loadInBackground(directory, log);
         } else log.error({ error: error.message }, 'the store is out of reach');
       },
     }),
@@ -92,6 +93,7 @@ export async function compose(
   );
   const revocations = createRevocationList(store.revocations);
   const directory: Directory = createDirectory(store.known, config, feed.staleMs);
+  const sleep = createSleepWatch(feed.follow, () => performance.now());
   const statistics = createStatistics(store, config, log);
   const expected = { ...config, verifyingKey: keyring.verifyingKey };
   const readToken: AccessTokenReader = (token, nowMs, expiredSeconds) =>
@@ -99,12 +101,6 @@ export async function compose(
   const limits = createLimits(config, log, part.transport);
   const maintenance = createMaintenance(store, masterKey, config, log);
   let stopping = false;
-
-  function loadInBackground(): void {
-    directory.load().catch((error: Error) => {
-      log.warn({ error: error.message }, 'API users are not all in memory: they are looked up one by one');
-    });
-  }
 
   const health = () => ({
     ...healthOf(stopping, keyring.canSign(Date.now()), feed.staleMs(), config.staleMaxSeconds, directory),
@@ -126,7 +122,8 @@ export async function compose(
       now: Date.now,
       issuer: config.issuer,
       tokenLifeSeconds: config.tokenLifeSeconds,
-      findApiUser: directory.find,
+      findApiUser: (name, nowMs) =>
+        sleep.catchingUp()?.then(() => directory.find(name, nowMs)) ?? directory.find(name, nowMs),
       checkPassword: createPasswordCheck(config, directory.passwordsExist),
       ...limits.services,
       addressOf,
@@ -152,13 +149,14 @@ export async function compose(
     server,
     async start() {
       await feed.start();
+      sleep.start();
       await keyring.reload();
       await revocations.load();
       await limits.start();
       store.onWake(feed.wake);
       statistics.start();
       if (part.maintains) maintenance.start();
-      loadInBackground();
+      loadInBackground(directory, log);
     },
     announceStop: (replaced) => {
       stopping = !replaced;
@@ -166,11 +164,18 @@ export async function compose(
     },
     async stop() {
       limits.stop();
+      sleep.stop();
       await feed.stop();
       await maintenance.stop();
       await Promise.all([operators.failed.stop(), statistics.stop()]);
     },
   };
+}
+
+function loadInBackground(directory: Directory, log: Logger): void {
+  directory.load().catch((error: Error) => {
+    log.warn({ error: error.message }, 'API users are not all in memory: they are looked up one by one');
+  });
 }
 
 function metricsOf(

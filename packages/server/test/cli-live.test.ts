@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeProtectedHeader } from 'jose';
 import { startServer, type TestServer } from './support/server.ts';
 import { eventually } from './support/command-line.ts';
@@ -55,6 +56,24 @@ test('an API user that is created gets a token, and one that is disabled, enable
   await becomes(made, 200);
   await server.cli('api-user', 'delete', made.client_id);
   await becomes(made, 403);
+});
+
+test('what changes while the server is stopped (SIGSTOP) holds for the first request that it sees when it goes on', async () => {
+  const made = await apiUser();
+  server.process.kill('SIGSTOP');
+  let waiting: Promise<number>[];
+  let kid: string;
+  try {
+    await server.cli('api-user', 'disable', made.client_id);
+    kid = (await server.json<{ kid: string }>('signing-key', 'rotate', '--compromised')).kid;
+    waiting = Array.from({ length: 3 }, () => status(made));
+    await sleep(WITHIN_MS + 200);
+  } finally {
+    server.process.kill('SIGCONT');
+  }
+  const { body } = await server.post({ client_id: server.clientId, client_secret: server.clientSecret });
+  assert.equal(decodeProtectedHeader(String(body['access_token'])).kid, kid);
+  assert.deepEqual(await Promise.all(waiting), [403, 403, 403]);
 });
 
 test('a credential that is created works, and one that is retired does not', async () => {

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SYSTEM } from '../../src/domain/actor.ts';
 import { createApiUser } from '../../src/manage/api-users.ts';
 import type { Store } from '../../src/storage/store.ts';
+import { binary } from './binary.ts';
 import { mintmark, startServer, type TestServer } from './server.ts';
 import type { MadeApiUser } from './store.ts';
 import { apiUserSettings } from './temporary-store.ts';
@@ -25,26 +26,51 @@ export interface Nodes extends AsyncDisposable {
   /** Runs a command on their store; throws where it fails. */
   cli(...args: string[]): Promise<string>;
   apiUser(name: string): Promise<MadeApiUser>;
+  /** Commands are those of the next version from now on, in processes of their own (next-version.mjs). */
+  commandsOf(nextVersion: Settings): void;
+  /** Starts a node in the place of one that has ended, on its port. */
+  startAgain(node: TestServer, settings?: Settings): Promise<TestServer>;
 }
 
 /** `urls`: of the database, as each node has it. The commands take the first. */
 export async function startNodes(urls: readonly string[], settings: Settings = {}): Promise<Nodes> {
-  const env = { ...WIDE, DATABASE_URL: urls[0] ?? '' };
+  const env = { ...WIDE, ...settings, DATABASE_URL: urls[0] ?? '' };
+  let nextVersion: Settings | null = null;
   const cli = async (...args: string[]): Promise<string> => {
-    const { code, out, err } = await mintmark(args, { env });
+    const { code, out, err } =
+      nextVersion === null
+        ? await mintmark(args, { env })
+        : await binary(args, { env: { ...env, ...nextVersion } });
     assert.equal(code, 0, `mintmark ${args.join(' ')}: ${err}`);
     return out;
   };
   await cli('migrate');
+  const urlOf = new Map<number, string>();
   const nodes: TestServer[] = [];
   for (const DATABASE_URL of urls) {
-    nodes.push(await startServer({ env: { ...WIDE, ...settings, DATABASE_URL } }));
+    const node = await startServer({ env: { ...WIDE, ...settings, DATABASE_URL } });
+    urlOf.set(node.port, DATABASE_URL);
+    nodes.push(node);
   }
   return {
     nodes,
     cli,
     apiUser: async (name) =>
       JSON.parse(await cli('api-user', 'create', '--name', name, '--json')) as MadeApiUser,
+    commandsOf(version) {
+      nextVersion = version;
+    },
+    async startAgain(node, more = {}) {
+      const { port, dataDir } = node;
+      const DATABASE_URL = urlOf.get(port) ?? '';
+      const again = await startServer({
+        env: { ...WIDE, ...settings, DATABASE_URL, ...more },
+        port,
+        dataDir,
+      });
+      nodes[nodes.indexOf(node)] = again;
+      return again;
+    },
     async [Symbol.asyncDispose]() {
       for (const node of nodes) await node[Symbol.asyncDispose]();
     },
@@ -76,12 +102,18 @@ export interface Readiness {
   code: number;
   status: string;
   staleSeconds: number;
+  limits: string;
 }
 
 export async function readinessOf({ port }: TestServer): Promise<Readiness> {
   const response = await fetch(`http://127.0.0.1:${port}/readyz`);
-  const { status, stale_seconds } = (await response.json()) as { status: string; stale_seconds: number };
-  return { code: response.status, status, staleSeconds: stale_seconds };
+  const said = (await response.json()) as { status: string; stale_seconds: number; limits: string };
+  return {
+    code: response.status,
+    status: said.status,
+    staleSeconds: said.stale_seconds,
+    limits: said.limits,
+  };
 }
 
 export interface Load {

@@ -7,6 +7,14 @@ export interface SteadyClients {
   /** Stops them all. */
   stop(): Promise<SteadyResult>;
   issued(): number;
+  /** The 99th percentile of the answers since the last time it was asked, in milliseconds. */
+  lapP99Ms(): number;
+}
+
+/** What a load balancer decides: where a caller's next request goes. */
+export interface Targets {
+  next(): number;
+  serves(port: number): boolean;
 }
 
 export interface SteadyResult {
@@ -21,8 +29,12 @@ export interface SteadyResult {
 }
 
 const PAUSE_MS = 5;
+/** As long as a patient caller waits: then the connection counts as broken. */
+const ANSWER_MS = 20_000;
 
-export function steadyClients(port: number, form: string, count: number): SteadyClients {
+export function steadyClients(to: number | Targets, form: string, count: number): SteadyClients {
+  const targets = typeof to === 'number' ? { next: () => to, serves: () => true } : to;
+  let lap: number[] = [];
   const result: SteadyResult = { issued: 0, refused: [], broken: 0, notConnected: 0, slowestMs: 0 };
   const state = { over: false };
   const request = Buffer.from(
@@ -32,8 +44,16 @@ export function steadyClients(port: number, form: string, count: number): Steady
 
   async function goOn(): Promise<void> {
     let socket: Socket | null = null;
+    let port = 0;
     while (!state.over) {
-      socket ??= await connected();
+      if (socket !== null && !targets.serves(port)) {
+        socket.destroy();
+        socket = null;
+      }
+      if (socket === null) {
+        port = targets.next();
+        socket = await connected(port);
+      }
       if (socket === null) continue;
       const startedAt = performance.now();
       const answer = await ask(socket, request);
@@ -42,7 +62,9 @@ export function steadyClients(port: number, form: string, count: number): Steady
         socket = null;
         continue;
       }
-      result.slowestMs = Math.max(result.slowestMs, performance.now() - startedAt);
+      const tookMs = performance.now() - startedAt;
+      lap.push(tookMs);
+      result.slowestMs = Math.max(result.slowestMs, tookMs);
       if (answer.startsWith('HTTP/1.1 200')) result.issued += 1;
       else result.refused.push(Number(answer.slice(9, 12)));
       if (/^connection: close/im.test(answer)) {
@@ -55,7 +77,7 @@ export function steadyClients(port: number, form: string, count: number): Steady
     socket?.destroy();
   }
 
-  async function connected(): Promise<Socket | null> {
+  async function connected(port: number): Promise<Socket | null> {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true });
     socket.on('error', () => undefined);
     try {
@@ -71,6 +93,11 @@ export function steadyClients(port: number, form: string, count: number): Steady
   const all = Promise.all(Array.from({ length: count }, goOn));
   return {
     issued: () => result.issued,
+    lapP99Ms() {
+      const sorted = lap.toSorted((a, b) => a - b);
+      lap = [];
+      return sorted[Math.floor(sorted.length * 0.99)] ?? 0;
+    },
     async stop() {
       state.over = true;
       await all;
@@ -86,8 +113,10 @@ function ask(socket: Socket, request: Buffer): Promise<string | null> {
     const done = (answer: string | null) => {
       socket.off('data', take);
       socket.off('close', ended);
+      clearTimeout(timer);
       resolve(answer);
     };
+    const timer = setTimeout(() => socket.destroy(), ANSWER_MS);
     const take = (chunk: Buffer) => {
       text += chunk.toString('latin1');
       const end = text.indexOf('\r\n\r\n');

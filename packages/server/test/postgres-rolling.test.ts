@@ -1,0 +1,251 @@
+// Three nodes on a PostgreSQL pair, with limits in Redis, that are put to sleep, restarted and upgraded under load.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose';
+import { balancer } from './support/balancer.ts';
+import { eventually } from './support/command-line.ts';
+import { becomes, readinessOf, report, startNodes, statusOf, type Nodes } from './support/nodes.ts';
+import { postgresMissing } from './support/postgres-binaries.ts';
+import { redisMissing, startRedis, type TestRedis } from './support/redis.ts';
+import type { TestServer } from './support/server.ts';
+import { steadyClients } from './support/steady-clients.ts';
+import type { MadeApiUser } from './support/store.ts';
+import { startSynchronousPair, type SynchronousPair } from './support/synchronous-pair.ts';
+
+const NODES = 3;
+const CLIENTS = 6;
+const ISSUER = 'http://tokens.example.com/marketing';
+const WITHIN_MS = 1000;
+const STARTED_MS = 60_000;
+const ANNOUNCE_S = 2;
+/** How long the migration of the next version holds its tables. */
+const MIGRATION_MS = 2000;
+const NEXT_VERSION = new URL('./support/next-version.mjs', import.meta.url).pathname;
+const SETTINGS = {
+  MINTMARK_ISSUER: ISSUER,
+  MINTMARK_PROCESSES: String(NODES),
+  MINTMARK_LIMITS_DEADLINE: '200', // with all on two cores
+  MINTMARK_DRAIN: '500',
+  MINTMARK_JWKS_MAX_AGE: '1',
+  MINTMARK_KEY_ANNOUNCE: String(ANNOUNCE_S),
+};
+
+interface Load extends AsyncDisposable {
+  /** Resolves when a hundred tokens more are issued. */
+  more(): Promise<void>;
+  lapP99Ms(): number;
+  /** Fails where one was refused or a connection broke. */
+  stop(): Promise<{ issued: number; afterMs: number }>;
+}
+
+describe('three nodes on a PostgreSQL pair and Redis', { skip: postgresMissing() || redisMissing() }, () => {
+  let pair: SynchronousPair;
+  let redis: TestRedis;
+  let three: Nodes;
+  let user: MadeApiUser;
+  before(async () => {
+    pair = await startSynchronousPair();
+    redis = await startRedis();
+    three = await startNodes(
+      Array.from({ length: NODES }, () => pair.url),
+      { ...SETTINGS, REDIS_URL: redis.url },
+    );
+    user = await knownUser();
+  });
+  after(async () => {
+    await three[Symbol.asyncDispose]();
+    await redis[Symbol.asyncDispose]();
+    await pair[Symbol.asyncDispose]();
+  });
+
+  async function knownUser(): Promise<MadeApiUser> {
+    const made = await three.apiUser('Importer');
+    for (const node of three.nodes) await becomes(node, made, 200, 10_000);
+    return made;
+  }
+
+  async function rotate(...options: string[]): Promise<string> {
+    return (JSON.parse(await three.cli('signing-key', 'rotate', ...options, '--json')) as { kid: string })
+      .kid;
+  }
+
+  /** Callers behind a load balancer, who go on until it is stopped. */
+  async function underLoad(): Promise<Load> {
+    const balance = balancer(three.nodes.map(({ port }) => port));
+    const { client_id, client_secret } = user;
+    const clients = steadyClients(
+      balance,
+      new URLSearchParams({ client_id, client_secret }).toString(),
+      CLIENTS,
+    );
+    const more = async () => {
+      const soFar = clients.issued();
+      await eventually('tokens are issued', 20_000, () => clients.issued() > soFar + 100);
+    };
+    const end = async () => {
+      await clients.stop();
+      await balance.stop();
+    };
+    try {
+      await more();
+    } catch (error) {
+      await end();
+      throw error;
+    }
+    return {
+      more,
+      [Symbol.asyncDispose]: end,
+      lapP99Ms: clients.lapP99Ms,
+      async stop() {
+        clients.lapP99Ms();
+        await more();
+        const afterMs = clients.lapP99Ms();
+        const { issued, refused, broken, notConnected } = await clients.stop();
+        await balance.stop();
+        assert.deepEqual({ refused, broken, notConnected }, { refused: [], broken: 0, notConnected: 0 });
+        return { issued, afterMs };
+      },
+    };
+  }
+
+  /** One API user is disabled; every node that serves refuses it within a second, and the same the next time. */
+  async function disabledWithin(nodes: readonly TestServer[]): Promise<number> {
+    const made = await three.apiUser('Disabled');
+    for (const node of nodes) await becomes(node, made, 200, 10_000);
+    await three.cli('api-user', 'disable', made.client_id);
+    const tookMs = await Promise.all(nodes.map((node) => becomes(node, made, 403, WITHIN_MS)));
+    for (const node of nodes) assert.equal(await statusOf(node, made), 403);
+    return Math.max(...tookMs);
+  }
+
+  test('a node that sleeps while its key is withdrawn and an API user disabled goes by neither when it wakes', async () => {
+    const [awake, , asleep] = three.nodes as [TestServer, TestServer, TestServer];
+    const disabled = await knownUser();
+    asleep.process.kill('SIGSTOP');
+    let waiting: Promise<[string, number]>[];
+    let kid: string;
+    try {
+      await three.cli('api-user', 'disable', disabled.client_id);
+      kid = await rotate('--compromised');
+      await sleep(WITHIN_MS + 500);
+      // The first that it sees.
+      waiting = Array.from({ length: 4 }, () =>
+        Promise.all([tokenOf(asleep, user), statusOf(asleep, disabled)]),
+      );
+      await sleep(200);
+    } finally {
+      asleep.process.kill('SIGCONT');
+    }
+    const keys = createLocalJWKSet(await keySet(awake));
+    for (const [token, status] of await Promise.all(waiting)) {
+      assert.equal(kidOf(token), kid);
+      await jwtVerify(token, keys, { issuer: ISSUER });
+      assert.equal(status, 403);
+    }
+  });
+
+  test('a key that is announced is published by all nodes before any signs, and a node that sleeps as it becomes active signs with it', async () => {
+    const [awake, , asleep] = three.nodes as [TestServer, TestServer, TestServer];
+    await using load = await underLoad();
+    const kid = await rotate();
+    await eventually('all nodes publish it', WITHIN_MS, async () => {
+      const sets = await Promise.all(three.nodes.map(keySet));
+      return sets.every(({ keys }) => keys.some((key) => key.kid === kid));
+    });
+    for (const node of three.nodes) assert.notEqual(kidOf(await tokenOf(node, user)), kid);
+    asleep.process.kill('SIGSTOP');
+    let waiting: Promise<string>;
+    let p99Ms: number;
+    try {
+      await eventually('another signs with it', 2000 * ANNOUNCE_S, async () => {
+        return kidOf(await tokenOf(awake, user)) === kid;
+      });
+      p99Ms = load.lapP99Ms();
+      waiting = tokenOf(asleep, user);
+      await sleep(100);
+    } finally {
+      asleep.process.kill('SIGCONT');
+    }
+    const continuedAt = performance.now();
+    const token = await waiting;
+    const recoveredMs = performance.now() - continuedAt;
+    assert.equal(kidOf(token), kid);
+    await jwtVerify(token, createLocalJWKSet(await keySet(awake)), { issuer: ISSUER });
+    const { issued, afterMs } = await load.stop();
+    report('a node asleep as a key becomes active', { issued, p99Ms, afterMs, recoveredMs });
+  });
+
+  test('a restart of one node after the other refuses no token and breaks no connection', async () => {
+    await using load = await underLoad();
+    const tookMs: number[] = [];
+    const seenMs: number[] = [];
+    for (const node of Array.from(three.nodes)) {
+      const startedAt = performance.now();
+      await node.stop();
+      seenMs.push(await disabledWithin(three.nodes.filter((each) => each !== node)));
+      const again = await three.startAgain(node);
+      await eventually('it is ready', STARTED_MS, async () => (await readinessOf(again)).code === 200);
+      tookMs.push(performance.now() - startedAt);
+      await load.more();
+    }
+    const p99Ms = load.lapP99Ms();
+    const { issued, afterMs } = await load.stop();
+    report('rolling restart', {
+      issued,
+      p99Ms,
+      afterMs,
+      nodeMs: Math.max(...tookMs),
+      seenMs: Math.max(...seenMs),
+    });
+  });
+
+  test('an upgrade of one node after the other, whose first one migrates for seconds, refuses no token', async () => {
+    const [first, ...others] = Array.from(three.nodes) as [TestServer, TestServer, TestServer];
+    await using load = await underLoad();
+    const next = { NODE_OPTIONS: `--import=${NEXT_VERSION}`, NEXT_VERSION_HOLDS_MS: String(MIGRATION_MS) };
+    const startedAt = performance.now();
+    await first.stop();
+    const upgraded = await three.startAgain(first, next);
+    const firstMs = performance.now() - startedAt;
+    assert.match(upgraded.output(), /"migrated":\["999-next"\]/);
+    assert.ok(firstMs >= MIGRATION_MS);
+    three.commandsOf(next); // those of the version before refuse a store that is newer
+    // Of two versions on one store, and what one of them writes the other follows.
+    const seenMs = await disabledWithin(three.nodes);
+    const kid = await rotate('--now');
+    for (const node of three.nodes) {
+      await eventually(
+        'it signs with the new key',
+        WITHIN_MS,
+        async () => kidOf(await tokenOf(node, user)) === kid,
+      );
+    }
+    await load.more();
+    for (const node of others) {
+      await node.stop();
+      await three.startAgain(node, next);
+      await load.more();
+    }
+    const p99Ms = load.lapP99Ms();
+    const { issued, afterMs } = await load.stop();
+    await disabledWithin(three.nodes);
+    report('rolling upgrade', { issued, p99Ms, afterMs, firstMs, seenMs });
+  });
+});
+
+async function keySet({ port }: TestServer): Promise<JSONWebKeySet> {
+  const response = await fetch(`http://127.0.0.1:${port}/marketing/.well-known/jwks.json`);
+  return (await response.json()) as JSONWebKeySet;
+}
+
+async function tokenOf(node: TestServer, { client_id, client_secret }: MadeApiUser): Promise<string> {
+  const { status, body } = await node.post({ client_id, client_secret });
+  assert.equal(status, 200);
+  return String(body['access_token']);
+}
+
+function kidOf(token: string): string {
+  const [head = ''] = token.split('.');
+  return (JSON.parse(Buffer.from(head, 'base64url').toString()) as { kid: string }).kid;
+}

@@ -1,0 +1,23 @@
+// Makes a process of the program one of its next version: with one migration more, which holds its tables for a while.
+import { registerHooks } from 'node:module';
+
+const ONE_MORE = `
+migrations['999-next'] = {
+  async up(db) {
+    await db.schema.alterTable('api_users').addColumn('next', 'text', (column) => column.notNull().defaultTo('')).execute();
+    await db.schema.alterTable('credentials').addColumn('next', 'bigint').execute();
+    await db.schema.createIndex('api_users_next').on('api_users').columns(['next', 'client_id']).execute();
+    await db.schema.createTable('next').addColumn('id', 'text', (column) => column.primaryKey()).execute();
+    const heldMs = ${Number(process.env['NEXT_VERSION_HOLDS_MS'] ?? 0)};
+    await new Promise((resolve) => setTimeout(resolve, heldMs));
+  },
+};
+`;
+
+registerHooks({
+  load(url, context, nextLoad) {
+    const loaded = nextLoad(url, context);
+    if (!url.endsWith('/storage/migrations/index.ts')) return loaded;
+    return { ...loaded, source: Buffer.from(loaded.source).toString() + ONE_MORE };
+  },
+});
