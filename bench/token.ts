@@ -53,7 +53,11 @@ export async function run(): Promise<boolean> {
       [many.name, ...figures(ofMany!, ofOneAgain!)],
     ];
     console.log(`\n${table([HEAD, ...rows])}`);
-    const bytes = (rss(many.process) - rss(one.process)) / API_USERS;
+    const [ofAll, ofSingle] = [rss(many.process), rss(one.process)];
+    console.log(
+      `\nResident memory: ${mebibytes(ofSingle)} MiB with 1 API user, ${mebibytes(ofAll)} MiB with ${API_USERS}.`,
+    );
+    const bytes = (ofAll - ofSingle) / API_USERS;
     return report([
       ['CPU per token, against the limit', ofOne!.cpuMicros / ofLimit!.cpuMicros, 1.25],
       [
@@ -71,6 +75,8 @@ export async function run(): Promise<boolean> {
 }
 
 const HEAD = ['server', 'CPU µs/token', 'ratio', 'tokens/s', 'p50 ms', 'p99 ms'];
+
+const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(0);
 
 function figures({ cpuMicros, perSecond, p50Ms, p99Ms }: Cost, to: Cost): string[] {
   const ratio = cpuMicros / to.cpuMicros;
