@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { OverloadOptions, Step, StepResult } from './overload-load.ts';
+import { cpuSeconds } from './peer.ts';
 import { table } from './table.ts';
 
 const CONNECTIONS = 3000;
@@ -24,6 +25,8 @@ const UNBOUNDED = 1_000_000;
 interface Measured extends StepResult {
   /** In times of saturation. */
   load: number;
+  /** CPU time of the server, of its core; with the second before, and the wait after, that do not count for the rest. */
+  busy: number;
 }
 
 /** Prints a table for the default bound and one for none; false where accepted requests take longer than the target. */
@@ -65,7 +68,10 @@ async function measure(bound: string): Promise<{ saturation: number; results: Me
     }
     const results: Measured[] = [];
     for (const times of LOADS) {
-      results.push({ ...(await step({ perSecond: saturation * times, seconds: SECONDS })), load: times });
+      const [before, startedAt] = [cpuSeconds(child), performance.now()];
+      const result = await step({ perSecond: saturation * times, seconds: SECONDS });
+      const busy = ((cpuSeconds(child) - before) * 1000) / (performance.now() - startedAt);
+      results.push({ ...result, load: times, busy });
     }
     return { saturation, results };
   } finally {
@@ -89,8 +95,9 @@ function print(
     'p99 ms',
     'slowest ms',
     'refused: p99 ms',
+    'its core',
   ];
-  const rows = results.map(({ load, accepted, refused, ...ms }) => {
+  const rows = results.map(({ load, accepted, refused, busy, ...ms }) => {
     const tokens = accepted / SECONDS;
     return [
       `${load}×`,
@@ -101,6 +108,7 @@ function print(
       shown(ms.acceptedP99Ms),
       shown(ms.acceptedMaxMs),
       shown(ms.refusedP99Ms),
+      `${(100 * busy).toFixed(0)} %`,
     ];
   });
   console.log(`\nbound: ${bound}; saturation: ${saturation.toFixed(0)} tokens a second\n`);

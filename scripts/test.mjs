@@ -86,7 +86,7 @@ const child = spawn(
   process.execPath,
   [
     '--test',
-    '--test-concurrency=2',
+    '--test-concurrency=3',
     '--test-timeout=300000',
     ...['spec', './scripts/slowest-files.mjs'].flatMap((reporter) => [
       `--test-reporter=${reporter}`,
