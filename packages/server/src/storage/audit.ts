@@ -32,7 +32,10 @@ export interface AuditRows {
 }
 
 export function auditRows(db: Kysely<Tables>): AuditRows {
-  const all = db.selectFrom('audit').select(OTHERS).select([readable('n'), readable('at')]);
+  const all = db
+    .selectFrom('audit')
+    .select(OTHERS)
+    .select([readable('n'), readable('at')]);
   return {
     head: () => ends(db),
     list: async (filter, page) => (await listed(db, filter, page).execute()).map(fromRow),
