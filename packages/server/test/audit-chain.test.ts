@@ -112,6 +112,26 @@ test('each kind of tampering with the audit log is found, with the first bad ent
       { n: 0, fault: 'added' },
     ],
     [
+      'numbered beyond what this program counts to',
+      [['update audit set n = 9223372036854775807 where n = 300']],
+      { n: 300, fault: 'missing' },
+    ],
+    [
+      'numbered as low',
+      [['update audit set n = -9223372036854775807 where n = 300']],
+      { n: 300, fault: 'missing' },
+    ],
+    [
+      'the last one numbered so',
+      [['update audit set n = 9223372036854775807 where n = 450']],
+      { n: 450, fault: 'missing' },
+    ],
+    [
+      'of a time beyond that',
+      [['update audit set at = 9223372036854775807 where n = 300']],
+      { n: 300, fault: 'changed' },
+    ],
+    [
       'removed as if it had been kept long enough, and not all of it',
       [
         ['update audit_head set removed_n = 9, removed_hash = (select hash from audit where n = 9)'],
@@ -127,8 +147,10 @@ test('each kind of tampering with the audit log is found, with the first bad ent
     restore(opened, before);
     assert.equal(await faultOf(store), null, `${how}, and put right again`);
   }
-  tamper(opened, ['delete from audit_head']);
-  await assert.rejects(verifyAudit(store), /does not say where the audit log ends/);
+  for (const how of ['update audit_head set n = 9223372036854775807', 'delete from audit_head']) {
+    tamper(opened, [how]);
+    await assert.rejects(verifyAudit(store), /does not say where the audit log ends/);
+  }
 });
 
 type Rows = Record<'audit' | 'audit_head', Record<string, SQLInputValue>[]>;

@@ -1,4 +1,12 @@
-import { sql, type Expression, type ExpressionBuilder, type Kysely, type SqlBool } from 'kysely';
+import {
+  sql,
+  type AliasedRawBuilder,
+  type Expression,
+  type ExpressionBuilder,
+  type Kysely,
+  type RawBuilder,
+  type SqlBool,
+} from 'kysely';
 import type { ChainEnds } from '../domain/audit-chain.ts';
 import { auditEntry, type AuditEntry, type AuditLink, type AuditRecord } from '../domain/audit-entry.ts';
 import type { AuditFilter } from '../domain/audit-filter.ts';
@@ -24,13 +32,16 @@ export interface AuditRows {
 }
 
 export function auditRows(db: Kysely<Tables>): AuditRows {
-  const all = db.selectFrom('audit').selectAll();
+  const all = db
+    .selectFrom('audit')
+    .select(OTHERS)
+    .select([readable('n'), readable('at')]);
   return {
     head: () => ends(db),
     list: async (filter, page) => (await listed(db, filter, page).execute()).map(fromRow),
     async after(n, limit, filter = {}) {
       const matching = all.where((row) => row.and(conditions(row, filter)));
-      return (await matching.where('n', '>', n).orderBy('n').limit(limit).execute()).map(fromRow);
+      return (await matching.where('audit.n', '>', n).orderBy('audit.n').limit(limit).execute()).map(fromRow);
     },
     append: (records) => append(db, records),
     deleteBefore: (at, limit) => deleteBefore(db, at, limit),
@@ -42,15 +53,16 @@ async function ends(db: Kysely<Tables>): Promise<ChainEnds> {
   // In one statement, so that all of it is of the same moment.
   const head = await db
     .selectFrom('audit_head')
-    .select(['n', 'hash', 'removed_n', 'removed_hash'])
+    .select(['hash', 'removed_hash'])
+    .select([countable('n'), countable('removed_n')])
     .select([
-      entries.select(({ fn }) => fn.min('n').as('found')).as('lowest'),
-      entries.select(({ fn }) => fn.max('n').as('found')).as('highest'),
+      entries.select(({ fn }) => within(fn.min('n')).as('found')).as('lowest'),
+      entries.select(({ fn }) => within(fn.max('n')).as('found')).as('highest'),
     ])
     .where('id', '=', HEAD_ID)
     .executeTakeFirstOrThrow(headIsWrong);
   const { lowest, highest } = head;
-  if (![head.n, head.removed_n].every((n) => Number.isSafeInteger(n) && n >= 0)) throw headIsWrong();
+  if (![head.n, head.removed_n].every(Number.isSafeInteger)) throw headIsWrong();
   return {
     last: { n: head.n, hash: head.hash },
     removed: { n: head.removed_n, hash: head.removed_hash },
@@ -59,6 +71,43 @@ async function ends(db: Kysely<Tables>): Promise<ChainEnds> {
 }
 
 const HEAD_ID = 1;
+
+/** Everything of an entry but its numbers. */
+const OTHERS = [
+  'actor_kind',
+  'actor_id',
+  'actor_name',
+  'actor_address',
+  'actor_role',
+  'action',
+  'outcome',
+  'subject_kind',
+  'subject_id',
+  'related_kind',
+  'related_id',
+  'before',
+  'after',
+  'reason',
+  'hash',
+] as const;
+
+const LARGEST = sql.lit(Number.MAX_SAFE_INTEGER);
+const SMALLEST = sql.lit(Number.MIN_SAFE_INTEGER);
+
+/** A number beyond what this program counts to, which only somebody else writes, as the last one that it knows. */
+function within(value: Expression<number>): RawBuilder<number> {
+  return sql<number>`case when ${value} > ${LARGEST} then ${LARGEST} when ${value} < ${SMALLEST} then ${SMALLEST} else ${value} end`;
+}
+
+function readable<C extends 'n' | 'at'>(column: C): AliasedRawBuilder<number, C> {
+  return within(sql.ref<number>(`audit.${column}`)).as(column);
+}
+
+/** The same of a number that counts entries, as null. */
+function countable<C extends 'n' | 'removed_n'>(column: C): AliasedRawBuilder<number, C> {
+  const value = sql.ref<number>(column);
+  return sql<number>`case when ${value} between 0 and ${LARGEST} then ${value} end`.as(column);
+}
 
 /** SQLite lets anybody write a text where a number belongs. */
 function headIsWrong(): StoreError {
