@@ -27,8 +27,8 @@ const NOT_ON_POSTGRES = [
 /** Tests of no limits at all, or with a Redis of their own. */
 const NOT_ON_REDIS = ['bad-settings', 'cli-doctor', 'docs.test', 'house-rules', 'postgres-', 'redis-'];
 
-/** Half a minute each, of which a shorter one in another file tries the most: by name, or with --long. */
-const LONG = ['postgres-rolling', 'postgres-start', 'redis-outages'];
+/** Half a minute or more each, of which a shorter one in another file tries the most: by name, or with --long. */
+const LONG = ['postgres-failures', 'postgres-rolling', 'postgres-start', 'redis-outages', 'workers-replaced'];
 
 const SOME_ON_POSTGRES = [
   'admin-api-user-list',
@@ -86,7 +86,7 @@ const child = spawn(
   process.execPath,
   [
     '--test',
-    '--test-concurrency=3',
+    '--test-concurrency=2',
     '--test-timeout=300000',
     ...['spec', './scripts/slowest-files.mjs'].flatMap((reporter) => [
       `--test-reporter=${reporter}`,

@@ -1,0 +1,100 @@
+// Workers whose code or whose primary process changes under them. With `npm test -- --long`.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { BINARY, finished } from './support/binary.ts';
+import { eventually, temporaryFolder } from './support/command-line.ts';
+import { freePort } from './support/free-port.ts';
+
+const ROOT = new URL('../../..', import.meta.url).pathname;
+/** A worker starts within a second where nothing else runs; tests run beside others. */
+const STARTED_MS = 60_000;
+
+test("SIGHUP to npm's script reaches the server, and its new workers run the code that is on the disk then", async () => {
+  const folder = temporaryFolder();
+  for (const part of ['scripts', 'package.json', 'package-lock.json', 'packages/server']) {
+    cpSync(join(ROOT, part), join(folder, part), { recursive: true });
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  const port = await freePort();
+  const child = spawn(process.execPath, [join(folder, 'scripts/run.mjs'), 'mintmark', 'serve'], {
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      MINTMARK_DATA_DIR: join(folder, 'data'),
+      MINTMARK_PORT: String(port),
+      MINTMARK_WORKERS: '2',
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const run = finished(child, 3 * STARTED_MS);
+  let printed = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (text: string) => (printed += text));
+  }
+  try {
+    await eventually('it serves', STARTED_MS, () => printed.includes('mintmark is ready'));
+    const { version } = JSON.parse(readFileSync(join(ROOT, 'packages/server/package.json'), 'utf8')) as {
+      version: string;
+    };
+    assert.deepEqual(await versions(port), [version]);
+    const code = join(folder, 'packages/server/src/version.ts');
+    writeFileSync(code, "export const VERSION: string = '7.7.7';\n");
+    child.kill('SIGHUP');
+    await eventually('all are new', 2 * STARTED_MS, () => printed.includes('all workers are new'));
+    assert.deepEqual(await versions(port), ['7.7.7']);
+  } finally {
+    child.kill('SIGTERM');
+  }
+  assert.equal((await run).code, 0, printed);
+  rmSync(folder, { recursive: true });
+});
+
+async function versions(port: number): Promise<string[]> {
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  return Array.from(
+    new Set(
+      Array.from(text.matchAll(/^mintmark_build_info\{.*?version="([^"]*)"/gm), ([, version]) => version!),
+    ),
+  );
+}
+
+test('a worker whose primary process is killed before it serves ends by itself', async () => {
+  const dataDir = temporaryFolder();
+  const child = spawn(process.execPath, [BINARY, 'serve'], {
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      MINTMARK_DATA_DIR: dataDir,
+      MINTMARK_PORT: String(await freePort()),
+      MINTMARK_WORKERS: '2',
+      NODE_OPTIONS: `--import=${new URL('./support/no-primary.mjs', import.meta.url).pathname}`,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let worker = 0;
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    worker ||= Number(/no-primary: (\d+)/.exec(text)?.[1] ?? 0);
+  });
+  let printed = '';
+  child.stdout.on('data', (text: string) => (printed += text));
+  await once(child, 'exit'); // its output stays open for as long as the worker has it
+  try {
+    await eventually('the worker is named', 5000, () => worker > 0);
+    await eventually('the worker is gone', 10_000, () => !isThere(worker));
+  } finally {
+    if (worker > 0 && isThere(worker)) process.kill(worker, 'SIGKILL');
+  }
+  assert.equal(child.signalCode, 'SIGKILL');
+  assert.doesNotMatch(printed, /mintmark is ready/);
+  rmSync(dataDir, { recursive: true });
+});
+
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
