@@ -28,7 +28,6 @@ export interface BurstResult {
 }
 
 export interface LoadResult {
-  requests: number;
   distinct: number;
   verified: number;
 }
@@ -50,7 +49,6 @@ for await (const line of createInterface({ input: process.stdin })) {
 }
 for (const socket of sockets) socket.end();
 const result: LoadResult = {
-  requests: tokens.length,
   distinct: new Set(
     tokens.map(
       (token) =>
