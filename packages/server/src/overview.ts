@@ -1,10 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Attention } from './storage/attention.ts';
 import type { Store } from './storage/store.ts';
 import { UNIT_MS } from './domain/usage.ts';
 
 /** How things stand, of the whole store. */
 export interface Standing {
-  apiUsers: { total: number; enabled: number; active: number };
+  /** Null while they are counted for the first time, and that takes long. */
+  apiUsers: { total: number; enabled: number; active: number } | null;
   /** At most `ATTENTION_MAX` of each kind. */
   attention: Attention[];
 }
@@ -20,6 +22,8 @@ const KEPT_MS = 5000;
 const SLOW_MS = 250;
 /** and kept for so many times as long as it took: to count takes a twentieth of one connection at most. */
 const KEPT_TIMES = 20;
+/** An answer waits so long for a count, but not at all for one that takes long where there is one from before. */
+const WAIT_MS = 1000;
 
 export function createOverview(
   { attention }: Pick<Store, 'attention'>,
@@ -51,28 +55,45 @@ export function createOverview(
   };
 }
 
-type Counts = Standing['apiUsers'];
+type Counts = NonNullable<Standing['apiUsers']>;
 
-function createCount(attention: Pick<Store['attention'], 'count'>, now: () => number): () => Promise<Counts> {
-  let kept: { counts: Counts; until: number; tookMs: number } | undefined;
+function createCount(
+  attention: Pick<Store['attention'], 'count'>,
+  now: () => number,
+): () => Promise<Counts | null> {
+  let kept: { counts: Counts; until: number } | undefined;
   let counting: Promise<Counts> | undefined;
+  let quick = false;
 
   async function count(): Promise<Counts> {
+    const unhurried = !quick;
+    quick = false; // where it fails, the next one is given time
     const startedAt = now();
-    const counts = await attention.count(startedAt - UNIT_MS.day);
+    const counts = await attention.count(startedAt - UNIT_MS.day, unhurried);
     const tookMs = now() - startedAt;
-    const keptMs = tookMs > SLOW_MS ? Math.max(KEPT_MS, tookMs * KEPT_TIMES) : 0;
-    kept = { counts, until: now() + keptMs, tookMs };
+    quick = tookMs <= SLOW_MS;
+    kept = { counts, until: now() + (quick ? 0 : Math.max(KEPT_MS, tookMs * KEPT_TIMES)) };
     return counts;
   }
 
   return async () => {
     if (kept !== undefined && kept.until > now()) return kept.counts;
+    const long = !quick;
     counting ??= count().finally(() => {
       counting = undefined;
     });
-    if (kept === undefined || kept.tookMs <= SLOW_MS) return await counting;
-    counting.catch(() => undefined); // the next answer tries again, and this one has the count before
-    return kept.counts;
+    counting.catch(() => undefined); // who does not wait for it tries again with the next answer
+    if (kept !== undefined && long) return kept.counts;
+    return (await within(WAIT_MS, counting)) ?? kept?.counts ?? null;
   };
+}
+
+/** What comes of `work`, or null where that takes longer. */
+async function within<T>(waitMs: number, work: Promise<T>): Promise<T | null> {
+  const over = new AbortController();
+  try {
+    return await Promise.race([work, sleep(waitMs, null, { signal: over.signal })]);
+  } finally {
+    over.abort();
+  }
 }

@@ -284,7 +284,9 @@ function attentionContract(open: Open): void {
       limited.map(({ clientId, at, count }) => [clientId, at, count]),
       [[used.clientId, START, 5]],
     );
-    assert.deepEqual(await attention.count(START - DAY), { total: 5, enabled: 4, active: 1 });
+    for (const unhurried of [false, true]) {
+      assert.deepEqual(await attention.count(START - DAY, unhurried), { total: 5, enabled: 4, active: 1 });
+    }
   });
 
   test('where much is used, API users are told of it when the hour is summed up', async () => {
@@ -292,7 +294,7 @@ function attentionContract(open: Open): void {
     const { store } = opened;
     const user = apiUser();
     await insert(store, user);
-    const active = async () => (await store.attention.count(START)).active;
+    const active = async () => (await store.attention.count(START, false)).active;
     await store.recordUsage({ ...batch(START + MINUTE, [use(credential(user), 1, 1)]), noteLastUse: false });
     assert.equal(await active(), 0);
     while (await store.usageHistory.sumUp(START + 2 * HOUR));

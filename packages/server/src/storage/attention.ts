@@ -20,15 +20,21 @@ export interface AttentionRows {
   unused(before: number, limit: number): Promise<Attention[]>;
   /** API users that hit their limit from `from` on, the latest first. */
   limited(from: number, limit: number): Promise<Attention[]>;
-  /** API users, and of them the ones that are enabled, and that were used from `activeFrom` on. */
-  count(activeFrom: number): Promise<{ total: number; enabled: number; active: number }>;
+  /**
+   * API users, and of them the ones that are enabled, and that were used from `activeFrom` on. `unhurried`: of millions, or of
+   * nobody knows how many, beside all else and beyond the timeout of a statement.
+   */
+  count(activeFrom: number, unhurried: boolean): Promise<{ total: number; enabled: number; active: number }>;
 }
+
+/** What a database that is busy, or small for its millions, may take to count: where it answers at all, it has by then. */
+const COUNT_MS_MAX = 600_000;
 
 /** Of one API user a limit can be hit in each minute: as many are read for each that is told. */
 const LIMITED_ROWS_EACH = 60;
 
 /** Each by an index that holds what it is looked for by, at a hundred thousand API users as at ten. */
-export function attentionRows({ read }: Pick<Connections, 'read'>): AttentionRows {
+export function attentionRows({ read, unhurried }: Pick<Connections, 'read' | 'unhurried'>): AttentionRows {
   return {
     async expiring(from, to, limit) {
       const { rows } = await sql<Attention>`
@@ -66,12 +72,15 @@ export function attentionRows({ read }: Pick<Connections, 'read'>): AttentionRow
         group by u.client_id, u.name order by max(found.at) desc, u.client_id limit ${limit}`.execute(read);
       return rows;
     },
-    async count(activeFrom) {
+    async count(activeFrom, alone) {
       // Each from an index of its own: the table is not read.
-      const { rows } = await sql<{ total: number; disabled: number; active: number }>`
+      const counting = sql<{ total: number; disabled: number; active: number }>`
         select (select count(*) from api_users) as total,
           (select count(*) from api_users where enabled = 0) as disabled,
-          (select count(*) from api_users where last_used_at >= ${activeFrom}) as active`.execute(read);
+          (select count(*) from api_users where last_used_at >= ${activeFrom}) as active`;
+      const { rows } = alone
+        ? await unhurried((db) => counting.execute(db), COUNT_MS_MAX)
+        : await counting.execute(read);
       const { total, disabled, active } = rows[0] ?? { total: 0, disabled: 0, active: 0 };
       return { total, enabled: total - disabled, active };
     },

@@ -71,7 +71,7 @@ export async function openPostgres({ create = true, ...settings }: PostgresSetti
     follow,
     texts,
     transaction: (work) => inTurn(write, work, () => wakeThis()),
-    unhurried: (work) => unhurried(connect, work),
+    unhurried: (work, withinMs) => unhurried(connect, work, withinMs),
     snapshot: (work) => unhurried(connect, (db) => snapshotOf(db, work)),
     tables: async () => await tablesOf(read),
     damage: () => unhurried(connect, damageOf),
@@ -113,9 +113,13 @@ async function inTurn<T>(
   }
 }
 
-/** On a connection of its own, without a timeout for a statement. */
-async function unhurried<T>(connect: Connect, work: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
-  const connection = await connect({ statementMs: 0 });
+/** On a connection of its own; `statementMs` 0: without a timeout for a statement. */
+async function unhurried<T>(
+  connect: Connect,
+  work: (db: Kysely<Tables>) => Promise<T>,
+  statementMs = 0,
+): Promise<T> {
+  const connection = await connect({ statementMs });
   const only = { acquire: async () => connection, release: () => undefined };
   try {
     return await work(new Kysely<Tables>({ dialect: writingDialect(only, 0) }));

@@ -29,8 +29,8 @@ export interface Connections {
    * `work` again where a deadlock ended it. `announce`: every process that follows the store is to be woken when it is committed.
    */
   transaction<T>(work: (db: Kysely<Tables>, announce: () => void) => Promise<T>): Promise<T>;
-  /** Work that may take as long as it takes: a migration. */
-  unhurried<T>(work: (db: Kysely<Tables>) => Promise<T>): Promise<T>;
+  /** Work that may take as long as it takes, such as a migration; or each of its statements `withinMs` milliseconds. */
+  unhurried<T>(work: (db: Kysely<Tables>) => Promise<T>, withinMs?: number): Promise<T>;
   /**
    * The texts of a JSON array as what a query reads from, with the one column `value`: one parameter for any number of
    * rows. Records are texts with fields of fixed width, which `substr` takes apart at a third of the cost of JSON.

@@ -158,7 +158,8 @@ export interface Overview {
   tokens_per_second: number;
   refusals_per_second: number;
   latency_ms: { p50: number | null; p99: number | null };
-  api_users: { total: number; enabled: number; active_24h: number };
+  /** Null: they are still being counted. */
+  api_users: { total: number; enabled: number; active_24h: number } | null;
   signing_keys: SigningKey[];
   attention: Attention[];
   version: string;

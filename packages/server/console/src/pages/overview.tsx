@@ -33,7 +33,7 @@ export function OverviewPage(): JSX.Element {
         {(data) => (
           <>
             <Tiles overview={data} seconds={seconds} />
-            {data.api_users.total <= 1 && <FirstSteps />}
+            {data.api_users !== null && data.api_users.total <= 1 && <FirstSteps />}
             <Attentions items={data.attention} />
           </>
         )}
@@ -64,7 +64,6 @@ export function OverviewPage(): JSX.Element {
 
 function Tiles({ overview, seconds }: { overview: Overview; seconds: readonly Rates[] }): JSX.Element {
   const { tokens, refusals, latency } = latest(overview, seconds);
-  const { total, enabled, active_24h: active } = overview.api_users;
   return (
     <dl class="tiles">
       <div class="tile">
@@ -84,12 +83,29 @@ function Tiles({ overview, seconds }: { overview: Overview; seconds: readonly Ra
       </div>
       <div class="tile">
         <dt>API users</dt>
-        <dd>{whole(total)}</dd>
-        <dd>
-          {whole(active)} active in 24 h{enabled < total && <>, {whole(total - enabled)} disabled</>}
-        </dd>
+        <ApiUserCounts counts={overview.api_users} />
       </div>
     </dl>
+  );
+}
+
+function ApiUserCounts({ counts }: { counts: Overview['api_users'] }): JSX.Element {
+  if (counts === null) {
+    return (
+      <>
+        <dd aria-label="not known yet">…</dd>
+        <dd>so many that counting takes a while</dd>
+      </>
+    );
+  }
+  const { total, enabled, active_24h: active } = counts;
+  return (
+    <>
+      <dd>{whole(total)}</dd>
+      <dd>
+        {whole(active)} active in 24 h{enabled < total && <>, {whole(total - enabled)} disabled</>}
+      </dd>
+    </>
   );
 }
 

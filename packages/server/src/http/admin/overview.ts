@@ -22,7 +22,7 @@ export interface OverviewServices {
       p99Ms: number | null;
     };
     standing(): Promise<{
-      apiUsers: { total: number; enabled: number; active: number };
+      apiUsers: { total: number; enabled: number; active: number } | null;
       attention: readonly Attention[];
     }>;
     startedAt: number;
@@ -53,7 +53,7 @@ interface OverviewJson {
   tokens_per_second: number;
   refusals_per_second: number;
   latency_ms: { p50: number | null; p99: number | null };
-  api_users: { total: number; enabled: number; active_24h: number };
+  api_users: { total: number; enabled: number; active_24h: number } | null;
   signing_keys: SigningKeyJson[];
   attention: AttentionJson[];
   version: string;
@@ -76,13 +76,20 @@ const overviewSchema: Shared<OverviewJson> = shared(
           description: 'Of the token endpoint of this process: from the head of a request to its answer',
         },
       ),
-      api_users: Type.Object(
-        {
-          total: Type.Integer(),
-          enabled: Type.Integer(),
-          active_24h: Type.Integer({ description: 'Used in the last 24 hours' }),
-        },
-        { additionalProperties: false },
+      api_users: nullable(
+        Type.Object(
+          {
+            total: Type.Integer(),
+            enabled: Type.Integer(),
+            active_24h: Type.Integer({ description: 'Used in the last 24 hours' }),
+          },
+          {
+            additionalProperties: false,
+            description:
+              'A few seconds old; of millions, up to a few minutes. Null: they are counted for the first time since this process ' +
+              'started, and that takes long. Ask again',
+          },
+        ),
       ),
       signing_keys: Type.Array(ref(signingKeySchema), { description: 'Those that are not removed' }),
       attention: Type.Array(
@@ -133,7 +140,11 @@ export function overviewRoute(
         tokens_per_second: rounded(tokens / seconds),
         refusals_per_second: rounded(refused / seconds),
         latency_ms: { p50: rounded(p50Ms), p99: rounded(p99Ms) },
-        api_users: { total: apiUsers.total, enabled: apiUsers.enabled, active_24h: apiUsers.active },
+        api_users: apiUsers && {
+          total: apiUsers.total,
+          enabled: apiUsers.enabled,
+          active_24h: apiUsers.active,
+        },
         signing_keys: keys.filter(({ state }) => state !== 'removed'),
         attention: attention.map(attentionJson),
         version,
