@@ -43,7 +43,7 @@ before(async () => {
     const settings = apiUserSettings({
       name: `${i % 2 === 0 ? 'Été' : 'winter'} ${String(i).padStart(2, '0')} 100%_${i}\\`,
       username: i % 3 === 0 ? `User.${i}@Example.com` : null,
-      contact: i % 4 === 0 ? 'Team Blau' : null,
+      contact: i % 4 === 0 ? 'Team Blau' : i === 3 ? 'not user.9@example.com' : null,
       scopes: i % 5 === 0 ? ['campaigns:read', 'campaigns:manage'] : ['campaigns:read'],
     });
     const secret = { name: 'first', expiresAt: i === 7 ? EXPIRES_AT : null };
@@ -109,6 +109,17 @@ test('a search finds every part of name, client id, username and contact, in any
   const [some] = (await page('limit=1')).items;
   assert.deepEqual(await search(some?.client_id.slice(5, 16).toUpperCase() ?? ''), [some?.name]);
   assert.deepEqual(await search('nobody'), []);
+});
+
+test('a search for a client id or a username has its API user first, and once, whatever the order', async () => {
+  const [nine, three] = ['winter 09 100%_9\\', 'winter 03 100%_3\\'];
+  for (const sort of ['name', '-name', 'created_at', '-created_at', 'last_used_at', '-last_used_at']) {
+    assert.deepEqual(await search('USER.9@example.com', `&sort=${sort}`), [nine, three], sort);
+  }
+  assert.deepEqual(await search('user.9@example.com', '&state=enabled'), [three], 'the other is disabled');
+  const [last] = (await page('sort=-name&limit=1')).items;
+  assert.deepEqual(await search(last!.client_id), [last!.name]);
+  assert.equal((await page('search=user.9@example.com&limit=1')).items.length, 1);
 });
 
 test('security 16: a character that means something in a pattern means itself in a search', async () => {
@@ -177,6 +188,7 @@ test('pages of a store that is too large to be read for one of them, put togethe
     { enabled: false, search: 'winter' },
     { search: '07 1' },
     { search: 'nobody' },
+    { search: 'user.9@example.com' },
     { scope: 'campaigns:manage' },
     { scope: 'campaigns:read', search: 'été' },
     { scope: 'mintmark:admin' },

@@ -38,7 +38,11 @@ export function apiUserListRows(db: Kysely<Tables>, bounds: ListBounds = BOUNDS)
   const isSmall = smallness(db, bounds.tableMax);
   return {
     async page(filter, page, nowMs) {
-      const { rows, next } = await pageOf(db, filter, page, bounds, isSmall);
+      const named = await namedBySearch(db, filter, page);
+      const first = page.after === null ? named : [];
+      const rest = { ...page, limit: page.limit - first.length };
+      const found = await pageOf(db, conditionOf(filter, named), filter, rest, bounds, isSmall);
+      const rows = [...first, ...found.rows];
       const credentials = await credentialsOf(
         db,
         rows.map((row) => row.client_id),
@@ -53,7 +57,7 @@ export function apiUserListRows(db: Kysely<Tables>, bounds: ListBounds = BOUNDS)
           nextExpiryAt: of?.nextExpiryAt ?? null,
         };
       });
-      return { items, next };
+      return { items, next: found.next };
     },
   };
 }
@@ -71,6 +75,9 @@ function smallness(db: Kysely<Tables>, most: number): () => Promise<boolean> {
   };
 }
 
+/** One by its client id, another by its username. */
+const NAMED_MAX = 2;
+
 /** The columns that lists are sorted by: nothing that a caller sends becomes a part of a statement. */
 const COLUMNS = { created_at: 'created_at', name: 'name_key', last_used_at: 'last_used_at' } as const;
 
@@ -78,13 +85,39 @@ const COLUMNS = { created_at: 'created_at', name: 'name_key', last_used_at: 'las
 const NONE = { descending: -1, ascending: 8_640_000_000_000_001 } as const;
 
 /** Those that are disabled have indexes of their own: this is said of them beside the condition. */
-function conditionOf({ search, enabled, scope }: ApiUserFilter): RawBuilder<SqlBool> | null {
+function conditionOf(
+  { search, enabled, scope }: ApiUserFilter,
+  but: readonly Row[],
+): RawBuilder<SqlBool> | null {
   const conditions: RawBuilder<SqlBool>[] = [];
   if (search !== null) conditions.push(contains('search_text', searchKey(search)));
   if (enabled === true) conditions.push(sql`enabled = 1`);
   // A scope holds neither quotation mark nor backslash, so it stands in the JSON array between two of the former.
   if (scope !== null) conditions.push(contains('scopes', `"${scope}"`));
+  if (but.length > 0) conditions.push(sql`not ${within(but.map((row) => row.client_id))}`);
   return conditions.length === 0 ? null : sql`${sql.join(conditions, sql` and `)}`;
+}
+
+function amongOf({ enabled }: ApiUserFilter): RawBuilder<SqlBool> {
+  return enabled === false ? sql<SqlBool>`enabled = 0` : sql<SqlBool>`1 = 1`;
+}
+
+/**
+ * Whose client id or username the search is: they come first in the list, and not again in their place, so that among
+ * millions nobody waits for them. A page on which they may not fit is of a list without that.
+ */
+async function namedBySearch(
+  db: Kysely<Tables>,
+  filter: ApiUserFilter,
+  { limit }: ApiUserListPage,
+): Promise<Row[]> {
+  const { search } = filter;
+  if (search === null || limit <= NAMED_MAX) return [];
+  const { rows } = await sql<Row>`
+    select * from api_users where (client_id = ${search} or username_key = ${searchKey(search)})
+      and ${amongOf(filter)} and ${conditionOf(filter, []) ?? sql`1 = 1`}
+    order by client_id limit ${NAMED_MAX}`.execute(db);
+  return rows;
 }
 
 function contains(column: 'search_text' | 'scopes', text: string): RawBuilder<SqlBool> {
@@ -116,13 +149,13 @@ interface Found {
  */
 async function pageOf(
   db: Kysely<Tables>,
+  condition: RawBuilder<SqlBool> | null,
   filter: ApiUserFilter,
   page: ApiUserListPage,
   bounds: ListBounds,
   isSmall: () => Promise<boolean>,
 ): Promise<Found> {
-  const condition = conditionOf(filter);
-  const among = filter.enabled === false ? sql<SqlBool>`enabled = 0` : sql<SqlBool>`1 = 1`;
+  const among = amongOf(filter);
   if (condition === null) return await inOrder(db, among, page);
   const startedAt = performance.now();
   const both = sql<SqlBool>`${among} and ${condition}`;

@@ -114,7 +114,8 @@ function listRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
             search: Type.Optional(
               Type.String({
                 maxLength: 200,
-                description: 'A part of the name, client id, username or contact, in any letter case',
+                description:
+                  'A part of the name, client id, username or contact, in any letter case. Those whose client id or username it is come first',
               }),
             ),
             state: Type.Optional(oneOf(['enabled', 'disabled'], 'Only these')),
