@@ -8,6 +8,7 @@ const benchmarks = [
   'admin',
   'overload',
   'workers',
+  'limits',
   'published',
   'simulation',
 ] as const;
