@@ -42,6 +42,11 @@ export function ListEnd<T>({ of, narrow }: { of: Pages<T>; narrow: string }): JS
           Stop
         </Button>
       )}
+      {hasMore && !loading && items.length === 0 && error === undefined && (
+        <p class="soft" role="status">
+          Nothing found so far, and there are more to look through.
+        </p>
+      )}
       {hasMore && !searching && error === undefined && (
         <Button small busy={loading} onClick={more}>
           {items.length === 0 ? 'Look further' : 'Show more'}
