@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { OverloadOptions, Step, StepResult } from './overload-load.ts';
-import { cpuSeconds } from './peer.ts';
+import { cpuSeconds, pinned, ready } from './peer.ts';
 import { table } from './table.ts';
 
 const CONNECTIONS = 3000;
@@ -34,6 +34,11 @@ export async function run(): Promise<boolean> {
   const bounded = await measure('');
   print('the default', bounded);
   print('none', await measure(String(UNBOUNDED)));
+  const refusals = await refusalsPerSecond();
+  const times = refusals / bounded.saturation;
+  console.log(
+    `\na bare node:http server that only refuses: ${refusals.toFixed(0)} a second over ${CONNECTIONS} connections, ${times.toFixed(2)} times saturation`,
+  );
   const atTarget = bounded.results.find(({ load }) => load === TARGET_LOAD)?.acceptedP99Ms ?? null;
   const met = atTarget !== null && atTarget <= ACCEPTED_P99_MS_MAX;
   console.log(
@@ -80,6 +85,26 @@ async function measure(bound: string): Promise<{ saturation: number; results: Me
     await once(child, 'exit');
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** As fast as a bare node:http server refuses everything. Beyond that no server over it keeps its time. */
+async function refusalsPerSecond(): Promise<number> {
+  const port = await freePort();
+  const server = pinned(['bench/refusing-server.ts', String(port)]);
+  await ready(server, 'ready');
+  const options: OverloadOptions = { port, connections: CONNECTIONS, clientId: '-', clientSecret: '-' };
+  const load = pinned(['bench/overload-load.ts', JSON.stringify(options)], {}, 1);
+  const answers = lines(load);
+  let most = 0;
+  for (let round = 0; round < SATURATION_ROUNDS; round++) {
+    const asked: Step = { perSecond: 0, closedConnections: CONNECTIONS, seconds: 1 };
+    load.stdin?.write(`${JSON.stringify(asked)}\n`);
+    const { value } = (await answers.next()) as { value: string };
+    most = Math.max(most, (JSON.parse(value) as StepResult).perSecond);
+  }
+  load.kill();
+  server.kill('SIGKILL');
+  return most;
 }
 
 function print(
