@@ -39,6 +39,8 @@ export interface Composed {
 }
 
 const TOKEN_ID_BYTES = 16;
+/** After a load of all API users that failed. */
+const LOAD_AGAIN_MS = 5000;
 
 /** What a process does of the work of all, where several serve together (workers/worker.ts). */
 export interface ProcessPart {
@@ -85,7 +87,7 @@ export async function compose(
       reach: (error) => {
         if (error === null) {
           log.info('the store is in reach again');
-          if (!directory.status().complete) loadInBackground(directory, log);
+          if (!directory.status().complete) loading.begin();
         } else log.error({ error: error.message }, 'the store is out of reach');
       },
     }),
@@ -93,6 +95,7 @@ export async function compose(
   );
   const revocations = createRevocationList(store.revocations);
   const directory: Directory = createDirectory(store.known, config, feed.staleMs);
+  const loading = createLoading(directory, log);
   const sleep = createSleepWatch(feed.follow, () => performance.now());
   const statistics = createStatistics(store, config, log);
   const expected = { ...config, verifyingKey: keyring.verifyingKey };
@@ -156,7 +159,7 @@ export async function compose(
       store.onWake(feed.wake);
       statistics.start();
       if (part.maintains) maintenance.start();
-      loadInBackground(directory, log);
+      loading.begin();
     },
     announceStop: (replaced) => {
       stopping = !replaced;
@@ -165,6 +168,7 @@ export async function compose(
     async stop() {
       limits.stop();
       sleep.stop();
+      loading.stop();
       await feed.stop();
       await maintenance.stop();
       await Promise.all([operators.failed.stop(), statistics.stop()]);
@@ -172,10 +176,29 @@ export async function compose(
   };
 }
 
-function loadInBackground(directory: Directory, log: Logger): void {
-  directory.load().catch((error: Error) => {
-    log.warn({ error: error.message }, 'API users are not all in memory: they are looked up one by one');
-  });
+/** Takes all API users into memory, and tries again where the store fails meanwhile. */
+function createLoading(directory: Directory, log: Logger): { begin(): void; stop(): void } {
+  let again: NodeJS.Timeout | undefined;
+  let stopped = false;
+
+  function begin(): void {
+    clearTimeout(again);
+    directory.load().catch((error: Error) => {
+      if (stopped) return;
+      log.warn(
+        { error: error.message },
+        'API users are not all in memory: they are looked up one by one, and read again soon',
+      );
+      again = setTimeout(begin, LOAD_AGAIN_MS);
+    });
+  }
+
+  function stop(): void {
+    stopped = true;
+    clearTimeout(again);
+  }
+
+  return { begin, stop };
 }
 
 function metricsOf(

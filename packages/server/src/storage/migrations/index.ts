@@ -6,6 +6,7 @@ import { operators } from './004-operators.ts';
 import { usage } from './005-usage.ts';
 import { apiUserVersions } from './006-api-user-versions.ts';
 import { apiUserFilters } from './007-api-user-filters.ts';
+import { passwords } from './008-passwords.ts';
 
 /** In order. Forward only: an older program beside a newer store must go on working until it is replaced. */
 export const migrations: Record<string, Migration> = {
@@ -16,4 +17,5 @@ export const migrations: Record<string, Migration> = {
   '005-usage': usage,
   '006-api-user-versions': apiUserVersions,
   '007-api-user-filters': apiUserFilters,
+  '008-passwords': passwords,
 };

@@ -1,6 +1,6 @@
-// The overview where there are so many API users that counting them takes long.
+// What holds where there are so many API users that what is done with all of them takes long.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { SYSTEM } from '../src/domain/actor.ts';
 import { createApiUser } from '../src/manage/api-users.ts';
 import { openStore } from '../src/manage/open-store.ts';
@@ -8,9 +8,10 @@ import { createOverview } from '../src/overview.ts';
 import { loadConfig } from '../src/load-config.ts';
 import { refusedWith } from './store-contract.ts';
 import { eventually } from './support/http.ts';
-import { startPostgres } from './support/postgres.ts';
+import { startPostgres, type TestPostgres } from './support/postgres.ts';
 import { postgresMissing } from './support/postgres-binaries.ts';
 import { postgresStore } from './support/postgres-store.ts';
+import { startServer } from './support/server.ts';
 import { apiUserSettings, temporaryStore } from './support/temporary-store.ts';
 
 test('a count of API users that takes long is given as it was before, and renewed behind the answer', async () => {
@@ -40,11 +41,14 @@ test('a count of API users that takes long is given as it was before, and renewe
   });
 });
 
-test(
-  'the first count may take longer than any statement: the overview is there without it, and has it later',
-  { skip: postgresMissing() },
-  async () => {
-    await using server = await startPostgres();
+describe('on PostgreSQL, where a statement has a timeout', { skip: postgresMissing() }, () => {
+  let server: TestPostgres;
+  before(async () => {
+    server = await startPostgres();
+  });
+  after(() => server[Symbol.asyncDispose]());
+
+  test('the overview is there without the first count, which may take longer, and has it later', async () => {
     await using opened = await postgresStore(server, { MINTMARK_POSTGRES_STATEMENT_TIMEOUT: '500' });
     await createApiUser(opened.store, SYSTEM, apiUserSettings(), Date.now());
     // For everybody but the owner of the table, each row that is counted takes longer than a statement may.
@@ -59,9 +63,8 @@ test(
     );
     const url = new URL(server.url(opened.database));
     [url.username, url.password] = ['slow', 'slow'];
-    const { store } = await openStore(loadConfig({ ...opened.env, DATABASE_URL: url.href }), {
-      watch: true,
-    });
+    const config = loadConfig({ ...opened.env, DATABASE_URL: url.href });
+    const { store } = await openStore(config, { watch: true });
     try {
       await refusedWith('unavailable', store.attention.count(0, false));
       let nowMs = Date.now();
@@ -74,5 +77,29 @@ test(
     } finally {
       await store.close();
     }
-  },
-);
+  });
+
+  test('a server that could not take all into memory tries again', async () => {
+    await using opened = await postgresStore(server);
+    await createApiUser(opened.store, SYSTEM, apiUserSettings(), Date.now());
+    const locked = server
+      .sql('begin; lock table credentials in access exclusive mode; select pg_sleep(600)', opened.database)
+      .catch(() => undefined);
+    await using started = await startServer({
+      env: {
+        ...opened.env,
+        MINTMARK_POSTGRES_STATEMENT_TIMEOUT: '300',
+        MINTMARK_POSTGRES_FOLLOW_TIMEOUT: '50',
+      },
+    });
+    await eventually(async () => assert.match(started.output(), /not all in memory/));
+    await server.sql(
+      `select pg_terminate_backend(pid) from pg_stat_activity where query like '%lock table credentials%' and pid <> pg_backend_pid()`,
+    );
+    await locked;
+    await eventually(async () => {
+      const reply = await fetch(`http://127.0.0.1:${started.port}/readyz`);
+      assert.equal(((await reply.json()) as { all_in_memory: boolean }).all_in_memory, true);
+    }, 20_000);
+  });
+});
