@@ -70,7 +70,7 @@ describe('requests that wait for Redis', { skip: redisMissing() }, () => {
       await store.apiUser('Other'),
     ];
     server = await startOnRedis();
-    const before = await server.post(credentials(other));
+    const earlier = await server.post(credentials(other));
     const soon = ['credential', 'create', expired.client_id, '--expires-in', `${SOON_S}s`];
     Object.assign(expired, await store.json(soon));
     await becomes(server, expired, 200, 1000 * SOON_S);
@@ -89,7 +89,7 @@ describe('requests that wait for Redis', { skip: redisMissing() }, () => {
       answers.map(({ status }) => status),
       [403, 403, 403, 200],
     );
-    assert.notEqual(kidOf(before), kid);
+    assert.notEqual(kidOf(earlier), kid);
     assert.equal(kidOf(answers.at(-1)), kid);
   });
 
