@@ -28,7 +28,14 @@ const NOT_ON_POSTGRES = [
 const NOT_ON_REDIS = ['bad-settings', 'cli-doctor', 'docs.test', 'house-rules', 'postgres-', 'redis-'];
 
 /** Half a minute or more each, of which a shorter one in another file tries the most: by name, or with --long. */
-const LONG = ['postgres-failures', 'postgres-rolling', 'postgres-start', 'redis-outages', 'workers-replaced'];
+const LONG = [
+  'postgres-failures',
+  'postgres-rolling',
+  'postgres-start',
+  'postgres-upgrade',
+  'redis-outages',
+  'workers-replaced',
+];
 
 const SOME_ON_POSTGRES = [
   'admin-api-user-list',

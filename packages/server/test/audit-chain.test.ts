@@ -272,6 +272,22 @@ test('an end of the audit log that was noted elsewhere tells a chain that was ma
   assert.equal((await verifyAudit(store, noted)).noted, 'removed');
 });
 
+test('what is kept long enough is removed up to the end of the chain, past which an entry set by hand is left to be found', async () => {
+  await using opened = await temporaryStore();
+  const { store } = opened;
+  await append(store, 10);
+  const columns = 'at, actor_kind, actor_id, actor_name, action, outcome, subject_kind, hash';
+  for (const n of ['9223372036854775807', '20']) {
+    tamper(opened, [`insert into audit (n, ${columns}) select ${n}, ${columns} from audit where n = 1`]);
+  }
+  tamper(opened, ['update audit set at = 9223372036854775807 where n = 9']);
+  const remove = () => store.write(({ audit }) => audit.deleteBefore(1000, 100));
+  assert.deepEqual([await remove(), (await store.audit.head()).removed.n], [8, 8]);
+  tamper(opened, ['update audit set at = -9223372036854775807 where n = 9']);
+  assert.deepEqual([await remove(), (await store.audit.head()).removed.n], [2, 10]);
+  assert.deepEqual(await faultOf(store), { n: 11, fault: 'missing' });
+});
+
 test('an audit log is whole to a verification while others write and old entries are removed', async () => {
   await using opened = await temporaryStore();
   const { store } = opened;

@@ -115,6 +115,40 @@ test('audit list goes page by page and takes each filter', async () => {
   }
 });
 
+test('audit list and export show entries whose number or time was set by hand beyond what the program counts to', async () => {
+  using store = await testStore();
+  const id = await someChanges(store);
+  const HUGE = '9223372036854775807';
+  store.sql(`update audit set n = ${HUGE} where n = 1`);
+  store.sql(`update audit set n = -${HUGE} where n = 2`);
+  store.sql(`update audit set at = ${HUGE} where n = 3`);
+  store.sql(`update audit set at = -${HUGE} where n = 4`);
+  const most = Number.MAX_SAFE_INTEGER;
+  const expected = [3, most, -most, 4];
+  for (const filter of [[], ['--subject', id]]) {
+    const { items } = await store.json<Page>('audit', 'list', ...filter);
+    assert.deepEqual(
+      items.map(({ n }) => n),
+      expected,
+    );
+    assert.deepEqual(
+      [items[0]?.at, items[3]?.at],
+      ['+275760-09-13T00:00:00.000Z', '-271821-04-20T00:00:00.000Z'],
+    );
+    const numbers = async (...page: string[]) => {
+      const { items: found, next } = await store.json<Page>('audit', 'list', ...filter, ...page);
+      return { numbers: found.map(({ n }) => n), next };
+    };
+    const first = await numbers('--limit', '2');
+    const second = await numbers('--limit', '2', '--after', first.next ?? '');
+    assert.deepEqual([...first.numbers, ...second.numbers], expected);
+    assert.equal(second.next, null);
+  }
+  assert.match(await store.cli('audit', 'list'), new RegExp(` ${most} `));
+  assert.equal((await store.run(['audit', 'export'])).code, 0);
+  assert.equal((await store.run(['audit', 'verify'])).code, 6);
+});
+
 test('audit verify says that the chain is whole, and where it is not with exit code 6', async () => {
   using store = await testStore();
   await someChanges(store);

@@ -2,19 +2,28 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose';
-import { balancer } from './support/balancer.ts';
+import { createLocalJWKSet, jwtVerify } from 'jose';
 import { eventually } from './support/command-line.ts';
-import { becomes, readinessOf, report, startNodes, statusOf, type Nodes } from './support/nodes.ts';
+import {
+  becomes,
+  disabledWithin,
+  keySet,
+  kidOf,
+  readinessOf,
+  report,
+  startNodes,
+  statusOf,
+  tokenOf,
+  type Nodes,
+} from './support/nodes.ts';
 import { postgresMissing } from './support/postgres-binaries.ts';
 import { redisMissing, startRedis, type TestRedis } from './support/redis.ts';
 import type { TestServer } from './support/server.ts';
-import { steadyClients } from './support/steady-clients.ts';
 import type { MadeApiUser } from './support/store.ts';
 import { startSynchronousPair, type SynchronousPair } from './support/synchronous-pair.ts';
+import { underLoad } from './support/under-load.ts';
 
 const NODES = 3;
-const CLIENTS = 6;
 const ISSUER = 'http://tokens.example.com/marketing';
 const WITHIN_MS = 1000;
 const STARTED_MS = 60_000;
@@ -30,14 +39,6 @@ const SETTINGS = {
   MINTMARK_JWKS_MAX_AGE: '1',
   MINTMARK_KEY_ANNOUNCE: String(ANNOUNCE_S),
 };
-
-interface Load extends AsyncDisposable {
-  /** Resolves when a hundred tokens more are issued. */
-  more(): Promise<void>;
-  lapP99Ms(): number;
-  /** Fails where one was refused or a connection broke. */
-  stop(): Promise<{ issued: number; afterMs: number }>;
-}
 
 describe('three nodes on a PostgreSQL pair and Redis', { skip: postgresMissing() || redisMissing() }, () => {
   let pair: SynchronousPair;
@@ -70,55 +71,6 @@ describe('three nodes on a PostgreSQL pair and Redis', { skip: postgresMissing()
       .kid;
   }
 
-  /** Callers behind a load balancer, who go on until it is stopped. */
-  async function underLoad(): Promise<Load> {
-    const balance = balancer(three.nodes.map(({ port }) => port));
-    const { client_id, client_secret } = user;
-    const clients = steadyClients(
-      balance,
-      new URLSearchParams({ client_id, client_secret }).toString(),
-      CLIENTS,
-    );
-    const more = async () => {
-      const soFar = clients.issued();
-      await eventually('tokens are issued', 20_000, () => clients.issued() > soFar + 100);
-    };
-    const end = async () => {
-      await clients.stop();
-      await balance.stop();
-    };
-    try {
-      await more();
-    } catch (error) {
-      await end();
-      throw error;
-    }
-    return {
-      more,
-      [Symbol.asyncDispose]: end,
-      lapP99Ms: clients.lapP99Ms,
-      async stop() {
-        clients.lapP99Ms();
-        await more();
-        const afterMs = clients.lapP99Ms();
-        const { issued, refused, broken, notConnected } = await clients.stop();
-        await balance.stop();
-        assert.deepEqual({ refused, broken, notConnected }, { refused: [], broken: 0, notConnected: 0 });
-        return { issued, afterMs };
-      },
-    };
-  }
-
-  /** One API user is disabled; every node that serves refuses it within a second, and the same the next time. */
-  async function disabledWithin(nodes: readonly TestServer[]): Promise<number> {
-    const made = await three.apiUser('Disabled');
-    for (const node of nodes) await becomes(node, made, 200, 10_000);
-    await three.cli('api-user', 'disable', made.client_id);
-    const tookMs = await Promise.all(nodes.map((node) => becomes(node, made, 403, WITHIN_MS)));
-    for (const node of nodes) assert.equal(await statusOf(node, made), 403);
-    return Math.max(...tookMs);
-  }
-
   test('a node that sleeps while its key is withdrawn and an API user disabled goes by neither when it wakes', async () => {
     const [awake, , asleep] = three.nodes as [TestServer, TestServer, TestServer];
     const disabled = await knownUser();
@@ -147,7 +99,7 @@ describe('three nodes on a PostgreSQL pair and Redis', { skip: postgresMissing()
 
   test('a key that is announced is published by all nodes before any signs, and a node that sleeps as it becomes active signs with it', async () => {
     const [awake, , asleep] = three.nodes as [TestServer, TestServer, TestServer];
-    await using load = await underLoad();
+    await using load = await underLoad(three.nodes, user);
     const kid = await rotate();
     await eventually('all nodes publish it', WITHIN_MS, async () => {
       const sets = await Promise.all(three.nodes.map(keySet));
@@ -177,13 +129,18 @@ describe('three nodes on a PostgreSQL pair and Redis', { skip: postgresMissing()
   });
 
   test('a restart of one node after the other refuses no token and breaks no connection', async () => {
-    await using load = await underLoad();
+    await using load = await underLoad(three.nodes, user);
     const tookMs: number[] = [];
     const seenMs: number[] = [];
     for (const node of Array.from(three.nodes)) {
       const startedAt = performance.now();
       await node.stop();
-      seenMs.push(await disabledWithin(three.nodes.filter((each) => each !== node)));
+      seenMs.push(
+        await disabledWithin(
+          three,
+          three.nodes.filter((each) => each !== node),
+        ),
+      );
       const again = await three.startAgain(node);
       await eventually('it is ready', STARTED_MS, async () => (await readinessOf(again)).code === 200);
       tookMs.push(performance.now() - startedAt);
@@ -202,7 +159,7 @@ describe('three nodes on a PostgreSQL pair and Redis', { skip: postgresMissing()
 
   test('an upgrade of one node after the other, whose first one migrates for seconds, refuses no token', async () => {
     const [first, ...others] = Array.from(three.nodes) as [TestServer, TestServer, TestServer];
-    await using load = await underLoad();
+    await using load = await underLoad(three.nodes, user);
     const next = { NODE_OPTIONS: `--import=${NEXT_VERSION}`, NEXT_VERSION_HOLDS_MS: String(MIGRATION_MS) };
     const startedAt = performance.now();
     await first.stop();
@@ -210,9 +167,9 @@ describe('three nodes on a PostgreSQL pair and Redis', { skip: postgresMissing()
     const firstMs = performance.now() - startedAt;
     assert.match(upgraded.output(), /"migrated":\["999-next"\]/);
     assert.ok(firstMs >= MIGRATION_MS);
-    three.commandsOf(next); // those of the version before refuse a store that is newer
+    three.commandsOf({ settings: next }); // those of the version before refuse a store that is newer
     // Of two versions on one store, and what one of them writes the other follows.
-    const seenMs = await disabledWithin(three.nodes);
+    const seenMs = await disabledWithin(three);
     const kid = await rotate('--now');
     for (const node of three.nodes) {
       await eventually(
@@ -229,23 +186,7 @@ describe('three nodes on a PostgreSQL pair and Redis', { skip: postgresMissing()
     }
     const p99Ms = load.lapP99Ms();
     const { issued, afterMs } = await load.stop();
-    await disabledWithin(three.nodes);
+    await disabledWithin(three);
     report('rolling upgrade', { issued, p99Ms, afterMs, firstMs, seenMs });
   });
 });
-
-async function keySet({ port }: TestServer): Promise<JSONWebKeySet> {
-  const response = await fetch(`http://127.0.0.1:${port}/marketing/.well-known/jwks.json`);
-  return (await response.json()) as JSONWebKeySet;
-}
-
-async function tokenOf(node: TestServer, { client_id, client_secret }: MadeApiUser): Promise<string> {
-  const { status, body } = await node.post({ client_id, client_secret });
-  assert.equal(status, 200);
-  return String(body['access_token']);
-}
-
-function kidOf(token: string): string {
-  const [head = ''] = token.split('.');
-  return (JSON.parse(Buffer.from(head, 'base64url').toString()) as { kid: string }).kid;
-}

@@ -27,7 +27,7 @@ export interface Authenticated {
   credentialId: string;
   /** Its own limit, this call counted. */
   limit: LimitState;
-  /** When the request came. */
+  /** When the request came; after a long wait, when that was over. */
   nowMs: number;
 }
 
@@ -62,6 +62,8 @@ export interface Counters {
   learn(key: string, arrivalMs: number, nowMs: number): void;
 }
 
+/** After that a secret is looked at again, which may have expired meanwhile. */
+const LONG_WAIT_MS = 1000;
 /** Longer than any client id or username: what is longer shares a failure budget with its first characters. */
 const CLIENT_ID_LENGTH_MAX = 256;
 
@@ -75,25 +77,31 @@ export function asApiUser<C extends Caller, S extends AuthenticatingServices, T 
   act: (services: S, caller: C, authenticated: Authenticated) => MaybePromise<T | Denial>,
 ): MaybePromise<T | Denial> {
   const nowMs = services.now();
-  return andThen(services.findApiUser(caller.clientId, nowMs), (known) => {
+  const found = services.findApiUser(caller.clientId, nowMs);
+  return andThen(found, (known) => {
     if (known !== undefined && isDenial(known)) {
       services.noteRefusal(known, caller, undefined);
       return known;
     }
-    return andThen(authenticateAndAct(services, caller, known, nowMs, act), (outcome) => {
+    const authenticating = authenticateWithinLimits(services, caller, known, nowMs);
+    const hasWaited = found instanceof Promise || authenticating instanceof Promise;
+    const authenticated = hasWaited ? lookAgain(services, caller, authenticating, nowMs) : authenticating;
+    const acting = andThen(authenticated, (outcome) =>
+      isDenial(outcome) ? outcome : actFromItsNetwork(services, caller, outcome, act),
+    );
+    return andThen(acting, (outcome) => {
       if (isDenial(outcome)) services.noteRefusal(outcome, caller, known);
       return outcome;
     });
   });
 }
 
-function authenticateAndAct<C extends Caller, S extends AuthenticatingServices, T extends object>(
-  services: S,
-  caller: C,
+function authenticateWithinLimits(
+  services: AuthenticatingServices,
+  caller: Caller,
   known: KnownApiUser | undefined,
   nowMs: number,
-  act: (services: S, caller: C, authenticated: Authenticated) => MaybePromise<T | Denial>,
-): MaybePromise<T | Denial> {
+): MaybePromise<Authenticated | Denial> {
   // 1. Too many wrong guesses at this id from this network: before the secret is looked at, so that guessing is slowed.
   const { failures, failuresPerMinute, sharedLimits } = services;
   if (!failures.idle(nowMs)) {
@@ -108,21 +116,20 @@ function authenticateAndAct<C extends Caller, S extends AuthenticatingServices, 
     if (isDenial(authentication)) return authentication;
     // 3. The limits: of this process, or of all.
     return sharedLimits === null
-      ? limitAndAct(services, caller, known, authentication, nowMs, act, 1)
-      : limitTogetherAndAct(services, sharedLimits, caller, known, authentication, nowMs, act);
+      ? limitAlone(services, caller, known, authentication, nowMs, 1)
+      : limitTogether(services, sharedLimits, caller, known, authentication, nowMs);
   });
 }
 
 /** With the limits that this process counts by itself: all of them, or one of `parts` parts. */
-function limitAndAct<C extends Caller, S extends AuthenticatingServices, T extends object>(
-  services: S,
-  caller: C,
+function limitAlone(
+  services: AuthenticatingServices,
+  caller: Caller,
   known: KnownApiUser | undefined,
   authentication: Authentication,
   nowMs: number,
-  act: (services: S, caller: C, authenticated: Authenticated) => MaybePromise<T | Denial>,
   parts: number,
-): MaybePromise<T | Denial> {
+): Authenticated | Denial {
   if ('failure' in authentication || known === undefined) {
     services.failures.take(failuresKey(caller), ownPart(services.failuresPerMinute, parts), nowMs);
     return failed(authentication);
@@ -131,19 +138,18 @@ function limitAndAct<C extends Caller, S extends AuthenticatingServices, T exten
   const { state: limit, arrivalMs } = takeCall(known.arrivalMs, perMinute, nowMs);
   known.arrivalMs = arrivalMs;
   if (!limit.allowed) return tooMany('api-user', limit);
-  return actFromItsNetwork(services, caller, known, authentication.credentialId, limit, nowMs, act);
+  return { known, credentialId: authentication.credentialId, limit, nowMs };
 }
 
 /** With the limits that all processes count together, in one call. */
-async function limitTogetherAndAct<C extends Caller, S extends AuthenticatingServices, T extends object>(
-  services: S,
+async function limitTogether(
+  services: AuthenticatingServices,
   shared: SharedLimits,
-  caller: C,
+  caller: Caller,
   known: KnownApiUser | undefined,
   authentication: Authentication,
   nowMs: number,
-  act: (services: S, caller: C, authenticated: Authenticated) => MaybePromise<T | Denial>,
-): Promise<T | Denial> {
+): Promise<Authenticated | Denial> {
   const askedAt = services.now(); // not that of the request's start: a password check takes its time
   const isKnown = !('failure' in authentication) && known !== undefined;
   const call = {
@@ -161,30 +167,49 @@ async function limitTogetherAndAct<C extends Caller, S extends AuthenticatingSer
   };
   const verdict = await shared.take(call, askedAt);
   if (verdict === null) {
-    return limitAndAct(services, caller, known, authentication, askedAt, act, shared.processes);
+    return limitAlone(services, caller, known, authentication, askedAt, shared.processes);
   }
   const { refusedBy, limit, apiUserAheadMs } = verdict;
   if (known !== undefined && apiUserAheadMs !== null) known.arrivalMs = askedAt + apiUserAheadMs;
   if (refusedBy !== null) return tooMany(refusedBy, limit);
   if ('failure' in authentication || known === undefined) return failed(authentication);
-  return actFromItsNetwork(services, caller, known, authentication.credentialId, limit, nowMs, act);
+  return { known, credentialId: authentication.credentialId, limit, nowMs };
+}
+
+/**
+ * After a wait (for a look-up, a password check, shared limits), which is as long as a sleep of the process where it fell asleep
+ * meanwhile: what is known of the API user now decides. Most often that is the same.
+ */
+async function lookAgain(
+  services: AuthenticatingServices,
+  caller: Caller,
+  authenticating: MaybePromise<Authenticated | Denial>,
+  startedAt: number,
+): Promise<Authenticated | Denial> {
+  const before = await authenticating;
+  if (isDenial(before)) return before;
+  const known = await services.findApiUser(caller.clientId, services.now());
+  const nowMs = services.now();
+  if (known === before.known && nowMs - startedAt < LONG_WAIT_MS) return before;
+  if (known !== undefined && isDenial(known)) return known;
+  const authentication = await authenticate(services, caller, known, nowMs);
+  if (isDenial(authentication)) return authentication;
+  if ('failure' in authentication || known === undefined) return failed(authentication);
+  return { known, credentialId: authentication.credentialId, limit: before.limit, nowMs };
 }
 
 /** The last step before what the caller came for: may it be called from here? */
 function actFromItsNetwork<C extends Caller, S extends AuthenticatingServices, T extends object>(
   services: S,
   caller: C,
-  known: KnownApiUser,
-  credentialId: string,
-  limit: LimitState,
-  nowMs: number,
+  authenticated: Authenticated,
   act: (services: S, caller: C, authenticated: Authenticated) => MaybePromise<T | Denial>,
 ): MaybePromise<T | Denial> {
-  const { networks } = known.policy;
+  const { networks } = authenticated.known.policy;
   if (networks !== null && !networks.includes(caller.address)) {
     return { denied: 'unauthorized_client', reason: 'address_not_allowed' };
   }
-  return act(services, caller, { known, credentialId, limit, nowMs });
+  return act(services, caller, authenticated);
 }
 
 function failed(authentication: Authentication): Denial {

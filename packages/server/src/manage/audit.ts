@@ -48,7 +48,7 @@ export async function listHistory(
 }
 
 function placeOf(cursor: string): { at: number; n: number } {
-  const [, at, n] = /^(\d{1,16})\.(\d{1,16})$/.exec(cursor) ?? [];
+  const [, at, n] = /^(-?\d{1,16})\.(-?\d{1,16})$/.exec(cursor) ?? [];
   if (at !== undefined && n !== undefined) return { at: Number(at), n: Number(n) };
   throw new Refused('invalid', `"${cursor}" is no page of the audit log: give the next of a page before it.`);
 }

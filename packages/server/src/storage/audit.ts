@@ -32,16 +32,12 @@ export interface AuditRows {
 }
 
 export function auditRows(db: Kysely<Tables>): AuditRows {
-  const all = db
-    .selectFrom('audit')
-    .select(OTHERS)
-    .select([readable('n'), readable('at')]);
   return {
     head: () => ends(db),
-    list: async (filter, page) => (await listed(db, filter, page).execute()).map(fromRow),
+    list: async (filter, page) => await listed(db, filter, page).select(ENTRY).execute(),
     async after(n, limit, filter = {}) {
-      const matching = all.where((row) => row.and(conditions(row, filter)));
-      return (await matching.where('audit.n', '>', n).orderBy('audit.n').limit(limit).execute()).map(fromRow);
+      const matching = entriesOf(db).where((row) => row.and(conditions(row, filter)));
+      return await matching.where('audit.n', '>', n).orderBy('audit.n').limit(limit).select(ENTRY).execute();
     },
     append: (records) => append(db, records),
     deleteBefore: (at, limit) => deleteBefore(db, at, limit),
@@ -72,42 +68,49 @@ async function ends(db: Kysely<Tables>): Promise<ChainEnds> {
 
 const HEAD_ID = 1;
 
-/** Everything of an entry but its numbers. */
-const OTHERS = [
-  'actor_kind',
-  'actor_id',
-  'actor_name',
-  'actor_address',
-  'actor_role',
-  'action',
-  'outcome',
-  'subject_kind',
-  'subject_id',
-  'related_kind',
-  'related_id',
-  'before',
-  'after',
-  'reason',
-  'hash',
-] as const;
-
-const LARGEST = sql.lit(Number.MAX_SAFE_INTEGER);
-const SMALLEST = sql.lit(Number.MIN_SAFE_INTEGER);
+const LARGEST = Number.MAX_SAFE_INTEGER;
+/** The time that is furthest from 1970 and has a date, in milliseconds (ECMA-262, 21.4.1.1). */
+const FURTHEST = 8.64e15;
 
 /** A number beyond what this program counts to, which only somebody else writes, as the last one that it knows. */
-function within(value: Expression<number>): RawBuilder<number> {
-  return sql<number>`case when ${value} > ${LARGEST} then ${LARGEST} when ${value} < ${SMALLEST} then ${SMALLEST} else ${value} end`;
-}
-
-function readable<C extends 'n' | 'at'>(column: C): AliasedRawBuilder<number, C> {
-  return within(sql.ref<number>(`audit.${column}`)).as(column);
+function within(value: Expression<number>, most = LARGEST): RawBuilder<number> {
+  const [highest, lowest] = [sql.lit(most), sql.lit(-most)];
+  return sql<number>`case when ${value} > ${highest} then ${highest} when ${value} < ${lowest} then ${lowest} else ${value} end`;
 }
 
 /** The same of a number that counts entries, as null. */
 function countable<C extends 'n' | 'removed_n'>(column: C): AliasedRawBuilder<number, C> {
   const value = sql.ref<number>(column);
-  return sql<number>`case when ${value} between 0 and ${LARGEST} then ${value} end`.as(column);
+  return sql<number>`case when ${value} between 0 and ${sql.lit(LARGEST)} then ${value} end`.as(column);
 }
+
+const N = within(sql.ref('audit.n')).as('n');
+const AT = within(sql.ref('audit.at'), FURTHEST).as('at');
+
+/** Where everything of an entry but its numbers is stored. */
+const TEXTS = {
+  actorKind: 'actor_kind',
+  actorId: 'actor_id',
+  actorName: 'actor_name',
+  actorAddress: 'actor_address',
+  actorRole: 'actor_role',
+  action: 'action',
+  outcome: 'outcome',
+  subjectKind: 'subject_kind',
+  subjectId: 'subject_id',
+  relatedKind: 'related_kind',
+  relatedId: 'related_id',
+  before: 'before',
+  after: 'after',
+  reason: 'reason',
+  hash: 'hash',
+} as const satisfies Record<Exclude<keyof AuditEntry, 'n' | 'at'>, keyof AuditRow>;
+
+type Text = keyof typeof TEXTS;
+type Aliased = { [text in Text]: `${(typeof TEXTS)[text]} as ${text}` }[Text];
+
+/** All of an entry. */
+const ENTRY = [N, AT, ...Object.entries(TEXTS).map(([text, column]) => `${column} as ${text}` as Aliased)];
 
 /** SQLite lets anybody write a text where a number belongs. */
 function headIsWrong(): StoreError {
@@ -124,11 +127,13 @@ function listed(db: Kysely<Tables>, filter: AuditFilter, { before, limit }: Audi
     const from =
       before === null
         ? rows
-        : rows.where(({ eb, refTuple, tuple }) => eb(refTuple('at', 'n'), '<', tuple(before.at, before.n)));
-    return from.orderBy('at', 'desc').orderBy('n', 'desc').limit(limit);
+        : rows.where(({ eb, refTuple, tuple }) =>
+            eb(refTuple('audit.at', 'audit.n'), '<', tuple(before.at, before.n)),
+          );
+    return from.orderBy('audit.at', 'desc').orderBy('audit.n', 'desc').limit(limit);
   };
   const matching = () => entriesOf(db).where((row) => row.and(conditions(row, others)));
-  if (!isGiven(subject)) return page(matching()).selectAll();
+  if (!isGiven(subject)) return page(matching());
   const of = (column: 'subject_id' | 'related_id') =>
     db
       .selectFrom(
@@ -137,7 +142,7 @@ function listed(db: Kysely<Tables>, filter: AuditFilter, { before, limit }: Audi
           .as(column),
       )
       .select('n');
-  return page(entriesOf(db).where('n', 'in', of('subject_id').unionAll(of('related_id')))).selectAll();
+  return page(entriesOf(db).where('n', 'in', of('subject_id').unionAll(of('related_id'))));
 }
 
 function entriesOf(db: Kysely<Tables>) {
@@ -191,7 +196,12 @@ async function append(db: Kysely<Tables>, records: readonly AuditRecord[]): Prom
 }
 
 async function deleteBefore(db: Kysely<Tables>, at: number, limit: number): Promise<number> {
-  const oldest = await db.selectFrom('audit').select(['n', 'hash', 'at']).orderBy('n').limit(limit).execute();
+  const oldest = await entriesOf(db)
+    .select([N, AT, 'hash'])
+    .where('audit.n', '<=', (one) => one.selectFrom('audit_head').select('audit_head.n'))
+    .orderBy('audit.n')
+    .limit(limit)
+    .execute();
   // Up to the first one that stays: what is removed is the beginning of the chain, whatever the clocks of servers say.
   const stays = oldest.findIndex((entry) => entry.at >= at);
   const old = stays === -1 ? oldest : oldest.slice(0, stays);
@@ -203,45 +213,6 @@ async function deleteBefore(db: Kysely<Tables>, at: number, limit: number): Prom
 }
 
 function toRow(entry: AuditEntry): AuditRow {
-  return {
-    n: entry.n,
-    at: entry.at,
-    actor_kind: entry.actorKind,
-    actor_id: entry.actorId,
-    actor_name: entry.actorName,
-    actor_address: entry.actorAddress,
-    actor_role: entry.actorRole,
-    action: entry.action,
-    outcome: entry.outcome,
-    subject_kind: entry.subjectKind,
-    subject_id: entry.subjectId,
-    related_kind: entry.relatedKind,
-    related_id: entry.relatedId,
-    before: entry.before,
-    after: entry.after,
-    reason: entry.reason,
-    hash: entry.hash,
-  };
-}
-
-function fromRow(row: AuditRow): AuditEntry {
-  return {
-    n: row.n,
-    at: row.at,
-    actorKind: row.actor_kind,
-    actorId: row.actor_id,
-    actorName: row.actor_name,
-    actorAddress: row.actor_address,
-    actorRole: row.actor_role,
-    action: row.action,
-    outcome: row.outcome,
-    subjectKind: row.subject_kind,
-    subjectId: row.subject_id,
-    relatedKind: row.related_kind,
-    relatedId: row.related_id,
-    before: row.before,
-    after: row.after,
-    reason: row.reason,
-    hash: row.hash,
-  };
+  const texts = Object.entries(TEXTS).map(([text, column]) => [column, entry[text as Text]]);
+  return { n: entry.n, at: entry.at, ...Object.fromEntries(texts) } as AuditRow;
 }

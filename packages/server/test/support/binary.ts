@@ -10,13 +10,20 @@ export interface BinaryOptions {
   stdin?: string;
   /** What is put before the command line, such as a command that takes rights away. */
   prefix?: readonly string[];
+  /** Path of another `mintmark` than the one of the sources here. */
+  program?: string | undefined;
 }
 
 const EXIT_MS = 60_000;
 
 /** Runs the real binary as a child process, to its end. */
 export async function binary(args: readonly string[], options: BinaryOptions = {}): Promise<Run> {
-  const [command = '', ...rest] = [...(options.prefix ?? []), process.execPath, BINARY, ...args];
+  const [command = '', ...rest] = [
+    ...(options.prefix ?? []),
+    process.execPath,
+    options.program ?? BINARY,
+    ...args,
+  ];
   const child = spawn(command, rest, {
     env: { PATH: process.env['PATH'] ?? '', ...(await withDatabase(options.env ?? {})) },
     stdio: ['pipe', 'pipe', 'pipe'],

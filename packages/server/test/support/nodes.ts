@@ -1,6 +1,7 @@
 // Several servers on one PostgreSQL, and callers that go on asking them.
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { decodeProtectedHeader, type JSONWebKeySet } from 'jose';
 import { SYSTEM } from '../../src/domain/actor.ts';
 import { createApiUser } from '../../src/manage/api-users.ts';
 import type { Store } from '../../src/storage/store.ts';
@@ -21,26 +22,36 @@ const WIDE: Settings = {
   MINTMARK_UNKNOWN_TTL: '0',
 };
 
+/** Another version of the program than that of the sources here: another program, or one that a setting makes another. */
+export interface Version {
+  program?: string;
+  settings?: Settings;
+}
+
 export interface Nodes extends AsyncDisposable {
   nodes: TestServer[];
   /** Runs a command on their store; throws where it fails. */
   cli(...args: string[]): Promise<string>;
-  apiUser(name: string): Promise<MadeApiUser>;
-  /** Commands are those of the next version from now on, in processes of their own (next-version.mjs). */
-  commandsOf(nextVersion: Settings): void;
+  apiUser(name: string, ...options: string[]): Promise<MadeApiUser>;
+  /** Commands are those of this version from now on, in processes of their own. */
+  commandsOf(version: Version): void;
   /** Starts a node in the place of one that has ended, on its port. */
   startAgain(node: TestServer, settings?: Settings): Promise<TestServer>;
 }
 
 /** `urls`: of the database, as each node has it. The commands take the first. */
-export async function startNodes(urls: readonly string[], settings: Settings = {}): Promise<Nodes> {
+export async function startNodes(
+  urls: readonly string[],
+  settings: Settings = {},
+  { program }: Pick<Version, 'program'> = {},
+): Promise<Nodes> {
   const env = { ...WIDE, ...settings, DATABASE_URL: urls[0] ?? '' };
-  let nextVersion: Settings | null = null;
+  let commands: Version | null = program === undefined ? null : { program };
   const cli = async (...args: string[]): Promise<string> => {
     const { code, out, err } =
-      nextVersion === null
+      commands === null
         ? await mintmark(args, { env })
-        : await binary(args, { env: { ...env, ...nextVersion } });
+        : await binary(args, { ...commands, env: { ...env, ...commands.settings } });
     assert.equal(code, 0, `mintmark ${args.join(' ')}: ${err}`);
     return out;
   };
@@ -48,17 +59,17 @@ export async function startNodes(urls: readonly string[], settings: Settings = {
   const urlOf = new Map<number, string>();
   const nodes: TestServer[] = [];
   for (const DATABASE_URL of urls) {
-    const node = await startServer({ env: { ...WIDE, ...settings, DATABASE_URL } });
+    const node = await startServer({ env: { ...WIDE, ...settings, DATABASE_URL }, program });
     urlOf.set(node.port, DATABASE_URL);
     nodes.push(node);
   }
   return {
     nodes,
     cli,
-    apiUser: async (name) =>
-      JSON.parse(await cli('api-user', 'create', '--name', name, '--json')) as MadeApiUser,
+    apiUser: async (name, ...options) =>
+      JSON.parse(await cli('api-user', 'create', '--name', name, ...options, '--json')) as MadeApiUser,
     commandsOf(version) {
-      nextVersion = version;
+      commands = version;
     },
     async startAgain(node, more = {}) {
       const { port, dataDir } = node;
@@ -96,6 +107,35 @@ export async function becomes(
     await sleep(5);
   }
   return performance.now() - startedAt;
+}
+
+/** One API user is disabled; every node that serves refuses it within a second, and the same the next time. */
+export async function disabledWithin(
+  all: Nodes,
+  serving: readonly TestServer[] = all.nodes,
+  disable = async (clientId: string): Promise<unknown> => await all.cli('api-user', 'disable', clientId),
+): Promise<number> {
+  const made = await all.apiUser('Disabled');
+  for (const node of serving) await becomes(node, made, 200, 10_000);
+  await disable(made.client_id);
+  const tookMs = await Promise.all(serving.map((node) => becomes(node, made, 403, 1000)));
+  for (const node of serving) assert.equal(await statusOf(node, made), 403);
+  return Math.max(...tookMs);
+}
+
+export async function keySet({ port }: TestServer): Promise<JSONWebKeySet> {
+  const response = await fetch(`http://127.0.0.1:${port}/marketing/.well-known/jwks.json`);
+  return (await response.json()) as JSONWebKeySet;
+}
+
+export async function tokenOf(node: TestServer, { client_id, client_secret }: MadeApiUser): Promise<string> {
+  const { status, body } = await node.post({ client_id, client_secret });
+  assert.equal(status, 200);
+  return String(body['access_token']);
+}
+
+export function kidOf(token: string): string {
+  return decodeProtectedHeader(token).kid ?? '';
 }
 
 export interface Readiness {

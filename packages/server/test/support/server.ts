@@ -22,6 +22,8 @@ export interface TestServerOptions {
   port?: number;
   /** How long its start may take, where many start at once. */
   readyMs?: number;
+  /** Path of another `mintmark` than the one of the sources here. */
+  program?: string | undefined;
 }
 
 export interface TestServer {
@@ -69,7 +71,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
     ...options.env,
   });
   const secrets = new Set<string>();
-  const child = spawn(process.execPath, [BINARY, 'serve'], {
+  const child = spawn(process.execPath, [options.program ?? BINARY, 'serve'], {
     env: { PATH: process.env['PATH'] ?? '', ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

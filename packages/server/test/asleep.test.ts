@@ -1,0 +1,139 @@
+// Requests that wait for something when their process is put to sleep (SIGSTOP): what happens meanwhile holds for them too.
+import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
+import { after, afterEach, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { decodeProtectedHeader } from 'jose';
+import { becomes } from './support/nodes.ts';
+import { redisMissing, startRedis, type TestRedis } from './support/redis.ts';
+import type { TestServer, TokenResponse } from './support/server.ts';
+import { newStore, type MadeApiUser, type TestStore } from './support/store.ts';
+
+/** Longer than anything but a sleep keeps a process from what happens in the store. */
+const ASLEEP_MS = 1200;
+/** A secret that expires so soon is still good while requests are sent. */
+const SOON_S = 4;
+/** What came before the last of so many answers has been taken up, and waits. */
+const ANSWERS = 3;
+
+let store: TestStore;
+let server: TestServer | undefined;
+
+before(async () => {
+  store = await newStore();
+});
+afterEach(async () => {
+  await server?.stop();
+  server = undefined;
+});
+after(() => rmSync(store.dataDir, { recursive: true, force: true }));
+
+/** Stops the server while these requests wait, does `meanwhile`, and lets it go on: what is answered then. */
+async function asleep(
+  stopped: TestServer,
+  requests: Promise<TokenResponse>[],
+  meanwhile: () => Promise<void>,
+): Promise<TokenResponse[]> {
+  for (let i = 0; i < ANSWERS; i++) await fetch(`http://127.0.0.1:${stopped.port}/livez`);
+  stopped.process.kill('SIGSTOP');
+  try {
+    const answered = await Promise.race([...requests, sleep(50).then(() => null)]);
+    assert.equal(answered, null, 'one was answered before the server was stopped');
+    await meanwhile();
+    await sleep(ASLEEP_MS);
+  } finally {
+    stopped.process.kill('SIGCONT');
+  }
+  return await Promise.all(requests);
+}
+
+describe('requests that wait for Redis', { skip: redisMissing() }, () => {
+  let redis: TestRedis;
+  before(async () => {
+    redis = await startRedis();
+  });
+  after(async () => await redis[Symbol.asyncDispose]());
+
+  async function startOnRedis(): Promise<TestServer> {
+    return await store.start({
+      REDIS_URL: redis.url,
+      MINTMARK_PROCESSES: '2',
+      MINTMARK_LIMITS_DEADLINE: '5000', // nobody gives Redis up before the server is stopped
+    });
+  }
+
+  test('get no token for an API user that was disabled, by a secret that ended, or by a key that was withdrawn', async () => {
+    const [disabled, retired, expired, other] = [
+      await store.apiUser('Disabled'),
+      await store.apiUser('Retired'),
+      await store.apiUser('Expired'),
+      await store.apiUser('Other'),
+    ];
+    server = await startOnRedis();
+    const earlier = await server.post(credentials(other));
+    const soon = ['credential', 'create', expired.client_id, '--expires-in', `${SOON_S}s`];
+    Object.assign(expired, await store.json(soon));
+    await becomes(server, expired, 200, 1000 * SOON_S);
+    redis.freeze();
+    let kid = '';
+    const made = [disabled, retired, expired, other];
+    const requests = made.map(async (each) => await server!.post(credentials(each)));
+    const answers = await asleep(server, requests, async () => {
+      redis.goOn();
+      await sleep(1000 * SOON_S);
+      await store.json(['api-user', 'disable', disabled.client_id]);
+      await store.json(['credential', 'retire', retired.credential_id, '--force']);
+      ({ kid } = await store.json<{ kid: string }>(['signing-key', 'rotate', '--compromised']));
+    });
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [403, 403, 403, 200],
+    );
+    assert.notEqual(kidOf(earlier), kid);
+    assert.equal(kidOf(answers.at(-1)), kid);
+  });
+
+  test('go by the networks and scopes that were set meanwhile', async () => {
+    const [elsewhere, narrowed] = [
+      await store.apiUser('Elsewhere', '--scope', 'a,b'),
+      await store.apiUser('Narrowed', '--scope', 'a,b'),
+    ];
+    server = await startOnRedis();
+    redis.freeze();
+    const requests = [elsewhere, narrowed].map(async (made) => await server!.post(credentials(made)));
+    const [first, second] = await asleep(server, requests, async () => {
+      redis.goOn();
+      await store.json(['api-user', 'update', elsewhere.client_id, '--allow-network', '192.0.2.0/24']);
+      await store.json(['api-user', 'update', narrowed.client_id, '--scope', 'a']);
+    });
+    assert.equal(first?.body['error'], 'unauthorized_client');
+    assert.equal(second?.body['scope'], 'a');
+  });
+});
+
+test('a request whose password waits to be checked gets no token for an API user that was disabled', async () => {
+  const PASSWORD = 'correct horse battery staple';
+  const [guessed, disabled] = [await store.apiUser('Guessed'), await store.apiUser('Disabled')];
+  await store.password(guessed.client_id, 'another that nobody guesses');
+  await store.password(disabled.client_id, PASSWORD);
+  server = await store.start({ MINTMARK_PASSWORD_CHECKS_MAX: '1', MINTMARK_PASSWORD_QUEUE_MAX: '1000' });
+  // Half a second of work, behind which it waits.
+  const guesses = Array.from({ length: 60 }, async (_, i) => {
+    return await server!.post({ client_id: guessed.client_id, client_secret: `guess ${i}` });
+  });
+  await Promise.race(guesses);
+  const waiting = server.post({ client_id: disabled.client_id, client_secret: PASSWORD });
+  const [answer] = await asleep(server, [waiting], async () => {
+    await store.json(['api-user', 'disable', disabled.client_id]);
+  });
+  assert.equal(answer?.status, 403);
+  await Promise.all(guesses);
+});
+
+function credentials({ client_id, client_secret }: MadeApiUser): Record<string, string> {
+  return { client_id, client_secret };
+}
+
+function kidOf(answer: TokenResponse | undefined): string | undefined {
+  return decodeProtectedHeader(String(answer?.body['access_token'])).kid;
+}

@@ -1,0 +1,133 @@
+// Three nodes of a version of the program that was written before a migration, upgraded under load to the one of today.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { adminClient } from './support/admin.ts';
+import { eventually } from './support/command-line.ts';
+import { formerVersion, formerVersionMissing, type FormerVersion } from './support/former-version.ts';
+import { becomes, disabledWithin, kidOf, report, startNodes, tokenOf, type Nodes } from './support/nodes.ts';
+import { postgresMissing } from './support/postgres-binaries.ts';
+import { startPostgres, type TestPostgres } from './support/postgres.ts';
+import { redisMissing, startRedis, type TestRedis } from './support/redis.ts';
+import type { TestServer } from './support/server.ts';
+import type { MadeApiUser } from './support/store.ts';
+import { underLoad } from './support/under-load.ts';
+
+const NODES = 3;
+const WITHIN_MS = 1000;
+/** So many that what the migration does to them takes its time. */
+const API_USERS = 50_000;
+const MIGRATION = '007-api-user-filters';
+const SETTINGS = {
+  MINTMARK_PROCESSES: String(NODES),
+  MINTMARK_LIMITS_DEADLINE: '200', // with all on two cores
+  MINTMARK_DRAIN: '500',
+};
+
+const missing = postgresMissing() || redisMissing() || formerVersionMissing(MIGRATION);
+
+describe(`three nodes of the version before ${MIGRATION}`, { skip: missing }, () => {
+  let former: FormerVersion;
+  let postgres: TestPostgres;
+  let database: string;
+  let redis: TestRedis;
+  let three: Nodes;
+  let user: MadeApiUser;
+  let admin: MadeApiUser;
+  before(async () => {
+    former = formerVersion(MIGRATION);
+    postgres = await startPostgres();
+    database = await postgres.newDatabase();
+    redis = await startRedis();
+    three = await startNodes(
+      Array.from({ length: NODES }, () => postgres.url(database)),
+      { ...SETTINGS, REDIS_URL: redis.url },
+      former,
+    );
+    user = await three.apiUser('Importer');
+    admin = await three.apiUser('Admin', '--scope', 'mintmark:admin');
+    await fill(user.client_id);
+    for (const node of three.nodes) await becomes(node, admin, 200, 10_000);
+  });
+  after(async () => {
+    await three[Symbol.asyncDispose]();
+    await redis[Symbol.asyncDispose]();
+    await postgres[Symbol.asyncDispose]();
+    former[Symbol.dispose]();
+  });
+
+  /** Many like this one. */
+  async function fill(clientId: string): Promise<void> {
+    await postgres.sql(
+      `insert into api_users select (jsonb_populate_record(one, jsonb_build_object('client_id', 'api_like' || i))).*
+         from api_users one, generate_series(1, ${API_USERS}) i where client_id = '${clientId}'`,
+      database,
+    );
+  }
+
+  async function migrations(): Promise<string[]> {
+    const rows = await postgres.sql<{ name: string }>(
+      'select name from kysely_migration order by name',
+      database,
+    );
+    return rows.map(({ name }) => name);
+  }
+
+  async function send(node: TestServer, path: string, body: object): Promise<Record<string, unknown>> {
+    const reply = await (await adminClient(node, admin)).send('POST', path, body);
+    assert.ok(reply.status < 300, reply.text);
+    return reply.body;
+  }
+
+  async function allSignWith(kid: unknown): Promise<void> {
+    for (const node of three.nodes) {
+      await eventually(`it signs with ${String(kid)}`, WITHIN_MS, async () => {
+        return kidOf(await tokenOf(node, user)) === kid;
+      });
+    }
+  }
+
+  /** What the command line or one of these nodes changes, all follow. */
+  async function followedBy(...makers: TestServer[]): Promise<number> {
+    const seenMs = [await disabledWithin(three)];
+    for (const node of makers) {
+      const path = (clientId: string) => `/api-users/${clientId}/disable`;
+      const byNode = async (clientId: string) => await send(node, path(clientId), { revoke_tokens: true });
+      seenMs.push(await disabledWithin(three, three.nodes, byNode));
+      await allSignWith((await send(node, '/signing-keys/rotate', { mode: 'now' }))['kid']);
+      const made = await send(node, '/api-users', { name: 'Made by a node' });
+      const { client_id } = made['api_user'] as MadeApiUser;
+      const caller = { ...(made as unknown as MadeApiUser), client_id };
+      for (const each of three.nodes) await becomes(each, caller, 200, WITHIN_MS);
+    }
+    return Math.max(...seenMs);
+  }
+
+  test('are upgraded one after the other while callers never pause: none is refused, and both versions follow each other', async () => {
+    const ran = await migrations();
+    assert.ok(ran.at(-1)! < MIGRATION, ran.join());
+    await using load = await underLoad(three.nodes, user);
+    const nodeMs: number[] = [];
+    const seenMs: number[] = [];
+    const last = three.nodes.at(-1)!;
+    for (const node of Array.from(three.nodes)) {
+      const startedAt = performance.now();
+      await node.stop();
+      const upgraded = await three.startAgain(node);
+      nodeMs.push(performance.now() - startedAt);
+      if (nodeMs.length === 1) assert.match(upgraded.output(), new RegExp(`"migrated":\\["${MIGRATION}`));
+      three.commandsOf({}); // those of the former version refuse a store that is newer
+      if (node !== last) seenMs.push(await followedBy(upgraded, last)); // one of each version
+      await load.more();
+    }
+    const p99Ms = load.lapP99Ms();
+    const { issued, afterMs } = await load.stop();
+    await three.cli('audit', 'verify'); // of entries of both versions
+    report(`rolling upgrade from ${former.commit}, before ${MIGRATION}`, {
+      issued,
+      p99Ms,
+      afterMs,
+      nodeMs: Math.max(...nodeMs),
+      seenMs: Math.max(...seenMs),
+    });
+  });
+});
