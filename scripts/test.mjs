@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 /** Tests of the SQLite file, of no store at all, or with a PostgreSQL server of their own. */
 const NOT_ON_POSTGRES = [
@@ -29,6 +30,9 @@ const NOT_ON_REDIS = ['bad-settings', 'cli-doctor', 'docs.test', 'house-rules', 
 
 /** Half a minute or more each, of which a shorter one in another file tries the most: by name, or with --long. */
 const LONG = ['postgres-failures', 'postgres-rolling', 'postgres-start', 'redis-outages', 'workers-replaced'];
+
+/** What the test files import is stripped of its types and compiled once, not in the process of each file. */
+const NODE_COMPILE_CACHE = fileURLToPath(new URL('../node_modules/.cache/mintmark', import.meta.url));
 
 const SOME_ON_POSTGRES = [
   'admin-api-user-list',
@@ -95,7 +99,7 @@ const child = spawn(
     ...flags,
     ...files,
   ],
-  { stdio: 'inherit', env: { ...process.env, ...postgres?.env, ...redis?.env } },
+  { stdio: 'inherit', env: { ...process.env, NODE_COMPILE_CACHE, ...postgres?.env, ...redis?.env } },
 );
 // Ctrl-C reaches the tests too; the server is stopped when they have ended.
 process.on('SIGINT', () => undefined);
