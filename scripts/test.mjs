@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 /** Tests of the SQLite file, of no store at all, or with a PostgreSQL server of their own. */
 const NOT_ON_POSTGRES = [
@@ -36,6 +37,9 @@ const LONG = [
   'redis-outages',
   'workers-replaced',
 ];
+
+/** What the test files import is stripped of its types and compiled once, not in the process of each file. */
+const NODE_COMPILE_CACHE = fileURLToPath(new URL('../node_modules/.cache/mintmark', import.meta.url));
 
 const SOME_ON_POSTGRES = [
   'admin-api-user-list',
@@ -102,7 +106,7 @@ const child = spawn(
     ...flags,
     ...files,
   ],
-  { stdio: 'inherit', env: { ...process.env, ...postgres?.env, ...redis?.env } },
+  { stdio: 'inherit', env: { ...process.env, NODE_COMPILE_CACHE, ...postgres?.env, ...redis?.env } },
 );
 // Ctrl-C reaches the tests too; the server is stopped when they have ended.
 process.on('SIGINT', () => undefined);

@@ -79,7 +79,7 @@ async function everyPage(watched: WatchedPage, server: TestServer): Promise<void
     '/operators',
     '/profile',
   ]) {
-    await watched.go(path);
+    await watched.follow(path);
     await check(path);
   }
   await dialogs(page, watched, user, check);
@@ -103,10 +103,12 @@ async function dialogs(
     ['/operators', /^Remove/],
     ['/profile', 'Turn on'],
   ] as const) {
-    await watched.go(path);
+    await watched.follow(path);
     await page.getByRole('main').getByRole('button', { name: button }).first().click();
     await page.getByRole('dialog').waitFor();
     await check(`${path}, ${String(button)}`);
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
   }
 }
 

@@ -33,7 +33,9 @@ before(() => {
     cpSync(join(PACKAGE, name), join(copy, name), { recursive: true });
   }
   const outDir = join(copy, 'dist');
-  execFileSync(process.execPath, [TSC, '-p', join(PACKAGE, 'tsconfig.build.json'), '--outDir', outDir]);
+  // What it would say of the types, npm run check says.
+  const build = ['-p', join(PACKAGE, 'tsconfig.build.json'), '--noCheck'];
+  execFileSync(process.execPath, [TSC, ...build, '--outDir', outDir]);
   const packed = execFileSync('npm', ['pack', '--pack-destination', folder], {
     cwd: copy,
     env,

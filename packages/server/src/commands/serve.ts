@@ -1,11 +1,11 @@
 import cluster from 'node:cluster';
 import type { Command } from 'commander';
+import type { Logger } from 'pino';
 import { SETTINGS, type Config } from '../config.ts';
 import { TOKEN_PATH } from '../http/metadata.ts';
 import { openLog } from '../log.ts';
-import { serve, type RunningServer } from '../serve.ts';
-import { serveWithWorkers, type RunningWorkers } from '../workers/primary.ts';
-import { serveAsWorker } from '../workers/worker.ts';
+import type { RunningServer } from '../serve.ts';
+import type { RunningWorkers } from '../workers/primary.ts';
 import { curlLine } from './curl-line.ts';
 import { time, type Io } from './io.ts';
 import { addSettings, configOf } from './options.ts';
@@ -22,13 +22,25 @@ export function serveCommand(program: Command, io: Io): void {
     const config = configOf(command, io);
     const { log, close } = openLog(config.logLevel);
     try {
-      if (cluster.isWorker) await serveAsWorker(config, log);
-      else if (config.workers > 1) await untilStopped(await serveWithWorkers(config, log), io);
-      else await untilStopped(await serve(config, log), io);
+      await serveAs(config, log, io);
     } finally {
       await close();
     }
   });
+}
+
+/** What serves is loaded here: of its thousand modules no other command needs one. */
+async function serveAs(config: Config, log: Logger, io: Io): Promise<void> {
+  if (cluster.isWorker) {
+    const { serveAsWorker } = await import('../workers/worker.ts');
+    await serveAsWorker(config, log);
+  } else if (config.workers > 1) {
+    const { serveWithWorkers } = await import('../workers/primary.ts');
+    await untilStopped(await serveWithWorkers(config, log), io);
+  } else {
+    const { serve } = await import('../serve.ts');
+    await untilStopped(await serve(config, log), io);
+  }
 }
 
 function onlyInTheEnvironment(): string {

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import type { FastifySchemaCompiler, FastifySerializerCompiler, FastifyServerOptions } from 'fastify';
-import { Compile, type Validator } from 'typebox/compile';
 import type { TSchema } from 'typebox';
+import type { Validator } from 'typebox/compile';
 
 /**
  * Schemas become code when they are first needed: to compile all of them was half of what a start cost after its modules
@@ -20,7 +20,7 @@ type Compilers = NonNullable<NonNullable<FastifyServerOptions['schemaController'
 const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   let validator: Validator | undefined;
   return (given: unknown) => {
-    validator ??= Compile(schema) as Validator;
+    validator ??= validatorOf(schema);
     const value = httpPart === 'querystring' ? parametersOf(schema, given) : given;
     return validator.Check(value) ? { value } : { error: validator.Errors(value) as unknown as Error };
   };
@@ -53,9 +53,15 @@ function buildSerializer(externalSchemas: unknown, options: unknown): FastifySer
   };
 }
 
-/** Not imported above: loading it is a part of the cost. */
+// Not imported above: loading them is a part of the cost.
+const require = createRequire(import.meta.url);
+
+function validatorOf(schema: TSchema): Validator {
+  const { Compile } = require('typebox/compile') as typeof import('typebox/compile');
+  return Compile(schema) as Validator;
+}
+
 function fastifySerializers(): BuildSerializer {
-  const require = createRequire(import.meta.url);
   const { SerializerSelector } = require('@fastify/fast-json-stringify-compiler') as {
     SerializerSelector: () => BuildSerializer;
   };

@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TLSSocketOptions } from 'node:tls';
-import { createClient } from '@redis/client';
 import { redisName, type RedisServer, type RedisTarget, type RedisTls } from './redis-target.ts';
 
 /** A way to one server, which is made again for ever. */
@@ -116,7 +115,7 @@ export function redisConnection(
 
 /** Connects once. Throws where that takes longer than `CONNECT_MS`. */
 export async function connect(server: RedisServer, access: RedisAccess): Promise<RedisClient> {
-  const client = newClient(server, access);
+  const client = await newClient(server, access);
   // Without a listener an error would end the process; each of them also fails what waits.
   client.on('error', () => undefined);
   let timer: NodeJS.Timeout | undefined;
@@ -143,7 +142,12 @@ export function destroy(client: RedisClient): void {
   }
 }
 
-function newClient({ host, port }: RedisServer, { user, password, database, tls }: RedisAccess): RedisClient {
+async function newClient(
+  { host, port }: RedisServer,
+  { user, password, database, tls }: RedisAccess,
+): Promise<RedisClient> {
+  // Five hundred modules, for which a start without Redis does not wait.
+  const { createClient } = await import('@redis/client');
   return createClient({
     name: 'mintmark',
     socket: {
