@@ -145,14 +145,14 @@ function shown(ms: number | null): string {
   return ms === null ? '–' : ms.toFixed(1);
 }
 
-/** A server with an API user without limits; `pinned`: what is put before its command line. */
+/** A server with an API user without limits; `before`: what is put before its command line. */
 export async function startMintmark(
   dataDir: string,
   env: Record<string, string>,
-  pinned: readonly string[],
+  before: readonly string[],
 ): Promise<{ child: ChildProcess; options: OverloadOptions }> {
   const port = await freePort();
-  const [command, ...rest] = [...pinned, process.execPath, 'packages/server/bin/mintmark.mjs', 'serve'];
+  const [command, ...rest] = [...before, process.execPath, 'packages/server/bin/mintmark.mjs', 'serve'];
   const child = spawn(command, rest, {
     env: {
       ...process.env,
