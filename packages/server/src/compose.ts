@@ -123,7 +123,7 @@ export async function compose(
       issuer: config.issuer,
       tokenLifeSeconds: config.tokenLifeSeconds,
       findApiUser: (name, nowMs) =>
-        sleep.catchingUp()?.then(() => directory.find(name, nowMs)) ?? directory.find(name, nowMs),
+        sleep.catchingUp(nowMs)?.then(() => directory.find(name, nowMs)) ?? directory.find(name, nowMs),
       checkPassword: createPasswordCheck(config, directory.passwordsExist),
       ...limits.services,
       addressOf,

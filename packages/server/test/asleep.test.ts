@@ -4,6 +4,7 @@ import { rmSync } from 'node:fs';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeProtectedHeader } from 'jose';
+import { createSleepWatch } from '../src/sleep-watch.ts';
 import { becomes } from './support/nodes.ts';
 import { redisMissing, startRedis, type TestRedis } from './support/redis.ts';
 import type { TestServer, TokenResponse } from './support/server.ts';
@@ -128,6 +129,22 @@ test('a request whose password waits to be checked gets no token for an API user
   });
   assert.equal(answer?.status, 403);
   await Promise.all(guesses);
+});
+
+test('a machine that slept, and the clock of its processes with it, is told by the time of day', async () => {
+  let caughtUp = 0;
+  const stoodStill = () => 0;
+  const watch = createSleepWatch(() => Promise.resolve(void (caughtUp += 1)), stoodStill);
+  watch.start();
+  try {
+    const nowMs = Date.now();
+    assert.equal(watch.catchingUp(nowMs), undefined);
+    await watch.catchingUp(nowMs + ASLEEP_MS);
+    assert.equal(caughtUp, 1);
+    assert.equal(watch.catchingUp(nowMs + ASLEEP_MS + 1), undefined);
+  } finally {
+    watch.stop();
+  }
 });
 
 function credentials({ client_id, client_secret }: MadeApiUser): Record<string, string> {
