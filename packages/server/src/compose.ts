@@ -112,6 +112,7 @@ export async function compose(
     addressOf,
     readToken,
     isRevoked: revocations.includes,
+    catchingUp: sleep.catchingUp,
     followChanges: feed.follow,
     ...operators.services,
     ...statistics.admin,
