@@ -115,6 +115,7 @@ export async function compose(
     addressOf,
     readToken,
     isRevoked: revocations.includes,
+    catchingUp: sleep.catchingUp,
     followChanges: feed.follow,
     ...operators.services,
     ...statistics.admin,
@@ -126,7 +127,7 @@ export async function compose(
       issuer: config.issuer,
       tokenLifeSeconds: config.tokenLifeSeconds,
       findApiUser: (name, nowMs) =>
-        sleep.catchingUp()?.then(() => directory.find(name, nowMs)) ?? directory.find(name, nowMs),
+        sleep.catchingUp(nowMs)?.then(() => directory.find(name, nowMs)) ?? directory.find(name, nowMs),
       checkPassword: createPasswordCheck(config, directory.passwordsExist),
       ...limits.services,
       addressOf,

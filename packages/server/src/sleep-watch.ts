@@ -2,8 +2,11 @@
 export interface SleepWatch {
   start(): void;
   stop(): void;
-  /** Undefined, but for a process that has slept: then it resolves when it has caught up, or could not in time. */
-  catchingUp(): Promise<void> | undefined;
+  /**
+   * Undefined, but for a process that has slept: then it resolves when it has caught up, or could not in time. `nowMs`: by the
+   * time of day.
+   */
+  catchingUp(nowMs: number): Promise<void> | undefined;
 }
 
 /** A process that did not run for so long is behind by more than is promised. */
@@ -13,9 +16,13 @@ const BEAT_MS = 200;
 /** Callers wait no longer for a process that catches up: then it is one whose store is out of reach. */
 const CATCH_UP_MS = 1000;
 
-/** `catchUp` resolves when what happened meanwhile is known. `clock` counts milliseconds from anywhere and never jumps. */
+/**
+ * `catchUp` resolves when what happened meanwhile is known. `clock` counts milliseconds from anywhere and never jumps, but stands
+ * still while the machine sleeps; the time of day does not. Where that was set forward, it is one catch-up more.
+ */
 export function createSleepWatch(catchUp: () => Promise<void>, clock: () => number): SleepWatch {
   let ranAt = Number.POSITIVE_INFINITY;
+  let ranAtDayTime = Number.POSITIVE_INFINITY;
   let beat: NodeJS.Timeout | undefined;
   let caughtUp: Promise<void> | undefined;
 
@@ -28,10 +35,11 @@ export function createSleepWatch(catchUp: () => Promise<void>, clock: () => numb
   }
 
   /** Asked by requests and by the beat: after a sleep it is not known which of them is first. */
-  function catchingUp(): Promise<void> | undefined {
+  function catchingUp(nowMs: number): Promise<void> | undefined {
     const now = clock();
-    const slept = now - ranAt >= SLEPT_MS;
+    const slept = now - ranAt >= SLEPT_MS || nowMs - ranAtDayTime >= SLEPT_MS;
     ranAt = now;
+    ranAtDayTime = nowMs;
     if (slept) caughtUp ??= catchUpInTime();
     return caughtUp;
   }
@@ -39,7 +47,8 @@ export function createSleepWatch(catchUp: () => Promise<void>, clock: () => numb
   return {
     start() {
       ranAt = clock();
-      beat = setInterval(() => void catchingUp(), BEAT_MS);
+      ranAtDayTime = Date.now();
+      beat = setInterval(() => void catchingUp(Date.now()), BEAT_MS);
     },
     stop: () => clearInterval(beat),
     catchingUp,

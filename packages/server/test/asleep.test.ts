@@ -4,10 +4,16 @@ import { rmSync } from 'node:fs';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeProtectedHeader } from 'jose';
-import { becomes } from './support/nodes.ts';
+import { createSleepWatch } from '../src/sleep-watch.ts';
+import { adminClient } from './support/admin.ts';
+import type { Reply } from './support/http.ts';
+import { becomes, startNodes } from './support/nodes.ts';
+import { postgresMissing } from './support/postgres-binaries.ts';
+import { startPostgres } from './support/postgres.ts';
 import { redisMissing, startRedis, type TestRedis } from './support/redis.ts';
 import type { TestServer, TokenResponse } from './support/server.ts';
 import { newStore, type MadeApiUser, type TestStore } from './support/store.ts';
+import { tcpProxy } from './support/tcp-proxy.ts';
 
 /** Longer than anything but a sleep keeps a process from what happens in the store. */
 const ASLEEP_MS = 1200;
@@ -128,6 +134,50 @@ test('a request whose password waits to be checked gets no token for an API user
   });
   assert.equal(answer?.status, 403);
   await Promise.all(guesses);
+});
+
+const REVOKED =
+  'a token that was revoked while a server slept is refused by the first answer of its admin API';
+
+test(REVOKED, { skip: postgresMissing() }, async () => {
+  await using postgres = await startPostgres();
+  const direct = postgres.url(await postgres.newDatabase());
+  await using proxy = await tcpProxy(postgres.port);
+  await using nodes = await startNodes([direct, direct.replace(`:${postgres.port}/`, `:${proxy.port}/`)]);
+  const [, node] = nodes.nodes as [TestServer, TestServer];
+  const made = await nodes.apiUser('Admin', '--scope', 'mintmark:admin');
+  await becomes(node, made, 200, 10_000);
+  const admin = await adminClient(node, made);
+  assert.equal((await admin.get('/signing-keys')).status, 200);
+  node.process.kill('SIGSTOP');
+  let waiting: Promise<Reply>;
+  try {
+    await nodes.cli('api-user', 'revoke-tokens', made.client_id);
+    waiting = admin.get('/signing-keys');
+    await sleep(ASLEEP_MS);
+    proxy.holdAnswers(); // it asks what it has missed, and takes up the request before it knows
+  } finally {
+    node.process.kill('SIGCONT');
+  }
+  for (let i = 0; i < ANSWERS; i++) await fetch(`http://127.0.0.1:${node.port}/livez`);
+  proxy.mend();
+  assert.equal((await waiting).status, 401);
+});
+
+test('a machine that slept, and the clock of its processes with it, is told by the time of day', async () => {
+  let caughtUp = 0;
+  const stoodStill = () => 0;
+  const watch = createSleepWatch(() => Promise.resolve(void (caughtUp += 1)), stoodStill);
+  watch.start();
+  try {
+    const nowMs = Date.now();
+    assert.equal(watch.catchingUp(nowMs), undefined);
+    await watch.catchingUp(nowMs + ASLEEP_MS);
+    assert.equal(caughtUp, 1);
+    assert.equal(watch.catchingUp(nowMs + ASLEEP_MS + 1), undefined);
+  } finally {
+    watch.stop();
+  }
 });
 
 function credentials({ client_id, client_secret }: MadeApiUser): Record<string, string> {

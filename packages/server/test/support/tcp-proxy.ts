@@ -8,13 +8,16 @@ export interface TcpProxy extends AsyncDisposable {
   cut(): void;
   /** Nothing gets through any more, and nobody is told: a cable that is pulled. */
   silence(): void;
+  /** What the server says is kept back until it is mended; what it is told gets through. */
+  holdAnswers(): void;
   mend(): void;
 }
 
-type Mode = 'open' | 'cut' | 'silent';
+type Mode = 'open' | 'cut' | 'silent' | 'holding';
 
 export async function tcpProxy(target: number): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
+  const held: (() => void)[] = [];
   let mode: Mode = 'open';
 
   function forget(socket: Socket): void {
@@ -26,7 +29,7 @@ export async function tcpProxy(target: number): Promise<TcpProxy> {
   const server = createServer((caller) => {
     forget(caller);
     if (mode === 'cut') caller.resetAndDestroy();
-    if (mode !== 'open') return; // silent: it was accepted, and is never answered
+    if (mode === 'cut' || mode === 'silent') return; // silent: it was accepted, and is never answered
     const callee = connect(target, '127.0.0.1');
     forget(callee);
     for (const [from, to] of [
@@ -34,7 +37,8 @@ export async function tcpProxy(target: number): Promise<TcpProxy> {
       [callee, caller],
     ] as const) {
       from.on('data', (bytes) => {
-        if (mode !== 'silent') to.write(bytes);
+        if (mode === 'holding' && from === callee) held.push(() => to.write(bytes));
+        else if (mode !== 'silent') to.write(bytes);
       });
       from.on('close', () => {
         if (mode !== 'silent') to.destroy();
@@ -57,7 +61,11 @@ export async function tcpProxy(target: number): Promise<TcpProxy> {
     silence() {
       mode = 'silent';
     },
+    holdAnswers() {
+      mode = 'holding';
+    },
     mend() {
+      for (const pass of held.splice(0)) pass();
       // What was swallowed is missing in between: such a connection is of no use any more.
       if (mode === 'silent') endAll();
       mode = 'open';

@@ -18,6 +18,8 @@ export interface GateServices {
   addressOf(request: IncomingMessage): string;
   readToken: AccessTokenReader;
   isRevoked(token: AccessTokenClaims): boolean;
+  /** Of a process that has slept (sleep-watch.ts), until it knows what it has missed. */
+  catchingUp(nowMs: number): Promise<void> | undefined;
   /** As it is in the store at this moment. */
   findApiUser(clientId: string): Promise<ApiUser | undefined>;
   /** The operator whose session the request carries; null where it carries none that is good. */
@@ -71,6 +73,7 @@ async function bearerActor(
   const [, token] = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(authorization) ?? [];
   if (token === undefined)
     throw unauthorized('The Authorization header is malformed: it is Bearer and an access token.');
+  await services.catchingUp(services.now());
   const claims = services.readToken(token, services.now());
   if (claims === null || claims.audience !== services.issuer || services.isRevoked(claims)) {
     throw unauthorized(
