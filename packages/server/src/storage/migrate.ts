@@ -1,20 +1,43 @@
-import { Migrator, type MigrationResult } from 'kysely/migration';
+import type { Kysely } from 'kysely';
+import { Migrator } from 'kysely/migration';
 import { migrations } from './migrations/index.ts';
+import { isPassing } from './postgres-error.ts';
+import type { Tables } from './schema.ts';
 import { StoreError } from './store-error.ts';
 import type { Connections } from './store.ts';
 
 type Readable = Pick<Connections, 'read' | 'tables'>;
 
-/** Brings the store up to this program's version; gives back the names of the migrations that it ran. */
+/** How often migrations are begun where a deadlock or the like ends one. */
+const ATTEMPTS_MAX = 5;
+
+/**
+ * Brings the store up to this program's version, one migration after the other: one that fails leaves those before it made.
+ * Gives back the names of the ones that this process made; others may do so at the same time.
+ */
 export async function migrate(connections: Connections): Promise<string[]> {
   await refuseNewer(connections);
-  return await connections.unhurried(async (db) => {
-    // Takes a lock where several processes may come at once, and waits for the one that has it.
-    const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
-    const { error, results = [] } = await migrator.migrateToLatest();
+  const migrated: string[] = [];
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await connections.unhurried((db) => migrateWith(db, migrated));
+      return migrated;
+    } catch (error) {
+      if (!isPassing(error) || attempt === ATTEMPTS_MAX) throw error;
+    }
+  }
+}
+
+/** Each in a transaction of its own, so that what one has locked is free again before the next one is made. */
+async function migrateWith(db: Kysely<Tables>, migrated: string[]): Promise<void> {
+  // For each it takes a lock where several processes may come at once, and waits for the one that has it.
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
+  for (;;) {
+    const { error, results = [] } = await migrator.migrateUp();
     if (error !== undefined) throw error;
-    return results.map(({ migrationName }: MigrationResult) => migrationName);
-  });
+    if (results.length === 0) return;
+    migrated.push(...results.map(({ migrationName }) => migrationName));
+  }
 }
 
 /** The migrations that `migrate` would run. */

@@ -1,0 +1,99 @@
+// Migrations of a PostgreSQL database that is in use, or in which one of them fails.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import pg from 'pg';
+import { loadConfig } from '../src/load-config.ts';
+import { openStore } from '../src/manage/open-store.ts';
+import { eventually } from './support/command-line.ts';
+import { startPostgres, type TestPostgres } from './support/postgres.ts';
+import { postgresMissing } from './support/postgres-binaries.ts';
+
+const BOTH = ['007-api-user-filters', '008-passwords'];
+
+describe('the migrations of a PostgreSQL database', { skip: postgresMissing() }, () => {
+  let server: TestPostgres;
+  before(async () => {
+    server = await startPostgres();
+  });
+  after(() => server[Symbol.asyncDispose]());
+
+  /** What a program of the version before `BOTH` left. */
+  async function formerDatabase(): Promise<string> {
+    const database = await server.newDatabase();
+    await migrate(database);
+    await server.sql(
+      `drop index api_users_disabled_created_at, api_users_disabled_name_key, api_users_disabled_last_used_at,
+         api_users_scopes, credentials_passwords;
+       delete from kysely_migration where name >= '${BOTH[0]}'`,
+      database,
+    );
+    return database;
+  }
+
+  /** Gives back what was migrated. */
+  async function migrate(database: string): Promise<string[]> {
+    const config = loadConfig({ DATABASE_URL: server.url(database) });
+    const { store, migrated } = await openStore(config, { watch: false });
+    await store.close();
+    return migrated;
+  }
+
+  async function applied(database: string): Promise<string[]> {
+    const rows = await server.sql<{ name: string }>(
+      `select name from kysely_migration where name >= '${BOTH[0]}' order by name`,
+      database,
+    );
+    return rows.map(({ name }) => name);
+  }
+
+  /** Another program in the middle of a transaction. */
+  async function transaction(database: string): Promise<pg.Client & AsyncDisposable> {
+    const client = new pg.Client({ connectionString: server.url(database) });
+    await client.connect();
+    await client.query('begin');
+    return Object.assign(client, { [Symbol.asyncDispose]: async () => await client.end() });
+  }
+
+  async function migrationWaits(database: string): Promise<void> {
+    await eventually('the migration waits for a lock', 10_000, async () => {
+      const waiting = await server.sql(
+        `select 1 from pg_stat_activity where datname = '${database}' and wait_event_type = 'Lock'`,
+      );
+      return waiting.length === 1;
+    });
+  }
+
+  test('are committed one by one: a process of the former version that deletes an API user is in nobody’s way', async () => {
+    const database = await formerDatabase();
+    await using deleting = await transaction(database);
+    await deleting.query(`delete from credentials where client_id = 'api_1'`);
+    const migrating = migrate(database);
+    await migrationWaits(database);
+    assert.deepEqual(await applied(database), ['007-api-user-filters']);
+    await deleting.query(`delete from api_users where client_id = 'api_1'`);
+    await deleting.query('commit');
+    assert.deepEqual(await migrating, BOTH);
+  });
+
+  test('are made again where a deadlock ended one', async () => {
+    const database = await formerDatabase();
+    await using other = await transaction(database);
+    await other.query('lock table kysely_migration in exclusive mode');
+    const migrating = migrate(database);
+    await migrationWaits(database); // with a lock on API users, which the other now wants
+    await other.query(`delete from api_users where client_id = 'api_1'`);
+    await other.query('commit');
+    assert.deepEqual(await migrating, BOTH);
+    assert.match(server.log(), /deadlock detected/);
+  });
+
+  test('stay made up to the one that fails, from which the next start goes on', async () => {
+    const database = await formerDatabase();
+    await server.sql('create table credentials_passwords (id int)', database);
+    await assert.rejects(migrate(database), /"credentials_passwords" already exists/);
+    assert.deepEqual(await applied(database), ['007-api-user-filters']);
+    await server.sql('drop table credentials_passwords', database);
+    assert.deepEqual(await migrate(database), ['008-passwords']);
+    assert.deepEqual(await applied(database), BOTH);
+  });
+});
