@@ -42,8 +42,9 @@ export function formerVersion(migration: string): FormerVersion {
 /** Null where there is no such commit, as in a clone without history, whose first one has no parent and all files. */
 function commitBefore(migration: string): string | null {
   const path = `${MIGRATIONS}/${migration}.ts`;
-  const added = git('log', '--diff-filter=A', '--format=%H', '--', path);
-  return added === null || added === '' ? null : git('rev-parse', '--verify', '--quiet', `${added}^`);
+  // More than one may have added it, as on two branches: the first one is named last.
+  const added = git('log', '--diff-filter=A', '--format=%H', '--', path)?.split('\n').at(-1) ?? '';
+  return added === '' ? null : git('rev-parse', '--verify', '--quiet', `${added}^`);
 }
 
 /** Links of the workspace to its own packages are relative: in the other tree they point to the packages there. */
