@@ -28,7 +28,7 @@ export async function listAudit(
   const found = await store.audit.list(filter, { before, limit: limit + 1 });
   const items = found.slice(0, limit);
   const last = items.at(-1);
-  return { items, next: found.length > limit && last !== undefined ? `${last.at}.${last.n}` : null };
+  return { items, next: found.length > limit && last !== undefined ? cursorOf(last) : null };
 }
 
 /**
@@ -45,6 +45,11 @@ export async function listHistory(
   const found = await listAudit(store, { subject }, page);
   if (user instanceof Error && found.items.length === 0) throw user;
   return found;
+}
+
+/** Whole numbers, also where somebody wrote fractions, as SQLite lets anybody: what is next to such an entry may be left out. */
+function cursorOf({ at, n }: AuditEntry): string {
+  return `${Math.floor(at)}.${Math.floor(n)}`;
 }
 
 function placeOf(cursor: string): { at: number; n: number } {

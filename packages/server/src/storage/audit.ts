@@ -124,12 +124,7 @@ function headIsWrong(): StoreError {
 function listed(db: Kysely<Tables>, filter: AuditFilter, { before, limit }: AuditPage) {
   const { subject, ...others } = filter;
   const page = (rows: ReturnType<typeof entriesOf>) => {
-    const from =
-      before === null
-        ? rows
-        : rows.where(({ eb, refTuple, tuple }) =>
-            eb(refTuple('audit.at', 'audit.n'), '<', tuple(before.at, before.n)),
-          );
+    const from = before === null ? rows : rows.where((row) => comesAfter(row, before));
     return from.orderBy('audit.at', 'desc').orderBy('audit.n', 'desc').limit(limit);
   };
   const matching = () => entriesOf(db).where((row) => row.and(conditions(row, others)));
@@ -143,6 +138,18 @@ function listed(db: Kysely<Tables>, filter: AuditFilter, { before, limit }: Audi
       )
       .select('n');
   return page(entriesOf(db).where('n', 'in', of('subject_id').unionAll(of('related_id'))));
+}
+
+/** In the list. The last of the page before may lie below the lowest numbers that are told apart: by those, then. */
+function comesAfter(
+  { eb, refTuple, tuple }: ExpressionBuilder<Tables, 'audit'>,
+  { at, n }: NonNullable<AuditPage['before']>,
+): Expression<SqlBool> {
+  const isLowest = at <= -FURTHEST || n <= -LARGEST;
+  const place = isLowest
+    ? tuple(within(sql.ref('audit.at'), FURTHEST), within(sql.ref('audit.n')))
+    : refTuple('audit.at', 'audit.n');
+  return eb(place, '<', tuple(at, n));
 }
 
 function entriesOf(db: Kysely<Tables>) {
@@ -196,20 +203,25 @@ async function append(db: Kysely<Tables>, records: readonly AuditRecord[]): Prom
 }
 
 async function deleteBefore(db: Kysely<Tables>, at: number, limit: number): Promise<number> {
+  const head = db.selectFrom('audit_head');
+  // What somebody wrote to before the chain or after its end stays, to be found.
   const oldest = await entriesOf(db)
     .select([N, AT, 'hash'])
-    .where('audit.n', '<=', (one) => one.selectFrom('audit_head').select('audit_head.n'))
+    .where('audit.n', '>', head.select('removed_n'))
+    .where('audit.n', '<=', head.select('audit_head.n'))
     .orderBy('audit.n')
     .limit(limit)
     .execute();
   // Up to the first one that stays: what is removed is the beginning of the chain, whatever the clocks of servers say.
   const stays = oldest.findIndex((entry) => entry.at >= at);
   const old = stays === -1 ? oldest : oldest.slice(0, stays);
-  const last = old.at(-1);
+  // SQLite lets anybody write a fraction.
+  const lastAt = old.findLastIndex(({ n }) => Number.isSafeInteger(n));
+  const last = old[lastAt];
   if (last === undefined) return 0;
+  await db.deleteFrom('audit').where('n', '>', head.select('removed_n')).where('n', '<=', last.n).execute();
   await db.updateTable('audit_head').set({ removed_n: last.n, removed_hash: last.hash }).execute();
-  await db.deleteFrom('audit').where('n', '<=', last.n).execute();
-  return old.length;
+  return lastAt + 1;
 }
 
 function toRow(entry: AuditEntry): AuditRow {
