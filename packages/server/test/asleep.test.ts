@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeProtectedHeader } from 'jose';
 import { createSleepWatch } from '../src/sleep-watch.ts';
 import { adminClient } from './support/admin.ts';
+import { eventually } from './support/command-line.ts';
 import type { Reply } from './support/http.ts';
 import { becomes, startNodes } from './support/nodes.ts';
 import { postgresMissing } from './support/postgres-binaries.ts';
@@ -13,12 +14,13 @@ import { startPostgres } from './support/postgres.ts';
 import { redisMissing, startRedis, type TestRedis } from './support/redis.ts';
 import type { TestServer, TokenResponse } from './support/server.ts';
 import { newStore, type MadeApiUser, type TestStore } from './support/store.ts';
-import { tcpProxy } from './support/tcp-proxy.ts';
+import { tcpProxy, type TcpProxy } from './support/tcp-proxy.ts';
 
 /** Longer than anything but a sleep keeps a process from what happens in the store. */
 const ASLEEP_MS = 1200;
-/** A secret that expires so soon is still good while requests are sent. */
-const SOON_S = 4;
+/** Time enough to see that a secret is known; then a request waits so long, and it ends. */
+const SOON_S = 6;
+const WAITS_MS = 1500;
 /** What came before the last of so many answers has been taken up, and waits. */
 const ANSWERS = 3;
 
@@ -40,13 +42,11 @@ async function asleep(
   requests: Promise<TokenResponse>[],
   meanwhile: () => Promise<void>,
 ): Promise<TokenResponse[]> {
-  for (let i = 0; i < ANSWERS; i++) await fetch(`http://127.0.0.1:${stopped.port}/livez`);
   stopped.process.kill('SIGSTOP');
   try {
     const answered = await Promise.race([...requests, sleep(50).then(() => null)]);
     assert.equal(answered, null, 'one was answered before the server was stopped');
-    await meanwhile();
-    await sleep(ASLEEP_MS);
+    await Promise.all([meanwhile(), sleep(ASLEEP_MS)]);
   } finally {
     stopped.process.kill('SIGCONT');
   }
@@ -55,48 +55,91 @@ async function asleep(
 
 describe('requests that wait for Redis', { skip: redisMissing() }, () => {
   let redis: TestRedis;
+  let proxy: TcpProxy;
   before(async () => {
     redis = await startRedis();
+    proxy = await tcpProxy(redis.port);
   });
-  after(async () => await redis[Symbol.asyncDispose]());
+  afterEach(() => proxy.mend());
+  after(async () => {
+    await proxy[Symbol.asyncDispose]();
+    await redis[Symbol.asyncDispose]();
+  });
 
   async function startOnRedis(): Promise<TestServer> {
     return await store.start({
-      REDIS_URL: redis.url,
+      REDIS_URL: redis.url.replace(`:${redis.port}`, `:${proxy.port}`),
       MINTMARK_PROCESSES: '2',
       MINTMARK_LIMITS_DEADLINE: '5000', // nobody gives Redis up before the server is stopped
     });
   }
 
+  /** A request of each, which Redis is asked about as one whose secret is right, and which the server sleeps through. */
+  async function waitingAsleep(
+    users: MadeApiUser[],
+    meanwhile: () => Promise<void>,
+  ): Promise<TokenResponse[]> {
+    proxy.holdAnswers();
+    const requests = users.map(async (user) => await server!.post(credentials(user)));
+    await eventually('they wait for Redis', 5000, () => {
+      return users.every((user) => proxy.told().includes(`:u:{${user.client_id}}`));
+    });
+    const answers = await asleep(server!, requests, async () => {
+      await meanwhile();
+      proxy.mend(); // the answers are there when it goes on
+    });
+    const metrics = await (await fetch(`http://127.0.0.1:${server!.port}/metrics`)).text();
+    assert.match(
+      metrics,
+      /^mintmark_limits_divided_total 0$/m,
+      'Redis was given up, as it is on a machine that is too slow',
+    );
+    return answers;
+  }
+
+  async function loggedReason({ client_id }: MadeApiUser, reason: string): Promise<void> {
+    await eventually(`${reason} is logged`, 10_000, () => {
+      const lines = server!.output().split('\n');
+      return lines.some((line) => line.includes(`"reason":"${reason}","clientId":"${client_id}"`));
+    });
+  }
+
   test('get no token for an API user that was disabled, by a secret that ended, or by a key that was withdrawn', async () => {
-    const [disabled, retired, expired, other] = [
+    const [disabled, retired, other] = [
       await store.apiUser('Disabled'),
       await store.apiUser('Retired'),
-      await store.apiUser('Expired'),
       await store.apiUser('Other'),
     ];
     server = await startOnRedis();
     const earlier = await server.post(credentials(other));
-    const soon = ['credential', 'create', expired.client_id, '--expires-in', `${SOON_S}s`];
-    Object.assign(expired, await store.json(soon));
-    await becomes(server, expired, 200, 1000 * SOON_S);
-    redis.freeze();
     let kid = '';
-    const made = [disabled, retired, expired, other];
-    const requests = made.map(async (each) => await server!.post(credentials(each)));
-    const answers = await asleep(server, requests, async () => {
-      redis.goOn();
-      await sleep(1000 * SOON_S);
+    const answers = await waitingAsleep([disabled, retired, other], async () => {
       await store.json(['api-user', 'disable', disabled.client_id]);
       await store.json(['credential', 'retire', retired.credential_id, '--force']);
       ({ kid } = await store.json<{ kid: string }>(['signing-key', 'rotate', '--compromised']));
     });
     assert.deepEqual(
       answers.map(({ status }) => status),
-      [403, 403, 403, 200],
+      [403, 403, 200],
     );
+    await loggedReason(disabled, 'api_user_disabled');
+    await loggedReason(retired, 'retired_secret');
     assert.notEqual(kidOf(earlier), kid);
     assert.equal(kidOf(answers.at(-1)), kid);
+  });
+
+  test('get no token by a secret that has expired, of an API user that nobody changed', async () => {
+    const user = await store.apiUser('Expired');
+    server = await startOnRedis();
+    const soon = ['credential', 'create', user.client_id, '--expires-in', `${SOON_S}s`];
+    const made = await store.json<MadeApiUser & { expires_at: string }>(soon);
+    const expires = { ...user, client_secret: made.client_secret };
+    await becomes(server, expires, 200, 1000 * SOON_S);
+    const untilItEnds = () => Date.parse(made.expires_at) - Date.now();
+    await sleep(untilItEnds() - WAITS_MS);
+    const [answer] = await waitingAsleep([expires], async () => await sleep(untilItEnds() + 100));
+    assert.equal(answer?.status, 403);
+    await loggedReason(user, 'expired_secret');
   });
 
   test('go by the networks and scopes that were set meanwhile', async () => {
@@ -105,14 +148,12 @@ describe('requests that wait for Redis', { skip: redisMissing() }, () => {
       await store.apiUser('Narrowed', '--scope', 'a,b'),
     ];
     server = await startOnRedis();
-    redis.freeze();
-    const requests = [elsewhere, narrowed].map(async (made) => await server!.post(credentials(made)));
-    const [first, second] = await asleep(server, requests, async () => {
-      redis.goOn();
+    const [first, second] = await waitingAsleep([elsewhere, narrowed], async () => {
       await store.json(['api-user', 'update', elsewhere.client_id, '--allow-network', '192.0.2.0/24']);
       await store.json(['api-user', 'update', narrowed.client_id, '--scope', 'a']);
     });
     assert.equal(first?.body['error'], 'unauthorized_client');
+    await loggedReason(elsewhere, 'address_not_allowed');
     assert.equal(second?.body['scope'], 'a');
   });
 });
@@ -129,6 +170,7 @@ test('a request whose password waits to be checked gets no token for an API user
   });
   await Promise.race(guesses);
   const waiting = server.post({ client_id: disabled.client_id, client_secret: PASSWORD });
+  for (let i = 0; i < ANSWERS; i++) await fetch(`http://127.0.0.1:${server.port}/livez`);
   const [answer] = await asleep(server, [waiting], async () => {
     await store.json(['api-user', 'disable', disabled.client_id]);
   });

@@ -10,6 +10,8 @@ export interface TcpProxy extends AsyncDisposable {
   silence(): void;
   /** What the server says is kept back until it is mended; what it is told gets through. */
   holdAnswers(): void;
+  /** What the server was told since its answers are held back. */
+  told(): string;
   mend(): void;
 }
 
@@ -19,6 +21,7 @@ export async function tcpProxy(target: number): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   const held: (() => void)[] = [];
   let mode: Mode = 'open';
+  let told = '';
 
   function forget(socket: Socket): void {
     sockets.add(socket);
@@ -37,6 +40,7 @@ export async function tcpProxy(target: number): Promise<TcpProxy> {
       [callee, caller],
     ] as const) {
       from.on('data', (bytes) => {
+        if (mode === 'holding' && from === caller) told += bytes.toString('latin1');
         if (mode === 'holding' && from === callee) held.push(() => to.write(bytes));
         else if (mode !== 'silent') to.write(bytes);
       });
@@ -62,8 +66,10 @@ export async function tcpProxy(target: number): Promise<TcpProxy> {
       mode = 'silent';
     },
     holdAnswers() {
+      told = '';
       mode = 'holding';
     },
+    told: () => told,
     mend() {
       for (const pass of held.splice(0)) pass();
       // What was swallowed is missing in between: such a connection is of no use any more.
