@@ -51,19 +51,13 @@ describe('three nodes on a PostgreSQL pair and Redis', { skip: postgresMissing()
       Array.from({ length: NODES }, () => pair.url),
       { ...SETTINGS, REDIS_URL: redis.url },
     );
-    user = await knownUser();
+    user = await three.knownUser();
   });
   after(async () => {
     await three[Symbol.asyncDispose]();
     await redis[Symbol.asyncDispose]();
     await pair[Symbol.asyncDispose]();
   });
-
-  async function knownUser(): Promise<MadeApiUser> {
-    const made = await three.apiUser('Importer');
-    for (const node of three.nodes) await becomes(node, made, 200, 10_000);
-    return made;
-  }
 
   async function rotate(...options: string[]): Promise<string> {
     return (JSON.parse(await three.cli('signing-key', 'rotate', ...options, '--json')) as { kid: string })
@@ -121,7 +115,7 @@ describe('three nodes on a PostgreSQL pair and Redis', { skip: postgresMissing()
 
   test('a node that sleeps while its key is withdrawn and an API user disabled goes by neither when it wakes', async () => {
     const [awake, , asleep] = three.nodes as [TestServer, TestServer, TestServer];
-    const disabled = await knownUser();
+    const disabled = await three.knownUser();
     asleep.process.kill('SIGSTOP');
     let waiting: Promise<[string, number]>[];
     let kid: string;
