@@ -59,9 +59,11 @@ describe('three nodes on a PostgreSQL pair and Redis', { skip: postgresMissing()
     await pair[Symbol.asyncDispose]();
   });
 
-  async function rotate(...options: string[]): Promise<string> {
-    return (JSON.parse(await three.cli('signing-key', 'rotate', ...options, '--json')) as { kid: string })
-      .kid;
+  async function rotate(...options: string[]): Promise<{ kid: string; activates_at: string }> {
+    return JSON.parse(await three.cli('signing-key', 'rotate', ...options, '--json')) as {
+      kid: string;
+      activates_at: string;
+    };
   }
 
   /** Callers behind a load balancer, who go on until it is stopped. */
@@ -121,7 +123,7 @@ describe('three nodes on a PostgreSQL pair and Redis', { skip: postgresMissing()
     let kid: string;
     try {
       await three.cli('api-user', 'disable', disabled.client_id);
-      kid = await rotate('--compromised');
+      ({ kid } = await rotate('--compromised'));
       await sleep(WITHIN_MS + 500);
       // The first that it sees.
       waiting = Array.from({ length: 4 }, () =>
@@ -142,12 +144,16 @@ describe('three nodes on a PostgreSQL pair and Redis', { skip: postgresMissing()
   test('a key that is announced is published by all nodes before any signs, and a node that sleeps as it becomes active signs with it', async () => {
     const [awake, , asleep] = three.nodes as [TestServer, TestServer, TestServer];
     await using load = await underLoad();
-    const kid = await rotate();
+    const { kid, activates_at } = await rotate();
     await eventually('all nodes publish it', WITHIN_MS, async () => {
       const sets = await Promise.all(three.nodes.map(keySet));
       return sets.every(({ keys }) => keys.some((key) => key.kid === kid));
     });
-    for (const node of three.nodes) assert.notEqual(kidOf(await tokenOf(node, user)), kid);
+    for (const node of three.nodes) {
+      const signedBy = kidOf(await tokenOf(node, user));
+      // A busy machine may take longer over these than the announcement does.
+      if (Date.now() < Date.parse(activates_at)) assert.notEqual(signedBy, kid);
+    }
     asleep.process.kill('SIGSTOP');
     let waiting: Promise<string>;
     let p99Ms: number;
@@ -207,7 +213,7 @@ describe('three nodes on a PostgreSQL pair and Redis', { skip: postgresMissing()
     three.commandsOf(next); // those of the version before refuse a store that is newer
     // Of two versions on one store, and what one of them writes the other follows.
     const seenMs = await disabledWithin(three.nodes);
-    const kid = await rotate('--now');
+    const { kid } = await rotate('--now');
     for (const node of three.nodes) {
       await eventually(
         'it signs with the new key',

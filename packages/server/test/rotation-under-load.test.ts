@@ -65,15 +65,16 @@ describe('under load', { concurrency: true }, () => {
         if (status !== 200) refused.push(`${status} ${String(body['error'])}`);
         const token = String(body['access_token']);
         const due = kept.filter(({ exp }) => exp * 1000 - Date.now() < 1500);
-        for (const old of [token, ...due.map((each) => each.token)]) {
+        for (const old of [{ token, exp: Infinity }, ...due]) {
           try {
-            const { kid, exp } = await checks.verify(old);
+            const { kid, exp } = await checks.verify(old.token);
             verified += 1;
             signedBy.set(kid, Math.max(signedBy.get(kid) ?? 0, exp));
             // Some tokens are shown again shortly before they expire.
-            if (old === token && i % 10 === number) kept.push({ token, exp });
+            if (old.token === token && i % 10 === number) kept.push({ token, exp });
           } catch (error) {
-            refused.push(String(error));
+            // On a busy machine an old one may have expired before it is shown.
+            if (Date.now() < old.exp * 1000) refused.push(String(error));
           }
         }
         kept.splice(0, kept.length, ...kept.filter((each) => !due.includes(each)));
