@@ -136,9 +136,9 @@ test('a wrong guess costs one slow hash at most: at a password, at an unknown id
   const settings = { passwordChecksMax: 2, passwordQueueMax: 16 };
   const check = asynchronous(createPasswordCheck(settings, () => true));
   const costOf = async (known: KnownApiUser | undefined, password: string) => {
-    const before = hashes.count();
+    const soFar = hashes.count();
     await check('api_x', known, password, 1000);
-    return hashes.count() - before;
+    return hashes.count() - soFar;
   };
   assert.equal(await costOf(user(rotated), 'wrong 1'), 1);
   assert.equal(await costOf(user([ended, ended]), 'wrong 2'), 1);
@@ -146,14 +146,14 @@ test('a wrong guess costs one slow hash at most: at a password, at an unknown id
   assert.equal(await costOf(undefined, 'wrong 4'), 1);
   assert.equal(await costOf(user(rotated), 'correct horse battery staple'), 1);
   assert.equal(await costOf(user(rotated), 'correct horse battery staple'), 0, 'it was verified before');
-  const before = hashes.count();
+  const soFar = hashes.count();
   await Promise.all(
     Array.from({ length: 50 }, () => check('api_x', user(rotated), 'the same wrong one', 1000)),
   );
-  assert.equal(hashes.count() - before, 1, 'the same guess at the same time');
+  assert.equal(hashes.count() - soFar, 1, 'the same guess at the same time');
   const none = createPasswordCheck(settings, () => false);
   await none('api_x', undefined, 'wrong', 1000);
-  assert.equal(hashes.count() - before, 1, 'without a password in the store there is nothing to hash');
+  assert.equal(hashes.count() - soFar, 1, 'without a password in the store there is nothing to hash');
   hashes.stop();
 });
 
@@ -183,10 +183,10 @@ test('a compromised key leaves the key set at once, and its successor signs at o
     const response = await fetch(`${server.url}/.well-known/jwks.json`);
     return ((await response.json()) as { keys: { kid: string }[] }).keys.map(({ kid }) => kid);
   };
-  const [before] = await kids();
+  const [old] = await kids();
   const { kid } = await server.json<{ kid: string }>('signing-key', 'rotate', '--compromised');
   await until(async () => (await kids()).join() === kid);
-  assert.notEqual(before, kid);
+  assert.notEqual(old, kid);
   assert.equal(kidOf(String((await server.post(right)).body['access_token'])), kid);
 });
 
@@ -226,13 +226,13 @@ test('maintenance removes old changes and ended credentials, and the private par
 });
 
 test('tokens leave nothing in the store but the counts of their credentials', async () => {
-  await using server: TestServer = await startServer({ env: { ...WIDE, MINTMARK_USAGE_FLUSH: '100' } });
-  await using opened = await temporaryStore({ DATABASE_URL: databaseUrlOf(server.dataDir) });
+  await using own = await startServer({ env: { ...WIDE, MINTMARK_USAGE_FLUSH: '100' } });
+  await using opened = await temporaryStore({ DATABASE_URL: databaseUrlOf(own.dataDir) });
   const epoch = await opened.store.changes.epoch();
-  const right = { client_id: server.clientId, client_secret: server.clientSecret };
-  for (let i = 0; i < 200; i++) assert.equal((await server.post(right)).status, 200);
-  const uses = async () => (await opened.store.credentials.listOf(server.clientId))[0]?.useCount;
+  const right = { client_id: own.clientId, client_secret: own.clientSecret };
+  for (let i = 0; i < 200; i++) assert.equal((await own.post(right)).status, 200);
+  const uses = async () => (await opened.store.credentials.listOf(own.clientId))[0]?.useCount;
   await until(async () => (await uses()) === 200);
   assert.equal(await opened.store.changes.epoch(), epoch);
-  await server.stop();
+  await own.stop();
 });
