@@ -126,8 +126,9 @@ export async function compose(
       now: Date.now,
       issuer: config.issuer,
       tokenLifeSeconds: config.tokenLifeSeconds,
-      findApiUser: (name, nowMs) =>
-        sleep.catchingUp(nowMs)?.then(() => directory.find(name, nowMs)) ?? directory.find(name, nowMs),
+      findApiUser: (name, nowMs, again) =>
+        sleep.catchingUp(nowMs)?.then(() => directory.find(name, nowMs, again)) ??
+        directory.find(name, nowMs, again),
       checkPassword: createPasswordCheck(config, directory.passwordsExist),
       ...limits.services,
       addressOf,
@@ -177,13 +178,14 @@ export async function compose(
   };
 }
 
-/** Takes all API users into memory, and tries again where the store fails meanwhile. */
+/** Takes all API users into memory, and tries again where the store failed meanwhile. */
 function createLoading(directory: Directory, log: Logger): { begin(): void; stop(): void } {
   let again: NodeJS.Timeout | undefined;
   let stopped = false;
 
   function begin(): void {
     clearTimeout(again);
+    if (stopped || directory.loading()) return;
     directory.load().catch((error: Error) => {
       if (stopped) return;
       log.warn(

@@ -119,7 +119,21 @@ test('a search for a client id or a username has its API user first, and once, w
   assert.deepEqual(await search('user.9@example.com', '&state=enabled'), [three], 'the other is disabled');
   const [last] = (await page('sort=-name&limit=1')).items;
   assert.deepEqual(await search(last!.client_id), [last!.name]);
-  assert.equal((await page('search=user.9@example.com&limit=1')).items.length, 1);
+  const walked = async (...limits: number[]) => {
+    const found: string[] = [];
+    let after = '';
+    for (const limit of [...limits, 50]) {
+      const { items, next }: { items: Item[]; next: string | null } = await page(
+        `search=user.9@example.com&sort=name&limit=${limit}${after}`,
+      );
+      found.push(...items.map(({ name }) => name));
+      if (next === null) break;
+      after = `&after=${next}`;
+    }
+    return found;
+  };
+  assert.deepEqual(await walked(1, 3), [three, nine], 'on a page where it may not fit it is in its place');
+  assert.deepEqual(await walked(3, 1), [nine, three]);
 });
 
 test('security 16: a character that means something in a pattern means itself in a search', async () => {
