@@ -24,7 +24,7 @@ import { createRevocationList } from './revocation-list.ts';
 import { createTokenRevoker } from './token-revoker.ts';
 import { createStatistics, type Statistics } from './statistics.ts';
 import type { Store } from './storage/store.ts';
-import { createSleepWatch } from './sleep-watch.ts';
+import { createSleepWatch, type SleepWatch } from './sleep-watch.ts';
 import { VERSION } from './version.ts';
 
 /** A token server, put together and not yet listening. */
@@ -126,9 +126,7 @@ export async function compose(
       now: Date.now,
       issuer: config.issuer,
       tokenLifeSeconds: config.tokenLifeSeconds,
-      findApiUser: (name, nowMs, again) =>
-        sleep.catchingUp(nowMs)?.then(() => directory.find(name, nowMs, again)) ??
-        directory.find(name, nowMs, again),
+      findApiUser: findingAwake(directory, sleep),
       checkPassword: createPasswordCheck(config, directory.passwordsExist),
       ...limits.services,
       addressOf,
@@ -176,6 +174,13 @@ export async function compose(
       await Promise.all([operators.failed.stop(), statistics.stop()]);
     },
   };
+}
+
+/** What a process that slept knows of an API user is old: it catches up first. */
+function findingAwake(directory: Directory, sleep: SleepWatch): Directory['find'] {
+  return (name, nowMs, again) =>
+    sleep.catchingUp(nowMs)?.then(() => directory.find(name, nowMs, again)) ??
+    directory.find(name, nowMs, again);
 }
 
 /** Takes all API users into memory, and tries again where the store failed meanwhile. */
