@@ -152,7 +152,7 @@ export function createDirectory(
     const damagedBefore = damaged;
     let all = false;
     for (let after = '', count = 0; !all; count += PAGE_SIZE) {
-      const page = await pageAfter(after);
+      const page = await pageAfter(rows, after);
       all = page.length === 0;
       if (!all && count >= settings.directoryMax) break; // the others are looked up when they come
       for (const entry of toEntries(page, passOverDamaged)) {
@@ -167,18 +167,6 @@ export function createDirectory(
     complete = all && damaged === damagedBefore && entries.evictions() === evictionsBefore;
   }
 
-  /** Of millions there are tens of thousands: that one is not read must not be the end of all. */
-  async function pageAfter(after: string): Promise<readonly KnownApiUserRow[]> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await rows.page(after, PAGE_SIZE);
-      } catch (error) {
-        if (attempt === PAGE_ATTEMPTS) throw error;
-        await sleep(PAGE_AGAIN_MS, undefined, { ref: false });
-      }
-    }
-  }
-
   return {
     find,
     refresh,
@@ -187,6 +175,21 @@ export function createDirectory(
     passwordsExist: passwords.exist,
     status: () => ({ entries: entries.size(), complete }),
   };
+}
+
+/** Of millions there are tens of thousands: that one is not read must not be the end of all. */
+async function pageAfter(
+  rows: Pick<KnownApiUserRows, 'page'>,
+  after: string,
+): Promise<readonly KnownApiUserRow[]> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await rows.page(after, PAGE_SIZE);
+    } catch (error) {
+      if (attempt === PAGE_ATTEMPTS) throw error;
+      await sleep(PAGE_AGAIN_MS, undefined, { ref: false });
+    }
+  }
 }
 
 /**

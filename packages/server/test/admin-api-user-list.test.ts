@@ -121,14 +121,14 @@ test('a search for a client id or a username has its API user first, and once, w
   assert.deepEqual(await search(last!.client_id), [last!.name]);
   const walked = async (...limits: number[]) => {
     const found: string[] = [];
-    let after = '';
+    let cursor = '';
     for (const limit of [...limits, 50]) {
       const { items, next }: { items: Item[]; next: string | null } = await page(
-        `search=user.9@example.com&sort=name&limit=${limit}${after}`,
+        `search=user.9@example.com&sort=name&limit=${limit}${cursor}`,
       );
       found.push(...items.map(({ name }) => name));
       if (next === null) break;
-      after = `&after=${next}`;
+      cursor = `&after=${next}`;
     }
     return found;
   };
