@@ -177,9 +177,10 @@ test('pages, put together, are the whole list in its order, whatever they are so
     for (const direction of ['', '-']) {
       for (const limit of [1, 7, 200]) {
         const all = await walk(`sort=${direction}${sort}&limit=${limit}`);
-        assert.equal(all.length, COUNT + 1);
-        // The caller itself is used meanwhile.
+        // The caller itself is used meanwhile, and then it moves between pages that are sorted by that.
+        if (sort !== 'last_used_at') assert.equal(all.length, COUNT + 1);
         const items = all.filter(({ name }) => name !== 'Deployment');
+        assert.equal(items.length, COUNT);
         assert.equal(new Set(items.map(({ client_id: id }) => id)).size, COUNT);
         // Those that were never used come last, whichever way.
         const used = sort === 'last_used_at' ? items.slice(0, COUNT / 2) : items;
