@@ -1,11 +1,13 @@
 // Runs the test files (all, or those whose path contains one of the arguments) with node:test, a process each.
 // --store=postgres: on a PostgreSQL server that is started for the run, but for what only SQLite has. --limits=redis: with
 // limits in a Redis that is started for the run. --some: of these, the ones that ask most of the store.
-// --long: with the few that a run of all leaves out.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+// --long: with the few that a run of all leaves out. --test-name-pattern=…: of them, the tests whose name matches.
 import { globSync } from 'node:fs';
+import { finished } from 'node:stream/promises';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
 import { fileURLToPath } from 'node:url';
+import slowestFiles from './slowest-files.mjs';
 
 /** Tests of the SQLite file, of no store at all, or with a PostgreSQL server of their own. */
 const NOT_ON_POSTGRES = [
@@ -38,6 +40,24 @@ const LONG = [
   'workers-replaced',
 ];
 
+/** The slowest begin first: one that is left for the end runs while another processor has nothing to do. */
+const FIRST = [
+  'bootstrap',
+  'console-access',
+  'console.test',
+  'console-safety',
+  'bad-disk',
+  'bad-input',
+  'postgres-',
+  'client/test/package',
+  'workers',
+];
+
+function rank(file) {
+  const found = FIRST.findIndex((part) => file.includes(part));
+  return found < 0 ? FIRST.length : found;
+}
+
 /** What the test files import is stripped of its types and compiled once, not in the process of each file. */
 const NODE_COMPILE_CACHE = fileURLToPath(new URL('../node_modules/.cache/mintmark', import.meta.url));
 
@@ -55,10 +75,16 @@ const given = process.argv.slice(2);
 const onPostgres = given.includes('--store=postgres');
 const onRedis = given.includes('--limits=redis');
 const some = given.includes('--some');
-const flags = given.filter(
-  (argument) => argument.startsWith('--') && !/^--(long$|store=|limits=|some$)/.test(argument),
-);
+const valuesOf = (flag) =>
+  given.filter((argument) => argument.startsWith(flag)).map((argument) => argument.slice(flag.length));
 const named = given.filter((argument) => !argument.startsWith('--'));
+const unknown = given.filter((argument) =>
+  /^--(?!long$|some$|store=postgres$|limits=redis$|test-name-pattern=)/.test(argument),
+);
+if (unknown.length > 0) {
+  console.error(`No such option: ${unknown.join(' ')}.`);
+  process.exit(2);
+}
 const wanted = named.length === 0 && some ? SOME_ON_POSTGRES : named;
 const leftOut = named.length === 0 && !given.includes('--long') ? LONG : [];
 if (leftOut.length > 0) console.log(`Left out, for --long: ${leftOut.join(', ')}.`);
@@ -68,7 +94,8 @@ const files = globSync(['packages/*/test/**/*.test.ts', 'examples/**/*.test.ts',
 })
   .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
   .filter((file) => !unwanted.some((part) => file.includes(part)))
-  .sort();
+  .sort()
+  .sort((a, b) => rank(a) - rank(b));
 
 if (files.length === 0) {
   console.error(`No test file matches ${wanted.join(' ')}.`);
@@ -93,24 +120,24 @@ if (postgres === null || redis === null) {
   await postgres?.stop();
   process.exit(0);
 }
-const child = spawn(
-  process.execPath,
-  [
-    '--test',
-    '--test-concurrency=2',
-    '--test-timeout=300000',
-    ...['spec', './scripts/slowest-files.mjs'].flatMap((reporter) => [
-      `--test-reporter=${reporter}`,
-      '--test-reporter-destination=stdout',
-    ]),
-    ...flags,
-    ...files,
-  ],
-  { stdio: 'inherit', env: { ...process.env, NODE_COMPILE_CACHE, ...postgres?.env, ...redis?.env } },
-);
+Object.assign(process.env, { NODE_COMPILE_CACHE, ...postgres?.env, ...redis?.env });
+const interrupted = new AbortController();
 // Ctrl-C reaches the tests too; the server is stopped when they have ended.
-process.on('SIGINT', () => undefined);
-const [code] = await once(child, 'exit');
+process.on('SIGINT', () => interrupted.abort());
+// The command line would sort the files.
+const results = run({
+  files,
+  concurrency: 2,
+  timeout: 300_000,
+  signal: interrupted.signal,
+  testNamePatterns: valuesOf('--test-name-pattern='),
+});
+results.on('test:fail', ({ todo }) => {
+  if (todo === undefined || todo === false) process.exitCode = 1;
+});
+const reports = [spec, slowestFiles].map((reporter) => results.compose(reporter));
+for (const report of reports) report.pipe(process.stdout, { end: false });
+await Promise.all(reports.map((report) => finished(report)));
 await postgres?.stop();
 await redis?.stop();
-process.exit(code ?? 1);
+process.exit();

@@ -16,9 +16,12 @@ export interface Runtime {
 interface Source {
   readonly name: string;
   readonly alias: string;
-  /** npm package and version for this platform; undefined where there is none. */
+  /** npm package and version for this platform; undefined where there is none, or none is needed. */
   readonly spec: string | undefined;
+  /** Its place in that package. */
   readonly executable: string;
+  /** Where it is already. */
+  readonly path?: string;
   readonly args?: readonly string[];
 }
 
@@ -42,12 +45,12 @@ const denoPackage = {
   'darwin-arm64': '@deno/darwin-arm64',
 }[platform];
 
-const node = (version: string): Source => ({
-  name: `Node ${version.split('.')[0]}`,
-  alias: `node${version.split('.')[0]}`,
-  spec: nodePackage && `${nodePackage}@${version}`,
-  executable: 'bin/node',
-});
+function node(version: string): Source {
+  const [major] = version.split('.');
+  const source = { name: `Node ${major}`, alias: `node${major}`, executable: 'bin/node' };
+  if (version === process.versions.node) return { ...source, spec: undefined, path: process.execPath };
+  return { ...source, spec: nodePackage && `${nodePackage}@${version}` };
+}
 
 const sources: readonly Source[] = [
   node('20.20.2'),
@@ -125,6 +128,6 @@ async function isInstalled(manifest: string): Promise<boolean> {
   return installed === manifest && sources.every((source) => !source.spec || existsSync(pathOf(source)));
 }
 
-function pathOf({ alias, executable }: Source): string {
-  return join(folder, 'node_modules', alias, executable);
+function pathOf({ alias, executable, path }: Source): string {
+  return path ?? join(folder, 'node_modules', alias, executable);
 }

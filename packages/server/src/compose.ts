@@ -24,7 +24,7 @@ import { createRevocationList } from './revocation-list.ts';
 import { createTokenRevoker } from './token-revoker.ts';
 import { createStatistics, type Statistics } from './statistics.ts';
 import type { Store } from './storage/store.ts';
-import { createSleepWatch } from './sleep-watch.ts';
+import { createSleepWatch, type SleepWatch } from './sleep-watch.ts';
 import { VERSION } from './version.ts';
 
 /** A token server, put together and not yet listening. */
@@ -126,8 +126,7 @@ export async function compose(
       now: Date.now,
       issuer: config.issuer,
       tokenLifeSeconds: config.tokenLifeSeconds,
-      findApiUser: (name, nowMs) =>
-        sleep.catchingUp(nowMs)?.then(() => directory.find(name, nowMs)) ?? directory.find(name, nowMs),
+      findApiUser: findingAwake(directory, sleep),
       checkPassword: createPasswordCheck(config, directory.passwordsExist),
       ...limits.services,
       addressOf,
@@ -177,13 +176,21 @@ export async function compose(
   };
 }
 
-/** Takes all API users into memory, and tries again where the store fails meanwhile. */
+/** What a process that slept knows of an API user is old: it catches up first. */
+function findingAwake(directory: Directory, sleep: SleepWatch): Directory['find'] {
+  return (name, nowMs, again) =>
+    sleep.catchingUp(nowMs)?.then(() => directory.find(name, nowMs, again)) ??
+    directory.find(name, nowMs, again);
+}
+
+/** Takes all API users into memory, and tries again where the store failed meanwhile. */
 function createLoading(directory: Directory, log: Logger): { begin(): void; stop(): void } {
   let again: NodeJS.Timeout | undefined;
   let stopped = false;
 
   function begin(): void {
     clearTimeout(again);
+    if (stopped || directory.loading()) return;
     directory.load().catch((error: Error) => {
       if (stopped) return;
       log.warn(

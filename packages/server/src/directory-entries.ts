@@ -14,6 +14,9 @@ export interface DirectoryEntries {
   evictions(): number;
 }
 
+/** Were all of a million used, to pass over them would take seconds. */
+const PASSED_OVER_MAX = 64;
+
 export function createEntries(max: number): DirectoryEntries {
   const byId = new Map<string, DirectoryEntry>();
   const byUsername = new Map<string, DirectoryEntry>();
@@ -33,13 +36,15 @@ export function createEntries(max: number): DirectoryEntries {
     if (key !== null && byUsername.get(key) === entry) byUsername.delete(key);
   }
 
-  /** The oldest that was not used since it was last passed over (second chance): O(1) a call, taken over time. */
+  /** The oldest that was not used since it was last passed over (second chance), of the oldest few. */
   function evictOne(): void {
+    let passedOver = 0;
     for (const [clientId, entry] of byId) {
       drop(clientId);
-      if (!entry.used) return;
+      if (!entry.used || passedOver === PASSED_OVER_MAX) return;
       entry.used = false;
       add(entry);
+      passedOver += 1;
     }
   }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { usernameKey } from './domain/api-user.ts';
 import type { Denial } from './domain/denial.ts';
 import type { KnownApiUser } from './domain/known-api-user.ts';
@@ -24,13 +25,15 @@ export interface DirectorySettings {
 export interface Directory {
   /**
    * The API user with this client id or username; undefined where there is none. At once for one in memory, and for an
-   * unknown one while everything is in memory; else by one look-up in the store, however many wait for it.
+   * unknown one while everything is in memory; else by one look-up in the store, however many wait for it. `again`: for a
+   * request that has found it before, so that it does not count as another use.
    */
-  find(name: string, nowMs: number): Found | Promise<Found>;
+  find(name: string, nowMs: number, again?: boolean): Found | Promise<Found>;
   /** Reads these API users again: they were changed. */
   refresh(clientIds: readonly string[]): Promise<void>;
   /** Reads all API users again, page by page, so that the server can answer meanwhile. */
   load(): Promise<void>;
+  loading(): boolean;
   passwordsExist(): boolean;
   status(): { entries: number; complete: boolean };
 }
@@ -41,6 +44,9 @@ type Found = KnownApiUser | undefined | Denial;
 const FRESH_MS = 1000;
 /** API users per read: a page is taken in within a millisecond or two, and a caller waits no longer than that. */
 const PAGE_SIZE = 250;
+/** How often a page is tried, and the time between. */
+const PAGE_ATTEMPTS = 3;
+const PAGE_AGAIN_MS = 1000;
 /** Longer than any client id or username: what is longer is not looked up, nor remembered. */
 const NAME_LENGTH_MAX = 256;
 
@@ -64,14 +70,14 @@ export function createDirectory(
   /** Of these the change feed knows better than a page that was read before. */
   let changedWhileLoading = new Set<string>();
 
-  function find(name: string, nowMs: number): Found | Promise<Found> {
+  function find(name: string, nowMs: number, again = false): Found | Promise<Found> {
     const stale = staleMs();
     if (stale > settings.staleMaxSeconds * 1000) {
       return unavailable(`the store has been out of reach for ${Math.round(stale / 1000)} s`);
     }
     const entry = entries.find(name);
     if (entry !== undefined) {
-      entry.used = true;
+      if (!again) entry.used = true;
       return entry;
     }
     if (name.length > NAME_LENGTH_MAX || (complete && stale < FRESH_MS)) return undefined;
@@ -146,7 +152,7 @@ export function createDirectory(
     const damagedBefore = damaged;
     let all = false;
     for (let after = '', count = 0; !all; count += PAGE_SIZE) {
-      const page: readonly KnownApiUserRow[] = await rows.page(after, PAGE_SIZE);
+      const page = await pageAfter(rows, after);
       all = page.length === 0;
       if (!all && count >= settings.directoryMax) break; // the others are looked up when they come
       for (const entry of toEntries(page, passOverDamaged)) {
@@ -165,9 +171,25 @@ export function createDirectory(
     find,
     refresh,
     load: loading.run,
+    loading: loading.underWay,
     passwordsExist: passwords.exist,
     status: () => ({ entries: entries.size(), complete }),
   };
+}
+
+/** Of millions there are tens of thousands: that one is not read must not be the end of all. */
+async function pageAfter(
+  rows: Pick<KnownApiUserRows, 'page'>,
+  after: string,
+): Promise<readonly KnownApiUserRow[]> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await rows.page(after, PAGE_SIZE);
+    } catch (error) {
+      if (attempt === PAGE_ATTEMPTS) throw error;
+      await sleep(PAGE_AGAIN_MS, undefined, { ref: false });
+    }
+  }
 }
 
 /**

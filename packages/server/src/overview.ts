@@ -5,7 +5,7 @@ import { UNIT_MS } from './domain/usage.ts';
 
 /** How things stand, of the whole store. */
 export interface Standing {
-  /** Null while they are counted for the first time, and that takes long. */
+  /** Null while they are not counted yet: that takes long, or failed. */
   apiUsers: { total: number; enabled: number; active: number } | null;
   /** At most `ATTENTION_MAX` of each kind. */
   attention: Attention[];
@@ -25,11 +25,13 @@ const KEPT_TIMES = 20;
 /** An answer waits so long for a count, but not at all for one that takes long where there is one from before. */
 const WAIT_MS = 1000;
 
+/** `noteFailure`: API users could not be counted; everything else is told nevertheless. */
 export function createOverview(
   { attention }: Pick<Store, 'attention'>,
   now: () => number,
+  noteFailure: (error: Error) => void,
 ): () => Promise<Standing> {
-  const counts = createCount(attention, now);
+  const counts = createCount(attention, now, noteFailure);
   let kept: { until: number; standing: Promise<Standing> } | undefined;
 
   async function look(nowMs: number): Promise<Standing> {
@@ -60,30 +62,44 @@ type Counts = NonNullable<Standing['apiUsers']>;
 function createCount(
   attention: Pick<Store['attention'], 'count'>,
   now: () => number,
+  noteFailure: (error: Error) => void,
 ): () => Promise<Counts | null> {
-  let kept: { counts: Counts; until: number } | undefined;
-  let counting: Promise<Counts> | undefined;
-  let quick = false;
+  let kept: { counts: Counts; until: number; tookMs: number } | undefined;
+  let counting: Promise<Counts | null> | undefined;
+  /** A statement may not take as long as this. */
+  let unhurried = false;
 
-  async function count(): Promise<Counts> {
-    const unhurried = !quick;
-    quick = false; // where it fails, the next one is given time
+  async function ask(activeFrom: number): Promise<Counts> {
+    try {
+      return await attention.count(activeFrom, unhurried);
+    } catch (error) {
+      if (unhurried) throw error;
+      unhurried = true;
+      return await attention.count(activeFrom, unhurried);
+    }
+  }
+
+  async function count(): Promise<Counts | null> {
     const startedAt = now();
-    const counts = await attention.count(startedAt - UNIT_MS.day, unhurried);
-    const tookMs = now() - startedAt;
-    quick = tookMs <= SLOW_MS;
-    kept = { counts, until: now() + (quick ? 0 : Math.max(KEPT_MS, tookMs * KEPT_TIMES)) };
-    return counts;
+    try {
+      const counts = await ask(startedAt - UNIT_MS.day);
+      const tookMs = now() - startedAt;
+      const keptMs = tookMs > SLOW_MS ? Math.max(KEPT_MS, tookMs * KEPT_TIMES) : 0;
+      kept = { counts, until: now() + keptMs, tookMs };
+      return counts;
+    } catch (error) {
+      unhurried = false; // the store was away, and not slow
+      noteFailure(error as Error);
+      return null;
+    } finally {
+      counting = undefined;
+    }
   }
 
   return async () => {
     if (kept !== undefined && kept.until > now()) return kept.counts;
-    const long = !quick;
-    counting ??= count().finally(() => {
-      counting = undefined;
-    });
-    counting.catch(() => undefined); // who does not wait for it tries again with the next answer
-    if (kept !== undefined && long) return kept.counts;
+    counting ??= count();
+    if (kept !== undefined && kept.tookMs > SLOW_MS) return kept.counts;
     return (await within(WAIT_MS, counting)) ?? kept?.counts ?? null;
   };
 }

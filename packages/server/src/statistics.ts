@@ -61,7 +61,9 @@ export function createStatistics(
       live,
       overview: {
         lately: () => live.lately(HISTORY_SECONDS),
-        standing: createOverview(store, Date.now),
+        standing: createOverview(store, Date.now, (error) => {
+          log.warn({ error: error.message }, 'API users could not be counted for the overview');
+        }),
         startedAt: Date.now(),
       },
     },

@@ -197,7 +197,7 @@ test(
     const ids = Array.from({ length: 200 }, (_, i) => `api_x${String(1 + i * 7).padStart(6, '0')}`);
     const [from, to] = [hour - 23 * UNIT_MS.hour, hour + UNIT_MS.hour];
     const asked: Record<string, () => Promise<unknown>> = {
-      overview: createOverview(store, Date.now),
+      overview: createOverview(store, Date.now, assert.fail),
       'spark lines': () => store.usage.recent(ids, from, to),
       days: () => store.usage.series(ids[0]!, 'day', hour - 400 * UNIT_MS.day, to),
       minutes: () => store.usage.series(null, 'minute', hour - 3 * UNIT_MS.hour, to),

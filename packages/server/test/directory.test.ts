@@ -144,6 +144,24 @@ test('an API user that is used is passed over when others must go', async () => 
   }
 });
 
+for (const [again, gone] of [
+  [false, 64], // of the first 64 each is passed over, because it was used twice
+  [true, 0],
+] as const) {
+  test(`where each was ${again ? 'found again by one request' : 'used'}, number ${gone} goes for another`, async () => {
+    await using opened = await temporaryStore();
+    const ids = await fill(opened.store, 101);
+    const directory = createDirectory(opened.store.known, { ...SETTINGS, directoryMax: 100 }, () => 0);
+    for (const id of ids.slice(0, 100)) {
+      await directory.find(id, 0);
+      await directory.find(id, 0, again);
+    }
+    await directory.find(ids[100] ?? '', 0);
+    const absent = ids.filter((id) => directory.find(id, 0, true) instanceof Promise);
+    assert.deepEqual(absent, [ids[gone]]);
+  });
+}
+
 test('while the store is out of reach the known are served, up to the bound, and then nobody', async () => {
   await using opened = await temporaryStore();
   const [id = ''] = await fill(opened.store, 1);

@@ -24,7 +24,7 @@ test('a count of API users that takes long is given as it was before, and renewe
     nowMs += 1000;
     return counted;
   };
-  const overview = createOverview({ attention: { ...store.attention, count } }, () => nowMs);
+  const overview = createOverview({ attention: { ...store.attention, count } }, () => nowMs, assert.fail);
   const total = async () => (await overview()).apiUsers?.total;
   const add = () => createApiUser(store, SYSTEM, apiUserSettings(), nowMs);
 
@@ -68,12 +68,22 @@ describe('on PostgreSQL, where a statement has a timeout', { skip: postgresMissi
     try {
       await refusedWith('unavailable', store.attention.count(0, false));
       let nowMs = Date.now();
-      const overview = createOverview(store, () => nowMs);
+      const overview = createOverview(store, () => nowMs, assert.fail);
       assert.equal((await overview()).apiUsers, null);
       await eventually(async () => {
         nowMs += 6000; // longer than an overview is kept
         assert.deepEqual((await overview()).apiUsers, { total: 1, enabled: 1, active: 0 });
       });
+      const counting = assert.rejects(
+        store.attention.count(0, true),
+        'a store that is closed waits for no count',
+      );
+      await eventually(async () => {
+        const running = `select 1 from pg_stat_activity where query like '%count(*)%' and state = 'active' and usename = 'slow'`;
+        assert.equal((await server.sql(running)).length, 1);
+      });
+      await store.close();
+      await counting;
     } finally {
       await store.close();
     }

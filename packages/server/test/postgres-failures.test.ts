@@ -52,13 +52,6 @@ describe('between nodes and their PostgreSQL', { skip }, () => {
     await server[Symbol.asyncDispose]();
   });
 
-  /** An API user that both nodes know. */
-  async function knownUser(): Promise<MadeApiUser> {
-    const made = await nodes.apiUser('Importer');
-    for (const node of [connected, behind]) await becomes(node, made, 200, 10_000);
-    return made;
-  }
-
   /** Disables it and gives back when the last token was issued after that, in milliseconds. */
   async function disabledWithin(node: TestServer, who: MadeApiUser): Promise<number> {
     await nodes.cli('api-user', 'disable', who.client_id);
@@ -75,7 +68,7 @@ describe('between nodes and their PostgreSQL', { skip }, () => {
   }
 
   test('a LISTEN connection that the server ends is made again, and changes are seen meanwhile', async () => {
-    user = await knownUser();
+    user = await nodes.knownUser();
     // Its last statement is the LISTEN, or a heartbeat.
     const listening = async () =>
       (await backends(0)).filter(({ query }) => /^(listen|select 1$)/.test(query));
@@ -92,7 +85,7 @@ describe('between nodes and their PostgreSQL', { skip }, () => {
 
   test('a server process that is frozen, whichever it is, delays no change beyond a second', async () => {
     const load = steadyLoad([connected], user);
-    const other = await knownUser();
+    const other = await nodes.knownUser();
     const slowest = { ms: 0, frozen: 0 };
     for (const { pid } of await backends(0)) {
       process.kill(pid, 'SIGSTOP');
@@ -115,8 +108,8 @@ describe('between nodes and their PostgreSQL', { skip }, () => {
 
   for (const how of ['cut', 'silence'] as const) {
     test(`a node whose way to the database is lost (${how}) serves whom it knows until the stale bound, the other goes on`, async () => {
-      user = await knownUser();
-      const cutOff = await knownUser();
+      user = await nodes.knownUser();
+      const cutOff = await nodes.knownUser();
       const load = steadyLoad([connected], user);
       proxy[how]();
       const cutAt = performance.now();
@@ -156,8 +149,7 @@ describe('a PostgreSQL under two nodes', { skip }, () => {
     const [connected, behind] = nodes.nodes as [TestServer, TestServer];
     const config = loadConfig({ DATABASE_URL: server.url(database), MINTMARK_MASTER_KEY: 'ab'.repeat(32) });
     const { store } = await openStore(config, { watch: false });
-    const user = await nodes.apiUser('Importer');
-    for (const node of [connected, behind]) await becomes(node, user, 200, 10_000);
+    const user = await nodes.knownUser();
     const writer = keepWriting(store);
     const load = steadyLoad([connected, behind], user);
     await sleep(300);

@@ -5,7 +5,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { eventually } from './support/command-line.ts';
 import {
-  becomes,
   disabledWithin,
   keySet,
   kidOf,
@@ -52,7 +51,7 @@ describe('three nodes on a PostgreSQL pair and Redis', { skip: postgresMissing()
       Array.from({ length: NODES }, () => pair.url),
       { ...SETTINGS, REDIS_URL: redis.url },
     );
-    user = await knownUser();
+    user = await three.knownUser();
   });
   after(async () => {
     await three[Symbol.asyncDispose]();
@@ -60,26 +59,22 @@ describe('three nodes on a PostgreSQL pair and Redis', { skip: postgresMissing()
     await pair[Symbol.asyncDispose]();
   });
 
-  async function knownUser(): Promise<MadeApiUser> {
-    const made = await three.apiUser('Importer');
-    for (const node of three.nodes) await becomes(node, made, 200, 10_000);
-    return made;
-  }
-
-  async function rotate(...options: string[]): Promise<string> {
-    return (JSON.parse(await three.cli('signing-key', 'rotate', ...options, '--json')) as { kid: string })
-      .kid;
+  async function rotate(...options: string[]): Promise<{ kid: string; activates_at: string }> {
+    return JSON.parse(await three.cli('signing-key', 'rotate', ...options, '--json')) as {
+      kid: string;
+      activates_at: string;
+    };
   }
 
   test('a node that sleeps while its key is withdrawn and an API user disabled goes by neither when it wakes', async () => {
     const [awake, , asleep] = three.nodes as [TestServer, TestServer, TestServer];
-    const disabled = await knownUser();
+    const disabled = await three.knownUser();
     asleep.process.kill('SIGSTOP');
     let waiting: Promise<[string, number]>[];
     let kid: string;
     try {
       await three.cli('api-user', 'disable', disabled.client_id);
-      kid = await rotate('--compromised');
+      ({ kid } = await rotate('--compromised'));
       await sleep(WITHIN_MS + 500);
       // The first that it sees.
       waiting = Array.from({ length: 4 }, () =>
@@ -100,12 +95,16 @@ describe('three nodes on a PostgreSQL pair and Redis', { skip: postgresMissing()
   test('a key that is announced is published by all nodes before any signs, and a node that sleeps as it becomes active signs with it', async () => {
     const [awake, , asleep] = three.nodes as [TestServer, TestServer, TestServer];
     await using load = await underLoad(three.nodes, user);
-    const kid = await rotate();
+    const { kid, activates_at } = await rotate();
     await eventually('all nodes publish it', WITHIN_MS, async () => {
       const sets = await Promise.all(three.nodes.map(keySet));
       return sets.every(({ keys }) => keys.some((key) => key.kid === kid));
     });
-    for (const node of three.nodes) assert.notEqual(kidOf(await tokenOf(node, user)), kid);
+    for (const node of three.nodes) {
+      const signedBy = kidOf(await tokenOf(node, user));
+      // A busy machine may take longer over these than the announcement does.
+      if (Date.now() < Date.parse(activates_at)) assert.notEqual(signedBy, kid);
+    }
     asleep.process.kill('SIGSTOP');
     let waiting: Promise<string>;
     let p99Ms: number;
@@ -170,7 +169,7 @@ describe('three nodes on a PostgreSQL pair and Redis', { skip: postgresMissing()
     three.commandsOf({ settings: next }); // those of the version before refuse a store that is newer
     // Of two versions on one store, and what one of them writes the other follows.
     const seenMs = await disabledWithin(three);
-    const kid = await rotate('--now');
+    const { kid } = await rotate('--now');
     for (const node of three.nodes) {
       await eventually(
         'it signs with the new key',

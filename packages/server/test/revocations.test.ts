@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
 import { compactVerify, createRemoteJWKSet } from 'jose';
 import { revocationDigest } from '../src/domain/revocation.ts';
@@ -58,63 +58,73 @@ function parseList(body: Buffer): Pick<ReadList, 'tokens' | 'apiUsers'> {
   return { tokens, apiUsers };
 }
 
-test('the list of a new server is empty and signed, and the metadata says where it is', async () => {
-  await using server = await startServer();
-  const metadata = (await (
-    await fetch(`${server.url}/.well-known/oauth-authorization-server`)
-  ).json()) as Record<string, unknown>;
-  assert.equal(metadata['revocation_list_uri'], `${server.url}/oauth2/revocations`);
-  const list = await readList(server);
-  assert.equal(list.statement.iss, server.url);
-  assert.ok(Math.abs(list.statement.iat - Date.now() / 1000) < 5, `${list.statement.iat}`);
-  assert.deepEqual([list.tokens, list.apiUsers.size], [[], 0]);
-});
-
-test('tokens revoked by command are on the list of the running server within a second, and nobody else’s', async () => {
-  await using server = await startServer();
-  const empty = await readList(server);
-  const before = Math.floor(Date.now() / 1000);
-  const printed = await server.json('api-user', 'revoke-tokens', server.clientId);
-  const list = await eventually(async () => {
-    const current = await readList(server);
-    assert.equal(current.apiUsers.size, 1);
-    return current;
-  }, 1000);
-  const issuedBefore = list.apiUsers.get(revocationDigest(server.clientId)) ?? 0;
-  assert.ok(issuedBefore > before && issuedBefore <= Date.now() / 1000 + 2, `${issuedBefore}`);
-  assert.equal(Date.parse(printed['revoked_issued_before'] as string) / 1000, issuedBefore);
-  assert.ok(list.statement.n > empty.statement.n, 'the number of the change that is in it');
-  assert.notEqual(list.etag, empty.etag);
-});
-
-test('a list that has not changed is answered with 304 and a statement that is no older', async () => {
-  await using server = await startServer();
-  const list = await readList(server);
-  const headers = { 'if-none-match': list.etag };
-  const response = await fetch(`${server.url}/oauth2/revocations`, { headers });
-  assert.equal(response.status, 304);
-  assert.equal(response.headers.get('cache-control'), 'public, max-age=1');
-  const statement = await statementOf(server, response);
-  assert.equal(statement.sha256, list.statement.sha256);
-  assert.ok(statement.iat >= list.statement.iat);
-});
-
-for (const [what, args] of [
-  ['disabled', (id: string) => ['api-user', 'disable', id]],
-  ['deleted', (id: string) => ['api-user', 'delete', id]],
-  ['reset', (id: string) => ['credential', 'reset', id, '--overlap', '0', '--force']],
-  ['retired', (_: string, credentialId: string) => ['credential', 'retire', credentialId, '--force']],
-] as const) {
-  test(`an API user that is ${what} has its tokens revoked with --revoke-tokens, and not without`, async () => {
-    const store = await newStore();
-    const [kept, cut] = [await store.apiUser('kept'), await store.apiUser('cut')];
-    await store.json(args(kept.client_id, kept.credential_id).slice());
-    await store.json([...args(cut.client_id, cut.credential_id), '--revoke-tokens']);
-    await using server = await store.start();
-    const { apiUsers } = await readList(server);
-    assert.deepEqual([...apiUsers.keys()], [revocationDigest(cut.client_id)]);
+describe('the list of a server', () => {
+  let server: TestServer;
+  before(async () => {
+    server = await startServer();
   });
-}
+  after(async () => await server[Symbol.asyncDispose]());
+
+  test('is empty and signed while it is new, and the metadata says where it is', async () => {
+    const metadata = (await (
+      await fetch(`${server.url}/.well-known/oauth-authorization-server`)
+    ).json()) as Record<string, unknown>;
+    assert.equal(metadata['revocation_list_uri'], `${server.url}/oauth2/revocations`);
+    const list = await readList(server);
+    assert.equal(list.statement.iss, server.url);
+    assert.ok(Math.abs(list.statement.iat - Date.now() / 1000) < 5, `${list.statement.iat}`);
+    assert.deepEqual([list.tokens, list.apiUsers.size], [[], 0]);
+  });
+
+  test('has the tokens that are revoked by command within a second, and nobody else’s', async () => {
+    const empty = await readList(server);
+    const askedAt = Math.floor(Date.now() / 1000);
+    const printed = await server.json('api-user', 'revoke-tokens', server.clientId);
+    const list = await eventually(async () => {
+      const current = await readList(server);
+      assert.equal(current.apiUsers.size, 1);
+      return current;
+    }, 1000);
+    const issuedBefore = list.apiUsers.get(revocationDigest(server.clientId)) ?? 0;
+    assert.ok(issuedBefore > askedAt && issuedBefore <= Date.now() / 1000 + 2, `${issuedBefore}`);
+    assert.equal(Date.parse(printed['revoked_issued_before'] as string) / 1000, issuedBefore);
+    assert.ok(list.statement.n > empty.statement.n, 'the number of the change that is in it');
+    assert.notEqual(list.etag, empty.etag);
+  });
+
+  test('that has not changed is answered with 304 and a statement that is no older', async () => {
+    const list = await readList(server);
+    const headers = { 'if-none-match': list.etag };
+    const response = await fetch(`${server.url}/oauth2/revocations`, { headers });
+    assert.equal(response.status, 304);
+    assert.equal(response.headers.get('cache-control'), 'public, max-age=1');
+    const statement = await statementOf(server, response);
+    assert.equal(statement.sha256, list.statement.sha256);
+    assert.ok(statement.iat >= list.statement.iat);
+  });
+});
+
+const REVOKING = {
+  disabled: (id: string) => ['api-user', 'disable', id],
+  deleted: (id: string) => ['api-user', 'delete', id],
+  reset: (id: string) => ['credential', 'reset', id, '--overlap', '0', '--force'],
+  retired: (_: string, credentialId: string) => ['credential', 'retire', credentialId, '--force'],
+};
+
+test('an API user that is disabled, deleted, reset or retired has its tokens revoked with --revoke-tokens, and not without', async () => {
+  const store = await newStore();
+  const expected = new Map<string, string>();
+  for (const [what, args] of Object.entries(REVOKING)) {
+    const [kept, cut] = [await store.apiUser('kept'), await store.apiUser('cut')];
+    await store.json(args(kept.client_id, kept.credential_id));
+    await store.json([...args(cut.client_id, cut.credential_id), '--revoke-tokens']);
+    expected.set(what, revocationDigest(cut.client_id));
+  }
+  await using server = await store.start();
+  const { apiUsers } = await readList(server);
+  for (const [what, digest] of expected) assert.ok(apiUsers.has(digest), what);
+  assert.equal(apiUsers.size, expected.size);
+});
 
 test('what was revoked is still on the list after a kill and a restart', async () => {
   await using server = await startServer();

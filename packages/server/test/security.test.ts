@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHook } from 'node:async_hooks';
-import { test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeJwt } from 'jose';
 import pino from 'pino';
@@ -28,6 +28,12 @@ interface Made {
   client_secret: string;
 }
 
+let server: TestServer;
+before(async () => {
+  server = await startServer({ env: { ...WIDE, MINTMARK_FAILURE_LIMIT: '1000000' } });
+});
+after(async () => await server[Symbol.asyncDispose]());
+
 async function until(holds: () => Promise<boolean>): Promise<number> {
   const startedAt = performance.now();
   while (!(await holds())) {
@@ -38,10 +44,10 @@ async function until(holds: () => Promise<boolean>): Promise<number> {
 }
 
 test('a deactivated or deleted API user gets no token from a second later on, an activated one does again', async () => {
-  await using server = await startServer({ env: { ...WIDE, MINTMARK_FAILURE_LIMIT: '1000000' } });
-  const { clientId: client_id, clientSecret: client_secret } = server;
+  const { client_id, client_secret } = await server.json<Made>('api-user', 'create', '--name', 'Importer');
   const isAnswered = (status: number) => async () =>
     (await server.post({ client_id, client_secret })).status === status;
+  await until(isAnswered(200));
   for (const [command, status] of [
     ['disable', 403],
     ['enable', 200],
@@ -51,11 +57,9 @@ test('a deactivated or deleted API user gets no token from a second later on, an
     const ms = await until(isAnswered(status));
     assert.ok(ms < 1000, `${command} took ${ms} ms`);
   }
-  await server.stop();
 });
 
 test('an API user without a credential gets no token, whatever is sent as its secret', async () => {
-  await using server = await startServer({ env: WIDE });
   const { client_id } = await server.json<Made>('api-user', 'create', '--name', 'Bare', '--no-secret');
   const guesses = ['null', 'undefined', '0', '-', ' ', 'true', generateSecret().secret, server.clientSecret];
   for (const client_secret of guesses) {
@@ -65,11 +69,9 @@ test('an API user without a credential gets no token, whatever is sent as its se
   assert.equal((await server.post({ client_id })).status, 400);
   const basic = Buffer.from(`${client_id}:`).toString('base64');
   assert.equal((await server.post('', { authorization: `Basic ${basic}` })).status, 400);
-  await server.stop();
 });
 
 test('the secret of one API user gets no token for another, in either order of the two', async () => {
-  await using server = await startServer({ env: WIDE });
   const other = await server.json<Made>('api-user', 'create', '--name', 'Other');
   const pairs = [
     [server.clientId, other.client_secret],
@@ -78,11 +80,9 @@ test('the secret of one API user gets no token for another, in either order of t
   for (const [client_id, client_secret] of pairs) {
     assert.equal((await server.post({ client_id, client_secret })).status, 403);
   }
-  await server.stop();
 });
 
 test('a client gets no audience that it was not given, by whatever parameter it asks', async () => {
-  await using server = await startServer({ env: WIDE });
   const audiences = ['--audience', 'https://ads.example.com/', '--audience', 'https://stats.example.com/'];
   const made = await server.json<Made>('api-user', 'create', '--name', 'Two', ...audiences);
   const credentials = { client_id: made.client_id, client_secret: made.client_secret };
@@ -117,7 +117,6 @@ test('a client gets no audience that it was not given, by whatever parameter it 
     ['resource', 'x'],
   ]);
   assert.equal((await server.post(twice.toString())).status, 400);
-  await server.stop();
 });
 
 test('a wrong guess costs one slow hash at most: at a password, at an unknown id, at one without a password', async () => {
@@ -137,9 +136,9 @@ test('a wrong guess costs one slow hash at most: at a password, at an unknown id
   const settings = { passwordChecksMax: 2, passwordQueueMax: 16 };
   const check = asynchronous(createPasswordCheck(settings, () => true));
   const costOf = async (known: KnownApiUser | undefined, password: string) => {
-    const before = hashes.count();
+    const soFar = hashes.count();
     await check('api_x', known, password, 1000);
-    return hashes.count() - before;
+    return hashes.count() - soFar;
   };
   assert.equal(await costOf(user(rotated), 'wrong 1'), 1);
   assert.equal(await costOf(user([ended, ended]), 'wrong 2'), 1);
@@ -147,14 +146,14 @@ test('a wrong guess costs one slow hash at most: at a password, at an unknown id
   assert.equal(await costOf(undefined, 'wrong 4'), 1);
   assert.equal(await costOf(user(rotated), 'correct horse battery staple'), 1);
   assert.equal(await costOf(user(rotated), 'correct horse battery staple'), 0, 'it was verified before');
-  const before = hashes.count();
+  const soFar = hashes.count();
   await Promise.all(
     Array.from({ length: 50 }, () => check('api_x', user(rotated), 'the same wrong one', 1000)),
   );
-  assert.equal(hashes.count() - before, 1, 'the same guess at the same time');
+  assert.equal(hashes.count() - soFar, 1, 'the same guess at the same time');
   const none = createPasswordCheck(settings, () => false);
   await none('api_x', undefined, 'wrong', 1000);
-  assert.equal(hashes.count() - before, 1, 'without a password in the store there is nothing to hash');
+  assert.equal(hashes.count() - soFar, 1, 'without a password in the store there is nothing to hash');
   hashes.stop();
 });
 
@@ -179,18 +178,16 @@ test('a schedule in which a new key would sign before verifiers know it is refus
 });
 
 test('a compromised key leaves the key set at once, and its successor signs at once', async () => {
-  await using server = await startServer({ env: WIDE });
   const right = { client_id: server.clientId, client_secret: server.clientSecret };
   const kids = async () => {
     const response = await fetch(`${server.url}/.well-known/jwks.json`);
     return ((await response.json()) as { keys: { kid: string }[] }).keys.map(({ kid }) => kid);
   };
-  const [before] = await kids();
+  const [old] = await kids();
   const { kid } = await server.json<{ kid: string }>('signing-key', 'rotate', '--compromised');
   await until(async () => (await kids()).join() === kid);
-  assert.notEqual(before, kid);
+  assert.notEqual(old, kid);
   assert.equal(kidOf(String((await server.post(right)).body['access_token'])), kid);
-  await server.stop();
 });
 
 function kidOf(token: string): string {
@@ -229,13 +226,13 @@ test('maintenance removes old changes and ended credentials, and the private par
 });
 
 test('tokens leave nothing in the store but the counts of their credentials', async () => {
-  await using server: TestServer = await startServer({ env: { ...WIDE, MINTMARK_USAGE_FLUSH: '100' } });
-  await using opened = await temporaryStore({ DATABASE_URL: databaseUrlOf(server.dataDir) });
+  await using own = await startServer({ env: { ...WIDE, MINTMARK_USAGE_FLUSH: '100' } });
+  await using opened = await temporaryStore({ DATABASE_URL: databaseUrlOf(own.dataDir) });
   const epoch = await opened.store.changes.epoch();
-  const right = { client_id: server.clientId, client_secret: server.clientSecret };
-  for (let i = 0; i < 200; i++) assert.equal((await server.post(right)).status, 200);
-  const uses = async () => (await opened.store.credentials.listOf(server.clientId))[0]?.useCount;
+  const right = { client_id: own.clientId, client_secret: own.clientSecret };
+  for (let i = 0; i < 200; i++) assert.equal((await own.post(right)).status, 200);
+  const uses = async () => (await opened.store.credentials.listOf(own.clientId))[0]?.useCount;
   await until(async () => (await uses()) === 200);
   assert.equal(await opened.store.changes.epoch(), epoch);
-  await server.stop();
+  await own.stop();
 });

@@ -5,8 +5,9 @@ import { once } from 'node:events';
 import { cpSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { BINARY, finished } from './support/binary.ts';
+import { finished } from './support/binary.ts';
 import { eventually, temporaryFolder } from './support/command-line.ts';
+import { doomedWorkers } from './support/doomed-workers.ts';
 import { freePort } from './support/free-port.ts';
 
 const ROOT = new URL('../../..', import.meta.url).pathname;
@@ -62,23 +63,14 @@ async function versions(port: number): Promise<string[]> {
 }
 
 test('a worker whose primary process is killed before it serves ends by itself', async () => {
-  const dataDir = temporaryFolder();
-  const child = spawn(process.execPath, [BINARY, 'serve'], {
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      MINTMARK_DATA_DIR: dataDir,
-      MINTMARK_PORT: String(await freePort()),
-      MINTMARK_WORKERS: '2',
-      NODE_OPTIONS: `--import=${new URL('./support/no-primary.mjs', import.meta.url).pathname}`,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  using workers = await doomedWorkers('./no-primary.mjs');
+  const { child } = workers;
   let worker = 0;
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     worker ||= Number(/no-primary: (\d+)/.exec(text)?.[1] ?? 0);
   });
   let printed = '';
-  child.stdout.on('data', (text: string) => (printed += text));
+  child.stdout?.on('data', (text: string) => (printed += text));
   await once(child, 'exit'); // its output stays open for as long as the worker has it
   try {
     await eventually('the worker is named', 5000, () => worker > 0);
@@ -88,7 +80,6 @@ test('a worker whose primary process is killed before it serves ends by itself',
   }
   assert.equal(child.signalCode, 'SIGKILL');
   assert.doesNotMatch(printed, /mintmark is ready/);
-  rmSync(dataDir, { recursive: true });
 });
 
 function isThere(pid: number): boolean {

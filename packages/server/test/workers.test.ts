@@ -1,12 +1,10 @@
 // Several processes behind one port, under real callers.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { rmSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BINARY, finished } from './support/binary.ts';
-import { eventually, sqlOn, temporaryFolder } from './support/command-line.ts';
-import { freePort } from './support/free-port.ts';
+import { finished } from './support/binary.ts';
+import { eventually, sqlOn } from './support/command-line.ts';
+import { doomedWorkers } from './support/doomed-workers.ts';
 import { keepAlive, type KeepAlive } from './support/keep-alive.ts';
 import { startServer, type TestServer } from './support/server.ts';
 import { steadyClients } from './support/steady-clients.ts';
@@ -172,21 +170,10 @@ describe('two workers', () => {
 });
 
 test('workers that end before they serve stop the start with an error', async () => {
-  const dataDir = temporaryFolder();
-  const child = spawn(process.execPath, [BINARY, 'serve'], {
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      MINTMARK_DATA_DIR: dataDir,
-      MINTMARK_PORT: String(await freePort()),
-      MINTMARK_WORKERS: '2',
-      // Read by the workers alone: the primary process has no connection to it.
-      NODE_OPTIONS: `--import=${new URL('./support/no-worker.mjs', import.meta.url).pathname}`,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const { code, out, err } = await finished(child);
+  // Read by the workers alone: the primary process has no connection to it.
+  using workers = await doomedWorkers('./no-worker.mjs');
+  const { code, out, err } = await finished(workers.child);
   assert.equal(code, 3, err);
   assert.match(err, /mintmark: Worker 1 could not start, 3 times: it ended with exit code 70\./);
   assert.doesNotMatch(out, /mintmark is ready/);
-  rmSync(dataDir, { recursive: true });
 });

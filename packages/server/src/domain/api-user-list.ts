@@ -14,9 +14,17 @@ export interface ApiUserFilter {
 
 /**
  * Where a page ended: the value that its list is sorted by, and the client id, by which those with the same value are
- * sorted. Null for one that was never used, in a list by last use.
+ * sorted. Null for one that was never used, in a list by last use. Then the client ids of those that came first because the
+ * search was their name, and that are not again in their place.
  */
-export type ApiUserPosition = readonly [value: string | number | null, clientId: string];
+export type ApiUserPosition = readonly [
+  value: string | number | null,
+  clientId: string,
+  ...first: readonly string[],
+];
+
+/** Whose name a search may be: one's client id, and another's username. */
+export const NAMED_MAX = 2;
 
 export interface ApiUserListPage {
   sort: ApiUserSort;

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import type { FastifySchemaCompiler, FastifySerializerCompiler, FastifyServerOptions } from 'fastify';
 import type { TSchema } from 'typebox';
-import type { Validator } from 'typebox/compile';
+import type { Compile, Validator } from 'typebox/compile';
 
 /**
  * Schemas become code when they are first needed: to compile all of them was half of what a start cost after its modules
@@ -57,8 +57,8 @@ function buildSerializer(externalSchemas: unknown, options: unknown): FastifySer
 const require = createRequire(import.meta.url);
 
 function validatorOf(schema: TSchema): Validator {
-  const { Compile } = require('typebox/compile') as typeof import('typebox/compile');
-  return Compile(schema) as Validator;
+  const compiler = require('typebox/compile') as { Compile: typeof Compile };
+  return compiler.Compile(schema) as Validator;
 }
 
 function fastifySerializers(): BuildSerializer {

@@ -1,5 +1,6 @@
 import { sql, type Kysely, type RawBuilder, type SqlBool } from 'kysely';
 import {
+  NAMED_MAX,
   searchKey,
   type ApiUserFilter,
   type ApiUserListed,
@@ -38,10 +39,10 @@ export function apiUserListRows(db: Kysely<Tables>, bounds: ListBounds = BOUNDS)
   const isSmall = smallness(db, bounds.tableMax);
   return {
     async page(filter, page, nowMs) {
-      const named = await namedBySearch(db, filter, page);
-      const first = page.after === null ? named : [];
+      const first = page.after === null ? await namedBySearch(db, filter, page) : [];
+      const firstIds = page.after === null ? first.map((row) => row.client_id) : firstOf(page.after);
       const rest = { ...page, limit: page.limit - first.length };
-      const found = await pageOf(db, conditionOf(filter, named), filter, rest, bounds, isSmall);
+      const found = await pageOf(db, conditionOf(filter, firstIds), filter, rest, bounds, isSmall);
       const rows = [...first, ...found.rows];
       const credentials = await credentialsOf(
         db,
@@ -57,7 +58,7 @@ export function apiUserListRows(db: Kysely<Tables>, bounds: ListBounds = BOUNDS)
           nextExpiryAt: of?.nextExpiryAt ?? null,
         };
       });
-      return { items, next: found.next };
+      return { items, next: found.next && [found.next[0], found.next[1], ...firstIds] };
     },
   };
 }
@@ -75,9 +76,6 @@ function smallness(db: Kysely<Tables>, most: number): () => Promise<boolean> {
   };
 }
 
-/** One by its client id, another by its username. */
-const NAMED_MAX = 2;
-
 /** The columns that lists are sorted by: nothing that a caller sends becomes a part of a statement. */
 const COLUMNS = { created_at: 'created_at', name: 'name_key', last_used_at: 'last_used_at' } as const;
 
@@ -87,14 +85,14 @@ const NONE = { descending: -1, ascending: 8_640_000_000_000_001 } as const;
 /** Those that are disabled have indexes of their own: this is said of them beside the condition. */
 function conditionOf(
   { search, enabled, scope }: ApiUserFilter,
-  but: readonly Row[],
+  but: readonly string[],
 ): RawBuilder<SqlBool> | null {
   const conditions: RawBuilder<SqlBool>[] = [];
   if (search !== null) conditions.push(contains('search_text', searchKey(search)));
   if (enabled === true) conditions.push(sql`enabled = 1`);
   // A scope holds neither quotation mark nor backslash, so it stands in the JSON array between two of the former.
   if (scope !== null) conditions.push(contains('scopes', `"${scope}"`));
-  if (but.length > 0) conditions.push(sql`not ${within(but.map((row) => row.client_id))}`);
+  if (but.length > 0) conditions.push(sql`not ${within(but)}`);
   return conditions.length === 0 ? null : sql`${sql.join(conditions, sql` and `)}`;
 }
 
@@ -104,7 +102,7 @@ function amongOf({ enabled }: ApiUserFilter): RawBuilder<SqlBool> {
 
 /**
  * Whose client id or username the search is: they come first in the list, and not again in their place, so that among
- * millions nobody waits for them. A page on which they may not fit is of a list without that.
+ * millions nobody waits for them. Where they may not fill the first page, they are left in their place.
  */
 async function namedBySearch(
   db: Kysely<Tables>,
@@ -260,8 +258,10 @@ const beforeThoseWithout = ({ descending }: ApiUserListPage): ApiUserPosition =>
   descending ? '~' : '',
 ];
 
-const isPast = (after: ApiUserPosition | null): after is readonly [null, string] =>
+const isPast = (after: ApiUserPosition | null): after is ApiUserPosition =>
   after !== null && after[0] === null;
+
+const firstOf = ([, , ...ids]: ApiUserPosition): readonly string[] => ids;
 
 /** From the start of a page up to and with `end`: those with a value, or those without. */
 function stretchOf(
@@ -274,7 +274,7 @@ function stretchOf(
   const keys = past ? [id] : [column, id];
   const bound = (at: ApiUserPosition, beyond: boolean): RawBuilder<SqlBool> => {
     const operator = sql.raw(`${beyond === descending ? '<' : '>'}${beyond ? '' : '='}`);
-    return sql`and (${sql.join(keys)}) ${operator} (${sql.join(past ? [at[1]] : [...at])})`;
+    return sql`and (${sql.join(keys)}) ${operator} (${sql.join(past ? [at[1]] : [at[0], at[1]])})`;
   };
   const from = after === null ? sql`` : bound(after, true);
   const to = end === null ? sql`` : bound(end, false);

@@ -21,13 +21,13 @@ export interface AttentionRows {
   /** API users that hit their limit from `from` on, the latest first. */
   limited(from: number, limit: number): Promise<Attention[]>;
   /**
-   * API users, and of them the ones that are enabled, and that were used from `activeFrom` on. `unhurried`: of millions, or of
-   * nobody knows how many, beside all else and beyond the timeout of a statement.
+   * API users, and of them the ones that are enabled, and that were used from `activeFrom` on. `unhurried`: of so many that it
+   * takes longer than a statement may.
    */
   count(activeFrom: number, unhurried: boolean): Promise<{ total: number; enabled: number; active: number }>;
 }
 
-/** What a database that is busy, or small for its millions, may take to count: where it answers at all, it has by then. */
+/** What a database that is busy, or small for its millions, may take to count. */
 const COUNT_MS_MAX = 600_000;
 
 /** Of one API user a limit can be hit in each minute: as many are read for each that is told. */

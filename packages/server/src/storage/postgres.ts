@@ -56,6 +56,7 @@ export async function openPostgres({ create = true, ...settings }: PostgresSetti
     read: pool(Math.floor(shared / 2)),
     write: pool(WRITERS),
   };
+  const apart = connectionsApart(connect);
   const soonMs = settings.followTimeoutMs;
   const read = new Kysely<Tables>({ dialect: readingDialect(pools.read, [undefined, undefined]) });
   const write = new Kysely<Tables>({ dialect: writingDialect(pools.write) });
@@ -71,10 +72,10 @@ export async function openPostgres({ create = true, ...settings }: PostgresSetti
     follow,
     texts,
     transaction: (work) => inTurn(write, work, () => wakeThis()),
-    unhurried: (work, withinMs) => unhurried(connect, work, withinMs),
-    snapshot: (work) => unhurried(connect, (db) => snapshotOf(db, work)),
+    unhurried: (work, withinMs) => unhurried(apart.connect, work, withinMs),
+    snapshot: (work) => unhurried(apart.connect, (db) => snapshotOf(db, work)),
     tables: async () => await tablesOf(read),
-    damage: () => unhurried(connect, damageOf),
+    damage: () => unhurried(apart.connect, damageOf),
     facts: async () => await factsOf(read, target),
     onWake(wake) {
       listener?.stop();
@@ -84,6 +85,7 @@ export async function openPostgres({ create = true, ...settings }: PostgresSetti
     async close() {
       listener?.stop();
       for (const each of Object.values(pools)) each.close();
+      apart.close();
     },
   };
 }
@@ -113,6 +115,25 @@ async function inTurn<T>(
   }
 }
 
+/** Connections of no pool, each for one piece of work; the store ends them with the rest. */
+function connectionsApart(connect: Connect): { connect: Connect; close(): void } {
+  const open = new Set<PostgresConnection>();
+  let closed = false;
+  return {
+    async connect(timeouts) {
+      const connection = await connect(timeouts);
+      open.add(connection);
+      connection.onEnd(() => open.delete(connection));
+      if (closed) connection.end();
+      return connection;
+    },
+    close() {
+      closed = true;
+      for (const connection of open) connection.end();
+    },
+  };
+}
+
 /** On a connection of its own; `statementMs` 0: without a timeout for a statement. */
 async function unhurried<T>(
   connect: Connect,
@@ -122,7 +143,9 @@ async function unhurried<T>(
   const connection = await connect({ statementMs });
   const only = { acquire: async () => connection, release: () => undefined };
   try {
-    return await work(new Kysely<Tables>({ dialect: writingDialect(only, 0) }));
+    return await work(
+      new Kysely<Tables>({ dialect: writingDialect(only, statementMs === 0 ? 0 : undefined) }),
+    );
   } finally {
     connection.end();
   }

@@ -33,6 +33,8 @@ export interface Nodes extends AsyncDisposable {
   /** Runs a command on their store; throws where it fails. */
   cli(...args: string[]): Promise<string>;
   apiUser(name: string, ...options: string[]): Promise<MadeApiUser>;
+  /** An API user that every node knows. */
+  knownUser(): Promise<MadeApiUser>;
   /** Commands are those of this version from now on, in processes of their own. */
   commandsOf(version: Version): void;
   /** Starts a node in the place of one that has ended, on its port. */
@@ -57,17 +59,24 @@ export async function startNodes(
   };
   await cli('migrate');
   const urlOf = new Map<number, string>();
-  const nodes: TestServer[] = [];
-  for (const DATABASE_URL of urls) {
-    const node = await startServer({ env: { ...WIDE, ...settings, DATABASE_URL }, program });
-    urlOf.set(node.port, DATABASE_URL);
-    nodes.push(node);
-  }
+  const nodes = await Promise.all(
+    urls.map(async (DATABASE_URL) => {
+      const node = await startServer({ env: { ...WIDE, ...settings, DATABASE_URL }, program });
+      urlOf.set(node.port, DATABASE_URL);
+      return node;
+    }),
+  );
+  const apiUser = async (name: string, ...options: string[]) =>
+    JSON.parse(await cli('api-user', 'create', '--name', name, ...options, '--json')) as MadeApiUser;
   return {
     nodes,
     cli,
-    apiUser: async (name, ...options) =>
-      JSON.parse(await cli('api-user', 'create', '--name', name, ...options, '--json')) as MadeApiUser,
+    apiUser,
+    async knownUser() {
+      const made = await apiUser('Importer');
+      for (const node of nodes) await becomes(node, made, 200, 10_000);
+      return made;
+    },
     commandsOf(version) {
       commands = version;
     },

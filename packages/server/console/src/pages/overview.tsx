@@ -94,7 +94,7 @@ function ApiUserCounts({ counts }: { counts: Overview['api_users'] }): JSX.Eleme
     return (
       <>
         <dd aria-label="not known yet">…</dd>
-        <dd>so many that counting takes a while</dd>
+        <dd>not counted yet</dd>
       </>
     );
   }

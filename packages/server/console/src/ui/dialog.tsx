@@ -1,5 +1,5 @@
 import type { ComponentChildren, JSX } from 'preact';
-import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { useAction } from './action.ts';
 import { Button, type ButtonKind } from './button.tsx';
 import { TextField } from './field.tsx';
@@ -17,7 +17,8 @@ export interface DialogProps {
 export function Dialog({ title, onClose, closable = true, children }: DialogProps): JSX.Element {
   const element = useRef<HTMLDialogElement>(null);
   const titleId = useId();
-  useEffect(() => {
+  // Before the next paint, not after it: else the focus is nowhere until then, and a key that is pressed goes there.
+  useLayoutEffect(() => {
     const shown = element.current;
     const before = document.activeElement;
     shown?.showModal();

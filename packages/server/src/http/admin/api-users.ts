@@ -6,6 +6,7 @@ import {
   type ApiUserFilter,
   type ApiUserListed,
   type ApiUserListPage,
+  NAMED_MAX,
   type ApiUserPosition,
   type ApiUserSort,
 } from '../../domain/api-user-list.ts';
@@ -155,8 +156,9 @@ function listRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
 
 function isPositionIn(sort: ApiUserSort) {
   return (position: readonly unknown[]): position is ApiUserPosition => {
-    const [value, id] = position;
-    if (position.length !== 2 || typeof id !== 'string') return false;
+    const [value, ...ids] = position;
+    if (ids.length < 1 || ids.length > 1 + NAMED_MAX || !ids.every((id) => typeof id === 'string'))
+      return false;
     if (sort === 'name') return typeof value === 'string';
     return Number.isSafeInteger(value) || (value === null && sort === 'last_used_at');
   };

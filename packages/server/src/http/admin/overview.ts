@@ -86,8 +86,8 @@ const overviewSchema: Shared<OverviewJson> = shared(
           {
             additionalProperties: false,
             description:
-              'A few seconds old; of millions, up to a few minutes. Null: they are counted for the first time since this process ' +
-              'started, and that takes long. Ask again',
+              'A few seconds old; of millions, up to a few minutes. Null: this process has not counted them yet, which takes long ' +
+              'where they are millions. Ask again',
           },
         ),
       ),
