@@ -9,6 +9,7 @@ const benchmarks = [
   'overload',
   'workers',
   'limits',
+  'heap',
   'published',
   'simulation',
 ] as const;

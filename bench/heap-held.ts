@@ -1,0 +1,101 @@
+// Holds as many API users as its argument says, as a server does, and prints what garbage collection cost as a line of JSON.
+import { hash } from 'node:crypto';
+import {
+  constants,
+  monitorEventLoopDelay,
+  PerformanceObserver,
+  type PerformanceEntry,
+} from 'node:perf_hooks';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
+import { createEntries } from '../packages/server/src/directory-entries.ts';
+import { knownApiUsers } from '../packages/server/src/directory-entry.ts';
+import type { PendingUse } from '../packages/server/src/domain/known-api-user.ts';
+import type { KnownApiUserRow } from '../packages/server/src/storage/known-api-user.ts';
+import { clientIdAt } from './population.ts';
+
+export interface HeapFigures {
+  heapMiB: number;
+  collections: number;
+  /** Of a full collection while they were read. */
+  longestMs: number;
+  /** The longest turn of the event loop afterwards. */
+  laterMs: number;
+}
+
+const PAGE = 250;
+const PAGES_IN_A_TURN = 20;
+const ASKED_MS = 30_000;
+const ASKED_IN_A_TURN = 50;
+/** As many uses wait to be written at ten thousand a second. */
+const USES_KEPT = 100_000;
+const BODY_BYTES = 300;
+const ANSWER_BYTES = 1024;
+
+const count = Number(process.argv[2]);
+const full: number[] = [];
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries() as (PerformanceEntry & { detail: { kind: number } })[]) {
+    if (entry.detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) full.push(entry.duration);
+  }
+}).observe({ entryTypes: ['gc'] });
+
+const entries = createEntries(count);
+const toEntries = knownApiUsers({ audience: 'https://api.example.com/', apiUserLimit: 250 });
+const digest = hash('sha256', 'secret', 'base64url');
+for (let at = 0; at < count; at += PAGE) {
+  for (const entry of toEntries(Array.from({ length: PAGE }, (_, i) => rowAt(at + i)))) entries.keep(entry);
+  if (at % (PAGE * PAGES_IN_A_TURN) === 0) await turn();
+}
+await turn();
+const figures = {
+  heapMiB: process.memoryUsage().heapUsed / 2 ** 20,
+  collections: full.length,
+  longestMs: Math.max(0, ...full),
+};
+const laterMs = await longestTurn();
+console.log(JSON.stringify({ ...figures, laterMs } satisfies HeapFigures));
+process.exit();
+
+function rowAt(i: number): KnownApiUserRow {
+  return {
+    client_id: clientIdAt(i),
+    username_key: null,
+    enabled: 1,
+    scopes: '["campaigns:read"]',
+    audiences: '[]',
+    allowed_networks: '[]',
+    limit_per_minute: null,
+    credential_id: String(i).padStart(10, '0'),
+    kind: 'secret',
+    digest,
+    expires_at: null,
+    retired_at: null,
+  };
+}
+
+/** With what a request leaves behind: a body, an answer, and a use that waits to be written. */
+async function longestTurn(): Promise<number> {
+  const lag = monitorEventLoopDelay({ resolution: 5 });
+  lag.enable();
+  const uses: PendingUse[] = [];
+  const until = performance.now() + ASKED_MS;
+  for (let asked = 0; performance.now() < until; await sleep(5)) {
+    for (let i = 0; i < ASKED_IN_A_TURN; i++, asked++) {
+      const entry = entries.find(clientIdAt(Math.floor(Math.random() * count)));
+      if (entry === undefined) throw new Error('One that was read is not there.');
+      const body = Buffer.alloc(BODY_BYTES, asked % 256).toString('latin1');
+      Buffer.allocUnsafeSlow(ANSWER_BYTES).fill(0, 0, 8);
+      const use = {
+        credentialId: body.slice(0, 10),
+        lastUsedAt: asked,
+        lastUsedAddress: '::1',
+        count: 1,
+        tokens: 1,
+      };
+      entry.uses = { ...use, of: entry, next: null };
+      uses[asked % USES_KEPT] = entry.uses;
+    }
+  }
+  lag.disable();
+  return lag.max / 1e6;
+}
