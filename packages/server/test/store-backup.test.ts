@@ -1,14 +1,19 @@
 // A SQLite store is backed up and restored, while a server runs on it.
 import assert from 'node:assert/strict';
 import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
+import { SYSTEM } from '../src/domain/actor.ts';
 import { revocationDigest } from '../src/domain/revocation.ts';
+import { loadConfig } from '../src/load-config.ts';
+import { restore } from '../src/manage/backup.ts';
+import { backupSqlite } from '../src/storage/sqlite-backup.ts';
 import { testStore, type TestStore } from './support/command-line.ts';
 import { becomes, statusOf } from './support/nodes.ts';
 import { mintmark, startServer, type TestServer } from './support/server.ts';
 import type { MadeApiUser } from './support/store.ts';
+import { temporaryStore } from './support/temporary-store.ts';
 
 const WITHIN_MS = 5000; // a second, with time to spare on a busy machine
 
@@ -88,6 +93,18 @@ test('a backup overwrites no file, needs a store, and leaves nothing where it fa
   assert.match(postgres.err, /pg_dump and pg_restore.*mintmark store copy makes a SQLite file of it/);
 });
 
+test('a store that is restored twice in a second is kept twice', async () => {
+  await using opened = await temporaryStore();
+  const config = { ...loadConfig({}), databaseUrl: { kind: 'sqlite', path: opened.path } as const };
+  const file = join(dirname(opened.path), 'backup.db');
+  await backupSqlite(opened.path, file);
+  const nowMs = Date.now();
+  const kept = [await restore(config, SYSTEM, file, nowMs), await restore(config, SYSTEM, file, nowMs)];
+  const names = kept.map(({ before }) => before ?? '');
+  assert.equal(names[1], `${names[0]}-2`);
+  for (const name of names) assert.equal(count(name, 'api_users'), 0);
+});
+
 test('a restore while a server runs takes back what was changed since, revocations too, and says which', async () => {
   await using server = await startServer();
   const made = async (name: string): Promise<MadeApiUser> => {
@@ -129,7 +146,7 @@ test('a restore while a server runs takes back what was changed since, revocatio
   await becomes(server, disabled, 403, WITHIN_MS);
 
   const text = await server.cli('store', 'restore', before); // and back to what there was
-  assert.match(text, /^Restored\.\nWhat was there is in .*before-restore-\d{8}T\d{6}\.\nTaken back: /);
+  assert.match(text, /^Restored\.\nWhat was there is in .*before-restore-\d{8}T\d{6}(-2)?\.\nTaken back: /);
   assert.match(
     text,
     /Tokens that were revoked since the backup are good again.*signing-key rotate --compromised/,

@@ -17,6 +17,8 @@ const WAITING_FACTOR = 4;
  * so many refusals for each request that may be taken up it counts as over, or nobody would be served any more.
  */
 const REFUSED_FACTOR = 16;
+/** With so many refusals in a turn for each request that may be taken up, half as many may be in the next; and so on. */
+const HALVED_FACTOR = 4;
 
 /**
  * Requests that come faster than they are answered wait in the buffers of their connections, where nobody can count them.
@@ -31,10 +33,19 @@ export function createAdmission(max: number): Admission {
   let turnEnds = false;
 
   function endTurn(): void {
-    allowed = taken < max ? max * BURST_FACTOR : max;
+    beginTurn();
+    turnEnds = false;
+  }
+
+  /**
+   * What is refused has its cost, too, and makes turns longer for those who are served. So fewer are taken up the more are
+   * refused: not fewer in a second, because turns are shorter by as much.
+   */
+  function beginTurn(): void {
+    const isOver = taken < max && refused === 0;
+    allowed = isOver ? max * BURST_FACTOR : Math.ceil(max / (1 + refused / (max * HALVED_FACTOR)));
     taken = 0;
     refused = 0;
-    turnEnds = false;
   }
 
   return {
@@ -48,11 +59,7 @@ export function createAdmission(max: number): Admission {
         return true;
       }
       refused += 1;
-      if (refused >= max * REFUSED_FACTOR) {
-        allowed = max;
-        taken = 0;
-        refused = 0;
-      }
+      if (refused >= max * REFUSED_FACTOR) beginTurn();
       return false;
     },
     whileWaiting(outcome) {

@@ -26,7 +26,7 @@ export interface Restored {
 export async function restore(config: OpenConfig, by: Actor, file: string, nowMs: number): Promise<Restored> {
   const path = sqlitePath(config.databaseUrl, 'restore it');
   checkBackup(file);
-  const before = existsSync(path) ? `${path}.before-restore-${stamp(nowMs)}` : null;
+  const before = existsSync(path) ? freeName(`${path}.before-restore-${stamp(nowMs)}`) : null;
   if (before !== null) await backupSqlite(path, before);
   await restoreSqlite(file, path);
   const { store } = await openStore(config, { watch: false });
@@ -102,4 +102,11 @@ function sqlitePath(database: Database, what: string): string {
 /** For the name of a file: the second, in UTC. */
 function stamp(nowMs: number): string {
   return new Date(nowMs).toISOString().slice(0, 19).replaceAll(/[-:]/g, '');
+}
+
+/** A store may be restored twice in a second. */
+function freeName(name: string): string {
+  let free = name;
+  for (let n = 2; existsSync(free); n++) free = `${name}-${n}`;
+  return free;
 }
