@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { SETTINGS } from '../packages/server/src/config.ts';
 import { createAdmission } from '../packages/server/src/http/admission.ts';
 import { startRedis, type TestRedis } from '../packages/server/test/support/redis.ts';
@@ -52,7 +53,6 @@ async function workOf(redis: TestRedis): Promise<{ micros: number; calls: number
 /** With as many requests in a turn as the load has connections. */
 async function admissionNanos(): Promise<number> {
   const admission = createAdmission(Number(SETTINGS.inFlightMax.default));
-  const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
   const timed = async (work: () => void): Promise<number> => {
     const startedAt = performance.now();
     for (let turns = 0; turns < TURNS; turns++) {

@@ -3,12 +3,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { OverloadOptions, Step, StepResult } from './overload-load.ts';
-import { cpuSeconds, pinned, ready } from './peer.ts';
+import { cpuSeconds, freePort, pinned, ready } from './peer.ts';
 import { table } from './table.ts';
 
 const CONNECTIONS = 3000;
@@ -54,33 +53,19 @@ async function measure(bound: string): Promise<{ saturation: number; results: Me
     '-c',
     '0',
   ]);
-  const load = spawn(
-    'taskset',
-    ['-c', '1', process.execPath, 'bench/overload-load.ts', JSON.stringify(options)],
-    { stdio: ['pipe', 'pipe', 'inherit'] },
-  );
-  const answers = lines(load);
-  const step = async (asked: Step): Promise<StepResult> => {
-    load.stdin.write(`${JSON.stringify(asked)}\n`);
-    const { value } = (await answers.next()) as { value: string };
-    return JSON.parse(value) as StepResult;
-  };
+  const load = startLoad(options);
   try {
-    let saturation = 0;
-    for (let round = 0; round < SATURATION_ROUNDS; round++) {
-      const closed = await step({ perSecond: 0, closedConnections: CLOSED_CONNECTIONS, seconds: 1 });
-      saturation = Math.max(saturation, closed.perSecond);
-    }
+    const saturation = await load.most(CLOSED_CONNECTIONS);
     const results: Measured[] = [];
     for (const times of LOADS) {
       const [before, startedAt] = [cpuSeconds(child), performance.now()];
-      const result = await step({ perSecond: saturation * times, seconds: SECONDS });
+      const result = await load.step({ perSecond: saturation * times, seconds: SECONDS });
       const busy = ((cpuSeconds(child) - before) * 1000) / (performance.now() - startedAt);
       results.push({ ...result, load: times, busy });
     }
     return { saturation, results };
   } finally {
-    load.kill();
+    load.end();
     child.kill('SIGINT');
     await once(child, 'exit');
     rmSync(folder, { recursive: true, force: true });
@@ -93,18 +78,42 @@ async function refusalsPerSecond(): Promise<number> {
   const server = pinned(['bench/refusing-server.ts', String(port)]);
   await ready(server, 'ready');
   const options: OverloadOptions = { port, connections: CONNECTIONS, clientId: '-', clientSecret: '-' };
-  const load = pinned(['bench/overload-load.ts', JSON.stringify(options)], {}, 1);
-  const answers = lines(load);
-  let most = 0;
-  for (let round = 0; round < SATURATION_ROUNDS; round++) {
-    const asked: Step = { perSecond: 0, closedConnections: CONNECTIONS, seconds: 1 };
-    load.stdin?.write(`${JSON.stringify(asked)}\n`);
-    const { value } = (await answers.next()) as { value: string };
-    most = Math.max(most, (JSON.parse(value) as StepResult).perSecond);
+  const load = startLoad(options);
+  try {
+    return await load.most(CONNECTIONS);
+  } finally {
+    load.end();
+    server.kill('SIGKILL');
   }
-  load.kill();
-  server.kill('SIGKILL');
-  return most;
+}
+
+interface Load {
+  step(asked: Step): Promise<StepResult>;
+  /** Answers in the best of some seconds, over connections that ask again as soon as they have their answer. */
+  most(closedConnections: number): Promise<number>;
+  end(): void;
+}
+
+function startLoad(options: OverloadOptions): Load {
+  const child = pinned(['bench/overload-load.ts', JSON.stringify(options)], {}, 1);
+  const answers = lines(child);
+  async function step(asked: Step): Promise<StepResult> {
+    child.stdin?.write(`${JSON.stringify(asked)}\n`);
+    const { value } = (await answers.next()) as { value: string };
+    return JSON.parse(value) as StepResult;
+  }
+  return {
+    step,
+    async most(closedConnections) {
+      let most = 0;
+      for (let round = 0; round < SATURATION_ROUNDS; round++) {
+        const { perSecond } = await step({ perSecond: 0, closedConnections, seconds: 1 });
+        most = Math.max(most, perSecond);
+      }
+      return most;
+    },
+    end: () => void child.kill(),
+  };
 }
 
 function print(
@@ -178,12 +187,4 @@ export async function startMintmark(
 export function lines({ stdout }: ChildProcess): AsyncIterator<string> {
   if (stdout === null) throw new Error('Its output is not read.');
   return createInterface({ input: stdout })[Symbol.asyncIterator]();
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  return port;
 }

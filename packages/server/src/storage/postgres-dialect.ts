@@ -24,17 +24,14 @@ export function readingDialect(pool: PostgresPool, deadlinesMs: readonly (number
 }
 
 /** For transactions: a connection of their own from the first statement to the last. */
-export function writingDialect(
-  pool: Pick<PostgresPool, 'acquire' | 'release'>,
-  deadlineMs?: number,
-): Dialect {
+export function writingDialect(pool: Pick<PostgresPool, 'acquire' | 'release'>): Dialect {
   const held = new WeakMap<DatabaseConnection, PostgresConnection>();
   return dialect({
     async acquire() {
       const own = await pool.acquire();
       const connection: DatabaseConnection = {
         executeQuery: async <R>({ sql, parameters }: CompiledQuery) =>
-          resultOf<R>(await own.query(sql, parameters, deadlineMs)),
+          resultOf<R>(await own.query(sql, parameters)),
         streamQuery,
       };
       held.set(connection, own);

@@ -143,9 +143,7 @@ async function unhurried<T>(
   const connection = await connect({ statementMs });
   const only = { acquire: async () => connection, release: () => undefined };
   try {
-    return await work(
-      new Kysely<Tables>({ dialect: writingDialect(only, statementMs === 0 ? 0 : undefined) }),
-    );
+    return await work(new Kysely<Tables>({ dialect: writingDialect(only) }));
   } finally {
     connection.end();
   }
