@@ -12,6 +12,7 @@ import { postgresMissing } from './support/postgres-binaries.ts';
 import { startPostgres } from './support/postgres.ts';
 import { redisMissing, startRedis, type TestRedis } from './support/redis.ts';
 import type { TestServer, TokenResponse } from './support/server.ts';
+import { stopBetweenWrites } from './support/stopped.ts';
 import { newStore, type MadeApiUser, type TestStore } from './support/store.ts';
 import { tcpProxy, type TcpProxy } from './support/tcp-proxy.ts';
 
@@ -41,7 +42,7 @@ async function asleep(
   requests: Promise<TokenResponse>[],
   meanwhile: () => Promise<void>,
 ): Promise<TokenResponse[]> {
-  stopped.process.kill('SIGSTOP');
+  await stopBetweenWrites(stopped);
   try {
     const answered = await Promise.race([...requests, sleep(50).then(() => null)]);
     assert.equal(answered, null, 'one was answered before the server was stopped');

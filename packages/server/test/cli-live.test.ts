@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeProtectedHeader } from 'jose';
 import { startServer, type TestServer } from './support/server.ts';
 import { eventually } from './support/command-line.ts';
+import { stopBetweenWrites } from './support/stopped.ts';
 import { changeStore, onPostgres, SQLITE_ONLY } from './support/store-under-test.ts';
 
 const WITHIN_MS = 1000;
@@ -60,7 +61,7 @@ test('an API user that is created gets a token, and one that is disabled, enable
 
 test('what changes while the server is stopped (SIGSTOP) holds for the first request that it sees when it goes on', async () => {
   const made = await apiUser();
-  server.process.kill('SIGSTOP');
+  await stopBetweenWrites(server);
   let waiting: Promise<number>[];
   let kid: string;
   try {
