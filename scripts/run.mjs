@@ -155,6 +155,7 @@ const commands = {
   bench: () => run(node, [join(root, 'bench/run.ts'), ...args]),
   soak: () => run(node, [join(root, 'bench/soak.ts'), ...args]),
   'try-image': () => run(node, [join(root, 'scripts/try-image.ts')]),
+  'try-compose': () => run(node, [join(root, 'scripts/try-compose.ts'), ...args]),
   test,
   screenshots: () => (buildConsole(root, node) ? run(node, [join(root, 'scripts/screenshots.ts')]) : 1),
 };

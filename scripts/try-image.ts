@@ -20,6 +20,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { freePort } from '../packages/server/test/support/free-port.ts';
 import { DOCKERFILE, environmentOf, lastOf, readDockerfile, wordsOf, type Stage } from './dockerfile.ts';
+import { check } from './holds.ts';
 
 const ROOT = new URL('..', import.meta.url).pathname;
 const CACHE = join(ROOT, 'node_modules/.cache/mintmark-image');
@@ -185,11 +186,6 @@ function start(image: string, stage: Stage, volume: string, settings: Record<str
 /** Of the server, the one child of `unshare`, as this machine numbers it. */
 function innerPid(child: ChildProcess): string {
   return readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim();
-}
-
-function check(what: string, holds: boolean, detail = ''): void {
-  if (!holds) throw new Error(`${what}: it does not hold. ${detail}`);
-  console.log(`  holds: ${what}`);
 }
 
 async function until(ready: () => boolean, container: Container): Promise<void> {

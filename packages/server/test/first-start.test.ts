@@ -22,8 +22,15 @@ test('a later start prints the URL and how to create an API user, and takes the 
   const second = await startServer({ dataDir: first.dataDir });
   const response = await second.post({ client_id: first.clientId, client_secret: first.clientSecret });
   assert.equal(response.status, 200);
-  assert.match(second.output(), /api-user create/);
+  assert.match(second.output(), /: {2}mintmark api-user create/);
   assert.match(second.output(), /mintmark is ready: POST http:\/\/localhost:\d+\/marketing\/oauth2\/token/);
   assert.doesNotMatch(second.output(), /client_secret/);
   await second.stop();
+});
+
+test('where npm starts it, it names commands as npm runs them', async () => {
+  await using server = await startServer({
+    env: { MINTMARK_FIRST_API_USER: 'false', npm_lifecycle_event: 'start' },
+  });
+  assert.match(server.output(), /: {2}npx mintmark api-user create/);
 });

@@ -56,7 +56,9 @@ function greet({ config, first, firstAdmin }: RunningServer, io: Io): void {
         `Get a token:\n\n  ${curlLine(config.issuer, first.user.clientId, first.secret)}\n`,
     );
   } else {
-    io.out('Another API user:  npx mintmark api-user create --name "Importer" --scope campaigns:read\n');
+    io.out(
+      `To create an API user:  ${calledAs()} api-user create --name "Importer" --scope campaigns:read\n`,
+    );
   }
   if (firstAdmin !== null) {
     io.out(
@@ -65,6 +67,11 @@ function greet({ config, first, firstAdmin }: RunningServer, io: Io): void {
     );
   }
   io.out(`mintmark is ready: POST ${config.issuer}${TOKEN_PATH}`);
+}
+
+/** `npx mintmark` in a clone, where npm started it; a container or a unit of systemd has no npm, but the program itself. */
+function calledAs(): string {
+  return process.env['npm_lifecycle_event'] === undefined ? 'mintmark' : 'npx mintmark';
 }
 
 async function untilStopped(running: RunningServer | RunningWorkers, io: Io): Promise<void> {
