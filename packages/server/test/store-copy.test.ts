@@ -129,6 +129,8 @@ test('a store that holds anything is not copied over, nor onto itself, nor from 
     /it is under another master key\. Nothing was changed/,
     '--update',
   );
+  other.sql('delete from kysely_migration where name = (select max(name) from kysely_migration)');
+  await refused(urlOf(store), urlOf(other), 3, text); // and is not migrated for that
   await refused(beside(store, 'none.db'), urlOf(other), 5, /There is no store at/);
   await refused('postgres://me:hush@h', urlOf(other), 2, /^(?!.*hush).*the name of the database is missing/s);
 });

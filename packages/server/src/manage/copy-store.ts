@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { describeDatabase, type Database } from '../database-url.ts';
 import { Refused } from '../domain/refused.ts';
 import { copyStore, isEmpty, unfinishedCopy, type CopiedTable, type CopyProgress } from '../storage/copy.ts';
-import { migrate } from '../storage/migrate.ts';
+import { migrate, refuseNewer } from '../storage/migrate.ts';
 import type { Connections } from '../storage/store.ts';
 import { connect, connectMigrated, type OpenConfig } from './open-store.ts';
 
@@ -34,8 +34,10 @@ export async function copyBetween(
   try {
     const writing = await connect({ ...config, databaseUrl: to }, { create: true, watch: false });
     try {
-      await migrate(writing);
+      await refuseNewer(writing);
+      // Before it is migrated: what is refused stays as it is.
       await refuseOverwriting(reading, writing, source, nameOf(to), update);
+      await migrate(writing);
       return await copyStore(reading, writing, source, progress);
     } finally {
       await writing.close();
@@ -52,6 +54,7 @@ async function refuseOverwriting(
   target: string,
   update: boolean,
 ): Promise<void> {
+  if (await isEmpty(to)) return;
   const unfinished = await unfinishedCopy(to);
   if (unfinished === source) return;
   if (unfinished !== null) {
@@ -60,7 +63,6 @@ async function refuseOverwriting(
       `${target} is an unfinished copy of ${unfinished}: complete that, or name another.`,
     );
   }
-  if (await isEmpty(to)) return;
   if (!update) {
     throw new Refused(
       'conflict',
