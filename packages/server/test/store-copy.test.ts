@@ -157,6 +157,19 @@ test('a copy that is brought up to date takes over what was added, changed and r
   assert.deepEqual(users.map(({ name }) => name).toSorted(), ['New', 'Stays']);
 });
 
+test('a copy that is used by now is not brought back to what its source holds', async () => {
+  using store = await testStore({ keys: true });
+  await copy(urlOf(store), beside(store, 'copy.db'));
+  const made = await mintmark(['api-user', 'create', '--name', 'Made in the copy'], {
+    env: { DATABASE_URL: beside(store, 'copy.db') },
+  });
+  assert.equal(made.code, 0, made.err);
+  await store.cli('api-user', 'create', '--name', 'Made in the source');
+  const text = /has changes of its own since it was copied .*Nothing was changed/;
+  await refused(urlOf(store), beside(store, 'copy.db'), 3, text, '--update');
+  await copy(beside(store, 'copy.db'), beside(store, 'further.db'));
+});
+
 test('a copy that was cut off is used by nothing, goes on where it was, and refuses another source', async () => {
   using store = await testStore();
   fill(store.path);
