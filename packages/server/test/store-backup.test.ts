@@ -1,6 +1,15 @@
 // A SQLite store is backed up and restored, while a server runs on it.
 import assert from 'node:assert/strict';
-import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
@@ -94,6 +103,17 @@ test('a backup overwrites no file, needs a store, and leaves nothing where it fa
   ]);
   assert.equal(postgres.code, 3);
   assert.match(postgres.err, /pg_dump and pg_restore.*mintmark store copy makes a SQLite file of it/);
+});
+
+test('a backup is not written through what lies in its place already', async () => {
+  using store = await testStore({ keys: true });
+  const [mine, file] = [join(store.dataDir, 'mine'), join(store.dataDir, 'backup.db')];
+  writeFileSync(mine, 'something of mine');
+  symlinkSync(mine, `${file}.partial`); // somebody else may have put it into a folder that many write to
+  await store.cli('store', 'backup', file);
+  assert.ok(readFileSync(mine, 'utf8') === 'something of mine', 'it was written over');
+  assert.equal(lstatSync(file).isFile(), true);
+  assert.equal(statSync(file).mode & 0o777, 0o600);
 });
 
 test('a store that is restored twice in a second is kept twice', async () => {

@@ -1,6 +1,7 @@
 import {
   chmodSync,
   closeSync,
+  constants,
   copyFileSync,
   existsSync,
   fsyncSync,
@@ -35,9 +36,9 @@ export async function backupSqlite(path: string, file: string): Promise<BackupFi
   }
   const partial = `${file}.partial`;
   try {
-    // Made first, with its mode: nobody else may read it at any time.
-    closeSync(openSync(partial, 'w', 0o600));
-    chmodSync(partial, 0o600); // where one was left from before
+    // Made first, anew and with its mode: nobody else may read it at any time, or have put something in its place.
+    rmSync(partial, { force: true });
+    closeSync(openSync(partial, 'wx', 0o600));
     using source = new DatabaseSync(path, { readOnly: true });
     await backup(source, partial, { rate: ALL_PAGES });
     finish(partial);
@@ -58,7 +59,7 @@ export async function keepSqlite(path: string, file: string): Promise<void> {
     if (!(error instanceof StoreError) || error.code !== 'corrupt') throw error;
     for (const beside of ['', '-wal']) {
       if (!existsSync(`${path}${beside}`)) continue;
-      copyFileSync(`${path}${beside}`, `${file}${beside}`);
+      copyFileSync(`${path}${beside}`, `${file}${beside}`, constants.COPYFILE_EXCL);
       chmodSync(`${file}${beside}`, 0o600);
       sync(`${file}${beside}`);
     }
