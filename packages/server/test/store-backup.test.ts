@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import {
   chmodSync,
+  existsSync,
   lstatSync,
   readdirSync,
   readFileSync,
@@ -281,6 +282,22 @@ test('a restore into an empty folder makes the store, and needs its master key',
   const rotated = await fresh.run(['signing-key', 'rotate']);
   assert.equal(rotated.code, 3);
   assert.match(rotated.err, /master key file .* is missing/);
+});
+
+test('a restore makes the data folder, and nothing where no master key could be', async () => {
+  using store = await testStore({ keys: true });
+  const file = join(store.dataDir, 'backup.db');
+  await store.cli('store', 'backup', file);
+  const folder = join(store.dataDir, 'new');
+  const run = async (key: string) =>
+    await mintmark(['store', 'restore', file, '--data-dir', folder, '--master-key-file', key]);
+  const refused = await run(join(store.dataDir, 'no', 'master.key'));
+  assert.equal(refused.code, 3);
+  assert.match(refused.err, /The folder .* of the master key file does not exist/);
+  assert.equal(existsSync(folder), false);
+  const restored = await run(join(store.dataDir, 'master.key'));
+  assert.equal(restored.code, 0, restored.err);
+  assert.equal(statSync(folder).mode & 0o777, 0o700);
 });
 
 async function emptyFolder(like: TestStore): Promise<TestStore> {

@@ -15,7 +15,7 @@ import { hasStore } from '../storage/sqlite-file.ts';
 import { StoreError } from '../storage/store-error.ts';
 import type { Store } from '../storage/store.ts';
 import { audited } from './audited.ts';
-import { openMigratedStore, openStore, type OpenConfig } from './open-store.ts';
+import { makePlace, openMigratedStore, openStore, type OpenConfig } from './open-store.ts';
 
 export async function backUp(config: OpenConfig, file: string): Promise<BackupFile> {
   return await backupSqlite(sqlitePath(config.databaseUrl, 'back it up'), file);
@@ -39,6 +39,7 @@ export async function restore(config: OpenConfig, by: Actor, file: string, nowMs
   const path = sqlitePath(config.databaseUrl, 'restore it');
   checkBackup(file);
   refuseAnother(file, path);
+  makePlace(config);
   const before = hasStore(path) ? freeName(`${path}.before-restore-${stamp(nowMs)}`) : null;
   if (before !== null) await keepSqlite(path, before);
   await restoreSqlite(file, path);
