@@ -37,7 +37,7 @@ export async function backupSqlite(path: string, file: string): Promise<BackupFi
   const partial = `${file}.partial`;
   try {
     // Made first, anew and with its mode: nobody else may read it at any time, or have put something in its place.
-    rmSync(partial, { force: true });
+    removeWithJournal(partial);
     closeSync(openSync(partial, 'wx', 0o600));
     using source = new DatabaseSync(path, { readOnly: true });
     await backup(source, partial, { rate: ALL_PAGES });
@@ -46,9 +46,13 @@ export async function backupSqlite(path: string, file: string): Promise<BackupFi
     sync(dirname(file));
     return { bytes: statSync(file).size };
   } catch (error) {
-    for (const beside of ['', '-wal', '-shm']) rmSync(`${partial}${beside}`, { force: true });
+    removeWithJournal(partial);
     throw backupError(error, file);
   }
+}
+
+function removeWithJournal(file: string): void {
+  for (const beside of ['', '-wal', '-shm']) rmSync(`${file}${beside}`, { force: true });
 }
 
 /** Keeps the store at `path` in another file before it is replaced: as a backup, or as it is where it is too damaged for one. */
