@@ -219,9 +219,9 @@ void test(
     const folder = mkdtempSync(join(tmpdir(), 'mintmark-unit-'));
     try {
       const unit = join(folder, 'mintmark.service');
-      // The program is looked for, and is not installed here.
+      // The program is looked for in the folders of systemd, and is not installed here.
       const text = read('systemd/mintmark.service').replace(
-        'ExecStart=/usr/local/bin/mintmark',
+        'ExecStart=mintmark',
         `ExecStart=${process.execPath}`,
       );
       writeFileSync(unit, text);

@@ -43,7 +43,7 @@ const SECRET: ReadonlySet<keyof Config> = new Set([
 function quoted(value: string): string {
   const [scheme] = /^(postgres|redis)/i.exec(value) ?? [];
   if (scheme !== undefined) return `"${scheme}…"`;
-  return JSON.stringify(value.replace(/\/\/.*@/s, '//…@'));
+  return JSON.stringify(value.replace(/^([^/@]*\/\/)?.*@/s, '$1…@'));
 }
 
 /** The same with another port, and what follows from it: for port 0, once a free one is found. */

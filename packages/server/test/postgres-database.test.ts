@@ -369,6 +369,8 @@ test('a database URL is taken apart as psql does it, and what is wrong is said w
     ['postgres://me:hush@h/d?password=hush', /the parameters may be application_name, host, /],
     ['postgres:me:hush@h/d', /or postgres:\/\/user/],
     ['postgres://me:hush/d', /.+/],
+    ['me:hush@h/d', /or postgres:\/\/user/],
+    [' postgres://me:hush@h/d', /" postgres:\/\/…@h\/d" is not allowed/],
   ];
   for (const [url, text] of wrong) {
     assert.throws(

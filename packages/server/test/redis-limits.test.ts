@@ -162,13 +162,51 @@ describe('limits in Redis', { skip: redisMissing() }, () => {
     for (const server of [redis, ...cluster.nodes]) {
       await server.command('ACL', 'SETUSER', 'mintmark', 'on', '>pass word', ...rights);
     }
-    for (const url of [redis.url, cluster.url]) {
+    for (const url of [redis.url, `${redis.url}/3`, cluster.url]) {
       const opened = openLimits(url.replace('://', '://mintmark:pass%20word@'));
       try {
         await eventually(async () => await opened.take(call()));
       } finally {
         opened.close();
       }
+    }
+  });
+
+  test('a user without a password is that user, and not the default one', async () => {
+    await redis.command('ACL', 'SETUSER', 'guest', 'on', 'nopass', `~${PREFIX}:*`, '+@all');
+    const opened = openLimits(redis.url.replace('://', '://guest@'));
+    try {
+      await eventually(async () => await opened.take(call()));
+      assert.match(String(await redis.command('CLIENT', 'LIST')), / user=guest /);
+    } finally {
+      opened.close();
+    }
+  });
+
+  test('a cluster that cannot be used says why', async () => {
+    const cases: [url: string, why: RegExp][] = [
+      [cluster.url.replace('://', '://nobody:wrong@'), /no master for a slot: .*WRONGPASS/],
+      [redis.url.replace('redis:', 'redis+cluster:'), /no master for a slot: .*cluster support disabled/],
+    ];
+    for (const [url, why] of cases) {
+      const opened = openLimits(url);
+      try {
+        await eventually(async () => await assert.rejects(opened.take(call()), why));
+      } finally {
+        opened.close();
+      }
+    }
+  });
+
+  test('a replica is left again, and said to be one', async () => {
+    const opened = openLimits(redis.url);
+    try {
+      await eventually(async () => await opened.take(call()));
+      await redis.command('REPLICAOF', '127.0.0.1', '1');
+      for (let i = 0; i < 2; i++) await assert.rejects(opened.take(call()), /READONLY/);
+    } finally {
+      opened.close();
+      await redis.command('REPLICAOF', 'NO', 'ONE');
     }
   });
 

@@ -1,6 +1,16 @@
 // A SQLite store is backed up and restored, while a server runs on it.
 import assert from 'node:assert/strict';
-import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
@@ -70,6 +80,9 @@ test('a backup overwrites no file, needs a store, and leaves nothing where it fa
   assert.equal(taken.code, 5);
   assert.match(taken.err, /there\.db exists: name another, or remove it/);
   assert.equal(readFileSync(file, 'utf8'), 'something of mine');
+  const folder = await store.run(['store', 'backup', store.dataDir]);
+  assert.equal(folder.code, 5);
+  assert.match(folder.err, /is a folder: name a file in it\.$/m);
   const nowhere = await store.run(['store', 'backup', join(store.dataDir, 'no', 'folder.db')]);
   assert.equal(nowhere.code, 5);
   assert.match(nowhere.err, /cannot be (written|opened)/);
@@ -91,6 +104,17 @@ test('a backup overwrites no file, needs a store, and leaves nothing where it fa
   ]);
   assert.equal(postgres.code, 3);
   assert.match(postgres.err, /pg_dump and pg_restore.*mintmark store copy makes a SQLite file of it/);
+});
+
+test('a backup is not written through what lies in its place already', async () => {
+  using store = await testStore({ keys: true });
+  const [mine, file] = [join(store.dataDir, 'mine'), join(store.dataDir, 'backup.db')];
+  writeFileSync(mine, 'something of mine');
+  symlinkSync(mine, `${file}.partial`); // somebody else may have put it into a folder that many write to
+  await store.cli('store', 'backup', file);
+  assert.ok(readFileSync(mine, 'utf8') === 'something of mine', 'it was written over');
+  assert.equal(lstatSync(file).isFile(), true);
+  assert.equal(statSync(file).mode & 0o777, 0o600);
 });
 
 test('a store that is restored twice in a second is kept twice', async () => {
@@ -174,6 +198,11 @@ test('a restore refuses what is no sound store, or is newer than the program, an
     ],
     [(path) => execOn(path, 'pragma application_id = 1'), /belongs to another program/],
     [damage, /damaged/],
+    [
+      (path) => execOn(path, "insert into meta values ('unfinished_copy', '/data/mintmark.db')"),
+      /is an unfinished copy of \/data\/mintmark\.db/,
+    ],
+    [(path) => writeFileSync(path, ''), /There is no backup at .*bad\.db/],
   ];
   for (const [change, text] of cases) {
     const bad = join(store.dataDir, 'bad.db');
@@ -183,13 +212,60 @@ test('a restore refuses what is no sound store, or is newer than the program, an
     assert.equal(code, 5, err);
     assert.match(err, text);
   }
-  const none = await store.run(['store', 'restore', join(store.dataDir, 'none.db')]);
-  assert.equal(none.code, 5);
+  for (const name of ['none.db', '.']) {
+    const none = await store.run(['store', 'restore', join(store.dataDir, name)]);
+    assert.equal(none.code, 5);
+    assert.match(none.err, /There is no backup at /);
+  }
+  using other = await testStore({ keys: true });
+  await other.cli('store', 'backup', join(other.dataDir, 'backup.db'));
+  const another = await store.run(['store', 'restore', join(other.dataDir, 'backup.db')]);
+  assert.equal(another.code, 3, another.err);
+  assert.match(another.err, /is of another store .*under another master key\. Nothing was changed/);
   assert.equal(await store.cli('api-user', 'list'), before);
   assert.deepEqual(
     readdirSync(store.dataDir).filter((name) => name.includes('before-restore')),
     [],
   );
+});
+
+test('a store that is damaged, empty, or of another version of the program is restored, and kept as it was', async () => {
+  using store = await testStore({ keys: true });
+  await store.cli('api-user', 'create', '--name', 'Importer');
+  const backup = join(store.dataDir, 'backup.db');
+  await store.cli('store', 'backup', backup);
+  const untold = /^What is taken back cannot be told: what was there is damaged, or of another version/m;
+  const cases: [change: (path: string) => void, says: RegExp][] = [
+    [damage, untold],
+    [(path) => execOn(path, "insert into kysely_migration values ('999-later', 'x')"), untold],
+    [(path) => execOn(path, "delete from kysely_migration where name like '008%'"), untold],
+    [(path) => writeFileSync(path, ''), /^Restored\.\nTokens/],
+  ];
+  for (const [change, says] of cases) {
+    for (const file of ['-wal', '-shm']) rmSync(`${store.path}${file}`, { force: true });
+    change(store.path);
+    const { code, out, err } = await store.run(['store', 'restore', backup]);
+    assert.equal(code, 0, err);
+    assert.match(out, says);
+    assert.match(await store.cli('api-user', 'list'), /Importer/);
+    const { items } = await store.json<{ items: { action: string }[] }>('audit', 'list');
+    assert.equal(items[0]?.action, 'store.restore');
+  }
+  const kept = readdirSync(store.dataDir).filter((name) => /before-restore-\w+(-\d+)?$/.test(name));
+  assert.equal(kept.length, 3);
+  for (const name of kept) assert.equal(statSync(join(store.dataDir, name)).mode & 0o777, 0o600);
+});
+
+test('a restore brings back a signing key that was withdrawn, and says so', async () => {
+  using store = await testStore({ keys: true });
+  const file = join(store.dataDir, 'backup.db');
+  await store.cli('store', 'backup', file);
+  const before = await store.cli('signing-key', 'list');
+  await store.cli('signing-key', 'rotate', '--compromised');
+  const text = await store.cli('store', 'restore', file);
+  assert.match(text, /^Taken back: 1 × signing_key\.rotate/m);
+  assert.match(text, /^Signing keys are those of the backup: one that was withdrawn since signs again/m);
+  assert.equal(await store.cli('signing-key', 'list'), before);
 });
 
 test('a restore into an empty folder makes the store, and needs its master key', async () => {
@@ -208,9 +284,25 @@ test('a restore into an empty folder makes the store, and needs its master key',
   assert.match(rotated.err, /master key file .* is missing/);
 });
 
+test('a restore makes the data folder, and nothing where no master key could be', async () => {
+  using store = await testStore({ keys: true });
+  const file = join(store.dataDir, 'backup.db');
+  await store.cli('store', 'backup', file);
+  const folder = join(store.dataDir, 'new');
+  const run = async (key: string) =>
+    await mintmark(['store', 'restore', file, '--data-dir', folder, '--master-key-file', key]);
+  const refused = await run(join(store.dataDir, 'no', 'master.key'));
+  assert.equal(refused.code, 3);
+  assert.match(refused.err, /The folder .* of the master key file does not exist/);
+  assert.equal(existsSync(folder), false);
+  const restored = await run(join(store.dataDir, 'master.key'));
+  assert.equal(restored.code, 0, restored.err);
+  assert.equal(statSync(folder).mode & 0o777, 0o700);
+});
+
 async function emptyFolder(like: TestStore): Promise<TestStore> {
   const store = await testStore();
-  for (const name of readdirSync(store.dataDir)) (await import('node:fs')).rmSync(join(store.dataDir, name));
+  for (const name of readdirSync(store.dataDir)) rmSync(join(store.dataDir, name));
   chmodSync(store.dataDir, statSync(like.dataDir).mode & 0o777);
   return store;
 }

@@ -129,6 +129,8 @@ test('a store that holds anything is not copied over, nor onto itself, nor from 
     /it is under another master key\. Nothing was changed/,
     '--update',
   );
+  other.sql('delete from kysely_migration where name = (select max(name) from kysely_migration)');
+  await refused(urlOf(store), urlOf(other), 3, text); // and is not migrated for that
   await refused(beside(store, 'none.db'), urlOf(other), 5, /There is no store at/);
   await refused('postgres://me:hush@h', urlOf(other), 2, /^(?!.*hush).*the name of the database is missing/s);
 });
@@ -153,6 +155,19 @@ test('a copy that is brought up to date takes over what was added, changed and r
   });
   const users = JSON.parse(names.out) as { name: string }[];
   assert.deepEqual(users.map(({ name }) => name).toSorted(), ['New', 'Stays']);
+});
+
+test('a copy that is used by now is not brought back to what its source holds', async () => {
+  using store = await testStore({ keys: true });
+  await copy(urlOf(store), beside(store, 'copy.db'));
+  const made = await mintmark(['api-user', 'create', '--name', 'Made in the copy'], {
+    env: { DATABASE_URL: beside(store, 'copy.db') },
+  });
+  assert.equal(made.code, 0, made.err);
+  await store.cli('api-user', 'create', '--name', 'Made in the source');
+  const text = /has changes of its own since it was copied .*Nothing was changed/;
+  await refused(urlOf(store), beside(store, 'copy.db'), 3, text, '--update');
+  await copy(beside(store, 'copy.db'), beside(store, 'further.db'));
 });
 
 test('a copy that was cut off is used by nothing, goes on where it was, and refuses another source', async () => {

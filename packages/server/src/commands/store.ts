@@ -114,11 +114,18 @@ function restoreCommand(parent: Command, io: Io): void {
 }
 
 function restoredText({ before, takenBack }: Restored): string {
-  const counts = Object.entries(takenBack).map(([action, count]) => `${count} × ${action}`);
+  const counts = Object.entries(takenBack ?? {}).map(([action, count]) => `${count} × ${action}`);
   return [
     'Restored.',
     before === null ? '' : `What was there is in ${before}.`,
     counts.length === 0 ? '' : `Taken back: ${counts.join(', ')}. Repeat what must hold.`,
+    takenBack === null
+      ? 'What is taken back cannot be told: what was there is damaged, or of another version of this program.'
+      : '',
+    takenBack !== null && !('signing_key.rotate' in takenBack)
+      ? ''
+      : 'Signing keys are those of the backup: one that was withdrawn since signs again, and tokens of one that was made ' +
+        'since are refused.',
     'Tokens that were revoked since the backup are good again until they expire: mintmark signing-key rotate --compromised ' +
       'has all tokens refused that were issued so far.',
   ]

@@ -3,10 +3,19 @@ import type { Database } from '../database-url.ts';
 import type { Actor } from '../domain/actor.ts';
 import type { AuditLink } from '../domain/audit-entry.ts';
 import { Refused } from '../domain/refused.ts';
-import { backupSqlite, checkBackup, restoreSqlite, type BackupFile } from '../storage/sqlite-backup.ts';
+import {
+  backupSqlite,
+  checkBackup,
+  keepSqlite,
+  masterKeyCheckIn,
+  restoreSqlite,
+  type BackupFile,
+} from '../storage/sqlite-backup.ts';
+import { hasStore } from '../storage/sqlite-file.ts';
+import { StoreError } from '../storage/store-error.ts';
 import type { Store } from '../storage/store.ts';
 import { audited } from './audited.ts';
-import { openMigratedStore, openStore, type OpenConfig } from './open-store.ts';
+import { makePlace, openMigratedStore, openStore, type OpenConfig } from './open-store.ts';
 
 export async function backUp(config: OpenConfig, file: string): Promise<BackupFile> {
   return await backupSqlite(sqlitePath(config.databaseUrl, 'back it up'), file);
@@ -15,8 +24,11 @@ export async function backUp(config: OpenConfig, file: string): Promise<BackupFi
 export interface Restored {
   /** Where what was there before is; null where there was nothing. */
   before: string | null;
-  /** How many changes of each kind are taken back, as far as the audit log that was there says so. */
-  takenBack: Record<string, number>;
+  /**
+   * How many changes of each kind are taken back, as far as the audit log that was there says so; null where what was there
+   * cannot be read by this program.
+   */
+  takenBack: Record<string, number> | null;
 }
 
 /**
@@ -26,8 +38,10 @@ export interface Restored {
 export async function restore(config: OpenConfig, by: Actor, file: string, nowMs: number): Promise<Restored> {
   const path = sqlitePath(config.databaseUrl, 'restore it');
   checkBackup(file);
-  const before = existsSync(path) ? freeName(`${path}.before-restore-${stamp(nowMs)}`) : null;
-  if (before !== null) await backupSqlite(path, before);
+  refuseAnother(file, path);
+  makePlace(config);
+  const before = hasStore(path) ? freeName(`${path}.before-restore-${stamp(nowMs)}`) : null;
+  if (before !== null) await keepSqlite(path, before);
   await restoreSqlite(file, path);
   const { store } = await openStore(config, { watch: false });
   try {
@@ -39,31 +53,52 @@ export async function restore(config: OpenConfig, by: Actor, file: string, nowMs
       before: replaced === null ? null : { entries: replaced.last.n, hash: replaced.last.hash },
       after: { entries: last.n, hash: last.hash },
     }));
-    return { before, takenBack: replaced?.counts ?? {} };
+    return { before, takenBack: before === null ? {} : (replaced?.counts ?? null) };
   } finally {
     await store.close();
   }
 }
 
+function refuseAnother(file: string, path: string): void {
+  const [backup, there] = [masterKeyCheckIn(file), masterKeyCheckIn(path)];
+  if (backup === null || there === null || backup === there) return;
+  throw new Refused(
+    'conflict',
+    `The backup ${file} is of another store than ${path}: it is under another master key. Nothing was changed: ` +
+      'name the folder of its own store with --data-dir, or an empty one.',
+  );
+}
+
 const PAGE_SIZE = 1000;
 
-/** The end of the audit log that was there, and what it has that the restored one has not. */
-async function whatWas(
-  config: OpenConfig,
-  before: string,
-  restored: Store,
-): Promise<{ last: AuditLink; counts: Record<string, number> }> {
-  const store = await openMigratedStore({ ...config, databaseUrl: { kind: 'sqlite', path: before } });
+interface Replaced {
+  last: AuditLink;
+  counts: Record<string, number>;
+}
+
+/** The end of the audit log that was there, and what it has that the restored one has not; null where it cannot be read. */
+async function whatWas(config: OpenConfig, before: string, restored: Store): Promise<Replaced | null> {
   try {
-    const counts: Record<string, number> = {};
-    const { last } = await store.audit.head();
-    for await (const { action, outcome } of entriesAfter(store, await commonEnd(store, restored))) {
-      if (outcome === 'done') counts[action] = (counts[action] ?? 0) + 1;
+    const store = await openMigratedStore({ ...config, databaseUrl: { kind: 'sqlite', path: before } });
+    try {
+      return await difference(store, restored);
+    } finally {
+      await store.close();
     }
-    return { last, counts };
-  } finally {
-    await store.close();
+  } catch (error) {
+    // It may be damaged, or of another version of the program: that may be why it is replaced.
+    if (error instanceof StoreError) return null;
+    throw error;
   }
+}
+
+async function difference(store: Store, restored: Store): Promise<Replaced> {
+  const counts: Record<string, number> = {};
+  const { last } = await store.audit.head();
+  for await (const { action, outcome } of entriesAfter(store, await commonEnd(store, restored))) {
+    if (outcome === 'done') counts[action] = (counts[action] ?? 0) + 1;
+  }
+  return { last, counts };
 }
 
 /** The number of the last entry that two logs have in common: a hash is the same only where all before it are. */

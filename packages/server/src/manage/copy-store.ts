@@ -2,8 +2,8 @@ import { resolve } from 'node:path';
 import { describeDatabase, type Database } from '../database-url.ts';
 import { Refused } from '../domain/refused.ts';
 import { copyStore, isEmpty, unfinishedCopy, type CopiedTable, type CopyProgress } from '../storage/copy.ts';
-import { migrate } from '../storage/migrate.ts';
-import type { Connections } from '../storage/store.ts';
+import { migrate, refuseNewer } from '../storage/migrate.ts';
+import { createStore, type Connections } from '../storage/store.ts';
 import { connect, connectMigrated, type OpenConfig } from './open-store.ts';
 
 export interface Copy {
@@ -34,8 +34,10 @@ export async function copyBetween(
   try {
     const writing = await connect({ ...config, databaseUrl: to }, { create: true, watch: false });
     try {
-      await migrate(writing);
+      await refuseNewer(writing);
+      // Before it is migrated: what is refused stays as it is.
       await refuseOverwriting(reading, writing, source, nameOf(to), update);
+      await migrate(writing);
       return await copyStore(reading, writing, source, progress);
     } finally {
       await writing.close();
@@ -52,6 +54,7 @@ async function refuseOverwriting(
   target: string,
   update: boolean,
 ): Promise<void> {
+  if (await isEmpty(to)) return;
   const unfinished = await unfinishedCopy(to);
   if (unfinished === source) return;
   if (unfinished !== null) {
@@ -60,7 +63,6 @@ async function refuseOverwriting(
       `${target} is an unfinished copy of ${unfinished}: complete that, or name another.`,
     );
   }
-  if (await isEmpty(to)) return;
   if (!update) {
     throw new Refused(
       'conflict',
@@ -73,6 +75,23 @@ async function refuseOverwriting(
       `${target} is no copy of ${source}: it is under another master key. Nothing was changed.`,
     );
   }
+  const own = await ownEntry(from, to);
+  if (own !== null) {
+    throw new Refused(
+      'conflict',
+      `${target} has changes of its own since it was copied (entry ${own} of its audit log is not in ${source}), which ` +
+        'would be lost. Nothing was changed: name an empty database.',
+    );
+  }
+}
+
+/** The last entry of the audit log of a copy where its source has it not, or another in its place; null: it has it, or had it. */
+async function ownEntry(from: Connections, to: Connections): Promise<number | null> {
+  const [source, copied] = [createStore(from).audit, createStore(to).audit];
+  const { last } = await copied.head();
+  const [[there], [here]] = [await copied.after(last.n - 1, 1), await source.after(last.n - 1, 1)];
+  if (there === undefined || (await source.head()).removed.n >= there.n) return null;
+  return here?.n === there.n && here.hash === there.hash ? null : there.n;
 }
 
 async function masterKeyCheck({ read }: Connections): Promise<string | undefined> {

@@ -34,9 +34,7 @@ export type OpenConfig = Pick<
 
 /** Opens the configured store, made and migrated as needed. `watch`: be told of what other processes write. */
 export async function openStore(config: OpenConfig, { watch }: { watch: boolean }): Promise<OpenStore> {
-  // First, so that no store is made whose master key then cannot be.
-  checkMasterKeySource(config);
-  makeDataDir(config);
+  makePlace(config);
   const connections = await connect(config, { create: true, watch });
   try {
     const migrated = await migrate(connections);
@@ -46,6 +44,12 @@ export async function openStore(config: OpenConfig, { watch }: { watch: boolean 
     await connections.close();
     throw error;
   }
+}
+
+/** Makes what a store needs around it; throws where its master key could not be, so that none is made then. */
+export function makePlace(config: OpenConfig): void {
+  checkMasterKeySource(config);
+  makeDataDir(config);
 }
 
 /** Opens the store as it is: a typo in its path must not make an empty one. Throws where it needs a migration. */

@@ -25,6 +25,8 @@ export function redisCluster(target: RedisTarget): RedisCluster {
   let owners: readonly string[] = [];
   let masters = new Set<string>();
   let lookedAt = Number.NEGATIVE_INFINITY;
+  /** Why the node that was asked last did not say who has which slots. */
+  let problem = 'nobody was asked yet';
   let looking: Promise<void> | null = null;
   let closed = false;
   const timer = setInterval(() => void look(), LOOK_MS);
@@ -47,11 +49,14 @@ export function redisCluster(target: RedisTarget): RedisCluster {
     lookedAt = performance.now();
     for (const server of target.servers) connectionTo(server);
     for (const [name, connection] of connections) {
-      if (!connection.isConnected()) continue;
-      const ranges = await withinDeadline(connection.send(['CLUSTER', 'SLOTS'])).catch(() => null);
-      if (ranges === null) continue;
-      adopt(slotRanges(ranges, redisServerOf(name.replaceAll(/[[\]]/g, ''))));
-      return;
+      try {
+        const ranges = await withinDeadline(connection.send(['CLUSTER', 'SLOTS']));
+        problem = 'it is not complete';
+        adopt(slotRanges(ranges, redisServerOf(name.replaceAll(/[[\]]/g, ''))));
+        return;
+      } catch (error) {
+        problem = (error as Error).message;
+      }
     }
   }
 
@@ -87,7 +92,7 @@ export function redisCluster(target: RedisTarget): RedisCluster {
       const owner = owners[slotOf(tag)] ?? '';
       const connection = connections.get(owner);
       try {
-        if (connection === undefined) throw new Error('the cluster has no master for a slot');
+        if (connection === undefined) throw new Error(`the cluster has no master for a slot: ${problem}`);
         return await connection.send(args);
       } catch (error) {
         lookSoon();

@@ -9,8 +9,8 @@ export interface RedisConnection {
   isConnected(): boolean;
   /** Fails at once where there is no connection: nothing waits for one. */
   send(args: string[]): Promise<unknown>;
-  /** Drops the connection and looks for the server again: it is not the one that it was. */
-  again(): void;
+  /** Drops the connection, for this reason, and looks for the server again: it is not the one that it was. */
+  again(reason: string): void;
   close(): void;
 }
 
@@ -93,10 +93,8 @@ export function redisConnection(
 
   async function look(current: RedisServer): Promise<void> {
     const found = await find().catch(() => current);
-    if (redisName(found) !== redisName(current)) again();
+    if (redisName(found) !== redisName(current)) drop(`the master is ${redisName(found)} now`);
   }
-
-  const again = () => drop('another server is looked for');
 
   void keepConnected();
   return {
@@ -105,7 +103,7 @@ export function redisConnection(
       if (client === null) throw new Error(`Redis is not connected: ${problem}`);
       return await client.sendCommand(args);
     },
-    again,
+    again: (reason) => drop(reason),
     close() {
       closed.abort();
       drop('this process is stopping');
@@ -158,11 +156,14 @@ async function newClient(
       socketTimeout: SILENT_MS,
       ...(tls !== null && { tls: true, ...tlsOptions(host, tls) }),
     },
+    // In RESP 3 the library leaves out a user who has no password, and the default one would be signed in.
+    RESP: 2,
     // As a function: what the library keeps of it is not shown where a client is printed.
-    ...(password !== null && {
+    ...((user !== null || password !== null) && {
       credentialsProvider: {
         type: 'async-credentials-provider' as const,
-        credentials: () => Promise.resolve({ username: user ?? 'default', password: password.reveal() }),
+        credentials: () =>
+          Promise.resolve({ username: user ?? 'default', password: password?.reveal() ?? '' }),
       },
     }),
     database,

@@ -118,7 +118,8 @@ function wayTo(target: RedisTarget): Way {
         return await connection.send(args);
       } catch (error) {
         // It was the master once: after a failover another is.
-        if ((error as Error).message.startsWith('READONLY')) connection.again();
+        const { message } = error as Error;
+        if (message.startsWith('READONLY')) connection.again(message);
         throw error;
       }
     },

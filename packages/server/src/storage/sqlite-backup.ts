@@ -1,8 +1,20 @@
-import { chmodSync, closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
+import { UNFINISHED_COPY, type MetaKey } from './meta.ts';
 import { migrations } from './migrations/index.ts';
-import { prepareFile } from './sqlite-file.ts';
+import { hasStore, prepareFile } from './sqlite-file.ts';
 import { sqliteError, StoreError } from './store-error.ts';
 
 /** All pages in one step: what is read is of one moment, and a server that writes meanwhile does not make it start again. */
@@ -18,14 +30,15 @@ export interface BackupFile {
  */
 export async function backupSqlite(path: string, file: string): Promise<BackupFile> {
   prepareFile(path, false);
+  if (isFolder(file)) throw new StoreError('conflict', `${file} is a folder: name a file in it.`);
   if (existsSync(file)) {
     throw new StoreError('conflict', `The file ${file} exists: name another, or remove it.`);
   }
   const partial = `${file}.partial`;
   try {
-    // Made first, with its mode: nobody else may read it at any time.
-    closeSync(openSync(partial, 'w', 0o600));
-    chmodSync(partial, 0o600); // where one was left from before
+    // Made first, anew and with its mode: nobody else may read it at any time, or have put something in its place.
+    removeWithJournal(partial);
+    closeSync(openSync(partial, 'wx', 0o600));
     using source = new DatabaseSync(path, { readOnly: true });
     await backup(source, partial, { rate: ALL_PAGES });
     finish(partial);
@@ -33,8 +46,27 @@ export async function backupSqlite(path: string, file: string): Promise<BackupFi
     sync(dirname(file));
     return { bytes: statSync(file).size };
   } catch (error) {
-    rmSync(partial, { force: true });
+    removeWithJournal(partial);
     throw backupError(error, file);
+  }
+}
+
+function removeWithJournal(file: string): void {
+  for (const beside of ['', '-wal', '-shm']) rmSync(`${file}${beside}`, { force: true });
+}
+
+/** Keeps the store at `path` in another file before it is replaced: as a backup, or as it is where it is too damaged for one. */
+export async function keepSqlite(path: string, file: string): Promise<void> {
+  try {
+    await backupSqlite(path, file);
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.code !== 'corrupt') throw error;
+    for (const beside of ['', '-wal']) {
+      if (!existsSync(`${path}${beside}`)) continue;
+      copyFileSync(`${path}${beside}`, `${file}${beside}`, constants.COPYFILE_EXCL);
+      chmodSync(`${file}${beside}`, 0o600);
+      sync(`${file}${beside}`);
+    }
   }
 }
 
@@ -52,10 +84,15 @@ function finish(file: string): void {
 }
 
 /**
- * Throws a StoreError where a file is no sound store, or is one of a later version of the program. Changes nothing.
+ * Throws a StoreError where a file is no sound and whole store, or is one of a later version of the program. Changes nothing.
  */
 export function checkBackup(file: string): void {
-  prepareFile(file, false);
+  if (isFolder(file) || !hasStore(file)) {
+    throw new StoreError(
+      'missing',
+      `There is no backup at ${file}: name a file that mintmark store backup made.`,
+    );
+  }
   try {
     using database = new DatabaseSync(file, { readOnly: true });
     const found = database.prepare('pragma integrity_check(1)').get()?.['integrity_check'];
@@ -68,9 +105,32 @@ export function checkBackup(file: string): void {
         `The backup ${file} is newer than this program (it has ${unknown.join(', ')}): restore it with the version that made it.`,
       );
     }
+    const copied = metaOf(database, UNFINISHED_COPY);
+    if (copied !== null) {
+      throw new StoreError(
+        'unfinished',
+        `The backup ${file} is an unfinished copy of ${copied}: complete it with the same mintmark store copy again.`,
+      );
+    }
   } catch (error) {
     throw backupError(error, file);
   }
+}
+
+/** Of the master key under which the store in a file is; null where it is under none, or cannot be read. */
+export function masterKeyCheckIn(file: string): string | null {
+  if (!hasStore(file)) return null;
+  try {
+    using database = new DatabaseSync(file, { readOnly: true });
+    return metaOf(database, 'master_key_check');
+  } catch {
+    return null;
+  }
+}
+
+function metaOf(database: DatabaseSync, key: MetaKey): string | null {
+  const value = database.prepare('select value from meta where key = ?').get(key)?.['value'];
+  return value === undefined ? null : String(value);
 }
 
 /** Puts what is in a backup in place of what the store at `path` holds, also while servers run on it: they follow. */
@@ -98,6 +158,10 @@ function backupError(error: unknown, path: string): Error {
 }
 
 const FULL = 13; // result code of SQLite
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
 
 function sync(path: string): void {
   const handle = openSync(path, 'r');

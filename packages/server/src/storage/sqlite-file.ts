@@ -40,8 +40,8 @@ export function prepareFile(path: string, create: boolean): void {
   if (!existsSync(path)) closeSync(open(path, 'a'));
 }
 
-/** False where nothing is there yet, or an empty database. */
-function hasStore(path: string): boolean {
+/** False where nothing is there yet, or an empty database. Throws a StoreError where something else is there. */
+export function hasStore(path: string): boolean {
   if (!existsSync(path)) return false;
   if (statSync(path).isDirectory()) {
     throw new StoreError(
