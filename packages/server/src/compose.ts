@@ -139,6 +139,7 @@ export async function compose(
       revoke: createTokenRevoker(store, revocations, config),
       keyring,
       revocations: createPublication(revocations, keyring, feed, config.issuer),
+      catchingUp: sleep.catchingUp,
       health,
       metrics: part.allMetrics(metricsOf(statistics, health, keyring, feed, limits, part.worker)),
       log,

@@ -45,6 +45,12 @@ async function status({ client_id, client_secret }: Made): Promise<number> {
   return (await server.post({ client_id, client_secret })).status;
 }
 
+/** The kids of the key set. */
+async function published(): Promise<string[]> {
+  const response = await fetch(`${server.url}/.well-known/jwks.json`);
+  return ((await response.json()) as { keys: { kid: string }[] }).keys.map(({ kid }) => kid);
+}
+
 async function becomes(made: Made, wanted: number): Promise<void> {
   await eventually(`status ${wanted}`, WITHIN_MS, async () => (await status(made)) === wanted);
 }
@@ -61,12 +67,16 @@ test('an API user that is created gets a token, and one that is disabled, enable
 
 test('what changes while the server is stopped (SIGSTOP) holds for the first request that it sees when it goes on', async () => {
   const made = await apiUser();
+  // Connections on which requests are read as soon as it goes on.
+  await Promise.all(Array.from({ length: 6 }, published));
   await stopBetweenWrites(server);
   let waiting: Promise<number>[];
+  let keySets: Promise<string[]>[];
   let kid: string;
   try {
     await server.cli('api-user', 'disable', made.client_id);
     kid = (await server.json<{ kid: string }>('signing-key', 'rotate', '--compromised')).kid;
+    keySets = Array.from({ length: 3 }, published);
     waiting = Array.from({ length: 3 }, () => status(made));
     await sleep(WITHIN_MS + 200);
   } finally {
@@ -75,6 +85,7 @@ test('what changes while the server is stopped (SIGSTOP) holds for the first req
   const { body } = await server.post({ client_id: server.clientId, client_secret: server.clientSecret });
   assert.equal(decodeProtectedHeader(String(body['access_token'])).kid, kid);
   assert.deepEqual(await Promise.all(waiting), [403, 403, 403]);
+  assert.deepEqual(await Promise.all(keySets), [[kid], [kid], [kid]]);
 });
 
 test('a credential that is created works, and one that is retired does not', async () => {
@@ -117,10 +128,6 @@ test('a key that is rotated in at once signs, and the key set shows what was ann
   const made = await apiUser();
   const kidOfToken = async () =>
     decodeProtectedHeader(String((await server.post({ ...made })).body['access_token'])).kid;
-  const published = async () => {
-    const response = await fetch(`${server.url}/.well-known/jwks.json`);
-    return ((await response.json()) as { keys: { kid: string }[] }).keys.map(({ kid }) => kid);
-  };
   const original = await kidOfToken();
   const announced = await server.json<{ kid: string }>('signing-key', 'rotate');
   await eventually('it is announced', WITHIN_MS, async () => (await published()).includes(announced.kid));

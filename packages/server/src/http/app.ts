@@ -17,16 +17,15 @@ import { introspectionEndpoint } from './introspect.ts';
 import { ADMIN_PATH, INTROSPECT_PATH, metadataRoutes, REVOKE_PATH, TOKEN_PATH } from './metadata.ts';
 import { revocationEndpoint } from './revoke.ts';
 import { openapiRoute } from './openapi.ts';
-import { revocationsRoute, type RevocationPublication } from './revocations.ts';
+import { revocationsRoute, type RevocationServices } from './revocations.ts';
 import { routeTable } from './route-table.ts';
 import { boundedServer } from './server.ts';
 import { tokenEndpoint, type TokenEndpointServices } from './token.ts';
 import { traceIdOf } from './trace.ts';
 
-export interface AppServices extends TokenEndpointServices, IntrospectingServices, RevokingServices {
+export interface AppServices
+  extends TokenEndpointServices, IntrospectingServices, RevokingServices, RevocationServices {
   keyring: Keyring;
-  /** Null where no key can sign. */
-  revocations(): RevocationPublication | null;
   health(): Health;
   metrics: MetricsServices['metrics'];
   version: string;
@@ -72,8 +71,8 @@ export async function createApp(services: AppServices, config: Config): Promise<
     else next();
   });
   metadataRoutes(app, config);
-  jwksRoute(app, services.keyring, config);
-  revocationsRoute(app, services.revocations, config);
+  jwksRoute(app, services, config);
+  revocationsRoute(app, services, config);
   healthRoutes(app, services.health);
   metricsRoute(app, services, config);
   openapiRoute(app, config, services.version);

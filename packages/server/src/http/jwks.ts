@@ -1,15 +1,18 @@
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../config.ts';
 import type { Keyring } from '../keyring.ts';
+import type { SleepWatch } from '../sleep-watch.ts';
 import { JWKS_PATH } from './metadata.ts';
 
 /** The key set (RFC 7517), to be kept by verifiers for less time than a new key is announced before it signs. */
 export function jwksRoute(
   app: FastifyInstance,
-  keyring: Keyring,
+  { keyring, catchingUp }: { keyring: Keyring } & Pick<SleepWatch, 'catchingUp'>,
   config: Pick<Config, 'basePath' | 'jwksMaxAgeSeconds'>,
 ): void {
-  app.get(config.basePath + JWKS_PATH, (request, reply) => {
+  app.get(config.basePath + JWKS_PATH, async (request, reply) => {
+    // Verifiers keep it: one from before a sleep would have them accept a withdrawn key for minutes more.
+    await catchingUp(Date.now());
     const { body, etag } = keyring.jwks(Date.now());
     reply.header('Cache-Control', `public, max-age=${config.jwksMaxAgeSeconds}`).header('ETag', etag);
     if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();

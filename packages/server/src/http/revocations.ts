@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../config.ts';
 import type { PublishedList } from '../revocation-list.ts';
+import type { SleepWatch } from '../sleep-watch.ts';
 import { replyWith } from './answer.ts';
 import { denialAnswer } from './error-response.ts';
 import { matches } from './jwks.ts';
@@ -13,17 +14,23 @@ export interface RevocationPublication {
   statement: string;
 }
 
+export interface RevocationServices extends Pick<SleepWatch, 'catchingUp'> {
+  /** Null where no key can sign. */
+  revocations(): RevocationPublication | null;
+}
+
 /** Verifiers ask every few seconds: a cache in between may answer for the server for so long. */
 const MAX_AGE_SECONDS = 1;
 
-/** The revocation list (docs/decisions/012), with its statement also where it has not changed. Null: no key can sign. */
+/** The revocation list (docs/decisions/012), with its statement also where it has not changed. */
 export function revocationsRoute(
   app: FastifyInstance,
-  publication: () => RevocationPublication | null,
+  { revocations, catchingUp }: RevocationServices,
   { basePath }: Pick<Config, 'basePath'>,
 ): void {
-  app.get(basePath + REVOCATIONS_PATH, (request, reply) => {
-    const current = publication();
+  app.get(basePath + REVOCATIONS_PATH, async (request, reply) => {
+    await catchingUp(Date.now());
+    const current = revocations();
     if (current === null) {
       const denial = { denied: 'temporarily_unavailable', reason: 'no signing key is active' } as const;
       return replyWith(reply, denialAnswer(denial, request.id, false, Date.now()));
