@@ -94,7 +94,7 @@ export function linkToPrimary(): Link {
     },
     close() {
       isStarting = false;
-      process.disconnect?.();
+      if (process.connected) process.disconnect?.(); // not where the primary process is gone
     },
   };
 }

@@ -79,8 +79,9 @@ export function createPlace(number: number, surroundings: PlaceSurroundings): Pl
       } catch (error) {
         const { message } = error as Error;
         log.error({ worker: number, attempt, error: message }, 'a worker could not start');
+        if (attempt < ATTEMPTS_MAX) await sleep(WAIT_MS * 2 ** attempt);
+        // Asked after the wait: nobody would tell one that is started now to stop.
         if (attempt === ATTEMPTS_MAX || isStopping()) throw notStarted(number, message);
-        await sleep(WAIT_MS * 2 ** attempt);
       }
     }
   }
