@@ -303,12 +303,14 @@ test('each SQLSTATE that an operator can meet is told as what it is, and a bug a
     '23505': 'conflict',
     '25006': 'read_only',
     '25P04': 'unavailable',
+    '26000': 'cannot_open',
     '28P01': 'cannot_open',
     '28000': 'cannot_open',
     '3D000': 'missing',
     '40001': 'locked',
     '40P01': 'locked',
     '42501': 'cannot_open',
+    '42P05': 'cannot_open',
     '53100': 'full',
     '53300': 'unavailable',
     '55P03': 'locked',
@@ -317,6 +319,7 @@ test('each SQLSTATE that an operator can meet is told as what it is, and a bug a
     '57P03': 'unavailable',
     '58030': 'unavailable',
     EACCES: 'unavailable',
+    XX000: 'unavailable',
     XX001: 'corrupt',
   };
   for (const [code, expected] of Object.entries(states)) {

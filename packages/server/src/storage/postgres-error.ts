@@ -35,6 +35,7 @@ const STATES: Record<string, Explained> = {
     ({ server }) =>
       `PostgreSQL at ${server} ended a transaction that took too long: see its transaction_timeout.`,
   ],
+  '26000': ['cannot_open', ({ server }) => foreignStatements(server)],
   '28': [
     'cannot_open',
     ({ server, user }) =>
@@ -48,6 +49,7 @@ const STATES: Record<string, Explained> = {
   ],
   '40001': ['locked', () => 'Another writer of the store came first: try again.'],
   '40P01': ['locked', () => 'Another writer of the store came first: try again.'],
+  '42P05': ['cannot_open', ({ server }) => foreignStatements(server)],
   '42501': [
     'cannot_open',
     ({ database, user }) =>
@@ -78,6 +80,11 @@ const STATES: Record<string, Explained> = {
     'unavailable',
     ({ server }) => `PostgreSQL at ${server} met an error of its system: see its log and its disk.`,
   ],
+  XX000: [
+    'unavailable',
+    ({ server, said }) =>
+      `PostgreSQL at ${server} met an error of its own (${said}): see its log and its disk.`,
+  ],
   XX001: [
     'corrupt',
     ({ database }) => `The database ${database} is damaged: stop the servers and restore the last backup.`,
@@ -87,6 +94,11 @@ const STATES: Record<string, Explained> = {
     ({ database }) => `The database ${database} is damaged: stop the servers and restore the last backup.`,
   ],
 };
+
+/** Two connections meet one server process, or one two. */
+function foreignStatements(server: string): string {
+  return `A pooler at ${server} mixes up named statements: set its max_prepared_statements (PgBouncer 1.21 or later), or have it keep sessions.`;
+}
 
 /** Of Node and OpenSSL: the server was not reached, or is not who it should be. */
 const UNREACHED: Record<string, string> = {
