@@ -82,7 +82,7 @@ export async function compose(
       everythingChanged: async () => {
         await keyring.reload();
         await revocations.load();
-        await directory.load();
+        loading.beginAnew(); // which may take minutes, and changes are to hold meanwhile
       },
       reach: (error) => {
         if (error === null) {
@@ -184,20 +184,32 @@ function findingAwake(directory: Directory, sleep: SleepWatch): Directory['find'
     directory.find(name, nowMs, again);
 }
 
+interface Loading {
+  begin(): void;
+  /** What is in memory is of another past. */
+  beginAnew(): void;
+  stop(): void;
+}
+
 /** Takes all API users into memory, and tries again where the store failed meanwhile. */
-function createLoading(directory: Directory, log: Logger): { begin(): void; stop(): void } {
+function createLoading(directory: Directory, log: Logger): Loading {
   let again: NodeJS.Timeout | undefined;
   let stopped = false;
 
   function begin(): void {
+    if (!directory.loading()) start(directory.load);
+  }
+
+  function start(load: () => Promise<void>): void {
     clearTimeout(again);
-    if (stopped || directory.loading()) return;
-    directory.load().catch((error: Error) => {
+    if (stopped) return;
+    load().catch((error: Error) => {
       if (stopped) return;
       log.warn(
         { error: error.message },
         'API users are not all in memory: they are looked up one by one, and read again soon',
       );
+      clearTimeout(again);
       again = setTimeout(begin, LOAD_AGAIN_MS);
     });
   }
@@ -207,7 +219,7 @@ function createLoading(directory: Directory, log: Logger): { begin(): void; stop
     clearTimeout(again);
   }
 
-  return { begin, stop };
+  return { begin, beginAnew: () => start(directory.loadAnew), stop };
 }
 
 function metricsOf(

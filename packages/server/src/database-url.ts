@@ -32,8 +32,8 @@ export function parseDatabaseUrl(given: string): Parsed<Database> {
     const target = {
       servers,
       database: decoded(database, 'database'),
-      user: user === '' ? userInfo().username : user,
-      password: password === undefined ? null : new Redacted(password),
+      user: user === '' ? ownUserName() : user,
+      password: password === undefined || password === '' ? null : new Redacted(password),
       tls: tlsOf(options),
       applicationName: options.get('application_name') ?? 'mintmark',
     };
@@ -61,6 +61,15 @@ export function withPassword(database: Database, password: Redacted | null): Dat
 
 export function holdsPassword(url: string): boolean {
   return /^postgres(ql)?:\/\/[^@/]*:.+@/is.test(url);
+}
+
+/** A container may run the program as a user that no name is known of. */
+function ownUserName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    throw new UrlProblem('the user is missing, and the one of this process has no name');
+  }
 }
 
 function serversOrSocket(part: string, socketFolder: string | undefined): PostgresServer[] {

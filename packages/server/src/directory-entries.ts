@@ -3,12 +3,24 @@ import type { DirectoryEntry } from './directory-entry.ts';
 
 /** The entries of the directory, by client id and by username, at most `max` of them. */
 export interface DirectoryEntries {
+  /** Nobody of another past. */
   find(name: string): DirectoryEntry | undefined;
+  /** Of whatever past. */
+  findHeld(name: string): DirectoryEntry | undefined;
+  /** From now on who is held is of another past, until kept again. */
+  startPast(): void;
+  /** Drops the one of another past: it is no more. */
+  dropFormer(name: string): void;
+  /** Who was kept since the past became another one; null: everybody who is held. */
+  ofThisPast(): Set<string> | null;
+  /** Drops whoever is not among these; the others are of this past. */
+  keepOnly(seen: (clientId: string) => boolean): void;
+  /** How often the past became another one. */
+  pasts(): number;
   has(clientId: string): boolean;
   /** Adds an entry or replaces it; true where another had to go for it. */
   keep(entry: DirectoryEntry): boolean;
   drop(clientId: string): void;
-  clientIds(): Iterable<string>;
   size(): number;
   /** How many had to go for others so far. */
   evictions(): number;
@@ -22,6 +34,8 @@ export function createEntries(max: number): DirectoryEntries {
   const byUsername = new Map<string, DirectoryEntry>();
 
   let evictions = 0;
+  let ofThisPast: Set<string> | null = null;
+  let pasts = 0;
 
   function add(entry: DirectoryEntry): void {
     byId.set(entry.clientId, entry);
@@ -48,11 +62,35 @@ export function createEntries(max: number): DirectoryEntries {
     }
   }
 
+  function findHeld(name: string): DirectoryEntry | undefined {
+    const entry = byId.get(name);
+    return entry === undefined && byUsername.size > 0 ? byUsername.get(usernameKey(name)) : entry;
+  }
+
+  function isOfThisPast({ clientId }: DirectoryEntry): boolean {
+    return ofThisPast === null || ofThisPast.has(clientId);
+  }
+
   return {
     find(name) {
-      const entry = byId.get(name);
-      return entry === undefined && byUsername.size > 0 ? byUsername.get(usernameKey(name)) : entry;
+      const entry = findHeld(name);
+      return entry !== undefined && isOfThisPast(entry) ? entry : undefined;
     },
+    findHeld,
+    dropFormer(name) {
+      const entry = findHeld(name);
+      if (entry !== undefined && !isOfThisPast(entry)) drop(entry.clientId);
+    },
+    startPast() {
+      pasts += 1;
+      ofThisPast = new Set();
+    },
+    ofThisPast: () => ofThisPast,
+    keepOnly(seen) {
+      for (const clientId of byId.keys()) if (!seen(clientId)) drop(clientId);
+      ofThisPast = null;
+    },
+    pasts: () => pasts,
     has: (clientId) => byId.has(clientId),
     keep(entry) {
       // What was changed is not the limit's state: a change must not give anybody a new burst. Nor what waits to be written.
@@ -69,10 +107,10 @@ export function createEntries(max: number): DirectoryEntries {
         evictions += 1;
       }
       add(entry);
+      ofThisPast?.add(entry.clientId);
       return full;
     },
     drop,
-    clientIds: () => byId.keys(),
     size: () => byId.size,
     evictions: () => evictions,
   };

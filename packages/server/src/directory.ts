@@ -33,6 +33,11 @@ export interface Directory {
   refresh(clientIds: readonly string[]): Promise<void>;
   /** Reads all API users again, page by page, so that the server can answer meanwhile. */
   load(): Promise<void>;
+  /**
+   * The same where what is held is of another past (a restored store): from the call on nobody is answered by it who was not
+   * read since. Whoever comes first is looked up, and gets what is held where the store is out of reach.
+   */
+  loadAnew(): Promise<void>;
   loading(): boolean;
   passwordsExist(): boolean;
   status(): { entries: number; complete: boolean };
@@ -58,7 +63,7 @@ export function createDirectory(
 ): Directory {
   const entries = createEntries(settings.directoryMax);
   const unknown = createUnknownNames(settings.unknownMax, settings.unknownTtlMs);
-  const lookups = new Map<string, Promise<Found>>();
+  const lookUpOnce = createLookUps(settings.lookupsMax);
   const toEntries = knownApiUsers(settings);
   const passwords = passwordPresence(rows);
   let complete = false;
@@ -72,9 +77,7 @@ export function createDirectory(
 
   function find(name: string, nowMs: number, again = false): Found | Promise<Found> {
     const stale = staleMs();
-    if (stale > settings.staleMaxSeconds * 1000) {
-      return unavailable(`the store has been out of reach for ${Math.round(stale / 1000)} s`);
-    }
+    if (stale > settings.staleMaxSeconds * 1000) return tooStale(stale);
     const entry = entries.find(name);
     if (entry !== undefined) {
       if (!again) entry.used = true;
@@ -83,15 +86,7 @@ export function createDirectory(
     if (name.length > NAME_LENGTH_MAX || (complete && stale < FRESH_MS)) return undefined;
     if (unknown.has(name, nowMs)) return undefined;
     // One that began before the last refresh may have read what was changed since: it is not joined.
-    const key = `${refreshes} ${name}`;
-    return lookups.get(key) ?? startLookup(key, name, nowMs);
-  }
-
-  function startLookup(key: string, name: string, nowMs: number): Found | Promise<Found> {
-    if (lookups.size >= settings.lookupsMax) return unavailable('too many look-ups wait for the store');
-    const lookup = lookUp(name, nowMs).finally(() => lookups.delete(key));
-    lookups.set(key, lookup);
-    return lookup;
+    return lookUpOnce(`${refreshes} ${name}`, () => lookUp(name, nowMs));
   }
 
   async function lookUp(name: string, nowMs: number): Promise<Found> {
@@ -100,12 +95,13 @@ export function createDirectory(
     try {
       found = await withTimeout(rows.byName(name, usernameKey(name)), settings.lookupTimeoutMs);
     } catch (error) {
-      return unavailable((error as Error).message);
+      return entries.findHeld(name) ?? unavailable((error as Error).message);
     }
     const candidates = toEntries(found); // throws where the store answered, and what it holds is damaged
     const entry = candidates.find((candidate) => candidate.clientId === name) ?? candidates[0];
     // A change came in meanwhile: this answer is good for this request, but is it still true for the next?
     if (refreshes !== refreshesBefore) return entry;
+    if (entry === undefined) entries.dropFormer(name);
     if (entry === undefined) unknown.add(name, nowMs);
     else keep(entry);
     return entry;
@@ -146,13 +142,15 @@ export function createDirectory(
     complete = false;
     unknown.clear();
     const evictionsBefore = entries.evictions();
-    const seen = entries.size() === 0 ? null : new Set<string>();
+    const past = entries.pasts();
+    const seen = entries.ofThisPast() ?? (entries.size() === 0 ? null : new Set<string>());
     await passwords.look();
     changedWhileLoading = new Set();
     const damagedBefore = damaged;
     let all = false;
     for (let after = '', count = 0; !all; count += PAGE_SIZE) {
       const page = await pageAfter(rows, after);
+      if (past !== entries.pasts()) return; // another load follows
       all = page.length === 0;
       if (!all && count >= settings.directoryMax) break; // the others are looked up when they come
       for (const entry of toEntries(page, passOverDamaged)) {
@@ -161,19 +159,39 @@ export function createDirectory(
       }
       after = page.at(-1)?.client_id ?? after;
     }
-    for (const clientId of seen === null ? [] : entries.clientIds()) {
-      if (!seen?.has(clientId) && !changedWhileLoading.has(clientId)) entries.drop(clientId);
-    }
+    entries.keepOnly((clientId) => seen === null || seen.has(clientId) || changedWhileLoading.has(clientId));
     complete = all && damaged === damagedBefore && entries.evictions() === evictionsBefore;
+  }
+
+  async function loadAnew(): Promise<void> {
+    entries.startPast();
+    refreshes += 1;
+    complete = false;
+    unknown.clear();
+    await loading.run();
   }
 
   return {
     find,
     refresh,
     load: loading.run,
+    loadAnew,
     loading: loading.underWay,
     passwordsExist: passwords.exist,
     status: () => ({ entries: entries.size(), complete }),
+  };
+}
+
+/** One look-up for all who wait for the same, and at most `max` at a time. */
+function createLookUps(max: number): (key: string, lookUp: () => Promise<Found>) => Found | Promise<Found> {
+  const underWay = new Map<string, Promise<Found>>();
+  return (key, lookUp) => {
+    const joined = underWay.get(key);
+    if (joined !== undefined) return joined;
+    if (underWay.size >= max) return unavailable('too many look-ups wait for the store');
+    const started = lookUp().finally(() => underWay.delete(key));
+    underWay.set(key, started);
+    return started;
   };
 }
 
@@ -211,6 +229,10 @@ function passwordPresence(rows: Pick<KnownApiUserRows, 'anyPassword'>): {
       if (!exist && (await rows.anyPassword())) exist = true;
     },
   };
+}
+
+function tooStale(staleMs: number): Denial {
+  return unavailable(`the store has been out of reach for ${Math.round(staleMs / 1000)} s`);
 }
 
 function unavailable(reason: string): Denial {

@@ -130,7 +130,9 @@ async function play(actions: readonly Action[], directoryMax: number): Promise<v
     changed = [];
     restored = false;
     const handOn = async () => {
-      await (everything ? directory.load() : directory.refresh(ids));
+      const refreshed = everything ? undefined : directory.refresh(ids);
+      if (everything) void directory.loadAnew(); // the feed goes on meanwhile
+      await refreshed;
       for (const [id, index] of knownThen) if (everything || ids.includes(id)) told.set(id, index);
       feeding = null;
     };

@@ -176,6 +176,30 @@ test('while the store is out of reach the known are served, up to the bound, and
   assert.equal(await idFound(directory, id), 'temporarily_unavailable');
 });
 
+test('API users of another past are looked up before they are answered, while all are read again', async () => {
+  await using opened = await temporaryStore();
+  const [id = '', gone = '', late = ''] = await fill(opened.store, 3);
+  const pages = Promise.withResolvers<never>();
+  const rows = { ...opened.store.known };
+  const directory = createDirectory(rows, SETTINGS, () => 0);
+  await directory.load();
+  await deleteApiUser(opened.store, SYSTEM, gone, 1);
+  await updateApiUser(opened.store, SYSTEM, id, { limitPerMinute: 7 }, 1);
+
+  rows.page = () => pages.promise; // of millions there are many
+  const loading = directory.loadAnew();
+  const found = await directory.find(id, 0);
+  assert.equal(found !== undefined && !isDenial(found) && found.policy.limitPerMinute, 7);
+  assert.ok(!(directory.find(id, 0) instanceof Promise), 'from then on it is in memory');
+  assert.equal(await idFound(directory, gone), undefined);
+  assert.equal(directory.status().entries, 2);
+
+  rows.byName = () => Promise.reject(new Error('out of reach'));
+  assert.equal(await idFound(directory, late), late, 'as on a process that is cut off');
+  pages.reject(new Error('out of reach'));
+  await assert.rejects(loading, /out of reach/);
+});
+
 const PUT_BACK = 'a server on a store that is put back to an older copy forgets what the copy does not know';
 
 test(PUT_BACK, { skip: SQLITE_ONLY }, async () => {

@@ -96,4 +96,16 @@ describe('the migrations of a PostgreSQL database', { skip: postgresMissing() },
     assert.deepEqual(await migrate(database), ['008-passwords']);
     assert.deepEqual(await applied(database), BOTH);
   });
+
+  test('wait for the process that makes one, and where there are none to make nobody waits', async () => {
+    const database = await formerDatabase();
+    await using other = await transaction(database);
+    await other.query('select pg_advisory_lock(3853314791062309107)'); // of Kysely
+    const migrating = migrate(database);
+    await migrationWaits(database);
+    await other.query('select pg_advisory_unlock(3853314791062309107)');
+    assert.deepEqual(await migrating, BOTH);
+    await other.query('select pg_advisory_lock(3853314791062309107)');
+    assert.deepEqual(await migrate(database), []);
+  });
 });

@@ -143,12 +143,16 @@ describe('TLS to PostgreSQL', { skip }, () => {
     assert.equal(await encrypted(url('127.0.0.1', '')), false, 'on this machine, none is the default');
   });
 
-  test('is refused where the server does not speak it, and a certificate file that is missing is named', async () => {
+  test('is refused where the server does not speak it, and a file that is missing, or is no key, is named', async () => {
     await using plain = await startPostgres();
     await refused(`${plain.url('postgres')}?sslmode=require`, /does not speak TLS: turn it on there/);
     await refused(
       url('localhost', `sslmode=verify-full&sslrootcert=${file('none.pem')}`),
       /none\.pem .*cannot be read/,
+    );
+    await refused(
+      url('localhost', `sslmode=require&sslcert=${file('server.pem')}&sslkey=${file('ca.pem')}`),
+      /What sslcert, sslkey and sslrootcert in DATABASE_URL name cannot be used/,
     );
   });
 

@@ -5,10 +5,14 @@ import { once } from 'node:events';
 import { cpSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { finished } from './support/binary.ts';
 import { eventually, temporaryFolder } from './support/command-line.ts';
 import { doomedWorkers } from './support/doomed-workers.ts';
 import { freePort } from './support/free-port.ts';
+import { startPostgres } from './support/postgres.ts';
+import { postgresMissing } from './support/postgres-binaries.ts';
+import { startServer } from './support/server.ts';
 
 const ROOT = new URL('../../..', import.meta.url).pathname;
 /** A worker starts within a second where nothing else runs; tests run beside others. */
@@ -89,3 +93,30 @@ function isThere(pid: number): boolean {
     return false;
   }
 }
+
+test(
+  'a worker that migrates for longer than one may take to start is left to it, also after SIGHUP',
+  { skip: postgresMissing() },
+  async () => {
+    await using postgres = await startPostgres();
+    const database = await postgres.newDatabase();
+    const env = {
+      DATABASE_URL: postgres.url(database),
+      MINTMARK_MASTER_KEY: 'ab'.repeat(32),
+      MINTMARK_WORKERS: '2',
+    };
+    await using server = await startServer({ env, readyMs: 2 * STARTED_MS });
+    server.noteSecret(server.clientSecret);
+    const undo = `delete from kysely_migration where name = '008-passwords'; drop index credentials_passwords`;
+    await postgres.sql(undo, database);
+    // Kysely's: to wait for it is as long as to migrate.
+    const held = postgres.sql('select pg_advisory_lock(3853314791062309107), pg_sleep(70)', database);
+    await sleep(500);
+    server.process.kill('SIGHUP');
+    await held;
+    await eventually('all are new', 2 * STARTED_MS, () => server.output().includes('all workers are new'));
+    assert.match(server.output(), /"migrated":\["008-passwords"\]/);
+    assert.doesNotMatch(server.output(), /could not start/);
+    await server.stop();
+  },
+);

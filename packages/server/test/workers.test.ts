@@ -177,3 +177,39 @@ test('workers that end before they serve stop the start with an error', async ()
   assert.match(err, /mintmark: Worker 1 could not start, 3 times: it ended with exit code 70\./);
   assert.doesNotMatch(out, /mintmark is ready/);
 });
+
+test('SIGHUP counts from when the first worker serves, each one is answered after a restart of its own, and none outlives SIGTERM', async () => {
+  using workers = await doomedWorkers('./no-later-worker.mjs');
+  const { child } = workers;
+  let printed = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (text: string) => (printed += text));
+  }
+  const times = (text: string) => printed.split(text).length - 1;
+  const printedTimes = (count: number, text: string) =>
+    eventually(`"${text}" ${count} times`, STARTED_MS, () => times(text) >= count);
+  const ended = finished(child, 3 * STARTED_MS);
+
+  await printedTimes(1, 'a worker serves');
+  child.kill('SIGHUP');
+  await printedTimes(1, 'a worker could not start');
+  child.kill('SIGHUP');
+  await printedTimes(2, 'the restart was given up');
+  assert.equal(times('a worker could not start'), 6, 'three attempts each');
+
+  child.kill('SIGHUP');
+  await printedTimes(7, 'a worker could not start');
+  child.kill('SIGTERM'); // while it waits to try once more, which would succeed
+  assert.equal((await ended).code, 0, printed);
+  assert.equal(times('all workers are new'), 0);
+  assert.equal(times('the restart was given up'), 2);
+});
+
+test('workers whose primary process is killed end without an error', async () => {
+  using workers = await doomedWorkers('./no-later-worker.mjs');
+  const { child } = workers;
+  child.stdout?.once('data', () => child.kill('SIGKILL'));
+  const { err } = await finished(child, STARTED_MS); // when the last one has closed it
+  assert.match(err, /a worker serves/);
+  assert.doesNotMatch(err, /should not happen/);
+});

@@ -35,8 +35,11 @@ async function serveAs(config: Config, log: Logger, io: Io): Promise<void> {
     const { serveAsWorker } = await import('../workers/worker.ts');
     await serveAsWorker(config, log);
   } else if (config.workers > 1) {
+    const restartOnHangUp = hangUps(io);
     const { serveWithWorkers } = await import('../workers/primary.ts');
-    await untilStopped(await serveWithWorkers(config, log), io);
+    const running = await serveWithWorkers(config, log);
+    restartOnHangUp(running);
+    await untilStopped(running, io);
   } else {
     const { serve } = await import('../serve.ts');
     await untilStopped(await serve(config, log), io);
@@ -76,19 +79,25 @@ function calledAs(): string {
 
 async function untilStopped(running: RunningServer | RunningWorkers, io: Io): Promise<void> {
   const stopped = untilSignal(running, io);
-  if ('restart' in running) restartOnHangUp(running, io);
   greet(running, io);
   await stopped;
 }
 
-function restartOnHangUp({ restart }: RunningWorkers, io: Io): void {
-  process.on('SIGHUP', () => {
+/** From now on: the first worker serves before the others do, and SIGHUP must not end it then. It is done when all serve. */
+function hangUps(io: Io): (running: RunningWorkers) => void {
+  const started = Promise.withResolvers<RunningWorkers>();
+  process.on('SIGHUP', () => void started.promise.then(restart));
+
+  async function restart(running: RunningWorkers): Promise<void> {
     io.err('mintmark: SIGHUP: new workers take the place of the old ones.');
-    restart().then(
-      () => io.err('mintmark: all workers are new.'),
-      (error: Error) => io.err(`mintmark: the restart was given up, what serves goes on: ${error.message}`),
-    );
-  });
+    try {
+      if (await running.restart()) io.err('mintmark: all workers are new.');
+    } catch (error) {
+      io.err(`mintmark: the restart was given up, what serves goes on: ${(error as Error).message}`);
+    }
+  }
+
+  return started.resolve;
 }
 
 /** One Ctrl-C reaches a process more than once: the terminal signals the whole group, and npm passes it on. */

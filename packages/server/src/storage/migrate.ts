@@ -17,6 +17,8 @@ const ATTEMPTS_MAX = 5;
  */
 export async function migrate(connections: Connections): Promise<string[]> {
   await refuseNewer(connections);
+  // Then without the lock below, which belongs to a connection: a pooler that hands those on may keep it for an hour.
+  if ((await pendingMigrations(connections)).length === 0) return [];
   const migrated: string[] = [];
   for (let attempt = 1; ; attempt++) {
     try {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
-import type { ConnectionOptions } from 'node:tls';
+import { createSecureContext, type ConnectionOptions, type SecureContext } from 'node:tls';
 import pg from 'pg';
 import { isOutdatedStatement, postgresError, sqlState } from './postgres-error.ts';
 import { nameOf, tlsModeFor, type PostgresServer, type PostgresTarget } from './postgres-target.ts';
@@ -184,13 +184,20 @@ function sessionSettings({ statementMs, lockMs }: PostgresTimeouts): Record<stri
   };
 }
 
+/**
+ * A statement that was given up here (250 ms are over, a caller is gone) would go on there, and wait for a lock with its
+ * connection: soon that is all connections which the server has. Windows cannot look whether a client is still there.
+ */
+const END_WHAT_WAS_GIVEN_UP = `set_config('client_connection_check_interval',
+  case when version() ~* 'windows|visual c|mingw' then '0' else '250' end, false)`;
+
 async function prepare(connection: PostgresConnection, timeouts: PostgresTimeouts): Promise<void> {
   const { connectMs } = timeouts;
   const set = Object.entries(sessionSettings(timeouts)).map(
     ([name, value]) => `set_config('${name}', '${Math.round(value)}', false)`,
   );
   const { rows } = await connection.query(
-    `select ${set.join(', ')}, current_setting('server_version_num')::int as version,
+    `select ${set.join(', ')}, ${END_WHAT_WAS_GIVEN_UP}, current_setting('server_version_num')::int as version,
       not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off' as takes_writes,
       current_setting('server_encoding') as encoding, current_schema() as schema`,
     [],
@@ -219,15 +226,33 @@ async function prepare(connection: PostgresConnection, timeouts: PostgresTimeout
 function tlsOptions(target: PostgresTarget, server: PostgresServer): false | ConnectionOptions {
   const mode = tlsModeFor(target, server);
   if (mode === 'disable') return false;
-  const { rootCertificateFile, certificateFile, keyFile } = target.tls;
   return {
+    secureContext: secureContextOf(target.tls),
+    // With an authority named, `require` looks at the certificate too, as psql does.
+    rejectUnauthorized: mode !== 'require' || target.tls.rootCertificateFile !== null,
+    ...(mode !== 'verify-full' && { checkServerIdentity: () => undefined }),
+  };
+}
+
+function secureContextOf({
+  rootCertificateFile,
+  certificateFile,
+  keyFile,
+}: PostgresTarget['tls']): SecureContext {
+  const pem = {
     ...(rootCertificateFile !== null && { ca: pemIn(rootCertificateFile) }),
     ...(certificateFile !== null && { cert: pemIn(certificateFile) }),
     ...(keyFile !== null && { key: pemIn(keyFile) }),
-    // With an authority named, `require` looks at the certificate too, as psql does.
-    rejectUnauthorized: mode !== 'require' || rootCertificateFile !== null,
-    ...(mode !== 'verify-full' && { checkServerIdentity: () => undefined }),
   };
+  try {
+    return createSecureContext(pem);
+  } catch (error) {
+    throw new StoreError(
+      'cannot_open',
+      `What sslcert, sslkey and sslrootcert in DATABASE_URL name cannot be used (${(error as Error).message}): name PEM ` +
+        'files, and the key of that certificate without a passphrase.',
+    );
+  }
 }
 
 function pemIn(file: string): string {

@@ -8,11 +8,19 @@ export interface Place {
   target: Pick<PostgresTarget, 'database' | 'user'>;
 }
 
-type Explained = [StoreErrorCode, (place: { server: string; database: string; user: string }) => string];
+type Explained = [
+  StoreErrorCode,
+  (place: { server: string; database: string; user: string; said: string }) => string,
+];
 
 /** SQLSTATEs (https://www.postgresql.org/docs/current/errcodes-appendix.html) as ours; two digits stand for a class. */
 const STATES: Record<string, Explained> = {
   '08': ['unavailable', ({ server }) => `The connection to PostgreSQL at ${server} broke: it is made again.`],
+  // All that a pooler has: a wrong password, too many clients, a server behind it that is away.
+  '08P01': [
+    'unavailable',
+    ({ server, said }) => `PostgreSQL at ${server}, or a pooler before it, says: ${said}.`,
+  ],
   '25006': [
     'read_only',
     ({ server }) =>
@@ -22,6 +30,12 @@ const STATES: Record<string, Explained> = {
     'unavailable',
     ({ server }) => `PostgreSQL at ${server} ended a transaction that was idle for too long: try again.`,
   ],
+  '25P04': [
+    'unavailable',
+    ({ server }) =>
+      `PostgreSQL at ${server} ended a transaction that took too long: see its transaction_timeout.`,
+  ],
+  '26000': ['cannot_open', ({ server }) => foreignStatements(server)],
   '28': [
     'cannot_open',
     ({ server, user }) =>
@@ -35,6 +49,7 @@ const STATES: Record<string, Explained> = {
   ],
   '40001': ['locked', () => 'Another writer of the store came first: try again.'],
   '40P01': ['locked', () => 'Another writer of the store came first: try again.'],
+  '42P05': ['cannot_open', ({ server }) => foreignStatements(server)],
   '42501': [
     'cannot_open',
     ({ database, user }) =>
@@ -65,6 +80,11 @@ const STATES: Record<string, Explained> = {
     'unavailable',
     ({ server }) => `PostgreSQL at ${server} met an error of its system: see its log and its disk.`,
   ],
+  XX000: [
+    'unavailable',
+    ({ server, said }) =>
+      `PostgreSQL at ${server} met an error of its own (${said}): see its log and its disk.`,
+  ],
   XX001: [
     'corrupt',
     ({ database }) => `The database ${database} is damaged: stop the servers and restore the last backup.`,
@@ -75,6 +95,11 @@ const STATES: Record<string, Explained> = {
   ],
 };
 
+/** Two connections meet one server process, or one two. */
+function foreignStatements(server: string): string {
+  return `A pooler at ${server} mixes up named statements: set its max_prepared_statements (PgBouncer 1.21 or later), or have it keep sessions.`;
+}
+
 /** Of Node and OpenSSL: the server was not reached, or is not who it should be. */
 const UNREACHED: Record<string, string> = {
   ECONNREFUSED: 'nothing listens there: start it, or name the right host and port in DATABASE_URL',
@@ -82,6 +107,8 @@ const UNREACHED: Record<string, string> = {
   EAI_AGAIN: 'the host name cannot be looked up at present: check the name server',
   ENOENT: 'there is no such socket: start the server, or name the right folder in DATABASE_URL',
   ETIMEDOUT: 'it does not answer',
+  EACCES:
+    'this user may not connect to it: check the mode of its socket and folder, or what guards the network',
   ECONNRESET: 'it broke the connection off',
   EPIPE: 'it broke the connection off',
   EHOSTUNREACH: 'there is no way to it: check the network',
@@ -92,7 +119,7 @@ const UNREACHED: Record<string, string> = {
 export function postgresError(error: unknown, { server, target }: Place): Error {
   if (error instanceof StoreError || !(error instanceof Error)) return error as Error;
   const code = sqlState(error) ?? '';
-  const place = { server: nameOf(server), database: target.database, user: target.user };
+  const place = { server: nameOf(server), database: target.database, user: target.user, said: error.message };
   if (code.startsWith('23')) return new StoreError('conflict', error.message, { cause: error });
   const [found, text] = STATES[code] ?? STATES[code.slice(0, 2)] ?? [];
   if (found !== undefined && text !== undefined) return new StoreError(found, text(place), { cause: error });
@@ -101,7 +128,8 @@ export function postgresError(error: unknown, { server, target }: Place): Error 
 
 function connectionError(error: Error, code: string, server: string): StoreError | null {
   const cause = { cause: error };
-  const unreached = UNREACHED[code];
+  // Whatever else the system says of a connection that it could not make, it says itself.
+  const unreached = UNREACHED[code] ?? ('syscall' in error ? error.message : undefined);
   if (unreached !== undefined) {
     return new StoreError('unavailable', `PostgreSQL at ${server} is out of reach: ${unreached}.`, cause);
   }

@@ -1,4 +1,5 @@
 import type { PostgresConnection } from './postgres-connection.ts';
+import { sqlState } from './postgres-error.ts';
 import { StoreError } from './store-error.ts';
 
 /** Connections that are made as needed, up to a bound, and kept for a while. */
@@ -64,6 +65,8 @@ export function createPool({ max, waitMs, connect }: PoolSettings): PostgresPool
       if (closed) connection.end();
       else hand(connection);
     } catch (error) {
+      // Where the server has no more of them, who waits gets one of those that there are.
+      if (all.size > 0 && allAreTaken(error as Error)) return;
       next()?.fail(error as Error);
     } finally {
       connecting -= 1;
@@ -115,6 +118,12 @@ export function createPool({ max, waitMs, connect }: PoolSettings): PostgresPool
       for (const connection of all) connection.end();
     },
   };
+}
+
+/** `too_many_connections`, of one of the servers at least. */
+function allAreTaken({ cause }: Error): boolean {
+  const errors: unknown[] = cause instanceof AggregateError ? cause.errors : [{ cause }];
+  return errors.some((error) => sqlState((error as Error).cause) === '53300');
 }
 
 function closedError(): StoreError {

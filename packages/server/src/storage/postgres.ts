@@ -4,7 +4,7 @@ import { factsOf } from './postgres-facts.ts';
 import { readingDialect, writingDialect } from './postgres-dialect.ts';
 import { isPassing } from './postgres-error.ts';
 import { CHANNEL, listen, type PostgresListener } from './postgres-listener.ts';
-import { createPool } from './postgres-pool.ts';
+import { createPool, type PostgresPool } from './postgres-pool.ts';
 import { connectToPrimary, type Connect } from './postgres-primary.ts';
 import type { PostgresTarget } from './postgres-target.ts';
 import { POSTGRES_MARK, TABLE_NAMES, type Tables } from './schema.ts';
@@ -26,9 +26,10 @@ export interface PostgresSettings {
   connectionsMax: number;
 }
 
-/** One that listens, two that follow, two that write, one that reads. */
+/** One that listens, one that follows, one that looks up, two that write, one that reads. */
 export const POSTGRES_CONNECTIONS_MIN = 6;
 const LISTENERS = 1;
+const FOLLOWERS = 1;
 const WRITERS = 2;
 
 /** Writers take turns, as they do on SQLite: what one has checked still holds when it writes. Any number but Kysely's. */
@@ -50,26 +51,24 @@ export async function openPostgres({ create = true, ...settings }: PostgresSetti
   await checkStore(await connect(), target, create);
 
   const pool = (max: number) => createPool({ max, waitMs: statementMs, connect });
-  const shared = connectionsMax - LISTENERS - WRITERS;
+  const shared = connectionsMax - LISTENERS - FOLLOWERS - WRITERS;
   const pools = {
-    follow: pool(Math.ceil(shared / 2)),
+    follow: pool(FOLLOWERS),
+    lookUp: pool(Math.ceil(shared / 2)),
     read: pool(Math.floor(shared / 2)),
     write: pool(WRITERS),
   };
   const apart = connectionsApart(connect);
-  const soonMs = settings.followTimeoutMs;
   const read = new Kysely<Tables>({ dialect: readingDialect(pools.read, [undefined, undefined]) });
   const write = new Kysely<Tables>({ dialect: writingDialect(pools.write) });
-  const follow = new Kysely<Tables>({
-    dialect: readingDialect(pools.follow, [soonMs, 2 * soonMs, undefined]),
-  });
   let listener: PostgresListener | undefined;
   let wakeThis = () => undefined as void;
 
   return {
     read,
     write,
-    follow,
+    follow: soon(pools.follow, settings.followTimeoutMs),
+    lookUp: soon(pools.lookUp, settings.followTimeoutMs),
     texts,
     transaction: (work) => inTurn(write, work, () => wakeThis()),
     unhurried: (work, withinMs) => unhurried(apart.connect, work, withinMs),
@@ -88,6 +87,11 @@ export async function openPostgres({ create = true, ...settings }: PostgresSetti
       apart.close();
     },
   };
+}
+
+/** For small reads. */
+function soon(pool: PostgresPool, withinMs: number): Kysely<Tables> {
+  return new Kysely<Tables>({ dialect: readingDialect(pool, [withinMs, 2 * withinMs, undefined]) });
 }
 
 /** One writer at a time. If anything was announced, other processes are told at the commit, and this one after it. */

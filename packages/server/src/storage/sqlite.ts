@@ -66,6 +66,7 @@ export async function openSqlite({ create = true, ...settings }: SqliteSettings)
   return {
     read,
     follow: read,
+    lookUp: read,
     write,
     async transaction(work) {
       let announced = false;

@@ -22,6 +22,8 @@ export interface Connections {
   read: Kysely<Tables>;
   /** For the reads that keep a process in step: small ones, that nothing else may hold up. */
   follow: Kysely<Tables>;
+  /** For API users that are read into memory: as small, but as many at a time as callers come. */
+  lookUp: Kysely<Tables>;
   /** For single statements; what belongs together goes through `transaction`. */
   write: Kysely<Tables>;
   /**
@@ -96,12 +98,12 @@ export interface Store extends StoreRows {
 }
 
 export function createStore(connections: Connections, now: () => number = Date.now): Store {
-  const { read, follow } = connections;
+  const { read, follow, lookUp } = connections;
   return {
     ...rowsOf(read),
     signingKeys: signingKeyRows(follow),
     revocations: revocationRows(follow),
-    known: knownApiUserRows(follow),
+    known: knownApiUserRows(lookUp),
     apiUserList: apiUserListRows(read),
     audit: auditRows(read),
     changes: changeRows(follow),

@@ -18,6 +18,9 @@ export interface Link {
 /** Longer than the primary process waits for its workers (metrics.ts). */
 const METRICS_MS = 3000;
 
+/** How often a worker that starts says so: much less than the primary process waits for it (place.ts). */
+const STARTING_MS = 10_000;
+
 /** As after SIGTERM: the primary process is gone. */
 const EXIT_GONE = 143;
 
@@ -29,6 +32,7 @@ export function linkToPrimary(): Link {
   let request = 0;
   let own: Metrics | undefined;
   let isStarting = true;
+  const beat = setInterval(() => send({ kind: 'starting' }), STARTING_MS);
 
   /** What cannot be sent any more is missed by nobody. */
   function send(message: ToPrimary): void {
@@ -64,13 +68,18 @@ export function linkToPrimary(): Link {
   process.on('SIGINT', () => undefined); // Ctrl-C reaches all; the primary process says what to do
   process.on('SIGHUP', () => undefined);
 
+  function hasStarted(): void {
+    isStarting = false;
+    clearInterval(beat);
+  }
+
   return {
     start: async () => {
       send({ kind: 'hello' });
       return await started.promise;
     },
     ready() {
-      isStarting = false;
+      hasStarted();
       send({ kind: 'ready' });
     },
     told: told.promise,
@@ -93,8 +102,8 @@ export function linkToPrimary(): Link {
       return { contentType: ownMetrics.contentType, text };
     },
     close() {
-      isStarting = false;
-      process.disconnect?.();
+      hasStarted();
+      if (process.connected) process.disconnect?.(); // not where the primary process is gone
     },
   };
 }

@@ -21,6 +21,8 @@ export type ToWorker =
 
 export type ToPrimary =
   | { kind: 'hello' }
+  /** From time to time until it is ready: a migration may take long. */
+  | { kind: 'starting' }
   | { kind: 'ready' }
   | { kind: 'count'; batch: number; calls: PackedCall[] }
   | { kind: 'metrics'; request: number; text: string }

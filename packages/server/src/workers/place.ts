@@ -31,8 +31,8 @@ export interface PlaceSurroundings {
 
 /** So often in a row a worker may end before it was ready: then a start, or a restart, is given up. */
 const ATTEMPTS_MAX = 3;
-/** A worker has so long to become ready. */
-const READY_MS = 60_000;
+/** One that starts and says nothing for so long hangs. */
+const SILENT_MS = 60_000;
 /** One that ends is replaced at once if it served for so long … */
 const STEADY_MS = 10_000;
 /** … and else, from the second on, after a wait that is twice as long each time. */
@@ -51,8 +51,10 @@ export function createPlace(number: number, surroundings: PlaceSurroundings): Pl
     const worker = cluster.fork();
     alive.add(worker);
     const ready = Promise.withResolvers<void>();
+    const timer = setTimeout(() => worker.process.kill('SIGKILL'), SILENT_MS);
     worker.on('message', (message: ToPrimary) => {
       if (message.kind === 'hello') tell(worker, { kind: 'start', number, port });
+      else if (message.kind === 'starting') timer.refresh();
       else if (message.kind === 'ready') ready.resolve();
       else requests(worker, message);
     });
@@ -62,7 +64,6 @@ export function createPlace(number: number, surroundings: PlaceSurroundings): Pl
       ready.reject(new Error(signal ? `it was ended by ${signal}` : `it ended with exit code ${code}`));
       if (current === worker) ended(code, signal);
     });
-    const timer = setTimeout(() => worker.process.kill('SIGKILL'), READY_MS);
     await ready.promise.finally(() => clearTimeout(timer));
     return worker;
   }
@@ -79,8 +80,9 @@ export function createPlace(number: number, surroundings: PlaceSurroundings): Pl
       } catch (error) {
         const { message } = error as Error;
         log.error({ worker: number, attempt, error: message }, 'a worker could not start');
+        if (attempt < ATTEMPTS_MAX) await sleep(WAIT_MS * 2 ** attempt);
+        // Asked after the wait: nobody would tell one that is started now to stop.
         if (attempt === ATTEMPTS_MAX || isStopping()) throw notStarted(number, message);
-        await sleep(WAIT_MS * 2 ** attempt);
       }
     }
   }

@@ -2,6 +2,7 @@ import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
+import { inTurn } from '../in-turn.ts';
 import { withPort } from '../load-config.ts';
 import { begin, firstAdminLink, freePort, type RunningServer } from '../serve.ts';
 import { createPlace, type Place } from './place.ts';
@@ -9,8 +10,8 @@ import { createRequests, tell } from './requests.ts';
 
 /** The workers of one command, and what can be done with them. */
 export interface RunningWorkers extends RunningServer {
-  /** Puts a new worker in the place of each, one after the other: with the code that is on the disk now. */
-  restart(): Promise<void>;
+  /** Puts a new worker in the place of each, one after the other: with the code that is on the disk now. False: it is stopping. */
+  restart(): Promise<boolean>;
   /** Ends all workers at once, in the middle of what they do. */
   kill(): void;
 }
@@ -44,8 +45,6 @@ function createWorkers(config: Config, log: Logger): Workers {
   const alive = new Set<Worker>();
   let replaced = 0;
   let stopping: Promise<void> | undefined;
-  let restarting: Promise<void> | undefined;
-  let restartAgain = false;
 
   const serving = () => places.map((place) => place.worker()).filter((worker) => worker !== null);
   const surroundings = {
@@ -70,15 +69,15 @@ function createWorkers(config: Config, log: Logger): Workers {
     }
   }
 
-  async function restart(): Promise<void> {
-    restartAgain = restarting !== undefined;
-    restarting ??= restartAll().finally(() => {
-      restarting = undefined;
-    });
-    await restarting;
-    if (!restartAgain) return;
-    restartAgain = false;
-    await restart();
+  const restarts = inTurn(restartAll);
+
+  async function restart(): Promise<boolean> {
+    try {
+      await restarts.run();
+    } catch (error) {
+      if (stopping === undefined) throw error;
+    }
+    return stopping === undefined;
   }
 
   async function stopAll(drain: boolean): Promise<void> {

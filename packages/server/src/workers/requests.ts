@@ -32,8 +32,9 @@ export function createRequests({ serving, replaced }: WorkersNow, limiterKeysMax
       case 'ask for metrics':
         return void tellMetrics(worker, message.request);
       case 'hello':
+      case 'starting':
       case 'ready':
-        return undefined; // said once, and heard by who started it
+        return undefined; // heard by who started it
     }
   };
 }
