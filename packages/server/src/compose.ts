@@ -98,9 +98,7 @@ export async function compose(
   const loading = createLoading(directory, log);
   const sleep = createSleepWatch(feed.follow, () => performance.now());
   const statistics = createStatistics(store, config, log);
-  const expected = { ...config, verifyingKey: keyring.verifyingKey };
-  const readToken: AccessTokenReader = (token, nowMs, expiredSeconds) =>
-    readAccessToken(token, expected, nowMs, expiredSeconds);
+  const readToken = tokenReader(keyring, config);
   const limits = createLimits(config, log, part.transport);
   const maintenance = createMaintenance(store, masterKey, config, log);
   let stopping = false;
@@ -175,6 +173,11 @@ export async function compose(
       await Promise.all([operators.failed.stop(), statistics.stop()]);
     },
   };
+}
+
+function tokenReader({ verifyingKey }: Keyring, config: Config): AccessTokenReader {
+  const expected = { ...config, verifyingKey };
+  return (token, nowMs, expiredSeconds) => readAccessToken(token, expected, nowMs, expiredSeconds);
 }
 
 /** What a process that slept knows of an API user is old: it catches up first. */
