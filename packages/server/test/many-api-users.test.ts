@@ -98,7 +98,7 @@ describe('on PostgreSQL, where a statement has a timeout', { skip: postgresMissi
     await using started = await startServer({
       env: {
         ...opened.env,
-        MINTMARK_POSTGRES_STATEMENT_TIMEOUT: '300',
+        MINTMARK_POSTGRES_STATEMENT_TIMEOUT: '1000',
         MINTMARK_POSTGRES_FOLLOW_TIMEOUT: '50',
       },
     });

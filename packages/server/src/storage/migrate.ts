@@ -60,10 +60,11 @@ export async function refuseNewer(connections: Readable): Promise<void> {
 
 async function appliedMigrations({ read, tables }: Readable): Promise<string[]> {
   if (!(await tables()).includes('kysely_migration')) return [];
+  // The time as well, so that the table is read and not its index alone: a damaged one is found before anything is served.
   const rows = await read
-    .withTables<{ kysely_migration: { name: string } }>()
+    .withTables<{ kysely_migration: { name: string; timestamp: string } }>()
     .selectFrom('kysely_migration')
-    .select('name')
+    .select(['name', 'timestamp'])
     .orderBy('name')
     .execute();
   return rows.map((row) => row.name);
