@@ -210,7 +210,8 @@ test('pages of a store that is too large to be read for one of them, put togethe
     { scope: 'nobody:has' },
   ];
   // It looks at three, then at six …, and for no page longer than at least that takes; of scopes it reads those of 1 at most.
-  const list = apiUserListRows(connections.read, { lookedAtFirst: 3, tableMax: 5, lookMs: 0, scopeMax: 1 });
+  const bounds = { lookedAtFirst: 3, tableMax: 5, countMs: 1000, lookMs: 0, scopeMax: 1 };
+  const list = apiUserListRows(connections.read, bounds);
   const whole = store.apiUserList;
   for (const some of filters) {
     const filter = { search: null, enabled: null, scope: null, ...some };
@@ -234,6 +235,19 @@ test('pages of a store that is too large to be read for one of them, put togethe
         );
       }
     }
+  }
+});
+
+test('a page of a store that takes long to count ends early too, however few API users there are', async () => {
+  const nobody = { search: 'nobody', enabled: null, scope: null };
+  const page = { sort: 'created_at', descending: false, after: null, limit: 4 } as const;
+  for (const [countMs, endsEarly] of [
+    [0, true],
+    [10_000, false],
+  ] as const) {
+    const bounds = { lookedAtFirst: 3, tableMax: 10_000, countMs, lookMs: 0, scopeMax: 1 };
+    const { items, next } = await apiUserListRows(connections.read, bounds).page(nobody, page, 0);
+    assert.deepEqual([items.length, next !== null], [0, endsEarly]);
   }
 });
 
