@@ -240,13 +240,13 @@ test('pages of a store that is too large to be read for one of them, put togethe
 
 test('a page of a store that takes long to count ends early too, however few API users there are', async () => {
   const nobody = { search: 'nobody', enabled: null, scope: null };
-  const page = { sort: 'created_at', descending: false, after: null, limit: 4 } as const;
+  const first = { sort: 'created_at', descending: false, after: null, limit: 4 } as const;
   for (const [countMs, endsEarly] of [
     [0, true],
     [10_000, false],
   ] as const) {
     const bounds = { lookedAtFirst: 3, tableMax: 10_000, countMs, lookMs: 0, scopeMax: 1 };
-    const { items, next } = await apiUserListRows(connections.read, bounds).page(nobody, page, 0);
+    const { items, next } = await apiUserListRows(connections.read, bounds).page(nobody, first, 0);
     assert.deepEqual([items.length, next !== null], [0, endsEarly]);
   }
 });
