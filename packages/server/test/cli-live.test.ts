@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeProtectedHeader } from 'jose';
 import { startServer, type TestServer } from './support/server.ts';
 import { eventually } from './support/command-line.ts';
+import { keySet } from './support/nodes.ts';
 import { stopBetweenWrites } from './support/stopped.ts';
 import { changeStore, onPostgres, SQLITE_ONLY } from './support/store-under-test.ts';
 
@@ -47,8 +48,7 @@ async function status({ client_id, client_secret }: Made): Promise<number> {
 
 /** The kids of the key set. */
 async function published(): Promise<string[]> {
-  const response = await fetch(`${server.url}/.well-known/jwks.json`);
-  return ((await response.json()) as { keys: { kid: string }[] }).keys.map(({ kid }) => kid);
+  return (await keySet(server)).keys.map(({ kid }) => String(kid));
 }
 
 async function becomes(made: Made, wanted: number): Promise<void> {

@@ -16,9 +16,10 @@ const ATTEMPTS_MAX = 5;
  * Gives back the names of the ones that this process made; others may do so at the same time.
  */
 export async function migrate(connections: Connections): Promise<string[]> {
-  await refuseNewer(connections);
+  const applied = await appliedMigrations(connections);
+  refuseUnknown(applied);
   // Then without the lock below, which belongs to a connection: a pooler that hands those on may keep it for an hour.
-  if ((await pendingMigrations(connections)).length === 0) return [];
+  if (pendingAfter(applied).length === 0) return [];
   const migrated: string[] = [];
   for (let attempt = 1; ; attempt++) {
     try {
@@ -44,13 +45,20 @@ async function migrateWith(db: Kysely<Tables>, migrated: string[]): Promise<void
 
 /** The migrations that `migrate` would run. */
 export async function pendingMigrations(connections: Readable): Promise<string[]> {
-  const applied = new Set(await appliedMigrations(connections));
-  return Object.keys(migrations).filter((name) => !applied.has(name));
+  return pendingAfter(await appliedMigrations(connections));
 }
 
 /** Throws where a later version of the program has changed the store. */
 export async function refuseNewer(connections: Readable): Promise<void> {
-  const unknown = (await appliedMigrations(connections)).filter((name) => !(name in migrations));
+  refuseUnknown(await appliedMigrations(connections));
+}
+
+function pendingAfter(applied: readonly string[]): string[] {
+  return Object.keys(migrations).filter((name) => !applied.includes(name));
+}
+
+function refuseUnknown(applied: readonly string[]): void {
+  const unknown = applied.filter((name) => !(name in migrations));
   if (unknown.length === 0) return;
   throw new StoreError(
     'newer',

@@ -22,5 +22,11 @@ export async function doomedWorkers(module: string): Promise<DoomedWorkers> {
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  return { child, [Symbol.dispose]: () => rmSync(dataDir, { recursive: true }) };
+  return {
+    child,
+    [Symbol.dispose]() {
+      child.kill('SIGKILL'); // where the test failed before it had ended
+      rmSync(dataDir, { recursive: true });
+    },
+  };
 }
