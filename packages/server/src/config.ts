@@ -1,6 +1,7 @@
 import { ADMIN_SETTINGS, type AdminConfig } from './admin-config.ts';
 import { parseDatabaseUrl, type Database } from './database-url.ts';
 import { resourceProblem } from './domain/grant.ts';
+import { LOG_FORMATS, type LogFormat } from './log-text.ts';
 import { OPERATOR_SETTINGS, type OperatorConfig } from './operator-config.ts';
 import { SIGNING_ALGORITHMS, type SigningAlgorithm } from './domain/signing-key.ts';
 import { POSTGRES_SETTINGS, type PostgresConfig } from './postgres-config.ts';
@@ -34,6 +35,7 @@ export interface Config
   readonly masterKeyFile: string;
   readonly firstApiUser: boolean;
   readonly logLevel: string;
+  readonly logFormat: LogFormat;
   readonly tokenLifeSeconds: number;
   readonly signingAlgorithm: SigningAlgorithm;
   readonly keyAnnounceSeconds: number;
@@ -141,6 +143,12 @@ export const SETTINGS: Settings = {
     ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
     'info',
     'Least severe log lines to write.',
+  ),
+  logFormat: oneOf(
+    'LOG_FORMAT',
+    LOG_FORMATS,
+    'auto',
+    'Form of log lines: json for programs, text for people; auto: text where they go to a terminal.',
   ),
 
   tokenLifeSeconds: whole('TOKEN_LIFE', '<seconds>', 900, 10, DAY, 'How long an access token is good for.'),

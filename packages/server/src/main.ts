@@ -34,6 +34,18 @@ function withoutSecrets(text: string): string {
     .replaceAll(/'(--[a-z-]+)=[^']*'/g, "'$1'");
 }
 
+/** In place of commander's own, which knows the help of the first level only. */
+function helpCommand(program: Command): void {
+  const help = program.helpCommand(false).command('help [command...]');
+  help.description('Show the help of a command.').action((names: string[]) => {
+    const found = names.reduce((parent, name) => {
+      const child = parent.commands.find((command) => command.name() === name);
+      return child ?? parent.error(`error: unknown command '${name}'`);
+    }, program);
+    found.help();
+  });
+}
+
 const EXAMPLES = `Examples:
   mintmark serve
   mintmark api-user create --name "Importer" --scope campaigns:read
@@ -67,5 +79,6 @@ function commandLine(io: Io): Command {
   tokenCommand(program, io);
   secretCommand(program, io);
   doctorCommand(program, io);
+  helpCommand(program);
   return program;
 }
