@@ -129,6 +129,11 @@ function buildAll() {
   return inOrder(...['server', 'verifier', 'client'].map(build));
 }
 
+/** Runs an example with the package that it imports, as it is published. */
+function example(name, file) {
+  return inOrder(build(name), [`examples/${file}`, node, [join(root, 'examples', file), ...args]]);
+}
+
 function test() {
   if (!buildConsole(root, node)) return 1;
   const tests = ['tests (node:test)', node, [join(root, 'scripts/test.mjs'), ...args]];
@@ -146,12 +151,11 @@ const commands = {
   check: () => inOrder(...checks),
   format: () => run(node, [tool('oxfmt', 'bin/oxfmt'), '.']),
   build: buildAll,
-  'marketing-api': () =>
-    inOrder(build('verifier'), [
-      'marketing API',
-      node,
-      [join(root, 'examples/marketing-api/server.ts'), ...args],
-    ]),
+  'marketing-api': () => example('verifier', 'marketing-api/server.ts'),
+  quickstart: () => example('client', 'quickstart.ts'),
+  'long-import': () => example('client', 'long-import.ts'),
+  'fleet-files': () => example('client', 'fleet-files.ts'),
+  'fleet-redis': () => example('client', 'fleet-redis.ts'),
   bench: () => run(node, [join(root, 'bench/run.ts'), ...args]),
   soak: () => run(node, [join(root, 'bench/soak.ts'), ...args]),
   'try-image': () => run(node, [join(root, 'scripts/try-image.ts')]),
