@@ -4,6 +4,7 @@ import { usernameKey } from '../domain/api-user.ts';
 import { readApiUserRecord, type ReadRecord } from '../domain/api-user-record.ts';
 import { auditedId } from '../domain/audit-entry.ts';
 import { apiUserFacts } from '../domain/audit-facts.ts';
+import { jsonTextFault } from '../domain/characters.ts';
 import { Refused, type Fault } from '../domain/refused.ts';
 import { storeFault } from '../storage/store-error.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
@@ -162,11 +163,15 @@ function parse({ n: line, text }: TextLine, by: Actor, nowMs: number): ParsedLin
 
 function jsonOf(text: TextLine['text']): unknown {
   if (typeof text !== 'string') throw new Refused('invalid', text.problem);
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch {
     throw new Refused('invalid', 'The line is not JSON: write an API user a line, each on one line.');
   }
+  const fault = text.includes('\\u') ? jsonTextFault(value) : null;
+  if (fault !== null) throw invalid([fault]);
+  return value;
 }
 
 function invalid(faults: readonly Fault[]): Refused {
