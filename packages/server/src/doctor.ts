@@ -47,7 +47,7 @@ export async function diagnose(flags: Flags, env: Env): Promise<Finding[]> {
   try {
     const masterKey = await masterKeyFinding(store, config, findings);
     findings.push(await signingKeys(store, masterKey, config), await clock(store));
-    findings.push(...(await unreadableAddresses(store)));
+    findings.push(...(await nameConflicts(store)), ...(await unreadableAddresses(store)));
   } catch (error) {
     findings.push({ what: 'store', state: 'fail', detail: (error as Error).message });
   } finally {
@@ -220,4 +220,17 @@ async function unreadableAddresses(store: Store): Promise<Finding[]> {
   const mend =
     'set MINTMARK_FORWARDED_HEADER to the header that the proxy writes, and let the proxy write IP addresses';
   return [{ what: 'proxy', state: 'warn', detail, mend }];
+}
+
+const CONFLICTS_SHOWN_MAX = 20;
+
+/** Programs before the rule compared a username with client ids in one letter case only. */
+async function nameConflicts(store: Store): Promise<Finding[]> {
+  const conflicts = await store.apiUsers.conflicts(CONFLICTS_SHOWN_MAX);
+  return conflicts.map(({ username, clientId, otherClientId }) => ({
+    what: 'store',
+    state: 'warn',
+    detail: `the username "${username}" of ${clientId} is the client id ${otherClientId} of another API user`,
+    mend: `mintmark api-user update ${clientId} --username … with another one, and tell its integrator`,
+  }));
 }
