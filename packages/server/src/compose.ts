@@ -25,6 +25,7 @@ import { createTokenRevoker } from './token-revoker.ts';
 import { createStatistics, type Statistics } from './statistics.ts';
 import type { Store } from './storage/store.ts';
 import { createSleepWatch, type SleepWatch } from './sleep-watch.ts';
+import { createUnreadableAddresses } from './unreadable-addresses.ts';
 import { VERSION } from './version.ts';
 
 /** A token server, put together and not yet listening. */
@@ -107,7 +108,8 @@ export async function compose(
     ...healthOf(stopping, keyring.canSign(Date.now()), feed.staleMs(), config.staleMaxSeconds, directory),
     limits: limits.health(),
   });
-  const addressOf = addressReader(config.trustedProxies);
+  const noteUnreadable = createUnreadableAddresses(store, config.forwardedHeader, log, Date.now);
+  const addressOf = addressReader(config, noteUnreadable);
   const operators = createOperatorsPart(store, masterKey, config, addressOf, log);
   const admin = adminServices(store, masterKey, config, {
     addressOf,

@@ -8,7 +8,7 @@ import { POSTGRES_SETTINGS, type PostgresConfig } from './postgres-config.ts';
 import { PROCESS_SETTINGS, type ProcessConfig } from './process-config.ts';
 import type { Redacted } from './redacted.ts';
 import { RETENTION_SETTINGS, type RetentionConfig } from './retention-config.ts';
-import { basePathProblem, issuerProblem, masterKey, networkList } from './setting-values.ts';
+import { basePathProblem, headerName, issuerProblem, masterKey, networkList } from './setting-values.ts';
 import { SHARING_SETTINGS, type SharingConfig } from './sharing-config.ts';
 import { flag, oneOf, setting, text, whole, type Setting } from './setting.ts';
 import { USAGE_SETTINGS, type UsageConfig } from './usage-config.ts';
@@ -47,6 +47,8 @@ export interface Config
   readonly failureLimit: number;
   readonly limiterKeysMax: number;
   readonly trustedProxies: readonly string[];
+  /** In lower case, as node:http names headers. */
+  readonly forwardedHeader: string;
   readonly directoryMax: number;
   readonly unknownMax: number;
   readonly unknownTtlMs: number;
@@ -223,8 +225,16 @@ export const SETTINGS: Settings = {
     'trusted-proxies',
     '<networks>',
     '',
-    'Comma-separated networks of proxies whose X-Forwarded-For is believed.',
+    'Comma-separated networks of proxies that are believed when they name the address of a caller.',
     networkList,
+  ),
+  forwardedHeader: setting(
+    'FORWARDED_HEADER',
+    'forwarded-header',
+    '<header>',
+    '',
+    'Where trusted proxies name the address of a caller: Forwarded (RFC 7239), or any header with addresses. Default: X-Forwarded-For.',
+    headerName,
   ),
 
   directoryMax: whole(

@@ -7,6 +7,7 @@ import { EXIT_CODES_HELP, exitOf } from './commands/exit-code.ts';
 import { processIo, type Io } from './commands/io.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { operatorCommand } from './commands/operator.ts';
+import { refuseArguments } from './commands/options.ts';
 import { secretCommand } from './commands/secret.ts';
 import { serveCommand } from './commands/serve.ts';
 import { signingKeyCommand } from './commands/signing-key.ts';
@@ -68,6 +69,7 @@ function commandLine(io: Io): Command {
     .helpCommand('help [command]', 'Show the help of a command.')
     .showHelpAfterError('(add --help for the usage and an example)')
     .addHelpText('after', `${EXIT_CODES_HELP}\n\n${EXAMPLES}`);
+  program.hook('preAction', (_program, command) => refuseArguments(command));
   serveCommand(program, io);
   migrateCommand(program, io);
   apiUserCommand(program, io);

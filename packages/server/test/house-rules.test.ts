@@ -16,6 +16,7 @@ const UNAUDITED: Record<string, string> = {
   'manage/revocations.ts revokeOneToken': 'an API user gives up a token of its own (RFC 7009)',
   'failed-sign-ins.ts createFailedSignIns': 'it makes an entry for many attempts together',
   'sessions.ts createSessionFinder': 'when an operator was last seen, to the minute',
+  'unreadable-addresses.ts createUnreadableAddresses': 'a fact about the proxies, for doctor',
   'maintenance.ts createMaintenance': 'removes what was kept for as long as the settings say',
 };
 

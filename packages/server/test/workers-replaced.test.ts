@@ -107,7 +107,7 @@ test(
     };
     await using server = await startServer({ env, readyMs: 2 * STARTED_MS });
     server.noteSecret(server.clientSecret);
-    const undo = `delete from kysely_migration where name = '008-passwords'; drop index credentials_passwords`;
+    const undo = `delete from kysely_migration where name = '013-client-id-keys'; drop index api_users_client_id_key`;
     await postgres.sql(undo, database);
     // Kysely's: to wait for it is as long as to migrate.
     const held = postgres.sql('select pg_advisory_lock(3853314791062309107), pg_sleep(70)', database);
@@ -115,7 +115,7 @@ test(
     server.process.kill('SIGHUP');
     await held;
     await eventually('all are new', 2 * STARTED_MS, () => server.output().includes('all workers are new'));
-    assert.match(server.output(), /"migrated":\["008-passwords"\]/);
+    assert.match(server.output(), /"migrated":\["013-client-id-keys"\]/);
     assert.doesNotMatch(server.output(), /could not start/);
     await server.stop();
   },

@@ -2,6 +2,8 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { SETTINGS, type Config } from '../config.ts';
 import { DURATION_EXAMPLES, durationMs, durationText } from '../duration.ts';
 import { holdsPassword } from '../database-url.ts';
+import { givenTextProblem, inQuotes } from '../domain/characters.ts';
+import { Refused } from '../domain/refused.ts';
 import { holdsRedisPassword } from '../redis-url.ts';
 import { loadConfig } from '../load-config.ts';
 import { openMigratedStore } from '../manage/open-store.ts';
@@ -61,6 +63,21 @@ function flagOf(command: Command, name: SettingName): string | undefined {
   const { flag } = SETTINGS[name];
   const given = flag === null ? undefined : command.opts<Record<string, unknown>>()[camelCase(flag)];
   return typeof given === 'string' ? given : undefined;
+}
+
+/**
+ * Throws a Refused if an argument is not UTF-8 or holds a control character: no argument holds one on purpose, and a name
+ * or path with one looks like another name or path. `configOf` checks settings.
+ */
+export function refuseArguments(command: Command): void {
+  const settings = new Set(Object.values(SETTINGS).map(({ flag }) => (flag === null ? '' : camelCase(flag))));
+  const options = Object.entries(command.opts<Record<string, unknown>>());
+  const given = [...command.args, ...options.flatMap(([name, value]) => (settings.has(name) ? [] : [value]))];
+  for (const argument of given.flat()) {
+    const problem = typeof argument === 'string' ? givenTextProblem(argument) : null;
+    if (problem !== null)
+      throw new Refused('invalid', `The argument ${inQuotes(String(argument))} ${problem}.`);
+  }
 }
 
 export function warnOfPassword(url: string, io: Io): void {

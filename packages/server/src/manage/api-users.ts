@@ -1,6 +1,12 @@
 import type { Actor } from '../domain/actor.ts';
 import { refuseBeyondRole } from '../domain/admin-scope.ts';
-import { apiUserFaults, newClientId, type ApiUser, type ApiUserSettings } from '../domain/api-user.ts';
+import {
+  apiUserFaults,
+  newClientId,
+  usernameKey,
+  type ApiUser,
+  type ApiUserSettings,
+} from '../domain/api-user.ts';
 import { apiUserFacts, changedFacts, revocationFacts } from '../domain/audit-facts.ts';
 import type { Once } from '../domain/once.ts';
 import { Refused } from '../domain/refused.ts';
@@ -78,7 +84,8 @@ export async function updateApiUser(
     refuseProblems(user);
     const facts = changedFacts(apiUserFacts(before), apiUserFacts(user));
     if (Object.keys(facts.after).length === 0 && !revoke) return { result: before, unchanged: true };
-    await refuseTakenUsername(transaction, user);
+    // Only a username that changes: older programs left conflicts, and those API users must still be disabled or renamed.
+    if (user.username !== before.username) await refuseTakenUsername(transaction, user);
     await transaction.apiUsers.update(user);
     await transaction.changed('api_user', user.clientId);
     const revoked = await revokedIf(revoke, transaction, user.clientId);
@@ -171,12 +178,16 @@ function refuseProblems(settings: ApiUserSettings): void {
   throw new Refused('invalid', faults.map(({ problem }) => problem).join('\n'), { faults });
 }
 
+/** A username works in `client_id`, so it must be neither the username nor the client id of another API user. */
 async function refuseTakenUsername(transaction: StoreTransaction, user: ApiUser): Promise<void> {
   if (user.username === null) return;
-  const other =
-    (await transaction.apiUsers.findByUsername(user.username)) ??
-    (await transaction.apiUsers.find(user.username));
-  if (other === undefined || other.clientId === user.clientId) return;
-  const problem = `The username "${user.username}" belongs to ${other.clientId}: choose another.`;
+  const named = await transaction.apiUsers.named(user.username);
+  const others = named.filter(({ clientId }) => clientId !== user.clientId);
+  const other = others.find((each) => each.usernameKey === usernameKey(user.username ?? '')) ?? others[0];
+  if (other === undefined) return;
+  const problem =
+    other.usernameKey === usernameKey(user.username)
+      ? `The username "${user.username}" belongs to ${other.clientId}: choose another.`
+      : `The username "${user.username}" is the client id of another API user, ${other.clientId}: choose another.`;
   throw new Refused('conflict', problem, { faults: [{ member: 'username', problem }] });
 }

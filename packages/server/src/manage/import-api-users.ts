@@ -2,8 +2,10 @@ import type { Actor } from '../domain/actor.ts';
 import { refuseBeyondRole } from '../domain/admin-scope.ts';
 import { usernameKey } from '../domain/api-user.ts';
 import { readApiUserRecord, type ReadRecord } from '../domain/api-user-record.ts';
+import type { Credential } from '../domain/credential.ts';
 import { auditedId } from '../domain/audit-entry.ts';
 import { apiUserFacts } from '../domain/audit-facts.ts';
+import { jsonTextFault } from '../domain/characters.ts';
 import { Refused, type Fault } from '../domain/refused.ts';
 import { storeFault } from '../storage/store-error.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
@@ -162,11 +164,15 @@ function parse({ n: line, text }: TextLine, by: Actor, nowMs: number): ParsedLin
 
 function jsonOf(text: TextLine['text']): unknown {
   if (typeof text !== 'string') throw new Refused('invalid', text.problem);
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch {
     throw new Refused('invalid', 'The line is not JSON: write an API user a line, each on one line.');
   }
+  const fault = text.includes('\\u') ? jsonTextFault(value) : null;
+  if (fault !== null) throw invalid([fault]);
+  return value;
 }
 
 function invalid(faults: readonly Fault[]): Refused {
@@ -177,19 +183,22 @@ function invalid(faults: readonly Fault[]): Refused {
 /** What exists of what a batch wants to use, and then also what its lines have taken. */
 interface Names {
   clientIds: Set<string>;
+  /** The client ids in the form in which usernames are compared. */
+  clientIdKeys: Set<string>;
   usernameKeys: Set<string>;
   credentialIds: Set<string>;
 }
 
 async function namesIn(transaction: StoreTransaction, records: readonly ReadRecord[]): Promise<Names> {
-  const clientIds = records.map(({ user }) => user.clientId);
-  const usernames = records.flatMap(({ user }) => (user.username === null ? [] : [user.username]));
-  // A client id must be nobody's username, nor a username anybody's client id: either is looked up under both.
-  const both = [...clientIds, ...usernames];
-  const found = await transaction.apiUsers.named(both, both);
+  const found = await transaction.apiUsers.named(
+    ...records.flatMap(({ user: { clientId, username } }) =>
+      username === null ? [clientId] : [clientId, username],
+    ),
+  );
   const ids = records.flatMap(({ credentials }) => credentials.map(({ id }) => id));
   return {
     clientIds: new Set(found.map(({ clientId }) => clientId)),
+    clientIdKeys: new Set(found.map(({ clientId }) => usernameKey(clientId))),
     usernameKeys: new Set(found.flatMap((name) => (name.usernameKey === null ? [] : [name.usernameKey]))),
     credentialIds: new Set(await transaction.credentials.taken(ids)),
   };
@@ -198,19 +207,40 @@ async function namesIn(transaction: StoreTransaction, records: readonly ReadReco
 function claimed(line: number, record: ReadRecord, names: Names): ParsedLine {
   const { user, credentials } = record;
   const { clientId, username } = user;
-  const fault =
-    names.clientIds.has(clientId) || names.usernameKeys.has(usernameKey(clientId))
-      ? { member: 'client_id', problem: `There is an API user "${clientId}" already.` }
-      : username !== null && (names.usernameKeys.has(usernameKey(username)) || names.clientIds.has(username))
-        ? { member: 'username', problem: `The username "${username}" belongs to another API user.` }
-        : credentials.some(({ id }) => names.credentialIds.has(id))
-          ? { member: 'credentials', problem: 'One of the credentials belongs to another API user.' }
-          : null;
+  const fault = nameFault(clientId, username, names) ?? credentialFault(credentials, names);
   if (fault !== null) return { line, refused: new Refused('conflict', fault.problem, { faults: [fault] }) };
   names.clientIds.add(clientId);
+  names.clientIdKeys.add(usernameKey(clientId));
   if (username !== null) names.usernameKeys.add(usernameKey(username));
   for (const { id } of credentials) names.credentialIds.add(id);
   return { line, record };
+}
+
+/** Client ids may differ in letter case only; a username is nobody else's client id or username in any letter case. */
+function nameFault(clientId: string, username: string | null, names: Names): Fault | null {
+  const isUsername = (name: string) => names.usernameKeys.has(usernameKey(name));
+  if (names.clientIds.has(clientId))
+    return { member: 'client_id', problem: `There is an API user "${clientId}" already.` };
+  if (isUsername(clientId))
+    return {
+      member: 'client_id',
+      problem: `The client id "${clientId}" is the username of another API user.`,
+    };
+  if (username === null) return null;
+  if (isUsername(username))
+    return { member: 'username', problem: `The username "${username}" is the username of another API user.` };
+  if (names.clientIdKeys.has(usernameKey(username)))
+    return {
+      member: 'username',
+      problem: `The username "${username}" is the client id of another API user.`,
+    };
+  return null;
+}
+
+function credentialFault(credentials: readonly Credential[], { credentialIds }: Names): Fault | null {
+  return credentials.some(({ id }) => credentialIds.has(id))
+    ? { member: 'credentials', problem: 'One of the credentials belongs to another API user.' }
+    : null;
 }
 
 async function insert(transaction: StoreTransaction, records: readonly ReadRecord[]): Promise<void> {

@@ -6,6 +6,7 @@ import type { ApiUserRecord } from '../../domain/api-user-record.ts';
 import { importedLineJson, type ImportedLine } from '../../manage/import-api-users.ts';
 import { textLines, type TextLine } from '../../text-lines.ts';
 import { actorOf, type AdminApp } from './admin-app.ts';
+import { refuseCharset } from './json-text.ts';
 import { inLines } from './lines.ts';
 import { Problem, type StoreFault } from './problem.ts';
 import { lines, NDJSON } from './schema.ts';
@@ -29,7 +30,10 @@ export async function bulkRoutes(app: AdminApp, services: BulkServices, config: 
   // By itself, so that no other route takes such a body.
   await app.register(async (scope: AdminApp) => {
     scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser(NDJSON, (_request, body, done) => done(null, body));
+    scope.addContentTypeParser(NDJSON, (request, body, done) => {
+      refuseCharset(request);
+      done(null, body);
+    });
     importRoute(scope, services, config);
   });
 }
