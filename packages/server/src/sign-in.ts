@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from './config.ts';
 import type { Role } from './domain/actor.ts';
-import type { Counters } from './domain/as-api-user.ts';
+import type { Counters } from './domain/rate-limit.ts';
 import { limitedNetwork } from './domain/network.ts';
 import { emailKey, type Operator } from './domain/operator.ts';
 import { NO_PASSWORD, passwordMatches } from './domain/password.ts';
