@@ -73,17 +73,27 @@ export function createPasswordCheck(
     const joined = guesses.get(key);
     const refused = joined === undefined ? budget.exhausted() : null;
     if (refused !== null) return refused;
-    if (candidate !== undefined && isRemembered(candidate, proof)) {
-      return outcome(known, candidate, true, nowMs);
-    }
     const accepted = (matches: boolean) => 'credentialId' in outcome(known, candidate, matches, nowMs);
+    // A refusal from memory would be a fast one, and so tell that the password is right: it costs a slow hash like any other.
+    if (
+      candidate !== undefined &&
+      accepted(true) &&
+      mayCallFrom(known, caller) &&
+      isRemembered(candidate, proof)
+    ) {
+      return { credentialId: candidate.credentialId };
+    }
     const evaluating = joined ?? guesses.add(key, evaluatePaid(caller, hash, accepted, budget));
     return evaluating.then((evaluated) => {
       if (isDenial(evaluated)) return evaluated;
-      if (candidate !== undefined && evaluated.matches) remember(candidate, proof);
+      if (candidate !== undefined && accepted(evaluated.matches)) remember(candidate, proof);
       return outcome(known, candidate, evaluated.matches, nowMs);
     });
   };
+}
+
+function mayCallFrom(known: KnownApiUser | undefined, { address }: Caller): boolean {
+  return known?.policy.networks?.includes(address) !== false;
 }
 
 /** The live password, or else the one that ended last, for the log. An API user has one live password at most. */
