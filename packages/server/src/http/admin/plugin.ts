@@ -2,7 +2,7 @@ import cookie from '@fastify/cookie';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../../config.ts';
-import type { Counters } from '../../domain/as-api-user.ts';
+import type { Counters } from '../../domain/rate-limit.ts';
 import { limitedNetwork } from '../../domain/network.ts';
 import type { AdminApp, SchemaTypes } from './admin-app.ts';
 import { invitationRoutes } from './invitations.ts';
