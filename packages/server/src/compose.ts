@@ -81,8 +81,7 @@ export async function compose(
       signingKeysChanged: () => keyring.reload(),
       revocationsChanged: (digests) => revocations.refresh(digests),
       everythingChanged: async () => {
-        await keyring.reload();
-        await revocations.load();
+        await loadKeysAndRevocations();
         loading.beginAnew(); // which may take minutes, and changes are to hold meanwhile
       },
       reach: (error) => {
@@ -103,6 +102,11 @@ export async function compose(
   const limits = createLimits(config, log, part.transport);
   const maintenance = createMaintenance(store, masterKey, config, log);
   let stopping = false;
+
+  async function loadKeysAndRevocations(): Promise<void> {
+    await keyring.reload();
+    await revocations.load();
+  }
 
   const health = () => ({
     ...healthOf(stopping, keyring.canSign(Date.now()), feed.staleMs(), config.staleMaxSeconds, directory),
@@ -152,10 +156,8 @@ export async function compose(
   return {
     server,
     async start() {
-      await feed.start();
+      await feed.start(loadKeysAndRevocations);
       sleep.start();
-      await keyring.reload();
-      await revocations.load();
       await limits.start();
       store.onWake(feed.wake);
       statistics.start();
