@@ -2,7 +2,7 @@ import { ApiException } from './api-exception.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import type { RequestEvent } from './events.ts';
 import { codeOf, emit, nextOperation } from './events.ts';
-import { exchange } from './http-exchange.ts';
+import { exchange, requestIdOf } from './http-exchange.ts';
 import type { InlineResponse200 } from './inline-response-200.ts';
 import { parseTokenResponse } from './inline-response-200.ts';
 import type { RetryPolicy } from './retry.ts';
@@ -127,7 +127,7 @@ async function attemptOnce(
     );
     const { status, headers } = response;
     const now = clock.now();
-    const requestId = headers.get('x-request-id') ?? undefined;
+    const requestId = requestIdOf(response);
     emit(onEvent, 'response', { ...about, status, requestId, durationMs: now - sentAt });
     const data = response.ok ? parseTokenResponse(body) : '';
     return typeof data === 'string'

@@ -9,6 +9,7 @@ import {
   ServerException,
   TimeoutException,
 } from './api-exception.ts';
+import { escaped, shown } from './escape.ts';
 import { codeOf } from './events.ts';
 import { parseJson } from './inline-response-200.ts';
 import { property, scrubbedError } from './redaction.ts';
@@ -63,19 +64,21 @@ export function failureFromResponse(
   const { status } = response;
   const [Exception, code, advice] = kinds[status] ??
     kinds[Math.floor(status / 100)] ?? [ApiException, 'unexpected_status', 'Check host'];
-  const [reason, body] = [scrub(response.statusText), scrub(text)];
+  // Scrubbed before it is cut: half a secret would not be recognized.
+  const clean = (given: string) => shown(scrub(given));
+  const [reason, body] = [clean(response.statusText), scrub(text)];
   const headers = new Headers();
-  response.headers.forEach((value, name) => headers.append(name, scrub(value)));
+  response.headers.forEach((value, name) => headers.append(name, escaped(scrub(value))));
   const [error, errorDescription, traceId] = ['error', 'error_description', 'trace_id'].map((name) => {
     const value = property(parseJson(body), name);
-    return typeof value === 'string' ? value : undefined;
+    return typeof value === 'string' ? shown(value) : undefined;
   });
-  const requestId = headers.get('x-request-id') ?? traceId;
+  const requestId = shown(headers.get('x-request-id') ?? '') || traceId;
   const message = [
     `POST ${url}: ${status} ${reason}`,
     error,
     errorDescription,
-    headers.get('location'),
+    shown(headers.get('location') ?? ''),
     flaw,
     advice,
     requestId && `request ${requestId}`,
