@@ -37,9 +37,10 @@ export interface ConfigurationParameters {
   readonly onEvent?: EventListener | undefined;
 }
 
-const retryRules: Rules = Object.fromEntries(
-  Object.keys(defaultRetry).map((name) => [name, number(name === 'attempts' ? 1 : 0)]),
-);
+const retryRules: Rules = {
+  ...Object.fromEntries(Object.keys(defaultRetry).map((name) => [name, number(0)])),
+  attempts: [(value) => typeof value === 'number' && value >= 1, 'a number from 1, or Infinity'],
+};
 
 const rules: Rules = {
   timeoutMs: number(1),

@@ -35,6 +35,16 @@ const kinds: Record<number, Kind> = {
   5: [ServerException, 'server_error'],
 };
 
+/** Hosts are few; with more than this many the oldest knowledge is not worth its memory. */
+const ANSWERED_MAX = 1000;
+/** URLs of token endpoints from which a response has come: their host is right, and reachable from here. */
+const answered = new Set<string>();
+
+export function noteAnswer(url: string): void {
+  if (answered.size >= ANSWERED_MAX) answered.clear();
+  answered.add(url);
+}
+
 /** The exception for an attempt that brought no response. */
 export function failureWithoutResponse(
   request: TokenRequest,
@@ -48,8 +58,12 @@ export function failureWithoutResponse(
   const [Exception, code, advice] =
     cause.name === TIMEOUT
       ? ([TimeoutException, 'timeout', 'Check timeoutMs'] as const)
-      : ([ConnectionException, 'connection_failed', 'Check host'] as const);
+      : ([ConnectionException, 'connection_failed', hostAdvice(request.url)] as const);
   return new Exception(`POST ${request.url}: ${reason}. ${advice}`, { code, reason, attempts }, cause);
+}
+
+function hostAdvice(url: string): string {
+  return answered.has(url) ? 'The host answered before: it may be restarting' : 'Check host';
 }
 
 /** The exception for a response that is no token; `flaw` says what is wrong with one that should be. */

@@ -4,7 +4,7 @@ import { requestIdOf } from './http-exchange.ts';
 import { mustBeSecure } from './plain-http.ts';
 import { isRequest, sendableBody } from './request-body.ts';
 import type { RetryPolicy } from './retry.ts';
-import { isTransient, retryAfterMs, retryDelayMs, retryPolicy } from './retry.ts';
+import { isTransient, policyFor, retryAfterMs, retryDelayMs, retryPolicy } from './retry.ts';
 import { pause } from './time-limit.ts';
 import type { TokenManager } from './token-manager.ts';
 
@@ -71,8 +71,9 @@ export async function callWithToken(
     if (refused) manager.invalidate(token);
     const namedMs = response && retryAfterMs(response, now);
     const again = repeatable && !signal?.aborted && mayBeRepeated(status, method, headers);
+    const bounded = policyFor(policy, status, failure);
     const delayMs =
-      refused && mayReplay ? 0 : again ? retryDelayMs(policy, attempt, now - startedAt, namedMs) : undefined;
+      refused && mayReplay ? 0 : again ? retryDelayMs(bounded, attempt, now - startedAt, namedMs) : undefined;
     if (delayMs === undefined) {
       if (response) return response;
       emit(onEvent, 'failure', { ...about, code: codeOf(failure), durationMs, requestId });

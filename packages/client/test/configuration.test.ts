@@ -24,7 +24,7 @@ test('a configuration without parameters has the defaults that the documentation
   assert.equal(configuration.tokenUrl, 'https://api.criteo.com/marketing/oauth2/token');
   assert.equal(configuration.timeoutMs, 10_000);
   assert.deepEqual(configuration.retry, {
-    attempts: 5,
+    attempts: Infinity,
     baseDelayMs: 250,
     maxDelayMs: 10_000,
     maxRetryAfterMs: 60_000,
