@@ -118,6 +118,7 @@ export async function deleteApiUser(
     const user = await existingApiUser(transaction, name);
     note({ subjectId: user.clientId });
     refuseStale(user, ifVersion);
+    refuseBeyondRole(by, user.scopes);
     if (!force) await refuseLiveCaller(transaction, user, 'deleted', nowMs);
     const credentials = (await transaction.credentials.listOf(user.clientId)).map(({ id }) => id);
     await transaction.credentials.deleteOf(user.clientId);
@@ -189,7 +190,15 @@ async function refuseTakenUsername(transaction: StoreTransaction, user: ApiUser)
   const other =
     (await transaction.apiUsers.findByUsername(user.username)) ??
     (await transaction.apiUsers.find(user.username));
-  if (other === undefined || other.clientId === user.clientId) return;
-  const problem = `The username "${user.username}" belongs to ${other.clientId}: choose another.`;
-  throw new Refused('conflict', problem, { faults: [{ member: 'username', problem }] });
+  const problem =
+    other !== undefined && other.clientId !== user.clientId
+      ? `The username "${user.username}" belongs to ${other.clientId}: choose another.`
+      : (await transaction.deletedClientIds.keysAmong([user.username])).length > 0
+        ? deletedUsernameProblem(user.username)
+        : null;
+  if (problem !== null) throw new Refused('conflict', problem, { faults: [{ member: 'username', problem }] });
+}
+
+export function deletedUsernameProblem(username: string): string {
+  return `The username "${username}" is the client id of a deleted API user, which is never used again: choose another.`;
 }
