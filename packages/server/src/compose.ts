@@ -80,16 +80,12 @@ export async function compose(
       apiUsersChanged: (clientIds) => directory.refresh(clientIds),
       signingKeysChanged: () => keyring.reload(),
       revocationsChanged: (digests) => revocations.refresh(digests),
+      usageRequested: () => void statistics.writeUsage(),
       everythingChanged: async () => {
         await loadKeysAndRevocations();
         loading.beginAnew(); // which may take minutes, and changes are to hold meanwhile
       },
-      reach: (error) => {
-        if (error === null) {
-          log.info('the store is in reach again');
-          if (!directory.status().complete) loading.begin();
-        } else log.error({ error: error.message }, 'the store is out of reach');
-      },
+      reach: reachOf(log, () => void (directory.status().complete || loading.begin())),
     }),
     config.changePollMs,
   );
@@ -176,6 +172,15 @@ export async function compose(
       await maintenance.stop();
       await Promise.all([operators.failed.stop(), statistics.stop()]);
     },
+  };
+}
+
+/** Logs that the store is away, or within reach again: then `back` is called. */
+function reachOf(log: Logger, back: () => void): (error: Error | null) => void {
+  return (error) => {
+    if (error !== null) return log.error({ error: error.message }, 'the store is out of reach');
+    log.info('the store is in reach again');
+    back();
   };
 }
 

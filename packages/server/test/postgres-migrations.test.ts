@@ -1,18 +1,17 @@
 // Migrations of a PostgreSQL database that is in use, or in which one of them fails.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { Migrator } from 'kysely/migration';
 import pg from 'pg';
 import { loadConfig } from '../src/load-config.ts';
 import { openStore } from '../src/manage/open-store.ts';
-import { migrations } from '../src/storage/migrations/index.ts';
-import { openPostgres } from '../src/storage/postgres.ts';
 import { eventually } from './support/command-line.ts';
+import { migrationsFrom, undoMigrations } from './support/former-migrations.ts';
 import { startPostgres, type TestPostgres } from './support/postgres.ts';
 import { postgresMissing } from './support/postgres-binaries.ts';
 
-const FORMER = '006-api-user-versions';
-const LATER = Object.keys(migrations).filter((name) => name > FORMER);
+/** The first two run on a database that is in use; what came later is made after them. */
+const FIRST = '007-api-user-filters';
+const ALL = migrationsFrom(FIRST);
 
 describe('the migrations of a PostgreSQL database', { skip: postgresMissing() }, () => {
   let server: TestPostgres;
@@ -21,25 +20,11 @@ describe('the migrations of a PostgreSQL database', { skip: postgresMissing() },
   });
   after(() => server[Symbol.asyncDispose]());
 
-  /** What a program of the version before `LATER` left. */
+  /** What a program of the version before `ALL` left. */
   async function formerDatabase(): Promise<string> {
     const database = await server.newDatabase();
-    const { databaseUrl, ...config } = loadConfig({ DATABASE_URL: server.url(database) });
-    assert.ok(databaseUrl.kind === 'postgres');
-    const connections = await openPostgres({
-      target: databaseUrl.target,
-      wakeEveryMs: 0,
-      connectTimeoutMs: config.postgresConnectTimeoutMs,
-      statementTimeoutMs: config.postgresStatementTimeoutMs,
-      lockTimeoutMs: config.storeBusyTimeoutMs,
-      followTimeoutMs: config.postgresFollowTimeoutMs,
-      connectionsMax: config.postgresConnectionsMax,
-    });
-    await connections.unhurried(async (db) => {
-      const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
-      assert.equal((await migrator.migrateTo(FORMER)).error, undefined);
-    });
-    await connections.close();
+    await migrate(database);
+    await server.sql(undoMigrations(FIRST, 'postgres').join('; '), database);
     return database;
   }
 
@@ -53,7 +38,7 @@ describe('the migrations of a PostgreSQL database', { skip: postgresMissing() },
 
   async function applied(database: string): Promise<string[]> {
     const rows = await server.sql<{ name: string }>(
-      `select name from kysely_migration where name > '${FORMER}' order by name`,
+      `select name from kysely_migration where name >= '${FIRST}' order by name`,
       database,
     );
     return rows.map(({ name }) => name);
@@ -82,10 +67,10 @@ describe('the migrations of a PostgreSQL database', { skip: postgresMissing() },
     await deleting.query(`delete from credentials where client_id = 'api_1'`);
     const migrating = migrate(database);
     await migrationWaits(database);
-    assert.deepEqual(await applied(database), ['007-api-user-filters']);
+    assert.deepEqual(await applied(database), [FIRST]);
     await deleting.query(`delete from api_users where client_id = 'api_1'`);
     await deleting.query('commit');
-    assert.deepEqual(await migrating, LATER);
+    assert.deepEqual(await migrating, ALL);
   });
 
   test('are made again where a deadlock ended one', async () => {
@@ -96,7 +81,7 @@ describe('the migrations of a PostgreSQL database', { skip: postgresMissing() },
     await migrationWaits(database); // with a lock on API users, which the other now wants
     await other.query(`delete from api_users where client_id = 'api_1'`);
     await other.query('commit');
-    assert.deepEqual(await migrating, LATER);
+    assert.deepEqual(await migrating, ALL);
     assert.match(server.log(), /deadlock detected/);
   });
 
@@ -104,10 +89,10 @@ describe('the migrations of a PostgreSQL database', { skip: postgresMissing() },
     const database = await formerDatabase();
     await server.sql('create table credentials_passwords (id int)', database);
     await assert.rejects(migrate(database), /"credentials_passwords" already exists/);
-    assert.deepEqual(await applied(database), ['007-api-user-filters']);
+    assert.deepEqual(await applied(database), [FIRST]);
     await server.sql('drop table credentials_passwords', database);
-    assert.deepEqual(await migrate(database), LATER.slice(1));
-    assert.deepEqual(await applied(database), LATER);
+    assert.deepEqual(await migrate(database), ALL.slice(1));
+    assert.deepEqual(await applied(database), ALL);
   });
 
   test('wait for the process that makes one, and where there are none to make nobody waits', async () => {
@@ -117,7 +102,7 @@ describe('the migrations of a PostgreSQL database', { skip: postgresMissing() },
     const migrating = migrate(database);
     await migrationWaits(database);
     await other.query('select pg_advisory_unlock(3853314791062309107)');
-    assert.deepEqual(await migrating, LATER);
+    assert.deepEqual(await migrating, ALL);
     await other.query('select pg_advisory_lock(3853314791062309107)');
     assert.deepEqual(await migrate(database), []);
   });

@@ -13,6 +13,7 @@ import { Refused } from '../domain/refused.ts';
 import type { Revocation } from '../domain/revocation.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
 import { audited } from './audited.ts';
+import { gatherUsesOf, refuseLiveCaller } from './in-use.ts';
 import { revokeTokens } from './revocations.ts';
 
 /** Makes an API user without credentials. Throws a Refused where a setting is wrong or the username is taken. */
@@ -57,6 +58,11 @@ export interface Revoking {
   revoke?: boolean;
 }
 
+export interface Forcing {
+  /** Does it although a caller may break. Default false: a Refused (`unsafe`) says who uses it. */
+  force?: boolean;
+}
+
 export interface IfUnchanged {
   /** The versions from which the change may be made; left out: from any. Refused as `stale` where it has another. */
   ifVersion?: readonly number[] | undefined;
@@ -71,8 +77,10 @@ export async function updateApiUser(
   name: string,
   changes: ApiUserChanges,
   nowMs: number,
-  { revoke = false, ifVersion }: Revoking & IfUnchanged = {},
+  { revoke = false, force = false, ifVersion }: Revoking & Forcing & IfUnchanged = {},
 ): Promise<ApiUser> {
+  const guarded = changes.enabled === false && !force;
+  if (guarded) await gatherUsesOf(store, name);
   const attempt = { action: actionOf(changes), subject: { kind: 'api_user', id: name } } as const;
   return await audited(store, by, nowMs, attempt, async (transaction, note) => {
     const before = await existingApiUser(transaction, name);
@@ -82,6 +90,7 @@ export async function updateApiUser(
       refuseBeyondRole(by, [...before.scopes, ...(changes.scopes ?? [])]);
     const user: ApiUser = { ...before, ...changes, updatedAt: nowMs, version: before.version + 1 };
     refuseProblems(user);
+    if (guarded) await refuseLiveCaller(transaction, before, 'disabled', nowMs);
     const facts = changedFacts(apiUserFacts(before), apiUserFacts(user));
     if (Object.keys(facts.after).length === 0 && !revoke) return { result: before, unchanged: true };
     // Only a username that changes: older programs left conflicts, and those API users must still be disabled or renamed.
@@ -89,7 +98,8 @@ export async function updateApiUser(
     await transaction.apiUsers.update(user);
     await transaction.changed('api_user', user.clientId);
     const revoked = await revokedIf(revoke, transaction, user.clientId);
-    return { result: user, before: facts.before, after: { ...facts.after, ...revocationFacts(revoked) } };
+    const after = { ...facts.after, ...(force && { forced: true }), ...revocationFacts(revoked) };
+    return { result: user, before: facts.before, after };
   });
 }
 
@@ -107,18 +117,22 @@ export async function deleteApiUser(
   by: Actor,
   name: string,
   nowMs: number,
-  { revoke = false, ifVersion }: Revoking & IfUnchanged = {},
+  { revoke = false, force = false, ifVersion }: Revoking & Forcing & IfUnchanged = {},
 ): Promise<ApiUser> {
+  if (!force) await gatherUsesOf(store, name);
   const attempt = { action: 'api_user.delete', subject: { kind: 'api_user', id: name } } as const;
   return await audited(store, by, nowMs, attempt, async (transaction, note) => {
     const user = await existingApiUser(transaction, name);
     note({ subjectId: user.clientId });
     refuseStale(user, ifVersion);
+    refuseBeyondRole(by, user.scopes);
+    if (!force) await refuseLiveCaller(transaction, user, 'deleted', nowMs);
     const credentials = (await transaction.credentials.listOf(user.clientId)).map(({ id }) => id);
     await transaction.credentials.deleteOf(user.clientId);
     await transaction.apiUsers.delete(user.clientId);
     await transaction.changed('api_user', user.clientId);
-    const after = revocationFacts(await revokedIf(revoke, transaction, user.clientId));
+    const revoked = await revokedIf(revoke, transaction, user.clientId);
+    const after = { ...(force && { forced: true }), ...revocationFacts(revoked) };
     return { result: user, before: { ...apiUserFacts(user), credentials }, after };
   });
 }
@@ -181,13 +195,26 @@ function refuseProblems(settings: ApiUserSettings): void {
 /** A username works in `client_id`, so it must be neither the username nor the client id of another API user. */
 async function refuseTakenUsername(transaction: StoreTransaction, user: ApiUser): Promise<void> {
   if (user.username === null) return;
-  const named = await transaction.apiUsers.named(user.username);
-  const others = named.filter(({ clientId }) => clientId !== user.clientId);
-  const other = others.find((each) => each.usernameKey === usernameKey(user.username ?? '')) ?? others[0];
-  if (other === undefined) return;
-  const problem =
-    other.usernameKey === usernameKey(user.username)
-      ? `The username "${user.username}" belongs to ${other.clientId}: choose another.`
-      : `The username "${user.username}" is the client id of another API user, ${other.clientId}: choose another.`;
-  throw new Refused('conflict', problem, { faults: [{ member: 'username', problem }] });
+  const problem = await takenUsernameProblem(transaction, user.clientId, user.username);
+  if (problem !== null) throw new Refused('conflict', problem, { faults: [{ member: 'username', problem }] });
+}
+
+async function takenUsernameProblem(
+  { apiUsers, deletedClientIds }: StoreTransaction,
+  ownId: string,
+  username: string,
+): Promise<string | null> {
+  const key = usernameKey(username);
+  const others = (await apiUsers.named(username)).filter(({ clientId }) => clientId !== ownId);
+  const other = others.find((each) => each.usernameKey === key) ?? others[0];
+  if (other !== undefined)
+    return other.usernameKey === key
+      ? `The username "${username}" belongs to ${other.clientId}: choose another.`
+      : `The username "${username}" is the client id of another API user, ${other.clientId}: choose another.`;
+  const isDeleted = (await deletedClientIds.keysAmong([username])).length > 0;
+  return isDeleted ? deletedUsernameProblem(username) : null;
+}
+
+export function deletedUsernameProblem(username: string): string {
+  return `The username "${username}" is the client id of a deleted API user, which is never used again: choose another.`;
 }
