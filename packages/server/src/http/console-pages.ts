@@ -10,6 +10,8 @@ export const CONSOLE_PAGES = [
   '/api-users/new',
   '/api-users/:clientId',
   '/api-users/:clientId/edit',
+  '/api-users/:clientId/first-secret',
+  '/api-users/:clientId/reset',
   '/api-users/:clientId/rotate',
   '/audit',
   '/signing-keys',

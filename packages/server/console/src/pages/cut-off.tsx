@@ -9,8 +9,9 @@ import { useResource } from '../state/resource.ts';
 import { handOver } from '../state/hand-over.ts';
 import { useAction } from '../ui/action.ts';
 import { Button } from '../ui/button.tsx';
-import { Dialog } from '../ui/dialog.tsx';
+import { CancelButton, Dialog } from '../ui/dialog.tsx';
 import { CheckField, SelectField } from '../ui/field.tsx';
+import { Form } from '../ui/form.tsx';
 import { Failure } from '../ui/notice.tsx';
 import { apiUserPath } from '../api/paths.ts';
 
@@ -43,17 +44,11 @@ export function CutOff({ user, onClose }: { user: ApiUser; onClose: () => void }
       credentialId: made.credential.id,
       secret: made.client_secret,
     });
-    route(paths.rotate(user.client_id));
+    route(`${paths.reset(user.client_id)}?step=secret`);
   });
   return (
     <Dialog title={`Cut off ${user.name} now?`} onClose={onClose}>
-      <form
-        class="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          action.run();
-        }}
-      >
+      <Form onSubmit={() => action.run()} guarded={false}>
         <ul class="consequences">
           <li>{which !== '' ? 'That credential' : whatEnds(live.length)}: refused from this second on.</li>
           <li>Every token it has: revoked. APIs refuse them within ten seconds.</li>
@@ -81,12 +76,12 @@ export function CutOff({ user, onClose }: { user: ApiUser; onClose: () => void }
         />
         <Failure error={action.error ?? credentials.error} />
         <div class="form-actions">
-          <Button onClick={onClose}>Cancel</Button>
+          <CancelButton />
           <Button kind="danger" icon="bolt" type="submit" busy={action.busy}>
             Cut it off
           </Button>
         </div>
-      </form>
+      </Form>
     </Dialog>
   );
 }
