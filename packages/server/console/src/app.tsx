@@ -3,6 +3,7 @@ import { useEffect, useErrorBoundary } from 'preact/hooks';
 import { LocationProvider, Route, Router, useLocation } from 'preact-iso/router';
 import { CONSOLE_PAGES, CONSOLE_PATH, type ConsolePage } from '../../src/http/console-pages.ts';
 import { loadSession } from './api/session.ts';
+import { AfterCutOffPage } from './pages/after-cut-off.tsx';
 import { ApiUserPage } from './pages/api-user.tsx';
 import { ApiUsersPage } from './pages/api-users.tsx';
 import { AuditPage } from './pages/audit.tsx';
@@ -44,6 +45,7 @@ const PAGES: Record<ConsolePage, ComponentType> = {
   '/api-users/:clientId/first-secret': FirstSecretPage,
   '/api-users/:clientId/reset': ResetPage,
   '/api-users/:clientId/rotate': FormerResetPage,
+  '/api-users/:clientId/cut-off': AfterCutOffPage,
   '/audit': AuditPage,
   '/signing-keys': SigningKeysPage,
   '/operators': OperatorsPage,

@@ -11,6 +11,7 @@ export const paths = {
   editApiUser: (clientId: string): string => `${paths.apiUser(clientId)}/edit`,
   firstSecret: (clientId: string): string => `${paths.apiUser(clientId)}/first-secret`,
   reset: (clientId: string): string => `${paths.apiUser(clientId)}/reset`,
+  cutOff: (clientId: string): string => `${paths.apiUser(clientId)}/cut-off`,
   audit: `${CONSOLE_PATH}/audit`,
   signingKeys: `${CONSOLE_PATH}/signing-keys`,
   operators: `${CONSOLE_PATH}/operators`,

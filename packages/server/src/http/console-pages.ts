@@ -13,6 +13,7 @@ export const CONSOLE_PAGES = [
   '/api-users/:clientId/first-secret',
   '/api-users/:clientId/reset',
   '/api-users/:clientId/rotate',
+  '/api-users/:clientId/cut-off',
   '/audit',
   '/signing-keys',
   '/operators',

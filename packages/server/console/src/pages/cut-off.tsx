@@ -35,27 +35,21 @@ export function CutOff({ user, onClose }: { user: ApiUser; onClose: () => void }
   const action = useAction(async () => {
     const body = { ...(which !== '' && { credential_id: which }), new_secret: withNew };
     const made = await post<CutOffAnswer>(`${apiUserPath(user.client_id)}/cut-off`, body);
-    announce(`${user.name} is cut off: its tokens are refused everywhere within ten seconds.`);
+    announce(`${user.name} is cut off.`);
     onClose();
-    if (made.credential === undefined || made.client_secret === undefined) return;
-    handOver({
-      clientId: user.client_id,
-      name: user.name,
-      credentialId: made.credential.id,
-      secret: made.client_secret,
-    });
-    route(`${paths.reset(user.client_id)}?step=secret`);
+    if (made.credential !== undefined && made.client_secret !== undefined) {
+      const { id: credentialId } = made.credential;
+      handOver({ clientId: user.client_id, name: user.name, credentialId, secret: made.client_secret });
+    }
+    route(paths.cutOff(user.client_id));
   });
   return (
     <Dialog title={`Cut off ${user.name} now?`} onClose={onClose}>
       <Form onSubmit={() => action.run()} guarded={false}>
         <ul class="consequences">
           <li>{which !== '' ? 'That credential' : whatEnds(live.length)}: refused from this second on.</li>
-          <li>Every token it has: revoked. APIs refuse them within ten seconds.</li>
-          <li>
-            Its programs stand still until they have {which === '' ? 'the new secret' : 'a secret that works'}
-            .
-          </li>
+          <li>Every token it has: revoked. APIs with @mintmark/verifier refuse them within ten seconds.</li>
+          <li>Its programs stop until they have a secret that works.</li>
         </ul>
         {live.length > 1 && (
           <SelectField

@@ -4,7 +4,6 @@ import { useLocation, useRoute } from 'preact-iso/router';
 import { newIdempotencyKey, post } from '../api/client.ts';
 import type { ApiUser, Credential, MadeSecret } from '../api/types.ts';
 import { paths } from '../paths.ts';
-import { takeOver } from '../state/hand-over.ts';
 import { useQuery } from '../state/query.ts';
 import { useResource } from '../state/resource.ts';
 import { useMay } from '../state/session.ts';
@@ -58,7 +57,7 @@ function Reset({ clientId }: { clientId: string }): JSX.Element {
     AGAIN_MS,
   );
   const live = useLiveUse(clientId);
-  const [shown, setShown] = useState<ShownSecret | null>(() => takeOver(clientId));
+  const [shown, setShown] = useState<ShownSecret | null>(null);
   const [query, setQuery] = useQuery();
   const stage = stageOf(query['step']);
   const goTo = (step: Stage) => setQuery({ step });
