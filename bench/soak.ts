@@ -143,9 +143,9 @@ async function keepChanging(server: TestServer, changes: Changes, state: { over:
       const id = String(
         (made['api_user'] as { client_id?: string } | undefined)?.client_id ?? made['client_id'],
       );
-      await ask('POST', `/api-users/${id}/disable?revoke_tokens=true`);
+      await ask('POST', `/api-users/${id}/disable`, { force: true, revoke_tokens: true });
       await ask('GET', '/api-users?search=changing');
-      await ask('DELETE', `/api-users/${id}`);
+      await ask('DELETE', `/api-users/${id}?force=true`);
       changes.made += 1;
     } catch (error) {
       const { message } = error as Error;

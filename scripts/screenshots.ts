@@ -236,7 +236,7 @@ async function seed(on: TestServer): Promise<Made[]> {
   );
   await on.cli('credential', 'create', made[4]?.client_id ?? '', '--name', 'staging', '--expires-in', '25d');
   await on.cli('api-user', 'update', made[0]?.client_id ?? '', '--scope', 'campaigns:read reports:read');
-  await on.cli('api-user', 'disable', made[8]?.client_id ?? '');
+  await on.cli('api-user', 'disable', made[8]?.client_id ?? '', '--force');
   return made;
 }
 

@@ -19,6 +19,8 @@ export interface ChangeHandlers {
   apiUsersChanged(clientIds: readonly string[]): Promise<void>;
   signingKeysChanged(): Promise<void>;
   revocationsChanged(digests: readonly string[]): Promise<void>;
+  /** Uses that wait in memory are to be written now. Does not wait until they are. */
+  usageRequested(): void;
   /** The feed cannot tell what changed: its past is another one (a restored store), or what was missed is gone. */
   everythingChanged(): Promise<void>;
   /** Called when polls begin to fail and when they succeed again. */
@@ -87,6 +89,7 @@ export function createChangeFeed(
     if (idsOf('signing_key').length > 0) await handlers.signingKeysChanged();
     const digests = new Set(idsOf('revocation'));
     if (digests.size > 0) await handlers.revocationsChanged(Array.from(digests));
+    if (idsOf('usage').length > 0) handlers.usageRequested();
   }
 
   /** One poll at a time; a wake-up during one is followed by another, because it may have come too late for it. */

@@ -79,6 +79,7 @@ export async function compose(
       apiUsersChanged: (clientIds) => directory.refresh(clientIds),
       signingKeysChanged: () => keyring.reload(),
       revocationsChanged: (digests) => revocations.refresh(digests),
+      usageRequested: () => void statistics.writeUsage(),
       everythingChanged: async () => {
         await keyring.reload();
         await revocations.load();

@@ -23,6 +23,8 @@ export interface Statistics {
   /** What the admin API tells of it. */
   admin: EventServices & Pick<OverviewServices, 'overview'>;
   recorder(): UsageRecorderStatus;
+  /** Writes the uses that wait in memory now. */
+  writeUsage(): Promise<void>;
   start(): void;
   /** Writes what is gathered. */
   stop(): Promise<void>;
@@ -68,6 +70,10 @@ export function createStatistics(
       },
     },
     recorder: usage.status,
+    async writeUsage() {
+      await usage.flush(); // one that is under way lacks what came since it began
+      await usage.flush();
+    },
     start() {
       usage.start();
       refusals.start();

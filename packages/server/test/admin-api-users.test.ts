@@ -198,7 +198,7 @@ test('an API user is disabled, enabled and deleted, and its tokens are revoked w
   const credentials = { client_id: user.client_id, client_secret: secret };
   const client = await adminClient(server, credentials);
   const path = `/api-users/${user.client_id}`;
-  const disabled = await admin.send('POST', `${path}/disable`);
+  const disabled = await admin.send('POST', `${path}/disable`, { force: true });
   assert.deepEqual([disabled.status, disabled.body['enabled']], [200, false]);
   assertProblem(await client.get('/api-users'), 401, 'not_signed_in');
   const enabled = await admin.send('POST', `${path}/enable`);
@@ -208,7 +208,7 @@ test('an API user is disabled, enabled and deleted, and its tokens are revoked w
   assert.equal(revoked.status, 200);
   assert.match(revoked.body['revoked_issued_before'] as string, /^20\d\d-.*Z$/);
   assertProblem(await client.get('/api-users'), 401, 'not_signed_in');
-  const deleted = await admin.send('DELETE', `${path}?revoke_tokens=true`);
+  const deleted = await admin.send('DELETE', `${path}?revoke_tokens=true&force=true`);
   assert.deepEqual([deleted.status, deleted.text], [204, '']);
   assertProblem(await admin.get(path), 404, 'not_found');
   assert.equal((await server.post(credentials)).status, 403);

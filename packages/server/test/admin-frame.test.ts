@@ -80,7 +80,7 @@ test('a token outlives neither the scope nor the enabled state of its API user, 
   const demoted = await adminClient(server, users.demoted);
   const disabled = await adminClient(server, users.disabled);
   await server.cli('api-user', 'update', users.demoted.client_id, '--scope', 'campaigns:read');
-  await server.cli('api-user', 'disable', users.disabled.client_id);
+  await server.cli('api-user', 'disable', users.disabled.client_id, '--force');
   assertProblem(await demoted.get('/signing-keys'), 403, 'forbidden');
   assertProblem(await disabled.get('/signing-keys'), 401, 'not_signed_in');
   await server.cli('api-user', 'update', users.demoted.client_id, '--scope', 'mintmark:admin');

@@ -114,7 +114,7 @@ describe('requests that wait for Redis', { skip: redisMissing() }, () => {
     const earlier = await server.post(credentials(other));
     let kid = '';
     const answers = await waitingAsleep([disabled, retired, other], async () => {
-      await store.json(['api-user', 'disable', disabled.client_id]);
+      await store.json(['api-user', 'disable', disabled.client_id, '--force']);
       await store.json(['credential', 'retire', retired.credential_id, '--force']);
       ({ kid } = await store.json<{ kid: string }>(['signing-key', 'rotate', '--compromised']));
     });
@@ -172,7 +172,7 @@ test('a request whose password waits to be checked gets no token for an API user
   const waiting = server.post({ client_id: disabled.client_id, client_secret: PASSWORD });
   for (let i = 0; i < ANSWERS; i++) await fetch(`http://127.0.0.1:${server.port}/livez`);
   const [answer] = await asleep(server, [waiting], async () => {
-    await store.json(['api-user', 'disable', disabled.client_id]);
+    await store.json(['api-user', 'disable', disabled.client_id, '--force']);
   });
   assert.equal(answer?.status, 403);
   await Promise.all(guesses);

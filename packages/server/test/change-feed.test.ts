@@ -13,16 +13,18 @@ interface Heard {
   apiUsers: string[];
   signingKeys: number;
   revocations: string[];
+  usage: number;
   everything: number;
   reach: string[];
 }
 
 function listening(changes: ChangeRows, clock?: () => number): { feed: ChangeFeed; heard: Heard } {
-  const heard: Heard = { apiUsers: [], signingKeys: 0, revocations: [], everything: 0, reach: [] };
+  const heard: Heard = { apiUsers: [], signingKeys: 0, revocations: [], usage: 0, everything: 0, reach: [] };
   const handlers = {
     apiUsersChanged: async (ids: readonly string[]) => void heard.apiUsers.push(...ids),
     signingKeysChanged: async () => void (heard.signingKeys += 1),
     revocationsChanged: async (digests: readonly string[]) => void heard.revocations.push(...digests),
+    usageRequested: () => void (heard.usage += 1),
     everythingChanged: async () => void (heard.everything += 1),
     reach: (error: Error | null) => void heard.reach.push(error?.message ?? 'in reach'),
   };
@@ -48,8 +50,10 @@ test('a feed hands on every change of every noun after its start, and none from 
   const { feed, heard } = listening(store.changes);
   await feed.start();
   for (let i = 0; i < 50; i++) await write('api_user', `user ${i}`);
+  await write('usage', 'user 1');
   await write('signing_key', 'kid');
   await until(() => heard.signingKeys === 1);
+  assert.equal(heard.usage, 1);
   await feed.stop();
   assert.deepEqual(
     heard.apiUsers,
@@ -169,6 +173,7 @@ test('a change whose handler fails is handed on again', async () => {
     },
     signingKeysChanged: async () => undefined,
     revocationsChanged: async () => undefined,
+    usageRequested: () => undefined,
     everythingChanged: async () => undefined,
     reach: () => undefined,
   };

@@ -57,11 +57,11 @@ async function becomes(made: Made, wanted: number): Promise<void> {
 
 test('an API user that is created gets a token, and one that is disabled, enabled, deleted is treated so', async () => {
   const made = await apiUser();
-  await server.cli('api-user', 'disable', made.client_id);
+  await server.cli('api-user', 'disable', made.client_id, '--force');
   await becomes(made, 403);
   await server.cli('api-user', 'enable', made.client_id);
   await becomes(made, 200);
-  await server.cli('api-user', 'delete', made.client_id);
+  await server.cli('api-user', 'delete', made.client_id, '--force');
   await becomes(made, 403);
 });
 
@@ -74,7 +74,7 @@ test('what changes while the server is stopped (SIGSTOP) holds for the first req
   let keySets: Promise<string[]>[];
   let kid: string;
   try {
-    await server.cli('api-user', 'disable', made.client_id);
+    await server.cli('api-user', 'disable', made.client_id, '--force');
     kid = (await server.json<{ kid: string }>('signing-key', 'rotate', '--compromised')).kid;
     keySets = Array.from({ length: 3 }, published);
     waiting = Array.from({ length: 3 }, () => status(made));

@@ -9,6 +9,7 @@ const SOURCES = join(import.meta.dirname, '../src');
 const UNAUDITED: Record<string, string> = {
   'manage/audited.ts audited': 'it makes the entries',
   'manage/audited.ts recordRefusal': 'the same',
+  'manage/in-use.ts gatherUses': 'asks every process to write the uses that it holds',
   'manage/open-store.ts masterKeyOf': 'a fact about the store: the check of its master key',
   'manage/signing-keys.ts recordSchedule': 'a fact about the store: the durations of a server',
   'manage/revocations.ts recordTokenLife': 'a fact about the store: how long tokens live',

@@ -62,7 +62,7 @@ test(
     const writer = keepWriting(store);
     const load = steadyLoad(nodes.nodes, user);
     await sleep(500);
-    await nodes.cli('api-user', 'disable', disabled.client_id); // the last that the old primary hears of
+    await nodes.cli('api-user', 'disable', disabled.client_id, '--force'); // the last that the old primary hears of
     await primary.kill();
     const killedAt = performance.now();
     const { passed, cameFree } = await passedOf(nodes.nodes, limited, 2 * LIMIT);
@@ -85,7 +85,7 @@ test(
     const kept = await store.known.byIds(acknowledged);
     await store.close();
     assert.equal(kept.length, acknowledged.length, 'every acknowledged change is there');
-    await nodes.cli('api-user', 'disable', user.client_id);
+    await nodes.cli('api-user', 'disable', user.client_id, '--force');
     for (const node of nodes.nodes) await becomes(node, user, 403, WITHIN_MS);
     report('primary killed, synchronous standby promoted', {
       promotion_ms: promotedAt - killedAt,
@@ -115,7 +115,7 @@ test(
     await caughtUp(primary);
     await standby.sql('select pg_wal_replay_pause()'); // and what it receives from now on it will not have
     await stopReceiving(primary);
-    await nodes.cli('api-user', 'disable', lost.client_id);
+    await nodes.cli('api-user', 'disable', lost.client_id, '--force');
     await becomes(node, lost, 403, WITHIN_MS);
     await primary.kill();
     await standby.sql('select pg_wal_replay_resume()');

@@ -54,7 +54,7 @@ describe('between nodes and their PostgreSQL', { skip }, () => {
 
   /** Disables it and gives back when the last token was issued after that, in milliseconds. */
   async function disabledWithin(node: TestServer, who: MadeApiUser): Promise<number> {
-    await nodes.cli('api-user', 'disable', who.client_id);
+    await nodes.cli('api-user', 'disable', who.client_id, '--force');
     const tookMs = await becomes(node, who, 403, WITHIN_MS);
     await nodes.cli('api-user', 'enable', who.client_id);
     await becomes(node, who, 200, WITHIN_MS);
@@ -113,7 +113,7 @@ describe('between nodes and their PostgreSQL', { skip }, () => {
       const load = steadyLoad([connected], user);
       proxy[how]();
       const cutAt = performance.now();
-      await nodes.cli('api-user', 'disable', cutOff.client_id);
+      await nodes.cli('api-user', 'disable', cutOff.client_id, '--force');
       const disabledAt = performance.now();
       assert.ok((await becomes(connected, cutOff, 403, WITHIN_MS)) < WITHIN_MS, 'the other node follows');
       assert.equal(await statusOf(behind, user), 200, 'tokens for whom it knows');
@@ -176,7 +176,7 @@ describe('a PostgreSQL under two nodes', { skip }, () => {
     await store.close();
     assert.equal(kept.size, acknowledged.length, 'every acknowledged write is there');
     assert.ok(changes.every(({ n }, i) => n === i + 1));
-    await nodes.cli('api-user', 'disable', user.client_id);
+    await nodes.cli('api-user', 'disable', user.client_id, '--force');
     for (const node of [connected, behind]) await becomes(node, user, 403, WITHIN_MS);
     report('PostgreSQL killed and started again', {
       away_ms: backAt - killedAt,

@@ -54,7 +54,7 @@ function nodesFollow(server: () => TestPostgres, way: string, settings: Record<s
     await allBecome(user, 200);
     const tookMs: number[] = [];
     for (let i = 0; i < ROUNDS; i++) {
-      await three.cli('api-user', 'disable', user.client_id);
+      await three.cli('api-user', 'disable', user.client_id, '--force');
       tookMs.push(await allBecome(user, 403));
       await three.cli('api-user', 'enable', user.client_id);
       tookMs.push(await allBecome(user, 200));

@@ -73,7 +73,7 @@ describe('three nodes on a PostgreSQL pair and Redis', { skip: postgresMissing()
     let waiting: Promise<[string, number]>[];
     let kid: string;
     try {
-      await three.cli('api-user', 'disable', disabled.client_id);
+      await three.cli('api-user', 'disable', disabled.client_id, '--force');
       ({ kid } = await rotate('--compromised'));
       await sleep(WITHIN_MS + 500);
       // The first that it sees.

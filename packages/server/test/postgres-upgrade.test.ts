@@ -100,7 +100,10 @@ function upgrading(migration: string): void {
     const seenMs = [await disabledWithin(three)];
     for (const node of makers) {
       const path = (clientId: string) => `/api-users/${clientId}/disable`;
-      const byNode = async (clientId: string) => await send(node, path(clientId), { revoke_tokens: true });
+      // The former version neither knows `force` nor asks for it.
+      const force = node === three.nodes.at(-1) ? {} : { force: true };
+      const byNode = async (clientId: string) =>
+        await send(node, path(clientId), { ...force, revoke_tokens: true });
       seenMs.push(await disabledWithin(three, three.nodes, byNode));
       await allSignWith((await send(node, '/signing-keys/rotate', { mode: 'now' }))['kid']);
       const made = await send(node, '/api-users', { name: 'Made by a node' });

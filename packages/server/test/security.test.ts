@@ -53,7 +53,7 @@ test('a deactivated or deleted API user gets no token from a second later on, an
     ['enable', 200],
     ['delete', 403],
   ] as const) {
-    await server.cli('api-user', command, client_id);
+    await server.cli('api-user', command, client_id, ...(command === 'enable' ? [] : ['--force']));
     const ms = await until(isAnswered(status));
     assert.ok(ms < 1000, `${command} took ${ms} ms`);
   }

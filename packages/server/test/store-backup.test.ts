@@ -141,7 +141,7 @@ test('a restore while a server runs takes back what was changed since, revocatio
   await server.cli('store', 'backup', file);
 
   const late = await made('Made later');
-  await server.cli('api-user', 'disable', disabled.client_id);
+  await server.cli('api-user', 'disable', disabled.client_id, '--force');
   await server.cli('api-user', 'revoke-tokens', revoked.client_id);
   await becomes(server, disabled, 403, WITHIN_MS);
   while (!(await isListed(server, revoked.client_id)))
@@ -166,7 +166,7 @@ test('a restore while a server runs takes back what was changed since, revocatio
   assert.equal(items[0]?.action, 'store.restore');
   await server.cli('audit', 'verify');
 
-  await server.cli('api-user', 'disable', disabled.client_id); // the change feed goes on from there
+  await server.cli('api-user', 'disable', disabled.client_id, '--force'); // the change feed goes on from there
   await becomes(server, disabled, 403, WITHIN_MS);
 
   const text = await server.cli('store', 'restore', before); // and back to what there was

@@ -28,7 +28,7 @@ before(async () => {
   await store.json(['credential', 'retire', retiredId, '--force']);
   other = await store.apiUser('Another');
   disabled = await store.apiUser('Disabled');
-  await store.json(['api-user', 'disable', disabled.client_id]);
+  await store.json(['api-user', 'disable', disabled.client_id, '--force']);
   elsewhere = await store.apiUser(
     'From elsewhere',
     '--allow-network',

@@ -68,7 +68,7 @@ test('an API user whose row is damaged while the server runs harms no other, and
       `insert into changes select n, 'api_user', '${damaged.client_id}', 0 from epoch`,
   );
   await eventually(async () => assert.equal((await ask(server, damaged)).status, 500));
-  await server.cli('api-user', 'disable', healthy.client_id);
+  await server.cli('api-user', 'disable', healthy.client_id, '--force');
   await eventually(async () => assert.equal((await ask(server, healthy)).status, 403));
   await server.cli('api-user', 'enable', healthy.client_id);
   await eventually(async () => assert.equal((await ask(server, healthy)).status, 200));

@@ -119,7 +119,7 @@ describe('two workers', () => {
     const user = await apiUser();
     const callers = await connections(CLIENTS);
     for (const caller of callers) assert.equal((await caller.post(user.form)).status, 200);
-    await server.cli('api-user', 'disable', user.client_id);
+    await server.cli('api-user', 'disable', user.client_id, '--force');
     await sleep(CHANGED_MS);
     for (const caller of callers) assert.equal((await caller.post(user.form)).status, 403);
     for (const caller of callers) caller.close();

@@ -277,7 +277,7 @@ test('security 13: the tokens of an API user that the server’s command cut off
   });
   await verifier.verify(cutToken);
   await verifier.verify(keptToken);
-  await server.cli('api-user', 'disable', server.clientId, '--revoke-tokens');
+  await server.cli('api-user', 'disable', server.clientId, '--force', '--revoke-tokens');
   const revokedAt = Date.now();
   for (;;) {
     await verifier.verify(keptToken);

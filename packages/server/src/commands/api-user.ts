@@ -159,18 +159,31 @@ function update(parent: Command, io: Io): void {
   });
 }
 
+interface StopOptions {
+  force?: boolean;
+  revokeTokens?: boolean;
+  json?: boolean;
+}
+
+const FORCE = 'Although a caller may still use it.';
+const IN_USE_REFUSED = '\nRefused (exit code 4) if one of its live credentials was used in the last hour.\n';
+
 function switchCommand(parent: Command, io: Io, verb: string, enabled: boolean, description: string): void {
   const command = storeCommand(parent, `${verb} <client-id>`, description);
-  if (!enabled) command.option('--revoke-tokens', REVOKE_TOKENS);
-  addSettings(command, STORE_SETTINGS).addHelpText('after', `\nExample:\n  mintmark api-user ${verb} api_…`);
-  command.action(async (name: string, options: { json?: boolean; revokeTokens?: boolean }) => {
-    const revoking = { revoke: options.revokeTokens === true };
+  if (!enabled) command.option('--force', FORCE).option('--revoke-tokens', REVOKE_TOKENS);
+  addSettings(command, STORE_SETTINGS).addHelpText(
+    'after',
+    `${enabled ? '' : IN_USE_REFUSED}\nExample:\n  mintmark api-user ${verb} api_…`,
+  );
+  command.action(async (name: string, options: StopOptions) => {
+    const revoking = { revoke: options.revokeTokens === true, force: options.force === true };
     const user = await withStore(command, io, (store) =>
       updateApiUser(store, commandLineActor(), name, { enabled }, Date.now(), revoking),
     );
     print(io, user, options.json);
     if (enabled) return;
-    io.err(revoking.revoke ? `\n${REVOKED}` : '\nTokens that it has already stay good until they expire.');
+    io.err(`\nUndo: mintmark api-user enable ${user.clientId}`);
+    io.err(revoking.revoke ? REVOKED : 'Tokens that it has already stay good until they expire.');
   });
 }
 
@@ -203,10 +216,13 @@ function remove(parent: Command, io: Io): void {
     'delete <client-id>',
     'Remove an API user and its credentials for good.',
   );
-  command.option('--revoke-tokens', REVOKE_TOKENS);
-  addSettings(command, STORE_SETTINGS).addHelpText('after', '\nExample:\n  mintmark api-user delete api_…');
-  command.action(async (name: string, options: { json?: boolean; revokeTokens?: boolean }) => {
-    const revoking = { revoke: options.revokeTokens === true };
+  command.option('--force', FORCE).option('--revoke-tokens', REVOKE_TOKENS);
+  addSettings(command, STORE_SETTINGS).addHelpText(
+    'after',
+    `${IN_USE_REFUSED}\nExample:\n  mintmark api-user delete api_…`,
+  );
+  command.action(async (name: string, options: StopOptions) => {
+    const revoking = { revoke: options.revokeTokens === true, force: options.force === true };
     const user = await withStore(command, io, (store) =>
       deleteApiUser(store, commandLineActor(), name, Date.now(), revoking),
     );

@@ -46,6 +46,25 @@ export function credentialState(
   return credential.expiresAt !== null && credential.expiresAt <= nowMs ? 'expired' : 'live';
 }
 
+/** Whether a caller used this credential in the last hour and can still use it. */
+export function isInUse(credential: Credential, nowMs: number): boolean {
+  return (
+    credentialState(credential, nowMs) === 'live' &&
+    credential.lastUsedAt !== null &&
+    nowMs - credential.lastUsedAt < QUIET_MS
+  );
+}
+
+/** `12 min ago from 192.0.2.7` */
+export function lastUseText(
+  { lastUsedAt, lastUsedAddress }: Pick<Credential, 'lastUsedAt' | 'lastUsedAddress'>,
+  nowMs: number,
+): string {
+  const minutes = Math.floor((nowMs - (lastUsedAt ?? nowMs)) / 60_000);
+  const from = lastUsedAddress === null ? '' : ` from ${lastUsedAddress}`;
+  return `${minutes <= 0 ? 'less than a minute' : `${minutes} min`} ago${from}`;
+}
+
 /**
  * Why retiring `credential` could break a live caller; null if it could not. `all` are the API user's credentials.
  * A newer live credential is its successor: until that was used once, nobody has proven to have it (Cloudflare R2,
@@ -57,11 +76,7 @@ export function retirementObjection(
   nowMs: number,
 ): string | null {
   if (credentialState(credential, nowMs) !== 'live') return null;
-  if (credential.lastUsedAt !== null && nowMs - credential.lastUsedAt < QUIET_MS) {
-    const minutes = Math.floor((nowMs - credential.lastUsedAt) / 60_000);
-    const from = credential.lastUsedAddress === null ? '' : ` from ${credential.lastUsedAddress}`;
-    return `it was used ${minutes === 0 ? 'less than a minute' : `${minutes} min`} ago${from}`;
-  }
+  if (isInUse(credential, nowMs)) return `it was used ${lastUseText(credential, nowMs)}`;
   const successors = all.filter(
     (other) =>
       other.id !== credential.id &&

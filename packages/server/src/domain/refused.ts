@@ -1,3 +1,5 @@
+import type { Credential } from './credential.ts';
+
 /** What is wrong with one member of what was asked for. */
 export interface Fault {
   /** Its name as in JSON, below others after a slash: `allowed_networks`, `secret/expires_at`. */
@@ -5,8 +7,18 @@ export interface Fault {
   problem: string;
 }
 
+/** The callers that a refused change would have cut off. */
+export interface InUse {
+  /** The live credentials that were used in the last hour. */
+  credentials: readonly Credential[];
+  tokensLastHour: number;
+  tokensLastDay: number;
+}
+
 export interface RefusedExtras {
   faults?: readonly Fault[];
+  /** With the code `unsafe`. */
+  inUse?: InUse;
   /** How the message goes on, in place of its full stop, for who reads it on a command line. */
   onCommandLine?: string;
 }
@@ -20,16 +32,18 @@ export class Refused extends Error {
   override readonly name = 'Refused';
   readonly code: 'not_found' | 'conflict' | 'invalid' | 'unsafe' | 'stale' | 'forbidden';
   readonly faults: readonly Fault[];
+  readonly inUse: InUse | null;
   readonly onCommandLine: string;
 
   constructor(
     code: Refused['code'],
     message: string,
-    { faults = [], onCommandLine = '.' }: RefusedExtras = {},
+    { faults = [], inUse, onCommandLine = '.' }: RefusedExtras = {},
   ) {
     super(message);
     this.code = code;
     this.faults = faults;
+    this.inUse = inUse ?? null;
     this.onCommandLine = onCommandLine;
   }
 }

@@ -7,6 +7,7 @@ import { Refused } from '../domain/refused.ts';
 import type { Revocation } from '../domain/revocation.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
 import { audited } from './audited.ts';
+import { gatherUsesOf, refuseLiveCaller } from './in-use.ts';
 import { revokeTokens } from './revocations.ts';
 
 /** Makes an API user without credentials. Throws a Refused where a setting is wrong or the username is taken. */
@@ -51,6 +52,11 @@ export interface Revoking {
   revoke?: boolean;
 }
 
+export interface Forcing {
+  /** Does it although a caller may break. Default false: a Refused (`unsafe`) says who uses it. */
+  force?: boolean;
+}
+
 export interface IfUnchanged {
   /** The versions from which the change may be made; left out: from any. Refused as `stale` where it has another. */
   ifVersion?: readonly number[] | undefined;
@@ -65,8 +71,10 @@ export async function updateApiUser(
   name: string,
   changes: ApiUserChanges,
   nowMs: number,
-  { revoke = false, ifVersion }: Revoking & IfUnchanged = {},
+  { revoke = false, force = false, ifVersion }: Revoking & Forcing & IfUnchanged = {},
 ): Promise<ApiUser> {
+  const guarded = changes.enabled === false && !force;
+  if (guarded) await gatherUsesOf(store, name);
   const attempt = { action: actionOf(changes), subject: { kind: 'api_user', id: name } } as const;
   return await audited(store, by, nowMs, attempt, async (transaction, note) => {
     const before = await existingApiUser(transaction, name);
@@ -76,13 +84,15 @@ export async function updateApiUser(
       refuseBeyondRole(by, [...before.scopes, ...(changes.scopes ?? [])]);
     const user: ApiUser = { ...before, ...changes, updatedAt: nowMs, version: before.version + 1 };
     refuseProblems(user);
+    if (guarded) await refuseLiveCaller(transaction, before, 'disabled', nowMs);
     const facts = changedFacts(apiUserFacts(before), apiUserFacts(user));
     if (Object.keys(facts.after).length === 0 && !revoke) return { result: before, unchanged: true };
     await refuseTakenUsername(transaction, user);
     await transaction.apiUsers.update(user);
     await transaction.changed('api_user', user.clientId);
     const revoked = await revokedIf(revoke, transaction, user.clientId);
-    return { result: user, before: facts.before, after: { ...facts.after, ...revocationFacts(revoked) } };
+    const after = { ...facts.after, ...(force && { forced: true }), ...revocationFacts(revoked) };
+    return { result: user, before: facts.before, after };
   });
 }
 
@@ -100,18 +110,21 @@ export async function deleteApiUser(
   by: Actor,
   name: string,
   nowMs: number,
-  { revoke = false, ifVersion }: Revoking & IfUnchanged = {},
+  { revoke = false, force = false, ifVersion }: Revoking & Forcing & IfUnchanged = {},
 ): Promise<ApiUser> {
+  if (!force) await gatherUsesOf(store, name);
   const attempt = { action: 'api_user.delete', subject: { kind: 'api_user', id: name } } as const;
   return await audited(store, by, nowMs, attempt, async (transaction, note) => {
     const user = await existingApiUser(transaction, name);
     note({ subjectId: user.clientId });
     refuseStale(user, ifVersion);
+    if (!force) await refuseLiveCaller(transaction, user, 'deleted', nowMs);
     const credentials = (await transaction.credentials.listOf(user.clientId)).map(({ id }) => id);
     await transaction.credentials.deleteOf(user.clientId);
     await transaction.apiUsers.delete(user.clientId);
     await transaction.changed('api_user', user.clientId);
-    const after = revocationFacts(await revokedIf(revoke, transaction, user.clientId));
+    const revoked = await revokedIf(revoke, transaction, user.clientId);
+    const after = { ...(force && { forced: true }), ...revocationFacts(revoked) };
     return { result: user, before: { ...apiUserFacts(user), credentials }, after };
   });
 }

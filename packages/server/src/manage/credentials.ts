@@ -17,6 +17,7 @@ import { generateSecret, KEY_ID_LENGTH, secretDigest } from '../domain/secret.ts
 import type { Store, StoreTransaction } from '../storage/store.ts';
 import { existingApiUser, type Revoking } from './api-users.ts';
 import { audited, type Attempt, type Done, type Note } from './audited.ts';
+import { callersOf, gatherUses } from './in-use.ts';
 import { revokeTokens } from './revocations.ts';
 
 export interface NewCredential {
@@ -151,12 +152,14 @@ export async function retireCredential(
   { force, revoke = false }: Retirement,
   nowMs: number,
 ): Promise<Credential> {
+  const found = force ? undefined : await store.credentials.find(credentialId);
+  if (found !== undefined) await gatherUses(store, found.clientId, ({ id }) => id === found.id);
   const attempt = about('credential.retire', credentialId);
   return await audited(store, by, nowMs, attempt, async (transaction, note) => {
     const credential = await existingCredential(transaction, credentialId, note);
     if (!force) {
       const all = await transaction.credentials.listOf(credential.clientId);
-      refuseUnsafe(credential, retirementObjection(credential, all, nowMs));
+      await refuseUnsafe(transaction, credential, all, nowMs);
     }
     const retired = await end(transaction, credential, { retiredAt: credential.retiredAt ?? nowMs });
     const facts = changedFacts(credentialFacts(credential), credentialFacts(retired));
@@ -253,12 +256,22 @@ export async function end(
   return ended;
 }
 
-export function refuseUnsafe(credential: Credential, objection: string | null): void {
+/** Throws a Refused (`unsafe`) if retiring this credential could break a live caller. */
+export async function refuseUnsafe(
+  transaction: StoreTransaction,
+  credential: Credential,
+  all: readonly Credential[],
+  nowMs: number,
+): Promise<void> {
+  const objection = retirementObjection(credential, all, nowMs);
   if (objection === null) return;
   throw new Refused(
     'unsafe',
     `Credential ${credential.id} (${credential.name}) is not retired: ${objection}. Move its callers to another ` +
       'credential first.',
-    { onCommandLine: ', or add --force to cut them off.' },
+    {
+      inUse: await callersOf(transaction, credential.clientId, nowMs),
+      onCommandLine: ', or add --force to cut them off.',
+    },
   );
 }

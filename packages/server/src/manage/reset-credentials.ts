@@ -2,7 +2,7 @@ import type { Actor } from '../domain/actor.ts';
 import { refuseBeyondRole } from '../domain/admin-scope.ts';
 import { auditedId, type AuditFacts } from '../domain/audit-entry.ts';
 import { credentialFacts, revocationFacts } from '../domain/audit-facts.ts';
-import { credentialState, retirementObjection, type Credential } from '../domain/credential.ts';
+import { credentialState, type Credential } from '../domain/credential.ts';
 import type { Once } from '../domain/once.ts';
 import { Refused } from '../domain/refused.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
@@ -16,6 +16,7 @@ import {
   type NewCredential,
   type Retirement,
 } from './credentials.ts';
+import { gatherUsesOf } from './in-use.ts';
 import { revokeTokens } from './revocations.ts';
 
 export interface Reset extends NewCredential, Retirement {
@@ -34,6 +35,7 @@ export async function resetSecrets(
   nowMs: number,
   once?: Once,
 ): Promise<CreatedSecret & { ending: Credential[] }> {
+  if (asked.overlapMs === 0 && !asked.force) await gatherUsesOf(store, asked.owner);
   const attempt = {
     action: 'credential.reset',
     subject: { kind: 'credential', id: null },
@@ -49,7 +51,7 @@ export async function resetSecrets(
     const ending: Credential[] = [];
     for (const credential of live) {
       if (asked.overlapMs === 0) {
-        if (!asked.force) refuseUnsafe(credential, retirementObjection(credential, all, nowMs));
+        if (!asked.force) await refuseUnsafe(transaction, credential, all, nowMs);
         ending.push(await end(transaction, credential, { retiredAt: nowMs }));
       } else {
         const expiresAt = Math.min(credential.expiresAt ?? Number.POSITIVE_INFINITY, nowMs + asked.overlapMs);

@@ -1,8 +1,11 @@
 import { sql, type Kysely } from 'kysely';
 import type { Tables } from './schema.ts';
 
-/** What a process keeps in memory, and so must hear of when it changes. */
-export type ChangeNoun = 'api_user' | 'signing_key' | 'revocation';
+/**
+ * What a process keeps in memory, and so must hear of when it changes. `usage` is a request: write the uses that wait in memory,
+ * because an operator is about to stop this API user. A program of a version before passes it over.
+ */
+export type ChangeNoun = 'api_user' | 'signing_key' | 'revocation' | 'usage';
 
 export interface Change {
   /** The epoch in which it was made. */

@@ -72,8 +72,12 @@ export interface StoreRows {
 export interface StoreTransaction extends StoreRows {
   audit: Pick<AuditRows, 'append' | 'deleteBefore'>;
   idempotency: IdempotencyRows;
+  usage: UsageRows;
   changes: Pick<ChangeRows, 'append' | 'appendAll' | 'deleteBefore'>;
-  /** Tells every process, when the transaction commits, to read this API user, the signing keys or this revocation again. */
+  /**
+   * Tells every process, when the transaction commits, to read this API user, the signing keys or this revocation again, or to
+   * write the uses that it holds.
+   */
   changed(noun: ChangeNoun, ...ids: string[]): Promise<void>;
 }
 
@@ -114,6 +118,7 @@ export function createStore(connections: Connections, now: () => number = Date.n
           ...rowsOf(transaction),
           audit: auditRows(transaction),
           idempotency: idempotencyRows(transaction),
+          usage: usageRows({ read: transaction, texts: connections.texts }),
           changes,
           async changed(noun, ...ids) {
             await changes.appendAll(noun, ids, now());

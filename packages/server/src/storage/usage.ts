@@ -183,7 +183,7 @@ function fields(...widths: readonly number[]): RawBuilder<unknown>[] {
   return [...cut, sql.raw(`substr(value, ${from})`)];
 }
 
-export function usageRows({ read, texts }: Connections): UsageRows {
+export function usageRows({ read, texts }: Pick<Connections, 'read' | 'texts'>): UsageRows {
   return {
     async series(clientId, unit, from, to) {
       const points = new Map<number, { tokens: number; refusals: Record<string, number> }>();

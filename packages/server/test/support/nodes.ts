@@ -122,7 +122,8 @@ export async function becomes(
 export async function disabledWithin(
   all: Nodes,
   serving: readonly TestServer[] = all.nodes,
-  disable = async (clientId: string): Promise<unknown> => await all.cli('api-user', 'disable', clientId),
+  disable = async (clientId: string): Promise<unknown> =>
+    await all.cli('api-user', 'disable', clientId, '--force'),
 ): Promise<number> {
   const made = await all.apiUser('Disabled');
   for (const node of serving) await becomes(node, made, 200, 10_000);

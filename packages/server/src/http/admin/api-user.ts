@@ -20,6 +20,10 @@ export interface ApiUserJson {
   version: number;
 }
 
+export interface DisabledApiUserJson extends ApiUserJson {
+  undo: string;
+}
+
 export interface ListedApiUserJson extends ApiUserJson {
   last_used_at: string | null;
   live_credentials: number;
@@ -61,6 +65,17 @@ const closed = { additionalProperties: false };
 export const apiUserSchema: Shared<ApiUserJson> = shared(
   'ApiUser',
   Type.Object(properties, { ...closed, description: 'An API user' }),
+);
+
+export const disabledApiUserSchema: Shared<DisabledApiUserJson> = shared(
+  'DisabledApiUser',
+  Type.Object(
+    {
+      ...properties,
+      undo: Type.String({ description: 'The request that enables it again: method and path below this API' }),
+    },
+    { ...closed, description: 'An API user that is refused tokens' },
+  ),
 );
 
 export const listedApiUserSchema: Shared<ListedApiUserJson> = shared(
@@ -134,6 +149,10 @@ export function apiUserJson(user: ApiUser): ApiUserJson {
     updated_at: iso(user.updatedAt),
     version: user.version,
   };
+}
+
+export function disabledApiUserJson(user: ApiUser): DisabledApiUserJson {
+  return { ...apiUserJson(user), undo: `POST /api-users/${user.clientId}/enable` };
 }
 
 export function listedApiUserJson(listed: ListedApiUser): ListedApiUserJson {

@@ -11,13 +11,15 @@ import {
   type ApiUserSort,
 } from '../../domain/api-user-list.ts';
 import { Replayed, type Once } from '../../domain/once.ts';
-import type { IfUnchanged, Revoking } from '../../manage/api-users.ts';
+import type { Forcing, IfUnchanged, Revoking } from '../../manage/api-users.ts';
 import type { ApiUserWithSecret } from '../../manage/new-api-user.ts';
 import {
   apiUserChangesSchema,
   apiUserJson,
   apiUserSchema,
   changesOf,
+  disabledApiUserJson,
+  disabledApiUserSchema,
   listedApiUserJson,
   listedApiUserSchema,
   newApiUserSchema,
@@ -49,6 +51,7 @@ import {
   ref,
   text,
   time,
+  type Shared,
 } from './schema.ts';
 
 export interface ApiUserServices {
@@ -68,9 +71,9 @@ export interface ApiUserServices {
       by: Actor,
       name: string,
       changes: Partial<ApiUserSettings> & { enabled?: boolean },
-      options: Revoking & IfUnchanged,
+      options: Revoking & Forcing & IfUnchanged,
     ): Promise<ApiUser>;
-    delete(by: Actor, name: string, options: Revoking & IfUnchanged): Promise<ApiUser>;
+    delete(by: Actor, name: string, options: Revoking & Forcing & IfUnchanged): Promise<ApiUser>;
     /** Gives back as of when, in milliseconds since 1970. */
     revokeTokens(by: Actor, name: string, options: IfUnchanged): Promise<number>;
   };
@@ -87,6 +90,7 @@ const FIRST_SECRET_NAME = 'first secret';
 
 export function apiUserRoutes(app: AdminApp, services: ApiUserServices): void {
   app.addSchema(apiUserSchema);
+  app.addSchema(disabledApiUserSchema);
   app.addSchema(listedApiUserSchema);
   listRoute(app, services);
   createRoute(app, services);
@@ -280,14 +284,22 @@ function switchRoutes(app: AdminApp, { apiUsers }: ApiUserServices): void {
         ...TAG,
         operationId: 'disableApiUser',
         summary: 'Refuses tokens to an API user from now on.',
+        description: `${IN_USE_REFUSED} \`enable\` undoes it.`,
         params: apiUserPath,
         headers: Type.Object(ifMatchParameter),
-        body: Type.Object({ revoke_tokens: Type.Optional(revokeTokens) }, { additionalProperties: false }),
-        response: { 200: withHeaders(changed) },
+        body: Type.Object(
+          { force: Type.Optional(force), revoke_tokens: Type.Optional(revokeTokens) },
+          { additionalProperties: false },
+        ),
+        response: { 200: withHeaders(changed, disabledApiUserSchema) },
       },
     },
     async (request, reply) => {
-      const options = { revoke: request.body.revoke_tokens === true, ifVersion: ifMatch(request) };
+      const options = {
+        force: request.body.force === true,
+        revoke: request.body.revoke_tokens === true,
+        ifVersion: ifMatch(request),
+      };
       const user = await apiUsers.update(
         actorOf(request),
         request.params.client_id,
@@ -295,7 +307,7 @@ function switchRoutes(app: AdminApp, { apiUsers }: ApiUserServices): void {
         options,
       );
       setEtag(reply, user);
-      return apiUserJson(user);
+      return disabledApiUserJson(user);
     },
   );
   app.post(
@@ -325,6 +337,12 @@ function switchRoutes(app: AdminApp, { apiUsers }: ApiUserServices): void {
   );
 }
 
+const IN_USE_REFUSED =
+  'Refused with the code `unsafe` if a caller used one of its live credentials in the last hour, unless `force` is true: ' +
+  '`in_use` says who.';
+
+export const force: TBoolean = Type.Boolean({ description: 'Although a caller may still use it' });
+
 export const revokeTokens: TBoolean = Type.Boolean({
   description: 'Also puts the tokens that the API user has on the revocation list',
 });
@@ -338,9 +356,10 @@ function deleteRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
         ...TAG,
         operationId: 'deleteApiUser',
         summary: 'Removes an API user and its credentials for good.',
+        description: IN_USE_REFUSED,
         params: apiUserPath,
         querystring: Type.Object(
-          { revoke_tokens: Type.Optional(revokeTokens) },
+          { force: Type.Optional(force), revoke_tokens: Type.Optional(revokeTokens) },
           { additionalProperties: false },
         ),
         headers: Type.Object(ifMatchParameter),
@@ -348,7 +367,11 @@ function deleteRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
       },
     },
     async (request, reply) => {
-      const options = { revoke: request.query.revoke_tokens === true, ifVersion: ifMatch(request) };
+      const options = {
+        force: request.query.force === true,
+        revoke: request.query.revoke_tokens === true,
+        ifVersion: ifMatch(request),
+      };
       await apiUsers.delete(actorOf(request), request.params.client_id, options);
       reply.code(204);
       return null;
@@ -385,6 +408,9 @@ function revokeTokensRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
 }
 
 /** An API user as the answer of a route of its own. */
-function withHeaders({ description, headers }: typeof changed): TUnsafe<ApiUserJson> {
-  return Type.Unsafe<ApiUserJson>({ ...ref(apiUserSchema), description, headers });
+function withHeaders<T = ApiUserJson>(
+  { description, headers }: typeof changed,
+  schema: Shared<T> = apiUserSchema as Shared<T>,
+): TUnsafe<T> {
+  return Type.Unsafe<T>({ ...ref(schema), description, headers });
 }

@@ -10,7 +10,7 @@ import type {
 } from '../../manage/credentials.ts';
 import type { CutOff, CutOffDone, Reset } from '../../manage/reset-credentials.ts';
 import { actorOf, type AdminApp } from './admin-app.ts';
-import { apiUserPath, revokeTokens } from './api-users.ts';
+import { apiUserPath, force, revokeTokens } from './api-users.ts';
 import { credentialJson, credentialSchema, type CredentialJson } from './credential.ts';
 import { onceOf, onceParameter } from './preconditions.ts';
 import { millisecondsOf, nullable, ref, text, timeInput } from './schema.ts';
@@ -41,7 +41,6 @@ const credentialPath: TObject<{ id: TString }> = Type.Object({
 });
 const name = text('Where it is deployed', NAME_LENGTH_MAX);
 const expiresAt = Type.Optional(nullable(timeInput('From then on it is refused; null, or left out: never')));
-const force = Type.Optional(Type.Boolean({ description: 'Although a caller may still use it' }));
 const secretText = Type.String({ description: 'Shown this once, and stored nowhere' });
 
 interface MadeSecretJson {
@@ -139,7 +138,7 @@ function resetRoute(app: AdminApp, { credentials, now }: CredentialServices): vo
               description: 'How long the old secrets go on; 0: they are retired at once',
             }),
             expires_at: expiresAt,
-            force,
+            force: Type.Optional(force),
             revoke_tokens: Type.Optional(revokeTokens),
           },
           closed,
@@ -219,7 +218,10 @@ function retireRoute(app: AdminApp, { credentials, now }: CredentialServices): v
         description:
           'Refused with the code `unsafe` where that could break a live caller, unless it is forced.',
         params: credentialPath,
-        body: Type.Object({ force, revoke_tokens: Type.Optional(revokeTokens) }, closed),
+        body: Type.Object(
+          { force: Type.Optional(force), revoke_tokens: Type.Optional(revokeTokens) },
+          closed,
+        ),
         response: { 200: ref(credentialSchema) },
       },
     },

@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import { Replayed, type MadeOnce } from '../../domain/once.ts';
 import { NO_CONTROL } from '../../domain/characters.ts';
-import { Refused } from '../../domain/refused.ts';
+import { Refused, type InUse } from '../../domain/refused.ts';
 import { NO_STORE, type Answer } from '../answer.ts';
 import { retryAfter } from '../rate-limit-headers.ts';
 
@@ -55,8 +55,24 @@ export interface ProblemFault {
   detail: string;
 }
 
+/** The callers that a refused change would have cut off. */
+export interface InUseJson {
+  credentials: {
+    id: string;
+    kind: 'secret' | 'password';
+    name: string;
+    last_used_at: string;
+    last_used_address: string | null;
+    use_count: number;
+  }[];
+  tokens_last_hour: number;
+  tokens_last_day: number;
+}
+
 export interface ProblemExtras {
   faults?: readonly ProblemFault[];
+  /** With `unsafe`: who uses what was to be stopped. */
+  inUse?: InUseJson;
   /** What was made when the same was asked for before. */
   made?: MadeOnce;
   /** Names and values in turn. */
@@ -105,15 +121,31 @@ export function problemOf(error: unknown, storeFault: StoreFault): Problem {
   }
 }
 
-function refusedProblem({ code, message, faults }: Refused): Problem {
+function refusedProblem({ code, message, faults, inUse }: Refused): Problem {
   return new Problem(code, code === 'unsafe' ? message + FORCE : message.replaceAll('\n', ' '), {
+    ...(inUse !== null && { inUse: inUseJson(inUse) }),
     faults: faults.map(({ member, problem }) => ({ pointer: `/${member}`, detail: problem })),
   });
 }
 
+function inUseJson({ credentials, tokensLastHour, tokensLastDay }: InUse): InUseJson {
+  return {
+    credentials: credentials.map((credential) => ({
+      id: credential.id,
+      kind: credential.kind,
+      name: credential.name,
+      last_used_at: new Date(credential.lastUsedAt ?? 0).toISOString(),
+      last_used_address: credential.lastUsedAddress,
+      use_count: credential.useCount,
+    })),
+    tokens_last_hour: tokensLastHour,
+    tokens_last_day: tokensLastDay,
+  };
+}
+
 export function problemAnswer({ code, message, extras }: Problem, traceId: string): Answer {
   const [status, title] = PROBLEMS[code];
-  const { faults = [], headers = [], made } = extras;
+  const { faults = [], headers = [], made, inUse } = extras;
   const body = {
     type: `urn:mintmark:problem:${code}`,
     title,
@@ -122,6 +154,7 @@ export function problemAnswer({ code, message, extras }: Problem, traceId: strin
     code,
     trace_id: traceId,
     ...(faults.length > 0 && { errors: faults }),
+    ...(inUse !== undefined && { in_use: inUse }),
     ...(made !== undefined && { made }),
   };
   return { status, headers: [...SECURITY_HEADERS, ...headers], body: JSON.stringify(body) };

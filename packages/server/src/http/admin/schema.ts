@@ -111,6 +111,32 @@ export const problemSchema: Shared<object> = shared(
           ),
         ),
       ),
+      in_use: Type.Optional(
+        Type.Object(
+          {
+            credentials: Type.Array(
+              Type.Object(
+                {
+                  id: Type.String(),
+                  kind: oneOf(['secret', 'password'], 'Generated, or chosen by a person'),
+                  name: Type.String({ description: 'Where it is deployed' }),
+                  last_used_at: time('Within the last hour'),
+                  last_used_address: nullable(Type.String()),
+                  use_count: Type.Integer({ minimum: 0 }),
+                },
+                { additionalProperties: false },
+              ),
+              { description: 'Live credentials of the API user that were used in the last hour' },
+            ),
+            tokens_last_hour: Type.Integer({ minimum: 0 }),
+            tokens_last_day: Type.Integer({ minimum: 0 }),
+          },
+          {
+            additionalProperties: false,
+            description: 'With the code `unsafe`: the callers that the change would have cut off',
+          },
+        ),
+      ),
       made: Type.Optional(
         Type.Array(
           Type.Object({ kind: Type.String(), id: nullable(Type.String()) }, { additionalProperties: false }),

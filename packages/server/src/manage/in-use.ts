@@ -1,0 +1,90 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ApiUser } from '../domain/api-user.ts';
+import { credentialState, isInUse, lastUseText, type Credential } from '../domain/credential.ts';
+import { Refused, type InUse } from '../domain/refused.ts';
+import { startOf, UNIT_MS } from '../domain/usage.ts';
+import type { Store, StoreTransaction } from '../storage/store.ts';
+
+/** Processes write uses every few seconds. When asked to, they do so within a second, as they follow any other change. */
+const GATHER_MS = 1000;
+const GATHER_POLL_MS = 25;
+
+/**
+ * Has every process write the uses that it holds in memory, so that a caller of a moment ago counts. Returns as soon as a use
+ * in the last hour, of a credential that `matters`, is in the store; at the latest after `GATHER_MS`. Call it before the
+ * transaction that checks.
+ */
+export async function gatherUses(
+  store: Store,
+  clientId: string,
+  matters: (credential: Credential) => boolean = () => true,
+): Promise<void> {
+  const live = async (): Promise<Credential[]> => {
+    const all = await store.credentials.listOf(clientId);
+    return all.filter((each) => matters(each) && credentialState(each, Date.now()) === 'live');
+  };
+  const inUse = async () => (await live()).some((credential) => isInUse(credential, Date.now()));
+  if ((await live()).length === 0 || (await inUse())) return;
+  await store.write(({ changed }) => changed('usage', clientId));
+  const deadline = performance.now() + GATHER_MS;
+  while (performance.now() < deadline && !(await inUse())) await sleep(GATHER_POLL_MS);
+}
+
+/** `gatherUses` of an API user that is named by client id or username, unless it can get no token anyway. */
+export async function gatherUsesOf(store: Store, name: string): Promise<void> {
+  const user = (await store.apiUsers.find(name)) ?? (await store.apiUsers.findByUsername(name));
+  if (user?.enabled === true) await gatherUses(store, user.clientId);
+}
+
+const WHAT = {
+  disabled: 'Move its callers to another API user first. A disable can be undone: `enable` does it',
+  deleted: 'Move its callers to another API user first, or disable it, which can be undone: a delete cannot',
+} as const;
+
+/** Throws a Refused (`unsafe`) if a caller got in with one of the API user's live credentials in the last hour. */
+export async function refuseLiveCaller(
+  transaction: StoreTransaction,
+  { clientId, name, enabled }: ApiUser,
+  what: keyof typeof WHAT,
+  nowMs: number,
+): Promise<void> {
+  if (!enabled) return;
+  const inUse = await callersOf(transaction, clientId, nowMs);
+  if (inUse.credentials.length === 0) return;
+  throw new Refused(
+    'unsafe',
+    `The API user ${clientId} (${name}) is not ${what}, because it is in use: ${inUseText(inUse, nowMs)}. ${WHAT[what]}.`,
+    { inUse, onCommandLine: '; --force cuts the callers off.' },
+  );
+}
+
+/** The live credentials of an API user that were used in the last hour, and the tokens that it got. */
+export async function callersOf(
+  { credentials, usage }: Pick<StoreTransaction, 'credentials' | 'usage'>,
+  clientId: string,
+  nowMs: number,
+): Promise<InUse> {
+  const all = await credentials.listOf(clientId);
+  const tokensSince = async (unit: 'minute' | 'hour', from: number): Promise<number> => {
+    const points = await usage.series(clientId, unit, startOf(unit, from), nowMs + UNIT_MS[unit]);
+    return points.reduce((sum, { tokens }) => sum + tokens, 0);
+  };
+  return {
+    credentials: all.filter((credential) => isInUse(credential, nowMs)),
+    tokensLastHour: await tokensSince('minute', nowMs - UNIT_MS.hour),
+    tokensLastDay: await tokensSince('hour', nowMs - UNIT_MS.day),
+  };
+}
+
+function inUseText({ credentials, tokensLastHour, tokensLastDay }: InUse, nowMs: number): string {
+  const uses = credentials.map((credential) => useText(credential, nowMs)).join('; ');
+  return `${uses}. It got ${tokenCount(tokensLastHour)} in the last hour and ${tokenCount(tokensLastDay)} in the last 24 hours`;
+}
+
+function useText(credential: Credential, nowMs: number): string {
+  return `the ${credential.kind} ${credential.id} (${credential.name}) was used ${lastUseText(credential, nowMs)}`;
+}
+
+function tokenCount(count: number): string {
+  return count === 1 ? '1 token' : `${count} tokens`;
+}
