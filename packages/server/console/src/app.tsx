@@ -3,16 +3,18 @@ import { useEffect, useErrorBoundary } from 'preact/hooks';
 import { LocationProvider, Route, Router, useLocation } from 'preact-iso/router';
 import { CONSOLE_PAGES, CONSOLE_PATH, type ConsolePage } from '../../src/http/console-pages.ts';
 import { loadSession } from './api/session.ts';
+import { AfterCutOffPage } from './pages/after-cut-off.tsx';
 import { ApiUserPage } from './pages/api-user.tsx';
 import { ApiUsersPage } from './pages/api-users.tsx';
 import { AuditPage } from './pages/audit.tsx';
 import { EditApiUserPage } from './pages/edit-api-user.tsx';
+import { FirstSecretPage } from './pages/first-secret.tsx';
 import { NewApiUserPage } from './pages/new-api-user.tsx';
 import { NotFoundPage } from './pages/not-found.tsx';
 import { OperatorsPage } from './pages/operators.tsx';
 import { OverviewPage } from './pages/overview.tsx';
 import { ProfilePage } from './pages/profile.tsx';
-import { RotatePage } from './pages/rotate.tsx';
+import { FormerResetPage, ResetPage } from './pages/reset.tsx';
 import { Door, SignInForm, SignInPage } from './pages/sign-in.tsx';
 import { SigningKeysPage } from './pages/signing-keys.tsx';
 import { WelcomePage } from './pages/welcome.tsx';
@@ -27,6 +29,7 @@ import { useAction } from './ui/action.ts';
 import { Announcer } from './ui/announcer.tsx';
 import { Button } from './ui/button.tsx';
 import { Dialog } from './ui/dialog.tsx';
+import { LeaveDialog } from './ui/leave-dialog.tsx';
 import { Failure } from './ui/notice.tsx';
 import { Page } from './ui/page.tsx';
 import { Shell, SignOutButton } from './ui/shell.tsx';
@@ -39,7 +42,10 @@ const PAGES: Record<ConsolePage, ComponentType> = {
   '/api-users/new': NewApiUserPage,
   '/api-users/:clientId': ApiUserPage,
   '/api-users/:clientId/edit': EditApiUserPage,
-  '/api-users/:clientId/rotate': RotatePage,
+  '/api-users/:clientId/first-secret': FirstSecretPage,
+  '/api-users/:clientId/reset': ResetPage,
+  '/api-users/:clientId/rotate': FormerResetPage,
+  '/api-users/:clientId/cut-off': AfterCutOffPage,
   '/audit': AuditPage,
   '/signing-keys': SigningKeysPage,
   '/operators': OperatorsPage,
@@ -51,6 +57,7 @@ export function App(): JSX.Element {
     <LocationProvider scope={CONSOLE_PATH}>
       <OfflineBanner />
       <Gate />
+      <LeaveDialog />
       <Announcer />
     </LocationProvider>
   );

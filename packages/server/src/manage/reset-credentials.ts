@@ -107,7 +107,7 @@ export async function cutOff(
     const live = await toCutOff(transaction, clientId, credentialId, nowMs);
     const retired: Credential[] = [];
     for (const credential of live) retired.push(await end(transaction, credential, { retiredAt: nowMs }));
-    const asked = { owner: clientId, name: 'made when another was cut off', expiresAt: null };
+    const asked = { owner: clientId, name: 'new after a cut-off', expiresAt: null };
     const made = newSecret ? await insertSecret(transaction, asked, nowMs) : null;
     const revocation = await revokeTokens(transaction, clientId);
     return {

@@ -37,8 +37,12 @@ export interface Enrolled {
   recoveryCodes: string[];
 }
 
-/** Turns the second factor on, with what the QR code holds. */
-export async function turnOnSecondFactor(page: Page, server: TestServer): Promise<Enrolled> {
+/** Turns the second factor on, with what the QR code holds; `stopAtCodes` leaves the recovery codes on the screen. */
+export async function turnOnSecondFactor(
+  page: Page,
+  server: TestServer,
+  { stopAtCodes = false }: { stopAtCodes?: boolean } = {},
+): Promise<Enrolled> {
   await page.getByRole('button', { name: 'Turn on' }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByLabel('Your password').fill(PASSWORD);
@@ -54,6 +58,7 @@ export async function turnOnSecondFactor(page: Page, server: TestServer): Promis
   const codes = await dialog.locator('pre').innerText();
   const recoveryCodes = codes.trim().split('\n');
   for (const code of recoveryCodes) server.noteSecret(code);
+  if (stopAtCodes) return { totp, recoveryCodes };
   await dialog.getByRole('button', { name: 'I have stored them' }).click();
   await dialog.waitFor({ state: 'detached' });
   return { totp, recoveryCodes };

@@ -3,7 +3,6 @@ import { useState } from 'preact/hooks';
 import { useRoute } from 'preact-iso/router';
 import { post } from '../api/client.ts';
 import { apiUserPath } from '../api/paths.ts';
-import { Problem } from '../api/problem.ts';
 import type { ApiUser, AuditEntry, Credential } from '../api/types.ts';
 import { whole } from '../format.ts';
 import { paths } from '../paths.ts';
@@ -20,12 +19,13 @@ import { Id } from '../ui/copy.tsx';
 import { ListEnd } from '../ui/list-end.tsx';
 import { Chips } from '../ui/list-field.tsx';
 import { Loaded, Skeleton } from '../ui/loaded.tsx';
-import { Empty, Failure, Notice } from '../ui/notice.tsx';
+import { Failure, Notice } from '../ui/notice.tsx';
 import { Card, Page } from '../ui/page.tsx';
 import { Ago, At } from '../ui/time.tsx';
 import { Credentials } from './credentials.tsx';
 import { CutOff } from './cut-off.tsx';
 import { DangerZone } from './danger-zone.tsx';
+import { isNoSuchApiUser, NoSuchApiUser } from './no-such-api-user.tsx';
 import { UsageCard } from './usage-card.tsx';
 
 const BACK = { href: paths.apiUsers, text: 'API users' };
@@ -44,19 +44,7 @@ function OneApiUser({ clientId }: { clientId: string }): JSX.Element {
   const user = useResource<ApiUser>(path, follow);
   const credentials = useResource<{ items: Credential[] }>(`${path}/credentials`, follow, AGAIN_MS);
   const live = useLiveUse(clientId);
-  const isGone = user.error instanceof Problem && user.error.code === 'not_found';
-  if (isGone) {
-    return (
-      <Page title="There is no such API user" back={BACK}>
-        <Empty icon="search" title="Nothing has this client id">
-          <p>
-            <code class="breakable">{clientId}</code> may have been deleted:{' '}
-            <a href={paths.audit}>the audit log</a> tells by whom.
-          </p>
-        </Empty>
-      </Page>
-    );
-  }
+  if (isNoSuchApiUser(user)) return <NoSuchApiUser clientId={clientId} />;
   return (
     <Page
       title={user.data?.name ?? 'API user'}
@@ -114,7 +102,7 @@ function HeadActions({ user }: { user: ApiUser }): JSX.Element | null {
   if (!mayWrite) return null;
   return (
     <>
-      <LinkButton icon="rotate" href={paths.rotate(user.client_id)}>
+      <LinkButton icon="rotate" href={paths.reset(user.client_id)}>
         New secret
       </LinkButton>
       <Button kind="danger" icon="bolt" onClick={() => setCutting(true)}>

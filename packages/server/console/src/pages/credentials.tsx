@@ -11,9 +11,10 @@ import type { LiveUse, SeenUse } from '../state/uses.ts';
 import { useAction } from '../ui/action.ts';
 import { CredentialBadge } from '../ui/badge.tsx';
 import { Button, LinkButton } from '../ui/button.tsx';
-import { Dialog } from '../ui/dialog.tsx';
+import { CancelButton, Dialog } from '../ui/dialog.tsx';
 import { ExpiryField, expiryOf } from '../ui/expiry.tsx';
 import { CheckField, TextField } from '../ui/field.tsx';
+import { Form } from '../ui/form.tsx';
 import { Loaded } from '../ui/loaded.tsx';
 import { Empty, Failure } from '../ui/notice.tsx';
 import { Card } from '../ui/page.tsx';
@@ -33,7 +34,7 @@ export function Credentials({ clientId, credentials, live }: CredentialsProps): 
       title="Credentials"
       actions={
         mayWrite && (
-          <LinkButton small icon="plus" href={paths.rotate(clientId)}>
+          <LinkButton small icon="plus" href={paths.reset(clientId)}>
             New secret
           </LinkButton>
         )
@@ -45,7 +46,7 @@ export function Credentials({ clientId, credentials, live }: CredentialsProps): 
             <Empty icon="key" title="It has no credential">
               <p>Until it has one, it gets no tokens.</p>
               {mayWrite && (
-                <LinkButton kind="primary" href={paths.rotate(clientId)}>
+                <LinkButton kind="primary" href={paths.reset(clientId)}>
                   New secret
                 </LinkButton>
               )}
@@ -228,13 +229,7 @@ function Edit({
   });
   return (
     <Dialog title="Edit the credential" onClose={onClose}>
-      <form
-        class="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          action.run();
-        }}
-      >
+      <Form onSubmit={() => action.run()}>
         <TextField
           label="Name"
           hint="Where it is deployed."
@@ -253,12 +248,12 @@ function Edit({
         />
         <Failure error={action.error} />
         <div class="form-actions">
-          <Button onClick={onClose}>Cancel</Button>
+          <CancelButton />
           <Button kind="primary" type="submit" busy={action.busy}>
             Save
           </Button>
         </div>
-      </form>
+      </Form>
     </Dialog>
   );
 }

@@ -9,8 +9,9 @@ import { useResource } from '../state/resource.ts';
 import { handOver } from '../state/hand-over.ts';
 import { useAction } from '../ui/action.ts';
 import { Button } from '../ui/button.tsx';
-import { Dialog } from '../ui/dialog.tsx';
+import { CancelButton, Dialog } from '../ui/dialog.tsx';
 import { CheckField, SelectField } from '../ui/field.tsx';
+import { Form } from '../ui/form.tsx';
 import { Failure } from '../ui/notice.tsx';
 import { apiUserPath } from '../api/paths.ts';
 
@@ -34,33 +35,21 @@ export function CutOff({ user, onClose }: { user: ApiUser; onClose: () => void }
   const action = useAction(async () => {
     const body = { ...(which !== '' && { credential_id: which }), new_secret: withNew };
     const made = await post<CutOffAnswer>(`${apiUserPath(user.client_id)}/cut-off`, body);
-    announce(`${user.name} is cut off: its tokens are refused everywhere within ten seconds.`);
+    announce(`${user.name} is cut off.`);
     onClose();
-    if (made.credential === undefined || made.client_secret === undefined) return;
-    handOver({
-      clientId: user.client_id,
-      name: user.name,
-      credentialId: made.credential.id,
-      secret: made.client_secret,
-    });
-    route(paths.rotate(user.client_id));
+    if (made.credential !== undefined && made.client_secret !== undefined) {
+      const { id: credentialId } = made.credential;
+      handOver({ clientId: user.client_id, name: user.name, credentialId, secret: made.client_secret });
+    }
+    route(paths.cutOff(user.client_id));
   });
   return (
     <Dialog title={`Cut off ${user.name} now?`} onClose={onClose}>
-      <form
-        class="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          action.run();
-        }}
-      >
+      <Form onSubmit={() => action.run()} guarded={false}>
         <ul class="consequences">
           <li>{which !== '' ? 'That credential' : whatEnds(live.length)}: refused from this second on.</li>
-          <li>Every token it has: revoked. APIs refuse them within ten seconds.</li>
-          <li>
-            Its programs stand still until they have {which === '' ? 'the new secret' : 'a secret that works'}
-            .
-          </li>
+          <li>Every token it has: revoked. APIs with @mintmark/verifier refuse them within ten seconds.</li>
+          <li>Its programs stop until they have a secret that works.</li>
         </ul>
         {live.length > 1 && (
           <SelectField
@@ -81,12 +70,12 @@ export function CutOff({ user, onClose }: { user: ApiUser; onClose: () => void }
         />
         <Failure error={action.error ?? credentials.error} />
         <div class="form-actions">
-          <Button onClick={onClose}>Cancel</Button>
+          <CancelButton />
           <Button kind="danger" icon="bolt" type="submit" busy={action.busy}>
             Cut it off
           </Button>
         </div>
-      </form>
+      </Form>
     </Dialog>
   );
 }

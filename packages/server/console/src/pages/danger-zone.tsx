@@ -34,7 +34,7 @@ export function DangerZone({
           <span>
             <strong>Revoke its tokens</strong>
             <span class="hint block">
-              The tokens it has are refused within ten seconds. It can get new ones at once.
+              APIs with @mintmark/verifier refuse them within ten seconds. It can get new ones at once.
             </span>
           </span>
           <Button kind="danger-quiet" onClick={() => setOpen('revoke')}>

@@ -13,12 +13,15 @@ import { Loaded, Skeleton } from '../ui/loaded.tsx';
 import { Failure, Notice } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
 import { SettingsFields } from './api-user-form.tsx';
+import { isNoSuchApiUser, NoSuchApiUser } from './no-such-api-user.tsx';
+import { Form } from '../ui/form.tsx';
 import { apiUserPath } from '../api/paths.ts';
 
 export function EditApiUserPage(): JSX.Element {
   const { clientId = '' } = useRoute().params;
   // Not followed: what is being edited does not change under one's hands. The server tells where it was changed meanwhile.
   const user = useResource<ApiUser>(apiUserPath(clientId));
+  if (isNoSuchApiUser(user)) return <NoSuchApiUser clientId={clientId} />;
   return (
     <Page
       title="Edit the settings"
@@ -69,13 +72,7 @@ function EditForm({ user, etag }: { user: ApiUser; etag: string | null }): JSX.E
     route(paths.apiUser(user.client_id), true);
   });
   return (
-    <form
-      class="card"
-      onSubmit={(event) => {
-        event.preventDefault();
-        action.run();
-      }}
-    >
+    <Form onSubmit={() => action.run()} class="card">
       <SettingsFields
         settings={settings}
         onChange={(change) => setSettings((before) => ({ ...before, ...change }))}
@@ -98,7 +95,7 @@ function EditForm({ user, etag }: { user: ApiUser; etag: string | null }): JSX.E
           Cancel
         </LinkButton>
       </div>
-    </form>
+    </Form>
   );
 }
 

@@ -4,8 +4,9 @@ import { request } from '../api/client.ts';
 import { plural, whole } from '../format.ts';
 import { useAction } from '../ui/action.ts';
 import { Button } from '../ui/button.tsx';
-import { Dialog } from '../ui/dialog.tsx';
+import { CancelButton, Dialog } from '../ui/dialog.tsx';
 import { Field } from '../ui/field.tsx';
+import { Form } from '../ui/form.tsx';
 import { Failure, Notice } from '../ui/notice.tsx';
 
 /** What became of a line, and at the end how many of each there were. */
@@ -42,13 +43,7 @@ export function ImportApiUsers({
       {report !== null ? (
         <Report report={report} onClose={onClose} />
       ) : (
-        <form
-          class="stack"
-          onSubmit={(event) => {
-            event.preventDefault();
-            action.run();
-          }}
-        >
+        <Form onSubmit={() => action.run()}>
           <p>
             A file with a JSON object a line, as Export makes it:{' '}
             <code>{'{"name": "Importer", "scopes": ["campaigns:read"]}'}</code>. Each line is made or refused
@@ -67,12 +62,12 @@ export function ImportApiUsers({
           </Field>
           <Failure error={action.error} />
           <div class="form-actions">
-            <Button onClick={onClose}>Cancel</Button>
+            <CancelButton />
             <Button kind="primary" type="submit" busy={action.busy} disabled={file === null}>
               Import
             </Button>
           </div>
-        </form>
+        </Form>
       )}
     </Dialog>
   );

@@ -5,23 +5,22 @@ import { newIdempotencyKey, post } from '../api/client.ts';
 import { Problem } from '../api/problem.ts';
 import type { ApiUserSettings, MadeApiUser } from '../api/types.ts';
 import { paths } from '../paths.ts';
+import { handOver } from '../state/hand-over.ts';
 import { useMay } from '../state/session.ts';
-import { useLiveUse } from '../state/uses.ts';
 import { useAction } from '../ui/action.ts';
 import { Button, LinkButton } from '../ui/button.tsx';
 import { ExpiryField, expiryOf } from '../ui/expiry.tsx';
 import { CheckField, TextField } from '../ui/field.tsx';
 import { Failure, Notice } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
-import { SecretOnce, type ShownSecret } from '../ui/secret-once.tsx';
 import { NO_SETTINGS, SettingsFields } from './api-user-form.tsx';
+import { Form } from '../ui/form.tsx';
 
 const BACK = { href: paths.apiUsers, text: 'API users' };
 
 export function NewApiUserPage(): JSX.Element {
   const mayWrite = useMay('operator');
   const { route } = useLocation();
-  const [made, setMade] = useState<ShownSecret | null>(null);
   if (!mayWrite) {
     return (
       <Page title="New API user" back={BACK} narrow>
@@ -31,20 +30,14 @@ export function NewApiUserPage(): JSX.Element {
       </Page>
     );
   }
-  if (made !== null) {
-    return (
-      <Page key="made" title={`${made.name} is ready`} lead="Its client id and its first secret." narrow>
-        <Made shown={made} />
-      </Page>
-    );
-  }
   const take = ({ api_user: user, credential, client_secret: secret }: MadeApiUser) => {
-    if (credential === undefined || secret === undefined) return route(paths.apiUser(user.client_id));
+    if (credential === undefined || secret === undefined) return route(paths.apiUser(user.client_id), true);
+    handOver({ clientId: user.client_id, name: user.name, credentialId: credential.id, secret });
+    route(paths.firstSecret(user.client_id), true);
     scrollTo(0, 0);
-    setMade({ clientId: user.client_id, name: user.name, credentialId: credential.id, secret });
   };
   return (
-    <Page key="form" title="New API user" lead="For one program that calls your APIs." back={BACK} narrow>
+    <Page title="New API user" lead="For one program that calls your APIs." back={BACK} narrow>
       <CreateForm onMade={take} />
     </Page>
   );
@@ -71,13 +64,7 @@ function CreateForm({ onMade }: { onMade: (made: MadeApiUser) => void }): JSX.El
     }
   });
   return (
-    <form
-      class="card"
-      onSubmit={(event) => {
-        event.preventDefault();
-        action.run();
-      }}
-    >
+    <Form onSubmit={() => action.run()} class="card">
       <SettingsFields
         settings={settings}
         onChange={(change) => setSettings((before) => ({ ...before, ...change }))}
@@ -116,16 +103,6 @@ function CreateForm({ onMade }: { onMade: (made: MadeApiUser) => void }): JSX.El
           Cancel
         </LinkButton>
       </div>
-    </form>
-  );
-}
-
-function Made({ shown }: { shown: ShownSecret }): JSX.Element {
-  const { route } = useLocation();
-  const live = useLiveUse(shown.clientId);
-  return (
-    <section class="card" aria-label="Client id and secret">
-      <SecretOnce shown={shown} live={live} done="Done" onDone={() => route(paths.apiUser(shown.clientId))} />
-    </section>
+    </Form>
   );
 }

@@ -4,13 +4,15 @@ import { post, request } from '../api/client.ts';
 import type { Invitation, Operator, Page as PageOf, Role } from '../api/types.ts';
 import { announce } from '../state/announce.ts';
 import { useResource } from '../state/resource.ts';
+import { useLeaveGuard } from '../state/leave-guard.ts';
 import { useActor, useMay } from '../state/session.ts';
 import { useAction } from '../ui/action.ts';
 import { Badge, RoleBadge } from '../ui/badge.tsx';
 import { Button } from '../ui/button.tsx';
 import { CodeBlock } from '../ui/copy.tsx';
-import { Confirm, Dialog } from '../ui/dialog.tsx';
+import { CancelButton, Confirm, Dialog } from '../ui/dialog.tsx';
 import { ChoiceField, TextField, type Choice } from '../ui/field.tsx';
+import { Form } from '../ui/form.tsx';
 import { Loaded } from '../ui/loaded.tsx';
 import { Failure, Notice } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
@@ -159,13 +161,7 @@ function Invite({
   );
   return (
     <Dialog title="Invite an operator" onClose={onClose}>
-      <form
-        class="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          action.run();
-        }}
-      >
+      <Form onSubmit={() => action.run()}>
         <TextField
           label="E-mail address"
           type="email"
@@ -179,12 +175,12 @@ function Invite({
         <ChoiceField<Role> label="Role" value={role} choices={ROLES} onInput={setRole} />
         <Failure error={action.error} />
         <div class="form-actions">
-          <Button onClick={onClose}>Cancel</Button>
+          <CancelButton />
           <Button kind="primary" type="submit" busy={action.busy}>
             Make the link
           </Button>
         </div>
-      </form>
+      </Form>
     </Dialog>
   );
 }
@@ -192,19 +188,33 @@ function Invite({
 function LinkOnce({ made, onClose }: { made: Invitation; onClose: () => void }): JSX.Element {
   return (
     <Dialog title={`A link for ${made.operator.email}`} onClose={onClose}>
+      <Link made={made} onDone={onClose} />
+    </Dialog>
+  );
+}
+
+const WITHOUT_LINK = {
+  title: 'Leave without the link?',
+  text: 'It cannot be shown again. If you have not passed it on, you have to make another one.',
+};
+
+function Link({ made, onDone }: { made: Invitation; onDone: () => void }): JSX.Element {
+  useLeaveGuard(true, WITHOUT_LINK);
+  return (
+    <>
       <Notice kind="warn" title="It is shown this once">
         <p>
-          Pass it on where only they read it: whoever opens it first chooses the password. It works once,
-          until <At at={made.expires_at} />.
+          Pass it on privately: the first person who opens it chooses the password. It works once, until{' '}
+          <At at={made.expires_at} />.
         </p>
       </Notice>
       <CodeBlock text={made.invitation_url} what="invitation link" />
       <div class="form-actions">
-        <Button kind="primary" onClick={onClose}>
+        <Button kind="primary" onClick={onDone}>
           I have passed it on
         </Button>
       </div>
-    </Dialog>
+    </>
   );
 }
 
@@ -250,7 +260,7 @@ function Reset({
       </p>
       <Failure error={action.error} />
       <div class="form-actions">
-        <Button onClick={onClose}>Cancel</Button>
+        <CancelButton />
         <Button kind="danger" busy={action.busy} onClick={() => action.run()}>
           Make the link
         </Button>

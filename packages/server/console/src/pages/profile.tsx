@@ -9,6 +9,7 @@ import { useAction } from '../ui/action.ts';
 import { Badge, RoleBadge } from '../ui/badge.tsx';
 import { Button } from '../ui/button.tsx';
 import { PasswordField, UsernameForManagers } from '../ui/field.tsx';
+import { Form } from '../ui/form.tsx';
 import { Loaded } from '../ui/loaded.tsx';
 import { Failure } from '../ui/notice.tsx';
 import { Card, Page } from '../ui/page.tsx';
@@ -43,21 +44,17 @@ function ChangePassword(): JSX.Element {
   const actor = useActor();
   const [current, setCurrent] = useState('');
   const [next, setNext] = useState('');
+  const [changes, setChanges] = useState(0);
   const action = useAction(async () => {
     await request('PUT', '/profile/password', { body: { current_password: current, new_password: next } });
     setCurrent('');
     setNext('');
+    setChanges((before) => before + 1);
     announce('Your password is changed. Your other sessions have ended.');
   });
   return (
     <Card title="Password">
-      <form
-        class="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          action.run();
-        }}
-      >
+      <Form key={changes} onSubmit={() => action.run()}>
         <UsernameForManagers email={actor?.name ?? ''} />
         <PasswordField
           label="Current password"
@@ -80,7 +77,7 @@ function ChangePassword(): JSX.Element {
             Change the password
           </Button>
         </div>
-      </form>
+      </Form>
     </Card>
   );
 }

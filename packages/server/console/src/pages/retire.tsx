@@ -6,8 +6,9 @@ import type { Credential } from '../api/types.ts';
 import { announce } from '../state/announce.ts';
 import { useAction } from '../ui/action.ts';
 import { Button } from '../ui/button.tsx';
-import { Dialog } from '../ui/dialog.tsx';
+import { CancelButton, Dialog } from '../ui/dialog.tsx';
 import { CheckField } from '../ui/field.tsx';
+import { Form } from '../ui/form.tsx';
 import { Failure, Notice } from '../ui/notice.tsx';
 
 export interface RetireProps {
@@ -35,13 +36,7 @@ export function Retire({ credential, onRetired, onClose }: RetireProps): JSX.Ele
   });
   return (
     <Dialog title={`Retire ${credential.name}?`} onClose={onClose}>
-      <form
-        class="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          action.run();
-        }}
-      >
+      <Form onSubmit={() => action.run()} guarded={false}>
         <p>
           From that moment on, calls with the secret <code>{credential.id}</code> are refused. It cannot be
           taken back: a retired secret never works again.
@@ -68,12 +63,12 @@ export function Retire({ credential, onRetired, onClose }: RetireProps): JSX.Ele
         )}
         <Failure error={action.error} />
         <div class="form-actions">
-          <Button onClick={onClose}>Cancel</Button>
+          <CancelButton />
           <Button kind="danger" type="submit" busy={action.busy} disabled={objection !== null && !overruled}>
             Retire
           </Button>
         </div>
-      </form>
+      </Form>
     </Dialog>
   );
 }

@@ -3,14 +3,16 @@ import { useState } from 'preact/hooks';
 import { post, request } from '../api/client.ts';
 import { loadSession } from '../api/session.ts';
 import { announce } from '../state/announce.ts';
+import { useLeaveGuard } from '../state/leave-guard.ts';
 import { useActor } from '../state/session.ts';
 import { useAction } from '../ui/action.ts';
 import { Badge } from '../ui/badge.tsx';
 import { Button } from '../ui/button.tsx';
 import { CodeBlock } from '../ui/copy.tsx';
-import { Dialog } from '../ui/dialog.tsx';
+import { CancelButton, Dialog } from '../ui/dialog.tsx';
 import { saveAs } from '../ui/download.ts';
 import { PasswordField, TextField } from '../ui/field.tsx';
+import { Form } from '../ui/form.tsx';
 import { Failure, Notice } from '../ui/notice.tsx';
 import { Card } from '../ui/page.tsx';
 import { QrCode } from '../ui/qr.tsx';
@@ -82,13 +84,7 @@ function PasswordStep({ onPending }: { onPending: (pending: Pending) => void }):
     onPending(await post<Pending>('/profile/second-factor', { current_password: password })),
   );
   return (
-    <form
-      class="stack"
-      onSubmit={(event) => {
-        event.preventDefault();
-        action.run();
-      }}
-    >
+    <Form onSubmit={() => action.run()}>
       <PasswordField
         label="Your password"
         hint="So that nobody who finds this page open does it in your place."
@@ -103,7 +99,7 @@ function PasswordStep({ onPending }: { onPending: (pending: Pending) => void }):
           Next
         </Button>
       </div>
-    </form>
+    </Form>
   );
 }
 
@@ -123,13 +119,7 @@ function CodeStep({
     );
   });
   return (
-    <form
-      class="stack"
-      onSubmit={(event) => {
-        event.preventDefault();
-        action.run();
-      }}
-    >
+    <Form onSubmit={() => action.run()}>
       <p>Scan this with your authenticator app:</p>
       <QrCode text={pending.otpauth_uri} label="QR code for an authenticator app" />
       <details>
@@ -158,9 +148,14 @@ function CodeStep({
           Turn on
         </Button>
       </div>
-    </form>
+    </Form>
   );
 }
+
+const WITHOUT_CODES = {
+  title: 'Leave without the recovery codes?',
+  text: 'They cannot be shown again. Without them you cannot sign in when the phone is lost.',
+};
 
 function RecoveryCodes({
   codes,
@@ -169,6 +164,7 @@ function RecoveryCodes({
   codes: readonly string[];
   onDone: () => Promise<void>;
 }): JSX.Element {
+  useLeaveGuard(true, WITHOUT_CODES);
   const text = codes.join('\n');
   const action = useAction(onDone);
   return (
@@ -200,13 +196,7 @@ function TurnOff({ onClose }: { onClose: () => void }): JSX.Element {
   });
   return (
     <Dialog title="Turn off the second factor?" onClose={onClose}>
-      <form
-        class="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          action.run();
-        }}
-      >
+      <Form onSubmit={() => action.run()} guarded={false}>
         <p>From then on your password alone signs you in. The recovery codes work no longer.</p>
         <PasswordField
           label="Your password"
@@ -217,12 +207,12 @@ function TurnOff({ onClose }: { onClose: () => void }): JSX.Element {
         />
         <Failure error={action.error} />
         <div class="form-actions">
-          <Button onClick={onClose}>Cancel</Button>
+          <CancelButton />
           <Button kind="danger" type="submit" busy={action.busy}>
             Turn off
           </Button>
         </div>
-      </form>
+      </Form>
     </Dialog>
   );
 }

@@ -5,6 +5,7 @@ import { signIn } from '../api/session.ts';
 import { useAction } from '../ui/action.ts';
 import { Button } from '../ui/button.tsx';
 import { PasswordField, TextField } from '../ui/field.tsx';
+import { Form } from '../ui/form.tsx';
 import { Mark } from '../ui/icon.tsx';
 import { Failure } from '../ui/notice.tsx';
 
@@ -74,13 +75,7 @@ export function SignInForm({ email: known }: { email: string }): JSX.Element {
     action.clear();
   };
   return (
-    <form
-      class="stack"
-      onSubmit={(event) => {
-        event.preventDefault();
-        action.run();
-      }}
-    >
+    <Form onSubmit={() => action.run()} guarded={false}>
       {step === 'password' ? (
         <>
           <TextField
@@ -110,7 +105,7 @@ export function SignInForm({ email: known }: { email: string }): JSX.Element {
           {step === 'code' ? 'Confirm' : 'Sign in'}
         </Button>
       </div>
-    </form>
+    </Form>
   );
 }
 

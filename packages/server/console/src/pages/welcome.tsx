@@ -10,6 +10,7 @@ import { useAction } from '../ui/action.ts';
 import { RoleBadge } from '../ui/badge.tsx';
 import { Button, LinkButton } from '../ui/button.tsx';
 import { PasswordField, TextField, UsernameForManagers } from '../ui/field.tsx';
+import { Form } from '../ui/form.tsx';
 import { Failure, Notice } from '../ui/notice.tsx';
 import { Skeleton } from '../ui/loaded.tsx';
 import { Door } from './sign-in.tsx';
@@ -75,13 +76,7 @@ function AcceptForm({ invited }: { invited: Invited }): JSX.Element {
     route(paths.profile, true);
   });
   return (
-    <form
-      class="stack"
-      onSubmit={(event) => {
-        event.preventDefault();
-        action.run();
-      }}
-    >
+    <Form onSubmit={() => action.run()}>
       {invited.email === null ? (
         <>
           <p>
@@ -124,6 +119,6 @@ function AcceptForm({ invited }: { invited: Invited }): JSX.Element {
           Set the password and sign in
         </Button>
       </div>
-    </form>
+    </Form>
   );
 }

@@ -1,8 +1,11 @@
 import type { ComponentChildren, JSX } from 'preact';
-import { useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { createContext } from 'preact';
+import { useCallback, useContext, useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { askToLeave, LeaveScope } from '../state/leave-guard.ts';
 import { useAction } from './action.ts';
 import { Button, type ButtonKind } from './button.tsx';
 import { TextField } from './field.tsx';
+import { Form } from './form.tsx';
 import { Failure } from './notice.tsx';
 
 export interface DialogProps {
@@ -13,10 +16,16 @@ export interface DialogProps {
   children: ComponentChildren;
 }
 
+const CloseDialog = createContext<() => void>(() => undefined);
+
 /** A modal dialog. While it is open the rest of the page is inert; afterwards the focus is back where it was. */
 export function Dialog({ title, onClose, closable = true, children }: DialogProps): JSX.Element {
   const element = useRef<HTMLDialogElement>(null);
   const titleId = useId();
+  const [scope] = useState(() => Symbol(title));
+  const latest = useRef(onClose);
+  latest.current = onClose;
+  const close = useCallback(() => askToLeave(() => latest.current(), scope), [scope]);
   // Before the next paint, not after it: else the focus is nowhere until then, and a key that is pressed goes there.
   useLayoutEffect(() => {
     const shown = element.current;
@@ -33,24 +42,32 @@ export function Dialog({ title, onClose, closable = true, children }: DialogProp
       aria-labelledby={titleId}
       onCancel={(event) => {
         event.preventDefault();
-        if (closable) onClose();
+        if (closable) close();
       }}
       onClose={() => {
         // Browsers let a second Escape close it past `cancel`.
         if (element.current?.isConnected !== true) return;
-        if (closable) onClose();
-        else element.current.showModal();
+        element.current.showModal();
+        if (closable) close();
       }}
     >
       <div class="dialog-body">
         <div class="dialog-head">
           <h2 id={titleId}>{title}</h2>
-          {closable && <Button kind="quiet" small icon="close" label="Close" onClick={onClose} />}
+          {closable && <Button kind="quiet" small icon="close" label="Close" onClick={close} />}
         </div>
-        {children}
+        <CloseDialog.Provider value={close}>
+          <LeaveScope.Provider value={scope}>{children}</LeaveScope.Provider>
+        </CloseDialog.Provider>
       </div>
     </dialog>
   );
+}
+
+/** Closes the dialog that it is in. */
+export function CancelButton(): JSX.Element {
+  const close = useContext(CloseDialog);
+  return <Button onClick={close}>Cancel</Button>;
 }
 
 export interface ConfirmProps {
@@ -76,13 +93,7 @@ export function Confirm(props: ConfirmProps): JSX.Element {
   });
   return (
     <Dialog title={title} onClose={onClose}>
-      <form
-        class="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          action.run();
-        }}
-      >
+      <Form onSubmit={() => action.run()} guarded={typed === undefined}>
         {children}
         {typed !== undefined && (
           <TextField
@@ -96,7 +107,7 @@ export function Confirm(props: ConfirmProps): JSX.Element {
         )}
         <Failure error={action.error} />
         <div class="form-actions">
-          <Button onClick={onClose}>Cancel</Button>
+          <CancelButton />
           <Button
             kind={kind}
             type="submit"
@@ -106,7 +117,7 @@ export function Confirm(props: ConfirmProps): JSX.Element {
             {verb}
           </Button>
         </div>
-      </form>
+      </Form>
     </Dialog>
   );
 }

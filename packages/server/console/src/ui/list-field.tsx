@@ -1,7 +1,8 @@
 import type { JSX } from 'preact';
-import { useId, useState } from 'preact/hooks';
+import { useContext, useId, useState } from 'preact/hooks';
 import { Button } from './button.tsx';
 import { Field, type FieldProps } from './field.tsx';
+import { MarkEdited } from './form.tsx';
 import { Icon } from './icon.tsx';
 
 /** Several short texts (scopes, networks), as chips that are added with Enter and taken away with a button. */
@@ -17,6 +18,7 @@ export function ListField(
   const { items, onInput, noun } = props;
   const [text, setText] = useState('');
   const listId = useId();
+  const markEdited = useContext(MarkEdited);
   const add = () => {
     const added = text.split(/[\s,]+/).filter((item) => item !== '' && !items.includes(item));
     if (added.length > 0) onInput([...items, ...new Set(added)]);
@@ -62,7 +64,10 @@ export function ListField(
               <button
                 type="button"
                 aria-label={`Remove ${noun} ${item}`}
-                onClick={() => onInput(items.filter((other) => other !== item))}
+                onClick={() => {
+                  markEdited();
+                  onInput(items.filter((other) => other !== item));
+                }}
               >
                 <Icon name="close" size={12} />
               </button>

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useCallback, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { apiUserPath } from '../api/paths.ts';
 import type { Credential } from '../api/types.ts';
 import { config } from '../config.ts';
@@ -9,7 +9,6 @@ import { useResource } from '../state/resource.ts';
 import type { LiveUse } from '../state/uses.ts';
 import { Button } from './button.tsx';
 import { CodeBlock } from './copy.tsx';
-import { Dialog } from './dialog.tsx';
 import { saveAs } from './download.ts';
 import { CheckField, Segments } from './field.tsx';
 import { Icon } from './icon.tsx';
@@ -22,6 +21,11 @@ export interface ShownSecret {
   credentialId: string;
   secret: string;
 }
+
+const WITHOUT_SECRET = {
+  title: 'Leave without the secret?',
+  text: 'It cannot be shown again. If you have not stored it, you have to make another one.',
+};
 
 /** A secret, the one time that it is shown: to be taken away, tried, and then left. */
 export function SecretOnce({
@@ -37,11 +41,7 @@ export function SecretOnce({
   onDone: () => void;
 }): JSX.Element {
   const [stored, setStored] = useState(false);
-  const [leave, setLeave] = useState<(() => void) | null>(null);
-  useLeaveGuard(
-    !stored,
-    useCallback((next: () => void) => setLeave(() => next), []),
-  );
+  useLeaveGuard(!stored, WITHOUT_SECRET);
   return (
     <div class="stack wide">
       <Notice kind="warn" title="The secret is shown this once">
@@ -72,25 +72,6 @@ export function SecretOnce({
           </Button>
         </div>
       </div>
-      {leave !== null && (
-        <Dialog title="Leave without the secret?" onClose={() => setLeave(null)}>
-          <p>It cannot be shown again. If you have not stored it, a new one must be made.</p>
-          <div class="form-actions">
-            <Button
-              kind="danger-quiet"
-              onClick={() => {
-                setLeave(null);
-                leave();
-              }}
-            >
-              Leave
-            </Button>
-            <Button kind="primary" onClick={() => setLeave(null)}>
-              Stay here
-            </Button>
-          </div>
-        </Dialog>
-      )}
     </div>
   );
 }

@@ -5,6 +5,7 @@ import { config } from '../config.ts';
 import { paths } from '../paths.ts';
 import { connection } from '../state/connection.ts';
 import { announce } from '../state/announce.ts';
+import { askToLeave } from '../state/leave-guard.ts';
 import { liveState } from '../state/live.ts';
 import { useActor } from '../state/session.ts';
 import { useStore } from '../state/store.ts';
@@ -87,7 +88,7 @@ export function SignOutButton(): JSX.Element {
     signOut().catch((error: unknown) => announce(messageOf(error), { kind: 'failed' }));
   };
   return (
-    <Button small icon="out" onClick={leave}>
+    <Button small icon="out" onClick={() => askToLeave(leave)}>
       Sign out
     </Button>
   );

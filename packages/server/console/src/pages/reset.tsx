@@ -1,10 +1,10 @@
 import type { ComponentChildren, JSX } from 'preact';
-import { useRef, useState } from 'preact/hooks';
-import { useRoute } from 'preact-iso/router';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLocation, useRoute } from 'preact-iso/router';
 import { newIdempotencyKey, post } from '../api/client.ts';
 import type { ApiUser, Credential, MadeSecret } from '../api/types.ts';
 import { paths } from '../paths.ts';
-import { takeOver } from '../state/hand-over.ts';
+import { useQuery } from '../state/query.ts';
 import { useResource } from '../state/resource.ts';
 import { useMay } from '../state/session.ts';
 import { useLiveUse } from '../state/uses.ts';
@@ -12,25 +12,42 @@ import { useAction } from '../ui/action.ts';
 import { Button, LinkButton } from '../ui/button.tsx';
 import { ExpiryField, expiryOf } from '../ui/expiry.tsx';
 import { ChoiceField, TextField } from '../ui/field.tsx';
+import { Form } from '../ui/form.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Loaded } from '../ui/loaded.tsx';
 import { Failure, Notice } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
 import { SecretOnce, type ShownSecret } from '../ui/secret-once.tsx';
 import { apiUserPath } from '../api/paths.ts';
+import { SecretGone } from './first-secret.tsx';
+import { isNoSuchApiUser, NoSuchApiUser } from './no-such-api-user.tsx';
 import { WatchOld } from './watch-old.tsx';
 
 const AGAIN_MS = 4000;
 
-export function RotatePage(): JSX.Element {
+export function ResetPage(): JSX.Element {
   const { clientId = '' } = useRoute().params;
-  return <Rotate key={clientId} clientId={clientId} />;
+  return <Reset key={clientId} clientId={clientId} />;
 }
 
-type Stage = 'make' | 'take' | 'move';
+/** The address of this page before it was called Reset. */
+export function FormerResetPage(): null {
+  const { clientId = '' } = useRoute().params;
+  const { route } = useLocation();
+  useEffect(() => route(paths.reset(clientId), true), [route, clientId]);
+  return null;
+}
+
+/** The step is in the address, so that a reload shows the same one. */
+const STEPS = ['make', 'secret', 'old'] as const;
+type Stage = (typeof STEPS)[number];
+
+function stageOf(step: string | undefined): Stage {
+  return STEPS.find((one) => one === step) ?? 'make';
+}
 
 /** A new secret beside the old ones; then, in real time, which of them is still used; then the end of the old ones. */
-function Rotate({ clientId }: { clientId: string }): JSX.Element {
+function Reset({ clientId }: { clientId: string }): JSX.Element {
   const mayWrite = useMay('operator');
   const follow = [{ noun: 'api_user', id: clientId }];
   const user = useResource<ApiUser>(apiUserPath(clientId), follow);
@@ -40,11 +57,14 @@ function Rotate({ clientId }: { clientId: string }): JSX.Element {
     AGAIN_MS,
   );
   const live = useLiveUse(clientId);
-  const [shown, setShown] = useState<ShownSecret | null>(() => takeOver(clientId));
-  const [stage, setStage] = useState<Stage>(shown === null ? 'make' : 'take');
+  const [shown, setShown] = useState<ShownSecret | null>(null);
+  const [query, setQuery] = useQuery();
+  const stage = stageOf(query['step']);
+  const goTo = (step: Stage) => setQuery({ step });
+  if (isNoSuchApiUser(user)) return <NoSuchApiUser clientId={clientId} />;
   const name = user.data?.name ?? 'the API user';
   const living = credentials.data?.items.filter(({ state }) => state === 'live') ?? [];
-  const isDone = (one: Stage) => ORDER.indexOf(one) < ORDER.indexOf(stage);
+  const isDone = (one: Stage) => STEPS.indexOf(one) < STEPS.indexOf(stage);
   return (
     <Page
       title={`New secret for ${name}`}
@@ -63,17 +83,18 @@ function Rotate({ clientId }: { clientId: string }): JSX.Element {
             <MakeForm
               clientId={clientId}
               living={living}
-              onSkip={living.length > 1 ? () => setStage('move') : null}
+              onSkip={living.length > 1 ? () => goTo('old') : null}
               onMade={({ credential, client_secret: secret }) => {
                 setShown({ clientId, name, credentialId: credential.id, secret });
-                setStage('take');
+                goTo('secret');
                 credentials.reload();
               }}
             />
           )}
         </Step>
-        <Step number={2} title="Take it to the program" isDone={isDone('take')} isNow={stage === 'take'}>
-          {shown !== null && stage === 'take' && (
+        <Step number={2} title="Take it to the program" isDone={isDone('secret')} isNow={stage === 'secret'}>
+          {stage === 'secret' && shown === null && <SecretGone clientId={clientId} />}
+          {stage === 'secret' && shown !== null && (
             <SecretOnce
               key={shown.credentialId}
               shown={shown}
@@ -81,13 +102,13 @@ function Rotate({ clientId }: { clientId: string }): JSX.Element {
               done="Next: the old secret"
               onDone={() => {
                 setShown(null);
-                setStage('move');
+                goTo('old');
               }}
             />
           )}
         </Step>
-        <Step number={3} title="Retire the old one when it is quiet" isDone={false} isNow={stage === 'move'}>
-          {(stage === 'move' || (stage === 'take' && living.length > 1)) && (
+        <Step number={3} title="Retire the old one when it is quiet" isDone={false} isNow={stage === 'old'}>
+          {(stage === 'old' || (stage === 'secret' && living.length > 1)) && (
             <Loaded from={credentials}>
               {({ items }) => (
                 <WatchOld clientId={clientId} items={items} live={live} onChanged={credentials.reload} />
@@ -99,8 +120,6 @@ function Rotate({ clientId }: { clientId: string }): JSX.Element {
     </Page>
   );
 }
-
-const ORDER: readonly Stage[] = ['make', 'take', 'move'];
 
 function Step(props: {
   number: number;
@@ -156,13 +175,7 @@ function MakeForm(props: {
   };
   const isFull = living.length >= LIVE_MAX;
   return (
-    <form
-      class="stack"
-      onSubmit={(event) => {
-        event.preventDefault();
-        action.run();
-      }}
-    >
+    <Form onSubmit={() => action.run()}>
       {isFull && (
         <Notice kind="warn" title={`It has ${living.length} live credentials, the most there may be`}>
           <p>Retire one of them first, below.</p>
@@ -208,6 +221,6 @@ function MakeForm(props: {
           Cancel
         </LinkButton>
       </div>
-    </form>
+    </Form>
   );
 }

@@ -1,0 +1,191 @@
+import type { JSX } from 'preact';
+import { useState } from 'preact/hooks';
+import { useLocation, useRoute } from 'preact-iso/router';
+import { withQuery } from '../api/client.ts';
+import { apiUserPath } from '../api/paths.ts';
+import type { ApiUser, AuditEntry, Credential, Page as PageOf } from '../api/types.ts';
+import { config } from '../config.ts';
+import { paths } from '../paths.ts';
+import { takeOver } from '../state/hand-over.ts';
+import { useResource } from '../state/resource.ts';
+import { useLiveUse } from '../state/uses.ts';
+import { LinkButton } from '../ui/button.tsx';
+import { CodeBlock } from '../ui/copy.tsx';
+import { Loaded } from '../ui/loaded.tsx';
+import { Notice } from '../ui/notice.tsx';
+import { Card, Page } from '../ui/page.tsx';
+import { SecretOnce } from '../ui/secret-once.tsx';
+import { At } from '../ui/time.tsx';
+import { SecretGone } from './first-secret.tsx';
+import { isNoSuchApiUser, NoSuchApiUser } from './no-such-api-user.tsx';
+
+/** What a cut-off did, from its entry in the audit log. */
+interface CutOffFacts {
+  credentials: readonly { id: string; kind: string; name: string }[];
+  new_credential: { id: string } | null;
+  tokens_revoked_issued_before?: string;
+}
+
+export function AfterCutOffPage(): JSX.Element {
+  const { clientId = '' } = useRoute().params;
+  return <AfterCutOff key={clientId} clientId={clientId} />;
+}
+
+/** What the last cut-off of an API user blocked, the new secret, and what to tell the integrator. */
+function AfterCutOff({ clientId }: { clientId: string }): JSX.Element {
+  const { route } = useLocation();
+  const [shown, setShown] = useState(() => takeOver(clientId));
+  const live = useLiveUse(clientId);
+  const follow = [{ noun: 'api_user', id: clientId }];
+  const user = useResource<ApiUser>(apiUserPath(clientId), follow);
+  const credentials = useResource<{ items: Credential[] }>(`${apiUserPath(clientId)}/credentials`, follow);
+  const cutOffs = useResource<PageOf<AuditEntry>>(
+    withQuery('/audit', { action: 'credential.cut_off', subject: clientId, outcome: 'done', limit: 1 }),
+    follow,
+  );
+  if (isNoSuchApiUser(user)) return <NoSuchApiUser clientId={clientId} />;
+  const name = user.data?.name ?? shown?.name ?? 'API user';
+  const entry = cutOffs.data?.items[0];
+  const working = credentials.data?.items.filter(({ state }) => state === 'live') ?? [];
+  const done = () => {
+    setShown(null);
+    route(paths.apiUser(clientId), true);
+  };
+  return (
+    <Page title={`Cut-off of ${name}`} back={{ href: paths.apiUser(clientId), text: name }} narrow>
+      <Card title="What is refused">
+        <Loaded from={cutOffs}>
+          {() =>
+            entry === undefined ? <NotCutOff name={name} /> : <Refused entry={entry} working={working} />
+          }
+        </Loaded>
+      </Card>
+      {shown !== null && (
+        <Card title="The new secret">
+          <SecretOnce shown={shown} live={live} done="Done" onDone={done} />
+        </Card>
+      )}
+      {entry !== undefined && shown === null && (
+        <NextSecret clientId={clientId} entry={entry} isWorking={working.length > 0} />
+      )}
+      {entry !== undefined && (
+        <Card title="What to tell the integrator">
+          {user.data?.contact && <p>Contact: {user.data.contact}</p>}
+          <CodeBlock text={letterOf(clientId, name, entry, working)} what="text for the integrator" />
+          <p class="hint">
+            It holds no secret: send the secret separately, where only the integrator reads it.
+          </p>
+        </Card>
+      )}
+    </Page>
+  );
+}
+
+function NotCutOff({ name }: { name: string }): JSX.Element {
+  return <p>{name} was not cut off, or the audit log no longer has the entry.</p>;
+}
+
+function Refused({ entry, working }: { entry: AuditEntry; working: readonly Credential[] }): JSX.Element {
+  const { credentials, tokens_revoked_issued_before: before } = factsOf(entry);
+  return (
+    <div class="stack">
+      <p>
+        Since <At at={entry.at} exact />, cut off by <span class="breakable">{entry.actor.name}</span>:
+      </p>
+      <ul class="consequences">
+        {credentials.map(({ id, kind, name }) => (
+          <li key={id}>
+            The {kind} <strong class="breakable">{name}</strong> (<code>{id}</code>) gets no tokens any more.
+          </li>
+        ))}
+        {credentials.length === 0 && <li>No credential was live at that moment.</li>}
+        {before !== undefined && (
+          <li>
+            Every access token issued until <At at={before} exact /> is revoked. APIs with @mintmark/verifier,
+            and those that introspect, refuse them within ten seconds. An API that only checks signature and
+            expiry accepts them until they expire.
+          </li>
+        )}
+      </ul>
+      {working.length === 0 ? (
+        <p>Nothing works now: it has no live credential.</p>
+      ) : (
+        <div class="stack tight">
+          <p>
+            {working.every(({ id }) => isNewOf(entry, id))
+              ? 'Only the new secret works now:'
+              : 'Working now:'}
+          </p>
+          <ul class="consequences">
+            {working.map(({ id, kind, name, created_at: created }) => (
+              <li key={id}>
+                the {kind} <strong class="breakable">{name}</strong> (<code>{id}</code>), made{' '}
+                <At at={created} />
+              </li>
+            ))}
+          </ul>
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** In place of the new secret: where to get one. */
+function NextSecret(props: { clientId: string; entry: AuditEntry; isWorking: boolean }): JSX.Element {
+  const { clientId, entry, isWorking } = props;
+  if (factsOf(entry).new_credential !== null) return <SecretGone clientId={clientId} />;
+  return (
+    <Notice
+      kind={isWorking ? 'note' : 'warn'}
+      title={isWorking ? 'The cut-off made no new secret' : 'It gets no tokens: it has no live credential'}
+    >
+      <div>
+        <LinkButton small href={paths.reset(clientId)}>
+          Reset credentials
+        </LinkButton>
+      </div>
+    </Notice>
+  );
+}
+
+function factsOf({ after }: AuditEntry): CutOffFacts {
+  return after as unknown as CutOffFacts;
+}
+
+function isNewOf(entry: AuditEntry, id: string): boolean {
+  return factsOf(entry).new_credential?.id === id;
+}
+
+function letterOf(clientId: string, name: string, entry: AuditEntry, working: readonly Credential[]): string {
+  const { credentials, tokens_revoked_issued_before: before } = factsOf(entry);
+  const others = working.filter(({ id }) => !isNewOf(entry, id));
+  const next = working.some(({ id }) => isNewOf(entry, id))
+    ? 'You get a new secret separately. Put it in place of the old one.'
+    : others.length > 0
+      ? `Use another of your credentials: ${others.map(described).join(', ')}.`
+      : 'You get no tokens until you have a new secret: ask us for one.';
+  return [
+    `On ${utc(entry.at)} we blocked credentials of the API user "${name}", because they may be known to somebody who must not have them.`,
+    '',
+    `Client id: ${clientId}`,
+    ...credentials.map((credential) => `Refused since then: the ${described(credential)}`),
+    ...(before === undefined ? [] : [`Refused too: every access token issued until ${utc(before)}`]),
+    '',
+    'What to do:',
+    `1. ${next}`,
+    '2. Let your program request a new access token: restart it, unless it does so after a 401.',
+    '   A program that sends the refused secret again gets 403 invalid_client.',
+    '3. Find where the secret got out (repository, log, ticket, chat), and remove it there.',
+    '',
+    `Token endpoint: ${config.token_endpoint}`,
+  ].join('\n');
+}
+
+function described({ id, kind, name }: { id: string; kind: string; name: string }): string {
+  return `${kind} ${id} (${name})`;
+}
+
+/** The integrator may be in another time zone. */
+function utc(iso: string): string {
+  return `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`;
+}

@@ -1,0 +1,56 @@
+import type { JSX } from 'preact';
+import { useState } from 'preact/hooks';
+import { useLocation, useRoute } from 'preact-iso/router';
+import { paths } from '../paths.ts';
+import { takeOver } from '../state/hand-over.ts';
+import { useLiveUse } from '../state/uses.ts';
+import { LinkButton } from '../ui/button.tsx';
+import { Notice } from '../ui/notice.tsx';
+import { Page } from '../ui/page.tsx';
+import { SecretOnce, type ShownSecret } from '../ui/secret-once.tsx';
+
+/** After an API user was created: its client id, and its first secret, once. */
+export function FirstSecretPage(): JSX.Element {
+  const { clientId = '' } = useRoute().params;
+  return <FirstSecret key={clientId} clientId={clientId} />;
+}
+
+function FirstSecret({ clientId }: { clientId: string }): JSX.Element {
+  const [shown] = useState(() => takeOver(clientId));
+  if (shown !== null) return <Ready shown={shown} />;
+  return (
+    <Page title="First secret" back={{ href: paths.apiUser(clientId), text: 'API user' }} narrow>
+      <SecretGone clientId={clientId} />
+    </Page>
+  );
+}
+
+function Ready({ shown }: { shown: ShownSecret }): JSX.Element {
+  const { route } = useLocation();
+  const live = useLiveUse(shown.clientId);
+  const done = () => route(paths.apiUser(shown.clientId), true);
+  return (
+    <Page title={`${shown.name} is ready`} lead="Its client id and its first secret." narrow>
+      <section class="card" aria-label="Client id and secret">
+        <SecretOnce shown={shown} live={live} done="Done" onDone={done} />
+      </section>
+    </Page>
+  );
+}
+
+/** In place of a secret that was on the page before a reload. */
+export function SecretGone({ clientId }: { clientId: string }): JSX.Element {
+  return (
+    <Notice title="The secret was shown once">
+      <p>It cannot be shown again. If it was not stored, reset the credentials to get a new one.</p>
+      <div class="row">
+        <LinkButton small href={paths.reset(clientId)}>
+          Reset credentials
+        </LinkButton>
+        <LinkButton small href={paths.apiUser(clientId)}>
+          Go to the API user
+        </LinkButton>
+      </div>
+    </Notice>
+  );
+}

@@ -1,0 +1,24 @@
+import type { JSX } from 'preact';
+import { Problem } from '../api/problem.ts';
+import { paths } from '../paths.ts';
+import { Empty } from '../ui/notice.tsx';
+import { Page } from '../ui/page.tsx';
+
+/** Whether the answer about an API user says that there is none. */
+export function isNoSuchApiUser({ error }: { error: unknown }): boolean {
+  return error instanceof Problem && error.code === 'not_found';
+}
+
+/** In place of every page of an API user that does not exist. */
+export function NoSuchApiUser({ clientId }: { clientId: string }): JSX.Element {
+  return (
+    <Page title="There is no such API user" back={{ href: paths.apiUsers, text: 'API users' }}>
+      <Empty icon="search" title="No API user has this client id">
+        <p>
+          <code class="breakable">{clientId}</code> may have been deleted:{' '}
+          <a href={paths.audit}>the audit log</a> shows by whom.
+        </p>
+      </Empty>
+    </Page>
+  );
+}

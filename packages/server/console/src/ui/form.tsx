@@ -1,0 +1,45 @@
+import type { ComponentChildren, JSX } from 'preact';
+import { createContext } from 'preact';
+import { useCallback, useState } from 'preact/hooks';
+import { useLeaveGuard } from '../state/leave-guard.ts';
+
+const UNSAVED = {
+  title: 'Leave without saving?',
+  text: 'What you entered here has not been saved and will be lost.',
+};
+
+/** For controls that change a value without an `input` event. */
+export const MarkEdited = createContext<() => void>(() => undefined);
+
+export interface FormProps {
+  onSubmit: () => void;
+  /** `stack` by default. */
+  class?: string;
+  /** False for a form that holds nothing worth keeping, such as a confirmation. */
+  guarded?: boolean;
+  children: ComponentChildren;
+}
+
+/** A form. Once it was edited, leaving it asks first. */
+export function Form({
+  onSubmit,
+  class: className = 'stack',
+  guarded = true,
+  children,
+}: FormProps): JSX.Element {
+  const [edited, setEdited] = useState(false);
+  useLeaveGuard(guarded && edited, UNSAVED);
+  const mark = useCallback(() => setEdited(true), []);
+  return (
+    <form
+      class={className}
+      onInput={mark}
+      onSubmit={(event) => {
+        event.preventDefault();
+        onSubmit();
+      }}
+    >
+      <MarkEdited.Provider value={mark}>{children}</MarkEdited.Provider>
+    </form>
+  );
+}
