@@ -148,7 +148,7 @@ const linesFor = ({ id, secret }: Pair, block: string): string[] =>
     .split('\n')
     .map((line) => line.replaceAll('api_…', id).replaceAll('mms_…', secret));
 
-/** The third terminal of the README, and that of the example's own. */
+/** The third terminal of the README. */
 async function callExampleApi(
   clone: string,
   user: Pair,
@@ -164,7 +164,10 @@ async function callExampleApi(
   assert.equal(portfolio.advertisers.length, 2);
   assert.match(quickstart, new RegExp(`caller: '${user.id}'[^]*Alpine Shoes`));
   assert.match(created, /^client_id +api_\w+$/m);
+}
 
+/** The third terminal of the example's own README. */
+async function followExample(clone: string, user: Pair, ports: Ports, env: NodeJS.ProcessEnv): Promise<void> {
   const [, more = ''] = blocksOf(join(clone, 'examples/marketing-api/README.md'), 'sh');
   const lines = linesFor(user, pasted(more, ports));
   const second = await pasteLines([...lines, 'echo "$TOKEN"'], clone, env);
@@ -230,10 +233,12 @@ async function followReadme(
     const api = await inTerminal(pasted(apiBlock, ports), clone, env, '/v1/portfolio');
     try {
       await callExampleApi(clone, { id, secret }, ports, env);
+      // Before the example's README: its last line revokes what is issued in the next two seconds, too.
+      await runCodeOfReadme(clone, { id, secret }, { ...ports, api: await freePort() }, env);
+      await followExample(clone, { id, secret }, ports, env);
     } finally {
       await interrupt(api.child);
     }
-    await runCodeOfReadme(clone, { id, secret }, { ...ports, api: await freePort() }, env);
   } finally {
     await interrupt(first.child);
   }

@@ -62,7 +62,11 @@ function settingOptions(command: Command): Command {
     .option('--username <name>', 'A name that works as client_id too, such as an e-mail address.')
     .option('--contact <text>', 'Whom to ask about it.')
     .option('--scope <scope>', 'A scope that it may have; again for more.', several)
-    .option('--audience <uri>', 'An audience that it may ask for; the first is its default.', severalUris)
+    .option(
+      '--audience <uri>',
+      'An API that its tokens may be for; the first is the default. None: that of the server (MINTMARK_AUDIENCE).',
+      severalUris,
+    )
     .option('--limit <calls/min>', 'Its own limit and burst at the token endpoint.', wholeNumber)
     .option('--allow-network <network>', 'A network that it may call from; again for more.', several);
 }
