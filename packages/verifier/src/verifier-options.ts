@@ -155,6 +155,6 @@ function whole(name: string, value: number, min: number, max: number): number {
 /** For a quoted string in a header. */
 function quotable(name: string, value: string): void {
   if (!/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(value) || !URL.canParse(value)) {
-    throw new TypeError(`${name}: ${JSON.stringify(value)} is not a URL.`);
+    throw new TypeError(`${name}: ${quoted(value)} is not a URL.`);
   }
 }
