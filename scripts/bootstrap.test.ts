@@ -1,6 +1,6 @@
 // What a stranger does: paste the lines of the README, one after the other, into a fresh clone.
 import assert from 'node:assert/strict';
-import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,29 +8,13 @@ import { delimiter, dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { freePort } from '../packages/server/test/support/server.ts';
+import { registryAnswers, userEnvironment } from './user-environment.ts';
 
 const ROOT = new URL('..', import.meta.url).pathname;
 const READY_MS = 150_000; // well under a minute on a quiet machine; this one may run everything else at the same time
 const EXIT_MS = 30_000;
 
 const execute = promisify(execFile);
-
-/** The environment of the user, without what the npm that runs these tests has added to it. */
-function userEnvironment(): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(npm_|NODE|INIT_CWD$|MINTMARK_|DATABASE_URL$)/i.test(name),
-  );
-  const path = (process.env['PATH'] ?? '')
-    .split(delimiter)
-    .filter((folder) => !/node_modules|node-gyp-bin/.test(folder))
-    .join(delimiter);
-  return { ...Object.fromEntries(kept), PATH: path };
-}
-
-function registryAnswers(env: NodeJS.ProcessEnv): boolean {
-  const ping = ['ping', '--fetch-retries=0', '--fetch-timeout=15000'];
-  return spawnSync('npm', ping, { env, cwd: tmpdir(), stdio: 'ignore', timeout: 30_000 }).status === 0;
-}
 
 /** Resolves when it is ready; rejects with what it printed when it ends or takes too long. */
 async function ready(child: ChildProcess, output: () => string, line: string): Promise<void> {

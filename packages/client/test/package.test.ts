@@ -44,7 +44,7 @@ test('the tarball holds compiled code, types, README and licence, nothing else, 
     join(packed.folder, 'package.json'),
   );
   assert.deepEqual([dependencies, peerDependencies, optionalDependencies], [undefined, undefined, undefined]);
-  assert.deepEqual(Object.keys(Object(scripts)), ['build']);
+  assert.deepEqual(Object.keys(Object(scripts)), ['build', 'prepack']);
 });
 
 test('publint finds nothing to say about the package', async () => {
