@@ -47,7 +47,9 @@ function installWhenNeeded(name) {
   const installed = existsSync(installedStamp) ? readFileSync(installedStamp, 'utf8') : '';
   if (installed === whole || (installed === toRun && RUNS.has(name))) return;
   console.log('mintmark: installing the dependencies and the Node runtime named in package-lock.json …');
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !OUTER_NPM.test(name)));
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([variable]) => !OUTER_NPM.test(variable)),
+  );
   // `npm ci` empties node_modules first, from which a server may be running: the rest is added without that.
   const subcommand = installed === toRun ? ['install', '--no-save'] : ['ci'];
   const omit = RUNS.has(name) ? ['--omit=dev'] : [];
