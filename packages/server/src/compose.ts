@@ -1,4 +1,4 @@
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { Logger } from 'pino';
 import { adminServices } from './admin-services.ts';
 import { createChangeFeed, type ChangeFeed } from './change-feed.ts';
@@ -9,6 +9,7 @@ import { pooledRandom } from './domain/random.ts';
 import { addressReader } from './http/address.ts';
 import { createAdmission } from './http/admission.ts';
 import { createApp } from './http/app.ts';
+import { createConnections, oncePerRequest, type Connections } from './http/connections.ts';
 import type { Health } from './http/health.ts';
 import { createKeyring, type Keyring } from './keyring.ts';
 import { createLimits, type Limits } from './limits.ts';
@@ -108,11 +109,10 @@ export async function compose(
     ...healthOf(stopping, keyring.canSign(Date.now()), feed.staleMs(), config.staleMaxSeconds, directory),
     limits: limits.health(),
   });
-  const noteUnreadable = createUnreadableAddresses(store, config.forwardedHeader, log, Date.now);
-  const addressOf = addressReader(config, noteUnreadable);
-  const operators = createOperatorsPart(store, masterKey, config, addressOf, log);
+  const callers = callersOf(store, config, log);
+  const operators = createOperatorsPart(store, masterKey, config, callers.addressOf, log);
   const admin = adminServices(store, masterKey, config, {
-    addressOf,
+    addressOf: callers.addressOf,
     readToken,
     isRevoked: revocations.includes,
     catchingUp: sleep.catchingUp,
@@ -129,7 +129,7 @@ export async function compose(
       findApiUser: findingAwake(directory, sleep),
       checkPassword: createPasswordCheck(config, directory.passwordsExist),
       ...limits.services,
-      addressOf,
+      ...callers,
       admission: createAdmission(config.inFlightMax),
       signer: keyring.signer,
       newTokenId: pooledRandom(TOKEN_ID_BYTES, 'base64url'),
@@ -141,7 +141,7 @@ export async function compose(
       revocations: createPublication(revocations, keyring, feed, config.issuer),
       catchingUp: sleep.catchingUp,
       health,
-      metrics: part.allMetrics(metricsOf(statistics, health, keyring, feed, limits, part.worker)),
+      metrics: part.allMetrics(metricsOf(statistics, health, keyring, feed, limits, callers, part.worker)),
       log,
       version: VERSION,
       admin,
@@ -182,6 +182,18 @@ function reachOf(log: Logger, back: () => void): (error: Error | null) => void {
     log.info('the store is in reach again');
     back();
   };
+}
+
+interface Callers {
+  addressOf(request: IncomingMessage): string;
+  connections: Connections;
+}
+
+function callersOf(store: Store, config: Config, log: Logger): Callers {
+  const noteUnreadable = createUnreadableAddresses(store, config.forwardedHeader, log, Date.now);
+  const reader = addressReader(config, noteUnreadable);
+  const addressOf = config.trustedProxies.length === 0 ? reader : oncePerRequest(reader);
+  return { addressOf, connections: createConnections(config, addressOf, log) };
 }
 
 function tokenReader({ verifyingKey }: Keyring, config: Config): AccessTokenReader {
@@ -240,6 +252,7 @@ function metricsOf(
   keyring: Keyring,
   feed: ChangeFeed,
   { decidedAlone }: Limits,
+  { connections }: Callers,
   worker: string | null,
 ): Metrics {
   const signingKeys = () => keyring.states(Date.now());
@@ -249,6 +262,7 @@ function metricsOf(
     signingKeys,
     epoch: feed.applied,
     decidedAlone,
+    connections,
     version: VERSION,
     worker,
   });

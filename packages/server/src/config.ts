@@ -67,6 +67,8 @@ export interface Config
   readonly requestTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
   readonly connectionsMax: number;
+  /** 0: a part of `connectionsMax`. */
+  readonly networkConnectionsMax: number;
   readonly backlogMax: number;
   readonly drainMs: number;
   readonly shutdownTimeoutMs: number;
@@ -369,6 +371,14 @@ export const SETTINGS: Settings = {
     1,
     1e6,
     'Most connections at a time; the excess is closed at once.',
+  ),
+  networkConnectionsMax: whole(
+    'NETWORK_CONNECTIONS_MAX',
+    '<number>',
+    0,
+    0,
+    1e6,
+    'Most connections of one network address (IPv6: of a /64 network) at a time, and behind trusted proxies most requests in flight. 0: a quarter of MINTMARK_CONNECTIONS_MAX.',
   ),
   backlogMax: whole(
     'BACKLOG_MAX',

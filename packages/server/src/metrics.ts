@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Registry, type Metric } from 'prom-client';
 import { REFUSAL_REASONS } from './domain/refusal-reason.ts';
 import type { SigningKeyState } from './domain/signing-key.ts';
+import type { Connections } from './http/connections.ts';
 import type { Health } from './http/health.ts';
 import { LATENCY_BOUNDS_MS, type Outcome } from './route-statistics.ts';
 import type { Statistics } from './statistics.ts';
@@ -13,6 +14,7 @@ export interface MetricSources {
   epoch(): number;
   /** Requests whose limits were to be shared, and could not be. */
   decidedAlone(): number;
+  connections: Pick<Connections, 'open' | 'refused'>;
   version: string;
   /** The label of a worker process; null: it serves by itself. */
   worker: string | null;
@@ -105,6 +107,7 @@ function stateMetrics({
   signingKeys,
   epoch,
   decidedAlone,
+  connections,
   version,
 }: MetricSources): Described[] {
   const gauge = (name: string, help: string, value: () => number): Described => ({
@@ -152,6 +155,14 @@ function stateMetrics({
     counter('mintmark_usage_lost_total', 'Uses that were not counted, because too many waited.', () => {
       return statistics.recorder().lost;
     }),
+    gauge('mintmark_connections', 'Connections that are open.', connections.open),
+    {
+      name: 'mintmark_connections_refused_total',
+      help: 'Turned away: connections beyond the bound of all or of their network, and requests of one forwarded address.',
+      type: 'counter',
+      values: () =>
+        Object.entries(connections.refused()).map(([bound, value]) => ({ labels: { bound }, value })),
+    },
     gauge('mintmark_live_streams', 'Streams of events that are open.', () => statistics.live.watchers()),
     {
       name: 'mintmark_build_info',
