@@ -9,6 +9,7 @@ import { Refused } from './domain/refused.ts';
 import { sessionEnd, type Session } from './domain/session.ts';
 import type { FailedSignIns } from './failed-sign-ins.ts';
 import { createKnownBrowsers } from './known-browsers.ts';
+import type { FactorRefusal } from './manage/profile.ts';
 import { hashOfChosenPassword } from './manage/operator-password.ts';
 import {
   acceptInvitation,
@@ -60,6 +61,8 @@ export interface SignIn {
   ): Promise<SignedIn | SignInDenial>;
   /** Asks a signed-in operator for the password again; gives back the hash that it matched. */
   confirm(operator: Operator, password: string): Promise<{ checkedHash: string } | SignInDenial>;
+  /** Takes from a signed-in operator's budget for codes of a new second factor; null: a code may be checked. */
+  takeCodeAttempt(operator: Operator): SignInDenial | null;
 }
 
 export interface SignInCounters {
@@ -178,6 +181,11 @@ export function createSignIn(
       return signedIn(await acceptInvitation(store, config, accepted, now()));
     },
 
+    takeCodeAttempt({ id }) {
+      const state = counters.attempts.take(`${id} code`, config.signInLimit, now());
+      return state.allowed ? null : { denied: 'too_many', waitMs: state.waitMs };
+    },
+
     async confirm({ id, passwordHash }, password) {
       // Only who has the session gets here: a budget of its own, which no stranger can use up.
       const state = counters.attempts.take(`${id} again`, config.signInLimit, now());
@@ -190,8 +198,14 @@ export function createSignIn(
   };
 }
 
-function denialOf(outcome: Exclude<SignInOutcome, Started>, nowMs: number): SignInDenial {
+/** What a refusal of a sign-in, or of a code, is for the caller. */
+export function denialOf(
+  outcome: Exclude<SignInOutcome, Started> | FactorRefusal,
+  nowMs: number,
+): SignInDenial {
   switch (outcome.refused) {
+    case 'code_missing':
+      return { denied: 'second_factor_required' };
     case 'changed':
       return { denied: 'wrong_credentials' };
     case 'wrong_code':
