@@ -30,7 +30,7 @@ import {
 import type { OperatorActor } from './manage/sign-in.ts';
 import type { MasterKey } from './master-key.ts';
 import { createSessionFinder } from './sessions.ts';
-import { createSignIn } from './sign-in.ts';
+import { createSignIn, denialOf } from './sign-in.ts';
 import { memoryCounters } from './storage/memory-counters.ts';
 import type { Store } from './storage/store.ts';
 
@@ -73,11 +73,19 @@ function profileServices(store: Store, masterKey: MasterKey, config: Config): Pr
   return {
     async changePassword(by, { checkedHash, password, sessionId }) {
       const passwordHash = await hashOfChosenPassword(password, by.name, 'new_password');
-      await changePassword(store, operator(by), { checkedHash, passwordHash, sessionId }, Date.now());
+      return await changePassword(store, operator(by), { checkedHash, passwordHash, sessionId }, Date.now());
     },
-    beginSecondFactor: (by) => beginSecondFactor(store, operator(by), masterKey, site, Date.now()),
-    confirmSecondFactor: (by, code) => confirmSecondFactor(store, operator(by), masterKey, code, Date.now()),
-    removeSecondFactor: (by) => removeSecondFactor(store, operator(by), Date.now()),
+    async beginSecondFactor(by, code) {
+      const asked = { site, code };
+      const outcome = await beginSecondFactor(store, operator(by), masterKey, asked, Date.now());
+      return 'refused' in outcome ? denialOf(outcome, Date.now()) : outcome;
+    },
+    confirmSecondFactor: (by, asked) =>
+      confirmSecondFactor(store, operator(by), masterKey, asked, Date.now()),
+    async removeSecondFactor(by, asked) {
+      const outcome = await removeSecondFactor(store, operator(by), masterKey, asked, Date.now());
+      return 'refused' in outcome ? denialOf(outcome, Date.now()) : outcome;
+    },
     async sessions(operatorId) {
       const all = await store.sessions.listOf(operatorId);
       return all.filter((session) => sessionEnd(session, config) > Date.now());

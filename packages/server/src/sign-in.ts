@@ -6,6 +6,7 @@ import { Refused } from './domain/refused.ts';
 import { sessionEnd, type Session } from './domain/session.ts';
 import type { FailedSignIns } from './failed-sign-ins.ts';
 import { createKnownBrowsers } from './known-browsers.ts';
+import type { FactorRefusal } from './manage/profile.ts';
 import { hashOfChosenPassword } from './manage/operator-password.ts';
 import {
   acceptInvitation,
@@ -163,8 +164,14 @@ export function createSignIn(
   };
 }
 
-function denialOf(outcome: Exclude<SignInOutcome, Started>, nowMs: number): SignInDenial {
+/** What a refusal of a sign-in, or of a code, is for the caller. */
+export function denialOf(
+  outcome: Exclude<SignInOutcome, Started> | FactorRefusal,
+  nowMs: number,
+): SignInDenial {
   switch (outcome.refused) {
+    case 'code_missing':
+      return { denied: 'second_factor_required' };
     case 'changed':
       return { denied: 'wrong_credentials' };
     case 'wrong_code':
