@@ -54,7 +54,7 @@ export function openapi(issuer: string, basePath: string, version: string): Reco
           responses: {
             '200': jsonResponse('It should.', 'Readiness'),
             '503': jsonResponse(
-              'It should not: it is stopping, too far behind its store, or without an active signing key.',
+              'It should not: it is stopping, too far behind its store, without an active signing key, or its clock is wrong.',
               'Readiness',
             ),
           },
@@ -336,9 +336,16 @@ const SCHEMAS = {
   },
   Readiness: {
     type: 'object',
-    required: ['status', 'stale_seconds', 'api_users_in_memory', 'all_in_memory', 'limits'],
+    required: [
+      'status',
+      'stale_seconds',
+      'api_users_in_memory',
+      'all_in_memory',
+      'limits',
+      'clock_offset_seconds',
+    ],
     properties: {
-      status: { ...text, enum: ['ready', 'stopping', 'stale', 'no_signing_key'] },
+      status: { ...text, enum: ['ready', 'stopping', 'stale', 'clock_off', 'no_signing_key'] },
       stale_seconds: {
         type: 'number',
         minimum: 0,
@@ -351,6 +358,11 @@ const SCHEMAS = {
         enum: ['own', 'shared', 'divided'],
         description:
           'Whose calls the limits count: of this process, of all processes, or a part each because they cannot be shared',
+      },
+      clock_offset_seconds: {
+        type: ['number', 'null'],
+        description:
+          "Seconds by which the process's clock is ahead of the store's (negative: behind). Null: the store has no clock of its own",
       },
     },
     additionalProperties: false,

@@ -1,4 +1,5 @@
 import { Kysely, sql, type RawBuilder } from 'kysely';
+import { postgresClock } from './postgres-clock.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
 import { factsOf } from './postgres-facts.ts';
 import { readingDialect, writingDialect } from './postgres-dialect.ts';
@@ -70,6 +71,7 @@ export async function openPostgres({ create = true, ...settings }: PostgresSetti
     follow: soon(pools.follow, settings.followTimeoutMs),
     lookUp: soon(pools.lookUp, settings.followTimeoutMs),
     texts,
+    clock: postgresClock(read, write),
     transaction: (work) => inTurn(write, work, () => wakeThis()),
     unhurried: (work, withinMs) => unhurried(apart.connect, work, withinMs),
     snapshot: (work) => unhurried(apart.connect, (db) => snapshotOf(db, work)),

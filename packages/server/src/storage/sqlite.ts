@@ -81,6 +81,7 @@ export async function openSqlite({ create = true, ...settings }: SqliteSettings)
     unhurried: (work) => work(write),
     snapshot: (work) => snapshotOf(read, work),
     texts,
+    clock: null,
     tables: () => tablesOf(read),
     damage: () => damageOf(read),
     facts: () => factsOf(read),
