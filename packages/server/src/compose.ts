@@ -279,11 +279,13 @@ function healthOf(sources: HealthSources): Health {
 }
 
 function statusOf({ stopping, feed, clocks, keyring, config }: HealthSources): Health['status'] {
+  const { staleMaxSeconds, staleDrainSeconds } = config;
+  const staleMs = feed.staleMs();
   if (stopping) return 'stopping';
-  if (feed.staleMs() > config.staleMaxSeconds * 1000) return 'stale';
+  if (staleMs > staleMaxSeconds * 1000) return 'stale';
   if (clocks.isOff()) return 'clock_off';
   if (!keyring.canSign(Date.now())) return 'no_signing_key';
-  return 'ready';
+  return staleMs > (staleMaxSeconds - staleDrainSeconds) * 1000 ? 'going_stale' : 'ready';
 }
 
 /** What has this clock: a machine's process, or all workers of one command. */

@@ -53,6 +53,7 @@ export interface Config
   readonly changePollMs: number;
   readonly changeWakeMs: number;
   readonly staleMaxSeconds: number;
+  readonly staleDrainSeconds: number;
   readonly refusalsLoggedMax: number;
   readonly revokedTokensMax: number;
   readonly passwordChecksMax: number;
@@ -275,6 +276,14 @@ export const SETTINGS: Settings = {
     1,
     DAY,
     'With the store out of reach, tokens are issued to API users in memory for so long.',
+  ),
+  staleDrainSeconds: whole(
+    'STALE_DRAIN',
+    '<seconds>',
+    0,
+    0,
+    DAY,
+    '/readyz fails this long before MINTMARK_STALE_MAX; 0: 15, or a quarter of MINTMARK_STALE_MAX if that is less.',
   ),
   refusalsLoggedMax: whole(
     'REFUSALS_LOGGED_MAX',

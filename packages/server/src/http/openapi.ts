@@ -54,7 +54,7 @@ export function openapi(issuer: string, basePath: string, version: string): Reco
           responses: {
             '200': jsonResponse('It should.', 'Readiness'),
             '503': jsonResponse(
-              'It should not: it is stopping, too far behind its store, without an active signing key, or its clock is wrong.',
+              'It should not: it is stopping, too far behind its store or soon to be, without an active signing key, or its clock is wrong.',
               'Readiness',
             ),
           },
@@ -345,7 +345,7 @@ const SCHEMAS = {
       'clock_offset_seconds',
     ],
     properties: {
-      status: { ...text, enum: ['ready', 'stopping', 'stale', 'clock_off', 'no_signing_key'] },
+      status: { ...text, enum: ['ready', 'stopping', 'stale', 'going_stale', 'clock_off', 'no_signing_key'] },
       stale_seconds: {
         type: 'number',
         minimum: 0,
