@@ -23,6 +23,7 @@ import { createOperatorsPart } from './operator-services.ts';
 import { createPublication } from './publication.ts';
 import type { LimitTransport } from './domain/shared-limits.ts';
 import { createRevocationList } from './revocation-list.ts';
+import { createStandbyWatch, type StandbyWatch } from './standby-watch.ts';
 import { createTokenRevoker } from './token-revoker.ts';
 import { createStatistics, type Statistics } from './statistics.ts';
 import type { Store } from './storage/store.ts';
@@ -97,6 +98,7 @@ export async function compose(
   const revocations = createRevocationList(store.revocations);
   const directory: Directory = createDirectory(store.known, config, feed.staleMs);
   const loading = createLoading(directory, log);
+  const standby = createStandbyWatch(store, log);
   const sleep = createSleepWatch(feed.follow, () => performance.now());
   const statistics = createStatistics(store, config, log);
   const readToken = tokenReader(keyring, config);
@@ -104,7 +106,7 @@ export async function compose(
   const maintenance = createMaintenance(store, masterKey, config, log);
   let stopping = false;
 
-  const health = () => healthOf({ stopping, feed, clocks, keyring, directory, limits, config });
+  const health = () => healthOf({ stopping, feed, clocks, standby, keyring, directory, limits, config });
   const addressOf = addressReader(config.trustedProxies);
   const operators = createOperatorsPart(store, masterKey, config, addressOf, log);
   const admin = adminServices(store, masterKey, config, {
@@ -151,6 +153,7 @@ export async function compose(
     async start() {
       await feed.start();
       sleep.start();
+      standby.start();
       await keyring.reload();
       await revocations.load();
       await limits.start();
@@ -166,6 +169,7 @@ export async function compose(
     async stop() {
       limits.stop();
       sleep.stop();
+      standby.stop();
       loading.stop();
       await feed.stop();
       await maintenance.stop();
@@ -260,6 +264,7 @@ interface HealthSources {
   stopping: boolean;
   feed: ChangeFeed;
   clocks: ClockWatch;
+  standby: StandbyWatch;
   keyring: Keyring;
   directory: Directory;
   limits: Limits;
@@ -275,6 +280,7 @@ function healthOf(sources: HealthSources): Health {
     complete,
     limits: sources.limits.health(),
     clock: sources.clocks.state(),
+    standby: { waitSeconds: sources.standby.waitSeconds(), hangs: sources.standby.hangs() },
   };
 }
 

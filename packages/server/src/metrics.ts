@@ -135,6 +135,11 @@ function stateMetrics({
         return offsetSeconds === null ? [] : [{ value: offsetSeconds }];
       },
     },
+    gauge(
+      'mintmark_standby_wait_seconds',
+      'For how long the oldest change has been waiting for a synchronous standby of PostgreSQL.',
+      () => health().standby.waitSeconds,
+    ),
     gauge('mintmark_change_epoch', 'Number of the last change that this process has applied.', epoch),
     {
       name: 'mintmark_signing_keys',

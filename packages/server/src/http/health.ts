@@ -15,13 +15,15 @@ export interface Health {
   /** Whose calls the limits count: of this process, of all, or of this one although of all was asked for. */
   limits: 'own' | 'shared' | 'divided';
   clock: ClockState;
+  /** Seconds for which the oldest change has been waiting for a synchronous standby, and whether that is too long. */
+  standby: { waitSeconds: number; hangs: boolean };
 }
 
 /** For whatever starts and stops processes (`/livez`), and for load balancers (`/readyz`). */
 export function healthRoutes(app: FastifyInstance, health: () => Health): void {
   app.get('/livez', (_request, reply) => reply.header('Cache-Control', 'no-store').send({ status: 'alive' }));
   app.get('/readyz', (_request, reply) => {
-    const { status, staleSeconds, apiUsers, complete, limits, clock } = health();
+    const { status, staleSeconds, apiUsers, complete, limits, clock, standby } = health();
     return reply
       .code(status === 'ready' ? 200 : 503)
       .header('Cache-Control', 'no-store')
@@ -32,6 +34,7 @@ export function healthRoutes(app: FastifyInstance, health: () => Health): void {
         all_in_memory: complete,
         limits,
         clock_offset_seconds: clock.offsetSeconds,
+        changes: standby.hangs ? 'waiting_for_standby' : 'ok',
       });
   });
 }

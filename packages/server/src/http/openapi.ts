@@ -343,6 +343,7 @@ const SCHEMAS = {
       'all_in_memory',
       'limits',
       'clock_offset_seconds',
+      'changes',
     ],
     properties: {
       status: { ...text, enum: ['ready', 'stopping', 'stale', 'going_stale', 'clock_off', 'no_signing_key'] },
@@ -363,6 +364,12 @@ const SCHEMAS = {
         type: ['number', 'null'],
         description:
           "Seconds by which the process's clock is ahead of the store's (negative: behind). Null: the store has no clock of its own",
+      },
+      changes: {
+        ...text,
+        enum: ['ok', 'waiting_for_standby'],
+        description:
+          'waiting_for_standby: PostgreSQL waits for a synchronous standby that hangs, so changes and usage wait. Tokens are issued',
       },
     },
     additionalProperties: false,

@@ -85,6 +85,7 @@ export async function openSqlite({ create = true, ...settings }: SqliteSettings)
     tables: () => tablesOf(read),
     damage: () => damageOf(read),
     facts: () => factsOf(read),
+    standbyWaitMs: async () => 0,
     onWake: (wake) => {
       thread.wake = wake;
     },

@@ -48,6 +48,8 @@ export interface Connections {
   /** What a check of the whole database found wrong; null where it is sound. */
   damage(): Promise<string | null>;
   facts(): Promise<DatabaseFacts>;
+  /** For how long the oldest commit has been waiting for a synchronous standby, in milliseconds; 0: none waits. */
+  standbyWaitMs(): Promise<number>;
   /** `wake` is called soon after another process has committed something, as a hint: the poll is the truth. */
   onWake(wake: () => void): void;
   close(): Promise<void>;
@@ -99,6 +101,7 @@ export interface Store extends StoreRows {
   usageHistory: UsageHistory;
   damage(): Promise<string | null>;
   facts(): Promise<DatabaseFacts>;
+  standbyWaitMs: Connections['standbyWaitMs'];
   onWake(wake: () => void): void;
   close(): Promise<void>;
 }
@@ -135,6 +138,7 @@ export function createStore(connections: Connections, now: () => number = Date.n
     usageHistory: usageHistory(connections),
     damage: () => connections.damage(),
     facts: () => connections.facts(),
+    standbyWaitMs: () => connections.standbyWaitMs(),
     onWake: (wake) => connections.onWake(wake),
     close: () => connections.close(),
   };
