@@ -27,7 +27,7 @@ import { VERSION } from './version.ts';
 /** What the admin API shares with the rest of the process, and what of it is put together elsewhere. */
 export type SharedServices = Pick<
   AdminServices,
-  'addressOf' | 'readToken' | 'isRevoked' | 'catchingUp' | 'followChanges' | 'log'
+  'addressOf' | 'readToken' | 'isRevoked' | 'clockIsOff' | 'catchingUp' | 'followChanges' | 'log'
 > &
   OperatorsPart['services'] &
   Statistics['admin'];

@@ -1,8 +1,10 @@
 import type { IncomingMessage, Server } from 'node:http';
+import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { adminServices } from './admin-services.ts';
 import { createChangeFeed, type ChangeFeed } from './change-feed.ts';
 import type { Config } from './config.ts';
+import { createClockWatch, type ClockWatch } from './clock-watch.ts';
 import { createDirectory, type Directory } from './directory.ts';
 import { readAccessToken, type AccessTokenReader } from './domain/read-access-token.ts';
 import { pooledRandom } from './domain/random.ts';
@@ -22,6 +24,7 @@ import { createOperatorsPart } from './operator-services.ts';
 import { createPublication } from './publication.ts';
 import type { LimitTransport } from './domain/shared-limits.ts';
 import { createRevocationList } from './revocation-list.ts';
+import { createStandbyWatch, type StandbyWatch } from './standby-watch.ts';
 import { createTokenRevoker } from './token-revoker.ts';
 import { createStatistics, type Statistics } from './statistics.ts';
 import type { Store } from './storage/store.ts';
@@ -72,11 +75,10 @@ export async function compose(
   log: Logger,
   part: ProcessPart = WHOLE,
 ): Promise<Composed> {
-  const keyring = createKeyring(store.signingKeys, masterKey, (kid) => {
-    log.error({ kid }, 'a signing key cannot be decrypted: see mintmark doctor');
-  });
+  const clocks = createClockWatch(store.clock, clockName(part), log);
+  const keyring = keyringOf(store, masterKey, clocks, log);
   const feed = createChangeFeed(
-    store.changes,
+    clocks.watching(store.changes),
     tellingChanges((noun, ids) => statistics.live.changed(noun, ids), {
       apiUsersChanged: (clientIds) => directory.refresh(clientIds),
       signingKeysChanged: () => keyring.reload(),
@@ -93,6 +95,7 @@ export async function compose(
   const revocations = createRevocationList(store.revocations);
   const directory: Directory = createDirectory(store.known, config, feed.staleMs);
   const loading = createLoading(directory, log);
+  const standby = createStandbyWatch(store, log);
   const sleep = createSleepWatch(feed.follow, () => performance.now());
   const statistics = createStatistics(store, config, log);
   const readToken = tokenReader(keyring, config);
@@ -105,16 +108,14 @@ export async function compose(
     await revocations.load();
   }
 
-  const health = () => ({
-    ...healthOf(stopping, keyring.canSign(Date.now()), feed.staleMs(), config.staleMaxSeconds, directory),
-    limits: limits.health(),
-  });
+  const health = () => healthOf({ stopping, feed, clocks, standby, keyring, directory, limits, config });
   const callers = callersOf(store, config, log);
   const operators = createOperatorsPart(store, masterKey, config, callers.addressOf, log);
   const admin = adminServices(store, masterKey, config, {
     addressOf: callers.addressOf,
     readToken,
     isRevoked: revocations.includes,
+    clockIsOff: clocks.isOff,
     catchingUp: sleep.catchingUp,
     followChanges: feed.follow,
     ...operators.services,
@@ -126,7 +127,7 @@ export async function compose(
       now: Date.now,
       issuer: config.issuer,
       tokenLifeSeconds: config.tokenLifeSeconds,
-      findApiUser: findingAwake(directory, sleep),
+      findApiUser: findingAwake(directory, sleep, clocks.isOff),
       checkPassword: createPasswordCheck(config, directory.passwordsExist),
       ...limits.services,
       ...callers,
@@ -138,7 +139,7 @@ export async function compose(
       isRevoked: revocations.includes,
       revoke: createTokenRevoker(store, revocations, config),
       keyring,
-      revocations: createPublication(revocations, keyring, feed, config.issuer),
+      revocations: createPublication(revocations, keyring, feed, clocks, config.issuer),
       catchingUp: sleep.catchingUp,
       health,
       metrics: part.allMetrics(metricsOf(statistics, health, keyring, feed, limits, callers, part.worker)),
@@ -154,6 +155,7 @@ export async function compose(
     async start() {
       await feed.start(loadKeysAndRevocations);
       sleep.start();
+      standby.start();
       await limits.start();
       store.onWake(feed.wake);
       statistics.start();
@@ -167,6 +169,7 @@ export async function compose(
     async stop() {
       limits.stop();
       sleep.stop();
+      standby.stop();
       loading.stop();
       await feed.stop();
       await maintenance.stop();
@@ -196,17 +199,29 @@ function callersOf(store: Store, config: Config, log: Logger): Callers {
   return { addressOf, connections: createConnections(config, addressOf, log) };
 }
 
+function keyringOf(store: Store, masterKey: MasterKey, { earlier }: ClockWatch, log: Logger): Keyring {
+  const damaged = (kid: string) =>
+    log.error({ kid }, 'a signing key cannot be decrypted: see mintmark doctor');
+  return createKeyring(store.signingKeys, masterKey, damaged, earlier);
+}
+
 function tokenReader({ verifyingKey }: Keyring, config: Config): AccessTokenReader {
   const expected = { ...config, verifyingKey };
   return (token, nowMs, expiredSeconds) => readAccessToken(token, expected, nowMs, expiredSeconds);
 }
 
-/** What a process that slept knows of an API user is old: it catches up first. */
-function findingAwake(directory: Directory, sleep: SleepWatch): Directory['find'] {
+/** What a process that slept knows of an API user is old: it catches up first. One whose clock is wrong serves none. */
+function findingAwake(directory: Directory, sleep: SleepWatch, clockIsOff: () => boolean): Directory['find'] {
+  const find: Directory['find'] = (name, nowMs, again) =>
+    clockIsOff() ? CLOCK_OFF : directory.find(name, nowMs, again);
   return (name, nowMs, again) =>
-    sleep.catchingUp(nowMs)?.then(() => directory.find(name, nowMs, again)) ??
-    directory.find(name, nowMs, again);
+    sleep.catchingUp(nowMs)?.then(() => find(name, nowMs, again)) ?? find(name, nowMs, again);
 }
+
+const CLOCK_OFF = {
+  denied: 'temporarily_unavailable',
+  reason: 'the clock of this machine is wrong',
+} as const;
 
 interface Loading {
   begin(): void;
@@ -268,19 +283,41 @@ function metricsOf(
   });
 }
 
-function healthOf(
-  stopping: boolean,
-  canSign: boolean,
-  staleMs: number,
-  staleMaxSeconds: number,
-  directory: Directory,
-): Omit<Health, 'limits'> {
-  const { entries, complete } = directory.status();
-  const stale = staleMs > staleMaxSeconds * 1000;
+interface HealthSources {
+  stopping: boolean;
+  feed: ChangeFeed;
+  clocks: ClockWatch;
+  standby: StandbyWatch;
+  keyring: Keyring;
+  directory: Directory;
+  limits: Limits;
+  config: Config;
+}
+
+function healthOf(sources: HealthSources): Health {
+  const { entries, complete } = sources.directory.status();
   return {
-    status: stopping ? 'stopping' : stale ? 'stale' : canSign ? 'ready' : 'no_signing_key',
-    staleSeconds: Math.round(staleMs / 100) / 10,
+    status: statusOf(sources),
+    staleSeconds: Math.round(sources.feed.staleMs() / 100) / 10,
     apiUsers: entries,
     complete,
+    limits: sources.limits.health(),
+    clock: sources.clocks.state(),
+    standby: { waitSeconds: sources.standby.waitSeconds(), hangs: sources.standby.hangs() },
   };
+}
+
+function statusOf({ stopping, feed, clocks, keyring, config }: HealthSources): Health['status'] {
+  const { staleMaxSeconds, staleDrainSeconds } = config;
+  const staleMs = feed.staleMs();
+  if (stopping) return 'stopping';
+  if (staleMs > staleMaxSeconds * 1000) return 'stale';
+  if (clocks.isOff()) return 'clock_off';
+  if (!keyring.canSign(Date.now())) return 'no_signing_key';
+  return staleMs > (staleMaxSeconds - staleDrainSeconds) * 1000 ? 'going_stale' : 'ready';
+}
+
+/** What has this clock: a machine's process, or all workers of one command. */
+function clockName({ worker }: ProcessPart): string {
+  return `${hostname()}:${worker === null ? process.pid : process.ppid}`;
 }

@@ -1,5 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { clockDifferences, differenceText } from './clock-differences.ts';
+import { CLOCK_NOTICE_MS } from './clock-watch.ts';
 import { SETTINGS, type Config } from './config.ts';
 import { describeDatabase } from './database-url.ts';
 import { redisFindings } from './doctor-redis.ts';
@@ -47,7 +49,11 @@ export async function diagnose(flags: Flags, env: Env): Promise<Finding[]> {
   try {
     const masterKey = await masterKeyFinding(store, config, findings);
     findings.push(await signingKeys(store, masterKey, config), await clock(store));
-    findings.push(...(await nameConflicts(store)), ...(await unreadableAddresses(store)));
+    findings.push(
+      ...(await clocksOfProcesses(store)),
+      ...(await nameConflicts(store)),
+      ...(await unreadableAddresses(store)),
+    );
   } catch (error) {
     findings.push({ what: 'store', state: 'fail', detail: (error as Error).message });
   } finally {
@@ -195,16 +201,42 @@ async function signingKeys(store: Store, masterKey: MasterKey | null, config: Co
   return { what, state: 'ok', detail: counted };
 }
 
-/** A clock that is behind what the store has seen makes tokens that verifiers take for expired or for too early. */
+/**
+ * Against the store's clock, or where that is this machine's, against what the store has seen: a clock that is wrong makes
+ * tokens that verifiers take for expired or for too early.
+ */
 async function clock(store: Store): Promise<Finding> {
+  const what = 'clock';
+  const sentMs = Date.now();
+  const storeMs = await store.clock.now();
+  const detail = new Date().toISOString();
+  const mend = 'set the clock, and keep it set (chrony or systemd-timesyncd)';
+  // The store was asked at some time in between.
+  const aheadMs = sentMs > storeMs ? sentMs - storeMs : Math.min(0, Date.now() - storeMs);
+  if (Math.abs(aheadMs) > CLOCK_NOTICE_MS) {
+    return {
+      what,
+      state: 'fail',
+      detail: `${detail} is ${differenceText(aheadMs)} the clock of the store`,
+      mend,
+    };
+  }
   const latest = Math.max(0, ...(await store.signingKeys.list()).map((key) => key.announcedAt));
   const latestChange = (await store.changes.latestAt()) ?? 0;
   const behindMs = Math.max(latest, latestChange) - Date.now();
-  const detail = new Date().toISOString();
-  if (behindMs <= 1000) return { what: 'clock', state: 'ok', detail };
-  const mend = 'set the clock, and keep it set (chrony or systemd-timesyncd)';
+  if (behindMs <= 1000) return { what, state: 'ok', detail };
   const behind = `${detail} is ${Math.ceil(behindMs / 1000)} s before the last change of the store`;
-  return { what: 'clock', state: 'fail', detail: behind, mend };
+  return { what, state: 'fail', detail: behind, mend };
+}
+
+/** Of the processes that serve from this store now. */
+async function clocksOfProcesses(store: Store): Promise<Finding[]> {
+  const differences = await clockDifferences(store.clock);
+  return differences.map(({ whose, detail }) => ({
+    what: 'clock',
+    state: 'fail',
+    detail: `${whose}: ${detail}`,
+  }));
 }
 
 /** For how long a report stays in the findings. */

@@ -42,11 +42,15 @@ interface Current extends Signers {
   untilMs: number;
 }
 
-/** `damaged` is told of a key that cannot be decrypted; the others sign on. */
+/**
+ * `damaged` is told of a key that cannot be decrypted; the others sign on. Keys are kept and published until they have
+ * ended by `earlier`, a clock that is not ahead (clock-watch.ts).
+ */
 export function createKeyring(
   rows: SigningKeyRows,
   masterKey: MasterKey,
   damaged: (kid: string) => void,
+  earlier: () => number = Date.now,
 ): Keyring {
   let keys: readonly SealedSigningKey[] = [];
   let signers = new Map<string, Signers>();
@@ -70,7 +74,7 @@ export function createKeyring(
   return {
     async reload() {
       keys = await rows.list();
-      const now = Date.now();
+      const now = earlier();
       const unsealed = keys.filter((key) => {
         const state = signingKeyState(key, now);
         return state === 'announced' || state === 'active';
@@ -106,7 +110,7 @@ export function createKeyring(
       return { algorithm: key.algorithm, publicKey };
     },
     jwks(nowMs) {
-      const shown = publishedKeys(keys, nowMs);
+      const shown = publishedKeys(keys, Math.min(nowMs, earlier()));
       const kids = shown.map((key) => key.kid).join(' ');
       if (published?.kids !== kids) published = { kids, jwks: toJwks(shown) };
       return published.jwks;

@@ -68,10 +68,14 @@ function withDerived(config: Config): Config {
     issuer,
     audience: config.audience || issuer,
     databaseUrl: databaseOf(config),
+    staleDrainSeconds: config.staleDrainSeconds || Math.min(STALE_DRAIN_SECONDS, config.staleMaxSeconds / 4),
     processes: config.processes || Math.max(1, config.workers),
     masterKeyFile: config.masterKeyFile || `${config.dataDir}/master.key`,
   };
 }
+
+/** Load balancers ask every few seconds, and most want to hear of a failure two or three times. */
+const STALE_DRAIN_SECONDS = 15;
 
 function databaseOf({ databaseUrl, databasePassword, dataDir }: Config): Database {
   const isDefault = databaseUrl.kind === 'sqlite' && databaseUrl.path === '';
@@ -84,6 +88,10 @@ function contradictions(config: Config): string[] {
     config.keyAnnounceSeconds < 2 * config.jwksMaxAgeSeconds
       ? `${SETTINGS.keyAnnounceSeconds.env}: ${config.keyAnnounceSeconds} is not allowed: at least twice ` +
         `${SETTINGS.jwksMaxAgeSeconds.env} (${config.jwksMaxAgeSeconds}), or a new key would sign before all verifiers know it`
+      : '',
+    config.staleDrainSeconds >= config.staleMaxSeconds
+      ? `${SETTINGS.staleDrainSeconds.env}: ${config.staleDrainSeconds} is not allowed: less than ` +
+        `${SETTINGS.staleMaxSeconds.env} (${config.staleMaxSeconds})`
       : '',
     config.requestTimeoutMs < config.headersTimeoutMs
       ? `${SETTINGS.requestTimeoutMs.env}: ${config.requestTimeoutMs} is not allowed: at least ` +

@@ -129,6 +129,20 @@ function stateMetrics({
     gauge('mintmark_store_stale_seconds', 'How long ago the process was last in step with the store.', () => {
       return health().staleSeconds;
     }),
+    {
+      name: 'mintmark_clock_offset_seconds',
+      help: "How far this clock is ahead of the store's; negative: behind. Missing where the store has no clock of its own.",
+      type: 'gauge',
+      values: () => {
+        const { offsetSeconds } = health().clock;
+        return offsetSeconds === null ? [] : [{ value: offsetSeconds }];
+      },
+    },
+    gauge(
+      'mintmark_standby_wait_seconds',
+      'For how long the oldest change has been waiting for a synchronous standby of PostgreSQL.',
+      () => health().standby.waitSeconds,
+    ),
     gauge('mintmark_change_epoch', 'Number of the last change that this process has applied.', epoch),
     {
       name: 'mintmark_signing_keys',

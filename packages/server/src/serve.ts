@@ -14,6 +14,7 @@ import { masterKeyOf, openStore } from './manage/open-store.ts';
 import { recordTokenLife } from './manage/revocations.ts';
 import { recordSchedule } from './manage/signing-keys.ts';
 import type { MasterKey } from './master-key.ts';
+import { bothClocks } from './storage/clock.ts';
 import type { Store } from './storage/store.ts';
 
 export interface RunningServer {
@@ -68,7 +69,9 @@ export async function begin(
   try {
     if (migrated.length > 0) log.info({ migrated }, 'the store was migrated');
     const masterKey = await masterKeyOf(store, config);
-    const first = await firstStart(store, masterKey, config, Date.now());
+    // By the earlier clock, so that the first signing key signs in every process at once.
+    const { earlier } = await bothClocks(store.clock);
+    const first = await firstStart(store, masterKey, config, earlier);
     await recordSchedule(store, config);
     await recordTokenLife(store, config.tokenLifeSeconds);
     await recordIssuer(store, config.issuer);

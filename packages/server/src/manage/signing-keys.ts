@@ -14,6 +14,7 @@ import type { AuditFacts } from '../domain/audit-entry.ts';
 import { signingKeyFacts } from '../domain/audit-facts.ts';
 import { Refused } from '../domain/refused.ts';
 import type { MasterKey } from '../master-key.ts';
+import type { ClockRows, Clocks } from '../storage/clock.ts';
 import type { SealedSigningKey } from '../storage/signing-key.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
 import { audited, type Outcome } from './audited.ts';
@@ -38,8 +39,8 @@ export async function rotateSigningKey(
   nowMs: number,
 ): Promise<SigningKey> {
   const made = seal(generateSigningKey(rotation.algorithm), rotation.algorithm, masterKey);
-  return await audited(store, by, nowMs, ROTATION, (transaction) =>
-    rotate(transaction, made, rotation, nowMs),
+  return await audited(store, by, nowMs, ROTATION, async (transaction) =>
+    rotate(transaction, made, rotation, await clocksAt(transaction, nowMs)),
   );
 }
 
@@ -60,7 +61,7 @@ async function recordedSchedule(transaction: StoreTransaction, own: KeySchedule)
   return recorded === null ? own : (JSON.parse(recorded) as KeySchedule);
 }
 
-/** Rotates where the active key is older than `rotationSeconds`; asked by every process, done by one. */
+/** Rotates when by both clocks the active key is older than `rotationSeconds`; asked by every process, done by one. */
 export async function rotateWhenDue(
   store: Store,
   masterKey: MasterKey,
@@ -68,15 +69,29 @@ export async function rotateWhenDue(
   rotationSeconds: number,
   nowMs: number,
 ): Promise<SigningKey | null> {
-  if (!rotationIsDue(await store.signingKeys.list(), rotationSeconds, nowMs)) return null;
+  const clocks = await clocksAt(store.clock, nowMs);
+  if (!rotationIsDue(await store.signingKeys.list(), rotationSeconds, clocks.earlier)) return null;
   const made = seal(generateSigningKey(rotation.algorithm), rotation.algorithm, masterKey);
   return await audited<SigningKey | null>(store, SYSTEM, nowMs, ROTATION, async (transaction) => {
     // Again, inside the transaction: another process may have been first.
-    if (!rotationIsDue(await transaction.signingKeys.list(), rotationSeconds, nowMs)) {
+    if (!rotationIsDue(await transaction.signingKeys.list(), rotationSeconds, clocks.earlier)) {
       return { result: null, unchanged: true };
     }
-    return await rotate(transaction, made, { ...rotation, mode: 'scheduled' }, nowMs);
+    return await rotate(transaction, made, { ...rotation, mode: 'scheduled' }, clocks);
   });
+}
+
+/** Clocks that differ by less count as the same: durations of a schedule are longer. */
+const SAME_CLOCK_MS = 5000;
+
+/**
+ * `nowMs` and, if the clocks differ, the same moment by the store's clock. A key ends by the earlier clock, so that it ends
+ * in every process, and signs only when it was announced for long enough by the later one.
+ */
+async function clocksAt(clock: Pick<ClockRows, 'now'>, nowMs: number): Promise<Clocks> {
+  const aheadMs = (await clock.now()) - Date.now();
+  if (Math.abs(aheadMs) < SAME_CLOCK_MS) return { earlier: nowMs, later: nowMs };
+  return { earlier: nowMs + Math.min(0, aheadMs), later: nowMs + Math.max(0, aheadMs) };
 }
 
 /** Makes the first signing key of an empty store, which signs at once; null where there is one. Whoever calls records it. */
@@ -97,11 +112,11 @@ async function rotate(
   transaction: StoreTransaction,
   made: Made,
   { schedule: own, mode }: Rotation,
-  nowMs: number,
+  clocks: Clocks,
 ): Promise<Outcome<SigningKey>> {
   const schedule = safestSchedule(own, await recordedSchedule(transaction, own));
   const keys = await transaction.signingKeys.list();
-  const announced = keys.find((key) => signingKeyState(key, nowMs) === 'announced');
+  const announced = keys.find((key) => signingKeyState(key, clocks.later) === 'announced');
   if (announced !== undefined && mode === 'scheduled') {
     throw new Refused(
       'conflict',
@@ -111,18 +126,19 @@ async function rotate(
     );
   }
   // Without a key that signs there is nobody to wait for.
-  const waits = mode === 'scheduled' && keys.some((key) => signingKeyState(key, nowMs) === 'active');
-  const activatesAt = waits ? activationTime(schedule, nowMs) : nowMs;
+  const isActive = (key: SigningKey) => signingKeyState(key, clocks.later) === 'active';
+  const waits = mode === 'scheduled' && keys.some(isActive);
+  const activatesAt = waits ? activationTime(schedule, clocks.later) : clocks.earlier;
   const before: AuditFacts[] = [];
   const after: AuditFacts[] = [];
   for (const key of keys) {
-    const end = endOf(key, activatesAt, { schedule, mode }, nowMs);
+    const end = endOf(key, activatesAt, { schedule, mode }, clocks);
     if (end === null) continue;
     await transaction.signingKeys.setEnd(key.kid, end);
     before.push(signingKeyFacts(key));
     after.push(signingKeyFacts({ ...key, ...end }));
   }
-  const key = await insert(transaction, made, nowMs, activatesAt);
+  const key = await insert(transaction, made, clocks.earlier, activatesAt);
   return {
     result: key,
     subjectId: key.kid,
@@ -136,14 +152,16 @@ function endOf(
   key: SigningKey,
   successorActivatesAt: number,
   { schedule, mode }: Omit<Rotation, 'algorithm'>,
-  nowMs: number,
+  { earlier, later }: Clocks,
 ): { retiresAt: number; removesAt: number } | null {
-  const state = signingKeyState(key, nowMs);
+  const state = signingKeyState(key, earlier);
   if (state === 'removed') return null;
-  if (mode === 'compromised') return { retiresAt: Math.min(key.retiresAt ?? nowMs, nowMs), removesAt: nowMs };
+  if (mode === 'compromised') {
+    return { retiresAt: Math.min(key.retiresAt ?? earlier, earlier), removesAt: earlier };
+  }
   if (state === 'retired') return null;
   const retiresAt = Math.min(key.retiresAt ?? successorActivatesAt, successorActivatesAt);
-  return { retiresAt, removesAt: removalTime(schedule, retiresAt, nowMs) };
+  return { retiresAt, removesAt: removalTime(schedule, retiresAt, later) };
 }
 
 async function insert(

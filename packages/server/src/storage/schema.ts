@@ -29,6 +29,8 @@ export interface Tables {
   refusal_minutes: RefusalsRow;
   refusal_hours: RefusalsRow;
   refusal_days: RefusalsRow;
+  usage_flushes: { process: string; flush: number; at: number };
+  process_clocks: { process: string; offset_ms: number; seen_at: number };
 }
 
 export interface TokensRow {
@@ -72,6 +74,8 @@ export const PRIMARY_KEYS: { readonly [Name in keyof Tables]: readonly (keyof Ta
   refusal_minutes: ['at', 'client_id', 'reason'],
   refusal_hours: ['at', 'client_id', 'reason'],
   refusal_days: ['at', 'client_id', 'reason'],
+  usage_flushes: ['process'],
+  process_clocks: ['process'],
 };
 export const TABLE_NAMES = Object.keys(PRIMARY_KEYS) as readonly (keyof Tables)[];
 

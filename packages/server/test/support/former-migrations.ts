@@ -12,6 +12,7 @@ const UNDO: Readonly<Record<string, (database: Database) => string[]>> = {
     'drop index api_users_scopes',
   ],
   '008-passwords': () => ['drop index credentials_passwords'],
+  '009-flushes-and-clocks': () => ['drop table usage_flushes', 'drop table process_clocks'],
   '011-deleted-client-ids': (database) => [
     ...(database === 'sqlite'
       ? ['drop trigger api_user_deleted']

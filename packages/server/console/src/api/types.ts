@@ -146,8 +146,9 @@ export interface Usage {
 }
 
 export interface Attention {
-  kind: 'secret_expires' | 'unused' | 'limit_hit';
-  client_id: string;
+  kind: 'clock' | 'secret_expires' | 'unused' | 'limit_hit';
+  /** Missing for a clock. */
+  client_id?: string;
   name: string;
   credential_id?: string;
   at?: string;

@@ -7,6 +7,7 @@ import { usage } from './005-usage.ts';
 import { apiUserVersions } from './006-api-user-versions.ts';
 import { apiUserFilters } from './007-api-user-filters.ts';
 import { passwords } from './008-passwords.ts';
+import { flushesAndClocks } from './009-flushes-and-clocks.ts';
 import { deletedClientIds } from './011-deleted-client-ids.ts';
 import { clientIdKeys } from './013-client-id-keys.ts';
 
@@ -20,6 +21,7 @@ export const migrations: Record<string, Migration> = {
   '006-api-user-versions': apiUserVersions,
   '007-api-user-filters': apiUserFilters,
   '008-passwords': passwords,
+  '009-flushes-and-clocks': flushesAndClocks,
   '011-deleted-client-ids': deletedClientIds,
   '013-client-id-keys': clientIdKeys,
 };
