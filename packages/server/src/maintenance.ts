@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { UNIT_MS } from './domain/usage.ts';
+import { retireQuiet } from './manage/reset-credentials.ts';
 import { rotateWhenDue } from './manage/signing-keys.ts';
 import type { MasterKey } from './master-key.ts';
 import type { Store, StoreTransaction } from './storage/store.ts';
@@ -29,12 +30,15 @@ export function createMaintenance(
   let stopped = false;
   /** How far uses of credentials that are no more were looked for; null: begin again. */
   let sweptTo: string | null = null;
+  /** How far credentials that are retired when quiet were checked; null: begin again. */
+  let quietTo: string | null = null;
 
   async function once(nowMs: number): Promise<void> {
     const rotation = { algorithm: config.signingAlgorithm, schedule: config };
     const key = await rotateWhenDue(store, masterKey, rotation, config.keyRotationSeconds, nowMs);
     if (key !== null)
       log.info({ kid: key.kid, activatesAt: key.activatesAt }, 'signing key rotated by schedule');
+    quietTo = await retireQuiet(store, quietTo, BATCH, nowMs);
     const endedBefore = nowMs - config.endedCredentialsKeptDays * UNIT_MS.day;
     const epoch = await store.changes.epoch();
     await store.write((transaction) => transaction.signingKeys.forgetRemoved(nowMs));

@@ -30,7 +30,7 @@ export class Problem extends Error {
 
   /** What is wrong with one member of the body, if anything is. */
   of(member: string): string | null {
-    const pointer = `#/${member}`;
+    const pointer = `/${member}`;
     const found = this.errors.find(
       (error) => error.pointer === pointer || error.pointer.startsWith(`${pointer}/`),
     );
