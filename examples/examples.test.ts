@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, symlink } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -42,11 +42,34 @@ after(async () => {
 const run = (name: string, ...args: string[]) =>
   output(process.execPath, [join(packed.project, `${name}.ts`), ...args], packed.project, env);
 
+test('each example has an npm script of its name', async () => {
+  const { scripts } = JSON.parse(await readFile(join(here, '../package.json'), 'utf8')) as {
+    scripts: Record<string, string>;
+  };
+  const programs = (await readdir(here)).filter(
+    (name) => /^[a-z-]+\.ts$/.test(name) && name !== 'redis-store.ts',
+  );
+  assert.ok(programs.length >= 4);
+  for (const name of [...programs, 'marketing-api.ts']) {
+    const script = name.replace('.ts', '');
+    assert.equal(scripts[script], `node scripts/run.mjs ${script}`);
+  }
+});
+
 test('the quickstart prints the data of an API that it called with a token', async () => {
   api.requests.length = 0;
-  const printed = await run('quickstart', server.url, `${api.origin}/campaigns`);
+  const printed = await run('quickstart', server.url, `${api.origin}/v1/portfolio`);
   assert.match(printed, /name: 'spring'/);
   assert.match(api.requests[0]?.headers.authorization ?? '', /^Bearer eyJ/);
+});
+
+test('the quickstart shows a refusal and ends with exit code 1', async () => {
+  api.fallback(json(403, { errors: [{ code: 'insufficient_scope' }] }));
+  await assert.rejects(
+    run('quickstart', server.url, `${api.origin}/v1/portfolio`),
+    /answered 403.*insufficient_scope/s,
+  );
+  api.fallback(json(200, [{ id: 1, name: 'spring' }]));
 });
 
 test('the long import goes across the end of its token and through faults, and imports every item', async () => {

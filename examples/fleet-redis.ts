@@ -1,4 +1,4 @@
-// Many machines share one token through Redis: REDIS_URL=redis://localhost:6379 node fleet-redis.ts <host>
+// Many machines share one token through Redis: REDIS_URL=redis://localhost:6379 npm run fleet-redis
 import { Configuration, TokenManager } from '@mintmark/client';
 import { createClient, type RedisClientType } from '@redis/client';
 import { redisTokenStore } from './redis-store.ts';

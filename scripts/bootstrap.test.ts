@@ -1,36 +1,20 @@
-// What a stranger does: clone, npm start, paste the line that it prints.
+// What a stranger does: paste the lines of the README, one after the other, into a fresh clone.
 import assert from 'node:assert/strict';
-import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { freePort } from '../packages/server/test/support/server.ts';
+import { registryAnswers, userEnvironment } from './user-environment.ts';
 
 const ROOT = new URL('..', import.meta.url).pathname;
 const READY_MS = 150_000; // well under a minute on a quiet machine; this one may run everything else at the same time
 const EXIT_MS = 30_000;
 
 const execute = promisify(execFile);
-
-/** The environment of the user, without what the npm that runs these tests has added to it. */
-function userEnvironment(): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(npm_|NODE|INIT_CWD$|MINTMARK_|DATABASE_URL$)/i.test(name),
-  );
-  const path = (process.env['PATH'] ?? '')
-    .split(delimiter)
-    .filter((folder) => !/node_modules|node-gyp-bin/.test(folder))
-    .join(delimiter);
-  return { ...Object.fromEntries(kept), PATH: path };
-}
-
-function registryAnswers(env: NodeJS.ProcessEnv): boolean {
-  const ping = ['ping', '--fetch-retries=0', '--fetch-timeout=15000'];
-  return spawnSync('npm', ping, { env, cwd: tmpdir(), stdio: 'ignore', timeout: 30_000 }).status === 0;
-}
 
 /** Resolves when it is ready; rejects with what it printed when it ends or takes too long. */
 async function ready(child: ChildProcess, output: () => string, line: string): Promise<void> {
@@ -51,29 +35,22 @@ function endGroup(child: ChildProcess): void {
   }
 }
 
-const start = (clone: string, env: NodeJS.ProcessEnv): Promise<Started> =>
-  startNpm(clone, env, ['start'], 'mintmark is ready');
-
 interface Started {
   child: ChildProcess;
   output(): string;
 }
 
-async function startNpm(
-  clone: string,
+/** A line in a terminal of its own, until it prints `readyLine`. */
+async function inTerminal(
+  line: string,
+  cwd: string,
   env: NodeJS.ProcessEnv,
-  args: string[],
   readyLine: string,
 ): Promise<Started> {
-  const child = spawn('npm', args, {
-    cwd: clone,
-    env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  });
+  const child = spawn('sh', ['-c', line], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   let printed = '';
   for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding('utf8').on('data', (text: string) => (printed += text));
+    stream.setEncoding('utf8').on('data', (text: string) => (printed += text));
   }
   const output = () => printed;
   try {
@@ -107,39 +84,153 @@ async function refused(url: string): Promise<boolean> {
   return false;
 }
 
-/** What the README of the example says. */
-async function callMarketingApi(clone: string, issuer: string, env: NodeJS.ProcessEnv): Promise<void> {
-  const port = await freePort();
-  const url = `http://localhost:${port}`;
-  const json = async (...args: string[]) => {
-    const { stdout } = await execute('npx', ['mintmark', ...args, '--json'], { cwd: clone, env });
-    return JSON.parse(stdout) as Record<string, string>;
-  };
-  const grants = ['--audience', url, '--scope', 'campaigns:read'];
-  const { client_id: id = '', client_secret: secret } = await json(
-    'api-user',
-    'create',
-    '--name',
-    'Reports',
-    ...grants,
-  );
-  const asked = ['mintmark', 'token', '--url', issuer, '--client-id', id];
-  const tokenEnv = { ...env, MINTMARK_CLIENT_SECRET: secret };
-  const { stdout: token } = await execute('npx', asked, { cwd: clone, env: tokenEnv });
-  const args = ['run', 'marketing-api', '--', issuer, String(port)];
-  const api = await startNpm(clone, env, args, '/v1/portfolio');
-  try {
-    const headers = { Authorization: `Bearer ${token.trim()}` };
-    const portfolio = await fetch(`${url}/v1/portfolio`, { headers });
-    const body = (await portfolio.json()) as Record<string, unknown>;
-    assert.equal(body['caller'], id, JSON.stringify(body));
-  } finally {
-    await interrupt(api.child);
+/** The code blocks of a document, up to its first second-level heading. */
+function blocksOf(path: string, language: 'sh' | 'ts'): string[] {
+  const [opening = ''] = readFileSync(path, 'utf8').split('\n## ');
+  return Array.from(opening.matchAll(/^```(\w+)\n([^]*?)^```$/gm))
+    .filter(([, name]) => name === language)
+    .map(([, , code = '']) => code);
+}
+
+interface Ports {
+  server: number;
+  api: number;
+}
+
+/** What is pasted: the text of a block with other ports than the defaults, which may be in use on this machine. */
+function pasted(block: string, { server, api }: Ports): string {
+  const issuer = `http://localhost:${server}/marketing`;
+  const url = `http://localhost:${api}`;
+  return block
+    .replace('<this repository>', ROOT)
+    .replaceAll('localhost:8080', `localhost:${server}`)
+    .replaceAll(/localhost:9090|(?<=listen\()9090/g, (found) => found.replace('9090', String(api)))
+    .replaceAll(/^npm run marketing-api$/gm, `$& -- ${issuer} ${api}`)
+    .replaceAll(/^npm run quickstart$/gm, `$& -- ${issuer} ${url}/v1/portfolio`)
+    .replaceAll(/^npm run long-import$/gm, `$& -- ${issuer} ${url}`)
+    .replaceAll(/^npm run fleet-files$/gm, `$& -- ${issuer}`);
+}
+
+/** Runs the lines one after the other in one shell, as a person pastes them; resolves to what each printed. */
+async function pasteLines(lines: string[], cwd: string, env: NodeJS.ProcessEnv): Promise<string[]> {
+  const script = join(dirname(cwd), 'pasted.sh');
+  const mark = '=== the next line';
+  writeFileSync(script, lines.map((line) => `${line}\necho\necho "${mark}"\n`).join(''));
+  const { stdout } = await execute('sh', ['-e', script], { cwd, env, maxBuffer: 1e7 });
+  return stdout.split(`${mark}\n`).slice(0, -1);
+}
+
+interface Pair {
+  id: string;
+  secret: string;
+}
+
+/** The lines of a block, with the id and the secret in the place of what a person replaces. */
+const linesFor = ({ id, secret }: Pair, block: string): string[] =>
+  block
+    .trim()
+    .split('\n')
+    .map((line) => line.replaceAll('api_…', id).replaceAll('mms_…', secret));
+
+/** The third terminal of the README. */
+async function callExampleApi(
+  clone: string,
+  user: Pair,
+  ports: Ports,
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
+  const [, , calls = ''] = blocksOf(join(clone, 'README.md'), 'sh');
+  const first = await pasteLines(linesFor(user, pasted(calls, ports)), clone, env);
+  assert.equal(first.length, 5);
+  const [, , data = '', quickstart = '', created = ''] = first;
+  const portfolio = JSON.parse(data) as { caller: string; advertisers: unknown[] };
+  assert.equal(portfolio.caller, user.id);
+  assert.equal(portfolio.advertisers.length, 2);
+  assert.match(quickstart, new RegExp(`caller: '${user.id}'[^]*Alpine Shoes`));
+  assert.match(created, /^client_id +api_\w+$/m);
+}
+
+/** The third terminal of the example's own README. */
+async function followExample(clone: string, user: Pair, ports: Ports, env: NodeJS.ProcessEnv): Promise<void> {
+  const [, more = ''] = blocksOf(join(clone, 'examples/marketing-api/README.md'), 'sh');
+  const lines = linesFor(user, pasted(more, ports));
+  const second = await pasteLines([...lines, 'echo "$TOKEN"'], clone, env);
+  const [, , , again = '', imported = '', fleet = '', revoked = '', token = ''] = second;
+  assert.match(again, /Alpine Shoes/);
+  assert.match(imported, /imported 1000 items/);
+  assert.match(fleet, /process \d+ has a token of \d+ characters/);
+  assert.match(revoked, new RegExp(`revoked +tokens of ${user.id}`));
+  const deadline = Date.now() + 15_000;
+  const headers = { Authorization: `Bearer ${token.trim()}` };
+  while ((await fetch(`http://localhost:${ports.api}/v1/portfolio`, { headers })).status !== 401) {
+    assert.ok(Date.now() < deadline, 'the revoked token is still accepted');
+    await new Promise((resolve) => setTimeout(resolve, 200));
   }
 }
 
-void test('a fresh clone serves a token after one command', { timeout: 400_000 }, async (t: TestContext) => {
-  const env = userEnvironment();
+/** The API and the client of the README, in two files, against the server. */
+async function runCodeOfReadme(
+  clone: string,
+  user: Pair,
+  ports: Ports,
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
+  const both = blocksOf(join(clone, 'README.md'), 'ts').map((code) => pasted(code, ports));
+  assert.equal(both.length, 2);
+  const [clientFile, apiFile] = [join(clone, 'readme-client.mts'), join(clone, 'readme-api.mts')];
+  writeFileSync(clientFile, both[0] ?? '');
+  writeFileSync(apiFile, `${both[1]}console.log('the API listens');\n`);
+  const api = await inTerminal(`node_modules/.bin/node ${apiFile}`, clone, env, 'the API listens');
+  try {
+    const credentials = { MINTMARK_CLIENT_ID: user.id, MINTMARK_CLIENT_SECRET: user.secret };
+    const run = ['node_modules/.bin/node', [clientFile]] as const;
+    const { stdout } = await execute(...run, { cwd: clone, env: { ...env, ...credentials } });
+    assert.equal(stdout.trim(), `{ caller: '${user.id}' }`);
+  } finally {
+    await interrupt(api.child);
+    for (const file of [clientFile, apiFile]) rmSync(file);
+  }
+}
+
+/** Runs the blocks of the README, a terminal each, on free ports. Resolves when the server has ended by Ctrl-C. */
+async function followReadme(
+  t: TestContext,
+  folder: string,
+  port: number,
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
+  const clone = join(folder, 'mintmark');
+  const [startBlock = '', apiBlock = ''] = blocksOf(join(ROOT, 'README.md'), 'sh');
+  const ports = { server: port, api: await freePort() };
+  const startedAt = performance.now();
+  const first = await inTerminal(pasted(startBlock, ports), folder, env, 'mintmark is ready');
+  t.diagnostic(`from git clone to ready: ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
+  try {
+    const [curl = ''] = /curl .*/.exec(first.output()) ?? [];
+    const { stdout } = await execute('sh', ['-c', `${curl} -s`], { env });
+    const token = JSON.parse(stdout) as Record<string, unknown>;
+    assert.equal(token['token_type'], 'Bearer');
+    assert.match(String(token['access_token']), /^[\w-]+\.[\w-]+\.[\w-]+$/);
+
+    const [, id = ''] = /client_id +(\S+)/.exec(first.output()) ?? [];
+    const [, secret = ''] = /client_secret +(\S+)/.exec(first.output()) ?? [];
+    const api = await inTerminal(pasted(apiBlock, ports), clone, env, '/v1/portfolio');
+    try {
+      await callExampleApi(clone, { id, secret }, ports, env);
+      // Before the example's README: its last line revokes what is issued in the next two seconds, too.
+      await runCodeOfReadme(clone, { id, secret }, { ...ports, api: await freePort() }, env);
+      await followExample(clone, { id, secret }, ports, env);
+    } finally {
+      await interrupt(api.child);
+    }
+  } finally {
+    await interrupt(first.child);
+  }
+}
+
+void test('each line of the README works in a fresh clone', { timeout: 400_000 }, async (t: TestContext) => {
+  const port = await freePort();
+  const env = { ...userEnvironment(), MINTMARK_PORT: String(port) };
   if (!registryAnswers(env)) {
     assert.ok(
       !process.env['CI'],
@@ -151,26 +242,12 @@ void test('a fresh clone serves a token after one command', { timeout: 400_000 }
   const folder = mkdtempSync(join(tmpdir(), 'mintmark-bootstrap-'));
   try {
     const clone = join(folder, 'mintmark');
-    await execute('git', ['clone', '--quiet', ROOT, clone], { env });
-    const port = await freePort();
     const base = `http://127.0.0.1:${port}`;
-    const startedAt = performance.now();
-    const first = await start(clone, { ...env, MINTMARK_PORT: String(port) });
-    t.diagnostic(`from npm start to ready: ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
-    try {
-      const [curl = ''] = /curl .*/.exec(first.output()) ?? [];
-      const { stdout } = await execute('sh', ['-c', `${curl} -s`], { env });
-      const token = JSON.parse(stdout) as Record<string, unknown>;
-      assert.equal(token['token_type'], 'Bearer');
-      assert.match(String(token['access_token']), /^[\w-]+\.[\w-]+\.[\w-]+$/);
-      await callMarketingApi(clone, `http://localhost:${port}/marketing`, env);
-    } finally {
-      await interrupt(first.child);
-    }
+    await followReadme(t, folder, port, env);
     assert.ok(await refused(`${base}/livez`), 'the server ends with npm');
 
     const secondAt = performance.now();
-    const second = await start(clone, { ...env, MINTMARK_PORT: String(port) });
+    const second = await inTerminal('exec npm start', clone, env, 'mintmark is ready');
     t.diagnostic(`the second time: ${((performance.now() - secondAt) / 1000).toFixed(1)} s`);
     assert.doesNotMatch(second.output(), /client_secret|installing/);
     try {

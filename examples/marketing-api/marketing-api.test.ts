@@ -108,6 +108,17 @@ test('an API user with the audience and the scope reads its portfolio', async ()
   assert.equal(body.advertisers.length, 2);
 });
 
+test('the API user of the first start reads the portfolio and campaigns', async () => {
+  const manager = managerOf({ clientId: server.clientId, clientSecret: server.clientSecret });
+  const portfolio = await manager.fetch(`${url}/v1/portfolio`);
+  assert.equal(portfolio.status, 200);
+  assert.equal(((await portfolio.json()) as { caller: string }).caller, server.clientId);
+  const campaign = await manager.fetch(`${url}/v1/campaigns/17`);
+  assert.deepEqual(await campaign.json(), { id: 17, advertiser: '1002', impressions: 1017, clicks: 13 });
+  assert.equal((await fetch(`${url}/v1/campaigns/17`)).status, 401);
+  assert.equal((await manager.fetch(`${url}/v1/campaigns/x`)).status, 404);
+});
+
 test('without a token the API answers 401 and names the metadata that says whom to ask for one', async () => {
   const response = await fetch(`${url}/v1/portfolio`);
   assert.equal(response.status, 401);

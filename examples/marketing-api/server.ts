@@ -1,15 +1,16 @@
-// A small API of the platform: GET /v1/portfolio gives the advertisers that the caller may manage. Three lines protect
-// it: the verifier, protect(), and the scope. Beside a token server (npm start), in a clone:
-//   npm run marketing-api -- http://localhost:8080/marketing 9090
+// A small API of the platform. GET /v1/portfolio returns the advertisers that the caller may manage, and
+// GET /v1/campaigns/{id} the figures of a campaign. Three lines protect a route: the verifier, protect(), and the scope.
+// Beside a token server (npm start), in a clone: npm run marketing-api -- http://localhost:8080/marketing 9090
 import { createServer } from 'node:http';
 import { createVerifier, protectedResource } from '@mintmark/verifier';
 import { createProtect, metadataHandler } from '@mintmark/verifier/node-http';
-import { ADVERTISERS } from './portfolio.ts';
+import { ADVERTISERS, figuresOf } from './portfolio.ts';
 
 const [, , issuer = 'http://localhost:8080/marketing', port = '9090'] = process.argv;
 const url = `http://localhost:${port}`;
-// Tokens for this API have its URL as their audience: mintmark api-user create … --audience http://localhost:9090
-const audience = process.env['API_AUDIENCE'] ?? url;
+// The audience says which API a token is for. API users without an audience of their own get tokens for the whole platform,
+// whose audience is the issuer; tokens for this API alone (api-user create … --audience http://localhost:9090) carry its URL.
+const audience = process.env['API_AUDIENCE']?.split(' ') ?? [issuer, url];
 
 const resource = protectedResource({ resource: url, issuers: [issuer], scopes: ['campaigns:read'] });
 const verifier = createVerifier({
@@ -24,13 +25,19 @@ const portfolio = protect({ scope: 'campaigns:read' }, (_request, response, call
   response.setHeader('content-type', 'application/json');
   response.end(JSON.stringify({ caller: caller.clientId, advertisers: ADVERTISERS }));
 });
+const campaign = protect({ scope: 'campaigns:read' }, (request, response) => {
+  response.setHeader('content-type', 'application/json');
+  response.end(JSON.stringify(figuresOf(Number(request.url?.split('/').at(-1)))));
+});
 const metadata = metadataHandler(resource);
 
 const server = createServer((request, response) => {
   const { pathname } = new URL(request.url ?? '/', url);
-  if (pathname === '/v1/portfolio' && request.method === 'GET') {
-    portfolio(request, response).catch((error: unknown) => {
-      console.error('the portfolio could not be given:', error);
+  const route =
+    pathname === '/v1/portfolio' ? portfolio : /^\/v1\/campaigns\/\d+$/.test(pathname) && campaign;
+  if (route && request.method === 'GET') {
+    route(request, response).catch((error: unknown) => {
+      console.error(`GET ${pathname} failed:`, error);
       if (!response.headersSent) response.writeHead(500);
       response.end();
     });

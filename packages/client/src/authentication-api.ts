@@ -2,16 +2,16 @@ import { ApiException } from './api-exception.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import type { RequestEvent } from './events.ts';
 import { codeOf, emit, nextOperation } from './events.ts';
-import { exchange } from './http-exchange.ts';
+import { exchange, requestIdOf } from './http-exchange.ts';
 import type { InlineResponse200 } from './inline-response-200.ts';
 import { parseTokenResponse } from './inline-response-200.ts';
 import type { RetryPolicy } from './retry.ts';
-import { isTransient, retryDelayMs, retryPolicy } from './retry.ts';
+import { isTransient, policyFor, retryDelayMs, retryPolicy } from './retry.ts';
 import type { Settings } from './settings.ts';
 import { defaults } from './settings.ts';
 import type { TimeLimit } from './time-limit.ts';
 import { pause, within } from './time-limit.ts';
-import { failureFromResponse, failureWithoutResponse } from './token-failure.ts';
+import { failureFromResponse, failureWithoutResponse, noteAnswer } from './token-failure.ts';
 import type { OAuth2TokenPostParameters, TokenRequest } from './token-request.ts';
 import { tokenRequest } from './token-request.ts';
 
@@ -98,7 +98,9 @@ export async function requestToken(
       const { code, status, retryAfterMs } = outcome;
       // Without a response, the connection or the time failed, and may not the next time.
       const mayPass = status > 0 ? isTransient(status) : code !== 'redirected';
-      const delayMs = mayPass ? retryDelayMs(policy, attempt, elapsed(), retryAfterMs) : undefined;
+      const delayMs = mayPass
+        ? retryDelayMs(policyFor(policy, status, outcome.cause), attempt, elapsed(), retryAfterMs)
+        : undefined;
       if (delayMs === undefined) throw outcome;
       emit(onEvent, 'retry', { ...about, attempt, delayMs, reason: code });
       await pause(clock, delayMs, signal);
@@ -125,9 +127,10 @@ async function attemptOnce(
     const [response, body] = await within(limit, (signal) =>
       exchange(fetch, url, { ...request.init, signal }),
     );
+    noteAnswer(url);
     const { status, headers } = response;
     const now = clock.now();
-    const requestId = headers.get('x-request-id') ?? undefined;
+    const requestId = requestIdOf(response);
     emit(onEvent, 'response', { ...about, status, requestId, durationMs: now - sentAt });
     const data = response.ok ? parseTokenResponse(body) : '';
     return typeof data === 'string'

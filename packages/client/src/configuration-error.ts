@@ -1,3 +1,5 @@
+import { escaped } from './escape.ts';
+
 /** An option that is missing, unknown or wrong. No request was sent. */
 export class ConfigurationError extends TypeError {
   readonly code = 'invalid_configuration';
@@ -5,7 +7,7 @@ export class ConfigurationError extends TypeError {
   readonly option: string;
 
   constructor(option: string, problem: string) {
-    super(`${option} ${problem}.`);
+    super(escaped(`${option} ${problem}.`));
     this.option = option;
   }
 

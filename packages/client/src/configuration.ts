@@ -1,17 +1,20 @@
 import type { Clock } from './clock.ts';
 import { credentialsFromEnv, credentialsFromFile } from './credentials.ts';
 import type { EventListener } from './events.ts';
+import { mustBeSecure } from './plain-http.ts';
 import { REDACTED, printAsString } from './redaction.ts';
 import type { RetryPolicy } from './retry.ts';
 import { defaultRetry, given, retryPolicy } from './retry.ts';
 import type { ClientSecret, FetchFunction, Settings } from './settings.ts';
 import { defaults } from './settings.ts';
 import type { Rules } from './validation.ts';
-import { aFunction, check, number, objectWith, pattern, text, textOrFunction } from './validation.ts';
+import { aFunction, check, flag, number, objectWith, pattern, text, textOrFunction } from './validation.ts';
 
 export interface ConfigurationParameters {
   /** Base URL of the platform's API, path included. Default `https://api.criteo.com/marketing`. */
   readonly host?: string | undefined;
+  /** Allows `http://` to other machines, for tokens and for API calls. Default false: to loopback addresses only. */
+  readonly allowInsecure?: boolean | undefined;
   /** Path of the token endpoint below `host`. Default `/oauth2/token`. */
   readonly tokenPath?: string | undefined;
   /** Client id or username of the API user. */
@@ -34,15 +37,17 @@ export interface ConfigurationParameters {
   readonly onEvent?: EventListener | undefined;
 }
 
-const retryRules: Rules = Object.fromEntries(
-  Object.keys(defaultRetry).map((name) => [name, number(name === 'attempts' ? 1 : 0)]),
-);
+const retryRules: Rules = {
+  ...Object.fromEntries(Object.keys(defaultRetry).map((name) => [name, number(0)])),
+  attempts: [(value) => typeof value === 'number' && value >= 1, 'a number from 1, or Infinity'],
+};
 
 const rules: Rules = {
   timeoutMs: number(1),
   retry: [(value) => value === false || typeof value === 'object', 'an object or false'],
   host: pattern(/^https?:\/\/[^\s/?#@]+(\/[^\s?#@]*)?$/i, 'an http(s) URL without user or query'),
   tokenPath: pattern(/^\/[^\s?#]*$/, 'a path such as /oauth2/token'),
+  allowInsecure: flag,
   clientId: text,
   clientSecret: textOrFunction,
   clientAuthentication: pattern(/^(form|basic)$/, '"form" or "basic"'),
@@ -57,6 +62,7 @@ const rules: Rules = {
 export class Configuration implements Settings {
   readonly host: string;
   declare readonly tokenPath: string;
+  declare readonly allowInsecure: boolean | undefined;
   declare readonly clientId: string | undefined;
   declare readonly clientSecret: ClientSecret | undefined;
   declare readonly clientAuthentication: 'form' | 'basic' | undefined;
@@ -78,6 +84,7 @@ export class Configuration implements Settings {
     if (parameters.retry) check(parameters.retry, retryRules, 'retry.');
     Object.assign(this, defaults, given(parameters));
     this.host = (parameters.host ?? defaults.host).replace(/\/+$/, '');
+    mustBeSecure('host', this.host, this.allowInsecure);
     this.retry = retryPolicy(defaults.retry, parameters.retry);
     // Code can read it by its name; nothing comes across it by itself.
     const get = () => parameters.clientSecret;
@@ -87,10 +94,11 @@ export class Configuration implements Settings {
 
   /**
    * With the credentials from `MINTMARK_CLIENT_ID` and `MINTMARK_CLIENT_SECRET`, or `MINTMARK_CLIENT_SECRET_FILE`: a
-   * file that is read again for each token request, without its last line break. Nothing else is taken from the
-   * environment, the host least of all.
+   * file that is read again for each token request, without the line breaks at its end.
+   * `MINTMARK_CLIENT_ALLOW_INSECURE=true` stands for `allowInsecure`. Nothing else is taken from the environment, the
+   * host least of all.
    *
-   * @throws ConfigurationError that names the variable which is missing.
+   * @throws ConfigurationError that names the variable which is missing or wrong.
    */
   static fromEnv(
     parameters?: ConfigurationParameters,
@@ -101,7 +109,8 @@ export class Configuration implements Settings {
 
   /**
    * With `client_id`, `client_secret` and, when it is there, `host` from a JSON file: an object that holds them, or one
-   * such object for each profile. Without `profile` it is the profile `default`, or else the file itself.
+   * such object for each profile. Without `profile` it is the profile `default`, or else the file itself. The file is
+   * UTF-8; a byte order mark at its start does no harm.
    *
    * @throws ConfigurationError that names the file and what it lacks.
    */

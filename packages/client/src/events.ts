@@ -74,7 +74,7 @@ type Description<Type> = Omit<Extract<ClientEvent, { type: Type }>, 'type'>;
 
 /**
  * Tells the listener, and whoever subscribed to the channel `mintmark:client:<type>` of `node:diagnostics_channel`. A
- * listener that throws harms nobody.
+ * listener that throws or rejects does no harm.
  */
 export function emit<Type extends ClientEvent['type']>(
   listener: EventListener | undefined,
@@ -86,11 +86,8 @@ export function emit<Type extends ClientEvent['type']>(
     ?.channel(`mintmark:client:${type}`));
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the two halves of the type, put together again
   const event = { type, ...description } as object as ClientEvent;
-  try {
-    listener?.(event);
-  } catch {
-    // A broken listener must not cost anybody a token.
-  }
+  // A listener that throws or rejects must not cost anybody a token, nor end the process.
+  (async () => listener?.(event))().catch(() => {});
   channel?.publish(event);
 }
 

@@ -1,26 +1,44 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { constants } from 'node:fs';
+import { lstat, mkdir, open, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { ConfigurationError } from './configuration-error.ts';
+import { mustBePrintable } from './printable.ts';
 import type { TokenStore } from './token-store.ts';
 
-/** Nobody but the owner may read a token. */
+/** Only the owner may read a token. */
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
+const WRITABLE_BY_OTHERS = 0o022;
+const WRITABLE_BY_ANYBODY = 0o002;
+/** In a folder with this bit, such as /tmp, nobody renames or removes what belongs to another user. */
+const STICKY = 0o1000;
+const ACCESSIBLE_TO_OTHERS = 0o077;
+/** A token is about one kilobyte. */
+const FILE_BYTES_MAX = 1_048_576;
+// Windows has neither of the last two, and `|` takes undefined for 0.
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 /**
  * A token store in a directory, for the processes of one machine (not for a network file system). Each token lies in a
  * file of its own that only the owner can read, and is replaced as a whole: a reader sees the old one or the new one.
+ *
+ * A directory that other users can write is refused, and so are links, files of other users and files that others can
+ * read: somebody could have put a token there, or could read ours.
  */
 export class FileTokenStore implements TokenStore {
   readonly #directory: string;
 
   /** `directory` is made, for the owner alone, when it is first needed. */
   constructor(directory: string) {
-    this.#directory = directory;
+    mustBePrintable('directory', directory);
+    // Without a slash at its end, which would make lstat follow a link.
+    this.#directory = resolve(directory);
   }
 
   async get(key: string): Promise<string | undefined> {
-    const stored = (await unlessMissing(readFile(this.#path(key), 'utf8'))) ?? '';
+    if (!(await this.#exists())) return undefined;
+    const stored = (await readOwn(this.#path(key))) ?? '';
     const [expiresAt = ''] = stored.split('\n', 1);
     return Number(expiresAt) > Date.now() ? stored.slice(expiresAt.length + 1) : undefined;
   }
@@ -29,8 +47,13 @@ export class FileTokenStore implements TokenStore {
     await this.#prepare();
     const path = this.#path(key);
     const unfinished = `${path}.${randomUUID()}`;
-    await writeFile(unfinished, `${Date.now() + ttlMs}\n${value}`, { mode: FILE_MODE, flag: 'wx' });
-    await rename(unfinished, path);
+    try {
+      await writeFile(unfinished, `${Date.now() + ttlMs}\n${value}`, { mode: FILE_MODE, flag: 'wx' });
+      await rename(unfinished, path);
+    } catch (error) {
+      await rm(unfinished, { force: true });
+      throw error;
+    }
   }
 
   async lock(key: string, ttlMs: number): Promise<(() => Promise<void>) | undefined> {
@@ -46,23 +69,87 @@ export class FileTokenStore implements TokenStore {
     }
     return async () => {
       // It may have been taken over meanwhile, and be another's.
-      if ((await unlessMissing(readFile(path, 'utf8'))) === owner) await rm(path, { force: true });
+      if ((await readOwn(path)) === owner) await rm(path, { force: true });
     };
   }
 
   /** A lock outlives its owner when that is killed. Two processes may find so at once: at worst both go ahead. */
   async #removeAbandoned(path: string, ttlMs: number): Promise<void> {
-    const lock = await unlessMissing(stat(path));
+    const lock = await unlessMissing(lstat(path));
     if (lock && Date.now() - lock.mtimeMs > ttlMs) await rm(path, { force: true });
   }
 
   async #prepare(): Promise<void> {
+    if (await this.#exists()) return;
     await mkdir(this.#directory, { recursive: true, mode: DIRECTORY_MODE });
+    await this.#exists();
+  }
+
+  /** Checks the directory each time: what is safe now may be opened to others later. */
+  async #exists(): Promise<boolean> {
+    const directory = this.#directory;
+    const found = await unlessMissing(lstat(directory));
+    if (!found) return false;
+    if (!found.isDirectory()) refuse(directory, 'is not a folder (a link is not followed: name its target)');
+    if (!isOwn(found.uid)) refuse(directory, 'belongs to another user: use a folder of this one');
+    if (hasModes() && found.mode & WRITABLE_BY_OTHERS)
+      refuse(directory, `is a folder in which others can write: chmod 700 ${directory}`);
+    await refuseOpenParents(directory);
+    return true;
   }
 
   #path(key: string): string {
     return join(this.#directory, createHash('sha256').update(key).digest('hex'));
   }
+}
+
+/** Who can rename a parent of the directory can put another one in its place. */
+async function refuseOpenParents(directory: string): Promise<void> {
+  if (!hasModes()) return;
+  let path = await realpath(dirname(directory));
+  for (let below = ''; path !== below; below = path, path = dirname(path)) {
+    const { mode } = await lstat(path);
+    if (mode & WRITABLE_BY_ANYBODY && !(mode & STICKY))
+      refuse(directory, `lies in ${path}, in which others can write: chmod o-w ${path}`);
+  }
+}
+
+/** The text of a file that this user alone can have written and can read; undefined when there is none. */
+async function readOwn(path: string): Promise<string | undefined> {
+  // Without O_NONBLOCK, opening a pipe would wait for its writer.
+  const opening = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch((error: unknown) => {
+    // ELOOP is POSIX's error for a link, EMLINK that of some BSDs.
+    if (/^(ELOOP|EMLINK)$/.test(String(codeOf(error)))) refuseFile(path);
+    throw error;
+  });
+  const file = await unlessMissing(opening);
+  if (!file) return undefined;
+  try {
+    const found = await file.stat();
+    const isShared = hasModes() && ((found.mode & ACCESSIBLE_TO_OTHERS) !== 0 || found.nlink > 1);
+    if (!found.isFile() || !isOwn(found.uid) || isShared) refuseFile(path);
+    if (found.size > FILE_BYTES_MAX) refuse(path, `has more than ${FILE_BYTES_MAX} bytes: remove it`);
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
+  }
+}
+
+function refuseFile(path: string): never {
+  refuse(path, 'is not a file of this user alone (owner, mode 600, no link): remove it');
+}
+
+function refuse(path: string, problem: string): never {
+  throw new ConfigurationError('FileTokenStore', `does not use ${path}: it ${problem}`);
+}
+
+/** Windows has no owners and modes that say anything here. */
+function hasModes(): boolean {
+  return process.platform !== 'win32';
+}
+
+function isOwn(uid: number): boolean {
+  return !hasModes() || uid === process.geteuid?.();
 }
 
 async function unlessMissing<T>(result: Promise<T>): Promise<T | undefined> {

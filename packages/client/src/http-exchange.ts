@@ -1,8 +1,15 @@
+import { shown } from './escape.ts';
 import type { FetchFunction } from './settings.ts';
 
 /** A token response is about one kilobyte; of a body that is longer than this, nothing is kept. */
 const BODY_MAX_BYTES = 65_536;
 const utf8 = new TextDecoder();
+
+/** What to quote to the support of whoever sent the response: `x-request-id`. */
+export function requestIdOf({ headers }: Response): string | undefined {
+  const id = headers.get('x-request-id');
+  return id === null ? undefined : shown(id);
+}
 
 /** Sends one request and reads the body. */
 export async function exchange(

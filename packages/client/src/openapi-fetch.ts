@@ -1,4 +1,5 @@
 import type { FetchFunction } from './settings.ts';
+import { mustBeSecure } from './plain-http.ts';
 import { retryPolicy } from './retry.ts';
 import { sendableBody } from './request-body.ts';
 import type { WithTokenOptions } from './token-fetch.ts';
@@ -33,6 +34,7 @@ export function tokenMiddleware(manager: TokenManager, options: WithTokenOptions
   const sent = new Map<string, Sent>();
   return {
     async onRequest({ request, id }) {
+      mustBeSecure('url', request.url, manager.configuration.allowInsecure);
       const { init, repeatable } = await sendableBody(request);
       const token = await manager.getToken({ signal: request.signal });
       const headers = new Headers(request.headers);

@@ -1,3 +1,5 @@
+import { shown } from './escape.ts';
+
 export const REDACTED = '[redacted]';
 
 /** Makes `util.inspect` and `console.log` of Node, Deno and Bun print the objects of a class as `toString` does. */
@@ -44,11 +46,12 @@ export function scrubbedError(thrown: unknown, scrub: Scrub, depth = 0): Error {
     property(thrown, key),
   );
   const inner = cause && depth < 5 ? { cause: scrubbedError(cause, scrub, depth + 1) } : undefined;
-  const copy = new Error(scrub(String(message ?? thrown)), inner);
+  const clean = (text: string) => shown(scrub(text));
+  const copy = new Error(clean(String(message ?? thrown)), inner);
   return Object.assign(
     copy,
-    { name: typeof name === 'string' ? scrub(name) : 'Error' },
-    typeof code === 'string' && { code: scrub(code) },
+    { name: typeof name === 'string' ? clean(name) : 'Error' },
+    typeof code === 'string' && { code: clean(code) },
   );
 }
 

@@ -1,6 +1,8 @@
+import { property } from './redaction.ts';
+
 /** When a failed request is sent again. Every field has a default; `retry: false` means one attempt. */
 export interface RetryPolicy {
-  /** Requests in all, the first one included. Default 5. */
+  /** Requests in all, the first one included. Default Infinity: the deadline ends them. */
   readonly attempts: number;
   /** The first wait is a random time up to this many milliseconds, each further one up to twice the last. Default 250. */
   readonly baseDelayMs: number;
@@ -13,7 +15,7 @@ export interface RetryPolicy {
 }
 
 export const defaultRetry: RetryPolicy = {
-  attempts: 5,
+  attempts: Infinity,
   baseDelayMs: 250,
   maxDelayMs: 10_000,
   maxRetryAfterMs: 60_000,
@@ -38,10 +40,26 @@ export function isTransient(status: number): boolean {
   return /^(408|429|50[0234])$/.test(`${status}`);
 }
 
+/** Requests in all that are sent when a fault will hardly pass: further ones would only delay its message. */
+const LASTING_FAULT_ATTEMPTS = 5;
+/** A bug of the server, a host name that does not exist, a certificate that is not accepted, a URL that is none. */
+const lasting = /^(500|ENOTFOUND|ERR_(TLS|INVALID).*|CERT_.*|.*_CERT.*|UNABLE_TO.*)$/;
+
+/** The policy for what came of an attempt: its status, or without a response what `fetch` threw. */
+export function policyFor(policy: RetryPolicy, status: number, thrown: unknown): RetryPolicy {
+  const cause = property(thrown, 'cause');
+  const code = property(cause, 'code') ?? property(thrown, 'code');
+  // Without a code and a cause fetch refused the request itself, or a browser hides why.
+  const unexplained = !status && !cause && !code && property(thrown, 'name') === 'TypeError';
+  if (!unexplained && !lasting.test(`${status || String(code)}`)) return policy;
+  return { ...policy, attempts: Math.min(policy.attempts, LASTING_FAULT_ATTEMPTS) };
+}
+
 /**
  * Milliseconds to wait after an attempt (1 for the first) that ended `elapsedMs` after the first began; undefined when
  * there is to be no other. Full jitter (a random time between nothing and the doubled bound) keeps many clients from
- * coming back together; a time that the server named is kept, and the jitter comes on top.
+ * coming back together; a time that the server named is kept, and the jitter comes on top: a server that always names the
+ * next instant is not asked in a tight loop.
  */
 export function retryDelayMs(
   policy: RetryPolicy,
@@ -50,8 +68,7 @@ export function retryDelayMs(
   namedMs: number | undefined,
 ): number | undefined {
   if (attempt >= policy.attempts) return undefined;
-  const doublings = namedMs === undefined ? attempt - 1 : 0;
-  const backOffMs = Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** doublings);
+  const backOffMs = Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (attempt - 1));
   const delayMs = Math.min(namedMs ?? 0, policy.maxRetryAfterMs) + Math.random() * backOffMs;
   return elapsedMs + delayMs > policy.deadlineMs ? undefined : delayMs;
 }

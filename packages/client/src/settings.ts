@@ -18,6 +18,7 @@ export type ClientSecret = string | ((context: { readonly signal: AbortSignal })
 export interface Settings {
   readonly host: string;
   readonly tokenPath: string;
+  readonly allowInsecure?: boolean | undefined;
   readonly clientId?: string | undefined;
   readonly clientSecret?: ClientSecret | undefined;
   readonly clientAuthentication?: 'form' | 'basic' | undefined;

@@ -9,6 +9,7 @@ import {
   ServerException,
   TimeoutException,
 } from './api-exception.ts';
+import { escaped, shown } from './escape.ts';
 import { codeOf } from './events.ts';
 import { parseJson } from './inline-response-200.ts';
 import { property, scrubbedError } from './redaction.ts';
@@ -34,6 +35,16 @@ const kinds: Record<number, Kind> = {
   5: [ServerException, 'server_error'],
 };
 
+/** Hosts are few; with more than this many the oldest knowledge is not worth its memory. */
+const ANSWERED_MAX = 1000;
+/** URLs of token endpoints from which a response has come: their host is right, and reachable from here. */
+const answered = new Set<string>();
+
+export function noteAnswer(url: string): void {
+  if (answered.size >= ANSWERED_MAX) answered.clear();
+  answered.add(url);
+}
+
 /** The exception for an attempt that brought no response. */
 export function failureWithoutResponse(
   request: TokenRequest,
@@ -47,8 +58,12 @@ export function failureWithoutResponse(
   const [Exception, code, advice] =
     cause.name === TIMEOUT
       ? ([TimeoutException, 'timeout', 'Check timeoutMs'] as const)
-      : ([ConnectionException, 'connection_failed', 'Check host'] as const);
+      : ([ConnectionException, 'connection_failed', hostAdvice(request.url)] as const);
   return new Exception(`POST ${request.url}: ${reason}. ${advice}`, { code, reason, attempts }, cause);
+}
+
+function hostAdvice(url: string): string {
+  return answered.has(url) ? 'The host answered before: it may be restarting' : 'Check host';
 }
 
 /** The exception for a response that is no token; `flaw` says what is wrong with one that should be. */
@@ -63,19 +78,21 @@ export function failureFromResponse(
   const { status } = response;
   const [Exception, code, advice] = kinds[status] ??
     kinds[Math.floor(status / 100)] ?? [ApiException, 'unexpected_status', 'Check host'];
-  const [reason, body] = [scrub(response.statusText), scrub(text)];
+  // Scrubbed before it is cut: half a secret would not be recognized.
+  const clean = (given: string) => shown(scrub(given));
+  const [reason, body] = [clean(response.statusText), scrub(text)];
   const headers = new Headers();
-  response.headers.forEach((value, name) => headers.append(name, scrub(value)));
+  response.headers.forEach((value, name) => headers.append(name, escaped(scrub(value))));
   const [error, errorDescription, traceId] = ['error', 'error_description', 'trace_id'].map((name) => {
     const value = property(parseJson(body), name);
-    return typeof value === 'string' ? value : undefined;
+    return typeof value === 'string' ? shown(value) : undefined;
   });
-  const requestId = headers.get('x-request-id') ?? traceId;
+  const requestId = shown(headers.get('x-request-id') ?? '') || traceId;
   const message = [
     `POST ${url}: ${status} ${reason}`,
     error,
     errorDescription,
-    headers.get('location'),
+    shown(headers.get('location') ?? ''),
     flaw,
     advice,
     requestId && `request ${requestId}`,

@@ -1,8 +1,10 @@
 import type { FetchFunction, FetchInput } from './settings.ts';
 import { codeOf, emit, nextOperation } from './events.ts';
+import { requestIdOf } from './http-exchange.ts';
+import { mustBeSecure } from './plain-http.ts';
 import { isRequest, sendableBody } from './request-body.ts';
 import type { RetryPolicy } from './retry.ts';
-import { isTransient, retryAfterMs, retryDelayMs, retryPolicy } from './retry.ts';
+import { isTransient, policyFor, retryAfterMs, retryDelayMs, retryPolicy } from './retry.ts';
 import { pause } from './time-limit.ts';
 import type { TokenManager } from './token-manager.ts';
 
@@ -36,13 +38,15 @@ export async function callWithToken(
   given?: RequestInit,
   first?: FirstAttempt,
 ): Promise<Response> {
-  const { clock, clientId, onEvent } = manager.configuration;
+  const { allowInsecure, clock, clientId, onEvent } = manager.configuration;
+  const address = isRequest(input) ? input.url : input.toString();
+  mustBeSecure('url', address, allowInsecure);
   const request = isRequest(input) ? input : undefined;
   const { init, repeatable } = await sendableBody(input, given);
   const headers = new Headers(init.headers ?? request?.headers);
   const method = (init.method ?? request?.method ?? 'GET').toUpperCase();
   const signal = init.signal ?? request?.signal;
-  const url = (isRequest(input) ? input.url : input.toString()).replace(/[?#].*$/s, '');
+  const url = address.replace(/[?#].*$/s, '');
   const about = { operation: 'call', id: nextOperation(), clientId } as const;
   const startedAt = clock.now();
   let mayReplay: boolean = repeatable;
@@ -60,15 +64,16 @@ export async function callWithToken(
     }
     const now = clock.now();
     const status = response?.status ?? 0;
-    const requestId = response?.headers.get('x-request-id') ?? undefined;
+    const requestId = response && requestIdOf(response);
     const durationMs = now - sentAt;
     if (response) emit(onEvent, 'response', { ...about, attempt, status, requestId, durationMs });
     const refused = refusesToken(response);
     if (refused) manager.invalidate(token);
     const namedMs = response && retryAfterMs(response, now);
     const again = repeatable && !signal?.aborted && mayBeRepeated(status, method, headers);
+    const bounded = policyFor(policy, status, failure);
     const delayMs =
-      refused && mayReplay ? 0 : again ? retryDelayMs(policy, attempt, now - startedAt, namedMs) : undefined;
+      refused && mayReplay ? 0 : again ? retryDelayMs(bounded, attempt, now - startedAt, namedMs) : undefined;
     if (delayMs === undefined) {
       if (response) return response;
       emit(onEvent, 'failure', { ...about, code: codeOf(failure), durationMs, requestId });

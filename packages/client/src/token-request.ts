@@ -1,4 +1,5 @@
 import { ConfigurationError } from './configuration-error.ts';
+import { mustBePrintable } from './printable.ts';
 import type { Scrub } from './redaction.ts';
 import { scrubber } from './redaction.ts';
 import type { Settings } from './settings.ts';
@@ -44,15 +45,19 @@ export async function tokenRequest(
     'clientSecret',
     typeof secret === 'function' ? await within(limit, async (signal) => secret({ signal })) : secret,
   );
+  const { grantType = 'client_credentials' } = parameters;
+  const [scope, resource] = [given('scope'), given('resource')];
+  const texts = { clientId, clientSecret, grantType, scope, resource };
+  for (const [name, text] of Object.entries(texts)) mustBePrintable(name, text);
   const inForm = configuration.clientAuthentication !== 'basic';
   // RFC 6749 §2.3.1: both parts are form-encoded before they are joined, so a colon or an umlaut does no harm.
   const basic = inForm ? '' : btoa(`${encodeURIComponent(clientId)}:${encodeURIComponent(clientSecret)}`);
   const fields = {
-    grant_type: parameters.grantType ?? 'client_credentials',
+    grant_type: grantType,
     client_id: inForm && clientId,
     client_secret: inForm && clientSecret,
-    scope: given('scope'),
-    resource: given('resource'),
+    scope,
+    resource,
   };
   let body = '';
   for (const [name, value] of Object.entries(fields)) {

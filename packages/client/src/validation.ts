@@ -1,4 +1,6 @@
 import { ConfigurationError } from './configuration-error.ts';
+import { shown } from './escape.ts';
+import { mustBePrintable } from './printable.ts';
 import { property } from './redaction.ts';
 
 /** What an option must be, as a test and in words. */
@@ -9,6 +11,7 @@ const isFunction = (value: unknown) => typeof value === 'function';
 const isPattern = (pattern: RegExp) => (value: unknown) => typeof value === 'string' && pattern.test(value);
 
 export const text: Rule = [isPattern(/./s), 'a string that is not empty'];
+export const flag: Rule = [(value) => typeof value === 'boolean', 'true or false'];
 export const aFunction: Rule = [isFunction, 'a function'];
 export const textOrFunction: Rule = [
   (value) => text[0](value) || isFunction(value),
@@ -36,8 +39,9 @@ export function check(options: object, rules: Rules, prefix = ''): void {
     const value = property(options, name);
     const [holds, requirement] = (Object.hasOwn(rules, name) && rules[name]) || [];
     if (!holds) throw new ConfigurationError(option, `is not one of ${Object.keys(rules).join(', ')}`);
+    mustBePrintable(option, value);
     if (value === undefined || holds(value)) continue;
-    const json = JSON.stringify(value) ?? '';
+    const json = shown(JSON.stringify(value) ?? '');
     const quoted = name === 'clientSecret' || json.includes('@') ? '' : `, not ${json}`;
     throw new ConfigurationError(option, `must be ${requirement}${quoted}`);
   }

@@ -24,7 +24,7 @@ test('a configuration without parameters has the defaults that the documentation
   assert.equal(configuration.tokenUrl, 'https://api.criteo.com/marketing/oauth2/token');
   assert.equal(configuration.timeoutMs, 10_000);
   assert.deepEqual(configuration.retry, {
-    attempts: 5,
+    attempts: Infinity,
     baseDelayMs: 250,
     maxDelayMs: 10_000,
     maxRetryAfterMs: 60_000,
@@ -145,7 +145,7 @@ test('fromEnv takes the credentials, and the host only from its parameters', () 
   assert.equal(configuration.clientSecret, 's e+c');
   assert.equal(configuration.host, 'https://api.criteo.com/marketing');
   assert.equal(configuration.timeoutMs, 5);
-  assert.equal(Configuration.fromEnv({ host: 'http://right.example' }, env).host, 'http://right.example');
+  assert.equal(Configuration.fromEnv({ host: 'https://right.example' }, env).host, 'https://right.example');
 });
 
 test('fromEnv reads the environment of the process by default, and names the variable that is missing', (t) => {
@@ -175,19 +175,23 @@ test('a secret in a file is read for each token, so that a rotated one is picked
 });
 
 test('fromFile takes the credentials and the host from an object, from the profile default, or from a named one', async () => {
-  const flat = await file('flat.json', { client_id: 'a', client_secret: 'b', host: 'http://a.example/x' });
+  const flat = await file('flat.json', { client_id: 'a', client_secret: 'b', host: 'https://a.example/x' });
   const profiles = await file('profiles.json', {
     default: { client_id: 'c', client_secret: 'd' },
-    staging: { client_id: 'e', client_secret: 'f', host: 'http://staging.example', note: 'ignored' },
+    staging: { client_id: 'e', client_secret: 'f', host: 'https://staging.example', note: 'ignored' },
   });
   const told = async (...args: Parameters<typeof Configuration.fromFile>) => {
     const { clientId, clientSecret, host } = await Configuration.fromFile(...args);
     return [clientId, clientSecret, host];
   };
-  assert.deepEqual(await told(flat), ['a', 'b', 'http://a.example/x']);
+  assert.deepEqual(await told(flat), ['a', 'b', 'https://a.example/x']);
   assert.deepEqual(await told(profiles), ['c', 'd', 'https://api.criteo.com/marketing']);
-  assert.deepEqual(await told(profiles, 'staging'), ['e', 'f', 'http://staging.example']);
-  assert.deepEqual(await told(flat, undefined, { host: 'http://b.example' }), ['a', 'b', 'http://b.example']);
+  assert.deepEqual(await told(profiles, 'staging'), ['e', 'f', 'https://staging.example']);
+  assert.deepEqual(await told(flat, undefined, { host: 'https://b.example' }), [
+    'a',
+    'b',
+    'https://b.example',
+  ]);
 });
 
 test('fromFile with a file that lacks something names the file and what it lacks, and quotes nothing of it', async () => {

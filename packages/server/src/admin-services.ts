@@ -62,7 +62,7 @@ export function adminServices(
     credentials: credentials(store),
     bulk: {
       export: (by, asked) => exportApiUsers(store, by, asked, Date.now()),
-      import: (by, lines) => importApiUsers(store, by, lines, Date.now),
+      import: (by, lines, options) => importApiUsers(store, by, lines, Date.now, options),
     },
     audit: {
       list: (filter, page) => listAudit(store, filter, page),

@@ -2,8 +2,11 @@ import type { Change, ChangeRows } from './storage/change.ts';
 
 /** Keeps what a process holds in memory in step with the store: at most a second behind while the store answers. */
 export interface ChangeFeed {
-  /** Notes where the feed is now; what is read from the store afterwards is not older. Then polls until stopped. */
-  start(): Promise<void>;
+  /**
+   * Notes the number of the last change, then calls `load`, which reads from the store what the process holds, then applies the
+   * changes since that number, and polls until stopped. No handler is called during `load`.
+   */
+  start(load: () => Promise<void>): Promise<void>;
   /** Looks for changes at once: a hint that there are some. */
   wake(): void;
   /** Resolves when what the store has at the time of the call is applied, or could not be read. */
@@ -43,7 +46,8 @@ export function createChangeFeed(
   let timer: NodeJS.Timeout | undefined;
   let polling: Promise<void> | undefined;
   let again = false;
-  let stopped = false;
+  /** From the end of the load of the start to the stop. */
+  let running = false;
   let failing = false;
 
   async function poll(): Promise<void> {
@@ -54,7 +58,7 @@ export function createChangeFeed(
       if (failing) handlers.reach(null);
       failing = false;
     } catch (error) {
-      if (!failing && !stopped) handlers.reach(error as Error);
+      if (!failing && running) handlers.reach(error as Error);
       failing = true;
     }
   }
@@ -62,21 +66,24 @@ export function createChangeFeed(
   async function catchUp(): Promise<void> {
     const { epoch, change } = await changes.position(last);
     // A store that was put back, or whose failover lost changes, may have got past our number by now, with others.
-    if (epoch < last || (lastChange !== null && !isSame(change, lastChange))) return await startAnew();
+    if (epoch < last || (lastChange !== null && !isSame(change, lastChange)))
+      return await loadFromHere(handlers.everythingChanged);
     while (last < epoch) {
       const batch = await changes.after(last, BATCH);
       const newest = batch.at(-1);
       // There are no gaps in the numbers: where the next one is missing, it was removed already.
-      if (newest === undefined || batch[0]?.n !== last + 1) return await startAnew();
+      if (newest === undefined || batch[0]?.n !== last + 1)
+        return await loadFromHere(handlers.everythingChanged);
       await apply(batch);
       last = newest.n;
       lastChange = newest;
     }
   }
 
-  async function startAnew(): Promise<void> {
+  /** The number is noted before the load: a change that comes during the load may be missing from it, and is applied after it. */
+  async function loadFromHere(load: () => Promise<void>): Promise<void> {
     const { epoch, change } = await changes.position(null);
-    await handlers.everythingChanged();
+    await load();
     last = epoch;
     lastChange = change;
   }
@@ -102,30 +109,29 @@ export function createChangeFeed(
     polling = poll();
     await polling;
     polling = undefined;
-    if (stopped) return;
+    if (!running) return;
     timer = setTimeout(() => void run(), again ? 0 : pollMs);
     again = false;
   }
 
   return {
-    async start() {
+    async start(load) {
       const startedAt = clock();
-      const { epoch, change } = await changes.position(null);
-      last = epoch;
-      lastChange = change;
+      await loadFromHere(load);
       freshAt = startedAt;
-      timer = setTimeout(() => void run(), pollMs);
+      running = true;
+      await run();
     },
     wake: () => {
-      if (!stopped) void run();
+      if (running) void run();
     },
     async follow() {
       await polling; // one that is under way may have begun too early
-      if (polling === undefined && !stopped) void run();
+      if (polling === undefined && running) void run();
       await polling;
     },
     async stop() {
-      stopped = true;
+      running = false;
       clearTimeout(timer);
       await polling;
     },

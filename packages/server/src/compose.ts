@@ -25,6 +25,7 @@ import { createTokenRevoker } from './token-revoker.ts';
 import { createStatistics, type Statistics } from './statistics.ts';
 import type { Store } from './storage/store.ts';
 import { createSleepWatch, type SleepWatch } from './sleep-watch.ts';
+import { createUnreadableAddresses } from './unreadable-addresses.ts';
 import { VERSION } from './version.ts';
 
 /** A token server, put together and not yet listening. */
@@ -81,16 +82,10 @@ export async function compose(
       revocationsChanged: (digests) => revocations.refresh(digests),
       usageRequested: () => void statistics.writeUsage(),
       everythingChanged: async () => {
-        await keyring.reload();
-        await revocations.load();
+        await loadKeysAndRevocations();
         loading.beginAnew(); // which may take minutes, and changes are to hold meanwhile
       },
-      reach: (error) => {
-        if (error === null) {
-          log.info('the store is in reach again');
-          if (!directory.status().complete) loading.begin();
-        } else log.error({ error: error.message }, 'the store is out of reach');
-      },
+      reach: reachOf(log, () => void (directory.status().complete || loading.begin())),
     }),
     config.changePollMs,
   );
@@ -104,11 +99,17 @@ export async function compose(
   const maintenance = createMaintenance(store, masterKey, config, log);
   let stopping = false;
 
+  async function loadKeysAndRevocations(): Promise<void> {
+    await keyring.reload();
+    await revocations.load();
+  }
+
   const health = () => ({
     ...healthOf(stopping, keyring.canSign(Date.now()), feed.staleMs(), config.staleMaxSeconds, directory),
     limits: limits.health(),
   });
-  const addressOf = addressReader(config.trustedProxies);
+  const noteUnreadable = createUnreadableAddresses(store, config.forwardedHeader, log, Date.now);
+  const addressOf = addressReader(config, noteUnreadable);
   const operators = createOperatorsPart(store, masterKey, config, addressOf, log);
   const admin = adminServices(store, masterKey, config, {
     addressOf,
@@ -151,10 +152,8 @@ export async function compose(
   return {
     server,
     async start() {
-      await feed.start();
+      await feed.start(loadKeysAndRevocations);
       sleep.start();
-      await keyring.reload();
-      await revocations.load();
       await limits.start();
       store.onWake(feed.wake);
       statistics.start();
@@ -173,6 +172,15 @@ export async function compose(
       await maintenance.stop();
       await Promise.all([operators.failed.stop(), statistics.stop()]);
     },
+  };
+}
+
+/** Logs that the store is away, or within reach again: then `back` is called. */
+function reachOf(log: Logger, back: () => void): (error: Error | null) => void {
+  return (error) => {
+    if (error !== null) return log.error({ error: error.message }, 'the store is out of reach');
+    log.info('the store is in reach again');
+    back();
   };
 }
 

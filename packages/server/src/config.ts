@@ -1,13 +1,14 @@
 import { ADMIN_SETTINGS, type AdminConfig } from './admin-config.ts';
 import { parseDatabaseUrl, type Database } from './database-url.ts';
 import { resourceProblem } from './domain/grant.ts';
+import { LOG_FORMATS, type LogFormat } from './log-text.ts';
 import { OPERATOR_SETTINGS, type OperatorConfig } from './operator-config.ts';
 import { SIGNING_ALGORITHMS, type SigningAlgorithm } from './domain/signing-key.ts';
 import { POSTGRES_SETTINGS, type PostgresConfig } from './postgres-config.ts';
 import { PROCESS_SETTINGS, type ProcessConfig } from './process-config.ts';
 import type { Redacted } from './redacted.ts';
 import { RETENTION_SETTINGS, type RetentionConfig } from './retention-config.ts';
-import { basePathProblem, issuerProblem, masterKey, networkList } from './setting-values.ts';
+import { basePathProblem, headerName, issuerProblem, masterKey, networkList } from './setting-values.ts';
 import { SHARING_SETTINGS, type SharingConfig } from './sharing-config.ts';
 import { flag, oneOf, setting, text, whole, type Setting } from './setting.ts';
 import { USAGE_SETTINGS, type UsageConfig } from './usage-config.ts';
@@ -34,6 +35,7 @@ export interface Config
   readonly masterKeyFile: string;
   readonly firstApiUser: boolean;
   readonly logLevel: string;
+  readonly logFormat: LogFormat;
   readonly tokenLifeSeconds: number;
   readonly signingAlgorithm: SigningAlgorithm;
   readonly keyAnnounceSeconds: number;
@@ -45,6 +47,8 @@ export interface Config
   readonly failureLimit: number;
   readonly limiterKeysMax: number;
   readonly trustedProxies: readonly string[];
+  /** In lower case, as node:http names headers. */
+  readonly forwardedHeader: string;
   readonly directoryMax: number;
   readonly unknownMax: number;
   readonly unknownTtlMs: number;
@@ -142,6 +146,12 @@ export const SETTINGS: Settings = {
     'info',
     'Least severe log lines to write.',
   ),
+  logFormat: oneOf(
+    'LOG_FORMAT',
+    LOG_FORMATS,
+    'auto',
+    'Form of log lines: json for programs, text for people; auto: text where they go to a terminal.',
+  ),
 
   tokenLifeSeconds: whole('TOKEN_LIFE', '<seconds>', 900, 10, DAY, 'How long an access token is good for.'),
   signingAlgorithm: oneOf('SIGNING_ALGORITHM', SIGNING_ALGORITHMS, 'ES256', 'Algorithm of new signing keys.'),
@@ -215,8 +225,16 @@ export const SETTINGS: Settings = {
     'trusted-proxies',
     '<networks>',
     '',
-    'Comma-separated networks of proxies whose X-Forwarded-For is believed.',
+    'Comma-separated networks of proxies that are believed when they name the address of a caller.',
     networkList,
+  ),
+  forwardedHeader: setting(
+    'FORWARDED_HEADER',
+    'forwarded-header',
+    '<header>',
+    '',
+    'Where trusted proxies name the address of a caller: Forwarded (RFC 7239), or any header with addresses. Default: X-Forwarded-For.',
+    headerName,
   ),
 
   directoryMax: whole(

@@ -82,5 +82,6 @@ const DOCTOR_CALL = {
   addressPerMinute: DOCTOR_PER_MINUTE,
   failuresKey: 'doctor',
   failuresPerMinute: DOCTOR_PER_MINUTE,
+  failuresChange: 0 as const,
   apiUser: { id: 'doctor', perMinute: DOCTOR_PER_MINUTE, aheadMs: 0 },
 };

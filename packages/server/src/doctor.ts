@@ -7,10 +7,21 @@ import { loadConfig } from './load-config.ts';
 import { rotationIsDue, signingKeyState } from './domain/signing-key.ts';
 import { openMigratedStore } from './manage/open-store.ts';
 import { readMasterKey, type MasterKey } from './master-key.ts';
+import { UNIT_MS } from './domain/usage.ts';
 import type { Store } from './storage/store.ts';
+import type { UnreadableAddress } from './unreadable-addresses.ts';
 
 export interface Finding {
-  what: 'runtime' | 'configuration' | 'files' | 'store' | 'master key' | 'signing keys' | 'clock' | 'limits';
+  what:
+    | 'runtime'
+    | 'configuration'
+    | 'files'
+    | 'store'
+    | 'master key'
+    | 'signing keys'
+    | 'clock'
+    | 'limits'
+    | 'proxy';
   state: 'ok' | 'warn' | 'fail';
   detail: string;
   /** What to do about it. */
@@ -36,6 +47,7 @@ export async function diagnose(flags: Flags, env: Env): Promise<Finding[]> {
   try {
     const masterKey = await masterKeyFinding(store, config, findings);
     findings.push(await signingKeys(store, masterKey, config), await clock(store));
+    findings.push(...(await nameConflicts(store)), ...(await unreadableAddresses(store)));
   } catch (error) {
     findings.push({ what: 'store', state: 'fail', detail: (error as Error).message });
   } finally {
@@ -193,4 +205,32 @@ async function clock(store: Store): Promise<Finding> {
   const mend = 'set the clock, and keep it set (chrony or systemd-timesyncd)';
   const behind = `${detail} is ${Math.ceil(behindMs / 1000)} s before the last change of the store`;
   return { what: 'clock', state: 'fail', detail: behind, mend };
+}
+
+/** For how long a report stays in the findings. */
+const UNREADABLE_SHOWN_MS = UNIT_MS.day;
+
+/** A running server met a trusted proxy that names addresses in a form that cannot be read. */
+async function unreadableAddresses(store: Store): Promise<Finding[]> {
+  const report = await store.meta.get('unreadable_address');
+  if (report === null) return [];
+  const { at, header, proxy } = JSON.parse(report) as UnreadableAddress;
+  if (Date.now() - at > UNREADABLE_SHOWN_MS) return [];
+  const detail = `at ${new Date(at).toISOString()} ${header} from the proxy ${proxy} named no address that can be read`;
+  const mend =
+    'set MINTMARK_FORWARDED_HEADER to the header that the proxy writes, and let the proxy write IP addresses';
+  return [{ what: 'proxy', state: 'warn', detail, mend }];
+}
+
+const CONFLICTS_SHOWN_MAX = 20;
+
+/** Programs before the rule compared a username with client ids in one letter case only. */
+async function nameConflicts(store: Store): Promise<Finding[]> {
+  const conflicts = await store.apiUsers.conflicts(CONFLICTS_SHOWN_MAX);
+  return conflicts.map(({ username, clientId, otherClientId }) => ({
+    what: 'store',
+    state: 'warn',
+    detail: `the username "${username}" of ${clientId} is the client id ${otherClientId} of another API user`,
+    mend: `mintmark api-user update ${clientId} --username … with another one, and tell its integrator`,
+  }));
 }

@@ -163,6 +163,7 @@ function probeCall(i: number): SharedCall {
     addressPerMinute: PROBE_PER_MINUTE,
     failuresKey: `probe-${i}`,
     failuresPerMinute: PROBE_PER_MINUTE,
+    failuresChange: 0,
     apiUser: { id: `probe-${i}`, perMinute: PROBE_PER_MINUTE, aheadMs: 0 },
   };
 }

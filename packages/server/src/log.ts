@@ -1,5 +1,7 @@
 import { createWriteStream, type WriteStream } from 'node:fs';
 import pino, { type Logger } from 'pino';
+import type { Config } from './config.ts';
+import { logText } from './log-text.ts';
 
 /** Log lines that wait to be written, in bytes: beyond that new ones are dropped, because the server comes first. */
 const WAITING_BYTES_MAX = 1_048_576;
@@ -14,10 +16,11 @@ export interface ServerLog {
 }
 
 /**
- * Structured lines on standard error, written off the main thread. Where they cannot be written (a full disk, a reader
+ * Lines on standard error, structured or for people, written off the main thread. Where they cannot be written (a full disk, a reader
  * that is gone or too slow) they are lost, and nothing else is: pino's own destination ends or hangs the process then.
  */
-export function openLog(level: string): ServerLog {
+export function openLog({ logLevel, logFormat }: Pick<Config, 'logLevel' | 'logFormat'>): ServerLog {
+  const isText = logFormat === 'text' || (logFormat === 'auto' && process.stderr.isTTY);
   let stream: WriteStream | null = null;
   let pausedUntil = 0;
 
@@ -34,11 +37,11 @@ export function openLog(level: string): ServerLog {
     write(line: string): void {
       if (Date.now() < pausedUntil) return;
       stream ??= open();
-      if (stream.writableLength < WAITING_BYTES_MAX) stream.write(line);
+      if (stream.writableLength < WAITING_BYTES_MAX) stream.write(isText ? logText(line) : line);
     },
   };
   return {
-    log: pino({ level, base: null }, destination),
+    log: pino({ level: logLevel, base: null }, destination),
     close: async () => {
       const last = stream;
       if (last === null) return;

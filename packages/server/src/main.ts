@@ -7,6 +7,7 @@ import { EXIT_CODES_HELP, exitOf } from './commands/exit-code.ts';
 import { processIo, type Io } from './commands/io.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { operatorCommand } from './commands/operator.ts';
+import { refuseArguments } from './commands/options.ts';
 import { secretCommand } from './commands/secret.ts';
 import { serveCommand } from './commands/serve.ts';
 import { signingKeyCommand } from './commands/signing-key.ts';
@@ -34,6 +35,18 @@ function withoutSecrets(text: string): string {
     .replaceAll(/'(--[a-z-]+)=[^']*'/g, "'$1'");
 }
 
+/** In place of commander's own, which knows the help of the first level only. */
+function helpCommand(program: Command): void {
+  const help = program.helpCommand(false).command('help [command...]');
+  help.description('Show the help of a command.').action((names: string[]) => {
+    const found = names.reduce((parent, name) => {
+      const child = parent.commands.find((command) => command.name() === name);
+      return child ?? parent.error(`error: unknown command '${name}'`);
+    }, program);
+    found.help();
+  });
+}
+
 const EXAMPLES = `Examples:
   mintmark serve
   mintmark api-user create --name "Importer" --scope campaigns:read
@@ -56,6 +69,7 @@ function commandLine(io: Io): Command {
     .helpCommand('help [command]', 'Show the help of a command.')
     .showHelpAfterError('(add --help for the usage and an example)')
     .addHelpText('after', `${EXIT_CODES_HELP}\n\n${EXAMPLES}`);
+  program.hook('preAction', (_program, command) => refuseArguments(command));
   serveCommand(program, io);
   migrateCommand(program, io);
   apiUserCommand(program, io);
@@ -67,5 +81,6 @@ function commandLine(io: Io): Command {
   tokenCommand(program, io);
   secretCommand(program, io);
   doctorCommand(program, io);
+  helpCommand(program);
   return program;
 }

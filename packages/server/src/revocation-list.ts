@@ -6,7 +6,7 @@ import type { RevocationRows } from './storage/revocation.ts';
 
 /** The revocations as this process publishes them. What the list looks like, and why: docs/decisions/012. */
 export interface RevocationList {
-  /** Reads all of them again. */
+  /** Reads all of them again, one load at a time. What is refreshed during a load is in the list before and after it. */
   load(): Promise<void>;
   /** Reads these again: they were changed. */
   refresh(digests: readonly string[]): Promise<void>;
@@ -30,53 +30,54 @@ const TIME_BYTES = 8;
 /** Revocations per read: so many are taken in within a few milliseconds. */
 const PAGE_SIZE = 1000;
 
-export function createRevocationList(rows: RevocationRows): RevocationList {
-  let tokens = emptyTokens();
-  let apiUsers = emptyApiUsers();
-  let published: PublishedList | undefined;
+interface Entries {
+  tokens: SortedEntries;
+  apiUsers: SortedEntries;
+}
 
-  function take(revocation: Revocation, into: { tokens: SortedEntries; apiUsers: SortedEntries }): void {
-    const digest = Buffer.from(revocation.digest, 'hex');
-    if (revocation.issuedBefore === null) into.tokens.put(digest, revocation.removesAt);
-    else {
-      const time = Buffer.alloc(TIME_BYTES);
-      time.writeBigUInt64BE(BigInt(revocation.issuedBefore));
-      into.apiUsers.put(Buffer.concat([digest, time]), revocation.removesAt);
-    }
-    published = undefined;
-  }
+export function createRevocationList(rows: Pick<RevocationRows, 'find' | 'page'>): RevocationList {
+  let held = emptyEntries();
+  /** What a load has read so far. A refresh writes here too: the pages that the load has read may be older. */
+  let loading: Entries | undefined;
+  let published: PublishedList | undefined;
 
   return {
     async load() {
-      // Beside what is held, which is published meanwhile.
-      const fresh = { tokens: emptyTokens(), apiUsers: emptyApiUsers() };
-      for (let after = ''; ;) {
-        const page = await rows.page(after, PAGE_SIZE);
-        for (const revocation of page) take(revocation, fresh);
-        const last = page.at(-1);
-        if (last === undefined) break;
-        after = last.digest;
+      const loaded = (loading = emptyEntries());
+      try {
+        for (let after = ''; ;) {
+          const page = await rows.page(after, PAGE_SIZE);
+          for (const revocation of page) put(revocation, loaded);
+          const last = page.at(-1);
+          if (last === undefined) break;
+          after = last.digest;
+        }
+        held = loaded;
+        published = undefined;
+      } finally {
+        loading = undefined;
       }
-      ({ tokens, apiUsers } = fresh);
-      published = undefined;
     },
     async refresh(digests) {
       for (let at = 0; at < digests.length; at += PAGE_SIZE) {
-        const found = await rows.find(digests.slice(at, at + PAGE_SIZE));
-        for (const revocation of found) take(revocation, { tokens, apiUsers });
+        for (const revocation of await rows.find(digests.slice(at, at + PAGE_SIZE))) {
+          put(revocation, held);
+          if (loading !== undefined) put(revocation, loading);
+        }
+        published = undefined;
       }
     },
     published(nowMs) {
-      const dropped = [tokens, apiUsers].map((entries) => entries.dropOver(nowMs));
-      if (published === undefined || dropped.includes(true)) published = publish(tokens, apiUsers);
+      const dropped = [held.tokens, held.apiUsers].map((entries) => entries.dropOver(nowMs));
+      if (published === undefined || dropped.includes(true)) published = publish(held);
       return published;
     },
     includes({ tokenId, clientId, issuedAt }) {
-      if (tokens.find(digestBytes(tokenId)) !== null) return true;
-      const all = apiUsers.find(digestBytes(clientId));
+      if (held.tokens.find(digestBytes(tokenId)) !== null) return true;
+      const all = held.apiUsers.find(digestBytes(clientId));
       return all !== null && BigInt(issuedAt) < all.readBigUInt64BE(REVOCATION_DIGEST_BYTES);
     },
-    tokens: () => tokens.size(),
+    tokens: () => held.tokens.size(),
   };
 }
 
@@ -84,10 +85,22 @@ function digestBytes(id: string): Buffer {
   return Buffer.from(revocationDigest(id), 'hex');
 }
 
-const emptyTokens = () => sortedEntries(REVOCATION_DIGEST_BYTES, REVOCATION_DIGEST_BYTES);
-const emptyApiUsers = () => sortedEntries(REVOCATION_DIGEST_BYTES + TIME_BYTES, REVOCATION_DIGEST_BYTES);
+function emptyEntries(): Entries {
+  return {
+    tokens: sortedEntries(REVOCATION_DIGEST_BYTES, REVOCATION_DIGEST_BYTES),
+    apiUsers: sortedEntries(REVOCATION_DIGEST_BYTES + TIME_BYTES, REVOCATION_DIGEST_BYTES),
+  };
+}
 
-function publish(tokens: SortedEntries, apiUsers: SortedEntries): PublishedList {
+function put({ digest, issuedBefore, removesAt }: Revocation, { tokens, apiUsers }: Entries): void {
+  const digestOnly = Buffer.from(digest, 'hex');
+  if (issuedBefore === null) return tokens.put(digestOnly, removesAt);
+  const time = Buffer.alloc(TIME_BYTES);
+  time.writeBigUInt64BE(BigInt(issuedBefore));
+  apiUsers.put(Buffer.concat([digestOnly, time]), removesAt);
+}
+
+function publish({ tokens, apiUsers }: Entries): PublishedList {
   const head = Buffer.alloc(HEAD_BYTES);
   head.write(MAGIC, 'latin1');
   head.writeUInt32BE(VERSION, 4);

@@ -9,6 +9,7 @@ import { Refused } from './domain/refused.ts';
 import { invitationUrl } from './domain/invitation.ts';
 import { firstStart, type FirstApiUser } from './manage/first-start.ts';
 import { inviteFirstAdmin } from './manage/first-admin.ts';
+import { recordIssuer } from './manage/issuer.ts';
 import { masterKeyOf, openStore } from './manage/open-store.ts';
 import { recordTokenLife } from './manage/revocations.ts';
 import { recordSchedule } from './manage/signing-keys.ts';
@@ -70,6 +71,7 @@ export async function begin(
     const first = await firstStart(store, masterKey, config, Date.now());
     await recordSchedule(store, config);
     await recordTokenLife(store, config.tokenLifeSeconds);
+    await recordIssuer(store, config.issuer);
     return { store, masterKey, first };
   } catch (error) {
     await store.close();

@@ -31,3 +31,12 @@ export function masterKey(given: string): { value: Redacted | null } | { allowed
     ? { value: new Redacted(given) }
     : { allowed: '64 hexadecimal digits (openssl rand -hex 32 prints some)' };
 }
+
+/** A header that names an address, in lower case. Those of HTTP itself have one word, or carry a secret. */
+export function headerName(given: string): { value: string } | { allowed: string } {
+  const name = given === '' ? 'x-forwarded-for' : given.toLowerCase();
+  const fits = /^(forwarded|(?!authorization|cookie|proxy-)[a-z0-9]+(-[a-z0-9]+)+)$/.test(name);
+  return fits
+    ? { value: name }
+    : { allowed: 'the name of a header such as X-Forwarded-For, Forwarded, X-Real-IP or CF-Connecting-IP' };
+}

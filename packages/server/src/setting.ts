@@ -1,3 +1,4 @@
+import { DURATION_EXAMPLES, durationMs, durationText } from './duration.ts';
 import { Redacted } from './redacted.ts';
 
 /** One setting: how it is named, shown, and read from a text. */
@@ -56,6 +57,14 @@ export function text(
   });
 }
 
+/** Milliseconds of the units that a setting may be counted in: it may then be given as a duration, too. */
+const UNIT_MS: Readonly<Record<string, number>> = {
+  '<ms>': 1,
+  '<seconds>': 1000,
+  '<hours>': 3_600_000,
+  '<days>': 86_400_000,
+};
+
 export function whole(
   env: string,
   value: string,
@@ -64,11 +73,20 @@ export function whole(
   max: number,
   help: string,
 ): Setting<number> {
+  const unitMs = UNIT_MS[value];
+  const allowed = `a whole number from ${min} to ${max}`;
   return setting(env, flagOf(env), value, String(standard), help, (given) => {
-    const number = Number(given);
-    const fits = /^\d+$/.test(given) && number >= min && number <= max;
-    return fits ? { value: number } : { allowed: `a whole number from ${min} to ${max}` };
+    const number = /^\d+$/.test(given) ? Number(given) : (durationMs(given) ?? NaN) / (unitMs ?? NaN);
+    if (Number.isInteger(number) && number >= min && number <= max) return { value: number };
+    const hasUnit = unitMs !== undefined && /^[\d.]+ *[a-z]+$/i.test(given);
+    return { allowed: hasUnit ? `${allowed}, or as long with a unit: ${DURATION_EXAMPLES}` : allowed };
   });
+}
+
+/** The default as help shows it: a duration with its unit. */
+export function shownDefault({ value, default: standard }: Setting<unknown>): string {
+  const unitMs = UNIT_MS[value];
+  return unitMs === undefined ? standard : durationText(Number(standard) * unitMs);
 }
 
 export function oneOf<const T extends string>(

@@ -1,6 +1,5 @@
 import type { Logger } from 'pino';
-import type { Counters } from './domain/as-api-user.ts';
-import { stateAhead, type LimitState } from './domain/rate-limit.ts';
+import { stateAhead, type Counters, type LimitState } from './domain/rate-limit.ts';
 import type {
   LimitTransport,
   SharedCall,
@@ -37,7 +36,7 @@ export function createSharedLimits(
 
   function learn(call: SharedCall, counts: SharedCounts, nowMs: number): void {
     counters.addresses.learn(call.network, nowMs + counts.addressAheadMs, nowMs);
-    if (counts.failuresAheadMs !== null) {
+    if (counts.failuresAheadMs !== null && call.failuresChange !== -1) {
       counters.failures.learn(call.failuresKey, nowMs + counts.failuresAheadMs, nowMs);
     }
   }

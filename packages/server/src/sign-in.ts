@@ -1,10 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from './config.ts';
 import type { Role } from './domain/actor.ts';
-import type { Counters } from './domain/as-api-user.ts';
-import { limitedNetwork } from './domain/network.ts';
 import { emailKey, type Operator } from './domain/operator.ts';
-import { NO_PASSWORD, passwordMatches } from './domain/password.ts';
+import { NO_PASSWORD } from './domain/password.ts';
 import { Refused } from './domain/refused.ts';
 import { sessionEnd, type Session } from './domain/session.ts';
 import type { FailedSignIns } from './failed-sign-ins.ts';
@@ -19,7 +16,14 @@ import {
   type Started,
 } from './manage/sign-in.ts';
 import type { MasterKey } from './master-key.ts';
-import { createSlots } from './slots.ts';
+import { passwordEvaluations } from './password-evaluations.ts';
+import {
+  signInBudgets,
+  type Paid,
+  type SignInBudgetConfig,
+  type SignInCounters,
+  type TooMany,
+} from './sign-in-budgets.ts';
 import type { Store } from './storage/store.ts';
 
 export interface Caller extends SignInFrom {
@@ -43,7 +47,7 @@ export type SignInDenial =
   /** The password was right. */
   | { denied: 'second_factor_required' }
   | { denied: 'wrong_code' }
-  | { denied: 'too_many'; waitMs: number }
+  | TooMany
   | { denied: 'unavailable' };
 
 export interface SignIn {
@@ -58,29 +62,17 @@ export interface SignIn {
     asked: { token: string; password: string; email?: string },
     from: Caller,
   ): Promise<SignedIn | SignInDenial>;
-  /** Asks a signed-in operator for the password again; gives back the hash that it matched. */
+  /** Asks a signed-in operator for the password again; resolves to the hash that it matched. */
   confirm(operator: Operator, password: string): Promise<{ checkedHash: string } | SignInDenial>;
+  /** Pays for the code that a signed-in operator sends. */
+  payForCode(operator: Operator): Paid | TooMany;
 }
 
-export interface SignInCounters {
-  addresses: Counters;
-  attempts: Counters;
-  accounts: Counters;
-}
-
-type SignInConfig = Pick<
-  Config,
-  'signInLimit' | 'signInAddressLimit' | 'signInAccountLimit' | 'sessionIdleSeconds' | 'sessionLifeSeconds'
->;
+type SignInConfig = SignInBudgetConfig & Pick<Config, 'sessionIdleSeconds' | 'sessionLifeSeconds'>;
 
 /** Slow hashes at a time (9 ms and 19 MiB each) and how many wait: apart for strangers, who so hold nobody else up. */
 const HASHES_AT_A_TIME = 1;
 const HASHES_WAITING_MAX = 16;
-/** So long an attempt waits for its turn where an account has had many from unknown browsers; then it is told to come again. */
-const SLOWED_MS_MAX = 5000;
-/** Attempts that wait so at a time. */
-const SLOWED_MAX = 100;
-
 /**
  * How operators sign in, with limits that a stranger cannot turn against them: docs/decisions/041. Attempts are counted
  * before the password is looked at, so that many at once count as many.
@@ -94,40 +86,9 @@ export function createSignIn(
   now: () => number,
 ): SignIn {
   const browsers = createKnownBrowsers(masterKey);
-  const strangers = createSlots(HASHES_AT_A_TIME, HASHES_WAITING_MAX);
-  const known = createSlots(HASHES_AT_A_TIME, HASHES_WAITING_MAX);
-  let slowed = 0;
-
-  function addressBudget(address: string): SignInDenial | null {
-    const state = counters.addresses.take(limitedNetwork(address), config.signInAddressLimit, now());
-    return state.allowed ? null : { denied: 'too_many', waitMs: state.waitMs };
-  }
-
-  /** Null: the attempt may go on. `browser`: what a known one is counted under. */
-  async function accountBudget(
-    email: string,
-    address: string,
-    browser: string | null,
-  ): Promise<SignInDenial | null> {
-    const account = emailKey(email);
-    const key = browser ?? `${account} ${limitedNetwork(address)}`;
-    const state = counters.attempts.take(key, config.signInLimit, now());
-    if (!state.allowed) return { denied: 'too_many', waitMs: state.waitMs };
-    return browser === null ? await turnOf(account) : null;
-  }
-
-  /** The budget of an account for all unknown browsers together only slows: an attempt waits for its turn. */
-  async function turnOf(account: string): Promise<SignInDenial | null> {
-    const deadline = now() + SLOWED_MS_MAX;
-    for (;;) {
-      const { allowed, waitMs } = counters.accounts.take(account, config.signInAccountLimit, now());
-      if (allowed) return null;
-      if (now() + waitMs > deadline || slowed >= SLOWED_MAX) return { denied: 'too_many', waitMs };
-      slowed += 1;
-      await sleep(waitMs);
-      slowed -= 1;
-    }
-  }
+  const strangers = passwordEvaluations(HASHES_AT_A_TIME, HASHES_WAITING_MAX);
+  const known = passwordEvaluations(HASHES_AT_A_TIME, HASHES_WAITING_MAX);
+  const budgets = signInBudgets(counters, config, now);
 
   function signedIn({ operator, session, token }: Started): SignedIn {
     const browser = browsers.cookieFor(operator.id, now());
@@ -138,34 +99,42 @@ export function createSignIn(
     async signIn({ email, password, code = '' }, from) {
       const operator = await store.operators.findByEmail(email);
       const browser = operator === undefined ? null : browsers.recognise(from.browser, operator.id, now());
-      const limited = addressBudget(from.address) ?? (await accountBudget(email, from.address, browser));
-      if (limited !== null) {
+      const paid = await budgets.payForAttempt(email, from.address, browser);
+      if ('denied' in paid) {
         failed.note(operator?.id ?? null, from.address);
-        return limited;
+        return paid;
       }
       // The same work whoever it is: without an operator, or a password, against a hash that no password has.
       const hash = operator?.passwordHash ?? NO_PASSWORD;
-      const checking = (browser === null ? strangers : known).run(() => passwordMatches(password, hash));
-      if (checking === null) return { denied: 'unavailable' };
-      if (!(await checking) || operator === undefined || operator.passwordHash === null) {
+      const lane = browser === null ? strangers : known;
+      const evaluating = lane.evaluate(emailKey(email), password, hash);
+      if (evaluating === null) {
+        paid.refund();
+        return { denied: 'unavailable' };
+      }
+      if (!(await evaluating) || operator === undefined || operator.passwordHash === null) {
         failed.note(operator?.id ?? null, from.address);
         return { denied: 'wrong_credentials' };
       }
-      if (operator.sealedTotpSecret !== null && code.trim() === '')
+      if (operator.sealedTotpSecret !== null && code.trim() === '') {
+        paid.refund();
         return { denied: 'second_factor_required' };
+      }
       const outcome = await signInOperator(store, masterKey, config, { operator, code, from }, now());
-      return 'refused' in outcome ? denialOf(outcome, now()) : signedIn(outcome);
+      if ('refused' in outcome) return denialOf(outcome, now());
+      paid.refund();
+      return signedIn(outcome);
     },
 
     async inspect(token, address) {
-      const limited = addressBudget(address);
+      const limited = budgets.forAddress(address);
       if (limited !== null) return limited;
       const { operator } = await findInvitation(store, token, now());
       return { email: operator?.email ?? null, role: operator?.role ?? 'admin' };
     },
 
     async accept({ token, password, email }, from) {
-      const limited = addressBudget(from.address);
+      const limited = budgets.forAddress(from.address);
       if (limited !== null) return limited;
       const invited = await findInvitation(store, token, now());
       const chosen = invited.operator?.email ?? email;
@@ -180,13 +149,17 @@ export function createSignIn(
 
     async confirm({ id, passwordHash }, password) {
       // Only who has the session gets here: a budget of its own, which no stranger can use up.
-      const state = counters.attempts.take(`${id} again`, config.signInLimit, now());
-      if (!state.allowed) return { denied: 'too_many', waitMs: state.waitMs };
+      const paid = budgets.payForConfirmation(id);
+      if ('denied' in paid) return paid;
       const hash = passwordHash ?? NO_PASSWORD;
-      const checking = known.run(() => passwordMatches(password, hash));
-      if (checking === null) return { denied: 'unavailable' };
-      return (await checking) ? { checkedHash: hash } : { denied: 'wrong_credentials' };
+      const evaluating = known.evaluate(id, password, hash);
+      const matches = evaluating === null ? null : await evaluating;
+      if (matches !== false) paid.refund();
+      if (matches === null) return { denied: 'unavailable' };
+      return matches ? { checkedHash: hash } : { denied: 'wrong_credentials' };
     },
+
+    payForCode: ({ id }) => budgets.payForCode(id),
   };
 }
 

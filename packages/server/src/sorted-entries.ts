@@ -1,6 +1,9 @@
 /** Entries of a fixed width in one piece of memory, sorted by their first bytes (the key), each with an end. */
 export interface SortedEntries {
-  /** Adds an entry, or replaces the one with its key. It is copied. */
+  /**
+   * Adds a copy of an entry. Of two with the same key the greater bytes and the later end stay, so that the order of the calls
+   * does not matter.
+   */
   put(entry: Buffer, removesAt: number): void;
   /** The entry that begins with this key; null where there is none. A view: valid until the next change. */
   find(key: Buffer): Buffer | null;
@@ -50,8 +53,8 @@ export function sortedEntries(width: number, keyBytes: number): SortedEntries {
     put(entry, removesAt) {
       const { at, found } = placeOf(entry);
       if (!found) makeRoom(at);
-      entry.copy(held, at * width);
-      ends[at] = removesAt;
+      if (!found || entry.compare(held, at * width, (at + 1) * width) > 0) entry.copy(held, at * width);
+      ends[at] = found ? Math.max(ends[at] as number, removesAt) : removesAt;
       firstEnd = Math.min(firstEnd, removesAt);
     },
     find(key) {

@@ -196,6 +196,25 @@ test('pages, put together, are the whole list in its order, whatever they are so
   }
 });
 
+test('a list in the order of the ids, read in stretches, is whole', async () => {
+  const bounds = { lookedAtFirst: 3, tableMax: 5, countMs: 1000, lookMs: 0, scopeMax: 1, stretch: 7 };
+  const inStretches = apiUserListRows(connections.read, bounds);
+  for (const text of [null, 'winter', '07 1', 'user.9@example.com', 'nobody']) {
+    const at = (from: string | null, limit: number) => ({ search: text, after: from, limit });
+    const whole = await store.apiUserList.byId(at(null, 1000), 0);
+    const ids = whole.map(({ user }) => user.clientId);
+    assert.deepEqual(ids, ids.toSorted());
+    assert.equal(whole.length > 7, text === null || text === 'winter', String(text));
+    const read: string[] = [];
+    for (;;) {
+      const part = await inStretches.byId(at(read.at(-1) ?? null, 4), 0);
+      read.push(...part.map(({ user }) => user.clientId));
+      if (part.length < 4) break;
+    }
+    assert.deepEqual(read, ids);
+  }
+});
+
 test('pages of a store that is too large to be read for one of them, put together, are what meets a filter', async () => {
   const filters: Partial<ApiUserFilter>[] = [
     { enabled: false },

@@ -125,3 +125,23 @@ test('a flag goes before the environment, and an empty value means the default',
   assert.equal(loadConfig({ MINTMARK_PORT: '' }).port, 8080);
   assert.equal(loadConfig({}).issuer, 'http://localhost:8080/marketing');
 });
+
+test('a setting that is a time takes a number in its unit, or one with a unit', () => {
+  for (const [given, seconds] of Object.entries({
+    '300': 300,
+    '300s': 300,
+    '5m': 300,
+    '1h': 3600,
+    '1d': 86_400,
+  })) {
+    assert.equal(loadConfig({ MINTMARK_TOKEN_LIFE: given }).tokenLifeSeconds, seconds, given);
+  }
+  assert.equal(loadConfig({ MINTMARK_CHANGE_POLL: '300ms' }).changePollMs, 300);
+  assert.equal(loadConfig({ MINTMARK_DRAIN: '2s' }).drainMs, 2000);
+  assert.equal(loadConfig({ MINTMARK_AUDIT_KEPT: '48h' }).auditKeptDays, 2);
+  for (const given of ['1.5h', '1500ms', '5 m', '5M', '5w', '25h', '2s']) {
+    const expected =
+      /MINTMARK_TOKEN_LIFE: ".*" is not allowed: a whole number from 10 to 86400, or as long with a unit: .*15m/;
+    assert.throws(() => loadConfig({ MINTMARK_TOKEN_LIFE: given }), expected, given);
+  }
+});

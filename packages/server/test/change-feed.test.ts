@@ -9,6 +9,8 @@ import { temporaryStore } from './support/temporary-store.ts';
 const feeds: ChangeFeed[] = [];
 after(() => Promise.all(feeds.map((feed) => feed.stop())));
 
+const noLoad = async (): Promise<void> => undefined;
+
 interface Heard {
   apiUsers: string[];
   signingKeys: number;
@@ -48,7 +50,7 @@ test('a feed hands on every change of every noun after its start, and none from 
     store.write((transaction) => transaction.changed(noun, id));
   await write('api_user', 'before');
   const { feed, heard } = listening(store.changes);
-  await feed.start();
+  await feed.start(noLoad);
   for (let i = 0; i < 50; i++) await write('api_user', `user ${i}`);
   await write('usage', 'user 1');
   await write('signing_key', 'kid');
@@ -65,12 +67,35 @@ test('a feed hands on every change of every noun after its start, and none from 
   assert.equal(heard.apiUsers.length, 50);
 });
 
+test('changes during the load of a start are handed on after it', async () => {
+  await using opened = await temporaryStore();
+  const { store } = opened;
+  const { feed, heard } = listening(store.changes);
+  const [loading, load] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const started = feed.start(async () => {
+    loading.resolve();
+    await load.promise;
+  });
+  await loading.promise;
+  store.onWake(feed.wake);
+  await store.write(async (transaction) => {
+    await transaction.changed('signing_key', 'kid');
+    await transaction.changed('revocation', 'digest');
+  });
+  feed.wake();
+  await sleep(50);
+  assert.deepEqual([heard.signingKeys, heard.revocations, feed.applied()], [0, [], 0]);
+  load.resolve();
+  await started;
+  assert.deepEqual([heard.signingKeys, heard.revocations, feed.applied()], [1, ['digest'], 2]);
+});
+
 test('a feed that fell behind what is kept has everything loaded again, once', async () => {
   await using opened = await temporaryStore();
   const { store } = opened;
   const write = (id: string) => store.write((transaction) => transaction.changed('api_user', id));
   const { feed, heard } = listening(store.changes);
-  await feed.start();
+  await feed.start(noLoad);
   await store.write(async (transaction) => {
     for (let i = 0; i < 10; i++) await transaction.changed('api_user', `user ${i}`);
     await transaction.changes.deleteBefore(5, 100);
@@ -87,7 +112,7 @@ test('a feed whose numbers go backwards has everything loaded again, and goes on
   let epoch = 100;
   let kept: Change[] = [];
   const { feed, heard } = listening(rowsOf(() => ({ epoch, kept })));
-  await feed.start();
+  await feed.start(noLoad);
   epoch = 40;
   await until(() => heard.everything === 1);
   epoch = 41;
@@ -101,7 +126,7 @@ test('a feed with another past has everything loaded again, whether its number i
   for (const ahead of [-1, 0, 1, 5]) {
     let kept = [aChange(1, 'a'), aChange(2, 'b'), aChange(3, 'c')];
     const { feed, heard } = listening(rowsOf(() => ({ epoch: kept.length, kept })));
-    await feed.start();
+    await feed.start(noLoad);
     kept = [...kept, aChange(4, 'lost 4'), aChange(5, 'lost 5')];
     await until(() => heard.apiUsers.length === 2);
     // A standby that had the first three became the primary, and others wrote there before the next poll.
@@ -128,7 +153,7 @@ test('changes that are removed in the middle of a poll are noticed, not passed o
       return await rows.after(n, limit);
     },
   });
-  await feed.start();
+  await feed.start(noLoad);
   kept = numbered(1, 10);
   epoch = 10;
   await until(() => heard.everything === 1);
@@ -147,7 +172,7 @@ test('a feed whose store fails grows stale, says so once, and catches up when th
   });
   const { feed, heard } = listening(rows, () => nowMs);
   assert.equal(feed.staleMs(), Number.POSITIVE_INFINITY, 'never in step yet');
-  await feed.start();
+  await feed.start(noLoad);
   assert.equal(feed.staleMs(), 0);
   failing = true;
   await until(() => heard.reach.length > 0);
@@ -182,7 +207,7 @@ test('a change whose handler fails is handed on again', async () => {
     handlers,
     10,
   );
-  await feed.start();
+  await feed.start(noLoad);
   epoch = 1;
   await until(() => attempts === 3);
   await sleep(50);
@@ -204,7 +229,7 @@ test('a feed that is woken at any moment, with writes at any moment, misses none
         return { epoch: kept.length, kept };
       });
       const { feed, heard } = listening(rows);
-      await feed.start();
+      await feed.start(noLoad);
       for (const each of steps) {
         if (each === 'write') kept.push(aChange(kept.length + 1, `user ${kept.length}`));
         else if (each === 'wake') feed.wake();

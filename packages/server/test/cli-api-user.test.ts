@@ -33,6 +33,9 @@ const FIELDS = [
   'updated_at',
 ];
 
+/** What a list adds: as the admin API has it. */
+const LISTED_FIELDS = [...FIELDS, 'last_used_at', 'live_credentials', 'next_expiry_at'];
+
 const ALL_OPTIONS = [
   '--name',
   'Importer, production',
@@ -151,13 +154,62 @@ test('api-user list goes page by page in the order of the ids', async () => {
   ids.sort();
   const page = await store.run(['api-user', 'list', '--limit', '2']);
   assert.match(page.err, new RegExp(`More: mintmark api-user list --after ${ids[1]}`));
-  assert.match(page.out, /^CLIENT ID +STATE +NAME +SCOPES\n/);
+  assert.match(page.out, /^CLIENT ID +STATE +NAME +LAST USED +SCOPES\n/);
   const rest = await store.json<ApiUserJson[]>('api-user', 'list', '--after', ids[1] ?? '', '--limit', '3');
   assert.deepEqual(
     rest.map((user) => user.client_id),
     ids.slice(2),
   );
-  assert.deepEqual(Object.keys(rest[0] ?? {}), FIELDS);
+  assert.deepEqual(Object.keys(rest[0] ?? {}), LISTED_FIELDS);
+});
+
+test('api-user list --search finds a part of name, id, username or contact', async () => {
+  using store = await testStore();
+  const importer = await createdId(store, '--username', 'Importer@Example.com', '--contact', 'Data Team');
+  const reports = (
+    await store.json<ApiUserJson>('api-user', 'create', '--name', 'Großes 100%_Report', '--no-secret')
+  ).client_id;
+  const found = async (search: string, ...options: string[]) =>
+    (await store.json<ApiUserJson[]>('api-user', 'list', '--search', search, ...options)).map(
+      (user) => user.client_id,
+    );
+  const both = [importer, reports].toSorted();
+  for (const search of ['importer', 'EXAMPLE.COM', 'data t', importer, importer.slice(8)]) {
+    assert.deepEqual(await found(search), [importer], search);
+  }
+  for (const search of ['100%_', 'großes', ' report '])
+    assert.deepEqual(await found(search), [reports], search);
+  for (const search of ['', '  ', 'api_']) assert.deepEqual(await found(search), both, search);
+  assert.deepEqual(await found('%'), [reports], 'a wildcard of SQL is a character');
+  for (const search of ["'", '\\']) assert.deepEqual(await found(search), [], search);
+  const page = await store.run(['api-user', 'list', '--search', 'api_', '--limit', '1']);
+  assert.match(page.err, new RegExp(`More: mintmark api-user list --search api_ --after ${both[0]}`));
+  assert.deepEqual(await found('api_', '--after', both[0] ?? ''), [both[1]]);
+  const none = await store.run(['api-user', 'list', '--search', 'nowhere']);
+  assert.deepEqual([none.code, none.out], [0, '']);
+  assert.match(none.err, /No API user matches "nowhere"/);
+});
+
+test('api-user list shows the last use, as a table and in JSON', async () => {
+  using store = await testStore();
+  const used = await store.json<ApiUserJson>('api-user', 'create', '--name', 'Used');
+  await store.json('api-user', 'create', '--name', 'Unused', '--no-secret');
+  const at = Date.UTC(2026, 2, 1, 12);
+  store.sql(
+    'insert into credential_usage (credential_id, last_used_at, last_used_address, use_count) values (?, ?, ?, 7)',
+    used.credential_id ?? '',
+    at,
+    '192.0.2.7',
+  );
+  const listed = await store.json<(ApiUserJson & Record<string, unknown>)[]>('api-user', 'list');
+  const byName = new Map(listed.map((user) => [user.name, user]));
+  assert.equal(byName.get('Used')?.['last_used_at'], '2026-03-01T12:00:00.000Z');
+  assert.equal(byName.get('Used')?.['live_credentials'], 1);
+  assert.equal(byName.get('Unused')?.['last_used_at'], null);
+  assert.equal(byName.get('Unused')?.['live_credentials'], 0);
+  const out = await store.cli('api-user', 'list');
+  assert.match(out, /enabled +Used +2026-03-01T12:00:00\.000Z/);
+  assert.match(out, /enabled +Unused +-/);
 });
 
 test('api-user update changes what is given and nothing else; an empty value removes', async () => {

@@ -291,6 +291,21 @@ test('credential list for people has a heading and one line for each; none says 
   );
 });
 
+test('credential list --search finds a part of the name or the id', async () => {
+  using store = await testStore();
+  const owner = await apiUser(store);
+  const id = (await secret(store, owner, '--name', 'Importer, Test')).credential_id;
+  await secret(store, owner, '--name', 'other');
+  const found = async (search: string) =>
+    (await store.json<{ credential_id: string }[]>('credential', 'list', owner, '--search', search)).map(
+      (credential) => credential.credential_id,
+    );
+  for (const search of ['importer', ' TEST ', id]) assert.deepEqual(await found(search), [id], search);
+  assert.equal((await found('')).length, (await listed(store, owner)).length);
+  const none = await store.run(['credential', 'list', owner, '--search', 'nowhere']);
+  assert.match(none.err, /No credential matches "nowhere"/);
+});
+
 test('a credential command on what does not exist has exit code 3', async () => {
   using store = await testStore();
   for (const verb of ['create', 'list', 'reset']) {

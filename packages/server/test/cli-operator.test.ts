@@ -160,6 +160,33 @@ test('an operator that does not exist is refused by every command with what to d
   }
 });
 
+test('operator list --search finds a part of the e-mail address', async () => {
+  using store = await testStore();
+  const ids: string[] = [];
+  for (const email of ['Ada@example.com', 'grace_h@example.com']) {
+    const { operator } = await store.json<{ operator: { id: string } }>(
+      'operator',
+      'create',
+      '--email',
+      email,
+      '--role',
+      'viewer',
+    );
+    ids.push(operator.id);
+  }
+  const found = async (search: string) =>
+    (
+      await store.json<{ id: string; last_seen_at: string | null }[]>('operator', 'list', '--search', search)
+    ).map(({ id }) => id);
+  assert.deepEqual(await found('ADA'), [ids[0]]);
+  assert.deepEqual(await found('e_h@'), [ids[1]]);
+  assert.deepEqual(await found('%'), []);
+  assert.deepEqual(await found('example.com'), ids.toSorted());
+  const page = await store.run(['operator', 'list', '--search', 'example.com', '--limit', '1']);
+  assert.match(page.err, /More: mintmark operator list --search example\.com --after \w+/);
+  assert.match((await store.run(['operator', 'list', '--search', 'x y'])).err, /No operator matches "x y"/);
+});
+
 test('security 18: a start without operators prints a link for the first admin, in place of that of the start before', async () => {
   await using first = await startServer();
   const [, url = ''] = /chooses a password with this link.*\n\n {2}(\S+)/.exec(first.output()) ?? [];

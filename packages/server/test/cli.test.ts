@@ -4,21 +4,36 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { EXIT, EXIT_CODES_HELP } from '../src/commands/exit-code.ts';
 import { SETTINGS } from '../src/config.ts';
+import { loadConfig } from '../src/load-config.ts';
 import { BINARY, binary, finished } from './support/binary.ts';
 import { mintmark } from './support/server.ts';
 import { testStore } from './support/command-line.ts';
 
-const COMMANDS: string[][] = [
-  ['serve'],
-  ['migrate'],
-  ...['create', 'list', 'show', 'update', 'disable', 'enable', 'delete'].map((verb) => ['api-user', verb]),
-  ...['create', 'list', 'reset', 'retire'].map((verb) => ['credential', verb]),
-  ...['list', 'rotate'].map((verb) => ['signing-key', verb]),
-  ['token'],
-  ['secret', 'check'],
-  ['doctor'],
-];
-const LEVELS = [[], ['api-user'], ['credential'], ['signing-key'], ['secret'], ...COMMANDS];
+/** Every command there is, read from the help itself, so that a new one is not forgotten. */
+async function allLevels(): Promise<string[][]> {
+  const levels: string[][] = [];
+  const open: string[][] = [[]];
+  for (let level = open.shift(); level !== undefined; level = open.shift()) {
+    levels.push(level);
+    const { out } = await mintmark([...level, '--help']);
+    const [, listed = ''] = /\nCommands:\n([^]*?)\n\n/.exec(`${out}\n\n`) ?? [];
+    for (const [, name = ''] of listed.matchAll(/^ {2}([a-z-]+)/gm)) {
+      if (name !== 'help') open.push([...level, name]);
+    }
+  }
+  return levels;
+}
+
+const LEVELS = await allLevels();
+const COMMANDS = LEVELS.filter((level) => level.length > 0);
+
+test('the levels of the command line are found in the help', () => {
+  const names = LEVELS.map((level) => level.join(' '));
+  for (const known of ['serve', 'api-user create', 'credential reset', 'audit verify', 'store restore']) {
+    assert.ok(names.includes(known), known);
+  }
+  assert.ok(names.length > 30, names.join(', '));
+});
 
 test('every level of the command line has a --help with a usage and an example, on standard output', async () => {
   for (const level of LEVELS) {
@@ -39,22 +54,68 @@ test('mintmark --help lists every command and the exit codes of the program', as
   for (const code of Object.values(EXIT)) assert.match(out, new RegExp(`^  ${code}  `, 'm'));
 });
 
-test('mintmark help <command> is the help of that command', async () => {
-  const { code, out } = await mintmark(['help', 'serve']);
-  assert.equal(code, 0);
-  assert.equal(out, (await mintmark(['serve', '--help'])).out);
+test('mintmark help prints the help of any command, nested ones too', async () => {
+  for (const level of LEVELS) {
+    const { code, out, err } = await mintmark(['help', ...level]);
+    assert.deepEqual([code, err], [0, ''], level.join(' '));
+    assert.equal(out, (await mintmark([...level, '--help'])).out, level.join(' '));
+  }
+  const nested = await mintmark(['credential', 'help', 'reset']);
+  assert.equal(nested.out, (await mintmark(['credential', 'reset', '--help'])).out);
+});
+
+test('mintmark help of an unknown command has exit code 2 and quotes it', async () => {
+  const usages = [
+    ['help', 'frobnicate'],
+    ['help', 'credential', 'frobnicate'],
+    ['help', 'serve', 'frobnicate'],
+  ];
+  for (const args of usages) {
+    const { code, out, err } = await mintmark(args);
+    assert.deepEqual([code, out], [EXIT.usage, ''], args.join(' '));
+    assert.match(err, /^mintmark: unknown command 'frobnicate'/, args.join(' '));
+  }
+});
+
+test('every default in every help that is a time has a unit', async () => {
+  for (const level of LEVELS) {
+    const { out } = await mintmark([...level, '--help']);
+    const text = out.replaceAll(/\s+/g, ' ');
+    const options = text.split(/ (?=--[a-z-]+ <(?:seconds|ms|hours|days|duration)> )/).slice(1);
+    for (const option of options) {
+      const [, standard] = /^.*?[[(]default: ([^\])]*)[\])]/.exec(option.split(' --')[0] ?? '') ?? [];
+      if (standard !== undefined) assert.match(standard, /^(0|\d+(ms|s|m|h|d))$/, option.slice(0, 80));
+    }
+  }
+  const { out } = await mintmark(['credential', 'reset', '--help']);
+  assert.match(out, /--overlap <duration> .*\(default: 24h\)/);
 });
 
 test('serve --help names every setting with its flag, variable and default', async () => {
   const { out } = await mintmark(['serve', '--help']);
   const text = out.replaceAll(/\s+/g, ' ');
-  for (const { env, flag, default: standard } of Object.values(SETTINGS)) {
+  for (const { env, flag, default: standard, value } of Object.values(SETTINGS)) {
     assert.ok(text.includes(env), env);
-    if (flag !== null) assert.ok(text.includes(`--${flag} `), flag);
-    if (standard !== '') assert.ok(text.includes(`[default: ${standard}] [${env}]`), `${env} ${standard}`);
+    if (flag !== null) assert.ok(text.includes(`--${flag} ${value}`), flag);
+    if (standard === '') continue;
+    const isTime = /^<(seconds|ms|hours|days)>$/.test(value);
+    const [, shown = ''] = new RegExp(`\\[default: ([^\\]]*)\\] \\[${env}\\]`).exec(text) ?? [];
+    if (isTime) assert.equal(loadedFrom(env, shown), loadedFrom(env, standard), `${env} ${shown}`);
+    else assert.equal(shown, standard, env);
+  }
+  for (const shown of [
+    '--key-rotation <seconds> A signing key is replaced after this time; 0: only by command. [default: 90d]',
+  ]) {
+    assert.ok(text.includes(shown), shown);
   }
   assert.doesNotMatch(out, /--master-key </, 'arguments can be read by other users of the machine');
 });
+
+/** What a setting is, read from the text that the help shows. */
+function loadedFrom(env: string, text: string): unknown {
+  const name = (Object.keys(SETTINGS) as (keyof typeof SETTINGS)[]).find((key) => SETTINGS[key].env === env);
+  return loadConfig({ [env]: text })[name!];
+}
 
 test('mintmark without a command explains itself with exit code 2', async () => {
   for (const level of [[], ['api-user'], ['credential'], ['signing-key'], ['secret']]) {

@@ -9,19 +9,16 @@ import { newStore, type MadeApiUser } from './support/store.ts';
 // What the server says of itself, and whether it is true.
 
 const METADATA = '/.well-known/oauth-authorization-server';
+const OPENID = '/marketing/.well-known/openid-configuration';
+const AUTHORIZE = '/marketing/oauth2/authorize';
 const JWKS = '/marketing/.well-known/jwks.json';
 /** Its body is bytes: see revocations.test.ts. */
 const REVOCATIONS = '/marketing/oauth2/revocations';
 /** What API users post to besides the token endpoint: see form-endpoints.test.ts. */
 const POST_ROUTES = ['/marketing/oauth2/introspect', '/marketing/oauth2/revoke'];
-const GET_ROUTES = [
-  `${METADATA}/marketing`,
-  `/marketing${METADATA}`,
-  JWKS,
-  '/livez',
-  '/readyz',
-  '/openapi.json',
-];
+/** Scripts of any website may read them. */
+const PUBLIC_ROUTES = [`${METADATA}/marketing`, `/marketing${METADATA}`, OPENID, JWKS];
+const GET_ROUTES = [...PUBLIC_ROUTES, '/livez', '/readyz', '/openapi.json'];
 
 let server: TestServer;
 let user: MadeApiUser;
@@ -68,8 +65,83 @@ test('the metadata is the same at both URLs, and names what is there', async () 
     const supported = body[`${endpoint}_endpoint_auth_methods_supported`] as string[];
     assert.deepEqual(supported.toSorted(), methods, endpoint);
   }
+  assert.equal(body['authorization_endpoint'], `${server.url}/oauth2/authorize`);
   for (const member of ['jwks_uri', 'service_documentation']) {
     assert.equal((await fetch(body[member] as string)).status, 200, member);
+  }
+});
+
+test('the OpenID document is the metadata with what OpenID discovery demands', async () => {
+  const [openid, oauth] = await Promise.all([get(OPENID), get(`/marketing${METADATA}`)]);
+  assert.equal(openid.status, 200);
+  assert.match(openid.headers['content-type'] ?? '', /^application\/json/);
+  assert.equal(openid.headers['cache-control'], oauth.headers['cache-control']);
+  const { subject_types_supported, id_token_signing_alg_values_supported, ...rest } = openid.body;
+  assert.deepEqual(rest, oauth.body);
+  assert.deepEqual(subject_types_supported, ['public']);
+  assert.deepEqual(id_token_signing_alg_values_supported, ['ES256', 'EdDSA', 'RS256']);
+  for (const member of ['response_types_supported', 'authorization_endpoint', 'jwks_uri']) {
+    assert.ok(member in openid.body, member);
+  }
+});
+
+test('the authorization endpoint answers every request 400 unsupported_response_type', async () => {
+  const query = '?response_type=code&client_id=x&redirect_uri=https://example.com/&state=s';
+  const bare = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'QUERY'];
+  const asked: { method: string; path: string; headers?: Record<string, string>; body?: string }[] = [
+    ...bare.flatMap((method) => [AUTHORIZE, AUTHORIZE + query].map((path) => ({ method, path }))),
+    { method: 'POST', path: AUTHORIZE, headers: { 'Content-Type': FORM }, body: 'response_type=code' },
+    { method: 'POST', path: AUTHORIZE, headers: { 'Content-Type': 'application/json' }, body: '{not json' },
+    { method: 'PUT', path: AUTHORIZE, body: 'x'.repeat(100_000) },
+  ];
+  for (const request of asked) {
+    const reply = await exchange(server.port, request);
+    assert.equal(reply.status, 400, `${request.method} ${request.path}`);
+    assert.equal(reply.body['error'], 'unsupported_response_type');
+    assert.match(String(reply.body['error_description']), /client_credentials.*\/marketing\/oauth2\/token/);
+    assert.equal(reply.headers['x-request-id'], reply.body['trace_id']);
+    assert.equal(reply.headers['cache-control'], 'no-store');
+    assert.equal(reply.headers.location, undefined);
+  }
+  const head = await exchange(server.port, { method: 'HEAD', path: AUTHORIZE });
+  assert.deepEqual([head.status, head.text], [400, '']);
+});
+
+test('scripts of any website may read metadata, key set and revocations', async () => {
+  for (const path of [...PUBLIC_ROUTES, REVOCATIONS]) {
+    for (const method of ['GET', 'HEAD', 'OPTIONS']) {
+      const response = await fetch(`http://localhost:${server.port}${path}`, {
+        method,
+        headers: { Origin: 'https://example.com', 'Access-Control-Request-Method': 'GET' },
+      });
+      const text = await response.text();
+      const what = `${method} ${path}`;
+      assert.equal(response.status, method === 'OPTIONS' ? 204 : 200, what);
+      assert.equal(response.headers.get('access-control-allow-origin'), '*', what);
+      assert.equal(response.headers.get('access-control-expose-headers'), '*', what);
+      assert.equal(response.headers.get('access-control-allow-credentials'), null, what);
+      if (method !== 'OPTIONS') continue;
+      assert.equal(text, '');
+      assert.equal(response.headers.get('access-control-allow-methods'), 'GET, HEAD');
+      assert.equal(response.headers.get('access-control-allow-headers'), '*');
+      assert.equal(response.headers.get('access-control-max-age'), '7200');
+    }
+  }
+  const { headers } = await get(JWKS);
+  const notModified = await get(JWKS, { 'If-None-Match': headers.etag });
+  assert.deepEqual([notModified.status, notModified.headers['access-control-allow-origin']], [304, '*']);
+});
+
+test('scripts of other websites may read nothing else', async () => {
+  for (const path of [TOKEN_PATH, ...POST_ROUTES, AUTHORIZE, '/livez', '/readyz', '/metrics', '/console']) {
+    for (const method of ['GET', 'POST', 'OPTIONS']) {
+      const response = await fetch(`http://localhost:${server.port}${path}`, {
+        method,
+        headers: { Origin: 'https://example.com' },
+        redirect: 'manual',
+      });
+      assert.equal(response.headers.get('access-control-allow-origin'), null, `${method} ${path}`);
+    }
   }
 });
 
@@ -144,11 +216,11 @@ test('each GET route answers another method 405 with Allow, whatever is in it', 
       { method: 'POST', headers: { 'Content-Type': FORM }, body: 'a=b' },
       { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{not json' },
       { method: 'DELETE' },
-      { method: 'OPTIONS' },
+      ...(PUBLIC_ROUTES.includes(path) ? [] : [{ method: 'OPTIONS' }]),
     ]) {
       const reply = await exchange(server.port, { path: `${path}?a=b`, ...asked });
       assert.equal(reply.status, 405, `${asked.method} ${path}`);
-      assert.equal(reply.headers.allow, 'GET, HEAD');
+      assert.equal(reply.headers.allow, PUBLIC_ROUTES.includes(path) ? 'GET, HEAD, OPTIONS' : 'GET, HEAD');
       assert.deepEqual(Object.keys(reply.body), ['error', 'error_description', 'trace_id']);
       assert.equal(reply.headers['x-request-id'], reply.body['trace_id']);
     }
@@ -185,7 +257,7 @@ test('the description is a valid OpenAPI 3.1 document that names this server', a
   assert.equal(description.servers[0]?.url, `http://localhost:${server.port}`);
   assert.deepEqual(
     Object.keys(description.paths).sort(),
-    [...GET_ROUTES, ...POST_ROUTES, TOKEN_PATH, REVOCATIONS].sort(),
+    [...GET_ROUTES, ...POST_ROUTES, TOKEN_PATH, REVOCATIONS, AUTHORIZE].sort(),
   );
 });
 
@@ -275,4 +347,9 @@ test('introspection and revocation answer as the description says', async () => 
 test('every GET route answers as the description says', async () => {
   const check = await describedBy();
   for (const path of GET_ROUTES) check('get', path, await get(path));
+  for (const path of [...PUBLIC_ROUTES, REVOCATIONS]) {
+    check('options', path, await exchange(server.port, { method: 'OPTIONS', path }));
+  }
+  check('get', AUTHORIZE, await get(AUTHORIZE));
+  check('post', AUTHORIZE, await exchange(server.port, { path: AUTHORIZE }));
 });

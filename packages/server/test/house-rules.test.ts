@@ -12,10 +12,12 @@ const UNAUDITED: Record<string, string> = {
   'manage/in-use.ts gatherUses': 'asks every process to write the uses that it holds',
   'manage/open-store.ts masterKeyOf': 'a fact about the store: the check of its master key',
   'manage/signing-keys.ts recordSchedule': 'a fact about the store: the durations of a server',
+  'manage/issuer.ts recordIssuer': 'a fact about the store: where its server answers',
   'manage/revocations.ts recordTokenLife': 'a fact about the store: how long tokens live',
   'manage/revocations.ts revokeOneToken': 'an API user gives up a token of its own (RFC 7009)',
   'failed-sign-ins.ts createFailedSignIns': 'it makes an entry for many attempts together',
   'sessions.ts createSessionFinder': 'when an operator was last seen, to the minute',
+  'unreadable-addresses.ts createUnreadableAddresses': 'a fact about the proxies, for doctor',
   'maintenance.ts createMaintenance': 'removes what was kept for as long as the settings say',
 };
 

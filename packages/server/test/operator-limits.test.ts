@@ -9,9 +9,17 @@ import { createMasterKey } from '../src/master-key.ts';
 import { createSignIn } from '../src/sign-in.ts';
 import { memoryCounters } from '../src/storage/memory-counters.ts';
 import { assertProblem } from './support/admin.ts';
-import { auditOf, browser, makeOperator, type Browser } from './support/operators.ts';
-import type { Reply } from './support/http.ts';
-import { startServer } from './support/server.ts';
+import {
+  auditOf,
+  browser,
+  codeOf,
+  makeOperator,
+  PASSWORD,
+  turnOnSecondFactor,
+  type Browser,
+} from './support/operators.ts';
+import { eventually, type Reply } from './support/http.ts';
+import { startServer, type TestServer } from './support/server.ts';
 import { temporaryStore } from './support/temporary-store.ts';
 
 // What guessing costs the guesser, and what it does not cost the owner.
@@ -23,8 +31,8 @@ const WIDE = {
 };
 
 const EMAIL = 'ada@example.com';
-const guess = (by: Browser, email = EMAIL): Promise<Reply> =>
-  by.send('POST', '/session', { email, password: 'a wrong guess' });
+const guess = (by: Browser, email = EMAIL, password = 'a wrong guess'): Promise<Reply> =>
+  by.send('POST', '/session', { email, password });
 
 test('guesses at an account from an address end at their budget, whoever it is, and go on after a while', async () => {
   await using server = await startServer({ env: { ...WIDE, MINTMARK_SIGN_IN_LIMIT: '30' } });
@@ -113,11 +121,81 @@ test('in a flood of guesses tokens are issued, and the owner’s known browser s
   await server.stop();
 });
 
+/** How many of the replies were evaluated; fails on any that is neither wrong nor beyond the budget. */
+function evaluated(replies: readonly Reply[], ...others: number[]): number {
+  for (const { status, text } of replies) assert.ok([401, 429, ...others].includes(status), text);
+  return replies.filter(({ status }) => status !== 429).length;
+}
+
+test('guesses at an operator that come at once end at the budget', async () => {
+  await using server = await startServer({ env: { ...WIDE, MINTMARK_SIGN_IN_LIMIT: '5' } });
+  await makeOperator(server, EMAIL, 'viewer');
+  const stranger = browser(server, '127.0.0.2');
+  const bodies = Array.from({ length: 18 }, (_, i) => ({ email: EMAIL, password: `a wrong guess ${i}` }));
+  bodies.push({ email: EMAIL, password: PASSWORD });
+  const replies = await Promise.all(bodies.map((body) => stranger.send('POST', '/session', body)));
+  assert.equal(evaluated(replies, 200), 5);
+  await server.stop();
+});
+
+test('a right password gives back what it paid, so signing in often is no guessing', async () => {
+  await using server = await startServer({ env: { ...WIDE, MINTMARK_SIGN_IN_LIMIT: '2' } });
+  await makeOperator(server, EMAIL, 'viewer');
+  for (let i = 0; i < 5; i++) await browser(server, '127.0.0.2').signIn(EMAIL);
+  const stranger = browser(server, '127.0.0.2');
+  const replies = await Promise.all(
+    Array.from({ length: 5 }, (_, i) => guess(stranger, EMAIL, `guess ${i}`)),
+  );
+  assert.equal(evaluated(replies), 2);
+  await server.stop();
+});
+
+test('wrong codes that come at once lock after five, and confirmations end at their budget', async () => {
+  await using server = await startServer({ env: { ...WIDE, MINTMARK_SIGN_IN_LIMIT: '8' } });
+  await makeOperator(server, EMAIL, 'viewer');
+  const owner = browser(server);
+  await owner.signIn(EMAIL);
+  // The current password, asked for again.
+  const change = (current: string) =>
+    owner.send('PUT', '/profile/password', { current_password: current, new_password: 'x' });
+  const changes = await Promise.all(Array.from({ length: 12 }, (_, i) => change(`a wrong password ${i}`)));
+  assert.equal(evaluated(changes), 8);
+  // The code that turns the second factor on.
+  await browser(server).signIn(EMAIL);
+  const other = browser(server);
+  await other.signIn(EMAIL);
+  const { secret, recoveryCodes } = await turnOnLater(server, other);
+  const confirm = () => other.send('PUT', '/profile/second-factor', { code: '000000' });
+  const confirmations = await Promise.all(Array.from({ length: 12 }, confirm));
+  assert.ok(evaluated(confirmations, 400, 409) <= 8, 'codes that confirm are paid for');
+  // The code of the second factor at sign-in, and recovery codes: counted together, in the store.
+  const wrong = ['000000', 'AAAA-AAAA-AAAA-AAAA'];
+  const attempts = await Promise.all(
+    Array.from({ length: 16 }, (_, i) => {
+      const body = { email: EMAIL, password: PASSWORD, code: wrong[i % 2]! };
+      return browser(server, `127.0.2.${i + 1}`).send('POST', '/session', body);
+    }),
+  );
+  const busy = attempts.filter(({ status }) => status === 503).length;
+  assert.ok(evaluated(attempts, 503) - busy <= 5, 'codes are locked after five');
+  const right = { email: EMAIL, password: PASSWORD, code: recoveryCodes[0] ?? codeOf(secret, 1) };
+  assertProblem(await browser(server, '127.0.3.1').send('POST', '/session', right), 429, 'too_many');
+  await server.stop();
+});
+
+/** With the current password's budget used up, as the test before this has left it, a known browser cannot begin. */
+async function turnOnLater(
+  server: TestServer,
+  by: Browser,
+): Promise<{ secret: string; recoveryCodes: string[] }> {
+  return await eventually(async () => await turnOnSecondFactor(server, by), 20_000);
+}
+
 test('an attempt to sign in costs one slow hash, whether there is such an operator or not', async () => {
   await using opened = await temporaryStore();
   const { store, config } = opened;
   const by = { kind: 'command_line', id: 'root', name: 'root', address: null } as const;
-  const asked = { email: EMAIL, role: 'viewer', password: 'four odd wombats sing' } as const;
+  const asked = { email: EMAIL, role: 'viewer', password: PASSWORD } as const;
   await createOperator(store, by, asked, Date.now());
   await inviteOperator(store, by, { email: 'invited@example.com', role: 'viewer' }, 60, Date.now());
   const failed = createFailedSignIns(store, pino({ level: 'silent' }), Date.now);
@@ -137,6 +215,10 @@ test('an attempt to sign in costs one slow hash, whether there is such an operat
     });
     assert.equal(hashes - before, 1, email);
   }
+  const before = hashes;
+  const same = { email: EMAIL, password: 'the same guess' };
+  await Promise.all(Array.from({ length: 8 }, () => signIn(same, from)));
+  assert.equal(hashes - before, 1, 'identical guesses in flight share one evaluation');
   hook.disable();
   await failed.stop();
 });

@@ -36,7 +36,7 @@ before(() => {
   // What it would say of the types, npm run check says.
   const build = ['-p', join(PACKAGE, 'tsconfig.build.json'), '--noCheck'];
   execFileSync(process.execPath, [TSC, ...build, '--outDir', outDir]);
-  const packed = execFileSync('npm', ['pack', '--pack-destination', folder], {
+  const packed = execFileSync('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], {
     cwd: copy,
     env,
     stdio: 'pipe',

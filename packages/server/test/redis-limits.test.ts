@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
-import { peekCall, takeCall, WINDOW_MS } from '../src/domain/rate-limit.ts';
+import { peekCall, refundCall, takeCall, WINDOW_MS } from '../src/domain/rate-limit.ts';
 import type { LimitTransport, SharedCall, SharedCounts } from '../src/domain/shared-limits.ts';
 import { loadConfig } from '../src/load-config.ts';
 import { redisTargetOf } from '../src/sharing-config.ts';
@@ -37,9 +37,23 @@ const call = (asked: Partial<SharedCall> = {}): SharedCall => ({
   addressPerMinute: 1000,
   failuresKey: `api_${calls} 198.51.100.${calls}`,
   failuresPerMinute: 20,
+  failuresChange: asked.apiUser === null ? 1 : 0,
   apiUser: { id: `api_${calls}`, perMinute: 5, aheadMs: 0 },
   ...asked,
 });
+
+/** What a step does to the number that is kept. */
+function changed(
+  kept: number,
+  perMinute: number,
+  change: Step['change'],
+  nowMs: number,
+): { allowed: boolean; arrivalMs: number } {
+  if (change === -1) return { allowed: true, arrivalMs: Math.max(nowMs, refundCall(kept, perMinute)) };
+  if (change === 0) return { allowed: peekCall(kept, perMinute, nowMs).allowed, arrivalMs: kept };
+  const { state, arrivalMs } = takeCall(kept, perMinute, nowMs);
+  return { allowed: state.allowed, arrivalMs };
+}
 
 /** Calls until one is refused. */
 async function passed(
@@ -69,11 +83,11 @@ describe('limits in Redis', { skip: redisMissing() }, () => {
     await Promise.all([redis[Symbol.asyncDispose](), cluster[Symbol.asyncDispose]()]);
   });
 
-  test('the script counts as takeCall and peekCall do, whatever the limits, waits and what the caller knows', async () => {
+  test('the script counts as takeCall, peekCall and refundCall do, whatever the limits, waits and what the caller knows', async () => {
     const step = fc.record({
       key: fc.constantFrom('a', 'b', 'c'),
       perMinute: fc.constantFrom(1, 3, 7, 60, 250, 4000, 99_999, 1e6, 1e9),
-      take: fc.boolean(),
+      change: fc.constantFrom(1, 0, -1),
       aheadMs: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 2 * WINDOW_MS, noNaN: true })),
     });
     let run = 0;
@@ -86,18 +100,17 @@ describe('limits in Redis', { skip: redisMissing() }, () => {
           for (const steps of all) {
             const asked: Step[] = steps.map((one) => ({ ...one, key: `${PREFIX}:${run}:${one.key}` }));
             const { refusedAt, nowMs, arrivalsMs } = await limits.run('', asked);
-            for (const [i, { key, perMinute, take, aheadMs }] of asked.entries()) {
+            for (const [i, { key, perMinute, change, aheadMs }] of asked.entries()) {
               const known = Math.max(model.get(key) ?? 0, nowMs + aheadMs);
-              const { state, arrivalMs } = takeCall(known, perMinute, nowMs);
-              const allowed = take ? state.allowed : peekCall(known, perMinute, nowMs).allowed;
-              const expected =
-                take && allowed ? arrivalMs : Math.min(Math.max(known, nowMs), nowMs + WINDOW_MS);
+              const kept = Math.min(Math.max(known, nowMs), nowMs + WINDOW_MS);
+              const { allowed, arrivalMs } = changed(kept, perMinute, change, nowMs);
+              const expected = allowed ? arrivalMs : kept;
               assert.ok(
                 Math.abs((arrivalsMs[i] ?? 0) - expected) < CLOCK_MS,
                 `${arrivalsMs[i]} and not ${expected}`,
               );
               assert.equal(refusedAt === i, !allowed);
-              if (take && allowed) model.set(key, arrivalMs);
+              if (change !== 0 && allowed) model.set(key, arrivalMs);
               if (!allowed) break;
             }
           }
@@ -121,8 +134,13 @@ describe('limits in Redis', { skip: redisMissing() }, () => {
       const failing = call({ apiUser: null, failuresPerMinute: 2 });
       const failures = await passed(where, failing);
       assert.deepEqual([failures.passed, failures.last.refusedBy], [2, 'failures'], name);
-      const right = { ...failing, apiUser: { id: 'api_right', perMinute: 5, aheadMs: 0 } };
+      const apiUser = { id: `api_right_${name}`, perMinute: 5, aheadMs: 0 };
+      const right = { ...failing, failuresChange: 0, apiUser } as const;
       assert.equal((await where.take(right)).refusedBy, 'failures', name);
+      await where.take({ ...failing, failuresChange: -1 });
+      assert.equal((await where.take(right)).refusedBy, null, `${name} gives back`);
+      assert.equal((await where.take(failing)).refusedBy, null, name);
+      assert.equal((await where.take(failing)).refusedBy, 'failures', `${name} gives back one`);
       const told = await where.take(
         call({ apiUser: { id: `api_told_${name}`, perMinute: 5, aheadMs: 50_000 } }),
       );

@@ -116,7 +116,14 @@ describe('ways to Redis', { skip: redisMissing() }, () => {
     const config = loadConfig({ REDIS_URL: `redis+sentinel://127.0.0.1:${sentinel.port}/${NAME}` });
     const limits = redisLimits(redisTargetOf(config)!, 'test');
     const apiUser = { id: 'api_1', perMinute: 5, aheadMs: 0 };
-    const call = { network: 'n', addressPerMinute: 1000, failuresKey: 'f', failuresPerMinute: 10, apiUser };
+    const call = {
+      network: 'n',
+      addressPerMinute: 1000,
+      failuresKey: 'f',
+      failuresPerMinute: 10,
+      failuresChange: 0 as const,
+      apiUser,
+    };
     try {
       await eventually(async () => await limits.take(call));
       const startedAt = performance.now();

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { compactVerify, createRemoteJWKSet } from 'jose';
 import { revocationDigest } from '../src/domain/revocation.ts';
@@ -9,6 +11,7 @@ import { sortedEntries } from '../src/sorted-entries.ts';
 import { eventually } from './support/http.ts';
 import { mintmark, startServer, type TestServer } from './support/server.ts';
 import { newStore } from './support/store.ts';
+import { changeStore, onPostgres, sqlOn } from './support/store-under-test.ts';
 import { temporaryStore } from './support/temporary-store.ts';
 
 // The revocation list as a verifier reads it: docs/decisions/012.
@@ -135,6 +138,46 @@ test('what was revoked is still on the list after a kill and a restart', async (
   assert.ok((await readList(restarted)).apiUsers.has(revocationDigest(clientId)));
 });
 
+const LONG_LIST = 200_000;
+
+test('every revocation made during a start is on the list', { timeout: 120_000 }, async () => {
+  const store = await newStore();
+  const users = Array.from({ length: 100 }, (_, i) => `caller-${i}`);
+  const lines = users.map((clientId) => JSON.stringify({ client_id: clientId, name: clientId }));
+  const env = { MINTMARK_DATA_DIR: store.dataDir };
+  const imported = await mintmark(['api-user', 'import', '-'], { env, stdin: lines.join('\n') });
+  assert.equal(imported.code, 0, imported.err);
+  changeStore(store.dataDir, revokedTokens(LONG_LIST, Date.now() + 3_600_000));
+  const revoked: string[] = [];
+  let ready = false;
+  const starting = store.start().finally(() => (ready = true));
+  for (const clientId of users) {
+    if (ready) break;
+    await store.json(['api-user', 'revoke-tokens', clientId]);
+    revoked.push(clientId);
+    await sleep(20);
+  }
+  await using server = await starting;
+  const epoch = sqlOn(join(store.dataDir, 'mintmark.db'), 'select n from epoch')[0]?.['n'] as number;
+  const list = await eventually(async () => {
+    const current = await readList(server);
+    assert.ok(current.statement.n >= epoch, `${current.statement.n} of ${epoch}`);
+    return current;
+  });
+  assert.equal(list.tokens.length, LONG_LIST);
+  const missing = revoked.filter((clientId) => !list.apiUsers.has(revocationDigest(clientId)));
+  assert.deepEqual(missing, [], `of ${revoked.length}`);
+});
+
+/** Statements that put revocations of single tokens into the store, past the program. */
+function revokedTokens(count: number, removesAt: number): string {
+  const rows = onPostgres
+    ? `select md5(i::text), null, ${removesAt} from generate_series(1, ${count}) i`
+    : `with recursive numbers (i) as (select 1 union all select i + 1 from numbers where i < ${count})
+       select lower(hex(randomblob(16))), null, ${removesAt} from numbers`;
+  return `insert into revocations (digest, issued_before, removes_at) ${rows}`;
+}
+
 test('revoking the tokens of an API user that is not there says so', async () => {
   const { dataDir } = await newStore();
   const { code, err } = await mintmark(['api-user', 'revoke-tokens', 'api_none'], {
@@ -189,7 +232,8 @@ test('entries are kept sorted, each key once, through any puts and ends', () => 
       const model = new Map<number, { value: number; end: number }>();
       for (const [i, { key, end, dropAt }] of changes.entries()) {
         entries.put(Buffer.from([key, i % 256]), end);
-        model.set(key, { value: i % 256, end });
+        const old = model.get(key) ?? { value: 0, end: 0 };
+        model.set(key, { value: Math.max(old.value, i % 256), end: Math.max(old.end, end) });
         if (dropAt === null) continue;
         const over = [...model].filter(([, one]) => one.end <= dropAt);
         for (const [gone] of over) model.delete(gone);

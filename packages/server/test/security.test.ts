@@ -8,6 +8,7 @@ import { SYSTEM } from '../src/domain/actor.ts';
 import { loadConfig, ConfigError } from '../src/load-config.ts';
 import { generateSecret } from '../src/domain/secret.ts';
 import { hashPassword } from '../src/domain/password.ts';
+import type { GuessBudget } from '../src/domain/failure-budget.ts';
 import type { KnownApiUser } from '../src/domain/known-api-user.ts';
 import { createMaintenance } from '../src/maintenance.ts';
 import { createMasterKey } from '../src/master-key.ts';
@@ -135,9 +136,10 @@ test('a wrong guess costs one slow hash at most: at a password, at an unknown id
   });
   const settings = { passwordChecksMax: 2, passwordQueueMax: 16 };
   const check = asynchronous(createPasswordCheck(settings, () => true));
+  const caller = (clientSecret: string) => ({ clientId: 'api_x', clientSecret, address: '::1', traceId: '' });
   const costOf = async (known: KnownApiUser | undefined, password: string) => {
     const soFar = hashes.count();
-    await check('api_x', known, password, 1000);
+    await check(caller(password), known, 1000, ENDLESS);
     return hashes.count() - soFar;
   };
   assert.equal(await costOf(user(rotated), 'wrong 1'), 1);
@@ -148,14 +150,22 @@ test('a wrong guess costs one slow hash at most: at a password, at an unknown id
   assert.equal(await costOf(user(rotated), 'correct horse battery staple'), 0, 'it was verified before');
   const soFar = hashes.count();
   await Promise.all(
-    Array.from({ length: 50 }, () => check('api_x', user(rotated), 'the same wrong one', 1000)),
+    Array.from({ length: 50 }, () => check(caller('the same wrong one'), user(rotated), 1000, ENDLESS)),
   );
   assert.equal(hashes.count() - soFar, 1, 'the same guess at the same time');
   const none = createPasswordCheck(settings, () => false);
-  await none('api_x', undefined, 'wrong', 1000);
+  await none(caller('wrong'), undefined, 1000, ENDLESS);
   assert.equal(hashes.count() - soFar, 1, 'without a password in the store there is nothing to hash');
   hashes.stop();
 });
+
+/** A budget that pays for any number of guesses. */
+const ENDLESS: GuessBudget = {
+  key: 'api_x ::1',
+  exhausted: () => null,
+  pay: () => ({ perMinute: 1, shared: false }),
+  refund: () => undefined,
+};
 
 function asynchronous(check: PasswordCheck): (...args: Parameters<PasswordCheck>) => Promise<object> {
   return async (...args) => await check(...args);

@@ -1,6 +1,7 @@
-import { isUtf8 } from 'node:buffer';
 import { Refusal } from './errors.ts';
+import { quoted } from './quoted.ts';
 import { scopesOf, type Scopes } from './scopes.ts';
+import { decodeUtf8 } from './text-encoding.ts';
 
 /** What a valid token says (RFC 9068 §2.2). Frozen, down to the last nested value. */
 export interface AccessToken {
@@ -32,10 +33,16 @@ export interface ExpectedClaims {
 export function checkClaims(payload: Uint8Array, expected: ExpectedClaims, nowSeconds: number): AccessToken {
   const claims = parse(payload);
   const issuer = text(claims, 'iss');
-  if (issuer !== expected.issuer) throw new Refusal('issuer', 'It is of another issuer.');
+  if (issuer !== expected.issuer) {
+    throw new Refusal(
+      'issuer',
+      `It is of another issuer: ${quoted(issuer)}, not ${quoted(expected.issuer)}.`,
+    );
+  }
   const audience = audienceOf(claims);
   if (!audience.some((one) => expected.audiences.includes(one))) {
-    throw new Refusal('audience', 'It is meant for another API.');
+    const [found, own] = [quoted(audience), expected.audiences.map(quoted).join(' or ')];
+    throw new Refusal('audience', `It is meant for another API: its audience is ${found}, not ${own}.`);
   }
   const subject = text(claims, 'sub');
   const clientId = text(claims, 'client_id');
@@ -48,10 +55,13 @@ export function checkClaims(payload: Uint8Array, expected: ExpectedClaims, nowSe
     throw new Refusal(
       'not_yet_valid',
       'It is not valid yet: compare the clocks of the issuer and of this machine.',
+      clientId,
     );
   }
   // Last, so that "expired" is said only of a token that was good.
-  if (expiresAt <= nowSeconds - expected.clockSkewSeconds) throw new Refusal('expired', 'It has expired.');
+  if (expiresAt <= nowSeconds - expected.clockSkewSeconds) {
+    throw new Refusal('expired', 'It has expired.', clientId);
+  }
   deepFreeze(claims);
   return Object.freeze({
     issuer,
@@ -67,11 +77,11 @@ export function checkClaims(payload: Uint8Array, expected: ExpectedClaims, nowSe
 }
 
 function parse(payload: Uint8Array): Record<string, unknown> {
-  // TextDecoder could do both, at several times the cost.
-  if (!isUtf8(payload)) throw new Refusal('malformed', 'Its payload is not UTF-8.');
+  const json = decodeUtf8(payload);
+  if (json === undefined) throw new Refusal('malformed', 'Its payload is not UTF-8.');
   let claims: unknown;
   try {
-    claims = JSON.parse(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8'));
+    claims = JSON.parse(json);
   } catch {
     throw new Refusal('malformed', 'Its payload is not JSON.');
   }

@@ -1,5 +1,8 @@
 /** A request of node:http, Express, Fastify or fetch: anything with headers. */
 export interface RequestLike {
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly originalUrl?: string | undefined;
   readonly headers:
     | { get(name: string): string | null }
     | Readonly<Record<string, string | readonly string[] | undefined>>;

@@ -4,6 +4,7 @@ export type AccessTokenErrorCode =
   | 'authorization-token-invalid'
   | 'authorization-token-expired'
   | 'insufficient_scope'
+  | 'insufficient_claims'
   | 'authorization-unavailable';
 
 /** Exactly why a token was refused: for logs. Callers are told the code alone. */
@@ -24,6 +25,7 @@ export type AccessTokenErrorReason =
   | 'expired'
   | 'revoked'
   | 'scope'
+  | 'check'
   | 'key_set_unavailable'
   | 'revocations_unavailable';
 
@@ -47,6 +49,8 @@ export interface AccessTokenErrorDetails {
   retryAfterSeconds?: number | undefined;
   /** URL of the protected-resource metadata (RFC 9728 §5.1). */
   resourceMetadataUrl?: string | undefined;
+  /** The API user of a token that the issuer has signed. */
+  clientId?: string | undefined;
   /** Never for a token: only what went wrong between this process and the issuer. */
   cause?: unknown;
 }
@@ -83,6 +87,13 @@ const ANSWERS: Readonly<Record<AccessTokenErrorCode, Answer>> = {
       'The access token does not allow this call. Ask for the scope named in WWW-Authenticate, or ask the operator of ' +
       'the platform to allow it to the API user.',
   },
+  insufficient_claims: {
+    status: 403,
+    title: 'Access token not allowed here',
+    detail:
+      'The access token is valid, but what it says of the API user does not allow this call. Ask the operator of the ' +
+      'platform what the API user may do.',
+  },
   'authorization-unavailable': {
     status: 503,
     title: 'Access tokens cannot be checked',
@@ -104,6 +115,10 @@ export class AccessTokenError extends Error {
   readonly wwwAuthenticate: string | undefined;
   /** The value of the `Retry-After` header, in seconds; only with status 503. */
   readonly retryAfterSeconds: number | undefined;
+  /** The API user, where the token was signed by the issuer. */
+  readonly clientId: string | undefined;
+  /** The trace id of the request, or a new one: what the answer shows. Undefined where a token was checked without a request. */
+  traceId: string | undefined;
 
   constructor(
     code: AccessTokenErrorCode,
@@ -117,6 +132,8 @@ export class AccessTokenError extends Error {
     this.status = ANSWERS[code].status;
     this.wwwAuthenticate = challenge(code, details);
     this.retryAfterSeconds = details.retryAfterSeconds;
+    this.clientId = details.clientId;
+    this.traceId = undefined;
   }
 
   /** The platform's error body. `instance` is the path of the request, without its query: that may hold secrets. */
@@ -143,9 +160,12 @@ function challenge(code: AccessTokenErrorCode, details: AccessTokenErrorDetails)
 /** What the parts of the verifier throw: the verifier makes an AccessTokenError of it. */
 export class Refusal extends Error {
   readonly reason: AccessTokenErrorReason;
+  readonly clientId: string | undefined;
 
-  constructor(reason: AccessTokenErrorReason, message: string) {
+  /** `clientId`: the API user, once the signature was found right. */
+  constructor(reason: AccessTokenErrorReason, message: string, clientId?: string) {
     super(message);
     this.reason = reason;
+    this.clientId = clientId;
   }
 }

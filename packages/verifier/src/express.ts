@@ -1,7 +1,8 @@
 import type { AccessToken } from './access-token.ts';
 import { createCallers, createCheck, type Checked } from './answer.ts';
 import type { ProtectedResource } from './protected-resource.ts';
-import type { Requirements, Verifier } from './verifier.ts';
+import type { Requirements } from './requirements.ts';
+import type { Verifier } from './verifier.ts';
 import type { VerifierOptions } from './verifier-options.ts';
 
 /** The parts of Express's types that are used here: Express 4 and 5 fit. */
@@ -34,7 +35,7 @@ export function createProtect(
     return async (request, response, next) => {
       let checked: Checked;
       try {
-        checked = await check(request, request.originalUrl);
+        checked = await check(request);
       } catch (error) {
         // A bug. Express 4 does not look at the promise of a handler.
         return next(error);

@@ -1,7 +1,8 @@
 import type { AccessToken } from './access-token.ts';
 import { createCallers, createCheck } from './answer.ts';
 import type { ProtectedResource } from './protected-resource.ts';
-import type { Requirements, Verifier } from './verifier.ts';
+import type { Requirements } from './requirements.ts';
+import type { Verifier } from './verifier.ts';
 import type { VerifierOptions } from './verifier-options.ts';
 
 /** The parts of Fastify's types that are used here. */
@@ -28,7 +29,7 @@ export function createProtect(
   return (requirements = {}) => {
     const check = checkFor(requirements);
     return async (request, reply) => {
-      const { caller, answer } = await check(request, request.originalUrl);
+      const { caller, answer } = await check(request);
       if (caller !== undefined) return callers.set(request, caller);
       reply.code(answer.status);
       reply.headers(answer.headers);

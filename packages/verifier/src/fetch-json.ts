@@ -1,10 +1,13 @@
+import { parseJson } from './text-encoding.ts';
+import type { WebSignal } from './web-types.ts';
+
 /** The part of `fetch` that the verifier uses. */
 export type Fetch = (url: string, init: FetchInit) => Promise<FetchResponse>;
 
 export interface FetchInit {
   headers: Record<string, string>;
   redirect: 'manual';
-  signal: AbortSignal;
+  signal: WebSignal;
 }
 
 export interface FetchResponse {
@@ -26,7 +29,7 @@ export interface JsonAnswer {
 }
 
 export interface BytesAnswer extends JsonAnswer {
-  body: Buffer<ArrayBuffer> | undefined;
+  body: Uint8Array | undefined;
 }
 
 const RESPONSE_BYTES_MAX = 262_144;
@@ -39,7 +42,7 @@ export async function fetchJson(
 ): Promise<JsonAnswer> {
   const accepting = { accept: 'application/json', ...headers };
   const answer = await fetchBytes(url, accepting, limits, RESPONSE_BYTES_MAX);
-  const body: unknown = answer.body && JSON.parse(answer.body.toString('utf8'));
+  const body: unknown = answer.body && parseJson(answer.body, `GET ${url}: the answer`);
   return { ...answer, body };
 }
 
@@ -74,11 +77,7 @@ async function withinTime<T>(signal: AbortSignal, message: string, work: () => P
   }
 }
 
-async function limitedBody(
-  response: FetchResponse,
-  url: string,
-  bytesMax: number,
-): Promise<Buffer<ArrayBuffer>> {
+async function limitedBody(response: FetchResponse, url: string, bytesMax: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of response.body ?? []) {
@@ -88,5 +87,11 @@ async function limitedBody(
     }
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks);
+  const whole = new Uint8Array(bytes);
+  let end = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, end);
+    end += chunk.byteLength;
+  }
+  return whole;
 }

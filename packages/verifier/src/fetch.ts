@@ -1,17 +1,22 @@
 import type { AccessToken } from './access-token.ts';
 import { createCheck } from './answer.ts';
 import type { ProtectedResource } from './protected-resource.ts';
-import type { Requirements, Verifier } from './verifier.ts';
+import type { Requirements } from './requirements.ts';
+import type { Verifier } from './verifier.ts';
 import type { VerifierOptions } from './verifier-options.ts';
+import type { WebRequest, WebResponse } from './web-types.ts';
 
 /** A handler that is told who calls; `rest` is what the runtime adds (an environment, a context). */
 export type CallerHandler<Rest extends unknown[]> = (
-  request: Request,
+  request: WebRequest,
   caller: AccessToken,
   ...rest: Rest
-) => Response | Promise<Response>;
+) => WebResponse | Promise<WebResponse>;
 
-export type FetchHandler<Rest extends unknown[]> = (request: Request, ...rest: Rest) => Promise<Response>;
+export type FetchHandler<Rest extends unknown[]> = (
+  request: WebRequest,
+  ...rest: Rest
+) => Promise<WebResponse>;
 
 /** `protect({ scope }, handler)` for handlers from Request to Response: answers 401, 403 or 503, or calls the handler. */
 export function createProtect(
@@ -21,7 +26,7 @@ export function createProtect(
   return (requirements, handler) => {
     const check = checkFor(requirements);
     return async (request, ...rest) => {
-      const { caller, answer } = await check(request, request.url);
+      const { caller, answer } = await check(request);
       if (caller !== undefined) return await handler(request, caller, ...rest);
       return new Response(answer.body, { status: answer.status, headers: answer.headers });
     };
@@ -29,6 +34,6 @@ export function createProtect(
 }
 
 /** The metadata of RFC 9728, to be served at `resource.path`. */
-export function metadataHandler(resource: ProtectedResource): () => Response {
+export function metadataHandler(resource: ProtectedResource): () => WebResponse {
   return () => new Response(resource.body, { headers: resource.headers });
 }

@@ -1,18 +1,20 @@
 import type { AccessToken } from './access-token.ts';
 import { createCallers, createCheck } from './answer.ts';
 import type { ProtectedResource } from './protected-resource.ts';
-import type { Requirements, Verifier } from './verifier.ts';
+import type { Requirements } from './requirements.ts';
+import type { Verifier } from './verifier.ts';
 import type { VerifierOptions } from './verifier-options.ts';
+import type { WebRequest, WebResponse } from './web-types.ts';
 
 /** The parts of Hono's types that are used here. */
 export interface HonoContextLike {
-  req: { raw: Request };
+  req: { raw: WebRequest };
 }
 
 export type HonoMiddleware = (
   context: HonoContextLike,
   next: () => Promise<void>,
-) => Promise<Response | undefined>;
+) => Promise<WebResponse | undefined>;
 
 const callers = createCallers<object>();
 
@@ -25,7 +27,7 @@ export function createProtect(
     const check = checkFor(requirements);
     return async (context, next) => {
       const request = context.req.raw;
-      const { caller, answer } = await check(request, request.url);
+      const { caller, answer } = await check(request);
       if (caller === undefined) {
         return new Response(answer.body, { status: answer.status, headers: answer.headers });
       }
@@ -42,6 +44,6 @@ export function callerOf(context: HonoContextLike): AccessToken {
 }
 
 /** The metadata of RFC 9728: `app.get(resource.path, metadataHandler(resource))`. */
-export function metadataHandler(resource: ProtectedResource): () => Response {
+export function metadataHandler(resource: ProtectedResource): () => WebResponse {
   return () => new Response(resource.body, { headers: resource.headers });
 }

@@ -6,7 +6,9 @@ export type { AccessTokenErrorCode, AccessTokenErrorReason, ErrorEnvelope } from
 export type { Fetch, FetchInit, FetchResponse } from './fetch-json.ts';
 export type { Scopes } from './scopes.ts';
 export { createVerifier } from './verifier.ts';
-export type { Requirements, Verifier } from './verifier.ts';
+export type { Requirements } from './requirements.ts';
+export type { TokenRefusal } from './token-refusal.ts';
+export type { Verifier } from './verifier.ts';
 export type { RevocationListOptions, VerifierOptions } from './verifier-options.ts';
 export { protectedResource } from './protected-resource.ts';
 export type { ProtectedResource, ProtectedResourceOptions } from './protected-resource.ts';

@@ -3,7 +3,7 @@ import { createBackOff, Unavailable } from './back-off.ts';
 import { Refusal } from './errors.ts';
 import { fetchJson, type FetchLimits, type JsonAnswer } from './fetch-json.ts';
 import type { Discovery } from './metadata.ts';
-import { publicKeys, type PublicKey } from './public-keys.ts';
+import { KEYS_MAX, publicKeys, type PublicKey } from './public-keys.ts';
 import { createUnknownKids } from './unknown-kids.ts';
 
 export interface KeySetOptions extends FetchLimits {
@@ -24,11 +24,14 @@ export interface KeySet {
   ready(): Promise<void>;
   /** Tells a key set that was fetched after a token arrived from one that was not. */
   arrival(): number;
-  /** The key for a token, where it is known. */
-  known(kid: string | undefined, algorithm: Algorithm): PublicKey | undefined;
-  /** The key for a token, for which the key set is fetched where that makes sense. Throws a Refusal. */
-  find(kid: string | undefined, algorithm: Algorithm, arrival: number): Promise<PublicKey>;
+  /** The keys that may have signed a token; empty: none is known. */
+  known(kid: string | undefined, algorithm: Algorithm): readonly PublicKey[];
+  /** The same, at least one: the key set is fetched if that makes sense. Throws a Refusal. */
+  find(kid: string | undefined, algorithm: Algorithm, arrival: number): Promise<readonly PublicKey[]>;
 }
+
+/** Keys with the same key id and a fitting type that a token is checked with. */
+const CANDIDATES_MAX = 8;
 
 const LIFE_MS_DEFAULT = 300_000;
 const LIFE_MS_MIN = 5_000;
@@ -88,13 +91,14 @@ export function createKeySet(options: KeySetOptions, discovery: Discovery): KeyS
 
   const isFresh = (nowMs: number) => nowMs < times.renewMs && nowMs >= times.fetchedMs;
 
-  /** The one key that fits; undefined: none does, or more than one. */
-  function known(kid: string | undefined, algorithm: Algorithm): PublicKey | undefined {
-    let found: PublicKey | undefined;
+  /** Those with the key id, in the order of the key set. Without a key id, the one key that fits: guessing is not for us. */
+  function known(kid: string | undefined, algorithm: Algorithm): readonly PublicKey[] {
+    const found: PublicKey[] = [];
     for (const key of keys) {
       if ((kid !== undefined && key.kid !== kid) || !key.fits(algorithm)) continue;
-      if (found !== undefined) return undefined;
-      found = key;
+      if (kid === undefined && found.length === 1) return [];
+      found.push(key);
+      if (found.length === CANDIDATES_MAX) break;
     }
     return found;
   }
@@ -129,10 +133,13 @@ export function createKeySet(options: KeySetOptions, discovery: Discovery): KeyS
 
     async find(kid, algorithm, arrival) {
       for (;;) {
-        const key = known(kid, algorithm);
-        if (key !== undefined) return key;
-        if (kid === undefined || keys.some((one) => one.kid === kid)) {
-          throw new Refusal('unknown_key', 'No single key of the issuer fits its key id and algorithm.');
+        const candidates = known(kid, algorithm);
+        if (candidates.length > 0) return candidates;
+        if (kid === undefined) {
+          throw new Refusal('unknown_key', 'It names no key, and not one key alone of the issuer fits.');
+        }
+        if (keys.some((one) => one.kid === kid)) {
+          throw new Refusal('unknown_key', 'The key of the issuer with its key id is for another algorithm.');
         }
         if (loadedBy > arrival) unknownKids.add(kid, clock());
         const fetching = fetchFor(kid);
@@ -166,7 +173,11 @@ function createSource(options: KeySetOptions, discovery: Discovery) {
       const answer = await fetchJson(url, headers, options);
       if (answer.status === 304 && etag?.url === url) return { keys: before, lifeMs: lifeOf(answer) };
       if (answer.status !== 200) throw new Error(`GET ${url} answered with status ${answer.status}.`);
-      const keys = publicKeys(answer.body, before);
+      const { keys, truncated } = await publicKeys(answer.body, before);
+      if (truncated) {
+        const problem = `The key set at ${url} has more than ${KEYS_MAX} usable keys: the first ${KEYS_MAX} are used.`;
+        options.onFailure(new Error(problem));
+      }
       const value = answer.headers.get('etag');
       etag = value === null ? undefined : { url, value };
       return { keys, lifeMs: lifeOf(answer) };

@@ -1,4 +1,5 @@
 import { fetchJson, type FetchLimits } from './fetch-json.ts';
+import { quoted } from './quoted.ts';
 
 /** Where an issuer publishes what tokens are checked with. */
 export interface Discovered {
@@ -50,8 +51,11 @@ async function discover(issuer: string, insecure: boolean, limits: FetchLimits):
     if (status !== 200) throw new Error(`GET ${url} answered with status ${status}.`);
     const metadata = body as Record<string, unknown> | null;
     // RFC 8414 §3.3: or the metadata of another issuer could be passed off as this one's.
-    if (metadata?.['issuer'] !== issuer) {
-      throw new Error(`The metadata at ${url} is of another issuer than ${issuer}.`);
+    const found = metadata?.['issuer'];
+    if (metadata === null || found !== issuer) {
+      throw new Error(
+        `The metadata at ${url} is of another issuer: ${quoted(found)}, not ${quoted(issuer)}.`,
+      );
     }
     if (typeof metadata['jwks_uri'] !== 'string') throw new Error(`The metadata at ${url} has no jwks_uri.`);
     const list = metadata['revocation_list_uri'];
@@ -77,13 +81,16 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 /** Keys that come over plain HTTP are whoever's is in between: only on this machine, or where it is asked for. */
 export function checkedUrl(name: string, value: string, insecure: boolean): string {
-  const url = URL.canParse(value) ? new URL(value) : undefined;
+  // The parser would drop or encode spaces and control characters, and the text would not be what is fetched.
+  const url = !/[\s\p{Cc}]/u.test(value) && URL.canParse(value) ? new URL(value) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
-    throw new TypeError(`${name}: ${JSON.stringify(value)} is not an http or https URL without credentials.`);
+    throw new TypeError(
+      `${name}: ${quoted(value)} is not an http or https URL without credentials and spaces.`,
+    );
   }
   if (url.protocol === 'http:' && !insecure && !LOOPBACK.test(url.hostname)) {
     throw new TypeError(
-      `${name}: ${JSON.stringify(value)} is not https. Keys fetched from it could be replaced on the way: use https, or ` +
+      `${name}: ${quoted(value)} is not https. Keys fetched from it could be replaced on the way: use https, or ` +
         'say insecureHttp: true in a network that you trust.',
     );
   }

@@ -1,8 +1,14 @@
-import { importJWK, type CryptoKey, type JWK } from 'jose';
-import { fits, isAlgorithm, type Algorithm } from './algorithms.ts';
+import { importJWK, type JWK } from 'jose';
+import { ALGORITHMS, fits, isAlgorithm, type Algorithm } from './algorithms.ts';
 
-const KEYS_MAX = 100;
+/** Usable keys that are kept of a key set. */
+export const KEYS_MAX = 100;
 const RSA_MODULUS_BYTES_MIN = 256;
+
+/** A key as WebCrypto holds it; its own type would ask every program that type-checks for the types of the DOM or Node. */
+export interface ImportedKey {
+  readonly type: string;
+}
 
 /** A public key of the issuer. */
 export interface PublicKey {
@@ -10,25 +16,48 @@ export interface PublicKey {
   /** False from the moment on when the issuer publishes it no longer: tokens verified with it are checked again. */
   live: boolean;
   fits(algorithm: Algorithm): boolean;
-  cryptoKey(algorithm: Algorithm): CryptoKey | Promise<CryptoKey>;
+  cryptoKey(algorithm: Algorithm): ImportedKey | Promise<ImportedKey>;
   /** Equal for equal keys. */
   readonly material: string;
 }
 
+export interface PublishedKeys {
+  keys: PublicKey[];
+  /** Whether the key set has more usable keys than KEYS_MAX: those beyond are left out. */
+  truncated: boolean;
+}
+
 /**
- * The usable keys of a key set (RFC 7517 §5). Others are left out: keys for encryption, symmetric keys, keys too weak, keys
- * of types unknown here. Keys that were in the set before keep their identity. Throws where it is not a key set.
+ * The usable keys of a key set (RFC 7517 §5). Others are left out and do not count: keys for encryption, symmetric keys,
+ * keys too weak, keys of types unknown here, keys that cannot be imported. Keys that were in the set before keep their
+ * identity. Throws where it is not a key set.
  */
-export function publicKeys(body: unknown, before: readonly PublicKey[]): PublicKey[] {
+export async function publicKeys(body: unknown, before: readonly PublicKey[]): Promise<PublishedKeys> {
   const entries = (body as { keys?: unknown } | null)?.keys;
   if (!Array.isArray(entries)) throw new Error('The answer is not a key set: it has no list "keys".');
   const known = new Map(before.map((key) => [key.material, key]));
   const keys = new Map<string, PublicKey>();
-  for (const entry of entries.slice(0, KEYS_MAX) as unknown[]) {
-    const key = publicKey(entry);
-    if (key !== undefined) keys.set(key.material, known.get(key.material) ?? key);
+  for (const entry of entries as unknown[]) {
+    const published = publicKey(entry);
+    if (published === undefined || keys.has(published.material)) continue;
+    const key = known.get(published.material) ?? (await importable(published));
+    if (key === undefined) continue;
+    if (keys.size === KEYS_MAX) return { keys: [...keys.values()], truncated: true };
+    keys.set(key.material, key);
   }
-  return [...keys.values()];
+  return { keys: [...keys.values()], truncated: false };
+}
+
+/** The key, where the runtime takes it: a point that is not on its curve is only found so. */
+async function importable(key: PublicKey): Promise<PublicKey | undefined> {
+  const algorithm = ALGORITHMS.find((one) => key.fits(one));
+  if (algorithm === undefined) return undefined;
+  try {
+    await key.cryptoKey(algorithm);
+    return key;
+  } catch {
+    return undefined;
+  }
 }
 
 function publicKey(entry: unknown): PublicKey | undefined {
@@ -41,10 +70,10 @@ function publicKey(entry: unknown): PublicKey | undefined {
   if (material === undefined) return undefined;
   const kid = typeof jwk.kid === 'string' ? jwk.kid : undefined;
   const { alg, kty, crv } = jwk;
-  const imported = new Map<Algorithm, CryptoKey>();
+  const imported = new Map<Algorithm, ImportedKey>();
 
-  async function load(algorithm: Algorithm): Promise<CryptoKey> {
-    const key = (await importJWK(material as JWK, algorithm)) as CryptoKey;
+  async function load(algorithm: Algorithm): Promise<ImportedKey> {
+    const key = (await importJWK(material as JWK, algorithm)) as ImportedKey;
     imported.set(algorithm, key);
     return key;
   }
@@ -63,8 +92,13 @@ function publicMaterial({ kty, crv, x, y, n, e }: JWK): JWK | undefined {
   const texts = (...values: unknown[]) => values.every((value) => typeof value === 'string');
   if (kty === 'EC' && texts(crv, x, y)) return { kty, crv, x, y } as JWK;
   if (kty === 'OKP' && texts(crv, x)) return { kty, crv, x } as JWK;
-  if (kty === 'RSA' && texts(n, e) && Buffer.byteLength(n ?? '', 'base64') >= RSA_MODULUS_BYTES_MIN) {
+  if (kty === 'RSA' && texts(n, e) && modulusBytes(n ?? '') >= RSA_MODULUS_BYTES_MIN) {
     return { kty, n, e } as JWK;
   }
   return undefined;
+}
+
+/** Of a base64url text: three bytes in four characters. */
+function modulusBytes(n: string): number {
+  return Math.floor((n.replace(/=+$/, '').length * 3) / 4);
 }

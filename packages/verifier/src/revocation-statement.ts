@@ -1,6 +1,8 @@
-import { compactVerify } from 'jose';
 import { isAlgorithm, type Algorithm } from './algorithms.ts';
 import type { KeySet } from './key-set.ts';
+import { quoted } from './quoted.ts';
+import { verifySignature } from './signature.ts';
+import { parseJson } from './text-encoding.ts';
 
 /** What the issuer signs about its revocation list. */
 export interface Statement {
@@ -32,20 +34,20 @@ export async function readStatement(
 ): Promise<Statement> {
   await keySet.ready();
   const arrival = keySet.arrival();
-  const { payload } = await compactVerify(
+  const { payload } = await verifySignature(
     jws,
     async ({ alg, kid, typ }) => {
       if (typ !== STATEMENT_TYPE) throw new Error('The statement about the revocation list is none.');
       if (!isAlgorithm(alg) || typeof kid !== 'string') throw new Error('The statement names no key.');
-      return await (await keySet.find(kid, alg, arrival)).cryptoKey(alg);
+      return { algorithm: alg, keys: await keySet.find(kid, alg, arrival) };
     },
     { algorithms: [...rules.algorithms] },
   );
-  const { iss, iat, n, sha256 } = JSON.parse(Buffer.from(payload).toString('utf8')) as Record<
-    string,
-    unknown
-  >;
-  if (iss !== rules.issuer) throw new Error('The revocation list is that of another issuer.');
+  const statement = parseJson(payload, 'The revocation list’s statement') as Record<string, unknown> | null;
+  const { iss, iat, n, sha256 } = statement ?? {};
+  if (iss !== rules.issuer) {
+    throw new Error(`The revocation list is of another issuer: ${quoted(iss)}, not ${quoted(rules.issuer)}.`);
+  }
   if (!Number.isFinite(iat) || !Number.isSafeInteger(n) || typeof sha256 !== 'string') {
     throw new Error('The revocation list’s statement lacks a member.');
   }

@@ -1,4 +1,3 @@
-import { webcrypto } from 'node:crypto';
 import type { AccessToken } from './access-token.ts';
 import type { Algorithm } from './algorithms.ts';
 import { createBackOff, Unavailable } from './back-off.ts';
@@ -32,7 +31,8 @@ export interface Revocations {
   ready(): Promise<void>;
   /** Differs when the list has changed. */
   generation(): number;
-  includes(token: AccessToken): boolean;
+  /** At once where the runtime can make a digest at once. */
+  includes(token: AccessToken): boolean | Promise<boolean>;
 }
 
 /** Where no list is wanted. */
@@ -110,8 +110,8 @@ export function createRevocations(
     if (held !== undefined && before?.sha256 === statement.sha256) return { list: held.list, ...confirmed };
     if (answer.body === undefined) throw new Error(`GET ${url}: its 304 is about another list than is held.`);
     // On another thread: a list of megabytes would hold this one.
-    const digest = Buffer.from(await webcrypto.subtle.digest('SHA-256', answer.body));
-    if (digest.toString('base64url') !== statement.sha256) {
+    const digest = await crypto.subtle.digest('SHA-256', answer.body as Uint8Array<ArrayBuffer>);
+    if (base64url(new Uint8Array(digest)) !== statement.sha256) {
       throw new Error(`GET ${url}: the list is not the one that its statement is about.`);
     }
     return { list: await revocationList(answer.body), ...confirmed };
@@ -145,4 +145,11 @@ export function createRevocations(
       throw new Unavailable('revocations_unavailable', message, backOff, laterMs);
     },
   };
+}
+
+function base64url(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replaceAll('=', '');
 }

@@ -67,17 +67,20 @@ export function scopesOf(text: string): Scopes {
 // RFC 6749 §3.3: scope-token. Neither quotes nor backslashes, so that it can stand in a header as it is.
 const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 
-/** The scopes that a route asks for. Throws a TypeError where one could not be the scope of a token. */
-export function requiredScopes(scope: string | readonly string[] | undefined): readonly string[] {
+/** The scopes that the option `name` of a route asks for. Throws a TypeError where one could not be the scope of a token. */
+export function requiredScopes(
+  scope: string | readonly string[] | undefined,
+  name = 'scope',
+): readonly string[] {
   const wanted = (typeof scope === 'string' ? scope.split(' ') : (scope ?? [])).filter((one) => one !== '');
   const bad = wanted.find((one) => !SCOPE_TOKEN.test(one));
   if (bad !== undefined) {
     throw new TypeError(
-      `scope: ${JSON.stringify(bad)} cannot be a scope (RFC 6749 §3.3): use visible ASCII without quotes, one each.`,
+      `${name}: ${JSON.stringify(bad)} cannot be a scope (RFC 6749 §3.3): use visible ASCII without quotes, one each.`,
     );
   }
   if (scope !== undefined && wanted.length === 0) {
-    throw new TypeError('scope: no scope is named. Leave the option out where any valid token is enough.');
+    throw new TypeError(`${name}: no scope is named. Leave the option out where any valid token is enough.`);
   }
   return wanted;
 }

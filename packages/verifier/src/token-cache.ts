@@ -1,5 +1,3 @@
-import * as crypto from 'node:crypto';
-
 /**
  * A bounded map in two generations: a full young one becomes the old one, and the old one is forgotten. What is used stays,
  * at the cost of a look-up alone; a list of uses would have to be rewritten with each hit.
@@ -45,9 +43,3 @@ export function createTokenCache<V>(entriesMax: number): TokenCache<V> {
     },
   };
 }
-
-/** The key of a token in the cache: the token itself is not kept. `crypto.hash` costs half, from Node 20.12 on. */
-export const tokenDigest: (token: string) => string =
-  typeof crypto.hash === 'function'
-    ? (token) => crypto.hash('sha256', token, 'base64url')
-    : (token) => crypto.createHash('sha256').update(token).digest('base64url');

@@ -3,7 +3,9 @@ import type { ExpectedClaims } from './access-token.ts';
 import type { Fetch } from './fetch-json.ts';
 import type { KeySetOptions } from './key-set.ts';
 import { checkedUrl } from './metadata.ts';
+import { quoted } from './quoted.ts';
 import type { RevocationsOptions } from './revocations.ts';
+import type { TokenRefusal } from './token-refusal.ts';
 
 export interface VerifierOptions {
   /** The `iss` of the tokens, exactly as it stands in them. */
@@ -33,6 +35,11 @@ export interface VerifierOptions {
   insecureHttp?: boolean | undefined;
   /** The URL of this API's protected-resource metadata (RFC 9728), to be named in `WWW-Authenticate`. */
   resourceMetadataUrl?: string | undefined;
+  /**
+   * Is given each refusal of a token or request, for logs and metrics, before the caller is answered. It is not waited for, and
+   * what it throws is ignored. Strangers decide how often it is called: count, and log a sample.
+   */
+  onRefused?: ((refusal: TokenRefusal) => void) | undefined;
   /** Told of each failed fetch of the key set or the revocation list, for the log; what it throws is ignored. */
   onKeySetFailure?: ((error: unknown) => void) | undefined;
   /** Default: the global fetch. */
@@ -59,6 +66,7 @@ export interface CheckedOptions extends KeySetOptions, ExpectedClaims {
   tokenLengthMax: number;
   cacheEntriesMax: number;
   resourceMetadataUrl: string | undefined;
+  onRefused: ((refusal: TokenRefusal) => void) | undefined;
   /** Null: none. */
   revocations: (RevocationsOptions & { url: string | undefined }) | null;
 }
@@ -66,8 +74,7 @@ export interface CheckedOptions extends KeySetOptions, ExpectedClaims {
 /** Every default and limit of the verifier. Throws a TypeError for an option that cannot be meant so. */
 export function checkedOptions(given: VerifierOptions): CheckedOptions {
   const insecureHttp = given.insecureHttp ?? false;
-  const report = given.onKeySetFailure;
-  const { resourceMetadataUrl } = given;
+  const { resourceMetadataUrl, onKeySetFailure, onRefused } = given;
   if (resourceMetadataUrl !== undefined) quotable('resourceMetadataUrl', resourceMetadataUrl);
   return Object.freeze({
     issuer: checkedUrl('issuer', given.issuer, insecureHttp),
@@ -84,14 +91,14 @@ export function checkedOptions(given: VerifierOptions): CheckedOptions {
     resourceMetadataUrl,
     fetch: given.fetch ?? ((url, init) => globalThis.fetch(url, init)),
     clock: given.clock ?? Date.now,
-    onFailure(error) {
-      try {
-        report?.(error);
-      } catch {
-        // A logger that fails must not take the API down.
-      }
-    },
+    onFailure: onKeySetFailure === undefined ? () => {} : harmless(onKeySetFailure),
+    onRefused: onRefused && harmless(onRefused),
   } satisfies CheckedOptions);
+}
+
+/** A hook that throws or rejects, such as a logger that fails, must not take the API down. */
+function harmless<T>(hook: (fact: T) => void): (fact: T) => void {
+  return (fact) => void (async () => hook(fact))().catch(() => {});
 }
 
 function revocationsOf(given: VerifierOptions, insecureHttp: boolean): CheckedOptions['revocations'] {
@@ -123,6 +130,8 @@ function audiencesOf(audience: string | readonly string[]): readonly string[] {
       'audience: say which API this is, as a text or a list of texts. Without it, tokens for any other API would do.',
     );
   }
+  const bad = audiences.find((one) => /\p{Cc}/u.test(one));
+  if (bad !== undefined) throw new TypeError(`audience: ${quoted(bad)} has a control character.`);
   return [...audiences];
 }
 
@@ -146,6 +155,6 @@ function whole(name: string, value: number, min: number, max: number): number {
 /** For a quoted string in a header. */
 function quotable(name: string, value: string): void {
   if (!/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(value) || !URL.canParse(value)) {
-    throw new TypeError(`${name}: ${JSON.stringify(value)} is not a URL.`);
+    throw new TypeError(`${name}: ${quoted(value)} is not a URL.`);
   }
 }

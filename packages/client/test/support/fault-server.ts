@@ -26,7 +26,7 @@ export interface FaultServer extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-export async function startFaultServer(fallback: Answer = token()): Promise<FaultServer> {
+export async function startFaultServer(fallback: Answer = token(), port = 0): Promise<FaultServer> {
   const queue: Answer[] = [];
   const requests: SeenRequest[] = [];
   const sockets = new Set<Socket>();
@@ -45,7 +45,7 @@ export async function startFaultServer(fallback: Answer = token()): Promise<Faul
     socket.on('error', () => {});
     socket.on('close', () => sockets.delete(socket));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it listens on TCP
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const close = () =>

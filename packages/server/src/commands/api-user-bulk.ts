@@ -34,25 +34,34 @@ export function exportCommand(parent: Command, io: Io): void {
 export function importCommand(parent: Command, io: Io): void {
   const command = parent
     .command('import [file]')
-    .description('Make an API user of each line of a file, or of standard input, as export writes them.');
+    .description('Make an API user of each line of a file, or of standard input, as export writes them.')
+    .option(
+      '--restore-deleted',
+      'Also make API users with client ids of deleted ones, from an export of this store.',
+    );
   addSettings(command, STORE_SETTINGS).addHelpText(
     'after',
     '\nPrints what became of each line; a line that is refused keeps no other from being made. Only `name` must be there.' +
       '\nExit code 3 where a line was refused.\n\nExample:\n  mintmark api-user import api-users.ndjson',
   );
-  command.action(async (file: string | undefined) => {
-    const count = { made: 0, refused: 0 };
-    await withStore(command, io, async (store) => {
-      const lines = textLines(file === undefined || file === '-' ? io.stdin : fileOf(file), LINE_BYTES_MAX);
-      for await (const line of importApiUsers(store, commandLineActor(), lines, Date.now)) {
-        if ('made' in line) count.made += 1;
-        else count.refused += 1;
-        io.out(JSON.stringify(importedLineJson(line)));
-      }
-    });
-    io.err(`\n${count.made} made, ${count.refused} refused.`);
-    if (count.refused > 0) throw new Refused('invalid', 'Some lines were refused: see above, line by line.');
-  });
+  command.action(
+    async (file: string | undefined, { restoreDeleted = false }: { restoreDeleted?: boolean }) => {
+      const count = { made: 0, refused: 0 };
+      await withStore(command, io, async (store) => {
+        const lines = textLines(file === undefined || file === '-' ? io.stdin : fileOf(file), LINE_BYTES_MAX);
+        for await (const line of importApiUsers(store, commandLineActor(), lines, Date.now, {
+          restoreDeleted,
+        })) {
+          if ('made' in line) count.made += 1;
+          else count.refused += 1;
+          io.out(JSON.stringify(importedLineJson(line)));
+        }
+      });
+      io.err(`\n${count.made} made, ${count.refused} refused.`);
+      if (count.refused > 0)
+        throw new Refused('invalid', 'Some lines were refused: see above, line by line.');
+    },
+  );
 }
 
 async function* fileOf(path: string): AsyncGenerator<Buffer> {

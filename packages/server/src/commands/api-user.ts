@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { ApiUser, ApiUserSettings } from '../domain/api-user.ts';
+import type { ListedApiUser } from '../domain/api-user-list.ts';
 import {
   createApiUser,
   deleteApiUser,
@@ -12,14 +13,17 @@ import { exportCommand, importCommand } from './api-user-bulk.ts';
 import { commandLineActor } from './actor.ts';
 import { curlLine } from './curl-line.ts';
 import { REVOKED, REVOKE_TOKENS } from './revoke-tokens.ts';
-import { isoOrNull, json, table, time, type Io } from './io.ts';
+import { isoOrNull, json, shellWord, table, time, type Io } from './io.ts';
 import {
   addSettings,
   atLeastOne,
+  issuerFor,
   several,
   severalUris,
   storeCommand,
   STORE_SETTINGS,
+  URL_HELP,
+  URL_SETTINGS,
   wholeNumber,
   withStore,
 } from './options.ts';
@@ -58,7 +62,11 @@ function settingOptions(command: Command): Command {
     .option('--username <name>', 'A name that works as client_id too, such as an e-mail address.')
     .option('--contact <text>', 'Whom to ask about it.')
     .option('--scope <scope>', 'A scope that it may have; again for more.', several)
-    .option('--audience <uri>', 'An audience that it may ask for; the first is its default.', severalUris)
+    .option(
+      '--audience <uri>',
+      'An API that its tokens may be for; the first is the default. None: that of the server (MINTMARK_AUDIENCE).',
+      severalUris,
+    )
     .option('--limit <calls/min>', 'Its own limit and burst at the token endpoint.', wholeNumber)
     .option('--allow-network <network>', 'A network that it may call from; again for more.', several);
 }
@@ -71,9 +79,9 @@ function create(parent: Command, io: Io): void {
   );
   command.requiredOption('--name <name>', 'What it is.');
   settingOptions(command).option('--no-secret', 'Without a secret: give it a credential later.');
-  addSettings(command, STORE_SETTINGS).addHelpText(
+  addSettings(command, [...STORE_SETTINGS, ...URL_SETTINGS]).addHelpText(
     'after',
-    '\nExample:\n  mintmark api-user create --name "Importer" --scope campaigns:read --limit 60',
+    URL_HELP + '\nExample:\n  mintmark api-user create --name "Importer" --scope campaigns:read --limit 60',
   );
   command.action(async (options: SettingOptions & { name: string; secret: boolean }) => {
     await withStore(command, io, async (store, config) => {
@@ -97,34 +105,60 @@ function create(parent: Command, io: Io): void {
       if (!('secret' in made))
         return io.err(`\nIt has no credential yet: mintmark credential create ${user.clientId}`);
       io.out(`client_secret  ${made.secret}`);
+      const issuer = await issuerFor(command, io, store, config);
       io.err(
-        `\nThe secret is shown this once. A token for it:\n\n${curlLine(config.issuer, user.clientId, made.secret)}`,
+        `\nThe secret is shown this once. A token for it:\n\n${curlLine(issuer, user.clientId, made.secret)}`,
       );
     });
   });
 }
 
+interface ListOptions {
+  search?: string;
+  after?: string;
+  limit: number;
+  json?: boolean;
+}
+
 function list(parent: Command, io: Io): void {
-  const command = storeCommand(parent, 'list', 'List API users in the order of their ids.');
+  const command = storeCommand(
+    parent,
+    'list',
+    'List API users and their last use, in the order of their ids.',
+  );
   command
+    .option(
+      '--search <text>',
+      'Only those with this text in their name, client id, username or contact, in any letter case.',
+    )
     .option('--after <client-id>', 'Begin after this one: the next page.')
     .option('--limit <number>', 'How many at most.', atLeastOne, 100);
-  addSettings(command, STORE_SETTINGS).addHelpText('after', '\nExample:\n  mintmark api-user list --json');
-  command.action(async (options: { after?: string; limit: number; json?: boolean }) => {
-    const users = await withStore(command, io, (store) =>
-      store.apiUsers.list({ after: options.after ?? null, limit: options.limit }),
-    );
-    if (options.json === true) return io.out(json(users.map(shown)));
-    if (users.length === 0) return io.err('There are no API users: mintmark api-user create --name …');
-    const rows = users.map((user) => [
+  addSettings(command, STORE_SETTINGS).addHelpText(
+    'after',
+    '\nExample:\n  mintmark api-user list --search importer --json',
+  );
+  command.action(async (options: ListOptions) => {
+    const search = options.search?.trim() ?? '';
+    const page = {
+      search: search === '' ? null : search,
+      after: options.after ?? null,
+      limit: options.limit,
+    };
+    const listed = await withStore(command, io, (store) => store.apiUserList.byId(page, Date.now()));
+    if (options.json === true) return io.out(json(listed.map(shownInList)));
+    if (listed.length === 0 && search !== '') return io.err(`No API user matches ${JSON.stringify(search)}.`);
+    if (listed.length === 0) return io.err('There are no API users: mintmark api-user create --name …');
+    const rows = listed.map(({ user, lastUsedAt }) => [
       user.clientId,
       user.enabled ? 'enabled' : 'disabled',
       user.name,
+      time(lastUsedAt),
       user.scopes.join(' '),
     ]);
-    io.out(table(['CLIENT ID', 'STATE', 'NAME', 'SCOPES'], rows));
-    if (users.length === options.limit)
-      io.err(`\nMore: mintmark api-user list --after ${users.at(-1)?.clientId}`);
+    io.out(table(['CLIENT ID', 'STATE', 'NAME', 'LAST USED', 'SCOPES'], rows));
+    if (listed.length < options.limit) return;
+    const again = search === '' ? '' : ` --search ${shellWord(search)}`;
+    io.err(`\nMore: mintmark api-user list${again} --after ${listed.at(-1)?.user.clientId}`);
   });
 }
 
@@ -273,6 +307,20 @@ function print(io: Io, user: ApiUser, asJson: boolean | undefined): void {
     ['updated', time(user.updatedAt)],
   ];
   io.out(rows.map(([name = '', value = '']) => `${name.padEnd(10)}  ${value}`).join('\n'));
+}
+
+function shownInList({
+  user,
+  lastUsedAt,
+  liveCredentials,
+  nextExpiryAt,
+}: ListedApiUser): Record<string, unknown> {
+  return {
+    ...shown(user),
+    last_used_at: isoOrNull(lastUsedAt),
+    live_credentials: liveCredentials,
+    next_expiry_at: isoOrNull(nextExpiryAt),
+  };
 }
 
 function shown(user: ApiUser): Record<string, unknown> {

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { searchKey } from '../domain/api-user-list.ts';
 import { credentialState, type Credential } from '../domain/credential.ts';
 import { existingApiUser } from '../manage/api-users.ts';
 import { createPassword, createSecret, retireCredential } from '../manage/credentials.ts';
@@ -7,7 +8,17 @@ import { commandLineActor } from './actor.ts';
 import { curlLine } from './curl-line.ts';
 import { REVOKED, REVOKE_TOKENS } from './revoke-tokens.ts';
 import { isoOrNull, json, readLine, table, time, type Io } from './io.ts';
-import { addSettings, duration, storeCommand, STORE_SETTINGS, withStore } from './options.ts';
+import {
+  addSettings,
+  duration,
+  durationOption,
+  issuerFor,
+  storeCommand,
+  STORE_SETTINGS,
+  URL_HELP,
+  URL_SETTINGS,
+  withStore,
+} from './options.ts';
 
 export function credentialCommand(program: Command, io: Io): void {
   const parent = program
@@ -36,9 +47,10 @@ function create(parent: Command, io: Io): void {
       '--password-stdin',
       'Instead of a secret, a password chosen by a person, read from standard input.',
     );
-  addSettings(command, STORE_SETTINGS).addHelpText(
+  addSettings(command, [...STORE_SETTINGS, ...URL_SETTINGS]).addHelpText(
     'after',
-    '\nExample:\n  mintmark credential create api_… --name "importer, production" --expires-in 90d',
+    URL_HELP +
+      '\nExample:\n  mintmark credential create api_… --name "importer, production" --expires-in 90d',
   );
   command.action(async (owner: string, options: CreateOptions) => {
     const password = options.passwordStdin === true ? await readLine(io, 'Password:') : null;
@@ -51,7 +63,7 @@ function create(parent: Command, io: Io): void {
         return printPassword(io, credential, options.json);
       }
       const { credential, secret } = await createSecret(store, commandLineActor(), asked, nowMs);
-      printSecret(io, credential, secret, options.json, config.issuer);
+      printSecret(io, credential, secret, options.json, await issuerFor(command, io, store, config));
     });
   });
 }
@@ -62,14 +74,18 @@ function list(parent: Command, io: Io): void {
     'list <client-id>',
     'List the credentials of an API user and their last use.',
   );
+  command.option('--search <text>', 'Only those with this text in their name or id, in any letter case.');
   addSettings(command, STORE_SETTINGS).addHelpText('after', '\nExample:\n  mintmark credential list api_…');
-  command.action(async (owner: string, options: { json?: boolean }) => {
+  command.action(async (owner: string, options: { search?: string; json?: boolean }) => {
     const nowMs = Date.now();
-    const credentials = await withStore(command, io, async (store) =>
+    const key = searchKey(options.search?.trim() ?? '');
+    const all = await withStore(command, io, async (store) =>
       store.credentials.listOf((await existingApiUser(store, owner)).clientId),
     );
+    const credentials = all.filter(({ name, id }) => searchKey(`${name}\n${id}`).includes(key));
     if (options.json === true) return io.out(json(credentials.map((credential) => shown(credential, nowMs))));
-    if (credentials.length === 0) return io.err(`It has none: mintmark credential create ${owner}`);
+    if (all.length === 0) return io.err(`It has none: mintmark credential create ${owner}`);
+    if (credentials.length === 0) return io.err(`No credential matches ${JSON.stringify(options.search)}.`);
     const rows = credentials.map((credential) => [
       credential.id,
       credential.kind,
@@ -96,6 +112,9 @@ interface ResetOptions {
   json?: boolean;
 }
 
+/** A day, in milliseconds. */
+const OVERLAP_MS = 86_400_000;
+
 /** Revoking tokens alone cuts nobody off who can get others. */
 const OLD_SECRETS_GO_ON =
   'Whoever knows a secret that still works gets new tokens with it: --overlap 0 --force ends the old ones at once.';
@@ -112,11 +131,8 @@ function reset(parent: Command, io: Io): void {
       '--password-stdin',
       'Instead of a secret, a password, read from standard input. Ends a live password at once.',
     )
-    .option(
-      '--overlap <duration>',
-      'How long the old ones go on working; 0: not at all.',
-      duration,
-      86_400_000,
+    .addOption(
+      durationOption('--overlap <duration>', 'How long the old ones still work; 0: not at all.', OVERLAP_MS),
     )
     .option(
       '--when-quiet',
@@ -126,9 +142,10 @@ function reset(parent: Command, io: Io): void {
     .option('--expires-in <duration>', 'After this time the new one is refused. Left out: never.', duration)
     .option('--force', 'With --overlap 0: although a caller may still use an old one.')
     .option('--revoke-tokens', REVOKE_TOKENS);
-  addSettings(command, STORE_SETTINGS).addHelpText(
+  addSettings(command, [...STORE_SETTINGS, ...URL_SETTINGS]).addHelpText(
     'after',
-    '\nThe overlap is 24h if not given.\n\nExamples:\n  mintmark credential reset api_… --overlap 2h' +
+    URL_HELP +
+      '\nExamples:\n  mintmark credential reset api_… --overlap 2h' +
       '\n  mintmark credential reset api_… --password-stdin --when-quiet',
   );
   command.action(async (owner: string, options: ResetOptions) => {
@@ -151,7 +168,7 @@ function reset(parent: Command, io: Io): void {
         nowMs,
       );
       if (secret === null) printPassword(io, credential, options.json);
-      else printSecret(io, credential, secret, options.json, config.issuer);
+      else printSecret(io, credential, secret, options.json, await issuerFor(command, io, store, config));
       for (const old of ending) io.err(`The ${old.kind} ${old.id} (${old.name}) ${endText(old)}.`);
       if (options.revokeTokens !== true) return;
       io.err(REVOKED);

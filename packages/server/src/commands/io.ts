@@ -1,5 +1,7 @@
+import { isUtf8 } from 'node:buffer';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
+import { Refused } from '../domain/refused.ts';
 
 /** What a command reads and writes: the process's own, or a test's. */
 export interface Io {
@@ -18,15 +20,34 @@ export const processIo: Io = {
   err: (text) => void process.stderr.write(`${text}\n`),
 };
 
-/** The first line of standard input, for secrets: arguments can be read by every user of the machine. */
+/**
+ * The first line of standard input, for secrets: arguments can be read by every user of the machine. Throws a Refused if
+ * the line is not UTF-8 or holds NUL: the token endpoint takes neither, and U+FFFD would stand for any byte.
+ */
 export async function readLine(io: Io, prompt: string): Promise<string> {
-  if (io.stdin.isTTY === true) return await readHidden(io, prompt);
-  let text = '';
-  for await (const chunk of io.stdin) {
-    text += String(chunk);
-    if (text.includes('\n') || text.length > LINE_LENGTH_MAX) break;
+  const line = io.stdin.isTTY === true ? await readHidden(io, prompt) : await firstLine(io.stdin);
+  if (line === null || line.includes('\ufffd')) {
+    throw new Refused('invalid', 'The line on standard input is not UTF-8: encode it as such.');
   }
-  return text.split('\n', 1)[0]?.replace(/\r$/, '') ?? '';
+  if (line.includes('\0')) throw new Refused('invalid', 'The line on standard input holds NUL: remove it.');
+  return line;
+}
+
+/** Without the byte order mark that some editors and shells put before a text. Null: it is not UTF-8. */
+async function firstLine(stdin: Io['stdin']): Promise<string | null> {
+  let read = Buffer.alloc(0);
+  for await (const piece of stdin) {
+    read = Buffer.concat([read, Buffer.from(piece)]);
+    if (read.includes('\n') || read.length > LINE_BYTES_MAX) break;
+  }
+  const end = read.indexOf('\n');
+  const line = end < 0 ? read : read.subarray(0, end);
+  return isUtf8(line)
+    ? line
+        .toString('utf8')
+        .replace(/^\ufeff/, '')
+        .replace(/\r$/, '')
+    : null;
 }
 
 /** At a terminal: what is typed is not shown. */
@@ -41,7 +62,7 @@ async function readHidden(io: Io, prompt: string): Promise<string> {
   }
 }
 
-const LINE_LENGTH_MAX = 10_000;
+const LINE_BYTES_MAX = 10_000;
 
 /** Rows as an aligned table with a heading. */
 export function table(heading: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -67,4 +88,9 @@ export function time(ms: number | null): string {
 
 export function isoOrNull(ms: number | null): string | null {
   return ms === null ? null : new Date(ms).toISOString();
+}
+
+/** A text as one word of a shell. */
+export function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -12,8 +12,17 @@ import {
   type Invited,
 } from '../manage/operators.ts';
 import { commandLineActor } from './actor.ts';
-import { isoOrNull, json, readLine, table, time, type Io } from './io.ts';
-import { addSettings, atLeastOne, storeCommand, STORE_SETTINGS, withStore } from './options.ts';
+import { isoOrNull, json, readLine, shellWord, table, time, type Io } from './io.ts';
+import {
+  addSettings,
+  atLeastOne,
+  issuerFor,
+  storeCommand,
+  STORE_SETTINGS,
+  URL_HELP,
+  URL_SETTINGS,
+  withStore,
+} from './options.ts';
 
 export function operatorCommand(program: Command, io: Io): void {
   const parent = program.command('operator').description('Create, change and remove operators.');
@@ -22,24 +31,17 @@ export function operatorCommand(program: Command, io: Io): void {
   list(parent, io);
   linkCommand(parent, io, 'invite', inviteAgain, {
     description: 'Print a new link for an operator who has not chosen a password yet.',
-    note: 'The link before it works no longer.',
+    note: 'The link before it stops working.',
   });
   linkCommand(parent, io, 'reset', resetOperator, {
     description: 'Take password, second factor and sessions away, and print a link to choose a new password.',
-    note: 'For who forgot the password, lost the second factor, or had either stolen.',
+    note: 'For an operator who forgot the password, lost the second factor, or had either stolen.',
   });
   update(parent, io);
   remove(parent, io);
 }
 
-const LINK_SETTINGS = [
-  ...STORE_SETTINGS,
-  'issuer',
-  'host',
-  'port',
-  'basePath',
-  'invitationLifeSeconds',
-] as const;
+const LINK_SETTINGS = [...STORE_SETTINGS, ...URL_SETTINGS, 'invitationLifeSeconds'] as const;
 
 function role(text: string): Role {
   const found = ROLES.find((name) => name === text);
@@ -69,7 +71,7 @@ function create(parent: Command, io: Io): void {
     .option('--password-stdin', 'Instead of a link: the password, read from standard input.');
   addSettings(command, LINK_SETTINGS).addHelpText(
     'after',
-    '\nExample:\n  mintmark operator create --email ada@example.com --role admin',
+    URL_HELP + '\nExample:\n  mintmark operator create --email ada@example.com --role admin',
   );
   command.action(async ({ email, role: asked, passwordStdin, json: asJson }: CreateOptions) => {
     const password = passwordStdin === true ? await readLine(io, 'Password:') : null;
@@ -78,7 +80,7 @@ function create(parent: Command, io: Io): void {
       if (password === null) {
         const life = config.invitationLifeSeconds;
         const invited = await inviteOperator(store, by, { email, role: asked }, life, Date.now());
-        return printInvited(io, invited, config.issuer, asJson);
+        return printInvited(io, invited, await issuerFor(command, io, store, config), asJson);
       }
       const operator = await createOperator(store, by, { email, role: asked, password }, Date.now());
       io.out(asJson === true ? json(shown(operator)) : `created  ${operator.id}  ${operator.email}`);
@@ -86,17 +88,33 @@ function create(parent: Command, io: Io): void {
   });
 }
 
+interface ListOptions {
+  search?: string;
+  after?: string;
+  limit: number;
+  json?: boolean;
+}
+
 function list(parent: Command, io: Io): void {
-  const command = storeCommand(parent, 'list', 'List operators in the order of their ids.');
+  const command = storeCommand(
+    parent,
+    'list',
+    'List operators and when they were last seen, in the order of their ids.',
+  );
   command
+    .option('--search <text>', 'Only those with this text in their e-mail address, in any letter case.')
     .option('--after <id>', 'Begin after this one: the next page.')
     .option('--limit <number>', 'How many at most.', atLeastOne, 100);
   addSettings(command, STORE_SETTINGS).addHelpText('after', '\nExample:\n  mintmark operator list --json');
-  command.action(async (options: { after?: string; limit: number; json?: boolean }) => {
+  command.action(async (options: ListOptions) => {
+    const search = options.search?.trim() ?? '';
+    const page = { after: options.after ?? null, limit: options.limit };
     const operators = await withStore(command, io, (store) =>
-      store.operators.list({ after: options.after ?? null, limit: options.limit }),
+      store.operators.list(search === '' ? page : { ...page, search }),
     );
     if (options.json === true) return io.out(json(operators.map(shown)));
+    if (operators.length === 0 && search !== '')
+      return io.err(`No operator matches ${JSON.stringify(search)}.`);
     if (operators.length === 0) return io.err('There are no operators: mintmark operator create --email …');
     const rows = operators.map((operator) => [
       operator.id,
@@ -107,8 +125,9 @@ function list(parent: Command, io: Io): void {
       operator.email,
     ]);
     io.out(table(['OPERATOR', 'ROLE', 'STATE', 'SECOND FACTOR', 'LAST SEEN', 'E-MAIL'], rows));
-    if (operators.length === options.limit)
-      io.err(`\nMore: mintmark operator list --after ${operators.at(-1)?.id}`);
+    if (operators.length < options.limit) return;
+    const again = search === '' ? '' : ` --search ${shellWord(search)}`;
+    io.err(`\nMore: mintmark operator list${again} --after ${operators.at(-1)?.id}`);
   });
 }
 
@@ -123,13 +142,13 @@ function linkCommand(
   const command = storeCommand(parent, `${verb} <id-or-email>`, description);
   addSettings(command, LINK_SETTINGS).addHelpText(
     'after',
-    `\n${note}\n\nExample:\n  mintmark operator ${verb} ada@example.com`,
+    `\n${note}\n${URL_HELP}\nExample:\n  mintmark operator ${verb} ada@example.com`,
   );
   command.action(async (name: string, options: { json?: boolean }) => {
     await withStore(command, io, async (store, config) => {
       const life = config.invitationLifeSeconds;
       const invited = await work(store, commandLineActor(), name, life, Date.now());
-      printInvited(io, invited, config.issuer, options.json);
+      printInvited(io, invited, await issuerFor(command, io, store, config), options.json);
     });
   });
 }

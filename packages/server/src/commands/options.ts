@@ -1,9 +1,14 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { SETTINGS, type Config } from '../config.ts';
+import { DURATION_EXAMPLES, durationMs, durationText } from '../duration.ts';
 import { holdsPassword } from '../database-url.ts';
+import { givenTextProblem, inQuotes } from '../domain/characters.ts';
+import { Refused } from '../domain/refused.ts';
 import { holdsRedisPassword } from '../redis-url.ts';
 import { loadConfig } from '../load-config.ts';
 import { openMigratedStore } from '../manage/open-store.ts';
+import { recordedIssuer } from '../manage/issuer.ts';
+import { shownDefault } from '../setting.ts';
 import type { Store } from '../storage/store.ts';
 import type { Io } from './io.ts';
 
@@ -14,27 +19,65 @@ export function addSettings(command: Command, names: readonly SettingName[]): Co
   for (const name of names) {
     const { flag, value, env, default: standard, help } = SETTINGS[name];
     if (flag === null) continue;
-    const shownDefault = standard === '' ? '' : ` [default: ${standard}]`;
-    command.addOption(new Option(`--${flag} ${value}`, `${help}${shownDefault} [${env}]`));
+    const withDefault = standard === '' ? help : `${help} [default: ${shownDefault(SETTINGS[name])}]`;
+    command.addOption(new Option(`--${flag} ${value}`, `${withDefault} [${env}]`));
   }
   return command;
 }
 
 export const STORE_SETTINGS: readonly SettingName[] = ['dataDir', 'databaseUrl', 'masterKeyFile'];
 
+/** Which server the printed lines and links name. */
+export const URL_SETTINGS: readonly SettingName[] = ['issuer', 'host', 'port', 'basePath'];
+
+export const URL_HELP: string =
+  '\nA printed URL is that of the server that started last on this store. --issuer, --host, --port, --base-path,\n' +
+  'MINTMARK_ISSUER or MINTMARK_PORT name another one.\n';
+
+/**
+ * The issuer for what a command prints: the one that its options name, or MINTMARK_ISSUER or MINTMARK_PORT; else the one of
+ * the server that started last on this store. Port 0 names none.
+ */
+export async function issuerFor(command: Command, io: Io, store: Store, config: Config): Promise<string> {
+  const inOptions = (name: SettingName) => flagOf(command, name) !== undefined;
+  const inEnvironment = (name: SettingName) => (io.env[SETTINGS[name].env] ?? '') !== '';
+  const isNamed = URL_SETTINGS.some(inOptions) || inEnvironment('issuer') || inEnvironment('port');
+  const isKnown = isNamed && new URL(config.issuer).port !== '0';
+  return isKnown ? config.issuer : ((await recordedIssuer(store)) ?? config.issuer);
+}
+
 /** The configuration for a command: its own options before the environment. */
 export function configOf(command: Command, io: Io): Config {
-  const options = command.opts<Record<string, unknown>>();
   const flags: Partial<Record<SettingName, string>> = {};
   for (const name of Object.keys(SETTINGS) as SettingName[]) {
-    const { flag } = SETTINGS[name];
-    const given = flag === null ? undefined : options[camelCase(flag)];
-    if (typeof given === 'string') flags[name] = given;
+    const given = flagOf(command, name);
+    if (given !== undefined) flags[name] = given;
   }
   warnOfPassword(flags.databaseUrl ?? '', io);
   if (holdsRedisPassword(flags.redisUrl ?? ''))
     io.err(passwordWarning('REDIS_URL', 'MINTMARK_REDIS_PASSWORD'));
   return loadConfig(io.env, flags);
+}
+
+function flagOf(command: Command, name: SettingName): string | undefined {
+  const { flag } = SETTINGS[name];
+  const given = flag === null ? undefined : command.opts<Record<string, unknown>>()[camelCase(flag)];
+  return typeof given === 'string' ? given : undefined;
+}
+
+/**
+ * Throws a Refused if an argument is not UTF-8 or holds a control character: no argument holds one on purpose, and a name
+ * or path with one looks like another name or path. `configOf` checks settings.
+ */
+export function refuseArguments(command: Command): void {
+  const settings = new Set(Object.values(SETTINGS).map(({ flag }) => (flag === null ? '' : camelCase(flag))));
+  const options = Object.entries(command.opts<Record<string, unknown>>());
+  const given = [...command.args, ...options.flatMap(([name, value]) => (settings.has(name) ? [] : [value]))];
+  for (const argument of given.flat()) {
+    const problem = typeof argument === 'string' ? givenTextProblem(argument) : null;
+    if (problem !== null)
+      throw new Refused('invalid', `The argument ${inQuotes(String(argument))} ${problem}.`);
+  }
 }
 
 export function warnOfPassword(url: string, io: Io): void {
@@ -70,14 +113,16 @@ export function storeCommand(parent: Command, nameAndArguments: string, descript
   return command;
 }
 
-const UNITS: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
 /** `90d`, `24h`, `30m`, `10s` or `0` in milliseconds: an argument parser for commander. */
 export function duration(text: string): number {
-  const [, number = '', unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
-  if (text === '0') return 0;
-  if (number === '') throw new InvalidArgumentError('Give a number with a unit: 90d, 24h, 30m or 10s.');
-  return Number(number) * (UNITS[unit] ?? 0);
+  const ms = text === '0' ? 0 : durationMs(text);
+  if (ms === null) throw new InvalidArgumentError(`Give a number with a unit: ${DURATION_EXAMPLES}.`);
+  return ms;
+}
+
+/** An option that is a duration and has a default, in milliseconds. */
+export function durationOption(flags: string, help: string, standardMs: number): Option {
+  return new Option(flags, help).argParser(duration).default(standardMs, durationText(standardMs));
 }
 
 export function wholeNumber(text: string): number {

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Logger } from 'pino';
 import { SETTINGS, type Config } from '../config.ts';
 import { TOKEN_PATH } from '../http/metadata.ts';
+import { DURATION_EXAMPLES } from '../duration.ts';
 import { openLog } from '../log.ts';
 import type { RunningServer } from '../serve.ts';
 import type { RunningWorkers } from '../workers/primary.ts';
@@ -14,13 +15,14 @@ export function serveCommand(program: Command, io: Io): void {
   const command = program.command('serve').description('Start the token server.');
   addSettings(command, Object.keys(SETTINGS) as (keyof Config)[]).addHelpText(
     'after',
-    `\nOnly in the environment:\n${onlyInTheEnvironment()}` +
+    `\nA number of milliseconds, seconds, hours or days may have another unit: ${DURATION_EXAMPLES}.` +
+      `\n\nOnly in the environment:\n${onlyInTheEnvironment()}` +
       '\n\nExamples:\n  mintmark serve --port 8080 --token-life 300' +
       '\n  mintmark serve --workers 4        # kill -HUP <process id>: new workers, one after the other',
   );
   command.action(async () => {
     const config = configOf(command, io);
-    const { log, close } = openLog(config.logLevel);
+    const { log, close } = openLog(config);
     try {
       await serveAs(config, log, io);
     } finally {

@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import { TOKEN_PATH } from '../http/metadata.ts';
+import { loadConfig } from '../load-config.ts';
 import { CheckFailed } from './check-failed.ts';
 import { json, readLine, type Io } from './io.ts';
 
 interface TokenOptions {
-  url: string;
+  url?: string;
   clientId?: string;
   secretStdin?: boolean;
   scope?: string;
@@ -22,8 +23,8 @@ export function tokenCommand(program: Command, io: Io): void {
   command
     .option(
       '--url <url>',
-      'Base URL of the server, without /oauth2/token.',
-      'http://localhost:8080/marketing',
+      'Base URL of the server, without /oauth2/token. Default: its issuer by MINTMARK_ISSUER, or by MINTMARK_HOST, ' +
+        'MINTMARK_PORT and MINTMARK_BASE_PATH: http://localhost:8080/marketing where none is set.',
     )
     .option('--client-id <id>', 'Client id or username. [MINTMARK_CLIENT_ID]')
     .option(
@@ -44,7 +45,8 @@ export function tokenCommand(program: Command, io: Io): void {
     if (clientId === undefined) return command.error('error: give --client-id, or set MINTMARK_CLIENT_ID.');
     const fromEnvironment = options.secretStdin === true ? undefined : io.env['MINTMARK_CLIENT_SECRET'];
     const secret = fromEnvironment ?? (await readLine(io, 'Secret:'));
-    const response = await post(options, clientId, secret);
+    const url = options.url ?? loadConfig(io.env).issuer;
+    const response = await post(url, options, clientId, secret);
     const body = await bodyOf(response);
     if (options.json === true) io.out(json(body));
     if (!response.ok) throw new CheckFailed(refusal(response, body));
@@ -54,7 +56,12 @@ export function tokenCommand(program: Command, io: Io): void {
   });
 }
 
-async function post(options: TokenOptions, clientId: string, secret: string): Promise<Response> {
+async function post(
+  base: string,
+  options: TokenOptions,
+  clientId: string,
+  secret: string,
+): Promise<Response> {
   const form = new URLSearchParams({ grant_type: 'client_credentials' });
   const headers: Record<string, string> = {};
   if (options.basic === true) {
@@ -66,7 +73,7 @@ async function post(options: TokenOptions, clientId: string, secret: string): Pr
   }
   if (options.scope !== undefined) form.set('scope', options.scope);
   if (options.resource !== undefined) form.set('resource', options.resource);
-  const url = options.url.replace(/\/+$/, '') + TOKEN_PATH;
+  const url = base.replace(/\/+$/, '') + TOKEN_PATH;
   try {
     const signal = AbortSignal.timeout(TIMEOUT_MS);
     return await fetch(url, { method: 'POST', body: form, headers, redirect: 'error', signal });

@@ -9,7 +9,7 @@ export interface ApiUser {
   /** `api_` and 20 characters, or an imported id. Never changes. */
   clientId: string;
   name: string;
-  /** Works in `client_id` in place of the id. Compared without regard to letter case. */
+  /** Works in `client_id` in place of the id. In no letter case the client id or username of another API user. */
   username: string | null;
   /** Whom to ask about it: an e-mail address, a team. */
   contact: string | null;

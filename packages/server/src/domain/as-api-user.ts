@@ -1,12 +1,19 @@
-import { usernameKey } from './api-user.ts';
 import { checkSecret, type Authentication } from './authenticate.ts';
 import { andThen, type MaybePromise } from './and-then.ts';
 import { isDenial, type Denial, type LimitPolicy } from './denial.ts';
+import {
+  exhaustedBudget,
+  failuresKey,
+  guessBudget,
+  payHere,
+  type FailureBudgetServices,
+  type GuessBudget,
+} from './failure-budget.ts';
 import type { KnownApiUser } from './known-api-user.ts';
 import { limitedNetwork } from './network.ts';
 import { takeCall, type LimitState } from './rate-limit.ts';
 import { SECRET_PREFIX } from './secret.ts';
-import { ownPart, type SharedLimits } from './shared-limits.ts';
+import { ownPart, type SharedCall, type SharedLimits } from './shared-limits.ts';
 
 /** Who calls, and how it proves that. */
 export interface Caller {
@@ -32,42 +39,24 @@ export interface Authenticated {
 }
 
 /** What authenticating needs of the process around it. Nothing here waits for a database where the API user is known. */
-export interface AuthenticatingServices {
-  /** Milliseconds since 1970 (UTC). */
-  now(): number;
-  addressPerMinute: number;
-  failuresPerMinute: number;
+export interface AuthenticatingServices extends FailureBudgetServices {
   findApiUser(name: string, nowMs: number, again?: boolean): MaybePromise<KnownApiUser | undefined | Denial>;
+  /** A value, not a promise: nothing was paid for it. A promise: the guess was paid for, and given back if it was right. */
   checkPassword(
-    name: string,
+    caller: Caller,
     known: KnownApiUser | undefined,
-    password: string,
     nowMs: number,
+    budget: GuessBudget,
   ): MaybePromise<Authentication | Denial>;
-  /** Failed attempts per client id and address. */
-  failures: Counters;
-  /** What other processes count too; null where the limits are those of this process. */
-  sharedLimits: SharedLimits | null;
   /** `tokens`: that came of it, one or none. */
   noteUse(known: KnownApiUser, credentialId: string, address: string, nowMs: number, tokens: number): void;
   noteRefusal(denial: Denial, caller: Caller, known: KnownApiUser | undefined): void;
-}
-
-export interface Counters {
-  /** True where nothing is counted: no key has to be put together to ask about it. */
-  idle(nowMs: number): boolean;
-  take(key: string, perMinute: number, nowMs: number): LimitState;
-  peek(key: string, perMinute: number, nowMs: number): LimitState;
-  /** What others have counted for the key: its next arrival is no earlier than this. */
-  learn(key: string, arrivalMs: number, nowMs: number): void;
 }
 
 /** After that a secret is looked at again, which may have expired meanwhile. */
 const LONG_WAIT_MS = 1000;
 /** Where each of so many took that long, the process does nothing but sleep. */
 const LOOKS_MAX = 3;
-/** Longer than any client id or username: what is longer shares a failure budget with its first characters. */
-const CLIENT_ID_LENGTH_MAX = 256;
 
 /**
  * Does `act` for the API user that calls, once it has proven who it is: the same steps, limits and timing for every
@@ -104,23 +93,29 @@ function authenticateWithinLimits(
   known: KnownApiUser | undefined,
   nowMs: number,
 ): MaybePromise<Authenticated | Denial> {
-  // 1. Too many wrong guesses at this id from this network: before the secret is looked at, so that guessing is slowed.
-  const { failures, failuresPerMinute, sharedLimits } = services;
-  if (!failures.idle(nowMs)) {
-    const perMinute =
-      sharedLimits === null ? failuresPerMinute : ownPart(failuresPerMinute, sharedLimits.parts());
-    const budget = failures.peek(failuresKey(caller), perMinute, nowMs);
-    if (!budget.allowed) return tooMany('failures', budget);
+  const checking = authenticate(services, caller, known, nowMs);
+  if (!(checking instanceof Promise)) {
+    return isDenial(checking) ? checking : limited(services, caller, known, checking, nowMs);
   }
-
-  // 2. The secret, or the password.
-  return andThen(authenticate(services, caller, known, nowMs), (authentication) => {
+  return checking.then((authentication) => {
     if (isDenial(authentication)) return authentication;
-    // 3. The limits: of this process, or of all.
-    return sharedLimits === null
-      ? limitAlone(services, caller, known, authentication, nowMs, 1)
-      : limitTogether(services, sharedLimits, caller, known, authentication, nowMs);
+    if ('failure' in authentication) return failed(authentication); // paid for already
+    return limited(services, caller, known, authentication, nowMs);
   });
+}
+
+/** Takes the call from the limits: of this process, or of all. */
+function limited(
+  services: AuthenticatingServices,
+  caller: Caller,
+  known: KnownApiUser | undefined,
+  authentication: Authentication,
+  nowMs: number,
+): MaybePromise<Authenticated | Denial> {
+  const { sharedLimits } = services;
+  return sharedLimits === null
+    ? limitAlone(services, caller, known, authentication, nowMs, 1)
+    : limitTogether(services, sharedLimits, caller, known, authentication, nowMs);
 }
 
 /** With the limits that this process counts by itself: all of them, or one of `parts` parts. */
@@ -133,8 +128,8 @@ function limitAlone(
   parts: number,
 ): Authenticated | Denial {
   if ('failure' in authentication || known === undefined) {
-    services.failures.take(failuresKey(caller), ownPart(services.failuresPerMinute, parts), nowMs);
-    return failed(authentication);
+    const payment = payHere(services, caller, parts, nowMs);
+    return isDenial(payment) ? payment : failed(authentication);
   }
   const perMinute = ownPart(known.policy.limitPerMinute, parts);
   const { state: limit, arrivalMs } = takeCall(known.arrivalMs, perMinute, nowMs);
@@ -154,11 +149,12 @@ async function limitTogether(
 ): Promise<Authenticated | Denial> {
   const askedAt = services.now(); // not that of the request's start: a password check takes its time
   const isKnown = !('failure' in authentication) && known !== undefined;
-  const call = {
+  const call: SharedCall = {
     network: limitedNetwork(caller.address),
     addressPerMinute: services.addressPerMinute,
     failuresKey: failuresKey(caller),
     failuresPerMinute: services.failuresPerMinute,
+    failuresChange: isKnown ? 0 : 1,
     apiUser: isKnown
       ? {
           id: known.clientId,
@@ -169,7 +165,11 @@ async function limitTogether(
   };
   const verdict = await shared.take(call, askedAt);
   if (verdict === null) {
-    return limitAlone(services, caller, known, authentication, askedAt, shared.processes);
+    // Others may have used the budget up during the wait.
+    return (
+      exhaustedBudget(services, caller, askedAt) ??
+      limitAlone(services, caller, known, authentication, askedAt, shared.processes)
+    );
   }
   const { refusedBy, limit, apiUserAheadMs } = verdict;
   if (known !== undefined && apiUserAheadMs !== null) known.arrivalMs = askedAt + apiUserAheadMs;
@@ -209,7 +209,9 @@ async function authenticateAgain(
   nowMs: number,
   limit: LimitState,
 ): Promise<Authenticated | Denial> {
-  const authentication = await authenticate(services, caller, known, nowMs);
+  const authentication = isSecret(caller)
+    ? checkSecret(known, caller.clientSecret, nowMs)
+    : await authenticate(services, caller, known, nowMs);
   if (isDenial(authentication)) return authentication;
   if ('failure' in authentication || known === undefined) return failed(authentication);
   return { known, credentialId: authentication.credentialId, limit, nowMs };
@@ -234,20 +236,20 @@ function failed(authentication: Authentication): Denial {
   return { denied: 'invalid_client', reason };
 }
 
-/** Usernames are compared without regard to letter case, and no spelling may have a budget of its own. */
-function failuresKey({ clientId, address }: Caller): string {
-  return `${usernameKey(clientId.slice(0, CLIENT_ID_LENGTH_MAX))} ${limitedNetwork(address)}`;
-}
-
+/** Nothing is evaluated without budget: neither a secret nor a password. */
 function authenticate(
   services: AuthenticatingServices,
-  { clientId, clientSecret }: Caller,
+  caller: Caller,
   known: KnownApiUser | undefined,
   nowMs: number,
 ): MaybePromise<Authentication | Denial> {
-  return clientSecret.startsWith(SECRET_PREFIX)
-    ? checkSecret(known, clientSecret, nowMs)
-    : services.checkPassword(clientId, known, clientSecret, nowMs);
+  if (!isSecret(caller)) return services.checkPassword(caller, known, nowMs, guessBudget(services, caller));
+  // This check takes no time: nothing else runs, and no answer is sent, before its cost is taken from the budget.
+  return exhaustedBudget(services, caller, nowMs) ?? checkSecret(known, caller.clientSecret, nowMs);
+}
+
+function isSecret({ clientSecret }: Caller): boolean {
+  return clientSecret.startsWith(SECRET_PREFIX);
 }
 
 function tooMany(policy: LimitPolicy, limit: LimitState): Denial {

@@ -1,14 +1,64 @@
+import type { Fault } from './refused.ts';
+
 /**
  * What is wrong with the characters of a text that people choose; null if nothing is. No control character: PostgreSQL takes
  * no NUL, and no text of ours holds a line break. No half of a surrogate pair: it has no UTF-8, so each store would make
  * something else of it. Nothing that turns the direction of what comes after it, by which one name could look like another.
  */
 export function characterProblem(what: string, text: string): string | null {
-  if (/\p{Cc}/u.test(text)) return `The ${what} holds a control character: remove it.`;
+  if (CONTROL.test(text)) return `The ${what} holds a control character: remove it.`;
   if (!text.isWellFormed()) return `The ${what} holds half of a character (a lone surrogate): remove it.`;
   return TURNS_DIRECTION.test(text)
     ? `The ${what} holds a character that turns the direction of writing: remove it.`
     : null;
+}
+
+/** C0, DEL, C1, and the byte order mark, which some editors put before a text. */
+const CONTROL = /[\p{Cc}\ufeff]/u;
+
+/**
+ * Why a text from the command line or the environment is refused, as the end of a sentence; null if it is not. Node.js puts
+ * U+FFFD in the place of bytes that are not UTF-8, so what was meant is lost.
+ */
+export function givenTextProblem(text: string): string | null {
+  if (text.includes('\ufffd') || !text.isWellFormed()) return 'is not UTF-8: encode it as such';
+  const [character] = CONTROL.exec(text) ?? [];
+  if (character === undefined) return null;
+  const what = character === '\ufeff' ? 'a byte order mark' : 'a control character';
+  return `holds ${what} (${inQuotes(character).slice(1, -1)}): remove it`;
+}
+
+/** A text in quotation marks on one line, with an escape for each character that a terminal does not show. */
+export function inQuotes(text: string): string {
+  return JSON.stringify(text).replaceAll(
+    /[\u007f-\u009f\ufeff\u2028\u2029]/g,
+    (character) => String.raw`\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/**
+ * The first text in a JSON value that no store keeps as it is, a member's name or its value; null if there is none. RFC
+ * 8259 section 8.2 allows half of a surrogate pair, which has no UTF-8: each reader makes something else of it. PostgreSQL
+ * stores no NUL. Both come from escapes only, so a JSON text without `\\u` need not be searched.
+ */
+export function jsonTextFault(value: unknown): Fault | null {
+  const waiting: [member: string, value: unknown][] = [['', value]]; // a stack of our own: JSON may be nested deeply
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const [member, each] = next;
+    const texts = typeof each === 'string' ? [each] : isObject(each) ? Object.keys(each) : [];
+    for (const text of texts) {
+      if (!text.isWellFormed())
+        return { member, problem: 'This holds half of a character (a lone surrogate).' };
+      if (text.includes('\0')) return { member, problem: 'This holds NUL: remove it.' };
+    }
+    if (!isObject(each)) continue;
+    for (const name of texts) waiting.push([member === '' ? name : `${member}/${name}`, each[name]]);
+  }
+  return null;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
 }
 
 /** Embeddings, overrides and isolates (Unicode Standard Annex #9, section 2). */

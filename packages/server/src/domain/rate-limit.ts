@@ -18,6 +18,18 @@ export interface Taken {
   arrivalMs: number;
 }
 
+/** Limits by key. */
+export interface Counters {
+  /** True where nothing is counted: no key has to be put together to ask about it. */
+  idle(nowMs: number): boolean;
+  take(key: string, perMinute: number, nowMs: number): LimitState;
+  peek(key: string, perMinute: number, nowMs: number): LimitState;
+  /** Gives back a call that was taken with this limit. */
+  refund(key: string, perMinute: number, nowMs: number): void;
+  /** What others have counted for the key: its next arrival is no earlier than this. */
+  learn(key: string, arrivalMs: number, nowMs: number): void;
+}
+
 /**
  * The generic cell rate algorithm: one number per key, and no edge across which twice the limit could pass, as a fixed
  * window has. `arrivalMs` is the number kept for the key, undefined for a key that is new or quiet for a minute.
@@ -37,6 +49,11 @@ export function peekCall(arrivalMs: number | undefined, perMinute: number, nowMs
   const before = nextArrival(arrivalMs, nowMs);
   const allowed = before + intervalMs - nowMs <= WINDOW_MS + intervalMs * ROUNDING;
   return stateAt(before, perMinute, intervalMs, nowMs, allowed);
+}
+
+/** The number to keep once a call that was taken is given back: as if it had not been made. */
+export function refundCall(arrivalMs: number, perMinute: number): number {
+  return arrivalMs - WINDOW_MS / perMinute; // in the past it means the same as now
 }
 
 /** The state of a limit whose next arrival is `aheadMs` away, after a call that was allowed or not. */

@@ -1,9 +1,12 @@
 import type { LimitPolicy } from './denial.ts';
-import { takeCall, peekCall, type LimitState } from './rate-limit.ts';
+import { peekCall, refundCall, takeCall, type LimitState } from './rate-limit.ts';
 
 // Limits that several processes count together: in Redis, or in the primary process of --workers.
 
-/** What a request asks of the limits, in one call, after its credentials were checked. */
+/**
+ * What a request asks of the limits, in one call: after its credentials were checked, or, where that is slow, before; then a
+ * second call follows the check.
+ */
 export interface SharedCall {
   /** The network of the caller (network.ts). */
   network: string;
@@ -11,9 +14,13 @@ export interface SharedCall {
   /** Client id and network, in one text of bounded length. */
   failuresKey: string;
   failuresPerMinute: number;
-  /** Null where the authentication failed: then the budget for failures is taken from, and else only asked. */
+  /** 1: takes from the budget for failures. 0: only asks it. -1: gives one back, and counts nothing else. */
+  failuresChange: FailuresChange;
+  /** Null where the API user has not proven who it is. */
   apiUser: SharedApiUser | null;
 }
+
+export type FailuresChange = 1 | 0 | -1;
 
 export interface SharedApiUser {
   id: string;
@@ -80,6 +87,7 @@ export interface KeptArrivals {
  * those in `kept`. What the script in storage/redis-limits.ts does, for numbers that are here.
  */
 export function takeTogether(call: SharedCall, kept: KeptArrivals, nowMs: number): SharedCounts {
+  if (call.failuresChange === -1) return refundFailure(call, kept, nowMs);
   const address = takeCall(kept.address, call.addressPerMinute, nowMs);
   kept.address = address.arrivalMs;
   const counts: SharedCounts = {
@@ -90,8 +98,7 @@ export function takeTogether(call: SharedCall, kept: KeptArrivals, nowMs: number
   };
   if (counts.refusedBy !== null) return counts;
 
-  const { apiUser } = call;
-  if (apiUser === null) {
+  if (call.failuresChange === 1) {
     const failures = takeCall(kept.failures, call.failuresPerMinute, nowMs);
     kept.failures = failures.arrivalMs;
     if (!failures.state.allowed) counts.refusedBy = 'failures';
@@ -103,10 +110,18 @@ export function takeTogether(call: SharedCall, kept: KeptArrivals, nowMs: number
     counts.refusedBy = 'failures';
     return counts;
   }
+  const { apiUser } = call;
+  if (apiUser === null) return counts;
   const known = Math.max(kept.apiUser ?? 0, nowMs + apiUser.aheadMs);
   const own = takeCall(known, apiUser.perMinute, nowMs);
   kept.apiUser = own.arrivalMs;
   if (!own.state.allowed) counts.refusedBy = 'api-user';
   counts.apiUserAheadMs = own.arrivalMs - nowMs;
   return counts;
+}
+
+function refundFailure(call: SharedCall, kept: KeptArrivals, nowMs: number): SharedCounts {
+  if (kept.failures !== undefined) kept.failures = refundCall(kept.failures, call.failuresPerMinute);
+  const failuresAheadMs = Math.max(0, (kept.failures ?? nowMs) - nowMs);
+  return { refusedBy: null, addressAheadMs: 0, failuresAheadMs, apiUserAheadMs: null };
 }

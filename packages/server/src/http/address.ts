@@ -1,18 +1,58 @@
 import type { IncomingMessage } from 'node:http';
-import { isIP } from 'node:net';
-import proxyAddress from '@fastify/proxy-addr';
-import { plainAddress } from '../domain/network.ts';
+import type { Config } from '../config.ts';
+import { forwardedAddress, networkSet, plainAddress, UNKNOWN_ADDRESS } from '../domain/network.ts';
+import { forwardedFor } from './forwarded.ts';
+
+/** A trusted proxy named this as the address of a caller, and it is not an address. */
+export type NoteUnreadable = (proxy: string, named: string) => void;
+
+/** Headers with which a proxy names the address of a caller, whichever of them the settings say to read. */
+const FORWARDING = ['x-forwarded-for', 'forwarded', 'x-real-ip'] as const;
 
 /**
- * Who calls: the other end of the connection, or, where that is a trusted proxy, the last address of `X-Forwarded-For`
- * that is not one.
+ * The address of a caller: the other end of the connection. If that is a trusted proxy, the chain of addresses in the
+ * configured header is read from its end, where the nearest proxy has written, up to the first address that is not a
+ * trusted proxy's. An element that cannot be read ends the search with UNKNOWN_ADDRESS: never with the address of a
+ * proxy, and never with what stands before the element, which a stranger may have written.
  */
-export function addressReader(trustedProxies: readonly string[]): (request: IncomingMessage) => string {
-  const ofSocket = (request: IncomingMessage) => plainAddress(request.socket.remoteAddress ?? '');
-  if (trustedProxies.length === 0) return ofSocket;
-  const trusted = proxyAddress.compile([...trustedProxies]);
+export function addressReader(
+  { trustedProxies, forwardedHeader }: Pick<Config, 'trustedProxies' | 'forwardedHeader'>,
+  noteUnreadable: NoteUnreadable,
+): (request: IncomingMessage) => string {
+  if (trustedProxies.length === 0) return peerAddress;
+  const proxies = networkSet(trustedProxies);
   return (request) => {
-    const forwarded = plainAddress(proxyAddress(request, trusted));
-    return isIP(forwarded) === 0 ? ofSocket(request) : forwarded;
+    let address = peerAddress(request);
+    if (!proxies.includes(address)) return address;
+    const chain = chainOf(request, forwardedHeader);
+    for (let i = chain.length - 1; i >= 0; i--) {
+      const named = forwardedAddress(chain[i] ?? '');
+      if (named === null) {
+        noteUnreadable(address, chain[i] ?? '');
+        return UNKNOWN_ADDRESS;
+      }
+      if (!proxies.includes(named)) return named;
+      address = named;
+    }
+    return address;
   };
+}
+
+export function peerAddress({ socket }: IncomingMessage): string {
+  return plainAddress(socket.remoteAddress ?? UNKNOWN_ADDRESS);
+}
+
+/** True if a proxy, trusted or not, says that it passes the request on for somebody else. */
+export function isForwarded({ headers }: IncomingMessage, forwardedHeader: string): boolean {
+  return headers[forwardedHeader] !== undefined || FORWARDING.some((name) => headers[name] !== undefined);
+}
+
+/** Empty if the proxy itself calls. One empty element if it passes a request on and the configured header is missing. */
+function chainOf(request: IncomingMessage, forwardedHeader: string): readonly string[] {
+  // node:http joins the lines of a header with commas.
+  const value = request.headers[forwardedHeader];
+  if (value === undefined) return isForwarded(request, forwardedHeader) ? [''] : [];
+  if (forwardedHeader === 'forwarded')
+    return (request.headersDistinct[forwardedHeader] ?? []).flatMap(forwardedFor);
+  return String(value).split(',');
 }

@@ -5,6 +5,7 @@ import type { Keyring } from '../keyring.ts';
 import { adminPlugin, type AdminServices } from './admin/plugin.ts';
 import { Problem, replyWithProblem } from './admin/problem.ts';
 import { replyWith, type Answer } from './answer.ts';
+import { authorizationEndpoint } from './authorize.ts';
 import { consoleRoutes } from './console.ts';
 import { errorAnswer, serverErrorAnswer } from './error-response.ts';
 import { healthRoutes, type Health } from './health.ts';
@@ -14,7 +15,14 @@ import { metricsRoute, type MetricsServices } from './metrics.ts';
 import type { IntrospectingServices } from '../domain/introspect.ts';
 import type { RevokingServices } from '../domain/revoke-token.ts';
 import { introspectionEndpoint } from './introspect.ts';
-import { ADMIN_PATH, INTROSPECT_PATH, metadataRoutes, REVOKE_PATH, TOKEN_PATH } from './metadata.ts';
+import {
+  ADMIN_PATH,
+  AUTHORIZE_PATH,
+  INTROSPECT_PATH,
+  metadataRoutes,
+  REVOKE_PATH,
+  TOKEN_PATH,
+} from './metadata.ts';
 import { revocationEndpoint } from './revoke.ts';
 import { openapiRoute } from './openapi.ts';
 import { revocationsRoute, type RevocationServices } from './revocations.ts';
@@ -43,6 +51,7 @@ export async function createApp(services: AppServices, config: Config): Promise<
   const token = tokenEndpoint(services, config);
   const tokenPath = config.basePath + TOKEN_PATH;
   const others = new Map([
+    [config.basePath + AUTHORIZE_PATH, authorizationEndpoint(config.basePath)],
     [config.basePath + INTROSPECT_PATH, introspectionEndpoint(services, config)],
     [config.basePath + REVOKE_PATH, revocationEndpoint(services, config)],
   ]);

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
-import type { AuthenticatingServices, Caller, Counters } from '../domain/as-api-user.ts';
+import type { AuthenticatingServices, Caller } from '../domain/as-api-user.ts';
+import type { Counters } from '../domain/rate-limit.ts';
 import { andThen, type MaybePromise } from '../domain/and-then.ts';
 import { invalidRequest, isDenial, type Denial } from '../domain/denial.ts';
 import { limitedNetwork } from '../domain/network.ts';

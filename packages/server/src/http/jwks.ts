@@ -3,6 +3,7 @@ import type { Config } from '../config.ts';
 import type { Keyring } from '../keyring.ts';
 import type { SleepWatch } from '../sleep-watch.ts';
 import { JWKS_PATH } from './metadata.ts';
+import { publicRoute } from './public-route.ts';
 
 /** The key set (RFC 7517), to be kept by verifiers for less time than a new key is announced before it signs. */
 export function jwksRoute(
@@ -10,7 +11,7 @@ export function jwksRoute(
   { keyring, catchingUp }: { keyring: Keyring } & Pick<SleepWatch, 'catchingUp'>,
   config: Pick<Config, 'basePath' | 'jwksMaxAgeSeconds'>,
 ): void {
-  app.get(config.basePath + JWKS_PATH, async (request, reply) => {
+  publicRoute(app, config.basePath + JWKS_PATH, async (request, reply) => {
     // Verifiers keep it: one from before a sleep would have them accept a withdrawn key for minutes more.
     await catchingUp(Date.now());
     const { body, etag } = keyring.jwks(Date.now());

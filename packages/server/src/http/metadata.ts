@@ -1,26 +1,39 @@
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../config.ts';
+import { SIGNING_ALGORITHMS } from '../domain/signing-key.ts';
+import { publicRoute } from './public-route.ts';
 
 /** Where things are, relative to the base path. */
 export const TOKEN_PATH = '/oauth2/token';
+export const AUTHORIZE_PATH = '/oauth2/authorize';
 export const JWKS_PATH = '/.well-known/jwks.json';
 export const INTROSPECT_PATH = '/oauth2/introspect';
 export const REVOKE_PATH = '/oauth2/revoke';
 export const REVOCATIONS_PATH = '/oauth2/revocations';
 export const ADMIN_PATH = '/admin/v1';
-const METADATA_PATH = '/.well-known/oauth-authorization-server';
+export const METADATA_PATH = '/.well-known/oauth-authorization-server';
+export const OPENID_PATH = '/.well-known/openid-configuration';
 
 const AUTH_METHODS = ['client_secret_basic', 'client_secret_post'];
 
 type MetadataConfig = Pick<Config, 'issuer' | 'basePath' | 'jwksMaxAgeSeconds'>;
 
-/** RFC 8414 §3: at the path-inserted URL, and at the one that many clients try, with the suffix after the issuer. */
+/**
+ * RFC 8414 §3: at the path-inserted URL, and at the one that many clients try, with the suffix after the issuer. Clients
+ * that know only OpenID Connect Discovery find its document (docs/decisions/013).
+ */
 export function metadataRoutes(app: FastifyInstance, config: MetadataConfig): void {
-  const body = JSON.stringify(metadata(config.issuer));
-  for (const url of [`${METADATA_PATH}${config.basePath}`, `${config.basePath}${METADATA_PATH}`]) {
-    app.get(url, (_request, reply) =>
+  const { issuer, basePath, jwksMaxAgeSeconds } = config;
+  const oauth = JSON.stringify(metadata(issuer));
+  const documents: [path: string, body: string][] = [
+    [METADATA_PATH + basePath, oauth],
+    [basePath + METADATA_PATH, oauth],
+    [basePath + OPENID_PATH, JSON.stringify(openidConfiguration(issuer))],
+  ];
+  for (const [path, body] of documents) {
+    publicRoute(app, path, (_request, reply) =>
       reply
-        .header('Cache-Control', `public, max-age=${config.jwksMaxAgeSeconds}`)
+        .header('Cache-Control', `public, max-age=${jwksMaxAgeSeconds}`)
         .type('application/json')
         .send(body),
     );
@@ -31,12 +44,14 @@ export function metadataRoutes(app: FastifyInstance, config: MetadataConfig): vo
 export function metadata(issuer: string): Record<string, unknown> {
   return {
     issuer,
+    // It issues nothing (http/authorize.ts): widely used clients refuse metadata without this member.
+    authorization_endpoint: issuer + AUTHORIZE_PATH,
     token_endpoint: issuer + TOKEN_PATH,
     jwks_uri: issuer + JWKS_PATH,
     // Ours: docs/decisions/012.
     revocation_list_uri: issuer + REVOCATIONS_PATH,
     grant_types_supported: ['client_credentials'],
-    // None: there is no authorization endpoint. The member itself is required.
+    // The authorization endpoint supports none. The member itself is required.
     response_types_supported: [],
     token_endpoint_auth_methods_supported: AUTH_METHODS,
     introspection_endpoint: issuer + INTROSPECT_PATH,
@@ -44,5 +59,15 @@ export function metadata(issuer: string): Record<string, unknown> {
     revocation_endpoint: issuer + REVOKE_PATH,
     revocation_endpoint_auth_methods_supported: AUTH_METHODS,
     service_documentation: `${new URL(issuer).origin}/openapi.json`,
+  };
+}
+
+/** OpenID Connect Discovery 1.0 §3: what it demands beyond RFC 8414. There are no ID tokens. */
+export function openidConfiguration(issuer: string): Record<string, unknown> {
+  return {
+    ...metadata(issuer),
+    subject_types_supported: ['public'],
+    // Libraries verify access tokens with the algorithms of this list: it names all that the server can sign with.
+    id_token_signing_alg_values_supported: SIGNING_ALGORITHMS,
   };
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../config.ts';
 import { networkSet } from '../domain/network.ts';
+import { isForwarded, peerAddress } from './address.ts';
 import { replyWith } from './answer.ts';
 import { errorAnswer } from './error-response.ts';
 
@@ -10,21 +11,20 @@ export interface MetricsServices {
   metrics: { contentType: string; text(): Promise<string> };
 }
 
-/** Headers by which a proxy says for whom it asks. */
-const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-real-ip'] as const;
+type MetricsConfig = Pick<Config, 'metricsNetworks' | 'trustedProxies' | 'forwardedHeader'>;
 
 /** `GET /metrics`, for the networks that may read them. */
 export function metricsRoute(
   app: FastifyInstance,
   { addressOf, metrics }: MetricsServices,
-  { metricsNetworks, trustedProxies }: Pick<Config, 'metricsNetworks' | 'trustedProxies'>,
+  { metricsNetworks, trustedProxies, forwardedHeader }: MetricsConfig,
 ): void {
   const allowed = networkSet(metricsNetworks);
+  const proxies = networkSet(trustedProxies);
 
-  /** What a proxy passes on comes from its own address, unless it is trusted to say from which: it must not open the door. */
+  /** What an untrusted proxy passes on comes from the proxy's own address, which must not open metrics to everybody. */
   function mayRead(request: IncomingMessage): boolean {
-    const passedOn = FORWARDED.some((name) => request.headers[name] !== undefined);
-    if (passedOn && trustedProxies.length === 0) return false;
+    if (isForwarded(request, forwardedHeader) && !proxies.includes(peerAddress(request))) return false;
     return allowed.includes(addressOf(request));
   }
 

@@ -1,6 +1,16 @@
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../config.ts';
-import { INTROSPECT_PATH, JWKS_PATH, REVOCATIONS_PATH, REVOKE_PATH, TOKEN_PATH } from './metadata.ts';
+import {
+  AUTHORIZE_PATH,
+  INTROSPECT_PATH,
+  JWKS_PATH,
+  METADATA_PATH,
+  OPENID_PATH,
+  REVOCATIONS_PATH,
+  REVOKE_PATH,
+  TOKEN_PATH,
+} from './metadata.ts';
+import { HEADERS, SCHEMAS } from './openapi-schemas.ts';
 
 /** The OpenAPI 3.1 description of what this server offers, at `/openapi.json`. */
 export function openapiRoute(
@@ -28,25 +38,37 @@ export function openapi(issuer: string, basePath: string, version: string): Reco
       [basePath + TOKEN_PATH]: { post: tokenOperation() },
       [basePath + INTROSPECT_PATH]: { post: introspectOperation() },
       [basePath + REVOKE_PATH]: { post: revokeOperation() },
-      [basePath + JWKS_PATH]: {
-        get: getOperation(
+      [basePath + AUTHORIZE_PATH]: { get: authorizeOperation('get'), post: authorizeOperation('post') },
+      [basePath + JWKS_PATH]: publicOperations(
+        'KeySet',
+        getOperation(
           'getKeySet',
           'The keys that access tokens verify with (RFC 7517).',
           'KeySet',
           'application/jwk-set+json',
         ),
-      },
-      [basePath + REVOCATIONS_PATH]: { get: revocationsOperation() },
-      [`${basePath}/.well-known/oauth-authorization-server`]: {
-        get: getOperation('getMetadata', 'Authorization server metadata (RFC 8414).', 'Metadata'),
-      },
-      [`/.well-known/oauth-authorization-server${basePath}`]: {
-        get: getOperation(
+      ),
+      [basePath + REVOCATIONS_PATH]: publicOperations('Revocations', revocationsOperation()),
+      [basePath + METADATA_PATH]: publicOperations(
+        'Metadata',
+        getOperation('getMetadata', 'Authorization server metadata (RFC 8414).', 'Metadata'),
+      ),
+      [METADATA_PATH + basePath]: publicOperations(
+        'MetadataPathInserted',
+        getOperation(
           'getMetadataPathInserted',
           'The same, at the path-inserted URL (RFC 8414 section 3).',
           'Metadata',
         ),
-      },
+      ),
+      [basePath + OPENID_PATH]: publicOperations(
+        'OpenIdConfiguration',
+        getOperation(
+          'getOpenIdConfiguration',
+          'The same for clients of OpenID Connect Discovery. There are no ID tokens.',
+          'OpenIdConfiguration',
+        ),
+      ),
       '/livez': { get: getOperation('getLiveness', 'Answers while the process runs.', 'Liveness') },
       '/readyz': {
         get: {
@@ -172,6 +194,45 @@ function revocationsOperation(): Record<string, unknown> {
   };
 }
 
+function authorizeOperation(method: 'get' | 'post'): Record<string, unknown> {
+  return {
+    operationId: `${method}Authorization`,
+    summary:
+      'Supports no response type: every request, with any method, gets the error (RFC 6749 section 4.1.2.1).',
+    security: [],
+    responses: { '400': errorResponse('unsupported_response_type') },
+  };
+}
+
+/** GET of a document that scripts of any website may read, and the preflight of browsers. */
+function publicOperations(name: string, get: Record<string, unknown>): Record<string, unknown> {
+  const headers = reference(CORS_HEADERS);
+  const { responses } = get as { responses: Record<string, { headers?: Record<string, unknown> }> };
+  const withCors = Object.entries(responses).map(([status, response]) => [
+    status,
+    { ...response, headers: { ...response.headers, ...headers } },
+  ]);
+  const preflight = {
+    operationId: `preflight${name}`,
+    summary: 'The preflight of a browser (CORS protocol of the Fetch standard).',
+    security: [],
+    responses: {
+      '204': {
+        description: 'Scripts of any website may read the document, without credentials.',
+        headers: { ...headers, ...reference(PREFLIGHT_HEADERS) },
+      },
+    },
+  };
+  return { get: { ...get, responses: Object.fromEntries(withCors) as unknown }, options: preflight };
+}
+
+const CORS_HEADERS = ['Access-Control-Allow-Origin', 'Access-Control-Expose-Headers'];
+const PREFLIGHT_HEADERS = [
+  'Access-Control-Allow-Methods',
+  'Access-Control-Allow-Headers',
+  'Access-Control-Max-Age',
+];
+
 function getOperation(
   operationId: string,
   summary: string,
@@ -201,176 +262,3 @@ function errorResponse(description: string, headers: string[] = []): Record<stri
 function reference(names: string[]): Record<string, unknown> {
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 }
-
-const text = { type: 'string' };
-const whole = { type: 'integer', minimum: 0 };
-const texts = { type: 'array', items: text };
-
-const CREDENTIALS = {
-  client_id: { ...text, description: 'API Client-Id or Username' },
-  client_secret: { ...text, format: 'password', description: 'API Client secret or password' },
-};
-
-/** A form about a token: RFC 7662 §2.1 and RFC 7009 §2.1. */
-const ABOUT_A_TOKEN = {
-  type: 'object',
-  required: ['token'],
-  properties: {
-    ...CREDENTIALS,
-    token: { ...text, description: 'An access token' },
-    token_type_hint: { ...text, description: 'Ignored: there are access tokens only' },
-  },
-};
-
-const SCHEMAS = {
-  IntrospectionRequest: ABOUT_A_TOKEN,
-  RevocationRequest: ABOUT_A_TOKEN,
-  Introspection: {
-    type: 'object',
-    required: ['active'],
-    properties: {
-      active: { type: 'boolean', description: 'False for a token that is not meant for the caller, too' },
-      scope: text,
-      client_id: text,
-      token_type: { ...text, const: 'Bearer' },
-      exp: whole,
-      iat: whole,
-      sub: text,
-      aud: text,
-      iss: text,
-      jti: text,
-    },
-    additionalProperties: false,
-  },
-  TokenRequest: {
-    type: 'object',
-    properties: {
-      ...CREDENTIALS,
-      grant_type: {
-        ...text,
-        default: 'client_credentials',
-        description: 'The only grant type is client_credentials',
-      },
-      scope: {
-        ...text,
-        description: 'Space-separated; left out: all that the API user may have (RFC 6749 section 3.3)',
-      },
-      resource: {
-        ...text,
-        format: 'uri',
-        description: 'Left out: the default audience of the API user (RFC 8707)',
-      },
-    },
-  },
-  InlineResponse200: {
-    type: 'object',
-    required: ['access_token', 'token_type', 'expires_in'],
-    properties: {
-      access_token: { ...text, description: 'A JWT (RFC 9068)' },
-      token_type: { ...text, const: 'Bearer' },
-      expires_in: { type: 'integer', minimum: 1, description: 'Seconds' },
-      scope: { ...text, description: 'Present where it is not exactly what was asked for' },
-    },
-    additionalProperties: false,
-  },
-  Error: {
-    type: 'object',
-    required: ['error', 'error_description', 'trace_id'],
-    properties: {
-      error: text,
-      error_description: text,
-      trace_id: { ...text, pattern: '^[0-9a-f]{32}$', description: 'The same as X-Request-Id' },
-    },
-    additionalProperties: false,
-  },
-  KeySet: {
-    type: 'object',
-    required: ['keys'],
-    properties: {
-      keys: {
-        type: 'array',
-        items: {
-          type: 'object',
-          required: ['kty', 'kid', 'alg', 'use'],
-          properties: {
-            kty: text,
-            kid: text,
-            alg: text,
-            use: { ...text, const: 'sig' },
-            crv: text,
-            x: text,
-            y: text,
-            n: text,
-            e: text,
-          },
-          additionalProperties: false, // and so never a private member
-        },
-      },
-    },
-    additionalProperties: false,
-  },
-  Metadata: {
-    type: 'object',
-    required: ['issuer', 'token_endpoint', 'jwks_uri', 'grant_types_supported', 'response_types_supported'],
-    properties: {
-      issuer: text,
-      token_endpoint: text,
-      jwks_uri: text,
-      revocation_list_uri: text,
-      grant_types_supported: texts,
-      response_types_supported: texts,
-      token_endpoint_auth_methods_supported: texts,
-      introspection_endpoint: text,
-      introspection_endpoint_auth_methods_supported: texts,
-      revocation_endpoint: text,
-      revocation_endpoint_auth_methods_supported: texts,
-      service_documentation: text,
-    },
-    additionalProperties: false,
-  },
-  Liveness: {
-    type: 'object',
-    required: ['status'],
-    properties: { status: { ...text, const: 'alive' } },
-    additionalProperties: false,
-  },
-  Readiness: {
-    type: 'object',
-    required: ['status', 'stale_seconds', 'api_users_in_memory', 'all_in_memory', 'limits'],
-    properties: {
-      status: { ...text, enum: ['ready', 'stopping', 'stale', 'no_signing_key'] },
-      stale_seconds: {
-        type: 'number',
-        minimum: 0,
-        description: 'Seconds since the process was last in step with its store',
-      },
-      api_users_in_memory: whole,
-      all_in_memory: { type: 'boolean' },
-      limits: {
-        ...text,
-        enum: ['own', 'shared', 'divided'],
-        description:
-          'Whose calls the limits count: of this process, of all processes, or a part each because they cannot be shared',
-      },
-    },
-    additionalProperties: false,
-  },
-};
-
-function header(description: string, schema: Record<string, unknown> = text): Record<string, unknown> {
-  return { description, schema };
-}
-
-const HEADERS = {
-  'X-Request-Id': header('The trace id of the request: 32 hexadecimal digits.'),
-  'X-RateLimit-Limit': header('Calls a minute.', whole),
-  'X-RateLimit-Remaining': header('Calls that can be made at once.', whole),
-  'X-RateLimit-Reset': header('Seconds since 1970 at which a new call can be made.', whole),
-  'RateLimit-Policy': header('draft-ietf-httpapi-ratelimit-headers'),
-  RateLimit: header('draft-ietf-httpapi-ratelimit-headers'),
-  'Retry-After': header('Whole seconds.', { type: 'integer', minimum: 1 }),
-  'WWW-Authenticate': header('RFC 7617'),
-  Allow: header('POST'),
-  ETag: header('RFC 9110 section 8.8.3'),
-  'Mintmark-Revocations': header('A compact JWS with the members iss, iat, n and sha256.'),
-};

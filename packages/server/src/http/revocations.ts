@@ -6,6 +6,7 @@ import { replyWith } from './answer.ts';
 import { denialAnswer } from './error-response.ts';
 import { matches } from './jwks.ts';
 import { REVOCATIONS_PATH } from './metadata.ts';
+import { publicRoute } from './public-route.ts';
 
 /** What a process publishes of revocations: the list, and its signed statement of how recent it is. */
 export interface RevocationPublication {
@@ -28,7 +29,7 @@ export function revocationsRoute(
   { revocations, catchingUp }: RevocationServices,
   { basePath }: Pick<Config, 'basePath'>,
 ): void {
-  app.get(basePath + REVOCATIONS_PATH, async (request, reply) => {
+  publicRoute(app, basePath + REVOCATIONS_PATH, async (request, reply) => {
     await catchingUp(Date.now());
     const current = revocations();
     if (current === null) {

@@ -1,6 +1,12 @@
 import type { Actor } from '../domain/actor.ts';
 import { refuseBeyondRole } from '../domain/admin-scope.ts';
-import { apiUserFaults, newClientId, type ApiUser, type ApiUserSettings } from '../domain/api-user.ts';
+import {
+  apiUserFaults,
+  newClientId,
+  usernameKey,
+  type ApiUser,
+  type ApiUserSettings,
+} from '../domain/api-user.ts';
 import { apiUserFacts, changedFacts, revocationFacts } from '../domain/audit-facts.ts';
 import type { Once } from '../domain/once.ts';
 import { Refused } from '../domain/refused.ts';
@@ -87,7 +93,8 @@ export async function updateApiUser(
     if (guarded) await refuseLiveCaller(transaction, before, 'disabled', nowMs);
     const facts = changedFacts(apiUserFacts(before), apiUserFacts(user));
     if (Object.keys(facts.after).length === 0 && !revoke) return { result: before, unchanged: true };
-    await refuseTakenUsername(transaction, user);
+    // Only a username that changes: older programs left conflicts, and those API users must still be disabled or renamed.
+    if (user.username !== before.username) await refuseTakenUsername(transaction, user);
     await transaction.apiUsers.update(user);
     await transaction.changed('api_user', user.clientId);
     const revoked = await revokedIf(revoke, transaction, user.clientId);
@@ -118,6 +125,7 @@ export async function deleteApiUser(
     const user = await existingApiUser(transaction, name);
     note({ subjectId: user.clientId });
     refuseStale(user, ifVersion);
+    refuseBeyondRole(by, user.scopes);
     if (!force) await refuseLiveCaller(transaction, user, 'deleted', nowMs);
     const credentials = (await transaction.credentials.listOf(user.clientId)).map(({ id }) => id);
     await transaction.credentials.deleteOf(user.clientId);
@@ -184,12 +192,29 @@ function refuseProblems(settings: ApiUserSettings): void {
   throw new Refused('invalid', faults.map(({ problem }) => problem).join('\n'), { faults });
 }
 
+/** A username works in `client_id`, so it must be neither the username nor the client id of another API user. */
 async function refuseTakenUsername(transaction: StoreTransaction, user: ApiUser): Promise<void> {
   if (user.username === null) return;
-  const other =
-    (await transaction.apiUsers.findByUsername(user.username)) ??
-    (await transaction.apiUsers.find(user.username));
-  if (other === undefined || other.clientId === user.clientId) return;
-  const problem = `The username "${user.username}" belongs to ${other.clientId}: choose another.`;
-  throw new Refused('conflict', problem, { faults: [{ member: 'username', problem }] });
+  const problem = await takenUsernameProblem(transaction, user.clientId, user.username);
+  if (problem !== null) throw new Refused('conflict', problem, { faults: [{ member: 'username', problem }] });
+}
+
+async function takenUsernameProblem(
+  { apiUsers, deletedClientIds }: StoreTransaction,
+  ownId: string,
+  username: string,
+): Promise<string | null> {
+  const key = usernameKey(username);
+  const others = (await apiUsers.named(username)).filter(({ clientId }) => clientId !== ownId);
+  const other = others.find((each) => each.usernameKey === key) ?? others[0];
+  if (other !== undefined)
+    return other.usernameKey === key
+      ? `The username "${username}" belongs to ${other.clientId}: choose another.`
+      : `The username "${username}" is the client id of another API user, ${other.clientId}: choose another.`;
+  const isDeleted = (await deletedClientIds.keysAmong([username])).length > 0;
+  return isDeleted ? deletedUsernameProblem(username) : null;
+}
+
+export function deletedUsernameProblem(username: string): string {
+  return `The username "${username}" is the client id of a deleted API user, which is never used again: choose another.`;
 }

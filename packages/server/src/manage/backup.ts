@@ -48,11 +48,14 @@ export async function restore(config: OpenConfig, by: Actor, file: string, nowMs
     const { last } = await store.audit.head();
     const replaced = before === null ? null : await whatWas(config, before, store);
     const attempt = { action: 'store.restore', subject: { kind: 'store', id: null } } as const;
-    await audited(store, by, nowMs, attempt, async () => ({
-      result: undefined,
-      before: replaced === null ? null : { entries: replaced.last.n, hash: replaced.last.hash },
-      after: { entries: last.n, hash: last.hash },
-    }));
+    await audited(store, by, nowMs, attempt, async ({ deletedClientIds }) => {
+      await deletedClientIds.addUnused(Array.from(replaced?.clientIds ?? []), nowMs);
+      return {
+        result: undefined,
+        before: replaced === null ? null : { entries: replaced.last.n, hash: replaced.last.hash },
+        after: { entries: last.n, hash: last.hash },
+      };
+    });
     return { before, takenBack: before === null ? {} : (replaced?.counts ?? null) };
   } finally {
     await store.close();
@@ -74,6 +77,8 @@ const PAGE_SIZE = 1000;
 interface Replaced {
   last: AuditLink;
   counts: Record<string, number>;
+  /** Of the API users that were made or deleted since the backup: none of these ids is used again. */
+  clientIds: Set<string>;
 }
 
 /** The end of the audit log that was there, and what it has that the restored one has not; null where it cannot be read. */
@@ -94,11 +99,17 @@ async function whatWas(config: OpenConfig, before: string, restored: Store): Pro
 
 async function difference(store: Store, restored: Store): Promise<Replaced> {
   const counts: Record<string, number> = {};
+  const clientIds = new Set<string>();
   const { last } = await store.audit.head();
-  for await (const { action, outcome } of entriesAfter(store, await commonEnd(store, restored))) {
-    if (outcome === 'done') counts[action] = (counts[action] ?? 0) + 1;
+  for await (const { action, outcome, subjectKind, subjectId } of entriesAfter(
+    store,
+    await commonEnd(store, restored),
+  )) {
+    if (outcome !== 'done') continue;
+    counts[action] = (counts[action] ?? 0) + 1;
+    if (subjectKind === 'api_user' && subjectId !== null) clientIds.add(subjectId);
   }
-  return { last, counts };
+  return { last, counts, clientIds };
 }
 
 /** The number of the last entry that two logs have in common: a hash is the same only where all before it are. */

@@ -1,13 +1,16 @@
 import type { Actor } from '../domain/actor.ts';
 import { refuseBeyondRole } from '../domain/admin-scope.ts';
-import { usernameKey } from '../domain/api-user.ts';
+import { usernameKey, type ApiUser } from '../domain/api-user.ts';
 import { readApiUserRecord, type ReadRecord } from '../domain/api-user-record.ts';
+import type { Credential } from '../domain/credential.ts';
 import { auditedId } from '../domain/audit-entry.ts';
 import { apiUserFacts } from '../domain/audit-facts.ts';
+import { jsonTextFault } from '../domain/characters.ts';
 import { Refused, type Fault } from '../domain/refused.ts';
 import { storeFault } from '../storage/store-error.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
 import type { TextLine } from '../text-lines.ts';
+import { deletedUsernameProblem } from './api-users.ts';
 import { audited, recordRefusal, type Attempt, type Done } from './audited.ts';
 
 /** What became of a line of an import. */
@@ -18,6 +21,11 @@ interface RefusedLine {
   refused: Refused;
   /** Of a line that is well-formed: for the audit log. */
   clientId?: string | null;
+}
+
+export interface ImportOptions {
+  /** Also makes API users whose client id is that of a deleted one, from an export of this store. Callers ask for an admin. */
+  restoreDeleted?: boolean;
 }
 
 /** Lines that are made in one transaction: others wait for as long. */
@@ -33,12 +41,13 @@ export async function* importApiUsers(
   by: Actor,
   lines: AsyncIterable<TextLine>,
   now: () => number,
+  options: ImportOptions = {},
 ): AsyncGenerator<ImportedLine, void, undefined> {
   const count = { made: 0, refused: 0 };
   let failed = false;
   try {
     for await (const batch of batchesOf(lines)) {
-      for (const line of await importBatch(store, by, batch, now())) {
+      for (const line of await importBatch(store, by, batch, now(), options)) {
         if ('made' in line) count.made += 1;
         else count.refused += 1;
         yield line;
@@ -77,13 +86,14 @@ async function importBatch(
   by: Actor,
   batch: readonly TextLine[],
   nowMs: number,
+  options: ImportOptions,
 ): Promise<ImportedLine[]> {
   const parsed = batch.map((line) => parse(line, by, nowMs));
   try {
-    return await importTogether(store, by, parsed, nowMs);
+    return await importTogether(store, by, parsed, nowMs, options);
   } catch (error) {
     if (storeFault(error) !== 'conflict') throw error;
-    return await importOneByOne(store, by, parsed, nowMs);
+    return await importOneByOne(store, by, parsed, nowMs, options);
   }
 }
 
@@ -93,11 +103,12 @@ async function importOneByOne(
   by: Actor,
   parsed: readonly ParsedLine[],
   nowMs: number,
+  options: ImportOptions,
 ): Promise<ImportedLine[]> {
   const outcomes: ImportedLine[] = [];
   for (const line of parsed) {
     try {
-      outcomes.push(...(await importTogether(store, by, [line], nowMs)));
+      outcomes.push(...(await importTogether(store, by, [line], nowMs, options)));
     } catch (error) {
       if (storeFault(error) !== 'conflict') throw error;
       outcomes.push({ line: line.line, refused: new Refused('conflict', TAKEN) });
@@ -113,15 +124,16 @@ async function importTogether(
   by: Actor,
   parsed: readonly ParsedLine[],
   nowMs: number,
+  options: ImportOptions,
 ): Promise<ImportedLine[]> {
   const records = parsed.flatMap((line) => ('record' in line ? [line.record] : []));
   const recorded = parsed.flatMap((line) => ('refused' in line ? refusalsToRecord(line) : []));
   if (records.length + recorded.length === 0) return parsed as ImportedLine[];
   return await audited(store, by, nowMs, ATTEMPT, async (transaction) => {
-    const names = await namesIn(transaction, records);
+    const names = await namesIn(transaction, records, options);
     const outcomes = parsed.map((line) => ('record' in line ? claimed(line.line, line.record, names) : line));
     const made = outcomes.flatMap((line) => ('record' in line ? [line.record] : []));
-    await insert(transaction, made);
+    await insert(transaction, made, options);
     return {
       result: outcomes.map((line) =>
         'record' in line ? { line: line.line, made: { clientId: line.record.user.clientId } } : line,
@@ -162,11 +174,15 @@ function parse({ n: line, text }: TextLine, by: Actor, nowMs: number): ParsedLin
 
 function jsonOf(text: TextLine['text']): unknown {
   if (typeof text !== 'string') throw new Refused('invalid', text.problem);
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch {
     throw new Refused('invalid', 'The line is not JSON: write an API user a line, each on one line.');
   }
+  const fault = text.includes('\\u') ? jsonTextFault(value) : null;
+  if (fault !== null) throw invalid([fault]);
+  return value;
 }
 
 function invalid(faults: readonly Fault[]): Refused {
@@ -177,20 +193,29 @@ function invalid(faults: readonly Fault[]): Refused {
 /** What exists of what a batch wants to use, and then also what its lines have taken. */
 interface Names {
   clientIds: Set<string>;
+  /** The client ids in the form in which usernames are compared. */
+  clientIdKeys: Set<string>;
   usernameKeys: Set<string>;
+  /** Client ids of deleted API users that may not be used again. */
+  deletedKeys: Set<string>;
   credentialIds: Set<string>;
 }
 
-async function namesIn(transaction: StoreTransaction, records: readonly ReadRecord[]): Promise<Names> {
-  const clientIds = records.map(({ user }) => user.clientId);
+async function namesIn(
+  transaction: StoreTransaction,
+  records: readonly ReadRecord[],
+  { restoreDeleted = false }: ImportOptions,
+): Promise<Names> {
   const usernames = records.flatMap(({ user }) => (user.username === null ? [] : [user.username]));
   // A client id must be nobody's username, nor a username anybody's client id: either is looked up under both.
-  const both = [...clientIds, ...usernames];
-  const found = await transaction.apiUsers.named(both, both);
+  const both = [...records.map(({ user }) => user.clientId), ...usernames];
+  const found = await transaction.apiUsers.named(...both);
   const ids = records.flatMap(({ credentials }) => credentials.map(({ id }) => id));
   return {
     clientIds: new Set(found.map(({ clientId }) => clientId)),
+    clientIdKeys: new Set(found.map(({ clientId }) => usernameKey(clientId))),
     usernameKeys: new Set(found.flatMap((name) => (name.usernameKey === null ? [] : [name.usernameKey]))),
+    deletedKeys: new Set(await transaction.deletedClientIds.keysAmong(restoreDeleted ? usernames : both)),
     credentialIds: new Set(await transaction.credentials.taken(ids)),
   };
 }
@@ -198,27 +223,62 @@ async function namesIn(transaction: StoreTransaction, records: readonly ReadReco
 function claimed(line: number, record: ReadRecord, names: Names): ParsedLine {
   const { user, credentials } = record;
   const { clientId, username } = user;
-  const fault =
-    names.clientIds.has(clientId) || names.usernameKeys.has(usernameKey(clientId))
-      ? { member: 'client_id', problem: `There is an API user "${clientId}" already.` }
-      : username !== null && (names.usernameKeys.has(usernameKey(username)) || names.clientIds.has(username))
-        ? { member: 'username', problem: `The username "${username}" belongs to another API user.` }
-        : credentials.some(({ id }) => names.credentialIds.has(id))
-          ? { member: 'credentials', problem: 'One of the credentials belongs to another API user.' }
-          : null;
+  const fault = nameFault(record.user, names) ?? credentialFault(credentials, names);
   if (fault !== null) return { line, refused: new Refused('conflict', fault.problem, { faults: [fault] }) };
   names.clientIds.add(clientId);
+  names.clientIdKeys.add(usernameKey(clientId));
   if (username !== null) names.usernameKeys.add(usernameKey(username));
   for (const { id } of credentials) names.credentialIds.add(id);
   return { line, record };
 }
 
-async function insert(transaction: StoreTransaction, records: readonly ReadRecord[]): Promise<void> {
+/** Client ids may differ in letter case only; a username is nobody else's client id or username in any letter case. */
+function nameFault({ clientId, username }: ApiUser, names: Names): Fault | null {
+  const idProblem = clientIdProblem(clientId, names);
+  if (idProblem !== null) return { member: 'client_id', problem: idProblem };
+  const problem = username === null ? null : usernameProblem(username, names);
+  return problem === null ? null : { member: 'username', problem };
+}
+
+function clientIdProblem(clientId: string, names: Names): string | null {
+  const key = usernameKey(clientId);
+  if (names.clientIds.has(clientId)) return `There is an API user "${clientId}" already.`;
+  if (names.usernameKeys.has(key)) return `The client id "${clientId}" is the username of another API user.`;
+  return names.deletedKeys.has(key) ? deletedIdProblem(clientId) : null;
+}
+
+function usernameProblem(username: string, names: Names): string | null {
+  const key = usernameKey(username);
+  if (names.usernameKeys.has(key)) return `The username "${username}" is the username of another API user.`;
+  if (names.clientIdKeys.has(key)) return `The username "${username}" is the client id of another API user.`;
+  return names.deletedKeys.has(key) ? deletedUsernameProblem(username) : null;
+}
+
+function credentialFault(credentials: readonly Credential[], { credentialIds }: Names): Fault | null {
+  return credentials.some(({ id }) => credentialIds.has(id))
+    ? { member: 'credentials', problem: 'One of the credentials belongs to another API user.' }
+    : null;
+}
+
+function deletedIdProblem(clientId: string): string {
+  return (
+    `"${clientId}" is the client id of a deleted API user, which is never used again: leave it out for a new one. An admin brings a ` +
+    'deleted API user back from an export of this store with restore_deleted (--restore-deleted on the command line).'
+  );
+}
+
+async function insert(
+  transaction: StoreTransaction,
+  records: readonly ReadRecord[],
+  { restoreDeleted = false }: ImportOptions,
+): Promise<void> {
   if (records.length === 0) return;
   await transaction.apiUsers.insert(...records.map(({ user }) => user));
   const credentials = records.flatMap((record) => record.credentials);
   if (credentials.length > 0) await transaction.credentials.insert(...credentials);
-  await transaction.changed('api_user', ...records.map(({ user }) => user.clientId));
+  const clientIds = records.map(({ user }) => user.clientId);
+  if (restoreDeleted) await transaction.deletedClientIds.remove(clientIds);
+  await transaction.changed('api_user', ...clientIds);
 }
 
 /** Of a text that quotes what was given. */

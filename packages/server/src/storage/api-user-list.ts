@@ -8,12 +8,15 @@ import {
   type ApiUserPosition,
   type ListedApiUser,
 } from '../domain/api-user-list.ts';
-import { fromRow } from './api-user.ts';
+import { fromRow, type ApiUserPage } from './api-user.ts';
+import { contains } from './contains.ts';
 import type { ApiUserRow, Tables } from './schema.ts';
 
 export interface ApiUserListRows {
   /** A page of a list. What is live and expires is so at `nowMs`. */
   page(filter: ApiUserFilter, page: ApiUserListPage, nowMs: number): Promise<ApiUserListed>;
+  /** The same for a command, which may take its time: in the order of the client ids, and full unless it is the last. */
+  byId(page: ApiUserPage & { search: string | null }, nowMs: number): Promise<ListedApiUser[]>;
 }
 
 /** How much is looked at for a page on which few are. */
@@ -28,6 +31,8 @@ export interface ListBounds {
   lookMs: number;
   /** With a scope that no more have than these, all of those are read instead. */
   scopeMax: number;
+  /** A command reads so many at a time in the order of their ids. */
+  stretch?: number;
 }
 
 const BOUNDS: ListBounds = {
@@ -51,24 +56,53 @@ export function apiUserListRows(db: Kysely<Tables>, bounds: ListBounds = BOUNDS)
       const firstIds = page.after === null ? first.map((row) => row.client_id) : firstOf(page.after);
       const rest = { ...page, limit: page.limit - first.length };
       const found = await pageOf(db, conditionOf(filter, firstIds), filter, rest, bounds, isSmall);
-      const rows = [...first, ...found.rows];
-      const credentials = await credentialsOf(
-        db,
-        rows.map((row) => row.client_id),
-        nowMs,
-      );
-      const items = rows.map((row) => {
-        const of = credentials.get(row.client_id);
-        return {
-          user: fromRow(row),
-          lastUsedAt: of?.lastUsedAt ?? row.last_used_at,
-          liveCredentials: of?.liveCredentials ?? 0,
-          nextExpiryAt: of?.nextExpiryAt ?? null,
-        };
-      });
+      const items = await listedOf(db, [...first, ...found.rows], nowMs);
       return { items, next: found.next && [found.next[0], found.next[1], ...firstIds] };
     },
+    async byId({ search, after, limit }, nowMs) {
+      const matching = search === null ? sql<SqlBool>`1 = 1` : contains('search_text', searchKey(search));
+      const rows: Row[] = [];
+      // In stretches: a statement that reads millions for a few would meet the time limit of PostgreSQL.
+      for (let from: string | null = after ?? ''; from !== null && rows.length < limit;) {
+        const end: string | null = await idAfter(db, from, bounds.stretch ?? STRETCH);
+        const upTo = end === null ? sql<SqlBool>`1 = 1` : sql<SqlBool>`client_id <= ${end}`;
+        const stretch = sql<Row>`
+          select * from api_users where client_id > ${from} and ${upTo} and ${matching}
+          order by client_id limit ${limit - rows.length}`;
+        rows.push(...(await stretch.execute(db)).rows);
+        from = end;
+      }
+      return await listedOf(db, rows, nowMs);
+    },
   };
+}
+
+/** Rows of a stretch: some tenths of a second of PostgreSQL. */
+const STRETCH = 50_000;
+
+/** The client id that is `count` after this one; null: there are fewer. */
+async function idAfter(db: Kysely<Tables>, from: string, count: number): Promise<string | null> {
+  const ids = db.selectFrom('api_users').select('client_id').where('client_id', '>', from);
+  const row = await ids
+    .orderBy('client_id')
+    .limit(1)
+    .offset(count - 1)
+    .executeTakeFirst();
+  return row?.client_id ?? null;
+}
+
+async function listedOf(db: Kysely<Tables>, rows: readonly Row[], nowMs: number): Promise<ListedApiUser[]> {
+  const ids = rows.map((row) => row.client_id);
+  const credentials = await credentialsOf(db, ids, nowMs);
+  return rows.map((row) => {
+    const of = credentials.get(row.client_id);
+    return {
+      user: fromRow(row),
+      lastUsedAt: of?.lastUsedAt ?? row.last_used_at,
+      liveCredentials: of?.liveCredentials ?? 0,
+      nextExpiryAt: of?.nextExpiryAt ?? null,
+    };
+  });
 }
 
 /** True where there are few: counted in an index, and not again for each page. */
@@ -149,11 +183,6 @@ async function namedBySearch(
       and ${amongOf(filter)} and ${conditionOf(filter, []) ?? sql`1 = 1`}
     order by client_id limit ${NAMED_MAX}`.execute(db);
   return rows;
-}
-
-function contains(column: 'search_text' | 'scopes', text: string): RawBuilder<SqlBool> {
-  const pattern = `%${text.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`;
-  return sql<SqlBool>`${sql.ref(column)} like ${pattern} escape '\\'`;
 }
 
 type Row = ApiUserRow & { last_used_at: number | null };

@@ -1,4 +1,4 @@
-import type { Insertable, Kysely, Selectable } from 'kysely';
+import { sql, type Insertable, type Kysely, type RawBuilder, type Selectable } from 'kysely';
 import { usernameKey, type ApiUser } from '../domain/api-user.ts';
 import { searchKey, searchText } from '../domain/api-user-list.ts';
 import type { ApiUserRow, Tables } from './schema.ts';
@@ -25,8 +25,10 @@ export interface ApiUserRows {
   /** True where there is at least one: cheaper than a count at a million. */
   any(): Promise<boolean>;
   insert(...users: ApiUser[]): Promise<void>;
-  /** Those that have one of these client ids, or one of these usernames in any letter case. */
-  named(clientIds: readonly string[], usernames: readonly string[]): Promise<Name[]>;
+  /** The API users that have one of these texts as their client id or username, in any letter case. */
+  named(...names: string[]): Promise<Name[]>;
+  /** The first few usernames that are another API user's client id, in any letter case: older programs allowed them. */
+  conflicts(limit: number): Promise<{ username: string; clientId: string; otherClientId: string }[]>;
   /** Its version must be the one after that of the store: a change that was made from another is refused as a conflict. */
   update(user: ApiUser): Promise<void>;
   delete(clientId: string): Promise<boolean>;
@@ -53,15 +55,32 @@ export function apiUserRows(db: Kysely<Tables>): ApiUserRows {
     async insert(...users) {
       await db.insertInto('api_users').values(users.map(toRow)).execute();
     },
-    async named(clientIds, usernames) {
-      if (clientIds.length + usernames.length === 0) return [];
-      const keys = usernames.map(usernameKey);
+    async named(...names) {
+      if (names.length === 0) return [];
+      const keys = names.map(usernameKey);
       const rows = await db
         .selectFrom('api_users')
         .select(['client_id as clientId', 'username_key as usernameKey'])
-        .where((row) => row.or([row('client_id', 'in', clientIds), row('username_key', 'in', keys)]))
+        .where((row) => row.or([row(clientIdKey('client_id'), 'in', keys), row('username_key', 'in', keys)]))
         .execute();
       return rows;
+    },
+    async conflicts(limit) {
+      return await db
+        .selectFrom('api_users as named')
+        .innerJoin('api_users as other', (join) =>
+          join.on(clientIdKey('other.client_id'), '=', sql.ref('named.username_key')),
+        )
+        .whereRef('named.client_id', '<>', 'other.client_id')
+        .select([
+          'named.username_key as username',
+          'named.client_id as clientId',
+          'other.client_id as otherClientId',
+        ])
+        .$narrowType<{ username: string }>()
+        .orderBy('named.client_id')
+        .limit(limit)
+        .execute();
     },
     async update(user) {
       const result = await db
@@ -81,6 +100,11 @@ export function apiUserRows(db: Kysely<Tables>): ApiUserRows {
       return result.numDeletedRows > 0n;
     },
   };
+}
+
+/** The `usernameKey` of a client id, which is ASCII: as the index of migration 013 has it. */
+function clientIdKey(column: string): RawBuilder<string> {
+  return sql<string>`lower(${sql.ref(column)})`;
 }
 
 function toRow(user: ApiUser): Insertable<ApiUserRow> {

@@ -1,5 +1,11 @@
-import type { Counters } from '../domain/as-api-user.ts';
-import { peekCall, takeCall, WINDOW_MS, type LimitState } from '../domain/rate-limit.ts';
+import {
+  peekCall,
+  refundCall,
+  takeCall,
+  WINDOW_MS,
+  type Counters,
+  type LimitState,
+} from '../domain/rate-limit.ts';
 import {
   takeTogether,
   type KeptArrivals,
@@ -57,6 +63,11 @@ export function memoryCounters(keysMax: number): Counters {
       arrivals.turn(nowMs);
       return peekCall(arrivals.get(key), perMinute, nowMs);
     },
+    refund(key: string, perMinute: number, nowMs: number): void {
+      arrivals.turn(nowMs);
+      const arrivalMs = arrivals.get(key);
+      if (arrivalMs !== undefined) arrivals.set(key, refundCall(arrivalMs, perMinute));
+    },
     learn(key: string, arrivalMs: number, nowMs: number): void {
       arrivals.turn(nowMs);
       if (arrivalMs > nowMs && arrivalMs > (arrivals.get(key) ?? 0)) arrivals.set(key, arrivalMs);
@@ -71,7 +82,7 @@ export function memoryLimits(keysMax: number): (call: SharedCall, nowMs: number)
   const apiUsers = recentArrivals(keysMax);
   return (call, nowMs) => {
     for (const arrivals of [addresses, failures, apiUsers]) arrivals.turn(nowMs);
-    const { network, failuresKey, apiUser } = call;
+    const { network, failuresKey, failuresChange, apiUser } = call;
     const kept: KeptArrivals = {
       address: addresses.get(network),
       failures: failures.get(failuresKey),
@@ -79,7 +90,7 @@ export function memoryLimits(keysMax: number): (call: SharedCall, nowMs: number)
     };
     const counts = takeTogether(call, kept, nowMs);
     if (kept.address !== undefined) addresses.set(network, kept.address);
-    if (kept.failures !== undefined && apiUser === null) failures.set(failuresKey, kept.failures);
+    if (kept.failures !== undefined && failuresChange !== 0) failures.set(failuresKey, kept.failures);
     if (kept.apiUser !== undefined && apiUser !== null) apiUsers.set(apiUser.id, kept.apiUser);
     return counts;
   };

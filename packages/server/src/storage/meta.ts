@@ -12,14 +12,18 @@ export interface MetaRows {
 /**
  * `master_key_check`: tells the right master key from a wrong one, and nothing about it. `key_schedule`: the durations
  * (JSON) with which the server that started last rotates signing keys. `longest_token_life`: seconds that the
- * longest-lived tokens of any server so far were good for. `usage_summed_up`: how far usage is summed up (JSON).
+ * longest-lived tokens of any server so far were good for. `issuer`: that of the server that started last.
+ * `usage_summed_up`: how far usage is summed up (JSON).
+ * `unreadable_address`: the last address from a trusted proxy that could not be read (JSON).
  * `unfinished_copy`: where a copy into this store comes from that was not completed: nothing else may use it.
  */
 export type MetaKey =
   | 'master_key_check'
   | 'key_schedule'
   | 'longest_token_life'
+  | 'issuer'
   | 'usage_summed_up'
+  | 'unreadable_address'
   | typeof UNFINISHED_COPY;
 
 export const UNFINISHED_COPY = 'unfinished_copy';

@@ -1,6 +1,7 @@
 import { sql, type Kysely } from 'kysely';
 import type { Role } from '../domain/actor.ts';
 import { emailKey, type Operator } from '../domain/operator.ts';
+import { contains } from './contains.ts';
 import type { OperatorRow, Tables } from './schema.ts';
 
 /** A page of operators in the order of their ids. */
@@ -8,6 +9,8 @@ export interface OperatorPage {
   /** The id of the last operator of the page before; null: from the start. */
   after: string | null;
   limit: number;
+  /** Only those with this text in their e-mail address, in any letter case. */
+  search?: string;
 }
 
 export interface OperatorRows {
@@ -44,8 +47,9 @@ export function operatorRows(db: Kysely<Tables>): OperatorRows {
       const row = await all.where('email_key', '=', emailKey(email)).executeTakeFirst();
       return row && operatorOf(row);
     },
-    async list({ after, limit }) {
-      const from = after === null ? all : all.where('id', '>', after);
+    async list({ after, limit, search }) {
+      const matching = search === undefined ? all : all.where(contains('email_key', emailKey(search)));
+      const from = after === null ? matching : matching.where('id', '>', after);
       return (await from.orderBy('id').limit(limit).execute()).map(operatorOf);
     },
     async any() {

@@ -16,8 +16,8 @@ export interface RedisLimits extends LimitTransport {
 export interface Step {
   key: string;
   perMinute: number;
-  /** Or only asked. */
-  take: boolean;
+  /** 1: takes a call. 0: only asks. -1: gives one back. */
+  change: 1 | 0 | -1;
   /** How far ahead the next arrival is as far as the caller knows. */
   aheadMs: number;
 }
@@ -32,7 +32,7 @@ export interface StepsTaken {
 }
 
 /**
- * `takeCall` and `peekCall` of domain/rate-limit.ts on several keys in turn, up to the first that refuses; by the clock of
+ * `takeCall`, `peekCall` and `refundCall` of domain/rate-limit.ts on several keys in turn, up to the first that refuses; by the clock of
  * Redis, which is the same for all processes. Numbers are written with all their digits: Redis itself would cut those that a
  * script gives back to whole ones, and Lua's tostring writes 14 digits. A key is gone when it means nothing any more.
  */
@@ -45,9 +45,10 @@ for i, key in ipairs(KEYS) do
   local stored = tonumber(redis.call('GET', key) or 0)
   local arrival = math.max(stored, now + tonumber(ARGV[3 * i]))
   arrival = math.min(arrival, now + ${WINDOW_MS})
-  local allowed = arrival + interval - now <= ${WINDOW_MS} + interval * ${ROUNDING}
-  if allowed and ARGV[3 * i - 1] == '1' then
-    arrival = arrival + interval
+  local change = tonumber(ARGV[3 * i - 1])
+  local allowed = change < 0 or arrival + interval - now <= ${WINDOW_MS} + interval * ${ROUNDING}
+  if allowed and change ~= 0 then
+    arrival = math.max(now, arrival + interval * change)
     redis.call('SET', key, string.format('%.17g', arrival), 'PX', math.max(1, math.ceil(arrival - now)))
   end
   reply[i + 2] = string.format('%.17g', arrival)
@@ -68,11 +69,9 @@ export function redisLimits(target: RedisTarget, prefix: string): RedisLimits {
 
   async function run(tag: string, steps: readonly Step[]): Promise<StepsTaken> {
     const keys = steps.map(({ key }) => key);
-    const numbers = steps.flatMap(({ perMinute, take, aheadMs }) => [
-      String(perMinute),
-      take ? '1' : '0',
-      String(aheadMs),
-    ]);
+    const numbers = steps.flatMap(({ perMinute, change, aheadMs }) =>
+      [perMinute, change, aheadMs].map(String),
+    );
     const rest = [String(keys.length), ...keys, ...numbers];
     return stepsTaken(
       await send(tag, ['EVALSHA', SCRIPT_SHA, ...rest]).catch(async (error: Error) => {
@@ -87,6 +86,7 @@ export function redisLimits(target: RedisTarget, prefix: string): RedisLimits {
     close,
     async take(call) {
       const own = networkSteps(call, prefix);
+      if (call.failuresChange === -1) return refundCounts(await run(call.network, own.slice(1)));
       const apiUser = apiUserStep(call, prefix);
       if (apiUser === null) return countsOf(await run(call.network, own));
       if (!oneSlot) return countsOf(await run(call.network, [...own, apiUser]));
@@ -132,11 +132,11 @@ function networkSteps(call: SharedCall, prefix: string): Step[] {
   // A caller may have put its secret in the place of its id: what it sent is not stored as it is.
   const name = hash('sha256', failuresKey, 'base64url').slice(0, HASH_CHARACTERS);
   return [
-    { key: `${prefix}:a:{${network}}`, perMinute: call.addressPerMinute, take: true, aheadMs: 0 },
+    { key: `${prefix}:a:{${network}}`, perMinute: call.addressPerMinute, change: 1, aheadMs: 0 },
     {
       key: `${prefix}:f:{${network}}:${name}`,
       perMinute: call.failuresPerMinute,
-      take: call.apiUser === null,
+      change: call.failuresChange,
       aheadMs: 0,
     },
   ];
@@ -145,7 +145,7 @@ function networkSteps(call: SharedCall, prefix: string): Step[] {
 function apiUserStep({ apiUser }: SharedCall, prefix: string): Step | null {
   if (apiUser === null) return null;
   const { id, perMinute, aheadMs } = apiUser;
-  return { key: `${prefix}:u:{${id}}`, perMinute, take: true, aheadMs };
+  return { key: `${prefix}:u:{${id}}`, perMinute, change: 1, aheadMs };
 }
 
 const POLICIES: readonly LimitPolicy[] = ['address', 'failures', 'api-user'];
@@ -158,6 +158,11 @@ function countsOf({ refusedAt, nowMs, arrivalsMs }: StepsTaken): SharedCounts {
     failuresAheadMs: failures ?? null,
     apiUserAheadMs: apiUser ?? null,
   };
+}
+
+function refundCounts({ nowMs, arrivalsMs: [arrivalMs = 0] }: StepsTaken): SharedCounts {
+  const failuresAheadMs = Math.max(0, arrivalMs - nowMs);
+  return { refusedBy: null, addressAheadMs: 0, failuresAheadMs, apiUserAheadMs: null };
 }
 
 function merged(

@@ -6,6 +6,7 @@ export interface Tables {
   epoch: { id: number; n: number };
   changes: { n: number; noun: string; id: string; at: number };
   api_users: ApiUserRow;
+  deleted_client_ids: { client_id: string; id_key: string; deleted_at: number };
   credentials: CredentialRow;
   credential_usage: {
     credential_id: string;
@@ -46,13 +47,14 @@ export interface RefusalsRow {
 
 /**
  * Every table there is, with the columns of its primary key; the compiler sees to it. A table comes after those that its
- * rows belong to.
+ * rows belong to, and `deleted_client_ids` after `api_users`, whose deletes write to it.
  */
 export const PRIMARY_KEYS: { readonly [Name in keyof Tables]: readonly (keyof Tables[Name] & string)[] } = {
   meta: ['key'],
   epoch: ['id'],
   changes: ['n'],
   api_users: ['client_id'],
+  deleted_client_ids: ['client_id'],
   credentials: ['id'],
   credential_usage: ['credential_id'],
   signing_keys: ['kid'],

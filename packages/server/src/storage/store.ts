@@ -5,6 +5,7 @@ import { auditRows, type AuditRows } from './audit.ts';
 import { attentionRows, type AttentionRows } from './attention.ts';
 import { changeRows, type ChangeNoun, type ChangeRows } from './change.ts';
 import { credentialRows, type CredentialRows } from './credential.ts';
+import { deletedClientIdRows, type DeletedClientIdRows } from './deleted-client-id.ts';
 import { idempotencyRows, type IdempotencyRows } from './idempotency.ts';
 import { knownApiUserRows, type KnownApiUserRows } from './known-api-user.ts';
 import { invitationRows, type InvitationRows } from './invitation.ts';
@@ -59,6 +60,7 @@ export interface DatabaseFacts {
 
 export interface StoreRows {
   apiUsers: ApiUserRows;
+  deletedClientIds: DeletedClientIdRows;
   credentials: CredentialRows;
   signingKeys: SigningKeyRows;
   revocations: RevocationRows;
@@ -140,6 +142,7 @@ export function createStore(connections: Connections, now: () => number = Date.n
 function rowsOf(db: Kysely<Tables>): StoreRows {
   return {
     apiUsers: apiUserRows(db),
+    deletedClientIds: deletedClientIdRows(db),
     credentials: credentialRows(db),
     signingKeys: signingKeyRows(db),
     revocations: revocationRows(db),

@@ -67,23 +67,24 @@ export function limitsForWorkers(keysMax: number): (calls: readonly PackedCall[]
   };
 }
 
+/**
+ * A primary process that was started before this worker, by an older version, does not know of refunds. For it this is a call of
+ * an API user that nobody has: it counts nothing that matters.
+ */
+const REFUND = { id: 'refund', perMinute: 1e6, aheadMs: 0 } as const;
+
 function packedCall(call: SharedCall): PackedCall {
-  const { network, addressPerMinute, failuresKey, failuresPerMinute, apiUser } = call;
-  return apiUser === null
-    ? [network, addressPerMinute, failuresKey, failuresPerMinute]
-    : [
-        network,
-        addressPerMinute,
-        failuresKey,
-        failuresPerMinute,
-        apiUser.id,
-        apiUser.perMinute,
-        apiUser.aheadMs,
-      ];
+  const { network, addressPerMinute, failuresKey, failuresPerMinute, failuresChange, apiUser } = call;
+  const budgets = [network, addressPerMinute, failuresKey, failuresPerMinute] as const;
+  if (failuresChange === -1) return [...budgets, REFUND.id, REFUND.perMinute, REFUND.aheadMs, 'refund'];
+  return apiUser === null ? [...budgets] : [...budgets, apiUser.id, apiUser.perMinute, apiUser.aheadMs];
 }
 
 function unpackedCall(packed: PackedCall): SharedCall {
-  const [network, addressPerMinute, failuresKey, failuresPerMinute, id, perMinute = 1, aheadMs = 0] = packed;
-  const apiUser = id === undefined ? null : { id, perMinute, aheadMs };
-  return { network, addressPerMinute, failuresKey, failuresPerMinute, apiUser };
+  const [network, addressPerMinute, failuresKey, failuresPerMinute, ...rest] = packed;
+  const [id, perMinute = 1, aheadMs = 0, refund] = rest;
+  const call = { network, addressPerMinute, failuresKey, failuresPerMinute };
+  if (refund !== undefined) return { ...call, failuresChange: -1, apiUser: null };
+  if (id === undefined) return { ...call, failuresChange: 1, apiUser: null };
+  return { ...call, failuresChange: 0, apiUser: { id, perMinute, aheadMs } };
 }

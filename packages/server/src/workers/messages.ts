@@ -28,7 +28,10 @@ export type ToPrimary =
   | { kind: 'metrics'; request: number; text: string }
   | { kind: 'ask for metrics'; request: number };
 
-/** A `SharedCall` in few bytes: there is one for every token. The API user and its two numbers may be missing. */
+/**
+ * A `SharedCall` in few bytes: there is one for every token. The API user and its two numbers are missing in a call that takes
+ * from the budget for failures, `refund` in all that do not give back to it.
+ */
 export type PackedCall = [
   network: string,
   addressPerMinute: number,
@@ -37,6 +40,7 @@ export type PackedCall = [
   apiUser?: string,
   perMinute?: number,
   aheadMs?: number,
+  refund?: 'refund',
 ];
 
 export type PackedCounts = [

@@ -1,21 +1,29 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { FORM, TOKEN_PATH } from './http.ts';
 
-/** One connection that stays open, over which forms are posted one after the other as raw bytes and timed. */
+/** One connection that stays open, over which bodies are posted one after the other as raw bytes and timed. */
 export interface KeepAlive {
   /** Microseconds from the first byte of the request to the last byte of the answer. */
-  post(form: string): Promise<{ status: number; body: string; headers: string; micros: number }>;
+  post(body: string): Promise<{ status: number; body: string; headers: string; micros: number }>;
   close(): void;
 }
 
-export async function keepAlive(port: number): Promise<KeepAlive> {
+export interface PostedTo {
+  path: string;
+  contentType: string;
+}
+
+const TOKEN: PostedTo = { path: TOKEN_PATH, contentType: FORM };
+
+export async function keepAlive(port: number, { path, contentType }: PostedTo = TOKEN): Promise<KeepAlive> {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   await once(socket, 'connect');
   return {
-    async post(form) {
+    async post(posted) {
       const request =
-        'POST /marketing/oauth2/token HTTP/1.1\r\nHost: localhost\r\n' +
-        `Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ${form.length}\r\n\r\n${form}`;
+        `POST ${path} HTTP/1.1\r\nHost: localhost\r\n` +
+        `Content-Type: ${contentType}\r\nContent-Length: ${posted.length}\r\n\r\n${posted}`;
       const startedAt = process.hrtime.bigint();
       socket.write(request, 'latin1');
       const text = await answerOn(socket);

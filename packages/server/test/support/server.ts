@@ -152,13 +152,13 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
 /** Runs a command of the command line in this process, as a shell would. */
 export async function mintmark(
   args: string[],
-  { env = {}, stdin = '' }: { env?: Record<string, string>; stdin?: string } = {},
+  { env = {}, stdin = '' }: { env?: Record<string, string>; stdin?: string | readonly Buffer[] } = {},
 ): Promise<{ code: number; out: string; err: string }> {
   let out = '';
   let err = '';
   const code = await run(args, {
     env: await withDatabase(env),
-    stdin: Readable.from([stdin]),
+    stdin: Readable.from(typeof stdin === 'string' ? [stdin] : stdin),
     out: (text) => (out += `${text}\n`),
     err: (text) => (err += `${text}\n`),
   });

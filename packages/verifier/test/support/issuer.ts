@@ -32,6 +32,8 @@ export interface TestIssuer {
   /** Replaces members of the metadata. */
   metadata: Json;
   cacheControl: string;
+  /** Puts one before each JSON text that it publishes or signs about its revocation list. */
+  byteOrderMark: boolean;
   /** The request headers of the last GET of the key set. */
   lastHeaders: IncomingMessage['headers'];
   /** Milliseconds since 1970: the clock of the verifiers that it makes. */
@@ -126,6 +128,7 @@ export async function startIssuer(keys: TestKey[] = [newKey()]): Promise<TestIss
     revocationFetches: 0,
     metadata: {},
     cacheControl: 'public, max-age=300',
+    byteOrderMark: false,
     lastHeaders: {},
     nowMs: Date.now(),
     claims(changes = {}) {
@@ -153,16 +156,20 @@ export async function startIssuer(keys: TestKey[] = [newKey()]): Promise<TestIss
     },
   };
 
+  function text(json: Json): string {
+    return (issuer.byteOrderMark ? '\uFEFF' : '') + JSON.stringify(json);
+  }
+
   function answer(request: IncomingMessage, response: ServerResponse): void {
     if (request.url === '/.well-known/oauth-authorization-server/auth') {
       issuer.metadataFetches += 1;
       const list = issuer.revocations && { revocation_list_uri: `${url}/revocations` };
-      response.end(JSON.stringify({ issuer: url, jwks_uri: `${url}/jwks`, ...list, ...issuer.metadata }));
+      response.end(text({ issuer: url, jwks_uri: `${url}/jwks`, ...list, ...issuer.metadata }));
     } else if (request.url === '/auth/jwks') {
       issuer.keySetFetches += 1;
       issuer.lastHeaders = request.headers;
       if (issuer.answer !== undefined) return issuer.answer(request, response);
-      const body = JSON.stringify({ keys: issuer.keys.map((key) => key.jwk) });
+      const body = text({ keys: issuer.keys.map((key) => key.jwk) });
       const etag = `"${createHash('sha256').update(body).digest('hex')}"`;
       response.setHeader('etag', etag).setHeader('cache-control', issuer.cacheControl);
       if (request.headers['if-none-match'] !== etag) return void response.end(body);
@@ -187,7 +194,7 @@ export async function startIssuer(keys: TestKey[] = [newKey()]): Promise<TestIss
     changes += 1;
     const said = { iss: url, iat: Math.floor(issuer.nowMs / 1000), n: changes, sha256, ...statement };
     const typ = 'mintmark-revocations+jwt';
-    const jws = jwt({ alg: key.alg, typ, kid: key.kid, ...header }, said, key);
+    const jws = jwt({ alg: key.alg, typ, kid: key.kid, ...header }, text(said), key);
     response.setHeader('mintmark-revocations', jws).setHeader('etag', `"${sha256}"`);
     const same = request.headers['if-none-match'] === `"${sha256}"`;
     const answered = status ?? (same ? 304 : 200);

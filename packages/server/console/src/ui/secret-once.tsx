@@ -173,7 +173,7 @@ function textOf(shown: ShownSecret): string {
   ].join('\n');
 }
 
-const TYPESCRIPT = `// npm install @mintmark/client
+const TYPESCRIPT = `// @mintmark/client comes as a tarball from the operator of the platform, not from the npm registry.
 // It reads MINTMARK_CLIENT_ID and MINTMARK_CLIENT_SECRET.
 import { Configuration, TokenManager } from '@mintmark/client';
 

@@ -3,9 +3,10 @@ import Type from 'typebox';
 import type { Config } from '../../config.ts';
 import type { Actor } from '../../domain/actor.ts';
 import type { ApiUserRecord } from '../../domain/api-user-record.ts';
-import { importedLineJson, type ImportedLine } from '../../manage/import-api-users.ts';
+import { importedLineJson, type ImportedLine, type ImportOptions } from '../../manage/import-api-users.ts';
 import { textLines, type TextLine } from '../../text-lines.ts';
 import { actorOf, type AdminApp } from './admin-app.ts';
+import { refuseCharset } from './json-text.ts';
 import { inLines } from './lines.ts';
 import { Problem, type StoreFault } from './problem.ts';
 import { lines, NDJSON } from './schema.ts';
@@ -15,7 +16,11 @@ export interface BulkServices {
   bulk: {
     export(by: Actor, asked: { digests: boolean }): AsyncGenerator<ApiUserRecord, void, undefined>;
     /** What became of each line. Throws where the store fails: the lines before have been made. */
-    import(by: Actor, lines: AsyncIterable<TextLine>): AsyncGenerator<ImportedLine, void, undefined>;
+    import(
+      by: Actor,
+      lines: AsyncIterable<TextLine>,
+      options: ImportOptions,
+    ): AsyncGenerator<ImportedLine, void, undefined>;
   };
 }
 
@@ -29,7 +34,10 @@ export async function bulkRoutes(app: AdminApp, services: BulkServices, config: 
   // By itself, so that no other route takes such a body.
   await app.register(async (scope: AdminApp) => {
     scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser(NDJSON, (_request, body, done) => done(null, body));
+    scope.addContentTypeParser(NDJSON, (request, body, done) => {
+      refuseCharset(request);
+      done(null, body);
+    });
     importRoute(scope, services, config);
   });
 }
@@ -67,7 +75,11 @@ function importRoute(app: AdminApp, services: BulkServices, config: BulkConfig):
   app.post(
     '/api-users/import',
     {
-      config: { needs: 'write', action: 'api_user.import' },
+      config: {
+        needs: 'write',
+        raises: { parameter: 'restore_deleted', to: 'admin' },
+        action: 'api_user.import',
+      },
       schema: {
         ...TAG,
         operationId: 'importApiUsers',
@@ -77,6 +89,17 @@ function importRoute(app: AdminApp, services: BulkServices, config: BulkConfig):
           'it, `made` or `refused` and why, and in its last line how many. With 503 the lines after the one that it names are ' +
           'not made.',
         consumes: [NDJSON],
+        querystring: Type.Object(
+          {
+            restore_deleted: Type.Optional(
+              Type.Boolean({
+                description:
+                  'Also makes API users with client ids of deleted ones, from an export of this store. For admins only',
+              }),
+            ),
+          },
+          { additionalProperties: false },
+        ),
         body: Type.Unsafe<Readable>({ description: 'API users, a line each' }),
         response: { 200: lines('A line for each line, and one at the end') },
       },
@@ -85,7 +108,8 @@ function importRoute(app: AdminApp, services: BulkServices, config: BulkConfig):
       if (!(request.body instanceof Readable)) throw new Problem('unsupported_media_type', `Send ${NDJSON}.`);
       const body = request.body.iterator({ destroyOnReturn: false }); // it is the connection
       const given = textLines(body, config.adminBodyBytesMax);
-      const report = await imported(services, actorOf(request), given, config.adminImportLinesMax);
+      const options = { restoreDeleted: request.query.restore_deleted === true };
+      const report = await imported(services, actorOf(request), given, options, config.adminImportLinesMax);
       reply.type(NDJSON);
       return report;
     },
@@ -97,6 +121,7 @@ async function imported(
   { bulk, storeFault }: BulkServices,
   by: Actor,
   given: AsyncIterable<TextLine>,
+  options: ImportOptions,
   linesMax: number,
 ): Promise<string> {
   const count = { made: 0, refused: 0, not_read: 0 };
@@ -104,7 +129,7 @@ async function imported(
   let report = '';
   let last = 0;
   try {
-    for await (const line of bulk.import(by, upTo(linesMax, given, passedOver))) {
+    for await (const line of bulk.import(by, upTo(linesMax, given, passedOver), options)) {
       report += `${JSON.stringify(importedLineJson(line))}\n`;
       if ('made' in line) count.made += 1;
       else count.refused += 1;

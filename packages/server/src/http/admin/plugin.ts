@@ -2,7 +2,7 @@ import cookie from '@fastify/cookie';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../../config.ts';
-import type { Counters } from '../../domain/as-api-user.ts';
+import type { Counters } from '../../domain/rate-limit.ts';
 import { limitedNetwork } from '../../domain/network.ts';
 import type { AdminApp, SchemaTypes } from './admin-app.ts';
 import { invitationRoutes } from './invitations.ts';
@@ -14,6 +14,7 @@ import { eventsRoute, type EventServices } from './events.ts';
 import { credentialRoutes, type CredentialServices } from './credentials.ts';
 import { createGate, type Gate, type GateServices } from './gate.ts';
 import { adminDocument } from './openapi.ts';
+import { escapeProblem, jsonTextOf } from './json-text.ts';
 import { operatorRoutes, type OperatorServices } from './operators.ts';
 import { overviewRoute, type OverviewServices } from './overview.ts';
 import { problemOf, replyWithProblem, SECURITY_HEADERS, tooMany, type StoreFault } from './problem.ts';
@@ -118,9 +119,12 @@ function limitAndGate(app: AdminApp, services: AdminServices, config: Config, ga
 function onlyJson(app: AdminApp): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') done(null, {});
-    else void parse(request, body as string, done);
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    const text = jsonTextOf(request, body as Buffer);
+    if (text === '') return done(null, {});
+    void parse(request, text, (error, value) => {
+      done(error ?? escapeProblem(text, value), value);
+    });
   });
   app.addHook('preValidation', (request, _reply, next) => {
     if (request.body === undefined && request.routeOptions.schema?.body !== undefined) request.body = {};

@@ -150,10 +150,11 @@ function secondFactorRoutes(app: AdminApp, services: ProfileServices): void {
       },
     },
     async (request) => {
-      operatorSessionOf(request);
-      return {
-        recovery_codes: await services.profile.confirmSecondFactor(actorOf(request), request.body.code),
-      };
+      const paid = services.signIn.payForCode(operatorSessionOf(request).operator);
+      if ('denied' in paid) throw denialProblem(paid);
+      const recoveryCodes = await services.profile.confirmSecondFactor(actorOf(request), request.body.code);
+      paid.refund();
+      return { recovery_codes: recoveryCodes };
     },
   );
   app.delete(

@@ -7,6 +7,8 @@ import { usage } from './005-usage.ts';
 import { apiUserVersions } from './006-api-user-versions.ts';
 import { apiUserFilters } from './007-api-user-filters.ts';
 import { passwords } from './008-passwords.ts';
+import { deletedClientIds } from './011-deleted-client-ids.ts';
+import { clientIdKeys } from './013-client-id-keys.ts';
 import { quietCredentials } from './014-quiet-credentials.ts';
 
 /** In order. Forward only: an older program beside a newer store must go on working until it is replaced. */
@@ -19,5 +21,7 @@ export const migrations: Record<string, Migration> = {
   '006-api-user-versions': apiUserVersions,
   '007-api-user-filters': apiUserFilters,
   '008-passwords': passwords,
+  '011-deleted-client-ids': deletedClientIds,
+  '013-client-id-keys': clientIdKeys,
   '014-quiet-credentials': quietCredentials,
 };

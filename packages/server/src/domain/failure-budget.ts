@@ -1,0 +1,111 @@
+import { usernameKey } from './api-user.ts';
+import type { Denial } from './denial.ts';
+import type { MaybePromise } from './and-then.ts';
+import { limitedNetwork } from './network.ts';
+import type { Counters, LimitState } from './rate-limit.ts';
+import { ownPart, type FailuresChange, type SharedCall, type SharedLimits } from './shared-limits.ts';
+
+// The budget for failed attempts, by client id and address. A guess is paid for before it is evaluated, and given back if it
+// was right: so a hundred guesses at once count as a hundred.
+
+export interface FailureBudgetServices {
+  /** Milliseconds since 1970 (UTC). */
+  now(): number;
+  addressPerMinute: number;
+  failuresPerMinute: number;
+  /** Failed attempts per client id and address, as far as this process knows. */
+  failures: Counters;
+  /** What other processes count too; null if the limits are those of this process. */
+  sharedLimits: SharedLimits | null;
+}
+
+/** The caller whose guess is paid for. */
+export interface Guesser {
+  /** A client id or a username. */
+  clientId: string;
+  address: string;
+}
+
+/** A payment, and where it was made: a refund goes there. */
+export interface Payment {
+  perMinute: number;
+  shared: boolean;
+}
+
+/** The budget of one guesser, for a guess whose evaluation takes time. */
+export interface GuessBudget {
+  /** The same for guesses that this budget pays for. */
+  key: string;
+  /** The denial of a guess that the budget cannot pay for, as far as this process knows. Takes nothing. */
+  exhausted(): Denial | null;
+  pay(): MaybePromise<Payment | Denial>;
+  refund(payment: Payment): MaybePromise<void>;
+}
+
+/** Longer than any client id or username: what is longer shares a failure budget with its first characters. */
+const CLIENT_ID_LENGTH_MAX = 256;
+
+/** Usernames are compared without regard to letter case, and no spelling may have a budget of its own. */
+export function failuresKey({ clientId, address }: Guesser): string {
+  return `${usernameKey(clientId.slice(0, CLIENT_ID_LENGTH_MAX))} ${limitedNetwork(address)}`;
+}
+
+export function exhaustedBudget(
+  { failures, failuresPerMinute, sharedLimits }: FailureBudgetServices,
+  guesser: Guesser,
+  nowMs: number,
+): Denial | null {
+  if (failures.idle(nowMs)) return null;
+  const perMinute =
+    sharedLimits === null ? failuresPerMinute : ownPart(failuresPerMinute, sharedLimits.parts());
+  const state = failures.peek(failuresKey(guesser), perMinute, nowMs);
+  return state.allowed ? null : tooManyFailures(state);
+}
+
+/** Takes a failed attempt from the budget of this process, or of one of `parts` processes. */
+export function payHere(
+  { failures, failuresPerMinute }: FailureBudgetServices,
+  guesser: Guesser,
+  parts: number,
+  nowMs: number,
+): Payment | Denial {
+  const perMinute = ownPart(failuresPerMinute, parts);
+  const state = failures.take(failuresKey(guesser), perMinute, nowMs);
+  return state.allowed ? { perMinute, shared: false } : tooManyFailures(state);
+}
+
+export function guessBudget(services: FailureBudgetServices, guesser: Guesser): GuessBudget {
+  const { sharedLimits, failuresPerMinute } = services;
+  const key = failuresKey(guesser);
+  const call = (failuresChange: FailuresChange): SharedCall => ({
+    network: limitedNetwork(guesser.address),
+    addressPerMinute: services.addressPerMinute,
+    failuresKey: key,
+    failuresPerMinute,
+    failuresChange,
+    apiUser: null,
+  });
+
+  async function payTogether(shared: SharedLimits): Promise<Payment | Denial> {
+    const verdict = await shared.take(call(1), services.now());
+    if (verdict === null) return payHere(services, guesser, shared.processes, services.now());
+    if (verdict.refusedBy === null) return { perMinute: failuresPerMinute, shared: true };
+    return { denied: 'rate_limit_exceeded', policy: verdict.refusedBy, limit: verdict.limit };
+  }
+
+  return {
+    key,
+    exhausted: () => exhaustedBudget(services, guesser, services.now()),
+    pay: () =>
+      sharedLimits === null ? payHere(services, guesser, 1, services.now()) : payTogether(sharedLimits),
+    async refund({ perMinute, shared }) {
+      // Here too if others counted it: this process has learnt their number.
+      services.failures.refund(key, perMinute, services.now());
+      if (shared) await sharedLimits?.take(call(-1), services.now());
+    },
+  };
+}
+
+function tooManyFailures(limit: LimitState): Denial {
+  return { denied: 'rate_limit_exceeded', policy: 'failures', limit };
+}

@@ -1,0 +1,25 @@
+import type { FastifyInstance, FastifyReply, RouteHandlerMethod } from 'fastify';
+
+/** How long a browser may keep the answer to a preflight, in seconds: two hours, the most that Chromium allows. */
+const PREFLIGHT_MAX_AGE_SECONDS = 7200;
+
+/**
+ * GET of a document that holds nothing but public facts: scripts of any website may read it (the CORS protocol of the
+ * Fetch standard). Without Access-Control-Allow-Credentials, browsers neither send nor accept cookies here.
+ */
+export function publicRoute(app: FastifyInstance, path: string, handler: RouteHandlerMethod): void {
+  app.get(path, { onRequest: (_request, reply, next) => (allowAnyOrigin(reply), next()) }, handler);
+  app.options(path, (_request, reply) =>
+    allowAnyOrigin(reply)
+      .header('Allow', 'GET, HEAD, OPTIONS')
+      .header('Access-Control-Allow-Methods', 'GET, HEAD')
+      .header('Access-Control-Allow-Headers', '*')
+      .header('Access-Control-Max-Age', String(PREFLIGHT_MAX_AGE_SECONDS))
+      .code(204)
+      .send(),
+  );
+}
+
+function allowAnyOrigin(reply: FastifyReply): FastifyReply {
+  return reply.header('Access-Control-Allow-Origin', '*').header('Access-Control-Expose-Headers', '*');
+}

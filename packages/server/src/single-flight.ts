@@ -1,0 +1,18 @@
+/** Work that is shared by all who ask for the same while it is under way. */
+export interface SingleFlight<T> {
+  get(key: string): Promise<T> | undefined;
+  /** Shares this work under the key until it ends. */
+  add(key: string, work: Promise<T>): Promise<T>;
+}
+
+export function singleFlight<T>(): SingleFlight<T> {
+  const underWay = new Map<string, Promise<T>>();
+  return {
+    get: (key) => underWay.get(key),
+    add(key, work) {
+      const ending = work.finally(() => underWay.delete(key));
+      underWay.set(key, ending);
+      return ending;
+    },
+  };
+}

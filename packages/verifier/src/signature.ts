@@ -1,0 +1,70 @@
+import { compactVerify, errors, type CompactJWSHeaderParameters, type CryptoKey } from 'jose';
+import type { Algorithm } from './algorithms.ts';
+import type { PublicKey } from './public-keys.ts';
+
+/** The algorithm of a header, and the keys that may have signed: at least one. */
+export interface Candidates {
+  algorithm: Algorithm;
+  keys: readonly PublicKey[];
+}
+
+export interface Signed {
+  payload: Uint8Array;
+  /** The key that signed it. */
+  key: PublicKey;
+}
+
+/**
+ * Checks a signature with one candidate after the other: several keys of a key set may share a key id (RFC 7517 §4.5).
+ * `choose` reads the header, which jose has parsed, with `alg` and `crit` checked.
+ */
+export async function verifySignature(
+  jws: string,
+  choose: (header: CompactJWSHeaderParameters) => Candidates | Promise<Candidates>,
+  allowed: { algorithms: string[] },
+): Promise<Signed> {
+  let candidates: Candidates | undefined;
+  const start = (chosen: Candidates) => {
+    candidates = chosen;
+    return cryptoKey(chosen, chosen.keys[0]);
+  };
+  try {
+    const { payload } = await compactVerify(
+      jws,
+      (header: CompactJWSHeaderParameters) => {
+        const chosen = choose(header);
+        return chosen instanceof Promise ? chosen.then(start) : start(chosen);
+      },
+      allowed,
+    );
+    return { payload, key: candidates?.keys[0] as PublicKey };
+  } catch (error) {
+    if (candidates === undefined || !isMismatch(error)) throw error;
+    for (const key of candidates.keys.slice(1)) {
+      const payload = await payloadSignedBy(await cryptoKey(candidates, key), jws, allowed);
+      if (payload !== undefined) return { payload, key };
+    }
+    throw error;
+  }
+}
+
+async function payloadSignedBy(
+  key: CryptoKey,
+  jws: string,
+  allowed: { algorithms: string[] },
+): Promise<Uint8Array | undefined> {
+  try {
+    return (await compactVerify(jws, key, allowed)).payload;
+  } catch (error) {
+    if (isMismatch(error)) return undefined;
+    throw error;
+  }
+}
+
+function cryptoKey({ algorithm }: Candidates, key: PublicKey | undefined): CryptoKey | Promise<CryptoKey> {
+  return key?.cryptoKey(algorithm) as CryptoKey | Promise<CryptoKey>;
+}
+
+function isMismatch(error: unknown): boolean {
+  return error instanceof errors.JWSSignatureVerificationFailed;
+}

@@ -1,0 +1,164 @@
+import { errors as jose, type CompactJWSHeaderParameters } from 'jose';
+import { checkClaims, type AccessToken } from './access-token.ts';
+import { Unavailable } from './back-off.ts';
+import { isCompactJws } from './compact-jws.ts';
+import { sha256Text } from './digest.ts';
+import { AccessTokenError, Refusal, type AccessTokenErrorDetails } from './errors.ts';
+import { createKeySet, type KeySet } from './key-set.ts';
+import { createDiscovery, type Discovery } from './metadata.ts';
+import type { PublicKey } from './public-keys.ts';
+import { createRevocations, NO_REVOCATIONS, type Revocations } from './revocations.ts';
+import { verifySignature, type Candidates } from './signature.ts';
+import { createTokenCache } from './token-cache.ts';
+import { checkedAlgorithm, kidOf } from './token-header.ts';
+import type { CheckedOptions } from './verifier-options.ts';
+
+/** The check of a token, without a request. Rejects with an AccessTokenError, and with nothing else. */
+export interface TokenCheck {
+  verify(token: string): Promise<AccessToken>;
+  ready(): Promise<void>;
+}
+
+interface Verified {
+  token: AccessToken;
+  key: PublicKey;
+  /** Milliseconds since 1970 (UTC). */
+  untilMs: number;
+  /** The revocation list in which it was searched last. */
+  generation: number;
+}
+
+export function createTokenCheck(options: CheckedOptions, details: AccessTokenErrorDetails): TokenCheck {
+  const { clock } = options;
+  const discovery = createDiscovery(options);
+  const keySet = createKeySet(options, discovery);
+  const revocations = revocationsOf(options, discovery, keySet);
+  const cache = createTokenCache<Verified>(options.cacheEntriesMax);
+  const joseOptions = { algorithms: [...options.algorithms] };
+
+  /** Without `async`: a remembered token that is still good is not waited for twice. */
+  function verify(token: string): Promise<AccessToken> {
+    try {
+      if (typeof token !== 'string') throw new Refusal('malformed', 'It is not a text.');
+      // Before anything else reads it: what comes next costs time with each character.
+      if (token.length > options.tokenLengthMax) {
+        throw new Refusal('too_long', `It has more than ${options.tokenLengthMax} characters.`);
+      }
+      const digest = sha256Text(token);
+      if (typeof digest !== 'string') return digest.then((text) => verifyDigested(token, text));
+      return verifyDigested(token, digest);
+    } catch (error) {
+      return Promise.reject(accessTokenError(error, details));
+    }
+  }
+
+  function verifyDigested(token: string, digest: string): Promise<AccessToken> {
+    const known = cache.get(digest);
+    if (known === undefined) return verifyFresh(token, digest);
+    const nowMs = clock();
+    const isCurrent =
+      keySet.isFresh(nowMs) &&
+      revocations.isFresh(nowMs) &&
+      known.generation === revocations.generation() &&
+      isStillGood(known, nowMs);
+    return isCurrent ? Promise.resolve(known.token) : renewAndRecall(known, token, digest);
+  }
+
+  const isStillGood = ({ key, untilMs }: Verified, nowMs: number) => key.live && nowMs < untilMs;
+
+  /** A token that was verified before, with keys and revocations of now. */
+  async function renewAndRecall(known: Verified, token: string, digest: string): Promise<AccessToken> {
+    try {
+      if (!keySet.isFresh(clock())) await keySet.ready();
+      if (!revocations.isFresh(clock())) await revocations.ready();
+      await refuseRevoked(known);
+      if (isStillGood(known, clock())) return known.token;
+    } catch (error) {
+      throw accessTokenError(error, details);
+    }
+    cache.delete(digest);
+    return await verifyFresh(token, digest);
+  }
+
+  async function refuseRevoked(known: Verified): Promise<void> {
+    const generation = revocations.generation();
+    if (known.generation === generation) return;
+    const { token } = known;
+    const revoked = revocations.includes(token);
+    // Without a wait where the answer is there: each costs a turn.
+    if (typeof revoked === 'boolean' ? revoked : await revoked) {
+      throw new Refusal('revoked', 'It was revoked.', token.clientId);
+    }
+    known.generation = generation;
+  }
+
+  async function verifyFresh(token: string, digest: string): Promise<AccessToken> {
+    try {
+      if (!isCompactJws(token)) throw new Refusal('malformed', 'It is not a signed JWT.');
+      const arrival = keySet.arrival();
+      if (!keySet.isFresh(clock())) await keySet.ready();
+      const choose = (header: CompactJWSHeaderParameters): Candidates | Promise<Candidates> => {
+        const kid = kidOf(header);
+        const algorithm = checkedAlgorithm(header);
+        const keys = keySet.known(kid, algorithm);
+        if (keys.length > 0) return { algorithm, keys };
+        return keySet.find(kid, algorithm, arrival).then((found) => ({ algorithm, keys: found }));
+      };
+      const { payload, key } = await verifySignature(token, choose, joseOptions);
+      if (!revocations.isFresh(clock())) await revocations.ready();
+      const nowMs = clock();
+      const verified = checkClaims(payload, options, Math.floor(nowMs / 1000));
+      const entry = { token: verified, key, untilMs: verified.expiresAt * 1000, generation: NaN };
+      await refuseRevoked(entry);
+      if (isStillGood(entry, nowMs)) cache.set(digest, entry);
+      return verified;
+    } catch (error) {
+      throw accessTokenError(error, details);
+    }
+  }
+
+  return {
+    verify,
+    async ready() {
+      try {
+        await keySet.ready();
+        if (!revocations.isFresh(clock())) await revocations.ready();
+      } catch (error) {
+        throw accessTokenError(error, details);
+      }
+    },
+  };
+}
+
+function revocationsOf(options: CheckedOptions, discovery: Discovery, keySet: KeySet): Revocations {
+  const { revocations } = options;
+  if (revocations === null) return NO_REVOCATIONS;
+  const listUrl = async () => revocations.url ?? (await discovery.get()).revocationListUrl;
+  return createRevocations(listUrl, keySet, revocations, options);
+}
+
+/** Jose's errors quote what they read; these say nothing of a token but what the issuer has signed, escaped and cut. */
+function accessTokenError(error: unknown, details: AccessTokenErrorDetails): AccessTokenError {
+  // Of a remembered token that had to be verified again.
+  if (error instanceof AccessTokenError) return error;
+  if (error instanceof Unavailable) {
+    const { reason, message, retryAfterSeconds, cause } = error;
+    return new AccessTokenError('authorization-unavailable', reason, message, { retryAfterSeconds, cause });
+  }
+  const { reason, message, clientId } = error instanceof Refusal ? error : refusalOf(error);
+  const code = reason === 'expired' ? 'authorization-token-expired' : 'authorization-token-invalid';
+  return new AccessTokenError(code, reason, `The access token is refused. ${message}`, {
+    ...details,
+    clientId,
+  });
+}
+
+function refusalOf(error: unknown): Refusal {
+  if (error instanceof jose.JOSEAlgNotAllowed)
+    return new Refusal('algorithm', 'Its algorithm is not allowed.');
+  if (error instanceof jose.JOSENotSupported) {
+    return new Refusal('critical_header', 'Its header asks for extensions.');
+  }
+  if (error instanceof jose.JWSInvalid) return new Refusal('malformed', 'It is not a signed JWT.');
+  return new Refusal('signature', 'Its signature is wrong.');
+}

@@ -1,0 +1,23 @@
+// The runtime's own types where a program has them (the DOM's, Node's or a worker's), and else the members that are used
+// here: a program needs neither `lib: dom` nor `@types/node` to type-check against this package.
+
+export type WebRequest = typeof globalThis extends { Request: { prototype: infer Own } }
+  ? Own
+  : RequestMembers;
+export type WebResponse = typeof globalThis extends { Response: { prototype: infer Own } }
+  ? Own
+  : ResponseMembers;
+export type WebSignal = typeof globalThis extends { AbortSignal: { prototype: infer Own } }
+  ? Own
+  : { readonly aborted: boolean };
+
+interface RequestMembers {
+  readonly url: string;
+  readonly method: string;
+  readonly headers: { get(name: string): string | null };
+}
+
+interface ResponseMembers {
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+}

@@ -1,0 +1,21 @@
+// What the tests of a fresh clone need to act as a user does.
+import { spawnSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { delimiter } from 'node:path';
+
+/** The environment of the user, without what the npm that runs these tests has added to it. */
+export function userEnvironment(): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^(npm_|NODE|INIT_CWD$|MINTMARK_|DATABASE_URL$)/i.test(name),
+  );
+  const path = (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .filter((folder) => !/node_modules|node-gyp-bin/.test(folder))
+    .join(delimiter);
+  return { ...Object.fromEntries(kept), PATH: path };
+}
+
+export function registryAnswers(env: NodeJS.ProcessEnv): boolean {
+  const ping = ['ping', '--fetch-retries=0', '--fetch-timeout=15000'];
+  return spawnSync('npm', ping, { env, cwd: tmpdir(), stdio: 'ignore', timeout: 30_000 }).status === 0;
+}
