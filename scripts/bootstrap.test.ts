@@ -2,9 +2,17 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { freePort } from '../packages/server/test/support/server.ts';
@@ -168,28 +176,43 @@ async function followExample(clone: string, user: Pair, ports: Ports, env: NodeJ
   }
 }
 
-/** The API and the client of the README, in two files, against the server. */
+/** The API and the client of the README, two files of a project that has Express, against the server. */
 async function runCodeOfReadme(
-  clone: string,
+  folder: string,
   user: Pair,
   ports: Ports,
   env: NodeJS.ProcessEnv,
 ): Promise<void> {
-  const both = blocksOf(join(clone, 'README.md'), 'ts').map((code) => pasted(code, ports));
+  const both = blocksOf(join(ROOT, 'README.md'), 'ts').map((code) => pasted(code, ports));
   assert.equal(both.length, 2);
-  const [clientFile, apiFile] = [join(clone, 'readme-client.mts'), join(clone, 'readme-api.mts')];
-  writeFileSync(clientFile, both[0] ?? '');
-  writeFileSync(apiFile, `${both[1]}console.log('the API listens');\n`);
-  const api = await inTerminal(`node_modules/.bin/node ${apiFile}`, clone, env, 'the API listens');
+  const project = join(folder, 'project');
+  mkdirSync(project);
+  symlinkSync(join(ROOT, 'node_modules'), join(project, 'node_modules'), 'dir');
+  writeFileSync(join(project, 'client.mts'), both[0] ?? '');
+  writeFileSync(join(project, 'api.mts'), `${both[1]}console.log('the API listens');\n`);
+  const flags = ['--import', join(ROOT, 'scripts/from-sources.mjs')];
+  const line = [process.execPath, ...flags, 'api.mts'].map((word) => `'${word}'`).join(' ');
+  const api = await inTerminal(`exec ${line}`, project, env, 'the API listens');
   try {
     const credentials = { MINTMARK_CLIENT_ID: user.id, MINTMARK_CLIENT_SECRET: user.secret };
-    const run = ['node_modules/.bin/node', [clientFile]] as const;
-    const { stdout } = await execute(...run, { cwd: clone, env: { ...env, ...credentials } });
+    const options = { cwd: project, env: { ...env, ...credentials } };
+    const { stdout } = await execute(process.execPath, [...flags, 'client.mts'], options);
     assert.equal(stdout.trim(), `{ caller: '${user.id}' }`);
   } finally {
     await interrupt(api.child);
-    for (const file of [clientFile, apiFile]) rmSync(file);
   }
+}
+
+const BUILD_TOOLS = ['typescript', 'oxlint', 'playwright-core', 'express'];
+
+/** What only builds and tests it comes with the first command that needs it, and the server runs on meanwhile. */
+async function restIsAdded(clone: string, { server }: Ports, env: NodeJS.ProcessEnv): Promise<void> {
+  const installed = () => BUILD_TOOLS.filter((name) => existsSync(join(clone, 'node_modules', name)));
+  assert.deepEqual(installed(), []);
+  await execute('npm', ['run', 'build'], { cwd: clone, env, maxBuffer: 1e7 });
+  assert.deepEqual(installed(), BUILD_TOOLS);
+  assert.ok(existsSync(join(clone, 'packages/client/dist/index.js')));
+  assert.equal((await fetch(`http://localhost:${server}/readyz`)).status, 200);
 }
 
 /** Runs the blocks of the README, a terminal each, on free ports. Resolves when the server has ended by Ctrl-C. */
@@ -218,11 +241,12 @@ async function followReadme(
     try {
       await callExampleApi(clone, { id, secret }, ports, env);
       // Before the example's README: its last line revokes what is issued in the next two seconds, too.
-      await runCodeOfReadme(clone, { id, secret }, { ...ports, api: await freePort() }, env);
+      await runCodeOfReadme(folder, { id, secret }, { ...ports, api: await freePort() }, env);
       await followExample(clone, { id, secret }, ports, env);
     } finally {
       await interrupt(api.child);
     }
+    await restIsAdded(clone, ports, env);
   } finally {
     await interrupt(first.child);
   }

