@@ -9,11 +9,11 @@ import {
   updateApiUser,
 } from './manage/api-users.ts';
 import { exportAudit, listAudit, listHistory, verifyAudit } from './manage/audit.ts';
-import { createSecret, retireCredential, updateCredential } from './manage/credentials.ts';
+import { createPassword, createSecret, retireCredential, updateCredential } from './manage/credentials.ts';
 import { exportApiUsers } from './manage/export-api-users.ts';
 import { importApiUsers } from './manage/import-api-users.ts';
 import { createApiUserWithSecret } from './manage/new-api-user.ts';
-import { cutOff, resetSecrets } from './manage/reset-credentials.ts';
+import { cutOff, resetCredentials } from './manage/reset-credentials.ts';
 import { rotateSigningKey } from './manage/signing-keys.ts';
 import type { MasterKey } from './master-key.ts';
 import type { OperatorsPart } from './operator-services.ts';
@@ -98,7 +98,9 @@ function credentials(store: Store): AdminServices['credentials'] {
       return await store.credentials.listOf(clientId);
     },
     create: (by, asked, once) => createSecret(store, by, asked, Date.now(), once),
-    reset: (by, asked, once) => resetSecrets(store, by, asked, Date.now(), once),
+    createPassword: (by, asked, password, once) =>
+      createPassword(store, by, asked, password, Date.now(), once),
+    reset: (by, asked, once) => resetCredentials(store, by, asked, Date.now(), once),
     update: (by, id, changes) => updateCredential(store, by, id, changes, Date.now()),
     retire: (by, id, asked) => retireCredential(store, by, id, asked, Date.now()),
     cutOff: (by, owner, asked, once) => cutOff(store, by, owner, asked, Date.now(), once),

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { UNIT_MS } from './domain/usage.ts';
+import { retireQuiet } from './manage/reset-credentials.ts';
 import { rotateWhenDue } from './manage/signing-keys.ts';
 import type { MasterKey } from './master-key.ts';
 import { bothClocks } from './storage/clock.ts';
@@ -34,6 +35,8 @@ export function createMaintenance(
   let stopped = false;
   /** How far uses of credentials that are no more were looked for; null: begin again. */
   let sweptTo: string | null = null;
+  /** How far credentials that are retired when quiet were checked; null: begin again. */
+  let quietTo: string | null = null;
 
   async function once(): Promise<void> {
     const rotation = { algorithm: config.signingAlgorithm, schedule: config };
@@ -42,6 +45,7 @@ export function createMaintenance(
       log.info({ kid: key.kid, activatesAt: key.activatesAt }, 'signing key rotated by schedule');
     const { earlier } = await bothClocks(store.clock);
     const nowMs = earlier - REMOVAL_MARGIN_MS;
+    quietTo = await retireQuiet(store, quietTo, BATCH, earlier);
     const endedBefore = nowMs - config.endedCredentialsKeptDays * UNIT_MS.day;
     const epoch = await store.changes.epoch();
     // Without the margin: nothing uses the private part of a key that is removed.

@@ -14,7 +14,7 @@ import {
   updateCredential,
 } from '../src/manage/credentials.ts';
 import { createApiUserWithSecret } from '../src/manage/new-api-user.ts';
-import { cutOff, resetSecrets } from '../src/manage/reset-credentials.ts';
+import { cutOff, resetCredentials } from '../src/manage/reset-credentials.ts';
 import { rotateSigningKey } from '../src/manage/signing-keys.ts';
 import type { Store } from '../src/storage/store.ts';
 import { testStore } from './support/command-line.ts';
@@ -70,7 +70,7 @@ test('every kind of change is one entry with its actor, its subject and what cha
   const { credential } = await createSecret(store, ADA, asked, NOW);
   await createPassword(store, ADA, asked, PASSWORD, NOW);
   await updateCredential(store, ADA, credential.id, { name: 'other', expiresAt: NOW + 1000 }, NOW);
-  await resetSecrets(store, ADA, { ...asked, overlapMs: 500, force: false }, NOW);
+  await resetCredentials(store, ADA, { ...asked, overlapMs: 500, force: false }, NOW);
   await retireCredential(store, ADA, credential.id, { force: true, revoke: true }, NOW);
   await cutOff(store, ADA, 'importer', { credentialId: null, newSecret: true }, NOW);
   await revokeApiUserTokens(store, ADA, 'importer', NOW);
@@ -201,7 +201,7 @@ test(NO_DIGEST, { skip: SQLITE_ONLY }, async () => {
   const { credential } = await createSecret(store, ADA, asked, NOW);
   await createPassword(store, ADA, asked, PASSWORD, NOW);
   await updateCredential(store, ADA, credential.id, { name: 'other' }, NOW);
-  await resetSecrets(store, ADA, { ...asked, overlapMs: 500, force: false }, NOW);
+  await resetCredentials(store, ADA, { ...asked, overlapMs: 500, force: false }, NOW);
   await retireCredential(store, ADA, credential.id, { force: true }, NOW);
   await assert.rejects(createPassword(store, ADA, asked, `${PASSWORD}!`, NOW), Refused);
   await cutOff(store, ADA, owner, { credentialId: null, newSecret: true }, NOW);

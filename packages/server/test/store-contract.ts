@@ -345,6 +345,7 @@ export function credential({ clientId }: ApiUser, changes: Partial<Credential> =
     createdAt: 1,
     expiresAt: null,
     retiredAt: null,
+    retireWhenQuietFrom: null,
     lastUsedAt: null,
     lastUsedAddress: null,
     useCount: 0,

@@ -77,3 +77,9 @@ export function sum(values: Iterable<number>): number {
   for (const value of values) total += value;
   return total;
 }
+
+/** For an input of a local time: to the minute, without the time zone. */
+export function inMinutes(at: number): string {
+  const offset = new Date(at).getTimezoneOffset() * MINUTE;
+  return new Date(at - offset).toISOString().slice(0, 16);
+}

@@ -3,7 +3,7 @@ import { searchKey } from '../domain/api-user-list.ts';
 import { credentialState, type Credential } from '../domain/credential.ts';
 import { existingApiUser } from '../manage/api-users.ts';
 import { createPassword, createSecret, retireCredential } from '../manage/credentials.ts';
-import { resetSecrets } from '../manage/reset-credentials.ts';
+import { resetCredentials } from '../manage/reset-credentials.ts';
 import { commandLineActor } from './actor.ts';
 import { curlLine } from './curl-line.ts';
 import { REVOKED, REVOKE_TOKENS } from './revoke-tokens.ts';
@@ -60,9 +60,7 @@ function create(parent: Command, io: Io): void {
       const asked = { owner, name: options.name, expiresAt };
       if (password !== null) {
         const credential = await createPassword(store, commandLineActor(), asked, password, nowMs);
-        return io.out(
-          options.json === true ? json(shown(credential, nowMs)) : `credential     ${credential.id}`,
-        );
+        return printPassword(io, credential, options.json);
       }
       const { credential, secret } = await createSecret(store, commandLineActor(), asked, nowMs);
       printSecret(io, credential, secret, options.json, await issuerFor(command, io, store, config));
@@ -93,7 +91,7 @@ function list(parent: Command, io: Io): void {
       credential.kind,
       credentialState(credential, nowMs),
       credential.name,
-      time(credential.expiresAt),
+      credential.retireWhenQuietFrom === null ? time(credential.expiresAt) : 'when quiet',
       time(credential.lastUsedAt),
       credential.lastUsedAddress ?? '-',
       String(credential.useCount),
@@ -105,6 +103,9 @@ function list(parent: Command, io: Io): void {
 interface ResetOptions {
   name: string;
   overlap: number;
+  whenQuiet?: boolean;
+  passwordStdin?: boolean;
+  endPassword?: boolean;
   expiresIn?: number;
   force?: boolean;
   revokeTokens?: boolean;
@@ -122,44 +123,53 @@ function reset(parent: Command, io: Io): void {
   const command = storeCommand(
     parent,
     'reset <client-id>',
-    'Create a new secret, and let the live ones end after an overlap.',
+    'Create a new secret or password for a lost or forgotten one, and end the live credentials.',
   );
   command
     .option('--name <name>', 'Says where the new one is deployed.', 'reset')
+    .option(
+      '--password-stdin',
+      'Instead of a secret, a password, read from standard input. Ends a live password at once.',
+    )
     .addOption(
       durationOption('--overlap <duration>', 'How long the old ones still work; 0: not at all.', OVERLAP_MS),
     )
+    .option(
+      '--when-quiet',
+      'Instead of the overlap: end each old one once nothing used it for 25 hours and a newer one was used.',
+    )
+    .option('--end-password', 'A live password ends as the secrets do, too.')
     .option('--expires-in <duration>', 'After this time the new one is refused. Left out: never.', duration)
     .option('--force', 'With --overlap 0: although a caller may still use an old one.')
     .option('--revoke-tokens', REVOKE_TOKENS);
   addSettings(command, [...STORE_SETTINGS, ...URL_SETTINGS]).addHelpText(
     'after',
-    URL_HELP + '\nExample:\n  mintmark credential reset api_… --overlap 2h',
+    URL_HELP +
+      '\nExamples:\n  mintmark credential reset api_… --overlap 2h' +
+      '\n  mintmark credential reset api_… --password-stdin --when-quiet',
   );
   command.action(async (owner: string, options: ResetOptions) => {
+    const password = options.passwordStdin === true ? await readLine(io, 'Password:') : undefined;
     await withStore(command, io, async (store, config) => {
       const nowMs = Date.now();
-      const { credential, secret, ending } = await resetSecrets(
+      const { credential, secret, ending } = await resetCredentials(
         store,
         commandLineActor(),
         {
           owner,
           name: options.name,
           expiresAt: options.expiresIn === undefined ? null : nowMs + options.expiresIn,
-          overlapMs: options.overlap,
+          password,
+          endPassword: options.endPassword === true,
+          overlapMs: options.whenQuiet === true ? null : options.overlap,
           force: options.force === true,
           revoke: options.revokeTokens === true,
         },
         nowMs,
       );
-      printSecret(io, credential, secret, options.json, await issuerFor(command, io, store, config));
-      for (const old of ending) {
-        io.err(
-          old.retiredAt === null
-            ? `The secret ${old.id} (${old.name}) works until ${time(old.expiresAt)}.`
-            : `The secret ${old.id} (${old.name}) works no longer.`,
-        );
-      }
+      if (secret === null) printPassword(io, credential, options.json);
+      else printSecret(io, credential, secret, options.json, await issuerFor(command, io, store, config));
+      for (const old of ending) io.err(`The ${old.kind} ${old.id} (${old.name}) ${endText(old)}.`);
       if (options.revokeTokens !== true) return;
       io.err(REVOKED);
       if (ending.some((old) => old.retiredAt === null)) io.err(OLD_SECRETS_GO_ON);
@@ -184,6 +194,18 @@ function retire(parent: Command, io: Io): void {
     io.out(options.json === true ? json(shown(credential, nowMs)) : `retired  ${credential.id}`);
     if (retirement.revoke) io.err(`\n${REVOKED}`);
   });
+}
+
+function endText({ retiredAt, retireWhenQuietFrom, expiresAt }: Credential): string {
+  if (retiredAt !== null) return 'works no longer';
+  const until = expiresAt === null ? '' : `, at the latest until ${time(expiresAt)}`;
+  return retireWhenQuietFrom === null
+    ? `works until ${time(expiresAt)}`
+    : `works until nothing used it for 25 hours and a newer one was used${until}`;
+}
+
+function printPassword(io: Io, credential: Credential, asJson: boolean | undefined): void {
+  io.out(asJson === true ? json(shown(credential, credential.createdAt)) : `credential     ${credential.id}`);
 }
 
 function printSecret(
@@ -216,6 +238,9 @@ function shown(credential: Credential, nowMs: number): Record<string, unknown> {
     created_at: isoOrNull(credential.createdAt),
     expires_at: isoOrNull(credential.expiresAt),
     retired_at: isoOrNull(credential.retiredAt),
+    ...(credential.retireWhenQuietFrom !== null && {
+      retire_when_quiet_from: isoOrNull(credential.retireWhenQuietFrom),
+    }),
     last_used_at: isoOrNull(credential.lastUsedAt),
     last_used_address: credential.lastUsedAddress,
     use_count: credential.useCount,

@@ -203,6 +203,7 @@ function readCredential(json: object, i: number, clientId: string, nowMs: number
     createdAt: given.created_at === undefined ? nowMs : Date.parse(given.created_at),
     expiresAt: expiresAt === null ? null : Date.parse(expiresAt),
     retiredAt: null,
+    retireWhenQuietFrom: null,
     lastUsedAt: null,
     lastUsedAddress: null,
     useCount: 0,

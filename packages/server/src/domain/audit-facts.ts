@@ -25,6 +25,9 @@ export function credentialFacts(credential: Credential): AuditFacts {
     name: credential.name,
     expires_at: iso(credential.expiresAt),
     retired_at: iso(credential.retiredAt),
+    ...(credential.retireWhenQuietFrom !== null && {
+      retire_when_quiet_from: iso(credential.retireWhenQuietFrom),
+    }),
   };
 }
 

@@ -14,6 +14,8 @@ export interface Credential {
   /** From then on it is refused; null: never. */
   expiresAt: number | null;
   retiredAt: number | null;
+  /** From then on it is retired as soon as it is quiet (`isQuiet`); null: it is not. */
+  retireWhenQuietFrom: number | null;
   /** Counted in memory and written every few seconds: see docs/storage.md. */
   lastUsedAt: number | null;
   lastUsedAddress: string | null;
@@ -28,6 +30,12 @@ export const LIVE_CREDENTIALS_MAX = 5;
 
 /** A credential that was used this recently still has a caller behind it. */
 export const QUIET_MS = 3_600_000;
+
+/**
+ * How long a credential that is retired when quiet must not have been used. A day, so that a nightly job counts as a use, and
+ * an hour, so that it still does if it starts later than the night before.
+ */
+export const RETIRED_WHEN_QUIET_MS: number = 25 * 3_600_000;
 
 /** Why a credential may not have this name; null if it may. */
 export function credentialNameProblem(name: string): string | null {
@@ -88,4 +96,15 @@ export function retirementObjection(
     return `its successor ${successors.map((successor) => successor.id).join(', ')} was never used`;
   }
   return null;
+}
+
+/** Whether the time has come for a credential that is retired when quiet. `all` are the API user's credentials. */
+export function isQuiet(credential: Credential, all: readonly Credential[], nowMs: number): boolean {
+  const { retireWhenQuietFrom: from, lastUsedAt } = credential;
+  return (
+    from !== null &&
+    credentialState(credential, nowMs) === 'live' &&
+    nowMs - Math.max(from, lastUsedAt ?? 0) >= RETIRED_WHEN_QUIET_MS &&
+    retirementObjection(credential, all, nowMs) === null
+  );
 }

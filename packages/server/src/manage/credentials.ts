@@ -69,17 +69,38 @@ export async function createPassword(
   asked: NewCredential,
   password: string,
   nowMs: number,
+  once?: Once,
 ): Promise<Credential> {
-  const problem = passwordProblem(password);
-  // Hashed before the transaction, which others would have to wait for.
-  const digest = problem === null ? await hashPassword(password) : '';
-  const made = { id: randomBase62(KEY_ID_LENGTH), kind: 'password', digest } as const;
-  return await audited(store, by, nowMs, creation(asked), async (transaction, note) => {
-    const clientId = await notedOwner(transaction, by, asked.owner, note);
-    if (problem !== null) throw new Refused('invalid', problem);
-    const credential = await insert(transaction, clientId, asked, nowMs, made);
+  const hashed = await hashChosen(password);
+  return await audited(store, by, nowMs, { ...creation(asked), once }, async (transaction, note) => {
+    const owner = await notedOwner(transaction, by, asked.owner, note);
+    const credential = await insertPassword(transaction, { ...asked, owner }, hashed, nowMs);
     return { result: credential, ...recordedAs(credential) };
   });
+}
+
+/** A password that somebody chose, as it is stored; or why it may not be used. */
+export type ChosenPassword = { digest: string } | { problem: string };
+
+/** Hashes before the transaction, for which other changes wait. */
+export async function hashChosen(password: string): Promise<ChosenPassword> {
+  const problem = passwordProblem(password);
+  return problem === null ? { digest: await hashPassword(password) } : { problem };
+}
+
+/** `createPassword` as a part of something larger, which records it. */
+export async function insertPassword(
+  transaction: StoreTransaction,
+  asked: NewCredential,
+  password: ChosenPassword,
+  nowMs: number,
+): Promise<Credential> {
+  if ('problem' in password) {
+    const { problem } = password;
+    throw new Refused('invalid', problem, { faults: [{ member: 'password', problem }] });
+  }
+  const made = { id: randomBase62(KEY_ID_LENGTH), kind: 'password', digest: password.digest } as const;
+  return await insert(transaction, asked.owner, asked, nowMs, made);
 }
 
 function creation({ owner }: NewCredential): Attempt {
@@ -195,6 +216,7 @@ async function insert(
     createdAt: nowMs,
     expiresAt,
     retiredAt: null,
+    retireWhenQuietFrom: null,
     lastUsedAt: null,
     lastUsedAddress: null,
     useCount: 0,
@@ -245,10 +267,13 @@ async function existingCredential(
   });
 }
 
+/** When a credential ends. */
+export type CredentialEnd = Partial<Pick<Credential, 'expiresAt' | 'retiredAt' | 'retireWhenQuietFrom'>>;
+
 export async function end(
   transaction: StoreTransaction,
   credential: Credential,
-  change: Partial<Pick<Credential, 'expiresAt' | 'retiredAt'>>,
+  change: CredentialEnd,
 ): Promise<Credential> {
   const ended = { ...credential, ...change };
   await transaction.credentials.update(ended);

@@ -12,7 +12,14 @@ export interface CredentialRows {
   /** Which of these ids credentials have. */
   taken(ids: readonly string[]): Promise<string[]>;
   /** Name and ends are what changes; digest, kind and owner never do. */
-  update(credential: Pick<Credential, 'id' | 'name' | 'expiresAt' | 'retiredAt'>): Promise<void>;
+  update(
+    credential: Pick<Credential, 'id' | 'name' | 'expiresAt' | 'retiredAt' | 'retireWhenQuietFrom'>,
+  ): Promise<void>;
+  /**
+   * Ids of the next `limit` after `after` that are retired when quiet, and were neither used nor marked so after `quietSince`;
+   * those that ended are left out.
+   */
+  quiet(quietSince: number, after: string, limit: number): Promise<string[]>;
   /** Removes all of an API user's. */
   deleteOf(clientId: string): Promise<void>;
   /**
@@ -37,6 +44,7 @@ export function credentialRows(db: Kysely<Tables>): CredentialRows {
       'created_at as createdAt',
       'expires_at as expiresAt',
       'retired_at as retiredAt',
+      'retire_when_quiet_from as retireWhenQuietFrom',
       'last_used_at as lastUsedAt',
       'last_used_address as lastUsedAddress',
       sql<number>`coalesce(use_count, 0)`.as('useCount'),
@@ -70,13 +78,29 @@ export function credentialRows(db: Kysely<Tables>): CredentialRows {
             created_at: credential.createdAt,
             expires_at: credential.expiresAt,
             retired_at: credential.retiredAt,
+            retire_when_quiet_from: credential.retireWhenQuietFrom,
           })),
         )
         .execute();
     },
-    async update({ id, name, expiresAt, retiredAt }) {
-      const changed = { name, expires_at: expiresAt, retired_at: retiredAt };
+    async update({ id, name, expiresAt, retiredAt, retireWhenQuietFrom }) {
+      const ends = { expires_at: expiresAt, retired_at: retiredAt };
+      const changed = { name, ...ends, retire_when_quiet_from: retireWhenQuietFrom };
       await db.updateTable('credentials').set(changed).where('id', '=', id).execute();
+    },
+    async quiet(quietSince, after, limit) {
+      const rows = await db
+        .selectFrom('credentials')
+        .leftJoin('credential_usage', 'credential_usage.credential_id', 'credentials.id')
+        .select('id')
+        .where('retire_when_quiet_from', '<=', quietSince)
+        .where('retired_at', 'is', null)
+        .where(sql<number>`coalesce(last_used_at, 0)`, '<=', quietSince)
+        .where('id', '>', after)
+        .orderBy('id')
+        .limit(limit)
+        .execute();
+      return rows.map(({ id }) => id);
     },
     async deleteOf(clientId) {
       const owned = db.selectFrom('credentials').select('id').where('client_id', '=', clientId);

@@ -112,6 +112,7 @@ export interface CredentialRow {
   created_at: number;
   expires_at: number | null;
   retired_at: number | null;
+  retire_when_quiet_from: number | null;
 }
 
 export interface SigningKeyRow {

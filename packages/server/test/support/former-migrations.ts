@@ -20,6 +20,10 @@ const UNDO: Readonly<Record<string, (database: Database) => string[]>> = {
     'drop table deleted_client_ids',
   ],
   '013-client-id-keys': () => ['drop index api_users_client_id_key'],
+  '014-quiet-credentials': () => [
+    'drop index credentials_when_quiet',
+    'alter table credentials drop column retire_when_quiet_from',
+  ],
 };
 
 /** Migrations from this one on. */

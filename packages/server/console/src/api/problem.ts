@@ -6,6 +6,21 @@ export interface ProblemBody {
   code: string;
   trace_id?: string;
   errors?: { pointer: string; detail: string }[];
+  in_use?: InUse;
+}
+
+/** Who uses what would stop: with the code `unsafe`. */
+export interface InUse {
+  credentials: {
+    id: string;
+    kind: string;
+    name: string;
+    last_used_at: string;
+    last_used_address: string | null;
+    use_count: number;
+  }[];
+  tokens_last_hour: number;
+  tokens_last_day: number;
 }
 
 /** A request that was not answered with what it asked for. `message` is a sentence for people. */
@@ -18,6 +33,7 @@ export class Problem extends Error {
   /** What is wrong with which member of the body, by JSON pointer. */
   readonly errors: readonly { pointer: string; detail: string }[];
   readonly retryAfterSeconds: number | null;
+  readonly inUse: InUse | null;
 
   constructor(body: ProblemBody, retryAfterSeconds: number | null = null, cause?: unknown) {
     super(body.detail ?? body.title, { cause });
@@ -26,11 +42,12 @@ export class Problem extends Error {
     this.traceId = body.trace_id ?? null;
     this.errors = body.errors ?? [];
     this.retryAfterSeconds = retryAfterSeconds;
+    this.inUse = body.in_use ?? null;
   }
 
   /** What is wrong with one member of the body, if anything is. */
   of(member: string): string | null {
-    const pointer = `#/${member}`;
+    const pointer = `/${member}`;
     const found = this.errors.find(
       (error) => error.pointer === pointer || error.pointer.startsWith(`${pointer}/`),
     );

@@ -47,6 +47,8 @@ export interface Credential {
   created_at: string;
   expires_at: string | null;
   retired_at: string | null;
+  /** From then on it is retired as soon as it is quiet; null: it is not. */
+  retire_when_quiet_from: string | null;
   last_used_at: string | null;
   last_used_address: string | null;
   use_count: number;
@@ -54,10 +56,10 @@ export interface Credential {
   retirement_objection: string | null;
 }
 
-/** A credential with its secret, which is answered this once. */
-export interface MadeSecret {
+/** A new credential, with its secret, which is answered this once, unless it is a password. */
+export interface MadeCredential {
   credential: Credential;
-  client_secret: string;
+  client_secret?: string;
 }
 
 export interface MadeApiUser {

@@ -103,7 +103,7 @@ function HeadActions({ user }: { user: ApiUser }): JSX.Element | null {
   return (
     <>
       <LinkButton icon="rotate" href={paths.reset(user.client_id)}>
-        New secret
+        Reset credentials
       </LinkButton>
       <Button kind="danger" icon="bolt" onClick={() => setCutting(true)}>
         Leaked: cut it off now
@@ -135,7 +135,7 @@ function Disabled({ user, onDone }: { user: ApiUser; onDone: () => void }): JSX.
       {mayWrite && (
         <div>
           <Button small busy={action.busy} onClick={() => action.run()}>
-            Enable it
+            Undo: enable it
           </Button>
         </div>
       )}

@@ -20,6 +20,7 @@ import { Empty, Failure } from '../ui/notice.tsx';
 import { Card } from '../ui/page.tsx';
 import { Ago, At } from '../ui/time.tsx';
 import { Retire } from './retire.tsx';
+import { quietAt } from './watch-old.tsx';
 
 export interface CredentialsProps {
   clientId: string;
@@ -34,7 +35,7 @@ export function Credentials({ clientId, credentials, live }: CredentialsProps): 
       title="Credentials"
       actions={
         mayWrite && (
-          <LinkButton small icon="plus" href={paths.reset(clientId)}>
+          <LinkButton small icon="plus" href={`${paths.reset(clientId)}?old=keep`}>
             New secret
           </LinkButton>
         )
@@ -52,7 +53,15 @@ export function Credentials({ clientId, credentials, live }: CredentialsProps): 
               )}
             </Empty>
           ) : (
-            <CredentialTable items={items} live={live} onChanged={credentials.reload} />
+            <>
+              <CredentialTable items={items} live={live} onChanged={credentials.reload} />
+              {mayWrite && (
+                <p class="hint">
+                  Forgot or lost a secret or password?{' '}
+                  <a href={paths.reset(clientId)}>Reset the credentials</a>.
+                </p>
+              )}
+            </>
           )
         }
       </Loaded>
@@ -135,6 +144,7 @@ function CredentialRow({
   onOpen: ((to: Open['to']) => void) | null;
 }): JSX.Element {
   const { id, name, kind, state, expires_at: expires } = credential;
+  const quietFrom = state === 'live' ? quietAt(credential, seen) : null;
   return (
     <tr>
       <th scope="row">
@@ -156,7 +166,9 @@ function CredentialRow({
         {whole(credential.use_count)}
       </td>
       <td data-label="Expires" class="fit">
-        {expires === null ? (
+        {expires === null && quietFrom !== null ? (
+          <span title="Once nothing used it for 25 hours and a newer one was used">when quiet</span>
+        ) : expires === null ? (
           <span class="soft">never</span>
         ) : state === 'live' ? (
           <Ago at={expires} />

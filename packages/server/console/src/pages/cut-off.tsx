@@ -39,7 +39,13 @@ export function CutOff({ user, onClose }: { user: ApiUser; onClose: () => void }
     onClose();
     if (made.credential !== undefined && made.client_secret !== undefined) {
       const { id: credentialId } = made.credential;
-      handOver({ clientId: user.client_id, name: user.name, credentialId, secret: made.client_secret });
+      handOver({
+        clientId: user.client_id,
+        name: user.name,
+        credentialId,
+        kind: 'secret',
+        secret: made.client_secret,
+      });
     }
     route(paths.cutOff(user.client_id));
   });

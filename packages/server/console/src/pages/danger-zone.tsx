@@ -11,6 +11,7 @@ import { useAction } from '../ui/action.ts';
 import { Button } from '../ui/button.tsx';
 import { Confirm } from '../ui/dialog.tsx';
 import { CheckField } from '../ui/field.tsx';
+import { Objection, useForce } from '../ui/force.tsx';
 import { Failure } from '../ui/notice.tsx';
 import { Card } from '../ui/page.tsx';
 import { apiUserPath } from '../api/paths.ts';
@@ -61,15 +62,21 @@ export function DangerZone({
 
 function Disable({ user, onChanged }: { user: ApiUser; onChanged: () => void }): JSX.Element {
   const path = apiUserPath(user.client_id);
+  const force = useForce();
+  const [asking, setAsking] = useState(false);
   const undo = () => {
     post(`${path}/enable`).then(onChanged, (error: unknown) =>
       announce(messageOf(error), { kind: 'failed' }),
     );
   };
+  const disable = () =>
+    force.attempt(async (forced) => {
+      await post(`${path}/disable`, { revoke_tokens: false, force: forced });
+      onChanged();
+      announce(`${user.name} is disabled.`, { undo });
+    });
   const action = useAction(async () => {
-    await post(`${path}/disable`, { revoke_tokens: false });
-    onChanged();
-    announce(`${user.name} is disabled.`, { undo });
+    if (!(await disable())) setAsking(true);
   });
   return (
     <li class="row apart">
@@ -83,6 +90,17 @@ function Disable({ user, onChanged }: { user: ApiUser; onChanged: () => void }):
         Disable
       </Button>
       <Failure error={action.error} />
+      {asking && (
+        <Confirm
+          title={`Disable ${user.name} although it is in use?`}
+          verb="Disable"
+          disabled={!force.overruled}
+          onConfirm={disable}
+          onClose={() => setAsking(false)}
+        >
+          <Objection force={force} label="Disable it although it is in use" />
+        </Confirm>
+      )}
     </li>
   );
 }
@@ -110,16 +128,20 @@ function Revoke({ user, onClose }: { user: ApiUser; onClose: () => void }): JSX.
 function Delete({ user, onClose }: { user: ApiUser; onClose: () => void }): JSX.Element {
   const { route } = useLocation();
   const [revoke, setRevoke] = useState(true);
-  const remove = async () => {
-    await request('DELETE', `${apiUserPath(user.client_id)}?revoke_tokens=${revoke}`);
-    announce(`${user.name} is deleted.`);
-    route(paths.apiUsers, true);
-  };
+  const force = useForce();
+  const remove = () =>
+    force.attempt(async (forced) => {
+      const query = `revoke_tokens=${revoke}&force=${forced}`;
+      await request('DELETE', `${apiUserPath(user.client_id)}?${query}`);
+      announce(`${user.name} is deleted.`);
+      route(paths.apiUsers, true);
+    });
   return (
     <Confirm
       title={`Delete ${user.name}?`}
       verb="Delete for good"
       typed={{ label: `To go on, type ${user.name}`, text: user.name }}
+      disabled={force.objection !== null && !force.overruled}
       onConfirm={remove}
       onClose={onClose}
     >
@@ -128,6 +150,7 @@ function Delete({ user, onClose }: { user: ApiUser; onClose: () => void }): JSX.
         to stop it for a while, disable it.
       </p>
       <CheckField label="Revoke the tokens that it has, too" checked={revoke} onInput={setRevoke} />
+      <Objection force={force} label="Delete it although it is in use" />
     </Confirm>
   );
 }

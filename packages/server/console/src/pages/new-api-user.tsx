@@ -32,7 +32,13 @@ export function NewApiUserPage(): JSX.Element {
   }
   const take = ({ api_user: user, credential, client_secret: secret }: MadeApiUser) => {
     if (credential === undefined || secret === undefined) return route(paths.apiUser(user.client_id), true);
-    handOver({ clientId: user.client_id, name: user.name, credentialId: credential.id, secret });
+    handOver({
+      clientId: user.client_id,
+      name: user.name,
+      credentialId: credential.id,
+      kind: 'secret',
+      secret,
+    });
     route(paths.firstSecret(user.client_id), true);
     scrollTo(0, 0);
   };

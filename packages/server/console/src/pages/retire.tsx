@@ -38,14 +38,12 @@ export function Retire({ credential, onRetired, onClose }: RetireProps): JSX.Ele
     <Dialog title={`Retire ${credential.name}?`} onClose={onClose}>
       <Form onSubmit={() => action.run()} guarded={false}>
         <p>
-          From that moment on, calls with the secret <code>{credential.id}</code> are refused. It cannot be
-          taken back: a retired secret never works again.
+          From that moment on, calls with the {credential.kind} <code>{credential.id}</code> are refused. It
+          cannot be taken back: a retired {credential.kind} never works again.
         </p>
         {objection === null ? (
           <Notice kind="good" title="Nobody seems to use it any more">
-            <p>
-              It was not used in the last hour, and a secret that came after it is in use, or there is none.
-            </p>
+            <p>It was not used in the last hour, and a newer credential was used, or there is none.</p>
           </Notice>
         ) : (
           <>

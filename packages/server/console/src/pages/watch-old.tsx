@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import type { Credential } from '../api/types.ts';
+import { RETIRED_WHEN_QUIET_MS } from '../../../src/domain/credential.ts';
 import { duration, plural } from '../format.ts';
 import { paths } from '../paths.ts';
 import { useNow } from '../state/clock.ts';
@@ -14,21 +15,18 @@ import { Retire, sentence } from './retire.tsx';
 
 export interface WatchOldProps {
   clientId: string;
-  items: readonly Credential[];
+  living: readonly Credential[];
   live: LiveUse;
   onChanged: () => void;
 }
 
-/** Which live secret is still used, from where, as it happens; and the end of the old ones. */
-export function WatchOld({ clientId, items, live, onChanged }: WatchOldProps): JSX.Element {
+/** Which live credential is still used, from where, as it happens; and the end of the old ones. */
+export function WatchOld({ clientId, living, live, onChanged }: WatchOldProps): JSX.Element {
   const [retiring, setRetiring] = useState<Credential | null>(null);
-  const living = items
-    .filter(({ state, kind }) => state === 'live' && kind === 'secret')
-    .sort((a, b) => b.created_at.localeCompare(a.created_at));
-  const [newest, ...old] = living;
+  const [newest, ...old] = living.toSorted((a, b) => b.created_at.localeCompare(a.created_at));
   if (newest === undefined) {
     return (
-      <Notice kind="warn" title="No secret is live">
+      <Notice kind="warn" title="No credential is live">
         <p>The API user gets no tokens until it has one.</p>
       </Notice>
     );
@@ -62,7 +60,7 @@ export function WatchOld({ clientId, items, live, onChanged }: WatchOldProps): J
         ))}
       </ul>
       {old.length === 0 && (
-        <Notice kind="good" title="Only the new secret is live">
+        <Notice kind="good" title={`Only the new ${newest.kind} is live`}>
           <p>There is nothing left to retire.</p>
           <div>
             <LinkButton small href={paths.apiUser(clientId)}>
@@ -96,6 +94,7 @@ function OldSecret({
 }): JSX.Element {
   const now = useNow(1000);
   const { name, id, retirement_objection: objection, expires_at: expires } = credential;
+  const quietFrom = quietAt(credential, seen);
   const lastAt = Math.max(...[seen?.at, credential.last_used_at].map((at) => (at ? Date.parse(at) : 0)));
   const quietMs = Math.max(0, now - lastAt);
   const isInUse = lastAt > 0 && quietMs < QUIET_SHOWN_MS;
@@ -125,6 +124,11 @@ function OldSecret({
             ; ends <Ago at={expires} />
           </span>
         )}
+        {quietFrom !== null && (
+          <span class="soft">
+            ; ends by itself when quiet, <Ago at={quietFrom} /> at the earliest
+          </span>
+        )}
       </p>
       <div class="row apart">
         <span class="hint">
@@ -136,6 +140,14 @@ function OldSecret({
       </div>
     </li>
   );
+}
+
+/** When it is retired if it is not used again; null: it is not marked. */
+export function quietAt(credential: Credential, seen: SeenUse | undefined): string | null {
+  const { retire_when_quiet_from: from, last_used_at: used } = credential;
+  if (from === null) return null;
+  const last = Math.max(...[from, used, seen?.at].map((at) => (at ? Date.parse(at) : 0)));
+  return new Date(last + RETIRED_WHEN_QUIET_MS).toISOString();
 }
 
 function wasUsed(credential: Credential, seen: SeenUse | undefined): boolean {

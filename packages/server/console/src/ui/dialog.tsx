@@ -79,17 +79,18 @@ export interface ConfirmProps {
   kind?: ButtonKind;
   /** What must be typed before the button works. */
   typed?: { label: string; text: string };
-  onConfirm: () => Promise<void>;
+  /** False: it was not done, and the dialog stays open. */
+  onConfirm: () => Promise<void | boolean>;
+  disabled?: boolean;
   onClose: () => void;
 }
 
 /** Asks before something that hurts. It closes when that is done, and stays with the reason where it failed. */
 export function Confirm(props: ConfirmProps): JSX.Element {
-  const { title, verb, kind = 'danger', typed, onConfirm, onClose, children } = props;
+  const { title, verb, kind = 'danger', typed, disabled = false, onConfirm, onClose, children } = props;
   const [text, setText] = useState('');
   const action = useAction(async () => {
-    await onConfirm();
-    onClose();
+    if ((await onConfirm()) !== false) onClose();
   });
   return (
     <Dialog title={title} onClose={onClose}>
@@ -112,7 +113,7 @@ export function Confirm(props: ConfirmProps): JSX.Element {
             kind={kind}
             type="submit"
             busy={action.busy}
-            disabled={typed !== undefined && text.trim() !== typed.text}
+            disabled={disabled || (typed !== undefined && text.trim() !== typed.text)}
           >
             {verb}
           </Button>

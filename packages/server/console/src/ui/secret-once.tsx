@@ -19,12 +19,20 @@ export interface ShownSecret {
   /** Of the API user. */
   name: string;
   credentialId: string;
+  kind: Credential['kind'];
+  /** The secret, or the password. */
   secret: string;
 }
 
-const WITHOUT_SECRET = {
-  title: 'Leave without the secret?',
-  text: 'It cannot be shown again. If you have not stored it, you have to make another one.',
+const WITHOUT = {
+  secret: {
+    title: 'Leave without the secret?',
+    text: 'It cannot be shown again. If you have not stored it, you have to make another one.',
+  },
+  password: {
+    title: 'Leave without the password?',
+    text: 'It cannot be shown again. If you have not stored it, you have to set another one.',
+  },
 };
 
 /** A secret, the one time that it is shown: to be taken away, tried, and then left. */
@@ -41,10 +49,10 @@ export function SecretOnce({
   onDone: () => void;
 }): JSX.Element {
   const [stored, setStored] = useState(false);
-  useLeaveGuard(!stored, WITHOUT_SECRET);
+  useLeaveGuard(!stored, WITHOUT[shown.kind]);
   return (
     <div class="stack wide">
-      <Notice kind="warn" title="The secret is shown this once">
+      <Notice kind="warn" title={`The ${shown.kind} is shown this once`}>
         <p>
           Nobody can read it later, not even the server. Put it where the program reads it, before you leave
           this page.
@@ -52,11 +60,13 @@ export function SecretOnce({
       </Notice>
       <div class="stack">
         <Shown label="Client id" text={shown.clientId} />
-        <Shown label="Secret" text={shown.secret} />
+        <Shown label={shown.kind === 'secret' ? 'Secret' : 'Password'} text={shown.secret} />
         <div class="row">
-          <Button icon="download" onClick={() => saveAs(`${shown.clientId}.env`, envOf(shown))}>
-            .env
-          </Button>
+          {isPlain(shown.secret) && (
+            <Button icon="download" onClick={() => saveAs(`${shown.clientId}.env`, envOf(shown))}>
+              .env
+            </Button>
+          )}
           <Button icon="download" onClick={() => saveAs(`${shown.clientId}.txt`, textOf(shown))}>
             .txt
           </Button>
@@ -65,7 +75,7 @@ export function SecretOnce({
       <Snippets shown={shown} />
       <FirstUse shown={shown} live={live} />
       <div class="stack">
-        <CheckField label="I have stored the secret" checked={stored} onInput={setStored} />
+        <CheckField label={`I have stored the ${shown.kind}`} checked={stored} onInput={setStored} />
         <div class="form-actions">
           <Button kind="primary" disabled={!stored} onClick={onDone}>
             {done}
@@ -128,7 +138,7 @@ function FirstUse({ shown, live }: { shown: ShownSecret; live: LiveUse }): JSX.E
         {at === null ? (
           <p class="row beside">
             <span class="spinner" aria-hidden="true" />
-            Waiting for the first token with this secret…
+            Waiting for the first token with this {shown.kind}…
           </p>
         ) : (
           <p class="row received">
@@ -151,8 +161,16 @@ function FirstUse({ shown, live }: { shown: ShownSecret; live: LiveUse }): JSX.E
   );
 }
 
+/** Whether a text needs no quotes and no encoding: in a shell, in an env file, in a form. Of a password that is not sure. */
+function isPlain(text: string): boolean {
+  return /^[\w.~-]+$/.test(text);
+}
+
 function curlOf({ clientId, secret }: ShownSecret): string {
-  return `curl -d client_id=${clientId} -d client_secret=${secret} ${config.token_endpoint}`;
+  if (isPlain(secret))
+    return `curl -d client_id=${clientId} -d client_secret=${secret} ${config.token_endpoint}`;
+  const quoted = `'client_secret=${secret.replaceAll("'", String.raw`'\''`)}'`;
+  return `curl -d client_id=${clientId} --data-urlencode ${quoted} ${config.token_endpoint}`;
 }
 
 function envOf({ clientId, secret }: ShownSecret): string {

@@ -18,6 +18,7 @@ export interface CredentialJson {
   created_at: string;
   expires_at: string | null;
   retired_at: string | null;
+  retire_when_quiet_from: string | null;
   last_used_at: string | null;
   last_used_address: string | null;
   use_count: number;
@@ -38,6 +39,11 @@ export const credentialSchema: Shared<CredentialJson> = shared(
       created_at: time('When it was made'),
       expires_at: nullable(time('From then on it is refused; null: never')),
       retired_at: nullable(time('From then on it is refused')),
+      retire_when_quiet_from: nullable(
+        time(
+          'From then on it is retired once nothing used it for 25 hours and a newer credential was used; null: it is not',
+        ),
+      ),
       last_used_at: nullable(time('As far as that is written; null: never')),
       last_used_address: nullable(Type.String()),
       use_count: Type.Integer({ minimum: 0 }),
@@ -64,6 +70,7 @@ export function credentialJson(
     created_at: iso(credential.createdAt),
     expires_at: iso(credential.expiresAt),
     retired_at: iso(credential.retiredAt),
+    retire_when_quiet_from: iso(credential.retireWhenQuietFrom),
     last_used_at: iso(credential.lastUsedAt),
     last_used_address: credential.lastUsedAddress,
     use_count: credential.useCount,

@@ -8,7 +8,8 @@ import type {
   NewCredential,
   Retirement,
 } from '../../manage/credentials.ts';
-import type { CutOff, CutOffDone, Reset } from '../../manage/reset-credentials.ts';
+import type { CutOff, CutOffDone, Reset, ResetDone } from '../../manage/reset-credentials.ts';
+import { Refused } from '../../domain/refused.ts';
 import { actorOf, type AdminApp } from './admin-app.ts';
 import { apiUserPath, force, revokeTokens } from './api-users.ts';
 import { credentialJson, credentialSchema, type CredentialJson } from './credential.ts';
@@ -21,7 +22,8 @@ export interface CredentialServices {
     /** Of an API user, given by client id or username. Throws a Refused where there is none; the others, too. */
     listOf(owner: string): Promise<Credential[]>;
     create(by: Actor, asked: NewCredential, once?: Once): Promise<CreatedSecret>;
-    reset(by: Actor, asked: Reset, once?: Once): Promise<CreatedSecret & { ending: Credential[] }>;
+    createPassword(by: Actor, asked: NewCredential, password: string, once?: Once): Promise<Credential>;
+    reset(by: Actor, asked: Reset, once?: Once): Promise<ResetDone>;
     update(by: Actor, id: string, changes: CredentialChanges): Promise<Credential>;
     retire(by: Actor, id: string, asked: Retirement): Promise<Credential>;
     cutOff(by: Actor, owner: string, asked: CutOff, once?: Once): Promise<CutOffDone>;
@@ -33,6 +35,8 @@ const closed = { additionalProperties: false };
 /** Longer than any id, and than a name may be, which is said in words. */
 const ID_LENGTH_MAX = 100;
 const NAME_LENGTH_MAX = 1000;
+/** Longer than any password may be, which is said in words. */
+const PASSWORD_BODY_LENGTH_MAX = 1000;
 /** The longest time for which old secrets may go on beside a new one: ten years. */
 const OVERLAP_SECONDS_MAX = 315_360_000;
 
@@ -41,16 +45,26 @@ const credentialPath: TObject<{ id: TString }> = Type.Object({
 });
 const name = text('Where it is deployed', NAME_LENGTH_MAX);
 const expiresAt = Type.Optional(nullable(timeInput('From then on it is refused; null, or left out: never')));
-const secretText = Type.String({ description: 'Shown this once, and stored nowhere' });
+const secretText = Type.String({
+  description:
+    'The generated secret, shown this once, and stored nowhere; left out if the credential is a password',
+});
+const password = Type.Optional(
+  Type.String({
+    maxLength: PASSWORD_BODY_LENGTH_MAX,
+    writeOnly: true,
+    description: 'A password of 12 to 128 characters that a person chose, instead of a generated secret',
+  }),
+);
 
-interface MadeSecretJson {
+interface MadeCredentialJson {
   credential: CredentialJson;
-  client_secret: string;
+  client_secret?: string;
 }
 
-const madeSecret: TUnsafe<MadeSecretJson> = Type.Unsafe<MadeSecretJson>(
+const madeCredential: TUnsafe<MadeCredentialJson> = Type.Unsafe<MadeCredentialJson>(
   Type.Object(
-    { credential: ref(credentialSchema), client_secret: secretText },
+    { credential: ref(credentialSchema), client_secret: Type.Optional(secretText) },
     { ...closed, description: 'Made' },
   ),
 );
@@ -97,22 +111,26 @@ function createRoute(app: AdminApp, { credentials, now }: CredentialServices): v
       schema: {
         ...TAG,
         operationId: 'createSecret',
-        summary: 'Makes a secret beside those that there are; it is shown this once.',
+        summary: 'Makes a secret, shown this once, or a password, beside the other credentials.',
         params: apiUserPath,
         headers: Type.Object(onceParameter),
-        body: Type.Object({ name, expires_at: expiresAt }, closed),
-        response: { 201: madeSecret },
+        body: Type.Object({ name, expires_at: expiresAt, password }, closed),
+        response: { 201: madeCredential },
       },
     },
     async (request, reply) => {
-      const { name: called, expires_at: ends } = request.body;
+      const { name: called, expires_at: ends, password: chosen } = request.body;
       const asked = {
         owner: request.params.client_id,
         name: called,
         expiresAt: millisecondsOf(ends, '/expires_at'),
       };
-      const made = await credentials.create(actorOf(request), asked, onceOf(request));
       reply.code(201);
+      if (chosen !== undefined) {
+        const made = await credentials.createPassword(actorOf(request), asked, chosen, onceOf(request));
+        return { credential: credentialJson(made, [], now()) };
+      }
+      const made = await credentials.create(actorOf(request), asked, onceOf(request));
       return { credential: credentialJson(made.credential, [], now()), client_secret: made.secret };
     },
   );
@@ -125,18 +143,36 @@ function resetRoute(app: AdminApp, { credentials, now }: CredentialServices): vo
       config: { needs: 'write', action: 'credential.reset' },
       schema: {
         ...TAG,
-        operationId: 'resetSecrets',
-        summary: 'Makes a new secret, and lets those that are live end after an overlap.',
+        operationId: 'resetCredentials',
+        summary: 'Makes a new secret or password, and ends the credentials that are live.',
+        description:
+          'The live credentials end after `overlap_seconds`, or when nothing uses them any more (`when_quiet`): send one ' +
+          'of the two. A new password ends a live password at once, because only one may be live.',
         params: apiUserPath,
         headers: Type.Object(onceParameter),
         body: Type.Object(
           {
             name,
-            overlap_seconds: Type.Integer({
-              minimum: 0,
-              maximum: OVERLAP_SECONDS_MAX,
-              description: 'How long the old secrets go on; 0: they are retired at once',
-            }),
+            password,
+            overlap_seconds: Type.Optional(
+              Type.Integer({
+                minimum: 0,
+                maximum: OVERLAP_SECONDS_MAX,
+                description: 'How long the old credentials still work; 0: they are retired at once',
+              }),
+            ),
+            end_password: Type.Optional(
+              Type.Boolean({
+                description:
+                  'A live password ends as the secrets do, too; a new password ends it in any case',
+              }),
+            ),
+            when_quiet: Type.Optional(
+              Type.Literal(true, {
+                description:
+                  'Retires each old credential once nothing used it for 25 hours and a newer one was used',
+              }),
+            ),
             expires_at: expiresAt,
             force: Type.Optional(force),
             revoke_tokens: Type.Optional(revokeTokens),
@@ -147,7 +183,7 @@ function resetRoute(app: AdminApp, { credentials, now }: CredentialServices): vo
           201: Type.Object(
             {
               credential: ref(credentialSchema),
-              client_secret: secretText,
+              client_secret: Type.Optional(secretText),
               ending: Type.Array(ref(credentialSchema), { description: 'The old ones, and when they end' }),
             },
             { ...closed, description: 'Made' },
@@ -161,7 +197,9 @@ function resetRoute(app: AdminApp, { credentials, now }: CredentialServices): vo
         owner: request.params.client_id,
         name: body.name,
         expiresAt: millisecondsOf(body.expires_at, '/expires_at'),
-        overlapMs: body.overlap_seconds * 1000,
+        password: body.password,
+        endPassword: body.end_password === true,
+        overlapMs: overlapOf(body),
         force: body.force === true,
         revoke: body.revoke_tokens === true,
       };
@@ -170,11 +208,21 @@ function resetRoute(app: AdminApp, { credentials, now }: CredentialServices): vo
       reply.code(201);
       return {
         credential: credentialJson(made.credential, all, now()),
-        client_secret: made.secret,
+        ...(made.secret !== null && { client_secret: made.secret }),
         ending: ending.map((credential) => credentialJson(credential, all, now())),
       };
     },
   );
+}
+
+/** Null: when quiet. */
+function overlapOf(body: { overlap_seconds?: number; when_quiet?: true }): number | null {
+  const { overlap_seconds: seconds, when_quiet: whenQuiet } = body;
+  if ((seconds === undefined) === (whenQuiet === undefined)) {
+    const problem = 'Send either overlap_seconds or when_quiet, which say how the old credentials end.';
+    throw new Refused('invalid', problem, { faults: [{ member: 'overlap_seconds', problem }] });
+  }
+  return seconds === undefined ? null : seconds * 1000;
 }
 
 function changeRoute(app: AdminApp, { credentials, now }: CredentialServices): void {

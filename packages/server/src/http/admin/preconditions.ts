@@ -55,10 +55,15 @@ export function requiredIfMatch(request: FastifyRequest): readonly number[] | un
   );
 }
 
+/** The digest is stored, and a quick digest of a password would let whoever reads the store guess it. */
+function withoutPassword(member: string, value: unknown): unknown {
+  return member === 'password' ? null : value;
+}
+
 /** What `Idempotency-Key` says; undefined where the caller does not ask for it. */
 export function onceOf(request: FastifyRequest): Once | undefined {
   const key = request.headers['idempotency-key'];
   if (typeof key !== 'string') return undefined;
-  const asked = JSON.stringify([request.method, request.url, request.body ?? null]);
+  const asked = JSON.stringify([request.method, request.url, request.body ?? null], withoutPassword);
   return { key, request: hash('sha256', asked, 'base64url') };
 }

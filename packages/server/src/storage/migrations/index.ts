@@ -10,6 +10,7 @@ import { passwords } from './008-passwords.ts';
 import { flushesAndClocks } from './009-flushes-and-clocks.ts';
 import { deletedClientIds } from './011-deleted-client-ids.ts';
 import { clientIdKeys } from './013-client-id-keys.ts';
+import { quietCredentials } from './014-quiet-credentials.ts';
 
 /** In order. Forward only: an older program beside a newer store must go on working until it is replaced. */
 export const migrations: Record<string, Migration> = {
@@ -24,4 +25,5 @@ export const migrations: Record<string, Migration> = {
   '009-flushes-and-clocks': flushesAndClocks,
   '011-deleted-client-ids': deletedClientIds,
   '013-client-id-keys': clientIdKeys,
+  '014-quiet-credentials': quietCredentials,
 };

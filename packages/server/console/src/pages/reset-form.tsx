@@ -1,0 +1,215 @@
+import type { JSX } from 'preact';
+import { useRef, useState } from 'preact/hooks';
+import { newIdempotencyKey, post } from '../api/client.ts';
+import { apiUserPath } from '../api/paths.ts';
+import type { ApiUser, Credential, MadeCredential } from '../api/types.ts';
+import { DAY_MS, inMinutes } from '../format.ts';
+import { paths } from '../paths.ts';
+import type { LiveUse } from '../state/uses.ts';
+import { useAction } from '../ui/action.ts';
+import { Button, LinkButton } from '../ui/button.tsx';
+import { ExpiryField, expiryOf } from '../ui/expiry.tsx';
+import { CheckField, ChoiceField, PasswordField, TextField, type Choice } from '../ui/field.tsx';
+import { Objection, useForce } from '../ui/force.tsx';
+import { Form } from '../ui/form.tsx';
+import { Failure, Notice } from '../ui/notice.tsx';
+import { LastUse } from './credentials.tsx';
+
+type Kind = Credential['kind'];
+
+const KINDS: readonly Choice<Kind>[] = [
+  { value: 'secret', text: 'a secret', hint: 'Generated. The right choice for a program.' },
+  {
+    value: 'password',
+    text: 'a password',
+    hint: 'Typed or generated, for a program that has a field for a username and a password.',
+  },
+];
+
+/** How the old credentials end. */
+export type OldEnd = 'quiet' | 'time' | 'now' | 'keep';
+
+const ENDS: readonly Choice<OldEnd>[] = [
+  {
+    value: 'quiet',
+    text: 'when quiet',
+    hint: 'By themselves, once nothing used them for 25 hours and the new one was used. A job that runs less often than once a day is not seen: choose a time.',
+  },
+  { value: 'time', text: 'at a time', hint: 'They end then, even if a program still uses them.' },
+  { value: 'now', text: 'now', hint: 'Programs that use them get no more tokens.' },
+  {
+    value: 'keep',
+    text: 'when I retire them',
+    hint: 'The new one is added. You see here which of them is used.',
+  },
+];
+
+const LIVE_MAX = 5;
+
+export interface ResetFormProps {
+  user: ApiUser;
+  living: readonly Credential[];
+  live: LiveUse;
+  ends: OldEnd;
+  onMade: (made: MadeCredential, secret: string) => void;
+  onSkip: (() => void) | null;
+}
+
+export function ResetForm(props: ResetFormProps): JSX.Element {
+  const { user, living, live, onMade, onSkip } = props;
+  const [kind, setKind] = useState<Kind>('secret');
+  const [password, setPassword] = useState('');
+  const [name, setName] = useState('');
+  const [days, setDays] = useState('');
+  const [chosenEnd, setEnd] = useState(props.ends);
+  const [endsAt, setEndsAt] = useState(() => inMinutes(Date.now() + DAY_MS));
+  const [endPassword, setEndPassword] = useState(true);
+  const force = useForce();
+  const attempt = useRef({ key: newIdempotencyKey(), body: '' });
+  const hasPassword = living.some((credential) => credential.kind === 'password');
+  const replacesPassword = hasPassword && kind === 'password';
+  const ends = replacesPassword && chosenEnd === 'keep' ? 'quiet' : chosenEnd;
+  const isReset = living.length > 0 && ends !== 'keep';
+
+  const send = async (forced: boolean) => {
+    const body = {
+      name: name.trim(),
+      ...expiryOf(days),
+      ...(kind === 'password' && { password }),
+      ...(isReset && { ...endOf(ends, endsAt), force: forced }),
+      ...(isReset && kind === 'secret' && hasPassword && { end_password: endPassword }),
+    };
+    const text = JSON.stringify(body);
+    if (attempt.current.body !== text) attempt.current = { key: newIdempotencyKey(), body: text };
+    const path = `${apiUserPath(user.client_id)}/${isReset ? 'reset' : 'credentials'}`;
+    const made = await post<MadeCredential>(path, body, { idempotencyKey: attempt.current.key });
+    onMade(made, made.client_secret ?? password);
+  };
+  const action = useAction(async () => void (await force.attempt(send)));
+  const isFull = living.length >= LIVE_MAX && ends !== 'now';
+  return (
+    <Form onSubmit={() => action.run()}>
+      {isFull && (
+        <Notice kind="warn" title={`It has ${living.length} live credentials, the most there may be`}>
+          <p>Retire one of them first, or end the old ones now.</p>
+        </Notice>
+      )}
+      <ChoiceField<Kind> label="The new credential is" value={kind} choices={KINDS} onInput={setKind} />
+      {kind === 'password' && (
+        <>
+          <PasswordField
+            label="Password"
+            hint={`12 to 128 characters. It works with the client id${user.username === null ? '' : ` and with the username ${user.username}`}.`}
+            autocomplete="new-password"
+            value={password}
+            onInput={setPassword}
+            error={action.errorOf('password')}
+          />
+          <div>
+            <Button small onClick={() => setPassword(generatePassword())}>
+              Generate a password
+            </Button>
+          </div>
+        </>
+      )}
+      <TextField
+        label={`Name of the new ${kind}`}
+        hint="Where it will be deployed: “production, cluster 2”."
+        value={name}
+        onInput={setName}
+        error={action.errorOf('name')}
+        required
+        maxLength={200}
+      />
+      <ExpiryField days={days} onInput={setDays} error={action.errorOf('expires_at')} />
+      {living.length > 0 && (
+        <>
+          <ChoiceField<OldEnd>
+            label="The old ones end"
+            value={ends}
+            choices={replacesPassword ? ENDS.filter(({ value }) => value !== 'keep') : ENDS}
+            onInput={setEnd}
+          />
+          {ends === 'time' && (
+            <TextField
+              label="They end at"
+              type="datetime-local"
+              min={inMinutes(Date.now())}
+              value={endsAt}
+              onInput={setEndsAt}
+              error={action.errorOf('overlap_seconds')}
+              required
+            />
+          )}
+          {hasPassword && kind === 'secret' && ends !== 'keep' && (
+            <CheckField label="The password ends, too" checked={endPassword} onInput={setEndPassword} />
+          )}
+          {replacesPassword && (
+            <Notice title="The old password ends now">
+              <p>An API user has one live password.</p>
+            </Notice>
+          )}
+          <OldOnes living={living} live={live} />
+        </>
+      )}
+      <Objection force={force} label="Reset although it is in use" />
+      <Failure error={action.error} />
+      <div class="form-actions">
+        <Button
+          kind={ends === 'now' && living.length > 0 ? 'danger' : 'primary'}
+          type="submit"
+          busy={action.busy}
+          disabled={isFull || (force.objection !== null && !force.overruled && isReset)}
+        >
+          {kind === 'secret' ? 'Make the secret' : 'Set the password'}
+        </Button>
+        {onSkip !== null && (
+          <Button kind="quiet" onClick={onSkip}>
+            I have it: watch the old one
+          </Button>
+        )}
+        <LinkButton kind="quiet" href={paths.apiUser(user.client_id)}>
+          Cancel
+        </LinkButton>
+      </div>
+    </Form>
+  );
+}
+
+function OldOnes({ living, live }: { living: readonly Credential[]; live: LiveUse }): JSX.Element {
+  return (
+    <ul class="consequences" aria-label="Live credentials">
+      {living.map((credential) => (
+        <li key={credential.id}>
+          The {credential.kind} <strong class="breakable">{credential.name}</strong> (
+          <code>{credential.id}</code>), last used{' '}
+          <LastUse credential={credential} seen={live.credentials.get(credential.id)} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function endOf(
+  end: Exclude<OldEnd, 'keep'>,
+  endsAt: string,
+): { overlap_seconds: number } | { when_quiet: true } {
+  if (end === 'now') return { overlap_seconds: 0 };
+  if (end === 'quiet') return { when_quiet: true };
+  return { overlap_seconds: Math.max(1, Math.round((Date.parse(endsAt) - Date.now()) / 1000)) };
+}
+
+/** Without l, o, 0 and 1, which are mistaken for each other: 32 characters, so that each byte picks one evenly. */
+const PASSWORD_CHARACTERS = 'abcdefghijkmnpqrstuvwxyz23456789';
+const PASSWORD_GROUPS = 5;
+const PASSWORD_GROUP_LENGTH = 5;
+
+/** 25 random characters in groups: 125 bits. */
+function generatePassword(): string {
+  const group = () =>
+    Array.from(
+      crypto.getRandomValues(new Uint8Array(PASSWORD_GROUP_LENGTH)),
+      (byte) => PASSWORD_CHARACTERS[byte % PASSWORD_CHARACTERS.length],
+    ).join('');
+  return Array.from({ length: PASSWORD_GROUPS }, group).join('-');
+}
