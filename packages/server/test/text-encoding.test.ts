@@ -10,6 +10,7 @@ import { adminDocument } from './support/described.ts';
 import { eventually, exchange, type Reply } from './support/http.ts';
 import { mintmark, type TestServer } from './support/server.ts';
 import { newStore } from './support/store.ts';
+import { changeStore } from './support/store-under-test.ts';
 
 // Bodies of the admin API, arguments and standard input that are not UTF-8, or hold what no store keeps alike.
 
@@ -165,6 +166,15 @@ test('a line of an import that is not UTF-8 is refused by itself', async () => {
     reply.text.split('\n').map((line) => /"outcome":"(\w+)"/.exec(line)?.[1]),
     ['refused', 'made', 'done', undefined],
   );
+});
+
+test('an API user with a name that is older than a rule can be disabled and renamed', async () => {
+  using store = await testStore();
+  const { client_id: id } = await store.json<{ client_id: string }>('api-user', 'create', '--name', 'old');
+  changeStore(store.dataDir, `update api_users set name = '\ufeffold' where client_id = '${id}'`);
+  await store.cli('api-user', 'disable', id);
+  await store.cli('api-user', 'update', id, '--contact', 'team');
+  await store.cli('api-user', 'update', id, '--name', 'new');
 });
 
 /** The command line with arguments and standard input of any bytes, which spawn cannot pass on: by a shell. */
