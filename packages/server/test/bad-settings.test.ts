@@ -184,7 +184,7 @@ test('every setting refuses control characters and byte order marks, and shows t
   }
 });
 
-test('a path from a file with the line ends of Windows stops the start, and nothing is made', async () => {
+test('a path with a carriage return stops the start and makes nothing', async () => {
   const folder = temporaryFolder();
   const dataDir = `${folder}/data\r`;
   for (const [env, value] of [
@@ -226,7 +226,7 @@ test('a text that was not UTF-8 in the environment is refused', () => {
   assert.throws(() => loadConfig({ MINTMARK_DATA_DIR: './caf\ufffd' }), /is not allowed: it is not UTF-8/);
 });
 
-test('a master key file may end in a line break of any system', async () => {
+test('a master key file may end in any line break', async () => {
   using store = await testStore({ keys: true });
   const file = join(store.dataDir, 'master.key');
   const key = readFileSync(file, 'utf8').trim();

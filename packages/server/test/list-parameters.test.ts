@@ -191,7 +191,7 @@ test('a control character or malformed escape in any parameter is refused', asyn
   }
 });
 
-test('a time that is on no calendar is refused by every parameter and member', async () => {
+test('every parameter and member refuses a time on no calendar', async () => {
   const wrong = [
     '2026-02-30T00:00:00Z',
     '2026-02-29T12:00:00Z',

@@ -62,7 +62,7 @@ test('a JSON body that is not UTF-8 is refused on every route', async () => {
   }
 });
 
-test('a JSON body in another charset than UTF-8 is refused on every route', async () => {
+test('every route refuses JSON in another charset than UTF-8', async () => {
   for (const [method, path] of [...jsonRoutes, ['POST', '/api-users/import'] as const]) {
     const type = path.endsWith('/import') ? 'application/x-ndjson' : 'application/json';
     const reply = await send(method, path, '{}', `${type}; charset=ISO-8859-1`);
@@ -85,7 +85,7 @@ test('a JSON body in another charset than UTF-8 is refused on every route', asyn
   }
 });
 
-test('a JSON body in UTF-8 is taken, whether its charset is named or not', async () => {
+test('a JSON body in UTF-8 is taken with or without charset', async () => {
   for (const type of ['', ';charset=utf-8', '; charset="UTF-8"', '; Charset=utf8; x=y']) {
     const name = `Zoë 🦊 ${type}`;
     const reply = await send(
@@ -159,7 +159,7 @@ test('a lone surrogate or NUL in JSON is refused on every route', async () => {
   assert.equal((reply.body['api_user'] as Record<string, unknown>)['name'], '🦊 \\ud800 \\u0000');
 });
 
-test('a line of an import that is not UTF-8 is refused by itself', async () => {
+test('an import refuses only the lines that are not UTF-8', async () => {
   const body = latin1('{"name":"n\xe9"}\n{"name":"Beside"}\n');
   const reply = await send('POST', '/api-users/import', body, 'application/x-ndjson');
   assert.deepEqual(
@@ -168,7 +168,7 @@ test('a line of an import that is not UTF-8 is refused by itself', async () => {
   );
 });
 
-test('an API user with a name that is older than a rule can be disabled and renamed', async () => {
+test('an API user named before a rule can be disabled and renamed', async () => {
   using store = await testStore();
   const { client_id: id } = await store.json<{ client_id: string }>('api-user', 'create', '--name', 'old');
   changeStore(store.dataDir, `update api_users set name = '\ufeffold' where client_id = '${id}'`);
@@ -210,7 +210,7 @@ test('arguments that are not UTF-8, or hold control characters, are refused', ()
   rmSync(dataDir, { recursive: true });
 });
 
-test('a password that is not UTF-8, or holds NUL, is refused on standard input', async () => {
+test('standard input refuses a password with NUL or not in UTF-8', async () => {
   using store = await testStore();
   const { client_id: id } = await store.json<{ client_id: string }>('api-user', 'create', '--name', 'a');
   for (const bytes of [String.raw`caf\351 au lait, s.v.p.`, String.raw`cafe\000 au lait, s.v.p.`]) {
@@ -229,7 +229,7 @@ test('a password that is not UTF-8, or holds NUL, is refused on standard input',
   }
 });
 
-test('a password is read whole however standard input is cut, without a byte order mark', async () => {
+test('a password is read whole in pieces, without a byte order mark', async () => {
   const store = await newStore();
   const user = await store.apiUser('A person', '--no-secret');
   await using running = await store.start();
