@@ -1,6 +1,7 @@
 import { apiUserFaults, newClientId, type ApiUser, type ApiUserSettings } from './api-user.ts';
 import { credentialNameProblem, LIVE_CREDENTIALS_MAX, type Credential } from './credential.ts';
 import { passwordHashProblem } from './password.ts';
+import { parseTime, RFC_3339 } from './parse-time.ts';
 import { randomBase62 } from './random.ts';
 import type { Fault } from './refused.ts';
 import { KEY_ID_LENGTH } from './secret.ts';
@@ -175,8 +176,7 @@ function clientIdFaults(clientId: string): Fault[] {
 
 function timeFaults(member: string, given: string | null | undefined): Fault[] {
   if (given === undefined || given === null) return [];
-  const isTime =
-    /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/.test(given) && Number.isFinite(Date.parse(given));
+  const isTime = new RegExp(RFC_3339).test(given) && parseTime(given) !== null;
   return isTime ? [] : [{ member, problem: 'This must be a time such as 2030-01-31T12:00:00Z.' }];
 }
 

@@ -89,7 +89,7 @@ export async function updateApiUser(
     if (attempt.action !== 'api_user.disable')
       refuseBeyondRole(by, [...before.scopes, ...(changes.scopes ?? [])]);
     const user: ApiUser = { ...before, ...changes, updatedAt: nowMs, version: before.version + 1 };
-    refuseProblems(user);
+    refuseProblems(user, before);
     if (guarded) await refuseLiveCaller(transaction, before, 'disabled', nowMs);
     const facts = changedFacts(apiUserFacts(before), apiUserFacts(user));
     if (Object.keys(facts.after).length === 0 && !revoke) return { result: before, unchanged: true };
@@ -186,8 +186,10 @@ export function refuseStale(
   );
 }
 
-function refuseProblems(settings: ApiUserSettings): void {
-  const faults = apiUserFaults(settings);
+/** What is wrong with `before` as well is older than a rule, and must not keep anybody from disabling the API user. */
+function refuseProblems(settings: ApiUserSettings, before?: ApiUserSettings): void {
+  const old = new Set(before === undefined ? [] : apiUserFaults(before).map(({ problem }) => problem));
+  const faults = apiUserFaults(settings).filter(({ problem }) => !old.has(problem));
   if (faults.length === 0) return;
   throw new Refused('invalid', faults.map(({ problem }) => problem).join('\n'), { faults });
 }

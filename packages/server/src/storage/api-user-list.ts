@@ -317,8 +317,11 @@ const within = (ids: readonly string[]): RawBuilder<SqlBool> =>
 /** Before, or after, every client id there is. */
 const beforeThoseWithout = ({ descending }: ApiUserListPage): ApiUserPosition => [
   null,
-  descending ? '~' : '',
+  descending ? LAST_TEXT : '',
 ];
+
+/** The last character of Unicode, so the last text by bytes: a client id may begin with ~, the last one of ASCII. */
+const LAST_TEXT = '\u{10ffff}';
 
 const isPast = (after: ApiUserPosition | null): after is ApiUserPosition =>
   after !== null && after[0] === null;

@@ -15,6 +15,7 @@ import { credentialRoutes, type CredentialServices } from './credentials.ts';
 import { createGate, type Gate, type GateServices } from './gate.ts';
 import { adminDocument } from './openapi.ts';
 import { escapeProblem, jsonTextOf } from './json-text.ts';
+import { refuseParameters } from './parameters.ts';
 import { operatorRoutes, type OperatorServices } from './operators.ts';
 import { overviewRoute, type OverviewServices } from './overview.ts';
 import { problemOf, replyWithProblem, SECURITY_HEADERS, tooMany, type StoreFault } from './problem.ts';
@@ -127,6 +128,7 @@ function onlyJson(app: AdminApp): void {
     });
   });
   app.addHook('preValidation', (request, _reply, next) => {
+    refuseParameters(request);
     if (request.body === undefined && request.routeOptions.schema?.body !== undefined) request.body = {};
     next();
   });
