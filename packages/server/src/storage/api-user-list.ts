@@ -56,7 +56,7 @@ export function apiUserListRows(db: Kysely<Tables>, bounds: ListBounds = BOUNDS)
       const firstIds = page.after === null ? first.map((row) => row.client_id) : firstOf(page.after);
       const rest = { ...page, limit: page.limit - first.length };
       const found = await pageOf(db, conditionOf(filter, firstIds), filter, rest, bounds, isSmall);
-      const items = await listedOf(db, [...first, ...found.rows], nowMs);
+      const items = await withCredentials(db, [...first, ...found.rows], nowMs);
       return { items, next: found.next && [found.next[0], found.next[1], ...firstIds] };
     },
     async byId({ search, after, limit }, nowMs) {
@@ -72,7 +72,7 @@ export function apiUserListRows(db: Kysely<Tables>, bounds: ListBounds = BOUNDS)
         rows.push(...(await stretch.execute(db)).rows);
         from = end;
       }
-      return await listedOf(db, rows, nowMs);
+      return await withCredentials(db, rows, nowMs);
     },
   };
 }
@@ -91,7 +91,11 @@ async function idAfter(db: Kysely<Tables>, from: string, count: number): Promise
   return row?.client_id ?? null;
 }
 
-async function listedOf(db: Kysely<Tables>, rows: readonly Row[], nowMs: number): Promise<ListedApiUser[]> {
+async function withCredentials(
+  db: Kysely<Tables>,
+  rows: readonly Row[],
+  nowMs: number,
+): Promise<ListedApiUser[]> {
   const ids = rows.map((row) => row.client_id);
   const credentials = await credentialsOf(db, ids, nowMs);
   return rows.map((row) => {
