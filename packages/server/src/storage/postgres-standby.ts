@@ -18,7 +18,7 @@ export async function standbyWaitMs(read: Kysely<Tables>): Promise<number> {
 export const STANDBY_HANGS_MS = 3000;
 /** Less, because a writer that waits for a lock may give up earlier. */
 const WAITS_MS = 200;
-/** Who waits for a change has waited already: where the whole server does not answer, it is not the standby. */
+/** The caller has waited already. If the whole server does not answer, the standby is not the cause. */
 const ASK_MS_MAX = 1000;
 const MEND = 'Mend the standby, or take it out of synchronous_standby_names.';
 
