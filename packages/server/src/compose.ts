@@ -109,7 +109,7 @@ export async function compose(
     limits: limits.health(),
   });
   const callers = callersOf(config, log);
-  const operators = createOperatorsPart(store, masterKey, config, callers.addressOf, log);
+  const operators = createOperatorsPart(store, masterKey, config, callers.addressOf, limits.share, log);
   const admin = adminServices(store, masterKey, config, {
     addressOf: callers.addressOf,
     readToken,

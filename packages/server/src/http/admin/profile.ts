@@ -150,10 +150,10 @@ function secondFactorRoutes(app: AdminApp, services: ProfileServices): void {
       },
     },
     async (request) => {
-      const paid = services.signIn.payForCode(operatorSessionOf(request).operator);
+      const paid = await services.signIn.payForCode(operatorSessionOf(request).operator);
       if ('denied' in paid) throw denialProblem(paid);
       const recoveryCodes = await services.profile.confirmSecondFactor(actorOf(request), request.body.code);
-      paid.refund();
+      await paid.refund();
       return { recovery_codes: recoveryCodes };
     },
   );
