@@ -110,7 +110,7 @@ export async function compose(
 
   const health = () => healthOf({ stopping, feed, clocks, standby, keyring, directory, limits, config });
   const callers = callersOf(store, config, log);
-  const operators = createOperatorsPart(store, masterKey, config, callers.addressOf, log);
+  const operators = createOperatorsPart(store, masterKey, config, callers.addressOf, limits.share, log);
   const admin = adminServices(store, masterKey, config, {
     addressOf: callers.addressOf,
     readToken,

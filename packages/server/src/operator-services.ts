@@ -30,7 +30,9 @@ import {
 import type { OperatorActor } from './manage/sign-in.ts';
 import type { MasterKey } from './master-key.ts';
 import { createSessionFinder } from './sessions.ts';
+import type { Limits } from './limits.ts';
 import { createSignIn, denialOf } from './sign-in.ts';
+import type { SignInCounter } from './sign-in-budgets.ts';
 import { memoryCounters } from './storage/memory-counters.ts';
 import type { Store } from './storage/store.ts';
 
@@ -47,15 +49,16 @@ export function createOperatorsPart(
   masterKey: MasterKey,
   config: Config,
   addressOf: (request: IncomingMessage) => string,
+  share: Limits['share'],
   log: Logger,
 ): OperatorsPart {
   const now = Date.now;
   const failed = createFailedSignIns(store, log, now);
-  const counters = {
-    addresses: memoryCounters(config.limiterKeysMax),
-    attempts: memoryCounters(config.limiterKeysMax),
-    accounts: memoryCounters(config.limiterKeysMax),
+  const counter = (): SignInCounter => {
+    const counters = memoryCounters(config.limiterKeysMax);
+    return { counters, shared: share(counters) };
   };
+  const counters = { addresses: counter(), attempts: counter(), accounts: counter() };
   return {
     failed,
     services: {

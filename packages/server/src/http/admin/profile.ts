@@ -187,11 +187,11 @@ function confirmSecondFactorRoute(app: AdminApp, services: ProfileServices): voi
     },
     async (request, reply) => {
       const { session, operator } = operatorSessionOf(request);
-      const paid = services.signIn.payForCode(operator);
+      const paid = await services.signIn.payForCode(operator);
       if ('denied' in paid) throw denialProblem(paid);
       const asked = { code: request.body.code, sessionId: session.id };
       const { recoveryCodes, token } = await services.profile.confirmSecondFactor(actorOf(request), asked);
-      paid.refund();
+      await paid.refund();
       setSessionCookie(reply, token);
       return { recovery_codes: recoveryCodes };
     },
