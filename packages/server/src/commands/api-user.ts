@@ -27,6 +27,7 @@ import {
 interface SettingOptions {
   name?: string;
   username?: string;
+  externalId?: string;
   contact?: string;
   scope?: string[];
   audience?: string[];
@@ -56,6 +57,7 @@ export function apiUserCommand(program: Command, io: Io): void {
 function settingOptions(command: Command): Command {
   return command
     .option('--username <name>', 'A name that works as client_id too, such as an e-mail address.')
+    .option('--external-id <id>', 'Its id in another system; unique. An import makes it once.')
     .option('--contact <text>', 'Whom to ask about it.')
     .option('--scope <scope>', 'A scope that it may have; again for more.', several)
     .option('--audience <uri>', 'An audience that it may ask for; the first is its default.', severalUris)
@@ -233,6 +235,7 @@ function remove(parent: Command, io: Io): void {
 function settingsOf(options: SettingOptions & { name: string }): ApiUserSettings {
   return {
     username: null,
+    externalId: null,
     contact: null,
     scopes: [],
     audiences: [],
@@ -248,6 +251,7 @@ function changesOf(options: SettingOptions): Partial<ApiUserSettings> {
   return {
     ...(options.name !== undefined && { name: options.name }),
     ...(options.username !== undefined && { username: options.username || null }),
+    ...(options.externalId !== undefined && { externalId: options.externalId || null }),
     ...(options.contact !== undefined && { contact: options.contact || null }),
     ...(options.scope !== undefined && { scopes: options.scope }),
     ...(options.audience !== undefined && { audiences: options.audience }),
@@ -264,6 +268,7 @@ function print(io: Io, user: ApiUser, asJson: boolean | undefined): void {
     ['name', user.name],
     ['state', user.enabled ? 'enabled' : 'disabled'],
     ['username', user.username ?? '-'],
+    ['external', user.externalId ?? '-'],
     ['contact', user.contact ?? '-'],
     ['scopes', listed(user.scopes)],
     ['audiences', listed(user.audiences)],
@@ -281,6 +286,7 @@ function shown(user: ApiUser): Record<string, unknown> {
     name: user.name,
     enabled: user.enabled,
     username: user.username,
+    external_id: user.externalId,
     contact: user.contact,
     scopes: user.scopes,
     audiences: user.audiences,

@@ -42,6 +42,7 @@ export async function insertApiUser(
     version: 1,
   };
   await refuseTakenUsername(transaction, user);
+  await refuseTakenExternalId(transaction, user);
   await transaction.apiUsers.insert(user);
   await transaction.changed('api_user', user.clientId);
   return user;
@@ -88,6 +89,7 @@ export async function updateApiUser(
     const facts = changedFacts(apiUserFacts(before), apiUserFacts(user));
     if (Object.keys(facts.after).length === 0 && !revoke) return { result: before, unchanged: true };
     await refuseTakenUsername(transaction, user);
+    await refuseTakenExternalId(transaction, user);
     await transaction.apiUsers.update(user);
     await transaction.changed('api_user', user.clientId);
     const revoked = await revokedIf(revoke, transaction, user.clientId);
@@ -197,6 +199,14 @@ async function refuseTakenUsername(transaction: StoreTransaction, user: ApiUser)
         ? deletedUsernameProblem(user.username)
         : null;
   if (problem !== null) throw new Refused('conflict', problem, { faults: [{ member: 'username', problem }] });
+}
+
+async function refuseTakenExternalId(transaction: StoreTransaction, user: ApiUser): Promise<void> {
+  if (user.externalId === null) return;
+  const [other] = await transaction.apiUsers.imported([user.externalId], []);
+  if (other === undefined || other.user.clientId === user.clientId) return;
+  const problem = `The external id "${user.externalId}" belongs to ${other.user.clientId}: choose another.`;
+  throw new Refused('conflict', problem, { faults: [{ member: 'external_id', problem }] });
 }
 
 export function deletedUsernameProblem(username: string): string {

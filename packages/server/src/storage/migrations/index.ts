@@ -8,6 +8,7 @@ import { apiUserVersions } from './006-api-user-versions.ts';
 import { apiUserFilters } from './007-api-user-filters.ts';
 import { passwords } from './008-passwords.ts';
 import { deletedClientIds } from './011-deleted-client-ids.ts';
+import { externalIds } from './012-external-ids.ts';
 
 /** In order. Forward only: an older program beside a newer store must go on working until it is replaced. */
 export const migrations: Record<string, Migration> = {
@@ -20,4 +21,5 @@ export const migrations: Record<string, Migration> = {
   '007-api-user-filters': apiUserFilters,
   '008-passwords': passwords,
   '011-deleted-client-ids': deletedClientIds,
+  '012-external-ids': externalIds,
 };
