@@ -48,6 +48,7 @@ export async function insertApiUser(
     version: 1,
   };
   await refuseTakenUsername(transaction, user);
+  await refuseTakenExternalId(transaction, user);
   await transaction.apiUsers.insert(user);
   await transaction.changed('api_user', user.clientId);
   return user;
@@ -95,6 +96,7 @@ export async function updateApiUser(
     if (Object.keys(facts.after).length === 0 && !revoke) return { result: before, unchanged: true };
     // Only a username that changes: older programs left conflicts, and those API users must still be disabled or renamed.
     if (user.username !== before.username) await refuseTakenUsername(transaction, user);
+    await refuseTakenExternalId(transaction, user);
     await transaction.apiUsers.update(user);
     await transaction.changed('api_user', user.clientId);
     const revoked = await revokedIf(revoke, transaction, user.clientId);
@@ -215,6 +217,14 @@ async function takenUsernameProblem(
       : `The username "${username}" is the client id of another API user, ${other.clientId}: choose another.`;
   const isDeleted = (await deletedClientIds.keysAmong([username])).length > 0;
   return isDeleted ? deletedUsernameProblem(username) : null;
+}
+
+async function refuseTakenExternalId(transaction: StoreTransaction, user: ApiUser): Promise<void> {
+  if (user.externalId === null) return;
+  const [other] = await transaction.apiUsers.imported([user.externalId], []);
+  if (other === undefined || other.user.clientId === user.clientId) return;
+  const problem = `The external id "${user.externalId}" belongs to ${other.user.clientId}: choose another.`;
+  throw new Refused('conflict', problem, { faults: [{ member: 'external_id', problem }] });
 }
 
 export function deletedUsernameProblem(username: string): string {

@@ -101,6 +101,9 @@ export interface ApiUserRow {
   name_key: string;
   search_text: string;
   version: number;
+  external_id: string | null;
+  /** Digest of the line of an import that made it, if that named neither client id nor external id. Never changes. */
+  import_key: string | null;
 }
 
 export interface CredentialRow {

@@ -19,6 +19,12 @@ const UNDO: Readonly<Record<string, (database: Database) => string[]>> = {
       : ['drop trigger api_user_deleted on api_users', 'drop function keep_deleted_client_id']),
     'drop table deleted_client_ids',
   ],
+  '012-external-ids': () => [
+    'drop index api_users_external_id',
+    'drop index api_users_import_key',
+    'alter table api_users drop column external_id',
+    'alter table api_users drop column import_key',
+  ],
   '013-client-id-keys': () => ['drop index api_users_client_id_key'],
   '014-quiet-credentials': () => [
     'drop index credentials_when_quiet',

@@ -176,6 +176,7 @@ export function millisecondsOf(given: string | null | undefined, pointer: string
 
 /** A stream of JSON objects, a line each. */
 export const NDJSON = 'application/x-ndjson';
+export const CSV = 'text/csv';
 
 /** The answer of a route that gives such a stream. */
 export function lines(description: string): TSchema {

@@ -9,6 +9,7 @@ import { apiUserFilters } from './007-api-user-filters.ts';
 import { passwords } from './008-passwords.ts';
 import { flushesAndClocks } from './009-flushes-and-clocks.ts';
 import { deletedClientIds } from './011-deleted-client-ids.ts';
+import { externalIds } from './012-external-ids.ts';
 import { clientIdKeys } from './013-client-id-keys.ts';
 import { quietCredentials } from './014-quiet-credentials.ts';
 
@@ -24,6 +25,7 @@ export const migrations: Record<string, Migration> = {
   '008-passwords': passwords,
   '009-flushes-and-clocks': flushesAndClocks,
   '011-deleted-client-ids': deletedClientIds,
+  '012-external-ids': externalIds,
   '013-client-id-keys': clientIdKeys,
   '014-quiet-credentials': quietCredentials,
 };
