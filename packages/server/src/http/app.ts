@@ -56,6 +56,7 @@ export async function createApp(services: AppServices, config: Config): Promise<
       reply.header('X-Request-Id', request.id);
       notFound([], request, reply, config);
     },
+    clientErrorHandler: () => undefined, // boundedServer answers
     serverFactory: (handler) =>
       boundedServer(config, (request, response) => {
         const path = pathOf(request.url ?? '');

@@ -10,6 +10,7 @@ import type { Config } from '../config.ts';
 import { sendAnswer } from './answer.ts';
 import { errorAnswer } from './error-response.ts';
 import type { RequestHandler } from './form-endpoint.ts';
+import { framingProblem, HEADERS_MAX } from './framing.ts';
 import { traceIdOf } from './trace.ts';
 
 type Bounds = Pick<
@@ -19,11 +20,16 @@ type Bounds = Pick<
 
 /** How often slow requests are looked for: the precision of the timeouts. */
 const CHECK_MS = 1000;
-/** Header lines a request may have. */
-const HEADERS_MAX = 100;
-
 /** A node:http server in which every header, body, wait and connection has a bound. */
 export function boundedServer(bounds: Bounds, handler: RequestHandler): Server {
+  function handle(request: IncomingMessage, response: ServerResponse): void {
+    // About to stop: the caller makes another connection, to whoever listens now.
+    if (!server.listening) response.shouldKeepAlive = false;
+    const problem = framingProblem(request);
+    if (problem === null) handler(request, response);
+    else refuse(request, response, ...problem);
+  }
+
   const server = createServer(
     {
       maxHeaderSize: bounds.headerBytesMax,
@@ -33,27 +39,29 @@ export function boundedServer(bounds: Bounds, handler: RequestHandler): Server {
       connectionsCheckingInterval: Math.min(CHECK_MS, bounds.headersTimeoutMs),
       insecureHTTPParser: false,
       requireHostHeader: false, // refused below, in the documented form
+      joinDuplicateHeaders: true, // else Node drops all but the first, and a proxy may go by another
     },
-    (request, response) => {
-      // About to stop: the caller makes another connection, to whoever listens now.
-      if (!server.listening) response.shouldKeepAlive = false;
-      if (request.headers.host !== undefined || request.httpVersion !== '1.1') handler(request, response);
-      else refuse(request, response, 400, 'The Host header is missing: send one (RFC 9112 section 3.2).');
-    },
+    handle,
   );
+  // Without this listener Node would ask for every body, however long (RFC 9110 §10.1.1): see `invitesBody`.
+  server.on('checkContinue', handle);
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
-    refuse(request, response, 417, 'The only expectation that is met is 100-continue.');
+    const unknown = [417, 'The only expectation that is met is 100-continue.'] as const;
+    refuse(request, response, ...(framingProblem(request) ?? unknown));
   });
   // A connection on which nothing moves though a request is answered: its caller sends and never reads. The other
   // timeouts count what arrives only. It comes after them, because they say what was wrong.
   server.timeout = bounds.requestTimeoutMs + 2 * CHECK_MS;
-  server.maxHeadersCount = HEADERS_MAX;
+  server.maxHeadersCount = HEADERS_MAX + 1; // Node drops the rest: one more tells that there are too many
   server.maxConnections = bounds.connectionsMax;
   server.on('clientError', (error: Error & { code?: string }, socket: Duplex) => {
     answerMalformed(error.code ?? '', socket);
   });
   return server;
 }
+
+/** Connections that end with the answer to a refused request, whatever comes behind it. */
+const refused = new WeakSet<Duplex>();
 
 function refuse(
   request: IncomingMessage,
@@ -62,12 +70,14 @@ function refuse(
   description: string,
 ): void {
   const traceId = traceIdOf(request.headers['traceparent']);
+  refused.add(request.socket);
   response.shouldKeepAlive = false;
   sendAnswer(response, errorAnswer(status, 'invalid_request', description, traceId), traceId);
 }
 
 /** What the HTTP parser refuses never becomes a request: it is answered on the bare connection, which is then closed. */
 function answerMalformed(code: string, socket: Duplex): void {
+  if (refused.has(socket)) return;
   if (!socket.writable || code === 'ECONNRESET') {
     socket.destroy();
     return;

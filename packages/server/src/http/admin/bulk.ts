@@ -67,7 +67,7 @@ function importRoute(app: AdminApp, services: BulkServices, config: BulkConfig):
   app.post(
     '/api-users/import',
     {
-      config: { needs: 'write', action: 'api_user.import' },
+      config: { needs: 'write', action: 'api_user.import', streamsBody: true },
       schema: {
         ...TAG,
         operationId: 'importApiUsers',
