@@ -70,9 +70,7 @@ export async function compose(
   log: Logger,
   part: ProcessPart = WHOLE,
 ): Promise<Composed> {
-  const keyring = createKeyring(store.signingKeys, masterKey, (kid) => {
-    log.error({ kid }, 'a signing key cannot be decrypted: see mintmark doctor');
-  });
+  const keyring = createKeyring(store, masterKey, log);
   const feed = createChangeFeed(
     store.changes,
     tellingChanges((noun, ids) => statistics.live.changed(noun, ids), {

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { UNIT_MS } from './domain/usage.ts';
-import { rotateWhenDue } from './manage/signing-keys.ts';
+import { proveSigningKeys, rotateWhenDue } from './manage/signing-keys.ts';
 import type { MasterKey } from './master-key.ts';
 import type { Store, StoreTransaction } from './storage/store.ts';
 
@@ -31,6 +31,7 @@ export function createMaintenance(
   let sweptTo: string | null = null;
 
   async function once(nowMs: number): Promise<void> {
+    await proveSigningKeys(store, masterKey, nowMs);
     const rotation = { algorithm: config.signingAlgorithm, schedule: config };
     const key = await rotateWhenDue(store, masterKey, rotation, config.keyRotationSeconds, nowMs);
     if (key !== null)

@@ -11,7 +11,7 @@ import { firstStart, type FirstApiUser } from './manage/first-start.ts';
 import { inviteFirstAdmin } from './manage/first-admin.ts';
 import { masterKeyOf, openStore } from './manage/open-store.ts';
 import { recordTokenLife } from './manage/revocations.ts';
-import { recordSchedule } from './manage/signing-keys.ts';
+import { proveSigningKeys, recordSchedule } from './manage/signing-keys.ts';
 import type { MasterKey } from './master-key.ts';
 import type { Store } from './storage/store.ts';
 
@@ -67,6 +67,9 @@ export async function begin(
   try {
     if (migrated.length > 0) log.info({ migrated }, 'the store was migrated');
     const masterKey = await masterKeyOf(store, config);
+    const proven = await proveSigningKeys(store, masterKey, Date.now());
+    if (proven.length > 0)
+      log.info({ kids: proven }, 'signing keys of an earlier version were given their proof');
     const first = await firstStart(store, masterKey, config, Date.now());
     await recordSchedule(store, config);
     await recordTokenLife(store, config.tokenLifeSeconds);

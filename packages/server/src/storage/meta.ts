@@ -13,11 +13,13 @@ export interface MetaRows {
  * `master_key_check`: tells the right master key from a wrong one, and nothing about it. `key_schedule`: the durations
  * (JSON) with which the server that started last rotates signing keys. `longest_token_life`: seconds that the
  * longest-lived tokens of any server so far were good for. `usage_summed_up`: how far usage is summed up (JSON).
+ * `signing_key_proofs`: until when signing keys without a proof may be accepted, or `pending` (signing-key-proof.ts).
  * `unfinished_copy`: where a copy into this store comes from that was not completed: nothing else may use it.
  */
 export type MetaKey =
   | 'master_key_check'
   | 'key_schedule'
+  | 'signing_key_proofs'
   | 'longest_token_life'
   | 'usage_summed_up'
   | typeof UNFINISHED_COPY;

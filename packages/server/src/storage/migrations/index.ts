@@ -7,6 +7,7 @@ import { usage } from './005-usage.ts';
 import { apiUserVersions } from './006-api-user-versions.ts';
 import { apiUserFilters } from './007-api-user-filters.ts';
 import { passwords } from './008-passwords.ts';
+import { signingKeyProofs } from './010-signing-key-proofs.ts';
 
 /** In order. Forward only: an older program beside a newer store must go on working until it is replaced. */
 export const migrations: Record<string, Migration> = {
@@ -18,4 +19,5 @@ export const migrations: Record<string, Migration> = {
   '006-api-user-versions': apiUserVersions,
   '007-api-user-filters': apiUserFilters,
   '008-passwords': passwords,
+  '010-signing-key-proofs': signingKeyProofs,
 };
