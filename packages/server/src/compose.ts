@@ -76,7 +76,7 @@ export async function compose(
   part: ProcessPart = WHOLE,
 ): Promise<Composed> {
   const clocks = createClockWatch(store.clock, clockName(part), log);
-  const keyring = keyringOf(store, masterKey, clocks, log);
+  const keyring = createKeyring(store, masterKey, log, clocks.earlier);
   const feed = createChangeFeed(
     clocks.watching(store.changes),
     tellingChanges((noun, ids) => statistics.live.changed(noun, ids), {
@@ -197,12 +197,6 @@ function callersOf(store: Store, config: Config, log: Logger): Callers {
   const reader = addressReader(config, noteUnreadable);
   const addressOf = config.trustedProxies.length === 0 ? reader : oncePerRequest(reader);
   return { addressOf, connections: createConnections(config, addressOf, log) };
-}
-
-function keyringOf(store: Store, masterKey: MasterKey, { earlier }: ClockWatch, log: Logger): Keyring {
-  const damaged = (kid: string) =>
-    log.error({ kid }, 'a signing key cannot be decrypted: see mintmark doctor');
-  return createKeyring(store.signingKeys, masterKey, damaged, earlier);
 }
 
 function tokenReader({ verifyingKey }: Keyring, config: Config): AccessTokenReader {

@@ -10,6 +10,8 @@ import { rotationIsDue, signingKeyState } from './domain/signing-key.ts';
 import { openMigratedStore } from './manage/open-store.ts';
 import { readMasterKey, type MasterKey } from './master-key.ts';
 import { UNIT_MS } from './domain/usage.ts';
+import { privateKeyOf, readProvenKeys } from './signing-key-proof.ts';
+import type { SealedSigningKey } from './storage/signing-key.ts';
 import type { Store } from './storage/store.ts';
 import type { UnreadableAddress } from './unreadable-addresses.ts';
 
@@ -48,7 +50,7 @@ export async function diagnose(flags: Flags, env: Env): Promise<Finding[]> {
   if (store === null) return findings;
   try {
     const masterKey = await masterKeyFinding(store, config, findings);
-    findings.push(await signingKeys(store, masterKey, config), await clock(store, config));
+    findings.push(...(await signingKeys(store, masterKey, config)), await clock(store, config));
     findings.push(
       ...(await clocksOfProcesses(store)),
       ...(await nameConflicts(store)),
@@ -178,27 +180,53 @@ async function masterKeyFinding(
   return null;
 }
 
-async function signingKeys(store: Store, masterKey: MasterKey | null, config: Config): Promise<Finding> {
+async function signingKeys(store: Store, masterKey: MasterKey | null, config: Config): Promise<Finding[]> {
   const what = 'signing keys';
   const now = Date.now();
   const keys = (await store.signingKeys.list()).filter((key) => signingKeyState(key, now) !== 'removed');
+  const unusable = masterKey === null ? [] : await unusableKeys(store, masterKey, keys, now);
   if (!keys.some((key) => signingKeyState(key, now) === 'active')) {
-    return { what, state: 'fail', detail: 'none is active', mend: 'mintmark signing-key rotate --now' };
+    return [{ what, state: 'fail', detail: 'none is active', mend: 'mintmark signing-key rotate --now' }];
   }
-  for (const key of masterKey === null ? [] : keys) {
-    try {
-      masterKey?.unseal(key.sealedPrivateKey ?? '', key.kid).fill(0);
-    } catch {
-      const mend = 'restore the last backup, or mintmark signing-key rotate --compromised';
-      return { what, state: 'fail', detail: `${key.kid} cannot be decrypted: it was changed`, mend };
-    }
-  }
+  if (unusable.length > 0) return unusable;
   const counted = `${keys.length} published, one active`;
   if (rotationIsDue(keys, config.keyRotationSeconds, now)) {
     const mend = 'a running server does it within seconds; or mintmark signing-key rotate';
-    return { what, state: 'warn', detail: `${counted}; a rotation is due`, mend };
+    return [{ what, state: 'warn', detail: `${counted}; a rotation is due`, mend }];
   }
-  return { what, state: 'ok', detail: counted };
+  return [{ what, state: 'ok', detail: counted }];
+}
+
+/** A finding for each key whose row this program did not write, or whose private key it cannot open. */
+async function unusableKeys(
+  store: Store,
+  masterKey: MasterKey,
+  keys: readonly SealedSigningKey[],
+  nowMs: number,
+): Promise<Finding[]> {
+  const { unproven } = await readProvenKeys(store, masterKey, nowMs);
+  const unprovenKids = new Set(unproven.map(({ kid }) => kid));
+  return keys.flatMap((key): Finding[] => {
+    const [sealed, hasProof] = [canBeOpened(key, masterKey), !unprovenKids.has(key.kid)];
+    if (sealed && hasProof) return [];
+    const detail = hasProof
+      ? `${key.kid} cannot be decrypted: it was changed`
+      : `${key.kid} ${sealed ? 'has' : 'cannot be decrypted and has'} no valid proof: its row was written or changed past this ` +
+        'program, and no server uses it';
+    const mend = hasProof
+      ? 'restore the last backup, or mintmark signing-key rotate --compromised'
+      : 'find out who can write to the database, then mintmark signing-key rotate --compromised';
+    return [{ what: 'signing keys', state: 'fail', detail, mend }];
+  });
+}
+
+function canBeOpened(key: SealedSigningKey, masterKey: MasterKey): boolean {
+  try {
+    privateKeyOf(key, masterKey);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { UNIT_MS } from './domain/usage.ts';
 import { retireQuiet } from './manage/reset-credentials.ts';
-import { rotateWhenDue } from './manage/signing-keys.ts';
+import { proveSigningKeys, rotateWhenDue } from './manage/signing-keys.ts';
 import type { MasterKey } from './master-key.ts';
 import { bothClocks } from './storage/clock.ts';
 import type { Store, StoreTransaction } from './storage/store.ts';
@@ -39,6 +39,7 @@ export function createMaintenance(
   let quietTo: string | null = null;
 
   async function once(): Promise<void> {
+    await proveSigningKeys(store, masterKey, Date.now());
     const rotation = { algorithm: config.signingAlgorithm, schedule: config };
     const key = await rotateWhenDue(store, masterKey, rotation, config.keyRotationSeconds, Date.now());
     if (key !== null)

@@ -10,7 +10,7 @@ import type { Statistics } from './statistics.ts';
 export interface MetricSources {
   statistics: Pick<Statistics, 'recorder' | 'live'> & { services: Pick<Statistics['services'], 'routes'> };
   health(): Health;
-  signingKeys(): Readonly<Record<SigningKeyState, number>>;
+  signingKeys(): Readonly<Record<SigningKeyState | 'unproven', number>>;
   epoch(): number;
   /** Requests whose limits were to be shared, and could not be. */
   decidedAlone(): number;
@@ -146,7 +146,7 @@ function stateMetrics({
     gauge('mintmark_change_epoch', 'Number of the last change that this process has applied.', epoch),
     {
       name: 'mintmark_signing_keys',
-      help: 'Signing keys by state.',
+      help: 'Signing keys by state; unproven: without a valid proof, not used.',
       type: 'gauge',
       values: () => Object.entries(signingKeys()).map(([state, value]) => ({ labels: { state }, value })),
     },

@@ -164,7 +164,7 @@ function signingKeysContract(open: Open): void {
     const removed = await store.write(async (transaction) => {
       await transaction.signingKeys.insert(newer);
       await transaction.signingKeys.insert(older);
-      await transaction.signingKeys.setEnd(older.kid, { retiresAt: 5, removesAt: 10 });
+      await transaction.signingKeys.setEnd(older.kid, { retiresAt: 5, removesAt: 10, proof: 'after' });
       return [
         await transaction.signingKeys.forgetRemoved(9),
         await transaction.signingKeys.forgetRemoved(10),
@@ -172,7 +172,7 @@ function signingKeysContract(open: Open): void {
       ];
     });
     assert.deepEqual(removed, [0, 1, 0]);
-    const ended = { ...older, retiresAt: 5, removesAt: 10, sealedPrivateKey: null };
+    const ended = { ...older, retiresAt: 5, removesAt: 10, proof: 'after', sealedPrivateKey: null };
     assert.deepEqual(await store.signingKeys.list(), [ended, newer]);
     const again = store.write((transaction) => transaction.signingKeys.insert(newer));
     await refusedWith('conflict', again);
@@ -365,5 +365,6 @@ function signingKey(activatesAt: number): SealedSigningKey {
     retiresAt: null,
     removesAt: null,
     sealedPrivateKey: randomBase62(80),
+    proof: randomBase62(43),
   };
 }

@@ -67,7 +67,7 @@ export async function createApp(services: AppServices, config: Config): Promise<
       reply.header('X-Request-Id', request.id);
       notFound([], request, reply, config);
     },
-    clientErrorHandler: () => undefined, // http/server.ts answers these
+    clientErrorHandler: () => undefined, // boundedServer answers
     serverFactory: (handler) =>
       boundedServer(config, services.connections, (request, response) => {
         const path = pathOf(request.url ?? '');

@@ -11,6 +11,7 @@ import { sendAnswer } from './answer.ts';
 import type { Connections } from './connections.ts';
 import { errorAnswer } from './error-response.ts';
 import type { RequestHandler } from './form-endpoint.ts';
+import { framingProblem, HEADERS_MAX } from './framing.ts';
 import { retryAfter } from './rate-limit-headers.ts';
 import { spread } from './spread.ts';
 import { traceIdOf } from './trace.ts';
@@ -24,11 +25,18 @@ type Bounds = Pick<
 const CHECK_MS = 100;
 /** How much longer than a request may take a connection may do nothing. */
 const IDLE_MORE_MS = 2000;
-/** Header lines a request may have. */
-const HEADERS_MAX = 100;
 
 /** A node:http server in which every header, body, wait and connection has a bound. */
 export function boundedServer(bounds: Bounds, connections: Connections, handler: RequestHandler): Server {
+  function handle(request: IncomingMessage, response: ServerResponse): void {
+    // About to stop: the caller makes another connection, to whoever listens now.
+    if (!server.listening) response.shouldKeepAlive = false;
+    const problem = framingProblem(request);
+    if (problem !== null) refuse(request, response, ...problem);
+    else if (connections.admitsRequest(request, response)) handler(request, response);
+    else refuseInFlight(request, response);
+  }
+
   const server = createServer(
     {
       maxHeaderSize: bounds.headerBytesMax,
@@ -38,27 +46,24 @@ export function boundedServer(bounds: Bounds, connections: Connections, handler:
       connectionsCheckingInterval: Math.min(CHECK_MS, bounds.headersTimeoutMs),
       insecureHTTPParser: false,
       requireHostHeader: false, // refused below, in the documented form
+      joinDuplicateHeaders: true, // else Node drops all but the first, and a proxy may go by another
     },
-    (request, response) => {
-      // About to stop: the caller makes another connection, to whoever listens now.
-      if (!server.listening) response.shouldKeepAlive = false;
-      if (!connections.admitsRequest(request, response)) refuseInFlight(request, response);
-      else if (request.headers.host !== undefined || request.httpVersion !== '1.1')
-        handler(request, response);
-      else refuse(request, response, 400, 'The Host header is missing: send one (RFC 9112 section 3.2).');
-    },
+    handle,
   );
   server.on('connection', (socket: Socket) => {
     if (!connections.admitsConnection(socket)) socket.destroy();
   });
   server.on('drop', connections.noteDropped);
+  // Without this listener Node would ask for every body, however long (RFC 9110 §10.1.1): see `invitesBody`.
+  server.on('checkContinue', handle);
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
-    refuse(request, response, 417, 'The only expectation that is met is 100-continue.');
+    const unknown = [417, 'The only expectation that is met is 100-continue.'] as const;
+    refuse(request, response, ...(framingProblem(request) ?? unknown));
   });
   // A connection on which nothing moves though a request is answered: its caller sends and never reads. The other
   // timeouts count what arrives only. It comes after them, because they say what was wrong.
   server.timeout = bounds.requestTimeoutMs + IDLE_MORE_MS;
-  server.maxHeadersCount = HEADERS_MAX;
+  server.maxHeadersCount = HEADERS_MAX + 1; // Node drops the rest: one more tells that there are too many
   server.maxConnections = bounds.connectionsMax;
   endInTurns(server);
   return server;
@@ -92,6 +97,9 @@ function refuseInFlight(request: IncomingMessage, response: ServerResponse): voi
 
 const IN_FLIGHT_RETRY_MS = 1000;
 
+/** Connections that end with the answer to a refused request, whatever comes behind it. */
+const refused = new WeakSet<Socket>();
+
 function refuse(
   request: IncomingMessage,
   response: ServerResponse,
@@ -101,12 +109,14 @@ function refuse(
   headers: readonly string[] = [],
 ): void {
   const traceId = traceIdOf(request.headers['traceparent']);
+  refused.add(request.socket);
   response.shouldKeepAlive = false;
   sendAnswer(response, errorAnswer(status, error, description, traceId, headers), traceId);
 }
 
 /** What the HTTP parser refuses never becomes a request: it is answered on the bare connection, which is then closed. */
 function answerMalformed(code: string, socket: Socket): void {
+  if (refused.has(socket)) return;
   if (!socket.writable || code === 'ECONNRESET') {
     socket.destroy();
     return;

@@ -129,6 +129,8 @@ export interface SigningKeyRow {
   activates_at: number;
   retires_at: number | null;
   removes_at: number | null;
+  /** A MAC under the master key: see src/signing-key-proof.ts. Null where a program without proofs wrote the row. */
+  proof: string | null;
 }
 
 export interface RevocationRow {

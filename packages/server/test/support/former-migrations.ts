@@ -13,6 +13,10 @@ const UNDO: Readonly<Record<string, (database: Database) => string[]>> = {
   ],
   '008-passwords': () => ['drop index credentials_passwords'],
   '009-flushes-and-clocks': () => ['drop table usage_flushes', 'drop table process_clocks'],
+  '010-signing-key-proofs': () => [
+    'alter table signing_keys drop column proof',
+    `delete from meta where key = 'signing_key_proofs'`,
+  ],
   '011-deleted-client-ids': (database) => [
     ...(database === 'sqlite'
       ? ['drop trigger api_user_deleted']

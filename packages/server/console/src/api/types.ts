@@ -100,6 +100,8 @@ export interface SigningKey {
   kid: string;
   algorithm: SigningAlgorithm;
   state: SigningKeyState;
+  /** False: the key is neither published nor used. */
+  proven: boolean;
   announced_at: string;
   activates_at: string;
   retires_at: string | null;

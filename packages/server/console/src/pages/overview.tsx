@@ -49,7 +49,9 @@ export function OverviewPage(): JSX.Element {
             </a>
           }
         >
-          {overview.data !== undefined && <KeySchedule keys={overview.data.signing_keys} />}
+          {overview.data !== undefined && (
+            <KeySchedule keys={overview.data.signing_keys.filter(({ proven }) => proven)} />
+          )}
         </Card>
       </div>
       {overview.data !== undefined && (

@@ -80,6 +80,7 @@ function importRoute(app: AdminApp, services: BulkServices, config: BulkConfig):
         needs: 'write',
         raises: { parameter: 'restore_deleted', to: 'admin' },
         action: 'api_user.import',
+        streamsBody: true,
       },
       schema: {
         ...TAG,
