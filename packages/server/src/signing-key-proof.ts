@@ -6,7 +6,7 @@ import type { SealedSigningKey } from './storage/signing-key.ts';
 import type { StoreRows } from './storage/store.ts';
 
 // A signing key is published, and signs, only with a proof: a MAC under the master key, which is not in the store. So a row that
-// somebody else writes or changes there is found out: docs/decisions/085.
+// somebody else writes or changes there is found out: docs/decisions/086.
 
 export interface ProvenKeys {
   proven: SealedSigningKey[];

@@ -3,7 +3,7 @@ import type { Migration } from 'kysely/migration';
 import type { Tables } from '../schema.ts';
 
 /**
- * Proofs of signing keys (docs/decisions/085). A migration has no master key: the first start with it proves the keys that are
+ * Proofs of signing keys (docs/decisions/086). A migration has no master key: the first start with it proves the keys that are
  * here. A program of the version before leaves proofs out; its keys are accepted for a time. The change makes servers read the
  * keys again that run on a store into which an older backup was just restored.
  */
