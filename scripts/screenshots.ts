@@ -138,7 +138,9 @@ async function pictures(
   await phone.waitForTimeout(600);
   await shoot(phone, 'cut-off-phone');
 
-  await go(desk, `/api-users/${clientId}/rotate`);
+  await go(desk, `/api-users/${clientId}/reset`);
+  await shoot(desk, 'reset', TALL);
+  await go(desk, `/api-users/${clientId}/reset?old=keep`);
   await desk.getByLabel('Name of the new secret').fill('production, cluster 3');
   await desk.getByRole('button', { name: 'Make the secret' }).click();
   const { secret } = await shownCredentials(desk, on);
@@ -154,6 +156,7 @@ async function pictures(
   await desk.getByRole('dialog').waitFor();
   await shoot(desk, 'retire');
   caller.secret = old;
+  await stopping(on, desk, origin, clientId);
 
   await go(desk, '/signing-keys');
   await desk.getByRole('button', { name: 'Rotate' }).click();
@@ -177,6 +180,29 @@ async function pictures(
   await desk.getByRole('dialog').getByRole('button', { name: 'Next' }).click();
   await desk.getByRole('img', { name: 'QR code' }).waitFor();
   await shoot(desk, 'second-factor', TALL - 100);
+}
+
+/** A disable of an API user in use, which is not done, and a cut-off of another one. */
+async function stopping(on: TestServer, page: Page, origin: string, clientId: string): Promise<void> {
+  await page.goto(`${origin}/console/api-users/${clientId}`);
+  await page.getByRole('button', { name: 'Disable' }).click();
+  await page.getByRole('dialog').waitFor();
+  await shoot(page, 'disable');
+  const leaky = await on.json<Made>(
+    'api-user',
+    'create',
+    '--name',
+    'Old importer',
+    '--contact',
+    'feeds@example.com',
+  );
+  await page.goto(`${origin}/console/api-users/${leaky.client_id}`);
+  await page.getByRole('button', { name: 'Leaked: cut it off now' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Cut it off' }).click();
+  await shownCredentials(page, on);
+  await page.getByRole('button', { name: 'Dismiss' }).click();
+  await shoot(page, 'cut-off-done', TALL);
+  await page.getByLabel('I have stored the secret').check();
 }
 
 async function importing(page: Page): Promise<void> {

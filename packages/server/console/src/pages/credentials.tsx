@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { request } from '../api/client.ts';
+import { RETIRED_WHEN_QUIET_MS } from '../../../src/domain/credential.ts';
 import type { Credential } from '../api/types.ts';
 import { whole } from '../format.ts';
 import { paths } from '../paths.ts';
@@ -20,7 +21,6 @@ import { Empty, Failure } from '../ui/notice.tsx';
 import { Card } from '../ui/page.tsx';
 import { Ago, At } from '../ui/time.tsx';
 import { Retire } from './retire.tsx';
-import { quietAt } from './watch-old.tsx';
 
 export interface CredentialsProps {
   clientId: string;
@@ -192,6 +192,14 @@ function CredentialRow({
       )}
     </tr>
   );
+}
+
+/** When it is retired if it is not used again; null: it is not marked. */
+export function quietAt(credential: Credential, seen: SeenUse | undefined): string | null {
+  const { retire_when_quiet_from: from, last_used_at: used } = credential;
+  if (from === null) return null;
+  const last = Math.max(...[from, used, seen?.at].map((at) => (at ? Date.parse(at) : 0)));
+  return new Date(last + RETIRED_WHEN_QUIET_MS).toISOString();
 }
 
 /** The later of what the store has and what was seen just now. */

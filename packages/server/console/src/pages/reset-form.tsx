@@ -45,6 +45,8 @@ const ENDS: readonly Choice<OldEnd>[] = [
 ];
 
 const LIVE_MAX = 5;
+/** Of how far ahead old credentials may end: the server takes ten years. */
+const END_DAYS_MAX = 3650;
 
 export interface ResetFormProps {
   user: ApiUser;
@@ -96,21 +98,12 @@ export function ResetForm(props: ResetFormProps): JSX.Element {
       )}
       <ChoiceField<Kind> label="The new credential is" value={kind} choices={KINDS} onInput={setKind} />
       {kind === 'password' && (
-        <>
-          <PasswordField
-            label="Password"
-            hint={`12 to 128 characters. It works with the client id${user.username === null ? '' : ` and with the username ${user.username}`}.`}
-            autocomplete="new-password"
-            value={password}
-            onInput={setPassword}
-            error={action.errorOf('password')}
-          />
-          <div>
-            <Button small onClick={() => setPassword(generatePassword())}>
-              Generate a password
-            </Button>
-          </div>
-        </>
+        <NewPassword
+          username={user.username}
+          value={password}
+          onInput={setPassword}
+          error={action.errorOf('password')}
+        />
       )}
       <TextField
         label={`Name of the new ${kind}`}
@@ -124,30 +117,16 @@ export function ResetForm(props: ResetFormProps): JSX.Element {
       <ExpiryField days={days} onInput={setDays} error={action.errorOf('expires_at')} />
       {living.length > 0 && (
         <>
-          <ChoiceField<OldEnd>
-            label="The old ones end"
-            value={ends}
-            choices={replacesPassword ? ENDS.filter(({ value }) => value !== 'keep') : ENDS}
-            onInput={setEnd}
+          <EndFields
+            end={ends}
+            onEnd={setEnd}
+            endsAt={endsAt}
+            onEndsAt={setEndsAt}
+            error={action.errorOf('overlap_seconds')}
+            replacesPassword={replacesPassword}
           />
-          {ends === 'time' && (
-            <TextField
-              label="They end at"
-              type="datetime-local"
-              min={inMinutes(Date.now())}
-              value={endsAt}
-              onInput={setEndsAt}
-              error={action.errorOf('overlap_seconds')}
-              required
-            />
-          )}
           {hasPassword && kind === 'secret' && ends !== 'keep' && (
             <CheckField label="The password ends, too" checked={endPassword} onInput={setEndPassword} />
-          )}
-          {replacesPassword && (
-            <Notice title="The old password ends now">
-              <p>An API user has one live password.</p>
-            </Notice>
           )}
           <OldOnes living={living} live={live} />
         </>
@@ -176,9 +155,73 @@ export function ResetForm(props: ResetFormProps): JSX.Element {
   );
 }
 
+function NewPassword(props: {
+  username: string | null;
+  value: string;
+  onInput: (password: string) => void;
+  error: string | null;
+}): JSX.Element {
+  const { username, value, onInput, error } = props;
+  return (
+    <>
+      <PasswordField
+        label="Password"
+        hint={`12 to 128 characters. It works with the client id${username === null ? '' : ` and with the username ${username}`}.`}
+        autocomplete="new-password"
+        value={value}
+        onInput={onInput}
+        error={error}
+      />
+      <div>
+        <Button small onClick={() => onInput(generatePassword())}>
+          Generate a password
+        </Button>
+      </div>
+    </>
+  );
+}
+
+function EndFields(props: {
+  end: OldEnd;
+  onEnd: (end: OldEnd) => void;
+  endsAt: string;
+  onEndsAt: (at: string) => void;
+  error: string | null;
+  replacesPassword: boolean;
+}): JSX.Element {
+  const { end, onEnd, endsAt, onEndsAt, error, replacesPassword } = props;
+  return (
+    <>
+      <ChoiceField<OldEnd>
+        label="The old ones end"
+        value={end}
+        choices={replacesPassword ? ENDS.filter(({ value }) => value !== 'keep') : ENDS}
+        onInput={onEnd}
+      />
+      {end === 'time' && (
+        <TextField
+          label="They end at"
+          type="datetime-local"
+          min={inMinutes(Date.now())}
+          max={inMinutes(Date.now() + END_DAYS_MAX * DAY_MS)}
+          value={endsAt}
+          onInput={onEndsAt}
+          error={error}
+          required
+        />
+      )}
+      {replacesPassword && (
+        <Notice title="The old password ends now">
+          <p>Only one password of an API user can be live.</p>
+        </Notice>
+      )}
+    </>
+  );
+}
+
 function OldOnes({ living, live }: { living: readonly Credential[]; live: LiveUse }): JSX.Element {
   return (
-    <ul class="consequences" aria-label="Live credentials">
+    <ul class="consequences" aria-label="The old ones">
       {living.map((credential) => (
         <li key={credential.id}>
           The {credential.kind} <strong class="breakable">{credential.name}</strong> (

@@ -107,7 +107,7 @@ function Reset({ clientId }: { clientId: string }): JSX.Element {
               key={shown.credentialId}
               shown={shown}
               live={live}
-              done={hasOld ? `Next: the old ${shown.kind}` : 'Done'}
+              done={!hasOld ? 'Done' : shown.kind === 'secret' ? 'Next: the old secret' : 'Next: the old one'}
               onDone={done}
             />
           )}

@@ -1,7 +1,6 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import type { Credential } from '../api/types.ts';
-import { RETIRED_WHEN_QUIET_MS } from '../../../src/domain/credential.ts';
 import { duration, plural } from '../format.ts';
 import { paths } from '../paths.ts';
 import { useNow } from '../state/clock.ts';
@@ -10,7 +9,7 @@ import { Badge } from '../ui/badge.tsx';
 import { Button, LinkButton } from '../ui/button.tsx';
 import { Notice } from '../ui/notice.tsx';
 import { Ago } from '../ui/time.tsx';
-import { LastUse } from './credentials.tsx';
+import { LastUse, quietAt } from './credentials.tsx';
 import { Retire, sentence } from './retire.tsx';
 
 export interface WatchOldProps {
@@ -140,14 +139,6 @@ function OldSecret({
       </div>
     </li>
   );
-}
-
-/** When it is retired if it is not used again; null: it is not marked. */
-export function quietAt(credential: Credential, seen: SeenUse | undefined): string | null {
-  const { retire_when_quiet_from: from, last_used_at: used } = credential;
-  if (from === null) return null;
-  const last = Math.max(...[from, used, seen?.at].map((at) => (at ? Date.parse(at) : 0)));
-  return new Date(last + RETIRED_WHEN_QUIET_MS).toISOString();
 }
 
 function wasUsed(credential: Credential, seen: SeenUse | undefined): boolean {

@@ -138,7 +138,7 @@ const ACTIONS: ReadonlyMap<string, string> = new Map([
   ['credential.create', 'Secret made'],
   ['credential.update', 'Credential changed'],
   ['credential.retire', 'Credential retired'],
-  ['credential.reset', 'Secret reset'],
+  ['credential.reset', 'Credentials reset'],
   ['credential.cut_off', 'Cut off after a leak'],
   ['signing_key.create', 'Signing key made'],
   ['signing_key.rotate', 'Signing key rotated'],

@@ -64,7 +64,7 @@ function Callers({ problem }: { problem: Problem }): JSX.Element {
       <ul class="consequences">
         {inUse.credentials.map(({ id, kind, name, last_used_at: at, last_used_address: address }) => (
           <li key={id}>
-            The {kind} <strong class="breakable">{name}</strong> (<code>{id}</code>) was used{' '}
+            The {kind} “<span class="breakable">{name}</span>” (<code>{id}</code>) was used{' '}
             <Ago at={at} seconds />
             {address !== null && (
               <>
