@@ -6,7 +6,7 @@ import { exchange, requestIdOf } from './http-exchange.ts';
 import type { InlineResponse200 } from './inline-response-200.ts';
 import { parseTokenResponse } from './inline-response-200.ts';
 import type { RetryPolicy } from './retry.ts';
-import { isTransient, policyFor, retryDelayMs, retryPolicy } from './retry.ts';
+import { isLasting, isTransient, retryDelayMs, retryPolicy } from './retry.ts';
 import type { Settings } from './settings.ts';
 import { defaults } from './settings.ts';
 import type { TimeLimit } from './time-limit.ts';
@@ -92,14 +92,16 @@ export async function requestToken(
   });
   try {
     const request = await tokenRequest(configuration, parameters, limit());
+    let lastingFaults = 0;
     for (let attempt = 1; ; attempt++) {
       const outcome = await attemptOnce(configuration, request, limit(), { ...about, attempt });
       if (!(outcome instanceof ApiException)) return outcome;
       const { code, status, retryAfterMs } = outcome;
       // Without a response, the connection or the time failed, and may not the next time.
       const mayPass = status > 0 ? isTransient(status) : code !== 'redirected';
+      lastingFaults += Number(isLasting(status, outcome.cause));
       const delayMs = mayPass
-        ? retryDelayMs(policyFor(policy, status, outcome.cause), attempt, elapsed(), retryAfterMs)
+        ? retryDelayMs(policy, attempt, elapsed(), retryAfterMs, lastingFaults)
         : undefined;
       if (delayMs === undefined) throw outcome;
       emit(onEvent, 'retry', { ...about, attempt, delayMs, reason: code });

@@ -40,19 +40,18 @@ export function isTransient(status: number): boolean {
   return /^(408|429|50[0234])$/.test(`${status}`);
 }
 
-/** Requests in all that are sent when a fault will hardly pass: further ones would only delay its message. */
-const LASTING_FAULT_ATTEMPTS = 5;
+/** With this many lasting faults a call ends, unless the program has set how many attempts there are. */
+const LASTING_FAULTS_MAX = 5;
 /** A bug of the server, a host name that does not exist, a certificate that is not accepted, a URL that is none. */
-const lasting = /^(500|ENOTFOUND|ERR_(TLS|INVALID).*|CERT_.*|.*_CERT.*|UNABLE_TO.*)$/;
+const lasting = /^(500|ENOTFOUND|ERR_(TLS|INVALID)|UNABLE_TO)|CERT/;
 
-/** The policy for what came of an attempt: its status, or without a response what `fetch` threw. */
-export function policyFor(policy: RetryPolicy, status: number, thrown: unknown): RetryPolicy {
+/** Whether what came of an attempt, a status or what `fetch` threw without one, will hardly pass. */
+export function isLasting(status: number, thrown: unknown): boolean {
   const cause = property(thrown, 'cause');
   const code = property(cause, 'code') ?? property(thrown, 'code');
   // Without a code and a cause fetch refused the request itself, or a browser hides why.
   const unexplained = !status && !cause && !code && property(thrown, 'name') === 'TypeError';
-  if (!unexplained && !lasting.test(`${status || String(code)}`)) return policy;
-  return { ...policy, attempts: Math.min(policy.attempts, LASTING_FAULT_ATTEMPTS) };
+  return unexplained || lasting.test(`${status || String(code)}`);
 }
 
 /**
@@ -66,8 +65,10 @@ export function retryDelayMs(
   attempt: number,
   elapsedMs: number,
   namedMs: number | undefined,
+  lastingFaults = 0,
 ): number | undefined {
   if (attempt >= policy.attempts) return undefined;
+  if (policy.attempts === Infinity && lastingFaults >= LASTING_FAULTS_MAX) return undefined;
   const backOffMs = Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (attempt - 1));
   const delayMs = Math.min(namedMs ?? 0, policy.maxRetryAfterMs) + Math.random() * backOffMs;
   return elapsedMs + delayMs > policy.deadlineMs ? undefined : delayMs;

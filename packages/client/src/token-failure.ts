@@ -63,7 +63,7 @@ export function failureWithoutResponse(
 }
 
 function hostAdvice(url: string): string {
-  return answered.has(url) ? 'The host answered before: it may be restarting' : 'Check host';
+  return answered.has(url) ? 'It answered before: it may restart' : 'Check host';
 }
 
 /** The exception for a response that is no token; `flaw` says what is wrong with one that should be. */

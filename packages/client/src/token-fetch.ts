@@ -4,7 +4,7 @@ import { requestIdOf } from './http-exchange.ts';
 import { mustBeSecure } from './plain-http.ts';
 import { isRequest, sendableBody } from './request-body.ts';
 import type { RetryPolicy } from './retry.ts';
-import { isTransient, policyFor, retryAfterMs, retryDelayMs, retryPolicy } from './retry.ts';
+import { isLasting, isTransient, retryAfterMs, retryDelayMs, retryPolicy } from './retry.ts';
 import { pause } from './time-limit.ts';
 import type { TokenManager } from './token-manager.ts';
 
@@ -50,6 +50,7 @@ export async function callWithToken(
   const about = { operation: 'call', id: nextOperation(), clientId } as const;
   const startedAt = clock.now();
   let mayReplay: boolean = repeatable;
+  let lastingFaults = 0;
   for (let attempt = 1; ; attempt++) {
     const token = (attempt === 1 && first?.token) || (await manager.getToken({ signal }));
     let response = attempt === 1 ? first?.response : undefined;
@@ -71,9 +72,13 @@ export async function callWithToken(
     if (refused) manager.invalidate(token);
     const namedMs = response && retryAfterMs(response, now);
     const again = repeatable && !signal?.aborted && mayBeRepeated(status, method, headers);
-    const bounded = policyFor(policy, status, failure);
+    lastingFaults += Number(isLasting(status, failure));
     const delayMs =
-      refused && mayReplay ? 0 : again ? retryDelayMs(bounded, attempt, now - startedAt, namedMs) : undefined;
+      refused && mayReplay
+        ? 0
+        : again
+          ? retryDelayMs(policy, attempt, now - startedAt, namedMs, lastingFaults)
+          : undefined;
     if (delayMs === undefined) {
       if (response) return response;
       emit(onEvent, 'failure', { ...about, code: codeOf(failure), durationMs, requestId });

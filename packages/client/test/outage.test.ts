@@ -141,6 +141,14 @@ test('faults that seldom pass end after five attempts: 500, unknown host, bad ce
 const json200 = () =>
   new Response(JSON.stringify({ access_token: 'abc', token_type: 'Bearer', expires_in: 900 }));
 
+test('a single 500 after many refusals does not end a call', async () => {
+  await using server = await startFaultServer();
+  const busy = problem(503, 'busy', { 'retry-after': '0' });
+  server.next(...Array.from({ length: 7 }, () => busy), problem(500, 'server_error'));
+  const { attempts } = await new AuthenticationApi(configureFast(server.host)).oAuth2TokenPostWithHttpInfo();
+  assert.equal(attempts, 9);
+});
+
 test('a call that fetch itself refuses fails within a few attempts', async () => {
   await using server = await startFaultServer();
   const manager = new TokenManager(configureFast(server.host));
