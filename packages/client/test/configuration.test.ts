@@ -59,6 +59,8 @@ test('each option with a wrong value is an error that names it and quotes the va
     ['host', 'https://example.com/?a=1'],
     ['host', 'https://example.com/#top'],
     ['host', 'https://'],
+    ['host', 'http://['],
+    ['host', 'https://a:99999'],
     ['host', ''],
     ['tokenPath', 'oauth2/token'],
     ['tokenPath', '/token?x'],

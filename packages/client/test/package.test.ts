@@ -128,8 +128,13 @@ for (const [name, options] of [
     'bundler with the types of Node',
     { module: 'preserve', moduleResolution: 'bundler', types: ['node'], lib: ['es2022'] },
   ],
+  [
+    'nodenext with the DOM and TypeScript 5.0',
+    { module: 'nodenext', moduleResolution: 'nodenext', types: [], lib: ['es2022', 'dom'] },
+  ],
 ] as const) {
   test(`a strict program type-checks against the package with moduleResolution ${name}`, async () => {
+    const compiler = name.endsWith('TypeScript 5.0') ? join(modules, 'typescript-5.0/bin/tsc') : tsc;
     const folder = `types-${name.replaceAll(' ', '-')}`;
     await packed.write(`${folder}/program.mts`, program);
     const config = await packed.write(
@@ -147,7 +152,7 @@ for (const [name, options] of [
         files: ['program.mts'],
       }),
     );
-    assert.equal(await output(process.execPath, [tsc, '-p', config], packed.project), '');
+    assert.equal(await output(process.execPath, [compiler, '-p', config], packed.project), '');
   });
 }
 

@@ -14,7 +14,7 @@ import { exportApiUsers } from './manage/export-api-users.ts';
 import { importApiUsers } from './manage/import-api-users.ts';
 import { createApiUserWithSecret } from './manage/new-api-user.ts';
 import { cutOff, resetCredentials } from './manage/reset-credentials.ts';
-import { rotateSigningKey } from './manage/signing-keys.ts';
+import { listSigningKeys, rotateSigningKey } from './manage/signing-keys.ts';
 import type { MasterKey } from './master-key.ts';
 import type { OperatorsPart } from './operator-services.ts';
 import type { Statistics } from './statistics.ts';
@@ -27,7 +27,7 @@ import { VERSION } from './version.ts';
 /** What the admin API shares with the rest of the process, and what of it is put together elsewhere. */
 export type SharedServices = Pick<
   AdminServices,
-  'addressOf' | 'readToken' | 'isRevoked' | 'catchingUp' | 'followChanges' | 'log'
+  'addressOf' | 'readToken' | 'isRevoked' | 'clockIsOff' | 'catchingUp' | 'followChanges' | 'log'
 > &
   OperatorsPart['services'] &
   Statistics['admin'];
@@ -49,15 +49,12 @@ export function adminServices(
     storeFault,
     version: VERSION,
     signingKeys: {
-      list: () => store.signingKeys.list(),
-      rotate: (by, mode, algorithm) =>
-        rotateSigningKey(
-          store,
-          by,
-          masterKey,
-          { algorithm: algorithm ?? config.signingAlgorithm, schedule: config, mode },
-          Date.now(),
-        ),
+      list: () => listSigningKeys(store, masterKey, Date.now()),
+      async rotate(by, mode, algorithm) {
+        const rotation = { algorithm: algorithm ?? config.signingAlgorithm, schedule: config, mode };
+        const key = await rotateSigningKey(store, by, masterKey, rotation, Date.now());
+        return { ...key, proven: true };
+      },
     },
     credentials: credentials(store),
     bulk: {

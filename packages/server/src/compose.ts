@@ -1,14 +1,17 @@
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
+import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { adminServices } from './admin-services.ts';
 import { createChangeFeed, type ChangeFeed } from './change-feed.ts';
 import type { Config } from './config.ts';
+import { createClockWatch, type ClockWatch } from './clock-watch.ts';
 import { createDirectory, type Directory } from './directory.ts';
 import { readAccessToken, type AccessTokenReader } from './domain/read-access-token.ts';
 import { pooledRandom } from './domain/random.ts';
 import { addressReader } from './http/address.ts';
 import { createAdmission } from './http/admission.ts';
 import { createApp } from './http/app.ts';
+import { createConnections, oncePerRequest, type Connections } from './http/connections.ts';
 import type { Health } from './http/health.ts';
 import { createKeyring, type Keyring } from './keyring.ts';
 import { createLimits, type Limits } from './limits.ts';
@@ -21,6 +24,7 @@ import { createOperatorsPart } from './operator-services.ts';
 import { createPublication } from './publication.ts';
 import type { LimitTransport } from './domain/shared-limits.ts';
 import { createRevocationList } from './revocation-list.ts';
+import { createStandbyWatch, type StandbyWatch } from './standby-watch.ts';
 import { createTokenRevoker } from './token-revoker.ts';
 import { createStatistics, type Statistics } from './statistics.ts';
 import type { Store } from './storage/store.ts';
@@ -71,11 +75,10 @@ export async function compose(
   log: Logger,
   part: ProcessPart = WHOLE,
 ): Promise<Composed> {
-  const keyring = createKeyring(store.signingKeys, masterKey, (kid) => {
-    log.error({ kid }, 'a signing key cannot be decrypted: see mintmark doctor');
-  });
+  const clocks = createClockWatch(store.clock, clockName(part), log);
+  const keyring = createKeyring(store, masterKey, log, clocks.earlier);
   const feed = createChangeFeed(
-    store.changes,
+    clocks.watching(store.changes),
     tellingChanges((noun, ids) => statistics.live.changed(noun, ids), {
       apiUsersChanged: (clientIds) => directory.refresh(clientIds),
       signingKeysChanged: () => keyring.reload(),
@@ -92,6 +95,7 @@ export async function compose(
   const revocations = createRevocationList(store.revocations);
   const directory: Directory = createDirectory(store.known, config, feed.staleMs);
   const loading = createLoading(directory, log);
+  const standby = createStandbyWatch(store, log);
   const sleep = createSleepWatch(feed.follow, () => performance.now());
   const statistics = createStatistics(store, config, log);
   const readToken = tokenReader(keyring, config);
@@ -104,17 +108,14 @@ export async function compose(
     await revocations.load();
   }
 
-  const health = () => ({
-    ...healthOf(stopping, keyring.canSign(Date.now()), feed.staleMs(), config.staleMaxSeconds, directory),
-    limits: limits.health(),
-  });
-  const noteUnreadable = createUnreadableAddresses(store, config.forwardedHeader, log, Date.now);
-  const addressOf = addressReader(config, noteUnreadable);
-  const operators = createOperatorsPart(store, masterKey, config, addressOf, log);
+  const health = () => healthOf({ stopping, feed, clocks, standby, keyring, directory, limits, config });
+  const callers = callersOf(store, config, log);
+  const operators = createOperatorsPart(store, masterKey, config, callers.addressOf, limits.share, log);
   const admin = adminServices(store, masterKey, config, {
-    addressOf,
+    addressOf: callers.addressOf,
     readToken,
     isRevoked: revocations.includes,
+    clockIsOff: clocks.isOff,
     catchingUp: sleep.catchingUp,
     followChanges: feed.follow,
     ...operators.services,
@@ -126,10 +127,10 @@ export async function compose(
       now: Date.now,
       issuer: config.issuer,
       tokenLifeSeconds: config.tokenLifeSeconds,
-      findApiUser: findingAwake(directory, sleep),
+      findApiUser: findingAwake(directory, sleep, clocks.isOff),
       checkPassword: createPasswordCheck(config, directory.passwordsExist),
       ...limits.services,
-      addressOf,
+      ...callers,
       admission: createAdmission(config.inFlightMax),
       signer: keyring.signer,
       newTokenId: pooledRandom(TOKEN_ID_BYTES, 'base64url'),
@@ -138,10 +139,10 @@ export async function compose(
       isRevoked: revocations.includes,
       revoke: createTokenRevoker(store, revocations, config),
       keyring,
-      revocations: createPublication(revocations, keyring, feed, config.issuer),
+      revocations: createPublication(revocations, keyring, feed, clocks, config.issuer),
       catchingUp: sleep.catchingUp,
       health,
-      metrics: part.allMetrics(metricsOf(statistics, health, keyring, feed, limits, part.worker)),
+      metrics: part.allMetrics(metricsOf(statistics, health, keyring, feed, limits, callers, part.worker)),
       log,
       version: VERSION,
       admin,
@@ -154,6 +155,7 @@ export async function compose(
     async start() {
       await feed.start(loadKeysAndRevocations);
       sleep.start();
+      standby.start();
       await limits.start();
       store.onWake(feed.wake);
       statistics.start();
@@ -167,6 +169,7 @@ export async function compose(
     async stop() {
       limits.stop();
       sleep.stop();
+      standby.stop();
       loading.stop();
       await feed.stop();
       await maintenance.stop();
@@ -184,17 +187,35 @@ function reachOf(log: Logger, back: () => void): (error: Error | null) => void {
   };
 }
 
+interface Callers {
+  addressOf(request: IncomingMessage): string;
+  connections: Connections;
+}
+
+function callersOf(store: Store, config: Config, log: Logger): Callers {
+  const noteUnreadable = createUnreadableAddresses(store, config.forwardedHeader, log, Date.now);
+  const reader = addressReader(config, noteUnreadable);
+  const addressOf = config.trustedProxies.length === 0 ? reader : oncePerRequest(reader);
+  return { addressOf, connections: createConnections(config, addressOf, log) };
+}
+
 function tokenReader({ verifyingKey }: Keyring, config: Config): AccessTokenReader {
   const expected = { ...config, verifyingKey };
   return (token, nowMs, expiredSeconds) => readAccessToken(token, expected, nowMs, expiredSeconds);
 }
 
-/** What a process that slept knows of an API user is old: it catches up first. */
-function findingAwake(directory: Directory, sleep: SleepWatch): Directory['find'] {
+/** What a process that slept knows of an API user is old: it catches up first. One whose clock is wrong serves none. */
+function findingAwake(directory: Directory, sleep: SleepWatch, clockIsOff: () => boolean): Directory['find'] {
+  const find: Directory['find'] = (name, nowMs, again) =>
+    clockIsOff() ? CLOCK_OFF : directory.find(name, nowMs, again);
   return (name, nowMs, again) =>
-    sleep.catchingUp(nowMs)?.then(() => directory.find(name, nowMs, again)) ??
-    directory.find(name, nowMs, again);
+    sleep.catchingUp(nowMs)?.then(() => find(name, nowMs, again)) ?? find(name, nowMs, again);
 }
+
+const CLOCK_OFF = {
+  denied: 'temporarily_unavailable',
+  reason: 'the clock of this machine is wrong',
+} as const;
 
 interface Loading {
   begin(): void;
@@ -240,6 +261,7 @@ function metricsOf(
   keyring: Keyring,
   feed: ChangeFeed,
   { decidedAlone }: Limits,
+  { connections }: Callers,
   worker: string | null,
 ): Metrics {
   const signingKeys = () => keyring.states(Date.now());
@@ -249,24 +271,47 @@ function metricsOf(
     signingKeys,
     epoch: feed.applied,
     decidedAlone,
+    connections,
     version: VERSION,
     worker,
   });
 }
 
-function healthOf(
-  stopping: boolean,
-  canSign: boolean,
-  staleMs: number,
-  staleMaxSeconds: number,
-  directory: Directory,
-): Omit<Health, 'limits'> {
-  const { entries, complete } = directory.status();
-  const stale = staleMs > staleMaxSeconds * 1000;
+interface HealthSources {
+  stopping: boolean;
+  feed: ChangeFeed;
+  clocks: ClockWatch;
+  standby: StandbyWatch;
+  keyring: Keyring;
+  directory: Directory;
+  limits: Limits;
+  config: Config;
+}
+
+function healthOf(sources: HealthSources): Health {
+  const { entries, complete } = sources.directory.status();
   return {
-    status: stopping ? 'stopping' : stale ? 'stale' : canSign ? 'ready' : 'no_signing_key',
-    staleSeconds: Math.round(staleMs / 100) / 10,
+    status: statusOf(sources),
+    staleSeconds: Math.round(sources.feed.staleMs() / 100) / 10,
     apiUsers: entries,
     complete,
+    limits: sources.limits.health(),
+    clock: sources.clocks.state(),
+    standby: { waitSeconds: sources.standby.waitSeconds(), hangs: sources.standby.hangs() },
   };
+}
+
+function statusOf({ stopping, feed, clocks, keyring, config }: HealthSources): Health['status'] {
+  const { staleMaxSeconds, staleDrainSeconds } = config;
+  const staleMs = feed.staleMs();
+  if (stopping) return 'stopping';
+  if (staleMs > staleMaxSeconds * 1000) return 'stale';
+  if (clocks.isOff()) return 'clock_off';
+  if (!keyring.canSign(Date.now())) return 'no_signing_key';
+  return staleMs > (staleMaxSeconds - staleDrainSeconds) * 1000 ? 'going_stale' : 'ready';
+}
+
+/** What has this clock: a machine's process, or all workers of one command. */
+function clockName({ worker }: ProcessPart): string {
+  return `${hostname()}:${worker === null ? process.pid : process.ppid}`;
 }

@@ -1,6 +1,7 @@
 import { ADMIN_SETTINGS, type AdminConfig } from './admin-config.ts';
 import { parseDatabaseUrl, type Database } from './database-url.ts';
 import { resourceProblem } from './domain/grant.ts';
+import { HTTP_SETTINGS, type HttpConfig } from './http-config.ts';
 import { LOG_FORMATS, type LogFormat } from './log-text.ts';
 import { OPERATOR_SETTINGS, type OperatorConfig } from './operator-config.ts';
 import { SIGNING_ALGORITHMS, type SigningAlgorithm } from './domain/signing-key.ts';
@@ -17,6 +18,7 @@ import { USAGE_SETTINGS, type UsageConfig } from './usage-config.ts';
 export interface Config
   extends
     AdminConfig,
+    HttpConfig,
     OperatorConfig,
     PostgresConfig,
     ProcessConfig,
@@ -57,19 +59,11 @@ export interface Config
   readonly changePollMs: number;
   readonly changeWakeMs: number;
   readonly staleMaxSeconds: number;
+  readonly staleDrainSeconds: number;
   readonly refusalsLoggedMax: number;
   readonly revokedTokensMax: number;
   readonly passwordChecksMax: number;
   readonly passwordQueueMax: number;
-  readonly bodyBytesMax: number;
-  readonly headerBytesMax: number;
-  readonly headersTimeoutMs: number;
-  readonly requestTimeoutMs: number;
-  readonly keepAliveTimeoutMs: number;
-  readonly connectionsMax: number;
-  readonly backlogMax: number;
-  readonly drainMs: number;
-  readonly shutdownTimeoutMs: number;
   readonly storeBusyTimeoutMs: number;
 }
 
@@ -294,6 +288,14 @@ export const SETTINGS: Settings = {
     DAY,
     'With the store out of reach, tokens are issued to API users in memory for so long.',
   ),
+  staleDrainSeconds: whole(
+    'STALE_DRAIN',
+    '<seconds>',
+    0,
+    0,
+    DAY,
+    '/readyz fails this long before MINTMARK_STALE_MAX; 0: 15, or a quarter of MINTMARK_STALE_MAX if that is less.',
+  ),
   refusalsLoggedMax: whole(
     'REFUSALS_LOGGED_MAX',
     '<lines/s>',
@@ -329,71 +331,7 @@ export const SETTINGS: Settings = {
 
   ...OPERATOR_SETTINGS,
 
-  bodyBytesMax: whole('BODY_BYTES_MAX', '<bytes>', 8192, 1024, 1e6, 'Longest body of a request.'),
-  headerBytesMax: whole(
-    'HEADER_BYTES_MAX',
-    '<bytes>',
-    16_384,
-    4096,
-    1e6,
-    'Most bytes of a request before its body.',
-  ),
-  headersTimeoutMs: whole(
-    'HEADERS_TIMEOUT',
-    '<ms>',
-    10_000,
-    100,
-    300_000,
-    'In this time the headers of a request have arrived.',
-  ),
-  requestTimeoutMs: whole(
-    'REQUEST_TIMEOUT',
-    '<ms>',
-    15_000,
-    100,
-    300_000,
-    'In this time a request has arrived whole.',
-  ),
-  keepAliveTimeoutMs: whole(
-    'KEEP_ALIVE_TIMEOUT',
-    '<ms>',
-    65_000,
-    100,
-    600_000,
-    'An idle connection is closed after this time; longer than that of the load balancer before it.',
-  ),
-  connectionsMax: whole(
-    'CONNECTIONS_MAX',
-    '<number>',
-    10_000,
-    1,
-    1e6,
-    'Most connections at a time; the excess is closed at once.',
-  ),
-  backlogMax: whole(
-    'BACKLOG_MAX',
-    '<number>',
-    4096,
-    1,
-    65_535,
-    'Most new connections that wait to be accepted; the system may allow fewer (net.core.somaxconn on Linux).',
-  ),
-  drainMs: whole(
-    'DRAIN',
-    '<ms>',
-    1000,
-    0,
-    300_000,
-    'After SIGTERM, /readyz answers 503 for so long before the server stops listening.',
-  ),
-  shutdownTimeoutMs: whole(
-    'SHUTDOWN_TIMEOUT',
-    '<ms>',
-    10_000,
-    100,
-    300_000,
-    'Requests in flight get so long to finish.',
-  ),
+  ...HTTP_SETTINGS,
   storeBusyTimeoutMs: whole(
     'STORE_BUSY_TIMEOUT',
     '<ms>',

@@ -1,5 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { clockDifferences, differenceText } from './clock-differences.ts';
+import { CLOCK_NOTICE_MS } from './clock-watch.ts';
 import { SETTINGS, type Config } from './config.ts';
 import { describeDatabase } from './database-url.ts';
 import { redisFindings } from './doctor-redis.ts';
@@ -8,6 +10,8 @@ import { rotationIsDue, signingKeyState } from './domain/signing-key.ts';
 import { openMigratedStore } from './manage/open-store.ts';
 import { readMasterKey, type MasterKey } from './master-key.ts';
 import { UNIT_MS } from './domain/usage.ts';
+import { privateKeyOf, readProvenKeys } from './signing-key-proof.ts';
+import type { SealedSigningKey } from './storage/signing-key.ts';
 import type { Store } from './storage/store.ts';
 import type { UnreadableAddress } from './unreadable-addresses.ts';
 
@@ -46,8 +50,12 @@ export async function diagnose(flags: Flags, env: Env): Promise<Finding[]> {
   if (store === null) return findings;
   try {
     const masterKey = await masterKeyFinding(store, config, findings);
-    findings.push(await signingKeys(store, masterKey, config), await clock(store));
-    findings.push(...(await nameConflicts(store)), ...(await unreadableAddresses(store)));
+    findings.push(...(await signingKeys(store, masterKey, config)), await clock(store, config));
+    findings.push(
+      ...(await clocksOfProcesses(store)),
+      ...(await nameConflicts(store)),
+      ...(await unreadableAddresses(store)),
+    );
   } catch (error) {
     findings.push({ what: 'store', state: 'fail', detail: (error as Error).message });
   } finally {
@@ -172,39 +180,93 @@ async function masterKeyFinding(
   return null;
 }
 
-async function signingKeys(store: Store, masterKey: MasterKey | null, config: Config): Promise<Finding> {
+async function signingKeys(store: Store, masterKey: MasterKey | null, config: Config): Promise<Finding[]> {
   const what = 'signing keys';
   const now = Date.now();
   const keys = (await store.signingKeys.list()).filter((key) => signingKeyState(key, now) !== 'removed');
+  const unusable = masterKey === null ? [] : await unusableKeys(store, masterKey, keys, now);
   if (!keys.some((key) => signingKeyState(key, now) === 'active')) {
-    return { what, state: 'fail', detail: 'none is active', mend: 'mintmark signing-key rotate --now' };
+    return [{ what, state: 'fail', detail: 'none is active', mend: 'mintmark signing-key rotate --now' }];
   }
-  for (const key of masterKey === null ? [] : keys) {
-    try {
-      masterKey?.unseal(key.sealedPrivateKey ?? '', key.kid).fill(0);
-    } catch {
-      const mend = 'restore the last backup, or mintmark signing-key rotate --compromised';
-      return { what, state: 'fail', detail: `${key.kid} cannot be decrypted: it was changed`, mend };
-    }
-  }
+  if (unusable.length > 0) return unusable;
   const counted = `${keys.length} published, one active`;
   if (rotationIsDue(keys, config.keyRotationSeconds, now)) {
     const mend = 'a running server does it within seconds; or mintmark signing-key rotate';
-    return { what, state: 'warn', detail: `${counted}; a rotation is due`, mend };
+    return [{ what, state: 'warn', detail: `${counted}; a rotation is due`, mend }];
   }
-  return { what, state: 'ok', detail: counted };
+  return [{ what, state: 'ok', detail: counted }];
 }
 
-/** A clock that is behind what the store has seen makes tokens that verifiers take for expired or for too early. */
-async function clock(store: Store): Promise<Finding> {
+/** A finding for each key whose row this program did not write, or whose private key it cannot open. */
+async function unusableKeys(
+  store: Store,
+  masterKey: MasterKey,
+  keys: readonly SealedSigningKey[],
+  nowMs: number,
+): Promise<Finding[]> {
+  const { unproven } = await readProvenKeys(store, masterKey, nowMs);
+  const unprovenKids = new Set(unproven.map(({ kid }) => kid));
+  return keys.flatMap((key): Finding[] => {
+    const [sealed, hasProof] = [canBeOpened(key, masterKey), !unprovenKids.has(key.kid)];
+    if (sealed && hasProof) return [];
+    const detail = hasProof
+      ? `${key.kid} cannot be decrypted: it was changed`
+      : `${key.kid} ${sealed ? 'has' : 'cannot be decrypted and has'} no valid proof: its row was written or changed past this ` +
+        'program, and no server uses it';
+    const mend = hasProof
+      ? 'restore the last backup, or mintmark signing-key rotate --compromised'
+      : 'find out who can write to the database, then mintmark signing-key rotate --compromised';
+    return [{ what: 'signing keys', state: 'fail', detail, mend }];
+  });
+}
+
+function canBeOpened(key: SealedSigningKey, masterKey: MasterKey): boolean {
+  try {
+    privateKeyOf(key, masterKey);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Against the store's clock, or where that is this machine's, against what the store has seen: a clock that is wrong makes
+ * tokens that verifiers take for expired or for too early.
+ */
+async function clock(store: Store, { databaseUrl }: Config): Promise<Finding> {
+  const what = 'clock';
+  const sentMs = Date.now();
+  const storeMs = await store.clock.now();
+  const detail = new Date().toISOString();
+  const mend = 'set the clock, and keep it set (chrony or systemd-timesyncd)';
+  // The store was asked at some time in between.
+  const aheadMs = sentMs > storeMs ? sentMs - storeMs : Math.min(0, Date.now() - storeMs);
+  if (Math.abs(aheadMs) > CLOCK_NOTICE_MS) {
+    return {
+      what,
+      state: 'fail',
+      detail: `${detail} is ${differenceText(aheadMs)} the clock of the store`,
+      mend,
+    };
+  }
   const latest = Math.max(0, ...(await store.signingKeys.list()).map((key) => key.announcedAt));
   const latestChange = (await store.changes.latestAt()) ?? 0;
   const behindMs = Math.max(latest, latestChange) - Date.now();
-  const detail = new Date().toISOString();
-  if (behindMs <= 1000) return { what: 'clock', state: 'ok', detail };
-  const mend = 'set the clock, and keep it set (chrony or systemd-timesyncd)';
+  const alone =
+    databaseUrl.kind === 'sqlite' ? ', which the store has too: there is no other to compare it with' : '';
+  if (behindMs <= 1000) return { what, state: 'ok', detail: detail + alone };
   const behind = `${detail} is ${Math.ceil(behindMs / 1000)} s before the last change of the store`;
-  return { what: 'clock', state: 'fail', detail: behind, mend };
+  return { what, state: 'fail', detail: behind, mend };
+}
+
+/** Of the processes that serve from this store now. */
+async function clocksOfProcesses(store: Store): Promise<Finding[]> {
+  const differences = await clockDifferences(store.clock);
+  return differences.map(({ whose, detail }) => ({
+    what: 'clock',
+    state: 'fail',
+    detail: `${whose}: ${detail}`,
+  }));
 }
 
 /** For how long a report stays in the findings. */

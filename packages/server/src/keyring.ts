@@ -1,4 +1,5 @@
-import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
+import type { Logger } from 'pino';
 import {
   accessTokenSigner,
   jwtSigner,
@@ -8,7 +9,9 @@ import {
 import type { VerifyingKey } from './domain/read-access-token.ts';
 import { activeKey, publishedKeys, signingKeyState, type SigningKeyState } from './domain/signing-key.ts';
 import type { MasterKey } from './master-key.ts';
-import type { SealedSigningKey, SigningKeyRows } from './storage/signing-key.ts';
+import { privateKeyOf, readProvenKeys } from './signing-key-proof.ts';
+import type { SealedSigningKey } from './storage/signing-key.ts';
+import type { Store } from './storage/store.ts';
 
 /** The signing keys of this process. Which one signs is asked of the clock each time, so nothing must happen on time. */
 export interface Keyring {
@@ -19,8 +22,8 @@ export interface Keyring {
   /** Signs statements about the revocation list; undefined where no key is active. */
   statementSigner(nowMs: number): JwtSigner | undefined;
   canSign(nowMs: number): boolean;
-  /** How many keys are in which state. */
-  states(nowMs: number): Record<SigningKeyState, number>;
+  /** How many keys are in which state; those without a proof are in none of them. */
+  states(nowMs: number): Record<SigningKeyState | 'unproven', number>;
   /** The key with this id, while it is published; undefined for any other. */
   verifyingKey(kid: string, nowMs: number): VerifyingKey | undefined;
   /** The key set that verifiers read (RFC 7517 §5). */
@@ -42,12 +45,17 @@ interface Current extends Signers {
   untilMs: number;
 }
 
-/** `damaged` is told of a key that cannot be decrypted; the others sign on. */
+/**
+ * A key that cannot be decrypted or has no valid proof is logged; the others continue to sign. Keys are kept and published
+ * until they have ended by `earlier`, a clock that is not ahead (clock-watch.ts).
+ */
 export function createKeyring(
-  rows: SigningKeyRows,
+  store: Pick<Store, 'signingKeys' | 'meta'>,
   masterKey: MasterKey,
-  damaged: (kid: string) => void,
+  log: Pick<Logger, 'error'>,
+  earlier: () => number = Date.now,
 ): Keyring {
+  let unproven = 0;
   let keys: readonly SealedSigningKey[] = [];
   let signers = new Map<string, Signers>();
   let publicKeys = new Map<string, KeyObject>();
@@ -69,8 +77,13 @@ export function createKeyring(
 
   return {
     async reload() {
-      keys = await rows.list();
-      const now = Date.now();
+      const now = earlier();
+      const read = await readProvenKeys(store, masterKey, now);
+      keys = read.proven;
+      const unusable = read.unproven.filter((key) => signingKeyState(key, now) !== 'removed');
+      unproven = unusable.length;
+      for (const { kid } of unusable)
+        log.error({ kid }, 'a signing key has no valid proof and is not used: see mintmark doctor');
       const unsealed = keys.filter((key) => {
         const state = signingKeyState(key, now);
         return state === 'announced' || state === 'active';
@@ -81,7 +94,8 @@ export function createKeyring(
         try {
           signers.set(key.kid, signersOf(key, masterKey));
         } catch {
-          damaged(key.kid); // without the error: it could hold what was decrypted
+          // Without the error: it could hold what was decrypted.
+          log.error({ kid: key.kid }, 'a signing key cannot be decrypted: see mintmark doctor');
         }
       }
       current = undefined;
@@ -90,7 +104,7 @@ export function createKeyring(
     signer: (nowMs) => currentNow(nowMs)?.accessToken,
     statementSigner: (nowMs) => currentNow(nowMs)?.statement,
     states(nowMs) {
-      const states = { announced: 0, active: 0, retired: 0, removed: 0 };
+      const states = { announced: 0, active: 0, retired: 0, removed: 0, unproven };
       for (const key of keys) states[signingKeyState(key, nowMs)] += 1;
       return states;
     },
@@ -106,7 +120,7 @@ export function createKeyring(
       return { algorithm: key.algorithm, publicKey };
     },
     jwks(nowMs) {
-      const shown = publishedKeys(keys, nowMs);
+      const shown = publishedKeys(keys, Math.min(nowMs, earlier()));
       const kids = shown.map((key) => key.kid).join(' ');
       if (published?.kids !== kids) published = { kids, jwks: toJwks(shown) };
       return published.jwks;
@@ -115,9 +129,7 @@ export function createKeyring(
 }
 
 function signersOf(key: SealedSigningKey, masterKey: MasterKey): Signers {
-  const der = masterKey.unseal(key.sealedPrivateKey ?? '', key.kid);
-  const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
-  der.fill(0);
+  const privateKey = privateKeyOf(key, masterKey);
   return {
     accessToken: accessTokenSigner(key.algorithm, key.kid, privateKey),
     statement: jwtSigner(key.algorithm, key.kid, privateKey, STATEMENT_TYPE),

@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
-
-import type { LimitTransport } from './domain/shared-limits.ts';
+import type { Counters } from './domain/rate-limit.ts';
+import type { LimitTransport, SharedLimits } from './domain/shared-limits.ts';
 import type { FormEndpointServices } from './http/form-endpoint.ts';
 import type { Health } from './http/health.ts';
-import { createSharedLimits } from './shared-limits.ts';
+import { createSharing } from './shared-limits.ts';
 import { redisTargetOf } from './sharing-config.ts';
 import { memoryCounters } from './storage/memory-counters.ts';
 import { redisLimits } from './storage/redis-limits.ts';
@@ -15,6 +15,8 @@ export interface Limits {
     FormEndpointServices,
     'addresses' | 'failures' | 'sharedLimits' | 'addressPerMinute' | 'failuresPerMinute'
   >;
+  /** The same sharing for other counters of this process; null if limits are its own. */
+  share(failures: Counters): SharedLimits | null;
   /** Whose calls they count. */
   health(): Health['limits'];
   /** Requests whose limits were to be shared, and could not be. */
@@ -29,21 +31,23 @@ export function createLimits(config: Config, log: Logger, given: LimitTransport 
   const transport = target === null ? given : redisLimits(target, config.redisPrefix);
   const addresses = memoryCounters(config.limiterKeysMax);
   const failures = memoryCounters(config.limiterKeysMax);
-  const sharedLimits = transport && createSharedLimits(transport, { addresses, failures }, config, log);
+  const sharing = transport && createSharing(transport, config, log);
+  const share = (of: Counters) => sharing && sharing.limits({ addresses, failures: of });
   return {
     services: {
       addresses,
       failures,
-      sharedLimits,
+      sharedLimits: share(failures),
       addressPerMinute: config.addressLimit,
       failuresPerMinute: config.failureLimit,
     },
+    share,
     health() {
-      if (sharedLimits === null) return 'own';
-      return sharedLimits.isSharing() ? 'shared' : 'divided';
+      if (sharing === null) return 'own';
+      return sharing.isSharing() ? 'shared' : 'divided';
     },
-    decidedAlone: () => sharedLimits?.decidedAlone() ?? 0,
-    start: async () => await sharedLimits?.start(),
-    stop: () => sharedLimits?.stop(),
+    decidedAlone: () => sharing?.decidedAlone() ?? 0,
+    start: async () => await sharing?.start(),
+    stop: () => sharing?.stop(),
   };
 }

@@ -11,8 +11,8 @@ export type LiveEvent =
 
 /** Tells what happens as it happens, to a bounded number of watchers. */
 export interface Live {
-  /** From now on `tell` is told everything, and of the API user `clientId` its uses; null where there are too many. */
-  watch(clientId: string | null, tell: (event: LiveEvent) => void, ended: () => void): Watch | null;
+  /** From now on `tell` is told everything, and of the API user `clientId` its uses; a text: which bound refuses it. */
+  watch(watcher: Watcher): Watch | 'full' | 'viewer has enough';
   /** Something that all processes hear of has changed. */
   changed(noun: string, ids: readonly string[]): void;
   noteUse(known: KnownApiUser, credentialId: string, address: string, nowMs: number): void;
@@ -35,11 +35,15 @@ export interface LiveSettings {
 }
 
 const TICK_MS = 1000;
+/** The part of all streams that one viewer may open: ten windows of a browser with the default settings. */
+const VIEWER_PART = 10;
 export const HISTORY_SECONDS = 60;
 /** Changes that are told one by one in a second; beyond that, that much has changed. */
 const CHANGES_MAX = 100;
 
-interface Watcher {
+export interface Watcher {
+  /** Who watches: the streams of one viewer are bounded, and those of all. */
+  viewer: string;
   clientId: string | null;
   tell(event: LiveEvent): void;
   ended(): void;
@@ -90,9 +94,11 @@ export function createLive(counts: () => RouteCounts, { liveStreamsMax }: LiveSe
   }
 
   return {
-    watch(clientId, tell, onEnd) {
-      if (ended || watchers.size >= liveStreamsMax) return null;
-      const watcher: Watcher = { clientId, tell, ended: onEnd };
+    watch(watcher) {
+      if (ended || watchers.size >= liveStreamsMax) return 'full';
+      const own = Array.from(watchers).filter(({ viewer }) => viewer === watcher.viewer).length;
+      if (own >= Math.ceil(liveStreamsMax / VIEWER_PART)) return 'viewer has enough';
+      const { clientId } = watcher;
       watchers.add(watcher);
       if (clientId !== null) {
         const each = watched.get(clientId) ?? { watchers: 0, uses: new Map(), refusals: new Map() };

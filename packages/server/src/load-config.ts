@@ -1,4 +1,5 @@
 import { SETTINGS, type Config } from './config.ts';
+import { givenTextProblem, inQuotes } from './domain/characters.ts';
 import { withPassword, type Database } from './database-url.ts';
 
 /** A setting that cannot be: its name, the value, what is allowed. */
@@ -19,7 +20,11 @@ export function loadConfig(
     (Object.keys(SETTINGS) as (keyof Config)[]).map((name) => {
       const { env, flag: flagName, default: standard, parse } = SETTINGS[name];
       const given = flags[name] ?? environment[env];
-      const result = parse(given === undefined || given === '' ? standard : given);
+      const problem = givenTextProblem(given ?? '');
+      const result =
+        problem === null
+          ? parse(given === undefined || given === '' ? standard : given)
+          : { allowed: `it ${problem}` };
       if ('value' in result) return [name, result.value];
       const shown = SECRET.has(name) ? 'the value given' : quoted(given ?? '');
       const source = flags[name] === undefined ? env : `--${flagName}`;
@@ -43,7 +48,7 @@ const SECRET: ReadonlySet<keyof Config> = new Set([
 function quoted(value: string): string {
   const [scheme] = /^(postgres|redis)/i.exec(value) ?? [];
   if (scheme !== undefined) return `"${scheme}…"`;
-  return JSON.stringify(value.replace(/^([^/@]*\/\/)?.*@/s, '$1…@'));
+  return inQuotes(value.replace(/^([^/@]*\/\/)?.*@/s, '$1…@'));
 }
 
 /** The same with another port, and what follows from it: for port 0, once a free one is found. */
@@ -68,10 +73,14 @@ function withDerived(config: Config): Config {
     issuer,
     audience: config.audience || issuer,
     databaseUrl: databaseOf(config),
+    staleDrainSeconds: config.staleDrainSeconds || Math.min(STALE_DRAIN_SECONDS, config.staleMaxSeconds / 4),
     processes: config.processes || Math.max(1, config.workers),
     masterKeyFile: config.masterKeyFile || `${config.dataDir}/master.key`,
   };
 }
+
+/** Load balancers ask every few seconds, and most want to hear of a failure two or three times. */
+const STALE_DRAIN_SECONDS = 15;
 
 function databaseOf({ databaseUrl, databasePassword, dataDir }: Config): Database {
   const isDefault = databaseUrl.kind === 'sqlite' && databaseUrl.path === '';
@@ -84,6 +93,10 @@ function contradictions(config: Config): string[] {
     config.keyAnnounceSeconds < 2 * config.jwksMaxAgeSeconds
       ? `${SETTINGS.keyAnnounceSeconds.env}: ${config.keyAnnounceSeconds} is not allowed: at least twice ` +
         `${SETTINGS.jwksMaxAgeSeconds.env} (${config.jwksMaxAgeSeconds}), or a new key would sign before all verifiers know it`
+      : '',
+    config.staleDrainSeconds >= config.staleMaxSeconds
+      ? `${SETTINGS.staleDrainSeconds.env}: ${config.staleDrainSeconds} is not allowed: less than ` +
+        `${SETTINGS.staleMaxSeconds.env} (${config.staleMaxSeconds})`
       : '',
     config.requestTimeoutMs < config.headersTimeoutMs
       ? `${SETTINGS.requestTimeoutMs.env}: ${config.requestTimeoutMs} is not allowed: at least ` +

@@ -2,8 +2,9 @@ import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { UNIT_MS } from './domain/usage.ts';
 import { retireQuiet } from './manage/reset-credentials.ts';
-import { rotateWhenDue } from './manage/signing-keys.ts';
+import { proveSigningKeys, rotateWhenDue } from './manage/signing-keys.ts';
 import type { MasterKey } from './master-key.ts';
+import { bothClocks } from './storage/clock.ts';
 import type { Store, StoreTransaction } from './storage/store.ts';
 
 /** What is done from time to time, in small steps: rotate keys by schedule, and remove what is kept no longer. */
@@ -18,6 +19,10 @@ const BATCH = 500;
 const BATCHES_MAX = 100;
 /** Of changes that their callers may ask for again: beyond that the oldest are forgotten before their time. */
 const IDEMPOTENCY_KEYS_MAX = 100_000;
+/** What has ended is removed this much later: the store's clock may itself be ahead, after a failover for example. */
+const REMOVAL_MARGIN_MS: number = 10 * UNIT_MS.minute;
+/** Of processes that have ended. */
+const PROCESS_CLOCKS_KEPT_MS: number = UNIT_MS.hour;
 
 export function createMaintenance(
   store: Store,
@@ -33,15 +38,19 @@ export function createMaintenance(
   /** How far credentials that are retired when quiet were checked; null: begin again. */
   let quietTo: string | null = null;
 
-  async function once(nowMs: number): Promise<void> {
+  async function once(): Promise<void> {
+    await proveSigningKeys(store, masterKey, Date.now());
     const rotation = { algorithm: config.signingAlgorithm, schedule: config };
-    const key = await rotateWhenDue(store, masterKey, rotation, config.keyRotationSeconds, nowMs);
+    const key = await rotateWhenDue(store, masterKey, rotation, config.keyRotationSeconds, Date.now());
     if (key !== null)
       log.info({ kid: key.kid, activatesAt: key.activatesAt }, 'signing key rotated by schedule');
-    quietTo = await retireQuiet(store, quietTo, BATCH, nowMs);
+    const { earlier } = await bothClocks(store.clock);
+    const nowMs = earlier - REMOVAL_MARGIN_MS;
+    quietTo = await retireQuiet(store, quietTo, BATCH, earlier);
     const endedBefore = nowMs - config.endedCredentialsKeptDays * UNIT_MS.day;
     const epoch = await store.changes.epoch();
-    await store.write((transaction) => transaction.signingKeys.forgetRemoved(nowMs));
+    // Without the margin: nothing uses the private part of a key that is removed.
+    await store.write((transaction) => transaction.signingKeys.forgetRemoved(earlier));
     await inBatches((transaction) => transaction.credentials.deleteEnded(endedBefore, BATCH));
     await inBatches((transaction) => transaction.revocations.deleteOver(nowMs, BATCH));
     const seenBefore = nowMs - config.sessionIdleSeconds * 1000;
@@ -54,7 +63,8 @@ export function createMaintenance(
     await inBatches(({ idempotency }) => idempotency.deleteOver(nowMs, IDEMPOTENCY_KEYS_MAX, BATCH));
     await inBatches((transaction) => transaction.changes.deleteBefore(epoch - config.changesKept, BATCH));
     sweptTo = await store.write((transaction) => transaction.credentials.sweepUses(sweptTo ?? '', BATCH));
-    await keepUsage(nowMs);
+    await store.clock.deleteBefore(nowMs - PROCESS_CLOCKS_KEPT_MS);
+    await keepUsage(earlier);
   }
 
   async function keepUsage(nowMs: number): Promise<void> {
@@ -80,7 +90,7 @@ export function createMaintenance(
   }
 
   async function run(): Promise<void> {
-    running ??= once(Date.now())
+    running ??= once()
       .catch((error: Error) => log.warn({ error: error.message }, 'maintenance failed, and is tried again'))
       .finally(() => {
         running = undefined;

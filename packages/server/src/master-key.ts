@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { Refused } from './domain/refused.ts';
@@ -12,6 +12,8 @@ export interface MasterKey {
   unseal(sealed: string, context: string): Buffer;
   /** Tells the right key from a wrong one before anything is unsealed; says nothing about it. */
   check: string;
+  /** A MAC of this text about a signing key, by which a row that this program wrote is told from any other. */
+  signingKeyProof(text: string): string;
 }
 
 const KEY_BYTES = 32;
@@ -79,7 +81,13 @@ function attempt<T>(what: string, file: string, action: () => T): T {
   }
 }
 
+/** RFC 5869: a key for one purpose alone, from which nothing about the master key or other purposes follows. */
+function derivedKey(key: Buffer, purpose: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', key, '', purpose, KEY_BYTES));
+}
+
 function keyOf(key: Buffer): MasterKey {
+  const proofKey = derivedKey(key, 'mintmark signing key proof 1');
   return {
     seal(plain, context) {
       const nonce = randomBytes(NONCE_BYTES);
@@ -95,6 +103,7 @@ function keyOf(key: Buffer): MasterKey {
       decipher.setAAD(Buffer.from(context)).setAuthTag(bytes.subarray(-TAG_BYTES));
       return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);
     },
+    signingKeyProof: (text) => createHmac('sha256', proofKey).update(text).digest('base64url'),
     check: createHmac('sha256', key).update('mintmark master key check').digest('base64url'),
   };
 }

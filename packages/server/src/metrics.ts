@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Registry, type Metric } from 'prom-client';
 import { REFUSAL_REASONS } from './domain/refusal-reason.ts';
 import type { SigningKeyState } from './domain/signing-key.ts';
+import type { Connections } from './http/connections.ts';
 import type { Health } from './http/health.ts';
 import { LATENCY_BOUNDS_MS, type Outcome } from './route-statistics.ts';
 import type { Statistics } from './statistics.ts';
@@ -9,10 +10,11 @@ import type { Statistics } from './statistics.ts';
 export interface MetricSources {
   statistics: Pick<Statistics, 'recorder' | 'live'> & { services: Pick<Statistics['services'], 'routes'> };
   health(): Health;
-  signingKeys(): Readonly<Record<SigningKeyState, number>>;
+  signingKeys(): Readonly<Record<SigningKeyState | 'unproven', number>>;
   epoch(): number;
   /** Requests whose limits were to be shared, and could not be. */
   decidedAlone(): number;
+  connections: Pick<Connections, 'open' | 'refused'>;
   version: string;
   /** The label of a worker process; null: it serves by itself. */
   worker: string | null;
@@ -105,6 +107,7 @@ function stateMetrics({
   signingKeys,
   epoch,
   decidedAlone,
+  connections,
   version,
 }: MetricSources): Described[] {
   const gauge = (name: string, help: string, value: () => number): Described => ({
@@ -126,10 +129,24 @@ function stateMetrics({
     gauge('mintmark_store_stale_seconds', 'How long ago the process was last in step with the store.', () => {
       return health().staleSeconds;
     }),
+    {
+      name: 'mintmark_clock_offset_seconds',
+      help: "How far this clock is ahead of the store's; negative: behind. Missing where the store has no clock of its own.",
+      type: 'gauge',
+      values: () => {
+        const { offsetSeconds } = health().clock;
+        return offsetSeconds === null ? [] : [{ value: offsetSeconds }];
+      },
+    },
+    gauge(
+      'mintmark_standby_wait_seconds',
+      'For how long the oldest change has been waiting for a synchronous standby of PostgreSQL.',
+      () => health().standby.waitSeconds,
+    ),
     gauge('mintmark_change_epoch', 'Number of the last change that this process has applied.', epoch),
     {
       name: 'mintmark_signing_keys',
-      help: 'Signing keys by state.',
+      help: 'Signing keys by state; unproven: without a valid proof, not used.',
       type: 'gauge',
       values: () => Object.entries(signingKeys()).map(([state, value]) => ({ labels: { state }, value })),
     },
@@ -152,6 +169,14 @@ function stateMetrics({
     counter('mintmark_usage_lost_total', 'Uses that were not counted, because too many waited.', () => {
       return statistics.recorder().lost;
     }),
+    gauge('mintmark_connections', 'Connections that are open.', connections.open),
+    {
+      name: 'mintmark_connections_refused_total',
+      help: 'Turned away: connections beyond the bound of all or of their network, and requests of one forwarded address.',
+      type: 'counter',
+      values: () =>
+        Object.entries(connections.refused()).map(([bound, value]) => ({ labels: { bound }, value })),
+    },
     gauge('mintmark_live_streams', 'Streams of events that are open.', () => statistics.live.watchers()),
     {
       name: 'mintmark_build_info',

@@ -30,7 +30,9 @@ import {
 import type { OperatorActor } from './manage/sign-in.ts';
 import type { MasterKey } from './master-key.ts';
 import { createSessionFinder } from './sessions.ts';
-import { createSignIn } from './sign-in.ts';
+import type { Limits } from './limits.ts';
+import { createSignIn, denialOf } from './sign-in.ts';
+import type { SignInCounter } from './sign-in-budgets.ts';
 import { memoryCounters } from './storage/memory-counters.ts';
 import type { Store } from './storage/store.ts';
 
@@ -47,15 +49,16 @@ export function createOperatorsPart(
   masterKey: MasterKey,
   config: Config,
   addressOf: (request: IncomingMessage) => string,
+  share: Limits['share'],
   log: Logger,
 ): OperatorsPart {
   const now = Date.now;
   const failed = createFailedSignIns(store, log, now);
-  const counters = {
-    addresses: memoryCounters(config.limiterKeysMax),
-    attempts: memoryCounters(config.limiterKeysMax),
-    accounts: memoryCounters(config.limiterKeysMax),
+  const counter = (): SignInCounter => {
+    const counters = memoryCounters(config.limiterKeysMax);
+    return { counters, shared: share(counters) };
   };
+  const counters = { addresses: counter(), attempts: counter(), accounts: counter() };
   return {
     failed,
     services: {
@@ -73,11 +76,19 @@ function profileServices(store: Store, masterKey: MasterKey, config: Config): Pr
   return {
     async changePassword(by, { checkedHash, password, sessionId }) {
       const passwordHash = await hashOfChosenPassword(password, by.name, 'new_password');
-      await changePassword(store, operator(by), { checkedHash, passwordHash, sessionId }, Date.now());
+      return await changePassword(store, operator(by), { checkedHash, passwordHash, sessionId }, Date.now());
     },
-    beginSecondFactor: (by) => beginSecondFactor(store, operator(by), masterKey, site, Date.now()),
-    confirmSecondFactor: (by, code) => confirmSecondFactor(store, operator(by), masterKey, code, Date.now()),
-    removeSecondFactor: (by) => removeSecondFactor(store, operator(by), Date.now()),
+    async beginSecondFactor(by, code) {
+      const asked = { site, code };
+      const outcome = await beginSecondFactor(store, operator(by), masterKey, asked, Date.now());
+      return 'refused' in outcome ? denialOf(outcome, Date.now()) : outcome;
+    },
+    confirmSecondFactor: (by, asked) =>
+      confirmSecondFactor(store, operator(by), masterKey, asked, Date.now()),
+    async removeSecondFactor(by, asked) {
+      const outcome = await removeSecondFactor(store, operator(by), masterKey, asked, Date.now());
+      return 'refused' in outcome ? denialOf(outcome, Date.now()) : outcome;
+    },
     async sessions(operatorId) {
       const all = await store.sessions.listOf(operatorId);
       return all.filter((session) => sessionEnd(session, config) > Date.now());

@@ -1,5 +1,6 @@
 import type { ChangeFeed } from './change-feed.ts';
 import type { RevocationPublication } from './http/revocations.ts';
+import type { ClockWatch } from './clock-watch.ts';
 import type { Keyring } from './keyring.ts';
 import type { RevocationList } from './revocation-list.ts';
 
@@ -8,18 +9,21 @@ const STATEMENT_KEPT_MS = 1000;
 
 /**
  * The revocation list with a signed statement of when it was complete: not later than the last time that this process is
- * known to have been in step with the store. So one that is cut off from it passes nothing old off as the present.
+ * known to have been in step with the store. So one that is cut off from it passes nothing old off as the present. Null
+ * where nothing can be signed: without a key, or with a clock that is wrong.
  */
 export function createPublication(
   list: RevocationList,
   keyring: Pick<Keyring, 'statementSigner'>,
   feed: Pick<ChangeFeed, 'applied' | 'staleMs'>,
+  clocks: Pick<ClockWatch, 'isOff' | 'earlier'>,
   issuer: string,
 ): () => RevocationPublication | null {
   let current: (RevocationPublication & { signedAt: number }) | undefined;
   return () => {
     const nowMs = Date.now();
-    const published = list.published(nowMs);
+    const published = list.published(clocks.earlier());
+    if (clocks.isOff()) return null;
     const age = nowMs - (current?.signedAt ?? 0);
     if (current?.list === published && age >= 0 && age < STATEMENT_KEPT_MS) return current;
     const sign = keyring.statementSigner(nowMs);

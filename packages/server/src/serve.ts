@@ -12,8 +12,9 @@ import { inviteFirstAdmin } from './manage/first-admin.ts';
 import { recordIssuer } from './manage/issuer.ts';
 import { masterKeyOf, openStore } from './manage/open-store.ts';
 import { recordTokenLife } from './manage/revocations.ts';
-import { recordSchedule } from './manage/signing-keys.ts';
+import { proveSigningKeys, recordSchedule } from './manage/signing-keys.ts';
 import type { MasterKey } from './master-key.ts';
+import { bothClocks } from './storage/clock.ts';
 import type { Store } from './storage/store.ts';
 
 export interface RunningServer {
@@ -68,7 +69,12 @@ export async function begin(
   try {
     if (migrated.length > 0) log.info({ migrated }, 'the store was migrated');
     const masterKey = await masterKeyOf(store, config);
-    const first = await firstStart(store, masterKey, config, Date.now());
+    const proven = await proveSigningKeys(store, masterKey, Date.now());
+    if (proven.length > 0)
+      log.info({ kids: proven }, 'signing keys of an earlier version were given their proof');
+    // By the earlier clock, so that the first signing key signs in every process at once.
+    const { earlier } = await bothClocks(store.clock);
+    const first = await firstStart(store, masterKey, config, earlier);
     await recordSchedule(store, config);
     await recordTokenLife(store, config.tokenLifeSeconds);
     await recordIssuer(store, config.issuer);

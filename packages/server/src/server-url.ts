@@ -1,4 +1,5 @@
 // What URLs of databases and of Redis have in common: a user with a password, and several servers.
+import { givenTextProblem } from './domain/characters.ts';
 
 export interface UrlServer {
   host: string;
@@ -29,11 +30,15 @@ export function serversOf(part: string, standardPort: number): UrlServer[] {
 }
 
 export function decoded(text: string, what: string): string {
+  let plain: string;
   try {
-    return decodeURIComponent(text);
+    plain = decodeURIComponent(text);
   } catch {
     throw new UrlProblem(
       `the ${what} has a % that is followed by no two hexadecimal digits (a % itself is %25)`,
     );
   }
+  const problem = givenTextProblem(plain);
+  if (problem !== null) throw new UrlProblem(`the ${what} ${problem}`);
+  return plain;
 }

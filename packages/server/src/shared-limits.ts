@@ -11,7 +11,9 @@ import { createLimitCircuit } from './limit-circuit.ts';
 import type { SharingConfig } from './sharing-config.ts';
 
 /** Limits that are shared while the way to where they are counted is good, and divided while it is not. */
-export interface SharingLimits extends SharedLimits {
+export interface Sharing {
+  /** `counters` are those of this process: they learn what others have counted, for when limits cease to be shared. */
+  limits(counters: LearningCounters): SharedLimits;
   /** Resolves when limits are shared, or after a second in which they could not be. */
   start(): Promise<void>;
   stop(): void;
@@ -20,44 +22,47 @@ export interface SharingLimits extends SharedLimits {
   decidedAlone(): number;
 }
 
-/**
- * `counters` are those of this process: they learn what others have counted, so that what is known stays known where limits
- * cease to be shared.
- */
-export function createSharedLimits(
-  transport: LimitTransport,
-  counters: { addresses: Counters; failures: Counters },
-  config: SharingConfig,
-  log: Logger,
-): SharingLimits {
+export interface LearningCounters {
+  addresses: Counters;
+  failures: Counters;
+}
+
+export function createSharing(transport: LimitTransport, config: SharingConfig, log: Logger): Sharing {
   const { processes, limitsDeadlineMs } = config;
   const circuit = createLimitCircuit(transport, config, log);
   let alone = 0;
 
-  function learn(call: SharedCall, counts: SharedCounts, nowMs: number): void {
-    counters.addresses.learn(call.network, nowMs + counts.addressAheadMs, nowMs);
-    if (counts.failuresAheadMs !== null && call.failuresChange !== -1) {
-      counters.failures.learn(call.failuresKey, nowMs + counts.failuresAheadMs, nowMs);
-    }
-  }
-
   return {
-    processes,
-    parts: () => (circuit.isClosed() ? 1 : processes),
     isSharing: circuit.isClosed,
     decidedAlone: () => alone,
-    async take(call, nowMs) {
-      const counts = await circuit.take(forgetting(call, limitsDeadlineMs));
-      if (counts === null) {
-        alone += 1;
-        return null;
-      }
-      learn(call, counts, nowMs);
-      return verdictOf(call, counts);
-    },
+    limits: (counters) => ({
+      processes,
+      parts: () => (circuit.isClosed() ? 1 : processes),
+      async take(call, nowMs) {
+        const counts = await circuit.take(forgetting(call, limitsDeadlineMs));
+        if (counts === null) {
+          alone += 1;
+          return null;
+        }
+        learn(counters, call, counts, nowMs);
+        return verdictOf(call, counts);
+      },
+    }),
     start: circuit.start,
     stop: circuit.stop,
   };
+}
+
+function learn(
+  { addresses, failures }: LearningCounters,
+  call: SharedCall,
+  counts: SharedCounts,
+  nowMs: number,
+): void {
+  addresses.learn(call.network, nowMs + counts.addressAheadMs, nowMs);
+  if (counts.failuresAheadMs !== null && call.failuresChange !== -1) {
+    failures.learn(call.failuresKey, nowMs + counts.failuresAheadMs, nowMs);
+  }
 }
 
 /**

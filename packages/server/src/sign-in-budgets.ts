@@ -3,11 +3,12 @@ import type { Config } from './config.ts';
 import { limitedNetwork } from './domain/network.ts';
 import { emailKey } from './domain/operator.ts';
 import type { Counters } from './domain/rate-limit.ts';
+import { ownPart, type FailuresChange, type SharedCall, type SharedLimits } from './domain/shared-limits.ts';
 
 /** An attempt that was paid for. */
 export interface Paid {
   /** The attempt was right. */
-  refund(): void;
+  refund(): Promise<void>;
 }
 
 export interface TooMany {
@@ -15,23 +16,25 @@ export interface TooMany {
   waitMs: number;
 }
 
-export interface SignInCounters {
-  addresses: Counters;
-  attempts: Counters;
-  accounts: Counters;
+/** Attempts by key, counted by this process, or by all together. */
+export interface SignInCounter {
+  counters: Counters;
+  shared: SharedLimits | null;
 }
+
+export type SignInCounters = Record<'addresses' | 'attempts' | 'accounts', SignInCounter>;
 
 export type SignInBudgetConfig = Pick<Config, 'signInLimit' | 'signInAddressLimit' | 'signInAccountLimit'>;
 
 /** The budgets of docs/decisions/041. Every attempt is paid for before its password or code is checked. */
 export interface SignInBudgets {
   /** Null: the address has budget left. Nothing of it is given back: it bounds work, not guesses. */
-  forAddress(address: string): TooMany | null;
+  forAddress(address: string): Promise<TooMany | null>;
   /** `browser`: what attempts of a known browser are counted under. */
   payForAttempt(email: string, address: string, browser: string | null): Promise<Paid | TooMany>;
   /** For a password that a signed-in operator gives again: no stranger can use this budget up. */
-  payForConfirmation(operatorId: string): Paid | TooMany;
-  payForCode(operatorId: string): Paid | TooMany;
+  payForConfirmation(operatorId: string): Promise<Paid | TooMany>;
+  payForCode(operatorId: string): Promise<Paid | TooMany>;
 }
 
 /** The longest time that an attempt waits for its turn if an account has had many from unknown browsers. */
@@ -46,18 +49,11 @@ export function signInBudgets(
 ): SignInBudgets {
   let slowed = 0;
 
-  function pay(counters: Counters, key: string, perMinute: number): Paid | TooMany {
-    const { allowed, waitMs } = counters.take(key, perMinute, now());
-    return allowed
-      ? { refund: () => counters.refund(key, perMinute, now()) }
-      : { denied: 'too_many', waitMs };
-  }
-
   /** The budget of an account for all unknown browsers together only slows: an attempt waits for its turn. */
   async function turnOf(account: string): Promise<Paid | TooMany> {
     const deadline = now() + SLOWED_MS_MAX;
     for (;;) {
-      const turn = pay(accounts, account, signInAccountLimit);
+      const turn = await pay(accounts, account, signInAccountLimit, now);
       if (!('denied' in turn) || now() + turn.waitMs > deadline || slowed >= SLOWED_MAX) return turn;
       slowed += 1;
       await sleep(turn.waitMs);
@@ -65,8 +61,8 @@ export function signInBudgets(
     }
   }
 
-  function forAddress(address: string): TooMany | null {
-    const paid = pay(addresses, limitedNetwork(address), signInAddressLimit);
+  async function forAddress(address: string): Promise<TooMany | null> {
+    const paid = await pay(addresses, limitedNetwork(address), signInAddressLimit, now);
     return 'denied' in paid ? paid : null;
   }
 
@@ -74,19 +70,47 @@ export function signInBudgets(
     forAddress,
     async payForAttempt(email, address, browser) {
       const account = emailKey(email);
-      const paid =
-        forAddress(address) ?? pay(attempts, browser ?? `${account} ${limitedNetwork(address)}`, signInLimit);
+      const key = browser ?? `${account} ${limitedNetwork(address)}`;
+      const paid = (await forAddress(address)) ?? (await pay(attempts, key, signInLimit, now));
       if ('denied' in paid || browser !== null) return paid;
       const turn = await turnOf(account);
       if ('denied' in turn) return turn;
       return {
-        refund() {
-          paid.refund();
-          turn.refund();
+        async refund() {
+          await Promise.all([paid.refund(), turn.refund()]);
         },
       };
     },
-    payForConfirmation: (operatorId) => pay(attempts, `${operatorId} again`, signInLimit),
-    payForCode: (operatorId) => pay(attempts, `${operatorId} code`, signInLimit),
+    payForConfirmation: (operatorId) => pay(attempts, `${operatorId} again`, signInLimit, now),
+    payForCode: (operatorId) => pay(attempts, `${operatorId} code`, signInLimit, now),
   };
+}
+
+/** Shared limits count by network and key: attempts to sign in have one network, which bounds nothing. */
+const NETWORK = 'sign-in';
+const UNBOUNDED = 1e9;
+
+async function pay(
+  { counters, shared }: SignInCounter,
+  key: string,
+  perMinute: number,
+  now: () => number,
+): Promise<Paid | TooMany> {
+  const call = (failuresChange: FailuresChange): SharedCall => ({
+    network: NETWORK,
+    addressPerMinute: UNBOUNDED,
+    failuresKey: `${NETWORK} ${key}`,
+    failuresPerMinute: perMinute,
+    failuresChange,
+    apiUser: null,
+  });
+  const verdict = shared === null ? null : await shared.take(call(1), now());
+  if (shared !== null && verdict !== null) {
+    if (verdict.refusedBy !== null) return { denied: 'too_many', waitMs: verdict.limit.waitMs };
+    return { refund: async () => void (await shared.take(call(-1), now())) };
+  }
+  const part = ownPart(perMinute, shared === null ? 1 : shared.processes);
+  const { allowed, waitMs } = counters.take(call(1).failuresKey, part, now());
+  if (!allowed) return { denied: 'too_many', waitMs };
+  return { refund: async () => counters.refund(call(1).failuresKey, part, now()) };
 }

@@ -6,6 +6,7 @@ import { Refused } from './domain/refused.ts';
 import { sessionEnd, type Session } from './domain/session.ts';
 import type { FailedSignIns } from './failed-sign-ins.ts';
 import { createKnownBrowsers } from './known-browsers.ts';
+import type { FactorRefusal } from './manage/profile.ts';
 import { hashOfChosenPassword } from './manage/operator-password.ts';
 import {
   acceptInvitation,
@@ -65,7 +66,7 @@ export interface SignIn {
   /** Asks a signed-in operator for the password again; resolves to the hash that it matched. */
   confirm(operator: Operator, password: string): Promise<{ checkedHash: string } | SignInDenial>;
   /** Pays for the code that a signed-in operator sends. */
-  payForCode(operator: Operator): Paid | TooMany;
+  payForCode(operator: Operator): Promise<Paid | TooMany>;
 }
 
 type SignInConfig = SignInBudgetConfig & Pick<Config, 'sessionIdleSeconds' | 'sessionLifeSeconds'>;
@@ -109,7 +110,7 @@ export function createSignIn(
       const lane = browser === null ? strangers : known;
       const evaluating = lane.evaluate(emailKey(email), password, hash);
       if (evaluating === null) {
-        paid.refund();
+        await paid.refund();
         return { denied: 'unavailable' };
       }
       if (!(await evaluating) || operator === undefined || operator.passwordHash === null) {
@@ -117,24 +118,24 @@ export function createSignIn(
         return { denied: 'wrong_credentials' };
       }
       if (operator.sealedTotpSecret !== null && code.trim() === '') {
-        paid.refund();
+        await paid.refund();
         return { denied: 'second_factor_required' };
       }
       const outcome = await signInOperator(store, masterKey, config, { operator, code, from }, now());
       if ('refused' in outcome) return denialOf(outcome, now());
-      paid.refund();
+      await paid.refund();
       return signedIn(outcome);
     },
 
     async inspect(token, address) {
-      const limited = budgets.forAddress(address);
+      const limited = await budgets.forAddress(address);
       if (limited !== null) return limited;
       const { operator } = await findInvitation(store, token, now());
       return { email: operator?.email ?? null, role: operator?.role ?? 'admin' };
     },
 
     async accept({ token, password, email }, from) {
-      const limited = budgets.forAddress(from.address);
+      const limited = await budgets.forAddress(from.address);
       if (limited !== null) return limited;
       const invited = await findInvitation(store, token, now());
       const chosen = invited.operator?.email ?? email;
@@ -149,12 +150,12 @@ export function createSignIn(
 
     async confirm({ id, passwordHash }, password) {
       // Only who has the session gets here: a budget of its own, which no stranger can use up.
-      const paid = budgets.payForConfirmation(id);
+      const paid = await budgets.payForConfirmation(id);
       if ('denied' in paid) return paid;
       const hash = passwordHash ?? NO_PASSWORD;
       const evaluating = known.evaluate(id, password, hash);
       const matches = evaluating === null ? null : await evaluating;
-      if (matches !== false) paid.refund();
+      if (matches !== false) await paid.refund();
       if (matches === null) return { denied: 'unavailable' };
       return matches ? { checkedHash: hash } : { denied: 'wrong_credentials' };
     },
@@ -163,8 +164,14 @@ export function createSignIn(
   };
 }
 
-function denialOf(outcome: Exclude<SignInOutcome, Started>, nowMs: number): SignInDenial {
+/** What a refusal of a sign-in, or of a code, is for the caller. */
+export function denialOf(
+  outcome: Exclude<SignInOutcome, Started> | FactorRefusal,
+  nowMs: number,
+): SignInDenial {
   switch (outcome.refused) {
+    case 'code_missing':
+      return { denied: 'second_factor_required' };
     case 'changed':
       return { denied: 'wrong_credentials' };
     case 'wrong_code':

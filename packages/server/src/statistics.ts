@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { clockDifferences, type ClockDifference } from './clock-differences.ts';
 import type { Config } from './config.ts';
 import type { AuthenticatingServices } from './domain/as-api-user.ts';
 import type { Denial } from './domain/denial.ts';
@@ -31,7 +32,7 @@ export interface Statistics {
 }
 
 export function createStatistics(
-  store: Pick<Store, 'recordUsage' | 'attention'>,
+  store: Pick<Store, 'recordUsage' | 'attention' | 'clock'>,
   config: Config,
   log: Logger,
 ): Statistics {
@@ -63,9 +64,7 @@ export function createStatistics(
       live,
       overview: {
         lately: () => live.lately(HISTORY_SECONDS),
-        standing: createOverview(store, Date.now, (error) => {
-          log.warn({ error: error.message }, 'API users could not be counted for the overview');
-        }),
+        standing: standingOf(store, log),
         startedAt: Date.now(),
       },
     },
@@ -85,4 +84,30 @@ export function createStatistics(
       await usage.stop();
     },
   };
+}
+
+/** With the clocks that differ, before what API users need. */
+function standingOf(
+  store: Pick<Store, 'attention' | 'clock'>,
+  log: Logger,
+): OverviewServices['overview']['standing'] {
+  const standing = createOverview(store, Date.now, (error) => {
+    log.warn({ error: error.message }, 'API users could not be counted for the overview');
+  });
+  return async () => {
+    const [{ apiUsers, attention }, clocks] = await Promise.all([standing(), clockDifferences(store.clock)]);
+    return { apiUsers, attention: [...clocks.map(clockAttention), ...attention] };
+  };
+}
+
+function clockAttention({ whose, detail }: ClockDifference) {
+  return {
+    kind: 'clock',
+    clientId: null,
+    name: whose,
+    credentialId: null,
+    at: null,
+    count: 0,
+    detail,
+  } as const;
 }

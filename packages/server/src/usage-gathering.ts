@@ -9,6 +9,8 @@ export interface Gathered {
   minute: number;
   uses: PendingUse[];
   refusals: Map<string, Refusals>;
+  /** The number under which it was to be written. Whether it was is not known: it is written again as it is. */
+  flush: number | null;
 }
 
 /** What waits in memory to be written: bounded, whatever callers do, and however long the store is out of reach. */
@@ -105,13 +107,14 @@ export function createUsageGathering(usesMax: number, full: () => void): UsageGa
 }
 
 function emptyMinute(minute: number): Gathered {
-  return { minute, uses: [], refusals: new Map() };
+  return { minute, uses: [], refusals: new Map(), flush: null };
 }
 
-/** One for each minute, however often the store was out of reach in it. */
+/** What has a number, first; then one for each minute, however often the store was out of reach in it. */
 function byMinute(all: readonly Gathered[]): Gathered[] {
   const minutes = new Map<number, Gathered>();
   for (const gathered of all) {
+    if (gathered.flush !== null) continue;
     const same = minutes.get(gathered.minute);
     if (same === undefined) {
       minutes.set(gathered.minute, gathered);
@@ -124,5 +127,5 @@ function byMinute(all: readonly Gathered[]): Gathered[] {
       else counted.count += refusals.count;
     }
   }
-  return Array.from(minutes.values());
+  return [...all.filter(({ flush }) => flush !== null), ...minutes.values()];
 }

@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { PendingUse } from './domain/known-api-user.ts';
 import { startOf, UNIT_MS } from './domain/usage.ts';
-import type { UsageBatch } from './storage/usage.ts';
+import type { Refusals, UsageBatch } from './storage/usage.ts';
 import { createUsageGathering, type Gathered, type UsageGathering } from './usage-gathering.ts';
 
 /** Gathers in memory who used what and who was refused, and writes it every few seconds: nothing is written per token. */
@@ -46,13 +47,16 @@ export function createUsageRecorder(
   let timer: NodeJS.Timeout | undefined;
   let lostReported = 0;
   let failures = 0;
+  /** Batches are numbered, so that one whose outcome is not known is not counted twice when it is written again. */
+  let flushes = 0;
+  const process = randomUUID();
 
   async function writeAll(): Promise<void> {
     const minutes = gathering.take(now());
     for (const [i, gathered] of minutes.entries()) {
       const left = await writeMinute(gathered);
-      if (left === null) continue;
-      gathering.putBack([left, ...minutes.slice(i + 1)]);
+      if (left.length === 0) continue;
+      gathering.putBack([...left, ...minutes.slice(i + 1)]);
       break;
     }
     const lost = gathering.lost();
@@ -62,23 +66,36 @@ export function createUsageRecorder(
     lostReported = lost;
   }
 
-  /** Gives back what could not be written. */
-  async function writeMinute({ minute, uses, refusals }: Gathered): Promise<Gathered | null> {
-    const oldest = startOf('minute', now() - LATE_MS_MAX);
-    const noteLastUse = uses.length <= LAST_USE_NOTED_MAX;
-    const batches = neighbours(uses);
+  /** Returns what is not known to be written. */
+  async function writeMinute({ minute, uses, refusals, flush: number }: Gathered): Promise<Gathered[]> {
+    const batches = number === null ? neighbours(uses) : [uses];
     if (batches.length === 0) batches.push([]);
+    const ofBatch = (i: number) => (i === 0 ? refusals : new Map<string, Refusals>());
     for (const [i, batch] of batches.entries()) {
-      const refused = i === 0 ? Array.from(refusals.values()) : [];
+      const named = { minute, uses: batch, refusals: ofBatch(i), flush: number ?? (flushes += 1) };
       try {
-        await write({ minute: Math.max(minute, oldest), uses: batch, refusals: refused, noteLastUse });
+        await writeBatch(named, uses.length <= LAST_USE_NOTED_MAX);
       } catch (error) {
         failures += 1;
         log.warn({ error: (error as Error).message }, 'usage could not be written, and is kept');
-        return { minute, uses: batches.slice(i).flat(), refusals: i === 0 ? refusals : new Map() };
+        return [named, { minute, uses: batches.slice(i + 1).flat(), refusals: new Map(), flush: null }];
       }
     }
-    return null;
+    return [];
+  }
+
+  async function writeBatch(
+    { minute, uses, refusals, flush: number }: Gathered & { flush: number },
+    noteLastUse: boolean,
+  ): Promise<void> {
+    const oldest = startOf('minute', now() - LATE_MS_MAX);
+    await write({
+      minute: Math.max(minute, oldest),
+      uses,
+      refusals: Array.from(refusals.values()),
+      noteLastUse,
+      flush: { process, number },
+    });
   }
 
   async function flush(): Promise<void> {

@@ -92,7 +92,7 @@ test('what one store exports another imports, and the same secrets and passwords
   second.noteSecret(PASSWORD);
   const reply = await client.send('POST', '/api-users/import', whole.text, NDJSON);
   const report = linesOf(reply.text);
-  assert.deepEqual(report.at(-1), { outcome: 'done', made: 4, refused: 0, not_read: 0 });
+  assert.deepEqual(report.at(-1), { outcome: 'done', made: 4, exists: 0, refused: 0, not_read: 0 });
   const { client_id, client_secret } = importer;
   assert.equal((await second.post({ client_id, client_secret })).status, 200);
   const byName = { client_id: 'import@EXAMPLE.com', client_secret };
@@ -109,7 +109,13 @@ test('what one store exports another imports, and the same secrets and passwords
     ['api_user.import', made.client_id],
   );
   const again = await client.send('POST', '/api-users/import', whole.text, NDJSON);
-  assert.deepEqual(linesOf(again.text).at(-1), { outcome: 'done', made: 0, refused: 4, not_read: 0 });
+  assert.deepEqual(linesOf(again.text).at(-1), {
+    outcome: 'done',
+    made: 0,
+    exists: 0,
+    refused: 4,
+    not_read: 0,
+  });
 });
 
 test('each line is made or refused by itself, and the report says which and why', async () => {
@@ -181,13 +187,13 @@ test('each line is made or refused by itself, and the report says which and why'
     }
   }
   const made = lines.filter(([, outcome]) => outcome === 'made').length;
-  assert.deepEqual(last, { outcome: 'done', made, refused: lines.length - made - 1, not_read: 0 });
+  assert.deepEqual(last, { outcome: 'done', made, exists: 0, refused: lines.length - made - 1, not_read: 0 });
   const kept = await admin.get('/api-users/legacy-17');
   assert.deepEqual([kept.body['enabled'], kept.body['created_at']], [false, '2019-05-01T00:00:00.000Z']);
   const summary = (await auditOf(server)).findLast(
     ({ action, subject }) => action === 'api_user.import' && subject.kind === 'store',
   );
-  assert.deepEqual(summary?.after, { made, refused: lines.length - made - 1 });
+  assert.deepEqual(summary?.after, { made, exists: 0, refused: lines.length - made - 1 });
 });
 
 test('an operator cannot import an API user that may do everything', async () => {
@@ -226,7 +232,7 @@ test('of two imports of the same lines at once each line is made once', async ()
 
 test('more lines than there may be are counted and not made', async () => {
   const report = await imported(Array.from({ length: 1203 }, (_, i) => ({ name: `Many ${i}` })));
-  assert.deepEqual(report.at(-1), { outcome: 'done', made: 1000, refused: 0, not_read: 203 });
+  assert.deepEqual(report.at(-1), { outcome: 'done', made: 1000, exists: 0, refused: 0, not_read: 203 });
   assert.equal(report.length, 1001);
 });
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { test } from 'node:test';
-import fastify from 'fastify';
+import fastify, { type FastifyInstance } from 'fastify';
 import { SYSTEM, type Actor } from '../src/domain/actor.ts';
 import type { SchemaTypes } from '../src/http/admin/admin-app.ts';
 import { eventsRoute } from '../src/http/admin/events.ts';
@@ -69,6 +69,23 @@ async function started(
   return { store, server, made, admin: await adminClient(server, made) };
 }
 
+async function twoCallers(
+  env: Record<string, string>,
+): Promise<{ server: TestServer; made: MadeApiUser; admin: AdminClient; other: AdminClient }> {
+  const store = await newStore();
+  const [made, second] = [
+    await store.apiUser('Deployment', '--scope', 'mintmark:admin'),
+    await store.apiUser('Dashboard', '--scope', 'mintmark:read'),
+  ];
+  const server = await store.start(env);
+  return {
+    server,
+    made,
+    admin: await adminClient(server, made),
+    other: await adminClient(server, second),
+  };
+}
+
 test('the stream tells rates each second, changes as they happen, and uses and refusals of the API user that is watched', async () => {
   const { server, admin } = await started();
   await using _ = server;
@@ -128,13 +145,18 @@ test('the stream ends soon after its caller may read no more', async () => {
   assert.deepEqual(stream.of('end'), [{ code: 'forbidden' }]);
 });
 
-test('more streams than may be are refused, and one that ends makes room', async () => {
-  const { server, admin } = await started({ MINTMARK_LIVE_STREAMS_MAX: '2' });
+test('one caller opens no more streams than its part, and others still open theirs', async () => {
+  const { server, made, admin, other } = await twoCallers({ MINTMARK_LIVE_STREAMS_MAX: '20' });
   await using _ = server;
   const [first, second] = [await follow(server, admin), await follow(server, admin)];
-  const refused = await admin.get('/events');
-  assertProblem(refused, 503, 'unavailable');
-  assert.ok(Number(refused.headers['retry-after']) > 0);
+  // Another token makes no other caller.
+  for (const client of [admin, await adminClient(server, made)]) {
+    const refused = await client.get('/events');
+    assertProblem(refused, 429, 'too_many');
+    assert.ok(Number(refused.headers['retry-after']) > 0);
+  }
+  const others = await follow(server, other);
+  assert.equal(others.response.statusCode, 200);
   first.close();
   await eventually(async () => {
     const third = await follow(server, admin);
@@ -142,6 +164,22 @@ test('more streams than may be are refused, and one that ends makes room', async
     third.close();
   });
   second.close();
+  others.close();
+});
+
+test('more streams than may be in all are refused, and one that ends makes room', async () => {
+  const { server, admin, other } = await twoCallers({ MINTMARK_LIVE_STREAMS_MAX: '1' });
+  await using _ = server;
+  const first = await follow(server, admin);
+  const refused = await other.get('/events');
+  assertProblem(refused, 503, 'unavailable');
+  assert.ok(Number(refused.headers['retry-after']) > 0);
+  first.close();
+  await eventually(async () => {
+    const second = await follow(server, other);
+    assert.equal(second.response.statusCode, 200);
+    second.close();
+  });
 });
 
 test('a graceful stop ends open streams at once, and does not wait for them', async () => {
@@ -158,6 +196,7 @@ test('a reader that reads nothing is cut off, and others go on', async () => {
   const { counts } = createRouteStatistics();
   const live = createLive(counts, { liveStreamsMax: 2 });
   const app = fastify().withTypeProvider<SchemaTypes>();
+  strangers(app);
   eventsRoute(app, { live }, anybody);
   await app.listen({ port: 0, host: '127.0.0.1' });
   const { port } = app.server.address() as AddressInfo;
@@ -178,14 +217,7 @@ test('a reader that reads nothing is cut off, and others go on', async () => {
       times(50, (i) => `${id}${sent}${i}`),
     );
     sent += 50 * id.length;
-    assert.ok(
-      live.watch(
-        null,
-        () => undefined,
-        () => undefined,
-      ) !== null,
-      'there is no room yet',
-    );
+    assert.ok(typeof live.watch(watcher) !== 'string', 'there is no room yet');
   }, 30_000);
   assert.ok(received > 1_000_000);
   await eventually(async () => assert.ok(received >= sent, 'the other one gets everything'));
@@ -203,6 +235,7 @@ void test('a reader who is gone before the stream begins takes no room', async (
     await once(raw.socket, 'close');
     asked += 1;
   });
+  strangers(app);
   eventsRoute(app, { live }, anybody);
   await app.listen({ port: 0, host: '127.0.0.1' });
   const { port } = app.server.address() as AddressInfo;
@@ -216,6 +249,18 @@ void test('a reader who is gone before the stream begins takes no room', async (
   live.end();
   await app.close();
 });
+
+/** Of another caller than `anybody`. */
+const watcher = { viewer: 'other', clientId: null, tell: () => undefined, ended: () => undefined };
+
+let callers = 0;
+/** In place of the gate: each request comes from a caller of its own. */
+function strangers(app: Pick<FastifyInstance, 'addHook'>): void {
+  app.addHook('onRequest', async (each) => {
+    const name = `stranger ${(callers += 1)}`;
+    each.adminActor = { kind: 'api_user', id: name, name, address: '127.0.0.1' };
+  });
+}
 
 async function anybody(): Promise<Actor> {
   return SYSTEM;

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { SETTINGS, type Config } from '../src/config.ts';
 import { loadConfig } from '../src/load-config.ts';
 import { mintmark } from './support/server.ts';
-import { temporaryFolder } from './support/command-line.ts';
+import { temporaryFolder, testStore } from './support/command-line.ts';
 
 const WRONG: Partial<Record<keyof Config, [value: string, allowed: RegExp][]>> = {
   port: [
@@ -143,5 +143,140 @@ test('a setting that is a time takes a number in its unit, or one with a unit', 
     const expected =
       /MINTMARK_TOKEN_LIFE: ".*" is not allowed: a whole number from 10 to 86400, or as long with a unit: .*15m/;
     assert.throws(() => loadConfig({ MINTMARK_TOKEN_LIFE: given }), expected, given);
+  }
+});
+
+/** Each with how it is shown. */
+const UNSEEN: readonly [character: string, shown: string][] = [
+  ['\r', String.raw`\r`],
+  ['\n', String.raw`\n`],
+  ['\r\n', String.raw`\r\n`],
+  ['\t', String.raw`\t`],
+  ['\0', String.raw`\u0000`],
+  ['\x1b', String.raw`\u001b`],
+  ['\x7f', String.raw`\u007f`],
+  ['\x85', String.raw`\u0085`],
+  ['\ufeff', String.raw`\ufeff`],
+];
+
+/** Something that each setting without a default would take. */
+const GOOD: Partial<Record<keyof Config, string>> = {
+  issuer: 'https://api.example.com',
+  audience: 'https://api.example.com',
+  databaseUrl: 'sqlite:./mintmark.db',
+  redisUrl: 'redis://localhost',
+  masterKey: 'ab'.repeat(32),
+  databasePassword: 'a password of the database',
+  redisPassword: 'a password of Redis',
+  redisSentinelPassword: 'a password of the Sentinels',
+};
+
+test('every setting refuses control characters and byte order marks, and shows them', () => {
+  for (const [name, { env, flag, default: standard }] of Object.entries(SETTINGS)) {
+    const good = GOOD[name as keyof Config] ?? (standard || './some/path');
+    for (const [character, shown] of UNSEEN) {
+      for (const value of [
+        good + character,
+        character + good,
+        good.slice(0, 1) + character + good.slice(1),
+      ]) {
+        const secret = /password$|masterKey$/i.test(name);
+        const named = (text: string) =>
+          secret
+            ? /: the value given is not allowed/.test(text)
+            : name === 'redisUrl' || text.includes(shown);
+        const expected = (error: unknown) =>
+          error instanceof Error &&
+          error.message.includes('is not allowed: it holds a ') &&
+          error.message.includes(shown.slice(0, 2)) &&
+          named(error.message) &&
+          !(secret && error.message.includes(good)) &&
+          !/[\p{Cc}\ufeff]/u.test(error.message);
+        assert.throws(() => loadConfig({ [env]: value }), expected, `${env}=${JSON.stringify(value)}`);
+        if (flag !== null)
+          assert.throws(
+            () => loadConfig({}, { [name]: value }),
+            expected,
+            `--${flag}=${JSON.stringify(value)}`,
+          );
+      }
+    }
+  }
+});
+
+test('a path with a carriage return stops the start and makes nothing', async () => {
+  const folder = temporaryFolder();
+  const dataDir = `${folder}/data\r`;
+  for (const [env, value] of [
+    ['MINTMARK_DATA_DIR', dataDir],
+    ['MINTMARK_MASTER_KEY_FILE', `${folder}/master.key\r`],
+    ['DATABASE_URL', `sqlite:${folder}/mintmark.db\r`],
+  ] as const) {
+    for (const args of [['serve'], ['migrate'], ['doctor'], ['api-user', 'create', '--name', 'n']]) {
+      const { code, out, err } = await mintmark(args, {
+        env: { MINTMARK_DATA_DIR: folder, DATABASE_URL: `sqlite:${folder}/mintmark.db`, [env]: value },
+      });
+      assert.equal(code, args[0] === 'doctor' ? 6 : 2, `${args.join(' ')}: ${out}${err}`);
+      assert.match(out + err, new RegExp(`${env}: ".*\\\\r" is not allowed: it holds a control character`));
+    }
+    assert.deepEqual(readdirSync(folder), []);
+  }
+  rmSync(folder, { recursive: true });
+});
+
+test('a database or Redis URL refuses control characters behind percent signs', () => {
+  for (const url of [
+    'postgres://ada%0d@localhost/mintmark',
+    'postgres://ada:pass%00word@localhost/mintmark',
+    'postgres://ada@localhost/mint%0amark',
+    'postgres://ada@localhost/mintmark?sslrootcert=/a%0d',
+    'redis://ada%0d:secret@localhost',
+    'redis+sentinel://localhost/name%0d',
+  ]) {
+    const env = url.startsWith('redis') ? 'REDIS_URL' : 'DATABASE_URL';
+    assert.throws(
+      () => loadConfig({ [env]: url }),
+      /is not allowed: the [a-z ]+ holds a control character/,
+      url,
+    );
+  }
+});
+
+test('a text that was not UTF-8 in the environment is refused', () => {
+  assert.throws(() => loadConfig({ MINTMARK_DATA_DIR: './caf\ufffd' }), /is not allowed: it is not UTF-8/);
+});
+
+test('a master key file may end in any line break', async () => {
+  using store = await testStore({ keys: true });
+  const file = join(store.dataDir, 'master.key');
+  const key = readFileSync(file, 'utf8').trim();
+  for (const text of [key, `${key}\n`, `${key}\r\n`, `\ufeff${key}\r\n`]) {
+    writeFileSync(file, text);
+    assert.match(await store.cli('doctor'), /ok {4}master key/);
+  }
+  for (const text of [
+    `${key.slice(0, 32)}\n${key.slice(32)}`,
+    `${key}\0`,
+    Buffer.from(`\ufeff${key}`, 'utf16le'),
+  ]) {
+    writeFileSync(file, text);
+    const { code, out } = await store.run(['doctor']);
+    assert.equal(code, 6, out);
+    assert.match(out, /FAIL {2}master key .* does not hold 64 hexadecimal digits/);
+  }
+});
+
+test('the token command refuses credentials with control characters in the environment', async () => {
+  for (const env of [
+    { MINTMARK_CLIENT_ID: 'api_x\r', MINTMARK_CLIENT_SECRET: 'a secret' },
+    { MINTMARK_CLIENT_ID: 'api_x', MINTMARK_CLIENT_SECRET: 'a secret\r' },
+  ]) {
+    const { code, err } = await mintmark(['token', '--url', 'http://127.0.0.1:1'], { env });
+    assert.equal(code, 2, err);
+    assert.match(
+      err,
+      /^mintmark: MINTMARK_CLIENT_\w+: .* is not allowed: it holds a control character \(\\r\): remove it/,
+    );
+    assert.doesNotMatch(err, /a secret/);
   }
 });

@@ -8,6 +8,7 @@ interface ApiUserJson {
   name: string;
   enabled: boolean;
   username: string | null;
+  external_id: string | null;
   contact: string | null;
   scopes: string[];
   audiences: string[];
@@ -24,6 +25,7 @@ const FIELDS = [
   'name',
   'enabled',
   'username',
+  'external_id',
   'contact',
   'scopes',
   'audiences',
@@ -41,6 +43,8 @@ const ALL_OPTIONS = [
   'Importer, production',
   '--username',
   'importer@example.com',
+  '--external-id',
+  'crm 17',
   '--contact',
   'data team',
   '--scope',
@@ -78,6 +82,7 @@ test('api-user create with every option keeps every option, and shows the secret
       name: 'Importer, production',
       enabled: true,
       username: 'importer@example.com',
+      external_id: 'crm 17',
       contact: 'data team',
       scopes: ['campaigns:read', 'campaigns:manage', 'audiences:read'],
       audiences: ['https://api.example.com', 'https://other.example.com'],

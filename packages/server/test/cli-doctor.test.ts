@@ -198,9 +198,9 @@ test('doctor finds that no signing key is active', async () => {
   assert.equal((await diagnosis(store)).code, 0);
 });
 
-test('doctor warns of a rotation that is due', async () => {
+test('doctor warns of a rotation that is due', async (t) => {
   using store = await testStore({ keys: true });
-  store.sql('update signing_keys set activates_at = activates_at - 100000000');
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 100_000_000 });
   const { code, bad } = await diagnosis(store, { MINTMARK_KEY_ROTATION: '86400' });
   assert.equal(code, 0);
   assert.match(bad[0]?.detail ?? '', /1 published, one active; a rotation is due/);

@@ -129,7 +129,7 @@ async function importFile(admin: WatchedPage): Promise<void> {
   await admin.go('/api-users');
   const lines = ['{"name": "From a file", "scopes": ["campaigns:read"]}', '{"name": ""}', 'no JSON'];
   const dialog = await importLines(page, lines);
-  await dialog.getByText('1 API user made, 2 refused').waitFor();
+  await dialog.getByText('1 API user made, 2 refused, 0 there already').waitFor();
   await dialog.getByText('Line 2').waitFor();
   await dialog.getByRole('button', { name: 'Close' }).last().click();
   await page.getByRole('link', { name: 'From a file' }).waitFor();

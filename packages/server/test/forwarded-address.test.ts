@@ -160,7 +160,7 @@ test('a text that is not an address opens nothing, whatever the text', async () 
   );
 });
 
-test('callers without an address share no budget with the proxy or an owner', async () => {
+test('callers without an address share no budget with others', async () => {
   const wrong = (headers: Headers) => ask(owner, headers, 'a wrong guess');
   const unreadable = ['unknown', '_hidden', 'garbage', ''];
   for (let i = 0; i < FAILURE_LIMIT + 3; i++) await wrong(forwardedFor(unreadable[i % 4] ?? ''));
@@ -226,7 +226,7 @@ test('an untrusted proxy beside trusted ones opens no metrics', async () => {
     assert.equal(await metrics({ [name]: '127.0.0.1' }, beside), 403, name);
 });
 
-test('Forwarded is read as RFC 7239 has it if it is the configured header', async () => {
+test('Forwarded is read by RFC 7239 if it is the configured header', async () => {
   const status = async (value: string | string[]) =>
     (await ask(forwardedOwner, { Forwarded: value }, undefined, byForwarded)).status;
   for (const value of [
@@ -262,7 +262,7 @@ test('Forwarded is read as RFC 7239 has it if it is the configured header', asyn
   }
 });
 
-test('an address that cannot be read is logged without its text, and named by doctor', async () => {
+test('an unreadable address is logged without its text and reported by doctor', async () => {
   const store = await newStore();
   const user = await store.apiUser('Behind a gateway');
   const settings = { MINTMARK_TRUSTED_PROXIES: '127.0.0.1', MINTMARK_FORWARDED_HEADER: 'CF-Connecting-IP' };

@@ -13,6 +13,7 @@ const UNAUDITED: Record<string, string> = {
   'manage/open-store.ts masterKeyOf': 'a fact about the store: the check of its master key',
   'manage/signing-keys.ts recordSchedule': 'a fact about the store: the durations of a server',
   'manage/issuer.ts recordIssuer': 'a fact about the store: where its server answers',
+  'manage/signing-keys.ts proveSigningKeys': 'the proofs of keys that an earlier version made',
   'manage/revocations.ts recordTokenLife': 'a fact about the store: how long tokens live',
   'manage/revocations.ts revokeOneToken': 'an API user gives up a token of its own (RFC 7009)',
   'failed-sign-ins.ts createFailedSignIns': 'it makes an entry for many attempts together',

@@ -328,7 +328,12 @@ test('a caller that sends requests and reads no answers is cut off', async () =>
 });
 
 test('more connections than the bound are turned away, and those that are there are served', async () => {
-  await using bounded = await (await newStore()).start({ MINTMARK_CONNECTIONS_MAX: String(CONNECTIONS_MAX) });
+  await using bounded = await (
+    await newStore()
+  ).start({
+    MINTMARK_CONNECTIONS_MAX: String(CONNECTIONS_MAX),
+    MINTMARK_NETWORK_CONNECTIONS_MAX: String(CONNECTIONS_MAX),
+  });
   const kept = await rawConnection(bounded.port);
   const idle = await Promise.all(
     Array.from({ length: 2 * CONNECTIONS_MAX }, () => rawConnection(bounded.port)),

@@ -138,6 +138,25 @@ test('guesses at an operator that come at once end at the budget', async () => {
   await server.stop();
 });
 
+test('guesses at an operator through several workers end at one budget', async () => {
+  const env = {
+    ...WIDE,
+    MINTMARK_SIGN_IN_LIMIT: '5',
+    MINTMARK_WORKERS: '2',
+    MINTMARK_LIMITS_DEADLINE: '5000',
+  };
+  await using server = await startServer({ env });
+  await makeOperator(server, EMAIL, 'viewer');
+  const stranger = browser(server, '127.0.0.2');
+  const replies = await Promise.all(
+    Array.from({ length: 24 }, (_, i) => guess(stranger, EMAIL, `a wrong guess ${i}`)),
+  );
+  assert.equal(evaluated(replies), 5);
+  // Each right one gives back what it took.
+  for (let i = 0; i < 8; i++) await browser(server, '127.0.0.3').signIn(EMAIL);
+  await server.stop();
+});
+
 test('a right password gives back what it paid, so signing in often is no guessing', async () => {
   await using server = await startServer({ env: { ...WIDE, MINTMARK_SIGN_IN_LIMIT: '2' } });
   await makeOperator(server, EMAIL, 'viewer');
@@ -199,11 +218,8 @@ test('an attempt to sign in costs one slow hash, whether there is such an operat
   await createOperator(store, by, asked, Date.now());
   await inviteOperator(store, by, { email: 'invited@example.com', role: 'viewer' }, 60, Date.now());
   const failed = createFailedSignIns(store, pino({ level: 'silent' }), Date.now);
-  const counters = {
-    addresses: memoryCounters(1000),
-    attempts: memoryCounters(1000),
-    accounts: memoryCounters(1000),
-  };
+  const counter = () => ({ counters: memoryCounters(1000), shared: null });
+  const counters = { addresses: counter(), attempts: counter(), accounts: counter() };
   const { signIn } = createSignIn(store, createMasterKey(config), config, counters, failed, Date.now);
   let hashes = 0;
   const hook = createHook({ init: (_id, type) => void (hashes += /argon2/i.test(type) ? 1 : 0) }).enable();

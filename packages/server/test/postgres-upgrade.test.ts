@@ -18,7 +18,7 @@ const WITHIN_MS = 1000;
 /** So many, with a credential each, that what a migration does to them takes its time. */
 const API_USERS = 50_000;
 /** The program before each of them still runs with the packages of today. */
-const MIGRATIONS = ['007-api-user-filters', '008-passwords', '013-client-id-keys'];
+const MIGRATIONS = ['007-api-user-filters', '008-passwords', '010-signing-key-proofs', '013-client-id-keys'];
 const SETTINGS = {
   MINTMARK_PROCESSES: String(NODES),
   MINTMARK_LIMITS_DEADLINE: '200', // with all on two cores

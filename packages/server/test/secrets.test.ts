@@ -264,7 +264,7 @@ test('the master key and private signing keys show nothing of themselves when th
   const { store, config } = opened;
   const masterKey = createMasterKey(config);
   await store.write((transaction) => createFirstSigningKey(transaction, masterKey, 'ES256', Date.now()));
-  const keyring = createKeyring(store.signingKeys, masterKey, assert.fail);
+  const keyring = createKeyring(store, masterKey, { error: assert.fail });
   await keyring.reload();
   const hex = readFileSync(config.masterKeyFile, 'utf8').trim();
   const [key] = await store.signingKeys.list();

@@ -47,6 +47,7 @@ function apiUsersContract(open: Open): void {
       ...user,
       name: 'ü "quoted" \' name',
       username: 'after',
+      externalId: 'crm-17',
       contact: 'team@example.com',
       enabled: false,
       scopes: ['a', 'b'],
@@ -163,7 +164,7 @@ function signingKeysContract(open: Open): void {
     const removed = await store.write(async (transaction) => {
       await transaction.signingKeys.insert(newer);
       await transaction.signingKeys.insert(older);
-      await transaction.signingKeys.setEnd(older.kid, { retiresAt: 5, removesAt: 10 });
+      await transaction.signingKeys.setEnd(older.kid, { retiresAt: 5, removesAt: 10, proof: 'after' });
       return [
         await transaction.signingKeys.forgetRemoved(9),
         await transaction.signingKeys.forgetRemoved(10),
@@ -171,7 +172,7 @@ function signingKeysContract(open: Open): void {
       ];
     });
     assert.deepEqual(removed, [0, 1, 0]);
-    const ended = { ...older, retiresAt: 5, removesAt: 10, sealedPrivateKey: null };
+    const ended = { ...older, retiresAt: 5, removesAt: 10, proof: 'after', sealedPrivateKey: null };
     assert.deepEqual(await store.signingKeys.list(), [ended, newer]);
     const again = store.write((transaction) => transaction.signingKeys.insert(newer));
     await refusedWith('conflict', again);
@@ -322,6 +323,7 @@ export function apiUser(changes: Partial<ApiUser> = {}): ApiUser {
     clientId: `api_${randomBase62(20)}`,
     name: 'Importer',
     username: null,
+    externalId: null,
     contact: null,
     enabled: true,
     scopes: ['campaigns:read'],
@@ -363,5 +365,6 @@ function signingKey(activatesAt: number): SealedSigningKey {
     retiresAt: null,
     removesAt: null,
     sealedPrivateKey: randomBase62(80),
+    proof: randomBase62(43),
   };
 }

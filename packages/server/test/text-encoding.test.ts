@@ -10,6 +10,7 @@ import { adminDocument } from './support/described.ts';
 import { eventually, exchange, type Reply } from './support/http.ts';
 import { mintmark, type TestServer } from './support/server.ts';
 import { newStore } from './support/store.ts';
+import { changeStore } from './support/store-under-test.ts';
 
 // Bodies of the admin API, arguments and standard input that are not UTF-8, or hold what no store keeps alike.
 
@@ -61,7 +62,7 @@ test('a JSON body that is not UTF-8 is refused on every route', async () => {
   }
 });
 
-test('a JSON body in another charset than UTF-8 is refused on every route', async () => {
+test('every route refuses JSON in another charset than UTF-8', async () => {
   for (const [method, path] of [...jsonRoutes, ['POST', '/api-users/import'] as const]) {
     const type = path.endsWith('/import') ? 'application/x-ndjson' : 'application/json';
     const reply = await send(method, path, '{}', `${type}; charset=ISO-8859-1`);
@@ -84,7 +85,7 @@ test('a JSON body in another charset than UTF-8 is refused on every route', asyn
   }
 });
 
-test('a JSON body in UTF-8 is taken, whether its charset is named or not', async () => {
+test('a JSON body in UTF-8 is taken with or without charset', async () => {
   for (const type of ['', ';charset=utf-8', '; charset="UTF-8"', '; Charset=utf8; x=y']) {
     const name = `Zoë 🦊 ${type}`;
     const reply = await send(
@@ -158,13 +159,22 @@ test('a lone surrogate or NUL in JSON is refused on every route', async () => {
   assert.equal((reply.body['api_user'] as Record<string, unknown>)['name'], '🦊 \\ud800 \\u0000');
 });
 
-test('a line of an import that is not UTF-8 is refused by itself', async () => {
+test('an import refuses only the lines that are not UTF-8', async () => {
   const body = latin1('{"name":"n\xe9"}\n{"name":"Beside"}\n');
   const reply = await send('POST', '/api-users/import', body, 'application/x-ndjson');
   assert.deepEqual(
     reply.text.split('\n').map((line) => /"outcome":"(\w+)"/.exec(line)?.[1]),
     ['refused', 'made', 'done', undefined],
   );
+});
+
+test('an API user named before a rule can be disabled and renamed', async () => {
+  using store = await testStore();
+  const { client_id: id } = await store.json<{ client_id: string }>('api-user', 'create', '--name', 'old');
+  changeStore(store.dataDir, `update api_users set name = '\ufeffold' where client_id = '${id}'`);
+  await store.cli('api-user', 'disable', id);
+  await store.cli('api-user', 'update', id, '--contact', 'team');
+  await store.cli('api-user', 'update', id, '--name', 'new');
 });
 
 /** The command line with arguments and standard input of any bytes, which spawn cannot pass on: by a shell. */
@@ -200,7 +210,7 @@ test('arguments that are not UTF-8, or hold control characters, are refused', ()
   rmSync(dataDir, { recursive: true });
 });
 
-test('a password that is not UTF-8, or holds NUL, is refused on standard input', async () => {
+test('standard input refuses a password with NUL or not in UTF-8', async () => {
   using store = await testStore();
   const { client_id: id } = await store.json<{ client_id: string }>('api-user', 'create', '--name', 'a');
   for (const bytes of [String.raw`caf\351 au lait, s.v.p.`, String.raw`cafe\000 au lait, s.v.p.`]) {
@@ -219,7 +229,7 @@ test('a password that is not UTF-8, or holds NUL, is refused on standard input',
   }
 });
 
-test('a password is read whole however standard input is cut, without a byte order mark', async () => {
+test('a password is read whole in pieces, without a byte order mark', async () => {
   const store = await newStore();
   const user = await store.apiUser('A person', '--no-secret');
   await using running = await store.start();

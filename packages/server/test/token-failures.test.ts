@@ -117,6 +117,25 @@ test('with the store out of reach for longer than the bound all get 503 and read
   assert.equal((await ask(server, user)).status, 200);
 });
 
+test('with the store away readiness fails seconds before tokens are refused', async () => {
+  const store = await newStore();
+  const user = await store.apiUser('In memory');
+  await using server = await store.start({ MINTMARK_STALE_MAX: '6', MINTMARK_STALE_DRAIN: '4' });
+  assert.equal((await ask(server, user)).status, 200);
+  changeStore(store.dataDir, DAMAGE);
+  await eventually(async () => assert.deepEqual(await readiness(server), [503, 'going_stale']));
+  const notReadyAt = performance.now();
+  await eventually(async () => {
+    const { status } = await ask(server, user);
+    if (performance.now() - notReadyAt < 3000) assert.equal(status, 200);
+    assert.equal(status, 503);
+  });
+  assert.ok(performance.now() - notReadyAt > 3000);
+  assert.deepEqual(await readiness(server), [503, 'stale']);
+  changeStore(store.dataDir, REPAIR);
+  await eventually(async () => assert.deepEqual(await readiness(server), [200, 'ready']));
+});
+
 test('a request that is refused for its form needs no store', async () => {
   const store = await newStore();
   const user = await store.apiUser('In memory');

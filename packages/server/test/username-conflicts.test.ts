@@ -70,7 +70,7 @@ function assertIsClientId(reply: Reply, username: string, clientId: string): voi
   );
 }
 
-test('a username that is a client id in any letter case is refused', async () => {
+test('a username equal to a client id is refused in any case', async () => {
   const [clientId, usernames] = spellings();
   assert.equal((await imported({ client_id: clientId }))[0]?.outcome, 'made');
   const other = await created(`other-${clientId}`);
@@ -83,7 +83,7 @@ test('a username that is a client id in any letter case is refused', async () =>
   }
 });
 
-test('a client id that is a username in any letter case is refused', async () => {
+test('a client id equal to a username is refused in any case', async () => {
   const [clientId, usernames] = spellings();
   for (const [i, username] of usernames.entries()) {
     const owner = await created(username);
@@ -112,7 +112,7 @@ test('lines of one import conflict with each other in either order', async () =>
   assert.match(lines[4]?.detail ?? '', /is the username of another API user/);
 });
 
-test('a username of another API user is named as one in every letter case', async () => {
+test('a conflict of two usernames names the owner in any letter case', async () => {
   const owner = await created('Ünïcode-Name');
   const other = await created('another-name');
   for (const username of ['ünïcode-name', 'ÜNÏCODE-NAME', 'u\u0308ni\u0308code-name']) {
@@ -130,7 +130,7 @@ test('an API user may have its own client id as its username', async () => {
   assert.equal((await change(clientId, clientId)).status, 200);
 });
 
-test('client ids that differ in letter case only are API users of their own', async () => {
+test('client ids that differ only in letter case are different API users', async () => {
   const [clientId, [lower = '']] = spellings();
   const lines = await imported({ client_id: clientId }, { client_id: lower });
   assert.deepEqual(
@@ -150,7 +150,7 @@ async function conflictingStore(): Promise<TestStore> {
   return store;
 }
 
-test('commands refuse a username that is a client id in another letter case', async () => {
+test('commands refuse a username equal to a client id in any case', async () => {
   using store = await testStore();
   assert.equal(
     (await store.run(['api-user', 'import'], { stdin: '{"client_id":"Conn-88","name":"n"}\n' })).code,
@@ -179,7 +179,7 @@ test('doctor names a conflict that an older program left in the store', async ()
   assert.doesNotMatch(await store.cli('doctor'), /another API user/);
 });
 
-test('API users in a conflict that is older than the rule can still be changed', async () => {
+test('API users in an old conflict can still be changed', async () => {
   using store = await conflictingStore();
   await store.cli('api-user', 'update', 'named', '--contact', 'team');
   await store.cli('api-user', 'disable', 'named');

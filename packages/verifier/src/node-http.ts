@@ -1,3 +1,5 @@
+/** @ts-ignore -- a program without the types of Node has no such module */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AccessToken } from './access-token.ts';
 import { createCheck } from './answer.ts';
 import type { ProtectedResource } from './protected-resource.ts';
@@ -5,31 +7,31 @@ import type { Requirements } from './requirements.ts';
 import type { Verifier } from './verifier.ts';
 import type { VerifierOptions } from './verifier-options.ts';
 
-/** The parts of node:http's types that are used here: a program needs no types of Node to check against them. */
-export interface NodeRequest {
+/** The parts of node:http's types that are used here. */
+interface RequestMembers {
   headers: Record<string, string | string[] | undefined>;
   method?: string | undefined;
   url?: string | undefined;
 }
 
-export interface NodeResponse {
+interface ResponseMembers {
   statusCode: number;
   setHeader(name: string, value: string): unknown;
   writeHead(status: number, headers: Record<string, string>): { end(body: string): unknown };
   end(body?: string): unknown;
 }
 
-/** A request listener that gets the token. Its parameters are those of your server: name their types, or let createServer. */
-export type CallerListener<Q extends NodeRequest = NodeRequest, R extends NodeResponse = NodeResponse> = (
-  request: Q,
-  response: R,
-  caller: AccessToken,
-) => unknown;
+/** Without the types of Node the import above is `any`. */
+type Known<Type, Otherwise> = 0 extends 1 & Type ? Otherwise : Type;
 
-export type Listener<Q extends NodeRequest = NodeRequest, R extends NodeResponse = NodeResponse> = (
-  request: Q,
-  response: R,
-) => Promise<void>;
+/** node:http's own types where a program has them: it need not. */
+export type NodeRequest = Known<IncomingMessage, RequestMembers>;
+export type NodeResponse = Known<ServerResponse, ResponseMembers>;
+
+/** A request listener that gets the token of its caller. */
+export type CallerListener = (request: NodeRequest, response: NodeResponse, caller: AccessToken) => unknown;
+
+export type Listener = (request: NodeRequest, response: NodeResponse) => Promise<void>;
 
 /**
  * `protect({ scope }, listener)` for node:http: answers 401, 403 or 503, or calls the listener. What the listener throws,
@@ -37,10 +39,7 @@ export type Listener<Q extends NodeRequest = NodeRequest, R extends NodeResponse
  */
 export function createProtect(
   verifier: Verifier | VerifierOptions,
-): <Q extends NodeRequest, R extends NodeResponse>(
-  requirements: Requirements,
-  listener: CallerListener<Q, R>,
-) => Listener<Q, R> {
+): (requirements: Requirements, listener: CallerListener) => Listener {
   const checkFor = createCheck(verifier);
   return (requirements, listener) => {
     const check = checkFor(requirements);

@@ -6,8 +6,9 @@ import { delimiter, join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { publint } from 'publint';
+import { rolldown } from 'rolldown';
 import { runtime, runtimeNames } from '../../../test-support/runtimes.ts';
-import { API, startIssuer } from './support/issuer.ts';
+import { API, revocationBody, startIssuer } from './support/issuer.ts';
 
 // What npm would publish, as somebody who installs it finds it.
 
@@ -83,8 +84,8 @@ const USE = `
   console.log(clientId, refused);
 `;
 
-for (const name of runtimeNames.filter((one) => one.startsWith('Node '))) {
-  test(`the tarball works in an empty project under ${name}, from every subpath, and keeps no process alive`, async (t) => {
+for (const name of runtimeNames) {
+  test(`the tarball works under ${name}, from every subpath, and keeps no process alive`, async (t) => {
     const { command, problem: missing } = await runtime(name);
     if (missing !== undefined) return t.skip(missing);
     if (!installed(t)) return;
@@ -98,33 +99,111 @@ for (const name of runtimeNames.filter((one) => one.startsWith('Node '))) {
   });
 }
 
-test('the types of the tarball hold where libraries are checked too, with nothing but what Node types bring', async (t) => {
+/** What workers and browsers run: one file, in which nothing of Node can be seen. */
+const PORTABLE = `
+  import { createVerifier } from '@mintmark/verifier';
+  import { createProtect } from '@mintmark/verifier/fetch';
+  ${SUBPATHS.map((path, i) => `export { createProtect as p${i} } from '@mintmark/verifier/${path}';`).join('\n')}
+  const { issuer, audience, tokens } = globalThis.given;
+  const handler = createProtect(createVerifier({ issuer, audience }))({}, (_, { clientId }) => new Response(clientId));
+  globalThis.answer = async (token) => {
+    const response = await handler(new Request(audience, { headers: { authorization: 'Bearer ' + token } }));
+    return response.status === 200 ? await response.text() : response.status;
+  };
+`;
+
+test('the tarball checks and remembers tokens without a module or global of Node', async (t) => {
   if (!installed(t)) return;
-  const source = `
-    import { createVerifier, type AccessToken, type Verifier } from '@mintmark/verifier';
-    import { createProtect } from '@mintmark/verifier/node-http';
-    ${SUBPATHS.map((path) => `export * as ${path.replace('-', '')} from '@mintmark/verifier/${path}';`).join('\n')}
-    const verifier: Verifier = createVerifier({ issuer: 'https://a.example', audience: 'b', algorithms: ['ES256'] });
-    export const protect = createProtect(verifier)({ scope: 'a' }, (_q, response, caller) => response.end(caller.clientId));
-    export const has = (token: AccessToken): boolean => token.scopes.has('a');
-    // @ts-expect-error: claims cannot be changed
-    export const change = (token: AccessToken): void => void (token.clientId = 'x');
-    // @ts-expect-error: a symmetric algorithm cannot be allowed
-    createVerifier({ issuer: 'https://a.example', audience: 'b', algorithms: ['HS256'] });
-  `;
-  writeFileSync(join(project, 'use.ts'), source);
-  const typeRoots = join(ROOT, 'node_modules/@types');
-  const common = ['--noEmit', '--strict', '--target', 'es2022', '--typeRoots', typeRoots, '--types', 'node'];
-  for (const [module, resolution] of [
-    ['nodenext', 'nodenext'],
-    ['esnext', 'bundler'],
-  ] as const) {
-    const args = [TSC, ...common, '--module', module, '--moduleResolution', resolution, 'use.ts'];
-    await execute(process.execPath, args, { cwd: project }).catch((error: { stdout?: string }) =>
-      assert.fail(`${module}: ${error.stdout ?? 'tsc could not be run'}`),
-    );
-  }
+  await using issuer = await startIssuer();
+  issuer.revocations = { body: revocationBody(['leaked'], { api_gone: 2_000_000_000 }) };
+  writeFileSync(join(project, 'portable.mjs'), PORTABLE);
+  const bundled = await rolldown({
+    input: join(project, 'portable.mjs'),
+    platform: 'browser',
+    logLevel: 'silent',
+  });
+  const { output } = await bundled.generate({ format: 'iife', name: 'portable' });
+  assert.doesNotMatch(output[0].code, /\brequire\(|["']node:(?!crypto)/);
+  type Answer = (token: string) => Promise<string | number>;
+  const browser: { given: object; fetch: typeof fetch; answer?: Answer } = {
+    given: { issuer: issuer.url, audience: API },
+    fetch,
+  };
+  // oxlint-disable-next-line typescript/no-implied-eval -- the bundle is what is tested
+  new Function('globalThis', 'process', 'Buffer', 'setImmediate', 'global', output[0].code)(browser);
+  const good = issuer.token();
+  assert.equal(await browser.answer?.(good), 'api_one');
+  assert.equal(await browser.answer?.(good), 'api_one');
+  assert.equal(await browser.answer?.(issuer.token({ jti: 'leaked' })), 401);
+  assert.equal(await browser.answer?.(issuer.token({ sub: 'api_gone', client_id: 'api_gone' })), 401);
+  assert.equal(await browser.answer?.('x'), 401);
+  assert.deepEqual([issuer.keySetFetches, issuer.revocationFetches], [1, 1]);
 });
+
+/** A program that uses every entry, as far as it needs no types of a runtime. */
+const TYPED = `
+  import { createVerifier, type AccessToken, type TokenRefusal, type Verifier } from '@mintmark/verifier';
+  import { createProtect } from '@mintmark/verifier/node-http';
+  ${SUBPATHS.map((path) => `export * as ${path.replace('-', '')} from '@mintmark/verifier/${path}';`).join('\n')}
+  const reasons: string[] = [];
+  const onRefused = (refusal: TokenRefusal) => void reasons.push(refusal.reason);
+  const verifier: Verifier = createVerifier({ issuer: 'https://a.example', audience: 'b', algorithms: ['ES256'], onRefused });
+  export const protect = createProtect(verifier)({ scope: 'a' }, (_q, response, caller) => response.end(caller.clientId));
+  export const open = createProtect(verifier)({ anyScope: ['a'], check: ({ claims }) => claims['a'] === 1 }, () => {});
+  export const has = (token: AccessToken): boolean => token.scopes.has('a');
+  // @ts-expect-error: claims cannot be changed
+  export const change = (token: AccessToken): void => void (token.clientId = 'x');
+  // @ts-expect-error: a symmetric algorithm cannot be allowed
+  createVerifier({ issuer: 'https://a.example', audience: 'b', algorithms: ['HS256'] });
+  // @ts-expect-error: reasons are a fixed set of words
+  export const never = (refusal: TokenRefusal): boolean => refusal.reason === 'because';
+`;
+/** What needs the types of a runtime, from wherever they come. */
+const TYPED_WEB = `
+  import { createProtect } from '@mintmark/verifier/fetch';
+  const protect = createProtect({ issuer: 'https://a.example', audience: 'b' });
+  export const handler: (request: Request) => Promise<Response> = protect({}, async (request, caller) =>
+    new Response(await request.text() + caller.clientId));
+`;
+const TYPED_NODE = `
+  import { createServer } from 'node:http';
+  import { createProtect } from '@mintmark/verifier/node-http';
+  const protect = createProtect({ issuer: 'https://a.example', audience: 'b' });
+  createServer(protect({}, (request, response, caller) => {
+    request.resume();
+    response.writeHead(200).end(caller.clientId);
+  }));
+`;
+
+const TYPESCRIPT_50 = join(ROOT, 'node_modules/typescript-5.0/bin/tsc');
+const NODE_TYPES = { types: ['node'], typeRoots: [join(ROOT, 'node_modules/@types')] };
+
+for (const [name, tsc, sources, options] of [
+  ['TypeScript 5.0 and no types of a runtime', TYPESCRIPT_50, { TYPED }, { lib: ['es2022'], types: [] }],
+  ['TypeScript 5.0 and the DOM', TYPESCRIPT_50, { TYPED, TYPED_WEB }, { lib: ['es2022', 'dom'], types: [] }],
+  ['no types of a runtime', TSC, { TYPED }, { lib: ['es2022'], types: [] }],
+  ['the types of Node', TSC, { TYPED, TYPED_WEB, TYPED_NODE }, { lib: ['es2022'], ...NODE_TYPES }],
+] as const) {
+  test(`the types of the tarball hold with ${name}, libraries checked`, async (t) => {
+    if (!installed(t)) return;
+    const files = Object.entries(sources).map(([file, source]) => {
+      writeFileSync(join(project, `${file}.ts`), source);
+      return `${file}.ts`;
+    });
+    for (const [module, moduleResolution] of [
+      ['nodenext', 'nodenext'],
+      ['esnext', 'bundler'],
+    ] as const) {
+      const strict = { strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false };
+      const output = { target: 'es2022', noEmit: true };
+      const compilerOptions = { ...strict, ...output, ...options, module, moduleResolution };
+      writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
+      await execute(process.execPath, [tsc, '-p', '.'], { cwd: project }).catch(
+        (error: { stdout?: string }) => assert.fail(`${module}: ${error.stdout ?? 'tsc could not be run'}`),
+      );
+    }
+  });
+}
 
 test('attw finds the types of every entry right, wherever ESM can be loaded', async () => {
   const attw = join(ROOT, 'node_modules/@arethetypeswrong/cli/dist/index.js');

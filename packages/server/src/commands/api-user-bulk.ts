@@ -2,8 +2,8 @@ import { createReadStream } from 'node:fs';
 import type { Command } from 'commander';
 import { Refused } from '../domain/refused.ts';
 import { exportApiUsers } from '../manage/export-api-users.ts';
-import { importApiUsers, importedLineJson } from '../manage/import-api-users.ts';
-import { textLines } from '../text-lines.ts';
+import { importApiUsers, importedLineJson, type ImportOptions } from '../manage/import-api-users.ts';
+import { importLines } from '../import-lines.ts';
 import { commandLineActor } from './actor.ts';
 import type { Io } from './io.ts';
 import { addSettings, STORE_SETTINGS, withStore } from './options.ts';
@@ -35,33 +35,34 @@ export function importCommand(parent: Command, io: Io): void {
   const command = parent
     .command('import [file]')
     .description('Make an API user of each line of a file, or of standard input, as export writes them.')
+    .option('--dry-run', 'Say what would become of each line, and make nothing.')
     .option(
       '--restore-deleted',
       'Also make API users with client ids of deleted ones, from an export of this store.',
     );
   addSettings(command, STORE_SETTINGS).addHelpText(
     'after',
-    '\nPrints what became of each line; a line that is refused keeps no other from being made. Only `name` must be there.' +
-      '\nExit code 3 where a line was refused.\n\nExample:\n  mintmark api-user import api-users.ndjson',
+    '\nThe file holds a JSON object a line, a JSON array, or CSV whose first line names the members. Only `name` must be there.' +
+      '\nPrints what became of each line; a line that is refused keeps no other from being made. Exit code 3 if one was refused.' +
+      '\nA line makes its API user once: by its `external_id`, or, without external_id and client_id, if it says the same as before.' +
+      '\n\nExample:\n  mintmark api-user import --dry-run api-users.ndjson',
   );
-  command.action(
-    async (file: string | undefined, { restoreDeleted = false }: { restoreDeleted?: boolean }) => {
-      const count = { made: 0, refused: 0 };
-      await withStore(command, io, async (store) => {
-        const lines = textLines(file === undefined || file === '-' ? io.stdin : fileOf(file), LINE_BYTES_MAX);
-        for await (const line of importApiUsers(store, commandLineActor(), lines, Date.now, {
-          restoreDeleted,
-        })) {
-          if ('made' in line) count.made += 1;
-          else count.refused += 1;
-          io.out(JSON.stringify(importedLineJson(line)));
-        }
-      });
-      io.err(`\n${count.made} made, ${count.refused} refused.`);
-      if (count.refused > 0)
-        throw new Refused('invalid', 'Some lines were refused: see above, line by line.');
-    },
-  );
+  command.action(async (file: string | undefined, options: ImportOptions) => {
+    const count = { made: 0, refused: 0, exists: 0 };
+    await withStore(command, io, async (store) => {
+      const pieces = file === undefined || file === '-' ? io.stdin : fileOf(file);
+      const lines = importLines(pieces, LINE_BYTES_MAX);
+      for await (const line of importApiUsers(store, commandLineActor(), lines, Date.now, options)) {
+        if ('refused' in line) count.refused += 1;
+        else if ('there' in line) count.exists += 1;
+        else count.made += 1;
+        io.out(JSON.stringify(importedLineJson(line)));
+      }
+    });
+    const made = options.dryRun === true ? 'would be made' : 'made';
+    io.err(`\n${count.made} ${made}, ${count.refused} refused, ${count.exists} there already.`);
+    if (count.refused > 0) throw new Refused('invalid', 'Some lines were refused: see above, line by line.');
+  });
 }
 
 async function* fileOf(path: string): AsyncGenerator<Buffer> {

@@ -31,6 +31,7 @@ import {
 interface SettingOptions {
   name?: string;
   username?: string;
+  externalId?: string;
   contact?: string;
   scope?: string[];
   audience?: string[];
@@ -60,6 +61,7 @@ export function apiUserCommand(program: Command, io: Io): void {
 function settingOptions(command: Command): Command {
   return command
     .option('--username <name>', 'A name that works as client_id too, such as an e-mail address.')
+    .option('--external-id <id>', 'Its id in another system; unique. An import makes it once.')
     .option('--contact <text>', 'Whom to ask about it.')
     .option('--scope <scope>', 'A scope that it may have; again for more.', several)
     .option(
@@ -267,6 +269,7 @@ function remove(parent: Command, io: Io): void {
 function settingsOf(options: SettingOptions & { name: string }): ApiUserSettings {
   return {
     username: null,
+    externalId: null,
     contact: null,
     scopes: [],
     audiences: [],
@@ -282,6 +285,7 @@ function changesOf(options: SettingOptions): Partial<ApiUserSettings> {
   return {
     ...(options.name !== undefined && { name: options.name }),
     ...(options.username !== undefined && { username: options.username || null }),
+    ...(options.externalId !== undefined && { externalId: options.externalId || null }),
     ...(options.contact !== undefined && { contact: options.contact || null }),
     ...(options.scope !== undefined && { scopes: options.scope }),
     ...(options.audience !== undefined && { audiences: options.audience }),
@@ -298,6 +302,7 @@ function print(io: Io, user: ApiUser, asJson: boolean | undefined): void {
     ['name', user.name],
     ['state', user.enabled ? 'enabled' : 'disabled'],
     ['username', user.username ?? '-'],
+    ['external', user.externalId ?? '-'],
     ['contact', user.contact ?? '-'],
     ['scopes', listed(user.scopes)],
     ['audiences', listed(user.audiences)],
@@ -329,6 +334,7 @@ function shown(user: ApiUser): Record<string, unknown> {
     name: user.name,
     enabled: user.enabled,
     username: user.username,
+    external_id: user.externalId,
     contact: user.contact,
     scopes: user.scopes,
     audiences: user.audiences,

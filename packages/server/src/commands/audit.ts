@@ -9,6 +9,7 @@ import {
 } from '../domain/audit-entry.ts';
 import type { ChainFault } from '../domain/audit-chain.ts';
 import { exportAudit, listAudit, verifyAudit, type AuditVerification } from '../manage/audit.ts';
+import { parseTime } from '../domain/parse-time.ts';
 import type { AuditFilter } from '../domain/audit-filter.ts';
 import { commandLineActor } from './actor.ts';
 import { CheckFailed } from './check-failed.ts';
@@ -55,12 +56,9 @@ function filterOf({ actor, action, subject, outcome, from, to }: FilterOptions):
   };
 }
 
-/** A day or a time of ISO 8601, in milliseconds since 1970; without an offset it is UTC. */
 function moment(text: string): number {
-  const [, day = '', clock = '00:00', offset = 'Z'] =
-    /^(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?)(Z|[+-]\d\d:\d\d)?)?$/.exec(text) ?? [];
-  const ms = Date.parse(`${day}T${clock}${offset}`);
-  if (!Number.isNaN(ms)) return ms;
+  const ms = parseTime(text);
+  if (ms !== null) return ms;
   throw new InvalidArgumentError('Give a day or a time: 2026-03-01 or 2026-03-01T12:00:00Z.');
 }
 

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { CLOCK_NOTICE_MS } from '../clock-watch.ts';
 import { SETTINGS, type Config } from '../config.ts';
 import { DURATION_EXAMPLES, durationMs, durationText } from '../duration.ts';
 import { holdsPassword } from '../database-url.ts';
@@ -9,6 +10,7 @@ import { loadConfig } from '../load-config.ts';
 import { openMigratedStore } from '../manage/open-store.ts';
 import { recordedIssuer } from '../manage/issuer.ts';
 import { shownDefault } from '../setting.ts';
+import { bothClocks } from '../storage/clock.ts';
 import type { Store } from '../storage/store.ts';
 import type { Io } from './io.ts';
 
@@ -100,10 +102,21 @@ export async function withStore<T>(
   const config = configOf(command, io);
   const store = await openMigratedStore(config);
   try {
+    await warnOfClock(store, io);
     return await work(store, config);
   } finally {
     await store.close();
   }
+}
+
+/** What a command writes is dated by the clock of its machine. */
+async function warnOfClock(store: Store, io: Io): Promise<void> {
+  const { earlier, later } = await bothClocks(store.clock);
+  if (later - earlier <= CLOCK_NOTICE_MS) return;
+  io.err(
+    `mintmark: the clock of this machine and that of the store differ by ${Math.round((later - earlier) / 1000)} s: ` +
+      'times may be wrong. See mintmark doctor.',
+  );
 }
 
 /** A subcommand that works on the store, with the options that all of them have. */

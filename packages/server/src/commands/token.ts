@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
+import { givenTextProblem } from '../domain/characters.ts';
 import { TOKEN_PATH } from '../http/metadata.ts';
-import { loadConfig } from '../load-config.ts';
+import { ConfigError, loadConfig } from '../load-config.ts';
 import { CheckFailed } from './check-failed.ts';
 import { json, readLine, type Io } from './io.ts';
 
@@ -41,9 +42,9 @@ export function tokenCommand(program: Command, io: Io): void {
         '  MINTMARK_CLIENT_SECRET=mms_… mintmark token --client-id api_… --scope campaigns:read',
     );
   command.action(async (options: TokenOptions) => {
-    const clientId = options.clientId ?? io.env['MINTMARK_CLIENT_ID'];
+    const clientId = options.clientId ?? variable(io, 'MINTMARK_CLIENT_ID');
     if (clientId === undefined) return command.error('error: give --client-id, or set MINTMARK_CLIENT_ID.');
-    const fromEnvironment = options.secretStdin === true ? undefined : io.env['MINTMARK_CLIENT_SECRET'];
+    const fromEnvironment = options.secretStdin === true ? undefined : variable(io, 'MINTMARK_CLIENT_SECRET');
     const secret = fromEnvironment ?? (await readLine(io, 'Secret:'));
     const url = options.url ?? loadConfig(io.env).issuer;
     const response = await post(url, options, clientId, secret);
@@ -54,6 +55,13 @@ export function tokenCommand(program: Command, io: Io): void {
     if (typeof token !== 'string') throw new CheckFailed(strange(response, 'an access token'));
     if (options.json !== true) io.out(token);
   });
+}
+
+/** A variable of the environment. Throws a ConfigError if it holds what no client id or secret of ours does. */
+function variable(io: Io, name: string): string | undefined {
+  const problem = givenTextProblem(io.env[name] ?? '');
+  if (problem === null) return io.env[name];
+  throw new ConfigError(`${name}: the value given is not allowed: it ${problem}`);
 }
 
 async function post(

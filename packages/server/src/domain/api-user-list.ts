@@ -55,6 +55,8 @@ export interface ListedApiUser {
 export const searchKey: (text: string) => string = usernameKey;
 
 /** Everything about an API user that a search looks through. No text of them holds a line break. */
-export function searchText({ name, clientId, username, contact }: ApiUser): string {
-  return searchKey([name, clientId, username, contact].filter((text) => text !== null).join('\n'));
+export function searchText({ name, clientId, username, externalId, contact }: ApiUser): string {
+  return searchKey(
+    [name, clientId, username, externalId, contact].filter((text) => text !== null).join('\n'),
+  );
 }

@@ -1,6 +1,8 @@
+import { hash } from 'node:crypto';
 import { apiUserFaults, newClientId, type ApiUser, type ApiUserSettings } from './api-user.ts';
 import { credentialNameProblem, LIVE_CREDENTIALS_MAX, type Credential } from './credential.ts';
 import { passwordHashProblem } from './password.ts';
+import { parseTime, RFC_3339 } from './parse-time.ts';
 import { randomBase62 } from './random.ts';
 import type { Fault } from './refused.ts';
 import { KEY_ID_LENGTH } from './secret.ts';
@@ -22,6 +24,7 @@ export interface ApiUserRecord {
   name: string;
   enabled: boolean;
   username: string | null;
+  external_id: string | null;
   contact: string | null;
   scopes: readonly string[];
   audiences: readonly string[];
@@ -36,6 +39,10 @@ export interface ApiUserRecord {
 export interface ReadRecord {
   user: ApiUser;
   credentials: Credential[];
+  /** What the line says, as a key: null if it names a client id or an external id, which are keys. */
+  importKey: string | null;
+  /** False: the client id is a new one. */
+  namesId: boolean;
 }
 
 export function apiUserRecord(user: ApiUser, credentials: readonly Credential[] | null): ApiUserRecord {
@@ -44,6 +51,7 @@ export function apiUserRecord(user: ApiUser, credentials: readonly Credential[] 
     name: user.name,
     enabled: user.enabled,
     username: user.username,
+    external_id: user.externalId,
     contact: user.contact,
     scopes: user.scopes,
     audiences: user.audiences,
@@ -91,7 +99,27 @@ export function readApiUserRecord(json: unknown, nowMs: number): ReadRecord | Fa
   const read = (credentials ?? []).map((each, i) => readCredential(each, i, user.clientId, nowMs));
   const made = read.filter((each): each is Credential => !Array.isArray(each));
   faults.push(...read.flatMap((each) => (Array.isArray(each) ? each : [])), ...togetherFaults(made));
-  return faults.length > 0 ? faults : { user, credentials: made };
+  if (faults.length > 0) return faults;
+  const namesId = clientId !== undefined;
+  const importKey = namesId || user.externalId !== null ? null : keyOf(json, user);
+  return { user, credentials: made, importKey, namesId };
+}
+
+/**
+ * The same for lines that say the same: in whatever order and spelling of JSON, or in CSV. A member that is left out says the same
+ * as its default.
+ */
+function keyOf(json: Json, user: ApiUser): string {
+  const { created_at: createdAt = null, credentials = [] } = json as Partial<ApiUserRecord>;
+  const said = {
+    ...apiUserRecord(user, null),
+    client_id: null,
+    created_at: createdAt,
+    credentials: credentials.map(({ id, kind, name, digest, created_at: at, expires_at: end }) =>
+      [id, kind, name, digest, at, end].map((value) => value ?? null),
+    ),
+  };
+  return hash('sha256', JSON.stringify(said), 'base64url');
 }
 
 function settingsOf(json: Json): ApiUserSettings {
@@ -99,6 +127,7 @@ function settingsOf(json: Json): ApiUserSettings {
   return {
     name: given.name,
     username: given.username ?? null,
+    externalId: given.external_id ?? null,
     contact: given.contact ?? null,
     scopes: given.scopes ?? [],
     audiences: given.audiences ?? [],
@@ -126,6 +155,7 @@ const USER_MEMBERS: Readonly<Record<keyof ApiUserRecord, Member>> = {
   name: { ...text, required: true },
   enabled: { is: 'true or false', fits: (value) => typeof value === 'boolean' },
   username: textOrNull,
+  external_id: textOrNull,
   contact: textOrNull,
   scopes: texts,
   audiences: texts,
@@ -175,8 +205,7 @@ function clientIdFaults(clientId: string): Fault[] {
 
 function timeFaults(member: string, given: string | null | undefined): Fault[] {
   if (given === undefined || given === null) return [];
-  const isTime =
-    /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/.test(given) && Number.isFinite(Date.parse(given));
+  const isTime = new RegExp(RFC_3339).test(given) && parseTime(given) !== null;
   return isTime ? [] : [{ member, problem: 'This must be a time such as 2030-01-31T12:00:00Z.' }];
 }
 

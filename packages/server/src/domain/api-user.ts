@@ -11,6 +11,8 @@ export interface ApiUser {
   name: string;
   /** Works in `client_id` in place of the id. In no letter case the client id or username of another API user. */
   username: string | null;
+  /** Its id in another system, unique: a line of an import with it makes the API user once. */
+  externalId: string | null;
   /** Whom to ask about it: an e-mail address, a team. */
   contact: string | null;
   enabled: boolean;
@@ -31,7 +33,14 @@ export interface ApiUser {
 /** The part of an API user that people choose. */
 export type ApiUserSettings = Pick<
   ApiUser,
-  'name' | 'username' | 'contact' | 'scopes' | 'audiences' | 'limitPerMinute' | 'allowedNetworks'
+  | 'name'
+  | 'username'
+  | 'externalId'
+  | 'contact'
+  | 'scopes'
+  | 'audiences'
+  | 'limitPerMinute'
+  | 'allowedNetworks'
 >;
 
 const CLIENT_ID_PREFIX = 'api_';
@@ -56,6 +65,7 @@ export function apiUserFaults(settings: ApiUserSettings): Fault[] {
     ['name', textProblem('name', settings.name)],
     ['contact', settings.contact === null ? null : textProblem('contact', settings.contact)],
     ['username', settings.username === null ? null : usernameProblem(settings.username)],
+    ['external_id', settings.externalId === null ? null : externalIdProblem(settings.externalId)],
     ['scopes', scopesProblem(settings.scopes)],
     ['audiences', listProblem('audiences', settings.audiences, resourceProblem)],
     ['allowed_networks', listProblem('allowed networks', settings.allowedNetworks, networkProblem)],
@@ -74,6 +84,12 @@ function textProblem(what: string, text: string): string | null {
   if (text.trim() === '') return `The ${what} is empty: give one.`;
   if (text.length > TEXT_LENGTH_MAX) return `The ${what} is longer than ${TEXT_LENGTH_MAX} characters.`;
   return characterProblem(what, text);
+}
+
+function externalIdProblem(externalId: string): string | null {
+  if (externalId !== externalId.trim())
+    return `The external id "${externalId}" begins or ends with white space: remove it.`;
+  return textProblem('external id', externalId);
 }
 
 function usernameProblem(username: string): string | null {

@@ -11,6 +11,7 @@ export function apiUserFacts(user: ApiUser): AuditFacts {
     name: user.name,
     enabled: user.enabled,
     username: user.username,
+    external_id: user.externalId,
     contact: user.contact,
     scopes: user.scopes,
     audiences: user.audiences,

@@ -16,6 +16,11 @@ export function characterProblem(what: string, text: string): string | null {
 /** C0, DEL, C1, and the byte order mark, which some editors put before a text. */
 const CONTROL = /[\p{Cc}\ufeff]/u;
 
+/** True if no text that is stored is equal to this one or holds it: a search for it finds nothing on any store. */
+export function holdsControl(text: string): boolean {
+  return /\p{Cc}/u.test(text) || !text.isWellFormed();
+}
+
 /**
  * Why a text from the command line or the environment is refused, as the end of a sentence; null if it is not. Node.js puts
  * U+FFFD in the place of bytes that are not UTF-8, so what was meant is lost.

@@ -36,6 +36,10 @@ export interface StartedSession {
   token: string;
 }
 
+export function newSessionToken(): string {
+  return randomBytes(TOKEN_BYTES).toString('base64url');
+}
+
 export function startSession(
   operatorId: string,
   from: { address: string; userAgent: string },
@@ -43,7 +47,7 @@ export function startSession(
   nowMs: number,
 ): StartedSession {
   return {
-    token: randomBytes(TOKEN_BYTES).toString('base64url'),
+    token: newSessionToken(),
     session: {
       id: `ses_${randomBase62(12)}`,
       operatorId,

@@ -6,6 +6,7 @@ import { adminPlugin, type AdminServices } from './admin/plugin.ts';
 import { Problem, replyWithProblem } from './admin/problem.ts';
 import { replyWith, type Answer } from './answer.ts';
 import { authorizationEndpoint } from './authorize.ts';
+import type { Connections } from './connections.ts';
 import { consoleRoutes } from './console.ts';
 import { errorAnswer, serverErrorAnswer } from './error-response.ts';
 import { healthRoutes, type Health } from './health.ts';
@@ -34,6 +35,7 @@ import { traceIdOf } from './trace.ts';
 export interface AppServices
   extends TokenEndpointServices, IntrospectingServices, RevokingServices, RevocationServices {
   keyring: Keyring;
+  connections: Connections;
   health(): Health;
   metrics: MetricsServices['metrics'];
   version: string;
@@ -65,8 +67,9 @@ export async function createApp(services: AppServices, config: Config): Promise<
       reply.header('X-Request-Id', request.id);
       notFound([], request, reply, config);
     },
+    clientErrorHandler: () => undefined, // boundedServer answers
     serverFactory: (handler) =>
-      boundedServer(config, (request, response) => {
+      boundedServer(config, services.connections, (request, response) => {
         const path = pathOf(request.url ?? '');
         if (path === tokenPath) token(request, response);
         else (others.get(path) ?? handler)(request, response);

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders } from 'node:http';
 import { invalidRequest, isDenial, type Denial } from '../domain/denial.ts';
 import { decodeFormText, type Form } from './form.ts';
+import { CREDENTIALS_IN_URL, urlHoldsCredentials } from './url-secrets.ts';
 
 export interface Credentials {
   clientId: string;
@@ -47,11 +48,8 @@ export function parseBasic(authorization: string): Credentials | Denial {
 
 /** What is wrong with the request before its body is read; null if nothing is. */
 export function requestProblem(headers: IncomingHttpHeaders, url: string): Denial | null {
-  if (queryHoldsCredentials(url)) {
-    return invalidRequest(
-      'Credentials in the query string are refused, because URLs end up in logs: send them in the form, and reset them.',
-    );
-  }
+  if (urlHoldsCredentials(url))
+    return invalidRequest(`${CREDENTIALS_IN_URL} send them in the form, and reset them.`);
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     return invalidRequest('The body is compressed: send it as it is, without Content-Encoding.');
@@ -71,11 +69,6 @@ function contentTypeProblem(contentType: string | undefined): Denial | null {
           'client_id=...&client_secret=...'
       : `Send the header Content-Type: ${FORM} and the parameters as a form in the body.`,
   );
-}
-
-function queryHoldsCredentials(url: string): boolean {
-  const query = url.indexOf('?');
-  return query >= 0 && /(?:^|&)client(?:_|%5f)(?:id|secret)=/i.test(url.slice(query + 1));
 }
 
 function missing(name: string): string {

@@ -14,6 +14,7 @@ import { readBody } from './body.ts';
 import { readCredentials, requestProblem, usesBasic } from './credentials.ts';
 import { denialAnswer, errorAnswer, overloadedAnswer, serverErrorAnswer } from './error-response.ts';
 import { parseForm, type Form } from './form.ts';
+import { invitesBody } from './framing.ts';
 import { traceIdOf } from './trace.ts';
 import type { RouteStatistics } from '../route-statistics.ts';
 
@@ -83,11 +84,12 @@ export function formEndpoint<T extends object>(
       sharedLimits === null ? addressPerMinute : ownPart(addressPerMinute, sharedLimits.parts());
     const limit = services.addresses.take(limitedNetwork(address), perMinute, services.now());
     if (!limit.allowed) return respond({ denied: 'rate_limit_exceeded', policy: 'address', limit });
-    readBody(request, config.bodyBytesMax, (body) => {
+    const act = (body: Buffer | 'too large') =>
       guarded(response, traceId, startedAt, () =>
         andThen(admission.whileWaiting(outcomeOf(request, traceId, body, address)), respond),
       );
-    });
+    if (invitesBody(request, response, config.bodyBytesMax)) readBody(request, config.bodyBytesMax, act);
+    else act('too large');
 
     function respond(outcome: T | Denial): void {
       const nowMs = services.now();

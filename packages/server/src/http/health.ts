@@ -1,8 +1,12 @@
 import type { FastifyInstance } from 'fastify';
+import type { ClockState } from '../clock-watch.ts';
 
 export interface Health {
-  /** `stale`: the store has been out of reach for longer than the bound. All but `ready` are reasons to send no requests. */
-  status: 'ready' | 'stopping' | 'stale' | 'no_signing_key';
+  /**
+   * `stale`: the store has been out of reach for longer than the bound. `going_stale`: it will be in some seconds, and tokens
+   * are issued until then. `clock_off`: the clock of this process is wrong. All but `ready` are reasons to send no requests.
+   */
+  status: 'ready' | 'stopping' | 'stale' | 'going_stale' | 'clock_off' | 'no_signing_key';
   /** How long ago the process was last known to be in step with the store. */
   staleSeconds: number;
   /** API users in memory, and whether that is all of them. */
@@ -10,13 +14,16 @@ export interface Health {
   complete: boolean;
   /** Whose calls the limits count: of this process, of all, or of this one although of all was asked for. */
   limits: 'own' | 'shared' | 'divided';
+  clock: ClockState;
+  /** Seconds for which the oldest change has been waiting for a synchronous standby, and whether that is too long. */
+  standby: { waitSeconds: number; hangs: boolean };
 }
 
 /** For whatever starts and stops processes (`/livez`), and for load balancers (`/readyz`). */
 export function healthRoutes(app: FastifyInstance, health: () => Health): void {
   app.get('/livez', (_request, reply) => reply.header('Cache-Control', 'no-store').send({ status: 'alive' }));
   app.get('/readyz', (_request, reply) => {
-    const { status, staleSeconds, apiUsers, complete, limits } = health();
+    const { status, staleSeconds, apiUsers, complete, limits, clock, standby } = health();
     return reply
       .code(status === 'ready' ? 200 : 503)
       .header('Cache-Control', 'no-store')
@@ -26,6 +33,8 @@ export function healthRoutes(app: FastifyInstance, health: () => Health): void {
         api_users_in_memory: apiUsers,
         all_in_memory: complete,
         limits,
+        clock_offset_seconds: clock.offsetSeconds,
+        changes: standby.hangs ? 'waiting_for_standby' : 'ok',
       });
   });
 }

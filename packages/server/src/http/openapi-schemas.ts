@@ -161,9 +161,17 @@ export const SCHEMAS: Readonly<Record<string, unknown>> = {
   },
   Readiness: {
     type: 'object',
-    required: ['status', 'stale_seconds', 'api_users_in_memory', 'all_in_memory', 'limits'],
+    required: [
+      'status',
+      'stale_seconds',
+      'api_users_in_memory',
+      'all_in_memory',
+      'limits',
+      'clock_offset_seconds',
+      'changes',
+    ],
     properties: {
-      status: { ...text, enum: ['ready', 'stopping', 'stale', 'no_signing_key'] },
+      status: { ...text, enum: ['ready', 'stopping', 'stale', 'going_stale', 'clock_off', 'no_signing_key'] },
       stale_seconds: {
         type: 'number',
         minimum: 0,
@@ -176,6 +184,17 @@ export const SCHEMAS: Readonly<Record<string, unknown>> = {
         enum: ['own', 'shared', 'divided'],
         description:
           'Whose calls the limits count: of this process, of all processes, or a part each because they cannot be shared',
+      },
+      clock_offset_seconds: {
+        type: ['number', 'null'],
+        description:
+          "Seconds by which the process's clock is ahead of the store's (negative: behind). Null: the store has no clock of its own",
+      },
+      changes: {
+        ...text,
+        enum: ['ok', 'waiting_for_standby'],
+        description:
+          'waiting_for_standby: PostgreSQL waits for a synchronous standby that hangs, so changes and usage wait. Tokens are issued',
       },
     },
     additionalProperties: false,

@@ -76,7 +76,7 @@ export function openapi(issuer: string, basePath: string, version: string): Reco
           responses: {
             '200': jsonResponse('It should.', 'Readiness'),
             '503': jsonResponse(
-              'It should not: it is stopping, too far behind its store, or without an active signing key.',
+              'It should not: it is stopping, too far behind its store or soon to be, without an active signing key, or its clock is wrong.',
               'Readiness',
             ),
           },

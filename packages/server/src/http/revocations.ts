@@ -16,7 +16,7 @@ export interface RevocationPublication {
 }
 
 export interface RevocationServices extends Pick<SleepWatch, 'catchingUp'> {
-  /** Null where no key can sign. */
+  /** Null where nothing can be signed. */
   revocations(): RevocationPublication | null;
 }
 
@@ -33,7 +33,7 @@ export function revocationsRoute(
     await catchingUp(Date.now());
     const current = revocations();
     if (current === null) {
-      const denial = { denied: 'temporarily_unavailable', reason: 'no signing key is active' } as const;
+      const denial = { denied: 'temporarily_unavailable', reason: 'nothing can be signed' } as const;
       return replyWith(reply, denialAnswer(denial, request.id, false, Date.now()));
     }
     const etag = `"${current.list.sha256}"`;

@@ -5,11 +5,15 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import type { Config } from '../config.ts';
 import { sendAnswer } from './answer.ts';
+import type { Connections } from './connections.ts';
 import { errorAnswer } from './error-response.ts';
 import type { RequestHandler } from './form-endpoint.ts';
+import { framingProblem, HEADERS_MAX } from './framing.ts';
+import { retryAfter } from './rate-limit-headers.ts';
+import { spread } from './spread.ts';
 import { traceIdOf } from './trace.ts';
 
 type Bounds = Pick<
@@ -17,13 +21,22 @@ type Bounds = Pick<
   'headerBytesMax' | 'headersTimeoutMs' | 'requestTimeoutMs' | 'keepAliveTimeoutMs' | 'connectionsMax'
 >;
 
-/** How often slow requests are looked for: the precision of the timeouts. */
-const CHECK_MS = 1000;
-/** Header lines a request may have. */
-const HEADERS_MAX = 100;
+/** How often slow requests are looked for: the precision of the timeouts, and the most that time out together. */
+const CHECK_MS = 100;
+/** How much longer than a request may take a connection may do nothing. */
+const IDLE_MORE_MS = 2000;
 
 /** A node:http server in which every header, body, wait and connection has a bound. */
-export function boundedServer(bounds: Bounds, handler: RequestHandler): Server {
+export function boundedServer(bounds: Bounds, connections: Connections, handler: RequestHandler): Server {
+  function handle(request: IncomingMessage, response: ServerResponse): void {
+    // About to stop: the caller makes another connection, to whoever listens now.
+    if (!server.listening) response.shouldKeepAlive = false;
+    const problem = framingProblem(request);
+    if (problem !== null) refuse(request, response, ...problem);
+    else if (connections.admitsRequest(request, response)) handler(request, response);
+    else refuseInFlight(request, response);
+  }
+
   const server = createServer(
     {
       maxHeaderSize: bounds.headerBytesMax,
@@ -33,41 +46,77 @@ export function boundedServer(bounds: Bounds, handler: RequestHandler): Server {
       connectionsCheckingInterval: Math.min(CHECK_MS, bounds.headersTimeoutMs),
       insecureHTTPParser: false,
       requireHostHeader: false, // refused below, in the documented form
+      joinDuplicateHeaders: true, // else Node drops all but the first, and a proxy may go by another
     },
-    (request, response) => {
-      // About to stop: the caller makes another connection, to whoever listens now.
-      if (!server.listening) response.shouldKeepAlive = false;
-      if (request.headers.host !== undefined || request.httpVersion !== '1.1') handler(request, response);
-      else refuse(request, response, 400, 'The Host header is missing: send one (RFC 9112 section 3.2).');
-    },
+    handle,
   );
+  server.on('connection', (socket: Socket) => {
+    if (!connections.admitsConnection(socket)) socket.destroy();
+  });
+  server.on('drop', connections.noteDropped);
+  // Without this listener Node would ask for every body, however long (RFC 9110 §10.1.1): see `invitesBody`.
+  server.on('checkContinue', handle);
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
-    refuse(request, response, 417, 'The only expectation that is met is 100-continue.');
+    const unknown = [417, 'The only expectation that is met is 100-continue.'] as const;
+    refuse(request, response, ...(framingProblem(request) ?? unknown));
   });
   // A connection on which nothing moves though a request is answered: its caller sends and never reads. The other
   // timeouts count what arrives only. It comes after them, because they say what was wrong.
-  server.timeout = bounds.requestTimeoutMs + 2 * CHECK_MS;
-  server.maxHeadersCount = HEADERS_MAX;
+  server.timeout = bounds.requestTimeoutMs + IDLE_MORE_MS;
+  server.maxHeadersCount = HEADERS_MAX + 1; // Node drops the rest: one more tells that there are too many
   server.maxConnections = bounds.connectionsMax;
-  server.on('clientError', (error: Error & { code?: string }, socket: Duplex) => {
-    answerMalformed(error.code ?? '', socket);
-  });
+  endInTurns(server);
   return server;
 }
+
+/** Ends connections whose time is over a few at a time. What moved while it waited for its turn is left to its next timeout. */
+function endInTurns(server: Server): void {
+  const inTurn = spread();
+  server.on('clientError', (error: Error & { code?: string }, socket: Socket) => {
+    if (error.code !== 'ERR_HTTP_REQUEST_TIMEOUT') return answerMalformed(error.code ?? '', socket);
+    const { bytesWritten } = socket;
+    return inTurn(() => {
+      // The rest of the request came after all, and was answered: this connection had its answer.
+      if (socket.bytesWritten === bytesWritten) answerMalformed(error.code ?? '', socket);
+      else socket.destroySoon();
+    });
+  });
+  server.on('timeout', (socket: Socket) => {
+    const { bytesRead, bytesWritten } = socket;
+    inTurn(() => {
+      if (socket.bytesRead === bytesRead && socket.bytesWritten === bytesWritten) socket.destroy();
+    });
+  });
+}
+
+/** 429 and not 503: the fault is the caller's, and a proxy takes no server out of service for it. */
+function refuseInFlight(request: IncomingMessage, response: ServerResponse): void {
+  const description = 'Too many requests from this network address are in flight: wait for their answers.';
+  refuse(request, response, 429, description, 'rate_limit_exceeded', retryAfter(IN_FLIGHT_RETRY_MS));
+}
+
+const IN_FLIGHT_RETRY_MS = 1000;
+
+/** Connections that end with the answer to a refused request, whatever comes behind it. */
+const refused = new WeakSet<Socket>();
 
 function refuse(
   request: IncomingMessage,
   response: ServerResponse,
   status: number,
   description: string,
+  error = 'invalid_request',
+  headers: readonly string[] = [],
 ): void {
   const traceId = traceIdOf(request.headers['traceparent']);
+  refused.add(request.socket);
   response.shouldKeepAlive = false;
-  sendAnswer(response, errorAnswer(status, 'invalid_request', description, traceId), traceId);
+  sendAnswer(response, errorAnswer(status, error, description, traceId, headers), traceId);
 }
 
 /** What the HTTP parser refuses never becomes a request: it is answered on the bare connection, which is then closed. */
-function answerMalformed(code: string, socket: Duplex): void {
+function answerMalformed(code: string, socket: Socket): void {
+  if (refused.has(socket)) return;
   if (!socket.writable || code === 'ECONNRESET') {
     socket.destroy();
     return;

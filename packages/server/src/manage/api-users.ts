@@ -48,6 +48,7 @@ export async function insertApiUser(
     version: 1,
   };
   await refuseTakenUsername(transaction, user);
+  await refuseTakenExternalId(transaction, user);
   await transaction.apiUsers.insert(user);
   await transaction.changed('api_user', user.clientId);
   return user;
@@ -89,12 +90,13 @@ export async function updateApiUser(
     if (attempt.action !== 'api_user.disable')
       refuseBeyondRole(by, [...before.scopes, ...(changes.scopes ?? [])]);
     const user: ApiUser = { ...before, ...changes, updatedAt: nowMs, version: before.version + 1 };
-    refuseProblems(user);
+    refuseProblems(user, before);
     if (guarded) await refuseLiveCaller(transaction, before, 'disabled', nowMs);
     const facts = changedFacts(apiUserFacts(before), apiUserFacts(user));
     if (Object.keys(facts.after).length === 0 && !revoke) return { result: before, unchanged: true };
     // Only a username that changes: older programs left conflicts, and those API users must still be disabled or renamed.
     if (user.username !== before.username) await refuseTakenUsername(transaction, user);
+    await refuseTakenExternalId(transaction, user);
     await transaction.apiUsers.update(user);
     await transaction.changed('api_user', user.clientId);
     const revoked = await revokedIf(revoke, transaction, user.clientId);
@@ -186,8 +188,10 @@ export function refuseStale(
   );
 }
 
-function refuseProblems(settings: ApiUserSettings): void {
-  const faults = apiUserFaults(settings);
+/** What is wrong with `before` as well is older than a rule, and must not keep anybody from disabling the API user. */
+function refuseProblems(settings: ApiUserSettings, before?: ApiUserSettings): void {
+  const old = new Set(before === undefined ? [] : apiUserFaults(before).map(({ problem }) => problem));
+  const faults = apiUserFaults(settings).filter(({ problem }) => !old.has(problem));
   if (faults.length === 0) return;
   throw new Refused('invalid', faults.map(({ problem }) => problem).join('\n'), { faults });
 }
@@ -213,6 +217,14 @@ async function takenUsernameProblem(
       : `The username "${username}" is the client id of another API user, ${other.clientId}: choose another.`;
   const isDeleted = (await deletedClientIds.keysAmong([username])).length > 0;
   return isDeleted ? deletedUsernameProblem(username) : null;
+}
+
+async function refuseTakenExternalId(transaction: StoreTransaction, user: ApiUser): Promise<void> {
+  if (user.externalId === null) return;
+  const [other] = await transaction.apiUsers.imported([user.externalId], []);
+  if (other === undefined || other.user.clientId === user.clientId) return;
+  const problem = `The external id "${user.externalId}" belongs to ${other.user.clientId}: choose another.`;
+  throw new Refused('conflict', problem, { faults: [{ member: 'external_id', problem }] });
 }
 
 export function deletedUsernameProblem(username: string): string {

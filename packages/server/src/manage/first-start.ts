@@ -40,6 +40,7 @@ const FIRST_SECRET = { name: 'made at the first start', expiresAt: null };
 const FIRST_API_USER = {
   name: 'First API user',
   username: null,
+  externalId: null,
   contact: null,
   scopes: ['campaigns:read'],
   audiences: [],

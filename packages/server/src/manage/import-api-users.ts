@@ -4,7 +4,7 @@ import { usernameKey, type ApiUser } from '../domain/api-user.ts';
 import { readApiUserRecord, type ReadRecord } from '../domain/api-user-record.ts';
 import type { Credential } from '../domain/credential.ts';
 import { auditedId } from '../domain/audit-entry.ts';
-import { apiUserFacts } from '../domain/audit-facts.ts';
+import { apiUserFacts, changedFacts } from '../domain/audit-facts.ts';
 import { jsonTextFault } from '../domain/characters.ts';
 import { Refused, type Fault } from '../domain/refused.ts';
 import { storeFault } from '../storage/store-error.ts';
@@ -14,7 +14,23 @@ import { deletedUsernameProblem } from './api-users.ts';
 import { audited, recordRefusal, type Attempt, type Done } from './audited.ts';
 
 /** What became of a line of an import. */
-export type ImportedLine = { line: number; made: { clientId: string } } | RefusedLine;
+export type ImportedLine =
+  | { line: number; made: { clientId: string } }
+  /** Of a dry run. The client id is null if it will be a new one. */
+  | { line: number; wouldMake: { clientId: string | null } }
+  | ThereLine
+  | RefusedLine;
+
+/** There is an API user with the external id of the line, or that the same line made before: it is left as it is. */
+interface ThereLine {
+  line: number;
+  there: {
+    /** Null: an earlier line of a dry run would make it. */
+    clientId: string | null;
+    /** Settings in which the line and the API user differ. */
+    differs: string[];
+  };
+}
 
 interface RefusedLine {
   line: number;
@@ -24,6 +40,8 @@ interface RefusedLine {
 }
 
 export interface ImportOptions {
+  /** Says what would become of each line, and makes nothing. */
+  dryRun?: boolean;
   /** Also makes API users whose client id is that of a deleted one, from an export of this store. Callers ask for an admin. */
   restoreDeleted?: boolean;
 }
@@ -43,13 +61,15 @@ export async function* importApiUsers(
   now: () => number,
   options: ImportOptions = {},
 ): AsyncGenerator<ImportedLine, void, undefined> {
-  const count = { made: 0, refused: 0 };
+  if (options.dryRun === true) return yield* dryRun(store, by, lines, now, options);
+  const count = { made: 0, exists: 0, refused: 0 };
   let failed = false;
   try {
     for await (const batch of batchesOf(lines)) {
       for (const line of await importBatch(store, by, batch, now(), options)) {
         if ('made' in line) count.made += 1;
-        else count.refused += 1;
+        else if ('refused' in line) count.refused += 1;
+        else count.exists += 1;
         yield line;
       }
     }
@@ -61,6 +81,46 @@ export async function* importApiUsers(
   } finally {
     if (!failed) await audited(store, by, now(), ATTEMPT, async () => ({ result: null, after: count }));
   }
+}
+
+/** Lines of one dry run: what the earlier ones would use is kept in memory, up to 1 KiB a line. */
+const DRY_RUN_LINES_MAX = 200_000;
+
+async function* dryRun(
+  store: Store,
+  by: Actor,
+  lines: AsyncIterable<TextLine>,
+  now: () => number,
+  options: ImportOptions,
+): AsyncGenerator<ImportedLine, void, undefined> {
+  const earlier = noNames();
+  const newIds = new Set<string>();
+  let checked = 0;
+  for await (const batch of batchesOf(lines)) {
+    checked += batch.length;
+    if (checked > DRY_RUN_LINES_MAX) {
+      throw new Refused('invalid', `A dry run checks at most ${DRY_RUN_LINES_MAX} lines: split the file.`);
+    }
+    const parsed = batch.map((line) => parse(line, by, now()));
+    const names = await namesIn(store, recordsOf(parsed), options, earlier);
+    for (const line of parsed) {
+      const outcome = 'record' in line ? claimed(line.line, line.record, names) : line;
+      yield foreseen(outcome, newIds);
+    }
+  }
+}
+
+/** `newIds`: client ids that were made for earlier lines, and that nobody will get. */
+function foreseen(outcome: ParsedLine | ThereLine, newIds: Set<string>): ImportedLine {
+  const { line } = outcome;
+  if ('record' in outcome) {
+    const { user, namesId } = outcome.record;
+    if (!namesId) newIds.add(user.clientId);
+    return { line, wouldMake: { clientId: namesId ? user.clientId : null } };
+  }
+  if ('there' in outcome && newIds.has(outcome.there.clientId ?? ''))
+    return { line, there: { ...outcome.there, clientId: null } };
+  return outcome;
 }
 
 const BROKEN_OFF = 'It broke off: the lines after those that are counted here were not made.';
@@ -80,6 +140,10 @@ async function* batchesOf(lines: AsyncIterable<TextLine>): AsyncGenerator<TextLi
 }
 
 type ParsedLine = { line: number; record: ReadRecord } | RefusedLine;
+
+function recordsOf(parsed: readonly ParsedLine[]): ReadRecord[] {
+  return parsed.flatMap((line) => ('record' in line ? [line.record] : []));
+}
 
 async function importBatch(
   store: Store,
@@ -126,7 +190,7 @@ async function importTogether(
   nowMs: number,
   options: ImportOptions,
 ): Promise<ImportedLine[]> {
-  const records = parsed.flatMap((line) => ('record' in line ? [line.record] : []));
+  const records = recordsOf(parsed);
   const recorded = parsed.flatMap((line) => ('refused' in line ? refusalsToRecord(line) : []));
   if (records.length + recorded.length === 0) return parsed as ImportedLine[];
   return await audited(store, by, nowMs, ATTEMPT, async (transaction) => {
@@ -199,45 +263,88 @@ interface Names {
   /** Client ids of deleted API users that may not be used again. */
   deletedKeys: Set<string>;
   credentialIds: Set<string>;
+  /** API users by external id, and by the key of the line that made them. */
+  externalIds: Map<string, ApiUser>;
+  importKeys: Map<string, ApiUser>;
 }
 
-async function namesIn(
-  transaction: StoreTransaction,
-  records: readonly ReadRecord[],
-  { restoreDeleted = false }: ImportOptions,
-): Promise<Names> {
-  const usernames = records.flatMap(({ user }) => (user.username === null ? [] : [user.username]));
-  // A client id must be nobody's username, nor a username anybody's client id: either is looked up under both.
-  const both = [...records.map(({ user }) => user.clientId), ...usernames];
-  const found = await transaction.apiUsers.named(...both);
-  const ids = records.flatMap(({ credentials }) => credentials.map(({ id }) => id));
+function noNames(): Names {
   return {
-    clientIds: new Set(found.map(({ clientId }) => clientId)),
-    clientIdKeys: new Set(found.map(({ clientId }) => usernameKey(clientId))),
-    usernameKeys: new Set(found.flatMap((name) => (name.usernameKey === null ? [] : [name.usernameKey]))),
-    deletedKeys: new Set(await transaction.deletedClientIds.keysAmong(restoreDeleted ? usernames : both)),
-    credentialIds: new Set(await transaction.credentials.taken(ids)),
+    clientIds: new Set(),
+    clientIdKeys: new Set(),
+    usernameKeys: new Set(),
+    deletedKeys: new Set(),
+    credentialIds: new Set(),
+    externalIds: new Map(),
+    importKeys: new Map(),
   };
 }
 
-function claimed(line: number, record: ReadRecord, names: Names): ParsedLine {
-  const { user, credentials } = record;
-  const { clientId, username } = user;
-  const fault = nameFault(record.user, names) ?? credentialFault(credentials, names);
+/** Adds to `names` what the store has of what these lines want to use. */
+async function namesIn(
+  rows: Pick<StoreTransaction, 'apiUsers' | 'credentials' | 'deletedClientIds'>,
+  records: readonly ReadRecord[],
+  { restoreDeleted = false }: ImportOptions,
+  names: Names = noNames(),
+): Promise<Names> {
+  const clientIds = records.map(({ user }) => user.clientId);
+  const usernames = records.flatMap(({ user }) => user.username ?? []);
+  // A client id must be nobody's username, nor a username anybody's client id: either is looked up under both.
+  const both = [...clientIds, ...usernames];
+  for (const { clientId, usernameKey: key } of await rows.apiUsers.named(...both)) {
+    names.clientIds.add(clientId);
+    names.clientIdKeys.add(usernameKey(clientId));
+    if (key !== null) names.usernameKeys.add(key);
+  }
+  for (const key of await rows.deletedClientIds.keysAmong(restoreDeleted ? usernames : both))
+    names.deletedKeys.add(key);
+  const ids = records.flatMap(({ credentials }) => credentials.map(({ id }) => id));
+  for (const id of await rows.credentials.taken(ids)) names.credentialIds.add(id);
+  const externalIds = records.flatMap(({ user }) => user.externalId ?? []);
+  const importKeys = records.flatMap(({ importKey }) => importKey ?? []);
+  for (const { user, importKey } of await rows.apiUsers.imported(externalIds, importKeys)) {
+    if (user.externalId !== null) names.externalIds.set(user.externalId, user);
+    if (importKey !== null) names.importKeys.set(importKey, user);
+  }
+  return names;
+}
+
+/** The line as one to be made, whose names no later line may use; or why it makes nothing. */
+function claimed(line: number, record: ReadRecord, names: Names): ParsedLine | ThereLine {
+  const { user, credentials, importKey } = record;
+  const { clientId, username, externalId } = user;
+  const there = existing(record, names);
+  if (there !== undefined && (!record.namesId || there.clientId === clientId))
+    return { line, there: { clientId: there.clientId, differs: differences(user, there) } };
+  const fault = nameFault(user, names) ?? credentialFault(credentials, names);
   if (fault !== null) return { line, refused: new Refused('conflict', fault.problem, { faults: [fault] }) };
   names.clientIds.add(clientId);
   names.clientIdKeys.add(usernameKey(clientId));
   if (username !== null) names.usernameKeys.add(usernameKey(username));
   for (const { id } of credentials) names.credentialIds.add(id);
+  if (externalId !== null) names.externalIds.set(externalId, user);
+  if (importKey !== null) names.importKeys.set(importKey, user);
   return { line, record };
 }
 
+function existing({ user, importKey }: ReadRecord, names: Names): ApiUser | undefined {
+  if (user.externalId !== null) return names.externalIds.get(user.externalId);
+  return importKey === null ? undefined : names.importKeys.get(importKey);
+}
+
+/** The settings, under their names in JSON, in which an API user is not what a line says. */
+function differences(said: ApiUser, there: ApiUser): string[] {
+  return Object.keys(changedFacts(apiUserFacts(there), apiUserFacts(said)).after);
+}
+
 /** Client ids may differ in letter case only; a username is nobody else's client id or username in any letter case. */
-function nameFault({ clientId, username }: ApiUser, names: Names): Fault | null {
+function nameFault({ clientId, username, externalId }: ApiUser, names: Names): Fault | null {
   const idProblem = clientIdProblem(clientId, names);
   if (idProblem !== null) return { member: 'client_id', problem: idProblem };
   const problem = username === null ? null : usernameProblem(username, names);
-  return problem === null ? null : { member: 'username', problem };
+  if (problem !== null) return { member: 'username', problem };
+  if (externalId === null || !names.externalIds.has(externalId)) return null;
+  return { member: 'external_id', problem: `The external id "${externalId}" belongs to another API user.` };
 }
 
 function clientIdProblem(clientId: string, names: Names): string | null {
@@ -273,7 +380,7 @@ async function insert(
   { restoreDeleted = false }: ImportOptions,
 ): Promise<void> {
   if (records.length === 0) return;
-  await transaction.apiUsers.insert(...records.map(({ user }) => user));
+  await transaction.apiUsers.insertImported(records);
   const credentials = records.flatMap((record) => record.credentials);
   if (credentials.length > 0) await transaction.credentials.insert(...credentials);
   const clientIds = records.map(({ user }) => user.clientId);
@@ -287,10 +394,14 @@ const FAULTS_MAX = 10;
 
 /** What became of a line, as the command line and the admin API report it. */
 export function importedLineJson(imported: ImportedLine): Record<string, unknown> {
-  if ('made' in imported) return { line: imported.line, outcome: 'made', client_id: imported.made.clientId };
+  const { line } = imported;
+  if ('made' in imported) return { line, outcome: 'made', client_id: imported.made.clientId };
+  if ('wouldMake' in imported) return { line, outcome: 'would_make', client_id: imported.wouldMake.clientId };
+  if ('there' in imported)
+    return { line, outcome: 'exists', client_id: imported.there.clientId, differs: imported.there.differs };
   const { code, message, faults } = imported.refused;
   return {
-    line: imported.line,
+    line,
     outcome: 'refused',
     code,
     detail: short(message),

@@ -98,6 +98,7 @@ export async function resetOperator(
     const before = await existingOperator(transaction, name);
     note({ subjectId: before.id });
     if (by.kind !== 'command_line') await refuseLastAdmin(transaction, before, 'reset');
+    refuseOwnReset(by, before);
     const operator: Operator = { ...withoutSecondFactor(before), passwordHash: null, updatedAt: nowMs };
     await transaction.operators.update(operator);
     await transaction.operators.setRecoveryCodes(operator.id, []);
@@ -212,6 +213,18 @@ async function refuseLastAdmin(
   throw new Refused(
     'conflict',
     `${operator.email} is the last admin and is not ${what}: make another operator admin first, who has a password.`,
+  );
+}
+
+/**
+ * The link that a reset makes signs in without the password and the second factor: with it, an open session would be enough to
+ * take the account of its operator over.
+ */
+function refuseOwnReset(by: Actor, operator: Operator): void {
+  if (by.kind !== 'operator' || by.id !== operator.id) return;
+  throw new Refused(
+    'forbidden',
+    'You cannot reset yourself: change your password and second factor in your profile, or ask another admin.',
   );
 }
 

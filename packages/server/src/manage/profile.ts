@@ -7,62 +7,84 @@ import {
   totpStep,
   type NewTotp,
 } from '../domain/second-factor.ts';
+import { newSessionToken, sessionDigest } from '../domain/session.ts';
 import type { MasterKey } from '../master-key.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
 import { audited } from './audited.ts';
 import { withoutSecondFactor } from './operators.ts';
-import { totpContext, type OperatorActor } from './sign-in.ts';
+import { codeRefusal, totpContext, type CodeRefusal, type OperatorActor } from './sign-in.ts';
 
 // What operators do with what is their own. The password was asked for again before, where it says so.
 
-/** Sets another password (its hash), after the old one was asked for; ends the operator's other sessions. */
+/** The session of a change, which goes on under a new token. */
+interface Renewed {
+  /** For the cookie. */
+  token: string;
+}
+
+/** Sets another password (its hash), after the old one was asked for; renews the session and ends the operator's others. */
 export async function changePassword(
   store: Store,
   by: OperatorActor,
   { checkedHash, passwordHash, sessionId }: { checkedHash: string; passwordHash: string; sessionId: string },
   nowMs: number,
-): Promise<void> {
+): Promise<Renewed> {
   const attempt = { action: 'profile.password', subject: { kind: 'operator', id: by.id } } as const;
-  await audited(store, by, nowMs, attempt, async (transaction) => {
+  return await audited(store, by, nowMs, attempt, async (transaction) => {
     const operator = await own(transaction, by);
     if (operator.passwordHash !== checkedHash) {
       throw new Refused('conflict', 'The password was changed by somebody else just now: sign in again.');
     }
     await transaction.operators.update({ ...operator, passwordHash, updatedAt: nowMs });
-    const ended = await transaction.sessions.deleteOf(operator.id, sessionId);
-    return { result: undefined, after: { sessions_ended: ended } };
+    const { token, ended } = await renewSession(transaction, operator.id, sessionId);
+    return { result: { token }, after: { sessions_ended: ended } };
   });
 }
 
-/** A secret for an authenticator app, which counts once a code of it was given. After the password was asked for. */
+/** Why a code of the second factor is not enough for a change. */
+export type FactorRefusal = CodeRefusal | { refused: 'code_missing' };
+
+/**
+ * A secret for an authenticator app, which counts once a code of it was given. After the password was asked for. If there is a
+ * second factor already, a code of it is needed: the new one will take its place.
+ */
 export async function beginSecondFactor(
   store: Store,
   by: OperatorActor,
   masterKey: MasterKey,
-  site: string,
+  { site, code }: { site: string; code: string },
   nowMs: number,
-): Promise<NewTotp> {
+): Promise<NewTotp | FactorRefusal> {
   const attempt = { action: 'profile.second_factor_on', subject: { kind: 'operator', id: by.id } } as const;
-  return await audited(store, by, nowMs, attempt, async (transaction) => {
+  return await audited<NewTotp | FactorRefusal>(store, by, nowMs, attempt, async (transaction) => {
     const operator = await own(transaction, by);
+    if (operator.sealedTotpSecret !== null) {
+      const asked = { by, action: attempt.action, operator, code };
+      const refusal = await factorRefusal(transaction, masterKey, asked, nowMs);
+      if (refusal !== null) return { result: refusal, unchanged: true };
+    }
     const totp = newTotp(site, operator.email);
     const sealedPendingTotpSecret = masterKey.seal(
       Buffer.from(totp.secret, 'ascii'),
       totpContext(operator.id),
     );
-    await transaction.operators.update({ ...operator, sealedPendingTotpSecret });
+    const current = await own(transaction, by); // with the code that was used up
+    await transaction.operators.update({ ...current, sealedPendingTotpSecret });
     return { result: totp, after: { confirmed: false } };
   });
 }
 
-/** From now on sign-in asks for a code. Gives back the recovery codes: shown this once. Throws a Refused for a wrong code. */
+/**
+ * From now on sign-in asks for a code; the session is renewed, and the others, which began without a code, end. Returns the recovery
+ * codes: shown this once. Throws a Refused for a wrong code.
+ */
 export async function confirmSecondFactor(
   store: Store,
   by: OperatorActor,
   masterKey: MasterKey,
-  code: string,
+  { code, sessionId }: { code: string; sessionId: string },
   nowMs: number,
-): Promise<string[]> {
+): Promise<Renewed & { recoveryCodes: string[] }> {
   const attempt = { action: 'profile.second_factor_on', subject: { kind: 'operator', id: by.id } } as const;
   return await audited(store, by, nowMs, attempt, async (transaction) => {
     const operator = await own(transaction, by);
@@ -86,20 +108,60 @@ export async function confirmSecondFactor(
     });
     const digests = codes.map((each) => recoveryCodeDigest(each) ?? '');
     await transaction.operators.setRecoveryCodes(operator.id, digests);
-    return { result: codes, after: { confirmed: true } };
+    const { token, ended } = await renewSession(transaction, operator.id, sessionId);
+    return { result: { recoveryCodes: codes, token }, after: { confirmed: true, sessions_ended: ended } };
   });
 }
 
-/** The password alone signs in from now on. After it was asked for. Throws a Refused where there is no second factor. */
-export async function removeSecondFactor(store: Store, by: OperatorActor, nowMs: number): Promise<void> {
+/**
+ * The password alone signs in from now on. After it was asked for, and with a code; the session is renewed, and the others end.
+ * Throws a Refused if there is no second factor.
+ */
+export async function removeSecondFactor(
+  store: Store,
+  by: OperatorActor,
+  masterKey: MasterKey,
+  { code, sessionId }: { code: string; sessionId: string },
+  nowMs: number,
+): Promise<Renewed | FactorRefusal> {
   const attempt = { action: 'profile.second_factor_off', subject: { kind: 'operator', id: by.id } } as const;
-  await audited(store, by, nowMs, attempt, async (transaction) => {
+  return await audited<Renewed | FactorRefusal>(store, by, nowMs, attempt, async (transaction) => {
     const operator = await own(transaction, by);
     if (operator.sealedTotpSecret === null) throw new Refused('conflict', 'There is no second factor.');
+    const asked = { by, action: attempt.action, operator, code };
+    const refusal = await factorRefusal(transaction, masterKey, asked, nowMs);
+    if (refusal !== null) return { result: refusal, unchanged: true };
     await transaction.operators.update({ ...withoutSecondFactor(operator), updatedAt: nowMs });
     await transaction.operators.setRecoveryCodes(operator.id, []);
-    return { result: undefined };
+    const { token, ended } = await renewSession(transaction, operator.id, sessionId);
+    return { result: { token }, after: { sessions_ended: ended } };
   });
+}
+
+async function factorRefusal(
+  transaction: StoreTransaction,
+  masterKey: MasterKey,
+  asked: Parameters<typeof codeRefusal>[2],
+  nowMs: number,
+): Promise<FactorRefusal | null> {
+  if (asked.code.trim() === '') return { refused: 'code_missing' };
+  return await codeRefusal(transaction, masterKey, asked, nowMs);
+}
+
+/**
+ * After a change of what signs an operator in: this session gets a new token, so that a token that leaked before opens nothing, and
+ * the other sessions end.
+ */
+async function renewSession(
+  { sessions }: StoreTransaction,
+  operatorId: string,
+  sessionId: string,
+): Promise<Renewed & { ended: number }> {
+  const token = newSessionToken();
+  if (!(await sessions.setDigest(operatorId, sessionId, sessionDigest(token) ?? ''))) {
+    throw new Refused('conflict', 'Your session ended just now: sign in again.');
+  }
+  return { token, ended: await sessions.deleteOf(operatorId, sessionId) };
 }
 
 /** Ends one of the operator's own sessions. Throws a Refused where there is none with this id. */

@@ -1,12 +1,15 @@
 import { revocationOfAll, type Revocation } from '../domain/revocation.ts';
+import { bothClocks } from '../storage/clock.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
 
 /**
  * Revokes every token that an API user has: part of a transaction. As of now and not of when it was asked for: the lock of
- * the store may have been waited for, and tokens issued meanwhile.
+ * the store may have been waited for, and tokens issued meanwhile. By the later of the clock of this process and the
+ * store's: a command on a machine whose clock is behind must not leave tokens out.
  */
 export async function revokeTokens(transaction: StoreTransaction, clientId: string): Promise<Revocation> {
-  const revocation = revocationOfAll(clientId, await longestLifeSeconds(transaction), Date.now());
+  const { later } = await bothClocks(transaction);
+  const revocation = revocationOfAll(clientId, await longestLifeSeconds(transaction), later);
   await transaction.revocations.put(revocation);
   await transaction.changed('revocation', revocation.digest);
   return revocation;

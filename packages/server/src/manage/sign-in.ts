@@ -1,5 +1,5 @@
 import type { Actor } from '../domain/actor.ts';
-import type { AuditRecord } from '../domain/audit-entry.ts';
+import type { AuditAction, AuditRecord } from '../domain/audit-entry.ts';
 import { invitationDigest, type Invitation } from '../domain/invitation.ts';
 import { newOperator, type Operator } from '../domain/operator.ts';
 import { Refused } from '../domain/refused.ts';
@@ -39,12 +39,13 @@ export function totpContext(operatorId: string): string {
   return `totp ${operatorId}`;
 }
 
+export type CodeRefusal = { refused: 'wrong_code' } | { refused: 'codes_locked'; untilMs: number };
+
 export type SignInOutcome =
   | Started
   /** The operator, or the password, is another than it was when it was checked. */
   | { refused: 'changed' }
-  | { refused: 'wrong_code' }
-  | { refused: 'codes_locked'; untilMs: number };
+  | CodeRefusal;
 
 /** Begins a session of an operator whose password was checked, once the second factor is, where there is one. */
 export async function signInOperator(
@@ -63,17 +64,9 @@ export async function signInOperator(
       return { result: { refused: 'changed' }, unchanged: true };
     }
     if (operator.sealedTotpSecret !== null) {
-      if (operator.codesLockedUntil !== null && operator.codesLockedUntil > nowMs) {
-        return { result: { refused: 'codes_locked', untilMs: operator.codesLockedUntil }, unchanged: true };
-      }
-      if (!(await takeCode(transaction, masterKey, operator, code, nowMs))) {
-        const wrongCodes = operator.wrongCodes + 1;
-        const lockedUntil = codesLockedUntil(wrongCodes, nowMs);
-        await transaction.operators.setWrongCodes(operator.id, wrongCodes, lockedUntil);
-        await transaction.audit.append([wrongCode(by, nowMs)]);
-        return { result: { refused: 'wrong_code' }, unchanged: true };
-      }
-      await transaction.operators.setWrongCodes(operator.id, 0, null);
+      const asked = { by, action: attempt.action, operator, code };
+      const refusal = await codeRefusal(transaction, masterKey, asked, nowMs);
+      if (refusal !== null) return { result: refusal, unchanged: true };
     }
     const { started, ended } = await beginSession(transaction, operator, from, limits, nowMs);
     return { result: started, ...beginning(started), also: ended };
@@ -175,6 +168,35 @@ function beginning({ session, operator }: Started): Done {
   };
 }
 
+/**
+ * Uses up a code of an operator's second factor, for a sign-in or for a change that needs one. Null: it was right. A wrong code
+ * counts, whatever it was for, and enough of them lock all codes for a while. The operators are locked by the caller, so codes
+ * are checked one at a time.
+ */
+export async function codeRefusal(
+  transaction: StoreTransaction,
+  masterKey: MasterKey,
+  {
+    by,
+    action,
+    operator,
+    code,
+  }: { by: OperatorActor; action: AuditAction; operator: Operator; code: string },
+  nowMs: number,
+): Promise<CodeRefusal | null> {
+  const { operators, audit } = transaction;
+  if (operator.codesLockedUntil !== null && operator.codesLockedUntil > nowMs)
+    return { refused: 'codes_locked', untilMs: operator.codesLockedUntil };
+  if (await takeCode(transaction, masterKey, operator, code, nowMs)) {
+    await operators.setWrongCodes(operator.id, 0, null);
+    return null;
+  }
+  const wrongCodes = operator.wrongCodes + 1;
+  await operators.setWrongCodes(operator.id, wrongCodes, codesLockedUntil(wrongCodes, nowMs));
+  await audit.append([wrongCode(by, action, nowMs)]);
+  return { refused: 'wrong_code' };
+}
+
 /** Takes a code of the app or a recovery code, which then is not taken again. */
 async function takeCode(
   { operators }: StoreTransaction,
@@ -193,11 +215,11 @@ async function takeCode(
   return digest !== null && (await operators.useRecoveryCode(operator.id, digest));
 }
 
-function wrongCode(by: OperatorActor, at: number): AuditRecord {
+function wrongCode(by: OperatorActor, action: AuditAction, at: number): AuditRecord {
   return {
     at,
     actor: by,
-    action: 'session.sign_in',
+    action,
     outcome: 'refused',
     subject: { kind: 'operator', id: by.id },
     related: null,

@@ -14,8 +14,10 @@ import type { AuditFacts } from '../domain/audit-entry.ts';
 import { signingKeyFacts } from '../domain/audit-facts.ts';
 import { Refused } from '../domain/refused.ts';
 import type { MasterKey } from '../master-key.ts';
+import { acceptsWithoutProof, proofOf, proveSealedKeys, readProvenKeys } from '../signing-key-proof.ts';
+import type { ClockRows, Clocks } from '../storage/clock.ts';
 import type { SealedSigningKey } from '../storage/signing-key.ts';
-import type { Store, StoreTransaction } from '../storage/store.ts';
+import type { Store, StoreRows, StoreTransaction } from '../storage/store.ts';
 import { audited, type Outcome } from './audited.ts';
 
 export interface Rotation {
@@ -29,6 +31,20 @@ export interface Rotation {
   mode: 'scheduled' | 'now' | 'compromised';
 }
 
+/** All, the oldest first. */
+export async function listSigningKeys(
+  store: Store,
+  masterKey: MasterKey,
+  nowMs: number,
+): Promise<(SigningKey & { proven: boolean })[]> {
+  const { proven, unproven } = await readProvenKeys(store, masterKey, nowMs);
+  const keys = [
+    ...proven.map((key) => ({ ...key, proven: true })),
+    ...unproven.map((key) => ({ ...key, proven: false })),
+  ];
+  return keys.toSorted((a, b) => a.activatesAt - b.activatesAt);
+}
+
 /** Makes the successor of the active key. Throws a Refused where one is announced already. */
 export async function rotateSigningKey(
   store: Store,
@@ -38,8 +54,8 @@ export async function rotateSigningKey(
   nowMs: number,
 ): Promise<SigningKey> {
   const made = seal(generateSigningKey(rotation.algorithm), rotation.algorithm, masterKey);
-  return await audited(store, by, nowMs, ROTATION, (transaction) =>
-    rotate(transaction, made, rotation, nowMs),
+  return await audited(store, by, nowMs, ROTATION, async (transaction) =>
+    rotate(transaction, masterKey, made, rotation, await clocksAt(transaction, nowMs)),
   );
 }
 
@@ -60,7 +76,7 @@ async function recordedSchedule(transaction: StoreTransaction, own: KeySchedule)
   return recorded === null ? own : (JSON.parse(recorded) as KeySchedule);
 }
 
-/** Rotates where the active key is older than `rotationSeconds`; asked by every process, done by one. */
+/** Rotates when by both clocks the active key is older than `rotationSeconds`; asked by every process, done by one. */
 export async function rotateWhenDue(
   store: Store,
   masterKey: MasterKey,
@@ -68,15 +84,38 @@ export async function rotateWhenDue(
   rotationSeconds: number,
   nowMs: number,
 ): Promise<SigningKey | null> {
-  if (!rotationIsDue(await store.signingKeys.list(), rotationSeconds, nowMs)) return null;
+  const clocks = await clocksAt(store.clock, nowMs);
+  const isDue = async (rows: StoreRows) =>
+    rotationIsDue((await readProvenKeys(rows, masterKey, nowMs)).proven, rotationSeconds, clocks.earlier);
+  if (!(await isDue(store))) return null;
   const made = seal(generateSigningKey(rotation.algorithm), rotation.algorithm, masterKey);
   return await audited<SigningKey | null>(store, SYSTEM, nowMs, ROTATION, async (transaction) => {
     // Again, inside the transaction: another process may have been first.
-    if (!rotationIsDue(await transaction.signingKeys.list(), rotationSeconds, nowMs)) {
-      return { result: null, unchanged: true };
-    }
-    return await rotate(transaction, made, { ...rotation, mode: 'scheduled' }, nowMs);
+    if (!(await isDue(transaction))) return { result: null, unchanged: true };
+    return await rotate(transaction, masterKey, made, { ...rotation, mode: 'scheduled' }, clocks);
   });
+}
+
+/**
+ * Gives a proof to signing keys of a program that knew none: all that are there at the first start after the upgrade, and those
+ * that processes of the version before write in the days after it. Returns their key ids.
+ */
+export async function proveSigningKeys(store: Store, masterKey: MasterKey, nowMs: number): Promise<string[]> {
+  if (!(await acceptsWithoutProof(store.meta, nowMs))) return [];
+  return await store.write((transaction) => proveSealedKeys(transaction, masterKey, nowMs));
+}
+
+/** Clocks that differ by less count as the same: durations of a schedule are longer. */
+const SAME_CLOCK_MS = 5000;
+
+/**
+ * `nowMs` and, if the clocks differ, the same moment by the store's clock. A key ends by the earlier clock, so that it ends
+ * in every process, and signs only when it was announced for long enough by the later one.
+ */
+async function clocksAt(clock: Pick<ClockRows, 'now'>, nowMs: number): Promise<Clocks> {
+  const aheadMs = (await clock.now()) - Date.now();
+  if (Math.abs(aheadMs) < SAME_CLOCK_MS) return { earlier: nowMs, later: nowMs };
+  return { earlier: nowMs + Math.min(0, aheadMs), later: nowMs + Math.max(0, aheadMs) };
 }
 
 /** Makes the first signing key of an empty store, which signs at once; null where there is one. Whoever calls records it. */
@@ -88,20 +127,22 @@ export async function createFirstSigningKey(
 ): Promise<SigningKey | null> {
   if ((await transaction.signingKeys.list()).length > 0) return null;
   const made = seal(generateSigningKey(algorithm), algorithm, masterKey);
-  return await insert(transaction, made, nowMs, nowMs);
+  return await insert(transaction, masterKey, { ...made, announcedAt: nowMs, activatesAt: nowMs });
 }
 
 type Made = Pick<SealedSigningKey, 'kid' | 'algorithm' | 'publicJwk' | 'sealedPrivateKey'>;
 
 async function rotate(
   transaction: StoreTransaction,
+  masterKey: MasterKey,
   made: Made,
   { schedule: own, mode }: Rotation,
-  nowMs: number,
+  clocks: Clocks,
 ): Promise<Outcome<SigningKey>> {
   const schedule = safestSchedule(own, await recordedSchedule(transaction, own));
-  const keys = await transaction.signingKeys.list();
-  const announced = keys.find((key) => signingKeyState(key, nowMs) === 'announced');
+  await proveSealedKeys(transaction, masterKey, clocks.earlier);
+  const { proven: keys, unproven } = await readProvenKeys(transaction, masterKey, clocks.earlier);
+  const announced = keys.find((key) => signingKeyState(key, clocks.later) === 'announced');
   if (announced !== undefined && mode === 'scheduled') {
     throw new Refused(
       'conflict',
@@ -111,18 +152,22 @@ async function rotate(
     );
   }
   // Without a key that signs there is nobody to wait for.
-  const waits = mode === 'scheduled' && keys.some((key) => signingKeyState(key, nowMs) === 'active');
-  const activatesAt = waits ? activationTime(schedule, nowMs) : nowMs;
+  const isActive = (key: SigningKey) => signingKeyState(key, clocks.later) === 'active';
+  const waits = mode === 'scheduled' && keys.some(isActive);
+  const activatesAt = waits ? activationTime(schedule, clocks.later) : clocks.earlier;
   const before: AuditFacts[] = [];
   const after: AuditFacts[] = [];
-  for (const key of keys) {
-    const end = endOf(key, activatesAt, { schedule, mode }, nowMs);
+  for (const key of [...keys, ...unproven]) {
+    // What nobody uses ends with the next rotation, whatever its row says.
+    const of = unproven.includes(key) ? 'compromised' : mode;
+    const end = endOf(key, activatesAt, { schedule, mode: of }, clocks);
     if (end === null) continue;
-    await transaction.signingKeys.setEnd(key.kid, end);
+    const proof = unproven.includes(key) ? null : proofOf({ ...key, ...end }, masterKey);
+    await transaction.signingKeys.setEnd(key.kid, { ...end, proof });
     before.push(signingKeyFacts(key));
     after.push(signingKeyFacts({ ...key, ...end }));
   }
-  const key = await insert(transaction, made, nowMs, activatesAt);
+  const key = await insert(transaction, masterKey, { ...made, announcedAt: clocks.earlier, activatesAt });
   return {
     result: key,
     subjectId: key.kid,
@@ -136,24 +181,25 @@ function endOf(
   key: SigningKey,
   successorActivatesAt: number,
   { schedule, mode }: Omit<Rotation, 'algorithm'>,
-  nowMs: number,
+  { earlier, later }: Clocks,
 ): { retiresAt: number; removesAt: number } | null {
-  const state = signingKeyState(key, nowMs);
+  const state = signingKeyState(key, earlier);
   if (state === 'removed') return null;
-  if (mode === 'compromised') return { retiresAt: Math.min(key.retiresAt ?? nowMs, nowMs), removesAt: nowMs };
+  if (mode === 'compromised') {
+    return { retiresAt: Math.min(key.retiresAt ?? earlier, earlier), removesAt: earlier };
+  }
   if (state === 'retired') return null;
   const retiresAt = Math.min(key.retiresAt ?? successorActivatesAt, successorActivatesAt);
-  return { retiresAt, removesAt: removalTime(schedule, retiresAt, nowMs) };
+  return { retiresAt, removesAt: removalTime(schedule, retiresAt, later) };
 }
 
 async function insert(
   transaction: StoreTransaction,
-  made: Made,
-  announcedAt: number,
-  activatesAt: number,
+  masterKey: MasterKey,
+  made: Made & Pick<SigningKey, 'announcedAt' | 'activatesAt'>,
 ): Promise<SigningKey> {
-  const key: SealedSigningKey = { ...made, announcedAt, activatesAt, retiresAt: null, removesAt: null };
-  await transaction.signingKeys.insert(key);
+  const key = { ...made, retiresAt: null, removesAt: null };
+  await transaction.signingKeys.insert({ ...key, proof: proofOf(key, masterKey) });
   await transaction.changed('signing_key', key.kid);
   return key;
 }

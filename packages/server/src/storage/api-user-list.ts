@@ -56,7 +56,7 @@ export function apiUserListRows(db: Kysely<Tables>, bounds: ListBounds = BOUNDS)
       const firstIds = page.after === null ? first.map((row) => row.client_id) : firstOf(page.after);
       const rest = { ...page, limit: page.limit - first.length };
       const found = await pageOf(db, conditionOf(filter, firstIds), filter, rest, bounds, isSmall);
-      const items = await listedOf(db, [...first, ...found.rows], nowMs);
+      const items = await withCredentials(db, [...first, ...found.rows], nowMs);
       return { items, next: found.next && [found.next[0], found.next[1], ...firstIds] };
     },
     async byId({ search, after, limit }, nowMs) {
@@ -72,7 +72,7 @@ export function apiUserListRows(db: Kysely<Tables>, bounds: ListBounds = BOUNDS)
         rows.push(...(await stretch.execute(db)).rows);
         from = end;
       }
-      return await listedOf(db, rows, nowMs);
+      return await withCredentials(db, rows, nowMs);
     },
   };
 }
@@ -91,7 +91,11 @@ async function idAfter(db: Kysely<Tables>, from: string, count: number): Promise
   return row?.client_id ?? null;
 }
 
-async function listedOf(db: Kysely<Tables>, rows: readonly Row[], nowMs: number): Promise<ListedApiUser[]> {
+async function withCredentials(
+  db: Kysely<Tables>,
+  rows: readonly Row[],
+  nowMs: number,
+): Promise<ListedApiUser[]> {
   const ids = rows.map((row) => row.client_id);
   const credentials = await credentialsOf(db, ids, nowMs);
   return rows.map((row) => {
@@ -317,8 +321,11 @@ const within = (ids: readonly string[]): RawBuilder<SqlBool> =>
 /** Before, or after, every client id there is. */
 const beforeThoseWithout = ({ descending }: ApiUserListPage): ApiUserPosition => [
   null,
-  descending ? '~' : '',
+  descending ? LAST_TEXT : '',
 ];
+
+/** The last character of Unicode, so the last text by bytes: a client id may begin with ~, the last one of ASCII. */
+const LAST_TEXT = '\u{10ffff}';
 
 const isPast = (after: ApiUserPosition | null): after is ApiUserPosition =>
   after !== null && after[0] === null;

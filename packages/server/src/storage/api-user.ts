@@ -18,6 +18,12 @@ export interface Name {
   usernameKey: string | null;
 }
 
+export interface Imported {
+  user: ApiUser;
+  /** Digest of the line that made it; null if that named a client id or an external id. */
+  importKey: string | null;
+}
+
 export interface ApiUserRows {
   find(clientId: string): Promise<ApiUser | undefined>;
   findByUsername(username: string): Promise<ApiUser | undefined>;
@@ -25,6 +31,9 @@ export interface ApiUserRows {
   /** True where there is at least one: cheaper than a count at a million. */
   any(): Promise<boolean>;
   insert(...users: ApiUser[]): Promise<void>;
+  /** Those with one of these external ids, or made by a line with one of these import keys. */
+  imported(externalIds: readonly string[], importKeys: readonly string[]): Promise<Imported[]>;
+  insertImported(made: readonly Imported[]): Promise<void>;
   /** The API users that have one of these texts as their client id or username, in any letter case. */
   named(...names: string[]): Promise<Name[]>;
   /** The first few usernames that are another API user's client id, in any letter case: older programs allowed them. */
@@ -54,6 +63,22 @@ export function apiUserRows(db: Kysely<Tables>): ApiUserRows {
     },
     async insert(...users) {
       await db.insertInto('api_users').values(users.map(toRow)).execute();
+    },
+    async imported(externalIds, importKeys) {
+      if (externalIds.length + importKeys.length === 0) return [];
+      const rows = await all
+        .where((row) =>
+          row.or([
+            row('external_id', 'in', externalIds.length > 0 ? externalIds : [null]),
+            row('import_key', 'in', importKeys.length > 0 ? importKeys : [null]),
+          ]),
+        )
+        .execute();
+      return rows.map((row) => ({ user: fromRow(row), importKey: row.import_key }));
+    },
+    async insertImported(made) {
+      const rows = made.map(({ user, importKey }) => ({ ...toRow(user), import_key: importKey }));
+      await db.insertInto('api_users').values(rows).execute();
     },
     async named(...names) {
       if (names.length === 0) return [];
@@ -113,6 +138,7 @@ function toRow(user: ApiUser): Insertable<ApiUserRow> {
     name: user.name,
     username: user.username,
     username_key: user.username === null ? null : usernameKey(user.username),
+    external_id: user.externalId,
     contact: user.contact,
     enabled: user.enabled ? 1 : 0,
     scopes: JSON.stringify(user.scopes),
@@ -132,6 +158,7 @@ export function fromRow(row: Selectable<ApiUserRow>): ApiUser {
     clientId: row.client_id,
     name: row.name,
     username: row.username,
+    externalId: row.external_id,
     contact: row.contact,
     enabled: row.enabled === 1,
     scopes: JSON.parse(row.scopes) as string[],

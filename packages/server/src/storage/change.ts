@@ -1,4 +1,4 @@
-import { sql, type Kysely } from 'kysely';
+import { sql, type Kysely, type RawBuilder } from 'kysely';
 import type { Tables } from './schema.ts';
 
 /**
@@ -24,6 +24,12 @@ export interface Position {
   change: Change | null;
 }
 
+export interface TimedPosition {
+  position: Position;
+  /** The time by the database's clock, in milliseconds since 1970 (UTC); null where that is the clock of this machine. */
+  storeMs: number | null;
+}
+
 export interface ChangeRows {
   /** The number of the last change; it only grows, but for a restore of an older store. */
   epoch(): Promise<number>;
@@ -42,25 +48,35 @@ export interface ChangeRows {
   deleteBefore(n: number, limit: number): Promise<number>;
 }
 
+export interface TimedChangeRows extends ChangeRows {
+  /** The position with the time, in one round trip. */
+  timedPosition(n: number | null): Promise<TimedPosition>;
+}
+
 /**
  * The change feed. Numbers come from one row that is updated in the same transaction, not from a sequence: there a
- * later number can commit first, and a reader that has seen it would miss the earlier one.
+ * later number can commit first, and a reader that has seen it would miss the earlier one. `storeTime`: the database's own
+ * clock, for timed positions.
  */
-export function changeRows(db: Kysely<Tables>): ChangeRows {
+export function changeRows(db: Kysely<Tables>, storeTime?: RawBuilder<number>): TimedChangeRows {
+  async function timedPosition(n: number | null): Promise<TimedPosition> {
+    const { epoch, storeMs, ...row } = await db
+      .selectFrom('epoch')
+      .leftJoin('changes', (join) =>
+        n === null ? join.onRef('changes.n', '=', 'epoch.n') : join.on('changes.n', '=', n),
+      )
+      .select(['epoch.n as epoch', 'changes.n', 'noun', 'changes.id', 'at'])
+      .select(sql<number | null>`${storeTime ?? null}`.as('storeMs'))
+      .executeTakeFirstOrThrow();
+    return { position: { epoch, change: row.n === null ? null : fromRow(row as ChangeRow) }, storeMs };
+  }
+
   return {
     async epoch() {
       return (await db.selectFrom('epoch').select('n').executeTakeFirstOrThrow()).n;
     },
-    async position(n) {
-      const row = await db
-        .selectFrom('epoch')
-        .leftJoin('changes', (join) =>
-          n === null ? join.onRef('changes.n', '=', 'epoch.n') : join.on('changes.n', '=', n),
-        )
-        .select(['epoch.n as epoch', 'changes.n', 'noun', 'changes.id', 'at'])
-        .executeTakeFirstOrThrow();
-      return { epoch: row.epoch, change: row.n === null ? null : fromRow(row as ChangeRow) };
-    },
+    position: async (n) => (await timedPosition(n)).position,
+    timedPosition,
     async oldest() {
       const row = await db.selectFrom('changes').select('n').orderBy('n').limit(1).executeTakeFirst();
       return row?.n ?? null;

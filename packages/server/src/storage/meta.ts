@@ -15,11 +15,13 @@ export interface MetaRows {
  * longest-lived tokens of any server so far were good for. `issuer`: that of the server that started last.
  * `usage_summed_up`: how far usage is summed up (JSON).
  * `unreadable_address`: the last address from a trusted proxy that could not be read (JSON).
+ * `signing_key_proofs`: until when signing keys without a proof may be accepted, or `pending` (signing-key-proof.ts).
  * `unfinished_copy`: where a copy into this store comes from that was not completed: nothing else may use it.
  */
 export type MetaKey =
   | 'master_key_check'
   | 'key_schedule'
+  | 'signing_key_proofs'
   | 'longest_token_life'
   | 'issuer'
   | 'usage_summed_up'

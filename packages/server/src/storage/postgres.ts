@@ -1,4 +1,5 @@
 import { Kysely, sql, type RawBuilder } from 'kysely';
+import { postgresClock } from './postgres-clock.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
 import { factsOf } from './postgres-facts.ts';
 import { readingDialect, writingDialect } from './postgres-dialect.ts';
@@ -6,6 +7,7 @@ import { isPassing } from './postgres-error.ts';
 import { CHANNEL, listen, type PostgresListener } from './postgres-listener.ts';
 import { createPool, type PostgresPool } from './postgres-pool.ts';
 import { connectToPrimary, type Connect } from './postgres-primary.ts';
+import { standbyError, standbyWaitMs } from './postgres-standby.ts';
 import type { PostgresTarget } from './postgres-target.ts';
 import { POSTGRES_MARK, TABLE_NAMES, type Tables } from './schema.ts';
 import { StoreError } from './store-error.ts';
@@ -70,12 +72,17 @@ export async function openPostgres({ create = true, ...settings }: PostgresSetti
     follow: soon(pools.follow, settings.followTimeoutMs),
     lookUp: soon(pools.lookUp, settings.followTimeoutMs),
     texts,
-    transaction: (work) => inTurn(write, work, () => wakeThis()),
+    clock: postgresClock(read, write),
+    transaction: (work) =>
+      inTurn(write, work, () => wakeThis()).catch(async (error: unknown) => {
+        throw (await standbyError(read, error)) ?? error;
+      }),
     unhurried: (work, withinMs) => unhurried(apart.connect, work, withinMs),
     snapshot: (work) => unhurried(apart.connect, (db) => snapshotOf(db, work)),
     tables: async () => await tablesOf(read),
     damage: () => unhurried(apart.connect, damageOf),
     facts: async () => await factsOf(read, target),
+    standbyWaitMs: async () => await standbyWaitMs(read),
     onWake(wake) {
       listener?.stop();
       wakeThis = wake;

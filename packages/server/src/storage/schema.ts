@@ -29,6 +29,8 @@ export interface Tables {
   refusal_minutes: RefusalsRow;
   refusal_hours: RefusalsRow;
   refusal_days: RefusalsRow;
+  usage_flushes: { process: string; flush: number; at: number };
+  process_clocks: { process: string; offset_ms: number; seen_at: number };
 }
 
 export interface TokensRow {
@@ -72,6 +74,8 @@ export const PRIMARY_KEYS: { readonly [Name in keyof Tables]: readonly (keyof Ta
   refusal_minutes: ['at', 'client_id', 'reason'],
   refusal_hours: ['at', 'client_id', 'reason'],
   refusal_days: ['at', 'client_id', 'reason'],
+  usage_flushes: ['process'],
+  process_clocks: ['process'],
 };
 export const TABLE_NAMES = Object.keys(PRIMARY_KEYS) as readonly (keyof Tables)[];
 
@@ -97,6 +101,9 @@ export interface ApiUserRow {
   name_key: string;
   search_text: string;
   version: number;
+  external_id: string | null;
+  /** Digest of the line of an import that made it, if that named neither client id nor external id. Never changes. */
+  import_key: string | null;
 }
 
 export interface CredentialRow {
@@ -122,6 +129,8 @@ export interface SigningKeyRow {
   activates_at: number;
   retires_at: number | null;
   removes_at: number | null;
+  /** A MAC under the master key: see src/signing-key-proof.ts. Null where a program without proofs wrote the row. */
+  proof: string | null;
 }
 
 export interface RevocationRow {

@@ -11,6 +11,8 @@ export interface SessionRows {
   listOf(operatorId: string): Promise<Session[]>;
   insert(session: Session, digest: string): Promise<void>;
   seen(id: string, at: number): Promise<void>;
+  /** Another token opens it from now on; false where the operator has no session with this id. */
+  setDigest(operatorId: string, id: string, digest: string): Promise<boolean>;
   /** False where the operator has none with this id. */
   delete(operatorId: string, id: string): Promise<boolean>;
   /** Ends all of an operator's, but for one; gives back how many. */
@@ -56,6 +58,14 @@ export function sessionRows(db: Kysely<Tables>): SessionRows {
     },
     async seen(id, at) {
       await db.updateTable('sessions').set({ last_seen_at: at }).where('id', '=', id).execute();
+    },
+    async setDigest(operatorId, id, digest) {
+      const found = db.updateTable('sessions').set({ digest });
+      const result = await found
+        .where('operator_id', '=', operatorId)
+        .where('id', '=', id)
+        .executeTakeFirst();
+      return result.numUpdatedRows > 0n;
     },
     async delete(operatorId, id) {
       const found = db.deleteFrom('sessions').where('operator_id', '=', operatorId).where('id', '=', id);

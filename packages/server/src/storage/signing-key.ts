@@ -6,21 +6,37 @@ import type { SigningKeyRow, Tables } from './schema.ts';
 /** A signing key with its private part, encrypted under the master key; null once the key is removed. */
 export interface SealedSigningKey extends SigningKey {
   sealedPrivateKey: string | null;
+  /** Shows that this program wrote the rest: see signing-key-proof.ts. */
+  proof: string | null;
 }
 
 export interface SigningKeyRows {
   /** All, the oldest first; removed ones too, as a record of what once signed. */
   list(): Promise<SealedSigningKey[]>;
   insert(key: SealedSigningKey): Promise<void>;
-  setEnd(kid: string, end: Pick<SigningKey, 'retiresAt' | 'removesAt'>): Promise<void>;
+  setEnd(kid: string, end: Pick<SealedSigningKey, 'retiresAt' | 'removesAt' | 'proof'>): Promise<void>;
+  setProof(kid: string, proof: string): Promise<void>;
   /** Forgets the private parts of keys removed before `now`; gives back how many. */
   forgetRemoved(now: number): Promise<number>;
 }
 
+const COLUMNS = [
+  'kid',
+  'algorithm',
+  'public_jwk',
+  'sealed_private_key',
+  'announced_at',
+  'activates_at',
+  'retires_at',
+  'removes_at',
+  'proof',
+] as const satisfies (keyof SigningKeyRow)[];
+
 export function signingKeyRows(db: Kysely<Tables>): SigningKeyRows {
   return {
     async list() {
-      const rows = await db.selectFrom('signing_keys').selectAll().orderBy('activates_at').execute();
+      // By name: a store from before a migration fails here, and its keys do not count as without a proof.
+      const rows = await db.selectFrom('signing_keys').select(COLUMNS).orderBy('activates_at').execute();
       return rows.map(fromRow);
     },
     async insert(key) {
@@ -35,11 +51,15 @@ export function signingKeyRows(db: Kysely<Tables>): SigningKeyRows {
           activates_at: key.activatesAt,
           retires_at: key.retiresAt,
           removes_at: key.removesAt,
+          proof: key.proof,
         })
         .execute();
     },
-    async setEnd(kid, { retiresAt, removesAt }) {
-      const end = { retires_at: retiresAt, removes_at: removesAt };
+    async setProof(kid, proof) {
+      await db.updateTable('signing_keys').set({ proof }).where('kid', '=', kid).execute();
+    },
+    async setEnd(kid, { retiresAt, removesAt, proof }) {
+      const end = { retires_at: retiresAt, removes_at: removesAt, proof };
       await db.updateTable('signing_keys').set(end).where('kid', '=', kid).execute();
     },
     async forgetRemoved(now) {
@@ -64,5 +84,6 @@ function fromRow(row: SigningKeyRow): SealedSigningKey {
     activatesAt: row.activates_at,
     retiresAt: row.retires_at,
     removesAt: row.removes_at,
+    proof: row.proof,
   };
 }

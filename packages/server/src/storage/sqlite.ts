@@ -81,9 +81,11 @@ export async function openSqlite({ create = true, ...settings }: SqliteSettings)
     unhurried: (work) => work(write),
     snapshot: (work) => snapshotOf(read, work),
     texts,
+    clock: null,
     tables: () => tablesOf(read),
     damage: () => damageOf(read),
     facts: () => factsOf(read),
+    standbyWaitMs: async () => 0,
     onWake: (wake) => {
       thread.wake = wake;
     },

@@ -1,9 +1,10 @@
 import type { Kysely, RawBuilder } from 'kysely';
+import { clockRows, storeNow, type ClockRows, type DatabaseClock } from './clock.ts';
 import { apiUserRows, type ApiUserRows } from './api-user.ts';
 import { apiUserListRows, type ApiUserListRows } from './api-user-list.ts';
 import { auditRows, type AuditRows } from './audit.ts';
 import { attentionRows, type AttentionRows } from './attention.ts';
-import { changeRows, type ChangeNoun, type ChangeRows } from './change.ts';
+import { changeRows, type ChangeNoun, type ChangeRows, type TimedChangeRows } from './change.ts';
 import { credentialRows, type CredentialRows } from './credential.ts';
 import { deletedClientIdRows, type DeletedClientIdRows } from './deleted-client-id.ts';
 import { idempotencyRows, type IdempotencyRows } from './idempotency.ts';
@@ -41,11 +42,15 @@ export interface Connections {
   texts(json: string): RawBuilder<unknown>;
   /** Everything that is read in it is of one moment, however long it takes and whatever others write meanwhile. */
   snapshot<T>(work: (db: Kysely<Tables>) => Promise<T>): Promise<T>;
+  /** Null: the database is on this machine, and has its clock. */
+  clock: DatabaseClock | null;
   /** The names of all tables that are there, others' too. */
   tables(): Promise<string[]>;
   /** What a check of the whole database found wrong; null where it is sound. */
   damage(): Promise<string | null>;
   facts(): Promise<DatabaseFacts>;
+  /** For how long the oldest commit has been waiting for a synchronous standby, in milliseconds; 0: none waits. */
+  standbyWaitMs(): Promise<number>;
   /** `wake` is called soon after another process has committed something, as a hint: the poll is the truth. */
   onWake(wake: () => void): void;
   close(): Promise<void>;
@@ -76,6 +81,8 @@ export interface StoreTransaction extends StoreRows {
   idempotency: IdempotencyRows;
   usage: UsageRows;
   changes: Pick<ChangeRows, 'append' | 'appendAll' | 'deleteBefore'>;
+  /** The time by the store's clock. */
+  now: ClockRows['now'];
   /**
    * Tells every process, when the transaction commits, to read this API user, the signing keys or this revocation again, or to
    * write the uses that it holds.
@@ -88,7 +95,8 @@ export interface Store extends StoreRows {
   known: KnownApiUserRows;
   apiUserList: ApiUserListRows;
   audit: Pick<AuditRows, 'head' | 'list' | 'after'>;
-  changes: ChangeRows;
+  changes: TimedChangeRows;
+  clock: ClockRows;
   /** All of `work` or nothing; when it returns, it is on the disk. */
   write<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T>;
   /** Adds what was used and refused. All of it or nothing. */
@@ -99,6 +107,7 @@ export interface Store extends StoreRows {
   usageHistory: UsageHistory;
   damage(): Promise<string | null>;
   facts(): Promise<DatabaseFacts>;
+  standbyWaitMs: Connections['standbyWaitMs'];
   onWake(wake: () => void): void;
   close(): Promise<void>;
 }
@@ -112,7 +121,8 @@ export function createStore(connections: Connections, now: () => number = Date.n
     known: knownApiUserRows(lookUp),
     apiUserList: apiUserListRows(read),
     audit: auditRows(read),
-    changes: changeRows(follow),
+    changes: changeRows(follow, connections.clock?.time),
+    clock: clockRows(read, connections.clock),
     write: async (work) =>
       await connections.transaction(async (transaction, announce) => {
         const changes = changeRows(transaction);
@@ -122,6 +132,7 @@ export function createStore(connections: Connections, now: () => number = Date.n
           idempotency: idempotencyRows(transaction),
           usage: usageRows({ read: transaction, texts: connections.texts }),
           changes,
+          now: () => storeNow(transaction, connections.clock),
           async changed(noun, ...ids) {
             await changes.appendAll(noun, ids, now());
             announce();
@@ -134,6 +145,7 @@ export function createStore(connections: Connections, now: () => number = Date.n
     usageHistory: usageHistory(connections),
     damage: () => connections.damage(),
     facts: () => connections.facts(),
+    standbyWaitMs: () => connections.standbyWaitMs(),
     onWake: (wake) => connections.onWake(wake),
     close: () => connections.close(),
   };

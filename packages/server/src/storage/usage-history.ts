@@ -12,7 +12,7 @@ export type UsageKept = Readonly<Record<UsageUnit, number>>;
 export interface UsageHistory {
   /** One step of making hours of minutes and days of hours; true where there is more to be done. */
   sumUp(nowMs: number): Promise<boolean>;
-  /** Removes some of what is kept no longer; true where there may be more. */
+  /** Removes some of what is kept no longer, and names of flushes; true where there may be more. */
   removeOld(nowMs: number, kept: UsageKept): Promise<boolean>;
 }
 
@@ -22,6 +22,8 @@ export interface UsageHistory {
  */
 export const SETTLED_MS: number = 10 * UNIT_MS.minute;
 /** Rows that a step reads, and that a removal removes: some milliseconds, after which other writers come in. */
+/** A process repeats a flush when the store is back; the number of its last one is kept for longer than that takes. */
+const FLUSHES_KEPT_MS = 7 * UNIT_MS.day;
 const STEP_ROWS = 10_000;
 const REMOVED_ROWS = 5000;
 /** Finer units in a coarser one, at most: the minutes of an hour. */
@@ -155,6 +157,10 @@ async function removeOld(db: Kysely<Tables>, nowMs: number, kept: UsageKept): Pr
     day: nowMs - kept.day,
   };
   let more = false;
+  await db
+    .deleteFrom('usage_flushes')
+    .where('at', '<', nowMs - FLUSHES_KEPT_MS)
+    .execute();
   for (const unit of ['minute', 'hour', 'day'] as const) {
     for (const table of [tokensTable(unit), refusalsTable(unit)]) {
       if (await removeSome(db, table, keptFrom[unit])) more = true;

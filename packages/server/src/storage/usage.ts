@@ -29,6 +29,16 @@ export interface UsageBatch {
   refusals: readonly Refusals[];
   /** Also notes with the API users themselves when they were last used: about 10 µs each. */
   noteLastUse: boolean;
+  /** A batch with a name is added once, however often it is written. */
+  flush?: FlushName;
+}
+
+/** A process writes its batches one after the other: the next one only when it is known that this one was written. */
+export interface FlushName {
+  /** No other process has it, nor the same one after a restart. */
+  process: string;
+  /** From 1 on. */
+  number: number;
 }
 
 export interface UsageRows {
@@ -56,14 +66,15 @@ const TIME_WIDTH = 13; // milliseconds until the year 2286
 const CREDENTIAL_ID_WIDTH = 10;
 const REASON_WIDTH = 30;
 
-/** Adds a batch in one transaction; a credential may be in it more than once. */
+/** Adds a batch in one transaction, unless it was added before; a credential may be in it more than once. */
 export async function recordUsage(
   { transaction: inOne, texts }: Connections,
   batch: UsageBatch,
 ): Promise<void> {
-  const { minute, uses, refusals, noteLastUse } = batch;
+  const { minute, uses, refusals, noteLastUse, flush } = batch;
   if (uses.length === 0 && refusals.length === 0) return;
   await inOne(async (transaction) => {
+    if (flush !== undefined && !(await isNew(transaction, flush))) return;
     if (uses.length > 0) await addUses(transaction, texts(credentialRecords(uses)));
     const tokens = tokenRecords(uses);
     if (tokens !== null) await addTokens(transaction, minute, texts(tokens));
@@ -73,6 +84,20 @@ export async function recordUsage(
       await noteUsed(transaction, sql`select value from ${texts(JSON.stringify(clientIds))} as ids`, minute);
     }
   });
+}
+
+/** Takes the name of a flush. False: it was written before, and the answer was lost. */
+async function isNew(db: Kysely<Tables>, { process, number: flush }: FlushName): Promise<boolean> {
+  const row = { process, flush, at: Date.now() };
+  const taken = await db
+    .insertInto('usage_flushes')
+    .values(row)
+    .onConflict((conflict) =>
+      conflict.column('process').doUpdateSet(row).where('usage_flushes.flush', '<', flush),
+    )
+    .returning('flush')
+    .executeTakeFirst();
+  return taken !== undefined;
 }
 
 /**

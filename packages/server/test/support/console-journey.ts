@@ -75,7 +75,7 @@ export async function signIn(page: Page, email: string, password: string, code?:
   await page.getByRole('navigation', { name: 'Console' }).waitFor();
 }
 
-/** Imports lines of a file on the page of API users; the dialog says then what became of them. */
+/** Checks lines of a file on the page of API users, then imports them; the dialog says then what became of them. */
 export async function importLines(page: Page, lines: readonly string[]): Promise<Locator> {
   await page.getByRole('button', { name: 'Import' }).click();
   await page.getByLabel('File', { exact: true }).setInputFiles({
@@ -84,7 +84,10 @@ export async function importLines(page: Page, lines: readonly string[]): Promise
     buffer: Buffer.from(lines.join('\n')),
   });
   const dialog = page.getByRole('dialog');
-  await dialog.getByRole('button', { name: 'Import' }).click();
+  await dialog.getByRole('button', { name: 'Check the file' }).click();
+  await dialog.getByText('Nothing is made yet.').waitFor();
+  await dialog.getByRole('button', { name: /^Import / }).click();
+  await dialog.getByText(/API users? made, /).waitFor();
   return dialog;
 }
 

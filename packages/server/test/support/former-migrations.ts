@@ -12,11 +12,22 @@ const UNDO: Readonly<Record<string, (database: Database) => string[]>> = {
     'drop index api_users_scopes',
   ],
   '008-passwords': () => ['drop index credentials_passwords'],
+  '009-flushes-and-clocks': () => ['drop table usage_flushes', 'drop table process_clocks'],
+  '010-signing-key-proofs': () => [
+    'alter table signing_keys drop column proof',
+    `delete from meta where key = 'signing_key_proofs'`,
+  ],
   '011-deleted-client-ids': (database) => [
     ...(database === 'sqlite'
       ? ['drop trigger api_user_deleted']
       : ['drop trigger api_user_deleted on api_users', 'drop function keep_deleted_client_id']),
     'drop table deleted_client_ids',
+  ],
+  '012-external-ids': () => [
+    'drop index api_users_external_id',
+    'drop index api_users_import_key',
+    'alter table api_users drop column external_id',
+    'alter table api_users drop column import_key',
   ],
   '013-client-id-keys': () => ['drop index api_users_client_id_key'],
   '014-quiet-credentials': () => [

@@ -60,8 +60,9 @@ export interface RawConnection {
   closed: Promise<string>;
 }
 
-export async function rawConnection(port: number): Promise<RawConnection> {
-  const socket = connect(port, '127.0.0.1');
+/** `from`: the address that the caller has, of this machine: 127.0.0.2 … */
+export async function rawConnection(port: number, from?: string): Promise<RawConnection> {
+  const socket = connect({ port, host: '127.0.0.1', ...(from !== undefined && { localAddress: from }) });
   const chunks: Buffer[] = [];
   const received = () => Buffer.concat(chunks).toString('latin1');
   const closed = new Promise<string>((resolve) => socket.on('close', () => resolve(received())));

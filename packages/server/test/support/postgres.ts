@@ -17,6 +17,8 @@ export interface PostgresOptions {
   settings?: Record<string, string>;
   /** Waits for the disk, where durability is what is tested. */
   durable?: boolean;
+  /** Variables of its processes. */
+  env?: Record<string, string>;
   /** Files that only the server may read. */
   own?: readonly string[];
 }
@@ -79,7 +81,7 @@ export async function startStandby(
 function postgresIn(
   folder: string,
   port: number,
-  { settings = {}, durable = false }: PostgresOptions,
+  { settings = {}, durable = false, env = {} }: PostgresOptions,
 ): TestPostgres {
   const dataDir = join(folder, 'data');
   let child: ChildProcess | undefined;
@@ -101,7 +103,10 @@ function postgresIn(
 
   async function start(): Promise<void> {
     const flags = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-    const [command = '', ...rest] = [...asOwner(true), postgresProgram('postgres'), '-D', dataDir, ...flags];
+    // By `env` and not for all: what is to be loaded into PostgreSQL belongs to its user.
+    const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+    const program = ['env', ...variables, postgresProgram('postgres')];
+    const [command = '', ...rest] = [...asOwner(true), ...program, '-D', dataDir, ...flags];
     const started = spawn(command, rest, { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
     child = started;
     let said = '';

@@ -44,6 +44,7 @@ export function apiUserSettings(changes: Partial<ApiUserSettings> = {}): ApiUser
   return {
     name: 'Importer',
     username: null,
+    externalId: null,
     contact: null,
     scopes: ['campaigns:read'],
     audiences: [],

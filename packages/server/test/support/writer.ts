@@ -24,6 +24,7 @@ async function writeOn(worker: number): Promise<never> {
     const settings = {
       name: `written by ${worker}, number ${i}`,
       username: null,
+      externalId: null,
       contact: null,
       scopes: ['campaigns:read'],
       audiences: [],

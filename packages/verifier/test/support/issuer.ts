@@ -112,6 +112,8 @@ export function jwt(header: unknown, payload: unknown, key: TestKey): string {
 
 export async function startIssuer(keys: TestKey[] = [newKey()]): Promise<TestIssuer> {
   const server = createServer((request, response) => answer(request, response));
+  // Longer than a test, or a connection that closes while a request is sent on it fails that request.
+  server.keepAliveTimeout = 60_000;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

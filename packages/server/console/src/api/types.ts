@@ -100,6 +100,8 @@ export interface SigningKey {
   kid: string;
   algorithm: SigningAlgorithm;
   state: SigningKeyState;
+  /** False: the key is neither published nor used. */
+  proven: boolean;
   announced_at: string;
   activates_at: string;
   retires_at: string | null;
@@ -148,8 +150,9 @@ export interface Usage {
 }
 
 export interface Attention {
-  kind: 'secret_expires' | 'unused' | 'limit_hit';
-  client_id: string;
+  kind: 'clock' | 'secret_expires' | 'unused' | 'limit_hit';
+  /** Missing for a clock. */
+  client_id?: string;
   name: string;
   credential_id?: string;
   at?: string;

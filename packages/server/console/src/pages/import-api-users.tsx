@@ -9,15 +9,30 @@ import { Field } from '../ui/field.tsx';
 import { Form } from '../ui/form.tsx';
 import { Failure, Notice } from '../ui/notice.tsx';
 
-/** What became of a line, and at the end how many of each there were. */
+/** What became of a line, or would become of it; and at the end how many of each there were. */
 type ReportLine =
-  | { outcome: 'made'; line: number; client_id: string }
+  | { outcome: 'made' | 'would_make'; line: number; client_id: string | null }
+  | { outcome: 'exists'; line: number; client_id: string | null; differs: string[] }
   | { outcome: 'refused'; line: number; detail: string }
-  | { outcome: 'done'; made: number; refused: number; not_read: number };
+  | Total;
 
-const REFUSED_SHOWN_MAX = 50;
+type Total = { refused: number; exists: number; not_read: number } & (
+  | { outcome: 'done'; made: number }
+  | { outcome: 'checked'; would_make: number }
+);
 
-/** API users from a file, a JSON object a line, as an export has them. */
+const LINES_SHOWN_MAX = 200;
+
+async function send(file: File, dryRun: boolean): Promise<ReportLine[]> {
+  const path = `/api-users/import${dryRun ? '?dry_run=true' : ''}`;
+  const { data } = await request<string>('POST', path, { ndjson: file });
+  return data
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as ReportLine);
+}
+
+/** API users from a file: first what would become of each line, then, once confirmed, the import itself. */
 export function ImportApiUsers({
   onDone,
   onClose,
@@ -27,44 +42,53 @@ export function ImportApiUsers({
 }): JSX.Element {
   const [file, setFile] = useState<File | null>(null);
   const [report, setReport] = useState<ReportLine[] | null>(null);
-  const action = useAction(async () => {
+  const check = useAction(async () => {
+    if (file !== null) setReport(await send(file, true));
+  });
+  const make = useAction(async () => {
     if (file === null) return;
-    const { data } = await request<string>('POST', '/api-users/import', { ndjson: file });
-    setReport(
-      data
-        .split('\n')
-        .filter((line) => line !== '')
-        .map((line) => JSON.parse(line) as ReportLine),
-    );
+    setReport(await send(file, false));
     onDone();
   });
   return (
     <Dialog title="Import API users" onClose={onClose}>
       {report !== null ? (
-        <Report report={report} onClose={onClose} />
+        <div class="stack">
+          <Report report={report} />
+          <Failure error={make.error} />
+          <ReportActions
+            report={report}
+            busy={make.busy}
+            onImport={() => make.run()}
+            onBack={() => setReport(null)}
+            onClose={onClose}
+          />
+        </div>
       ) : (
-        <Form onSubmit={() => action.run()}>
+        <Form onSubmit={() => check.run()}>
           <p>
             A file with a JSON object a line, as Export makes it:{' '}
-            <code>{'{"name": "Importer", "scopes": ["campaigns:read"]}'}</code>. Each line is made or refused
-            by itself. Secrets are never in such a file; digests of secrets may be.
+            <code>{'{"name": "Importer", "external_id": "crm-17", "scopes": ["campaigns:read"]}'}</code>; or a
+            JSON array; or CSV whose first line names the columns. First you see what would become of each
+            line. No line makes its API user twice. Secrets are never in such a file; digests of secrets may
+            be.
           </p>
-          <Field label="File" hint="NDJSON: .ndjson, .jsonl">
+          <Field label="File" hint="NDJSON, JSON or CSV">
             {(described) => (
               <input
                 {...described}
                 type="file"
-                accept=".ndjson,.jsonl,application/x-ndjson"
+                accept=".ndjson,.jsonl,.json,.csv,application/x-ndjson,application/json,text/csv"
                 required
                 onChange={(event) => setFile(event.currentTarget.files?.[0] ?? null)}
               />
             )}
           </Field>
-          <Failure error={action.error} />
+          <Failure error={check.error} />
           <div class="form-actions">
             <CancelButton />
-            <Button kind="primary" type="submit" busy={action.busy} disabled={file === null}>
-              Import
+            <Button kind="primary" type="submit" busy={check.busy} disabled={file === null}>
+              Check the file
             </Button>
           </div>
         </Form>
@@ -73,34 +97,98 @@ export function ImportApiUsers({
   );
 }
 
-function Report({ report, onClose }: { report: readonly ReportLine[]; onClose: () => void }): JSX.Element {
-  const total = report.find((line) => line.outcome === 'done') ?? { made: 0, refused: 0, not_read: 0 };
-  const refused = report.filter((line) => line.outcome === 'refused');
-  return (
-    <div class="stack">
-      <Notice
-        kind={total.refused + total.not_read === 0 ? 'good' : 'warn'}
-        title={`${plural(total.made, 'API user')} made, ${whole(total.refused)} refused`}
-        alert
-      >
-        {total.not_read > 0 && (
-          <p>{plural(total.not_read, 'line')} beyond the most at a time: send them in another file.</p>
-        )}
-      </Notice>
-      {refused.length > 0 && (
-        <ul class="plain-list scroll">
-          {refused.slice(0, REFUSED_SHOWN_MAX).map(({ line, detail }) => (
-            <li key={line}>
-              <strong>Line {whole(line)}</strong> <span class="breakable">{detail}</span>
-            </li>
-          ))}
-        </ul>
-      )}
+function totalOf(report: readonly ReportLine[]): Total {
+  const last = report.at(-1);
+  if (last?.outcome === 'done' || last?.outcome === 'checked') return last;
+  return { outcome: 'checked', would_make: 0, refused: 0, exists: 0, not_read: 0 };
+}
+
+function ReportActions({
+  report,
+  busy,
+  onImport,
+  onBack,
+  onClose,
+}: {
+  report: readonly ReportLine[];
+  busy: boolean;
+  onImport: () => void;
+  onBack: () => void;
+  onClose: () => void;
+}): JSX.Element {
+  const total = totalOf(report);
+  if (total.outcome === 'done') {
+    return (
       <div class="form-actions">
         <Button kind="primary" onClick={onClose}>
           Close
         </Button>
       </div>
+    );
+  }
+  return (
+    <div class="form-actions">
+      <Button onClick={onBack}>Another file</Button>
+      <Button kind="primary" busy={busy} disabled={total.would_make === 0} onClick={onImport}>
+        {`Import ${plural(total.would_make, 'API user')}`}
+      </Button>
     </div>
   );
+}
+
+function Report({ report }: { report: readonly ReportLine[] }): JSX.Element {
+  const total = totalOf(report);
+  const lines = report.filter((line) => 'line' in line);
+  // What needs a person comes first.
+  const sorted = [...lines.filter(isRefused), ...lines.filter((line) => !isRefused(line))];
+  const made =
+    total.outcome === 'done'
+      ? `${plural(total.made, 'API user')} made`
+      : `${plural(total.would_make, 'API user')} would be made`;
+  return (
+    <>
+      <Notice
+        kind={total.refused + total.not_read === 0 ? 'good' : 'warn'}
+        title={`${made}, ${whole(total.refused)} refused, ${whole(total.exists)} there already`}
+        alert
+      >
+        {total.outcome === 'checked' && <p>Nothing is made yet.</p>}
+        {total.not_read > 0 && (
+          <p>{plural(total.not_read, 'line')} beyond the most at a time: send them in another file.</p>
+        )}
+      </Notice>
+      <ul class="plain-list scroll">
+        {sorted.slice(0, LINES_SHOWN_MAX).map((line) => (
+          <li key={line.line}>
+            <strong>Line {whole(line.line)}</strong> <span class="breakable">{textOf(line)}</span>
+          </li>
+        ))}
+      </ul>
+      {lines.length > LINES_SHOWN_MAX && (
+        <p class="hint">{`${whole(lines.length - LINES_SHOWN_MAX)} more lines are not shown.`}</p>
+      )}
+    </>
+  );
+}
+
+function isRefused(line: ReportLine): boolean {
+  return line.outcome === 'refused';
+}
+
+function textOf(line: Exclude<ReportLine, Total>): string {
+  switch (line.outcome) {
+    case 'made':
+      return `made: ${line.client_id ?? ''}`;
+    case 'would_make':
+      return line.client_id === null
+        ? 'would be made, with a new client id'
+        : `would be made: ${line.client_id}`;
+    case 'exists':
+      return (
+        `there already${line.client_id === null ? ', from an earlier line' : `: ${line.client_id}`}` +
+        (line.differs.length === 0 ? '' : `; not changed, although it differs in ${line.differs.join(', ')}`)
+      );
+    case 'refused':
+      return `refused: ${line.detail}`;
+  }
 }

@@ -49,7 +49,9 @@ export function OverviewPage(): JSX.Element {
             </a>
           }
         >
-          {overview.data !== undefined && <KeySchedule keys={overview.data.signing_keys} />}
+          {overview.data !== undefined && (
+            <KeySchedule keys={overview.data.signing_keys.filter(({ proven }) => proven)} />
+          )}
         </Card>
       </div>
       {overview.data !== undefined && (
@@ -149,6 +151,7 @@ function FirstSteps(): JSX.Element {
 }
 
 const KINDS: Record<Attention['kind'], { badge: BadgeKind; text: string }> = {
+  clock: { badge: 'danger', text: 'Clock is wrong' },
   secret_expires: { badge: 'warn', text: 'Secret expires' },
   limit_hit: { badge: 'danger', text: 'Limit hit' },
   unused: { badge: 'plain', text: 'Unused' },
@@ -166,11 +169,18 @@ function Attentions({ items }: { items: readonly Attention[] }): JSX.Element {
       ) : (
         <ul class="plain-list">
           {items.map((item) => (
-            <li class="row" key={`${item.kind} ${item.client_id} ${item.credential_id ?? ''}`}>
+            <li
+              class="row"
+              key={`${item.kind} ${item.name} ${item.client_id ?? ''} ${item.credential_id ?? ''}`}
+            >
               <Badge kind={KINDS[item.kind].badge}>{KINDS[item.kind].text}</Badge>
-              <a class="breakable" href={paths.apiUser(item.client_id)}>
-                {item.name}
-              </a>
+              {item.client_id === undefined ? (
+                <span class="breakable">{item.name}</span>
+              ) : (
+                <a class="breakable" href={paths.apiUser(item.client_id)}>
+                  {item.name}
+                </a>
+              )}
               <span class="soft breakable">{item.detail}</span>
               {item.at !== undefined && (
                 <span class="push soft small">

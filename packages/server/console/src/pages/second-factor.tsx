@@ -62,7 +62,7 @@ function TurnOn({ onClose }: { onClose: () => void }): JSX.Element {
   const [codes, setCodes] = useState<readonly string[] | null>(null);
   const done = async () => {
     await loadSession();
-    announce('The second factor is on.');
+    announce('The second factor is on. Your other sessions have ended.');
     onClose();
   };
   return (
@@ -188,8 +188,9 @@ function RecoveryCodes({
 
 function TurnOff({ onClose }: { onClose: () => void }): JSX.Element {
   const [password, setPassword] = useState('');
+  const [code, setCode] = useState('');
   const action = useAction(async () => {
-    await request('DELETE', '/profile/second-factor', { body: { current_password: password } });
+    await request('DELETE', '/profile/second-factor', { body: { current_password: password, code } });
     await loadSession();
     announce('The second factor is off.');
     onClose();
@@ -197,13 +198,26 @@ function TurnOff({ onClose }: { onClose: () => void }): JSX.Element {
   return (
     <Dialog title="Turn off the second factor?" onClose={onClose}>
       <Form onSubmit={() => action.run()} guarded={false}>
-        <p>From then on your password alone signs you in. The recovery codes work no longer.</p>
+        <p>
+          From then on your password alone signs you in. The recovery codes stop working, and your other
+          sessions end.
+        </p>
         <PasswordField
           label="Your password"
           autocomplete="current-password"
           value={password}
           onInput={setPassword}
           error={action.errorOf('current_password')}
+        />
+        <TextField
+          label="Code"
+          hint="Six digits from your authenticator app, or a recovery code."
+          value={code}
+          onInput={setCode}
+          autocomplete="one-time-code"
+          error={action.errorOf('code')}
+          required
+          mono
         />
         <Failure error={action.error} />
         <div class="form-actions">

@@ -5,7 +5,7 @@ import type { SigningAlgorithm, SigningKey } from '../api/types.ts';
 import { announce } from '../state/announce.ts';
 import { useResource } from '../state/resource.ts';
 import { useMay } from '../state/session.ts';
-import { SigningKeyBadge } from '../ui/badge.tsx';
+import { Badge, SigningKeyBadge } from '../ui/badge.tsx';
 import { Button } from '../ui/button.tsx';
 import { Id } from '../ui/copy.tsx';
 import { Confirm } from '../ui/dialog.tsx';
@@ -85,7 +85,11 @@ function KeyTable({ keys }: { keys: readonly SigningKey[] }): JSX.Element {
                 <Id text={key.kid} what="key id" length={10} />
               </th>
               <td class="fit">
-                <SigningKeyBadge state={key.state} />
+                {key.proven || key.state === 'removed' ? (
+                  <SigningKeyBadge state={key.state} />
+                ) : (
+                  <Badge kind="danger">not used: no proof</Badge>
+                )}
               </td>
               <td data-label="Algorithm" class="fit">
                 {key.algorithm}

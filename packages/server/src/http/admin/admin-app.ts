@@ -35,6 +35,8 @@ declare module 'fastify' {
     raises?: { parameter: string; to: Needs };
     /** What the audit log says was tried by a caller who may not: every route that changes something says it. */
     action?: AuditAction;
+    /** Its handler reads the body as it arrives, and has bounds of its own: the whole body may be of any length. */
+    streamsBody?: boolean;
   }
   interface FastifyRequest {
     /** Who calls, once the gate let the request in. */

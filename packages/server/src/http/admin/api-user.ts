@@ -10,6 +10,7 @@ export interface ApiUserJson {
   name: string;
   enabled: boolean;
   username: string | null;
+  external_id: string | null;
   contact: string | null;
   scopes: readonly string[];
   audiences: readonly string[];
@@ -38,6 +39,7 @@ const LIMIT_MAX = 1_000_000;
 const settings = {
   name: text('What it is', TEXT_LENGTH_MAX),
   username: nullable(text('Works as `client_id`, too', TEXT_LENGTH_MAX)),
+  external_id: nullable(text('Its id in another system; unique. An import makes it once', TEXT_LENGTH_MAX)),
   contact: nullable(text('Whom to ask about it', TEXT_LENGTH_MAX)),
   scopes: list('The scopes it may have'),
   audiences: list('The audiences it may ask for; the first is its default. None: that of the server'),
@@ -140,6 +142,7 @@ export function apiUserJson(user: ApiUser): ApiUserJson {
     name: user.name,
     enabled: user.enabled,
     username: user.username,
+    external_id: user.externalId,
     contact: user.contact,
     scopes: user.scopes,
     audiences: user.audiences,
@@ -169,6 +172,7 @@ export function changesOf(given: ApiUserChangesJson): Partial<ApiUserSettings> {
   return {
     ...(given.name !== undefined && { name: given.name }),
     ...(given.username !== undefined && { username: given.username }),
+    ...(given.external_id !== undefined && { externalId: given.external_id }),
     ...(given.contact !== undefined && { contact: given.contact }),
     ...(given.scopes !== undefined && { scopes: given.scopes }),
     ...(given.audiences !== undefined && { audiences: given.audiences }),
@@ -180,6 +184,7 @@ export function changesOf(given: ApiUserChangesJson): Partial<ApiUserSettings> {
 export function settingsOf(given: ApiUserChangesJson & { name: string }): ApiUserSettings {
   return {
     username: null,
+    externalId: null,
     contact: null,
     scopes: [],
     audiences: [],

@@ -4,12 +4,13 @@ import type { Config } from '../../config.ts';
 import type { Actor } from '../../domain/actor.ts';
 import type { ApiUserRecord } from '../../domain/api-user-record.ts';
 import { importedLineJson, type ImportedLine, type ImportOptions } from '../../manage/import-api-users.ts';
-import { textLines, type TextLine } from '../../text-lines.ts';
+import { importLines } from '../../import-lines.ts';
+import type { TextLine } from '../../text-lines.ts';
 import { actorOf, type AdminApp } from './admin-app.ts';
 import { refuseCharset } from './json-text.ts';
 import { inLines } from './lines.ts';
 import { Problem, type StoreFault } from './problem.ts';
-import { lines, NDJSON } from './schema.ts';
+import { CSV, lines, NDJSON } from './schema.ts';
 
 export interface BulkServices {
   storeFault: StoreFault;
@@ -34,7 +35,7 @@ export async function bulkRoutes(app: AdminApp, services: BulkServices, config: 
   // By itself, so that no other route takes such a body.
   await app.register(async (scope: AdminApp) => {
     scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser(NDJSON, (request, body, done) => {
+    scope.addContentTypeParser([NDJSON, CSV], (request, body, done) => {
       refuseCharset(request);
       done(null, body);
     });
@@ -79,6 +80,7 @@ function importRoute(app: AdminApp, services: BulkServices, config: BulkConfig):
         needs: 'write',
         raises: { parameter: 'restore_deleted', to: 'admin' },
         action: 'api_user.import',
+        streamsBody: true,
       },
       schema: {
         ...TAG,
@@ -86,11 +88,16 @@ function importRoute(app: AdminApp, services: BulkServices, config: BulkConfig):
         summary: 'Makes an API user of each line.',
         description:
           'Each line by itself: one that is refused keeps no other from being made. The answer says of each what became of ' +
-          'it, `made` or `refused` and why, and in its last line how many. With 503 the lines after the one that it names are ' +
+          'it, and in its last line how many: `made`; `exists`, if there is an API user with its external id or the same line made ' +
+          'one before, and `differs` says in what; or `refused` and why. With `dry_run`, `would_make` in place of `made`. The body ' +
+          'may also be a JSON array, or CSV whose first line names the members. With 503 the lines after the one that it names are ' +
           'not made.',
-        consumes: [NDJSON],
+        consumes: [NDJSON, CSV],
         querystring: Type.Object(
           {
+            dry_run: Type.Optional(
+              Type.Boolean({ description: 'Says what would become of each line, and makes nothing' }),
+            ),
             restore_deleted: Type.Optional(
               Type.Boolean({
                 description:
@@ -105,10 +112,14 @@ function importRoute(app: AdminApp, services: BulkServices, config: BulkConfig):
       },
     },
     async (request, reply) => {
-      if (!(request.body instanceof Readable)) throw new Problem('unsupported_media_type', `Send ${NDJSON}.`);
+      if (!(request.body instanceof Readable))
+        throw new Problem('unsupported_media_type', `Send ${NDJSON} or ${CSV}.`);
       const body = request.body.iterator({ destroyOnReturn: false }); // it is the connection
-      const given = textLines(body, config.adminBodyBytesMax);
-      const options = { restoreDeleted: request.query.restore_deleted === true };
+      const given = importLines(body, config.adminBodyBytesMax);
+      const options = {
+        dryRun: request.query.dry_run === true,
+        restoreDeleted: request.query.restore_deleted === true,
+      };
       const report = await imported(services, actorOf(request), given, options, config.adminImportLinesMax);
       reply.type(NDJSON);
       return report;
@@ -124,7 +135,7 @@ async function imported(
   options: ImportOptions,
   linesMax: number,
 ): Promise<string> {
-  const count = { made: 0, refused: 0, not_read: 0 };
+  const count = { made: 0, would_make: 0, refused: 0, exists: 0, not_read: 0 };
   const passedOver = () => void (count.not_read += 1);
   let report = '';
   let last = 0;
@@ -132,6 +143,8 @@ async function imported(
     for await (const line of bulk.import(by, upTo(linesMax, given, passedOver), options)) {
       report += `${JSON.stringify(importedLineJson(line))}\n`;
       if ('made' in line) count.made += 1;
+      else if ('wouldMake' in line) count.would_make += 1;
+      else if ('there' in line) count.exists += 1;
       else count.refused += 1;
       last = line.line;
     }
@@ -147,7 +160,9 @@ async function imported(
       },
     );
   }
-  return `${report}${JSON.stringify({ outcome: 'done', ...count })}\n`;
+  const { made, would_make: wouldMake, ...others } = count;
+  const done = options.dryRun === true ? { would_make: wouldMake } : { made };
+  return `${report}${JSON.stringify({ outcome: options.dryRun === true ? 'checked' : 'done', ...done, ...others })}\n`;
 }
 
 /** The first lines. The others are read and passed over, so that the client gets to read why. */

@@ -1,3 +1,4 @@
+import { holdsControl } from '../../domain/characters.ts';
 import { Problem } from './problem.ts';
 
 /** Where a page ended: the values by which its list is sorted. Never more than data: they reach SQL as parameters. */
@@ -20,10 +21,15 @@ export function positionOf<P extends Position>(
   if (cursor === undefined) return null;
   const [of, ...position] = parsed(cursor);
   const values: readonly unknown[] = position;
-  if (of === order && isPosition(values)) return values;
+  if (of === order && values.every(isStored) && isPosition(values)) return values;
   throw new Problem('invalid', 'The cursor is not one of this list in this order: begin again.', {
     faults: [{ pointer: '?after', detail: 'must be `next` of the page before' }],
   });
+}
+
+/** No text of a store holds a control character, and PostgreSQL takes no NUL. */
+function isStored(value: unknown): boolean {
+  return typeof value !== 'string' || !holdsControl(value);
 }
 
 function parsed(cursor: string): unknown[] {

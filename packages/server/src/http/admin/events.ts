@@ -4,8 +4,8 @@ import Type from 'typebox';
 import type { Live, LiveEvent } from '../../live.ts';
 import type { Gate } from './gate.ts';
 import { rounded } from './overview.ts';
-import type { AdminApp } from './admin-app.ts';
-import { Problem, SECURITY_HEADERS } from './problem.ts';
+import { actorOf, type AdminApp } from './admin-app.ts';
+import { Problem, SECURITY_HEADERS, tooMany } from './problem.ts';
 import { retryAfter } from '../rate-limit-headers.ts';
 import { iso } from './schema.ts';
 
@@ -57,8 +57,11 @@ export function eventsRoute(app: AdminApp, { live }: EventServices, gate: Gate):
       },
     },
     async (request, reply) => {
-      const opened = stream(request, reply, live, gate, request.query.client_id ?? null);
-      if (!opened) {
+      const refusedBy = stream(request, reply, live, gate, request.query.client_id ?? null);
+      if (refusedBy === 'viewer has enough') {
+        throw tooMany('You have too many streams of events open: close one of their pages.', FULL_RETRY_MS);
+      }
+      if (refusedBy === 'full') {
         throw new Problem('unavailable', 'Too many streams of events are open, or the server stops.', {
           headers: retryAfter(FULL_RETRY_MS),
         });
@@ -67,25 +70,27 @@ export function eventsRoute(app: AdminApp, { live }: EventServices, gate: Gate):
   );
 }
 
-/** False where there is no room for it. */
+/** Begins the stream and returns null, or returns the bound that refuses it. */
 function stream(
   request: FastifyRequest,
   reply: FastifyReply,
   live: Pick<Live, 'watch'>,
   gate: Gate,
   clientId: string | null,
-): boolean {
+): 'full' | 'viewer has enough' | null {
   const response = reply.raw;
   const end = (code: string) => {
     send(response, `event: end\ndata: ${JSON.stringify({ code })}\n\n`);
     response.end();
   };
-  const watch = live.watch(
+  const { kind, id } = actorOf(request);
+  const watch = live.watch({
+    viewer: `${kind} ${id}`,
     clientId,
-    (event) => send(response, text(event)),
-    () => end('stopping'),
-  );
-  if (watch === null) return false;
+    tell: (event) => send(response, text(event)),
+    ended: () => end('stopping'),
+  });
+  if (typeof watch === 'string') return watch;
   reply.hijack();
   response.writeHead(200, [
     ...SECURITY_HEADERS,
@@ -114,7 +119,7 @@ function stream(
   // Whoever went away while the gate was asked has closed already: that is not told again.
   if (response.destroyed) stop();
   else response.on('close', stop);
-  return true;
+  return null;
 }
 
 /** To a reader that is too slow nothing more is sent: its connection is cut, and it comes again when it can. */

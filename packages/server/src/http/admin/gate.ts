@@ -18,6 +18,8 @@ export interface GateServices {
   addressOf(request: IncomingMessage): string;
   readToken: AccessTokenReader;
   isRevoked(token: AccessTokenClaims): boolean;
+  /** The clock of this process is wrong (clock-watch.ts), and so would be the times in a change. */
+  clockIsOff(): boolean;
   /** Of a process that has slept (sleep-watch.ts), until it knows what it has missed. */
   catchingUp(nowMs: number): Promise<void> | undefined;
   /** As it is in the store at this moment. */
@@ -46,6 +48,7 @@ export type Gate = (request: FastifyRequest, needs: Exclude<Needs, 'nothing'>) =
  */
 export function createGate(services: GateServices): Gate {
   return async (request, needs) => {
+    if (needs !== 'read' && services.clockIsOff()) throw new Problem('unavailable', CLOCK_OFF);
     const { authorization } = request.headers;
     if (authorization !== undefined) return await bearerActor(services, request, authorization, needs);
     const actor = await services.sessionActor(request);
@@ -59,6 +62,9 @@ export function createGate(services: GateServices): Gate {
     );
   };
 }
+
+const CLOCK_OFF =
+  'The clock of this server is wrong, so it makes no changes. Set the clock, or use another server.';
 
 const RANK = { read: 0, write: 1, admin: 2 } as const;
 const MAY: Record<Role, keyof typeof RANK> = { viewer: 'read', operator: 'write', admin: 'admin' };

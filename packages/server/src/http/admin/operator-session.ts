@@ -62,8 +62,13 @@ export function setCookies(
   { token, browser }: { token: string; browser: string },
   browserSeconds: number,
 ): void {
-  reply.setCookie(SESSION_COOKIE, token, COOKIE);
+  setSessionCookie(reply, token);
   reply.setCookie(BROWSER_COOKIE, browser, { ...COOKIE, maxAge: browserSeconds });
+}
+
+/** The token of a session that was renewed. */
+export function setSessionCookie(reply: FastifyReply, token: string): void {
+  reply.setCookie(SESSION_COOKIE, token, COOKIE);
 }
 
 export function clearSessionCookie(reply: FastifyReply): void {

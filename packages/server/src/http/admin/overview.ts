@@ -31,18 +31,21 @@ export interface OverviewServices {
 
 interface Attention {
   kind: (typeof KINDS)[number];
-  clientId: string;
+  /** Null for a clock. */
+  clientId: string | null;
   name: string;
   credentialId: string | null;
   at: number | null;
   count: number;
+  /** In words; missing where that follows from the rest. */
+  detail?: string;
 }
 
-const KINDS = ['secret_expires', 'unused', 'limit_hit'] as const;
+const KINDS = ['clock', 'secret_expires', 'unused', 'limit_hit'] as const;
 
 interface AttentionJson {
   kind: (typeof KINDS)[number];
-  client_id: string;
+  client_id?: string;
   name: string;
   credential_id?: string;
   at?: string;
@@ -96,8 +99,10 @@ const overviewSchema: Shared<OverviewJson> = shared(
         Type.Object(
           {
             kind: oneOf(KINDS, 'What it is about'),
-            client_id: Type.String(),
-            name: Type.String(),
+            client_id: Type.Optional(Type.String({ description: 'Missing for a clock' })),
+            name: Type.String({
+              description: 'Of the API user; of a clock the host and process id, or the store',
+            }),
             credential_id: Type.Optional(Type.String()),
             at: Type.Optional(time('When the secret expires, the limit was last hit, or the last use was')),
             detail: Type.String({ description: 'In words' }),
@@ -165,7 +170,7 @@ function attentionJson(attention: Attention): AttentionJson {
   const { kind, clientId, name, credentialId, at } = attention;
   return {
     kind,
-    client_id: clientId,
+    ...(clientId !== null && { client_id: clientId }),
     name,
     ...(credentialId !== null && { credential_id: credentialId }),
     ...(at !== null && { at: iso(at) }),
@@ -173,8 +178,10 @@ function attentionJson(attention: Attention): AttentionJson {
   };
 }
 
-function detailOf({ kind, at, count }: Attention): string {
+function detailOf({ kind, at, count, detail = '' }: Attention): string {
   switch (kind) {
+    case 'clock':
+      return detail;
     case 'secret_expires':
       return 'The secret expires soon: reset it, so that its callers move over in time.';
     case 'unused':

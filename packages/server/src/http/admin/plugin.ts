@@ -4,6 +4,8 @@ import type { Logger } from 'pino';
 import type { Config } from '../../config.ts';
 import type { Counters } from '../../domain/rate-limit.ts';
 import { limitedNetwork } from '../../domain/network.ts';
+import { invitesBody } from '../framing.ts';
+import { CREDENTIALS_IN_URL, urlHoldsSecret } from '../url-secrets.ts';
 import type { AdminApp, SchemaTypes } from './admin-app.ts';
 import { invitationRoutes } from './invitations.ts';
 import { apiUserRoutes, type ApiUserServices } from './api-users.ts';
@@ -15,9 +17,17 @@ import { credentialRoutes, type CredentialServices } from './credentials.ts';
 import { createGate, type Gate, type GateServices } from './gate.ts';
 import { adminDocument } from './openapi.ts';
 import { escapeProblem, jsonTextOf } from './json-text.ts';
+import { refuseParameters } from './parameters.ts';
 import { operatorRoutes, type OperatorServices } from './operators.ts';
 import { overviewRoute, type OverviewServices } from './overview.ts';
-import { problemOf, replyWithProblem, SECURITY_HEADERS, tooMany, type StoreFault } from './problem.ts';
+import {
+  Problem,
+  problemOf,
+  replyWithProblem,
+  SECURITY_HEADERS,
+  tooMany,
+  type StoreFault,
+} from './problem.ts';
 import { profileRoutes, type ProfileServices } from './profile.ts';
 import { sessionRoutes } from './session.ts';
 import { signingKeyRoutes, type SigningKeyServices } from './signing-keys.ts';
@@ -104,10 +114,19 @@ function limitAndGate(app: AdminApp, services: AdminServices, config: Config, ga
     const network = limitedNetwork(services.addressOf(request.raw));
     const limit = services.addresses.take(network, config.adminAddressLimit, services.now());
     if (!limit.allowed) throw tooMany('Too many calls from this network address: wait.', limit.waitMs);
+    if (urlHoldsSecret(request.url))
+      throw new Problem('invalid', `${CREDENTIALS_IN_URL} send them in the body, and reset them.`);
     const { needs: usual = 'admin', raises } = request.routeOptions.config;
     const query = request.query as Record<string, unknown>;
     const needs = raises !== undefined && query[raises.parameter] === 'true' ? raises.to : usual;
     if (needs !== 'nothing') request.adminActor = await gate(request, needs);
+  });
+  // Only when the gate has let the caller in. A body that is declared too long is refused by Fastify before it is read.
+  app.addHook('preParsing', (request, reply, payload, next) => {
+    const { config: route, bodyLimit } = request.routeOptions;
+    const bytesMax = route.streamsBody === true ? Number.POSITIVE_INFINITY : (bodyLimit ?? 0);
+    if (!READING.has(request.method)) invitesBody(request.raw, reply.raw, bytesMax);
+    next(null, payload);
   });
   // What an answer says was done holds from then on: here at once, in other processes within a second.
   app.addHook('onSend', async (request, reply) => {
@@ -127,6 +146,7 @@ function onlyJson(app: AdminApp): void {
     });
   });
   app.addHook('preValidation', (request, _reply, next) => {
+    refuseParameters(request);
     if (request.body === undefined && request.routeOptions.schema?.body !== undefined) request.body = {};
     next();
   });

@@ -214,7 +214,8 @@ function frameworkProblem(error: FrameworkError): Problem {
   if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     return new Problem(
       'unsupported_media_type',
-      'Send JSON, and the header Content-Type: application/json; to an import application/x-ndjson.',
+      'Send JSON, and the header Content-Type: application/json; to an import application/x-ndjson (an API user a line, or a JSON ' +
+        'array) or text/csv.',
     );
   }
   return error.statusCode !== undefined && error.statusCode < 500

@@ -3,7 +3,8 @@ import Type, { type TString } from 'typebox';
 import type { Actor } from '../../domain/actor.ts';
 import type { NewTotp } from '../../domain/second-factor.ts';
 import type { Session } from '../../domain/session.ts';
-import { operatorSessionOf } from './operator-session.ts';
+import type { SignInDenial } from '../../sign-in.ts';
+import { operatorSessionOf, setSessionCookie } from './operator-session.ts';
 import { actorOf, type AdminApp } from './admin-app.ts';
 import { iso, nothing, ref, shared, time, type Shared } from './schema.ts';
 import { codeSchema, denialProblem, passwordSchema, type SessionServices } from './session.ts';
@@ -14,13 +15,25 @@ export interface ProfileServices extends SessionServices {
     changePassword(
       by: Actor,
       change: { checkedHash: string; password: string; sessionId: string },
-    ): Promise<void>;
-    beginSecondFactor(by: Actor): Promise<NewTotp>;
-    confirmSecondFactor(by: Actor, code: string): Promise<string[]>;
-    removeSecondFactor(by: Actor): Promise<void>;
+    ): Promise<Renewed>;
+    /** `code`: of the second factor that there is; empty where none was given. */
+    beginSecondFactor(by: Actor, code: string): Promise<NewTotp | SignInDenial>;
+    confirmSecondFactor(
+      by: Actor,
+      asked: { code: string; sessionId: string },
+    ): Promise<Renewed & { recoveryCodes: string[] }>;
+    removeSecondFactor(
+      by: Actor,
+      asked: { code: string; sessionId: string },
+    ): Promise<Renewed | SignInDenial>;
     /** Those that are not over. */
     sessions(operatorId: string): Promise<Session[]>;
   };
+}
+
+/** The session goes on under this token. */
+interface Renewed {
+  token: string;
 }
 
 interface OwnSessionJson {
@@ -76,7 +89,7 @@ function passwordRoute(app: AdminApp, services: ProfileServices): void {
       schema: {
         ...TAG,
         operationId: 'changePassword',
-        summary: 'Changes the own password, and ends the own sessions but this one.',
+        summary: 'Changes the own password, renews this session and ends the own others.',
         body: Type.Object(
           {
             current_password: currentPassword,
@@ -91,14 +104,30 @@ function passwordRoute(app: AdminApp, services: ProfileServices): void {
       const { current_password: current, new_password: password } = request.body;
       const { checkedHash } = await confirmed(services, request, current);
       const sessionId = operatorSessionOf(request).session.id;
-      await services.profile.changePassword(actorOf(request), { checkedHash, password, sessionId });
+      const change = { checkedHash, password, sessionId };
+      const { token } = await services.profile.changePassword(actorOf(request), change);
+      setSessionCookie(reply, token);
       return reply.code(204).send();
     },
   );
 }
 
 function secondFactorRoutes(app: AdminApp, services: ProfileServices): void {
-  const withPassword = Type.Object({ current_password: currentPassword }, { additionalProperties: false });
+  beginSecondFactorRoute(app, services);
+  confirmSecondFactorRoute(app, services);
+  removeSecondFactorRoute(app, services);
+}
+
+/** Optional in the schema, so that its absence is answered `second_factor_required`, as sign-in does. */
+const withPasswordAndCode = Type.Object(
+  {
+    current_password: currentPassword,
+    code: Type.Optional(codeSchema('Of the second factor that is on, or a recovery code')),
+  },
+  { additionalProperties: false },
+);
+
+function beginSecondFactorRoute(app: AdminApp, services: ProfileServices): void {
   app.post(
     '/profile/second-factor',
     {
@@ -107,7 +136,9 @@ function secondFactorRoutes(app: AdminApp, services: ProfileServices): void {
         ...TAG,
         operationId: 'beginSecondFactor',
         summary: 'A secret for an authenticator app. It counts once a code of it was given.',
-        body: withPassword,
+        description:
+          'If a second factor is on, `code` must be one of it: 401 `second_factor_required` without.',
+        body: withPasswordAndCode,
         response: {
           200: Type.Object(
             {
@@ -121,10 +152,14 @@ function secondFactorRoutes(app: AdminApp, services: ProfileServices): void {
     },
     async (request) => {
       await confirmed(services, request, request.body.current_password);
-      const { secret, uri } = await services.profile.beginSecondFactor(actorOf(request));
-      return { secret, otpauth_uri: uri };
+      const outcome = await services.profile.beginSecondFactor(actorOf(request), request.body.code ?? '');
+      if ('denied' in outcome) throw denialProblem(outcome);
+      return { secret: outcome.secret, otpauth_uri: outcome.uri };
     },
   );
+}
+
+function confirmSecondFactorRoute(app: AdminApp, services: ProfileServices): void {
   app.put(
     '/profile/second-factor',
     {
@@ -133,6 +168,7 @@ function secondFactorRoutes(app: AdminApp, services: ProfileServices): void {
         ...TAG,
         operationId: 'confirmSecondFactor',
         summary: 'Turns the second factor on: sign-in asks for a code from now on.',
+        description: 'Renews this session, and ends the own others.',
         body: Type.Object(
           { code: codeSchema('That the app shows for the new secret') },
           { additionalProperties: false },
@@ -149,14 +185,20 @@ function secondFactorRoutes(app: AdminApp, services: ProfileServices): void {
         },
       },
     },
-    async (request) => {
-      const paid = services.signIn.payForCode(operatorSessionOf(request).operator);
+    async (request, reply) => {
+      const { session, operator } = operatorSessionOf(request);
+      const paid = await services.signIn.payForCode(operator);
       if ('denied' in paid) throw denialProblem(paid);
-      const recoveryCodes = await services.profile.confirmSecondFactor(actorOf(request), request.body.code);
-      paid.refund();
+      const asked = { code: request.body.code, sessionId: session.id };
+      const { recoveryCodes, token } = await services.profile.confirmSecondFactor(actorOf(request), asked);
+      await paid.refund();
+      setSessionCookie(reply, token);
       return { recovery_codes: recoveryCodes };
     },
   );
+}
+
+function removeSecondFactorRoute(app: AdminApp, services: ProfileServices): void {
   app.delete(
     '/profile/second-factor',
     {
@@ -165,13 +207,20 @@ function secondFactorRoutes(app: AdminApp, services: ProfileServices): void {
         ...TAG,
         operationId: 'removeSecondFactor',
         summary: 'Turns the second factor off: the password alone signs in.',
-        body: withPassword,
+        description:
+          '`code` must be one of the second factor: 401 `second_factor_required` without. Renews this session, and ends the own ' +
+          'others.',
+        body: withPasswordAndCode,
         response: { 204: nothing('Turned off') },
       },
     },
     async (request, reply) => {
+      const { session } = operatorSessionOf(request);
       await confirmed(services, request, request.body.current_password);
-      await services.profile.removeSecondFactor(actorOf(request));
+      const asked = { code: request.body.code ?? '', sessionId: session.id };
+      const outcome = await services.profile.removeSecondFactor(actorOf(request), asked);
+      if ('denied' in outcome) throw denialProblem(outcome);
+      setSessionCookie(reply, outcome.token);
       return reply.code(204).send();
     },
   );

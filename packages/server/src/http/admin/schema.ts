@@ -7,6 +7,7 @@ import Type, {
   type TUnsafe,
 } from 'typebox';
 import { NO_CONTROL } from '../../domain/characters.ts';
+import { parseTime, RFC_3339 } from '../../domain/parse-time.ts';
 import { Problem, PROBLEM_CODES } from './problem.ts';
 
 // What the schemas of all nouns share. The document of the API is made from the schemas that validate and serialize.
@@ -157,7 +158,7 @@ export function text(description: string, maxLength: number): TString {
 export function timeInput(description: string): TString {
   return Type.String({
     format: 'date-time',
-    pattern: '^\\d{4}-\\d\\d-\\d\\d[Tt]\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?([Zz]|[+-]\\d\\d:\\d\\d)$',
+    pattern: RFC_3339,
     description,
   });
 }
@@ -167,14 +168,15 @@ export function millisecondsOf(given: string, pointer: string): number;
 export function millisecondsOf(given: string | null | undefined, pointer: string): number | null;
 export function millisecondsOf(given: string | null | undefined, pointer: string): number | null {
   if (given === null || given === undefined) return null;
-  const ms = Date.parse(given);
-  if (Number.isFinite(ms)) return ms;
+  const ms = parseTime(given);
+  if (ms !== null) return ms;
   const detail = `"${given}" is no time: give one as 2030-01-31T12:00:00Z.`;
   throw new Problem('invalid', detail, { faults: [{ pointer, detail }] });
 }
 
 /** A stream of JSON objects, a line each. */
 export const NDJSON = 'application/x-ndjson';
+export const CSV = 'text/csv';
 
 /** The answer of a route that gives such a stream. */
 export function lines(description: string): TSchema {

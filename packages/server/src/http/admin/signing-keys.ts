@@ -11,12 +11,15 @@ import type { Rotation } from '../../manage/signing-keys.ts';
 import { actorOf, type AdminApp } from './admin-app.ts';
 import { iso, nullable, oneOf, ref, shared, time, type Shared } from './schema.ts';
 
+/** `proven`: its row has a valid proof (signing-key-proof.ts). */
+export type ListedSigningKey = SigningKey & { proven: boolean };
+
 export interface SigningKeyServices {
   now(): number;
   signingKeys: {
-    list(): Promise<SigningKey[]>;
+    list(): Promise<ListedSigningKey[]>;
     /** Null: the configured algorithm. Throws a Refused where a successor is announced already. */
-    rotate(by: Actor, mode: Rotation['mode'], algorithm: SigningAlgorithm | null): Promise<SigningKey>;
+    rotate(by: Actor, mode: Rotation['mode'], algorithm: SigningAlgorithm | null): Promise<ListedSigningKey>;
   };
 }
 
@@ -24,6 +27,7 @@ export interface SigningKeyJson {
   kid: string;
   algorithm: SigningAlgorithm;
   state: SigningKeyState;
+  proven: boolean;
   announced_at: string;
   activates_at: string;
   retires_at: string | null;
@@ -40,6 +44,11 @@ export const signingKeySchema: Shared<SigningKeyJson> = shared(
       kid: Type.String({ description: 'RFC 7638 thumbprint of the public key' }),
       algorithm: oneOf(SIGNING_ALGORITHMS, 'The `alg` of its tokens'),
       state: oneOf(STATES, 'At the time of the answer'),
+      proven: Type.Boolean({
+        description:
+          'Whether its row has a valid proof. A key without one is neither published nor used, whatever its state; removed keys ' +
+          'of earlier versions have none',
+      }),
       announced_at: time('Published from then on'),
       activates_at: time('Signs from then on'),
       retires_at: nullable(time('Signs no longer from then on; null: it has no successor yet')),
@@ -105,11 +114,12 @@ export function signingKeyRoutes(app: AdminApp, { signingKeys, now }: SigningKey
   );
 }
 
-export function signingKeyJson(key: SigningKey, nowMs: number): SigningKeyJson {
+export function signingKeyJson(key: ListedSigningKey, nowMs: number): SigningKeyJson {
   return {
     kid: key.kid,
     algorithm: key.algorithm,
     state: signingKeyState(key, nowMs),
+    proven: key.proven,
     announced_at: iso(key.announcedAt),
     activates_at: iso(key.activatesAt),
     retires_at: iso(key.retiresAt),

@@ -7,6 +7,7 @@ import {
   type UsagePoint,
   type UsageUnit,
 } from '../../domain/usage.ts';
+import { parseTime } from '../../domain/parse-time.ts';
 import type { ApiUser } from '../../domain/api-user.ts';
 import type { AdminApp } from './admin-app.ts';
 import { Problem } from './problem.ts';
@@ -86,7 +87,11 @@ const clientIdParameter: TString = Type.String({
 });
 
 function timeParameter(description: string): TUnsafe<string> {
-  return Type.Unsafe<string>({ type: 'string', maxLength: 40, description: `ISO 8601. ${description}` });
+  return Type.Unsafe<string>({
+    type: 'string',
+    maxLength: 40,
+    description: `A day, or a time of RFC 3339. ${description}`,
+  });
 }
 
 const recentSchema: TUnsafe<RecentJson> = Type.Unsafe<RecentJson>(
@@ -213,8 +218,8 @@ function spanOf(asked: { unit?: UsageUnit; from?: string; to?: string }, nowMs: 
 
 function timeOf(name: string, text: string | undefined): number | null {
   if (text === undefined) return null;
-  const ms = Date.parse(text);
-  if (!Number.isFinite(ms) || ms < 0) throw invalid(name, 'is no time such as 2026-01-31T12:00:00Z');
+  const ms = parseTime(text);
+  if (ms === null || ms < 0) throw invalid(name, 'is no time such as 2026-01-31T12:00:00Z');
   return ms;
 }
 

@@ -7,7 +7,10 @@ import { usage } from './005-usage.ts';
 import { apiUserVersions } from './006-api-user-versions.ts';
 import { apiUserFilters } from './007-api-user-filters.ts';
 import { passwords } from './008-passwords.ts';
+import { flushesAndClocks } from './009-flushes-and-clocks.ts';
+import { signingKeyProofs } from './010-signing-key-proofs.ts';
 import { deletedClientIds } from './011-deleted-client-ids.ts';
+import { externalIds } from './012-external-ids.ts';
 import { clientIdKeys } from './013-client-id-keys.ts';
 import { quietCredentials } from './014-quiet-credentials.ts';
 
@@ -21,7 +24,10 @@ export const migrations: Record<string, Migration> = {
   '006-api-user-versions': apiUserVersions,
   '007-api-user-filters': apiUserFilters,
   '008-passwords': passwords,
+  '009-flushes-and-clocks': flushesAndClocks,
+  '010-signing-key-proofs': signingKeyProofs,
   '011-deleted-client-ids': deletedClientIds,
+  '012-external-ids': externalIds,
   '013-client-id-keys': clientIdKeys,
   '014-quiet-credentials': quietCredentials,
 };

@@ -1,0 +1,38 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/** Header lines a request may have. */
+export const HEADERS_MAX = 100;
+/** RFC 3986 §3.2.2 and §3.2.3: a name or an address, and a port. Without a comma, by which Node joins two Host headers. */
+const HOST = /^(?:[\w.~%!$&'()*+;=-]*|\[[\w:.%~-]+\])(?::\d*)?$/;
+
+type HttpProblem = readonly [status: number, description: string];
+
+/** What the parser of Node lets pass, and another program on the way may read as another request; null: nothing. */
+export function framingProblem({ headers, rawHeaders, httpVersion }: IncomingMessage): HttpProblem | null {
+  const { host, 'transfer-encoding': transferEncoding } = headers;
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') return [505, 'Send HTTP/1.1.'];
+  if (rawHeaders.length > 2 * HEADERS_MAX) return [431, `Send at most ${HEADERS_MAX} headers.`];
+  if (transferEncoding !== undefined) {
+    if (httpVersion === '1.0') return [400, 'HTTP/1.0 has no Transfer-Encoding: send Content-Length.'];
+    if (transferEncoding.toLowerCase() !== 'chunked')
+      return [400, 'The only Transfer-Encoding that is read is chunked (RFC 9112 section 6.1).'];
+  }
+  if (host === undefined) {
+    if (httpVersion === '1.0') return null;
+    return [400, 'The Host header is missing: send one (RFC 9112 section 3.2).'];
+  }
+  return HOST.test(host) ? null : [400, 'Send one Host header: a name or an address, and a port.'];
+}
+
+/**
+ * Sends `100 Continue` to a caller that waits for it before it sends the body (RFC 9110 §10.1.1). Not to one whose body is
+ * declared longer than `bytesMax`: returns false, and the caller is to be refused at once.
+ */
+export function invitesBody(request: IncomingMessage, response: ServerResponse, bytesMax: number): boolean {
+  const { headers, httpVersion } = request;
+  // HTTP/1.0 has no expectations, and of another one than 100-continue a request does not get here.
+  if (headers.expect === undefined || httpVersion === '1.0') return true;
+  if (Number(headers['content-length'] ?? 0) > bytesMax) return false;
+  response.writeContinue();
+  return true;
+}

@@ -1,0 +1,46 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Settings } from './nodes.ts';
+
+/** False where faketime is here; else a reason to skip. In CI it must be here. */
+export function faketimeMissing(): string | false {
+  if (preload() !== null) return false;
+  const how = 'faketime is missing: apt-get install faketime';
+  if (process.env['CI'] === 'true') throw new Error(how);
+  console.warn(`\n*** These tests are skipped. ${how} ***\n`);
+  return how;
+}
+
+/** A clock that a test sets, for processes started with its variables. Timers keep the real time. */
+export interface FakeClock extends Disposable {
+  variables: Settings;
+  /** By how much it is ahead of the real time from now on, in seconds. */
+  set(aheadSeconds: number): void;
+}
+
+export function fakeClock(aheadSeconds: number): FakeClock {
+  const folder = mkdtempSync(join(tmpdir(), 'mintmark-clock-'));
+  chmodSync(folder, 0o755); // PostgreSQL runs as another user
+  const file = join(folder, 'time');
+  const set = (seconds: number) => writeFileSync(file, `${seconds < 0 ? '' : '+'}${seconds}s\n`);
+  set(aheadSeconds);
+  return {
+    variables: {
+      LD_PRELOAD: preload() ?? '',
+      FAKETIME_TIMESTAMP_FILE: file,
+      FAKETIME_CACHE_DURATION: '1', // seconds until a change of the file is seen
+      FAKETIME_DONT_FAKE_MONOTONIC: '1',
+    },
+    set,
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+function preload(): string | null {
+  const { stdout, status } = spawnSync('faketime', ['-f', '+0s', 'printenv', 'LD_PRELOAD'], {
+    encoding: 'utf8',
+  });
+  return status === 0 ? stdout.trim() : null;
+}
