@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { RETIRED_WHEN_QUIET_MS } from '../src/domain/credential.ts';
 import { adminClient, assertProblem, type AdminClient } from './support/admin.ts';
 import { eventually } from './support/http.ts';
-import type { TestServer } from './support/server.ts';
+import { mintmark, type TestServer } from './support/server.ts';
 import { newStore, type MadeApiUser, type TestStore } from './support/store.ts';
 import { sqlOn } from './support/store-under-test.ts';
 
@@ -223,4 +223,8 @@ void test('the command line resets to a password, and when quiet', async () => {
   await eventually(async () => assert.equal(await status(user.client_id, `${PASSWORD} typed`), 200));
   const list = await server.cli('credential', 'list', user.client_id);
   assert.match(list, new RegExp(`${user.credential_id}.*when quiet`));
+  const both = ['credential', 'reset', user.client_id, '--overlap', '1h', '--when-quiet'];
+  const { code, err } = await mintmark(both, { env: { MINTMARK_DATA_DIR: server.dataDir } });
+  assert.notEqual(code, 0);
+  assert.match(err, /--when-quiet.*cannot be used with.*--overlap/);
 });

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { searchKey } from '../domain/api-user-list.ts';
 import { credentialState, type Credential } from '../domain/credential.ts';
 import { existingApiUser } from '../manage/api-users.ts';
@@ -134,9 +134,11 @@ function reset(parent: Command, io: Io): void {
     .addOption(
       durationOption('--overlap <duration>', 'How long the old ones still work; 0: not at all.', OVERLAP_MS),
     )
-    .option(
-      '--when-quiet',
-      'Instead of the overlap: end each old one once nothing used it for 25 hours and a newer one was used.',
+    .addOption(
+      new Option(
+        '--when-quiet',
+        'Instead of the overlap: end each old one once nothing used it for 25 hours and a newer one was used.',
+      ).conflicts('overlap'),
     )
     .option('--end-password', 'A live password ends as the secrets do, too.')
     .option('--expires-in <duration>', 'After this time the new one is refused. Left out: never.', duration)

@@ -7,7 +7,7 @@ import type { ApiUser, AuditEntry, Credential, Page as PageOf } from '../api/typ
 import { config } from '../config.ts';
 import { paths } from '../paths.ts';
 import { takeOver } from '../state/hand-over.ts';
-import { useResource } from '../state/resource.ts';
+import { useFresh, useResource } from '../state/resource.ts';
 import { useLiveUse } from '../state/uses.ts';
 import { LinkButton } from '../ui/button.tsx';
 import { CodeBlock } from '../ui/copy.tsx';
@@ -38,14 +38,18 @@ function AfterCutOff({ clientId }: { clientId: string }): JSX.Element {
   const live = useLiveUse(clientId);
   const follow = [{ noun: 'api_user', id: clientId }];
   const user = useResource<ApiUser>(apiUserPath(clientId), follow);
-  const credentials = useResource<{ items: Credential[] }>(`${apiUserPath(clientId)}/credentials`, follow);
-  const cutOffs = useResource<PageOf<AuditEntry>>(
-    withQuery('/audit', { action: 'credential.cut_off', subject: clientId, outcome: 'done', limit: 1 }),
-    follow,
+  const credentials = useFresh(
+    useResource<{ items: Credential[] }>(`${apiUserPath(clientId)}/credentials`, follow),
+  );
+  const cutOffs = useFresh(
+    useResource<PageOf<AuditEntry>>(
+      withQuery('/audit', { action: 'credential.cut_off', subject: clientId, outcome: 'done', limit: 1 }),
+      follow,
+    ),
   );
   if (isNoSuchApiUser(user)) return <NoSuchApiUser clientId={clientId} />;
   const name = user.data?.name ?? shown?.name ?? 'API user';
-  const entry = cutOffs.data?.items[0];
+  const entry = credentials.data && cutOffs.data?.items[0];
   const working = credentials.data?.items.filter(({ state }) => state === 'live') ?? [];
   const done = () => {
     setShown(null);
@@ -54,10 +58,14 @@ function AfterCutOff({ clientId }: { clientId: string }): JSX.Element {
   return (
     <Page title={`Cut-off of ${name}`} back={{ href: paths.apiUser(clientId), text: name }} narrow>
       <Card title="What is refused">
-        <Loaded from={cutOffs}>
-          {() =>
-            entry === undefined ? <NotCutOff name={name} /> : <Refused entry={entry} working={working} />
-          }
+        <Loaded from={credentials}>
+          {() => (
+            <Loaded from={cutOffs}>
+              {() =>
+                entry === undefined ? <NotCutOff name={name} /> : <Refused entry={entry} working={working} />
+              }
+            </Loaded>
+          )}
         </Loaded>
       </Card>
       {shown !== null && (

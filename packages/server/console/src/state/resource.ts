@@ -85,6 +85,13 @@ export function useResource<T>(
   return { ...state, reload };
 }
 
+/** Without what an earlier page left: there is no data until the server has answered this one. */
+export function useFresh<T>(resource: Resource<T>): Resource<T> {
+  const answered = useRef(false);
+  if (!resource.loading && resource.error === undefined) answered.current = true;
+  return answered.current ? resource : { ...resource, data: undefined };
+}
+
 /** Calls `reload` after each change that is followed, at most once a second. */
 export function useReloads(follow: readonly Following[], reload: () => void): void {
   const key = JSON.stringify(follow);
