@@ -231,7 +231,7 @@ test(PUT_BACK, { skip: SQLITE_ONLY }, async () => {
   await until(async () => (await status(late.clientId, lateSecret)) === 403);
   await until(async () => (await status(old.clientId, oldSecret)) === 200);
   assert.equal((await fetch(new URL('/readyz', server.url))).status, 200);
-  await deleteApiUser(store, SYSTEM, old.clientId, Date.now());
+  await deleteApiUser(store, SYSTEM, old.clientId, Date.now(), { force: true });
   await until(async () => (await status(old.clientId, oldSecret)) === 403);
   await server.stop();
 });
