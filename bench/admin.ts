@@ -8,12 +8,12 @@ import { tmpdir } from 'node:os';
 import { hash } from 'node:crypto';
 import { SYSTEM } from '../packages/server/src/domain/actor.ts';
 import { secretDigest } from '../packages/server/src/domain/secret.ts';
-import { loadConfig } from '../packages/server/src/load-config.ts';
-import { importApiUsers } from '../packages/server/src/manage/import-api-users.ts';
-import { masterKeyOf, openStore } from '../packages/server/src/manage/open-store.ts';
-import { rotateSigningKey } from '../packages/server/src/manage/signing-keys.ts';
-import type { TextLine } from '../packages/server/src/text-lines.ts';
-import { startServer, type TestServer } from '../packages/server/test/support/server.ts';
+import { loadConfig } from '../packages/server/src/config/load-config.ts';
+import { importApiUsers } from '../packages/server/src/admin/api-user-import.ts';
+import { masterKeyOf, openStore } from '../packages/server/src/store-files/open.ts';
+import { rotateSigningKey } from '../packages/server/src/admin/signing-key.ts';
+import type { TextLine } from '../packages/server/src/lib/text-lines.ts';
+import { startServer, type TestServer } from '@mintmark/test-support/server';
 import { clientIdAt, secretAt } from './population.ts';
 
 const API_USERS = 100_000;

@@ -9,7 +9,7 @@ import * as oauth4webapi from 'oauth4webapi';
 import * as openid from 'openid-client';
 import { ClientCredentials } from 'simple-oauth2';
 import { AuthenticationApi, Configuration, TokenManager } from '../packages/client/src/index.ts';
-import { startServer } from '../packages/server/test/support/server.ts';
+import { startServer } from '@mintmark/test-support/server';
 import { table } from './table.ts';
 
 const ROUNDS = 300;

@@ -4,8 +4,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { secretDigest } from '../packages/server/src/domain/secret.ts';
-import { postgresProgram } from '../packages/server/test/support/postgres-binaries.ts';
-import type { TestPostgres } from '../packages/server/test/support/postgres.ts';
+import { postgresProgram } from '@mintmark/test-support/postgres-binaries';
+import type { TestPostgres } from '@mintmark/test-support/postgres';
 import { clientIdAt, secretAt } from './population.ts';
 
 const LINES_AT_A_TIME = 2000;

@@ -7,10 +7,10 @@ import {
   type PerformanceEntry,
 } from 'node:perf_hooks';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
-import { createEntries } from '../packages/server/src/directory-entries.ts';
-import { knownApiUsers } from '../packages/server/src/directory-entry.ts';
+import { createEntries } from '../packages/server/src/runtime/directory/entries.ts';
+import { knownApiUsers } from '../packages/server/src/runtime/directory/entry.ts';
 import type { PendingUse } from '../packages/server/src/domain/known-api-user.ts';
-import type { KnownApiUserRow } from '../packages/server/src/storage/known-api-user.ts';
+import type { KnownApiUserRow } from '../packages/server/src/storage/tables/known-api-user.ts';
 import { clientIdAt } from './population.ts';
 
 export interface HeapFigures {

@@ -3,7 +3,7 @@
 import { generateKeyPairSync, hash, timingSafeEqual } from 'node:crypto';
 import { createServer } from 'node:http';
 import { accessTokenSigner } from '../packages/server/src/domain/access-token.ts';
-import { pooledRandom } from '../packages/server/src/domain/random.ts';
+import { pooledRandom } from '../packages/server/src/lib/random.ts';
 
 const [port = '0', clientId = '', secret = ''] = process.argv.slice(2);
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });

@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { SETTINGS } from '../packages/server/src/config.ts';
-import { createAdmission } from '../packages/server/src/http/admission.ts';
-import { startRedis, type TestRedis } from '../packages/server/test/support/redis.ts';
+import { SETTINGS } from '../packages/server/src/config/config.ts';
+import { createAdmission } from '../packages/server/src/http/oauth/admission.ts';
+import { startRedis, type TestRedis } from '@mintmark/test-support/redis';
 import { compare, CONNECTIONS, startMintmark, stop, type Peer } from './peer.ts';
 import { table } from './table.ts';
 

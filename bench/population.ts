@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
-import { BASE62 } from '../packages/server/src/domain/random.ts';
+import { BASE62 } from '../packages/server/src/lib/random.ts';
 import { secretDigest } from '../packages/server/src/domain/secret.ts';
 
 export function clientIdAt(index: number): string {

@@ -5,10 +5,10 @@
 // verifier's polls (docs/decisions/012).
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { SETTINGS } from '../packages/server/src/config.ts';
+import { SETTINGS } from '../packages/server/src/config/config.ts';
 import { takeCall, WINDOW_MS } from '../packages/server/src/domain/rate-limit.ts';
-import { ownPart } from '../packages/server/src/domain/shared-limits.ts';
-import { seededRandom } from '../packages/server/test/support/seeded-random.ts';
+import { ownPart } from '../packages/server/src/domain/shared-limit.ts';
+import { seededRandom } from '@mintmark/test-support/seeded-random';
 import { table } from './table.ts';
 
 const NODES = 100;

@@ -10,7 +10,7 @@ import type { FaultServer } from '../packages/client/test/support/fault-server.t
 import { json, plain, startFaultServer } from '../packages/client/test/support/fault-server.ts';
 import type { PackedPackage } from '../packages/client/test/support/packed.ts';
 import { modules, output, packClient } from '../packages/client/test/support/packed.ts';
-import { freePort, startServer, type TestServer } from '../packages/server/test/support/server.ts';
+import { freePort, startServer, type TestServer } from '@mintmark/test-support/server';
 
 const here = dirname(fileURLToPath(import.meta.url));
 let packed: PackedPackage;

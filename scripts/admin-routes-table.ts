@@ -1,8 +1,8 @@
 // Writes the table of routes in docs/admin-api.md from the document that a server gives of itself. Run it with the
 // pinned Node (node_modules/.bin/node), and `npm run format` after it.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { adminDocument, type AdminDocument } from '../packages/server/test/support/described.ts';
-import { startServer } from '../packages/server/test/support/server.ts';
+import { adminDocument, type AdminDocument } from '@mintmark/test-support/described';
+import { startServer } from '@mintmark/test-support/server';
 
 export const ADMIN_API_FILE: URL = new URL('../docs/admin-api.md', import.meta.url);
 

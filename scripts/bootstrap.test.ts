@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
-import { freePort } from '../packages/server/test/support/server.ts';
+import { freePort } from '@mintmark/test-support/server';
 import { registryAnswers, userEnvironment } from './user-environment.ts';
 
 const ROOT = new URL('..', import.meta.url).pathname;

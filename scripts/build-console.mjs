@@ -1,17 +1,18 @@
-// Builds the console (packages/server/console) with Vite where its sources are not those that the last build was made
+// Builds the console (packages/console) with Vite where its sources are not those that the last build was made
 // of. `force` builds in any case. Plain JavaScript: scripts/run.mjs imports it on any Node.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const FOLDER = 'packages/server/console';
+const FOLDER = 'packages/console';
+const BUILT = 'packages/server/console/dist';
 /** What is built of: the folder itself, and this. The lock file stands for Vite and the libraries. */
-const OTHER_SOURCES = ['packages/server/src/http/console-pages.ts', 'package-lock.json'];
+const OTHER_SOURCES = ['packages/server/src/http/public/console-pages.ts', 'package-lock.json'];
 
 /** True where there is a console of the present sources afterwards. */
 export function buildConsole(root, node, { force = false } = {}) {
-  const stamp = join(root, FOLDER, 'dist/.stamp');
+  const stamp = join(root, BUILT, '.stamp');
   const wanted = digestOfSources(root);
   if (!force && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return true;
   const startedAt = Date.now();
@@ -33,7 +34,6 @@ function digestOfSources(root) {
   const files = readdirSync(join(root, FOLDER), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => !path.startsWith(join(root, FOLDER, 'dist')))
     .sort();
   for (const path of [...files, ...OTHER_SOURCES.map((source) => join(root, source))]) {
     hash.update(path.slice(root.length)).update('\0').update(readFileSync(path)).update('\0');

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import Ajv2019 from 'ajv/dist/2019.js';
 import { parse, parseAllDocuments } from 'yaml';
-import { SETTINGS } from '../packages/server/src/config.ts';
+import { SETTINGS } from '../packages/server/src/config/config.ts';
 import { environmentOf, lastOf, readDockerfile, wordsOf } from './dockerfile.ts';
 
 const ROOT = new URL('..', import.meta.url).pathname;

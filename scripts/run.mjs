@@ -148,7 +148,7 @@ const tool = (name, file) => join(modules, name, file);
 const mintmark = join(root, 'packages/server/bin/mintmark.mjs');
 const tsc = (title, config) => [title, node, [tool('typescript', 'bin/tsc'), '-p', join(root, config)]];
 const types = tsc('types (tsc)', 'tsconfig.json');
-const consoleTypes = tsc('types of the console (tsc)', 'packages/server/console/tsconfig.json');
+const consoleTypes = tsc('types of the console (tsc)', 'packages/console/tsconfig.json');
 const lint = ['lint (oxlint)', node, [tool('oxlint', 'bin/oxlint'), '--type-aware', '--deny-warnings']];
 const formatted = ['format (oxfmt)', node, [tool('oxfmt', 'bin/oxfmt'), '--check', '.']];
 const build = (name) => tsc(`build (${name})`, `packages/${name}/tsconfig.build.json`);

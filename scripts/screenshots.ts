@@ -3,8 +3,8 @@
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
-import { PHONE } from '../packages/server/test/support/browser.ts';
-import { sqlOn } from '../packages/server/test/support/command-line.ts';
+import { PHONE } from '@mintmark/test-support/browser';
+import { sqlOn } from '@mintmark/test-support/command-line';
 import {
   becomeFirstAdmin,
   firstAdminLink,
@@ -14,8 +14,8 @@ import {
   signIn,
   startCaller,
   type Caller,
-} from '../packages/server/test/support/console-journey.ts';
-import { startServer, type TestServer } from '../packages/server/test/support/server.ts';
+} from '@mintmark/test-support/console-journey';
+import { startServer, type TestServer } from '@mintmark/test-support/server';
 
 const FOLDER: string = new URL('../docs/console/', import.meta.url).pathname;
 const BYTES_MAX = 120_000;

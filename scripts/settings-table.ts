@@ -1,7 +1,7 @@
 // Writes the table of settings in docs/operations.md from the settings themselves. Run it with the
 // pinned Node (node_modules/.bin/node), and `npm run format` after it.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { SETTINGS } from '../packages/server/src/config.ts';
+import { SETTINGS } from '../packages/server/src/config/config.ts';
 
 export const OPERATIONS_FILE: URL = new URL('../docs/operations.md', import.meta.url);
 

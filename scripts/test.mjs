@@ -67,7 +67,7 @@ const SOME_ON_POSTGRES = [
   'change-feed',
   'cli-live',
   'directory.test',
-  'server/test/audit.test',
+  'test/admin/audit.test',
   'token-credentials',
 ];
 
@@ -104,13 +104,13 @@ if (files.length === 0) {
 
 /** A server for the whole run, and how its tests find it; null where PostgreSQL is missing, which has been said then. */
 async function postgresForRun() {
-  const { startSuitePostgres } = await import('../packages/server/test/support/postgres-suite.ts');
+  const { startSuitePostgres } = await import('@mintmark/test-support/postgres-suite');
   return await startSuitePostgres();
 }
 
 /** The same for Redis. */
 async function redisForRun() {
-  const { startSuiteRedis } = await import('../packages/server/test/support/redis-suite.ts');
+  const { startSuiteRedis } = await import('@mintmark/test-support/redis-suite');
   return await startSuiteRedis();
 }
 

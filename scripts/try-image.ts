@@ -18,7 +18,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { freePort } from '../packages/server/test/support/free-port.ts';
+import { freePort } from '@mintmark/test-support/free-port';
 import { DOCKERFILE, environmentOf, lastOf, readDockerfile, wordsOf, type Stage } from './dockerfile.ts';
 import { check } from './holds.ts';
 

@@ -9,7 +9,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Configuration, TokenManager } from '../../packages/client/src/index.ts';
-import { freePort, startServer, type TestServer } from '../../packages/server/test/support/server.ts';
+import { freePort, startServer, type TestServer } from '@mintmark/test-support/server';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const LIFE_S = 10;

@@ -1,4 +1,4 @@
-import type { FetchFunction, FetchInput } from './settings.ts';
+import type { FetchFunction, FetchInput, Settings } from './settings.ts';
 import { codeOf, emit, nextOperation } from './events.ts';
 import { requestIdOf } from './http-exchange.ts';
 import { mustBeSecure } from './plain-http.ts';
@@ -6,11 +6,17 @@ import { isRequest, sendableBody } from './request-body.ts';
 import type { RetryPolicy } from './retry.ts';
 import { isLasting, isTransient, retryAfterMs, retryDelayMs, retryPolicy } from './retry.ts';
 import { pause } from './time-limit.ts';
-import type { TokenManager } from './token-manager.ts';
 
 export interface WithTokenOptions {
   /** Overrides parts of the configuration's retry policy; `false` leaves only the replay after a refused token. */
   readonly retry?: Partial<RetryPolicy> | false | undefined;
+}
+
+/** What an API call needs of a `TokenManager`. */
+interface TokenSource {
+  readonly configuration: Settings;
+  getToken(options?: { readonly signal?: AbortSignal | undefined }): Promise<string>;
+  invalidate(token: string): void;
 }
 
 /** A response that somebody else has got with the token: the call goes on from there. */
@@ -21,7 +27,7 @@ interface FirstAttempt {
 
 /** See `TokenManager.withToken`. */
 export function tokenFetch(
-  manager: TokenManager,
+  manager: TokenSource,
   fetch: FetchFunction,
   options: WithTokenOptions = {},
 ): FetchFunction {
@@ -31,7 +37,7 @@ export function tokenFetch(
 
 /** One API call: attempts until there is a response to return, or an error that no further attempt would help. */
 export async function callWithToken(
-  manager: TokenManager,
+  manager: TokenSource,
   fetch: FetchFunction,
   policy: RetryPolicy,
   input: FetchInput,

@@ -3,7 +3,7 @@
 // clock runs fast, so that 50 lives of a token pass in seconds.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { startServer } from '../../server/test/support/server.ts';
+import { startServer } from '@mintmark/test-support/server';
 import { Configuration, TokenManager } from '../src/index.ts';
 import type { ClientEvent } from '../src/index.ts';
 import { fastClock } from './support/fast-clock.ts';

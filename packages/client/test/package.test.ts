@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { publint } from 'publint';
 import { rolldown } from 'rolldown';
-import { runtime, runtimeNames } from '../../../test-support/runtimes.ts';
+import { runtime, runtimeNames } from '@mintmark/test-support/runtimes';
 import type { FaultServer } from './support/fault-server.ts';
 import { json, plain, startFaultServer, token } from './support/fault-server.ts';
 import type { PackedPackage } from './support/packed.ts';

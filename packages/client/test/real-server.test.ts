@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { mintmark, startServer, type TestServer } from '../../server/test/support/server.ts';
+import { mintmark, startServer, type TestServer } from '@mintmark/test-support/server';
 import {
   AuthenticationApi,
   BadRequestException,

@@ -13,7 +13,7 @@ import { serveCommand } from './commands/serve.ts';
 import { signingKeyCommand } from './commands/signing-key.ts';
 import { storeCommands } from './commands/store.ts';
 import { tokenCommand } from './commands/token.ts';
-import { VERSION } from './version.ts';
+import { VERSION } from './lib/version.ts';
 
 /** Runs one command of the `mintmark` command line; resolves to its exit code and never throws. */
 export async function run(argv: readonly string[], io: Io = processIo): Promise<number> {

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { createVerifier as createFastJwtVerifier } from 'fast-jwt';
 import buildGetJwks from 'get-jwks';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
-import { startServer } from '../../server/test/support/server.ts';
+import { startServer } from '@mintmark/test-support/server';
 import { createVerifier } from '../src/index.ts';
 
 test('tokens of the server verify with jose and fast-jwt, for each algorithm', async () => {

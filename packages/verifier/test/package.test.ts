@@ -7,7 +7,7 @@ import { after, before, test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { publint } from 'publint';
 import { rolldown } from 'rolldown';
-import { runtime, runtimeNames } from '../../../test-support/runtimes.ts';
+import { runtime, runtimeNames } from '@mintmark/test-support/runtimes';
 import { API, revocationBody, startIssuer } from './support/issuer.ts';
 
 // What npm would publish, as somebody who installs it finds it.

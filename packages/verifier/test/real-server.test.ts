@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startServer, type TestServer } from '../../server/test/support/server.ts';
+import { startServer, type TestServer } from '@mintmark/test-support/server';
 import { createVerifier, type Verifier, type VerifierOptions } from '../src/index.ts';
 import { refused } from './support/refused.ts';
 

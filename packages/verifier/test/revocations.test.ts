@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
-import { startServer } from '../../server/test/support/server.ts';
+import { startServer } from '@mintmark/test-support/server';
 import { AccessTokenError, createVerifier } from '../src/index.ts';
 import { revocationList } from '../src/revocation-list.ts';
 import {

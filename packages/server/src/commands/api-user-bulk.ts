@@ -1,9 +1,9 @@
 import { createReadStream } from 'node:fs';
 import type { Command } from 'commander';
 import { Refused } from '../domain/refused.ts';
-import { exportApiUsers } from '../manage/export-api-users.ts';
-import { importApiUsers, importedLineJson, type ImportOptions } from '../manage/import-api-users.ts';
-import { importLines } from '../import-lines.ts';
+import { exportApiUsers } from '../admin/api-user-export.ts';
+import { importApiUsers, importedLineJson, type ImportOptions } from '../admin/api-user-import.ts';
+import { importLines } from '../admin/api-user-import-lines.ts';
 import { commandLineActor } from './actor.ts';
 import type { Io } from './io.ts';
 import { addSettings, STORE_SETTINGS, withStore } from './options.ts';

@@ -7,8 +7,8 @@ import {
   existingApiUser,
   revokeApiUserTokens,
   updateApiUser,
-} from '../manage/api-users.ts';
-import { createApiUserWithSecret } from '../manage/new-api-user.ts';
+} from '../admin/api-user.ts';
+import { createApiUserWithSecret } from '../admin/api-user-with-secret.ts';
 import { exportCommand, importCommand } from './api-user-bulk.ts';
 import { commandLineActor } from './actor.ts';
 import { curlLine } from './curl-line.ts';

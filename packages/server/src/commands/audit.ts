@@ -8,7 +8,7 @@ import {
   type AuditOutcome,
 } from '../domain/audit-entry.ts';
 import type { ChainFault } from '../domain/audit-chain.ts';
-import { exportAudit, listAudit, verifyAudit, type AuditVerification } from '../manage/audit.ts';
+import { exportAudit, listAudit, verifyAudit, type AuditVerification } from '../admin/audit.ts';
 import { parseTime } from '../domain/parse-time.ts';
 import type { AuditFilter } from '../domain/audit-filter.ts';
 import { commandLineActor } from './actor.ts';

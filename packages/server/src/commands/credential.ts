@@ -1,9 +1,9 @@
 import { Option, type Command } from 'commander';
 import { searchKey } from '../domain/api-user-list.ts';
 import { credentialState, type Credential } from '../domain/credential.ts';
-import { existingApiUser } from '../manage/api-users.ts';
-import { createPassword, createSecret, retireCredential } from '../manage/credentials.ts';
-import { resetCredentials } from '../manage/reset-credentials.ts';
+import { existingApiUser } from '../admin/api-user.ts';
+import { createPassword, createSecret, retireCredential } from '../admin/credential.ts';
+import { resetCredentials } from '../admin/reset-credentials.ts';
 import { commandLineActor } from './actor.ts';
 import { curlLine } from './curl-line.ts';
 import { REVOKED, REVOKE_TOKENS } from './revoke-tokens.ts';

@@ -1,4 +1,4 @@
-import { TOKEN_PATH } from '../http/metadata.ts';
+import { TOKEN_PATH } from '../http/paths.ts';
 
 /** A line that gets a token when it is pasted into a shell. Ids and secrets hold nothing that a shell would take up. */
 export function curlLine(issuer: string, clientId: string, secret: string): string {

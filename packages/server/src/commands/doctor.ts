@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { diagnose, type Finding } from '../doctor.ts';
+import type { Finding } from '../doctor/finding.ts';
+import { diagnose } from '../doctor/doctor.ts';
 import { CheckFailed } from './check-failed.ts';
 import { json, type Io } from './io.ts';
 import { addSettings, storeCommand, STORE_SETTINGS } from './options.ts';

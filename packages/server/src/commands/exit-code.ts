@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import { CheckFailed } from './check-failed.ts';
-import { ConfigError } from '../load-config.ts';
+import { ConfigError } from '../config/load-config.ts';
 import { Refused } from '../domain/refused.ts';
 import { StoreError } from '../storage/store-error.ts';
 

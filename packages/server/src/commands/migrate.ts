@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { openStore } from '../manage/open-store.ts';
+import { openStore } from '../store-files/open.ts';
 import { json, type Io } from './io.ts';
 import { addSettings, configOf, storeCommand, STORE_SETTINGS } from './options.ts';
 

@@ -10,7 +10,7 @@ import {
   removeOperator,
   resetOperator,
   type Invited,
-} from '../manage/operators.ts';
+} from '../admin/operators/operator.ts';
 import { commandLineActor } from './actor.ts';
 import { isoOrNull, json, readLine, shellWord, table, time, type Io } from './io.ts';
 import {

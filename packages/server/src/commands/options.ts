@@ -1,16 +1,16 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { CLOCK_NOTICE_MS } from '../clock-watch.ts';
-import { SETTINGS, type Config } from '../config.ts';
-import { DURATION_EXAMPLES, durationMs, durationText } from '../duration.ts';
-import { holdsPassword } from '../database-url.ts';
+import { CLOCK_NOTICE_MS } from '../runtime/clock-watch.ts';
+import { SETTINGS, type Config } from '../config/config.ts';
+import { DURATION_EXAMPLES, durationMs, durationText } from '../lib/duration.ts';
+import { holdsPassword } from '../config/database-url.ts';
 import { givenTextProblem, inQuotes } from '../domain/characters.ts';
 import { Refused } from '../domain/refused.ts';
-import { holdsRedisPassword } from '../redis-url.ts';
-import { loadConfig } from '../load-config.ts';
-import { openMigratedStore } from '../manage/open-store.ts';
-import { recordedIssuer } from '../manage/issuer.ts';
-import { shownDefault } from '../setting.ts';
-import { bothClocks } from '../storage/clock.ts';
+import { holdsRedisPassword } from '../config/redis-url.ts';
+import { loadConfig } from '../config/load-config.ts';
+import { openMigratedStore } from '../store-files/open.ts';
+import { recordedIssuer } from '../admin/issuer.ts';
+import { shownDefault } from '../config/setting.ts';
+import { bothClocks } from '../storage/tables/clock.ts';
 import type { Store } from '../storage/store.ts';
 import type { Io } from './io.ts';
 

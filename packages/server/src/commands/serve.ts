@@ -1,12 +1,12 @@
 import cluster from 'node:cluster';
 import type { Command } from 'commander';
 import type { Logger } from 'pino';
-import { SETTINGS, type Config } from '../config.ts';
-import { TOKEN_PATH } from '../http/metadata.ts';
-import { DURATION_EXAMPLES } from '../duration.ts';
-import { openLog } from '../log.ts';
-import type { RunningServer } from '../serve.ts';
-import type { RunningWorkers } from '../workers/primary.ts';
+import { SETTINGS, type Config } from '../config/config.ts';
+import { TOKEN_PATH } from '../http/paths.ts';
+import { DURATION_EXAMPLES } from '../lib/duration.ts';
+import { openLog } from '../lib/log.ts';
+import type { RunningServer } from '../server/serve.ts';
+import type { RunningWorkers } from '../server/workers/primary.ts';
 import { curlLine } from './curl-line.ts';
 import { time, type Io } from './io.ts';
 import { addSettings, configOf } from './options.ts';
@@ -34,16 +34,16 @@ export function serveCommand(program: Command, io: Io): void {
 /** What serves is loaded here: of its thousand modules no other command needs one. */
 async function serveAs(config: Config, log: Logger, io: Io): Promise<void> {
   if (cluster.isWorker) {
-    const { serveAsWorker } = await import('../workers/worker.ts');
+    const { serveAsWorker } = await import('../server/workers/worker.ts');
     await serveAsWorker(config, log);
   } else if (config.workers > 1) {
     const restartOnHangUp = hangUps(io);
-    const { serveWithWorkers } = await import('../workers/primary.ts');
+    const { serveWithWorkers } = await import('../server/workers/primary.ts');
     const running = await serveWithWorkers(config, log);
     restartOnHangUp(running);
     await untilStopped(running, io);
   } else {
-    const { serve } = await import('../serve.ts');
+    const { serve } = await import('../server/serve.ts');
     await untilStopped(await serve(config, log), io);
   }
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { signingKeyState, type SigningKey } from '../domain/signing-key.ts';
-import { masterKeyOf } from '../manage/open-store.ts';
-import { rotateSigningKey } from '../manage/signing-keys.ts';
+import { masterKeyOf } from '../store-files/open.ts';
+import { rotateSigningKey } from '../admin/signing-key.ts';
 import { commandLineActor } from './actor.ts';
 import { isoOrNull, json, table, time, type Io } from './io.ts';
 import { addSettings, storeCommand, STORE_SETTINGS, withStore } from './options.ts';

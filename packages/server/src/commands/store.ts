@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import type { Config } from '../config.ts';
-import { parseDatabaseUrl, withPassword, type Database } from '../database-url.ts';
-import { ConfigError } from '../load-config.ts';
-import { backUp, restore, type Restored } from '../manage/backup.ts';
-import { copyBetween } from '../manage/copy-store.ts';
+import type { Config } from '../config/config.ts';
+import { parseDatabaseUrl, withPassword, type Database } from '../config/database-url.ts';
+import { ConfigError } from '../config/load-config.ts';
+import { backUp, restore, type Restored } from '../store-files/backup.ts';
+import { copyBetween } from '../store-files/copy.ts';
 import type { CopyProgress } from '../storage/copy.ts';
 import { commandLineActor } from './actor.ts';
 import { CheckFailed } from './check-failed.ts';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { givenTextProblem } from '../domain/characters.ts';
-import { TOKEN_PATH } from '../http/metadata.ts';
-import { ConfigError, loadConfig } from '../load-config.ts';
+import { TOKEN_PATH } from '../http/paths.ts';
+import { ConfigError, loadConfig } from '../config/load-config.ts';
 import { CheckFailed } from './check-failed.ts';
 import { json, readLine, type Io } from './io.ts';
 

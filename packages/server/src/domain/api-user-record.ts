@@ -3,8 +3,8 @@ import { apiUserFaults, newClientId, type ApiUser, type ApiUserSettings } from '
 import { credentialNameProblem, LIVE_CREDENTIALS_MAX, type Credential } from './credential.ts';
 import { passwordHashProblem } from './password.ts';
 import { parseTime, RFC_3339 } from './parse-time.ts';
-import { randomBase62 } from './random.ts';
-import type { Fault } from './refused.ts';
+import { randomBase62 } from '../lib/random.ts';
+import type { Fault } from './fault.ts';
 import { KEY_ID_LENGTH } from './secret.ts';
 
 // An API user as a line of an export, which is a line of an import: its settings, and of its credentials the digests.

@@ -1,6 +1,6 @@
 import { characterProblem } from './characters.ts';
-import { randomBase62 } from './random.ts';
-import type { Fault } from './refused.ts';
+import { randomBase62 } from '../lib/random.ts';
+import type { Fault } from './fault.ts';
 import { networkProblem } from './network.ts';
 import { resourceProblem, scopeProblem } from './grant.ts';
 

@@ -1,4 +1,4 @@
-import type { Fault } from './refused.ts';
+import type { Fault } from './fault.ts';
 
 /**
  * What is wrong with the characters of a text that people choose; null if nothing is. No control character: PostgreSQL takes

@@ -1,9 +1,9 @@
 import { usernameKey } from './api-user.ts';
 import type { Denial } from './denial.ts';
-import type { MaybePromise } from './and-then.ts';
+import type { MaybePromise } from '../lib/maybe-promise.ts';
 import { limitedNetwork } from './network.ts';
 import type { Counters, LimitState } from './rate-limit.ts';
-import { ownPart, type FailuresChange, type SharedCall, type SharedLimits } from './shared-limits.ts';
+import { ownPart, type FailuresChange, type SharedCall, type SharedLimits } from './shared-limit.ts';
 
 // The budget for failed attempts, by client id and address. A guess is paid for before it is evaluated, and given back if it
 // was right: so a hundred guesses at once count as a hundred.

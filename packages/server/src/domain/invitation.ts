@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { randomBase62 } from './random.ts';
+import { randomBase62 } from '../lib/random.ts';
 
 /** A link with which somebody chooses a password, once. Times are milliseconds since 1970 (UTC). */
 export interface Invitation {

@@ -1,5 +1,5 @@
 import type { Role } from './actor.ts';
-import { randomBase62 } from './random.ts';
+import { randomBase62 } from '../lib/random.ts';
 
 /** A person who manages API users, as stored. Times are milliseconds since 1970 (UTC). */
 export interface Operator {

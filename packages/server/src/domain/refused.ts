@@ -1,11 +1,5 @@
+import type { Fault } from './fault.ts';
 import type { Credential } from './credential.ts';
-
-/** What is wrong with one member of what was asked for. */
-export interface Fault {
-  /** Its name as in JSON, below others after a slash: `allowed_networks`, `secret/expires_at`. */
-  member: string;
-  problem: string;
-}
 
 /** The callers that a refused change would have cut off. */
 export interface InUse {

@@ -1,5 +1,5 @@
 import { hash, randomBytes } from 'node:crypto';
-import { randomBase62 } from './random.ts';
+import { randomBase62 } from '../lib/random.ts';
 
 /** An operator who is signed in, in one browser. Times are milliseconds since 1970 (UTC). */
 export interface Session {

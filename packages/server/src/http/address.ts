@@ -1,10 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { forwardedAddress, networkSet, plainAddress, UNKNOWN_ADDRESS } from '../domain/network.ts';
+import type { NoteUnreadable } from '../runtime/unreadable-addresses.ts';
 import { forwardedFor } from './forwarded.ts';
-
-/** A trusted proxy named this as the address of a caller, and it is not an address. */
-export type NoteUnreadable = (proxy: string, named: string) => void;
 
 /** Headers with which a proxy names the address of a caller, whichever of them the settings say to read. */
 const FORWARDING = ['x-forwarded-for', 'forwarded', 'x-real-ip'] as const;

@@ -1,5 +1,7 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
+
+export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** A whole response, as a value. */
 export interface Answer {

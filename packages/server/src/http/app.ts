@@ -1,35 +1,30 @@
 import type { IncomingMessage, Server } from 'node:http';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { Config } from '../config.ts';
-import type { Keyring } from '../keyring.ts';
+import type { Config } from '../config/config.ts';
+import type { Keyring } from '../runtime/signing-keys.ts';
 import { adminPlugin, type AdminServices } from './admin/plugin.ts';
 import { Problem, replyWithProblem } from './admin/problem.ts';
 import { replyWith, type Answer } from './answer.ts';
-import { authorizationEndpoint } from './authorize.ts';
+import { authorizationEndpoint } from './public/authorization.ts';
 import type { Connections } from './connections.ts';
-import { consoleRoutes } from './console.ts';
+import { consoleRoutes } from './public/console.ts';
 import { errorAnswer, serverErrorAnswer } from './error-response.ts';
-import { healthRoutes, type Health } from './health.ts';
-import { jwksRoute } from './jwks.ts';
+import type { Health } from '../runtime/health.ts';
+import { healthRoutes } from './public/health.ts';
+import { jwksRoute } from './public/jwks.ts';
 import { lazyCompilers } from './lazy-compilers.ts';
-import { metricsRoute, type MetricsServices } from './metrics.ts';
-import type { IntrospectingServices } from '../domain/introspect.ts';
-import type { RevokingServices } from '../domain/revoke-token.ts';
-import { introspectionEndpoint } from './introspect.ts';
-import {
-  ADMIN_PATH,
-  AUTHORIZE_PATH,
-  INTROSPECT_PATH,
-  metadataRoutes,
-  REVOKE_PATH,
-  TOKEN_PATH,
-} from './metadata.ts';
-import { revocationEndpoint } from './revoke.ts';
-import { openapiRoute } from './openapi.ts';
-import { revocationsRoute, type RevocationServices } from './revocations.ts';
+import { metricsRoute, type MetricsServices } from './public/metrics.ts';
+import type { IntrospectingServices } from '../oauth/introspect-token.ts';
+import type { RevokingServices } from '../oauth/revoke-token.ts';
+import { introspectionEndpoint } from './oauth/introspect.ts';
+import { ADMIN_PATH, AUTHORIZE_PATH, INTROSPECT_PATH, REVOKE_PATH, TOKEN_PATH } from './paths.ts';
+import { metadataRoutes } from './public/metadata.ts';
+import { revocationEndpoint } from './oauth/revoke.ts';
+import { openapiRoute } from './public/openapi.ts';
+import { revocationsRoute, type RevocationServices } from './public/revocations.ts';
 import { routeTable } from './route-table.ts';
 import { boundedServer } from './server.ts';
-import { tokenEndpoint, type TokenEndpointServices } from './token.ts';
+import { tokenEndpoint, type TokenEndpointServices } from './oauth/token.ts';
 import { traceIdOf } from './trace.ts';
 
 export interface AppServices

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { limitedNetwork, networkSet, plainAddress } from '../domain/network.ts';
 
 /** Which bound turned a connection, or a request through a trusted proxy, away. */

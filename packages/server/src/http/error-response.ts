@@ -1,5 +1,5 @@
 import type { Denial } from '../domain/denial.ts';
-import { INTROSPECT_SCOPE } from '../domain/introspect.ts';
+import { INTROSPECT_SCOPE } from '../oauth/introspect-token.ts';
 import { NO_STORE, type Answer } from './answer.ts';
 import { rateLimitHeaders, retryAfter } from './rate-limit-headers.ts';
 

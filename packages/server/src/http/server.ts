@@ -6,11 +6,10 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Config } from '../config.ts';
-import { sendAnswer } from './answer.ts';
+import type { Config } from '../config/config.ts';
+import { sendAnswer, type RequestHandler } from './answer.ts';
 import type { Connections } from './connections.ts';
 import { errorAnswer } from './error-response.ts';
-import type { RequestHandler } from './form-endpoint.ts';
 import { framingProblem, HEADERS_MAX } from './framing.ts';
 import { retryAfter } from './rate-limit-headers.ts';
 import { spread } from './spread.ts';

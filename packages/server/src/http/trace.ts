@@ -1,4 +1,4 @@
-import { pooledRandom } from '../domain/random.ts';
+import { pooledRandom } from '../lib/random.ts';
 
 const TRACE_ID_BYTES = 16;
 // W3C Trace Context §3.2.2: version ff is not allowed.

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { sql, type Kysely, type RawBuilder } from 'kysely';
-import { UNFINISHED_COPY } from './meta.ts';
+import { UNFINISHED_COPY } from './tables/meta.ts';
 import { PRIMARY_KEYS, TABLE_NAMES, type Tables } from './schema.ts';
-import type { Connections } from './store.ts';
+import type { Connections } from './connections.ts';
 
 export interface CopiedTable {
   table: string;

@@ -1,10 +1,10 @@
 import type { Kysely } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { migrations } from './migrations/index.ts';
-import { isPassing } from './postgres-error.ts';
+import { isPassing } from './postgres/error.ts';
 import type { Tables } from './schema.ts';
 import { StoreError } from './store-error.ts';
-import type { Connections } from './store.ts';
+import type { Connections } from './connections.ts';
 
 type Readable = Pick<Connections, 'read' | 'tables'>;
 

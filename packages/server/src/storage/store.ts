@@ -1,67 +1,24 @@
-import type { Kysely, RawBuilder } from 'kysely';
-import { clockRows, storeNow, type ClockRows, type DatabaseClock } from './clock.ts';
-import { apiUserRows, type ApiUserRows } from './api-user.ts';
-import { apiUserListRows, type ApiUserListRows } from './api-user-list.ts';
-import { auditRows, type AuditRows } from './audit.ts';
-import { attentionRows, type AttentionRows } from './attention.ts';
-import { changeRows, type ChangeNoun, type ChangeRows, type TimedChangeRows } from './change.ts';
-import { credentialRows, type CredentialRows } from './credential.ts';
-import { deletedClientIdRows, type DeletedClientIdRows } from './deleted-client-id.ts';
-import { idempotencyRows, type IdempotencyRows } from './idempotency.ts';
-import { knownApiUserRows, type KnownApiUserRows } from './known-api-user.ts';
-import { invitationRows, type InvitationRows } from './invitation.ts';
-import { metaRows, type MetaRows } from './meta.ts';
-import { operatorRows, type OperatorRows } from './operator.ts';
-import { revocationRows, type RevocationRows } from './revocation.ts';
+import type { Connections, DatabaseFacts } from './connections.ts';
+import type { Kysely } from 'kysely';
+import { clockRows, storeNow, type ClockRows } from './tables/clock.ts';
+import { apiUserRows, type ApiUserRows } from './tables/api-user.ts';
+import { apiUserListRows, type ApiUserListRows } from './tables/api-user-list.ts';
+import { auditRows, type AuditRows } from './tables/audit.ts';
+import { attentionRows, type AttentionRows } from './tables/attention.ts';
+import { changeRows, type ChangeNoun, type ChangeRows, type TimedChangeRows } from './tables/change.ts';
+import { credentialRows, type CredentialRows } from './tables/credential.ts';
+import { deletedClientIdRows, type DeletedClientIdRows } from './tables/deleted-client-id.ts';
+import { idempotencyRows, type IdempotencyRows } from './tables/idempotency.ts';
+import { knownApiUserRows, type KnownApiUserRows } from './tables/known-api-user.ts';
+import { invitationRows, type InvitationRows } from './tables/invitation.ts';
+import { metaRows, type MetaRows } from './tables/meta.ts';
+import { operatorRows, type OperatorRows } from './tables/operator.ts';
+import { revocationRows, type RevocationRows } from './tables/revocation.ts';
 import type { Tables } from './schema.ts';
-import { sessionRows, type SessionRows } from './session.ts';
-import { signingKeyRows, type SigningKeyRows } from './signing-key.ts';
-import { recordUsage, usageRows, type UsageBatch, type UsageRows } from './usage.ts';
-import { usageHistory, type UsageHistory } from './usage-history.ts';
-
-/** What a database brings: the only part of the store that is written once for each. */
-export interface Connections {
-  read: Kysely<Tables>;
-  /** For the reads that keep a process in step: small ones, that nothing else may hold up. */
-  follow: Kysely<Tables>;
-  /** For API users that are read into memory: as small, but as many at a time as callers come. */
-  lookUp: Kysely<Tables>;
-  /** For single statements; what belongs together goes through `transaction`. */
-  write: Kysely<Tables>;
-  /**
-   * All of `work` or nothing, and one at a time, of all processes: what was read in it holds until it is over. May do
-   * `work` again where a deadlock ended it. `announce`: every process that follows the store is to be woken when it is committed.
-   */
-  transaction<T>(work: (db: Kysely<Tables>, announce: () => void) => Promise<T>): Promise<T>;
-  /** Work that may take as long as it takes, such as a migration; or each of its statements `withinMs` milliseconds. */
-  unhurried<T>(work: (db: Kysely<Tables>) => Promise<T>, withinMs?: number): Promise<T>;
-  /**
-   * The texts of a JSON array as what a query reads from, with the one column `value`: one parameter for any number of
-   * rows. Records are texts with fields of fixed width, which `substr` takes apart at a third of the cost of JSON.
-   */
-  texts(json: string): RawBuilder<unknown>;
-  /** Everything that is read in it is of one moment, however long it takes and whatever others write meanwhile. */
-  snapshot<T>(work: (db: Kysely<Tables>) => Promise<T>): Promise<T>;
-  /** Null: the database is on this machine, and has its clock. */
-  clock: DatabaseClock | null;
-  /** The names of all tables that are there, others' too. */
-  tables(): Promise<string[]>;
-  /** What a check of the whole database found wrong; null where it is sound. */
-  damage(): Promise<string | null>;
-  facts(): Promise<DatabaseFacts>;
-  /** For how long the oldest commit has been waiting for a synchronous standby, in milliseconds; 0: none waits. */
-  standbyWaitMs(): Promise<number>;
-  /** `wake` is called soon after another process has committed something, as a hint: the poll is the truth. */
-  onWake(wake: () => void): void;
-  close(): Promise<void>;
-}
-
-export interface DatabaseFacts {
-  /** Program and version: `PostgreSQL 15.18, TLS`. */
-  about: string;
-  /** What may cost somebody what was written, or a secret; and what to do about it. */
-  risks: { detail: string; mend: string }[];
-}
+import { sessionRows, type SessionRows } from './tables/session.ts';
+import { signingKeyRows, type SigningKeyRows } from './tables/signing-key.ts';
+import { recordUsage, usageRows, type UsageBatch, type UsageRows } from './tables/usage.ts';
+import { usageHistory, type UsageHistory } from './tables/usage-history.ts';
 
 export interface StoreRows {
   apiUsers: ApiUserRows;

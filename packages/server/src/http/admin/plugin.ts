@@ -1,25 +1,25 @@
 import cookie from '@fastify/cookie';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
 import type { Counters } from '../../domain/rate-limit.ts';
 import { limitedNetwork } from '../../domain/network.ts';
 import { invitesBody } from '../framing.ts';
 import { CREDENTIALS_IN_URL, urlHoldsSecret } from '../url-secrets.ts';
 import type { AdminApp, SchemaTypes } from './admin-app.ts';
-import { invitationRoutes } from './invitations.ts';
-import { apiUserRoutes, type ApiUserServices } from './api-users.ts';
-import { auditRoutes, type AuditServices } from './audit.ts';
-import { bulkRoutes, type BulkServices } from './bulk.ts';
-import { credentialSchema } from './credential.ts';
-import { eventsRoute, type EventServices } from './events.ts';
-import { credentialRoutes, type CredentialServices } from './credentials.ts';
+import { invitationRoutes } from './invitation.routes.ts';
+import { apiUserRoutes, type ApiUserServices } from './api-user.routes.ts';
+import { auditRoutes, type AuditServices } from './audit.routes.ts';
+import { bulkRoutes, type BulkServices } from './api-user-bulk.routes.ts';
+import { credentialSchema } from './credential.wire.ts';
+import { eventsRoute, type EventServices } from './events.routes.ts';
+import { credentialRoutes, type CredentialServices } from './credential.routes.ts';
 import { createGate, type Gate, type GateServices } from './gate.ts';
 import { adminDocument } from './openapi.ts';
 import { escapeProblem, jsonTextOf } from './json-text.ts';
 import { refuseParameters } from './parameters.ts';
-import { operatorRoutes, type OperatorServices } from './operators.ts';
-import { overviewRoute, type OverviewServices } from './overview.ts';
+import { operatorRoutes, type OperatorServices } from './operator.routes.ts';
+import { overviewRoute, type OverviewServices } from './overview.routes.ts';
 import {
   Problem,
   problemOf,
@@ -28,10 +28,10 @@ import {
   tooMany,
   type StoreFault,
 } from './problem.ts';
-import { profileRoutes, type ProfileServices } from './profile.ts';
-import { sessionRoutes } from './session.ts';
-import { signingKeyRoutes, type SigningKeyServices } from './signing-keys.ts';
-import { usageRoutes, type UsageServices } from './usage.ts';
+import { profileRoutes, type ProfileServices } from './profile.routes.ts';
+import { sessionRoutes } from './session.routes.ts';
+import { signingKeyRoutes, type SigningKeyServices } from './signing-key.routes.ts';
+import { usageRoutes, type UsageServices } from './usage.routes.ts';
 
 /** What the routes need, each file of them a part. */
 export interface AdminServices

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type TOptional, type TString } from 'typebox';
 import type { ApiUser } from '../../domain/api-user.ts';
-import type { Once } from '../../domain/once.ts';
+import type { Once } from '../../domain/idempotency.ts';
 import { Problem } from './problem.ts';
 
 /** The version of an API user as a strong entity tag (RFC 9110 §8.8.3). */

@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify';
-import { Replayed, type MadeOnce } from '../../domain/once.ts';
+import { Replayed, type MadeOnce } from '../../domain/idempotency.ts';
 import { NO_CONTROL } from '../../domain/characters.ts';
 import { Refused, type InUse } from '../../domain/refused.ts';
 import { NO_STORE, type Answer } from '../answer.ts';

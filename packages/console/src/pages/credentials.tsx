@@ -1,0 +1,279 @@
+import type { JSX } from 'preact';
+import { useState } from 'preact/hooks';
+import { request } from '../api/client.ts';
+import { RETIRED_WHEN_QUIET_MS } from '../../../server/src/domain/credential.ts';
+import type { Credential } from '../api/types.ts';
+import { whole } from '../format.ts';
+import { paths } from '../paths.ts';
+import { announce } from '../state/announce.ts';
+import type { Resource } from '../state/resource.ts';
+import { useMay } from '../state/session.ts';
+import type { LiveUse, SeenUse } from '../state/uses.ts';
+import { useAction } from '../ui/action.ts';
+import { CredentialBadge } from '../ui/badge.tsx';
+import { Button, LinkButton } from '../ui/button.tsx';
+import { CancelButton, Dialog } from '../ui/dialog.tsx';
+import { ExpiryField, expiryOf } from '../ui/expiry.tsx';
+import { CheckField, TextField } from '../ui/field.tsx';
+import { Form } from '../ui/form.tsx';
+import { Loaded } from '../ui/loaded.tsx';
+import { Empty, Failure } from '../ui/notice.tsx';
+import { Card } from '../ui/page.tsx';
+import { Ago, At } from '../ui/time.tsx';
+import { Retire } from './retire.tsx';
+
+export interface CredentialsProps {
+  clientId: string;
+  credentials: Resource<{ items: Credential[] }>;
+  live: LiveUse;
+}
+
+export function Credentials({ clientId, credentials, live }: CredentialsProps): JSX.Element {
+  const mayWrite = useMay('operator');
+  return (
+    <Card
+      title="Credentials"
+      actions={
+        mayWrite && (
+          <LinkButton small icon="plus" href={`${paths.reset(clientId)}?old=keep`}>
+            New secret
+          </LinkButton>
+        )
+      }
+    >
+      <Loaded from={credentials} size="tall">
+        {({ items }) =>
+          items.length === 0 ? (
+            <Empty icon="key" title="It has no credential">
+              <p>Until it has one, it gets no tokens.</p>
+              {mayWrite && (
+                <LinkButton kind="primary" href={paths.reset(clientId)}>
+                  New secret
+                </LinkButton>
+              )}
+            </Empty>
+          ) : (
+            <>
+              <CredentialTable items={items} live={live} onChanged={credentials.reload} />
+              {mayWrite && (
+                <p class="hint">
+                  Forgot or lost a secret or password?{' '}
+                  <a href={paths.reset(clientId)}>Reset the credentials</a>.
+                </p>
+              )}
+            </>
+          )
+        }
+      </Loaded>
+    </Card>
+  );
+}
+
+/** What can be done with one of them is open in a dialog. */
+type Open = { to: 'retire' | 'edit'; credential: Credential };
+
+export function CredentialTable({
+  items,
+  live,
+  onChanged,
+}: {
+  items: readonly Credential[];
+  live: LiveUse;
+  onChanged: () => void;
+}): JSX.Element {
+  const mayWrite = useMay('operator');
+  const [withEnded, setWithEnded] = useState(false);
+  const [open, setOpen] = useState<Open | null>(null);
+  const ended = items.filter(({ state }) => state !== 'live');
+  const shown = withEnded ? items : items.filter(({ state }) => state === 'live');
+  return (
+    <>
+      <table class="table inset">
+        <thead>
+          <tr>
+            <th scope="col">Credential</th>
+            <th scope="col">State</th>
+            <th scope="col">Last used</th>
+            <th scope="col" class="end">
+              Uses
+            </th>
+            <th scope="col">Expires</th>
+            {mayWrite && (
+              <th scope="col">
+                <span class="unseen">What can be done</span>
+              </th>
+            )}
+          </tr>
+        </thead>
+        <tbody>
+          {shown.map((credential) => (
+            <CredentialRow
+              key={credential.id}
+              credential={credential}
+              seen={live.credentials.get(credential.id)}
+              onOpen={mayWrite ? (to) => setOpen({ to, credential }) : null}
+            />
+          ))}
+        </tbody>
+      </table>
+      {shown.length === 0 && <p class="soft">None is live: it gets no tokens.</p>}
+      {ended.length > 0 && (
+        <CheckField
+          label={`Show the ${whole(ended.length)} that ended`}
+          checked={withEnded}
+          onInput={setWithEnded}
+        />
+      )}
+      {open?.to === 'retire' && (
+        <Retire credential={open.credential} onRetired={onChanged} onClose={() => setOpen(null)} />
+      )}
+      {open?.to === 'edit' && (
+        <Edit credential={open.credential} onDone={onChanged} onClose={() => setOpen(null)} />
+      )}
+    </>
+  );
+}
+
+function CredentialRow({
+  credential,
+  seen,
+  onOpen,
+}: {
+  credential: Credential;
+  seen: SeenUse | undefined;
+  onOpen: ((to: Open['to']) => void) | null;
+}): JSX.Element {
+  const { id, name, kind, state, expires_at: expires } = credential;
+  const quietFrom = state === 'live' ? quietAt(credential, seen) : null;
+  return (
+    <tr>
+      <th scope="row">
+        <div class="name-cell">
+          <strong class="breakable">{name}</strong>
+          <code class="soft">
+            {kind === 'password' ? 'password ' : ''}
+            {id}
+          </code>
+        </div>
+      </th>
+      <td class="fit">
+        <CredentialBadge state={state} />
+      </td>
+      <td data-label="Last used">
+        <LastUse credential={credential} seen={seen} />
+      </td>
+      <td data-label="Uses" class="fit end number">
+        {whole(credential.use_count)}
+      </td>
+      <td data-label="Expires" class="fit">
+        {expires === null && quietFrom !== null ? (
+          <span title="Once nothing used it for 25 hours and a newer one was used">when quiet</span>
+        ) : expires === null ? (
+          <span class="soft">never</span>
+        ) : state === 'live' ? (
+          <Ago at={expires} />
+        ) : (
+          <At at={expires} />
+        )}
+      </td>
+      {onOpen !== null && (
+        <td class="fit whole">
+          {state === 'live' && (
+            <div class="row end">
+              <Button small onClick={() => onOpen('edit')}>
+                Edit<span class="unseen"> {name}</span>
+              </Button>
+              <Button small kind="danger-quiet" onClick={() => onOpen('retire')}>
+                Retire<span class="unseen"> {name}</span>
+              </Button>
+            </div>
+          )}
+        </td>
+      )}
+    </tr>
+  );
+}
+
+/** When it is retired if it is not used again; null: it is not marked. */
+export function quietAt(credential: Credential, seen: SeenUse | undefined): string | null {
+  const { retire_when_quiet_from: from, last_used_at: used } = credential;
+  if (from === null) return null;
+  const last = Math.max(...[from, used, seen?.at].map((at) => (at ? Date.parse(at) : 0)));
+  return new Date(last + RETIRED_WHEN_QUIET_MS).toISOString();
+}
+
+/** The later of what the store has and what was seen just now. */
+export function LastUse({
+  credential,
+  seen,
+}: {
+  credential: Credential;
+  seen: SeenUse | undefined;
+}): JSX.Element {
+  const isLater =
+    seen !== undefined && (credential.last_used_at === null || seen.at >= credential.last_used_at);
+  const at = isLater ? seen.at : credential.last_used_at;
+  const address = isLater ? seen.address : credential.last_used_address;
+  return (
+    <span>
+      <Ago at={at} seconds />
+      {address !== null && at !== null && (
+        <>
+          {' '}
+          <span class="soft">
+            from <code>{address}</code>
+          </span>
+        </>
+      )}
+    </span>
+  );
+}
+
+function Edit({
+  credential,
+  onDone,
+  onClose,
+}: {
+  credential: Credential;
+  onDone: () => void;
+  onClose: () => void;
+}): JSX.Element {
+  const [name, setName] = useState(credential.name);
+  const [days, setDays] = useState('keep');
+  const action = useAction(async () => {
+    const expiry = days === 'keep' ? {} : days === '' ? { expires_at: null } : expiryOf(days);
+    await request('PATCH', `/credentials/${credential.id}`, { body: { name: name.trim(), ...expiry } });
+    announce(`Changed ${name.trim()}.`);
+    onDone();
+    onClose();
+  });
+  return (
+    <Dialog title="Edit the credential" onClose={onClose}>
+      <Form onSubmit={() => action.run()}>
+        <TextField
+          label="Name"
+          hint="Where it is deployed."
+          value={name}
+          onInput={setName}
+          error={action.errorOf('name')}
+          required
+          maxLength={200}
+          autofocus
+        />
+        <ExpiryField
+          days={days}
+          onInput={setDays}
+          keep={credential.expires_at}
+          error={action.errorOf('expires_at')}
+        />
+        <Failure error={action.error} />
+        <div class="form-actions">
+          <CancelButton />
+          <Button kind="primary" type="submit" busy={action.busy}>
+            Save
+          </Button>
+        </div>
+      </Form>
+    </Dialog>
+  );
+}

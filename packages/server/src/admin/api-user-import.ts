@@ -1,0 +1,417 @@
+import type { Actor } from '../domain/actor.ts';
+import { refuseBeyondRole } from '../domain/admin-scope.ts';
+import { usernameKey, type ApiUser } from '../domain/api-user.ts';
+import { readApiUserRecord, type ReadRecord } from '../domain/api-user-record.ts';
+import type { Credential } from '../domain/credential.ts';
+import { auditedId } from '../domain/audit-entry.ts';
+import { apiUserFacts, changedFacts } from '../domain/audit-facts.ts';
+import { jsonTextFault } from '../domain/characters.ts';
+import type { Fault } from '../domain/fault.ts';
+import { Refused } from '../domain/refused.ts';
+import { storeFault } from '../storage/store-error.ts';
+import type { Store, StoreTransaction } from '../storage/store.ts';
+import type { TextLine } from '../lib/text-lines.ts';
+import { deletedUsernameProblem } from './api-user.ts';
+import { audited, recordRefusal, type Attempt, type Done } from './audited.ts';
+
+/** What became of a line of an import. */
+export type ImportedLine =
+  | { line: number; made: { clientId: string } }
+  /** Of a dry run. The client id is null if it will be a new one. */
+  | { line: number; wouldMake: { clientId: string | null } }
+  | ThereLine
+  | RefusedLine;
+
+/** There is an API user with the external id of the line, or that the same line made before: it is left as it is. */
+interface ThereLine {
+  line: number;
+  there: {
+    /** Null: an earlier line of a dry run would make it. */
+    clientId: string | null;
+    /** Settings in which the line and the API user differ. */
+    differs: string[];
+  };
+}
+
+interface RefusedLine {
+  line: number;
+  refused: Refused;
+  /** Of a line that is well-formed: for the audit log. */
+  clientId?: string | null;
+}
+
+export interface ImportOptions {
+  /** Says what would become of each line, and makes nothing. */
+  dryRun?: boolean;
+  /** Also makes API users whose client id is that of a deleted one, from an export of this store. Callers ask for an admin. */
+  restoreDeleted?: boolean;
+}
+
+/** Lines that are made in one transaction: others wait for as long. */
+const BATCH = 200;
+
+/**
+ * Makes an API user of each line (NDJSON, as an export writes it) and gives back what became of it, in the order of the lines. What
+ * a line has wrong concerns that line only; where the store fails, the batches before have been made. Blank lines are passed over.
+ * In the audit log: an entry for each API user that was made, for each line that the caller's role does not allow, and one for all.
+ */
+export async function* importApiUsers(
+  store: Store,
+  by: Actor,
+  lines: AsyncIterable<TextLine>,
+  now: () => number,
+  options: ImportOptions = {},
+): AsyncGenerator<ImportedLine, void, undefined> {
+  if (options.dryRun === true) return yield* dryRun(store, by, lines, now, options);
+  const count = { made: 0, exists: 0, refused: 0 };
+  let failed = false;
+  try {
+    for await (const batch of batchesOf(lines)) {
+      for (const line of await importBatch(store, by, batch, now(), options)) {
+        if ('made' in line) count.made += 1;
+        else if ('refused' in line) count.refused += 1;
+        else count.exists += 1;
+        yield line;
+      }
+    }
+  } catch (error) {
+    failed = true;
+    // The store that failed may take no entry either: what failed first is what the caller must hear of.
+    await recordRefusal(store, by, now(), { ...ATTEMPT, after: count }, BROKEN_OFF).catch(() => undefined);
+    throw error;
+  } finally {
+    if (!failed) await audited(store, by, now(), ATTEMPT, async () => ({ result: null, after: count }));
+  }
+}
+
+/** Lines of one dry run: what the earlier ones would use is kept in memory, up to 1 KiB a line. */
+const DRY_RUN_LINES_MAX = 200_000;
+
+async function* dryRun(
+  store: Store,
+  by: Actor,
+  lines: AsyncIterable<TextLine>,
+  now: () => number,
+  options: ImportOptions,
+): AsyncGenerator<ImportedLine, void, undefined> {
+  const earlier = noNames();
+  const newIds = new Set<string>();
+  let checked = 0;
+  for await (const batch of batchesOf(lines)) {
+    checked += batch.length;
+    if (checked > DRY_RUN_LINES_MAX) {
+      throw new Refused('invalid', `A dry run checks at most ${DRY_RUN_LINES_MAX} lines: split the file.`);
+    }
+    const parsed = batch.map((line) => parse(line, by, now()));
+    const names = await namesIn(store, recordsOf(parsed), options, earlier);
+    for (const line of parsed) {
+      const outcome = 'record' in line ? claimed(line.line, line.record, names) : line;
+      yield foreseen(outcome, newIds);
+    }
+  }
+}
+
+/** `newIds`: client ids that were made for earlier lines, and that nobody will get. */
+function foreseen(outcome: ParsedLine | ThereLine, newIds: Set<string>): ImportedLine {
+  const { line } = outcome;
+  if ('record' in outcome) {
+    const { user, namesId } = outcome.record;
+    if (!namesId) newIds.add(user.clientId);
+    return { line, wouldMake: { clientId: namesId ? user.clientId : null } };
+  }
+  if ('there' in outcome && newIds.has(outcome.there.clientId ?? ''))
+    return { line, there: { ...outcome.there, clientId: null } };
+  return outcome;
+}
+
+const BROKEN_OFF = 'It broke off: the lines after those that are counted here were not made.';
+
+const ATTEMPT = { action: 'api_user.import', subject: { kind: 'store', id: null } } as const;
+
+async function* batchesOf(lines: AsyncIterable<TextLine>): AsyncGenerator<TextLine[]> {
+  let batch: TextLine[] = [];
+  for await (const line of lines) {
+    if (typeof line.text === 'string' && line.text.trim() === '') continue;
+    batch.push(line);
+    if (batch.length < BATCH) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}
+
+type ParsedLine = { line: number; record: ReadRecord } | RefusedLine;
+
+function recordsOf(parsed: readonly ParsedLine[]): ReadRecord[] {
+  return parsed.flatMap((line) => ('record' in line ? [line.record] : []));
+}
+
+async function importBatch(
+  store: Store,
+  by: Actor,
+  batch: readonly TextLine[],
+  nowMs: number,
+  options: ImportOptions,
+): Promise<ImportedLine[]> {
+  const parsed = batch.map((line) => parse(line, by, nowMs));
+  try {
+    return await importTogether(store, by, parsed, nowMs, options);
+  } catch (error) {
+    if (storeFault(error) !== 'conflict') throw error;
+    return await importOneByOne(store, by, parsed, nowMs, options);
+  }
+}
+
+/** What the batch wants to use was taken between the look and the write: that is the fault of some lines, not of all. */
+async function importOneByOne(
+  store: Store,
+  by: Actor,
+  parsed: readonly ParsedLine[],
+  nowMs: number,
+  options: ImportOptions,
+): Promise<ImportedLine[]> {
+  const outcomes: ImportedLine[] = [];
+  for (const line of parsed) {
+    try {
+      outcomes.push(...(await importTogether(store, by, [line], nowMs, options)));
+    } catch (error) {
+      if (storeFault(error) !== 'conflict') throw error;
+      outcomes.push({ line: line.line, refused: new Refused('conflict', TAKEN) });
+    }
+  }
+  return outcomes;
+}
+
+const TAKEN = 'Its client id, username or a credential was given to another API user just now.';
+
+async function importTogether(
+  store: Store,
+  by: Actor,
+  parsed: readonly ParsedLine[],
+  nowMs: number,
+  options: ImportOptions,
+): Promise<ImportedLine[]> {
+  const records = recordsOf(parsed);
+  const recorded = parsed.flatMap((line) => ('refused' in line ? refusalsToRecord(line) : []));
+  if (records.length + recorded.length === 0) return parsed as ImportedLine[];
+  return await audited(store, by, nowMs, ATTEMPT, async (transaction) => {
+    const names = await namesIn(transaction, records, options);
+    const outcomes = parsed.map((line) => ('record' in line ? claimed(line.line, line.record, names) : line));
+    const made = outcomes.flatMap((line) => ('record' in line ? [line.record] : []));
+    await insert(transaction, made, options);
+    return {
+      result: outcomes.map((line) =>
+        'record' in line ? { line: line.line, made: { clientId: line.record.user.clientId } } : line,
+      ),
+      unchanged: true,
+      also: [
+        ...made.map(({ user, credentials }) => ({
+          action: 'api_user.import' as const,
+          subject: { kind: 'api_user' as const, id: user.clientId },
+          after: { ...apiUserFacts(user), credentials: credentials.map(({ id }) => id) },
+        })),
+        ...recorded,
+      ],
+    };
+  });
+}
+
+/** What the caller may not do is recorded, as it is where it is tried one by one. What is only wrong is not. */
+function refusalsToRecord({ refused, clientId = null }: RefusedLine): (Attempt & Done)[] {
+  if (refused.code !== 'forbidden') return [];
+  const subject = { kind: 'api_user', id: auditedId(clientId) } as const;
+  return [{ action: 'api_user.import', subject, refusal: refused.message }];
+}
+
+function parse({ n: line, text }: TextLine, by: Actor, nowMs: number): ParsedLine {
+  let clientId: string | null = null;
+  try {
+    const record = readApiUserRecord(jsonOf(text), nowMs);
+    if (Array.isArray(record)) return { line, refused: invalid(record) };
+    clientId = record.user.clientId;
+    refuseBeyondRole(by, record.user.scopes);
+    return { line, record };
+  } catch (error) {
+    if (error instanceof Refused) return { line, refused: error, clientId };
+    throw error;
+  }
+}
+
+function jsonOf(text: TextLine['text']): unknown {
+  if (typeof text !== 'string') throw new Refused('invalid', text.problem);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new Refused('invalid', 'The line is not JSON: write an API user a line, each on one line.');
+  }
+  const fault = text.includes('\\u') ? jsonTextFault(value) : null;
+  if (fault !== null) throw invalid([fault]);
+  return value;
+}
+
+function invalid(faults: readonly Fault[]): Refused {
+  const said = faults.map(({ member, problem }) => (member === '' ? problem : `${member}: ${problem}`));
+  return new Refused('invalid', said.join(' '), { faults });
+}
+
+/** What exists of what a batch wants to use, and then also what its lines have taken. */
+interface Names {
+  clientIds: Set<string>;
+  /** The client ids in the form in which usernames are compared. */
+  clientIdKeys: Set<string>;
+  usernameKeys: Set<string>;
+  /** Client ids of deleted API users that may not be used again. */
+  deletedKeys: Set<string>;
+  credentialIds: Set<string>;
+  /** API users by external id, and by the key of the line that made them. */
+  externalIds: Map<string, ApiUser>;
+  importKeys: Map<string, ApiUser>;
+}
+
+function noNames(): Names {
+  return {
+    clientIds: new Set(),
+    clientIdKeys: new Set(),
+    usernameKeys: new Set(),
+    deletedKeys: new Set(),
+    credentialIds: new Set(),
+    externalIds: new Map(),
+    importKeys: new Map(),
+  };
+}
+
+/** Adds to `names` what the store has of what these lines want to use. */
+async function namesIn(
+  rows: Pick<StoreTransaction, 'apiUsers' | 'credentials' | 'deletedClientIds'>,
+  records: readonly ReadRecord[],
+  { restoreDeleted = false }: ImportOptions,
+  names: Names = noNames(),
+): Promise<Names> {
+  const clientIds = records.map(({ user }) => user.clientId);
+  const usernames = records.flatMap(({ user }) => user.username ?? []);
+  // A client id must be nobody's username, nor a username anybody's client id: either is looked up under both.
+  const both = [...clientIds, ...usernames];
+  for (const { clientId, usernameKey: key } of await rows.apiUsers.named(...both)) {
+    names.clientIds.add(clientId);
+    names.clientIdKeys.add(usernameKey(clientId));
+    if (key !== null) names.usernameKeys.add(key);
+  }
+  for (const key of await rows.deletedClientIds.keysAmong(restoreDeleted ? usernames : both))
+    names.deletedKeys.add(key);
+  const ids = records.flatMap(({ credentials }) => credentials.map(({ id }) => id));
+  for (const id of await rows.credentials.taken(ids)) names.credentialIds.add(id);
+  const externalIds = records.flatMap(({ user }) => user.externalId ?? []);
+  const importKeys = records.flatMap(({ importKey }) => importKey ?? []);
+  for (const { user, importKey } of await rows.apiUsers.imported(externalIds, importKeys)) {
+    if (user.externalId !== null) names.externalIds.set(user.externalId, user);
+    if (importKey !== null) names.importKeys.set(importKey, user);
+  }
+  return names;
+}
+
+/** The line as one to be made, whose names no later line may use; or why it makes nothing. */
+function claimed(line: number, record: ReadRecord, names: Names): ParsedLine | ThereLine {
+  const { user, credentials, importKey } = record;
+  const { clientId, username, externalId } = user;
+  const there = existing(record, names);
+  if (there !== undefined && (!record.namesId || there.clientId === clientId))
+    return { line, there: { clientId: there.clientId, differs: differences(user, there) } };
+  const fault = nameFault(user, names) ?? credentialFault(credentials, names);
+  if (fault !== null) return { line, refused: new Refused('conflict', fault.problem, { faults: [fault] }) };
+  names.clientIds.add(clientId);
+  names.clientIdKeys.add(usernameKey(clientId));
+  if (username !== null) names.usernameKeys.add(usernameKey(username));
+  for (const { id } of credentials) names.credentialIds.add(id);
+  if (externalId !== null) names.externalIds.set(externalId, user);
+  if (importKey !== null) names.importKeys.set(importKey, user);
+  return { line, record };
+}
+
+function existing({ user, importKey }: ReadRecord, names: Names): ApiUser | undefined {
+  if (user.externalId !== null) return names.externalIds.get(user.externalId);
+  return importKey === null ? undefined : names.importKeys.get(importKey);
+}
+
+/** The settings, under their names in JSON, in which an API user is not what a line says. */
+function differences(said: ApiUser, there: ApiUser): string[] {
+  return Object.keys(changedFacts(apiUserFacts(there), apiUserFacts(said)).after);
+}
+
+/** Client ids may differ in letter case only; a username is nobody else's client id or username in any letter case. */
+function nameFault({ clientId, username, externalId }: ApiUser, names: Names): Fault | null {
+  const idProblem = clientIdProblem(clientId, names);
+  if (idProblem !== null) return { member: 'client_id', problem: idProblem };
+  const problem = username === null ? null : usernameProblem(username, names);
+  if (problem !== null) return { member: 'username', problem };
+  if (externalId === null || !names.externalIds.has(externalId)) return null;
+  return { member: 'external_id', problem: `The external id "${externalId}" belongs to another API user.` };
+}
+
+function clientIdProblem(clientId: string, names: Names): string | null {
+  const key = usernameKey(clientId);
+  if (names.clientIds.has(clientId)) return `There is an API user "${clientId}" already.`;
+  if (names.usernameKeys.has(key)) return `The client id "${clientId}" is the username of another API user.`;
+  return names.deletedKeys.has(key) ? deletedIdProblem(clientId) : null;
+}
+
+function usernameProblem(username: string, names: Names): string | null {
+  const key = usernameKey(username);
+  if (names.usernameKeys.has(key)) return `The username "${username}" is the username of another API user.`;
+  if (names.clientIdKeys.has(key)) return `The username "${username}" is the client id of another API user.`;
+  return names.deletedKeys.has(key) ? deletedUsernameProblem(username) : null;
+}
+
+function credentialFault(credentials: readonly Credential[], { credentialIds }: Names): Fault | null {
+  return credentials.some(({ id }) => credentialIds.has(id))
+    ? { member: 'credentials', problem: 'One of the credentials belongs to another API user.' }
+    : null;
+}
+
+function deletedIdProblem(clientId: string): string {
+  return (
+    `"${clientId}" is the client id of a deleted API user, which is never used again: leave it out for a new one. An admin brings a ` +
+    'deleted API user back from an export of this store with restore_deleted (--restore-deleted on the command line).'
+  );
+}
+
+async function insert(
+  transaction: StoreTransaction,
+  records: readonly ReadRecord[],
+  { restoreDeleted = false }: ImportOptions,
+): Promise<void> {
+  if (records.length === 0) return;
+  await transaction.apiUsers.insertImported(records);
+  const credentials = records.flatMap((record) => record.credentials);
+  if (credentials.length > 0) await transaction.credentials.insert(...credentials);
+  const clientIds = records.map(({ user }) => user.clientId);
+  if (restoreDeleted) await transaction.deletedClientIds.remove(clientIds);
+  await transaction.changed('api_user', ...clientIds);
+}
+
+/** Of a text that quotes what was given. */
+const DETAIL_LENGTH_MAX = 500;
+const FAULTS_MAX = 10;
+
+/** What became of a line, as the command line and the admin API report it. */
+export function importedLineJson(imported: ImportedLine): Record<string, unknown> {
+  const { line } = imported;
+  if ('made' in imported) return { line, outcome: 'made', client_id: imported.made.clientId };
+  if ('wouldMake' in imported) return { line, outcome: 'would_make', client_id: imported.wouldMake.clientId };
+  if ('there' in imported)
+    return { line, outcome: 'exists', client_id: imported.there.clientId, differs: imported.there.differs };
+  const { code, message, faults } = imported.refused;
+  return {
+    line,
+    outcome: 'refused',
+    code,
+    detail: short(message),
+    errors: faults
+      .slice(0, FAULTS_MAX)
+      .map(({ member, problem }) => ({ pointer: member === '' ? '' : `/${member}`, detail: short(problem) })),
+  };
+}
+
+function short(text: string): string {
+  return text.length > DETAIL_LENGTH_MAX ? `${text.slice(0, DETAIL_LENGTH_MAX - 1)}…` : text;
+}

@@ -1,0 +1,232 @@
+import type { Actor } from '../domain/actor.ts';
+import { refuseBeyondRole } from '../domain/admin-scope.ts';
+import {
+  apiUserFaults,
+  newClientId,
+  usernameKey,
+  type ApiUser,
+  type ApiUserSettings,
+} from '../domain/api-user.ts';
+import { apiUserFacts, changedFacts, revocationFacts } from '../domain/audit-facts.ts';
+import type { Once } from '../domain/idempotency.ts';
+import { Refused } from '../domain/refused.ts';
+import type { Revocation } from '../domain/revocation.ts';
+import type { Store, StoreTransaction } from '../storage/store.ts';
+import { audited } from './audited.ts';
+import { gatherUsesOf, refuseLiveCaller } from './in-use.ts';
+import { revokeTokens } from './revocation.ts';
+
+/** Makes an API user without credentials. Throws a Refused where a setting is wrong or the username is taken. */
+export async function createApiUser(
+  store: Store,
+  by: Actor,
+  settings: ApiUserSettings,
+  nowMs: number,
+  once?: Once,
+): Promise<ApiUser> {
+  const attempt = { action: 'api_user.create', subject: { kind: 'api_user', id: null }, once } as const;
+  return await audited(store, by, nowMs, attempt, async (transaction) => {
+    refuseBeyondRole(by, settings.scopes);
+    const user = await insertApiUser(transaction, settings, nowMs);
+    return { result: user, subjectId: user.clientId, after: apiUserFacts(user) };
+  });
+}
+
+/** `createApiUser` as a part of something larger, which records it. */
+export async function insertApiUser(
+  transaction: StoreTransaction,
+  settings: ApiUserSettings,
+  nowMs: number,
+): Promise<ApiUser> {
+  refuseProblems(settings);
+  const user: ApiUser = {
+    clientId: newClientId(),
+    ...settings,
+    enabled: true,
+    createdAt: nowMs,
+    updatedAt: nowMs,
+    version: 1,
+  };
+  await refuseTakenUsername(transaction, user);
+  await refuseTakenExternalId(transaction, user);
+  await transaction.apiUsers.insert(user);
+  await transaction.changed('api_user', user.clientId);
+  return user;
+}
+
+export interface Revoking {
+  /** Revokes the tokens that the API user has, in the same transaction. Default false. */
+  revoke?: boolean;
+}
+
+export interface Forcing {
+  /** Does it although a caller may break. Default false: a Refused (`unsafe`) says who uses it. */
+  force?: boolean;
+}
+
+export interface IfUnchanged {
+  /** The versions from which the change may be made; left out: from any. Refused as `stale` where it has another. */
+  ifVersion?: readonly number[] | undefined;
+}
+
+type ApiUserChanges = Partial<ApiUserSettings> & { enabled?: boolean };
+
+/** Changes some settings of an API user, given by client id or username, and leaves the others. Throws a Refused as `createApiUser` does. */
+export async function updateApiUser(
+  store: Store,
+  by: Actor,
+  name: string,
+  changes: ApiUserChanges,
+  nowMs: number,
+  { revoke = false, force = false, ifVersion }: Revoking & Forcing & IfUnchanged = {},
+): Promise<ApiUser> {
+  const guarded = changes.enabled === false && !force;
+  if (guarded) await gatherUsesOf(store, name);
+  const attempt = { action: actionOf(changes), subject: { kind: 'api_user', id: name } } as const;
+  return await audited(store, by, nowMs, attempt, async (transaction, note) => {
+    const before = await existingApiUser(transaction, name);
+    note({ subjectId: before.clientId });
+    refuseStale(before, ifVersion);
+    if (attempt.action !== 'api_user.disable')
+      refuseBeyondRole(by, [...before.scopes, ...(changes.scopes ?? [])]);
+    const user: ApiUser = { ...before, ...changes, updatedAt: nowMs, version: before.version + 1 };
+    refuseProblems(user, before);
+    if (guarded) await refuseLiveCaller(transaction, before, 'disabled', nowMs);
+    const facts = changedFacts(apiUserFacts(before), apiUserFacts(user));
+    if (Object.keys(facts.after).length === 0 && !revoke) return { result: before, unchanged: true };
+    // Only a username that changes: older programs left conflicts, and those API users must still be disabled or renamed.
+    if (user.username !== before.username) await refuseTakenUsername(transaction, user);
+    await refuseTakenExternalId(transaction, user);
+    await transaction.apiUsers.update(user);
+    await transaction.changed('api_user', user.clientId);
+    const revoked = await revokedIf(revoke, transaction, user.clientId);
+    const after = { ...facts.after, ...(force && { forced: true }), ...revocationFacts(revoked) };
+    return { result: user, before: facts.before, after };
+  });
+}
+
+function actionOf({
+  enabled,
+  ...settings
+}: ApiUserChanges): 'api_user.update' | 'api_user.enable' | 'api_user.disable' {
+  if (enabled === undefined || Object.keys(settings).length > 0) return 'api_user.update';
+  return enabled ? 'api_user.enable' : 'api_user.disable';
+}
+
+/** Removes an API user, given by client id or username, and its credentials for good; gives back what it was. */
+export async function deleteApiUser(
+  store: Store,
+  by: Actor,
+  name: string,
+  nowMs: number,
+  { revoke = false, force = false, ifVersion }: Revoking & Forcing & IfUnchanged = {},
+): Promise<ApiUser> {
+  if (!force) await gatherUsesOf(store, name);
+  const attempt = { action: 'api_user.delete', subject: { kind: 'api_user', id: name } } as const;
+  return await audited(store, by, nowMs, attempt, async (transaction, note) => {
+    const user = await existingApiUser(transaction, name);
+    note({ subjectId: user.clientId });
+    refuseStale(user, ifVersion);
+    refuseBeyondRole(by, user.scopes);
+    if (!force) await refuseLiveCaller(transaction, user, 'deleted', nowMs);
+    const credentials = (await transaction.credentials.listOf(user.clientId)).map(({ id }) => id);
+    await transaction.credentials.deleteOf(user.clientId);
+    await transaction.apiUsers.delete(user.clientId);
+    await transaction.changed('api_user', user.clientId);
+    const revoked = await revokedIf(revoke, transaction, user.clientId);
+    const after = { ...(force && { forced: true }), ...revocationFacts(revoked) };
+    return { result: user, before: { ...apiUserFacts(user), credentials }, after };
+  });
+}
+
+/** Revokes every token that an API user, given by client id or username, has. */
+export async function revokeApiUserTokens(
+  store: Store,
+  by: Actor,
+  name: string,
+  nowMs: number,
+  { ifVersion }: IfUnchanged = {},
+): Promise<{ user: ApiUser; revocation: Revocation }> {
+  const attempt = { action: 'api_user.revoke_tokens', subject: { kind: 'api_user', id: name } } as const;
+  return await audited(store, by, nowMs, attempt, async (transaction, note) => {
+    const user = await existingApiUser(transaction, name);
+    note({ subjectId: user.clientId });
+    refuseStale(user, ifVersion);
+    const revocation = await revokeTokens(transaction, user.clientId);
+    return { result: { user, revocation }, after: revocationFacts(revocation) };
+  });
+}
+
+async function revokedIf(
+  revoke: boolean,
+  transaction: StoreTransaction,
+  clientId: string,
+): Promise<Revocation | null> {
+  return revoke ? await revokeTokens(transaction, clientId) : null;
+}
+
+/** The API user with this client id or username. Throws a Refused where there is none. */
+export async function existingApiUser(rows: Pick<Store, 'apiUsers'>, name: string): Promise<ApiUser> {
+  const user = (await rows.apiUsers.find(name)) ?? (await rows.apiUsers.findByUsername(name));
+  if (user !== undefined) return user;
+  throw new Refused('not_found', `There is no API user "${name}".`, {
+    onCommandLine: ': mintmark api-user list shows all.',
+  });
+}
+
+/** Of a change that was made from an older version than there is, nobody knows whether it is still meant. */
+export function refuseStale(
+  { clientId, version, updatedAt }: ApiUser,
+  ifVersion: IfUnchanged['ifVersion'],
+): void {
+  if (ifVersion === undefined || ifVersion.includes(version)) return;
+  const at = new Date(updatedAt).toISOString();
+  throw new Refused(
+    'stale',
+    `The API user ${clientId} was last changed at ${at} and has version ${version}, not the one that this change was ` +
+      'made from: read it again, and make the change again if it is still meant.',
+  );
+}
+
+/** What is wrong with `before` as well is older than a rule, and must not keep anybody from disabling the API user. */
+function refuseProblems(settings: ApiUserSettings, before?: ApiUserSettings): void {
+  const old = new Set(before === undefined ? [] : apiUserFaults(before).map(({ problem }) => problem));
+  const faults = apiUserFaults(settings).filter(({ problem }) => !old.has(problem));
+  if (faults.length === 0) return;
+  throw new Refused('invalid', faults.map(({ problem }) => problem).join('\n'), { faults });
+}
+
+/** A username works in `client_id`, so it must be neither the username nor the client id of another API user. */
+async function refuseTakenUsername(transaction: StoreTransaction, user: ApiUser): Promise<void> {
+  if (user.username === null) return;
+  const problem = await takenUsernameProblem(transaction, user.clientId, user.username);
+  if (problem !== null) throw new Refused('conflict', problem, { faults: [{ member: 'username', problem }] });
+}
+
+async function takenUsernameProblem(
+  { apiUsers, deletedClientIds }: StoreTransaction,
+  ownId: string,
+  username: string,
+): Promise<string | null> {
+  const key = usernameKey(username);
+  const others = (await apiUsers.named(username)).filter(({ clientId }) => clientId !== ownId);
+  const other = others.find((each) => each.usernameKey === key) ?? others[0];
+  if (other !== undefined)
+    return other.usernameKey === key
+      ? `The username "${username}" belongs to ${other.clientId}: choose another.`
+      : `The username "${username}" is the client id of another API user, ${other.clientId}: choose another.`;
+  const isDeleted = (await deletedClientIds.keysAmong([username])).length > 0;
+  return isDeleted ? deletedUsernameProblem(username) : null;
+}
+
+async function refuseTakenExternalId(transaction: StoreTransaction, user: ApiUser): Promise<void> {
+  if (user.externalId === null) return;
+  const [other] = await transaction.apiUsers.imported([user.externalId], []);
+  if (other === undefined || other.user.clientId === user.clientId) return;
+  const problem = `The external id "${user.externalId}" belongs to ${other.user.clientId}: choose another.`;
+  throw new Refused('conflict', problem, { faults: [{ member: 'external_id', problem }] });
+}
+
+export function deletedUsernameProblem(username: string): string {
+  return `The username "${username}" is the client id of a deleted API user, which is never used again: choose another.`;
+}

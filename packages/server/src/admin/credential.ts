@@ -1,0 +1,302 @@
+import type { Actor } from '../domain/actor.ts';
+import { refuseBeyondRole } from '../domain/admin-scope.ts';
+import { auditedId, type AuditAction } from '../domain/audit-entry.ts';
+import { changedFacts, credentialFacts, revocationFacts } from '../domain/audit-facts.ts';
+import {
+  credentialNameProblem,
+  credentialState,
+  LIVE_CREDENTIALS_MAX,
+  retirementObjection,
+  type Credential,
+} from '../domain/credential.ts';
+import type { Once } from '../domain/idempotency.ts';
+import { hashPassword, passwordProblem } from '../domain/password.ts';
+import { randomBase62 } from '../lib/random.ts';
+import { Refused } from '../domain/refused.ts';
+import { generateSecret, KEY_ID_LENGTH, secretDigest } from '../domain/secret.ts';
+import type { Store, StoreTransaction } from '../storage/store.ts';
+import { existingApiUser, type Revoking } from './api-user.ts';
+import { audited, type Attempt, type Done, type Note } from './audited.ts';
+import { callersOf, gatherUses } from './in-use.ts';
+import { revokeTokens } from './revocation.ts';
+
+export interface NewCredential {
+  /** Client id or username of the API user. */
+  owner: string;
+  /** Says where it is deployed. */
+  name: string;
+  /** Milliseconds since 1970; null: it never expires. */
+  expiresAt: number | null;
+}
+
+export interface CreatedSecret {
+  credential: Credential;
+  /** The whole secret: shown this once, and stored nowhere. */
+  secret: string;
+}
+
+/** Makes a generated secret. Throws a Refused where the API user has as many live credentials as it may. */
+export async function createSecret(
+  store: Store,
+  by: Actor,
+  asked: NewCredential,
+  nowMs: number,
+  once?: Once,
+): Promise<CreatedSecret> {
+  return await audited(store, by, nowMs, { ...creation(asked), once }, async (transaction, note) => {
+    const owner = await notedOwner(transaction, by, asked.owner, note);
+    const created = await insertSecret(transaction, { ...asked, owner }, nowMs);
+    return { result: created, ...recordedAs(created.credential) };
+  });
+}
+
+/** `createSecret` as a part of something larger, which records it. */
+export async function insertSecret(
+  transaction: StoreTransaction,
+  asked: NewCredential,
+  nowMs: number,
+): Promise<CreatedSecret> {
+  const { clientId } = await existingApiUser(transaction, asked.owner);
+  const { keyId, secret } = generateSecret();
+  const made = { id: keyId, kind: 'secret', digest: secretDigest(secret) } as const;
+  return { credential: await insert(transaction, clientId, asked, nowMs, made), secret };
+}
+
+/** Gives the API user a password chosen by a person. Throws a Refused where it is weak, or there is a live one. */
+export async function createPassword(
+  store: Store,
+  by: Actor,
+  asked: NewCredential,
+  password: string,
+  nowMs: number,
+  once?: Once,
+): Promise<Credential> {
+  const hashed = await hashChosen(password);
+  return await audited(store, by, nowMs, { ...creation(asked), once }, async (transaction, note) => {
+    const owner = await notedOwner(transaction, by, asked.owner, note);
+    const credential = await insertPassword(transaction, { ...asked, owner }, hashed, nowMs);
+    return { result: credential, ...recordedAs(credential) };
+  });
+}
+
+/** A password that somebody chose, as it is stored; or why it may not be used. */
+export type ChosenPassword = { digest: string } | { problem: string };
+
+/** Hashes before the transaction, for which other changes wait. */
+export async function hashChosen(password: string): Promise<ChosenPassword> {
+  const problem = passwordProblem(password);
+  return problem === null ? { digest: await hashPassword(password) } : { problem };
+}
+
+/** `createPassword` as a part of something larger, which records it. */
+export async function insertPassword(
+  transaction: StoreTransaction,
+  asked: NewCredential,
+  password: ChosenPassword,
+  nowMs: number,
+): Promise<Credential> {
+  if ('problem' in password) {
+    const { problem } = password;
+    throw new Refused('invalid', problem, { faults: [{ member: 'password', problem }] });
+  }
+  const made = { id: randomBase62(KEY_ID_LENGTH), kind: 'password', digest: password.digest } as const;
+  return await insert(transaction, asked.owner, asked, nowMs, made);
+}
+
+function creation({ owner }: NewCredential): Attempt {
+  const related = { kind: 'api_user', id: auditedId(owner) } as const;
+  return { action: 'credential.create', subject: { kind: 'credential', id: null }, related };
+}
+
+/** Whose a new credential is to be. */
+async function notedOwner(
+  transaction: StoreTransaction,
+  by: Actor,
+  owner: string,
+  note: Note,
+): Promise<string> {
+  const { clientId, scopes } = await existingApiUser(transaction, owner);
+  note({ related: { kind: 'api_user', id: clientId } });
+  refuseBeyondRole(by, scopes);
+  return clientId;
+}
+
+function recordedAs(credential: Credential): Done {
+  return { subjectId: credential.id, after: credentialFacts(credential) };
+}
+
+export interface CredentialChanges {
+  name?: string;
+  /** Milliseconds since 1970; null: it never expires. */
+  expiresAt?: number | null;
+}
+
+/** Renames a credential, or makes it expire at another time. Throws a Refused where that is past, or it has ended already. */
+export async function updateCredential(
+  store: Store,
+  by: Actor,
+  credentialId: string,
+  changes: CredentialChanges,
+  nowMs: number,
+): Promise<Credential> {
+  const attempt = about('credential.update', credentialId);
+  return await audited(store, by, nowMs, attempt, async (transaction, note) => {
+    const before = await existingCredential(transaction, credentialId, note);
+    refuseBeyondRole(by, (await existingApiUser(transaction, before.clientId)).scopes);
+    const state = credentialState(before, nowMs);
+    if (state !== 'live') {
+      throw new Refused('conflict', `Credential ${before.id} is ${state} for good: create another.`);
+    }
+    const credential = {
+      ...before,
+      name: changes.name ?? before.name,
+      expiresAt: changes.expiresAt === undefined ? before.expiresAt : changes.expiresAt,
+    };
+    refuseBadName(credential.name);
+    refusePast(credential.expiresAt, nowMs);
+    await transaction.credentials.update(credential);
+    await transaction.changed('api_user', credential.clientId);
+    return { result: credential, ...changedFacts(credentialFacts(before), credentialFacts(credential)) };
+  });
+}
+
+export interface Retirement extends Revoking {
+  /** Retires it although a caller may still use it. */
+  force: boolean;
+}
+
+/** Makes a credential useless at once. Throws a Refused (`unsafe`) where that could break a live caller. */
+export async function retireCredential(
+  store: Store,
+  by: Actor,
+  credentialId: string,
+  { force, revoke = false }: Retirement,
+  nowMs: number,
+): Promise<Credential> {
+  const found = force ? undefined : await store.credentials.find(credentialId);
+  if (found !== undefined) await gatherUses(store, found.clientId, ({ id }) => id === found.id);
+  const attempt = about('credential.retire', credentialId);
+  return await audited(store, by, nowMs, attempt, async (transaction, note) => {
+    const credential = await existingCredential(transaction, credentialId, note);
+    if (!force) {
+      const all = await transaction.credentials.listOf(credential.clientId);
+      await refuseUnsafe(transaction, credential, all, nowMs);
+    }
+    const retired = await end(transaction, credential, { retiredAt: credential.retiredAt ?? nowMs });
+    const facts = changedFacts(credentialFacts(credential), credentialFacts(retired));
+    const revoked = revocationFacts(revoke ? await revokeTokens(transaction, credential.clientId) : null);
+    return { result: retired, before: facts.before, after: { ...facts.after, forced: force, ...revoked } };
+  });
+}
+
+function about(action: AuditAction, credentialId: string): Attempt {
+  return { action, subject: { kind: 'credential', id: credentialId } };
+}
+
+type Made = Pick<Credential, 'id' | 'kind' | 'digest'>;
+
+async function insert(
+  transaction: StoreTransaction,
+  clientId: string,
+  { name, expiresAt }: NewCredential,
+  nowMs: number,
+  made: Made,
+): Promise<Credential> {
+  refuseBadName(name);
+  refusePast(expiresAt, nowMs);
+  const all = await transaction.credentials.listOf(clientId);
+  refuseTooMany(
+    all.filter((credential) => credentialState(credential, nowMs) === 'live'),
+    made.kind,
+  );
+  const credential: Credential = {
+    ...made,
+    clientId,
+    name,
+    createdAt: nowMs,
+    expiresAt,
+    retiredAt: null,
+    retireWhenQuietFrom: null,
+    lastUsedAt: null,
+    lastUsedAddress: null,
+    useCount: 0,
+  };
+  await transaction.credentials.insert(credential);
+  await transaction.changed('api_user', clientId);
+  return credential;
+}
+
+function refuseBadName(name: string): void {
+  const problem = credentialNameProblem(name);
+  if (problem === null) return;
+  throw new Refused('invalid', problem, { faults: [{ member: 'name', problem }] });
+}
+
+function refusePast(expiresAt: number | null, nowMs: number): void {
+  if (expiresAt === null || expiresAt > nowMs) return;
+  const problem = 'The credential would have expired already: give a later time.';
+  throw new Refused('invalid', problem, { faults: [{ member: 'expires_at', problem }] });
+}
+
+function refuseTooMany(live: readonly Credential[], kind: Credential['kind']): void {
+  if (live.length >= LIVE_CREDENTIALS_MAX) {
+    throw new Refused(
+      'conflict',
+      `The API user has ${live.length} live credentials, the most there may be: retire one of ` +
+        `${live.map((credential) => credential.id).join(', ')} first.`,
+    );
+  }
+  const password = live.find((credential) => credential.kind === 'password');
+  if (kind === 'password' && password !== undefined) {
+    throw new Refused('conflict', `The API user has a live password, ${password.id}: retire it first.`);
+  }
+}
+
+async function existingCredential(
+  transaction: StoreTransaction,
+  id: string,
+  note: Note,
+): Promise<Credential> {
+  const credential = await transaction.credentials.find(id);
+  if (credential !== undefined) {
+    note({ subjectId: credential.id, related: { kind: 'api_user', id: credential.clientId } });
+    return credential;
+  }
+  throw new Refused('not_found', `There is no credential "${id}".`, {
+    onCommandLine: ': mintmark credential list <client id> shows all.',
+  });
+}
+
+/** When a credential ends. */
+export type CredentialEnd = Partial<Pick<Credential, 'expiresAt' | 'retiredAt' | 'retireWhenQuietFrom'>>;
+
+export async function end(
+  transaction: StoreTransaction,
+  credential: Credential,
+  change: CredentialEnd,
+): Promise<Credential> {
+  const ended = { ...credential, ...change };
+  await transaction.credentials.update(ended);
+  await transaction.changed('api_user', credential.clientId);
+  return ended;
+}
+
+/** Throws a Refused (`unsafe`) if retiring this credential could break a live caller. */
+export async function refuseUnsafe(
+  transaction: StoreTransaction,
+  credential: Credential,
+  all: readonly Credential[],
+  nowMs: number,
+): Promise<void> {
+  const objection = retirementObjection(credential, all, nowMs);
+  if (objection === null) return;
+  throw new Refused(
+    'unsafe',
+    `Credential ${credential.id} (${credential.name}) is not retired: ${objection}. Move its callers to another ` +
+      'credential first.',
+    {
+      inUse: await callersOf(transaction, credential.clientId, nowMs),
+      onCommandLine: ', or add --force to cut them off.',
+    },
+  );
+}

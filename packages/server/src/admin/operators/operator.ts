@@ -1,0 +1,234 @@
+import type { Actor, Role } from '../../domain/actor.ts';
+import type { AuditFacts } from '../../domain/audit-entry.ts';
+import { makeInvitation } from '../../domain/invitation.ts';
+import type { Once } from '../../domain/idempotency.ts';
+import { emailProblem, newOperator, operatorState, type Operator } from '../../domain/operator.ts';
+import { Refused } from '../../domain/refused.ts';
+import type { Store, StoreTransaction } from '../../storage/store.ts';
+import { audited, type Attempt } from '../audited.ts';
+import { hashOfChosenPassword } from './password.ts';
+
+export interface NewOperator {
+  email: string;
+  role: Role;
+}
+
+export interface Invited {
+  operator: Operator;
+  /** In the link: shown this once, and stored nowhere. */
+  token: string;
+  expiresAt: number;
+}
+
+/** Makes an operator who chooses a password with the link. Throws a Refused where the e-mail address is wrong or taken. */
+export async function inviteOperator(
+  store: Store,
+  by: Actor,
+  asked: NewOperator,
+  lifeSeconds: number,
+  nowMs: number,
+  once?: Once,
+): Promise<Invited> {
+  return await audited(store, by, nowMs, { ...INVITE, once }, async (transaction) => {
+    const operator = await insertOperator(transaction, newOperator(asked.email, asked.role, nowMs));
+    const invited = await invite(transaction, operator, lifeSeconds, nowMs);
+    return { result: invited, subjectId: operator.id, after: operatorFacts(operator) };
+  });
+}
+
+/** The same for somebody who chose a password already, at the command line. Throws a Refused where it is weak, too. */
+export async function createOperator(
+  store: Store,
+  by: Actor,
+  { email, role, password }: NewOperator & { password: string },
+  nowMs: number,
+): Promise<Operator> {
+  refuseBadEmail(email);
+  const passwordHash = await hashOfChosenPassword(password, email);
+  return await audited(store, by, nowMs, INVITE, async (transaction) => {
+    const operator = { ...newOperator(email, role, nowMs), passwordHash };
+    await insertOperator(transaction, operator);
+    return { result: operator, subjectId: operator.id, after: operatorFacts(operator) };
+  });
+}
+
+const INVITE: Attempt = { action: 'operator.invite', subject: { kind: 'operator', id: null } };
+
+/**
+ * A new link in place of the one before, for somebody who has not chosen a password yet. Throws a Refused for an operator who
+ * has: `resetOperator` takes that password away.
+ */
+export async function inviteAgain(
+  store: Store,
+  by: Actor,
+  name: string,
+  lifeSeconds: number,
+  nowMs: number,
+): Promise<Invited> {
+  const attempt = { action: 'operator.invite', subject: { kind: 'operator', id: name } } as const;
+  return await audited(store, by, nowMs, attempt, async (transaction, note) => {
+    await transaction.operators.lock();
+    const operator = await existingOperator(transaction, name);
+    note({ subjectId: operator.id });
+    if (operatorState(operator) === 'active') {
+      throw new Refused(
+        'conflict',
+        `${operator.email} has a password already: a reset takes it away, with the second factor, and makes a new link.`,
+      );
+    }
+    return { result: await invite(transaction, operator, lifeSeconds, nowMs) };
+  });
+}
+
+/**
+ * Takes password, second factor and sessions away from an operator, who chooses another password with the link: for who
+ * forgot or lost them, or had them stolen. Throws a Refused for the last admin, but at the command line: without the link nobody
+ * could manage operators any more.
+ */
+export async function resetOperator(
+  store: Store,
+  by: Actor,
+  name: string,
+  lifeSeconds: number,
+  nowMs: number,
+): Promise<Invited> {
+  const attempt = { action: 'operator.reset', subject: { kind: 'operator', id: name } } as const;
+  return await audited(store, by, nowMs, attempt, async (transaction, note) => {
+    await transaction.operators.lock();
+    const before = await existingOperator(transaction, name);
+    note({ subjectId: before.id });
+    if (by.kind !== 'command_line') await refuseLastAdmin(transaction, before, 'reset');
+    refuseOwnReset(by, before);
+    const operator: Operator = { ...withoutSecondFactor(before), passwordHash: null, updatedAt: nowMs };
+    await transaction.operators.update(operator);
+    await transaction.operators.setRecoveryCodes(operator.id, []);
+    await transaction.sessions.deleteOf(operator.id);
+    const invited = await invite(transaction, operator, lifeSeconds, nowMs);
+    return { result: invited, before: operatorFacts(before), after: operatorFacts(operator) };
+  });
+}
+
+/** Changes the role, and ends the operator's sessions. Throws a Refused where the last admin would be none any more. */
+export async function changeOperatorRole(
+  store: Store,
+  by: Actor,
+  name: string,
+  role: Role,
+  nowMs: number,
+): Promise<Operator> {
+  const attempt = { action: 'operator.update', subject: { kind: 'operator', id: name } } as const;
+  return await audited(store, by, nowMs, attempt, async (transaction, note) => {
+    await transaction.operators.lock();
+    const before = await existingOperator(transaction, name);
+    note({ subjectId: before.id });
+    if (before.role === role) return { result: before, unchanged: true };
+    await refuseLastAdmin(transaction, before, 'demoted');
+    const operator: Operator = { ...before, role, updatedAt: nowMs };
+    await transaction.operators.update(operator);
+    await transaction.sessions.deleteOf(operator.id);
+    return { result: operator, before: { role: before.role }, after: { role } };
+  });
+}
+
+/** Removes an operator for good, with the sessions; gives back who it was. Throws a Refused for the last admin. */
+export async function removeOperator(
+  store: Store,
+  by: Actor,
+  name: string,
+  nowMs: number,
+): Promise<Operator> {
+  const attempt = { action: 'operator.remove', subject: { kind: 'operator', id: name } } as const;
+  return await audited(store, by, nowMs, attempt, async (transaction, note) => {
+    await transaction.operators.lock();
+    const operator = await existingOperator(transaction, name);
+    note({ subjectId: operator.id });
+    await refuseLastAdmin(transaction, operator, 'removed');
+    await transaction.operators.delete(operator.id);
+    return { result: operator, before: operatorFacts(operator) };
+  });
+}
+
+/** The operator with this id or e-mail address. Throws a Refused where there is none. */
+export async function existingOperator(rows: Pick<Store, 'operators'>, name: string): Promise<Operator> {
+  const operator = (await rows.operators.find(name)) ?? (await rows.operators.findByEmail(name));
+  if (operator !== undefined) return operator;
+  throw new Refused('not_found', `There is no operator "${name}".`, {
+    onCommandLine: ': mintmark operator list shows all.',
+  });
+}
+
+/** What the audit log says of an operator. */
+export function operatorFacts(operator: Operator): AuditFacts {
+  return {
+    email: operator.email,
+    role: operator.role,
+    state: operatorState(operator),
+    second_factor: operator.sealedTotpSecret !== null,
+  };
+}
+
+export function withoutSecondFactor(operator: Operator): Operator {
+  return {
+    ...operator,
+    sealedTotpSecret: null,
+    sealedPendingTotpSecret: null,
+    lastTotpStep: null,
+    wrongCodes: 0,
+    codesLockedUntil: null,
+  };
+}
+
+/** An operator as a part of something larger. From now on the link for the first admin is of no use. */
+export async function insertOperator(transaction: StoreTransaction, operator: Operator): Promise<Operator> {
+  refuseBadEmail(operator.email);
+  await transaction.operators.lock();
+  if ((await transaction.operators.findByEmail(operator.email)) !== undefined) {
+    const problem = `There is an operator "${operator.email}" already: choose another address, or reset that one.`;
+    throw new Refused('conflict', problem, { faults: [{ member: 'email', problem }] });
+  }
+  await transaction.operators.insert(operator);
+  await transaction.invitations.deleteOf(null);
+  return operator;
+}
+
+async function invite(
+  transaction: StoreTransaction,
+  operator: Operator,
+  lifeSeconds: number,
+  nowMs: number,
+): Promise<Invited> {
+  const { invitation, token } = makeInvitation(operator.id, lifeSeconds, nowMs);
+  await transaction.invitations.put(invitation);
+  return { operator, token, expiresAt: invitation.expiresAt };
+}
+
+async function refuseLastAdmin(
+  { operators }: StoreTransaction,
+  operator: Operator,
+  what: string,
+): Promise<void> {
+  // An admin who was invited and never came is nobody who could manage operators.
+  const counts = operator.role === 'admin' && operatorState(operator) === 'active';
+  if (!counts || (await operators.otherActiveAdmins(operator.id)) > 0) return;
+  throw new Refused(
+    'conflict',
+    `${operator.email} is the last admin and is not ${what}: make another operator admin first, who has a password.`,
+  );
+}
+
+/**
+ * The link that a reset makes signs in without the password and the second factor: with it, an open session would be enough to
+ * take the account of its operator over.
+ */
+function refuseOwnReset(by: Actor, operator: Operator): void {
+  if (by.kind !== 'operator' || by.id !== operator.id) return;
+  throw new Refused(
+    'forbidden',
+    'You cannot reset yourself: change your password and second factor in your profile, or ask another admin.',
+  );
+}
+
+function refuseBadEmail(email: string): void {
+  const problem = emailProblem(email);
+  if (problem !== null) throw new Refused('invalid', problem, { faults: [{ member: 'email', problem }] });
+}

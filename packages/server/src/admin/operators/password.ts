@@ -1,0 +1,35 @@
+import { emailKey } from '../../domain/operator.ts';
+import { hashPassword, passwordProblem } from '../../domain/password.ts';
+import { Refused } from '../../domain/refused.ts';
+import { isGuessable } from './guessable-password.ts';
+
+/**
+ * The hash of a password that an operator chose. Throws a Refused where it is too short or too easy to guess, as a fault of
+ * `member`.
+ */
+export async function hashOfChosenPassword(
+  password: string,
+  email: string,
+  member: 'password' | 'new_password' = 'password',
+): Promise<string> {
+  const problem =
+    passwordProblem(password) ??
+    emailInPassword(password, email) ??
+    ((await isGuessable({ password, words: wordsOf(email) })) ? GUESSABLE : null);
+  if (problem !== null) throw new Refused('invalid', problem, { faults: [{ member, problem }] });
+  return await hashPassword(password);
+}
+
+const GUESSABLE =
+  'The password is, or is like, one that guessers try first: choose another, such as four words that have nothing to do ' +
+  'with each other, or let a password manager make one.';
+
+function emailInPassword(password: string, email: string): string | null {
+  return emailKey(password).includes(emailKey(email))
+    ? 'The password holds the e-mail address: choose another.'
+    : null;
+}
+
+function wordsOf(email: string): string[] {
+  return [email, ...email.split(/[^\p{L}\p{N}]+/u), 'mintmark'].filter((word) => word.length > 2);
+}

@@ -1,0 +1,188 @@
+import type { Operator } from '../../domain/operator.ts';
+import { Refused } from '../../domain/refused.ts';
+import {
+  newRecoveryCodes,
+  newTotp,
+  recoveryCodeDigest,
+  totpStep,
+  type NewTotp,
+} from '../../domain/second-factor.ts';
+import { newSessionToken, sessionDigest } from '../../domain/session.ts';
+import type { MasterKey } from '../../storage/master-key.ts';
+import type { Store, StoreTransaction } from '../../storage/store.ts';
+import { audited } from '../audited.ts';
+import { withoutSecondFactor } from './operator.ts';
+import { codeRefusal, totpContext, type CodeRefusal, type OperatorActor } from './start-session.ts';
+
+// What operators do with what is their own. The password was asked for again before, where it says so.
+
+/** The session of a change, which goes on under a new token. */
+interface Renewed {
+  /** For the cookie. */
+  token: string;
+}
+
+/** Sets another password (its hash), after the old one was asked for; renews the session and ends the operator's others. */
+export async function changePassword(
+  store: Store,
+  by: OperatorActor,
+  { checkedHash, passwordHash, sessionId }: { checkedHash: string; passwordHash: string; sessionId: string },
+  nowMs: number,
+): Promise<Renewed> {
+  const attempt = { action: 'profile.password', subject: { kind: 'operator', id: by.id } } as const;
+  return await audited(store, by, nowMs, attempt, async (transaction) => {
+    const operator = await own(transaction, by);
+    if (operator.passwordHash !== checkedHash) {
+      throw new Refused('conflict', 'The password was changed by somebody else just now: sign in again.');
+    }
+    await transaction.operators.update({ ...operator, passwordHash, updatedAt: nowMs });
+    const { token, ended } = await renewSession(transaction, operator.id, sessionId);
+    return { result: { token }, after: { sessions_ended: ended } };
+  });
+}
+
+/** Why a code of the second factor is not enough for a change. */
+export type FactorRefusal = CodeRefusal | { refused: 'code_missing' };
+
+/**
+ * A secret for an authenticator app, which counts once a code of it was given. After the password was asked for. If there is a
+ * second factor already, a code of it is needed: the new one will take its place.
+ */
+export async function beginSecondFactor(
+  store: Store,
+  by: OperatorActor,
+  masterKey: MasterKey,
+  { site, code }: { site: string; code: string },
+  nowMs: number,
+): Promise<NewTotp | FactorRefusal> {
+  const attempt = { action: 'profile.second_factor_on', subject: { kind: 'operator', id: by.id } } as const;
+  return await audited<NewTotp | FactorRefusal>(store, by, nowMs, attempt, async (transaction) => {
+    const operator = await own(transaction, by);
+    if (operator.sealedTotpSecret !== null) {
+      const asked = { by, action: attempt.action, operator, code };
+      const refusal = await factorRefusal(transaction, masterKey, asked, nowMs);
+      if (refusal !== null) return { result: refusal, unchanged: true };
+    }
+    const totp = newTotp(site, operator.email);
+    const sealedPendingTotpSecret = masterKey.seal(
+      Buffer.from(totp.secret, 'ascii'),
+      totpContext(operator.id),
+    );
+    const current = await own(transaction, by); // with the code that was used up
+    await transaction.operators.update({ ...current, sealedPendingTotpSecret });
+    return { result: totp, after: { confirmed: false } };
+  });
+}
+
+/**
+ * From now on sign-in asks for a code; the session is renewed, and the others, which began without a code, end. Returns the recovery
+ * codes: shown this once. Throws a Refused for a wrong code.
+ */
+export async function confirmSecondFactor(
+  store: Store,
+  by: OperatorActor,
+  masterKey: MasterKey,
+  { code, sessionId }: { code: string; sessionId: string },
+  nowMs: number,
+): Promise<Renewed & { recoveryCodes: string[] }> {
+  const attempt = { action: 'profile.second_factor_on', subject: { kind: 'operator', id: by.id } } as const;
+  return await audited(store, by, nowMs, attempt, async (transaction) => {
+    const operator = await own(transaction, by);
+    const sealed = operator.sealedPendingTotpSecret;
+    if (sealed === null) {
+      throw new Refused('conflict', 'There is no second factor to confirm: begin with a new secret.');
+    }
+    const secret = masterKey.unseal(sealed, totpContext(operator.id)).toString('ascii');
+    const step = totpStep(secret, code.replaceAll(/\s/g, ''), null, nowMs);
+    if (step === null) {
+      const problem =
+        'The code is not the one of this moment: check that the clock of the device is right, and give the next one.';
+      throw new Refused('invalid', problem, { faults: [{ member: 'code', problem }] });
+    }
+    const codes = newRecoveryCodes();
+    await transaction.operators.update({
+      ...withoutSecondFactor(operator),
+      sealedTotpSecret: sealed,
+      lastTotpStep: step,
+      updatedAt: nowMs,
+    });
+    const digests = codes.map((each) => recoveryCodeDigest(each) ?? '');
+    await transaction.operators.setRecoveryCodes(operator.id, digests);
+    const { token, ended } = await renewSession(transaction, operator.id, sessionId);
+    return { result: { recoveryCodes: codes, token }, after: { confirmed: true, sessions_ended: ended } };
+  });
+}
+
+/**
+ * The password alone signs in from now on. After it was asked for, and with a code; the session is renewed, and the others end.
+ * Throws a Refused if there is no second factor.
+ */
+export async function removeSecondFactor(
+  store: Store,
+  by: OperatorActor,
+  masterKey: MasterKey,
+  { code, sessionId }: { code: string; sessionId: string },
+  nowMs: number,
+): Promise<Renewed | FactorRefusal> {
+  const attempt = { action: 'profile.second_factor_off', subject: { kind: 'operator', id: by.id } } as const;
+  return await audited<Renewed | FactorRefusal>(store, by, nowMs, attempt, async (transaction) => {
+    const operator = await own(transaction, by);
+    if (operator.sealedTotpSecret === null) throw new Refused('conflict', 'There is no second factor.');
+    const asked = { by, action: attempt.action, operator, code };
+    const refusal = await factorRefusal(transaction, masterKey, asked, nowMs);
+    if (refusal !== null) return { result: refusal, unchanged: true };
+    await transaction.operators.update({ ...withoutSecondFactor(operator), updatedAt: nowMs });
+    await transaction.operators.setRecoveryCodes(operator.id, []);
+    const { token, ended } = await renewSession(transaction, operator.id, sessionId);
+    return { result: { token }, after: { sessions_ended: ended } };
+  });
+}
+
+async function factorRefusal(
+  transaction: StoreTransaction,
+  masterKey: MasterKey,
+  asked: Parameters<typeof codeRefusal>[2],
+  nowMs: number,
+): Promise<FactorRefusal | null> {
+  if (asked.code.trim() === '') return { refused: 'code_missing' };
+  return await codeRefusal(transaction, masterKey, asked, nowMs);
+}
+
+/**
+ * After a change of what signs an operator in: this session gets a new token, so that a token that leaked before opens nothing, and
+ * the other sessions end.
+ */
+async function renewSession(
+  { sessions }: StoreTransaction,
+  operatorId: string,
+  sessionId: string,
+): Promise<Renewed & { ended: number }> {
+  const token = newSessionToken();
+  if (!(await sessions.setDigest(operatorId, sessionId, sessionDigest(token) ?? ''))) {
+    throw new Refused('conflict', 'Your session ended just now: sign in again.');
+  }
+  return { token, ended: await sessions.deleteOf(operatorId, sessionId) };
+}
+
+/** Ends one of the operator's own sessions. Throws a Refused where there is none with this id. */
+export async function endSession(
+  store: Store,
+  by: OperatorActor,
+  action: 'session.sign_out' | 'session.end',
+  sessionId: string,
+  nowMs: number,
+): Promise<void> {
+  const related = { kind: 'operator', id: by.id } as const;
+  const attempt = { action, subject: { kind: 'session', id: sessionId }, related } as const;
+  await audited(store, by, nowMs, attempt, async (transaction) => {
+    if (await transaction.sessions.delete(by.id, sessionId)) return { result: undefined };
+    throw new Refused('not_found', 'You have no session with this id: it may have ended already.');
+  });
+}
+
+async function own({ operators }: StoreTransaction, by: OperatorActor): Promise<Operator> {
+  await operators.lock();
+  const operator = await operators.find(by.id);
+  if (operator !== undefined) return operator;
+  throw new Refused('not_found', 'You are no operator any more.');
+}

@@ -1,0 +1,182 @@
+import type { Config } from '../../config/config.ts';
+import type { Role } from '../../domain/actor.ts';
+import { emailKey, type Operator } from '../../domain/operator.ts';
+import { NO_PASSWORD } from '../../domain/password.ts';
+import { Refused } from '../../domain/refused.ts';
+import { sessionEnd, type Session } from '../../domain/session.ts';
+import type { FailedSignIns } from './failed-sign-ins.ts';
+import { createKnownBrowsers } from './known-browsers.ts';
+import type { FactorRefusal } from './profile.ts';
+import { hashOfChosenPassword } from './password.ts';
+import {
+  acceptInvitation,
+  findInvitation,
+  signInOperator,
+  type SignInFrom,
+  type SignInOutcome,
+  type Started,
+} from './start-session.ts';
+import type { MasterKey } from '../../storage/master-key.ts';
+import { passwordEvaluations } from '../../runtime/password-evaluations.ts';
+import {
+  signInBudgets,
+  type Paid,
+  type SignInBudgetConfig,
+  type SignInCounters,
+  type TooMany,
+} from './sign-in-budgets.ts';
+import type { Store } from '../../storage/store.ts';
+
+export interface Caller extends SignInFrom {
+  /** The cookie of a known browser. */
+  browser: string | null;
+}
+
+/** Somebody who has just signed in. */
+export interface SignedIn {
+  operator: Operator;
+  session: Session;
+  endsAt: number;
+  /** For the cookies. */
+  token: string;
+  browser: string;
+}
+
+export type SignInDenial =
+  /** One for every e-mail address: that there is such an operator is nobody's to know. */
+  | { denied: 'wrong_credentials' }
+  /** The password was right. */
+  | { denied: 'second_factor_required' }
+  | { denied: 'wrong_code' }
+  | TooMany
+  | { denied: 'unavailable' };
+
+export interface SignIn {
+  signIn(
+    asked: { email: string; password: string; code?: string },
+    from: Caller,
+  ): Promise<SignedIn | SignInDenial>;
+  /** Throws a Refused where the link is not good. `email` is null where whoever accepts it gives one. */
+  inspect(token: string, address: string): Promise<{ email: string | null; role: Role } | SignInDenial>;
+  /** Throws a Refused where the link is not good, or the password is weak. */
+  accept(
+    asked: { token: string; password: string; email?: string },
+    from: Caller,
+  ): Promise<SignedIn | SignInDenial>;
+  /** Asks a signed-in operator for the password again; resolves to the hash that it matched. */
+  confirm(operator: Operator, password: string): Promise<{ checkedHash: string } | SignInDenial>;
+  /** Pays for the code that a signed-in operator sends. */
+  payForCode(operator: Operator): Promise<Paid | TooMany>;
+}
+
+type SignInConfig = SignInBudgetConfig & Pick<Config, 'sessionIdleSeconds' | 'sessionLifeSeconds'>;
+
+/** Slow hashes at a time (9 ms and 19 MiB each) and how many wait: apart for strangers, who so hold nobody else up. */
+const HASHES_AT_A_TIME = 1;
+const HASHES_WAITING_MAX = 16;
+/**
+ * How operators sign in, with limits that a stranger cannot turn against them: docs/decisions/041. Attempts are counted
+ * before the password is looked at, so that many at once count as many.
+ */
+export function createSignIn(
+  store: Store,
+  masterKey: MasterKey,
+  config: SignInConfig,
+  counters: SignInCounters,
+  failed: FailedSignIns,
+  now: () => number,
+): SignIn {
+  const browsers = createKnownBrowsers(masterKey);
+  const strangers = passwordEvaluations(HASHES_AT_A_TIME, HASHES_WAITING_MAX);
+  const known = passwordEvaluations(HASHES_AT_A_TIME, HASHES_WAITING_MAX);
+  const budgets = signInBudgets(counters, config, now);
+
+  function signedIn({ operator, session, token }: Started): SignedIn {
+    const browser = browsers.cookieFor(operator.id, now());
+    return { operator, session, endsAt: sessionEnd(session, config), token, browser };
+  }
+
+  return {
+    async signIn({ email, password, code = '' }, from) {
+      const operator = await store.operators.findByEmail(email);
+      const browser = operator === undefined ? null : browsers.recognise(from.browser, operator.id, now());
+      const paid = await budgets.payForAttempt(email, from.address, browser);
+      if ('denied' in paid) {
+        failed.note(operator?.id ?? null, from.address);
+        return paid;
+      }
+      // The same work whoever it is: without an operator, or a password, against a hash that no password has.
+      const hash = operator?.passwordHash ?? NO_PASSWORD;
+      const lane = browser === null ? strangers : known;
+      const evaluating = lane.evaluate(emailKey(email), password, hash);
+      if (evaluating === null) {
+        await paid.refund();
+        return { denied: 'unavailable' };
+      }
+      if (!(await evaluating) || operator === undefined || operator.passwordHash === null) {
+        failed.note(operator?.id ?? null, from.address);
+        return { denied: 'wrong_credentials' };
+      }
+      if (operator.sealedTotpSecret !== null && code.trim() === '') {
+        await paid.refund();
+        return { denied: 'second_factor_required' };
+      }
+      const outcome = await signInOperator(store, masterKey, config, { operator, code, from }, now());
+      if ('refused' in outcome) return denialOf(outcome, now());
+      await paid.refund();
+      return signedIn(outcome);
+    },
+
+    async inspect(token, address) {
+      const limited = await budgets.forAddress(address);
+      if (limited !== null) return limited;
+      const { operator } = await findInvitation(store, token, now());
+      return { email: operator?.email ?? null, role: operator?.role ?? 'admin' };
+    },
+
+    async accept({ token, password, email }, from) {
+      const limited = await budgets.forAddress(from.address);
+      if (limited !== null) return limited;
+      const invited = await findInvitation(store, token, now());
+      const chosen = invited.operator?.email ?? email;
+      if (chosen === undefined) {
+        const problem = 'This link makes the first admin: give the e-mail address to sign in with.';
+        throw new Refused('invalid', problem, { faults: [{ member: 'email', problem }] });
+      }
+      const passwordHash = await hashOfChosenPassword(password, chosen);
+      const accepted = { invited, email: chosen, passwordHash, from };
+      return signedIn(await acceptInvitation(store, config, accepted, now()));
+    },
+
+    async confirm({ id, passwordHash }, password) {
+      // Only who has the session gets here: a budget of its own, which no stranger can use up.
+      const paid = await budgets.payForConfirmation(id);
+      if ('denied' in paid) return paid;
+      const hash = passwordHash ?? NO_PASSWORD;
+      const evaluating = known.evaluate(id, password, hash);
+      const matches = evaluating === null ? null : await evaluating;
+      if (matches !== false) await paid.refund();
+      if (matches === null) return { denied: 'unavailable' };
+      return matches ? { checkedHash: hash } : { denied: 'wrong_credentials' };
+    },
+
+    payForCode: ({ id }) => budgets.payForCode(id),
+  };
+}
+
+/** What a refusal of a sign-in, or of a code, is for the caller. */
+export function denialOf(
+  outcome: Exclude<SignInOutcome, Started> | FactorRefusal,
+  nowMs: number,
+): SignInDenial {
+  switch (outcome.refused) {
+    case 'code_missing':
+      return { denied: 'second_factor_required' };
+    case 'changed':
+      return { denied: 'wrong_credentials' };
+    case 'wrong_code':
+      return { denied: 'wrong_code' };
+    case 'codes_locked':
+      return { denied: 'too_many', waitMs: outcome.untilMs - nowMs };
+  }
+}

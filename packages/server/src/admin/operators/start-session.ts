@@ -1,0 +1,230 @@
+import type { Actor } from '../../domain/actor.ts';
+import type { AuditAction, AuditRecord } from '../../domain/audit-entry.ts';
+import { invitationDigest, type Invitation } from '../../domain/invitation.ts';
+import { newOperator, type Operator } from '../../domain/operator.ts';
+import { Refused } from '../../domain/refused.ts';
+import { codesLockedUntil, recoveryCodeDigest, totpStep } from '../../domain/second-factor.ts';
+import {
+  sessionDigest,
+  SESSIONS_MAX,
+  startSession,
+  type SessionLimits,
+  type StartedSession,
+} from '../../domain/session.ts';
+import type { MasterKey } from '../../storage/master-key.ts';
+import type { Store, StoreTransaction } from '../../storage/store.ts';
+import { audited, type Attempt, type Done } from '../audited.ts';
+import { insertOperator, operatorFacts } from './operator.ts';
+
+/** Where somebody signs in from. */
+export interface SignInFrom {
+  address: string;
+  userAgent: string;
+  /** The session that this browser had so far: it ends. */
+  sessionToken: string | null;
+}
+
+export interface Started extends StartedSession {
+  operator: Operator;
+}
+
+export type OperatorActor = Extract<Actor, { kind: 'operator' }>;
+
+export function operatorActor({ id, email, role }: Operator, address: string): OperatorActor {
+  return { kind: 'operator', id, name: email, address, role };
+}
+
+/** The associated data under which an operator's TOTP secret is sealed: it opens nothing for another. */
+export function totpContext(operatorId: string): string {
+  return `totp ${operatorId}`;
+}
+
+export type CodeRefusal = { refused: 'wrong_code' } | { refused: 'codes_locked'; untilMs: number };
+
+export type SignInOutcome =
+  | Started
+  /** The operator, or the password, is another than it was when it was checked. */
+  | { refused: 'changed' }
+  | CodeRefusal;
+
+/** Begins a session of an operator whose password was checked, once the second factor is, where there is one. */
+export async function signInOperator(
+  store: Store,
+  masterKey: MasterKey,
+  limits: SessionLimits,
+  { operator: checked, code, from }: { operator: Operator; code: string; from: SignInFrom },
+  nowMs: number,
+): Promise<SignInOutcome> {
+  const by = operatorActor(checked, from.address);
+  const attempt: Attempt = { action: 'session.sign_in', subject: { kind: 'session', id: null } };
+  return await audited<SignInOutcome>(store, by, nowMs, attempt, async (transaction) => {
+    await transaction.operators.lock();
+    const operator = await transaction.operators.find(checked.id);
+    if (operator === undefined || operator.passwordHash !== checked.passwordHash) {
+      return { result: { refused: 'changed' }, unchanged: true };
+    }
+    if (operator.sealedTotpSecret !== null) {
+      const asked = { by, action: attempt.action, operator, code };
+      const refusal = await codeRefusal(transaction, masterKey, asked, nowMs);
+      if (refusal !== null) return { result: refusal, unchanged: true };
+    }
+    const { started, ended } = await beginSession(transaction, operator, from, limits, nowMs);
+    return { result: started, ...beginning(started), also: ended };
+  });
+}
+
+/** Whose invitation this is; the operator is null where it makes the first admin. Throws a Refused where it is none. */
+export async function findInvitation(
+  store: Store,
+  token: string,
+  nowMs: number,
+): Promise<{ invitation: Invitation; operator: Operator | null }> {
+  const digest = invitationDigest(token);
+  const invitation = digest === null ? undefined : await store.invitations.find(digest);
+  if (invitation === undefined || invitation.expiresAt <= nowMs) throw noSuchInvitation();
+  if (invitation.operatorId === null) return { invitation, operator: null };
+  const operator = await store.operators.find(invitation.operatorId);
+  if (operator === undefined) throw noSuchInvitation();
+  return { invitation, operator };
+}
+
+export interface Acceptance {
+  /** As `findInvitation` gave it back. */
+  invited: { invitation: Invitation; operator: Operator | null };
+  /** Of the first admin, whom nobody has given one. */
+  email: string;
+  passwordHash: string;
+  from: SignInFrom;
+}
+
+/** The password is set and a session begins; the invitation is used up. Throws a Refused where somebody was first. */
+export async function acceptInvitation(
+  store: Store,
+  limits: SessionLimits,
+  { invited, email, passwordHash, from }: Acceptance,
+  nowMs: number,
+): Promise<Started> {
+  const { digest } = invited.invitation;
+  const first = invited.operator === null;
+  const known = invited.operator ?? newOperator(email, 'admin', nowMs);
+  const attempt: Attempt = { action: 'operator.accept', subject: { kind: 'operator', id: known.id } };
+  return await audited(store, operatorActor(known, from.address), nowMs, attempt, async (transaction) => {
+    await transaction.operators.lock();
+    if (!(await transaction.invitations.take(digest))) throw noSuchInvitation();
+    const before = first ? known : await transaction.operators.find(known.id);
+    if (before === undefined || before.passwordHash !== null) throw noSuchInvitation();
+    const operator: Operator = { ...before, passwordHash, updatedAt: nowMs };
+    if (first) await insertFirstAdmin(transaction, operator);
+    else await transaction.operators.update(operator);
+    const { started, ended } = await beginSession(transaction, operator, from, limits, nowMs);
+    const signIn = { action: 'session.sign_in', subject: { kind: 'session', id: null } } as const;
+    return {
+      result: started,
+      after: operatorFacts(operator),
+      also: [{ ...signIn, ...beginning(started) }, ...ended],
+    };
+  });
+}
+
+async function insertFirstAdmin(transaction: StoreTransaction, operator: Operator): Promise<void> {
+  // Never whoever comes first: the link is of no use once there is anybody.
+  if (await transaction.operators.any()) throw noSuchInvitation();
+  await insertOperator(transaction, operator);
+}
+
+function noSuchInvitation(): Refused {
+  return new Refused(
+    'not_found',
+    'The link is not good: it was used, or a newer one was made, or its time is over. Ask an admin for a new one.',
+  );
+}
+
+async function beginSession(
+  { sessions, operators }: StoreTransaction,
+  operator: Operator,
+  { sessionToken, ...from }: SignInFrom,
+  limits: SessionLimits,
+  nowMs: number,
+): Promise<{ started: Started; ended: (Attempt & Done)[] }> {
+  const ended: (Attempt & Done)[] = [];
+  const before = sessionToken === null ? null : sessionDigest(sessionToken);
+  const old = before === null ? undefined : await sessions.find(before);
+  if (old !== undefined && (await sessions.delete(old.operator.id, old.session.id))) {
+    const related = { kind: 'operator', id: old.operator.id } as const;
+    ended.push({ action: 'session.end', subject: { kind: 'session', id: old.session.id }, related });
+  }
+  const started = startSession(operator.id, from, limits, nowMs);
+  await sessions.trim(operator.id, SESSIONS_MAX - 1);
+  await sessions.insert(started.session, sessionDigest(started.token) ?? '');
+  await operators.seen(operator.id, nowMs);
+  return { started: { ...started, operator }, ended };
+}
+
+function beginning({ session, operator }: Started): Done {
+  return {
+    subjectId: session.id,
+    related: { kind: 'operator', id: operator.id },
+    after: { user_agent: session.userAgent, second_factor: operator.sealedTotpSecret !== null },
+  };
+}
+
+/**
+ * Uses up a code of an operator's second factor, for a sign-in or for a change that needs one. Null: it was right. A wrong code
+ * counts, whatever it was for, and enough of them lock all codes for a while. The operators are locked by the caller, so codes
+ * are checked one at a time.
+ */
+export async function codeRefusal(
+  transaction: StoreTransaction,
+  masterKey: MasterKey,
+  {
+    by,
+    action,
+    operator,
+    code,
+  }: { by: OperatorActor; action: AuditAction; operator: Operator; code: string },
+  nowMs: number,
+): Promise<CodeRefusal | null> {
+  const { operators, audit } = transaction;
+  if (operator.codesLockedUntil !== null && operator.codesLockedUntil > nowMs)
+    return { refused: 'codes_locked', untilMs: operator.codesLockedUntil };
+  if (await takeCode(transaction, masterKey, operator, code, nowMs)) {
+    await operators.setWrongCodes(operator.id, 0, null);
+    return null;
+  }
+  const wrongCodes = operator.wrongCodes + 1;
+  await operators.setWrongCodes(operator.id, wrongCodes, codesLockedUntil(wrongCodes, nowMs));
+  await audit.append([wrongCode(by, action, nowMs)]);
+  return { refused: 'wrong_code' };
+}
+
+/** Takes a code of the app or a recovery code, which then is not taken again. */
+async function takeCode(
+  { operators }: StoreTransaction,
+  masterKey: MasterKey,
+  operator: Operator,
+  code: string,
+  nowMs: number,
+): Promise<boolean> {
+  const typed = code.replaceAll(/\s/g, '');
+  const secret = masterKey
+    .unseal(operator.sealedTotpSecret ?? '', totpContext(operator.id))
+    .toString('ascii');
+  const step = totpStep(secret, typed, operator.lastTotpStep, nowMs);
+  if (step !== null) return await operators.useTotpStep(operator.id, step);
+  const digest = recoveryCodeDigest(typed);
+  return digest !== null && (await operators.useRecoveryCode(operator.id, digest));
+}
+
+function wrongCode(by: OperatorActor, action: AuditAction, at: number): AuditRecord {
+  return {
+    at,
+    actor: by,
+    action,
+    outcome: 'refused',
+    subject: { kind: 'operator', id: by.id },
+    related: null,
+    before: null,
+    after: null,
+    reason: 'The password was right, the code of the second factor was not.',
+  };
+}

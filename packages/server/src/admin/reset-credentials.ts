@@ -1,0 +1,212 @@
+import { SYSTEM, type Actor } from '../domain/actor.ts';
+import { refuseBeyondRole } from '../domain/admin-scope.ts';
+import { auditedId, type AuditFacts } from '../domain/audit-entry.ts';
+import { changedFacts, credentialFacts, revocationFacts } from '../domain/audit-facts.ts';
+import { credentialState, isQuiet, RETIRED_WHEN_QUIET_MS, type Credential } from '../domain/credential.ts';
+import type { Once } from '../domain/idempotency.ts';
+import { Refused } from '../domain/refused.ts';
+import type { Store, StoreTransaction } from '../storage/store.ts';
+import { existingApiUser } from './api-user.ts';
+import { audited } from './audited.ts';
+import {
+  end,
+  hashChosen,
+  insertPassword,
+  insertSecret,
+  refuseUnsafe,
+  type ChosenPassword,
+  type CreatedSecret,
+  type CredentialEnd,
+  type NewCredential,
+  type Retirement,
+} from './credential.ts';
+import { gatherUsesOf } from './in-use.ts';
+import { revokeTokens } from './revocation.ts';
+
+export interface Reset extends NewCredential, Retirement {
+  /** Chosen by a person; left out: a secret is generated. */
+  password?: string | undefined;
+  /** Ends a live password, too, if the new credential is a secret. */
+  endPassword?: boolean;
+  /** How long the live credentials still work; 0: they are retired at once; null: they are retired when quiet. */
+  overlapMs: number | null;
+}
+
+export interface ResetDone {
+  credential: Credential;
+  /** The whole secret; null if the new credential is a password. */
+  secret: string | null;
+  /** Those that were live before, and how they end. */
+  ending: Credential[];
+}
+
+/**
+ * A new credential, and an end to the secrets that are live (and to the password, if that was asked for): after `overlapMs`, in which callers move to the new one, or when
+ * they are quiet. A live password ends at once if the new credential is a password, because only one may be live. Throws a
+ * Refused (`unsafe`) if one that would end at once was used in the last hour, unless forced.
+ */
+export async function resetCredentials(
+  store: Store,
+  by: Actor,
+  asked: Reset,
+  nowMs: number,
+  once?: Once,
+): Promise<ResetDone> {
+  const { overlapMs, password, force } = asked;
+  const endsPassword = password !== undefined || asked.endPassword === true;
+  if (!force && (overlapMs === 0 || password !== undefined)) await gatherUsesOf(store, asked.owner);
+  const chosen = password === undefined ? null : await hashChosen(password);
+  const attempt = {
+    action: 'credential.reset',
+    subject: { kind: 'credential', id: null },
+    related: { kind: 'api_user', id: auditedId(asked.owner) },
+    once,
+  } as const;
+  return await audited(store, by, nowMs, attempt, async (transaction, note) => {
+    const { clientId, scopes } = await existingApiUser(transaction, asked.owner);
+    note({ related: { kind: 'api_user', id: clientId } });
+    refuseBeyondRole(by, scopes);
+    const all = await transaction.credentials.listOf(clientId);
+    const live = liveOf(all, nowMs).filter(({ kind }) => kind === 'secret' || endsPassword);
+    const ending: Credential[] = [];
+    for (const credential of live) {
+      const change = endOf(credential, asked, nowMs);
+      if ('retiredAt' in change && !force) await refuseUnsafe(transaction, credential, all, nowMs);
+      ending.push(await end(transaction, credential, change));
+    }
+    const made = await insertNew(transaction, { ...asked, owner: clientId }, chosen, nowMs);
+    const revocation = asked.revoke === true ? await revokeTokens(transaction, clientId) : null;
+    return {
+      result: { ...made, ending },
+      subjectId: made.credential.id,
+      before: { others: live.map(described) },
+      after: {
+        ...credentialFacts(made.credential),
+        forced: force,
+        others: ending.map(described),
+        ...revocationFacts(revocation),
+      },
+    };
+  });
+}
+
+function endOf(credential: Credential, { overlapMs, password }: Reset, nowMs: number): CredentialEnd {
+  const isReplaced = password !== undefined && credential.kind === 'password';
+  if (overlapMs === 0 || isReplaced) return { retiredAt: nowMs };
+  if (overlapMs === null) return { retireWhenQuietFrom: credential.retireWhenQuietFrom ?? nowMs };
+  return { expiresAt: Math.min(credential.expiresAt ?? Number.POSITIVE_INFINITY, nowMs + overlapMs) };
+}
+
+async function insertNew(
+  transaction: StoreTransaction,
+  asked: NewCredential,
+  chosen: ChosenPassword | null,
+  nowMs: number,
+): Promise<Omit<ResetDone, 'ending'>> {
+  if (chosen === null) return await insertSecret(transaction, asked, nowMs);
+  return { credential: await insertPassword(transaction, asked, chosen, nowMs), secret: null };
+}
+
+/**
+ * Retires the next credentials that were to be retired when quiet, and are. Run from time to time by every process. Returns
+ * where the next run begins; null: from the start.
+ */
+export async function retireQuiet(
+  store: Store,
+  after: string | null,
+  limit: number,
+  nowMs: number,
+): Promise<string | null> {
+  const ids = await store.credentials.quiet(nowMs - RETIRED_WHEN_QUIET_MS, after ?? '', limit);
+  for (const id of ids) {
+    const attempt = { action: 'credential.retire', subject: { kind: 'credential', id } } as const;
+    await audited(store, SYSTEM, nowMs, attempt, async (transaction) => {
+      const credential = await transaction.credentials.find(id);
+      const all = credential === undefined ? [] : await transaction.credentials.listOf(credential.clientId);
+      // Checked again inside the transaction: it may have been used, or another process was first.
+      if (credential === undefined || !isQuiet(credential, all, nowMs)) {
+        return { result: undefined, unchanged: true };
+      }
+      const facts = changedFacts(
+        credentialFacts(credential),
+        credentialFacts(await end(transaction, credential, { retiredAt: nowMs })),
+      );
+      const related = { kind: 'api_user', id: credential.clientId } as const;
+      return { result: undefined, related, ...facts };
+    });
+  }
+  return ids.length < limit ? null : (ids.at(-1) ?? null);
+}
+
+export interface CutOff {
+  /** The credential that somebody knows who must not; null: all that are live. */
+  credentialId: string | null;
+  /** Makes a fresh secret in the same transaction. */
+  newSecret: boolean;
+}
+
+export interface CutOffDone {
+  retired: Credential[];
+  /** Null where none was asked for. */
+  made: CreatedSecret | null;
+}
+
+/** After a leak: credentials end at once, whoever uses them, and every token that the API user has is revoked. */
+export async function cutOff(
+  store: Store,
+  by: Actor,
+  owner: string,
+  { credentialId, newSecret }: CutOff,
+  nowMs: number,
+  once?: Once,
+): Promise<CutOffDone> {
+  const related = { kind: 'api_user', id: auditedId(owner) } as const;
+  const subject =
+    credentialId === null ? related : ({ kind: 'credential', id: auditedId(credentialId) } as const);
+  const attempt = { action: 'credential.cut_off', subject, related, once } as const;
+  return await audited(store, by, nowMs, attempt, async (transaction, note) => {
+    const { clientId, scopes } = await existingApiUser(transaction, owner);
+    note({ related: { kind: 'api_user', id: clientId } });
+    if (newSecret) refuseBeyondRole(by, scopes);
+    const live = await toCutOff(transaction, clientId, credentialId, nowMs);
+    const retired: Credential[] = [];
+    for (const credential of live) retired.push(await end(transaction, credential, { retiredAt: nowMs }));
+    const asked = { owner: clientId, name: 'new after a cut-off', expiresAt: null };
+    const made = newSecret ? await insertSecret(transaction, asked, nowMs) : null;
+    const revocation = await revokeTokens(transaction, clientId);
+    return {
+      result: { retired, made },
+      subjectId: credentialId ?? clientId,
+      before: { credentials: live.map(described) },
+      after: {
+        credentials: retired.map(described),
+        new_credential: made === null ? null : described(made.credential),
+        ...revocationFacts(revocation),
+      },
+    };
+  });
+}
+
+/** One that has ended already is no reason to refuse: its tokens are what there is left to revoke. */
+async function toCutOff(
+  transaction: StoreTransaction,
+  clientId: string,
+  credentialId: string | null,
+  nowMs: number,
+): Promise<Credential[]> {
+  const all = await transaction.credentials.listOf(clientId);
+  if (credentialId !== null && !all.some(({ id }) => id === credentialId)) {
+    throw new Refused('not_found', `The API user ${clientId} has no credential "${credentialId}".`, {
+      onCommandLine: `: mintmark credential list ${clientId} shows all.`,
+    });
+  }
+  return liveOf(all, nowMs).filter(({ id }) => credentialId === null || id === credentialId);
+}
+
+function liveOf(all: readonly Credential[], nowMs: number): Credential[] {
+  return all.filter((credential) => credentialState(credential, nowMs) === 'live');
+}
+
+function described(credential: Credential): AuditFacts {
+  return { id: credential.id, ...credentialFacts(credential) };
+}

@@ -1,0 +1,221 @@
+import {
+  activationTime,
+  generateSigningKey,
+  removalTime,
+  safestSchedule,
+  rotationIsDue,
+  signingKeyState,
+  type KeySchedule,
+  type SigningAlgorithm,
+  type SigningKey,
+} from '../domain/signing-key.ts';
+import { SYSTEM, type Actor } from '../domain/actor.ts';
+import type { AuditFacts } from '../domain/audit-entry.ts';
+import { signingKeyFacts } from '../domain/audit-facts.ts';
+import { Refused } from '../domain/refused.ts';
+import type { MasterKey } from '../storage/master-key.ts';
+import {
+  acceptsWithoutProof,
+  proofOf,
+  proveSealedKeys,
+  readProvenKeys,
+} from '../storage/signing-key-proof.ts';
+import type { ClockRows, Clocks } from '../storage/tables/clock.ts';
+import type { SealedSigningKey } from '../storage/tables/signing-key.ts';
+import type { Store, StoreRows, StoreTransaction } from '../storage/store.ts';
+import { audited, type Outcome } from './audited.ts';
+
+export interface Rotation {
+  algorithm: SigningAlgorithm;
+  schedule: KeySchedule;
+  /**
+   * `scheduled`: announced first, so that no verifier meets a key that it does not know. `now`: signs at once; verifiers
+   * that cannot fetch a key set on an unknown key id refuse its tokens until they do. `compromised`: signs at once, and
+   * all others are withdrawn: tokens that they signed are refused as soon as verifiers see it.
+   */
+  mode: 'scheduled' | 'now' | 'compromised';
+}
+
+/** All, the oldest first. */
+export async function listSigningKeys(
+  store: Store,
+  masterKey: MasterKey,
+  nowMs: number,
+): Promise<(SigningKey & { proven: boolean })[]> {
+  const { proven, unproven } = await readProvenKeys(store, masterKey, nowMs);
+  const keys = [
+    ...proven.map((key) => ({ ...key, proven: true })),
+    ...unproven.map((key) => ({ ...key, proven: false })),
+  ];
+  return keys.toSorted((a, b) => a.activatesAt - b.activatesAt);
+}
+
+/** Makes the successor of the active key. Throws a Refused where one is announced already. */
+export async function rotateSigningKey(
+  store: Store,
+  by: Actor,
+  masterKey: MasterKey,
+  rotation: Rotation,
+  nowMs: number,
+): Promise<SigningKey> {
+  const made = seal(generateSigningKey(rotation.algorithm), rotation.algorithm, masterKey);
+  return await audited(store, by, nowMs, ROTATION, async (transaction) =>
+    rotate(transaction, masterKey, made, rotation, await clocksAt(transaction, nowMs)),
+  );
+}
+
+const ROTATION = { action: 'signing_key.rotate', subject: { kind: 'signing_key', id: null } } as const;
+
+/**
+ * Notes the durations that a server works with, so that a rotation by the command line, which has settings of its own,
+ * keeps to them.
+ */
+export async function recordSchedule(store: Store, schedule: KeySchedule): Promise<void> {
+  const recorded = JSON.stringify(safestSchedule(schedule, schedule)); // just these members
+  if ((await store.meta.get('key_schedule')) === recorded) return;
+  await store.write((transaction) => transaction.meta.set('key_schedule', recorded));
+}
+
+async function recordedSchedule(transaction: StoreTransaction, own: KeySchedule): Promise<KeySchedule> {
+  const recorded = await transaction.meta.get('key_schedule');
+  return recorded === null ? own : (JSON.parse(recorded) as KeySchedule);
+}
+
+/** Rotates when by both clocks the active key is older than `rotationSeconds`; asked by every process, done by one. */
+export async function rotateWhenDue(
+  store: Store,
+  masterKey: MasterKey,
+  rotation: Omit<Rotation, 'mode'>,
+  rotationSeconds: number,
+  nowMs: number,
+): Promise<SigningKey | null> {
+  const clocks = await clocksAt(store.clock, nowMs);
+  const isDue = async (rows: StoreRows) =>
+    rotationIsDue((await readProvenKeys(rows, masterKey, nowMs)).proven, rotationSeconds, clocks.earlier);
+  if (!(await isDue(store))) return null;
+  const made = seal(generateSigningKey(rotation.algorithm), rotation.algorithm, masterKey);
+  return await audited<SigningKey | null>(store, SYSTEM, nowMs, ROTATION, async (transaction) => {
+    // Again, inside the transaction: another process may have been first.
+    if (!(await isDue(transaction))) return { result: null, unchanged: true };
+    return await rotate(transaction, masterKey, made, { ...rotation, mode: 'scheduled' }, clocks);
+  });
+}
+
+/**
+ * Gives a proof to signing keys of a program that knew none: all that are there at the first start after the upgrade, and those
+ * that processes of the version before write in the days after it. Returns their key ids.
+ */
+export async function proveSigningKeys(store: Store, masterKey: MasterKey, nowMs: number): Promise<string[]> {
+  if (!(await acceptsWithoutProof(store.meta, nowMs))) return [];
+  return await store.write((transaction) => proveSealedKeys(transaction, masterKey, nowMs));
+}
+
+/** Clocks that differ by less count as the same: durations of a schedule are longer. */
+const SAME_CLOCK_MS = 5000;
+
+/**
+ * `nowMs` and, if the clocks differ, the same moment by the store's clock. A key ends by the earlier clock, so that it ends
+ * in every process, and signs only when it was announced for long enough by the later one.
+ */
+async function clocksAt(clock: Pick<ClockRows, 'now'>, nowMs: number): Promise<Clocks> {
+  const aheadMs = (await clock.now()) - Date.now();
+  if (Math.abs(aheadMs) < SAME_CLOCK_MS) return { earlier: nowMs, later: nowMs };
+  return { earlier: nowMs + Math.min(0, aheadMs), later: nowMs + Math.max(0, aheadMs) };
+}
+
+/** Makes the first signing key of an empty store, which signs at once; null where there is one. Whoever calls records it. */
+export async function createFirstSigningKey(
+  transaction: StoreTransaction,
+  masterKey: MasterKey,
+  algorithm: SigningAlgorithm,
+  nowMs: number,
+): Promise<SigningKey | null> {
+  if ((await transaction.signingKeys.list()).length > 0) return null;
+  const made = seal(generateSigningKey(algorithm), algorithm, masterKey);
+  return await insert(transaction, masterKey, { ...made, announcedAt: nowMs, activatesAt: nowMs });
+}
+
+type Made = Pick<SealedSigningKey, 'kid' | 'algorithm' | 'publicJwk' | 'sealedPrivateKey'>;
+
+async function rotate(
+  transaction: StoreTransaction,
+  masterKey: MasterKey,
+  made: Made,
+  { schedule: own, mode }: Rotation,
+  clocks: Clocks,
+): Promise<Outcome<SigningKey>> {
+  const schedule = safestSchedule(own, await recordedSchedule(transaction, own));
+  await proveSealedKeys(transaction, masterKey, clocks.earlier);
+  const { proven: keys, unproven } = await readProvenKeys(transaction, masterKey, clocks.earlier);
+  const announced = keys.find((key) => signingKeyState(key, clocks.later) === 'announced');
+  if (announced !== undefined && mode === 'scheduled') {
+    throw new Refused(
+      'conflict',
+      `Signing key ${announced.kid} is announced already and signs from ` +
+        `${new Date(announced.activatesAt).toISOString()} on: wait for it.`,
+      { onCommandLine: ', or use --now.' },
+    );
+  }
+  // Without a key that signs there is nobody to wait for.
+  const isActive = (key: SigningKey) => signingKeyState(key, clocks.later) === 'active';
+  const waits = mode === 'scheduled' && keys.some(isActive);
+  const activatesAt = waits ? activationTime(schedule, clocks.later) : clocks.earlier;
+  const before: AuditFacts[] = [];
+  const after: AuditFacts[] = [];
+  for (const key of [...keys, ...unproven]) {
+    // What nobody uses ends with the next rotation, whatever its row says.
+    const of = unproven.includes(key) ? 'compromised' : mode;
+    const end = endOf(key, activatesAt, { schedule, mode: of }, clocks);
+    if (end === null) continue;
+    const proof = unproven.includes(key) ? null : proofOf({ ...key, ...end }, masterKey);
+    await transaction.signingKeys.setEnd(key.kid, { ...end, proof });
+    before.push(signingKeyFacts(key));
+    after.push(signingKeyFacts({ ...key, ...end }));
+  }
+  const key = await insert(transaction, masterKey, { ...made, announcedAt: clocks.earlier, activatesAt });
+  return {
+    result: key,
+    subjectId: key.kid,
+    before: { other_keys: before },
+    after: { mode, ...signingKeyFacts(key), other_keys: after },
+  };
+}
+
+/** When an older key retires and is removed because of the new one; null where nothing changes for it. */
+function endOf(
+  key: SigningKey,
+  successorActivatesAt: number,
+  { schedule, mode }: Omit<Rotation, 'algorithm'>,
+  { earlier, later }: Clocks,
+): { retiresAt: number; removesAt: number } | null {
+  const state = signingKeyState(key, earlier);
+  if (state === 'removed') return null;
+  if (mode === 'compromised') {
+    return { retiresAt: Math.min(key.retiresAt ?? earlier, earlier), removesAt: earlier };
+  }
+  if (state === 'retired') return null;
+  const retiresAt = Math.min(key.retiresAt ?? successorActivatesAt, successorActivatesAt);
+  return { retiresAt, removesAt: removalTime(schedule, retiresAt, later) };
+}
+
+async function insert(
+  transaction: StoreTransaction,
+  masterKey: MasterKey,
+  made: Made & Pick<SigningKey, 'announcedAt' | 'activatesAt'>,
+): Promise<SigningKey> {
+  const key = { ...made, retiresAt: null, removesAt: null };
+  await transaction.signingKeys.insert({ ...key, proof: proofOf(key, masterKey) });
+  await transaction.changed('signing_key', key.kid);
+  return key;
+}
+
+function seal(
+  { kid, publicJwk, privateKey }: ReturnType<typeof generateSigningKey>,
+  algorithm: SigningAlgorithm,
+  masterKey: MasterKey,
+): Made {
+  const der = privateKey.export({ format: 'der', type: 'pkcs8' });
+  const sealedPrivateKey = masterKey.seal(der, kid);
+  der.fill(0);
+  return { kid, algorithm, publicJwk, sealedPrivateKey };
+}

@@ -1,0 +1,102 @@
+import { userInfo } from 'node:os';
+import { Redacted } from '../lib/redacted.ts';
+import { decoded, serversOf, UrlProblem, userOf } from './server-url.ts';
+import type { PostgresServer, PostgresTarget, TlsMode } from '../storage/postgres/target.ts';
+
+/** Where the store is. */
+export type Database =
+  /** An empty path: the default, which follows from the data folder. */
+  { kind: 'sqlite'; path: string } | { kind: 'postgres'; target: PostgresTarget };
+
+type Parsed<T> = { value: T } | { allowed: string };
+
+const ALLOWED =
+  'sqlite: and the path of a file, such as sqlite:./data/mintmark.db, or postgres://user:password@host:5432/database';
+const PORT = 5432;
+const TLS_MODES: readonly TlsMode[] = ['disable', 'require', 'verify-ca', 'verify-full'];
+const PARAMETERS = ['application_name', 'host', 'sslcert', 'sslkey', 'sslmode', 'sslrootcert'];
+/** Asked for in any case: writes go nowhere else, and what is read must not be older than what was written. */
+const PRIMARY = new Set(['target_session_attrs=read-write', 'target_session_attrs=primary']);
+
+/** `sqlite:<path>` or `postgres://user:password@host:port,host:port/database?…`, as psql takes it. */
+export function parseDatabaseUrl(given: string): Parsed<Database> {
+  if (given === '') return { value: { kind: 'sqlite', path: '' } };
+  if (/^sqlite:./.test(given)) return { value: { kind: 'sqlite', path: given.slice('sqlite:'.length) } };
+  const [, userPart, serverPart = '', database = '', query = ''] =
+    /^postgres(?:ql)?:\/\/(?:(.*)@)?([^/?#]*)(?:\/([^/?#]*))?(?:\?([^#]*))?$/s.exec(given) ?? [];
+  if (!/^postgres(?:ql)?:\/\//.test(given)) return { allowed: ALLOWED };
+  try {
+    const options = parametersOf(query);
+    const [user, password] = userOf(userPart ?? '');
+    const servers = serversOrSocket(serverPart, options.get('host'));
+    const target = {
+      servers,
+      database: decoded(database, 'database'),
+      user: user === '' ? ownUserName() : user,
+      password: password === undefined || password === '' ? null : new Redacted(password),
+      tls: tlsOf(options),
+      applicationName: options.get('application_name') ?? 'mintmark',
+    };
+    if (target.database === '') throw new UrlProblem('the name of the database is missing at its end');
+    return { value: { kind: 'postgres', target } };
+  } catch (error) {
+    if (error instanceof UrlProblem) return { allowed: `${error.message}: ${ALLOWED}` };
+    throw error;
+  }
+}
+
+/** The same in a form to be shown: without a password. */
+export function describeDatabase(database: Database): string {
+  if (database.kind === 'sqlite') return database.path;
+  const { servers, user, database: name } = database.target;
+  return `postgres://${user}@${servers.map(({ host, port }) => `${host}:${port}`).join(',')}/${name}`;
+}
+
+/** The same with a password where it has none of its own. */
+export function withPassword(database: Database, password: Redacted | null): Database {
+  if (database.kind === 'sqlite') return database;
+  const { target } = database;
+  return { ...database, target: { ...target, password: target.password ?? password } };
+}
+
+export function holdsPassword(url: string): boolean {
+  return /^postgres(ql)?:\/\/[^@/]*:.+@/is.test(url);
+}
+
+/** A container may run the program as a user that no name is known of. */
+function ownUserName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    throw new UrlProblem('the user is missing, and the one of this process has no name');
+  }
+}
+
+function serversOrSocket(part: string, socketFolder: string | undefined): PostgresServer[] {
+  if (part === '' && socketFolder !== undefined) return [{ host: socketFolder, port: PORT }];
+  if (socketFolder !== undefined) throw new UrlProblem('the parameter host is for a URL without a host');
+  return serversOf(part, PORT);
+}
+
+function parametersOf(query: string): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const pair of query.split('&').filter((one) => one !== '' && !PRIMARY.has(one))) {
+    const [, name = '', value = ''] = /^([a-z_]+)=(.+)$/s.exec(pair) ?? [];
+    if (!PARAMETERS.includes(name)) throw new UrlProblem(`the parameters may be ${PARAMETERS.join(', ')}`);
+    found.set(name, decoded(value, name));
+  }
+  return found;
+}
+
+function tlsOf(options: Map<string, string>): PostgresTarget['tls'] {
+  const given = options.get('sslmode');
+  const mode = TLS_MODES.find((one) => one === given);
+  if (given !== undefined && mode === undefined)
+    throw new UrlProblem(`sslmode is one of ${TLS_MODES.join(', ')}`);
+  return {
+    mode: mode ?? null,
+    rootCertificateFile: options.get('sslrootcert') ?? null,
+    certificateFile: options.get('sslcert') ?? null,
+    keyFile: options.get('sslkey') ?? null,
+  };
+}

@@ -1,0 +1,71 @@
+import { Redacted } from '../lib/redacted.ts';
+import { decoded, serversOf, UrlProblem, userOf } from './server-url.ts';
+import { redisName, type RedisTarget } from '../storage/redis/target.ts';
+
+/** Where limits are counted together, as REDIS_URL has it; files and other passwords are settings of their own. */
+export type RedisAddress = Omit<RedisTarget, 'tls' | 'sentinelPassword' | 'password'> & {
+  password: Redacted | null;
+  encrypted: boolean;
+};
+
+const ALLOWED =
+  'redis://user:password@host:6379, rediss:// for TLS, redis+cluster://host:7000,host:7001 or ' +
+  'redis+sentinel://host:26379,host:26379/name-of-the-master';
+const PORT = 6379;
+const SENTINEL_PORT = 26_379;
+const DATABASE_MAX = 65_535;
+
+/** Null: no Redis. What is wrong is said in words that quote nothing: in a URL with a mistake, any part may be the password. */
+export function parseRedisUrl(given: string): { value: RedisAddress | null } | { allowed: string } {
+  if (given === '') return { value: null };
+  const found = /^redis(s?)(?:\+(cluster|sentinel))?:\/\/(?:(.*)@)?([^/?#]*)(?:\/([^/?#]*))?$/s.exec(given);
+  if (found === null) return { allowed: ALLOWED };
+  const [, secure, topology, userPart = '', serverPart = '', path = ''] = found;
+  const kind = topology === 'cluster' || topology === 'sentinel' ? topology : 'server';
+  try {
+    const servers = serversOf(serverPart, kind === 'sentinel' ? SENTINEL_PORT : PORT);
+    if (kind === 'server' && servers.length > 1) {
+      throw new UrlProblem('several servers are a redis+cluster:// or redis+sentinel://');
+    }
+    const [user, password = ''] = userOf(userPart);
+    const value = {
+      kind,
+      servers,
+      masterName: kind === 'sentinel' ? masterNameOf(path) : '',
+      user: user === '' ? null : user,
+      password: password === '' ? null : new Redacted(password),
+      database: kind === 'server' ? databaseOf(path) : 0,
+      encrypted: secure === 's',
+    } satisfies RedisAddress;
+    if (kind === 'cluster' && path !== '') throw new UrlProblem('a cluster has no numbered databases');
+    return { value };
+  } catch (error) {
+    if (error instanceof UrlProblem) return { allowed: `${error.message}: ${ALLOWED}` };
+    throw error;
+  }
+}
+
+/** In a form to be shown: without user and password. */
+export function describeRedis({ kind, servers, encrypted, masterName }: RedisAddress): string {
+  const topology = kind === 'server' ? '' : `+${kind}`;
+  const path = masterName === '' ? '' : `/${masterName}`;
+  return `redis${encrypted ? 's' : ''}${topology}://${servers.map(redisName).join(',')}${path}`;
+}
+
+export function holdsRedisPassword(url: string): boolean {
+  return /^rediss?(\+\w+)?:\/\/[^@/]*:.+@/is.test(url);
+}
+
+function databaseOf(path: string): number {
+  if (path === '') return 0;
+  if (!/^\d{1,5}$/.test(path) || Number(path) > DATABASE_MAX) {
+    throw new UrlProblem('what follows the server is the number of a database');
+  }
+  return Number(path);
+}
+
+function masterNameOf(path: string): string {
+  const name = decoded(path, 'name of the master');
+  if (name === '') throw new UrlProblem('the name of the master is missing at its end');
+  return name;
+}

@@ -1,0 +1,42 @@
+// What single settings may be: each gives the value, or says what is allowed.
+import { networkProblem } from '../domain/network.ts';
+import { Redacted } from '../lib/redacted.ts';
+
+export function networkList(given: string): { value: string[] } | { allowed: string } {
+  const networks = given
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+  const problem = networks.map(networkProblem).find((found) => found !== null);
+  return problem === undefined || problem === null ? { value: networks } : { allowed: problem };
+}
+
+export function basePathProblem(path: string): string | null {
+  return /^(\/[A-Za-z0-9._~-]+)+$/.test(path)
+    ? null
+    : 'a path such as /marketing, without a slash at its end';
+}
+
+/** RFC 8414 §2: a URL without query and fragment. It also stands in a line that is made to be pasted into a shell. */
+export function issuerProblem(issuer: string): string | null {
+  const fits = /^https?:\/\/[A-Za-z0-9.:[\]-]+(\/[A-Za-z0-9._~-]+)*$/.test(issuer) && URL.canParse(issuer);
+  return fits
+    ? null
+    : 'an http or https URL such as https://api.example.com/marketing, without a slash at its end';
+}
+
+export function masterKey(given: string): { value: Redacted | null } | { allowed: string } {
+  if (given === '') return { value: null };
+  return /^[0-9A-Fa-f]{64}$/.test(given)
+    ? { value: new Redacted(given) }
+    : { allowed: '64 hexadecimal digits (openssl rand -hex 32 prints some)' };
+}
+
+/** A header that names an address, in lower case. Those of HTTP itself have one word, or carry a secret. */
+export function headerName(given: string): { value: string } | { allowed: string } {
+  const name = given === '' ? 'x-forwarded-for' : given.toLowerCase();
+  const fits = /^(forwarded|(?!authorization|cookie|proxy-)[a-z0-9]+(-[a-z0-9]+)+)$/.test(name);
+  return fits
+    ? { value: name }
+    : { allowed: 'the name of a header such as X-Forwarded-For, Forwarded, X-Real-IP or CF-Connecting-IP' };
+}

@@ -1,0 +1,178 @@
+import { Readable } from 'node:stream';
+import Type from 'typebox';
+import type { Config } from '../../config/config.ts';
+import type { Actor } from '../../domain/actor.ts';
+import type { ApiUserRecord } from '../../domain/api-user-record.ts';
+import { importedLineJson, type ImportedLine, type ImportOptions } from '../../admin/api-user-import.ts';
+import { importLines } from '../../admin/api-user-import-lines.ts';
+import type { TextLine } from '../../lib/text-lines.ts';
+import { actorOf, type AdminApp } from './admin-app.ts';
+import { refuseCharset } from './json-text.ts';
+import { inLines } from './lines.ts';
+import { Problem, type StoreFault } from './problem.ts';
+import { CSV, lines, NDJSON } from './schema.ts';
+
+export interface BulkServices {
+  storeFault: StoreFault;
+  bulk: {
+    export(by: Actor, asked: { digests: boolean }): AsyncGenerator<ApiUserRecord, void, undefined>;
+    /** What became of each line. Throws where the store fails: the lines before have been made. */
+    import(
+      by: Actor,
+      lines: AsyncIterable<TextLine>,
+      options: ImportOptions,
+    ): AsyncGenerator<ImportedLine, void, undefined>;
+  };
+}
+
+type BulkConfig = Pick<Config, 'adminBodyBytesMax' | 'adminImportLinesMax'>;
+
+const TAG = { tags: ['API users'] };
+
+/** API users in bulk: a JSON object a line, as an export writes them and an import reads them. */
+export async function bulkRoutes(app: AdminApp, services: BulkServices, config: BulkConfig): Promise<void> {
+  exportRoute(app, services);
+  // By itself, so that no other route takes such a body.
+  await app.register(async (scope: AdminApp) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser([NDJSON, CSV], (request, body, done) => {
+      refuseCharset(request);
+      done(null, body);
+    });
+    importRoute(scope, services, config);
+  });
+}
+
+function exportRoute(app: AdminApp, { bulk }: BulkServices): void {
+  app.get(
+    '/api-users/export',
+    {
+      config: { needs: 'read', raises: { parameter: 'digests', to: 'admin' }, action: 'api_user.export' },
+      schema: {
+        ...TAG,
+        operationId: 'exportApiUsers',
+        summary: 'All API users, a line each, as `import` reads them.',
+        description: 'With `digests` for operators with the role `admin` only.',
+        querystring: Type.Object(
+          {
+            digests: Type.Optional(
+              Type.Boolean({ description: 'With the digests of live credentials, never with secrets' }),
+            ),
+          },
+          { additionalProperties: false },
+        ),
+        response: { 200: lines('API users, a line each') },
+      },
+    },
+    async (request, reply) => {
+      const records = bulk.export(actorOf(request), { digests: request.query.digests === true });
+      reply.type(NDJSON).header('Content-Disposition', 'attachment; filename="api-users.ndjson"');
+      return Readable.from(inLines(records, (record) => record));
+    },
+  );
+}
+
+function importRoute(app: AdminApp, services: BulkServices, config: BulkConfig): void {
+  app.post(
+    '/api-users/import',
+    {
+      config: {
+        needs: 'write',
+        raises: { parameter: 'restore_deleted', to: 'admin' },
+        action: 'api_user.import',
+        streamsBody: true,
+      },
+      schema: {
+        ...TAG,
+        operationId: 'importApiUsers',
+        summary: 'Makes an API user of each line.',
+        description:
+          'Each line by itself: one that is refused keeps no other from being made. The answer says of each what became of ' +
+          'it, and in its last line how many: `made`; `exists`, if there is an API user with its external id or the same line made ' +
+          'one before, and `differs` says in what; or `refused` and why. With `dry_run`, `would_make` in place of `made`. The body ' +
+          'may also be a JSON array, or CSV whose first line names the members. With 503 the lines after the one that it names are ' +
+          'not made.',
+        consumes: [NDJSON, CSV],
+        querystring: Type.Object(
+          {
+            dry_run: Type.Optional(
+              Type.Boolean({ description: 'Says what would become of each line, and makes nothing' }),
+            ),
+            restore_deleted: Type.Optional(
+              Type.Boolean({
+                description:
+                  'Also makes API users with client ids of deleted ones, from an export of this store. For admins only',
+              }),
+            ),
+          },
+          { additionalProperties: false },
+        ),
+        body: Type.Unsafe<Readable>({ description: 'API users, a line each' }),
+        response: { 200: lines('A line for each line, and one at the end') },
+      },
+    },
+    async (request, reply) => {
+      if (!(request.body instanceof Readable))
+        throw new Problem('unsupported_media_type', `Send ${NDJSON} or ${CSV}.`);
+      const body = request.body.iterator({ destroyOnReturn: false }); // it is the connection
+      const given = importLines(body, config.adminBodyBytesMax);
+      const options = {
+        dryRun: request.query.dry_run === true,
+        restoreDeleted: request.query.restore_deleted === true,
+      };
+      const report = await imported(services, actorOf(request), given, options, config.adminImportLinesMax);
+      reply.type(NDJSON);
+      return report;
+    },
+  );
+}
+
+/** The whole report: sent when all is read, because many clients do not read an answer before. */
+async function imported(
+  { bulk, storeFault }: BulkServices,
+  by: Actor,
+  given: AsyncIterable<TextLine>,
+  options: ImportOptions,
+  linesMax: number,
+): Promise<string> {
+  const count = { made: 0, would_make: 0, refused: 0, exists: 0, not_read: 0 };
+  const passedOver = () => void (count.not_read += 1);
+  let report = '';
+  let last = 0;
+  try {
+    for await (const line of bulk.import(by, upTo(linesMax, given, passedOver), options)) {
+      report += `${JSON.stringify(importedLineJson(line))}\n`;
+      if ('made' in line) count.made += 1;
+      else if ('wouldMake' in line) count.would_make += 1;
+      else if ('there' in line) count.exists += 1;
+      else count.refused += 1;
+      last = line.line;
+    }
+  } catch (error) {
+    if (storeFault(error) === null) throw error;
+    const done = `${count.made} API users were made and ${count.refused} refused`;
+    throw new Problem(
+      'unavailable',
+      `The store failed after line ${last}: ${done}. Send the lines after it again.`,
+      {
+        headers: ['Connection', 'close'], // the rest is not read
+        cause: error,
+      },
+    );
+  }
+  const { made, would_make: wouldMake, ...others } = count;
+  const done = options.dryRun === true ? { would_make: wouldMake } : { made };
+  return `${report}${JSON.stringify({ outcome: options.dryRun === true ? 'checked' : 'done', ...done, ...others })}\n`;
+}
+
+/** The first lines. The others are read and passed over, so that the client gets to read why. */
+async function* upTo(
+  linesMax: number,
+  given: AsyncIterable<TextLine>,
+  passedOver: () => void,
+): AsyncGenerator<TextLine> {
+  for await (const line of given) {
+    if (line.n <= linesMax) yield line;
+    else passedOver();
+  }
+}

@@ -1,0 +1,416 @@
+import Type, { type TBoolean, type TObject, type TString, type TUnsafe } from 'typebox';
+import type { Actor } from '../../domain/actor.ts';
+import type { ApiUser, ApiUserSettings } from '../../domain/api-user.ts';
+import {
+  API_USER_SORTS,
+  type ApiUserFilter,
+  type ApiUserListed,
+  type ApiUserListPage,
+  NAMED_MAX,
+  type ApiUserPosition,
+  type ApiUserSort,
+} from '../../domain/api-user-list.ts';
+import { Replayed, type Once } from '../../domain/idempotency.ts';
+import type { Forcing, IfUnchanged, Revoking } from '../../admin/api-user.ts';
+import type { ApiUserWithSecret } from '../../admin/api-user-with-secret.ts';
+import {
+  apiUserChangesSchema,
+  apiUserJson,
+  apiUserSchema,
+  changesOf,
+  disabledApiUserJson,
+  disabledApiUserSchema,
+  listedApiUserJson,
+  listedApiUserSchema,
+  newApiUserSchema,
+  settingsOf,
+  type ApiUserJson,
+  type NewApiUserJson,
+} from './api-user.wire.ts';
+import { credentialJson, credentialSchema } from './credential.wire.ts';
+import { cursorOf, positionOf } from './cursor.ts';
+import { actorOf, type AdminApp } from './admin-app.ts';
+import {
+  etagHeader,
+  ifMatch,
+  ifMatchParameter,
+  onceOf,
+  onceParameter,
+  requiredIfMatch,
+  setEtag,
+} from './preconditions.ts';
+import {
+  iso,
+  millisecondsOf,
+  nothing,
+  nullable,
+  oneOf,
+  PAGE_DEFAULT,
+  pageOf,
+  pageParameters,
+  ref,
+  text,
+  time,
+  type Shared,
+} from './schema.ts';
+
+export interface ApiUserServices {
+  now(): number;
+  apiUsers: {
+    list(filter: ApiUserFilter, page: ApiUserListPage): Promise<ApiUserListed>;
+    /** Throws a Refused where there is none of this client id or username; the others, too. */
+    find(name: string): Promise<ApiUser>;
+    create(by: Actor, settings: ApiUserSettings, once?: Once): Promise<ApiUser>;
+    createWithSecret(
+      by: Actor,
+      settings: ApiUserSettings,
+      secret: { name: string; expiresAt: number | null },
+      once?: Once,
+    ): Promise<ApiUserWithSecret>;
+    update(
+      by: Actor,
+      name: string,
+      changes: Partial<ApiUserSettings> & { enabled?: boolean },
+      options: Revoking & Forcing & IfUnchanged,
+    ): Promise<ApiUser>;
+    delete(by: Actor, name: string, options: Revoking & Forcing & IfUnchanged): Promise<ApiUser>;
+    /** Gives back as of when, in milliseconds since 1970. */
+    revokeTokens(by: Actor, name: string, options: IfUnchanged): Promise<number>;
+  };
+}
+
+/** As long as a path may have it (`maxParamLength`): a username has up to 254 characters. */
+const NAME_LENGTH_MAX = 300;
+export const apiUserPath: TObject<{ client_id: TString }> = Type.Object({
+  client_id: text('Client id, or username', NAME_LENGTH_MAX),
+});
+
+const TAG = { tags: ['API users'] };
+const FIRST_SECRET_NAME = 'first secret';
+
+export function apiUserRoutes(app: AdminApp, services: ApiUserServices): void {
+  app.addSchema(apiUserSchema);
+  app.addSchema(disabledApiUserSchema);
+  app.addSchema(listedApiUserSchema);
+  listRoute(app, services);
+  createRoute(app, services);
+  readRoute(app, services);
+  changeRoute(app, services);
+  switchRoutes(app, services);
+  deleteRoute(app, services);
+  revokeTokensRoute(app, services);
+}
+
+const SORTS = API_USER_SORTS.flatMap((sort) => [sort, `-${sort}`] as const);
+
+function listRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
+  app.get(
+    '/api-users',
+    {
+      config: { needs: 'read' },
+      schema: {
+        ...TAG,
+        operationId: 'listApiUsers',
+        summary: 'API users, a page at a time.',
+        description:
+          'A page may hold fewer than `limit`, or none, where few of very many meet what is asked: the list ends where `next` is null.',
+        querystring: Type.Object(
+          {
+            search: Type.Optional(
+              Type.String({
+                maxLength: 200,
+                description:
+                  'A part of the name, client id, username or contact, in any letter case. Those whose client id or username it is come first',
+              }),
+            ),
+            state: Type.Optional(oneOf(['enabled', 'disabled'], 'Only these')),
+            scope: Type.Optional(text('Only those that may have this scope', 100)),
+            sort: Type.Optional(
+              oneOf(SORTS, 'Left out: -created_at. Those that were never used come last by last_used_at'),
+            ),
+            ...pageParameters,
+          },
+          { additionalProperties: false },
+        ),
+        response: { 200: pageOf(listedApiUserSchema) },
+      },
+    },
+    async ({ query }) => {
+      const { search = '', state, scope = null, sort = '-created_at', limit = PAGE_DEFAULT, after } = query;
+      const filter = {
+        search: search.trim() === '' ? null : search.trim(),
+        enabled: state === undefined ? null : state === 'enabled',
+        scope,
+      };
+      const by = sort.replace('-', '') as ApiUserSort;
+      const page = {
+        sort: by,
+        descending: sort.startsWith('-'),
+        after: positionOf(`api-users ${sort}`, after, isPositionIn(by)),
+        limit,
+      };
+      const { items, next } = await apiUsers.list(filter, page);
+      return {
+        items: items.map(listedApiUserJson),
+        next: next === null ? null : cursorOf(`api-users ${sort}`, next),
+      };
+    },
+  );
+}
+
+function isPositionIn(sort: ApiUserSort) {
+  return (position: readonly unknown[]): position is ApiUserPosition => {
+    const [value, ...ids] = position;
+    if (ids.length < 1 || ids.length > 1 + NAMED_MAX || !ids.every((id) => typeof id === 'string'))
+      return false;
+    if (sort === 'name') return typeof value === 'string';
+    return Number.isSafeInteger(value) || (value === null && sort === 'last_used_at');
+  };
+}
+
+function createRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
+  app.post(
+    '/api-users',
+    {
+      config: { needs: 'write', action: 'api_user.create' },
+      schema: {
+        ...TAG,
+        operationId: 'createApiUser',
+        summary: 'Makes an API user, and its first secret, which is shown this once.',
+        headers: Type.Object(onceParameter),
+        body: newApiUserSchema,
+        response: {
+          201: Type.Object(
+            {
+              api_user: ref(apiUserSchema),
+              credential: Type.Optional(ref(credentialSchema)),
+              client_secret: Type.Optional(
+                Type.String({ description: 'Shown this once, and stored nowhere' }),
+              ),
+            },
+            { additionalProperties: false, description: 'Made', headers: etagHeader },
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      const by = actorOf(request);
+      const once = onceOf(request);
+      const settings = settingsOf(request.body);
+      reply.code(201);
+      const secret = secretOf(request.body.secret);
+      if (secret === null) {
+        const user = await apiUsers.create(by, settings, once).catch(async (error: unknown) => {
+          const made = error instanceof Replayed ? error.made[0]?.id : null;
+          if (made === null || made === undefined) throw error;
+          return await apiUsers.find(made); // nothing was shown that could not be shown again
+        });
+        setEtag(reply, user);
+        return { api_user: apiUserJson(user) };
+      }
+      const made = await apiUsers.createWithSecret(by, settings, secret, once);
+      setEtag(reply, made.user);
+      return {
+        api_user: apiUserJson(made.user),
+        credential: credentialJson(made.credential, [], made.credential.createdAt),
+        client_secret: made.secret,
+      };
+    },
+  );
+}
+
+function secretOf(given: NewApiUserJson['secret'] = {}): { name: string; expiresAt: number | null } | null {
+  if (given === false) return null;
+  const { name = FIRST_SECRET_NAME, expires_at: expiresAt } = given;
+  return { name, expiresAt: millisecondsOf(expiresAt, '/secret/expires_at') };
+}
+
+const changed = { description: 'As it is now', headers: etagHeader };
+
+function readRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
+  app.get(
+    '/api-users/:client_id',
+    {
+      config: { needs: 'read' },
+      schema: {
+        ...TAG,
+        operationId: 'readApiUser',
+        summary: 'One API user.',
+        params: apiUserPath,
+        response: { 200: withHeaders(changed) },
+      },
+    },
+    async ({ params }, reply) => {
+      const user = await apiUsers.find(params.client_id);
+      setEtag(reply, user);
+      return apiUserJson(user);
+    },
+  );
+}
+
+function changeRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
+  app.patch(
+    '/api-users/:client_id',
+    {
+      config: { needs: 'write', action: 'api_user.update' },
+      schema: {
+        ...TAG,
+        operationId: 'changeApiUser',
+        summary: 'Changes settings of an API user, and leaves the others.',
+        description:
+          'If-Match must be there: 428 without it, 412 where somebody changed the API user in the meantime.',
+        params: apiUserPath,
+        headers: Type.Object(ifMatchParameter),
+        body: apiUserChangesSchema,
+        response: { 200: withHeaders(changed) },
+      },
+    },
+    async (request, reply) => {
+      const ifVersion = requiredIfMatch(request);
+      const changes = changesOf(request.body);
+      const user = await apiUsers.update(actorOf(request), request.params.client_id, changes, { ifVersion });
+      setEtag(reply, user);
+      return apiUserJson(user);
+    },
+  );
+}
+
+function switchRoutes(app: AdminApp, { apiUsers }: ApiUserServices): void {
+  app.post(
+    '/api-users/:client_id/disable',
+    {
+      config: { needs: 'write', action: 'api_user.disable' },
+      schema: {
+        ...TAG,
+        operationId: 'disableApiUser',
+        summary: 'Refuses tokens to an API user from now on.',
+        description: `${IN_USE_REFUSED} \`enable\` undoes it.`,
+        params: apiUserPath,
+        headers: Type.Object(ifMatchParameter),
+        body: Type.Object(
+          { force: Type.Optional(force), revoke_tokens: Type.Optional(revokeTokens) },
+          { additionalProperties: false },
+        ),
+        response: { 200: withHeaders(changed, disabledApiUserSchema) },
+      },
+    },
+    async (request, reply) => {
+      const options = {
+        force: request.body.force === true,
+        revoke: request.body.revoke_tokens === true,
+        ifVersion: ifMatch(request),
+      };
+      const user = await apiUsers.update(
+        actorOf(request),
+        request.params.client_id,
+        { enabled: false },
+        options,
+      );
+      setEtag(reply, user);
+      return disabledApiUserJson(user);
+    },
+  );
+  app.post(
+    '/api-users/:client_id/enable',
+    {
+      config: { needs: 'write', action: 'api_user.enable' },
+      schema: {
+        ...TAG,
+        operationId: 'enableApiUser',
+        summary: 'Gives tokens to an API user again.',
+        params: apiUserPath,
+        headers: Type.Object(ifMatchParameter),
+        response: { 200: withHeaders(changed) },
+      },
+    },
+    async (request, reply) => {
+      const options = { ifVersion: ifMatch(request) };
+      const user = await apiUsers.update(
+        actorOf(request),
+        request.params.client_id,
+        { enabled: true },
+        options,
+      );
+      setEtag(reply, user);
+      return apiUserJson(user);
+    },
+  );
+}
+
+const IN_USE_REFUSED =
+  'Refused with the code `unsafe` if a caller used one of its live credentials in the last hour, unless `force` is true: ' +
+  '`in_use` says who.';
+
+export const force: TBoolean = Type.Boolean({ description: 'Although a caller may still use it' });
+
+export const revokeTokens: TBoolean = Type.Boolean({
+  description: 'Also puts the tokens that the API user has on the revocation list',
+});
+
+function deleteRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
+  app.delete(
+    '/api-users/:client_id',
+    {
+      config: { needs: 'write', action: 'api_user.delete' },
+      schema: {
+        ...TAG,
+        operationId: 'deleteApiUser',
+        summary: 'Removes an API user and its credentials for good.',
+        description: IN_USE_REFUSED,
+        params: apiUserPath,
+        querystring: Type.Object(
+          { force: Type.Optional(force), revoke_tokens: Type.Optional(revokeTokens) },
+          { additionalProperties: false },
+        ),
+        headers: Type.Object(ifMatchParameter),
+        response: { 204: nothing('Removed') },
+      },
+    },
+    async (request, reply) => {
+      const options = {
+        force: request.query.force === true,
+        revoke: request.query.revoke_tokens === true,
+        ifVersion: ifMatch(request),
+      };
+      await apiUsers.delete(actorOf(request), request.params.client_id, options);
+      reply.code(204);
+      return null;
+    },
+  );
+}
+
+function revokeTokensRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
+  app.post(
+    '/api-users/:client_id/revoke-tokens',
+    {
+      config: { needs: 'write', action: 'api_user.revoke_tokens' },
+      schema: {
+        ...TAG,
+        operationId: 'revokeTokens',
+        summary: 'Puts all tokens that an API user has on the revocation list.',
+        description: 'Its credentials go on working: to cut off somebody who knows a secret, see `cut-off`.',
+        params: apiUserPath,
+        headers: Type.Object(ifMatchParameter),
+        response: {
+          200: Type.Object(
+            { revoked_issued_before: nullable(time('Tokens from before then are revoked')) },
+            { additionalProperties: false, description: 'Revoked' },
+          ),
+        },
+      },
+    },
+    async (request) => {
+      const options = { ifVersion: ifMatch(request) };
+      const before = await apiUsers.revokeTokens(actorOf(request), request.params.client_id, options);
+      return { revoked_issued_before: iso(before) };
+    },
+  );
+}
+
+/** An API user as the answer of a route of its own. */
+function withHeaders<T = ApiUserJson>(
+  { description, headers }: typeof changed,
+  schema: Shared<T> = apiUserSchema as Shared<T>,
+): TUnsafe<T> {
+  return Type.Unsafe<T>({ ...ref(schema), description, headers });
+}

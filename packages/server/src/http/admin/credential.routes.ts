@@ -1,0 +1,325 @@
+import Type, { type TObject, type TString, type TUnsafe } from 'typebox';
+import type { Actor } from '../../domain/actor.ts';
+import type { Credential } from '../../domain/credential.ts';
+import type { Once } from '../../domain/idempotency.ts';
+import type { CreatedSecret, CredentialChanges, NewCredential, Retirement } from '../../admin/credential.ts';
+import type { CutOff, CutOffDone, Reset, ResetDone } from '../../admin/reset-credentials.ts';
+import { Refused } from '../../domain/refused.ts';
+import { actorOf, type AdminApp } from './admin-app.ts';
+import { apiUserPath, force, revokeTokens } from './api-user.routes.ts';
+import { credentialJson, credentialSchema, type CredentialJson } from './credential.wire.ts';
+import { onceOf, onceParameter } from './preconditions.ts';
+import { millisecondsOf, nullable, ref, text, timeInput } from './schema.ts';
+
+export interface CredentialServices {
+  now(): number;
+  credentials: {
+    /** Of an API user, given by client id or username. Throws a Refused where there is none; the others, too. */
+    listOf(owner: string): Promise<Credential[]>;
+    create(by: Actor, asked: NewCredential, once?: Once): Promise<CreatedSecret>;
+    createPassword(by: Actor, asked: NewCredential, password: string, once?: Once): Promise<Credential>;
+    reset(by: Actor, asked: Reset, once?: Once): Promise<ResetDone>;
+    update(by: Actor, id: string, changes: CredentialChanges): Promise<Credential>;
+    retire(by: Actor, id: string, asked: Retirement): Promise<Credential>;
+    cutOff(by: Actor, owner: string, asked: CutOff, once?: Once): Promise<CutOffDone>;
+  };
+}
+
+const TAG = { tags: ['Credentials'] };
+const closed = { additionalProperties: false };
+/** Longer than any id, and than a name may be, which is said in words. */
+const ID_LENGTH_MAX = 100;
+const NAME_LENGTH_MAX = 1000;
+/** Longer than any password may be, which is said in words. */
+const PASSWORD_BODY_LENGTH_MAX = 1000;
+/** The longest time for which old secrets may go on beside a new one: ten years. */
+const OVERLAP_SECONDS_MAX = 315_360_000;
+
+const credentialPath: TObject<{ id: TString }> = Type.Object({
+  id: text('Id of the credential', ID_LENGTH_MAX),
+});
+const name = text('Where it is deployed', NAME_LENGTH_MAX);
+const expiresAt = Type.Optional(nullable(timeInput('From then on it is refused; null, or left out: never')));
+const secretText = Type.String({
+  description:
+    'The generated secret, shown this once, and stored nowhere; left out if the credential is a password',
+});
+const password = Type.Optional(
+  Type.String({
+    maxLength: PASSWORD_BODY_LENGTH_MAX,
+    writeOnly: true,
+    description: 'A password of 12 to 128 characters that a person chose, instead of a generated secret',
+  }),
+);
+
+interface MadeCredentialJson {
+  credential: CredentialJson;
+  client_secret?: string;
+}
+
+const madeCredential: TUnsafe<MadeCredentialJson> = Type.Unsafe<MadeCredentialJson>(
+  Type.Object(
+    { credential: ref(credentialSchema), client_secret: Type.Optional(secretText) },
+    { ...closed, description: 'Made' },
+  ),
+);
+
+export function credentialRoutes(app: AdminApp, services: CredentialServices): void {
+  listRoute(app, services);
+  createRoute(app, services);
+  resetRoute(app, services);
+  changeRoute(app, services);
+  retireRoute(app, services);
+  cutOffRoute(app, services);
+}
+
+function listRoute(app: AdminApp, { credentials, now }: CredentialServices): void {
+  app.get(
+    '/api-users/:client_id/credentials',
+    {
+      config: { needs: 'read' },
+      schema: {
+        ...TAG,
+        operationId: 'listCredentials',
+        summary: 'The credentials of an API user, the oldest first.',
+        params: apiUserPath,
+        response: {
+          200: Type.Object(
+            { items: Type.Array(ref(credentialSchema)) },
+            { ...closed, description: 'Those that ended lately, too' },
+          ),
+        },
+      },
+    },
+    async ({ params }) => {
+      const all = await credentials.listOf(params.client_id);
+      return { items: all.map((credential) => credentialJson(credential, all, now())) };
+    },
+  );
+}
+
+function createRoute(app: AdminApp, { credentials, now }: CredentialServices): void {
+  app.post(
+    '/api-users/:client_id/credentials',
+    {
+      config: { needs: 'write', action: 'credential.create' },
+      schema: {
+        ...TAG,
+        operationId: 'createSecret',
+        summary: 'Makes a secret, shown this once, or a password, beside the other credentials.',
+        params: apiUserPath,
+        headers: Type.Object(onceParameter),
+        body: Type.Object({ name, expires_at: expiresAt, password }, closed),
+        response: { 201: madeCredential },
+      },
+    },
+    async (request, reply) => {
+      const { name: called, expires_at: ends, password: chosen } = request.body;
+      const asked = {
+        owner: request.params.client_id,
+        name: called,
+        expiresAt: millisecondsOf(ends, '/expires_at'),
+      };
+      reply.code(201);
+      if (chosen !== undefined) {
+        const made = await credentials.createPassword(actorOf(request), asked, chosen, onceOf(request));
+        return { credential: credentialJson(made, [], now()) };
+      }
+      const made = await credentials.create(actorOf(request), asked, onceOf(request));
+      return { credential: credentialJson(made.credential, [], now()), client_secret: made.secret };
+    },
+  );
+}
+
+function resetRoute(app: AdminApp, { credentials, now }: CredentialServices): void {
+  app.post(
+    '/api-users/:client_id/reset',
+    {
+      config: { needs: 'write', action: 'credential.reset' },
+      schema: {
+        ...TAG,
+        operationId: 'resetCredentials',
+        summary: 'Makes a new secret or password, and ends the credentials that are live.',
+        description:
+          'The live credentials end after `overlap_seconds`, or when nothing uses them any more (`when_quiet`): send one ' +
+          'of the two. A new password ends a live password at once, because only one may be live.',
+        params: apiUserPath,
+        headers: Type.Object(onceParameter),
+        body: Type.Object(
+          {
+            name,
+            password,
+            overlap_seconds: Type.Optional(
+              Type.Integer({
+                minimum: 0,
+                maximum: OVERLAP_SECONDS_MAX,
+                description: 'How long the old credentials still work; 0: they are retired at once',
+              }),
+            ),
+            end_password: Type.Optional(
+              Type.Boolean({
+                description:
+                  'A live password ends as the secrets do, too; a new password ends it in any case',
+              }),
+            ),
+            when_quiet: Type.Optional(
+              Type.Literal(true, {
+                description:
+                  'Retires each old credential once nothing used it for 25 hours and a newer one was used',
+              }),
+            ),
+            expires_at: expiresAt,
+            force: Type.Optional(force),
+            revoke_tokens: Type.Optional(revokeTokens),
+          },
+          closed,
+        ),
+        response: {
+          201: Type.Object(
+            {
+              credential: ref(credentialSchema),
+              client_secret: Type.Optional(secretText),
+              ending: Type.Array(ref(credentialSchema), { description: 'The old ones, and when they end' }),
+            },
+            { ...closed, description: 'Made' },
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { body } = request;
+      const asked: Reset = {
+        owner: request.params.client_id,
+        name: body.name,
+        expiresAt: millisecondsOf(body.expires_at, '/expires_at'),
+        password: body.password,
+        endPassword: body.end_password === true,
+        overlapMs: overlapOf(body),
+        force: body.force === true,
+        revoke: body.revoke_tokens === true,
+      };
+      const { ending, ...made } = await credentials.reset(actorOf(request), asked, onceOf(request));
+      const all = [made.credential, ...ending];
+      reply.code(201);
+      return {
+        credential: credentialJson(made.credential, all, now()),
+        ...(made.secret !== null && { client_secret: made.secret }),
+        ending: ending.map((credential) => credentialJson(credential, all, now())),
+      };
+    },
+  );
+}
+
+/** Null: when quiet. */
+function overlapOf(body: { overlap_seconds?: number; when_quiet?: true }): number | null {
+  const { overlap_seconds: seconds, when_quiet: whenQuiet } = body;
+  if ((seconds === undefined) === (whenQuiet === undefined)) {
+    const problem = 'Send either overlap_seconds or when_quiet, which say how the old credentials end.';
+    throw new Refused('invalid', problem, { faults: [{ member: 'overlap_seconds', problem }] });
+  }
+  return seconds === undefined ? null : seconds * 1000;
+}
+
+function changeRoute(app: AdminApp, { credentials, now }: CredentialServices): void {
+  app.patch(
+    '/credentials/:id',
+    {
+      config: { needs: 'write', action: 'credential.update' },
+      schema: {
+        ...TAG,
+        operationId: 'changeCredential',
+        summary: 'Renames a credential, or lets it expire at another time.',
+        params: credentialPath,
+        body: Type.Object(
+          { name: Type.Optional(name), expires_at: expiresAt },
+          { ...closed, minProperties: 1 },
+        ),
+        response: { 200: ref(credentialSchema) },
+      },
+    },
+    async (request) => {
+      const { name: called, expires_at: ends } = request.body;
+      const changes = {
+        ...(called !== undefined && { name: called }),
+        ...(ends !== undefined && { expiresAt: millisecondsOf(ends, '/expires_at') }),
+      };
+      const changed = await credentials.update(actorOf(request), request.params.id, changes);
+      return credentialJson(changed, await credentials.listOf(changed.clientId), now());
+    },
+  );
+}
+
+function retireRoute(app: AdminApp, { credentials, now }: CredentialServices): void {
+  app.post(
+    '/credentials/:id/retire',
+    {
+      config: { needs: 'write', action: 'credential.retire' },
+      schema: {
+        ...TAG,
+        operationId: 'retireCredential',
+        summary: 'Makes a credential useless at once.',
+        description:
+          'Refused with the code `unsafe` where that could break a live caller, unless it is forced.',
+        params: credentialPath,
+        body: Type.Object(
+          { force: Type.Optional(force), revoke_tokens: Type.Optional(revokeTokens) },
+          closed,
+        ),
+        response: { 200: ref(credentialSchema) },
+      },
+    },
+    async (request) => {
+      const { force: forced = false, revoke_tokens: revoke = false } = request.body;
+      const asked = { force: forced, revoke };
+      return credentialJson(await credentials.retire(actorOf(request), request.params.id, asked), [], now());
+    },
+  );
+}
+
+function cutOffRoute(app: AdminApp, { credentials, now }: CredentialServices): void {
+  app.post(
+    '/api-users/:client_id/cut-off',
+    {
+      config: { needs: 'write', action: 'credential.cut_off' },
+      schema: {
+        ...TAG,
+        operationId: 'cutOff',
+        summary: 'After a leak: ends credentials at once, whoever uses them, and revokes all tokens.',
+        params: apiUserPath,
+        headers: Type.Object(onceParameter),
+        body: Type.Object(
+          {
+            credential_id: Type.Optional(
+              text('The one that leaked; left out: all that are live', ID_LENGTH_MAX),
+            ),
+            new_secret: Type.Optional(Type.Boolean({ description: 'Also makes a fresh secret' })),
+          },
+          closed,
+        ),
+        response: {
+          200: Type.Object(
+            {
+              retired: Type.Array(ref(credentialSchema)),
+              credential: Type.Optional(ref(credentialSchema)),
+              client_secret: Type.Optional(secretText),
+            },
+            { ...closed, description: 'Cut off' },
+          ),
+        },
+      },
+    },
+    async (request) => {
+      const { credential_id: credentialId = null, new_secret: newSecret = false } = request.body;
+      const owner = request.params.client_id;
+      const asked = { credentialId, newSecret };
+      const { retired, made } = await credentials.cutOff(actorOf(request), owner, asked, onceOf(request));
+      return {
+        retired: retired.map((credential) => credentialJson(credential, [], now())),
+        ...(made !== null && {
+          credential: credentialJson(made.credential, [], now()),
+          client_secret: made.secret,
+        }),
+      };
+    },
+  );
+}

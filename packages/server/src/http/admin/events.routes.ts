@@ -1,0 +1,158 @@
+import type { ServerResponse } from 'node:http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import Type from 'typebox';
+import type { Live, LiveEvent } from '../../runtime/usage/live-events.ts';
+import type { Gate } from './gate.ts';
+import { rounded } from './overview.routes.ts';
+import { actorOf, type AdminApp } from './admin-app.ts';
+import { Problem, SECURITY_HEADERS, tooMany } from './problem.ts';
+import { retryAfter } from '../rate-limit-headers.ts';
+import { iso } from './schema.ts';
+
+export interface EventServices {
+  live: Pick<Live, 'watch'>;
+}
+
+/** A comment is sent so often, so that proxies between keep the connection. */
+const HEARTBEAT_MS = 15_000;
+/** Whether the caller still may read is asked so often: a session that ended, or a role that was lost, ends the stream. */
+const CHECK_MS = 1000;
+/** Bytes that wait for a reader: beyond that it is too slow, and gone. */
+const WAITING_BYTES_MAX = 65_536;
+/** How long a browser waits before it comes again. */
+const RETRY_MS = 2000;
+const FULL_RETRY_MS = 5000;
+
+/** `GET /events`: server-sent events (WHATWG HTML §9.2). */
+export function eventsRoute(app: AdminApp, { live }: EventServices, gate: Gate): void {
+  app.get(
+    '/events',
+    {
+      config: { needs: 'read' },
+      schema: {
+        operationId: 'followEvents',
+        summary:
+          'A stream of events (text/event-stream): `change` {noun, id}; each second `rates` {at, tokens, refusals, p50_ms, ' +
+          'p99_ms} of this process; of the API user in `client_id` also `use` {credential_id, at, address, count} and ' +
+          '`refusal` {reason, at, count}; `end` {code} before it ends for good.',
+        tags: ['Usage'],
+        querystring: Type.Object(
+          {
+            client_id: Type.Optional(
+              Type.String({
+                minLength: 1,
+                maxLength: 256,
+                description: 'Tell the uses of this API user, too',
+              }),
+            ),
+          },
+          { additionalProperties: false },
+        ),
+        response: {
+          200: {
+            description: 'Events, until either side ends it',
+            content: { 'text/event-stream': { schema: Type.String() } },
+          },
+        },
+      },
+    },
+    async (request, reply) => {
+      const refusedBy = stream(request, reply, live, gate, request.query.client_id ?? null);
+      if (refusedBy === 'viewer has enough') {
+        throw tooMany('You have too many streams of events open: close one of their pages.', FULL_RETRY_MS);
+      }
+      if (refusedBy === 'full') {
+        throw new Problem('unavailable', 'Too many streams of events are open, or the server stops.', {
+          headers: retryAfter(FULL_RETRY_MS),
+        });
+      }
+    },
+  );
+}
+
+/** Begins the stream and returns null, or returns the bound that refuses it. */
+function stream(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  live: Pick<Live, 'watch'>,
+  gate: Gate,
+  clientId: string | null,
+): 'full' | 'viewer has enough' | null {
+  const response = reply.raw;
+  const end = (code: string) => {
+    send(response, `event: end\ndata: ${JSON.stringify({ code })}\n\n`);
+    response.end();
+  };
+  const { kind, id } = actorOf(request);
+  const watch = live.watch({
+    viewer: `${kind} ${id}`,
+    clientId,
+    tell: (event) => send(response, text(event)),
+    ended: () => end('stopping'),
+  });
+  if (typeof watch === 'string') return watch;
+  reply.hijack();
+  response.writeHead(200, [
+    ...SECURITY_HEADERS,
+    'Content-Type',
+    'text/event-stream',
+    'X-Request-Id',
+    request.id,
+    'X-Accel-Buffering',
+    'no',
+    'Connection',
+    'close',
+  ]);
+  send(response, `retry: ${RETRY_MS}\n\n`);
+  const heartbeat = setInterval(() => send(response, ': still here\n\n'), HEARTBEAT_MS);
+  const check = setInterval(() => {
+    gate(request, 'read').catch((error: unknown) => {
+      // A store that is out of reach says nothing about the session: what is streamed is known already.
+      if (error instanceof Problem && !response.writableEnded) end(error.code);
+    });
+  }, CHECK_MS);
+  const stop = () => {
+    clearInterval(heartbeat);
+    clearInterval(check);
+    watch.stop();
+  };
+  // Whoever went away while the gate was asked has closed already: that is not told again.
+  if (response.destroyed) stop();
+  else response.on('close', stop);
+  return null;
+}
+
+/** To a reader that is too slow nothing more is sent: its connection is cut, and it comes again when it can. */
+function send(response: ServerResponse, message: string): void {
+  if (response.writableEnded || response.destroyed) return;
+  if (response.writableLength > WAITING_BYTES_MAX) response.destroy();
+  else response.write(message);
+}
+
+function text(event: LiveEvent): string {
+  return `event: ${event.event}\ndata: ${JSON.stringify(dataOf(event))}\n\n`;
+}
+
+function dataOf(event: LiveEvent): object {
+  switch (event.event) {
+    case 'change':
+      return { noun: event.noun, id: event.id };
+    case 'rates':
+      return {
+        at: iso(event.at),
+        tokens: event.tokens,
+        refusals: event.refusals,
+        p50_ms: rounded(event.p50Ms),
+        p99_ms: rounded(event.p99Ms),
+      };
+    case 'use':
+      return {
+        credential_id: event.credentialId,
+        at: iso(event.at),
+        address: event.address,
+        count: event.count,
+      };
+    case 'refusal':
+      return { reason: event.reason, at: iso(event.at), count: event.count };
+  }
+}

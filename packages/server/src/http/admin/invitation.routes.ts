@@ -1,0 +1,78 @@
+import Type from 'typebox';
+import { ROLES } from '../../domain/actor.ts';
+import { refuseOtherSites } from './cross-site.ts';
+import type { AdminApp } from './admin-app.ts';
+import { nullable, oneOf, ref } from './schema.ts';
+import {
+  begun,
+  callerOf,
+  denialProblem,
+  emailSchema,
+  passwordSchema,
+  sessionSchema,
+  type SessionServices,
+} from './session.routes.ts';
+
+const TAG = { tags: ['Session'] };
+const TOKEN_LENGTH_MAX = 200;
+const token = Type.String({
+  minLength: 1,
+  maxLength: TOKEN_LENGTH_MAX,
+  description: 'What follows `#` in the link',
+});
+
+/** What whoever has the link of an invitation can do with it. */
+export function invitationRoutes(app: AdminApp, { signIn, issuer, addressOf }: SessionServices): void {
+  app.post(
+    '/invitations/inspect',
+    {
+      config: { needs: 'nothing' },
+      schema: {
+        ...TAG,
+        operationId: 'inspectInvitation',
+        summary: 'Whose invitation this is. Changes nothing.',
+        body: Type.Object({ token }, { additionalProperties: false }),
+        response: {
+          200: Type.Object(
+            {
+              email: nullable(
+                Type.String({ description: 'null: it makes the first admin, who gives an e-mail address' }),
+              ),
+              role: oneOf(ROLES, 'What the operator may do'),
+            },
+            { additionalProperties: false, description: 'An invitation that can be accepted' },
+          ),
+        },
+      },
+    },
+    async (request) => {
+      const outcome = await signIn.inspect(request.body.token, addressOf(request.raw));
+      if ('denied' in outcome) throw denialProblem(outcome);
+      return outcome;
+    },
+  );
+  app.post(
+    '/invitations/accept',
+    {
+      config: { needs: 'nothing' },
+      schema: {
+        ...TAG,
+        operationId: 'acceptInvitation',
+        summary: 'Chooses a password, once, and begins a session, whose cookie is in the answer.',
+        body: Type.Object(
+          {
+            token,
+            password: passwordSchema('12 to 128 characters that nobody would guess'),
+            email: Type.Optional(emailSchema('For the first admin: what to sign in with')),
+          },
+          { additionalProperties: false },
+        ),
+        response: { 200: ref(sessionSchema) },
+      },
+    },
+    async (request, reply) => {
+      refuseOtherSites(request, issuer);
+      return begun(reply, await signIn.accept(request.body, callerOf(request, addressOf)));
+    },
+  );
+}

@@ -1,0 +1,220 @@
+import Type, { type TObject, type TString } from 'typebox';
+import { ROLES, type Actor, type Role } from '../../domain/actor.ts';
+import type { Once } from '../../domain/idempotency.ts';
+import { operatorState, type Operator, type OperatorState } from '../../domain/operator.ts';
+import { cursorOf, positionOf } from './cursor.ts';
+import { onceOf, onceParameter } from './preconditions.ts';
+import { actorOf, type AdminApp } from './admin-app.ts';
+import {
+  iso,
+  nothing,
+  nullable,
+  oneOf,
+  PAGE_DEFAULT,
+  pageOf,
+  pageParameters,
+  ref,
+  shared,
+  time,
+  type Shared,
+} from './schema.ts';
+import { emailSchema } from './session.routes.ts';
+
+export interface MadeLink {
+  operator: Operator;
+  url: string;
+  expiresAt: number;
+}
+
+export interface OperatorServices {
+  operators: {
+    list(page: { after: string | null; limit: number }): Promise<Operator[]>;
+    invite(by: Actor, asked: { email: string; role: Role }, once?: Once): Promise<MadeLink>;
+    /** A new link for one who was invited; for one who has a password: a reset, which takes it away. */
+    newLink(by: Actor, id: string): Promise<MadeLink>;
+    changeRole(by: Actor, id: string, role: Role): Promise<Operator>;
+    remove(by: Actor, id: string): Promise<void>;
+  };
+}
+
+interface OperatorJson {
+  id: string;
+  email: string;
+  role: Role;
+  state: OperatorState;
+  second_factor: boolean;
+  created_at: string;
+  last_seen_at: string | null;
+}
+
+interface InvitationJson {
+  operator: OperatorJson;
+  invitation_url: string;
+  expires_at: string;
+}
+
+const operatorSchema: Shared<OperatorJson> = shared(
+  'Operator',
+  Type.Object(
+    {
+      id: Type.String(),
+      email: Type.String({ description: 'What the operator signs in with' }),
+      role: oneOf(ROLES, 'What the operator may do'),
+      state: oneOf(['active', 'invited'] as const, 'invited: has not chosen a password yet'),
+      second_factor: Type.Boolean({ description: 'Whether sign-in asks for a code' }),
+      created_at: time('When the operator was invited'),
+      last_seen_at: nullable(time('When the operator last did something, to the minute')),
+    },
+    { additionalProperties: false, description: 'A person who manages API users' },
+  ),
+);
+
+const invitationSchema: Shared<InvitationJson> = shared(
+  'Invitation',
+  Type.Object(
+    {
+      operator: ref(operatorSchema),
+      invitation_url: Type.String({ description: 'To be given to the operator. Shown this once' }),
+      expires_at: time('The link works until then, once'),
+    },
+    { additionalProperties: false, description: 'A link with which an operator chooses a password' },
+  ),
+);
+
+const TAG = { tags: ['Operators'] };
+const path: TObject<{ id: TString }> = Type.Object({ id: Type.String({ maxLength: 254 }) });
+const role = oneOf(ROLES, 'What the operator may do');
+
+export function operatorRoutes(app: AdminApp, services: OperatorServices): void {
+  app.addSchema(operatorSchema);
+  app.addSchema(invitationSchema);
+  listRoute(app, services);
+  linkRoutes(app, services);
+  changeRoutes(app, services);
+}
+
+function listRoute(app: AdminApp, { operators }: OperatorServices): void {
+  app.get(
+    '/operators',
+    {
+      config: { needs: 'read' },
+      schema: {
+        ...TAG,
+        operationId: 'listOperators',
+        summary: 'Operators, a page at a time, in the order of their ids.',
+        querystring: Type.Object(pageParameters, { additionalProperties: false }),
+        response: { 200: pageOf(operatorSchema) },
+      },
+    },
+    async ({ query: { limit = PAGE_DEFAULT, after } }) => {
+      const position = positionOf('operators', after, isId);
+      const found = await operators.list({ after: position?.[0] ?? null, limit: limit + 1 });
+      const items = found.slice(0, limit);
+      const last = items.at(-1);
+      const next = found.length > limit && last !== undefined ? cursorOf('operators', [last.id]) : null;
+      return { items: items.map(operatorJson), next };
+    },
+  );
+}
+
+function isId(position: readonly unknown[]): position is readonly [string] {
+  return position.length === 1 && typeof position[0] === 'string';
+}
+
+function linkRoutes(app: AdminApp, { operators }: OperatorServices): void {
+  app.post(
+    '/operators',
+    {
+      config: { needs: 'admin', action: 'operator.invite' },
+      schema: {
+        ...TAG,
+        operationId: 'inviteOperator',
+        summary: 'Invites an operator, who chooses a password with the link.',
+        headers: Type.Object(onceParameter),
+        body: Type.Object(
+          { email: emailSchema('What the operator signs in with'), role },
+          { additionalProperties: false },
+        ),
+        response: { 201: ref(invitationSchema) },
+      },
+    },
+    async (request, reply) => {
+      reply.code(201);
+      return invitationJson(await operators.invite(actorOf(request), request.body, onceOf(request)));
+    },
+  );
+  app.post(
+    '/operators/:id/invitation',
+    {
+      config: { needs: 'admin', action: 'operator.reset' },
+      schema: {
+        ...TAG,
+        operationId: 'resetOperator',
+        summary: 'A new link in place of the one before.',
+        description:
+          'From an operator who has a password it is taken away, with the second factor and the sessions. Refused for ' +
+          'the last admin.',
+        params: path,
+        response: { 201: ref(invitationSchema) },
+      },
+    },
+    async (request, reply) => {
+      reply.code(201);
+      return invitationJson(await operators.newLink(actorOf(request), request.params.id));
+    },
+  );
+}
+
+function changeRoutes(app: AdminApp, { operators }: OperatorServices): void {
+  app.patch(
+    '/operators/:id',
+    {
+      config: { needs: 'admin', action: 'operator.update' },
+      schema: {
+        ...TAG,
+        operationId: 'changeOperator',
+        summary: 'Changes the role, and ends the sessions of the operator.',
+        description: 'Refused for the last admin.',
+        params: path,
+        body: Type.Object({ role }, { additionalProperties: false }),
+        response: { 200: ref(operatorSchema) },
+      },
+    },
+    async (request) =>
+      operatorJson(await operators.changeRole(actorOf(request), request.params.id, request.body.role)),
+  );
+  app.delete(
+    '/operators/:id',
+    {
+      config: { needs: 'admin', action: 'operator.remove' },
+      schema: {
+        ...TAG,
+        operationId: 'removeOperator',
+        summary: 'Removes an operator, and ends the sessions.',
+        description: 'Refused for the last admin.',
+        params: path,
+        response: { 204: nothing('Removed') },
+      },
+    },
+    async (request, reply) => {
+      await operators.remove(actorOf(request), request.params.id);
+      return reply.code(204).send();
+    },
+  );
+}
+
+function operatorJson(operator: Operator): OperatorJson {
+  return {
+    id: operator.id,
+    email: operator.email,
+    role: operator.role,
+    state: operatorState(operator),
+    second_factor: operator.sealedTotpSecret !== null,
+    created_at: iso(operator.createdAt),
+    last_seen_at: iso(operator.lastSeenAt),
+  };
+}
+
+function invitationJson({ operator, url, expiresAt }: MadeLink): InvitationJson {
+  return { operator: operatorJson(operator), invitation_url: url, expires_at: iso(expiresAt) };
+}

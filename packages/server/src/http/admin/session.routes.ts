@@ -1,0 +1,191 @@
+import type { IncomingMessage } from 'node:http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import Type, { type TString } from 'typebox';
+import { ROLES, type Actor, type Role } from '../../domain/actor.ts';
+import type { Operator } from '../../domain/operator.ts';
+import type { SignedIn, SignIn, SignInDenial } from '../../admin/operators/sign-in.ts';
+import { KNOWN_BROWSER_SECONDS } from '../../admin/operators/known-browsers.ts';
+import { refuseOtherSites } from './cross-site.ts';
+import { clearSessionCookie, cookiesOf, operatorSessionOf, setCookies } from './operator-session.ts';
+import { actorOf, type AdminApp } from './admin-app.ts';
+import { Problem, tooMany } from './problem.ts';
+import { iso, nothing, nullable, oneOf, ref, shared, time, type Shared } from './schema.ts';
+
+export interface SessionServices {
+  issuer: string;
+  addressOf(request: IncomingMessage): string;
+  signIn: SignIn;
+  endSession(by: Actor, action: 'session.sign_out' | 'session.end', sessionId: string): Promise<void>;
+}
+
+interface SessionJson {
+  actor: {
+    kind: 'operator' | 'api_user';
+    id: string;
+    name: string;
+    role: Role | null;
+    second_factor: boolean | null;
+  };
+  expires_at: string | null;
+}
+
+const sessionSchema: Shared<SessionJson> = shared(
+  'Session',
+  Type.Object(
+    {
+      actor: Type.Object(
+        {
+          kind: oneOf(['operator', 'api_user'] as const, 'Who calls'),
+          id: Type.String({ description: 'Of the operator; or the client id' }),
+          name: Type.String({ description: 'E-mail address of the operator; or name of the API user' }),
+          role: nullable(oneOf(ROLES, 'What the operator may do')),
+          second_factor: nullable(Type.Boolean({ description: 'Whether sign-in asks for a code' })),
+        },
+        { additionalProperties: false },
+      ),
+      expires_at: nullable(time('The session ends then, unless there is another request; null for a token')),
+    },
+    { additionalProperties: false, description: 'Who is signed in' },
+  ),
+);
+
+const EMAIL_LENGTH_MAX = 254;
+/** Longer than a password may be: one that is too long is told so by who checks it. */
+const PASSWORD_LENGTH_MAX = 1000;
+const CODE_LENGTH_MAX = 64;
+
+export function emailSchema(description: string): TString {
+  return Type.String({ minLength: 1, maxLength: EMAIL_LENGTH_MAX, description });
+}
+
+export function passwordSchema(description: string): TString {
+  return Type.String({ minLength: 1, maxLength: PASSWORD_LENGTH_MAX, description });
+}
+
+export function codeSchema(description: string): TString {
+  return Type.String({ minLength: 1, maxLength: CODE_LENGTH_MAX, description });
+}
+
+const TAG = { tags: ['Session'] };
+
+export function sessionRoutes(app: AdminApp, services: SessionServices): void {
+  app.addSchema(sessionSchema);
+  signInRoute(app, services);
+  app.get(
+    '/session',
+    {
+      config: { needs: 'read' },
+      schema: {
+        ...TAG,
+        operationId: 'readSession',
+        summary: 'Who calls, and until when.',
+        response: { 200: ref(sessionSchema) },
+      },
+    },
+    async (request) => {
+      const current = request.operatorSession;
+      if (current !== null) return sessionJson(current.operator, current.endsAt);
+      const { id, name } = actorOf(request);
+      const actor = { kind: 'api_user', id, name, role: null, second_factor: null } as const;
+      return { actor, expires_at: null };
+    },
+  );
+  app.delete(
+    '/session',
+    {
+      config: { needs: 'read' },
+      schema: {
+        ...TAG,
+        operationId: 'signOut',
+        summary: 'Ends this session.',
+        response: { 204: nothing('Signed out') },
+      },
+    },
+    async (request, reply) => {
+      const { session } = operatorSessionOf(request);
+      await services.endSession(actorOf(request), 'session.sign_out', session.id);
+      clearSessionCookie(reply);
+      return reply.code(204).send();
+    },
+  );
+}
+
+function signInRoute(app: AdminApp, { signIn, issuer, addressOf }: SessionServices): void {
+  app.post(
+    '/session',
+    {
+      config: { needs: 'nothing' },
+      schema: {
+        ...TAG,
+        operationId: 'signIn',
+        summary: 'Begins a session of an operator, whose cookie is in the answer.',
+        description:
+          'With a second factor and without `code`: 401 `second_factor_required`, once the password is right.',
+        body: Type.Object(
+          {
+            email: emailSchema('In any letter case'),
+            password: passwordSchema('The password'),
+            code: Type.Optional(codeSchema('Of the authenticator app, or a recovery code')),
+          },
+          { additionalProperties: false },
+        ),
+        response: { 200: ref(sessionSchema) },
+      },
+    },
+    async (request, reply) => {
+      refuseOtherSites(request, issuer);
+      const outcome = await signIn.signIn(request.body, callerOf(request, addressOf));
+      return begun(reply, outcome);
+    },
+  );
+}
+
+/** Where a request to sign in comes from. */
+export function callerOf(
+  request: FastifyRequest,
+  addressOf: SessionServices['addressOf'],
+): Parameters<SignIn['signIn']>[1] {
+  const userAgent = request.headers['user-agent'] ?? '';
+  return { address: addressOf(request.raw), userAgent, ...cookiesOf(request) };
+}
+
+/** The answer to whoever has just signed in; throws a Problem where nobody has. */
+export function begun(reply: FastifyReply, outcome: SignedIn | SignInDenial): SessionJson {
+  if ('denied' in outcome) throw denialProblem(outcome);
+  setCookies(reply, outcome, KNOWN_BROWSER_SECONDS);
+  return sessionJson(outcome.operator, outcome.endsAt);
+}
+
+export { sessionSchema };
+
+function sessionJson({ id, email, role, sealedTotpSecret }: Operator, endsAt: number): SessionJson {
+  const second = sealedTotpSecret !== null;
+  const actor = { kind: 'operator', id, name: email, role, second_factor: second } as const;
+  return { actor, expires_at: iso(endsAt) };
+}
+
+export function denialProblem(denial: SignInDenial): Problem {
+  switch (denial.denied) {
+    case 'wrong_credentials':
+      return new Problem(
+        'wrong_credentials',
+        'The password is not the one of this operator, or there is no such operator. An admin can reset it.',
+      );
+    case 'second_factor_required':
+      return new Problem(
+        'second_factor_required',
+        'Give the code that the authenticator app shows, or a recovery code.',
+      );
+    case 'wrong_code':
+      return new Problem(
+        'wrong_credentials',
+        'The code is wrong, or was used already: give the next one, or a recovery code.',
+      );
+    case 'too_many':
+      return tooMany('Too many attempts to sign in: wait for the time in Retry-After.', denial.waitMs);
+    case 'unavailable':
+      return new Problem('unavailable', 'Too many passwords are being checked just now: try again.', {
+        headers: ['Retry-After', '1'],
+      });
+  }
+}

@@ -1,0 +1,118 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import fastifyStatic from '@fastify/static';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { Config } from '../../config/config.ts';
+import { CONSOLE_PAGES, CONSOLE_PATH, type ConsoleConfig } from './console-pages.ts';
+import { ADMIN_PATH, TOKEN_PATH } from '../paths.ts';
+
+/** Built by `npm start` and `npm run build`; beside src/ in a clone and beside dist/ in the published package. */
+const BUILT: string = fileURLToPath(new URL('../../../console/dist/', import.meta.url));
+
+const HTML = 'text/html; charset=utf-8';
+
+/** Nothing but files of this server and its admin API; no frame around it, no form that leaves it, no inline script. */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self'",
+  "img-src 'self' data:",
+  "frame-ancestors 'none'",
+  "base-uri 'none'",
+  "form-action 'self'",
+  "require-trusted-types-for 'script'",
+  "trusted-types 'none'",
+].join('; ');
+
+const SECURITY_HEADERS = {
+  'Content-Security-Policy': CONTENT_SECURITY_POLICY,
+  'X-Content-Type-Options': 'nosniff',
+  'X-Frame-Options': 'DENY',
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Permissions-Policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
+};
+
+/** The console: its document at the paths of its pages, and its scripts and styles under /console/assets. */
+export async function consoleRoutes(
+  app: FastifyInstance,
+  config: Pick<Config, 'basePath' | 'issuer'>,
+  version: string,
+  built: string = BUILT,
+): Promise<void> {
+  const index = join(built, 'index.html');
+  if (!existsSync(index)) {
+    for (const path of [CONSOLE_PATH, `${CONSOLE_PATH}/*`]) {
+      app.get(path, (_request, reply) => sendPage(reply, 503, NOT_BUILT));
+    }
+    return;
+  }
+  // Read once: a build while the server runs would else mix the document of one with the assets of another.
+  const page = withConfig(readFileSync(index, 'utf8'), {
+    api: config.basePath + ADMIN_PATH,
+    issuer: config.issuer,
+    token_endpoint: config.issuer + TOKEN_PATH,
+    version,
+  });
+  for (const path of CONSOLE_PAGES) {
+    app.get(CONSOLE_PATH + path, (_request, reply) => sendPage(reply, 200, page));
+  }
+  app.get(CONSOLE_PATH, (_request, reply) => sendPage(reply, 200, page));
+  app.get(`${CONSOLE_PATH}/*`, (_request, reply) => sendPage(reply, 404, NO_SUCH_PAGE));
+  await app.register(fastifyStatic, {
+    root: join(built, 'assets'),
+    prefix: `${CONSOLE_PATH}/assets/`,
+    wildcard: false, // a route per file that there is: no path of a request ever names a file
+    preCompressed: true,
+    globIgnore: ['**/*.br', '**/*.gz'],
+    immutable: true, // the name of each holds a digest of its content
+    maxAge: '1y',
+    index: false,
+    decorateReply: false,
+    setHeaders: (response) => {
+      for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.header(name, value);
+    },
+  });
+}
+
+function sendPage(reply: FastifyReply, status: number, html: string): FastifyReply {
+  return reply
+    .code(status)
+    .headers({ ...SECURITY_HEADERS, 'Cache-Control': 'no-store' })
+    .type(HTML)
+    .send(html);
+}
+
+function withConfig(html: string, config: ConsoleConfig): string {
+  const content = JSON.stringify(config).replace(/[&"<>]/g, (found) => `&#${found.charCodeAt(0)};`);
+  return html.replace('</head>', () => `  <meta name="mintmark-console" content="${content}" />\n  </head>`);
+}
+
+function plainPage(title: string, ...paragraphs: string[]): string {
+  const text = paragraphs.map((paragraph) => `<p>${paragraph}</p>`).join('\n');
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<title>${title}</title>
+<h1>${title}</h1>
+${text}
+</html>
+`;
+}
+
+const NOT_BUILT = plainPage(
+  'The console has not been built',
+  'Tokens are issued all the same, and the command line works: <code>npx mintmark --help</code>.',
+  'To have the console: run <code>npm run build</code> in the clone, or <code>npm start</code>, which builds it when ' +
+    'it must; then start the server again. The published package brings it built.',
+);
+
+const NO_SUCH_PAGE = plainPage(
+  'There is no such page',
+  `The address may have been cut off or mistyped. <a href="${CONSOLE_PATH}">Go to the overview.</a>`,
+);

@@ -1,0 +1,72 @@
+import type { FastifyInstance } from 'fastify';
+import type { Config } from '../../config/config.ts';
+import { SIGNING_ALGORITHMS } from '../../domain/signing-key.ts';
+import {
+  TOKEN_PATH,
+  AUTHORIZE_PATH,
+  JWKS_PATH,
+  INTROSPECT_PATH,
+  REVOKE_PATH,
+  REVOCATIONS_PATH,
+  METADATA_PATH,
+  OPENID_PATH,
+} from '../paths.ts';
+import { publicRoute } from './public-route.ts';
+
+const AUTH_METHODS = ['client_secret_basic', 'client_secret_post'];
+
+type MetadataConfig = Pick<Config, 'issuer' | 'basePath' | 'jwksMaxAgeSeconds'>;
+
+/**
+ * RFC 8414 §3: at the path-inserted URL, and at the one that many clients try, with the suffix after the issuer. Clients
+ * that know only OpenID Connect Discovery find its document (docs/decisions/014).
+ */
+export function metadataRoutes(app: FastifyInstance, config: MetadataConfig): void {
+  const { issuer, basePath, jwksMaxAgeSeconds } = config;
+  const oauth = JSON.stringify(metadata(issuer));
+  const documents: [path: string, body: string][] = [
+    [METADATA_PATH + basePath, oauth],
+    [basePath + METADATA_PATH, oauth],
+    [basePath + OPENID_PATH, JSON.stringify(openidConfiguration(issuer))],
+  ];
+  for (const [path, body] of documents) {
+    publicRoute(app, path, (_request, reply) =>
+      reply
+        .header('Cache-Control', `public, max-age=${jwksMaxAgeSeconds}`)
+        .type('application/json')
+        .send(body),
+    );
+  }
+}
+
+/** RFC 8414 §2. */
+export function metadata(issuer: string): Record<string, unknown> {
+  return {
+    issuer,
+    // It issues nothing (http/authorize.ts): widely used clients refuse metadata without this member.
+    authorization_endpoint: issuer + AUTHORIZE_PATH,
+    token_endpoint: issuer + TOKEN_PATH,
+    jwks_uri: issuer + JWKS_PATH,
+    // Ours: docs/decisions/012.
+    revocation_list_uri: issuer + REVOCATIONS_PATH,
+    grant_types_supported: ['client_credentials'],
+    // The authorization endpoint supports none. The member itself is required.
+    response_types_supported: [],
+    token_endpoint_auth_methods_supported: AUTH_METHODS,
+    introspection_endpoint: issuer + INTROSPECT_PATH,
+    introspection_endpoint_auth_methods_supported: AUTH_METHODS,
+    revocation_endpoint: issuer + REVOKE_PATH,
+    revocation_endpoint_auth_methods_supported: AUTH_METHODS,
+    service_documentation: `${new URL(issuer).origin}/openapi.json`,
+  };
+}
+
+/** OpenID Connect Discovery 1.0 §3: what it demands beyond RFC 8414. There are no ID tokens. */
+export function openidConfiguration(issuer: string): Record<string, unknown> {
+  return {
+    ...metadata(issuer),
+    subject_types_supported: ['public'],
+    // Libraries verify access tokens with the algorithms of this list: it names all that the server can sign with.
+    id_token_signing_alg_values_supported: SIGNING_ALGORITHMS,
+  };
+}

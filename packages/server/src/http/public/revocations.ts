@@ -1,0 +1,40 @@
+import type { FastifyInstance } from 'fastify';
+import type { Config } from '../../config/config.ts';
+import type { RevocationPublication } from '../../runtime/revocations/signed-list.ts';
+import type { SleepWatch } from '../../runtime/sleep-watch.ts';
+import { replyWith } from '../answer.ts';
+import { denialAnswer } from '../error-response.ts';
+import { matches } from './jwks.ts';
+import { REVOCATIONS_PATH } from '../paths.ts';
+import { publicRoute } from './public-route.ts';
+
+export interface RevocationServices extends Pick<SleepWatch, 'catchingUp'> {
+  /** Null where nothing can be signed. */
+  revocations(): RevocationPublication | null;
+}
+
+/** Verifiers ask every few seconds: a cache in between may answer for the server for so long. */
+const MAX_AGE_SECONDS = 1;
+
+/** The revocation list (docs/decisions/012), with its statement also where it has not changed. */
+export function revocationsRoute(
+  app: FastifyInstance,
+  { revocations, catchingUp }: RevocationServices,
+  { basePath }: Pick<Config, 'basePath'>,
+): void {
+  publicRoute(app, basePath + REVOCATIONS_PATH, async (request, reply) => {
+    await catchingUp(Date.now());
+    const current = revocations();
+    if (current === null) {
+      const denial = { denied: 'temporarily_unavailable', reason: 'nothing can be signed' } as const;
+      return replyWith(reply, denialAnswer(denial, request.id, false, Date.now()));
+    }
+    const etag = `"${current.list.sha256}"`;
+    reply
+      .header('Cache-Control', `public, max-age=${MAX_AGE_SECONDS}`)
+      .header('ETag', etag)
+      .header('Mintmark-Revocations', current.statement);
+    if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
+    return reply.type('application/vnd.mintmark.revocations').send(current.list.body);
+  });
+}

@@ -1,0 +1,157 @@
+import type { Logger } from 'pino';
+import type { ChangeRows, TimedChangeRows } from '../storage/tables/change.ts';
+import type { ClockRows } from '../storage/tables/clock.ts';
+
+/** How the clock of this process stands against the store's. Where the store has no clock of its own, it is `ok`. */
+export interface ClockState {
+  /** `off`: by the store and the other processes this clock is wrong. `agreed`: by all processes the store's is. */
+  judgement: 'ok' | 'off' | 'agreed';
+  /** How far it is ahead of the store's, at least, in seconds; null: the store has no other clock, or has not been asked. */
+  offsetSeconds: number | null;
+}
+
+/** Compares the clock of this process with the store's at every poll of the change feed: docs/decisions/085. */
+export interface ClockWatch {
+  /** The same rows; each position that is read from them is a comparison. */
+  watching(changes: TimedChangeRows): ChangeRows;
+  state(): ClockState;
+  isOff(): boolean;
+  /** The clock of this process or the store's, whichever is behind: what has ended by both has ended. */
+  earlier(): number;
+}
+
+/** Beyond it the difference is logged, and counts as something that needs attention. */
+export const CLOCK_NOTICE_MS = 5000;
+/** Beyond it in so many polls in a row, either this clock or the store's is wrong. */
+export const CLOCK_FAR_MS = 30_000;
+const OFF_POLLS = 3;
+/** How often the offset is recorded, and how long other processes count it. */
+const RECORD_MS = 10_000;
+export const CLOCK_RECORDED_MS = 30_000;
+/** While the clocks are far apart: what other processes say is read again after this time. */
+const JUDGE_MS = 1000;
+/** The store's clock jumped: the other processes see that, and record it, within this time. */
+const OTHERS_SEE_MS = 2000;
+const LOG_MS = 60_000;
+
+/** By two clocks of this process: the time of day, and one that never jumps. */
+interface Moment {
+  dayMs: number;
+  steadyMs: number;
+}
+
+const moment = (): Moment => ({ dayMs: Date.now(), steadyMs: performance.now() });
+
+export function createClockWatch(clock: ClockRows, self: string, log: Logger): ClockWatch {
+  /** The store's time and this process's when it was read. */
+  let seen: (Moment & { storeMs: number }) | undefined;
+  let offsetMs: number | null = null;
+  let judgement: ClockState['judgement'] = 'ok';
+  let offPolls = 0;
+  let offSince = 0;
+  /** When the clocks were last close. */
+  let close: Moment | undefined;
+  let judging = false;
+  let judgedAt = Number.NEGATIVE_INFINITY;
+  let recordedAt = Number.NEGATIVE_INFINITY;
+  let loggedAt = Number.NEGATIVE_INFINITY;
+
+  function compare(sent: Moment, received: Moment, storeMs: number): void {
+    seen = { ...received, storeMs };
+    // The store read its clock at some time in between: only what is beyond that is a difference.
+    const [least, most] = [sent.dayMs - storeMs, sent.dayMs + received.steadyMs - sent.steadyMs - storeMs];
+    offsetMs = Math.round(least > 0 ? least : Math.min(0, most));
+    if (Math.abs(offsetMs) > CLOCK_FAR_MS) {
+      if (offPolls === 0) offSince = received.steadyMs;
+      offPolls += 1;
+      if (offPolls >= OFF_POLLS) void judge();
+    } else {
+      offPolls = 0;
+      close = received;
+      judged('ok');
+    }
+    if (received.steadyMs - recordedAt >= RECORD_MS) void record();
+    if (Math.abs(offsetMs) > CLOCK_NOTICE_MS) logOffset(offsetMs);
+  }
+
+  async function record(): Promise<void> {
+    if (offsetMs === null) return;
+    recordedAt = performance.now();
+    try {
+      await clock.record({ process: self, offsetMs });
+    } catch {
+      // The store is out of reach, which is logged elsewhere: nothing is known, and nothing concluded.
+    }
+  }
+
+  /** Asks whether the other processes agree with this one. */
+  async function judge(): Promise<void> {
+    if (judging || performance.now() - judgedAt < JUDGE_MS) return;
+    judging = true;
+    try {
+      await record();
+      const others = (await clock.recorded(CLOCK_RECORDED_MS)).filter(({ process }) => process !== self);
+      if (offPolls < OFF_POLLS || offsetMs === null) return;
+      const own = offsetMs;
+      const agree =
+        others.length > 0 && others.every((other) => Math.abs(other.offsetMs - own) <= CLOCK_FAR_MS);
+      if (agree) judged('agreed');
+      else if (!mayAgreeSoon()) judged('off');
+    } catch {
+      // As above.
+    } finally {
+      judging = false;
+      judgedAt = performance.now();
+    }
+  }
+
+  /** The clock of this process ran on as before: then it is the store's that jumped, and the others may not have said so yet. */
+  function mayAgreeSoon(): boolean {
+    const now = moment();
+    if (close === undefined || now.steadyMs - offSince > OTHERS_SEE_MS) return false;
+    const jumpedMs = now.dayMs - close.dayMs - (now.steadyMs - close.steadyMs);
+    return Math.abs(jumpedMs) < CLOCK_FAR_MS / 2;
+  }
+
+  function judged(next: ClockState['judgement']): void {
+    if (next === judgement) return;
+    judgement = next;
+    const offset = { offsetSeconds: seconds() };
+    if (next === 'ok') log.info(offset, 'the clock agrees with that of the store again');
+    if (next === 'off') {
+      log.error(offset, 'the clock of this machine is wrong: no tokens are issued until it is set');
+    }
+    if (next === 'agreed') {
+      log.error(
+        offset,
+        'all processes agree, and the clock of the store differs: tokens are issued, set its clock',
+      );
+    }
+  }
+
+  function logOffset(ms: number): void {
+    if (performance.now() - loggedAt < LOG_MS) return;
+    loggedAt = performance.now();
+    log.warn({ offsetSeconds: ms / 1000 }, 'the clock of this machine and that of the store differ');
+  }
+
+  const seconds = () => (offsetMs === null ? null : offsetMs / 1000);
+
+  return {
+    watching: (changes) => ({
+      ...changes,
+      async position(n) {
+        const sent = moment();
+        const { position, storeMs } = await changes.timedPosition(n);
+        if (storeMs !== null) compare(sent, moment(), storeMs);
+        return position;
+      },
+    }),
+    isOff: () => judgement === 'off',
+    state: () => ({ judgement, offsetSeconds: seconds() }),
+    earlier() {
+      if (seen === undefined) return Date.now();
+      return Math.min(Date.now(), seen.storeMs + performance.now() - seen.steadyMs);
+    },
+  };
+}

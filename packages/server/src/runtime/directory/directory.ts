@@ -1,0 +1,253 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { usernameKey } from '../../domain/api-user.ts';
+import type { Denial } from '../../domain/denial.ts';
+import type { KnownApiUser } from '../../domain/known-api-user.ts';
+import { createEntries } from './entries.ts';
+import { knownApiUsers, type DirectoryEntry } from './entry.ts';
+import { inTurn } from '../../lib/in-turn.ts';
+import { createUnknownNames } from './unknown-names.ts';
+import type { KnownApiUserRow, KnownApiUserRows } from '../../storage/tables/known-api-user.ts';
+
+export interface DirectorySettings {
+  directoryMax: number;
+  unknownMax: number;
+  unknownTtlMs: number;
+  lookupsMax: number;
+  lookupTimeoutMs: number;
+  staleMaxSeconds: number;
+  /** The audience of API users without one of their own. */
+  audience: string;
+  /** The limit of API users without one of their own. */
+  apiUserLimit: number;
+}
+
+/** The API users that this process knows: bounded, filled in the background, kept fresh by the change feed. */
+export interface Directory {
+  /**
+   * The API user with this client id or username; undefined where there is none. At once for one in memory, and for an
+   * unknown one while everything is in memory; else by one look-up in the store, however many wait for it. `again`: for a
+   * request that has found it before, so that it does not count as another use.
+   */
+  find(name: string, nowMs: number, again?: boolean): Found | Promise<Found>;
+  /** Reads these API users again: they were changed. */
+  refresh(clientIds: readonly string[]): Promise<void>;
+  /** Reads all API users again, page by page, so that the server can answer meanwhile. */
+  load(): Promise<void>;
+  /**
+   * The same where what is held is of another past (a restored store): from the call on nobody is answered by it who was not
+   * read since. Whoever comes first is looked up, and gets what is held where the store is out of reach.
+   */
+  loadAnew(): Promise<void>;
+  loading(): boolean;
+  passwordsExist(): boolean;
+  status(): { entries: number; complete: boolean };
+}
+
+type Found = KnownApiUser | undefined | Denial;
+
+/** How stale the directory may be and still say for sure that a client id is unknown, without asking the store. */
+const FRESH_MS = 1000;
+/** API users per read: a page is taken in within a millisecond or two, and a caller waits no longer than that. */
+const PAGE_SIZE = 250;
+/** How often a page is tried, and the time between. */
+const PAGE_ATTEMPTS = 3;
+const PAGE_AGAIN_MS = 1000;
+/** Longer than any client id or username: what is longer is not looked up, nor remembered. */
+const NAME_LENGTH_MAX = 256;
+
+/** `staleMs` says how long ago the change feed was last known to be up to date. */
+export function createDirectory(
+  rows: KnownApiUserRows,
+  settings: DirectorySettings,
+  staleMs: () => number,
+): Directory {
+  const entries = createEntries(settings.directoryMax);
+  const unknown = createUnknownNames(settings.unknownMax, settings.unknownTtlMs);
+  const lookUpOnce = createLookUps(settings.lookupsMax);
+  const toEntries = knownApiUsers(settings);
+  const passwords = passwordPresence(rows);
+  let complete = false;
+  /** How many damaged API users were passed over so far. */
+  let damaged = 0;
+  const loading = inTurn(loadAll);
+  /** Counts refreshes: what was read from the store before the last one may be older than what is known since. */
+  let refreshes = 0;
+  /** Of these the change feed knows better than a page that was read before. */
+  let changedWhileLoading = new Set<string>();
+
+  function find(name: string, nowMs: number, again = false): Found | Promise<Found> {
+    const stale = staleMs();
+    if (stale > settings.staleMaxSeconds * 1000) return tooStale(stale);
+    const entry = entries.find(name);
+    if (entry !== undefined) {
+      if (!again) entry.used = true;
+      return entry;
+    }
+    if (name.length > NAME_LENGTH_MAX || (complete && stale < FRESH_MS)) return undefined;
+    if (unknown.has(name, nowMs)) return undefined;
+    // One that began before the last refresh may have read what was changed since: it is not joined.
+    return lookUpOnce(`${refreshes} ${name}`, () => lookUp(name, nowMs));
+  }
+
+  async function lookUp(name: string, nowMs: number): Promise<Found> {
+    const refreshesBefore = refreshes;
+    let found: KnownApiUserRow[];
+    try {
+      found = await withTimeout(rows.byName(name, usernameKey(name)), settings.lookupTimeoutMs);
+    } catch (error) {
+      return entries.findHeld(name) ?? unavailable((error as Error).message);
+    }
+    const candidates = toEntries(found); // throws where the store answered, and what it holds is damaged
+    const entry = candidates.find((candidate) => candidate.clientId === name) ?? candidates[0];
+    // A change came in meanwhile: this answer is good for this request, but is it still true for the next?
+    if (refreshes !== refreshesBefore) return entry;
+    if (entry === undefined) entries.dropFormer(name);
+    if (entry === undefined) unknown.add(name, nowMs);
+    else keep(entry);
+    return entry;
+  }
+
+  function keep(entry: DirectoryEntry): void {
+    if (entries.keep(entry)) complete = false;
+    if (entry.passwords !== null) passwords.seen();
+  }
+
+  /** One that is damaged fails by itself, when it calls and is looked up; the others are kept in step. */
+  function passOverDamaged(): void {
+    damaged += 1;
+    complete = false;
+  }
+
+  async function refresh(clientIds: readonly string[]): Promise<void> {
+    refreshes += 1;
+    unknown.clear();
+    if (loading.underWay()) for (const clientId of clientIds) changedWhileLoading.add(clientId);
+    const wanted =
+      complete || loading.underWay() ? clientIds : clientIds.filter((clientId) => entries.has(clientId));
+    for (let at = 0; at < wanted.length; at += PAGE_SIZE) {
+      const page = wanted.slice(at, at + PAGE_SIZE);
+      const found = toEntries(await rows.byIds(page), passOverDamaged);
+      const foundIds = new Set(found.map((entry) => entry.clientId));
+      for (const clientId of page) if (!foundIds.has(clientId)) entries.drop(clientId);
+      for (const entry of found) keep(entry);
+    }
+    // Once more: a look-up may have begun while these were read, and have read before they were changed.
+    refreshes += 1;
+    if (clientIds.length > wanted.length) await passwords.look();
+  }
+
+  /** What is held stays held meanwhile; at the end, what was not read again is dropped: it may be changed or removed. */
+  async function loadAll(): Promise<void> {
+    refreshes += 1;
+    complete = false;
+    unknown.clear();
+    const evictionsBefore = entries.evictions();
+    const past = entries.pasts();
+    const seen = entries.ofThisPast() ?? (entries.size() === 0 ? null : new Set<string>());
+    await passwords.look();
+    changedWhileLoading = new Set();
+    const damagedBefore = damaged;
+    let all = false;
+    for (let after = '', count = 0; !all; count += PAGE_SIZE) {
+      const page = await pageAfter(rows, after);
+      if (past !== entries.pasts()) return; // another load follows
+      all = page.length === 0;
+      if (!all && count >= settings.directoryMax) break; // the others are looked up when they come
+      for (const entry of toEntries(page, passOverDamaged)) {
+        seen?.add(entry.clientId);
+        if (!changedWhileLoading.has(entry.clientId)) keep(entry);
+      }
+      after = page.at(-1)?.client_id ?? after;
+    }
+    entries.keepOnly((clientId) => seen === null || seen.has(clientId) || changedWhileLoading.has(clientId));
+    complete = all && damaged === damagedBefore && entries.evictions() === evictionsBefore;
+  }
+
+  async function loadAnew(): Promise<void> {
+    entries.startPast();
+    refreshes += 1;
+    complete = false;
+    unknown.clear();
+    await loading.run();
+  }
+
+  return {
+    find,
+    refresh,
+    load: loading.run,
+    loadAnew,
+    loading: loading.underWay,
+    passwordsExist: passwords.exist,
+    status: () => ({ entries: entries.size(), complete }),
+  };
+}
+
+/** One look-up for all who wait for the same, and at most `max` at a time. */
+function createLookUps(max: number): (key: string, lookUp: () => Promise<Found>) => Found | Promise<Found> {
+  const underWay = new Map<string, Promise<Found>>();
+  return (key, lookUp) => {
+    const joined = underWay.get(key);
+    if (joined !== undefined) return joined;
+    if (underWay.size >= max) return unavailable('too many look-ups wait for the store');
+    const started = lookUp().finally(() => underWay.delete(key));
+    underWay.set(key, started);
+    return started;
+  };
+}
+
+/** Of millions there are tens of thousands: that one is not read must not be the end of all. */
+async function pageAfter(
+  rows: Pick<KnownApiUserRows, 'page'>,
+  after: string,
+): Promise<readonly KnownApiUserRow[]> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await rows.page(after, PAGE_SIZE);
+    } catch (error) {
+      if (attempt === PAGE_ATTEMPTS) throw error;
+      await sleep(PAGE_AGAIN_MS, undefined, { ref: false });
+    }
+  }
+}
+
+/**
+ * Whether there is any password in the store. Not taken back when the last one is gone: that costs time with wrong
+ * guesses, where the other mistake would cost a caller its token.
+ */
+function passwordPresence(rows: Pick<KnownApiUserRows, 'anyPassword'>): {
+  exist(): boolean;
+  seen(): void;
+  look(): Promise<void>;
+} {
+  let exist = false;
+  return {
+    exist: () => exist,
+    seen: () => {
+      exist = true;
+    },
+    async look() {
+      if (!exist && (await rows.anyPassword())) exist = true;
+    },
+  };
+}
+
+function tooStale(staleMs: number): Denial {
+  return unavailable(`the store has been out of reach for ${Math.round(staleMs / 1000)} s`);
+}
+
+function unavailable(reason: string): Denial {
+  return { denied: 'temporarily_unavailable', reason };
+}
+
+async function withTimeout<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
+  const timeout = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => timeout.reject(new Error(`the store did not answer within ${timeoutMs} ms`)),
+    timeoutMs,
+  );
+  try {
+    return await Promise.race([work, timeout.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,114 @@
+import type { KnownApiUser, KnownPassword, Policy } from '../../domain/known-api-user.ts';
+import { networkSet } from '../../domain/network.ts';
+import { packSecrets } from '../../domain/packed-secrets.ts';
+import type { KnownApiUserRow } from '../../storage/tables/known-api-user.ts';
+
+/** An API user in the directory. Kept small: there may be a million. */
+export interface DirectoryEntry extends KnownApiUser {
+  usernameKey: string | null;
+  /** Since eviction last passed it. */
+  used: boolean;
+}
+
+/** Most different policies that are shared between API users; beyond that the sharing starts anew. */
+const SHARED_POLICIES_MAX = 10_000;
+/** Ended secrets are kept so that the log can tell an expired secret from one that never was; this many at most. */
+const SECRETS_MAX = 10;
+
+/** Called for an API user whose row cannot be parsed; what it does not throw leaves that one out. */
+type OnDamaged = (error: unknown) => void;
+
+/**
+ * Turns rows, grouped by API user, into entries. Most API users have the same settings as many others: these are parsed
+ * once and shared.
+ */
+export function knownApiUsers(defaults: {
+  audience: string;
+  apiUserLimit: number;
+}): (rows: readonly KnownApiUserRow[], onDamaged?: OnDamaged) => DirectoryEntry[] {
+  const shared = new Map<string, Policy>();
+
+  function policyOf(row: KnownApiUserRow): Policy {
+    const key = `${row.enabled} ${row.limit_per_minute} ${row.scopes} ${row.audiences} ${row.allowed_networks}`;
+    let policy = shared.get(key);
+    if (policy === undefined) {
+      policy = parsePolicy(row, defaults);
+      if (shared.size >= SHARED_POLICIES_MAX) shared.clear();
+      shared.set(key, policy);
+    }
+    return policy;
+  }
+
+  return (rows, onDamaged = rethrow) => {
+    const entries: DirectoryEntry[] = [];
+    for (let at = 0; at < rows.length;) {
+      const row = rows[at] as KnownApiUserRow;
+      let end = at + 1;
+      while (rows[end]?.client_id === row.client_id) end += 1;
+      try {
+        entries.push(toEntry(row, rows.slice(at, end), policyOf(row)));
+      } catch (error) {
+        onDamaged(error);
+      }
+      at = end;
+    }
+    return entries;
+  };
+}
+
+function rethrow(error: unknown): never {
+  throw error;
+}
+
+function toEntry(user: KnownApiUserRow, rows: readonly KnownApiUserRow[], policy: Policy): DirectoryEntry {
+  const secrets = rows
+    .filter((row) => row.kind === 'secret')
+    .toSorted(endsLaterFirst)
+    .slice(0, SECRETS_MAX);
+  const passwords = rows.filter((row) => row.kind === 'password');
+  return {
+    clientId: user.client_id,
+    policy,
+    secrets: packSecrets(
+      secrets.map((row) => ({
+        id: row.credential_id ?? '',
+        digest: row.digest ?? '',
+        expiresAt: row.expires_at,
+        retiredAt: row.retired_at,
+      })),
+    ),
+    passwords: passwords.length === 0 ? null : passwords.map(toPassword),
+    // A fraction, so that V8 lays all entries out for one from the start.
+    arrivalMs: Number.NEGATIVE_INFINITY,
+    uses: null,
+    usernameKey: user.username_key,
+    used: false,
+  };
+}
+
+/** What is live ends later than anything that has ended, however old it is: of no live secret may the bound take hold. */
+function endsLaterFirst(a: KnownApiUserRow, b: KnownApiUserRow): number {
+  const [endA, endB] = [a, b].map((row) => row.retired_at ?? row.expires_at ?? Number.MAX_SAFE_INTEGER);
+  return (endB ?? 0) - (endA ?? 0);
+}
+
+function toPassword(row: KnownApiUserRow): KnownPassword {
+  return {
+    credentialId: row.credential_id ?? '',
+    hash: row.digest ?? '',
+    expiresAt: row.expires_at,
+    retiredAt: row.retired_at,
+  };
+}
+
+function parsePolicy(row: KnownApiUserRow, defaults: { audience: string; apiUserLimit: number }): Policy {
+  const audiences = JSON.parse(row.audiences) as string[];
+  const networks = JSON.parse(row.allowed_networks) as string[];
+  return {
+    enabled: row.enabled === 1,
+    scopes: JSON.parse(row.scopes) as string[],
+    audiences: audiences.length === 0 ? [defaults.audience] : audiences,
+    limitPerMinute: row.limit_per_minute ?? defaults.apiUserLimit,
+    networks: networks.length === 0 ? null : networkSet(networks),
+  };
+}

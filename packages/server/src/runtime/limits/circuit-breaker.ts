@@ -1,0 +1,222 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { LimitTransport, SharedCall, SharedCounts } from '../../domain/shared-limit.ts';
+import type { SharingConfig } from '../../config/settings/redis.ts';
+
+/** The way to where limits are counted together, with a deadline, and cut where nobody answers. */
+export interface LimitCircuit {
+  isClosed(): boolean;
+  /** Never rejects: null where it is cut, or this call failed or came too late. */
+  take(call: SharedCall): Promise<SharedCounts | null>;
+  /** Resolves when limits are shared, or after a second in which they could not be. */
+  start(): Promise<void>;
+  stop(): void;
+}
+
+/** After so many failures in a row, a call that comes too late among them, none waits any more. */
+const FAILURES_MAX = 3;
+/**
+ * So many calls, on keys of their own, have to come back in time before limits are shared again: many, because keys are spread
+ * over the masters of a Redis Cluster, each of which may be the one that is away.
+ */
+const PROBES = 16;
+/** A first probe so long after limits ceased to be shared … */
+const PROBE_WAIT_MS = 250;
+/** … and twice as long each time where this happens again within `STEADY_MS`, so that a way that is half good is left alone. */
+const PROBE_WAIT_MAX_MS = 8000;
+const STEADY_MS = 10_000;
+/** Where nobody calls, one such call is made so often, so that a process that is idle knows how things are. */
+const LOOK_MS = 1000;
+/** A start waits so long for limits to be shared, and tries so often. */
+const START_MS = 1000;
+const START_PROBE_MS = 20;
+/** The longest text of an error that is logged. */
+const ERROR_CHARS_MAX = 200;
+
+/** Whatever the way, `transport`, is: docs/decisions/090. */
+export function createLimitCircuit(
+  transport: LimitTransport,
+  { processes, limitsDeadlineMs }: SharingConfig,
+  log: Logger,
+): LimitCircuit {
+  const deadline = createDeadline(limitsDeadlineMs);
+  let isClosed = false;
+  let failuresInRow = 0;
+  let failedAt = Number.NEGATIVE_INFINITY;
+  let answeredAt = Number.NEGATIVE_INFINITY;
+  let closedAt = Number.NEGATIVE_INFINITY;
+  let waitMs = PROBE_WAIT_MS;
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+  let looks = 0;
+  const looking = setInterval(() => void look(), LOOK_MS);
+  looking.unref();
+
+  async function take(call: SharedCall): Promise<SharedCounts | null> {
+    if (!isClosed) return null;
+    const askedAt = performance.now();
+    try {
+      const counts = await deadline(transport.take(call));
+      noteAnswer();
+      return counts;
+    } catch (error) {
+      noteFailure(error, askedAt);
+      return null;
+    }
+  }
+
+  function noteAnswer(): void {
+    failuresInRow = 0;
+    answeredAt = performance.now();
+  }
+
+  /** Calls that were under way together fail together, and that is one failure. */
+  function noteFailure(error: unknown, askedAt: number): void {
+    if (askedAt < failedAt) return;
+    failedAt = performance.now();
+    failuresInRow += 1;
+    if (isClosed && failuresInRow >= FAILURES_MAX) open(error);
+  }
+
+  function open(error: unknown): void {
+    isClosed = false;
+    const again = performance.now() - closedAt < STEADY_MS;
+    waitMs = again ? Math.min(2 * waitMs, PROBE_WAIT_MAX_MS) : PROBE_WAIT_MS;
+    warn(error);
+    probeLater();
+  }
+
+  function warn(error: unknown): void {
+    const fields = { error: textOf(error), processes };
+    log.warn(fields, 'limits are not shared: each process counts up to its part');
+  }
+
+  function probeLater(): void {
+    if (stopped) return;
+    timer = setTimeout(() => void probeAgain(), waitMs);
+    timer.unref();
+  }
+
+  async function probeAgain(): Promise<void> {
+    if ((await probe()) !== null) probeLater();
+  }
+
+  /** Null: limits are shared from now on. */
+  async function probe(): Promise<unknown> {
+    const calls = Array.from({ length: PROBES }, (_, i) => transport.take(probeCall(i)));
+    const problem = await Promise.all(calls.map((call) => deadline(call))).then(
+      () => null,
+      (error: unknown) => error,
+    );
+    if (problem !== null) {
+      // The next one comes after all of these have ended: nothing piles up where nobody answers.
+      await Promise.allSettled(calls);
+      return problem;
+    }
+    if (stopped) return null;
+    isClosed = true;
+    noteAnswer();
+    closedAt = answeredAt;
+    log.info('limits are shared');
+    return null;
+  }
+
+  async function look(): Promise<void> {
+    if (performance.now() - answeredAt < LOOK_MS) return;
+    for (let i = 0; i < FAILURES_MAX; i++) {
+      if (!isClosed) return;
+      looks += 1;
+      if ((await take(probeCall(looks % PROBES))) !== null) return;
+    }
+  }
+
+  return {
+    isClosed: () => isClosed,
+    take,
+    async start() {
+      const startedAt = performance.now();
+      let problem = await probe();
+      while (problem !== null && performance.now() - startedAt < START_MS) {
+        await sleep(START_PROBE_MS);
+        problem = await probe();
+      }
+      if (problem === null) return;
+      warn(problem);
+      probeLater();
+    },
+    stop() {
+      stopped = true;
+      isClosed = false;
+      clearTimeout(timer);
+      clearInterval(looking);
+      transport.close();
+    },
+  };
+}
+
+/** So high that the keys are gone after a moment. */
+const PROBE_PER_MINUTE = 1e6;
+
+function probeCall(i: number): SharedCall {
+  return {
+    network: `probe-${i}`,
+    addressPerMinute: PROBE_PER_MINUTE,
+    failuresKey: `probe-${i}`,
+    failuresPerMinute: PROBE_PER_MINUTE,
+    failuresChange: 0,
+    apiUser: { id: `probe-${i}`, perMinute: PROBE_PER_MINUTE, aheadMs: 0 },
+  };
+}
+
+function textOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.slice(0, ERROR_CHARS_MAX);
+}
+
+interface Waiting {
+  untilMs: number;
+  settled: boolean;
+  expire(): void;
+}
+
+/** Gives promises a deadline, the same for all: with one timer, and not one for each. */
+function createDeadline(deadlineMs: number): <T>(work: Promise<T>) => Promise<T> {
+  let waiting: Waiting[] = [];
+  let armed = false;
+
+  function arm(inMs: number): void {
+    armed = true;
+    // What has arrived while this process was busy is read before a deadline is found to have passed.
+    setTimeout(() => setImmediate(expire), inMs);
+  }
+
+  function expire(): void {
+    const nowMs = performance.now();
+    for (const one of waiting) if (!one.settled && one.untilMs <= nowMs) one.expire();
+    waiting = waiting.filter((one) => !one.settled);
+    const [next] = waiting;
+    armed = false;
+    if (next !== undefined) arm(Math.max(1, next.untilMs - nowMs));
+  }
+
+  return async (work) =>
+    await new Promise((resolve, reject) => {
+      const one: Waiting = {
+        untilMs: performance.now() + deadlineMs,
+        settled: false,
+        expire() {
+          one.settled = true;
+          reject(new Error(`no answer within ${deadlineMs} ms`));
+        },
+      };
+      waiting.push(one);
+      if (!armed) arm(deadlineMs);
+      const settled = <A>(settle: (argument: A) => void) => {
+        return (argument: A) => {
+          one.settled = true;
+          return settle(argument);
+        };
+      };
+      work.then(settled(resolve), settled(reject));
+    });
+}

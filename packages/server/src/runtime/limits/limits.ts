@@ -1,0 +1,57 @@
+import type { Logger } from 'pino';
+import type { Config } from '../../config/config.ts';
+import type { Counters } from '../../domain/rate-limit.ts';
+import type { LimitTransport, SharedLimits } from '../../domain/shared-limit.ts';
+import type { Health } from '../health.ts';
+import { createSharing } from './shared-limits.ts';
+import { redisTargetOf } from '../../config/settings/redis.ts';
+import { memoryCounters } from '../../storage/memory/counters.ts';
+import { redisLimits } from '../../storage/redis/limits.ts';
+
+/** The limits of API users, addresses and failures, of this process or of several. */
+export interface Limits {
+  services: {
+    /** Calls per network address. */
+    addresses: Counters;
+    /** Failed attempts per client id and address. */
+    failures: Counters;
+    sharedLimits: SharedLimits | null;
+    addressPerMinute: number;
+    failuresPerMinute: number;
+  };
+  /** The same sharing for other counters of this process; null if limits are its own. */
+  share(failures: Counters): SharedLimits | null;
+  /** Whose calls they count. */
+  health(): Health['limits'];
+  /** Requests whose limits were to be shared, and could not be. */
+  decidedAlone(): number;
+  start(): Promise<void>;
+  stop(): void;
+}
+
+/** Counted in Redis where that is configured, else where `given` leads, else here. */
+export function createLimits(config: Config, log: Logger, given: LimitTransport | null): Limits {
+  const target = redisTargetOf(config);
+  const transport = target === null ? given : redisLimits(target, config.redisPrefix);
+  const addresses = memoryCounters(config.limiterKeysMax);
+  const failures = memoryCounters(config.limiterKeysMax);
+  const sharing = transport && createSharing(transport, config, log);
+  const share = (of: Counters) => sharing && sharing.limits({ addresses, failures: of });
+  return {
+    services: {
+      addresses,
+      failures,
+      sharedLimits: share(failures),
+      addressPerMinute: config.addressLimit,
+      failuresPerMinute: config.failureLimit,
+    },
+    share,
+    health() {
+      if (sharing === null) return 'own';
+      return sharing.isSharing() ? 'shared' : 'divided';
+    },
+    decidedAlone: () => sharing?.decidedAlone() ?? 0,
+    start: async () => await sharing?.start(),
+    stop: () => sharing?.stop(),
+  };
+}

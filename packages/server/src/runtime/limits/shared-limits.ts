@@ -1,0 +1,90 @@
+import type { Logger } from 'pino';
+import { stateAhead, type Counters, type LimitState } from '../../domain/rate-limit.ts';
+import type {
+  LimitTransport,
+  SharedCall,
+  SharedCounts,
+  SharedLimits,
+  SharedVerdict,
+} from '../../domain/shared-limit.ts';
+import { createLimitCircuit } from './circuit-breaker.ts';
+import type { SharingConfig } from '../../config/settings/redis.ts';
+
+/** Limits that are shared while the way to where they are counted is good, and divided while it is not. */
+export interface Sharing {
+  /** `counters` are those of this process: they learn what others have counted, for when limits cease to be shared. */
+  limits(counters: LearningCounters): SharedLimits;
+  /** Resolves when limits are shared, or after a second in which they could not be. */
+  start(): Promise<void>;
+  stop(): void;
+  isSharing(): boolean;
+  /** Calls that were decided by this process alone, although limits are to be shared. */
+  decidedAlone(): number;
+}
+
+export interface LearningCounters {
+  addresses: Counters;
+  failures: Counters;
+}
+
+export function createSharing(transport: LimitTransport, config: SharingConfig, log: Logger): Sharing {
+  const { processes, limitsDeadlineMs } = config;
+  const circuit = createLimitCircuit(transport, config, log);
+  let alone = 0;
+
+  return {
+    isSharing: circuit.isClosed,
+    decidedAlone: () => alone,
+    limits: (counters) => ({
+      processes,
+      parts: () => (circuit.isClosed() ? 1 : processes),
+      async take(call, nowMs) {
+        const counts = await circuit.take(forgetting(call, limitsDeadlineMs));
+        if (counts === null) {
+          alone += 1;
+          return null;
+        }
+        learn(counters, call, counts, nowMs);
+        return verdictOf(call, counts);
+      },
+    }),
+    start: circuit.start,
+    stop: circuit.stop,
+  };
+}
+
+function learn(
+  { addresses, failures }: LearningCounters,
+  call: SharedCall,
+  counts: SharedCounts,
+  nowMs: number,
+): void {
+  addresses.learn(call.network, nowMs + counts.addressAheadMs, nowMs);
+  if (counts.failuresAheadMs !== null && call.failuresChange !== -1) {
+    failures.learn(call.failuresKey, nowMs + counts.failuresAheadMs, nowMs);
+  }
+}
+
+/**
+ * What a process knows of an API user was true when it asked, a little before it was counted: with the longest time that this
+ * can be taken off, it is never more than what is counted, and nobody loses calls by it.
+ */
+function forgetting(call: SharedCall, deadlineMs: number): SharedCall {
+  const { apiUser } = call;
+  if (apiUser === null) return call;
+  return { ...call, apiUser: { ...apiUser, aheadMs: Math.max(0, apiUser.aheadMs - deadlineMs) } };
+}
+
+function verdictOf(call: SharedCall, counts: SharedCounts): SharedVerdict {
+  const { refusedBy, apiUserAheadMs } = counts;
+  return { refusedBy, limit: limitOf(call, counts), apiUserAheadMs };
+}
+
+function limitOf(call: SharedCall, counts: SharedCounts): LimitState {
+  const { refusedBy, addressAheadMs, failuresAheadMs, apiUserAheadMs } = counts;
+  const allowed = refusedBy === null;
+  if (refusedBy === 'address') return stateAhead(addressAheadMs, call.addressPerMinute, allowed);
+  return refusedBy === 'failures' || call.apiUser === null
+    ? stateAhead(failuresAheadMs ?? 0, call.failuresPerMinute, allowed)
+    : stateAhead(apiUserAheadMs ?? 0, call.apiUser.perMinute, allowed);
+}

@@ -1,0 +1,122 @@
+import { usernameKey } from '../domain/api-user.ts';
+import type { Authentication } from '../domain/check-secret.ts';
+import type { Caller } from '../domain/caller.ts';
+import { credentialState } from '../domain/credential.ts';
+import { isDenial, type Denial } from '../domain/denial.ts';
+import type { GuessBudget } from '../domain/failure-budget.ts';
+import type { KnownApiUser, KnownPassword } from '../domain/known-api-user.ts';
+import { NO_PASSWORD } from '../domain/password.ts';
+import { passwordEvaluations } from './password-evaluations.ts';
+import type { MaybePromise } from '../lib/maybe-promise.ts';
+import { singleFlight } from '../lib/single-flight.ts';
+
+export interface PasswordCheckSettings {
+  passwordChecksMax: number;
+  passwordQueueMax: number;
+}
+
+/** A value, not a promise: nothing was paid for it. A promise: the guess was paid for, and given back if it was right. */
+export type PasswordCheck = (
+  caller: Caller,
+  known: KnownApiUser | undefined,
+  nowMs: number,
+  budget: GuessBudget,
+) => MaybePromise<Authentication | Denial>;
+
+/** Most passwords that are remembered as verified; beyond that the memory starts anew. */
+const VERIFIED_MAX = 10_000;
+
+const BUSY = { denied: 'temporarily_unavailable', reason: 'too many password checks wait' } as const;
+
+/**
+ * Checks passwords, which are hashed slowly, on the thread pool: a few at a time, a short queue behind them, and 503
+ * for the rest. Whatever the client id, a guess costs exactly one slow hash, and is paid for before. A password that was
+ * accepted once is recognised by a keyed digest from then on, until its credential changes.
+ */
+export function createPasswordCheck(
+  settings: PasswordCheckSettings,
+  passwordsExist: () => boolean,
+): PasswordCheck {
+  const verified = new Map<string, { hash: string; proof: string }>();
+  const guesses = singleFlight<Denial | { matches: boolean }>();
+  const { proofOf, evaluate } = passwordEvaluations(settings.passwordChecksMax, settings.passwordQueueMax);
+
+  function isRemembered(candidate: KnownPassword, proof: string): boolean {
+    const remembered = verified.get(candidate.credentialId);
+    return remembered !== undefined && remembered.hash === candidate.hash && remembered.proof === proof;
+  }
+
+  function remember({ credentialId, hash }: KnownPassword, proof: string): void {
+    if (verified.size >= VERIFIED_MAX) verified.clear();
+    verified.set(credentialId, { hash, proof });
+  }
+
+  async function evaluatePaid(
+    { clientId, clientSecret }: Caller,
+    hash: string,
+    accepted: (matches: boolean) => boolean,
+    budget: GuessBudget,
+  ): Promise<Denial | { matches: boolean }> {
+    const payment = await budget.pay();
+    if (isDenial(payment)) return payment;
+    const evaluating = evaluate(usernameKey(clientId), clientSecret, hash);
+    const matches = evaluating === null ? null : await evaluating;
+    if (matches === null || accepted(matches)) await budget.refund(payment);
+    return matches === null ? BUSY : { matches };
+  }
+
+  return (caller, known, nowMs, budget) => {
+    // Without a single password in the store nothing that is not a generated secret can be right, for any client id.
+    if (!passwordsExist()) {
+      return (
+        budget.exhausted() ?? { failure: known === undefined ? 'unknown_client_id' : 'malformed_secret' }
+      );
+    }
+    const proof = proofOf(caller.clientSecret);
+    const candidate = newestPassword(known, nowMs);
+    const hash = candidate?.hash ?? NO_PASSWORD;
+    // The same guess by the same guesser at the same time is paid for and evaluated once.
+    const key = `${proof} ${hash} ${budget.key}`;
+    const joined = guesses.get(key);
+    const refused = joined === undefined ? budget.exhausted() : null;
+    if (refused !== null) return refused;
+    const accepted = (matches: boolean) => 'credentialId' in outcome(known, candidate, matches, nowMs);
+    // A refusal from memory would be a fast one, and so tell that the password is right: it costs a slow hash like any other.
+    if (
+      candidate !== undefined &&
+      accepted(true) &&
+      mayCallFrom(known, caller) &&
+      isRemembered(candidate, proof)
+    ) {
+      return { credentialId: candidate.credentialId };
+    }
+    const evaluating = joined ?? guesses.add(key, evaluatePaid(caller, hash, accepted, budget));
+    return evaluating.then((evaluated) => {
+      if (isDenial(evaluated)) return evaluated;
+      if (candidate !== undefined && accepted(evaluated.matches)) remember(candidate, proof);
+      return outcome(known, candidate, evaluated.matches, nowMs);
+    });
+  };
+}
+
+function mayCallFrom(known: KnownApiUser | undefined, { address }: Caller): boolean {
+  return known?.policy.networks?.includes(address) !== false;
+}
+
+/** The live password, or else the one that ended last, for the log. An API user has one live password at most. */
+function newestPassword(known: KnownApiUser | undefined, nowMs: number): KnownPassword | undefined {
+  const passwords = known?.passwords ?? [];
+  return passwords.find((password) => credentialState(password, nowMs) === 'live') ?? passwords[0];
+}
+
+function outcome(
+  known: KnownApiUser | undefined,
+  candidate: KnownPassword | undefined,
+  matches: boolean,
+  nowMs: number,
+): Authentication {
+  if (known === undefined) return { failure: 'unknown_client_id' };
+  if (candidate === undefined || !matches) return { failure: 'wrong_password' };
+  if (credentialState(candidate, nowMs) !== 'live') return { failure: 'expired_password' };
+  return known.policy.enabled ? { credentialId: candidate.credentialId } : { failure: 'api_user_disabled' };
+}

@@ -1,0 +1,111 @@
+import { createHash } from 'node:crypto';
+import { sortedEntries, type SortedEntries } from './sorted-entries.ts';
+import type { AccessTokenClaims } from '../../domain/access-token.ts';
+import { REVOCATION_DIGEST_BYTES, revocationDigest, type Revocation } from '../../domain/revocation.ts';
+import type { RevocationRows } from '../../storage/tables/revocation.ts';
+
+/** The revocations as this process publishes them. What the list looks like, and why: docs/decisions/012. */
+export interface RevocationList {
+  /** Reads all of them again, one load at a time. What is refreshed during a load is in the list before and after it. */
+  load(): Promise<void>;
+  /** Reads these again: they were changed. */
+  refresh(digests: readonly string[]): Promise<void>;
+  published(nowMs: number): PublishedList;
+  /** Whether a token is on it, by its id or with everything that was issued to its API user before a time. */
+  includes(token: Pick<AccessTokenClaims, 'tokenId' | 'clientId' | 'issuedAt'>): boolean;
+  /** How many single tokens are on it. */
+  tokens(): number;
+}
+
+export interface PublishedList {
+  body: Buffer;
+  /** SHA-256 of the body, base64url. */
+  sha256: string;
+}
+
+const MAGIC = 'MMRL';
+const VERSION = 1;
+const HEAD_BYTES = 16;
+const TIME_BYTES = 8;
+/** Revocations per read: so many are taken in within a few milliseconds. */
+const PAGE_SIZE = 1000;
+
+interface Entries {
+  tokens: SortedEntries;
+  apiUsers: SortedEntries;
+}
+
+export function createRevocationList(rows: Pick<RevocationRows, 'find' | 'page'>): RevocationList {
+  let held = emptyEntries();
+  /** What a load has read so far. A refresh writes here too: the pages that the load has read may be older. */
+  let loading: Entries | undefined;
+  let published: PublishedList | undefined;
+
+  return {
+    async load() {
+      const loaded = (loading = emptyEntries());
+      try {
+        for (let after = ''; ;) {
+          const page = await rows.page(after, PAGE_SIZE);
+          for (const revocation of page) put(revocation, loaded);
+          const last = page.at(-1);
+          if (last === undefined) break;
+          after = last.digest;
+        }
+        held = loaded;
+        published = undefined;
+      } finally {
+        loading = undefined;
+      }
+    },
+    async refresh(digests) {
+      for (let at = 0; at < digests.length; at += PAGE_SIZE) {
+        for (const revocation of await rows.find(digests.slice(at, at + PAGE_SIZE))) {
+          put(revocation, held);
+          if (loading !== undefined) put(revocation, loading);
+        }
+        published = undefined;
+      }
+    },
+    published(nowMs) {
+      const dropped = [held.tokens, held.apiUsers].map((entries) => entries.dropOver(nowMs));
+      if (published === undefined || dropped.includes(true)) published = publish(held);
+      return published;
+    },
+    includes({ tokenId, clientId, issuedAt }) {
+      if (held.tokens.find(digestBytes(tokenId)) !== null) return true;
+      const all = held.apiUsers.find(digestBytes(clientId));
+      return all !== null && BigInt(issuedAt) < all.readBigUInt64BE(REVOCATION_DIGEST_BYTES);
+    },
+    tokens: () => held.tokens.size(),
+  };
+}
+
+function digestBytes(id: string): Buffer {
+  return Buffer.from(revocationDigest(id), 'hex');
+}
+
+function emptyEntries(): Entries {
+  return {
+    tokens: sortedEntries(REVOCATION_DIGEST_BYTES, REVOCATION_DIGEST_BYTES),
+    apiUsers: sortedEntries(REVOCATION_DIGEST_BYTES + TIME_BYTES, REVOCATION_DIGEST_BYTES),
+  };
+}
+
+function put({ digest, issuedBefore, removesAt }: Revocation, { tokens, apiUsers }: Entries): void {
+  const digestOnly = Buffer.from(digest, 'hex');
+  if (issuedBefore === null) return tokens.put(digestOnly, removesAt);
+  const time = Buffer.alloc(TIME_BYTES);
+  time.writeBigUInt64BE(BigInt(issuedBefore));
+  apiUsers.put(Buffer.concat([digestOnly, time]), removesAt);
+}
+
+function publish({ tokens, apiUsers }: Entries): PublishedList {
+  const head = Buffer.alloc(HEAD_BYTES);
+  head.write(MAGIC, 'latin1');
+  head.writeUInt32BE(VERSION, 4);
+  head.writeUInt32BE(tokens.size(), 8);
+  head.writeUInt32BE(apiUsers.size(), 12);
+  const body = Buffer.concat([head, tokens.bytes(), apiUsers.bytes()]);
+  return { body, sha256: createHash('sha256').update(body).digest('base64url') };
+}

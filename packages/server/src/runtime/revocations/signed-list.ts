@@ -1,0 +1,42 @@
+import type { ChangeFeed } from '../change-feed.ts';
+import type { ClockWatch } from '../clock-watch.ts';
+import type { Keyring } from '../signing-keys.ts';
+import type { PublishedList, RevocationList } from './revocation-list.ts';
+
+/** What a process publishes of revocations: the list, and its signed statement of how recent it is. */
+export interface RevocationPublication {
+  list: PublishedList;
+  /** A compact JWS. */
+  statement: string;
+}
+
+/** A statement is signed once for as many verifiers as ask within this time. */
+const STATEMENT_KEPT_MS = 1000;
+
+/**
+ * The revocation list with a signed statement of when it was complete: not later than the last time that this process is
+ * known to have been in step with the store. So one that is cut off from it passes nothing old off as the present. Null
+ * where nothing can be signed: without a key, or with a clock that is wrong.
+ */
+export function createPublication(
+  list: RevocationList,
+  keyring: Pick<Keyring, 'statementSigner'>,
+  feed: Pick<ChangeFeed, 'applied' | 'staleMs'>,
+  clocks: Pick<ClockWatch, 'isOff' | 'earlier'>,
+  issuer: string,
+): () => RevocationPublication | null {
+  let current: (RevocationPublication & { signedAt: number }) | undefined;
+  return () => {
+    const nowMs = Date.now();
+    const published = list.published(clocks.earlier());
+    if (clocks.isOff()) return null;
+    const age = nowMs - (current?.signedAt ?? 0);
+    if (current?.list === published && age >= 0 && age < STATEMENT_KEPT_MS) return current;
+    const sign = keyring.statementSigner(nowMs);
+    if (sign === undefined) return null;
+    const iat = Math.floor((nowMs - feed.staleMs()) / 1000);
+    const statement = sign(JSON.stringify({ iss: issuer, iat, n: feed.applied(), sha256: published.sha256 }));
+    current = { list: published, statement, signedAt: nowMs };
+    return current;
+  };
+}

@@ -1,0 +1,175 @@
+import type { ChangeHandlers } from '../change-feed.ts';
+import type { KnownApiUser } from '../../domain/known-api-user.ts';
+import { ratesBetween, type RouteCounts, type Rates } from './route-statistics.ts';
+
+/** What is told to those who watch: see http/admin/events.ts for how it looks there. */
+export type LiveEvent =
+  | { event: 'change'; noun: string; id: string }
+  | ({ event: 'rates'; at: number } & Rates)
+  | { event: 'use'; credentialId: string; at: number; address: string; count: number }
+  | { event: 'refusal'; reason: string; at: number; count: number };
+
+/** Tells what happens as it happens, to a bounded number of watchers. */
+export interface Live {
+  /** From now on `tell` is told everything, and of the API user `clientId` its uses; a text: which bound refuses it. */
+  watch(watcher: Watcher): Watch | 'full' | 'viewer has enough';
+  /** Something that all processes hear of has changed. */
+  changed(noun: string, ids: readonly string[]): void;
+  noteUse(known: KnownApiUser, credentialId: string, address: string, nowMs: number): void;
+  noteRefusal(reason: string, known: KnownApiUser | undefined, nowMs: number): void;
+  /** What this process did in the last `seconds`, at most `HISTORY_SECONDS`. */
+  lately(seconds: number): Rates & { seconds: number };
+  /** How many watch. */
+  watchers(): number;
+  start(): void;
+  /** Ends all that watch, and lets nobody in any more. */
+  end(): void;
+}
+
+export interface Watch {
+  stop(): void;
+}
+
+export interface LiveSettings {
+  liveStreamsMax: number;
+}
+
+const TICK_MS = 1000;
+/** The part of all streams that one viewer may open: ten windows of a browser with the default settings. */
+const VIEWER_PART = 10;
+export const HISTORY_SECONDS = 60;
+/** Changes that are told one by one in a second; beyond that, that much has changed. */
+const CHANGES_MAX = 100;
+
+export interface Watcher {
+  /** Who watches: the streams of one viewer are bounded, and those of all. */
+  viewer: string;
+  clientId: string | null;
+  tell(event: LiveEvent): void;
+  ended(): void;
+}
+
+/** What one watched API user did since the last tick. */
+interface Watched {
+  watchers: number;
+  uses: Map<string, { at: number; address: string; count: number }>;
+  refusals: Map<string, { at: number; count: number }>;
+}
+
+export function createLive(counts: () => RouteCounts, { liveStreamsMax }: LiveSettings): Live {
+  const watchers = new Set<Watcher>();
+  const watched = new Map<string, Watched>();
+  const history: RouteCounts[] = [counts()];
+  const changes = new Map<string, { noun: string; id: string }>();
+  let ended = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  function tick(): void {
+    const before = history.at(-1) ?? counts();
+    history.push(counts());
+    if (history.length > HISTORY_SECONDS + 1) history.shift();
+    if (watchers.size === 0) return;
+    const at = Date.now();
+    const rates: LiveEvent = { event: 'rates', at, ...ratesBetween(before, history.at(-1) ?? before) };
+    const events = new Map(Array.from(watched, ([clientId, each]) => [clientId, eventsOf(each)]));
+    for (const watcher of watchers) {
+      watcher.tell(rates);
+      for (const event of events.get(watcher.clientId ?? '') ?? []) watcher.tell(event);
+    }
+  }
+
+  /** Soon, and together: a bulk change is thousands of them. */
+  function tellChanges(): void {
+    const all = changes.size > CHANGES_MAX ? [{ noun: '*', id: '*' }] : Array.from(changes.values());
+    changes.clear();
+    for (const change of all) for (const { tell } of watchers) tell({ event: 'change', ...change });
+  }
+
+  function stopWatching(watcher: Watcher): void {
+    if (!watchers.delete(watcher) || watcher.clientId === null) return;
+    const each = watched.get(watcher.clientId);
+    if (each === undefined) return;
+    each.watchers -= 1;
+    if (each.watchers === 0) watched.delete(watcher.clientId);
+  }
+
+  return {
+    watch(watcher) {
+      if (ended || watchers.size >= liveStreamsMax) return 'full';
+      const own = Array.from(watchers).filter(({ viewer }) => viewer === watcher.viewer).length;
+      if (own >= Math.ceil(liveStreamsMax / VIEWER_PART)) return 'viewer has enough';
+      const { clientId } = watcher;
+      watchers.add(watcher);
+      if (clientId !== null) {
+        const each = watched.get(clientId) ?? { watchers: 0, uses: new Map(), refusals: new Map() };
+        each.watchers += 1;
+        watched.set(clientId, each);
+      }
+      return { stop: () => stopWatching(watcher) };
+    },
+    changed(noun, ids) {
+      if (watchers.size === 0) return;
+      if (changes.size === 0) setTimeout(tellChanges, CHANGES_TOGETHER_MS);
+      for (const id of ids) if (changes.size <= CHANGES_MAX) changes.set(`${noun} ${id}`, { noun, id });
+    },
+    noteUse(known, credentialId, address, nowMs) {
+      if (watched.size === 0) return; // the way of each token
+      const uses = watched.get(known.clientId)?.uses;
+      if (uses === undefined) return;
+      const count = (uses.get(credentialId)?.count ?? 0) + 1;
+      uses.set(credentialId, { at: nowMs, address, count });
+    },
+    noteRefusal(reason, known, nowMs) {
+      if (watched.size === 0 || known === undefined) return;
+      const refusals = watched.get(known.clientId)?.refusals;
+      refusals?.set(reason, { at: nowMs, count: (refusals.get(reason)?.count ?? 0) + 1 });
+    },
+    lately(seconds) {
+      const now = counts();
+      const before = history.at(-Math.min(seconds, history.length)) ?? now;
+      return { ...ratesBetween(before, now), seconds: Math.max(1, Math.min(seconds, history.length)) };
+    },
+    watchers: () => watchers.size,
+    start() {
+      timer = setInterval(tick, TICK_MS);
+      timer.unref();
+    },
+    end() {
+      ended = true;
+      clearInterval(timer);
+      for (const watcher of watchers) watcher.ended();
+      watchers.clear();
+      watched.clear();
+    },
+  };
+}
+
+const CHANGES_TOGETHER_MS = 50;
+
+function eventsOf(watched: Watched): LiveEvent[] {
+  const events: LiveEvent[] = [];
+  for (const [credentialId, use] of watched.uses) events.push({ event: 'use', credentialId, ...use });
+  for (const [reason, refusal] of watched.refusals) events.push({ event: 'refusal', reason, ...refusal });
+  watched.uses.clear();
+  watched.refusals.clear();
+  return events;
+}
+
+/** The same handlers, after which it is told what has changed: then it is what everybody reads. */
+export function tellingChanges(changed: Live['changed'], handlers: ChangeHandlers): ChangeHandlers {
+  return {
+    ...handlers,
+    async apiUsersChanged(clientIds) {
+      await handlers.apiUsersChanged(clientIds);
+      changed('api_user', clientIds);
+    },
+    async signingKeysChanged() {
+      await handlers.signingKeysChanged();
+      changed('signing_key', ['*']);
+    },
+    async everythingChanged() {
+      await handlers.everythingChanged();
+      changed('*', ['*']);
+    },
+  };
+}

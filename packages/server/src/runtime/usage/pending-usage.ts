@@ -1,0 +1,131 @@
+import type { KnownApiUser, PendingUse } from '../../domain/known-api-user.ts';
+import type { RefusalReason } from '../../domain/refusal-reason.ts';
+import { startOf, UNIT_MS } from '../../domain/usage.ts';
+import type { Refusals } from '../../storage/tables/usage.ts';
+
+/** What happened in one minute and is not written yet. */
+export interface Gathered {
+  /** Its start. */
+  minute: number;
+  uses: PendingUse[];
+  refusals: Map<string, Refusals>;
+  /** The number under which it was to be written. Whether it was is not known: it is written again as it is. */
+  flush: number | null;
+}
+
+/** What waits in memory to be written: bounded, whatever callers do, and however long the store is out of reach. */
+export interface UsageGathering {
+  noteUse(known: KnownApiUser, credentialId: string, address: string, nowMs: number, tokens: number): void;
+  noteRefusal(reason: RefusalReason, known: KnownApiUser | undefined, nowMs: number): void;
+  /** Hands over everything, a minute each, the oldest first. */
+  take(nowMs: number): Gathered[];
+  /** What could not be written, for the next time. */
+  putBack(gathered: readonly Gathered[]): void;
+  /** Uses and refusals that wait. */
+  waiting(): number;
+  /** Uses that were not counted, because too many waited. */
+  lost(): number;
+}
+
+/** API users and reasons of refusals that are told apart at a time; beyond that only reasons are. */
+const REFUSALS_MAX = 10_000;
+
+/** `full` is called when `usesMax` uses wait: beyond that, only more of the same credentials are counted. */
+export function createUsageGathering(usesMax: number, full: () => void): UsageGathering {
+  let current = emptyMinute(0);
+  /** Minutes that are over, or could not be written. */
+  let closed: Gathered[] = [];
+  let lost = 0;
+
+  /** Whatever happens from now on is of another minute, or is handed over another time. */
+  function close(nowMs: number): void {
+    for (const use of current.uses) use.of.uses = null;
+    if (current.uses.length > 0 || current.refusals.size > 0) closed = byMinute([...closed, current]);
+    current = emptyMinute(startOf('minute', nowMs));
+  }
+
+  /** Also where the clock was set back by more than a minute. */
+  function turnMinute(nowMs: number): void {
+    const sinceMs = nowMs - current.minute;
+    if (sinceMs >= UNIT_MS.minute || sinceMs < -UNIT_MS.minute) close(nowMs);
+  }
+
+  function waitingUses(): number {
+    let waiting = current.uses.length;
+    for (const { uses } of closed) waiting += uses.length;
+    return waiting;
+  }
+
+  function waitingRefusals(): number {
+    let waiting = current.refusals.size;
+    for (const { refusals } of closed) waiting += refusals.size;
+    return waiting;
+  }
+
+  return {
+    noteUse(known, credentialId, address, nowMs, tokens) {
+      turnMinute(nowMs);
+      for (let use = known.uses; use !== null; use = use.next) {
+        if (use.credentialId !== credentialId) continue;
+        use.lastUsedAt = nowMs;
+        use.lastUsedAddress = address;
+        use.count += 1;
+        use.tokens += tokens;
+        return;
+      }
+      if (waitingUses() >= usesMax) {
+        lost += 1;
+        return;
+      }
+      const [lastUsedAt, lastUsedAddress, next] = [nowMs, address, known.uses];
+      known.uses = { credentialId, lastUsedAt, lastUsedAddress, count: 1, tokens, of: known, next };
+      current.uses.push(known.uses);
+      if (current.uses.length === usesMax) full();
+    },
+    noteRefusal(reason, known, nowMs) {
+      turnMinute(nowMs);
+      const { refusals } = current;
+      let key = known === undefined ? reason : `${reason} ${known.clientId}`;
+      if (!refusals.has(key) && waitingRefusals() >= REFUSALS_MAX) key = reason;
+      const counted = refusals.get(key);
+      if (counted !== undefined) counted.count += 1;
+      else
+        refusals.set(key, { clientId: key === reason ? null : (known?.clientId ?? null), reason, count: 1 });
+    },
+    take(nowMs) {
+      close(nowMs);
+      const taken = closed;
+      closed = [];
+      return taken;
+    },
+    putBack: (gathered) => {
+      closed = byMinute([...gathered, ...closed]);
+    },
+    waiting: () => waitingUses() + waitingRefusals(),
+    lost: () => lost,
+  };
+}
+
+function emptyMinute(minute: number): Gathered {
+  return { minute, uses: [], refusals: new Map(), flush: null };
+}
+
+/** What has a number, first; then one for each minute, however often the store was out of reach in it. */
+function byMinute(all: readonly Gathered[]): Gathered[] {
+  const minutes = new Map<number, Gathered>();
+  for (const gathered of all) {
+    if (gathered.flush !== null) continue;
+    const same = minutes.get(gathered.minute);
+    if (same === undefined) {
+      minutes.set(gathered.minute, gathered);
+      continue;
+    }
+    for (const use of gathered.uses) same.uses.push(use);
+    for (const [key, refusals] of gathered.refusals) {
+      const counted = same.refusals.get(key);
+      if (counted === undefined) same.refusals.set(key, refusals);
+      else counted.count += refusals.count;
+    }
+  }
+  return [...all.filter(({ flush }) => flush !== null), ...minutes.values()];
+}

@@ -1,0 +1,142 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { PendingUse } from '../../domain/known-api-user.ts';
+import { startOf, UNIT_MS } from '../../domain/usage.ts';
+import type { Refusals, UsageBatch } from '../../storage/tables/usage.ts';
+import { createUsageGathering, type Gathered, type UsageGathering } from './pending-usage.ts';
+
+/** Gathers in memory who used what and who was refused, and writes it every few seconds: nothing is written per token. */
+export interface UsageRecorder extends Pick<UsageGathering, 'noteUse' | 'noteRefusal'> {
+  /** Writes what is there; what cannot be written is kept for the next time. */
+  flush(): Promise<void>;
+  /** Flushes every `usageFlushMs` until stopped, and once more then. */
+  start(): void;
+  stop(): Promise<void>;
+  status(): UsageRecorderStatus;
+}
+
+export interface UsageRecorderStatus {
+  /** Uses and refusals that wait to be written. */
+  waiting: number;
+  /** Flushes that could not write everything, and uses that were not counted, since the start. */
+  failures: number;
+  lost: number;
+}
+
+export interface UsageSettings {
+  usageFlushMs: number;
+  usageMax: number;
+}
+
+/**
+ * What waits longer than this to be written (the store was out of reach) is counted in the minute that begins so long ago:
+ * the minutes before may be summed up already (SETTLED_MS in storage/usage-history.ts).
+ */
+const LATE_MS_MAX = 5 * UNIT_MS.minute;
+/** With fewer uses in a minute, API users are told when they were last used at once, and else when an hour is summed up. */
+const LAST_USE_NOTED_MAX = 500;
+
+export function createUsageRecorder(
+  write: (batch: UsageBatch) => Promise<void>,
+  { usageFlushMs, usageMax }: UsageSettings,
+  log: Logger,
+  now: () => number = Date.now,
+): UsageRecorder {
+  const gathering = createUsageGathering(usageMax, () => void flush());
+  let flushing: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let lostReported = 0;
+  let failures = 0;
+  /** Batches are numbered, so that one whose outcome is not known is not counted twice when it is written again. */
+  let flushes = 0;
+  const process = randomUUID();
+
+  async function writeAll(): Promise<void> {
+    const minutes = gathering.take(now());
+    for (const [i, gathered] of minutes.entries()) {
+      const left = await writeMinute(gathered);
+      if (left.length === 0) continue;
+      gathering.putBack([...left, ...minutes.slice(i + 1)]);
+      break;
+    }
+    const lost = gathering.lost();
+    if (lost > lostReported) {
+      log.warn({ lost: lost - lostReported }, 'uses were not counted: too many wait to be written');
+    }
+    lostReported = lost;
+  }
+
+  /** Returns what is not known to be written. */
+  async function writeMinute({ minute, uses, refusals, flush: number }: Gathered): Promise<Gathered[]> {
+    const batches = number === null ? neighbours(uses) : [uses];
+    if (batches.length === 0) batches.push([]);
+    const ofBatch = (i: number) => (i === 0 ? refusals : new Map<string, Refusals>());
+    for (const [i, batch] of batches.entries()) {
+      const named = { minute, uses: batch, refusals: ofBatch(i), flush: number ?? (flushes += 1) };
+      try {
+        await writeBatch(named, uses.length <= LAST_USE_NOTED_MAX);
+      } catch (error) {
+        failures += 1;
+        log.warn({ error: (error as Error).message }, 'usage could not be written, and is kept');
+        return [named, { minute, uses: batches.slice(i + 1).flat(), refusals: new Map(), flush: null }];
+      }
+    }
+    return [];
+  }
+
+  async function writeBatch(
+    { minute, uses, refusals, flush: number }: Gathered & { flush: number },
+    noteLastUse: boolean,
+  ): Promise<void> {
+    const oldest = startOf('minute', now() - LATE_MS_MAX);
+    await write({
+      minute: Math.max(minute, oldest),
+      uses,
+      refusals: Array.from(refusals.values()),
+      noteLastUse,
+      flush: { process, number },
+    });
+  }
+
+  async function flush(): Promise<void> {
+    flushing ??= writeAll().finally(() => {
+      flushing = undefined;
+    });
+    await flushing;
+  }
+
+  return {
+    noteUse: gathering.noteUse,
+    noteRefusal: gathering.noteRefusal,
+    flush,
+    start() {
+      timer = setInterval(() => void flush(), usageFlushMs);
+    },
+    async stop() {
+      clearInterval(timer);
+      await flush(); // one that was under way, without what came since
+      await flush();
+    },
+    status: () => ({ waiting: gathering.waiting(), failures, lost: gathering.lost() }),
+  };
+}
+
+/** Credentials in a batch at least, where there are as many: each batch waits for the disk once. */
+const BATCH_MIN = 4000;
+
+/**
+ * Batches of credentials whose ids begin alike: they lie side by side in the store, so a batch writes few pages of it;
+ * and other writers come in between two batches.
+ */
+function neighbours(uses: readonly PendingUse[]): PendingUse[][] {
+  const byFirst: PendingUse[][] = [];
+  for (const use of uses) (byFirst[use.credentialId.charCodeAt(0)] ??= []).push(use);
+  const batches: PendingUse[][] = [];
+  for (const alike of byFirst) {
+    const last = batches.at(-1);
+    if (alike === undefined) continue;
+    if (last === undefined || last.length >= BATCH_MIN) batches.push(alike);
+    else for (const use of alike) last.push(use);
+  }
+  return batches;
+}

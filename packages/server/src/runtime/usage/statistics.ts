@@ -1,0 +1,113 @@
+import type { Logger } from 'pino';
+import { clockDifferences, type ClockDifference } from '../clock-differences.ts';
+import type { Config } from '../../config/config.ts';
+import type { Caller } from '../../domain/caller.ts';
+import type { KnownApiUser } from '../../domain/known-api-user.ts';
+import type { Denial } from '../../domain/denial.ts';
+import { refusalReason } from '../../domain/refusal-reason.ts';
+import { createLive, HISTORY_SECONDS, type Live } from './live-events.ts';
+import { createOverview } from './overview.ts';
+import type { OverviewSource } from './overview-source.ts';
+import { createRefusalLog } from './refusal-log.ts';
+import { createRouteStatistics, type RouteStatistics } from './route-statistics.ts';
+import type { Store } from '../../storage/store.ts';
+import { createUsageRecorder, type UsageRecorderStatus } from './recorder.ts';
+
+/** Everything that is counted and told of requests. */
+export interface Statistics {
+  /** What the endpoints for API users call. */
+  services: {
+    /** `tokens`: that came of it, one or none. */
+    noteUse(known: KnownApiUser, credentialId: string, address: string, nowMs: number, tokens: number): void;
+    noteRefusal(denial: Denial, caller: Caller, known: KnownApiUser | undefined): void;
+    noteAnonymousRefusal(denial: Denial): void;
+    routes: Record<'token' | 'introspection' | 'revocation', RouteStatistics>;
+  };
+  live: Live;
+  /** What the admin API tells of it. */
+  admin: { live: Pick<Live, 'watch'>; overview: OverviewSource };
+  recorder(): UsageRecorderStatus;
+  /** Writes the uses that wait in memory now. */
+  writeUsage(): Promise<void>;
+  start(): void;
+  /** Writes what is gathered. */
+  stop(): Promise<void>;
+}
+
+export function createStatistics(
+  store: Pick<Store, 'recordUsage' | 'attention' | 'clock'>,
+  config: Config,
+  log: Logger,
+): Statistics {
+  const usage = createUsageRecorder(store.recordUsage, config, log);
+  const refusals = createRefusalLog(log, config.refusalsLoggedMax);
+  const routes = {
+    token: createRouteStatistics(),
+    introspection: createRouteStatistics(),
+    revocation: createRouteStatistics(),
+  };
+  const live = createLive(routes.token.counts, config);
+  return {
+    services: {
+      noteUse(known, credentialId, address, nowMs, tokens) {
+        usage.noteUse(known, credentialId, address, nowMs, tokens);
+        live.noteUse(known, credentialId, address, nowMs);
+      },
+      noteRefusal(denial, caller, known) {
+        const [reason, nowMs] = [refusalReason(denial), Date.now()];
+        usage.noteRefusal(reason, known, nowMs);
+        live.noteRefusal(reason, known, nowMs);
+        refusals.note(denial, caller, known);
+      },
+      noteAnonymousRefusal: (denial) => usage.noteRefusal(refusalReason(denial), undefined, Date.now()),
+      routes,
+    },
+    live,
+    admin: {
+      live,
+      overview: {
+        lately: () => live.lately(HISTORY_SECONDS),
+        standing: standingOf(store, log),
+        startedAt: Date.now(),
+      },
+    },
+    recorder: usage.status,
+    async writeUsage() {
+      await usage.flush(); // one that is under way lacks what came since it began
+      await usage.flush();
+    },
+    start() {
+      usage.start();
+      refusals.start();
+      live.start();
+    },
+    async stop() {
+      live.end();
+      refusals.stop();
+      await usage.stop();
+    },
+  };
+}
+
+/** With the clocks that differ, before what API users need. */
+function standingOf(store: Pick<Store, 'attention' | 'clock'>, log: Logger): OverviewSource['standing'] {
+  const standing = createOverview(store, Date.now, (error) => {
+    log.warn({ error: error.message }, 'API users could not be counted for the overview');
+  });
+  return async () => {
+    const [{ apiUsers, attention }, clocks] = await Promise.all([standing(), clockDifferences(store.clock)]);
+    return { apiUsers, attention: [...clocks.map(clockAttention), ...attention] };
+  };
+}
+
+function clockAttention({ whose, detail }: ClockDifference) {
+  return {
+    kind: 'clock',
+    clientId: null,
+    name: whose,
+    credentialId: null,
+    at: null,
+    count: 0,
+    detail,
+  } as const;
+}

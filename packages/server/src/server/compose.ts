@@ -1,0 +1,317 @@
+import type { IncomingMessage, Server } from 'node:http';
+import { hostname } from 'node:os';
+import type { Logger } from 'pino';
+import { adminServices } from './admin-services.ts';
+import { createChangeFeed, type ChangeFeed } from '../runtime/change-feed.ts';
+import type { Config } from '../config/config.ts';
+import { createClockWatch, type ClockWatch } from '../runtime/clock-watch.ts';
+import { createDirectory, type Directory } from '../runtime/directory/directory.ts';
+import { readAccessToken, type AccessTokenReader } from '../domain/read-access-token.ts';
+import { pooledRandom } from '../lib/random.ts';
+import { addressReader } from '../http/address.ts';
+import { createAdmission } from '../http/oauth/admission.ts';
+import { createApp } from '../http/app.ts';
+import { createConnections, oncePerRequest, type Connections } from '../http/connections.ts';
+import type { Health } from '../runtime/health.ts';
+import { createKeyring, type Keyring } from '../runtime/signing-keys.ts';
+import { createLimits, type Limits } from '../runtime/limits/limits.ts';
+import { tellingChanges } from '../runtime/usage/live-events.ts';
+import { createMaintenance } from './maintenance.ts';
+import type { MasterKey } from '../storage/master-key.ts';
+import { createMetrics, type Metrics } from '../runtime/usage/metrics.ts';
+import { createPasswordCheck } from '../runtime/password-checks.ts';
+import { createOperatorsPart } from './operator-services.ts';
+import { createPublication } from '../runtime/revocations/signed-list.ts';
+import type { LimitTransport } from '../domain/shared-limit.ts';
+import { createRevocationList } from '../runtime/revocations/revocation-list.ts';
+import { createStandbyWatch, type StandbyWatch } from '../runtime/standby-watch.ts';
+import { createTokenRevoker } from '../oauth/record-revocation.ts';
+import { createStatistics, type Statistics } from '../runtime/usage/statistics.ts';
+import type { Store } from '../storage/store.ts';
+import { createSleepWatch, type SleepWatch } from '../runtime/sleep-watch.ts';
+import { createUnreadableAddresses } from '../runtime/unreadable-addresses.ts';
+import { VERSION } from '../lib/version.ts';
+
+/** A token server, put together and not yet listening. */
+export interface Composed {
+  server: Server;
+  /** Begins to follow the store and to load API users; resolves when tokens can be issued. */
+  start(): Promise<void>;
+  /** `/readyz` fails from now on, unless another process goes on in this one's place; streams of events end. */
+  announceStop(replaced: boolean): void;
+  /** Writes what is gathered and stops all timers. The store is left open. */
+  stop(): Promise<void>;
+}
+
+const TOKEN_ID_BYTES = 16;
+/** After a load of all API users that failed. */
+const LOAD_AGAIN_MS = 5000;
+
+/** What a process does of the work of all, where several serve together (workers/worker.ts). */
+export interface ProcessPart {
+  /** The way to where limits are counted together, unless that is Redis; null: nowhere. */
+  transport: LimitTransport | null;
+  /** One of them does what is done from time to time; harmless, but a waste, where more do. */
+  maintains: boolean;
+  /** A label for its metrics; null: none. */
+  worker: string | null;
+  /** What is told to who asks this process for metrics, from its own. */
+  allMetrics(own: Metrics): Metrics;
+}
+
+/** A process that serves by itself. */
+export const WHOLE: ProcessPart = {
+  transport: null,
+  maintains: true,
+  worker: null,
+  allMetrics: (own) => own,
+};
+
+/** The only place that picks implementations. */
+export async function compose(
+  store: Store,
+  masterKey: MasterKey,
+  config: Config,
+  log: Logger,
+  part: ProcessPart = WHOLE,
+): Promise<Composed> {
+  const clocks = createClockWatch(store.clock, clockName(part), log);
+  const keyring = createKeyring(store, masterKey, log, clocks.earlier);
+  const feed = createChangeFeed(
+    clocks.watching(store.changes),
+    tellingChanges((noun, ids) => statistics.live.changed(noun, ids), {
+      apiUsersChanged: (clientIds) => directory.refresh(clientIds),
+      signingKeysChanged: () => keyring.reload(),
+      revocationsChanged: (digests) => revocations.refresh(digests),
+      usageRequested: () => void statistics.writeUsage(),
+      everythingChanged: async () => {
+        await loadKeysAndRevocations();
+        loading.beginAnew(); // which may take minutes, and changes are to hold meanwhile
+      },
+      reach: reachOf(log, () => void (directory.status().complete || loading.begin())),
+    }),
+    config.changePollMs,
+  );
+  const revocations = createRevocationList(store.revocations);
+  const directory: Directory = createDirectory(store.known, config, feed.staleMs);
+  const loading = createLoading(directory, log);
+  const standby = createStandbyWatch(store, log);
+  const sleep = createSleepWatch(feed.follow, () => performance.now());
+  const statistics = createStatistics(store, config, log);
+  const readToken = tokenReader(keyring, config);
+  const limits = createLimits(config, log, part.transport);
+  const maintenance = createMaintenance(store, masterKey, config, log);
+  let stopping = false;
+
+  async function loadKeysAndRevocations(): Promise<void> {
+    await keyring.reload();
+    await revocations.load();
+  }
+
+  const health = () => healthOf({ stopping, feed, clocks, standby, keyring, directory, limits, config });
+  const callers = callersOf(store, config, log);
+  const operators = createOperatorsPart(store, masterKey, config, callers.addressOf, limits.share, log);
+  const admin = adminServices(store, masterKey, config, {
+    addressOf: callers.addressOf,
+    readToken,
+    isRevoked: revocations.includes,
+    clockIsOff: clocks.isOff,
+    catchingUp: sleep.catchingUp,
+    followChanges: feed.follow,
+    ...operators.services,
+    ...statistics.admin,
+    log,
+  });
+  const server = await createApp(
+    {
+      now: Date.now,
+      issuer: config.issuer,
+      tokenLifeSeconds: config.tokenLifeSeconds,
+      findApiUser: findingAwake(directory, sleep, clocks.isOff),
+      checkPassword: createPasswordCheck(config, directory.passwordsExist),
+      ...limits.services,
+      ...callers,
+      admission: createAdmission(config.inFlightMax),
+      signer: keyring.signer,
+      newTokenId: pooledRandom(TOKEN_ID_BYTES, 'base64url'),
+      ...statistics.services,
+      readToken,
+      isRevoked: revocations.includes,
+      revoke: createTokenRevoker(store, revocations, config),
+      keyring,
+      revocations: createPublication(revocations, keyring, feed, clocks, config.issuer),
+      catchingUp: sleep.catchingUp,
+      health,
+      metrics: part.allMetrics(metricsOf(statistics, health, keyring, feed, limits, callers, part.worker)),
+      log,
+      version: VERSION,
+      admin,
+    },
+    config,
+  );
+
+  return {
+    server,
+    async start() {
+      await feed.start(loadKeysAndRevocations);
+      sleep.start();
+      standby.start();
+      await limits.start();
+      store.onWake(feed.wake);
+      statistics.start();
+      if (part.maintains) maintenance.start();
+      loading.begin();
+    },
+    announceStop: (replaced) => {
+      stopping = !replaced;
+      statistics.live.end();
+    },
+    async stop() {
+      limits.stop();
+      sleep.stop();
+      standby.stop();
+      loading.stop();
+      await feed.stop();
+      await maintenance.stop();
+      await Promise.all([operators.failed.stop(), statistics.stop()]);
+    },
+  };
+}
+
+/** Logs that the store is away, or within reach again: then `back` is called. */
+function reachOf(log: Logger, back: () => void): (error: Error | null) => void {
+  return (error) => {
+    if (error !== null) return log.error({ error: error.message }, 'the store is out of reach');
+    log.info('the store is in reach again');
+    back();
+  };
+}
+
+interface Callers {
+  addressOf(request: IncomingMessage): string;
+  connections: Connections;
+}
+
+function callersOf(store: Store, config: Config, log: Logger): Callers {
+  const noteUnreadable = createUnreadableAddresses(store, config.forwardedHeader, log, Date.now);
+  const reader = addressReader(config, noteUnreadable);
+  const addressOf = config.trustedProxies.length === 0 ? reader : oncePerRequest(reader);
+  return { addressOf, connections: createConnections(config, addressOf, log) };
+}
+
+function tokenReader({ verifyingKey }: Keyring, config: Config): AccessTokenReader {
+  const expected = { ...config, verifyingKey };
+  return (token, nowMs, expiredSeconds) => readAccessToken(token, expected, nowMs, expiredSeconds);
+}
+
+/** What a process that slept knows of an API user is old: it catches up first. One whose clock is wrong serves none. */
+function findingAwake(directory: Directory, sleep: SleepWatch, clockIsOff: () => boolean): Directory['find'] {
+  const find: Directory['find'] = (name, nowMs, again) =>
+    clockIsOff() ? CLOCK_OFF : directory.find(name, nowMs, again);
+  return (name, nowMs, again) =>
+    sleep.catchingUp(nowMs)?.then(() => find(name, nowMs, again)) ?? find(name, nowMs, again);
+}
+
+const CLOCK_OFF = {
+  denied: 'temporarily_unavailable',
+  reason: 'the clock of this machine is wrong',
+} as const;
+
+interface Loading {
+  begin(): void;
+  /** What is in memory is of another past. */
+  beginAnew(): void;
+  stop(): void;
+}
+
+/** Takes all API users into memory, and tries again where the store failed meanwhile. */
+function createLoading(directory: Directory, log: Logger): Loading {
+  let again: NodeJS.Timeout | undefined;
+  let stopped = false;
+
+  function begin(): void {
+    if (!directory.loading()) start(directory.load);
+  }
+
+  function start(load: () => Promise<void>): void {
+    clearTimeout(again);
+    if (stopped) return;
+    load().catch((error: Error) => {
+      if (stopped) return;
+      log.warn(
+        { error: error.message },
+        'API users are not all in memory: they are looked up one by one, and read again soon',
+      );
+      clearTimeout(again);
+      again = setTimeout(begin, LOAD_AGAIN_MS);
+    });
+  }
+
+  function stop(): void {
+    stopped = true;
+    clearTimeout(again);
+  }
+
+  return { begin, beginAnew: () => start(directory.loadAnew), stop };
+}
+
+function metricsOf(
+  statistics: Statistics,
+  health: () => Health,
+  keyring: Keyring,
+  feed: ChangeFeed,
+  { decidedAlone }: Limits,
+  { connections }: Callers,
+  worker: string | null,
+): Metrics {
+  const signingKeys = () => keyring.states(Date.now());
+  return createMetrics({
+    statistics,
+    health,
+    signingKeys,
+    epoch: feed.applied,
+    decidedAlone,
+    connections,
+    version: VERSION,
+    worker,
+  });
+}
+
+interface HealthSources {
+  stopping: boolean;
+  feed: ChangeFeed;
+  clocks: ClockWatch;
+  standby: StandbyWatch;
+  keyring: Keyring;
+  directory: Directory;
+  limits: Limits;
+  config: Config;
+}
+
+function healthOf(sources: HealthSources): Health {
+  const { entries, complete } = sources.directory.status();
+  return {
+    status: statusOf(sources),
+    staleSeconds: Math.round(sources.feed.staleMs() / 100) / 10,
+    apiUsers: entries,
+    complete,
+    limits: sources.limits.health(),
+    clock: sources.clocks.state(),
+    standby: { waitSeconds: sources.standby.waitSeconds(), hangs: sources.standby.hangs() },
+  };
+}
+
+function statusOf({ stopping, feed, clocks, keyring, config }: HealthSources): Health['status'] {
+  const { staleMaxSeconds, staleDrainSeconds } = config;
+  const staleMs = feed.staleMs();
+  if (stopping) return 'stopping';
+  if (staleMs > staleMaxSeconds * 1000) return 'stale';
+  if (clocks.isOff()) return 'clock_off';
+  if (!keyring.canSign(Date.now())) return 'no_signing_key';
+  return staleMs > (staleMaxSeconds - staleDrainSeconds) * 1000 ? 'going_stale' : 'ready';
+}
+
+/** What has this clock: a machine's process, or all workers of one command. */
+function clockName({ worker }: ProcessPart): string {
+  return `${hostname()}:${worker === null ? process.pid : process.ppid}`;
+}

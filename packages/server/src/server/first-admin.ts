@@ -1,0 +1,26 @@
+import { SYSTEM } from '../domain/actor.ts';
+import { makeInvitation, type MadeInvitation } from '../domain/invitation.ts';
+import type { Store } from '../storage/store.ts';
+import { audited } from '../admin/audited.ts';
+
+/**
+ * A link with which whoever sees this process's terminal becomes the first admin, in place of the one of the start before.
+ * Null where there is an operator, invited or not: from then on only an operator or the command line makes others.
+ */
+export async function inviteFirstAdmin(
+  store: Store,
+  lifeSeconds: number,
+  nowMs: number,
+): Promise<MadeInvitation | null> {
+  if (await store.operators.any()) return null;
+  const attempt = { action: 'operator.invite', subject: { kind: 'operator', id: null } } as const;
+  return await audited(store, SYSTEM, nowMs, attempt, async (transaction) => {
+    await transaction.operators.lock();
+    await transaction.invitations.deleteOf(null);
+    const wanted = lifeSeconds > 0 && !(await transaction.operators.any());
+    if (!wanted) return { result: null, unchanged: true };
+    const made = makeInvitation(null, lifeSeconds, nowMs);
+    await transaction.invitations.put(made.invitation);
+    return { result: made, after: { role: 'admin', first: true } };
+  });
+}

@@ -1,0 +1,49 @@
+import type { Config } from '../config/config.ts';
+import { SYSTEM } from '../domain/actor.ts';
+import type { ApiUser } from '../domain/api-user.ts';
+import { signingKeyFacts } from '../domain/audit-facts.ts';
+import type { MasterKey } from '../storage/master-key.ts';
+import type { Store } from '../storage/store.ts';
+import { audited } from '../admin/audited.ts';
+import { creationsOf, insertApiUserWithSecret } from '../admin/api-user-with-secret.ts';
+import { createFirstSigningKey } from '../admin/signing-key.ts';
+
+export interface FirstApiUser {
+  user: ApiUser;
+  secret: string;
+}
+
+/**
+ * What the very first start of an empty store makes: the signing key, and (if so configured) one API user, whose secret
+ * is given back to be shown once. Null on every later start.
+ */
+export async function firstStart(
+  store: Store,
+  masterKey: MasterKey,
+  config: Pick<Config, 'signingAlgorithm' | 'firstApiUser'>,
+  nowMs: number,
+): Promise<FirstApiUser | null> {
+  const attempt = { action: 'signing_key.create', subject: { kind: 'signing_key', id: null } } as const;
+  // All or nothing: a start that is cut off in between would leave an API user whose secret nobody has seen.
+  return await audited(store, SYSTEM, nowMs, attempt, async (transaction) => {
+    const key = await createFirstSigningKey(transaction, masterKey, config.signingAlgorithm, nowMs);
+    if (key === null) return { result: null, unchanged: true };
+    const done = { subjectId: key.kid, after: signingKeyFacts(key) };
+    if (!config.firstApiUser || (await transaction.apiUsers.any())) return { result: null, ...done };
+    const made = await insertApiUserWithSecret(transaction, FIRST_API_USER, FIRST_SECRET, nowMs);
+    return { result: { user: made.user, secret: made.secret }, ...done, also: creationsOf(made) };
+  });
+}
+
+const FIRST_SECRET = { name: 'made at the first start', expiresAt: null };
+
+const FIRST_API_USER = {
+  name: 'First API user',
+  username: null,
+  externalId: null,
+  contact: null,
+  scopes: ['campaigns:read'],
+  audiences: [],
+  limitPerMinute: null,
+  allowedNetworks: [],
+};

@@ -1,0 +1,113 @@
+import type { Logger } from 'pino';
+import type { Config } from '../config/config.ts';
+import { UNIT_MS } from '../domain/usage.ts';
+import { retireQuiet } from '../admin/reset-credentials.ts';
+import { proveSigningKeys, rotateWhenDue } from '../admin/signing-key.ts';
+import type { MasterKey } from '../storage/master-key.ts';
+import { bothClocks } from '../storage/tables/clock.ts';
+import type { Store, StoreTransaction } from '../storage/store.ts';
+
+/** What is done from time to time, in small steps: rotate keys by schedule, and remove what is kept no longer. */
+export interface Maintenance {
+  run(): Promise<void>;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+const INTERVAL_MS = 10_000;
+const BATCH = 500;
+const BATCHES_MAX = 100;
+/** Of changes that their callers may ask for again: beyond that the oldest are forgotten before their time. */
+const IDEMPOTENCY_KEYS_MAX = 100_000;
+/** What has ended is removed this much later: the store's clock may itself be ahead, after a failover for example. */
+const REMOVAL_MARGIN_MS: number = 10 * UNIT_MS.minute;
+/** Of processes that have ended. */
+const PROCESS_CLOCKS_KEPT_MS: number = UNIT_MS.hour;
+
+export function createMaintenance(
+  store: Store,
+  masterKey: MasterKey,
+  config: Config,
+  log: Logger,
+): Maintenance {
+  let running: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+  /** How far uses of credentials that are no more were looked for; null: begin again. */
+  let sweptTo: string | null = null;
+  /** How far credentials that are retired when quiet were checked; null: begin again. */
+  let quietTo: string | null = null;
+
+  async function once(): Promise<void> {
+    await proveSigningKeys(store, masterKey, Date.now());
+    const rotation = { algorithm: config.signingAlgorithm, schedule: config };
+    const key = await rotateWhenDue(store, masterKey, rotation, config.keyRotationSeconds, Date.now());
+    if (key !== null)
+      log.info({ kid: key.kid, activatesAt: key.activatesAt }, 'signing key rotated by schedule');
+    const { earlier } = await bothClocks(store.clock);
+    const nowMs = earlier - REMOVAL_MARGIN_MS;
+    quietTo = await retireQuiet(store, quietTo, BATCH, earlier);
+    const endedBefore = nowMs - config.endedCredentialsKeptDays * UNIT_MS.day;
+    const epoch = await store.changes.epoch();
+    // Without the margin: nothing uses the private part of a key that is removed.
+    await store.write((transaction) => transaction.signingKeys.forgetRemoved(earlier));
+    await inBatches((transaction) => transaction.credentials.deleteEnded(endedBefore, BATCH));
+    await inBatches((transaction) => transaction.revocations.deleteOver(nowMs, BATCH));
+    const seenBefore = nowMs - config.sessionIdleSeconds * 1000;
+    await inBatches((transaction) => transaction.sessions.deleteOver(nowMs, seenBefore, BATCH));
+    await inBatches((transaction) => transaction.invitations.deleteOver(nowMs, BATCH));
+    if (config.auditKeptDays > 0) {
+      const before = nowMs - config.auditKeptDays * UNIT_MS.day;
+      await inBatches((transaction) => transaction.audit.deleteBefore(before, BATCH));
+    }
+    await inBatches(({ idempotency }) => idempotency.deleteOver(nowMs, IDEMPOTENCY_KEYS_MAX, BATCH));
+    await inBatches((transaction) => transaction.changes.deleteBefore(epoch - config.changesKept, BATCH));
+    sweptTo = await store.write((transaction) => transaction.credentials.sweepUses(sweptTo ?? '', BATCH));
+    await store.clock.deleteBefore(nowMs - PROCESS_CLOCKS_KEPT_MS);
+    await keepUsage(earlier);
+  }
+
+  async function keepUsage(nowMs: number): Promise<void> {
+    const kept = {
+      minute: config.usageMinutesKeptHours * UNIT_MS.hour,
+      hour: config.usageHoursKeptDays * UNIT_MS.day,
+      day: config.usageDaysKept * UNIT_MS.day,
+    };
+    await untilDone(() => store.usageHistory.sumUp(nowMs));
+    await untilDone(() => store.usageHistory.removeOld(nowMs, kept));
+  }
+
+  /** Each step is a transaction of its own. What is left over is done the next time. */
+  async function untilDone(step: () => Promise<boolean>): Promise<void> {
+    for (let steps = 0; steps < BATCHES_MAX; steps++) if (stopped || !(await step())) return;
+  }
+
+  /** A transaction a batch, so that other writers come in between. */
+  async function inBatches(step: (transaction: StoreTransaction) => Promise<number>): Promise<void> {
+    for (let batch = 0; batch < BATCHES_MAX; batch++) {
+      if (stopped || (await store.write(step)) < BATCH) return;
+    }
+  }
+
+  async function run(): Promise<void> {
+    running ??= once()
+      .catch((error: Error) => log.warn({ error: error.message }, 'maintenance failed, and is tried again'))
+      .finally(() => {
+        running = undefined;
+      });
+    await running;
+  }
+
+  return {
+    run,
+    start() {
+      timer = setInterval(() => void run(), INTERVAL_MS);
+      timer.unref();
+    },
+    async stop() {
+      stopped = true;
+      clearInterval(timer);
+      await running;
+    },
+  };
+}

@@ -1,0 +1,194 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createServer, Server as NetServer, type AddressInfo, type Server } from 'node:net';
+import type { Server as HttpServer } from 'node:http';
+import type { Logger } from 'pino';
+import { compose, WHOLE, type Composed, type ProcessPart } from './compose.ts';
+import type { Config } from '../config/config.ts';
+import { withPort } from '../config/load-config.ts';
+import { Refused } from '../domain/refused.ts';
+import { invitationUrl } from '../domain/invitation.ts';
+import { firstStart, type FirstApiUser } from './first-start.ts';
+import { inviteFirstAdmin } from './first-admin.ts';
+import { recordIssuer } from '../admin/issuer.ts';
+import { masterKeyOf, openStore } from '../store-files/open.ts';
+import { recordTokenLife } from '../admin/revocation.ts';
+import { proveSigningKeys, recordSchedule } from '../admin/signing-key.ts';
+import type { MasterKey } from '../storage/master-key.ts';
+import { bothClocks } from '../storage/tables/clock.ts';
+import type { Store } from '../storage/store.ts';
+
+export interface RunningServer {
+  /** With the port on which it listens. */
+  config: Config;
+  /** Non-null on the very first start of an empty store. */
+  first: FirstApiUser | null;
+  /** While there is no operator: the link with which the first admin chooses a password. */
+  firstAdmin: FirstAdminLink | null;
+  /** Stops in order: not ready, no new connections, requests in flight finish, statistics are written. */
+  stop(options?: { drain: boolean }): Promise<void>;
+}
+
+export interface FirstAdminLink {
+  url: string;
+  expiresAt: number;
+}
+
+/** Opens the store, makes what an empty one needs, and serves. Nothing is left open where it throws. */
+export async function serve(asked: Config, log: Logger): Promise<RunningServer> {
+  // Before anything is made: a secret that is shown once must not be lost because the port was taken.
+  const config = withPort(asked, await freePort(asked));
+  const begun = await begin(config, log);
+  const { stop } = await serveFrom(begun, config, log, WHOLE);
+  try {
+    const firstAdmin = await firstAdminLink(begun.store, config);
+    return {
+      config,
+      first: begun.first,
+      firstAdmin,
+      stop: ({ drain } = { drain: false }) => stop(drain, false),
+    };
+  } catch (error) {
+    await stop(false, false);
+    throw error;
+  }
+}
+
+export interface Begun {
+  store: Store;
+  masterKey: MasterKey;
+  first: FirstApiUser | null;
+}
+
+/** A store that is as this program needs it, with what an empty one has to have. */
+export async function begin(
+  config: Config,
+  log: Logger,
+  { watch }: { watch: boolean } = { watch: true },
+): Promise<Begun> {
+  const { store, migrated } = await openStore(config, { watch });
+  try {
+    if (migrated.length > 0) log.info({ migrated }, 'the store was migrated');
+    const masterKey = await masterKeyOf(store, config);
+    const proven = await proveSigningKeys(store, masterKey, Date.now());
+    if (proven.length > 0)
+      log.info({ kids: proven }, 'signing keys of an earlier version were given their proof');
+    // By the earlier clock, so that the first signing key signs in every process at once.
+    const { earlier } = await bothClocks(store.clock);
+    const first = await firstStart(store, masterKey, config, earlier);
+    await recordSchedule(store, config);
+    await recordTokenLife(store, config.tokenLifeSeconds);
+    await recordIssuer(store, config.issuer);
+    return { store, masterKey, first };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+export interface Serving {
+  /** `replaced`: another process goes on in this one's place, and callers are given time to move over. */
+  stop(drain: boolean, replaced: boolean): Promise<void>;
+}
+
+/** Serves, and closes the store at the end; also where it throws. */
+export async function serveFrom(
+  { store, masterKey }: Begun,
+  config: Config,
+  log: Logger,
+  part: ProcessPart,
+): Promise<Serving> {
+  let composed: Composed | undefined;
+  try {
+    composed = await compose(store, masterKey, config, log, part);
+    await composed.start();
+    await listen(composed.server, config);
+    return { stop: stopOnce(composed, store, config) };
+  } catch (error) {
+    await composed?.stop();
+    await store.close();
+    throw error;
+  }
+}
+
+/** While there is no operator; each call makes the earlier link useless. */
+export async function firstAdminLink(store: Store, config: Config): Promise<FirstAdminLink | null> {
+  const made = await inviteFirstAdmin(store, config.firstAdminLinkSeconds, Date.now());
+  return made && { url: invitationUrl(config.issuer, made.token), expiresAt: made.invitation.expiresAt };
+}
+
+function stopOnce(composed: Composed, store: Store, config: Config): Serving['stop'] {
+  let stopped: Promise<void> | undefined;
+  const stop = async (drain: boolean, replaced: boolean) => {
+    composed.announceStop(replaced);
+    if (drain) await sleep(config.drainMs);
+    await closeServer(composed.server, replaced ? MOVE_OVER_MS : 0, config.shutdownTimeoutMs);
+    await composed.stop();
+    await store.close();
+  };
+  return (drain, replaced) => (stopped ??= stop(drain, replaced));
+}
+
+/** The configured port, or for 0 one that is free. Throws a Refused where it cannot be listened on. */
+export async function freePort(config: Config): Promise<number> {
+  const probe = createServer();
+  await listen(probe, config);
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
+
+/**
+ * With a queue too short, Linux drops connections of a burst after their callers were told that they are there:
+ * callers that wait for an answer then wait until they themselves give up.
+ */
+function listen(server: Server, { host, port, backlogMax: backlog }: Config): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
+    server.listen({ port, host, backlog }, () => resolve());
+  });
+}
+
+function listenError(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  if (error.code === 'EADDRINUSE') {
+    return new Refused(
+      'conflict',
+      `Port ${port} on ${host} is in use: stop what listens there, or choose another with --port.`,
+    );
+  }
+  if (error.code === 'EACCES') {
+    return new Refused(
+      'conflict',
+      `Port ${port} may not be used by this user: choose one above 1023 with --port.`,
+    );
+  }
+  if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND') {
+    return new Refused('invalid', `${host} is not an address of this machine: choose another with --host.`);
+  }
+  return error;
+}
+
+/**
+ * Callers that keep connections are told with their next answer to make another (http/server.ts). A connection on which
+ * nothing came for so long is closed: at that moment its caller might be sending, and would take that for a failure.
+ */
+const MOVE_OVER_MS = 5000;
+const LOOK_MS = 50;
+
+/**
+ * No new connections from now on. Idle ones are closed after `idleMs`, busy ones with their response, and after
+ * `timeoutMs` more all that are left.
+ */
+async function closeServer(server: HttpServer, idleMs: number, timeoutMs: number): Promise<void> {
+  // Not HttpServer's own, which closes idle connections at once.
+  const closed = new Promise<void>((resolve) => {
+    NetServer.prototype.close.call(server, () => resolve());
+  });
+  if (idleMs > 0) await Promise.race([closed, sleep(idleMs, undefined, { ref: false })]);
+  server.closeIdleConnections();
+  const idle = setInterval(() => server.closeIdleConnections(), LOOK_MS);
+  const timer = setTimeout(() => server.closeAllConnections(), timeoutMs);
+  await closed;
+  server.close();
+  clearInterval(idle);
+  clearTimeout(timer);
+}

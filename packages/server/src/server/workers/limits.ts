@@ -1,0 +1,90 @@
+import type { LimitTransport, SharedCall, SharedCounts } from '../../domain/shared-limit.ts';
+import { memoryLimits } from '../../storage/memory/counters.ts';
+import { packedCounts, unpackedCounts, type PackedCall, type PackedCounts } from './messages.ts';
+
+/** Limits that the primary process counts for its workers. */
+
+interface Batch {
+  calls: PackedCall[];
+  done: { resolve(counts: SharedCounts): void; reject(error: Error): void }[];
+}
+
+export interface LimitsOfPrimary extends LimitTransport {
+  /** The answer to a batch. */
+  counted(batch: number, counts: readonly PackedCounts[]): void;
+}
+
+/** Batches that may wait for their answers: one for each turn of the event loop while the primary process is slow. */
+const BATCHES_MAX = 10_000;
+
+/** The worker's side: all calls of one turn of the event loop go in one message. */
+export function limitsOfPrimary(send: (batch: number, calls: PackedCall[]) => void): LimitsOfPrimary {
+  const sent = new Map<number, Batch>();
+  let next: Batch = { calls: [], done: [] };
+  let number = 0;
+  let isClosed = false;
+
+  function sendBatch(): void {
+    if (isClosed) return rejectAll(next);
+    number += 1;
+    sent.set(number, next);
+    send(number, next.calls);
+    next = { calls: [], done: [] };
+  }
+
+  return {
+    take: async (call) =>
+      await new Promise((resolve, reject) => {
+        if (isClosed) return reject(new Error('the primary process is gone'));
+        if (sent.size >= BATCHES_MAX) return reject(new Error('the primary process does not answer'));
+        if (next.calls.length === 0) setImmediate(sendBatch);
+        next.calls.push(packedCall(call));
+        next.done.push({ resolve, reject });
+      }),
+    counted(batch, counts) {
+      const done = sent.get(batch)?.done ?? [];
+      sent.delete(batch);
+      for (const [i, packed] of counts.entries()) done[i]?.resolve(unpackedCounts(packed));
+    },
+    close() {
+      isClosed = true;
+      for (const batch of sent.values()) rejectAll(batch);
+      sent.clear();
+    },
+  };
+}
+
+function rejectAll({ done }: Batch): void {
+  for (const { reject } of done) reject(new Error('the primary process is gone'));
+}
+
+/** The primary's side. */
+export function limitsForWorkers(keysMax: number): (calls: readonly PackedCall[]) => PackedCounts[] {
+  const take = memoryLimits(keysMax);
+  return (calls) => {
+    const nowMs = Date.now();
+    return calls.map((call) => packedCounts(take(unpackedCall(call), nowMs)));
+  };
+}
+
+/**
+ * A primary process that was started before this worker, by an older version, does not know of refunds. For it this is a call of
+ * an API user that nobody has: it counts nothing that matters.
+ */
+const REFUND = { id: 'refund', perMinute: 1e6, aheadMs: 0 } as const;
+
+function packedCall(call: SharedCall): PackedCall {
+  const { network, addressPerMinute, failuresKey, failuresPerMinute, failuresChange, apiUser } = call;
+  const budgets = [network, addressPerMinute, failuresKey, failuresPerMinute] as const;
+  if (failuresChange === -1) return [...budgets, REFUND.id, REFUND.perMinute, REFUND.aheadMs, 'refund'];
+  return apiUser === null ? [...budgets] : [...budgets, apiUser.id, apiUser.perMinute, apiUser.aheadMs];
+}
+
+function unpackedCall(packed: PackedCall): SharedCall {
+  const [network, addressPerMinute, failuresKey, failuresPerMinute, ...rest] = packed;
+  const [id, perMinute = 1, aheadMs = 0, refund] = rest;
+  const call = { network, addressPerMinute, failuresKey, failuresPerMinute };
+  if (refund !== undefined) return { ...call, failuresChange: -1, apiUser: null };
+  if (id === undefined) return { ...call, failuresChange: 1, apiUser: null };
+  return { ...call, failuresChange: 0, apiUser: { id, perMinute, aheadMs } };
+}

@@ -1,0 +1,111 @@
+import cluster, { type Worker } from 'node:cluster';
+import { once } from 'node:events';
+import type { Logger } from 'pino';
+import type { Config } from '../../config/config.ts';
+import { inTurn } from '../../lib/in-turn.ts';
+import { withPort } from '../../config/load-config.ts';
+import { begin, firstAdminLink, freePort, type RunningServer } from '../serve.ts';
+import { createPlace, type Place } from './place.ts';
+import { createRequests, tell } from './requests.ts';
+
+/** The workers of one command, and what can be done with them. */
+export interface RunningWorkers extends RunningServer {
+  /** Puts a new worker in the place of each, one after the other: with the code that is on the disk now. False: it is stopping. */
+  restart(): Promise<boolean>;
+  /** Ends all workers at once, in the middle of what they do. */
+  kill(): void;
+}
+
+/** Beyond what a stop takes by its settings: then a worker that does not end is killed. */
+const STOP_MARGIN_MS = 8000;
+
+/** Opens the store for what a start has to do, and starts the workers. Nothing goes on where it throws. */
+export async function serveWithWorkers(asked: Config, log: Logger): Promise<RunningWorkers> {
+  const config = withPort(asked, await freePort(asked));
+  const begun = await begin(config, log, { watch: false });
+  const workers = createWorkers(config, log);
+  try {
+    await workers.start();
+    const firstAdmin = await firstAdminLink(begun.store, config);
+    await begun.store.close();
+    return { config, first: begun.first, firstAdmin, ...workers };
+  } catch (error) {
+    workers.kill();
+    await begun.store.close();
+    throw error;
+  }
+}
+
+type Workers = Pick<RunningWorkers, 'stop' | 'restart' | 'kill'> & { start(): Promise<void> };
+
+function createWorkers(config: Config, log: Logger): Workers {
+  // Every worker accepts connections itself: the primary process is not on their way, and those that wait are in the
+  // system's own queue, which has a bound (docs/decisions/094).
+  cluster.schedulingPolicy = cluster.SCHED_NONE;
+  const alive = new Set<Worker>();
+  let replaced = 0;
+  let stopping: Promise<void> | undefined;
+
+  const serving = () => places.map((place) => place.worker()).filter((worker) => worker !== null);
+  const surroundings = {
+    port: config.port,
+    log,
+    alive,
+    requests: createRequests({ serving, replaced: () => replaced }, config.limiterKeysMax),
+    isStopping: () => stopping !== undefined,
+    ended: () => void (replaced += 1),
+  };
+  const places = Array.from({ length: config.workers }, (_, i): Place => createPlace(i + 1, surroundings));
+
+  async function restartAll(): Promise<void> {
+    for (const place of places) {
+      if (stopping !== undefined) return;
+      if (place.worker() === null) continue; // it is being filled, with the new code
+      const old = await place.fill();
+      if (old === null) continue;
+      tell(old, { kind: 'stop', drain: false, replaced: true });
+      // Before the next one starts: there is never more than one too many in memory.
+      await gone(old, config.shutdownTimeoutMs);
+    }
+  }
+
+  const restarts = inTurn(restartAll);
+
+  async function restart(): Promise<boolean> {
+    try {
+      await restarts.run();
+    } catch (error) {
+      if (stopping === undefined) throw error;
+    }
+    return stopping === undefined;
+  }
+
+  async function stopAll(drain: boolean): Promise<void> {
+    const all = Array.from(alive);
+    for (const worker of all) tell(worker, { kind: 'stop', drain, replaced: false });
+    const withinMs = config.shutdownTimeoutMs + (drain ? config.drainMs : 0);
+    await Promise.all(all.map(async (worker) => await gone(worker, withinMs)));
+  }
+
+  return {
+    restart,
+    async start() {
+      // The first one alone: whatever is wrong is said once, and what it compiles the others take from the cache.
+      const [first, ...others] = places;
+      await first?.fill();
+      await Promise.all(others.map(async (place) => await place.fill()));
+    },
+    stop: ({ drain } = { drain: false }) => (stopping ??= stopAll(drain)),
+    kill: () => {
+      for (const worker of alive) worker.process.kill('SIGKILL');
+    },
+  };
+}
+
+/** Waits until the worker has ended, and kills it where that takes too long. */
+async function gone(worker: Worker, withinMs: number): Promise<void> {
+  if (worker.isDead()) return;
+  const timer = setTimeout(() => worker.process.kill('SIGKILL'), withinMs + STOP_MARGIN_MS);
+  await once(worker, 'exit');
+  clearTimeout(timer);
+}

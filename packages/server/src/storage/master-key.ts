@@ -1,0 +1,113 @@
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { Refused } from '../domain/refused.ts';
+import type { Redacted } from '../lib/redacted.ts';
+
+/** The key under which private signing keys lie in the store (AES-256-GCM). It is never in the store itself. */
+export interface MasterKey {
+  /** `context` is bound to the text: what was sealed for one key id cannot be given out for another. */
+  seal(plain: Buffer, context: string): string;
+  /** Throws where the text was sealed under another key or for another context, or was changed. */
+  unseal(sealed: string, context: string): Buffer;
+  /** Tells the right key from a wrong one before anything is unsealed; says nothing about it. */
+  check: string;
+  /** A MAC of this text about a signing key, by which a row that this program wrote is told from any other. */
+  signingKeyProof(text: string): string;
+}
+
+const KEY_BYTES = 32;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
+/** Where the master key is: given, or in a file. */
+export interface MasterKeySource {
+  masterKey: Redacted | null;
+  masterKeyFile: string;
+}
+
+/** The configured master key, or null where its file does not exist yet. Throws a Refused where the file is of no use. */
+export function readMasterKey({ masterKey, masterKeyFile }: MasterKeySource): MasterKey | null {
+  if (masterKey !== null) return keyOf(Buffer.from(masterKey.reveal(), 'hex'));
+  if (!existsSync(masterKeyFile)) return null;
+  const text = readText(masterKeyFile).trim();
+  if (!/^[0-9a-f]{64}$/i.test(text)) {
+    throw new Refused(
+      'invalid',
+      `The master key file ${masterKeyFile} does not hold 64 hexadecimal digits: put the right file back.`,
+    );
+  }
+  return keyOf(Buffer.from(text, 'hex'));
+}
+
+/** Makes the master key file, readable by its owner only. Never overwrites one, and leaves none that is not whole. */
+export function createMasterKey({ masterKeyFile }: MasterKeySource): MasterKey {
+  const bytes = randomBytes(KEY_BYTES);
+  const file = attempt('made', masterKeyFile, () => openSync(masterKeyFile, 'wx', 0o600));
+  try {
+    attempt('written', masterKeyFile, () => {
+      writeSync(file, `${bytes.toString('hex')}\n`);
+      fsyncSync(file);
+    });
+  } catch (error) {
+    rmSync(masterKeyFile, { force: true });
+    throw error;
+  } finally {
+    closeSync(file);
+  }
+  return keyOf(bytes);
+}
+
+/** Throws a Refused where the configured key cannot be read, and none could be made in its place. Changes nothing. */
+export function checkMasterKeySource(source: MasterKeySource & { dataDir: string }): void {
+  if (readMasterKey(source) !== null) return;
+  const folder = dirname(source.masterKeyFile);
+  if (resolve(folder) === resolve(source.dataDir) || existsSync(folder)) return;
+  throw new Refused(
+    'not_found',
+    `The folder ${folder} of the master key file does not exist: create it, or name another file.`,
+  );
+}
+
+function readText(file: string): string {
+  return attempt('read', file, () => readFileSync(file, 'utf8'));
+}
+
+function attempt<T>(what: string, file: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new Refused(
+      'invalid',
+      `The master key file ${file} cannot be ${what} (${code}): check its owner and mode, its folder and the disk.`,
+    );
+  }
+}
+
+/** RFC 5869: a key for one purpose alone, from which nothing about the master key or other purposes follows. */
+function derivedKey(key: Buffer, purpose: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', key, '', purpose, KEY_BYTES));
+}
+
+function keyOf(key: Buffer): MasterKey {
+  const proofKey = derivedKey(key, 'mintmark signing key proof 1');
+  return {
+    seal(plain, context) {
+      const nonce = randomBytes(NONCE_BYTES);
+      const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(context));
+      const sealed = Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+      return sealed.toString('base64url');
+    },
+    unseal(sealed, context) {
+      const bytes = Buffer.from(sealed, 'base64url');
+      const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, NONCE_BYTES), {
+        authTagLength: TAG_BYTES,
+      });
+      decipher.setAAD(Buffer.from(context)).setAuthTag(bytes.subarray(-TAG_BYTES));
+      return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);
+    },
+    signingKeyProof: (text) => createHmac('sha256', proofKey).update(text).digest('base64url'),
+    check: createHmac('sha256', key).update('mintmark master key check').digest('base64url'),
+  };
+}

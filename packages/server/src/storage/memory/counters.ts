@@ -1,0 +1,97 @@
+import {
+  peekCall,
+  refundCall,
+  takeCall,
+  WINDOW_MS,
+  type Counters,
+  type LimitState,
+} from '../../domain/rate-limit.ts';
+import {
+  takeTogether,
+  type KeptArrivals,
+  type SharedCall,
+  type SharedCounts,
+} from '../../domain/shared-limit.ts';
+
+/** Next arrivals (domain/rate-limit.ts) by key, as long as they mean anything. */
+interface Arrivals {
+  /** Before all else: forgets what is over. */
+  turn(nowMs: number): void;
+  get(key: string): number | undefined;
+  set(key: string, arrivalMs: number): void;
+  isEmpty(): boolean;
+}
+
+/**
+ * Two generations of a window each: what was not touched for a window means nothing any more (`takeCall`), so the older
+ * one is dropped whole, and no sweep is needed. `keysMax` bounds each generation: under a flood of keys the older one goes
+ * early, which forgives some calls and never refuses one.
+ */
+function recentArrivals(keysMax: number): Arrivals {
+  let current = new Map<string, number>();
+  let previous = new Map<string, number>();
+  let startedAt = 0;
+  return {
+    turn(nowMs) {
+      const ageMs = nowMs - startedAt; // below zero where the clock was set back
+      if (ageMs >= 0 && ageMs < WINDOW_MS && current.size < keysMax) return;
+      previous = ageMs < 2 * WINDOW_MS ? current : new Map();
+      current = new Map();
+      startedAt = nowMs;
+    },
+    get: (key) => current.get(key) ?? previous.get(key),
+    set: (key, arrivalMs) => void current.set(key, arrivalMs),
+    isEmpty: () => current.size + previous.size === 0,
+  };
+}
+
+/** Limits counted in this process. */
+export function memoryCounters(keysMax: number): Counters {
+  const arrivals = recentArrivals(keysMax);
+  return {
+    take(key: string, perMinute: number, nowMs: number): LimitState {
+      arrivals.turn(nowMs);
+      const { state, arrivalMs } = takeCall(arrivals.get(key), perMinute, nowMs);
+      arrivals.set(key, arrivalMs);
+      return state;
+    },
+    idle(nowMs: number): boolean {
+      arrivals.turn(nowMs);
+      return arrivals.isEmpty();
+    },
+    peek(key: string, perMinute: number, nowMs: number): LimitState {
+      arrivals.turn(nowMs);
+      return peekCall(arrivals.get(key), perMinute, nowMs);
+    },
+    refund(key: string, perMinute: number, nowMs: number): void {
+      arrivals.turn(nowMs);
+      const arrivalMs = arrivals.get(key);
+      if (arrivalMs !== undefined) arrivals.set(key, refundCall(arrivalMs, perMinute));
+    },
+    learn(key: string, arrivalMs: number, nowMs: number): void {
+      arrivals.turn(nowMs);
+      if (arrivalMs > nowMs && arrivalMs > (arrivals.get(key) ?? 0)) arrivals.set(key, arrivalMs);
+    },
+  };
+}
+
+/** Limits that this process counts for others: those of an address, of failures, and of an API user, in one call. */
+export function memoryLimits(keysMax: number): (call: SharedCall, nowMs: number) => SharedCounts {
+  const addresses = recentArrivals(keysMax);
+  const failures = recentArrivals(keysMax);
+  const apiUsers = recentArrivals(keysMax);
+  return (call, nowMs) => {
+    for (const arrivals of [addresses, failures, apiUsers]) arrivals.turn(nowMs);
+    const { network, failuresKey, failuresChange, apiUser } = call;
+    const kept: KeptArrivals = {
+      address: addresses.get(network),
+      failures: failures.get(failuresKey),
+      apiUser: apiUser === null ? undefined : apiUsers.get(apiUser.id),
+    };
+    const counts = takeTogether(call, kept, nowMs);
+    if (kept.address !== undefined) addresses.set(network, kept.address);
+    if (kept.failures !== undefined && failuresChange !== 0) failures.set(failuresKey, kept.failures);
+    if (kept.apiUser !== undefined && apiUser !== null) apiUsers.set(apiUser.id, kept.apiUser);
+    return counts;
+  };
+}

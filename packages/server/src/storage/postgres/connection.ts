@@ -1,0 +1,299 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { createSecureContext, type ConnectionOptions, type SecureContext } from 'node:tls';
+import pg from 'pg';
+import { isOutdatedStatement, postgresError, sqlState } from './error.ts';
+import { nameOf, tlsModeFor, type PostgresServer, type PostgresTarget } from './target.ts';
+import { StoreError } from '../store-error.ts';
+
+export interface PostgresTimeouts {
+  /** For a connection to be made, signed in and looked at, in milliseconds. */
+  connectMs: number;
+  /** For one statement; 0: none. */
+  statementMs: number;
+  /** For a lock that another transaction holds. */
+  lockMs: number;
+}
+
+export interface Rows {
+  rows: unknown[];
+  /** Rows that were inserted, updated or deleted. */
+  affected: number | null;
+  /** The command as the server names it: `ROLLBACK` where a commit was one. */
+  command: string;
+}
+
+/** One connection to a server that takes writes. */
+export interface PostgresConnection {
+  server: PostgresServer;
+  /** Throws a StoreError. Where there is no answer within `deadlineMs`, the connection is ended. */
+  query(text: string, parameters?: readonly unknown[], deadlineMs?: number): Promise<Rows>;
+  /** It must not be used again. */
+  broken(): boolean;
+  /** Called once, soon after it broke or was ended. */
+  onEnd(ended: () => void): void;
+  onNotification(heard: () => void): void;
+  /** At once, whatever is under way. */
+  end(): void;
+}
+
+/** The oldest server that is known to work. */
+const VERSION_MIN = 150_000;
+/** Longer than the server's own timeout for a statement, which comes first where the server lives. */
+const SLACK_MS = 1000;
+const KEEP_ALIVE_MS = 10_000;
+const IDLE_MS_MIN = 1000;
+const UNHURRIED_IDLE_MS = 60_000;
+/** Statements of more parameters are lists, and each length is a text of its own. */
+const NAMED_PARAMETERS_MAX = 16;
+const NAMED_STATEMENTS_MAX = 300;
+const INT8 = 20;
+const NUMERIC = 1700;
+
+/** Connects, signs in, sets the timeouts, and sees to it that this is a server that can be used. Throws a StoreError. */
+export async function connectTo(
+  server: PostgresServer,
+  target: PostgresTarget,
+  timeouts: PostgresTimeouts,
+): Promise<PostgresConnection> {
+  const socket = new Socket();
+  const client = new pg.Client({
+    host: server.host,
+    port: server.port,
+    user: target.user,
+    database: target.database,
+    // As a function: what pg keeps of it is not shown where a client is printed.
+    password: () => target.password?.reveal() as string,
+    application_name: target.applicationName,
+    ssl: tlsOptions(target, server),
+    stream: () => socket,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+    connectionTimeoutMillis: timeouts.connectMs,
+    types: { getTypeParser: typeParser },
+  });
+  const connection = connectionOver(client, socket, server, target, timeouts.statementMs);
+  try {
+    await client.connect();
+    await prepare(connection, timeouts);
+    return connection;
+  } catch (error) {
+    connection.end();
+    throw connectError(error, { server, target }, timeouts);
+  }
+}
+
+function connectError(
+  error: unknown,
+  place: { server: PostgresServer; target: PostgresTarget },
+  { connectMs }: PostgresTimeouts,
+): Error {
+  if (error instanceof Error && error.message === 'timeout expired') {
+    const text = `PostgreSQL at ${nameOf(place.server)} is out of reach: no connection within ${connectMs} ms.`;
+    return new StoreError('unavailable', text, { cause: error });
+  }
+  return postgresError(error, place);
+}
+
+function connectionOver(
+  client: pg.Client,
+  socket: Socket,
+  server: PostgresServer,
+  target: PostgresTarget,
+  statementMs: number,
+): PostgresConnection {
+  let broken = false;
+  let ended = () => undefined as void;
+
+  function end(): void {
+    if (!broken) setImmediate(() => ended());
+    broken = true;
+    client.end().catch(() => undefined);
+    // `end` alone waits for the other side to agree, which may be frozen or cut off.
+    setImmediate(() => socket.destroy());
+  }
+
+  client.on('error', end);
+  client.on('end', end);
+
+  return {
+    server,
+    async query(text, parameters = [], deadlineMs = statementMs === 0 ? 0 : statementMs + SLACK_MS) {
+      if (broken) throw brokenError(server);
+      try {
+        const name = nameFor(text, parameters.length);
+        const values = parameters.map(storable);
+        const asked = client.query({ text, values, ...(name !== undefined && { name }) });
+        const { rows, rowCount, command } = await withDeadline(asked, deadlineMs, server);
+        return { rows: rows as unknown[], affected: rowCount, command };
+      } catch (error) {
+        // The next one looks again which server takes writes, and prepares its statements anew.
+        if (error instanceof StoreError || sqlState(error) === '25006' || isOutdatedStatement(error)) end();
+        throw postgresError(error, { server, target });
+      }
+    },
+    broken: () => broken,
+    onEnd: (called) => {
+      ended = called;
+    },
+    onNotification: (heard) => void client.on('notification', heard),
+    end,
+  };
+}
+
+function brokenError(server: PostgresServer): StoreError {
+  const text = `The connection to PostgreSQL at ${nameOf(server)} broke: it is made again.`;
+  return new StoreError('unavailable', text);
+}
+
+async function withDeadline<T>(work: Promise<T>, deadlineMs: number, server: PostgresServer): Promise<T> {
+  if (deadlineMs === 0) return await work;
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    const text = `PostgreSQL at ${nameOf(server)} did not answer within ${deadlineMs} ms.`;
+    late.reject(new StoreError('unavailable', text));
+  }, deadlineMs);
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+    work.catch(() => undefined); // it fails when the connection is ended, and nobody waits for it any more
+  }
+}
+
+interface Looked {
+  version: number;
+  takes_writes: boolean;
+  encoding: string;
+  schema: string | null;
+}
+
+/** The timeouts are set by a statement: a pooler between passes no start-up parameter on that it does not know. */
+function sessionSettings({ statementMs, lockMs }: PostgresTimeouts): Record<string, number> {
+  return {
+    statement_timeout: statementMs,
+    lock_timeout: lockMs,
+    // A process that is cut off in the middle of a transaction holds its locks so long, and others wait longer for them.
+    idle_in_transaction_session_timeout:
+      statementMs === 0 ? UNHURRIED_IDLE_MS : Math.max(IDLE_MS_MIN, lockMs / 2),
+    // Seconds. Connections of a process that is gone without a word must not use up those that the server has.
+    tcp_keepalives_idle: 30,
+    tcp_keepalives_interval: 10,
+    tcp_keepalives_count: 3,
+  };
+}
+
+/**
+ * A statement that was given up here (250 ms are over, a caller is gone) would go on there, and wait for a lock with its
+ * connection: soon that is all connections which the server has. Windows cannot look whether a client is still there.
+ */
+const END_WHAT_WAS_GIVEN_UP = `set_config('client_connection_check_interval',
+  case when version() ~* 'windows|visual c|mingw' then '0' else '250' end, false)`;
+
+async function prepare(connection: PostgresConnection, timeouts: PostgresTimeouts): Promise<void> {
+  const { connectMs } = timeouts;
+  const set = Object.entries(sessionSettings(timeouts)).map(
+    ([name, value]) => `set_config('${name}', '${Math.round(value)}', false)`,
+  );
+  const { rows } = await connection.query(
+    `select ${set.join(', ')}, ${END_WHAT_WAS_GIVEN_UP}, current_setting('server_version_num')::int as version,
+      not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off' as takes_writes,
+      current_setting('server_encoding') as encoding, current_schema() as schema`,
+    [],
+    connectMs,
+  );
+  const looked = rows[0] as Looked;
+  const server = nameOf(connection.server);
+  if (looked.version < VERSION_MIN) {
+    const has = `${Math.floor(looked.version / 10_000)}.${looked.version % 10_000}`;
+    throw new StoreError('cannot_open', `PostgreSQL at ${server} is ${has}: use 15 or later.`);
+  }
+  if (!looked.takes_writes) {
+    const text = `PostgreSQL at ${server} takes no writes: name the primary, or all its servers separated by commas, in DATABASE_URL.`;
+    throw new StoreError('read_only', text);
+  }
+  if (looked.encoding !== 'UTF8') {
+    const text = `The database at ${server} is encoded in ${looked.encoding}: make it with createdb --encoding UTF8 --template template0.`;
+    throw new StoreError('cannot_open', text);
+  }
+  if (looked.schema === null) {
+    const text = `The user has no schema in the database at ${server}: create the schema public, or set the user's search_path.`;
+    throw new StoreError('cannot_open', text);
+  }
+}
+
+function tlsOptions(target: PostgresTarget, server: PostgresServer): false | ConnectionOptions {
+  const mode = tlsModeFor(target, server);
+  if (mode === 'disable') return false;
+  return {
+    secureContext: secureContextOf(target.tls),
+    // With an authority named, `require` looks at the certificate too, as psql does.
+    rejectUnauthorized: mode !== 'require' || target.tls.rootCertificateFile !== null,
+    ...(mode !== 'verify-full' && { checkServerIdentity: () => undefined }),
+  };
+}
+
+function secureContextOf({
+  rootCertificateFile,
+  certificateFile,
+  keyFile,
+}: PostgresTarget['tls']): SecureContext {
+  const pem = {
+    ...(rootCertificateFile !== null && { ca: pemIn(rootCertificateFile) }),
+    ...(certificateFile !== null && { cert: pemIn(certificateFile) }),
+    ...(keyFile !== null && { key: pemIn(keyFile) }),
+  };
+  try {
+    return createSecureContext(pem);
+  } catch (error) {
+    throw new StoreError(
+      'cannot_open',
+      `What sslcert, sslkey and sslrootcert in DATABASE_URL name cannot be used (${(error as Error).message}): name PEM ` +
+        'files, and the key of that certificate without a passphrase.',
+    );
+  }
+}
+
+function pemIn(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new StoreError(
+      'cannot_open',
+      `The file ${file} named in DATABASE_URL cannot be read (${code}): check it.`,
+    );
+  }
+}
+
+const names = new Map<string, string>();
+
+/** A name makes the server keep the statement: it is parsed once for each connection. */
+function nameFor(text: string, parameters: number): string | undefined {
+  const known = names.get(text);
+  if (known !== undefined) return known;
+  if (parameters === 0 || parameters > NAMED_PARAMETERS_MAX || names.size >= NAMED_STATEMENTS_MAX)
+    return undefined;
+  const name = `mintmark_${createHash('sha256').update(text).digest('base64url').slice(0, 16)}`;
+  names.set(text, name);
+  return name;
+}
+
+/** PostgreSQL has no text with a zero byte in it; as with every other text that it does not hold, nothing is found. */
+function storable(parameter: unknown): unknown {
+  return typeof parameter === 'string' ? parameter.replaceAll('\0', '\uFFFD') : parameter;
+}
+
+function typeParser(oid: number, format?: 'text' | 'binary'): (text: string) => unknown {
+  if (oid === INT8 || oid === NUMERIC) return toNumber;
+  return pg.types.getTypeParser(oid, format) as (text: string) => unknown;
+}
+
+/** Throws rather than to give back another number than was stored. */
+function toNumber(text: string): number {
+  const number = Number(text);
+  if (Math.abs(number) > Number.MAX_SAFE_INTEGER)
+    throw new RangeError(`${text} is too large a number for this program`);
+  return number;
+}

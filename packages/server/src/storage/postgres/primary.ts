@@ -1,0 +1,84 @@
+import { connectTo, type PostgresConnection, type PostgresTimeouts } from './connection.ts';
+import { nameOf, type PostgresServer, type PostgresTarget } from './target.ts';
+import { StoreError } from '../store-error.ts';
+
+/** Makes a connection to the server that takes writes. Throws a StoreError; soon after a failure without trying. */
+export type Connect = (timeouts?: Partial<PostgresTimeouts>) => Promise<PostgresConnection>;
+
+/** After each failure in a row the wait before the next attempt doubles, from the first to the longest. */
+const WAIT_FIRST_MS = 50;
+const WAIT_MAX_MS = 1000;
+
+export function connectToPrimary(target: PostgresTarget, timeouts: PostgresTimeouts): Connect {
+  let primary: PostgresServer | undefined;
+  let failures = 0;
+  let again = { atMs: 0, error: undefined as Error | undefined };
+
+  async function attempt(asked: PostgresTimeouts): Promise<PostgresConnection> {
+    const before = primary;
+    if (before !== undefined) {
+      try {
+        return await connectTo(before, target, asked);
+      } catch (error) {
+        if (target.servers.length === 1) throw error;
+        primary = undefined;
+      }
+    }
+    return await firstOf(target.servers, (server) => connectTo(server, target, asked));
+  }
+
+  return async (asked) => {
+    const startedAt = performance.now();
+    if (again.error !== undefined && startedAt < again.atMs) throw again.error;
+    try {
+      const connection = await attempt({ ...timeouts, ...asked });
+      primary = connection.server;
+      failures = 0;
+      again = { atMs: 0, error: undefined };
+      return connection;
+    } catch (error) {
+      // Of several attempts that failed together, one counts.
+      if (performance.now() >= again.atMs) {
+        failures += 1;
+        const waitMs = Math.min(WAIT_MAX_MS, WAIT_FIRST_MS * 2 ** (failures - 1));
+        // Not all processes at the same moment.
+        again = { atMs: performance.now() + waitMs * (0.5 + Math.random() / 2), error: error as Error };
+      }
+      throw error;
+    }
+  };
+}
+
+/** All at once, because one that is dead may only be known as such after the timeout. */
+async function firstOf(
+  servers: readonly PostgresServer[],
+  connect: (server: PostgresServer) => Promise<PostgresConnection>,
+): Promise<PostgresConnection> {
+  const attempts = servers.map(connect);
+  let first: PostgresConnection;
+  try {
+    first = await Promise.any(attempts);
+  } catch (error) {
+    throw allFailed(servers, (error as AggregateError).errors as Error[]);
+  }
+  for (const attempt of attempts) {
+    attempt.then((other) => other !== first && other.end()).catch(() => undefined);
+  }
+  return first;
+}
+
+function allFailed(servers: readonly PostgresServer[], errors: readonly Error[]): Error {
+  const [only] = errors;
+  if (errors.length === 1 && only !== undefined) return only;
+  const bug = errors.find((error) => !(error instanceof StoreError));
+  if (bug !== undefined) return bug;
+  // What an operator must mend (a password, a certificate) before what may pass by itself.
+  const code = (errors as StoreError[])
+    .map((error) => error.code)
+    .find((one) => one !== 'unavailable' && one !== 'read_only');
+  return new StoreError(
+    code ?? 'unavailable',
+    `None of ${servers.map(nameOf).join(', ')} takes writes: ${errors.map(({ message }) => message).join(' ')}`,
+    { cause: new AggregateError(errors) },
+  );
+}

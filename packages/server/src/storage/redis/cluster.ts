@@ -1,0 +1,150 @@
+import { redisConnection, type RedisConnection } from './connection.ts';
+import { redisName, redisServerOf, type RedisServer, type RedisTarget } from './target.ts';
+
+/** A Redis Cluster: a connection to each master, and which of them has which slots. */
+export interface RedisCluster {
+  /** `tag`: what stands in braces in all keys of the command. Fails at once where the master is away. */
+  send(tag: string, args: string[]): Promise<unknown>;
+  /** Masters, and how many of them are connected. */
+  masters(): { connected: number; all: number };
+  close(): void;
+}
+
+const SLOTS = 16_384;
+/** What was learnt of the cluster is looked at again so often while all is well … */
+const LOOK_MS = 5000;
+/** … and so often while something is amiss: after a failover the slots have another master. */
+const LOOK_SOON_MS = 250;
+/** A node that takes longer to say who has which slots is passed over. */
+const LOOK_DEADLINE_MS = 500;
+
+/** Of the library's cluster client calls wait, without a bound, for a master that is away: hence this one. */
+export function redisCluster(target: RedisTarget): RedisCluster {
+  const connections = new Map<string, RedisConnection>();
+  /** By slot, the name of its master. */
+  let owners: readonly string[] = [];
+  let masters = new Set<string>();
+  let lookedAt = Number.NEGATIVE_INFINITY;
+  /** Why the node that was asked last did not say who has which slots. */
+  let problem = 'nobody was asked yet';
+  let looking: Promise<void> | null = null;
+  let closed = false;
+  const timer = setInterval(() => void look(), LOOK_MS);
+
+  function connectionTo(server: RedisServer): RedisConnection {
+    const name = redisName(server);
+    const found = connections.get(name) ?? redisConnection(() => Promise.resolve(server), target);
+    connections.set(name, found);
+    return found;
+  }
+
+  function look(): Promise<void> {
+    looking ??= lookOnce().finally(() => {
+      looking = null;
+    });
+    return looking;
+  }
+
+  async function lookOnce(): Promise<void> {
+    lookedAt = performance.now();
+    for (const server of target.servers) connectionTo(server);
+    for (const [name, connection] of connections) {
+      try {
+        const ranges = await withinDeadline(connection.send(['CLUSTER', 'SLOTS']));
+        problem = 'it is not complete';
+        adopt(slotRanges(ranges, redisServerOf(name.replaceAll(/[[\]]/g, ''))));
+        return;
+      } catch (error) {
+        problem = (error as Error).message;
+      }
+    }
+  }
+
+  function adopt(ranges: readonly SlotRange[]): void {
+    if (closed) return; // nothing may be opened any more
+    const next = Array.from<string>({ length: SLOTS }).fill('');
+    for (const { from, to, master } of ranges) next.fill(redisName(master), from, to + 1);
+    for (const { master } of ranges) connectionTo(master);
+    owners = next;
+    masters = new Set(ranges.map(({ master }) => redisName(master)));
+    const kept = new Set([...masters, ...target.servers.map(redisName)]);
+    for (const [name, connection] of connections) {
+      if (kept.has(name)) continue;
+      connection.close();
+      connections.delete(name);
+    }
+  }
+
+  /** For whoever met a fault: not more often than is of use. */
+  function lookSoon(): void {
+    if (!closed && performance.now() - lookedAt >= LOOK_SOON_MS) void look();
+  }
+
+  async function sendOnce(connection: RedisConnection, args: string[], asking: boolean): Promise<unknown> {
+    if (!asking) return await connection.send(args);
+    const [, reply] = await Promise.all([connection.send(['ASKING']), connection.send(args)]);
+    return reply;
+  }
+
+  for (const server of target.servers) connectionTo(server);
+  return {
+    async send(tag, args) {
+      const owner = owners[slotOf(tag)] ?? '';
+      const connection = connections.get(owner);
+      try {
+        if (connection === undefined) throw new Error(`the cluster has no master for a slot: ${problem}`);
+        return await connection.send(args);
+      } catch (error) {
+        lookSoon();
+        // The slot has moved, or is about to: the error names the node that has it now.
+        const [, kind, , address] = /^(MOVED|ASK) (\d+) (\S+:\d+)$/.exec((error as Error).message) ?? [];
+        if (address === undefined) throw error;
+        const { host, port } = redisServerOf(address);
+        const server = { host: host === '' ? redisServerOf(owner).host : host, port };
+        return await sendOnce(connectionTo(server), args, kind === 'ASK');
+      }
+    },
+    masters: () => ({
+      connected: Array.from(masters).filter((name) => connections.get(name)?.isConnected()).length,
+      all: masters.size,
+    }),
+    close() {
+      closed = true;
+      clearInterval(timer);
+      for (const connection of connections.values()) connection.close();
+    },
+  };
+}
+
+interface SlotRange {
+  from: number;
+  to: number;
+  master: RedisServer;
+}
+
+/** `asked`: who says so; a node that does not know its own address leaves the host out. */
+function slotRanges(reply: unknown, asked: RedisServer): SlotRange[] {
+  return (reply as [number, number, [string | null, number]][]).map(([from, to, [host, port]]) => ({
+    from,
+    to,
+    master: { host: host === null || host === '' || host === '?' ? asked.host : host, port },
+  }));
+}
+
+async function withinDeadline<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('no answer')), LOOK_DEADLINE_MS);
+  });
+  return await Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
+/** The slot of all keys with this text in braces: its CRC-16 (XMODEM), as the specification of Redis Cluster has it. */
+export function slotOf(tag: string): number {
+  let crc = 0;
+  for (const byte of Buffer.from(tag)) {
+    crc ^= byte << 8;
+    for (let bit = 0; bit < 8; bit++) crc = ((crc << 1) ^ (crc & 0x80_00 ? 0x10_21 : 0)) & 0xff_ff;
+  }
+  return crc % SLOTS;
+}

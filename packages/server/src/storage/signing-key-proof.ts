@@ -1,0 +1,93 @@
+import { createPrivateKey, createPublicKey, timingSafeEqual, type KeyObject } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import type { SigningKey } from '../domain/signing-key.ts';
+import type { MasterKey } from './master-key.ts';
+import type { SealedSigningKey } from './tables/signing-key.ts';
+import type { StoreRows } from './store.ts';
+
+// A signing key is published, and signs, only with a proof: a MAC under the master key, which is not in the store. So a row that
+// somebody else writes or changes there is found out: docs/decisions/086.
+
+export interface ProvenKeys {
+  proven: SealedSigningKey[];
+  /** Neither published nor used. Among them are removed keys of programs without proofs. */
+  unproven: SealedSigningKey[];
+}
+
+/** The meta value from the migration to the first start with the master key. */
+const PENDING = 'pending';
+/** Processes of the version before, which know no proofs, may run this long beside the first one that does. */
+const WITHOUT_PROOF_MS = 7 * 86_400_000;
+
+/** The proof of a key with these times. */
+export function proofOf(key: SigningKey, masterKey: MasterKey): string {
+  const { kid, algorithm, publicJwk, announcedAt, activatesAt, retiresAt, removesAt } = key;
+  const times = [announcedAt, activatesAt, retiresAt, removesAt];
+  return masterKey.signingKeyProof(JSON.stringify([kid, algorithm, publicJwk, times]));
+}
+
+/** All signing keys, parted by whether they are proven. */
+export async function readProvenKeys(
+  { signingKeys, meta }: Pick<StoreRows, 'signingKeys' | 'meta'>,
+  masterKey: MasterKey,
+  nowMs: number,
+): Promise<ProvenKeys> {
+  const keys = await signingKeys.list();
+  const hasProof = new Map(keys.map((key) => [key, isProven(key, masterKey)]));
+  // Read only where it matters: in an ordinary store every key has its proof.
+  const accepted = keys.every((key) => hasProof.get(key)) || (await acceptsWithoutProof(meta, nowMs));
+  const proven = keys.filter((key) => hasProof.get(key) || (accepted && isSealed(key, masterKey)));
+  return { proven, unproven: keys.filter((key) => !proven.includes(key)) };
+}
+
+/**
+ * Gives a proof to keys that a program without proofs wrote, while that is allowed: part of a transaction. Returns their key
+ * ids.
+ */
+export async function proveSealedKeys(
+  { signingKeys, meta }: Pick<StoreRows, 'signingKeys' | 'meta'>,
+  masterKey: MasterKey,
+  nowMs: number,
+): Promise<string[]> {
+  if (!(await acceptsWithoutProof(meta, nowMs))) return [];
+  const kids: string[] = [];
+  for (const key of await signingKeys.list()) {
+    if (isProven(key, masterKey) || !isSealed(key, masterKey)) continue;
+    await signingKeys.setProof(key.kid, proofOf(key, masterKey));
+    kids.push(key.kid);
+  }
+  await meta.replace('signing_key_proofs', PENDING, String(nowMs + WITHOUT_PROOF_MS));
+  return kids;
+}
+
+export async function acceptsWithoutProof(meta: StoreRows['meta'], nowMs: number): Promise<boolean> {
+  const until = await meta.get('signing_key_proofs');
+  return until === PENDING || (until !== null && nowMs < Number(until));
+}
+
+function isProven(key: SealedSigningKey, masterKey: MasterKey): boolean {
+  const [given, right] = [Buffer.from(key.proof ?? ''), Buffer.from(proofOf(key, masterKey))];
+  return given.length === right.length && timingSafeEqual(given, right);
+}
+
+/** Whether its private key was sealed under the master key, for this key id, and the public key belongs to it. */
+function isSealed(key: SealedSigningKey, masterKey: MasterKey): boolean {
+  try {
+    const own = createPublicKey(privateKeyOf(key, masterKey)).export({ format: 'jwk' });
+    return own.kty === KEY_TYPES[key.algorithm] && isDeepStrictEqual(key.publicJwk, own);
+  } catch {
+    return false;
+  }
+}
+
+const KEY_TYPES = { ES256: 'EC', EdDSA: 'OKP', RS256: 'RSA' } as const;
+
+/** Throws where it was sealed under another master key or for another key id, was changed, or is forgotten. */
+export function privateKeyOf(key: SealedSigningKey, masterKey: MasterKey): KeyObject {
+  const der = masterKey.unseal(key.sealedPrivateKey ?? '', key.kid);
+  try {
+    return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+  } finally {
+    der.fill(0);
+  }
+}

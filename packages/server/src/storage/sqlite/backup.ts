@@ -1,0 +1,173 @@
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { backup, DatabaseSync } from 'node:sqlite';
+import { UNFINISHED_COPY, type MetaKey } from '../tables/meta.ts';
+import { migrations } from '../migrations/index.ts';
+import { hasStore, prepareFile } from './file.ts';
+import { sqliteError, StoreError } from '../store-error.ts';
+
+/** All pages in one step: what is read is of one moment, and a server that writes meanwhile does not make it start again. */
+const ALL_PAGES = 2 ** 31 - 1;
+
+export interface BackupFile {
+  bytes: number;
+}
+
+/**
+ * Writes what the store at `path` holds at one moment into a new file, also while servers run on it. The file is there
+ * only once it is whole, was read through and is on the disk. Throws a StoreError.
+ */
+export async function backupSqlite(path: string, file: string): Promise<BackupFile> {
+  prepareFile(path, false);
+  if (isFolder(file)) throw new StoreError('conflict', `${file} is a folder: name a file in it.`);
+  if (existsSync(file)) {
+    throw new StoreError('conflict', `The file ${file} exists: name another, or remove it.`);
+  }
+  const partial = `${file}.partial`;
+  try {
+    // Made first, anew and with its mode: nobody else may read it at any time, or have put something in its place.
+    removeWithJournal(partial);
+    closeSync(openSync(partial, 'wx', 0o600));
+    using source = new DatabaseSync(path, { readOnly: true });
+    await backup(source, partial, { rate: ALL_PAGES });
+    finish(partial);
+    renameSync(partial, file);
+    sync(dirname(file));
+    return { bytes: statSync(file).size };
+  } catch (error) {
+    removeWithJournal(partial);
+    throw backupError(error, file);
+  }
+}
+
+function removeWithJournal(file: string): void {
+  for (const beside of ['', '-wal', '-shm']) rmSync(`${file}${beside}`, { force: true });
+}
+
+/** Keeps the store at `path` in another file before it is replaced: as a backup, or as it is where it is too damaged for one. */
+export async function keepSqlite(path: string, file: string): Promise<void> {
+  try {
+    await backupSqlite(path, file);
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.code !== 'corrupt') throw error;
+    for (const beside of ['', '-wal']) {
+      if (!existsSync(`${path}${beside}`)) continue;
+      copyFileSync(`${path}${beside}`, `${file}${beside}`, constants.COPYFILE_EXCL);
+      chmodSync(`${file}${beside}`, 0o600);
+      sync(`${file}${beside}`);
+    }
+  }
+}
+
+/** One file without others beside it, checked, and on the disk. */
+function finish(file: string): void {
+  const database = new DatabaseSync(file);
+  try {
+    database.exec('pragma journal_mode = delete');
+    const found = database.prepare('pragma integrity_check(1)').get()?.['integrity_check'];
+    if (found !== 'ok') throw new StoreError('corrupt', `What was copied is damaged: ${String(found)}.`);
+  } finally {
+    database.close();
+  }
+  sync(file);
+}
+
+/**
+ * Throws a StoreError where a file is no sound and whole store, or is one of a later version of the program. Changes nothing.
+ */
+export function checkBackup(file: string): void {
+  if (isFolder(file) || !hasStore(file)) {
+    throw new StoreError(
+      'missing',
+      `There is no backup at ${file}: name a file that mintmark store backup made.`,
+    );
+  }
+  try {
+    using database = new DatabaseSync(file, { readOnly: true });
+    const found = database.prepare('pragma integrity_check(1)').get()?.['integrity_check'];
+    if (found !== 'ok') throw new StoreError('corrupt', `The backup ${file} is damaged: use another.`);
+    const names = database.prepare('select name from kysely_migration order by name').all();
+    const unknown = names.map(({ name }) => String(name)).filter((name) => !(name in migrations));
+    if (unknown.length > 0) {
+      throw new StoreError(
+        'newer',
+        `The backup ${file} is newer than this program (it has ${unknown.join(', ')}): restore it with the version that made it.`,
+      );
+    }
+    const copied = metaOf(database, UNFINISHED_COPY);
+    if (copied !== null) {
+      throw new StoreError(
+        'unfinished',
+        `The backup ${file} is an unfinished copy of ${copied}: complete it with the same mintmark store copy again.`,
+      );
+    }
+  } catch (error) {
+    throw backupError(error, file);
+  }
+}
+
+/** Of the master key under which the store in a file is; null where it is under none, or cannot be read. */
+export function masterKeyCheckIn(file: string): string | null {
+  if (!hasStore(file)) return null;
+  try {
+    using database = new DatabaseSync(file, { readOnly: true });
+    return metaOf(database, 'master_key_check');
+  } catch {
+    return null;
+  }
+}
+
+function metaOf(database: DatabaseSync, key: MetaKey): string | null {
+  const value = database.prepare('select value from meta where key = ?').get(key)?.['value'];
+  return value === undefined ? null : String(value);
+}
+
+/** Puts what is in a backup in place of what the store at `path` holds, also while servers run on it: they follow. */
+export async function restoreSqlite(file: string, path: string): Promise<void> {
+  prepareFile(path, true);
+  try {
+    using source = new DatabaseSync(file, { readOnly: true });
+    await backup(source, path, { rate: ALL_PAGES });
+    sync(path);
+  } catch (error) {
+    throw backupError(error, path);
+  }
+}
+
+function backupError(error: unknown, path: string): Error {
+  if (!(error instanceof Error) || error instanceof StoreError) return error as Error;
+  const { errcode, code } = error as Error & { errcode?: number; code?: string };
+  if (errcode !== undefined) return sqliteError(error.message, errcode, path);
+  if (code === 'ENOSPC') return sqliteError(error.message, FULL, path);
+  if (code !== undefined && code.startsWith('E') && 'syscall' in error) {
+    const text = `The file ${path} cannot be written (${code}): check its folder, owner and mode.`;
+    return new StoreError('cannot_open', text, { cause: error });
+  }
+  return error;
+}
+
+const FULL = 13; // result code of SQLite
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+function sync(path: string): void {
+  const handle = openSync(path, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}

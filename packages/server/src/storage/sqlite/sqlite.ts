@@ -1,0 +1,298 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import {
+  CompiledQuery,
+  Kysely,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+  sql,
+  type DatabaseConnection,
+  type Dialect,
+  type Driver,
+  type QueryResult,
+  type RawBuilder,
+} from 'kysely';
+import type { Connections, DatabaseFacts } from '../connections.ts';
+import type { Tables } from '../schema.ts';
+import { APPLICATION_ID, prepareFile } from './file.ts';
+import { sqliteError, StoreError } from '../store-error.ts';
+
+export type SqliteParameter = null | number | bigint | string | Uint8Array;
+
+export interface WorkerSettings {
+  path: string;
+  busyTimeoutMs: number;
+  /** How often to look for commits of other processes, in milliseconds; 0: never. */
+  wakePollMs: number;
+  /** What marks a database as ours (pragma application_id). */
+  applicationId: number;
+}
+
+export interface SqliteSettings extends Omit<WorkerSettings, 'applicationId'> {
+  /** Makes the store where there is none; the default. */
+  create?: boolean;
+}
+
+export interface WorkerData extends WorkerSettings {
+  /** How long the thread waits for a lock before it says that there is one, in milliseconds. */
+  lockWaitMs: number;
+}
+
+export type ToWorker =
+  | { id: number; on: 'read' | 'write'; sql: string; parameters: SqliteParameter[] }
+  | 'close';
+
+export type FromWorker =
+  | 'open'
+  | 'wake'
+  | { id: number; rows: unknown[]; changes: number }
+  | { id: number; error: { message: string; errcode: number | undefined } };
+
+interface Waiting {
+  resolve(result: { rows: unknown[]; changes: number }): void;
+  reject(error: Error): void;
+}
+
+/**
+ * Opens the store at `path`. Throws a StoreError, and changes nothing, where there is none (unless it may `create` it),
+ * the folder is missing, or the file is not ours.
+ */
+export async function openSqlite({ create = true, ...settings }: SqliteSettings): Promise<Connections> {
+  prepareFile(settings.path, create);
+  const thread = await startThread({ ...settings, applicationId: APPLICATION_ID });
+  const read = new Kysely<Tables>({ dialect: dialect(() => thread.connection('read')) });
+  const write = new Kysely<Tables>({ dialect: dialect(serialized(thread.connection('write'))) });
+  return {
+    read,
+    follow: read,
+    lookUp: read,
+    write,
+    async transaction(work) {
+      let announced = false;
+      const result = await write.transaction().execute((transaction) =>
+        work(transaction, () => {
+          announced = true;
+        }),
+      );
+      if (announced) thread.wake(); // this process; others find it by themselves
+      return result;
+    },
+    unhurried: (work) => work(write),
+    snapshot: (work) => snapshotOf(read, work),
+    texts,
+    clock: null,
+    tables: () => tablesOf(read),
+    damage: () => damageOf(read),
+    facts: () => factsOf(read),
+    standbyWaitMs: async () => 0,
+    onWake: (wake) => {
+      thread.wake = wake;
+    },
+    close: () => thread.close(),
+  };
+}
+
+async function factsOf(read: Kysely<Tables>): Promise<DatabaseFacts> {
+  const { rows } = await sql<{ version: string }>`select sqlite_version() as version`.execute(read);
+  return { about: `SQLite ${rows[0]?.version}`, risks: [] };
+}
+
+/** In write-ahead mode a transaction that reads keeps what it has read first. */
+async function snapshotOf<T>(read: Kysely<Tables>, work: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
+  await sql`begin`.execute(read);
+  try {
+    return await work(read);
+  } finally {
+    await sql`rollback`.execute(read);
+  }
+}
+
+async function tablesOf(read: Kysely<Tables>): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`select name from sqlite_schema where type = 'table'`.execute(
+    read,
+  );
+  return rows.map(({ name }) => name);
+}
+
+async function damageOf(read: Kysely<Tables>): Promise<string | null> {
+  const { rows } = await sql<{ integrity_check: string }>`pragma integrity_check(1)`.execute(read);
+  const found = rows[0]?.integrity_check ?? 'no answer';
+  return found === 'ok' ? null : found.replace('*** in database main ***', '').trim().replaceAll('\n', '; ');
+}
+
+function texts(json: string): RawBuilder<unknown> {
+  return sql`json_each(${json})`;
+}
+
+interface SqliteThread {
+  connection(on: 'read' | 'write'): DatabaseConnection;
+  wake: () => void;
+  close(): Promise<void>;
+}
+
+/** Rows are garbage on the thread as soon as they are sent: with V8's default, some 30 MiB of them stay after all are loaded. */
+const YOUNG_MIB_MAX = 4;
+
+async function startThread(settings: WorkerSettings): Promise<SqliteThread> {
+  // Beside this file, in the sources (.ts) as in the compiled package (.js).
+  const file = new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+  const worker = new Worker(file, {
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB_MAX },
+    workerData: { ...settings, lockWaitMs: LOCK_WAIT_MS } satisfies WorkerData,
+  });
+  // From the start, because the thread may end by itself: whoever closes the store after that must not wait for ever.
+  const exited = once(worker, 'exit');
+  const waiting = new Map<number, Waiting>();
+  let ended: Error | undefined;
+  let lastId = 0;
+
+  function execute<R>(
+    on: 'read' | 'write',
+    { sql: text, parameters }: CompiledQuery,
+  ): Promise<QueryResult<R>> {
+    return new Promise((resolve, reject) => {
+      if (ended !== undefined) return reject(ended);
+      lastId += 1;
+      waiting.set(lastId, {
+        resolve: ({ rows, changes }) => resolve({ rows: rows as R[], numAffectedRows: BigInt(changes) }),
+        reject,
+      });
+      worker.postMessage({ id: lastId, on, sql: text, parameters: parameters as SqliteParameter[] });
+    });
+  }
+
+  const thread: SqliteThread = {
+    connection: (on) => ({
+      executeQuery: <R>(query: CompiledQuery) =>
+        untilUnlocked(() => execute<R>(on, query), settings.busyTimeoutMs),
+      streamQuery: () => {
+        throw new Error('Streaming is not used: pages are read one after the other.');
+      },
+    }),
+    wake: () => undefined,
+    close: async () => {
+      ended ??= new StoreError('unavailable', 'The store is closed.');
+      worker.postMessage('close');
+      await exited;
+    },
+  };
+
+  worker.on('message', (message: FromWorker) => {
+    if (message === 'wake') return thread.wake();
+    if (message === 'open') return;
+    const query = waiting.get(message.id);
+    waiting.delete(message.id);
+    if ('rows' in message) query?.resolve(message);
+    else query?.reject(sqliteError(message.error.message, message.error.errcode, settings.path));
+  });
+  worker.on('error', (error: Error & { errcode?: number }) => {
+    ended = sqliteError(error.message, error.errcode, settings.path);
+    for (const query of waiting.values()) query.reject(ended);
+    waiting.clear();
+  });
+  await opened(worker, settings.path);
+  return thread;
+}
+
+/** How long the thread itself waits for a lock, and how long it then does other work before it tries again. */
+const LOCK_WAIT_MS = 20;
+
+/**
+ * Waits for another writer of the database, up to `timeoutMs`: here and not on the thread, where look-ups and the change
+ * feed would wait with it. Nothing has happened yet where a lock was not to be had, so a statement may be tried again.
+ */
+async function untilUnlocked<T>(attempt: () => Promise<T>, timeoutMs: number): Promise<T> {
+  const giveUpAt = performance.now() + timeoutMs;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof StoreError && error.code === 'locked') || performance.now() >= giveUpAt)
+        throw error;
+      await sleep(LOCK_WAIT_MS);
+    }
+  }
+}
+
+function opened(worker: Worker, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    worker.once('message', () => resolve());
+    worker.once('error', (error: Error & { errcode?: number }) =>
+      reject(sqliteError(error.message, error.errcode, path)),
+    );
+  });
+}
+
+function once(worker: Worker, event: 'exit'): Promise<void> {
+  return new Promise((resolve) => worker.once(event, () => resolve()));
+}
+
+function dialect(acquire: () => DatabaseConnection | Promise<DatabaseConnection>): Dialect {
+  return {
+    createDriver: () => new SqliteThreadDriver(acquire),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+    createAdapter: () => new TransactionalAdapter(),
+    createIntrospector: (db) => new SqliteIntrospector(db),
+  };
+}
+
+/**
+ * SQLite takes the creation of a table back with its transaction. Kysely does not count on it, and would leave a store
+ * that no start gets past where a migration is cut off in the middle.
+ */
+class TransactionalAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
+}
+
+interface Releasable extends DatabaseConnection {
+  release?(): void;
+}
+
+/** Hands out the one connection to one user at a time: a transaction must not meet the statements of another. */
+function serialized(connection: DatabaseConnection): () => Promise<DatabaseConnection> {
+  let last: Promise<void> = Promise.resolve();
+  return async () => {
+    const before = last;
+    const released = Promise.withResolvers<void>();
+    last = released.promise;
+    await before;
+    const handle: Releasable = { ...connection, release: () => released.resolve() };
+    return handle;
+  };
+}
+
+class SqliteThreadDriver implements Driver {
+  readonly #acquire: () => DatabaseConnection | Promise<DatabaseConnection>;
+
+  constructor(acquire: () => DatabaseConnection | Promise<DatabaseConnection>) {
+    this.#acquire = acquire;
+  }
+
+  async init(): Promise<void> {}
+
+  async acquireConnection(): Promise<DatabaseConnection> {
+    return await this.#acquire();
+  }
+
+  async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+  }
+
+  async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('commit'));
+  }
+
+  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    // A disk that is full or fails makes SQLite roll back by itself, and then there is nothing left to roll back.
+    await connection.executeQuery(CompiledQuery.raw('rollback')).catch(() => undefined);
+  }
+
+  async releaseConnection(connection: Releasable): Promise<void> {
+    connection.release?.();
+  }
+
+  async destroy(): Promise<void> {}
+}

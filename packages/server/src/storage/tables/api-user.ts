@@ -1,0 +1,172 @@
+import { sql, type Insertable, type Kysely, type RawBuilder, type Selectable } from 'kysely';
+import { usernameKey, type ApiUser } from '../../domain/api-user.ts';
+import { searchKey, searchText } from '../../domain/api-user-list.ts';
+import type { ApiUserRow, Tables } from '../schema.ts';
+import { StoreError } from '../store-error.ts';
+
+/** A page of API users in the order of their client ids. */
+export interface ApiUserPage {
+  /** The client id of the last API user of the page before; null: from the start. */
+  after: string | null;
+  limit: number;
+}
+
+/** What an API user is found by. */
+export interface Name {
+  clientId: string;
+  /** In the form in which usernames are compared. */
+  usernameKey: string | null;
+}
+
+export interface Imported {
+  user: ApiUser;
+  /** Digest of the line that made it; null if that named a client id or an external id. */
+  importKey: string | null;
+}
+
+export interface ApiUserRows {
+  find(clientId: string): Promise<ApiUser | undefined>;
+  findByUsername(username: string): Promise<ApiUser | undefined>;
+  list(page: ApiUserPage): Promise<ApiUser[]>;
+  /** True where there is at least one: cheaper than a count at a million. */
+  any(): Promise<boolean>;
+  insert(...users: ApiUser[]): Promise<void>;
+  /** Those with one of these external ids, or made by a line with one of these import keys. */
+  imported(externalIds: readonly string[], importKeys: readonly string[]): Promise<Imported[]>;
+  insertImported(made: readonly Imported[]): Promise<void>;
+  /** The API users that have one of these texts as their client id or username, in any letter case. */
+  named(...names: string[]): Promise<Name[]>;
+  /** The first few usernames that are another API user's client id, in any letter case: older programs allowed them. */
+  conflicts(limit: number): Promise<{ username: string; clientId: string; otherClientId: string }[]>;
+  /** Its version must be the one after that of the store: a change that was made from another is refused as a conflict. */
+  update(user: ApiUser): Promise<void>;
+  delete(clientId: string): Promise<boolean>;
+}
+
+export function apiUserRows(db: Kysely<Tables>): ApiUserRows {
+  const all = db.selectFrom('api_users').selectAll();
+  return {
+    async find(clientId) {
+      const row = await all.where('client_id', '=', clientId).executeTakeFirst();
+      return row && fromRow(row);
+    },
+    async findByUsername(username) {
+      const row = await all.where('username_key', '=', usernameKey(username)).executeTakeFirst();
+      return row && fromRow(row);
+    },
+    async list({ after, limit }) {
+      const from = after === null ? all : all.where('client_id', '>', after);
+      return (await from.orderBy('client_id').limit(limit).execute()).map(fromRow);
+    },
+    async any() {
+      return (await db.selectFrom('api_users').select('client_id').limit(1).execute()).length > 0;
+    },
+    async insert(...users) {
+      await db.insertInto('api_users').values(users.map(toRow)).execute();
+    },
+    async imported(externalIds, importKeys) {
+      if (externalIds.length + importKeys.length === 0) return [];
+      const rows = await all
+        .where((row) =>
+          row.or([
+            row('external_id', 'in', externalIds.length > 0 ? externalIds : [null]),
+            row('import_key', 'in', importKeys.length > 0 ? importKeys : [null]),
+          ]),
+        )
+        .execute();
+      return rows.map((row) => ({ user: fromRow(row), importKey: row.import_key }));
+    },
+    async insertImported(made) {
+      const rows = made.map(({ user, importKey }) => ({ ...toRow(user), import_key: importKey }));
+      await db.insertInto('api_users').values(rows).execute();
+    },
+    async named(...names) {
+      if (names.length === 0) return [];
+      const keys = names.map(usernameKey);
+      const rows = await db
+        .selectFrom('api_users')
+        .select(['client_id as clientId', 'username_key as usernameKey'])
+        .where((row) => row.or([row(clientIdKey('client_id'), 'in', keys), row('username_key', 'in', keys)]))
+        .execute();
+      return rows;
+    },
+    async conflicts(limit) {
+      return await db
+        .selectFrom('api_users as named')
+        .innerJoin('api_users as other', (join) =>
+          join.on(clientIdKey('other.client_id'), '=', sql.ref('named.username_key')),
+        )
+        .whereRef('named.client_id', '<>', 'other.client_id')
+        .select([
+          'named.username_key as username',
+          'named.client_id as clientId',
+          'other.client_id as otherClientId',
+        ])
+        .$narrowType<{ username: string }>()
+        .orderBy('named.client_id')
+        .limit(limit)
+        .execute();
+    },
+    async update(user) {
+      const result = await db
+        .updateTable('api_users')
+        .set(toRow(user))
+        .where('client_id', '=', user.clientId)
+        .where('version', '=', user.version - 1)
+        .executeTakeFirst();
+      if (result.numUpdatedRows === 1n) return;
+      throw new StoreError(
+        'conflict',
+        `The API user ${user.clientId} has another version than ${user.version - 1}.`,
+      );
+    },
+    async delete(clientId) {
+      const result = await db.deleteFrom('api_users').where('client_id', '=', clientId).executeTakeFirst();
+      return result.numDeletedRows > 0n;
+    },
+  };
+}
+
+/** The `usernameKey` of a client id, which is ASCII: as the index of migration 013 has it. */
+function clientIdKey(column: string): RawBuilder<string> {
+  return sql<string>`lower(${sql.ref(column)})`;
+}
+
+function toRow(user: ApiUser): Insertable<ApiUserRow> {
+  return {
+    client_id: user.clientId,
+    name: user.name,
+    username: user.username,
+    username_key: user.username === null ? null : usernameKey(user.username),
+    external_id: user.externalId,
+    contact: user.contact,
+    enabled: user.enabled ? 1 : 0,
+    scopes: JSON.stringify(user.scopes),
+    audiences: JSON.stringify(user.audiences),
+    allowed_networks: JSON.stringify(user.allowedNetworks),
+    limit_per_minute: user.limitPerMinute,
+    created_at: user.createdAt,
+    updated_at: user.updatedAt,
+    name_key: searchKey(user.name),
+    search_text: searchText(user),
+    version: user.version,
+  };
+}
+
+export function fromRow(row: Selectable<ApiUserRow>): ApiUser {
+  return {
+    clientId: row.client_id,
+    name: row.name,
+    username: row.username,
+    externalId: row.external_id,
+    contact: row.contact,
+    enabled: row.enabled === 1,
+    scopes: JSON.parse(row.scopes) as string[],
+    audiences: JSON.parse(row.audiences) as string[],
+    limitPerMinute: row.limit_per_minute,
+    allowedNetworks: JSON.parse(row.allowed_networks) as string[],
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    version: row.version,
+  };
+}

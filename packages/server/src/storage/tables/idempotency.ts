@@ -1,0 +1,56 @@
+import type { Kysely } from 'kysely';
+import type { MadeOnce } from '../../domain/idempotency.ts';
+import type { Tables } from '../schema.ts';
+
+/** A change that was made under a key of its caller. */
+export interface KeptChange {
+  /** A digest of the actor and the key. */
+  id: string;
+  request: string;
+  made: MadeOnce;
+  removesAt: number;
+}
+
+export interface IdempotencyRows {
+  find(id: string): Promise<KeptChange | undefined>;
+  insert(change: KeptChange): Promise<void>;
+  /** Removes up to `limit` whose time is over, and of more than `kept` the oldest; gives back how many. */
+  deleteOver(nowMs: number, kept: number, limit: number): Promise<number>;
+}
+
+export function idempotencyRows(db: Kysely<Tables>): IdempotencyRows {
+  const all = db.selectFrom('idempotency_keys');
+  return {
+    async find(id) {
+      const row = await all.selectAll().where('id', '=', id).executeTakeFirst();
+      return (
+        row && {
+          id,
+          request: row.request,
+          made: JSON.parse(row.made) as MadeOnce,
+          removesAt: row.removes_at,
+        }
+      );
+    },
+    async insert({ id, request, made, removesAt }) {
+      const row = { id, request, made: JSON.stringify(made), removes_at: removesAt };
+      // What is there under this id is over: it was looked for in the same transaction.
+      await db
+        .insertInto('idempotency_keys')
+        .values(row)
+        .onConflict((conflict) => conflict.column('id').doUpdateSet(row))
+        .execute();
+    },
+    async deleteOver(nowMs, kept, limit) {
+      const newest = all.select('removes_at').orderBy('removes_at', 'desc');
+      const surplus = await newest.offset(kept).limit(1).executeTakeFirst();
+      const over = all
+        .select('id')
+        .where('removes_at', '<=', Math.max(nowMs, surplus?.removes_at ?? 0))
+        .orderBy('removes_at')
+        .limit(limit);
+      const result = await db.deleteFrom('idempotency_keys').where('id', 'in', over).executeTakeFirst();
+      return Number(result.numDeletedRows);
+    },
+  };
+}

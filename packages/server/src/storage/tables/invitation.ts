@@ -1,0 +1,62 @@
+import type { Kysely } from 'kysely';
+import type { Invitation } from '../../domain/invitation.ts';
+import type { InvitationRow, Tables } from '../schema.ts';
+
+export interface InvitationRows {
+  /** Over or not. */
+  find(digest: string): Promise<Invitation | undefined>;
+  /** In place of the one that this operator had, or that the first admin had where `operatorId` is null. */
+  put(invitation: Invitation): Promise<void>;
+  /** Removes one; false where there is none: somebody was first. */
+  take(digest: string): Promise<boolean>;
+  /** Null: that of the first admin. */
+  deleteOf(operatorId: string | null): Promise<void>;
+  /** Removes up to `limit` whose time is over; gives back how many. */
+  deleteOver(nowMs: number, limit: number): Promise<number>;
+}
+
+export function invitationRows(db: Kysely<Tables>): InvitationRows {
+  const rows: InvitationRows = {
+    async find(digest) {
+      const found = db.selectFrom('invitations').selectAll().where('digest', '=', digest);
+      const row = await found.executeTakeFirst();
+      return row && fromRow(row);
+    },
+    async put({ digest, operatorId, createdAt, expiresAt }) {
+      await rows.deleteOf(operatorId);
+      const row: InvitationRow = {
+        digest,
+        operator_id: operatorId,
+        created_at: createdAt,
+        expires_at: expiresAt,
+      };
+      await db.insertInto('invitations').values(row).execute();
+    },
+    async take(digest) {
+      const result = await db.deleteFrom('invitations').where('digest', '=', digest).executeTakeFirst();
+      return result.numDeletedRows > 0n;
+    },
+    async deleteOf(operatorId) {
+      const found = db.deleteFrom('invitations');
+      await (
+        operatorId === null
+          ? found.where('operator_id', 'is', null)
+          : found.where('operator_id', '=', operatorId)
+      ).execute();
+    },
+    async deleteOver(nowMs, limit) {
+      const over = db
+        .selectFrom('invitations')
+        .select('digest')
+        .where('expires_at', '<=', nowMs)
+        .limit(limit);
+      const result = await db.deleteFrom('invitations').where('digest', 'in', over).executeTakeFirst();
+      return Number(result.numDeletedRows);
+    },
+  };
+  return rows;
+}
+
+function fromRow({ digest, operator_id, created_at, expires_at }: InvitationRow): Invitation {
+  return { digest, operatorId: operator_id, createdAt: created_at, expiresAt: expires_at };
+}

@@ -1,0 +1,51 @@
+import { sql, type Kysely, type RawBuilder } from 'kysely';
+import type { Tables } from '../schema.ts';
+
+/**
+ * One API user and one of its credentials, or nulls where it has none: what the directory reads. In one statement, so
+ * that both are of the same moment.
+ */
+export interface KnownApiUserRow {
+  client_id: string;
+  username_key: string | null;
+  enabled: number;
+  scopes: string;
+  audiences: string;
+  allowed_networks: string;
+  limit_per_minute: number | null;
+  credential_id: string | null;
+  kind: 'secret' | 'password' | null;
+  digest: string | null;
+  expires_at: number | null;
+  retired_at: number | null;
+}
+
+export interface KnownApiUserRows {
+  byName(clientId: string, usernameKey: string): Promise<KnownApiUserRow[]>;
+  byIds(clientIds: readonly string[]): Promise<KnownApiUserRow[]>;
+  /** Up to `limit` API users with a client id greater than `after`, in that order. */
+  page(after: string, limit: number): Promise<KnownApiUserRow[]>;
+  anyPassword(): Promise<boolean>;
+}
+
+export function knownApiUserRows(db: Kysely<Tables>): KnownApiUserRows {
+  const read = async (which: RawBuilder<unknown>): Promise<KnownApiUserRow[]> => {
+    const query = sql<KnownApiUserRow>`
+      select u.client_id, u.username_key, u.enabled, u.scopes, u.audiences, u.allowed_networks, u.limit_per_minute,
+        c.id as credential_id, c.kind, c.digest, c.expires_at, c.retired_at
+      from (select * from api_users where ${which}) as u
+      left join credentials as c on c.client_id = u.client_id
+      order by u.client_id, c.created_at desc, c.id`;
+    return (await query.execute(db)).rows;
+  };
+  return {
+    byName: (clientId, usernameKey) => read(sql`client_id = ${clientId} or username_key = ${usernameKey}`),
+    byIds: (clientIds) => read(sql`client_id in (${sql.join(clientIds)})`),
+    page: (after, limit) => read(sql`client_id > ${after} order by client_id limit ${limit}`),
+    async anyPassword() {
+      // As a literal: for a parameter no database takes the index that holds passwords only.
+      const { rows } = await sql`select id from credentials where kind = 'password' limit 1`.execute(db);
+      return rows.length > 0;
+    },
+  };
+}

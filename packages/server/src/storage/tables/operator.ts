@@ -1,0 +1,151 @@
+import { sql, type Kysely } from 'kysely';
+import type { Role } from '../../domain/actor.ts';
+import { emailKey, type Operator } from '../../domain/operator.ts';
+import { contains } from './contains.ts';
+import type { OperatorRow, Tables } from '../schema.ts';
+
+/** A page of operators in the order of their ids. */
+export interface OperatorPage {
+  /** The id of the last operator of the page before; null: from the start. */
+  after: string | null;
+  limit: number;
+  /** Only those with this text in their e-mail address, in any letter case. */
+  search?: string;
+}
+
+export interface OperatorRows {
+  find(id: string): Promise<Operator | undefined>;
+  findByEmail(email: string): Promise<Operator | undefined>;
+  list(page: OperatorPage): Promise<Operator[]>;
+  any(): Promise<boolean>;
+  /** One transaction after the other from here on: what it counts stays true until it is over. */
+  lock(): Promise<void>;
+  /** Admins who have a password, beside this one. */
+  otherActiveAdmins(id: string): Promise<number>;
+  insert(operator: Operator): Promise<void>;
+  update(operator: Operator): Promise<void>;
+  seen(id: string, at: number): Promise<void>;
+  /** Removes it with its sessions, its invitation and its recovery codes. */
+  delete(id: string): Promise<void>;
+  /** Notes the time step of a code as used; false where it, or a later one, was used already. */
+  useTotpStep(id: string, step: number): Promise<boolean>;
+  setWrongCodes(id: string, wrongCodes: number, lockedUntil: number | null): Promise<void>;
+  /** In place of those that there were. */
+  setRecoveryCodes(id: string, digests: readonly string[]): Promise<void>;
+  /** Removes a recovery code; false where there is none like it. */
+  useRecoveryCode(id: string, digest: string): Promise<boolean>;
+}
+
+export function operatorRows(db: Kysely<Tables>): OperatorRows {
+  const all = db.selectFrom('operators').selectAll();
+  return {
+    async find(id) {
+      const row = await all.where('id', '=', id).executeTakeFirst();
+      return row && operatorOf(row);
+    },
+    async findByEmail(email) {
+      const row = await all.where('email_key', '=', emailKey(email)).executeTakeFirst();
+      return row && operatorOf(row);
+    },
+    async list({ after, limit, search }) {
+      const matching = search === undefined ? all : all.where(contains('email_key', emailKey(search)));
+      const from = after === null ? matching : matching.where('id', '>', after);
+      return (await from.orderBy('id').limit(limit).execute()).map(operatorOf);
+    },
+    async any() {
+      return (await db.selectFrom('operators').select('id').limit(1).execute()).length > 0;
+    },
+    async lock() {
+      // The row that every change takes: in PostgreSQL two transactions would else not see what the other one does.
+      await db
+        .updateTable('epoch')
+        .set({ n: sql<number>`n` })
+        .execute();
+    },
+    async otherActiveAdmins(id) {
+      const admins = db.selectFrom('operators').where('role', '=', 'admin').where('id', '!=', id);
+      const { count } = await admins
+        .where('password_hash', 'is not', null)
+        .select((row) => row.fn.countAll().as('count'))
+        .executeTakeFirstOrThrow();
+      return Number(count);
+    },
+    async insert(operator) {
+      await db.insertInto('operators').values(rowOf(operator)).execute();
+    },
+    async update(operator) {
+      await db.updateTable('operators').set(rowOf(operator)).where('id', '=', operator.id).execute();
+    },
+    async seen(id, at) {
+      await db.updateTable('operators').set({ last_seen_at: at }).where('id', '=', id).execute();
+    },
+    async delete(id) {
+      for (const table of ['sessions', 'invitations', 'recovery_codes'] as const) {
+        await db.deleteFrom(table).where('operator_id', '=', id).execute();
+      }
+      await db.deleteFrom('operators').where('id', '=', id).execute();
+    },
+    async useTotpStep(id, step) {
+      // The condition in the statement itself: of two sign-ins with one code at once, one gets nothing.
+      const result = await db
+        .updateTable('operators')
+        .set({ last_totp_step: step })
+        .where('id', '=', id)
+        .where(({ or, eb }) => or([eb('last_totp_step', 'is', null), eb('last_totp_step', '<', step)]))
+        .executeTakeFirst();
+      return result.numUpdatedRows > 0n;
+    },
+    async setWrongCodes(id, wrongCodes, lockedUntil) {
+      const set = { wrong_codes: wrongCodes, codes_locked_until: lockedUntil };
+      await db.updateTable('operators').set(set).where('id', '=', id).execute();
+    },
+    async setRecoveryCodes(id, digests) {
+      await db.deleteFrom('recovery_codes').where('operator_id', '=', id).execute();
+      if (digests.length === 0) return;
+      const rows = digests.map((digest) => ({ operator_id: id, digest }));
+      await db.insertInto('recovery_codes').values(rows).execute();
+    },
+    async useRecoveryCode(id, digest) {
+      const found = db
+        .deleteFrom('recovery_codes')
+        .where('operator_id', '=', id)
+        .where('digest', '=', digest);
+      return (await found.executeTakeFirst()).numDeletedRows > 0n;
+    },
+  };
+}
+
+function rowOf(operator: Operator): OperatorRow {
+  return {
+    id: operator.id,
+    email: operator.email,
+    email_key: emailKey(operator.email),
+    role: operator.role,
+    password_hash: operator.passwordHash,
+    sealed_totp_secret: operator.sealedTotpSecret,
+    sealed_pending_totp_secret: operator.sealedPendingTotpSecret,
+    last_totp_step: operator.lastTotpStep,
+    wrong_codes: operator.wrongCodes,
+    codes_locked_until: operator.codesLockedUntil,
+    created_at: operator.createdAt,
+    updated_at: operator.updatedAt,
+    last_seen_at: operator.lastSeenAt,
+  };
+}
+
+export function operatorOf(row: OperatorRow): Operator {
+  return {
+    id: row.id,
+    email: row.email,
+    role: row.role as Role,
+    passwordHash: row.password_hash,
+    sealedTotpSecret: row.sealed_totp_secret,
+    sealedPendingTotpSecret: row.sealed_pending_totp_secret,
+    lastTotpStep: row.last_totp_step,
+    wrongCodes: row.wrong_codes,
+    codesLockedUntil: row.codes_locked_until,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    lastSeenAt: row.last_seen_at,
+  };
+}

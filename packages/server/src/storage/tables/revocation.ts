@@ -1,0 +1,52 @@
+import type { Kysely } from 'kysely';
+import type { Revocation } from '../../domain/revocation.ts';
+import type { RevocationRow, Tables } from '../schema.ts';
+
+export interface RevocationRows {
+  find(digests: readonly string[]): Promise<Revocation[]>;
+  /** In the order of their digests, from after `after` on ('': from the start). */
+  page(after: string, limit: number): Promise<Revocation[]>;
+  /** Adds one. Where there is one with this digest, the later times of both hold. */
+  put(revocation: Revocation): Promise<void>;
+  /** Removes up to `limit` whose time is over; gives back how many. */
+  deleteOver(nowMs: number, limit: number): Promise<number>;
+}
+
+export function revocationRows(db: Kysely<Tables>): RevocationRows {
+  const all = db.selectFrom('revocations').selectAll().orderBy('digest');
+  return {
+    find: async (digests) => (await all.where('digest', 'in', digests).execute()).map(fromRow),
+    page: async (after, limit) => (await all.where('digest', '>', after).limit(limit).execute()).map(fromRow),
+    async put({ digest, issuedBefore, removesAt }) {
+      const [before] = await all.where('digest', '=', digest).execute();
+      const row: RevocationRow = {
+        digest,
+        issued_before: later(issuedBefore, before?.issued_before ?? null),
+        removes_at: Math.max(removesAt, before?.removes_at ?? 0),
+      };
+      await db
+        .insertInto('revocations')
+        .values(row)
+        .onConflict((conflict) => conflict.column('digest').doUpdateSet(row))
+        .execute();
+    },
+    async deleteOver(nowMs, limit) {
+      const over = db
+        .selectFrom('revocations')
+        .select('digest')
+        .where('removes_at', '<=', nowMs)
+        .orderBy('removes_at')
+        .limit(limit);
+      const result = await db.deleteFrom('revocations').where('digest', 'in', over).executeTakeFirst();
+      return Number(result.numDeletedRows);
+    },
+  };
+}
+
+function later(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.max(a, b);
+}
+
+function fromRow({ digest, issued_before, removes_at }: RevocationRow): Revocation {
+  return { digest, issuedBefore: issued_before, removesAt: removes_at };
+}

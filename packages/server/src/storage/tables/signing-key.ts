@@ -1,0 +1,89 @@
+import type { webcrypto } from 'node:crypto';
+import type { Kysely } from 'kysely';
+import type { SigningAlgorithm, SigningKey } from '../../domain/signing-key.ts';
+import type { SigningKeyRow, Tables } from '../schema.ts';
+
+/** A signing key with its private part, encrypted under the master key; null once the key is removed. */
+export interface SealedSigningKey extends SigningKey {
+  sealedPrivateKey: string | null;
+  /** Shows that this program wrote the rest: see signing-key-proof.ts. */
+  proof: string | null;
+}
+
+export interface SigningKeyRows {
+  /** All, the oldest first; removed ones too, as a record of what once signed. */
+  list(): Promise<SealedSigningKey[]>;
+  insert(key: SealedSigningKey): Promise<void>;
+  setEnd(kid: string, end: Pick<SealedSigningKey, 'retiresAt' | 'removesAt' | 'proof'>): Promise<void>;
+  setProof(kid: string, proof: string): Promise<void>;
+  /** Forgets the private parts of keys removed before `now`; gives back how many. */
+  forgetRemoved(now: number): Promise<number>;
+}
+
+const COLUMNS = [
+  'kid',
+  'algorithm',
+  'public_jwk',
+  'sealed_private_key',
+  'announced_at',
+  'activates_at',
+  'retires_at',
+  'removes_at',
+  'proof',
+] as const satisfies (keyof SigningKeyRow)[];
+
+export function signingKeyRows(db: Kysely<Tables>): SigningKeyRows {
+  return {
+    async list() {
+      // By name: a store from before a migration fails here, and its keys do not count as without a proof.
+      const rows = await db.selectFrom('signing_keys').select(COLUMNS).orderBy('activates_at').execute();
+      return rows.map(fromRow);
+    },
+    async insert(key) {
+      await db
+        .insertInto('signing_keys')
+        .values({
+          kid: key.kid,
+          algorithm: key.algorithm,
+          public_jwk: JSON.stringify(key.publicJwk),
+          sealed_private_key: key.sealedPrivateKey,
+          announced_at: key.announcedAt,
+          activates_at: key.activatesAt,
+          retires_at: key.retiresAt,
+          removes_at: key.removesAt,
+          proof: key.proof,
+        })
+        .execute();
+    },
+    async setProof(kid, proof) {
+      await db.updateTable('signing_keys').set({ proof }).where('kid', '=', kid).execute();
+    },
+    async setEnd(kid, { retiresAt, removesAt, proof }) {
+      const end = { retires_at: retiresAt, removes_at: removesAt, proof };
+      await db.updateTable('signing_keys').set(end).where('kid', '=', kid).execute();
+    },
+    async forgetRemoved(now) {
+      const result = await db
+        .updateTable('signing_keys')
+        .set({ sealed_private_key: null })
+        .where('removes_at', '<=', now)
+        .where('sealed_private_key', 'is not', null)
+        .executeTakeFirst();
+      return Number(result.numUpdatedRows);
+    },
+  };
+}
+
+function fromRow(row: SigningKeyRow): SealedSigningKey {
+  return {
+    kid: row.kid,
+    algorithm: row.algorithm as SigningAlgorithm,
+    publicJwk: JSON.parse(row.public_jwk) as webcrypto.JsonWebKey,
+    sealedPrivateKey: row.sealed_private_key,
+    announcedAt: row.announced_at,
+    activatesAt: row.activates_at,
+    retiresAt: row.retires_at,
+    removesAt: row.removes_at,
+    proof: row.proof,
+  };
+}

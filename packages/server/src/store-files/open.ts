@@ -1,0 +1,175 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import type { Config } from '../config/config.ts';
+import { Refused } from '../domain/refused.ts';
+import {
+  checkMasterKeySource,
+  createMasterKey,
+  readMasterKey,
+  type MasterKey,
+} from '../storage/master-key.ts';
+import { unfinishedCopy } from '../storage/copy.ts';
+import { migrate, pendingMigrations, refuseNewer } from '../storage/migrate.ts';
+import { openPostgres } from '../storage/postgres/postgres.ts';
+import { openSqlite } from '../storage/sqlite/sqlite.ts';
+import { StoreError } from '../storage/store-error.ts';
+import type { Connections } from '../storage/connections.ts';
+import { createStore, type Store } from '../storage/store.ts';
+
+export interface OpenStore {
+  store: Store;
+  connections: Connections;
+  /** Names of the migrations that were run. */
+  migrated: string[];
+}
+
+export type OpenConfig = Pick<
+  Config,
+  | 'dataDir'
+  | 'databaseUrl'
+  | 'masterKey'
+  | 'masterKeyFile'
+  | 'storeBusyTimeoutMs'
+  | 'changeWakeMs'
+  | 'postgresConnectionsMax'
+  | 'postgresConnectTimeoutMs'
+  | 'postgresStatementTimeoutMs'
+  | 'postgresFollowTimeoutMs'
+  | 'postgresListen'
+>;
+
+/** Opens the configured store, made and migrated as needed. `watch`: be told of what other processes write. */
+export async function openStore(config: OpenConfig, { watch }: { watch: boolean }): Promise<OpenStore> {
+  makePlace(config);
+  const connections = await connect(config, { create: true, watch });
+  try {
+    const migrated = await migrate(connections);
+    await refuseUnfinished(connections);
+    return { store: createStore(connections), connections, migrated };
+  } catch (error) {
+    await connections.close();
+    throw error;
+  }
+}
+
+/** Makes what a store needs around it; throws where its master key could not be, so that none is made then. */
+export function makePlace(config: OpenConfig): void {
+  checkMasterKeySource(config);
+  makeDataDir(config);
+}
+
+/** Opens the store as it is: a typo in its path must not make an empty one. Throws where it needs a migration. */
+export async function openMigratedStore(config: OpenConfig): Promise<Store> {
+  return createStore(await connectMigrated(config));
+}
+
+/** The connections of a store that is as this program needs it. */
+export async function connectMigrated(config: OpenConfig): Promise<Connections> {
+  const connections = await connect(config, { create: false, watch: false });
+  try {
+    await refuseNewer(connections);
+    const pending = await pendingMigrations(connections);
+    if (pending.length > 0) {
+      throw new StoreError(
+        'not_migrated',
+        `The store needs the migration ${pending.join(', ')}: run mintmark migrate.`,
+      );
+    }
+    await refuseUnfinished(connections);
+    return connections;
+  } catch (error) {
+    await connections.close();
+    throw error;
+  }
+}
+
+async function refuseUnfinished(connections: Connections): Promise<void> {
+  const source = await unfinishedCopy(connections);
+  if (source === null) return;
+  throw new StoreError(
+    'unfinished',
+    `The store is an unfinished copy of ${source}: complete it with the same mintmark store copy again.`,
+  );
+}
+
+/** The database as it is, whatever it holds. */
+export async function connect(
+  config: OpenConfig,
+  { create, watch }: { create: boolean; watch: boolean },
+): Promise<Connections> {
+  const database = config.databaseUrl;
+  if (database.kind === 'sqlite') {
+    return await openSqlite({
+      path: database.path,
+      busyTimeoutMs: config.storeBusyTimeoutMs,
+      wakePollMs: watch ? config.changeWakeMs : 0,
+      create,
+    });
+  }
+  return await openPostgres({
+    target: database.target,
+    wakeEveryMs: watch && config.postgresListen ? config.changeWakeMs : 0,
+    connectTimeoutMs: config.postgresConnectTimeoutMs,
+    statementTimeoutMs: config.postgresStatementTimeoutMs,
+    lockTimeoutMs: config.storeBusyTimeoutMs,
+    followTimeoutMs: config.postgresFollowTimeoutMs,
+    connectionsMax: config.postgresConnectionsMax,
+    create,
+  });
+}
+
+/** Only the data folder itself is made, and only for what will lie in it: a folder that is missing above it is a typo. */
+function makeDataDir({ dataDir, databaseUrl, masterKey, masterKeyFile }: OpenConfig): void {
+  const isIn = (file: string) => dirname(resolve(file)) === resolve(dataDir);
+  const holdsStore = databaseUrl.kind === 'sqlite' && isIn(databaseUrl.path);
+  const holdsKey = masterKey === null && isIn(masterKeyFile);
+  if (existsSync(dataDir) || !(holdsStore || holdsKey)) return;
+  try {
+    mkdirSync(dataDir, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new StoreError(
+      'cannot_open',
+      code === 'ENOENT'
+        ? `The folder ${dirname(dataDir)} does not exist: create it, or name another with --data-dir.`
+        : `The data folder ${dataDir} cannot be made (${code}): name another with --data-dir.`,
+    );
+  }
+}
+
+/**
+ * The master key of this store. An empty store gets one (a new file, if none is configured). Throws a Refused where the
+ * key is missing or is not the one under which the store's signing keys lie.
+ */
+export async function masterKeyOf(
+  store: Store,
+  config: Pick<Config, 'masterKey' | 'masterKeyFile'>,
+): Promise<MasterKey> {
+  const check = await store.meta.get('master_key_check');
+  const key = readMasterKey(config);
+  if (check === null) {
+    const made = key ?? createMasterKey(config);
+    const first = await store.write(async (transaction) => {
+      // Again, inside the transaction: another process may have been first, with another key.
+      if ((await transaction.meta.get('master_key_check')) !== null) return false;
+      await transaction.meta.set('master_key_check', made.check);
+      return true;
+    });
+    return first ? made : await masterKeyOf(store, config);
+  }
+  if (key === null) {
+    throw new Refused(
+      'not_found',
+      `The master key file ${config.masterKeyFile} is missing, and the store's signing keys are encrypted under it: ` +
+        'put it back from your backup, or set MINTMARK_MASTER_KEY.',
+    );
+  }
+  if (key.check !== check) {
+    throw new Refused(
+      'invalid',
+      "The master key is not the one under which this store's signing keys are encrypted: set MINTMARK_MASTER_KEY or " +
+        'MINTMARK_MASTER_KEY_FILE to the right one.',
+    );
+  }
+  return key;
+}

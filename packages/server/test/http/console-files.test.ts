@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fastify from 'fastify';
+import { consoleRoutes } from '../../src/http/public/console.ts';
+import { CONSOLE_PAGES } from '../../src/http/public/console-pages.ts';
+import { temporaryFolder } from '@mintmark/test-support/command-line';
+import { startServer } from '@mintmark/test-support/server';
+
+void test('the console is served as files', async (t) => {
+  await using server = await startServer();
+  const at = (path: string, init: RequestInit = {}) => fetch(`http://localhost:${server.port}${path}`, init);
+  const document = await at('/console');
+  const html = await document.text();
+
+  await t.test('the document at every page of the console is the same, and kept by no cache', async () => {
+    assert.equal(document.status, 200);
+    for (const page of CONSOLE_PAGES) {
+      const response = await at(`/console${page.replace(':clientId', 'api_00000000000000000000')}`);
+      assert.equal(response.status, 200, page);
+      assert.equal(response.headers.get('cache-control'), 'no-store');
+      assert.equal(response.headers.get('content-type'), 'text/html; charset=utf-8');
+      assert.equal(await response.text(), html);
+    }
+  });
+
+  await t.test('the document tells the console where the admin API is, without an inline script', () => {
+    const [, content = ''] = /<meta name="mintmark-console" content="([^"]*)"/.exec(html) ?? [];
+    const config = JSON.parse(content.replaceAll('&#34;', '"')) as Record<string, string>;
+    assert.equal(config['api'], '/marketing/admin/v1');
+    assert.equal(config['token_endpoint'], `${server.url}/oauth2/token`);
+    assert.doesNotMatch(html, /<script(?![^>]*\ssrc=)|<style|\son[a-z]+=|\sstyle=/);
+  });
+
+  await t.test('document and assets forbid frames, inline code, other origins and sniffing', async () => {
+    const [, script = ''] = /src="([^"]+\.js)"/.exec(html) ?? [];
+    for (const path of ['/console', '/console/nowhere', script]) {
+      const { headers } = await at(path);
+      const policy = headers.get('content-security-policy') ?? '';
+      assert.match(
+        policy,
+        /^default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';/,
+        path,
+      );
+      assert.match(policy, /frame-ancestors 'none'; base-uri 'none'; form-action 'self'/);
+      assert.doesNotMatch(policy, /unsafe|https?:|\*/);
+      assert.equal(headers.get('x-frame-options'), 'DENY');
+      assert.equal(headers.get('x-content-type-options'), 'nosniff');
+      assert.equal(headers.get('referrer-policy'), 'no-referrer');
+    }
+  });
+
+  await t.test(
+    'an asset is compressed, and kept for good, because its name changes with its content',
+    async () => {
+      const assets = [...html.matchAll(/(?:src|href)="(\/console\/assets\/[^"]+)"/g)].map(
+        ([, path = '']) => path,
+      );
+      assert.ok(assets.length >= 3, html);
+      for (const path of assets) {
+        for (const encoding of ['br', 'gzip', 'identity']) {
+          const response = await at(path, { headers: { 'accept-encoding': encoding } });
+          assert.equal(response.status, 200, path);
+          assert.equal(response.headers.get('cache-control'), 'public, max-age=31536000, immutable');
+          assert.equal(response.headers.get('content-encoding') ?? 'identity', encoding);
+          assert.ok((await response.text()).length > 0);
+        }
+      }
+    },
+  );
+
+  await t.test('an address that is no page of the console is a 404 that says where to go', async () => {
+    for (const path of ['/console/nowhere', '/console/assets/other.js', '/console/api-users/a/b/c']) {
+      const response = await at(path);
+      assert.equal(response.status, 404, path);
+      assert.match(await response.text(), /href="\/console"/);
+    }
+  });
+
+  await t.test('a path that leads out of the folder of the console is a 404', async () => {
+    for (const path of [
+      '/console/assets/..%2findex.html',
+      '/console/assets/%2e%2e/%2e%2e/package.json',
+      '/console/assets/..%5c..%5cpackage.json',
+      '/console/assets/%00',
+    ]) {
+      const response = await at(path);
+      assert.equal(response.status, 404, path);
+      assert.doesNotMatch(await response.text(), /"name"/);
+    }
+  });
+});
+
+void test('a server whose console was not built says at /console how to build it', async () => {
+  const app = fastify();
+  await consoleRoutes(
+    app,
+    { basePath: '/marketing', issuer: 'http://localhost/marketing' },
+    '1',
+    temporaryFolder(),
+  );
+  for (const path of ['/console', '/console/api-users']) {
+    const response = await app.inject(path);
+    assert.equal(response.statusCode, 503);
+    assert.match(response.body, /npm run build/);
+    assert.match(String(response.headers['content-security-policy']), /default-src 'none'/);
+  }
+});

@@ -1,0 +1,272 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import fc from 'fast-check';
+import { createChangeFeed, type ChangeFeed } from '../../src/runtime/change-feed.ts';
+import type { Change, ChangeRows } from '../../src/storage/tables/change.ts';
+import { temporaryStore } from '@mintmark/test-support/temporary-store';
+
+const feeds: ChangeFeed[] = [];
+after(() => Promise.all(feeds.map((feed) => feed.stop())));
+
+const noLoad = async (): Promise<void> => undefined;
+
+interface Heard {
+  apiUsers: string[];
+  signingKeys: number;
+  revocations: string[];
+  usage: number;
+  everything: number;
+  reach: string[];
+}
+
+function listening(changes: ChangeRows, clock?: () => number): { feed: ChangeFeed; heard: Heard } {
+  const heard: Heard = { apiUsers: [], signingKeys: 0, revocations: [], usage: 0, everything: 0, reach: [] };
+  const handlers = {
+    apiUsersChanged: async (ids: readonly string[]) => void heard.apiUsers.push(...ids),
+    signingKeysChanged: async () => void (heard.signingKeys += 1),
+    revocationsChanged: async (digests: readonly string[]) => void heard.revocations.push(...digests),
+    usageRequested: () => void (heard.usage += 1),
+    everythingChanged: async () => void (heard.everything += 1),
+    reach: (error: Error | null) => void heard.reach.push(error?.message ?? 'in reach'),
+  };
+  const feed = createChangeFeed(changes, handlers, 10, clock);
+  feeds.push(feed);
+  return { feed, heard };
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!holds()) {
+    assert.ok(Date.now() < deadline, 'it did not happen in time');
+    await sleep(5);
+  }
+}
+
+test('a feed hands on every change of every noun after its start, and none from before', async () => {
+  await using opened = await temporaryStore();
+  const { store } = opened;
+  const write = (noun: Change['noun'], id: string) =>
+    store.write((transaction) => transaction.changed(noun, id));
+  await write('api_user', 'before');
+  const { feed, heard } = listening(store.changes);
+  await feed.start(noLoad);
+  for (let i = 0; i < 50; i++) await write('api_user', `user ${i}`);
+  await write('usage', 'user 1');
+  await write('signing_key', 'kid');
+  await until(() => heard.signingKeys === 1);
+  assert.equal(heard.usage, 1);
+  await feed.stop();
+  assert.deepEqual(
+    heard.apiUsers,
+    Array.from({ length: 50 }, (_, i) => `user ${i}`),
+  );
+  assert.equal(heard.everything, 0);
+  await write('api_user', 'after the stop');
+  await sleep(50);
+  assert.equal(heard.apiUsers.length, 50);
+});
+
+test('changes during the load of a start are handed on after it', async () => {
+  await using opened = await temporaryStore();
+  const { store } = opened;
+  const { feed, heard } = listening(store.changes);
+  const [loading, load] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const started = feed.start(async () => {
+    loading.resolve();
+    await load.promise;
+  });
+  await loading.promise;
+  store.onWake(feed.wake);
+  await store.write(async (transaction) => {
+    await transaction.changed('signing_key', 'kid');
+    await transaction.changed('revocation', 'digest');
+  });
+  feed.wake();
+  await sleep(50);
+  assert.deepEqual([heard.signingKeys, heard.revocations, feed.applied()], [0, [], 0]);
+  load.resolve();
+  await started;
+  assert.deepEqual([heard.signingKeys, heard.revocations, feed.applied()], [1, ['digest'], 2]);
+});
+
+test('a feed that fell behind what is kept has everything loaded again, once', async () => {
+  await using opened = await temporaryStore();
+  const { store } = opened;
+  const write = (id: string) => store.write((transaction) => transaction.changed('api_user', id));
+  const { feed, heard } = listening(store.changes);
+  await feed.start(noLoad);
+  await store.write(async (transaction) => {
+    for (let i = 0; i < 10; i++) await transaction.changed('api_user', `user ${i}`);
+    await transaction.changes.deleteBefore(5, 100);
+  });
+  await until(() => heard.everything === 1);
+  assert.deepEqual(heard.apiUsers, []);
+  await write('next');
+  await until(() => heard.apiUsers.length === 1);
+  assert.deepEqual([heard.apiUsers, heard.everything], [['next'], 1]);
+  await feed.stop();
+});
+
+test('a feed whose numbers go backwards has everything loaded again, and goes on from there', async () => {
+  let epoch = 100;
+  let kept: Change[] = [];
+  const { feed, heard } = listening(rowsOf(() => ({ epoch, kept })));
+  await feed.start(noLoad);
+  epoch = 40;
+  await until(() => heard.everything === 1);
+  epoch = 41;
+  kept = [aChange(41, 'next')];
+  await until(() => heard.apiUsers.length > 0);
+  await feed.stop();
+  assert.deepEqual([heard.apiUsers, heard.everything], [['next'], 1]);
+});
+
+test('a feed with another past has everything loaded again, whether its number is lower, the same or higher', async () => {
+  for (const ahead of [-1, 0, 1, 5]) {
+    let kept = [aChange(1, 'a'), aChange(2, 'b'), aChange(3, 'c')];
+    const { feed, heard } = listening(rowsOf(() => ({ epoch: kept.length, kept })));
+    await feed.start(noLoad);
+    kept = [...kept, aChange(4, 'lost 4'), aChange(5, 'lost 5')];
+    await until(() => heard.apiUsers.length === 2);
+    // A standby that had the first three became the primary, and others wrote there before the next poll.
+    const others = Array.from({ length: 2 + ahead }, (_, i) => ({ ...aChange(4 + i, 'other'), at: 100 + i }));
+    kept = [...kept.slice(0, 3), ...others];
+    await until(() => heard.everything === 1);
+    kept = [...kept, aChange(kept.length + 1, 'next')];
+    await until(() => heard.apiUsers.length === 3);
+    await feed.stop();
+    assert.deepEqual([heard.apiUsers.at(-1), heard.everything], ['next', 1]);
+  }
+});
+
+test('changes that are removed in the middle of a poll are noticed, not passed over', async () => {
+  const numbered = (from: number, to: number): Change[] =>
+    Array.from({ length: to - from + 1 }, (_, i) => aChange(from + i, `user ${from + i}`));
+  let kept: Change[] = [];
+  let epoch = 0;
+  const rows = rowsOf(() => ({ epoch, kept }));
+  const { feed, heard } = listening({
+    ...rows,
+    async after(n, limit) {
+      if (n === 0) kept = numbered(6, 10); // maintenance was faster
+      return await rows.after(n, limit);
+    },
+  });
+  await feed.start(noLoad);
+  kept = numbered(1, 10);
+  epoch = 10;
+  await until(() => heard.everything === 1);
+  await feed.stop();
+  assert.deepEqual(heard.apiUsers, []);
+});
+
+test('a feed whose store fails grows stale, says so once, and catches up when the store is back', async () => {
+  let nowMs = 0;
+  let failing = false;
+  let epoch = 0;
+  let kept: Change[] = [];
+  const rows = rowsOf(() => {
+    if (failing) throw new Error('away');
+    return { epoch, kept };
+  });
+  const { feed, heard } = listening(rows, () => nowMs);
+  assert.equal(feed.staleMs(), Number.POSITIVE_INFINITY, 'never in step yet');
+  await feed.start(noLoad);
+  assert.equal(feed.staleMs(), 0);
+  failing = true;
+  await until(() => heard.reach.length > 0);
+  nowMs = 5000;
+  await sleep(50);
+  assert.equal(feed.staleMs(), 5000);
+  epoch = 1;
+  kept = [aChange(1, 'missed')];
+  failing = false;
+  await until(() => feed.staleMs() === 0);
+  await feed.stop();
+  assert.deepEqual([heard.apiUsers, heard.reach], [['missed'], ['away', 'in reach']]);
+});
+
+test('a change whose handler fails is handed on again', async () => {
+  const kept = [aChange(1, 'stubborn')];
+  let epoch = 0;
+  let attempts = 0;
+  const handlers = {
+    async apiUsersChanged() {
+      attempts += 1;
+      if (attempts < 3) throw new Error('not yet');
+    },
+    signingKeysChanged: async () => undefined,
+    revocationsChanged: async () => undefined,
+    usageRequested: () => undefined,
+    everythingChanged: async () => undefined,
+    reach: () => undefined,
+  };
+  const feed = createChangeFeed(
+    rowsOf(() => ({ epoch, kept })),
+    handlers,
+    10,
+  );
+  await feed.start(noLoad);
+  epoch = 1;
+  await until(() => attempts === 3);
+  await sleep(50);
+  await feed.stop();
+  assert.equal(attempts, 3);
+});
+
+test('a feed that is woken at any moment, with writes at any moment, misses none', async () => {
+  const step = fc.constantFrom('write', 'wake', 'wait', 'fail');
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+      const kept: Change[] = [];
+      let failures = 0;
+      const rows = rowsOf(() => {
+        if (failures > 0) {
+          failures -= 1;
+          throw new Error('away');
+        }
+        return { epoch: kept.length, kept };
+      });
+      const { feed, heard } = listening(rows);
+      await feed.start(noLoad);
+      for (const each of steps) {
+        if (each === 'write') kept.push(aChange(kept.length + 1, `user ${kept.length}`));
+        else if (each === 'wake') feed.wake();
+        else if (each === 'fail') failures += 1;
+        else await sleep(1);
+      }
+      await until(() => heard.apiUsers.length === kept.length);
+      await feed.stop();
+      assert.deepEqual(
+        heard.apiUsers,
+        kept.map(({ id }) => id),
+      );
+    }),
+    { numRuns: 40 },
+  );
+});
+
+function aChange(n: number, id: string): Change {
+  return { n, noun: 'api_user', id, at: n };
+}
+
+/** A change table in memory, for moments that a real one cannot be brought to. */
+function rowsOf(now: () => { epoch: number; kept: Change[] }): ChangeRows {
+  return {
+    epoch: async () => now().epoch,
+    async position(n) {
+      const { epoch, kept } = now();
+      return { epoch, change: kept.find((one) => one.n === (n ?? epoch)) ?? null };
+    },
+    oldest: async () => now().kept[0]?.n ?? null,
+    latestAt: async () => null,
+    after: async (n, limit) =>
+      now()
+        .kept.filter((change) => change.n > n)
+        .slice(0, limit),
+    append: async () => undefined,
+    appendAll: async () => undefined,
+    deleteBefore: async () => 0,
+  };
+}

@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import pino from 'pino';
+import type { KnownApiUser } from '../../src/domain/known-api-user.ts';
+import { UNIT_MS } from '../../src/domain/usage.ts';
+import { createUsageRecorder } from '../../src/runtime/usage/recorder.ts';
+import { sqlOn } from '@mintmark/test-support/command-line';
+import { eventually, exchange, FORM } from '@mintmark/test-support/http';
+import { startServer, type TestServer } from '@mintmark/test-support/server';
+import { newStore, type MadeApiUser } from '@mintmark/test-support/store';
+import { SQLITE_ONLY } from '@mintmark/test-support/store-under-test';
+import { temporaryStore } from '@mintmark/test-support/temporary-store';
+
+// What is counted of requests, as it arrives in the store.
+
+const UNKNOWN = { client_id: 'api_00000000000000000000', client_secret: 'anything' };
+
+test('tokens and refusals are counted exactly after a flush: per API user, and for all callers', async () => {
+  const store = await newStore();
+  const [first, second] = [await store.apiUser('Importer'), await store.apiUser('Reports', '--limit', '5')];
+  await using server = await store.start({ MINTMARK_USAGE_FLUSH: '100' });
+  await Promise.all([
+    ...times(25, () => server.post(formOf(first))),
+    ...times(3, () => server.post({ ...formOf(first), client_secret: second.client_secret })),
+    ...times(2, () => server.post({ ...formOf(first), scope: 'none' })),
+    ...times(4, () => server.post(UNKNOWN)),
+    ...times(2, () => server.post('a=1&a=2')),
+    server.post({ ...formOf(first), grant_type: 'password' }),
+  ]);
+  for (let calls = 0; calls < 7; calls++) await server.post(formOf(second));
+  await eventually(async () => {
+    assert.deepEqual(counted(server, first.client_id), {
+      tokens: 25,
+      refusals: { invalid_scope: 2, unknown_secret: 3 },
+    });
+    assert.deepEqual(counted(server, second.client_id), { tokens: 5, refusals: { api_user_limit: 2 } });
+    assert.deepEqual(counted(server, ''), {
+      tokens: 30,
+      refusals: {
+        api_user_limit: 2,
+        invalid_request: 2,
+        invalid_scope: 2,
+        unknown_client_id: 4,
+        unknown_secret: 3,
+        unsupported_grant_type: 1,
+      },
+    });
+  });
+  const listed = await server.json<{ use_count: number }[]>('credential', 'list', first.client_id);
+  assert.equal(listed[0]?.use_count, 25);
+});
+
+test('a graceful stop loses no count, and a restart goes on counting', async () => {
+  const store = await newStore();
+  const user = await store.apiUser('Importer');
+  for (const round of [1, 2]) {
+    const server = await store.start({ MINTMARK_USAGE_FLUSH: '60000' });
+    await Promise.all(times(10, () => server.post(formOf(user))));
+    await server.post({ ...formOf(user), client_secret: 'wrong' });
+    await server.stop();
+    assert.deepEqual(counted(server, user.client_id), {
+      tokens: 10 * round,
+      refusals: { malformed_secret: round },
+    });
+    if (round === 2) await server[Symbol.asyncDispose]();
+  }
+});
+
+test('two servers on one store count together', async () => {
+  const store = await newStore();
+  const user = await store.apiUser('Importer');
+  const env = { MINTMARK_USAGE_FLUSH: '100' };
+  await using first = await store.start(env);
+  const second = await startServer({ dataDir: store.dataDir, env });
+  const servers = [first, second];
+  await Promise.all(times(60, (i) => servers[i % 2]!.post(formOf(user))));
+  await Promise.all(times(8, (i) => servers[i % 2]!.post(UNKNOWN)));
+  await eventually(async () => {
+    assert.deepEqual(counted(first, user.client_id), { tokens: 60, refusals: {} });
+    assert.deepEqual(counted(first, ''), { tokens: 60, refusals: { unknown_client_id: 8 } });
+  });
+  await second.stop();
+});
+
+test('an introspection is a use of the credential, and no token', async () => {
+  const store = await newStore();
+  const user = await store.apiUser('Reporting API', '--scope', 'mintmark:introspect');
+  const server = await store.start();
+  await exchange(server.port, {
+    path: '/marketing/oauth2/introspect',
+    headers: { 'Content-Type': FORM },
+    body: new URLSearchParams({ ...formOf(user), token: 'x' }).toString(),
+  });
+  await server.stop();
+  assert.deepEqual(counted(server, user.client_id), { tokens: 0, refusals: {} });
+  const [listed] = await server.json<{ use_count: number }[]>('credential', 'list', user.client_id);
+  assert.equal(listed?.use_count, 1);
+  await server[Symbol.asyncDispose]();
+});
+
+test(
+  'usage that the store cannot take is kept, counted once, and in its own minute when that is not long ago',
+  { skip: SQLITE_ONLY },
+  async () => {
+    await using opened = await temporaryStore({ MINTMARK_STORE_BUSY_TIMEOUT: '0' });
+    const start = 20_000 * UNIT_MS.day;
+    let now = start + 59_000;
+    const settings = { usageFlushMs: 60_000, usageMax: 1000 };
+    const recorder = createUsageRecorder(
+      opened.store.recordUsage,
+      settings,
+      pino({ level: 'silent' }),
+      () => now,
+    );
+    const user = { clientId: 'api_a', uses: null } as KnownApiUser;
+    const use = () => recorder.noteUse(user, 'credential', '192.0.2.1', now, 1);
+    const minutes = async () => {
+      const points = await opened.store.usage.series(user.clientId, 'minute', start, start + UNIT_MS.day);
+      return points.map(({ at, tokens, refusals }) => [(at - start) / UNIT_MS.minute, tokens, refusals]);
+    };
+
+    using other = new DatabaseSync(opened.path);
+    other.exec('begin immediate');
+    use();
+    await recorder.flush();
+    now += 2000;
+    use();
+    use();
+    recorder.noteRefusal('wrong_secret', user, now);
+    await recorder.flush();
+    await recorder.flush();
+    assert.deepEqual(await minutes(), []);
+    assert.deepEqual(recorder.status(), { waiting: 3, failures: 3, lost: 0 });
+    other.exec('rollback');
+    await recorder.flush();
+    assert.deepEqual(await minutes(), [
+      [0, 1, {}],
+      [1, 2, { wrong_secret: 1 }],
+    ]);
+
+    other.exec('begin immediate');
+    use();
+    await recorder.flush();
+    other.exec('rollback');
+    now += 20 * UNIT_MS.minute;
+    await recorder.flush();
+    assert.deepEqual((await minutes()).at(-1), [16, 1, {}], 'what is late is counted five minutes back');
+    assert.equal(recorder.status().waiting, 0);
+  },
+);
+
+test('whatever callers do, memory is bounded: beyond it uses are lost and refusals lose their API user', async () => {
+  const settings = { usageFlushMs: 60_000, usageMax: 1000 };
+  const log = pino({ level: 'silent' });
+  const fails = async () => await Promise.reject(new Error('no store'));
+  const recorder = createUsageRecorder(fails, settings, log);
+  const users = times(12_000, (i) => ({ clientId: `api_${i}`, uses: null }) as KnownApiUser);
+  for (const user of users) recorder.noteUse(user, user.clientId, '192.0.2.1', Date.now(), 1);
+  for (const user of users) recorder.noteRefusal('wrong_secret', user, Date.now());
+  await recorder.flush();
+  const { waiting, lost } = recorder.status();
+  assert.deepEqual(
+    [waiting, lost],
+    [2 * 1000 + 10_000 + 1, 10_000],
+    'those in a flush beside those that wait',
+  );
+});
+
+function times<T>(count: number, each: (i: number) => T): T[] {
+  return Array.from({ length: count }, (_, i) => each(i));
+}
+
+function formOf({ client_id, client_secret }: MadeApiUser): Record<string, string> {
+  return { client_id, client_secret };
+}
+
+/** All that the store has of an API user, or of all callers (an empty text). */
+function counted(
+  { dataDir }: TestServer,
+  clientId: string,
+): { tokens: number; refusals: Record<string, number> } {
+  const path = join(dataDir, 'mintmark.db');
+  const [sum] = sqlOn(path, 'select sum(tokens) as n from usage_minutes where client_id = ?', clientId);
+  const reasons = sqlOn(
+    path,
+    'select reason, sum(refusals) as n from refusal_minutes where client_id = ? group by reason order by reason',
+    clientId,
+  );
+  return {
+    tokens: Number(sum?.['n'] ?? 0),
+    refusals: Object.fromEntries(reasons.map(({ reason, n }) => [String(reason), Number(n)])),
+  };
+}

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import {
+  mkdirSync,
+  openSync,
+  closeSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { describe, test } from 'node:test';
+import { SYSTEM } from '../../src/domain/actor.ts';
+import { createApiUser } from '../../src/admin/api-user.ts';
+import { createSecret } from '../../src/admin/credential.ts';
+import { openMigratedStore, openStore } from '../../src/store-files/open.ts';
+import { sqliteError, StoreError } from '../../src/storage/store-error.ts';
+import { refusedWith } from './store-contract.ts';
+import { everyStoreContract } from './store-contracts.ts';
+import { apiUserSettings, temporaryStore, type TemporaryStore } from '@mintmark/test-support/temporary-store';
+
+describe('the store on SQLite', () => {
+  everyStoreContract(temporaryStore);
+});
+
+describe('a SQLite file', () => {
+  test('that was opened once is opened again without a migration, and refused unmigrated by readers', async () => {
+    await using opened = await temporaryStore();
+    const again = await openStore(opened.config, { watch: false });
+    assert.deepEqual(again.migrated, []);
+    await again.store.close();
+    const database = new DatabaseSync(opened.path);
+    database.exec('delete from kysely_migration');
+    database.close();
+    await refusedWith('not_migrated', openMigratedStore(opened.config));
+  });
+
+  test('is kept in write-ahead mode, and passes its integrity check', async () => {
+    await using opened = await temporaryStore();
+    using database = new DatabaseSync(opened.path, { readOnly: true });
+    assert.equal(database.prepare('pragma journal_mode').get()?.['journal_mode'], 'wal');
+    assert.equal(await opened.store.damage(), null);
+  });
+
+  test('that another process keeps locked is refused as locked after the busy timeout, and taken afterwards', async () => {
+    await using opened = await temporaryStore({ MINTMARK_STORE_BUSY_TIMEOUT: '50' });
+    using other = new DatabaseSync(opened.path);
+    other.exec('begin immediate');
+    const error = await refusedWith('locked', createApiUser(opened.store, SYSTEM, apiUserSettings(), 1));
+    assert.match(error.message, /locked by another process/);
+    assert.equal(await opened.store.apiUsers.any(), false, 'reading goes on meanwhile');
+    other.exec('rollback');
+    await createApiUser(opened.store, SYSTEM, apiUserSettings(), 1);
+    assert.equal(await opened.store.apiUsers.any(), true);
+  });
+
+  test('that a later version has migrated is refused as newer, with nothing changed', async () => {
+    await using opened = await temporaryStore();
+    using other = new DatabaseSync(opened.path);
+    other.exec("insert into kysely_migration (name, timestamp) values ('999-later', 'now')");
+    const error = await refusedWith('newer', openStore(opened.config, { watch: false }));
+    assert.match(error.message, /999-later/);
+  });
+
+  test('of another program, or that is no database, is refused as not ours and keeps every byte', async () => {
+    await using opened = await temporaryStore();
+    const theirs = join(opened.dataDir, 'theirs.db');
+    const database = new DatabaseSync(theirs);
+    database.exec('create table theirs (x)');
+    database.close();
+    const text = join(opened.dataDir, 'notes.txt');
+    writeFileSync(text, 'dear diary, this is more than sixteen bytes');
+    for (const path of [theirs, text]) {
+      const before = readFileSync(path);
+      await refusedWith('not_ours', openAt(opened, path));
+      assert.deepEqual(readFileSync(path), before);
+    }
+    assert.deepEqual(
+      readdirSync(opened.dataDir).filter((name) => name.startsWith('notes')),
+      ['notes.txt'],
+    );
+  });
+
+  test('in a folder that does not exist, or that is a folder itself, cannot be opened', async () => {
+    await using opened = await temporaryStore();
+    const missing = join(opened.dataDir, 'missing', 'mintmark.db');
+    await refusedWith('cannot_open', openAt(opened, missing));
+    const folder = join(opened.dataDir, 'folder');
+    mkdirSync(folder);
+    await refusedWith('cannot_open', openAt(opened, folder));
+  });
+
+  test('that was damaged on the disk is told as damaged, by a check and by a read', async () => {
+    await using opened = await temporaryStore();
+    for (let i = 0; i < 60; i++) {
+      const { clientId } = await createApiUser(
+        opened.store,
+        SYSTEM,
+        apiUserSettings({ name: 'x'.repeat(190) }),
+        1,
+      );
+      await createSecret(opened.store, SYSTEM, { owner: clientId, name: 'first', expiresAt: null }, 1);
+    }
+    await opened.store.close(); // which works the log into the file
+    const again = await opened.another();
+    const pages = Math.floor(statSync(opened.path).size / 4096);
+    const file = openSync(opened.path, 'r+');
+    for (let page = 4; page < pages; page++) writeSync(file, Buffer.alloc(4096, 0x5a), 0, 4096, page * 4096);
+    closeSync(file);
+    const damage = await again.damage().catch((error: unknown) => {
+      assert.ok(error instanceof StoreError && error.code === 'corrupt');
+      return error.message;
+    });
+    assert.notEqual(damage, null);
+    await refusedWith('corrupt', again.apiUsers.list({ after: null, limit: 100 }));
+  });
+});
+
+async function openAt({ config }: TemporaryStore, path: string): Promise<void> {
+  const { store } = await openStore({ ...config, databaseUrl: { kind: 'sqlite', path } }, { watch: false });
+  await store.close();
+}
+
+test('each result code of SQLite that an operator can meet is told as what it is, with what to do', () => {
+  const codes = { 5: 'locked', 6: 'locked', 8: 'read_only', 10: 'unavailable', 11: 'corrupt', 13: 'full' };
+  for (const [code, expected] of Object.entries({
+    ...codes,
+    14: 'cannot_open',
+    19: 'conflict',
+    26: 'not_ours',
+  })) {
+    for (const extended of [0, 3 << 8]) {
+      const error = sqliteError('it failed', Number(code) | extended, 'some.db');
+      assert.ok(error instanceof StoreError);
+      assert.equal(error.code, expected);
+    }
+  }
+  assert.ok(!(sqliteError('a bug', 1, 'some.db') instanceof StoreError));
+  assert.ok(!(sqliteError('a bug', undefined, 'some.db') instanceof StoreError));
+});

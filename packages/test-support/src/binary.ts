@@ -1,0 +1,46 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { withDatabase } from './store-under-test.ts';
+import type { Run } from './command-line.ts';
+
+export const BINARY: string = new URL('../../server/bin/mintmark.mjs', import.meta.url).pathname;
+
+export interface BinaryOptions {
+  env?: Record<string, string>;
+  stdin?: string;
+  /** What is put before the command line, such as a command that takes rights away. */
+  prefix?: readonly string[];
+  /** Path of another `mintmark` than the one of the sources here. */
+  program?: string | undefined;
+}
+
+const EXIT_MS = 60_000;
+
+/** Runs the real binary as a child process, to its end. */
+export async function binary(args: readonly string[], options: BinaryOptions = {}): Promise<Run> {
+  const [command = '', ...rest] = [
+    ...(options.prefix ?? []),
+    process.execPath,
+    options.program ?? BINARY,
+    ...args,
+  ];
+  const child = spawn(command, rest, {
+    env: { PATH: process.env['PATH'] ?? '', ...(await withDatabase(options.env ?? {})) },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  child.stdin.on('error', () => undefined); // it may end without reading
+  child.stdin.end(options.stdin ?? '');
+  return await finished(child);
+}
+
+/** What a child process printed, and its exit code (-1: ended by a signal). */
+export async function finished(child: ChildProcess, withinMs: number = EXIT_MS): Promise<Run> {
+  let out = '';
+  let err = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => (out += text));
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (err += text));
+  const timer = setTimeout(() => child.kill('SIGKILL'), withinMs);
+  const [code] = (await once(child, 'close')) as [number | null];
+  clearTimeout(timer);
+  return { code: code ?? -1, out, err };
+}

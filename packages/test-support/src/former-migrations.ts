@@ -1,0 +1,55 @@
+// A store as a version before some migration left it: what the later migrations made is taken back.
+import { migrations } from '../../server/src/storage/migrations/index.ts';
+
+type Database = 'sqlite' | 'postgres';
+
+/** What takes each migration back, from 007 on. A new migration needs its statements here. */
+const UNDO: Readonly<Record<string, (database: Database) => string[]>> = {
+  '007-api-user-filters': () => [
+    'drop index api_users_disabled_created_at',
+    'drop index api_users_disabled_name_key',
+    'drop index api_users_disabled_last_used_at',
+    'drop index api_users_scopes',
+  ],
+  '008-passwords': () => ['drop index credentials_passwords'],
+  '009-flushes-and-clocks': () => ['drop table usage_flushes', 'drop table process_clocks'],
+  '010-signing-key-proofs': () => [
+    'alter table signing_keys drop column proof',
+    `delete from meta where key = 'signing_key_proofs'`,
+  ],
+  '011-deleted-client-ids': (database) => [
+    ...(database === 'sqlite'
+      ? ['drop trigger api_user_deleted']
+      : ['drop trigger api_user_deleted on api_users', 'drop function keep_deleted_client_id']),
+    'drop table deleted_client_ids',
+  ],
+  '012-external-ids': () => [
+    'drop index api_users_external_id',
+    'drop index api_users_import_key',
+    'alter table api_users drop column external_id',
+    'alter table api_users drop column import_key',
+  ],
+  '013-client-id-keys': () => ['drop index api_users_client_id_key'],
+  '014-quiet-credentials': () => [
+    'drop index credentials_when_quiet',
+    'alter table credentials drop column retire_when_quiet_from',
+  ],
+};
+
+/** Migrations from this one on. */
+export function migrationsFrom(first: string): string[] {
+  return Object.keys(migrations).filter((name) => name >= first);
+}
+
+/** The statements that take back this migration and all later ones. */
+export function undoMigrations(first: string, database: Database): string[] {
+  const statements = migrationsFrom(first)
+    .toReversed()
+    .flatMap((name) => {
+      const undo = UNDO[name];
+      if (undo === undefined)
+        throw new Error(`support/former-migrations.ts does not say how to undo ${name}.`);
+      return undo(database);
+    });
+  return [...statements, `delete from kysely_migration where name >= '${first}'`];
+}

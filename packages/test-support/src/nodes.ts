@@ -1,0 +1,234 @@
+// Several servers on one PostgreSQL, and callers that go on asking them.
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { decodeProtectedHeader, type JSONWebKeySet } from 'jose';
+import { SYSTEM } from '../../server/src/domain/actor.ts';
+import { createApiUser } from '../../server/src/admin/api-user.ts';
+import type { Store } from '../../server/src/storage/store.ts';
+import { binary } from './binary.ts';
+import { mintmark, startServer, type TestServer } from './server.ts';
+import type { MadeApiUser } from './store.ts';
+import { apiUserSettings } from './temporary-store.ts';
+
+export type Settings = Record<string, string>;
+
+/** No limit is met, and what is tested is not the directory's patience. */
+const WIDE: Settings = {
+  MINTMARK_MASTER_KEY: 'ab'.repeat(32),
+  MINTMARK_ADDRESS_LIMIT: '1000000',
+  MINTMARK_FAILURE_LIMIT: '1000000',
+  MINTMARK_API_USER_LIMIT: '1000000',
+  MINTMARK_FIRST_API_USER: 'false',
+  MINTMARK_UNKNOWN_TTL: '0',
+};
+
+/** Another version of the program than that of the sources here: another program, or one that a setting makes another. */
+export interface Version {
+  program?: string;
+  settings?: Settings;
+}
+
+export interface Nodes extends AsyncDisposable {
+  nodes: TestServer[];
+  /** Runs a command on their store; throws where it fails. */
+  cli(...args: string[]): Promise<string>;
+  apiUser(name: string, ...options: string[]): Promise<MadeApiUser>;
+  /** An API user that every node knows. */
+  knownUser(): Promise<MadeApiUser>;
+  /** Commands are those of this version from now on, in processes of their own. */
+  commandsOf(version: Version): void;
+  /** Starts a node in the place of one that has ended, on its port. */
+  startAgain(node: TestServer, settings?: Settings): Promise<TestServer>;
+}
+
+/** `urls`: of the database, as each node has it. The commands take the first. */
+export async function startNodes(
+  urls: readonly string[],
+  settings: Settings = {},
+  { program }: Pick<Version, 'program'> = {},
+): Promise<Nodes> {
+  const env = { ...WIDE, ...settings, DATABASE_URL: urls[0] ?? '' };
+  let commands: Version | null = program === undefined ? null : { program };
+  const cli = async (...args: string[]): Promise<string> => {
+    const { code, out, err } =
+      commands === null
+        ? await mintmark(args, { env })
+        : await binary(args, { ...commands, env: { ...env, ...commands.settings } });
+    assert.equal(code, 0, `mintmark ${args.join(' ')}: ${err}`);
+    return out;
+  };
+  await cli('migrate');
+  const urlOf = new Map<number, string>();
+  const nodes = await Promise.all(
+    urls.map(async (DATABASE_URL) => {
+      const node = await startServer({ env: { ...WIDE, ...settings, DATABASE_URL }, program });
+      urlOf.set(node.port, DATABASE_URL);
+      return node;
+    }),
+  );
+  const apiUser = async (name: string, ...options: string[]) =>
+    JSON.parse(await cli('api-user', 'create', '--name', name, ...options, '--json')) as MadeApiUser;
+  return {
+    nodes,
+    cli,
+    apiUser,
+    async knownUser() {
+      const made = await apiUser('Importer');
+      for (const node of nodes) await becomes(node, made, 200, 10_000);
+      return made;
+    },
+    commandsOf(version) {
+      commands = version;
+    },
+    async startAgain(node, more = {}) {
+      const { port, dataDir } = node;
+      const DATABASE_URL = urlOf.get(port) ?? '';
+      const again = await startServer({
+        env: { ...WIDE, ...settings, DATABASE_URL, ...more },
+        port,
+        dataDir,
+      });
+      nodes[nodes.indexOf(node)] = again;
+      return again;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const node of nodes) await node[Symbol.asyncDispose]();
+    },
+  };
+}
+
+export async function statusOf(node: TestServer, { client_id, client_secret }: MadeApiUser): Promise<number> {
+  return (await node.post({ client_id, client_secret })).status;
+}
+
+/** Milliseconds until a node answers with this status, asked all the while. Fails after `withinMs`. */
+export async function becomes(
+  node: TestServer,
+  user: MadeApiUser,
+  status: number,
+  withinMs: number,
+): Promise<number> {
+  const startedAt = performance.now();
+  let last = 0;
+  while ((last = await statusOf(node, user)) !== status) {
+    const tookMs = performance.now() - startedAt;
+    assert.ok(tookMs < withinMs, `still ${last} and not ${status} after ${Math.round(tookMs)} ms`);
+    await sleep(5);
+  }
+  return performance.now() - startedAt;
+}
+
+/** One API user is disabled; every node that serves refuses it within a second, and the same the next time. */
+export async function disabledWithin(
+  all: Nodes,
+  serving: readonly TestServer[] = all.nodes,
+  disable = async (clientId: string): Promise<unknown> =>
+    await all.cli('api-user', 'disable', clientId, '--force'),
+): Promise<number> {
+  const made = await all.apiUser('Disabled');
+  for (const node of serving) await becomes(node, made, 200, 10_000);
+  await disable(made.client_id);
+  const tookMs = await Promise.all(serving.map((node) => becomes(node, made, 403, 1000)));
+  for (const node of serving) assert.equal(await statusOf(node, made), 403);
+  return Math.max(...tookMs);
+}
+
+export async function keySet({ port }: TestServer): Promise<JSONWebKeySet> {
+  const response = await fetch(`http://127.0.0.1:${port}/marketing/.well-known/jwks.json`);
+  return (await response.json()) as JSONWebKeySet;
+}
+
+export async function tokenOf(node: TestServer, { client_id, client_secret }: MadeApiUser): Promise<string> {
+  const { status, body } = await node.post({ client_id, client_secret });
+  assert.equal(status, 200);
+  return String(body['access_token']);
+}
+
+export function kidOf(token: string): string {
+  return decodeProtectedHeader(token).kid ?? '';
+}
+
+export interface Readiness {
+  code: number;
+  status: string;
+  staleSeconds: number;
+  limits: string;
+}
+
+export async function readinessOf({ port }: TestServer): Promise<Readiness> {
+  const response = await fetch(`http://127.0.0.1:${port}/readyz`);
+  const said = (await response.json()) as { status: string; stale_seconds: number; limits: string };
+  return {
+    code: response.status,
+    status: said.status,
+    staleSeconds: said.stale_seconds,
+    limits: said.limits,
+  };
+}
+
+export interface Load {
+  /** Stops, and gives back how many tokens were issued, what was refused, and the slowest answers. */
+  stop(): Promise<{ issued: number; refused: number[]; p99Ms: number; slowestMs: number }>;
+}
+
+const EVERY_MS = 10;
+
+/** Asks for a token on every node in turn, a hundred times a second. */
+export function steadyLoad(nodes: readonly TestServer[], user: MadeApiUser): Load {
+  const state = { over: false };
+  const refused: number[] = [];
+  const tookMs: number[] = [];
+  const asking = (async () => {
+    for (let i = 0; !state.over; i++) {
+      const startedAt = performance.now();
+      const node = nodes[i % nodes.length];
+      const status = node === undefined ? 0 : await statusOf(node, user);
+      tookMs.push(performance.now() - startedAt);
+      if (status !== 200) refused.push(status);
+      await sleep(EVERY_MS);
+    }
+  })();
+  return {
+    async stop() {
+      state.over = true;
+      await asking;
+      const sorted = tookMs.toSorted((a, b) => a - b);
+      return {
+        issued: tookMs.length - refused.length,
+        refused,
+        p99Ms: sorted[Math.floor(sorted.length * 0.99)] ?? 0,
+        slowestMs: sorted.at(-1) ?? 0,
+      };
+    },
+  };
+}
+
+/** Makes API users one after the other, and notes those that were acknowledged. */
+export function keepWriting(store: Store): { stop(): Promise<string[]> } {
+  const acknowledged: string[] = [];
+  const state = { over: false };
+  const work = (async () => {
+    while (!state.over) {
+      try {
+        acknowledged.push((await createApiUser(store, SYSTEM, apiUserSettings(), Date.now())).clientId);
+      } catch {
+        await sleep(20); // not acknowledged
+      }
+    }
+  })();
+  return {
+    async stop() {
+      state.over = true;
+      await work;
+      return acknowledged;
+    },
+  };
+}
+
+/** For whoever reads the output of the tests: what was measured. */
+export function report(what: string, values: Record<string, number | string>): void {
+  const shown = Object.entries(values).map(
+    ([name, value]) => `${name} ${typeof value === 'number' ? Math.round(value * 10) / 10 : value}`,
+  );
+  console.log(`# ${what}: ${shown.join(', ')}`);
+}

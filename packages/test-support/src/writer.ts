@@ -1,0 +1,52 @@
+// Writes API users and secrets as fast as it can until it is killed, and prints each one once it was acknowledged.
+import { SYSTEM } from '../../server/src/domain/actor.ts';
+import { loadConfig } from '../../server/src/config/load-config.ts';
+import { createApiUser, updateApiUser } from '../../server/src/admin/api-user.ts';
+import { createSecret, retireCredential } from '../../server/src/admin/credential.ts';
+import { openStore } from '../../server/src/store-files/open.ts';
+
+/** One acknowledged write. */
+export type Acknowledged =
+  | { made: 'api user'; clientId: string; name: string }
+  | { made: 'secret'; clientId: string; credentialId: string; secret: string }
+  | { made: 'disabled'; clientId: string }
+  | { made: 'retired'; credentialId: string };
+
+const config = loadConfig(process.env);
+const { store } = await openStore(config, { watch: false });
+
+function acknowledge(written: Acknowledged): void {
+  process.stdout.write(`${JSON.stringify(written)}\n`);
+}
+
+async function writeOn(worker: number): Promise<never> {
+  for (let i = 0; ; i++) {
+    const settings = {
+      name: `written by ${worker}, number ${i}`,
+      username: null,
+      externalId: null,
+      contact: null,
+      scopes: ['campaigns:read'],
+      audiences: [],
+      limitPerMinute: null,
+      allowedNetworks: [],
+    };
+    const { clientId, name } = await createApiUser(store, SYSTEM, settings, Date.now());
+    acknowledge({ made: 'api user', clientId, name });
+    for (const which of ['first', 'second']) {
+      const asked = { owner: clientId, name: which, expiresAt: null };
+      const { credential, secret } = await createSecret(store, SYSTEM, asked, Date.now());
+      acknowledge({ made: 'secret', clientId, credentialId: credential.id, secret });
+      if (which === 'second') {
+        await retireCredential(store, SYSTEM, credential.id, { force: true }, Date.now());
+        acknowledge({ made: 'retired', credentialId: credential.id });
+      }
+    }
+    if (i % 3 === 2) {
+      await updateApiUser(store, SYSTEM, clientId, { enabled: false }, Date.now());
+      acknowledge({ made: 'disabled', clientId });
+    }
+  }
+}
+
+await Promise.all([writeOn(1), writeOn(2)]);
