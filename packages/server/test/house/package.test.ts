@@ -73,7 +73,7 @@ test('the tarball holds the compiled server and the console, no sources and no t
   }
   for (const file of [
     'dist/main.js',
-    'dist/storage/sqlite-worker.js',
+    'dist/storage/sqlite/worker.js',
     'console/dist/index.html',
     'LICENSE',
   ]) {
