@@ -144,7 +144,7 @@ export class AccessTokenError extends Error {
   }
 }
 
-/** `error` comes first, also where no token was sent: the contract of the platform has it so (decision 203). */
+/** `error` comes first, also where no token was sent: the contract of the platform has it so (decision 010). */
 function challenge(code: AccessTokenErrorCode, details: AccessTokenErrorDetails): string | undefined {
   const { status, detail } = ANSWERS[code];
   if (status === 503) return undefined;

@@ -85,10 +85,18 @@ test('docs/architecture.md follows a token request through functions that the co
 });
 
 test('every file of this repository that a document links to exists', () => {
-  const documents = globSync(['*.md', 'docs/**/*.md', 'packages/*/README.md', 'examples/**/README.md'], {
-    cwd: ROOT,
-    exclude: (name) => name.includes('node_modules'),
-  });
+  const documents = globSync(
+    [
+      '{README,CONTRIBUTING,CONTEXT,SECURITY}.md',
+      'docs/**/*.md',
+      'packages/*/README.md',
+      'examples/**/README.md',
+    ],
+    {
+      cwd: ROOT,
+      exclude: (name) => name.includes('node_modules'),
+    },
+  );
   for (const document of documents) {
     const text = readFileSync(join(ROOT, document), 'utf8');
     for (const [, link = ''] of text.matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)) {
@@ -103,7 +111,15 @@ test('every decision that a document or a comment cites exists', () => {
   );
   const cwd = ROOT;
   const texts = [
-    ...globSync(['*.md', 'docs/**/*.md', 'packages/*/README.md', 'bench/results/*.md'], { cwd }),
+    ...globSync(
+      [
+        '{README,CONTRIBUTING,CONTEXT,SECURITY}.md',
+        'docs/**/*.md',
+        'packages/*/README.md',
+        'bench/results/*.md',
+      ],
+      { cwd },
+    ),
     ...globSync(['packages/*/{src,test}/**/*.{ts,tsx}', 'bench/*.ts', 'scripts/*'], { cwd }),
   ];
   for (const path of texts) {
