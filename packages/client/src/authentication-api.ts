@@ -11,7 +11,7 @@ import type { Settings } from './settings.ts';
 import { defaults } from './settings.ts';
 import type { TimeLimit } from './time-limit.ts';
 import { pause, within } from './time-limit.ts';
-import { failureFromResponse, failureWithoutResponse, noteAnswer } from './token-failure.ts';
+import { failureFromResponse, failureWithoutResponse, rememberReachable } from './token-failure.ts';
 import type { OAuth2TokenPostParameters, TokenRequest } from './token-request.ts';
 import { tokenRequest } from './token-request.ts';
 
@@ -129,7 +129,7 @@ async function attemptOnce(
     const [response, body] = await within(limit, (signal) =>
       exchange(fetch, url, { ...request.init, signal }),
     );
-    noteAnswer(url);
+    rememberReachable(url);
     const { status, headers } = response;
     const now = clock.now();
     const requestId = requestIdOf(response);

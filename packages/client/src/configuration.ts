@@ -4,7 +4,7 @@ import type { EventListener } from './events.ts';
 import { mustBeSecure } from './plain-http.ts';
 import { REDACTED, printAsString } from './redaction.ts';
 import type { RetryPolicy } from './retry.ts';
-import { defaultRetry, given, retryPolicy } from './retry.ts';
+import { defaultRetry, withoutUndefined, retryPolicy } from './retry.ts';
 import type { ClientSecret, FetchFunction, Settings } from './settings.ts';
 import { defaults } from './settings.ts';
 import type { Rules } from './validation.ts';
@@ -84,7 +84,7 @@ export class Configuration implements Settings {
   constructor(parameters: ConfigurationParameters = {}) {
     check(parameters, rules);
     if (parameters.retry) check(parameters.retry, retryRules, 'retry.');
-    Object.assign(this, defaults, given(parameters));
+    Object.assign(this, defaults, withoutUndefined(parameters));
     this.host = (parameters.host ?? defaults.host).replace(/\/+$/, '');
     mustBeSecure('host', this.host, this.allowInsecure);
     this.retry = retryPolicy(defaults.retry, parameters.retry);

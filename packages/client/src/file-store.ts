@@ -90,11 +90,11 @@ export class FileTokenStore implements TokenStore {
   /** Checks the directory on every access, because its mode may change. */
   async #exists(): Promise<boolean> {
     const directory = this.#directory;
-    const found = await unlessMissing(lstat(directory));
-    if (!found) return false;
-    if (!found.isDirectory()) refuse(directory, 'is not a folder (a link is not followed: name its target)');
-    if (!isOwn(found.uid)) refuse(directory, 'belongs to another user: use a folder of this one');
-    if (hasModes() && found.mode & WRITABLE_BY_OTHERS)
+    const stats = await unlessMissing(lstat(directory));
+    if (!stats) return false;
+    if (!stats.isDirectory()) refuse(directory, 'is not a folder (a link is not followed: name its target)');
+    if (!isOwn(stats.uid)) refuse(directory, 'belongs to another user: use a folder of this one');
+    if (hasModes() && stats.mode & WRITABLE_BY_OTHERS)
       refuse(directory, `is a folder in which others can write: chmod 700 ${directory}`);
     if (!this.#parentsChecked) await refuseOpenParents(directory);
     this.#parentsChecked = true;
@@ -128,10 +128,10 @@ async function readOwn(path: string): Promise<string | undefined> {
   const file = await unlessMissing(opening);
   if (!file) return undefined;
   try {
-    const found = await file.stat();
-    const isShared = hasModes() && ((found.mode & ACCESSIBLE_TO_OTHERS) !== 0 || found.nlink > 1);
-    if (!found.isFile() || !isOwn(found.uid) || isShared) refuseFile(path);
-    if (found.size > FILE_BYTES_MAX) refuse(path, `has more than ${FILE_BYTES_MAX} bytes: remove it`);
+    const stats = await file.stat();
+    const isShared = hasModes() && ((stats.mode & ACCESSIBLE_TO_OTHERS) !== 0 || stats.nlink > 1);
+    if (!stats.isFile() || !isOwn(stats.uid) || isShared) refuseFile(path);
+    if (stats.size > FILE_BYTES_MAX) refuse(path, `has more than ${FILE_BYTES_MAX} bytes: remove it`);
     return await file.readFile('utf8');
   } finally {
     await file.close();

@@ -32,8 +32,8 @@ const tokens = /(_token\W{1,9})[^\s"'&<\\]+|eyJ[\w-]{9,999}\.[\w.-]+/gi;
 /** Returns a function that removes tokens and `secrets`, in each encoding a server may echo, from a text. */
 export function scrubber(secrets: string[]): Scrub {
   return (text) => {
-    const known = secrets.map((secret) => secret.replace(/\W/gu, spellings)).join('|');
-    return text.replace(new RegExp(known, 'gi'), REDACTED).replace(tokens, `$1${REDACTED}`);
+    const pattern = secrets.map((secret) => secret.replace(/\W/gu, spellings)).join('|');
+    return text.replace(new RegExp(pattern, 'gi'), REDACTED).replace(tokens, `$1${REDACTED}`);
   };
 }
 

@@ -12,8 +12,8 @@ export interface SendableBody {
 
 /** Prepares a request for retries, if its body allows them. A Request's body is a stream: reads its start. */
 export async function sendableBody(input: FetchInput, init: RequestInit = {}): Promise<SendableBody> {
-  const given: unknown = init.body;
-  if (given !== undefined && given !== null) return { init, repeatable: !isStream(given) };
+  const body: unknown = init.body;
+  if (body !== undefined && body !== null) return { init, repeatable: !isStream(body) };
   if (!isRequest(input) || input.body === null) return { init, repeatable: true };
   const start = await readStart(input);
   if (start instanceof ReadableStream)

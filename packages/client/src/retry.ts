@@ -24,11 +24,11 @@ export const defaultRetry: RetryPolicy = {
 
 /** Applies changes to a policy. */
 export function retryPolicy(base: RetryPolicy, changes?: Partial<RetryPolicy> | false): RetryPolicy {
-  return changes === undefined ? base : { ...base, ...given(changes || { attempts: 1 }) };
+  return changes === undefined ? base : { ...base, ...withoutUndefined(changes || { attempts: 1 }) };
 }
 
 /** The defined members, so that an undefined option keeps its default. */
-export function given<Options extends object>(options: Options): Partial<Options> {
+export function withoutUndefined<Options extends object>(options: Options): Partial<Options> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- nothing is added
   return Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),

@@ -36,13 +36,13 @@ const kinds: Record<number, Kind> = {
 };
 
 /** Above this many token endpoints the set is cleared, to bound memory. */
-const ANSWERED_MAX = 1000;
+const REACHABLE_MAX = 1000;
 /** Token endpoints that have responded: their host is right and reachable. */
-const answered = new Set<string>();
+const reachable = new Set<string>();
 
-export function noteAnswer(url: string): void {
-  if (answered.size >= ANSWERED_MAX) answered.clear();
-  answered.add(url);
+export function rememberReachable(url: string): void {
+  if (reachable.size >= REACHABLE_MAX) reachable.clear();
+  reachable.add(url);
 }
 
 /** The exception for an attempt that brought no response. */
@@ -63,7 +63,7 @@ export function failureWithoutResponse(
 }
 
 function hostAdvice(url: string): string {
-  return answered.has(url) ? 'It answered before: it may restart' : 'Check host';
+  return reachable.has(url) ? 'It answered before: it may restart' : 'Check host';
 }
 
 /** The exception for a response without a token; `flaw` describes the fault of a 2xx body. */
@@ -79,7 +79,7 @@ export function failureFromResponse(
   const [Exception, code, advice] = kinds[status] ??
     kinds[Math.floor(status / 100)] ?? [ApiException, 'unexpected_status', 'Check host'];
   // Scrub before cutting: half a secret would not be recognized.
-  const clean = (given: string) => shown(scrub(given));
+  const clean = (value: string) => shown(scrub(value));
   const [reason, body] = [clean(response.statusText), scrub(text)];
   const headers = new Headers();
   response.headers.forEach((value, name) => headers.append(name, escaped(scrub(value))));

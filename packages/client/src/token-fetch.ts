@@ -41,14 +41,14 @@ export async function callWithToken(
   fetch: FetchFunction,
   policy: RetryPolicy,
   input: FetchInput,
-  given?: RequestInit,
+  options?: RequestInit,
   first?: FirstAttempt,
 ): Promise<Response> {
   const { allowInsecure, clock, clientId, onEvent } = manager.configuration;
   const address = isRequest(input) ? input.url : input.toString();
   mustBeSecure('url', address, allowInsecure);
   const request = isRequest(input) ? input : undefined;
-  const { init, repeatable } = await sendableBody(input, given);
+  const { init, repeatable } = await sendableBody(input, options);
   const headers = new Headers(init.headers ?? request?.headers);
   const method = (init.method ?? request?.method ?? 'GET').toUpperCase();
   const signal = init.signal ?? request?.signal;

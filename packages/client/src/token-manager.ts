@@ -4,7 +4,7 @@ import { ConfigurationError } from './configuration-error.ts';
 import { emit } from './events.ts';
 import type { HeldToken, RenewalWindows } from './held-token.ts';
 import { defaultWindows, heldToken } from './held-token.ts';
-import { given } from './retry.ts';
+import { withoutUndefined } from './retry.ts';
 import type { FetchFunction, Settings } from './settings.ts';
 import type { SharedToken } from './shared-token.ts';
 import { sharedToken } from './shared-token.ts';
@@ -32,7 +32,7 @@ interface Renewal {
   readonly token: Promise<string | undefined>;
 }
 
-interface Obtained {
+interface TokenWithSource {
   readonly token: HeldToken;
   readonly source: 'server' | 'store';
 }
@@ -41,7 +41,7 @@ interface Obtained {
 const BACK_OFF_MAX_MS = 60_000;
 
 /** Interval between reads of the store while another process fetches the token; jitter adds up to as much. */
-const LOOK_AGAIN_MS = 50;
+const STORE_POLL_MS = 50;
 /** The lock, and the wait for it, last this many times `timeoutMs`. */
 const LOCK_TIMEOUTS = 2;
 
@@ -70,7 +70,7 @@ export class TokenManager {
     check(options, optionRules);
     const { store } = options;
     this.configuration = configuration;
-    this.#windows = { ...defaultWindows, ...given(options) };
+    this.#windows = { ...defaultWindows, ...withoutUndefined(options) };
     this.#shared = store && sharedToken(store, configuration, this.#windows);
     this.fetch = this.withToken(configuration.fetch);
   }
@@ -137,9 +137,9 @@ export class TokenManager {
     const { clock, clientId, onEvent } = this.configuration;
     const startedAt = clock.now();
     try {
-      const obtained = await this.#fromStoreOrServer(background);
-      if (!obtained) return undefined;
-      const { token, source } = obtained;
+      const result = await this.#fromStoreOrServer(background);
+      if (!result) return undefined;
+      const { token, source } = result;
       this.#held = { ...token, promise: Promise.resolve(token.accessToken) };
       this.#failures = 0;
       const now = clock.now();
@@ -162,7 +162,7 @@ export class TokenManager {
       this.configuration.clock.now() + Math.max(namedMs, boundMs * (0.5 + Math.random() / 2));
   }
 
-  async #fromStoreOrServer(background: boolean): Promise<Obtained | undefined> {
+  async #fromStoreOrServer(background: boolean): Promise<TokenWithSource | undefined> {
     const shared = this.#shared;
     if (!shared) return this.#fromServer(background);
     const { clock, timeoutMs } = this.configuration;
@@ -180,18 +180,18 @@ export class TokenManager {
         }
       }
       if (background) return undefined;
-      await pause(clock, LOOK_AGAIN_MS * (1 + Math.random()));
+      await pause(clock, STORE_POLL_MS * (1 + Math.random()));
     }
   }
 
-  async #fromStore(shared: SharedToken, background: boolean): Promise<Obtained | undefined> {
+  async #fromStore(shared: SharedToken, background: boolean): Promise<TokenWithSource | undefined> {
     const token = await shared.read();
     if (!token || token.accessToken === this.#rejected) return undefined;
     const usableUntil = background ? token.renewFrom : token.waitFrom;
     return this.configuration.clock.now() < usableUntil ? { token, source: 'store' } : undefined;
   }
 
-  async #fromServer(background: boolean): Promise<Obtained> {
+  async #fromServer(background: boolean): Promise<TokenWithSource> {
     const options = background ? ({ retry: false } as const) : {};
     const { data, sentAt } = await requestToken(this.configuration, {}, options, background);
     const lifeMs = data.expires_in * 1000;

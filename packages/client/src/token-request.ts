@@ -37,16 +37,16 @@ export async function tokenRequest(
   parameters: OAuth2TokenPostParameters,
   limit: TimeLimit,
 ): Promise<TokenRequest> {
-  const given = <Name extends 'clientId' | 'clientSecret' | 'scope' | 'resource'>(name: Name) =>
+  const parameter = <Name extends 'clientId' | 'clientSecret' | 'scope' | 'resource'>(name: Name) =>
     parameters[name] ?? configuration[name];
-  const secret = given('clientSecret');
-  const clientId = required('clientId', given('clientId'));
+  const secret = parameter('clientSecret');
+  const clientId = required('clientId', parameter('clientId'));
   const clientSecret = required(
     'clientSecret',
     typeof secret === 'function' ? await within(limit, async (signal) => secret({ signal })) : secret,
   );
   const { grantType = 'client_credentials' } = parameters;
-  const [scope, resource] = [given('scope'), given('resource')];
+  const [scope, resource] = [parameter('scope'), parameter('resource')];
   const texts = { clientId, clientSecret, grantType, scope, resource };
   for (const [name, text] of Object.entries(texts)) mustBePrintable(name, text);
   const inForm = configuration.clientAuthentication !== 'basic';
