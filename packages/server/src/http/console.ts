@@ -61,7 +61,9 @@ export async function consoleRoutes(
     app.get(CONSOLE_PATH + path, (_request, reply) => sendPage(reply, 200, page));
   }
   app.get(CONSOLE_PATH, (_request, reply) => sendPage(reply, 200, page));
-  app.get(`${CONSOLE_PATH}/*`, (_request, reply) => sendPage(reply, 404, NO_SUCH_PAGE));
+  // The console has a page for an address that is none of its own.
+  app.get(`${CONSOLE_PATH}/*`, (_request, reply) => sendPage(reply, 404, page));
+  app.get(`${CONSOLE_PATH}/assets/*`, (_request, reply) => sendPage(reply, 404, NO_SUCH_PAGE));
   await app.register(fastifyStatic, {
     root: join(built, 'assets'),
     prefix: `${CONSOLE_PATH}/assets/`,
