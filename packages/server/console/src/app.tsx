@@ -122,7 +122,16 @@ const PATTERNS = CONSOLE_PAGES.map(
 );
 
 function isPage(path: string): boolean {
-  return path === CONSOLE_PATH || PATTERNS.some((pattern) => pattern.test(path));
+  return isReadable(path) && (path === CONSOLE_PATH || PATTERNS.some((pattern) => pattern.test(path)));
+}
+
+/** False for a percent sign that begins no character: the router would throw. */
+function isReadable(path: string): boolean {
+  try {
+    return decodeURIComponent(path) !== ''; // used, or the build drops the call
+  } catch {
+    return false;
+  }
 }
 
 function NoSuchPageDoor(): JSX.Element {
@@ -137,6 +146,8 @@ function NoSuchPageDoor(): JSX.Element {
 }
 
 function Pages(): JSX.Element {
+  const { path: shown } = useLocation();
+  if (!isReadable(shown)) return <NotFoundPage />;
   return (
     <Router>
       {ROUTES.map(({ path, component }) => (

@@ -74,7 +74,7 @@ export function cut(text: string, lengthMax = NAME_LENGTH_MAX): string {
 }
 
 /** Characters of a name in a heading or a list. */
-export const NAME_LENGTH_MAX = 80;
+export const NAME_LENGTH_MAX = 60;
 
 export function plural(count: number, one: string, many: string = `${one}s`): string {
   return `${WHOLE.format(count)} ${count === 1 ? one : many}`;

@@ -80,6 +80,20 @@ export async function consoleRoutes(
   });
 }
 
+/**
+ * The URL itself, or that of no page of the console if it is below /console and its escapes are malformed: the router would answer
+ * those with JSON, which is not for people.
+ */
+export function consoleUrl(url: string): string {
+  if (!url.startsWith(`${CONSOLE_PATH}/`)) return url;
+  try {
+    decodeURIComponent(url.split('?', 1)[0] ?? '');
+    return url;
+  } catch {
+    return `${CONSOLE_PATH}/malformed`;
+  }
+}
+
 function sendPage(reply: FastifyReply, status: number, html: string): FastifyReply {
   return reply
     .code(status)

@@ -83,21 +83,19 @@ export function ApiUsersPage(): JSX.Element {
       <div class="filters">
         <SearchBox value={search} onSearch={(text) => setQuery({ search: text })} />
         <Filters active={state !== '' || query['sort'] !== undefined}>
-          <div class="filters">
-            <Segments<State>
-              label="State"
-              value={state as State}
-              options={STATES}
-              onInput={(chosen) => setQuery({ state: chosen })}
-            />
-            <SelectField
-              label="Order"
-              unseenLabel
-              value={sort}
-              options={SORTS}
-              onInput={(chosen) => setQuery({ sort: chosen })}
-            />
-          </div>
+          <Segments<State>
+            label="State"
+            value={state as State}
+            options={STATES}
+            onInput={(chosen) => setQuery({ state: chosen })}
+          />
+          <SelectField
+            label="Order"
+            unseenLabel
+            value={sort}
+            options={SORTS}
+            onInput={(chosen) => setQuery({ sort: chosen })}
+          />
         </Filters>
       </div>
       {scope !== '' && (

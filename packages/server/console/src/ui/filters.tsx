@@ -15,7 +15,7 @@ export function Filters({ active, children }: { active: boolean; children: Compo
   return (
     <details class="filter-more">
       <summary>{active ? 'Filter (in use)' : 'Filter'}</summary>
-      {children}
+      <div class="filters">{children}</div>
     </details>
   );
 }

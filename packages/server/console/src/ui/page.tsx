@@ -42,9 +42,11 @@ export function Page({ title, lead, actions, back, narrow = false, children }: P
             {isWhole ? title : cut(title)}
           </h1>
           {isLong && (
-            <Button small kind="quiet" onClick={() => setWhole(!isWhole)}>
-              {isWhole ? 'Short name' : 'Whole name'}
-            </Button>
+            <div>
+              <Button small kind="quiet" onClick={() => setWhole(!isWhole)}>
+                {isWhole ? 'Short name' : 'Whole name'}
+              </Button>
+            </div>
           )}
           {lead !== undefined && <div class="soft">{lead}</div>}
         </div>

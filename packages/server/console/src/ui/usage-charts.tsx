@@ -1,9 +1,11 @@
-import type { JSX } from 'preact';
+import type { ComponentChildren, JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { withQuery } from '../api/client.ts';
 import type { Usage, UsageUnit } from '../api/types.ts';
 import { DAY_MS, dateTime, sum } from '../format.ts';
+import { connection } from '../state/connection.ts';
 import { useResource, type Resource } from '../state/resource.ts';
+import { useStore } from '../state/store.ts';
 import type { SeenMinutes } from '../state/uses.ts';
 import { Chart, type Series } from './chart.tsx';
 import { Segments } from './field.tsx';
@@ -40,9 +42,9 @@ export function PastUsage({ path, span }: { path: string; span: PastSpan }): JSX
   const { unit, ms, word, text } = HISTORY[span];
   const usage = useUsage(path, unit, ms, AGAIN_MS);
   return (
-    <Loaded from={usage} size="tall">
+    <CountedCharts usage={usage}>
       {(data) => <UsageCharts points={pointsOf(data, ms, usage)} each={word} span={text} kind="bars" table />}
-    </Loaded>
+    </CountedCharts>
   );
 }
 
@@ -50,18 +52,44 @@ export function PastUsage({ path, span }: { path: string; span: PastSpan }): JSX
 export function RecentUsage({ path, seen }: { path: string; seen: SeenMinutes }): JSX.Element {
   const usage = useUsage(path, 'minute', 3_600_000, AGAIN_LIVE_MS);
   return (
-    <Loaded from={usage} size="tall">
+    <CountedCharts usage={usage}>
       {(data) => {
         const points = pointsOf(data, 3_600_000, usage).map((point) => withSeen(point, seen.get(point.at)));
         return <UsageCharts points={points} each="minute" span="the last hour" kind="bars" />;
       }}
-    </Loaded>
+    </CountedCharts>
   );
 }
 
-function useUsage(path: string, unit: UsageUnit, ms: number, everyMs: number): Resource<Usage> {
+function CountedCharts({
+  usage,
+  children,
+}: {
+  usage: Counted;
+  children: (data: Usage) => ComponentChildren;
+}): JSX.Element {
+  return (
+    <>
+      <Loaded from={usage} size="tall">
+        {children}
+      </Loaded>
+      {usage.data === undefined && usage.error !== undefined && (
+        <p class="soft nothing">Unknown: the server has not answered.</p>
+      )}
+    </>
+  );
+}
+
+interface Counted extends Resource<Usage> {
+  /** The server did not answer since: what was counted in the meantime is unknown. */
+  isOld: boolean;
+}
+
+function useUsage(path: string, unit: UsageUnit, ms: number, everyMs: number): Counted {
+  const isAway = useStore(connection) === 'offline';
   const from = useMemo(() => new Date(Date.now() - ms).toISOString(), [ms]);
-  return useResource<Usage>(withQuery(path, { unit, from }), [], everyMs);
+  const usage = useResource<Usage>(withQuery(path, { unit, from }), [], everyMs);
+  return { ...usage, isOld: isAway || usage.error !== undefined };
 }
 
 /** What happened in one unit; null: unknown. */
@@ -74,11 +102,11 @@ export interface UsageMoment {
 const UNIT_MS: Readonly<Record<UsageUnit, number>> = { minute: 60_000, hour: 3_600_000, day: DAY_MS };
 
 /** The last `ms` of an answer; while the server does not answer, the time since its last answer is unknown. */
-function pointsOf({ unit, points }: Usage, ms: number, { error }: Resource<Usage>): UsageMoment[] {
+function pointsOf({ unit, points }: Usage, ms: number, { isOld }: Counted): UsageMoment[] {
   const from = Date.now() - ms - UNIT_MS[unit];
   const known = points.map(({ at, tokens, refusals }) => ({ at: Date.parse(at), tokens, refusals }));
   const shown: UsageMoment[] = known.filter(({ at }) => at > from);
-  if (error === undefined) return shown;
+  if (!isOld) return shown;
   const last = shown.at(-1)?.at ?? from;
   for (let at = last + UNIT_MS[unit]; at <= Date.now(); at += UNIT_MS[unit]) shown.push(unknownAt(at));
   // Of the last unit a part is known: that it was answered to the end would not be true.
