@@ -1,8 +1,28 @@
+import type { Caller } from './caller.ts';
 import type { Denial, LimitPolicy } from './denial.ts';
+import type { KnownApiUser } from './known-api-user.ts';
+
+/** A request that got a denial, as it is logged and counted. */
+export interface Refusal {
+  denial: Denial;
+  /** Null if the request was refused before its credentials were checked: it is counted, but not logged. */
+  caller: Caller | null;
+  /** The API user that the request names; undefined if this process does not know it. */
+  known: KnownApiUser | undefined;
+}
+
+export function refusal(denial: Denial, caller: Caller | null = null, known?: KnownApiUser): Refusal {
+  return { denial, caller, known };
+}
+
+/** True for a `Refusal`, whatever the other members of the union are. */
+export function isRefusal(value: object): value is Refusal {
+  return 'denial' in value;
+}
 
 /**
- * Why a request was refused, exactly, as it is counted: for the operator, never for the caller. A bounded set, because
- * each one is a row in the store and a label in the metrics.
+ * The exact reasons by which refusals are counted: for the operator, never for the caller. A bounded set, because each
+ * one is a row in the store and a label in the metrics.
  */
 export const REFUSAL_REASONS = [
   'invalid_request',
@@ -50,23 +70,5 @@ export function refusalReason(denial: Denial): RefusalReason {
     case 'temporarily_unavailable':
     case 'overloaded':
       return denial.denied;
-  }
-}
-
-/** Refused before anybody asked who calls: no API user has a part in it. */
-export function isAnonymous(denial: Denial): boolean {
-  switch (denial.denied) {
-    case 'invalid_request':
-    case 'unsupported_grant_type':
-    case 'overloaded':
-      return true;
-    case 'rate_limit_exceeded':
-      return denial.policy === 'address';
-    case 'invalid_scope':
-    case 'invalid_target':
-    case 'invalid_client':
-    case 'unauthorized_client':
-    case 'temporarily_unavailable':
-      return false;
   }
 }
