@@ -1,3 +1,4 @@
+// Test setup: own store, own limits.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';

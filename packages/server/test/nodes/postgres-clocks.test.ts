@@ -1,3 +1,4 @@
+// Test setup: PostgreSQL, faketime, own store, own limits, first.
 // Clocks that differ: of one node, of all nodes, and of PostgreSQL. Real processes under faketime.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

@@ -1,3 +1,4 @@
+// Test setup: PostgreSQL, Redis, own store, own limits, first.
 // A PostgreSQL primary is killed and its standby promoted, under load.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

@@ -1,3 +1,4 @@
+// Test setup: PostgreSQL, own store, own limits, first, long.
 // What fails between the servers and PostgreSQL: each done to real ones, under a steady load of token requests.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

@@ -1,3 +1,4 @@
+// Test setup: PostgreSQL, Redis, own store, own limits, first, long.
 // Three nodes on a PostgreSQL pair, with limits in Redis, that are put to sleep, restarted and upgraded under load.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

@@ -1,3 +1,4 @@
+// Test setup: PostgreSQL, own store, own limits, first.
 // A synchronous standby that hangs: commits wait for it, and nobody knows whether they were made.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

@@ -1,3 +1,4 @@
+// Test setup: PostgreSQL, Redis, own store, own limits, first, long.
 // Three nodes of a version of the program that was written before a migration, upgraded under load to the one of today.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

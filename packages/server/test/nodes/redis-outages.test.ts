@@ -1,3 +1,4 @@
+// Test setup: Redis, own store, own limits, long.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -1,3 +1,4 @@
+// Test setup: PostgreSQL, first, long.
 // Workers whose code or whose primary process changes under them. With `npm test -- --long`.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

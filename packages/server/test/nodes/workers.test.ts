@@ -1,3 +1,4 @@
+// Test setup: first.
 // Several processes behind one port, under real callers.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

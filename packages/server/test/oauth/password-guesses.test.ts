@@ -1,3 +1,4 @@
+// Test setup: Redis.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { eventually } from '@mintmark/test-support/http';

@@ -1,3 +1,4 @@
+// Test setup: also on PostgreSQL.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';

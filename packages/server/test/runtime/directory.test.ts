@@ -1,3 +1,4 @@
+// Test setup: also on PostgreSQL.
 import assert from 'node:assert/strict';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';

@@ -1,3 +1,4 @@
+// Test setup: PostgreSQL.
 // What holds where there are so many API users that what is done with all of them takes long.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

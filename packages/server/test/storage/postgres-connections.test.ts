@@ -1,3 +1,4 @@
+// Test setup: PostgreSQL, own store, own limits, first.
 // How a process deals with its connections to PostgreSQL, and with those that it does not get.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

@@ -1,3 +1,4 @@
+// Test setup: PostgreSQL, own store, own limits, first.
 // What can be wrong with a PostgreSQL database, and what the program says then.
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';

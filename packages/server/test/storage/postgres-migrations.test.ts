@@ -1,3 +1,4 @@
+// Test setup: PostgreSQL, own store, own limits, first.
 // Migrations of a PostgreSQL database that is in use, or in which one of them fails.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

@@ -1,3 +1,4 @@
+// Test setup: Redis, own store, own limits.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';

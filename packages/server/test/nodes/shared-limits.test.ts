@@ -1,3 +1,4 @@
+// Test setup: Redis, own limits.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';

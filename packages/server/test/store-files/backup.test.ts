@@ -1,3 +1,4 @@
+// Test setup: PostgreSQL, own store.
 // A SQLite store is backed up and restored, while a server runs on it.
 import assert from 'node:assert/strict';
 import {

@@ -1,3 +1,4 @@
+// Test setup: also on PostgreSQL.
 // Commands on a store on which a server runs: what they change holds in the server within one second.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
