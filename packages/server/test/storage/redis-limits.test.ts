@@ -10,7 +10,7 @@ import { redisTargetOf } from '../../src/config/settings/redis.ts';
 import { memoryLimits } from '../../src/storage/memory/counters.ts';
 import { slotOf } from '../../src/storage/redis/cluster.ts';
 import { redisLimits, type RedisLimits, type Step } from '../../src/storage/redis/limits.ts';
-import { eventually } from '@mintmark/test-support/http';
+import { eventually } from '@mintmark/test-support/eventually';
 import {
   redisMissing,
   startRedis,
