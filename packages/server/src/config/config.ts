@@ -4,7 +4,7 @@ import { resourceProblem } from '../domain/grant.ts';
 import { HTTP_SETTINGS, type HttpConfig } from './settings/http.ts';
 import { LOG_FORMATS, type LogFormat } from '../lib/log-text.ts';
 import { OPERATOR_SETTINGS, type OperatorConfig } from './settings/operator.ts';
-import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../domain/signing-key.ts';
+import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../domain/signing-algorithm.ts';
 import { POSTGRES_SETTINGS, type PostgresConfig } from './settings/postgres.ts';
 import { PROCESS_SETTINGS, type ProcessConfig } from './settings/processes.ts';
 import type { Redacted } from '../lib/redacted.ts';
