@@ -1,7 +1,4 @@
-/**
- * The type and curve of the keys of each algorithm that can be allowed (RFC 7518, RFC 8037). All are asymmetric, so that a
- * public key is never taken for a secret.
- */
+/** The algorithms that can be allowed, and their keys. All are asymmetric, so no public key can serve as a shared secret. */
 const KEYS = {
   ES256: { kty: 'EC', crv: 'P-256' },
   ES384: { kty: 'EC', crv: 'P-384' },
@@ -19,14 +16,14 @@ export type Algorithm = keyof typeof KEYS;
 
 export const ALGORITHMS = Object.keys(KEYS) as readonly Algorithm[];
 
-/** The algorithms that a Mintmark server can sign with. */
+/** The algorithms that a Mintmark server signs with. */
 export const DEFAULT_ALGORITHMS: readonly Algorithm[] = ['ES256', 'EdDSA', 'RS256'];
 
 export function isAlgorithm(value: unknown): value is Algorithm {
   return typeof value === 'string' && Object.hasOwn(KEYS, value);
 }
 
-/** Whether a key of this type and curve can be meant for the algorithm (RFC 8725 §3.1). */
+/** Whether an algorithm may use a key of this type and curve (RFC 8725 §3.1). */
 export function fits(algorithm: Algorithm, kty: unknown, crv: unknown): boolean {
   const key: { kty: string; crv?: string } = KEYS[algorithm];
   return kty === key.kty && (key.crv === undefined || crv === key.crv);

@@ -42,7 +42,7 @@ export const ALGORITHM_FACTS: Readonly<Record<SigningAlgorithm, AlgorithmFacts>>
 
 /**
  * Converts an ES256 signature from DER (`SEQUENCE { INTEGER r, INTEGER s }`) to the form of a JWS: r and s, 32 bytes each
- * (RFC 7518 §3.4). `dsaEncoding` would do the same at a higher cost on every Node (docs/decisions/005). Every call returns
+ * (RFC 7518 §3.4). `dsaEncoding` would do the same at a higher cost on every Node (docs/decisions/002). Every call returns
  * the same buffer.
  */
 function rawSignature(der: Buffer): Buffer {
