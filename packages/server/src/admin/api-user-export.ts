@@ -1,8 +1,7 @@
-import type { Actor } from '../domain/actor.ts';
 import { apiUserRecord, type ApiUserRecord } from '../domain/api-user-record.ts';
 import { credentialState, type Credential } from '../domain/credential.ts';
 import type { Store } from '../storage/store.ts';
-import { audited } from './audited.ts';
+import { audited, type Change } from './audited.ts';
 
 /** API users read at a time. */
 const PAGE = 200;
@@ -12,14 +11,13 @@ const PAGE = 200;
  * digests left the house is recorded: whoever has them can try passwords on them.
  */
 export async function* exportApiUsers(
-  store: Store,
-  by: Actor,
+  change: Change,
   { digests }: { digests: boolean },
-  nowMs: number,
 ): AsyncGenerator<ApiUserRecord, void, undefined> {
+  const { store, nowMs } = change;
   if (digests) {
     const attempt = { action: 'api_user.export', subject: { kind: 'store', id: null } } as const;
-    await audited(store, by, nowMs, attempt, async () => ({ result: null, after: { digests } }));
+    await audited(change, attempt, async () => ({ result: null, after: { digests } }));
   }
   for (let after: string | null = null; ;) {
     const users = await store.apiUsers.list({ after, limit: PAGE });
