@@ -54,10 +54,10 @@ before(async () => {
       MINTMARK_FAILURE_LIMIT: unlimited,
       MINTMARK_ADDRESS_LIMIT: unlimited,
       MINTMARK_ADMIN_ADDRESS_LIMIT: unlimited,
-      MINTMARK_SIGN_IN_LIMIT: unlimited,
-      MINTMARK_SIGN_IN_ADDRESS_LIMIT: unlimited,
-      MINTMARK_SIGN_IN_ACCOUNT_LIMIT: unlimited,
-      MINTMARK_REFUSALS_LOGGED_MAX: '0',
+      MINTMARK_TEST_SIGN_IN_LIMIT: unlimited,
+      MINTMARK_TEST_SIGN_IN_ADDRESS_LIMIT: unlimited,
+      MINTMARK_TEST_SIGN_IN_ACCOUNT_LIMIT: unlimited,
+      MINTMARK_TEST_REFUSALS_LOGGED_MAX: '0',
     },
   });
   passwords = await passwordClasses();
@@ -106,7 +106,12 @@ async function refused(user: WithPassword, error = 'invalid_client'): Promise<Wi
 }
 
 const disable = ({ id }: WithPassword) =>
-  updateApiUser({ store: opened.store, actor: SYSTEM, nowMs: Date.now() }, id, { enabled: false });
+  updateApiUser(
+    { store: opened.store, actor: SYSTEM, nowMs: Date.now() },
+    id,
+    { enabled: false },
+    { force: true },
+  );
 const retire = ({ credentialId }: WithPassword) =>
   retireCredential({ store: opened.store, actor: SYSTEM, nowMs: Date.now() }, credentialId, { force: true });
 const expire = ({ credentialId }: WithPassword) =>

@@ -1,12 +1,14 @@
 import { Readable } from 'node:stream';
 import Type from 'typebox';
 import type { Change } from '../../admin/audited.ts';
+import { apiUserFilter } from '../../domain/api-user-list.ts';
 import { exportApiUsers } from '../../admin/api-user-export.ts';
 import { importApiUsers, importedLineJson, type ImportOptions } from '../../admin/api-user-import.ts';
 import { importLines } from '../../admin/api-user-import-lines.ts';
 import type { TextLine } from '../../lib/text-lines.ts';
 import { storeFault } from '../../storage/store-error.ts';
 import type { AdminApp } from './admin-app.ts';
+import { apiUserFilterParameters } from './api-user.wire.ts';
 import { changeOf, type AdminContext } from './context.ts';
 import { refuseCharset } from './json-text.ts';
 import { inLines } from './lines.ts';
@@ -37,10 +39,12 @@ function exportRoute(app: AdminApp, context: AdminContext): void {
       schema: {
         ...TAG,
         operationId: 'exportApiUsers',
-        summary: 'All API users, a line each, as `import` reads them.',
-        description: 'With `digests` for operators with the role `admin` only.',
+        summary: 'API users, a line each, as `import` reads them: all, or those that the parameters name.',
+        description:
+          'The filters are those of the list. With `digests` for operators with the role `admin` only.',
         querystring: Type.Object(
           {
+            ...apiUserFilterParameters,
             digests: Type.Optional(
               Type.Boolean({ description: 'With the digests of live credentials, never with secrets' }),
             ),
@@ -51,8 +55,9 @@ function exportRoute(app: AdminApp, context: AdminContext): void {
       },
     },
     async (request, reply) => {
-      const digests = request.query.digests === true;
-      const records = exportApiUsers(changeOf(request, context), { digests });
+      const { digests = false, ...parameters } = request.query;
+      const filter = apiUserFilter(parameters);
+      const records = exportApiUsers(changeOf(request, context), { digests, filter });
       reply.type(NDJSON).header('Content-Disposition', 'attachment; filename="api-users.ndjson"');
       return Readable.from(inLines(records, (record) => record));
     },

@@ -1,6 +1,7 @@
 import Type, { type TBoolean, type TObject, type TString, type TUnsafe } from 'typebox';
 import {
   API_USER_SORTS,
+  apiUserFilter,
   NAMED_MAX,
   type ApiUserPosition,
   type ApiUserSort,
@@ -16,6 +17,7 @@ import {
 import { createApiUserWithSecret } from '../../admin/api-user-with-secret.ts';
 import {
   apiUserChangesSchema,
+  apiUserFilterParameters,
   apiUserJson,
   apiUserSchema,
   changesOf,
@@ -92,15 +94,7 @@ function listRoute(app: AdminApp, context: AdminContext): void {
           'A page may hold fewer than `limit`, or none, where few of very many meet what is asked: the list ends where `next` is null.',
         querystring: Type.Object(
           {
-            search: Type.Optional(
-              Type.String({
-                maxLength: 200,
-                description:
-                  'A part of the name, client id, username or contact, in any letter case. Those whose client id or username it is come first',
-              }),
-            ),
-            state: Type.Optional(oneOf(['enabled', 'disabled'], 'Only these')),
-            scope: Type.Optional(text('Only those that may have this scope', 100)),
+            ...apiUserFilterParameters,
             sort: Type.Optional(
               oneOf(SORTS, 'Left out: -created_at. Those that were never used come last by last_used_at'),
             ),
@@ -112,12 +106,7 @@ function listRoute(app: AdminApp, context: AdminContext): void {
       },
     },
     async ({ query }) => {
-      const { search = '', state, scope = null, sort = '-created_at', limit = PAGE_DEFAULT, after } = query;
-      const filter = {
-        search: search.trim() === '' ? null : search.trim(),
-        enabled: state === undefined ? null : state === 'enabled',
-        scope,
-      };
+      const { sort = '-created_at', limit = PAGE_DEFAULT, after, ...filter } = query;
       const by = sort.replace('-', '') as ApiUserSort;
       const page = {
         sort: by,
@@ -125,7 +114,8 @@ function listRoute(app: AdminApp, context: AdminContext): void {
         after: positionOf(`api-users ${sort}`, after, isPositionIn(by)),
         limit,
       };
-      const { items, next } = await context.store.apiUserList.page(filter, page, Date.now());
+      const { store } = context;
+      const { items, next } = await store.apiUserList.page(apiUserFilter(filter), page, Date.now());
       return {
         items: items.map(listedApiUserJson),
         next: next === null ? null : cursorOf(`api-users ${sort}`, next),

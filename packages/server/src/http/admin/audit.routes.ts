@@ -41,7 +41,16 @@ const closed = { additionalProperties: false };
 const ID_LENGTH_MAX = 300;
 
 const subjectSchema = Type.Object(
-  { kind: oneOf(AUDIT_SUBJECT_KINDS, 'What it is'), id: nullable(Type.String()) },
+  {
+    kind: oneOf(AUDIT_SUBJECT_KINDS, 'What it is'),
+    id: nullable(Type.String()),
+    name: nullable(
+      Type.String({
+        description:
+          'Name, or e-mail address of an operator: the present one, or the last of what was deleted. Not in the hash',
+      }),
+    ),
+  },
   closed,
 );
 
@@ -81,6 +90,9 @@ const filterParameters = {
   action: Type.Optional(oneOf(AUDIT_ACTIONS, 'Changes of this kind')),
   subject: Type.Optional(text('Client id (with its credentials), or id of another thing', ID_LENGTH_MAX)),
   outcome: Type.Optional(oneOf(AUDIT_OUTCOMES, 'What was done, or what was refused')),
+  search: Type.Optional(
+    text('A part of a name, id, address, reason or changed value, in any letter case', ID_LENGTH_MAX),
+  ),
   from: Type.Optional(timeInput('From then on')),
   to: Type.Optional(timeInput('Before then')),
 };
@@ -90,16 +102,18 @@ interface FilterParameters {
   action?: string;
   subject?: string;
   outcome?: AuditOutcome;
+  search?: string;
   from?: string;
   to?: string;
 }
 
-function filterOf({ actor, action, subject, outcome, from, to }: FilterParameters): AuditFilter {
+function filterOf({ actor, action, subject, outcome, search, from, to }: FilterParameters): AuditFilter {
   return {
     actor: actor ?? null,
     action: action ?? null,
     subject: subject ?? null,
     outcome: outcome ?? null,
+    search: search?.trim() || null,
     from: millisecondsOf(from, '?from'),
     to: millisecondsOf(to, '?to'),
   };
@@ -122,6 +136,8 @@ function listRoute(app: AdminApp, { store }: AdminContext): void {
         ...TAG,
         operationId: 'listAudit',
         summary: 'Changes and refused attempts, the newest first.',
+        description:
+          'With `search` a page may hold fewer than `limit`, or none: the list ends where `next` is null.',
         querystring: Type.Object({ ...filterParameters, ...pageParameters }, closed),
         response: { 200: pageOf(entrySchema) },
       },
