@@ -1,5 +1,5 @@
 import { SETTINGS, type Config } from './config.ts';
-import { givenTextProblem, inQuotes } from '../domain/characters.ts';
+import { givenTextProblem, hasSurroundingSpace, inQuotes } from '../domain/characters.ts';
 import { withPassword, type Database } from './database-url.ts';
 
 /** A setting that cannot be: its name, the value, what is allowed. */
@@ -21,10 +21,14 @@ export function loadConfig(
       const { env, flag: flagName, default: standard, parse } = SETTINGS[name];
       const given = flags[name] ?? environment[env];
       const problem = givenTextProblem(given ?? '');
-      const result =
+      const parsed =
         problem === null
           ? parse(given === undefined || given === '' ? standard : given)
           : { allowed: `it ${problem}` };
+      const result =
+        'value' in parsed && hasStraySpace(name, given ?? '')
+          ? { allowed: 'it begins or ends with white space: remove it' }
+          : parsed;
       if ('value' in result) return [name, result.value];
       const shown = SECRET.has(name) ? 'the value given' : quoted(given ?? '');
       const source = flags[name] === undefined ? env : `--${flagName}`;
@@ -35,6 +39,11 @@ export function loadConfig(
   if (problems.length === 0) problems.push(...contradictions(values));
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
   return Object.freeze(withDerived(values));
+}
+
+/** Passwords are chosen in other systems, and a space may be part of them. In other settings it is left over from a file. */
+function hasStraySpace(name: keyof Config, given: string): boolean {
+  return !SECRET.has(name) && hasSurroundingSpace(given);
 }
 
 const SECRET: ReadonlySet<keyof Config> = new Set([
