@@ -99,6 +99,8 @@ describe('a key that somebody wrote into the database', () => {
     }),
     'as announced': () => ({ activates_at: String(Date.now() + 3_600_000) }),
     'as retired': () => ({ retires_at: '3' }),
+    'with a public key that is not JSON': () => ({ public_jwk: quoted('garbage') }),
+    'with null for a public key': () => ({ public_jwk: quoted('null') }),
   };
   for (const [how, columnsOf] of Object.entries(plantings)) {
     test(`${how} is not published, and log and doctor name it`, async () => {
