@@ -16,15 +16,9 @@ export const TOO_LONG: ReadonlySet<string> = names(`
 
 /** Functions with more than four parameters, by name or, without one, by file. */
 export const MANY_PARAMETERS: ReadonlySet<string> = names(`
-  audited beginSecondFactor beginSession callWithToken changeOperatorRole compose
-  confirmSecondFactor connectionOver createApiUser createApiUserWithSecret createOperatorsPart
-  createPassword createPublication createSecret createSignIn cutOff deleteApiUser dryRun endSession
-  errorAnswer failureFromResponse failureOf forbidden heldToken importApiUsers importBatch
-  importOneByOne importTogether imported insert inviteAgain inviteOperator keep 
-  linkCommand metricsOf pageOf pending-usage.ts printSecret recordRefusal refuse
-  refuseOverwriting removeSecondFactor resetCredentials resetOperator retireCredential retryDelayMs
-  revokeApiUserTokens rotate rotateSigningKey rotateWhenDue search signInOperator stateAt
-  stream sum switchCommand takeCode updateApiUser updateCredential
+  beginSession callWithToken compose connectionOver createPublication errorAnswer failureFromResponse
+  failureOf heldToken insert linkCommand metricsOf pageOf pending-usage.ts printSecret refuse
+  refuseOverwriting retryDelayMs rotate search stateAt stream sum switchCommand takeCode
 `);
 
 /** Files of domain/ with a clock or something asynchronous. */
@@ -53,7 +47,7 @@ export const LONG_COMMENTS: Readonly<Record<string, number>> = {
 };
 
 /** Comments with an idiom. */
-export const IDIOMS: Readonly<Record<string, number>> = { server: 465, console: 0, client: 0, verifier: 0 };
+export const IDIOMS: Readonly<Record<string, number>> = { server: 430, console: 0, client: 0, verifier: 0 };
 
 function names(text: string): ReadonlySet<string> {
   return new Set(text.split(/\s+/).filter((name) => name !== ''));
