@@ -32,7 +32,7 @@ export const UNNAMED_NOUNS: ReadonlySet<string> = names(`
 
 /** Declarations in each package whose name is no noun or verb of the field. */
 export const IDENTIFIERS: Readonly<Record<string, number>> = {
-  server: 281,
+  server: 200,
   console: 40,
   client: 0,
   verifier: 16,
@@ -40,9 +40,9 @@ export const IDENTIFIERS: Readonly<Record<string, number>> = {
 
 /** Lines of comments that are wider than the code. */
 export const LONG_COMMENTS: Readonly<Record<string, number>> = {
-  server: 587,
+  server: 575,
   console: 0,
-  client: 1,
+  client: 0,
   verifier: 0,
 };
 
