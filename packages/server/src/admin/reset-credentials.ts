@@ -3,6 +3,7 @@ import { refuseBeyondRole } from '../domain/admin-scope.ts';
 import { auditedId, type AuditFacts } from '../domain/audit-entry.ts';
 import { changedFacts, credentialFacts, revocationFacts } from '../domain/audit-facts.ts';
 import { credentialState, isQuiet, RETIRED_WHEN_QUIET_MS, type Credential } from '../domain/credential.ts';
+import { KIND_FACTS } from '../domain/credential-kind.ts';
 import type { Once } from '../domain/idempotency.ts';
 import { Refused } from '../domain/refused.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
@@ -67,7 +68,7 @@ export async function resetCredentials(
     note({ related: { kind: 'api_user', id: clientId } });
     refuseBeyondRole(by, scopes);
     const all = await transaction.credentials.listOf(clientId);
-    const live = liveOf(all, nowMs).filter(({ kind }) => kind === 'secret' || endsPassword);
+    const live = liveOf(all, nowMs).filter(({ kind }) => KIND_FACTS[kind].endsWithReset || endsPassword);
     const ending: Credential[] = [];
     for (const credential of live) {
       const change = endOf(credential, asked, nowMs);

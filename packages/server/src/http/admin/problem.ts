@@ -1,4 +1,5 @@
 import type { FastifyReply } from 'fastify';
+import type { CredentialKind } from '../../domain/credential-kind.ts';
 import { Replayed, type MadeOnce } from '../../domain/idempotency.ts';
 import { NO_CONTROL } from '../../domain/characters.ts';
 import { Refused, type InUse } from '../../domain/refused.ts';
@@ -59,7 +60,7 @@ export interface ProblemFault {
 export interface InUseJson {
   credentials: {
     id: string;
-    kind: 'secret' | 'password';
+    kind: CredentialKind;
     name: string;
     last_used_at: string;
     last_used_address: string | null;
