@@ -1,7 +1,12 @@
 import { hash } from 'node:crypto';
 import { apiUserFaults, newClientId, type ApiUser, type ApiUserSettings } from './api-user.ts';
-import { credentialNameProblem, LIVE_CREDENTIALS_MAX, type Credential } from './credential.ts';
-import { CREDENTIAL_KINDS, KIND_FACTS } from './credential-kind.ts';
+import {
+  CREDENTIAL_KINDS,
+  credentialNameProblem,
+  LIVE_CREDENTIALS_MAX,
+  type Credential,
+} from './credential.ts';
+import { KIND_FACTS } from './credential-kind.ts';
 import { parseTime, RFC_3339 } from './parse-time.ts';
 import { randomBase62 } from '../lib/random.ts';
 import type { Fault } from './fault.ts';

@@ -1,8 +1,6 @@
+import type { CredentialKind } from './credential.ts';
 import { passwordHashProblem } from './password.ts';
 import { isKeyId } from './secret.ts';
-
-export const CREDENTIAL_KINDS = ['secret', 'password'] as const;
-export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];
 
 /** What differs between the kinds of credentials. */
 interface CredentialKindFacts {

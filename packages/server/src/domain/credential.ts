@@ -1,5 +1,8 @@
 import { characterProblem } from './characters.ts';
-import type { CredentialKind } from './credential-kind.ts';
+
+/** What differs between them is in `KIND_FACTS` (credential-kind.ts). */
+export const CREDENTIAL_KINDS = ['secret', 'password'] as const;
+export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];
 
 /** A secret or password of an API user, as it is stored. Times are milliseconds since 1970 (UTC). */
 export interface Credential {

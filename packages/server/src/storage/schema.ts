@@ -1,5 +1,5 @@
 import type { Generated } from 'kysely';
-import type { CredentialKind } from '../domain/credential-kind.ts';
+import type { CredentialKind } from '../domain/credential.ts';
 
 /** The tables, for Kysely. What each column means: docs/storage.md. Times are milliseconds since 1970 (UTC). */
 export interface Tables {

@@ -1,9 +1,10 @@
 import Type from 'typebox';
-import { CREDENTIAL_KINDS, type CredentialKind } from '../../domain/credential-kind.ts';
 import {
+  CREDENTIAL_KINDS,
   credentialState,
   retirementObjection,
   type Credential,
+  type CredentialKind,
   type CredentialState,
 } from '../../domain/credential.ts';
 import { iso, nullable, oneOf, shared, time, type Shared } from './schema.ts';

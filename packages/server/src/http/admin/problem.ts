@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify';
-import type { CredentialKind } from '../../domain/credential-kind.ts';
+import type { CredentialKind } from '../../domain/credential.ts';
 import { Replayed, type MadeOnce } from '../../domain/idempotency.ts';
 import { NO_CONTROL } from '../../domain/characters.ts';
 import { Refused, type InUse } from '../../domain/refused.ts';

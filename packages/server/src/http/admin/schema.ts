@@ -6,7 +6,7 @@ import Type, {
   type TString,
   type TUnsafe,
 } from 'typebox';
-import { CREDENTIAL_KINDS } from '../../domain/credential-kind.ts';
+import { CREDENTIAL_KINDS } from '../../domain/credential.ts';
 import { NO_CONTROL } from '../../domain/characters.ts';
 import { parseTime, RFC_3339 } from '../../domain/parse-time.ts';
 import { Problem, PROBLEM_CODES } from './problem.ts';

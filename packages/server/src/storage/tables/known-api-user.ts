@@ -1,5 +1,5 @@
 import { sql, type Kysely, type RawBuilder } from 'kysely';
-import type { CredentialKind } from '../../domain/credential-kind.ts';
+import type { CredentialKind } from '../../domain/credential.ts';
 import type { Tables } from '../schema.ts';
 
 /**
