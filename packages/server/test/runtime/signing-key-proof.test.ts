@@ -78,12 +78,13 @@ async function isActive(server: TestServer, token: string): Promise<boolean> {
     'mintmark:introspect',
   );
   const form = { client_id: client_id ?? '', client_secret: client_secret ?? '', token };
-  return await eventually(async () => {
+  const { active } = await eventually(async () => {
     const body = new URLSearchParams(form);
     const response = await fetch(`${server.url}/oauth2/introspect`, { method: 'POST', body });
     assert.equal(response.status, 200, await response.clone().text());
-    return ((await response.json()) as { active: boolean }).active;
+    return (await response.json()) as { active: boolean };
   });
+  return active;
 }
 
 describe('a key that somebody wrote into the database', () => {

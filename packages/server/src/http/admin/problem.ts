@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import type { AuditSubject } from '../../domain/audit-entry.ts';
+import type { CredentialKind } from '../../domain/credential.ts';
 import { Replayed } from '../../domain/idempotency.ts';
 import { NO_CONTROL } from '../../domain/characters.ts';
 import { Refused, type InUse } from '../../domain/refused.ts';
@@ -61,7 +62,7 @@ export interface ProblemFault {
 export interface InUseJson {
   credentials: {
     id: string;
-    kind: 'secret' | 'password';
+    kind: CredentialKind;
     name: string;
     last_used_at: string;
     last_used_address: string | null;
