@@ -56,7 +56,7 @@ test('every number setting refuses what is below its least, above its most, and 
     for (const wrong of ['-1', 'x', '1.5', '99999999999']) {
       assert.throws(
         () => loadConfig({ [env]: wrong }),
-        new RegExp(`^ConfigError: ${env}: "${wrong}" is not allowed: a whole number from \\d+ to \\d+$`),
+        new RegExp(`^AppError: ${env}: "${wrong}" is not allowed: a whole number from \\d+ to \\d+$`),
         name,
       );
     }
