@@ -7,7 +7,7 @@ export interface UrlServer {
   port: number;
 }
 
-// An AppError that these throw quotes nothing: in a URL with a mistake, any part may be the password.
+// An AppError that these throw quotes nothing of a URL: any part of one with a mistake may be the password.
 
 /** The part before the @. */
 export function userOf(part: string): [user: string, password?: string] {

@@ -18,7 +18,8 @@ import {
   turnOnSecondFactor,
   type Browser,
 } from '@mintmark/test-support/operators';
-import { eventually, type Reply } from '@mintmark/test-support/http';
+import { eventually } from '@mintmark/test-support/eventually';
+import { type Reply } from '@mintmark/test-support/http';
 import { startServer, type TestServer } from '@mintmark/test-support/server';
 import { temporaryStore } from '@mintmark/test-support/temporary-store';
 

@@ -10,7 +10,8 @@ import {
   updateCredential,
 } from '../../src/admin/credential.ts';
 import { createOperator, inviteOperator } from '../../src/admin/operators/operator.ts';
-import { eventually, FORM } from '@mintmark/test-support/http';
+import { eventually } from '@mintmark/test-support/eventually';
+import { FORM } from '@mintmark/test-support/http';
 import { startServer, type TestServer } from '@mintmark/test-support/server';
 import { apiUserSettings, temporaryStore, type TemporaryStore } from '@mintmark/test-support/temporary-store';
 import { differencesFoundEachTime, proxyThatIsSlowFor, type Classes } from '@mintmark/test-support/timing';

@@ -1,3 +1,4 @@
+// Test setup: PostgreSQL.
 // What holds where there are so many API users that what is done with all of them takes long.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -7,7 +8,7 @@ import { openStore } from '../../src/store-files/open.ts';
 import { createOverview } from '../../src/runtime/usage/overview.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { refusedWith } from '../storage/store-contract.ts';
-import { eventually } from '@mintmark/test-support/http';
+import { eventually } from '@mintmark/test-support/eventually';
 import { startPostgres, type TestPostgres } from '@mintmark/test-support/postgres';
 import { postgresMissing } from '@mintmark/test-support/postgres-binaries';
 import { postgresStore } from '@mintmark/test-support/postgres-store';

@@ -1,3 +1,4 @@
+// Test setup: PostgreSQL, own store, own limits, first.
 // What can be wrong with a PostgreSQL database, and what the program says then.
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
@@ -10,7 +11,7 @@ import { openMigratedStore, openStore } from '../../src/store-files/open.ts';
 import { postgresError } from '../../src/storage/postgres/error.ts';
 import { StoreError, type StoreErrorCode } from '../../src/storage/store-error.ts';
 import { refusedWith } from './store-contract.ts';
-import { eventually } from '@mintmark/test-support/command-line';
+import { eventually } from '@mintmark/test-support/eventually';
 import { PASSWORD, startPostgres, type TestPostgres } from '@mintmark/test-support/postgres';
 import { postgresMissing } from '@mintmark/test-support/postgres-binaries';
 import { postgresStore } from '@mintmark/test-support/postgres-store';
@@ -156,14 +157,18 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
       createApiUser({ store: opened.store, actor: SYSTEM, nowMs: 1 }, apiUserSettings()),
     );
     await server.sql(`alter database ${opened.database} reset default_transaction_read_only`);
-    await eventually('writes again', 5000, async () => {
-      try {
-        await createApiUser({ store: opened.store, actor: SYSTEM, nowMs: 1 }, apiUserSettings());
-        return true;
-      } catch {
-        return false;
-      }
-    });
+    await eventually(
+      async () => {
+        try {
+          await createApiUser({ store: opened.store, actor: SYSTEM, nowMs: 1 }, apiUserSettings());
+          return true;
+        } catch {
+          return false;
+        }
+      },
+      5000,
+      'writes again',
+    );
   });
 
   test('whose lock another writer keeps is refused as locked after the timeout, and taken afterwards', async () => {
@@ -171,10 +176,14 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     const other = await opened.another();
     const held = Promise.withResolvers<void>();
     const holding = other.write(() => held.promise);
-    await eventually('the lock is held', 5000, async () => {
-      const locks = await server.sql(`select 1 from pg_locks where locktype = 'advisory' and granted`);
-      return locks.length > 0;
-    });
+    await eventually(
+      async () => {
+        const locks = await server.sql(`select 1 from pg_locks where locktype = 'advisory' and granted`);
+        return locks.length > 0;
+      },
+      5000,
+      'the lock is held',
+    );
     const error = await refusedWith(
       'locked',
       createApiUser({ store: opened.store, actor: SYSTEM, nowMs: 1 }, apiUserSettings()),
@@ -194,10 +203,14 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
       await changed('api_user', 'never');
       await held.promise;
     });
-    await eventually('the lock is held', 5000, async () => {
-      const locks = await server.sql(`select 1 from pg_locks where locktype = 'advisory' and granted`);
-      return locks.length > 0;
-    });
+    await eventually(
+      async () => {
+        const locks = await server.sql(`select 1 from pg_locks where locktype = 'advisory' and granted`);
+        return locks.length > 0;
+      },
+      5000,
+      'the lock is held',
+    );
     await createApiUser({ store: opened.store, actor: SYSTEM, nowMs: 1 }, apiUserSettings());
     held.resolve();
     await refusedWith('unavailable', silent);
@@ -303,9 +316,9 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     const others = `from pg_stat_activity where datname = '${database}' and pid <> pg_backend_pid()`;
     await server.sql(`select pg_terminate_backend(pid) ${others}`);
     await eventually(
-      'they are gone',
-      5000,
       async () => (await server.sql(`select 1 ${others}`)).length === 0,
+      5000,
+      'they are gone',
     );
   }
 });

@@ -1,11 +1,6 @@
 import Type from 'typebox';
-import {
-  SIGNING_ALGORITHMS,
-  signingKeyState,
-  type SigningAlgorithm,
-  type SigningKey,
-  type SigningKeyState,
-} from '../../domain/signing-key.ts';
+import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../../domain/signing-algorithm.ts';
+import { signingKeyState, type SigningKey, type SigningKeyState } from '../../domain/signing-key.ts';
 import { listSigningKeys, rotateSigningKey } from '../../admin/signing-key.ts';
 import type { AdminApp } from './admin-app.ts';
 import { changeOf, type AdminContext } from './context.ts';

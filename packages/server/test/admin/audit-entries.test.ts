@@ -1,3 +1,4 @@
+// Test setup: also on PostgreSQL.
 import assert from 'node:assert/strict';
 import { userInfo } from 'node:os';
 import { test } from 'node:test';
