@@ -57,7 +57,7 @@ test('every number setting refuses what is below its least, above its most, and 
     for (const wrong of ['-1', 'x', '1.5', '99999999999']) {
       assert.throws(
         () => loadConfig({ [env]: wrong }),
-        new RegExp(`^ConfigError: ${env}: "${wrong}" is not allowed: a whole number from \\d+ to \\d+$`),
+        new RegExp(`^AppError: ${env}: "${wrong}" is not allowed: a whole number from \\d+ to \\d+$`),
         name,
       );
     }
@@ -234,7 +234,7 @@ const SURROUNDING: readonly [space: string, shown: string][] = [
 test('every setting but passwords refuses white space around it, and shows it', () => {
   for (const [name, { env, default: standard }] of Object.entries(SETTINGS)) {
     if (/password$|masterKey$/i.test(name)) continue;
-    const good = GOOD[name as keyof Config] ?? (standard || './some/path');
+    const good = GOOD[name as SettingName] ?? (standard || './some/path');
     for (const [space, shown] of SURROUNDING) {
       for (const value of [good + space, space + good, space]) {
         const expected = (error: unknown) =>
@@ -247,7 +247,7 @@ test('every setting but passwords refuses white space around it, and shows it', 
   }
   assert.throws(
     () => loadConfig({ MINTMARK_DATA_DIR: '/srv/data ' }),
-    /^ConfigError: MINTMARK_DATA_DIR: "\/srv\/data " is not allowed: it begins or ends with white space: remove it$/,
+    /MINTMARK_DATA_DIR: "\/srv\/data " is not allowed: it begins or ends with white space: remove it$/,
   );
   // A space may be part of a password that was chosen in another system.
   assert.ok(
