@@ -87,7 +87,7 @@ void test('npm pack in a fresh clone builds each package', { timeout: CLONE_AND_
 });
 
 for (const [name, { folder: place }] of Object.entries(PACKAGES)) {
-  void test(`${name} says where it comes from, and its README works outside the repository`, () => {
+  void test(`${name} names its repository, and its README works elsewhere`, () => {
     const manifest = JSON.parse(readFileSync(join(ROOT, place, 'package.json'), 'utf8')) as {
       repository: { url: string; directory: string };
       publishConfig: object;

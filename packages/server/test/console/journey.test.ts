@@ -38,16 +38,13 @@ async function journey(t: TestContext, viewport: BrowserContextOptions): Promise
     await using watched = await watchedPage(browser, `http://localhost:${server.port}`, viewport);
     const { page } = watched;
 
-    await t.test(
-      'the link on the terminal makes the first admin, and its token leaves the address bar',
-      async () => {
-        await becomeFirstAdmin(page, server);
-        assert.equal(new URL(page.url()).hash, '');
-        await page.goBack();
-        assert.equal(new URL(page.url()).hash, '', 'it is not in the history either');
-        await watched.go('/profile');
-      },
-    );
+    await t.test('the terminal’s link makes the first admin and leaves the address bar', async () => {
+      await becomeFirstAdmin(page, server);
+      assert.equal(new URL(page.url()).hash, '');
+      await page.goBack();
+      assert.equal(new URL(page.url()).hash, '', 'it is not in the history either');
+      await watched.go('/profile');
+    });
 
     await t.test('with the second factor on, the password alone does not sign in', async () => {
       const { totp, recoveryCodes } = await turnOnSecondFactor(page, server);
@@ -57,7 +54,7 @@ async function journey(t: TestContext, viewport: BrowserContextOptions): Promise
     });
 
     let made: ShownCredentials | undefined;
-    await t.test('an API user is created, and curl gets a token with the secret that is shown', async () => {
+    await t.test('curl gets a token with the secret of a new API user', async () => {
       made = await createApiUser(page, server);
     });
     assert.ok(made !== undefined);

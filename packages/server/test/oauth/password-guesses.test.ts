@@ -120,7 +120,7 @@ test('a right password gives back what it paid to the workers’ budget', async 
 });
 
 describe('guesses at once with limits in Redis', { skip: redisMissing() }, () => {
-  test('end at one budget for two processes, and at its parts without Redis', async () => {
+  test('end at one budget for two processes, or at its parts', async () => {
     await using redis = await startRedis();
     const store = await newStore();
     const user = await store.apiUser('A person');

@@ -47,7 +47,7 @@ function verifier(url: string): Verifier {
 }
 
 describe('under load', { concurrency: true }, () => {
-  test('signing keys rotated by schedule and by command cost not one refused token', async () => {
+  test('signing keys rotated by schedule and command refuse no token', async () => {
     await using server = await startServer({ env: { ...SCHEDULE, ...LIMITS } });
     const signedBy = new Map<string, number>();
     const refused: string[] = [];
@@ -94,7 +94,7 @@ describe('under load', { concurrency: true }, () => {
     await server.stop();
   });
 
-  test('a secret reset with an overlap, its callers moving one after another, costs not one refused request', async () => {
+  test('a secret reset with overlap refuses no request as callers move', async () => {
     await using server = await startServer({ env: { ...LIMITS, MINTMARK_USAGE_FLUSH: '100' } });
     const { json } = server;
     const [old] = await json<{ credential_id: string }[]>('credential', 'list', server.clientId);
