@@ -2,15 +2,16 @@ import type { JSX } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { apiUrl, get, withQuery } from '../api/client.ts';
 import type { ListedApiUser } from '../api/types.ts';
-import { DAY_MS, whole } from '../format.ts';
+import { cut, DAY_MS, whole } from '../format.ts';
 import { paths } from '../paths.ts';
 import { useDraft } from '../state/draft.ts';
 import { usePages, type Pages } from '../state/pages.ts';
-import { useQuery } from '../state/query.ts';
+import { isOneOf, isText, useCheckedQuery } from '../state/checked-query.ts';
 import { useMay } from '../state/session.ts';
 import { Badge, EnabledBadge } from '../ui/badge.tsx';
 import { Button, LinkButton } from '../ui/button.tsx';
 import { Segments, SelectField } from '../ui/field.tsx';
+import { DroppedParameters, Filters } from '../ui/filters.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { ListEnd } from '../ui/list-end.tsx';
 import { Skeleton } from '../ui/loaded.tsx';
@@ -35,12 +36,19 @@ const STATES = [
   { value: 'disabled', text: 'Disabled' },
 ] as const;
 
+const RULES = {
+  search: isText(200),
+  state: isOneOf(STATES),
+  scope: isText(100),
+  sort: isOneOf(SORTS),
+};
+
 type State = (typeof STATES)[number]['value'];
 
 export function ApiUsersPage(): JSX.Element {
   const mayWrite = useMay('operator');
   const [importing, setImporting] = useState(false);
-  const [query, setQuery] = useQuery();
+  const { query, setQuery, dropped } = useCheckedQuery(RULES);
   const { search = '', state = '', scope = '', sort = '-created_at' } = query;
   const path = withQuery('/api-users', { search, state, scope, sort });
   const list = usePages<ListedApiUser>(path, [{ noun: 'api_user' }]);
@@ -51,8 +59,12 @@ export function ApiUsersPage(): JSX.Element {
       lead="The machines that call your APIs, and what they use of them."
       actions={
         <>
-          <LinkButton icon="download" href={apiUrl('/api-users/export')} download>
-            Export
+          <LinkButton
+            icon="download"
+            href={apiUrl(withQuery('/api-users/export', { search, state, scope }))}
+            download
+          >
+            {isFiltered ? 'Export these' : 'Export'}
           </LinkButton>
           {mayWrite && (
             <Button icon="upload" onClick={() => setImporting(true)}>
@@ -67,21 +79,24 @@ export function ApiUsersPage(): JSX.Element {
         </>
       }
     >
+      <DroppedParameters names={dropped} />
       <div class="filters">
         <SearchBox value={search} onSearch={(text) => setQuery({ search: text })} />
-        <Segments<State>
-          label="State"
-          value={state as State}
-          options={STATES}
-          onInput={(chosen) => setQuery({ state: chosen })}
-        />
-        <SelectField
-          label="Order"
-          unseenLabel
-          value={sort}
-          options={SORTS}
-          onInput={(chosen) => setQuery({ sort: chosen })}
-        />
+        <Filters active={state !== '' || query['sort'] !== undefined}>
+          <Segments<State>
+            label="State"
+            value={state as State}
+            options={STATES}
+            onInput={(chosen) => setQuery({ state: chosen })}
+          />
+          <SelectField
+            label="Order"
+            unseenLabel
+            value={sort}
+            options={SORTS}
+            onInput={(chosen) => setQuery({ sort: chosen })}
+          />
+        </Filters>
       </div>
       {scope !== '' && (
         <div class="row">
@@ -120,7 +135,7 @@ export function ApiUsersPage(): JSX.Element {
   );
 }
 
-/** Searches as one types. `/` leads here from anywhere on the page. */
+/** Searches during typing. `/` focuses it from anywhere on the page. */
 function SearchBox({ value, onSearch }: { value: string; onSearch: (text: string) => void }): JSX.Element {
   const [text, setText] = useDraft(value, onSearch);
   const input = useRef<HTMLInputElement>(null);
@@ -206,7 +221,7 @@ function Table({ list }: { list: Pages<ListedApiUser> }): JSX.Element {
 
 const EXPIRES_SOON_MS = 30 * DAY_MS;
 
-/** Drawn again only where something about it is otherwise: there may be a thousand. */
+/** Memoized, because there may be a thousand rows. */
 function Row({ user, counts }: { user: ListedApiUser; counts: readonly number[] | undefined }): JSX.Element {
   return useMemo(() => <RowOf user={user} counts={counts} />, [user, counts]);
 }
@@ -224,7 +239,9 @@ function RowOf({
     <tr>
       <th scope="row">
         <div class="name-cell">
-          <a href={paths.apiUser(user.client_id)}>{user.name}</a>
+          <a href={paths.apiUser(user.client_id)} title={user.name}>
+            {cut(user.name)}
+          </a>
           <code class="soft breakable">{user.client_id}</code>
         </div>
       </th>
@@ -259,7 +276,7 @@ function RowOf({
   );
 }
 
-/** Asked for once for each API user that is shown, as many at a time as may be asked for. */
+/** Maximum number of API users per request. Each user's counts are loaded once. */
 const SPARKS_AT_A_TIME = 50;
 
 type Sparks = ReadonlyMap<string, readonly number[]>;
@@ -274,7 +291,7 @@ function useSparks(users: readonly ListedApiUser[]): Sparks {
       for (const id of ids) asked.current.add(id);
       void recent(ids).then(
         (found) => setSparks((before) => new Map([...before, ...found])),
-        () => undefined, // an ornament: the list is of use without it
+        () => undefined, // a decoration: the list works without it
       );
     }
   }, [users]);

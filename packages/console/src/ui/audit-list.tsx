@@ -1,11 +1,11 @@
 import type { JSX } from 'preact';
 import type { AuditEntry, Subject } from '../api/types.ts';
-import { whole } from '../format.ts';
+import { cut, whole } from '../format.ts';
 import { paths } from '../paths.ts';
 import { Badge } from './badge.tsx';
 import { Ago, At } from './time.tsx';
 
-/** Entries of the audit log, newest first, each to be opened for what changed. */
+/** Entries of the audit log, newest first. Each opens to show its changes. */
 export function AuditList({ entries, none }: { entries: readonly AuditEntry[]; none: string }): JSX.Element {
   if (entries.length === 0) return <p class="soft">{none}</p>;
   return (
@@ -19,7 +19,7 @@ export function AuditList({ entries, none }: { entries: readonly AuditEntry[]; n
 
 function Entry({ entry }: { entry: AuditEntry }): JSX.Element {
   const { n, at, actor, action, outcome, subject, reason, hash, related } = entry;
-  const about = related?.id ?? subject.id;
+  const about = related === null || related.id === null ? subject : related;
   return (
     <li class="audit-entry">
       <details>
@@ -27,7 +27,8 @@ function Entry({ entry }: { entry: AuditEntry }): JSX.Element {
           <span class="audit-what">
             <strong>{actionText(action)}</strong>
             {outcome === 'refused' && <Badge kind="danger">refused</Badge>}
-            {about !== null && <code class="audit-about">{about}</code>}
+            {about.name !== null && <span class="audit-name breakable">{cut(about.name)}</span>}
+            {about.id !== null && <code class="audit-about">{about.id}</code>}
           </span>
           <span class="audit-who breakable">{actor.name}</span>
           <span class="audit-when">
@@ -76,17 +77,18 @@ function Entry({ entry }: { entry: AuditEntry }): JSX.Element {
   );
 }
 
-function SubjectLink({ subject: { kind, id } }: { subject: Subject }): JSX.Element {
+function SubjectLink({ subject: { kind, id, name } }: { subject: Subject }): JSX.Element {
   const noun = kind.replaceAll('_', ' ');
   if (id === null) return <span class="soft">{noun}</span>;
   return (
     <>
       {noun} {kind === 'api_user' ? <a href={paths.apiUser(id)}>{id}</a> : <code>{id}</code>}
+      {name !== null && <> ({name})</>}
     </>
   );
 }
 
-/** What was different afterwards, member by member. */
+/** The changed members with old and new values. */
 function Changes({
   before,
   after,
@@ -115,7 +117,8 @@ function Changes({
   );
 }
 
-function valueText(value: unknown): string {
+/** A setting's value as text. */
+export function valueText(value: unknown): string {
   if (value === null || value === undefined) return 'none';
   if (Array.isArray(value)) return value.length === 0 ? 'none' : value.map(valueText).join(', ');
   return typeof value === 'string' ? value : JSON.stringify(value);
@@ -157,7 +160,7 @@ const ACTIONS: ReadonlyMap<string, string> = new Map([
   ['store.restore', 'Store restored from a backup'],
 ]);
 
-/** For the filter. */
+/** Options of the filter. */
 export const ACTION_OPTIONS: readonly { value: string; text: string }[] = [...ACTIONS].map(
   ([value, text]) => ({
     value,

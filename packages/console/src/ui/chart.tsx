@@ -2,28 +2,28 @@ import type { JSX } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { clock, clockSeconds, compact, day, exactTime } from '../format.ts';
+import { clock, clockSeconds, compact, day, exactTime, sum, whole } from '../format.ts';
 
 export interface Series {
   label: string;
-  /** Which of the six colours of charts. */
+  /** One of the charts' six colours. */
   colour: 1 | 2 | 3 | 4 | 5 | 6;
   values: readonly (number | null)[];
 }
 
 export interface ChartProps {
-  /** What is shown, in words. */
+  /** Description of the chart. */
   label: string;
-  /** Milliseconds since 1970, ascending; as many as each series has values. */
+  /** Milliseconds since 1970, ascending; one per value of each series. */
   times: readonly number[];
   series: readonly Series[];
   kind?: 'lines' | 'bars';
   format?: (value: number) => string;
-  /** The span of the time axis, where it is not that of the values. */
+  /** Range of the time axis. Default: the values' own. */
   span?: readonly [from: number, to: number];
-  /** The values are counts: the axis has no fractions. */
+  /** The values are counts: the axis has no fractions, the legend shows sums. Null means unknown. */
   counts?: boolean;
-  /** Offers the values as a table, too: not for what changes each second. */
+  /** Offers a table of the values. Not for charts that change every second. */
   table?: boolean;
 }
 
@@ -31,7 +31,7 @@ const HEIGHT = 190;
 const TABLE_ROWS_MAX = 100;
 
 export function Chart(props: ChartProps): JSX.Element {
-  const { label, times, series, format = compact, table = false } = props;
+  const { label, times, series, format = compact, table = false, counts = false } = props;
   const [hovered, setHovered] = useState<number | null>(null);
   const holder = useRef<HTMLDivElement>(null);
   usePlot(holder, props, setHovered);
@@ -43,12 +43,20 @@ export function Chart(props: ChartProps): JSX.Element {
         {series.map(({ label: name, colour, values }) => (
           <li key={name}>
             <span class={`swatch swatch-${colour}`} aria-hidden="true" />
-            {name} <strong class="number">{text(values[shown], format)}</strong>
+            {name}{' '}
+            <strong class="number">
+              {hovered === null ? overall(values, counts, format) : text(values[shown], counts, format)}
+            </strong>
           </li>
         ))}
         {hovered !== null && shownAt !== undefined && <li class="soft number">{exactTime(shownAt)}</li>}
       </ul>
-      <div class="chart-plot" ref={holder} role="img" aria-label={`${label}. ${summary(series, format)}`} />
+      <div
+        class="chart-plot"
+        ref={holder}
+        role="img"
+        aria-label={`${label}. ${summary(series, counts, format)}`}
+      />
       {table && times.length > 0 && (
         <details class="small">
           <summary>As a table</summary>
@@ -59,7 +67,7 @@ export function Chart(props: ChartProps): JSX.Element {
   );
 }
 
-function ChartTable({ label, times, series, format = compact }: ChartProps): JSX.Element {
+function ChartTable({ label, times, series, format = compact, counts = false }: ChartProps): JSX.Element {
   const from = Math.max(0, times.length - TABLE_ROWS_MAX);
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label={label}>
@@ -79,7 +87,7 @@ function ChartTable({ label, times, series, format = compact }: ChartProps): JSX
             <tr key={at}>
               <th scope="row">{exactTime(at)}</th>
               {series.map((one) => (
-                <td key={one.label}>{text(one.values[from + i], format)}</td>
+                <td key={one.label}>{text(one.values[from + i], counts, format)}</td>
               ))}
             </tr>
           ))}
@@ -89,7 +97,7 @@ function ChartTable({ label, times, series, format = compact }: ChartProps): JSX
   );
 }
 
-/** Keeps a plot in `holder`: made anew for other series or colours, and given new values where only those change. */
+/** Draws a plot in `holder`. New series or colours create a new plot; new values update it. */
 function usePlot(
   holder: { current: HTMLDivElement | null },
   { times, series, kind = 'lines', format = compact, counts = false, span }: ChartProps,
@@ -150,7 +158,7 @@ interface Looks {
   onHover: (index: number | null) => void;
 }
 
-/** Steps of an axis of counts. */
+/** Steps of an axis for counts. */
 const WHOLE_STEPS = [1, 2, 5]
   .flatMap((digit) => Array.from({ length: 9 }, (_, i) => digit * 10 ** i))
   .sort((a, b) => a - b);
@@ -194,7 +202,7 @@ function optionsOf(element: HTMLElement, { names, kind, counts, format, onHover 
           label,
           stroke,
           width: 2,
-          points: { show: false },
+          points: { show: false, size: 6, fill: stroke, filter: alone },
           ...(i === 0 && { fill: translucent(stroke) }),
           ...(kind === 'bars' && bars !== undefined && { paths: bars, width: 0, fill: stroke }),
         };
@@ -204,7 +212,14 @@ function optionsOf(element: HTMLElement, { names, kind, counts, format, onHover 
   };
 }
 
-/** The colour that a custom property comes to: a canvas does not know light-dark(). */
+/** Points without a neighbour, which no line shows. */
+function alone(plot: uPlot, seriesIndex: number): number[] {
+  const values = plot.data[seriesIndex] ?? [];
+  const isKnown = (i: number) => values[i] !== null && values[i] !== undefined;
+  return Array.from(values.keys()).filter((i) => isKnown(i) && !isKnown(i - 1) && !isKnown(i + 1));
+}
+
+/** Resolves a custom property to a colour, because a canvas does not support light-dark(). */
 function resolved(element: HTMLElement, property: string): string {
   const probe = document.createElement('span');
   probe.style.color = `var(${property})`;
@@ -225,7 +240,7 @@ function tick(seconds: number, before: number | undefined): string {
   return at.getSeconds() === 0 ? clock(at.getTime()) : clockSeconds(at.getTime());
 }
 
-/** Changes when the system goes from light to dark or back. */
+/** Re-renders when the system changes between light and dark. */
 function useScheme(): string {
   const dark = useMemo(() => matchMedia('(prefers-color-scheme: dark)'), []);
   const [scheme, setScheme] = useState(dark.matches ? 'dark' : 'light');
@@ -237,15 +252,27 @@ function useScheme(): string {
   return scheme;
 }
 
-function text(value: number | null | undefined, format: (value: number) => string): string {
-  return value === null || value === undefined ? '–' : format(value);
+function text(value: number | null | undefined, counts: boolean, format: (value: number) => string): string {
+  if (value === null || value === undefined) return counts ? 'unknown' : 'no request';
+  return format(value);
 }
 
-function summary(series: readonly Series[], format: (value: number) => string): string {
+/** Of the time shown: the sum of counts, or the latest of other values. */
+function overall(
+  values: readonly (number | null)[],
+  counts: boolean,
+  format: (value: number) => string,
+): string {
+  const known = values.filter((value) => value !== null);
+  return text(counts && known.length > 0 ? sum(known) : known.at(-1), counts, counts ? whole : format);
+}
+
+function summary(series: readonly Series[], counts: boolean, format: (value: number) => string): string {
   return series
     .map(({ label, values }) => {
       const highest = values.reduce<number>((most, value) => Math.max(most, value ?? 0), 0);
-      return `${label}: ${text(values.at(-1), format)} at the end, ${format(highest)} at most`;
+      const all = overall(values, counts, format);
+      return `${label}: ${all} ${counts ? 'in all' : 'lately'}, ${format(highest)} at most`;
     })
     .join('; ');
 }

@@ -1,5 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { cut, NAME_LENGTH_MAX } from '../format.ts';
+import { Button } from './button.tsx';
 import { Icon } from './icon.tsx';
 
 let pagesShown = 0;
@@ -7,22 +9,24 @@ let pagesShown = 0;
 export interface PageProps {
   title: string;
   lead?: ComponentChildren;
-  /** Beside the title: what can be done here. */
+  /** Actions beside the title. */
   actions?: ComponentChildren;
   back?: { href: string; text: string };
   narrow?: boolean;
   children: ComponentChildren;
 }
 
-/** A page with its heading, which takes the focus when one comes from another page. */
+/** A page with a heading, which receives the focus on navigation. */
 export function Page({ title, lead, actions, back, narrow = false, children }: PageProps): JSX.Element {
+  const [isWhole, setWhole] = useState(false);
+  const isLong = title.length > NAME_LENGTH_MAX;
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     pagesShown += 1;
     if (pagesShown > 1) heading.current?.focus({ preventScroll: true });
   }, []);
   useEffect(() => {
-    document.title = `${title} · Mintmark`;
+    document.title = `${cut(title)} · Mintmark`;
   }, [title]);
   return (
     <div class={narrow ? 'page narrow' : 'page'}>
@@ -31,12 +35,19 @@ export function Page({ title, lead, actions, back, narrow = false, children }: P
           {back !== undefined && (
             <a class="back" href={back.href}>
               <Icon name="back" size={14} />
-              {back.text}
+              {cut(back.text, 40)}
             </a>
           )}
           <h1 ref={heading} tabIndex={-1} class="breakable">
-            {title}
+            {isWhole ? title : cut(title)}
           </h1>
+          {isLong && (
+            <div>
+              <Button small kind="quiet" onClick={() => setWhole(!isWhole)}>
+                {isWhole ? 'Short name' : 'Whole name'}
+              </Button>
+            </div>
+          )}
           {lead !== undefined && <div class="soft">{lead}</div>}
         </div>
         {actions !== undefined && <div class="row">{actions}</div>}

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { ApiUser, ApiUserSettings } from '../domain/api-user.ts';
-import type { ListedApiUser } from '../domain/api-user-list.ts';
+import { apiUserFilter, type ListedApiUser } from '../domain/api-user-list.ts';
 import {
   createApiUser,
   deleteApiUser,
@@ -141,12 +141,10 @@ function list(parent: Command, io: Io): void {
   );
   command.action(async (options: ListOptions) => {
     const search = options.search?.trim() ?? '';
-    const page = {
-      search: search === '' ? null : search,
-      after: options.after ?? null,
-      limit: options.limit,
-    };
-    const listed = await withStore(command, io, (store) => store.apiUserList.byId(page, Date.now()));
+    const page = { after: options.after ?? null, limit: options.limit };
+    const listed = await withStore(command, io, (store) =>
+      store.apiUserList.byId(apiUserFilter({ search }), page, Date.now()),
+    );
     if (options.json === true) return io.out(json(listed.map(shownInList)));
     if (listed.length === 0 && search !== '') return io.err(`No API user matches ${JSON.stringify(search)}.`);
     if (listed.length === 0) return io.err('There are no API users: mintmark api-user create --name …');

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Actor, Role } from './actor.ts';
+import { searchKey } from './api-user-list.ts';
 
 /** Everything that the audit log records, `<noun>.<verb>`. */
 export const AUDIT_ACTIONS = [
@@ -93,6 +94,12 @@ export interface AuditEntry {
   reason: string | null;
   /** SHA-256 of this entry and the hash of the one before, in hexadecimal. */
   hash: string;
+}
+
+/** An entry with the names of what it is about: as they are now, or as they last were. No part of the hash. */
+export interface NamedAuditEntry extends AuditEntry {
+  subjectName: string | null;
+  relatedName: string | null;
 }
 
 /** The place of an entry in the chain. */
@@ -210,7 +217,7 @@ export function auditedId(given: string | null): string | null {
 }
 
 /** An entry as the command line, the admin API and exports show it. */
-export function shownAuditEntry(entry: AuditEntry): Record<string, unknown> {
+export function shownAuditEntry(entry: NamedAuditEntry): Record<string, unknown> {
   return {
     n: entry.n,
     at: new Date(entry.at).toISOString(),
@@ -223,13 +230,39 @@ export function shownAuditEntry(entry: AuditEntry): Record<string, unknown> {
     },
     action: entry.action,
     outcome: entry.outcome,
-    subject: { kind: entry.subjectKind, id: entry.subjectId },
-    related: entry.relatedKind === null ? null : { kind: entry.relatedKind, id: entry.relatedId },
+    subject: { kind: entry.subjectKind, id: entry.subjectId, name: entry.subjectName },
+    related:
+      entry.relatedKind === null
+        ? null
+        : { kind: entry.relatedKind, id: entry.relatedId, name: entry.relatedName },
     before: parsed(entry.before),
     after: parsed(entry.after),
     reason: entry.reason,
     hash: entry.hash,
   };
+}
+
+/** Whether a search finds an entry: by a part of a name, id, address, reason or changed value, in any letter case. */
+export function isFoundBy(entry: NamedAuditEntry, search: string): boolean {
+  const texts = [
+    entry.actorName,
+    entry.actorId,
+    entry.actorAddress,
+    entry.subjectName,
+    entry.subjectId,
+    entry.relatedName,
+    entry.relatedId,
+    entry.reason,
+    ...valuesIn(parsed(entry.before)),
+    ...valuesIn(parsed(entry.after)),
+  ];
+  return searchKey(texts.filter((text) => text !== null).join('\n')).includes(searchKey(search));
+}
+
+function valuesIn(facts: unknown): string[] {
+  if (typeof facts === 'string') return [facts];
+  if (typeof facts === 'object' && facts !== null) return Object.values(facts).flatMap(valuesIn);
+  return facts === null ? [] : [JSON.stringify(facts)];
 }
 
 /** What is no JSON was not written by this program: it is shown as it is, and a verification finds it. */

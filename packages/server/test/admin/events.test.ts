@@ -134,6 +134,26 @@ test('the stream has rates, changes, and the watched API user’s events', async
   bystander.close();
 });
 
+test('a new stream begins with the seconds before it', async () => {
+  const { server, admin, made } = await started();
+  await using _ = server;
+  for (let i = 0; i < 3; i++) await server.post({ client_id: made.client_id, client_secret: 'wrong' });
+  await eventually(async () => {
+    const stream = await follow(server, admin);
+    await eventually(async () => assert.ok(stream.events.length > 0));
+    stream.close();
+    const [first] = stream.events;
+    assert.equal(first?.event, 'history');
+    const seconds = first?.data['seconds'] as Record<string, unknown>[];
+    assert.ok(seconds.every(({ at }) => Date.now() - Date.parse(String(at)) < 300_000));
+    const refusals = seconds.flatMap((second) => Object.values(second['refusals'] as object) as number[]);
+    assert.equal(
+      refusals.reduce((sum, count) => sum + count, 0),
+      3,
+    );
+  });
+});
+
 test('the stream ends soon after its caller may read no more', async () => {
   const { server, admin, made } = await started();
   await using _ = server;
@@ -146,7 +166,7 @@ test('the stream ends soon after its caller may read no more', async () => {
 });
 
 test('one caller is limited to its share of streams, others are served', async () => {
-  const { server, made, admin, other } = await twoCallers({ MINTMARK_LIVE_STREAMS_MAX: '20' });
+  const { server, made, admin, other } = await twoCallers({ MINTMARK_TEST_LIVE_STREAMS_MAX: '20' });
   await using _ = server;
   const [first, second] = [await follow(server, admin), await follow(server, admin)];
   // Another token makes no other caller.
@@ -168,7 +188,7 @@ test('one caller is limited to its share of streams, others are served', async (
 });
 
 test('streams beyond the total are refused until one ends', async () => {
-  const { server, admin, other } = await twoCallers({ MINTMARK_LIVE_STREAMS_MAX: '1' });
+  const { server, admin, other } = await twoCallers({ MINTMARK_TEST_LIVE_STREAMS_MAX: '1' });
   await using _ = server;
   const first = await follow(server, admin);
   const refused = await other.get('/events');

@@ -51,10 +51,10 @@ before(async () => {
       MINTMARK_FAILURE_LIMIT: unlimited,
       MINTMARK_ADDRESS_LIMIT: unlimited,
       MINTMARK_ADMIN_ADDRESS_LIMIT: unlimited,
-      MINTMARK_SIGN_IN_LIMIT: unlimited,
-      MINTMARK_SIGN_IN_ADDRESS_LIMIT: unlimited,
-      MINTMARK_SIGN_IN_ACCOUNT_LIMIT: unlimited,
-      MINTMARK_REFUSALS_LOGGED_MAX: '0',
+      MINTMARK_TEST_SIGN_IN_LIMIT: unlimited,
+      MINTMARK_TEST_SIGN_IN_ADDRESS_LIMIT: unlimited,
+      MINTMARK_TEST_SIGN_IN_ACCOUNT_LIMIT: unlimited,
+      MINTMARK_TEST_REFUSALS_LOGGED_MAX: '0',
     },
   });
   passwords = await passwordClasses();
@@ -96,7 +96,7 @@ async function refused(user: WithPassword, error = 'invalid_client'): Promise<Wi
 }
 
 const disable = ({ id }: WithPassword) =>
-  updateApiUser(opened.store, SYSTEM, id, { enabled: false }, Date.now());
+  updateApiUser(opened.store, SYSTEM, id, { enabled: false }, Date.now(), { force: true });
 const retire = ({ credentialId }: WithPassword) =>
   retireCredential(opened.store, SYSTEM, credentialId, { force: true }, Date.now());
 const expire = ({ credentialId }: WithPassword) =>

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
-import type { Live, LiveEvent } from '../../runtime/usage/live-events.ts';
+import type { Live, LiveEvent, PastRates } from '../../runtime/usage/live-events.ts';
 import type { Gate } from './gate.ts';
 import { rounded } from './overview.routes.ts';
 import { actorOf, type AdminApp } from './admin-app.ts';
@@ -17,8 +17,8 @@ export interface EventServices {
 const HEARTBEAT_MS = 15_000;
 /** Whether the caller still may read is asked so often: a session that ended, or a role that was lost, ends the stream. */
 const CHECK_MS = 1000;
-/** Bytes that wait for a reader: beyond that it is too slow, and gone. */
-const WAITING_BYTES_MAX = 65_536;
+/** Bytes that wait for a reader: beyond that it is too slow, and gone. The history of five minutes fits. */
+const WAITING_BYTES_MAX = 262_144;
 /** How long a browser waits before it comes again. */
 const RETRY_MS = 2000;
 const FULL_RETRY_MS = 5000;
@@ -32,7 +32,7 @@ export function eventsRoute(app: AdminApp, { live }: EventServices, gate: Gate):
       schema: {
         operationId: 'followEvents',
         summary:
-          'A stream of events (text/event-stream): `change` {noun, id}; each second `rates` {at, tokens, refusals, p50_ms, ' +
+          'A stream of events (text/event-stream): first `history` {seconds: rates of up to five minutes before}; `change` {noun, id}; each second `rates` {at, tokens, refusals, p50_ms, ' +
           'p99_ms} of this process; of the API user in `client_id` also `use` {credential_id, at, address, count} and ' +
           '`refusal` {reason, at, count}; `end` {code} before it ends for good.',
         tags: ['Usage'],
@@ -104,6 +104,8 @@ function stream(
     'close',
   ]);
   send(response, `retry: ${RETRY_MS}\n\n`);
+  const seconds = watch.past.map(ratesJson);
+  send(response, `event: history\ndata: ${JSON.stringify({ seconds })}\n\n`);
   const heartbeat = setInterval(() => send(response, ': still here\n\n'), HEARTBEAT_MS);
   const check = setInterval(() => {
     gate(request, 'read').catch((error: unknown) => {
@@ -133,18 +135,16 @@ function text(event: LiveEvent): string {
   return `event: ${event.event}\ndata: ${JSON.stringify(dataOf(event))}\n\n`;
 }
 
+function ratesJson({ at, tokens, refusals, p50Ms, p99Ms }: PastRates): object {
+  return { at: iso(at), tokens, refusals, p50_ms: rounded(p50Ms), p99_ms: rounded(p99Ms) };
+}
+
 function dataOf(event: LiveEvent): object {
   switch (event.event) {
     case 'change':
       return { noun: event.noun, id: event.id };
     case 'rates':
-      return {
-        at: iso(event.at),
-        tokens: event.tokens,
-        refusals: event.refusals,
-        p50_ms: rounded(event.p50Ms),
-        p99_ms: rounded(event.p99Ms),
-      };
+      return ratesJson(event);
     case 'use':
       return {
         credential_id: event.credentialId,
