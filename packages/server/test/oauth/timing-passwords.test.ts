@@ -1,3 +1,4 @@
+// Test setup: alone.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { SYSTEM } from '../../src/domain/actor.ts';
