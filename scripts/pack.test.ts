@@ -1,3 +1,4 @@
+// Test setup: first.
 // What `npm pack` and `npm publish` take from a fresh clone, and what the documents say of installing it.
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';

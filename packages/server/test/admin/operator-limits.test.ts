@@ -1,3 +1,4 @@
+// Test setup: first.
 import assert from 'node:assert/strict';
 import { createHook } from 'node:async_hooks';
 import { test } from 'node:test';

@@ -1,4 +1,4 @@
-// Test setup: Redis.
+// Test setup: Redis, first.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { eventually } from '@mintmark/test-support/eventually';

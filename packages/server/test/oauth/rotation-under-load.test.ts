@@ -1,3 +1,4 @@
+// Test setup: first.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';

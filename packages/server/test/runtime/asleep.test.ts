@@ -1,4 +1,4 @@
-// Test setup: PostgreSQL, Redis.
+// Test setup: PostgreSQL, Redis, first.
 // Requests that wait for something when their process is put to sleep (SIGSTOP): what happens meanwhile holds for them too.
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
