@@ -13,6 +13,7 @@ const SMOKE = [
   'packages/server/test/admin/credentials.test.ts',
   'packages/server/test/commands/help.test.ts',
   'packages/server/test/house/house-rules.test.ts',
+  'packages/server/test/house/test-rules.test.ts',
   'packages/server/test/house/docs.test.ts',
 ];
 

@@ -4,6 +4,6 @@ import { test } from 'node:test';
 import { PHONE } from '@mintmark/test-support/browser';
 import { journey } from './journey.ts';
 
-void test('from the first admin to a leak that is cut off, on a phone', { timeout: 240_000 }, (t) =>
+void test('from the first admin to the end of a leak, on a phone', { timeout: 240_000 }, (t) =>
   journey(t, PHONE),
 );

@@ -302,9 +302,9 @@ test('an export has every match, oldest first, and records its filter', async ()
   await using opened = await temporaryStore();
   const { store } = opened;
   await append(store, 450);
-  const exported = async (filter: Parameters<typeof exportAudit>[2]) => {
+  const exported = async (filter: Parameters<typeof exportAudit>[1]) => {
     const numbers: number[] = [];
-    for await (const { n } of exportAudit(store, ADA, filter, 10_000)) numbers.push(n);
+    for await (const { n } of exportAudit({ store, actor: ADA, nowMs: 10_000 }, filter)) numbers.push(n);
     return numbers;
   };
   assert.deepEqual(
