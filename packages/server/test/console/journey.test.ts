@@ -3,6 +3,6 @@ import { test } from 'node:test';
 import { DESKTOP } from '@mintmark/test-support/browser';
 import { journey } from './journey.ts';
 
-void test('from the first admin to the end of a leak, at a desk', { timeout: 240_000 }, (t) =>
+void test('from the first admin to a leak’s end, at a desk', { timeout: 240_000 }, (t) =>
   journey(t, DESKTOP),
 );
