@@ -51,7 +51,7 @@ const WRONG: Partial<Record<SettingName, [value: string, allowed: RegExp][]>> = 
   trustedProxies: [['10.0.0.0/8, proxy.example', /"proxy\.example" is not an IP address or a network/]],
 };
 
-test('every number setting refuses what is below its least, above its most, and no number', () => {
+test('every number setting refuses values out of range and non-numbers', () => {
   for (const [name, { env, default: standard, value }] of Object.entries(SETTINGS)) {
     if (!/^\d+$/.test(standard) || value === '<port>') continue;
     for (const wrong of ['-1', 'x', '1.5', '99999999999']) {
@@ -64,7 +64,7 @@ test('every number setting refuses what is below its least, above its most, and 
   }
 });
 
-test('a setting that is not allowed stops the start: its name, the value, what is allowed; and nothing is made', async () => {
+test('a wrong setting stops the start with its name, value and bounds', async () => {
   const folder = temporaryFolder();
   const dataDir = join(folder, 'data');
   for (const [name, cases] of Object.entries(WRONG)) {
@@ -121,14 +121,14 @@ test('settings that contradict each other are named with both values', async () 
   }
 });
 
-test('a flag goes before the environment, and an empty value means the default', () => {
+test('a flag beats the environment, and an empty value means default', () => {
   assert.equal(loadConfig({ MINTMARK_PORT: '81' }, { port: '82' }).port, 82);
   assert.equal(loadConfig({ MINTMARK_PORT: '81' }).port, 81);
   assert.equal(loadConfig({ MINTMARK_PORT: '' }).port, 8080);
   assert.equal(loadConfig({}).issuer, 'http://localhost:8080/marketing');
 });
 
-test('a setting that is a time takes a number in its unit, or one with a unit', () => {
+test('a time setting takes a plain number or one with a unit', () => {
   for (const [given, seconds] of Object.entries({
     '300': 300,
     '300s': 300,

@@ -206,7 +206,7 @@ test('keys keep their proofs through each kind of rotation', async () => {
   assert.ok(!server.output().includes('no valid proof'));
 });
 
-test('keys of processes of the version before are accepted and proven for a time', async () => {
+test('keys of older processes are accepted and proven for a time', async () => {
   await using server = await startServer();
   const { kid } = await server.json<{ kid: string }>('signing-key', 'rotate');
   const until = (ms: number) =>
