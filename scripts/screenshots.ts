@@ -142,7 +142,7 @@ async function pictures(
   await shoot(desk, 'reset', TALL);
   await go(desk, `/api-users/${clientId}/reset?old=keep`);
   await desk.getByLabel('Name of the new secret').fill('production, cluster 3');
-  await desk.getByRole('button', { name: 'Make the secret' }).click();
+  await desk.getByRole('button', { name: 'Create the secret' }).click();
   const { secret } = await shownCredentials(desk, on);
   await desk.evaluate('scrollTo(0, 250)');
   await shoot(desk, 'secret');
@@ -229,7 +229,7 @@ async function inviteOthers(page: Page, origin: string): Promise<void> {
     await page.getByRole('button', { name: 'Invite' }).click();
     await page.getByLabel('E-mail address').fill(email);
     await page.getByRole('radio', { name: new RegExp(`^${role}`) }).check();
-    await page.getByRole('button', { name: 'Make the link' }).click();
+    await page.getByRole('button', { name: 'Create the link' }).click();
     await page.getByRole('button', { name: 'I have passed it on' }).click();
   }
 }

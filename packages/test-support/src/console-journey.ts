@@ -85,9 +85,9 @@ export async function importLines(page: Page, lines: readonly string[]): Promise
   });
   const dialog = page.getByRole('dialog');
   await dialog.getByRole('button', { name: 'Check the file' }).click();
-  await dialog.getByText('Nothing is made yet.').waitFor();
+  await dialog.getByText('Nothing is created yet.').waitFor();
   await dialog.getByRole('button', { name: /^Import / }).click();
-  await dialog.getByText(/API users? made, /).waitFor();
+  await dialog.getByText(/API users? created, /).waitFor();
   return dialog;
 }
 
