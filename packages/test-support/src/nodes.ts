@@ -9,6 +9,7 @@ import { binary } from './binary.ts';
 import { mintmark, startServer, type TestServer } from './server.ts';
 import type { MadeApiUser } from './store.ts';
 import { apiUserSettings } from './temporary-store.ts';
+import { eventually } from './eventually.ts';
 
 export type Settings = Record<string, string>;
 
@@ -19,7 +20,7 @@ const WIDE: Settings = {
   MINTMARK_FAILURE_LIMIT: '1000000',
   MINTMARK_API_USER_LIMIT: '1000000',
   MINTMARK_FIRST_API_USER: 'false',
-  MINTMARK_UNKNOWN_TTL: '0',
+  MINTMARK_TEST_UNKNOWN_TTL: '0',
 };
 
 /** Another version of the program than that of the sources here: another program, or one that a setting makes another. */
@@ -109,12 +110,7 @@ export async function becomes(
   withinMs: number,
 ): Promise<number> {
   const startedAt = performance.now();
-  let last = 0;
-  while ((last = await statusOf(node, user)) !== status) {
-    const tookMs = performance.now() - startedAt;
-    assert.ok(tookMs < withinMs, `still ${last} and not ${status} after ${Math.round(tookMs)} ms`);
-    await sleep(5);
-  }
+  await eventually(async () => assert.equal(await statusOf(node, user), status), withinMs);
   return performance.now() - startedAt;
 }
 

@@ -144,7 +144,7 @@ export class AccessTokenError extends Error {
   }
 }
 
-/** `error` comes first even without a token, as the platform's contract requires (decision 203). */
+/** `error` comes first even without a token, as the platform's contract requires (decision 010). */
 function challenge(code: AccessTokenErrorCode, details: AccessTokenErrorDetails): string | undefined {
   const { status, detail } = ANSWERS[code];
   if (status === 503) return undefined;

@@ -6,9 +6,9 @@ import {
   rotationIsDue,
   signingKeyState,
   type KeySchedule,
-  type SigningAlgorithm,
   type SigningKey,
 } from '../domain/signing-key.ts';
+import type { SigningAlgorithm } from '../domain/signing-algorithm.ts';
 import { SYSTEM, type Actor } from '../domain/actor.ts';
 import type { AuditFacts } from '../domain/audit-entry.ts';
 import { signingKeyFacts } from '../domain/audit-facts.ts';

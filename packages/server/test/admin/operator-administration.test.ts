@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ADMIN, adminClient, assertProblem } from '@mintmark/test-support/admin';
-import { eventually, exchange } from '@mintmark/test-support/http';
+import { eventually } from '@mintmark/test-support/eventually';
+import { exchange } from '@mintmark/test-support/http';
 import {
   auditOf,
   browser,
@@ -17,9 +18,9 @@ import { startServer, type TestServer } from '@mintmark/test-support/server';
 // What admins do about operators, through HTTP; and what others cannot.
 
 const WIDE = {
-  MINTMARK_SIGN_IN_LIMIT: '100000',
-  MINTMARK_SIGN_IN_ADDRESS_LIMIT: '100000',
-  MINTMARK_SIGN_IN_ACCOUNT_LIMIT: '100000',
+  MINTMARK_TEST_SIGN_IN_LIMIT: '100000',
+  MINTMARK_TEST_SIGN_IN_ADDRESS_LIMIT: '100000',
+  MINTMARK_TEST_SIGN_IN_ACCOUNT_LIMIT: '100000',
   MINTMARK_ADMIN_ADDRESS_LIMIT: '100000',
 };
 

@@ -10,7 +10,8 @@ import {
   updateCredential,
 } from '../../src/admin/credential.ts';
 import { createOperator, inviteOperator } from '../../src/admin/operators/operator.ts';
-import { eventually, FORM } from '@mintmark/test-support/http';
+import { eventually } from '@mintmark/test-support/eventually';
+import { FORM } from '@mintmark/test-support/http';
 import { startServer, type TestServer } from '@mintmark/test-support/server';
 import { apiUserSettings, temporaryStore, type TemporaryStore } from '@mintmark/test-support/temporary-store';
 import { differencesFoundEachTime, proxyThatIsSlowFor, type Classes } from '@mintmark/test-support/timing';
@@ -50,10 +51,10 @@ before(async () => {
       MINTMARK_FAILURE_LIMIT: unlimited,
       MINTMARK_ADDRESS_LIMIT: unlimited,
       MINTMARK_ADMIN_ADDRESS_LIMIT: unlimited,
-      MINTMARK_SIGN_IN_LIMIT: unlimited,
-      MINTMARK_SIGN_IN_ADDRESS_LIMIT: unlimited,
-      MINTMARK_SIGN_IN_ACCOUNT_LIMIT: unlimited,
-      MINTMARK_REFUSALS_LOGGED_MAX: '0',
+      MINTMARK_TEST_SIGN_IN_LIMIT: unlimited,
+      MINTMARK_TEST_SIGN_IN_ADDRESS_LIMIT: unlimited,
+      MINTMARK_TEST_SIGN_IN_ACCOUNT_LIMIT: unlimited,
+      MINTMARK_TEST_REFUSALS_LOGGED_MAX: '0',
     },
   });
   passwords = await passwordClasses();

@@ -1,3 +1,4 @@
+// Test setup: PostgreSQL.
 // What holds where there are so many API users that what is done with all of them takes long.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -7,7 +8,7 @@ import { openStore } from '../../src/store-files/open.ts';
 import { createOverview } from '../../src/runtime/usage/overview.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { refusedWith } from '../storage/store-contract.ts';
-import { eventually } from '@mintmark/test-support/http';
+import { eventually } from '@mintmark/test-support/eventually';
 import { startPostgres, type TestPostgres } from '@mintmark/test-support/postgres';
 import { postgresMissing } from '@mintmark/test-support/postgres-binaries';
 import { postgresStore } from '@mintmark/test-support/postgres-store';
@@ -99,7 +100,7 @@ describe('on PostgreSQL, where a statement has a timeout', { skip: postgresMissi
       env: {
         ...opened.env,
         MINTMARK_POSTGRES_STATEMENT_TIMEOUT: '1000',
-        MINTMARK_POSTGRES_FOLLOW_TIMEOUT: '50',
+        MINTMARK_TEST_POSTGRES_FOLLOW_TIMEOUT: '50',
       },
     });
     await eventually(async () => assert.match(started.output(), /not all in memory/));

@@ -1,3 +1,4 @@
+// Test setup: PostgreSQL, own store, own limits, first.
 // How a process deals with its connections to PostgreSQL, and with those that it does not get.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -8,7 +9,7 @@ import { loadConfig } from '../../src/config/load-config.ts';
 import { createApiUser } from '../../src/admin/api-user.ts';
 import { openMigratedStore } from '../../src/store-files/open.ts';
 import type { Store } from '../../src/storage/store.ts';
-import { eventually } from '@mintmark/test-support/command-line';
+import { eventually } from '@mintmark/test-support/eventually';
 import { startPostgres, type TestPostgres } from '@mintmark/test-support/postgres';
 import { postgresMissing } from '@mintmark/test-support/postgres-binaries';
 import { postgresStore } from '@mintmark/test-support/postgres-store';
@@ -64,14 +65,16 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     await server.sql(`create role three login password 'three' connection limit 3`);
     await server.sql('grant all on all tables in schema public to three', opened.database);
     const DATABASE_URL = `postgres://three:three@127.0.0.1:${server.port}/${opened.database}`;
-    const settings = { ...opened.env, DATABASE_URL, MINTMARK_POSTGRES_FOLLOW_TIMEOUT: '10000' };
+    const settings = { ...opened.env, DATABASE_URL, MINTMARK_TEST_POSTGRES_FOLLOW_TIMEOUT: '10000' };
     const store = await openMigratedStore(loadConfig(settings));
     try {
       await Promise.all([lookUp(store, 1), store.changes.epoch(), store.apiUsers.any()]);
       await using lock = await locked(opened.database);
       const waiting = Promise.all([...lookUps(store, 50), store.changes.epoch()]);
-      await eventually('more connections were refused', 5000, () =>
-        /too many connections/.test(server.log()),
+      await eventually(
+        () => /too many connections/.test(server.log()),
+        5000,
+        'more connections were refused',
       );
       await lock.release();
       await waiting;
@@ -81,7 +84,7 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
   });
 
   test('in which look-ups wait for a lock gets no more and more connections, and what keeps the process in step goes on', async () => {
-    await using opened = await postgresStore(server, { MINTMARK_POSTGRES_FOLLOW_TIMEOUT: '100' });
+    await using opened = await postgresStore(server, { MINTMARK_TEST_POSTGRES_FOLLOW_TIMEOUT: '100' });
     const { store, database } = opened;
     await using lock = await locked(database);
     const waiting = Promise.all(lookUps(store, 200));

@@ -1,3 +1,4 @@
+// Test setup: PostgreSQL, own store, own limits, first.
 // What can be wrong with a PostgreSQL database, and what the program says then.
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
@@ -10,7 +11,7 @@ import { openMigratedStore, openStore } from '../../src/store-files/open.ts';
 import { postgresError } from '../../src/storage/postgres/error.ts';
 import { StoreError, type StoreErrorCode } from '../../src/storage/store-error.ts';
 import { refusedWith } from './store-contract.ts';
-import { eventually } from '@mintmark/test-support/command-line';
+import { eventually } from '@mintmark/test-support/eventually';
 import { PASSWORD, startPostgres, type TestPostgres } from '@mintmark/test-support/postgres';
 import { postgresMissing } from '@mintmark/test-support/postgres-binaries';
 import { postgresStore } from '@mintmark/test-support/postgres-store';
@@ -153,14 +154,18 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     await endConnections(opened.database);
     await refusedWith('read_only', createApiUser(opened.store, SYSTEM, apiUserSettings(), 1));
     await server.sql(`alter database ${opened.database} reset default_transaction_read_only`);
-    await eventually('writes again', 5000, async () => {
-      try {
-        await createApiUser(opened.store, SYSTEM, apiUserSettings(), 1);
-        return true;
-      } catch {
-        return false;
-      }
-    });
+    await eventually(
+      async () => {
+        try {
+          await createApiUser(opened.store, SYSTEM, apiUserSettings(), 1);
+          return true;
+        } catch {
+          return false;
+        }
+      },
+      5000,
+      'writes again',
+    );
   });
 
   test('whose lock another writer keeps is refused as locked after the timeout, and taken afterwards', async () => {
@@ -168,10 +173,14 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     const other = await opened.another();
     const held = Promise.withResolvers<void>();
     const holding = other.write(() => held.promise);
-    await eventually('the lock is held', 5000, async () => {
-      const locks = await server.sql(`select 1 from pg_locks where locktype = 'advisory' and granted`);
-      return locks.length > 0;
-    });
+    await eventually(
+      async () => {
+        const locks = await server.sql(`select 1 from pg_locks where locktype = 'advisory' and granted`);
+        return locks.length > 0;
+      },
+      5000,
+      'the lock is held',
+    );
     const error = await refusedWith('locked', createApiUser(opened.store, SYSTEM, apiUserSettings(), 1));
     assert.match(error.message, /locked by another process/);
     assert.equal(await opened.store.apiUsers.any(), false, 'reading goes on meanwhile');
@@ -188,10 +197,14 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
       await changed('api_user', 'never');
       await held.promise;
     });
-    await eventually('the lock is held', 5000, async () => {
-      const locks = await server.sql(`select 1 from pg_locks where locktype = 'advisory' and granted`);
-      return locks.length > 0;
-    });
+    await eventually(
+      async () => {
+        const locks = await server.sql(`select 1 from pg_locks where locktype = 'advisory' and granted`);
+        return locks.length > 0;
+      },
+      5000,
+      'the lock is held',
+    );
     await createApiUser(opened.store, SYSTEM, apiUserSettings(), 1);
     held.resolve();
     await refusedWith('unavailable', silent);
@@ -276,7 +289,10 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     const { port } = silent.address() as { port: number };
     const startedAt = performance.now();
     const url = `postgres://mintmark@127.0.0.1:${port}/x`;
-    const error = await refusedWith('unavailable', open(url, { MINTMARK_POSTGRES_CONNECT_TIMEOUT: '200' }));
+    const error = await refusedWith(
+      'unavailable',
+      open(url, { MINTMARK_TEST_POSTGRES_CONNECT_TIMEOUT: '200' }),
+    );
     assert.match(error.message, /no connection within 200 ms/);
     assert.ok(performance.now() - startedAt < 2000);
     connect(port).destroy();
@@ -288,9 +304,9 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     const others = `from pg_stat_activity where datname = '${database}' and pid <> pg_backend_pid()`;
     await server.sql(`select pg_terminate_backend(pid) ${others}`);
     await eventually(
-      'they are gone',
-      5000,
       async () => (await server.sql(`select 1 ${others}`)).length === 0,
+      5000,
+      'they are gone',
     );
   }
 });

@@ -1,3 +1,4 @@
+// Test setup: own store.
 import assert from 'node:assert/strict';
 import {
   mkdirSync,

@@ -1,12 +1,7 @@
 import Type from 'typebox';
 import type { Actor } from '../../domain/actor.ts';
-import {
-  SIGNING_ALGORITHMS,
-  signingKeyState,
-  type SigningAlgorithm,
-  type SigningKey,
-  type SigningKeyState,
-} from '../../domain/signing-key.ts';
+import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../../domain/signing-algorithm.ts';
+import { signingKeyState, type SigningKey, type SigningKeyState } from '../../domain/signing-key.ts';
 import type { Rotation } from '../../admin/signing-key.ts';
 import { actorOf, type AdminApp } from './admin-app.ts';
 import { iso, nullable, oneOf, ref, shared, time, type Shared } from './schema.ts';
