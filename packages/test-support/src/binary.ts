@@ -10,7 +10,7 @@ export interface BinaryOptions {
   stdin?: string;
   /** Arguments before the command line, such as a command that drops rights. */
   prefix?: readonly string[];
-  /** Path of another `mintmark` than this repository's. */
+  /** Path of a `mintmark` from outside this repository. */
   program?: string | undefined;
 }
 

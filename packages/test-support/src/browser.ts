@@ -22,7 +22,7 @@ export const PHONE: BrowserContextOptions = {
   isMobile: true,
 };
 
-/** A browser; null skips the test if there is none. In CI that is a failure. */
+/** A browser; null skips the test if none is installed. In CI that is a failure. */
 export async function openBrowser(t: TestContext): Promise<Browser | null> {
   if (existsSync(CHROMIUM)) return await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
   const problem = `there is no ${CHROMIUM}: install it (apt-get install chromium), or set MINTMARK_TEST_CHROMIUM to one.`;

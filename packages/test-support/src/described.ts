@@ -26,7 +26,7 @@ export interface AdminDocument {
 export type Check = (method: string, path: string, reply: Reply) => void;
 
 const checks = new Map<number, Promise<Check>>();
-/** The operations of which a reply was checked, as `operationId status`. */
+/** The operations with a checked reply, as `operationId status`. */
 export const checked: Set<string> = new Set<string>();
 
 export async function adminDocument(port: number): Promise<AdminDocument> {

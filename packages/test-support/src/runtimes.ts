@@ -16,7 +16,7 @@ export interface Runtime {
 interface Source {
   readonly name: string;
   readonly alias: string;
-  /** npm package and version for this platform; undefined if there is none or none is needed. */
+  /** npm package and version for this platform; undefined if missing or not needed. */
   readonly spec: string | undefined;
   /** Path of the executable in that package. */
   readonly executable: string;

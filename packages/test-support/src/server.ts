@@ -22,7 +22,7 @@ export interface TestServerOptions {
   port?: number;
   /** Maximum time of the start, for tests that start many servers. */
   readyMs?: number;
-  /** Path of another `mintmark` than this repository's. */
+  /** Path of a `mintmark` from outside this repository. */
   program?: string | undefined;
 }
 

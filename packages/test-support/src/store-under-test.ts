@@ -73,7 +73,7 @@ async function onServer(statement: string): Promise<unknown[]> {
   }
 }
 
-/** Runs SQL directly on a store. `path`: of the SQLite file, or where it would be. */
+/** Runs SQL directly on a store. `path`: of the SQLite file, even if missing. */
 export function sqlOn(
   path: string,
   statement: string,
