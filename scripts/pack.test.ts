@@ -1,4 +1,4 @@
-// What `npm pack` and `npm publish` take from a fresh clone, and what the documents say of installing it.
+// Checks what `npm pack` and `npm publish` include from a fresh clone, and the documents on installing.
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -37,7 +37,7 @@ interface Packed {
   files: { path: string }[];
 }
 
-/** Runs `npm pack` as a user does; what it prints to stdout must be JSON and nothing else. */
+/** Runs `npm pack` as a user does; stdout must be JSON only. */
 async function pack(clone: string, name: string): Promise<Packed> {
   const args = ['pack', '--json', '--workspace', name, '--pack-destination', folder];
   const { stdout } = await execute('npm', args, { cwd: clone, env, maxBuffer: 64 * 1024 * 1024 });
@@ -58,7 +58,7 @@ void test('npm pack in a fresh clone builds each package', { timeout: CLONE_AND_
   const clone = join(folder, 'clone');
   execFileSync('git', ['clone', '--quiet', ROOT, clone], { env });
   for (const [name, { folder: place, files }] of Object.entries(PACKAGES)) {
-    // What a former build left behind is not packed.
+    // Files of former builds are not packed.
     mkdirSync(join(clone, place, 'dist'), { recursive: true });
     writeFileSync(join(clone, place, 'dist/left-over.js'), '');
     const packed = await pack(clone, name);
@@ -112,7 +112,7 @@ for (const [name, { folder: place }] of Object.entries(PACKAGES)) {
   });
 }
 
-/** Registered by nobody, so that whoever comes first could have them. */
+/** Unregistered names, which anyone could register. */
 const FROM_REGISTRY =
   /npm (?:i|install|add|exec)(?: -\S+)* @?mintmark(?:\/\w+)?(?:@\S+)?(?![\w/.-])|npx (?:-y|--yes) mintmark/;
 

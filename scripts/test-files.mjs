@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SECONDS_FILE = join(ROOT, 'node_modules/.cache/mintmark/test-seconds.json');
 
-/** What a file may say of itself. CONTRIBUTING.md explains them. */
+/** The setup words. CONTRIBUTING.md explains them. */
 export const SETUP_WORDS = new Set([
-  // What it starts. Its tests are skipped on a machine without it.
+  // Services that it starts. On machines without them its tests are skipped.
   'PostgreSQL',
   'Redis',
   'faketime',
@@ -16,11 +16,11 @@ export const SETUP_WORDS = new Set([
   'own store',
   // The same for limits: a run with --limits=redis leaves it out.
   'own limits',
-  // It takes half a minute or more, and a shorter test tries the most of it: only by name, or with --long.
+  // It takes half a minute or more, and a shorter test covers most of it: runs only by name or with --long.
   'long',
-  // It is slow, so it begins first: a slow file that begins last runs alone while a processor has nothing to do.
+  // It is slow, so it starts first and does not run alone at the end.
   'first',
-  // It asks much of the store: `npm test` runs it on PostgreSQL as well.
+  // It uses the store intensively: `npm test` runs it on PostgreSQL too.
   'also on PostgreSQL',
 ]);
 

@@ -1,9 +1,9 @@
-// Runs the test files (all, or those whose path contains one of the arguments) with node:test, a process each. What a file
-// needs stands in its first line (test-files.mjs).
-// --changed, --changed=<commit>: the ones that the changes since `main`, or since that commit, need: within two minutes.
-// --store=postgres: on a PostgreSQL server that is started for the run. --limits=redis: with limits in a Redis likewise.
-// --some: the ones that `npm test` runs on PostgreSQL as well. --long: with the few that a run of all leaves out.
-// --test-name-pattern=…: of all these, the tests whose name matches.
+// Runs the test files (all, or those whose path contains an argument) with node:test, each in a process. A file's
+// first line says what it needs (test-files.mjs).
+// --changed, --changed=<commit>: those that changes since `main`, or since that commit, affect: within two minutes.
+// --store=postgres: on a PostgreSQL server of the run. --limits=redis: with limits in a Redis of the run.
+// --some: those that `npm test` also runs on PostgreSQL. --long: includes the few that a complete run leaves out.
+// --test-name-pattern=…: only tests whose name matches.
 import { join, relative } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { run } from 'node:test';
@@ -12,7 +12,7 @@ import { testsOfChange } from './changed-tests.mjs';
 import slowestFiles from './slowest-files.mjs';
 import { readTestFiles, recordSeconds, ROOT } from './test-files.mjs';
 
-/** What the test files import is stripped of its types and compiled once, not in the process of each file. */
+/** The compile cache: stripped types and compiled code, shared by all test processes. */
 const NODE_COMPILE_CACHE = join(ROOT, 'node_modules/.cache/mintmark');
 
 const given = process.argv.slice(2);
@@ -30,7 +30,7 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
-/** The files that the arguments ask for, of all that there are. */
+/** The files selected by the arguments. */
 function select(all) {
   if (names.length > 0) return all.filter(({ path }) => names.some((name) => path.includes(name)));
   if (given.includes('--some')) return all.filter(({ setup }) => setup.has('also on PostgreSQL'));
@@ -51,7 +51,7 @@ function pathsOf(files) {
 
 const files = select(readTestFiles())
   .filter(({ setup }) => !(onPostgres && setup.has('own store')) && !(onRedis && setup.has('own limits')))
-  // The slowest first: one that is left for the end runs while another processor has nothing to do.
+  // The slowest first, so that none runs alone at the end.
   .sort((a, b) => b.seconds - a.seconds)
   .map(({ path }) => join(ROOT, path));
 
@@ -60,13 +60,13 @@ if (files.length === 0) {
   process.exit(1);
 }
 
-/** A server for the whole run, and how its tests find it; null where PostgreSQL is missing, which has been said then. */
+/** Starts the run's server; returns the variables for its tests. Null without PostgreSQL, after a message. */
 async function postgresForRun() {
   const { startSuitePostgres } = await import('@mintmark/test-support/postgres-suite');
   return await startSuitePostgres();
 }
 
-/** The same for Redis. */
+/** Like `postgresForRun`, for Redis. */
 async function redisForRun() {
   const { startSuiteRedis } = await import('@mintmark/test-support/redis-suite');
   return await startSuiteRedis();
@@ -80,9 +80,9 @@ if (postgres === null || redis === null) {
 }
 Object.assign(process.env, { NODE_COMPILE_CACHE, ...postgres?.env, ...redis?.env });
 const interrupted = new AbortController();
-// Ctrl-C reaches the tests too; the server is stopped when they have ended.
+// Ctrl-C reaches the tests too; the server stops after they end.
 process.on('SIGINT', () => interrupted.abort());
-// The command line would sort the files.
+// `node --test` would sort the files.
 const results = run({
   files,
   concurrency: 2,

@@ -1,4 +1,4 @@
-// The whole system at once: the token server, an API that is protected by the packed verifier, and the SDK in a loop.
+// The whole system: the token server, an API with the packed verifier, and the SDK in a loop.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -51,7 +51,7 @@ after(async () => {
   rmSync(project, { recursive: true, force: true });
 });
 
-/** Compiled as it is published, where a project has it. */
+/** Installs the verifier, compiled as published. */
 function installVerifier(folder: string): void {
   writeFileSync(join(folder, 'package.json'), '{"private":true,"type":"module"}');
   const installed = join(folder, 'node_modules/@mintmark/verifier');
@@ -88,7 +88,7 @@ async function createCaller(name: string, ...options: string[]): Promise<Caller>
   return { clientId, clientSecret };
 }
 
-/** A change made by a command holds in the running server within one second. */
+/** Waits until a change by a command holds in the running server, at most one second. */
 async function holds(clientId: string, clientSecret: string): Promise<void> {
   const ask = async () => (await server.post({ client_id: clientId, client_secret: clientSecret })).status;
   await eventually(async () => (await ask()) === 200, 1000, 'a new API user gets a token');
@@ -141,7 +141,7 @@ test('calls in a loop go through the end of tokens, a key rotation and a restart
   const tokens = new Set<string>();
   const keys = new Set<string>();
   const manager = managerOf(caller);
-  // Before the SDK mends anything: what the API answered to each single attempt.
+  // The API's status for each attempt, before the SDK retries.
   const statuses = new Map<number, number>();
   const call = manager.withToken(async (input, init) => {
     const token = new Headers(init?.headers).get('authorization') ?? '';
