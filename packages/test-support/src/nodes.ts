@@ -206,7 +206,9 @@ export function keepWriting(store: Store): { stop(): Promise<string[]> } {
   const work = (async () => {
     while (!state.over) {
       try {
-        acknowledged.push((await createApiUser(store, SYSTEM, apiUserSettings(), Date.now())).clientId);
+        acknowledged.push(
+          (await createApiUser({ store, actor: SYSTEM, nowMs: Date.now() }, apiUserSettings())).clientId,
+        );
       } catch {
         await sleep(20); // not acknowledged
       }

@@ -10,7 +10,7 @@ import {
 } from '../admin/api-user.ts';
 import { createApiUserWithSecret } from '../admin/api-user-with-secret.ts';
 import { exportCommand, importCommand } from './api-user-bulk.ts';
-import { commandLineActor } from './actor.ts';
+import { commandLineChange } from './actor.ts';
 import { curlLine } from './curl-line.ts';
 import { REVOKED, REVOKE_TOKENS } from './revoke-tokens.ts';
 import { isoOrNull, json, shellWord, table, time, type Io } from './io.ts';
@@ -87,13 +87,12 @@ function create(parent: Command, io: Io): void {
   );
   command.action(async (options: SettingOptions & { name: string; secret: boolean }) => {
     await withStore(command, io, async (store, config) => {
-      const nowMs = Date.now();
-      const by = commandLineActor();
+      const change = commandLineChange(store);
       const settings = settingsOf(options);
       const secret = { name: 'first secret', expiresAt: null };
       const { user, ...made } = options.secret
-        ? await createApiUserWithSecret(store, by, settings, secret, nowMs)
-        : { user: await createApiUser(store, by, settings, nowMs) };
+        ? await createApiUserWithSecret(change, settings, secret)
+        : { user: await createApiUser(change, settings) };
       if (options.json === true) {
         io.out(
           json({
@@ -187,7 +186,7 @@ function update(parent: Command, io: Io): void {
   );
   command.action(async (name: string, options: SettingOptions) => {
     const user = await withStore(command, io, (store) =>
-      updateApiUser(store, commandLineActor(), name, changesOf(options), Date.now()),
+      updateApiUser(commandLineChange(store), name, changesOf(options)),
     );
     print(io, user, options.json);
   });
@@ -212,7 +211,7 @@ function switchCommand(parent: Command, io: Io, verb: string, enabled: boolean, 
   command.action(async (name: string, options: StopOptions) => {
     const revoking = { revoke: options.revokeTokens === true, force: options.force === true };
     const user = await withStore(command, io, (store) =>
-      updateApiUser(store, commandLineActor(), name, { enabled }, Date.now(), revoking),
+      updateApiUser(commandLineChange(store), name, { enabled }, revoking),
     );
     print(io, user, options.json);
     if (enabled) return;
@@ -234,7 +233,7 @@ function revoke(parent: Command, io: Io): void {
   );
   command.action(async (name: string, options: { json?: boolean }) => {
     const { user, revocation } = await withStore(command, io, (store) =>
-      revokeApiUserTokens(store, commandLineActor(), name, Date.now()),
+      revokeApiUserTokens(commandLineChange(store), name),
     );
     const { clientId } = user;
     const before = isoOrNull((revocation.issuedBefore ?? 0) * 1000);
@@ -258,7 +257,7 @@ function remove(parent: Command, io: Io): void {
   command.action(async (name: string, options: StopOptions) => {
     const revoking = { revoke: options.revokeTokens === true, force: options.force === true };
     const user = await withStore(command, io, (store) =>
-      deleteApiUser(store, commandLineActor(), name, Date.now(), revoking),
+      deleteApiUser(commandLineChange(store), name, revoking),
     );
     io.out(options.json === true ? json({ deleted: user.clientId }) : `deleted  ${user.clientId}`);
   });

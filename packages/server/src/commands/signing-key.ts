@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { signingKeyState, type SigningKey } from '../domain/signing-key.ts';
 import { masterKeyOf } from '../store-files/open.ts';
 import { rotateSigningKey } from '../admin/signing-key.ts';
-import { commandLineActor } from './actor.ts';
+import { commandLineChange } from './actor.ts';
 import { isoOrNull, json, table, time, type Io } from './io.ts';
 import { addSettings, storeCommand, STORE_SETTINGS, withStore } from './options.ts';
 
@@ -71,7 +71,7 @@ function rotate(parent: Command, io: Io): void {
     const key = await withStore(command, io, async (store, config) => {
       const masterKey = await masterKeyOf(store, config);
       const rotation = { algorithm: config.signingAlgorithm, schedule: config, mode } as const;
-      return await rotateSigningKey(store, commandLineActor(), masterKey, rotation, nowMs);
+      return await rotateSigningKey(commandLineChange(store, nowMs), masterKey, rotation);
     });
     if (options.json === true) return io.out(json(shown(key, nowMs)));
     io.out(`${key.kid}  signs from ${time(key.activatesAt)} on`);

@@ -159,7 +159,7 @@ describe('a PostgreSQL that is a standby', { skip }, () => {
       [primary, standby],
     ]) {
       const { store } = await open(servers);
-      await createApiUser(store, SYSTEM, apiUserSettings(), 1);
+      await createApiUser({ store, actor: SYSTEM, nowMs: 1 }, apiUserSettings());
       await store.close();
     }
     await primary.stop();

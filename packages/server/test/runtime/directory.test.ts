@@ -52,7 +52,7 @@ function counted(store: Store): { rows: KnownApiUserRows; reads: () => number } 
 async function fill(store: Store, count: number): Promise<string[]> {
   const ids: string[] = [];
   for (let i = 0; i < count; i++)
-    ids.push((await createApiUser(store, SYSTEM, apiUserSettings(), 1)).clientId);
+    ids.push((await createApiUser({ store, actor: SYSTEM, nowMs: 1 }, apiUserSettings())).clientId);
   return ids;
 }
 
@@ -82,10 +82,8 @@ test('an unknown name is remembered until its time is over or anything changes, 
   assert.equal(await idFound(directory, 'late@example.com', 5000), undefined);
   assert.equal(reads(), 2);
   const { clientId } = await createApiUser(
-    opened.store,
-    SYSTEM,
+    { store: opened.store, actor: SYSTEM, nowMs: 1 },
     apiUserSettings({ username: 'late@example.com' }),
-    1,
   );
   assert.equal(await idFound(directory, 'late@example.com', 5001), undefined, 'not told yet');
   await directory.refresh([clientId]);
@@ -188,8 +186,8 @@ test('API users of another past are looked up before they are answered, while al
   const rows = { ...opened.store.known };
   const directory = createDirectory(rows, SETTINGS, () => 0);
   await directory.load();
-  await deleteApiUser(opened.store, SYSTEM, gone, 1);
-  await updateApiUser(opened.store, SYSTEM, id, { limitPerMinute: 7 }, 1);
+  await deleteApiUser({ store: opened.store, actor: SYSTEM, nowMs: 1 }, gone);
+  await updateApiUser({ store: opened.store, actor: SYSTEM, nowMs: 1 }, id, { limitPerMinute: 7 });
 
   rows.page = () => pages.promise; // of millions there are many
   const loading = directory.loadAnew();
@@ -214,16 +212,18 @@ test(PUT_BACK, { skip: SQLITE_ONLY }, async () => {
   });
   const { store } = opened;
   const asked = (owner: string) => ({ owner, name: 'first', expiresAt: null });
-  const old = await createApiUser(store, SYSTEM, apiUserSettings(), Date.now());
-  const oldSecret = (await createSecret(store, SYSTEM, asked(old.clientId), Date.now())).secret;
+  const old = await createApiUser({ store, actor: SYSTEM, nowMs: Date.now() }, apiUserSettings());
+  const oldSecret = (await createSecret({ store, actor: SYSTEM, nowMs: Date.now() }, asked(old.clientId)))
+    .secret;
   const copy = join(opened.dataDir, 'copy.db');
   const source = new DatabaseSync(join(server.dataDir, 'mintmark.db'), { readOnly: true });
   await backup(source, copy);
   source.close();
 
-  const late = await createApiUser(store, SYSTEM, apiUserSettings(), Date.now());
-  const lateSecret = (await createSecret(store, SYSTEM, asked(late.clientId), Date.now())).secret;
-  await updateApiUser(store, SYSTEM, old.clientId, { enabled: false }, Date.now());
+  const late = await createApiUser({ store, actor: SYSTEM, nowMs: Date.now() }, apiUserSettings());
+  const lateSecret = (await createSecret({ store, actor: SYSTEM, nowMs: Date.now() }, asked(late.clientId)))
+    .secret;
+  await updateApiUser({ store, actor: SYSTEM, nowMs: Date.now() }, old.clientId, { enabled: false });
   for (const secret of [oldSecret, lateSecret]) server.noteSecret(secret);
   const status = async (client_id: string, client_secret: string) =>
     (await server.post({ client_id, client_secret })).status;
@@ -236,7 +236,7 @@ test(PUT_BACK, { skip: SQLITE_ONLY }, async () => {
   await eventually(async () => (await status(late.clientId, lateSecret)) === 403);
   await eventually(async () => (await status(old.clientId, oldSecret)) === 200);
   assert.equal((await fetch(new URL('/readyz', server.url))).status, 200);
-  await deleteApiUser(store, SYSTEM, old.clientId, Date.now(), { force: true });
+  await deleteApiUser({ store, actor: SYSTEM, nowMs: Date.now() }, old.clientId, { force: true });
   await eventually(async () => (await status(old.clientId, oldSecret)) === 403);
   await server.stop();
 });

@@ -206,13 +206,17 @@ test('maintenance removes old changes and ended credentials, and the private par
   const { store, config } = opened;
   const masterKey = createMasterKey(config);
   const now = Date.now();
-  const { clientId } = await createApiUser(store, SYSTEM, apiUserSettings(), now);
+  const { clientId } = await createApiUser({ store, actor: SYSTEM, nowMs: now }, apiUserSettings());
   const ends = [now - 2 * DAY_MS, now - 2 * DAY_MS, now - DAY_MS / 2, null];
   for (const expiresAt of ends) {
-    await createSecret(store, SYSTEM, { owner: clientId, name: 'x', expiresAt }, now - 3 * DAY_MS);
+    await createSecret(
+      { store, actor: SYSTEM, nowMs: now - 3 * DAY_MS },
+      { owner: clientId, name: 'x', expiresAt },
+    );
   }
   const compromised = { algorithm: 'ES256', schedule: config, mode: 'compromised' } as const;
-  for (let i = 0; i < 2; i++) await rotateSigningKey(store, SYSTEM, masterKey, compromised, now - 1000);
+  for (let i = 0; i < 2; i++)
+    await rotateSigningKey({ store, actor: SYSTEM, nowMs: now - 1000 }, masterKey, compromised);
   await store.write(async (transaction) => {
     for (let i = 0; i < 1700; i++) await transaction.changed('api_user', clientId);
   });

@@ -48,7 +48,7 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     await Promise.all(
       Array.from({ length: 200 }, (_, i) =>
         i % 10 === 0
-          ? createApiUser(store, SYSTEM, apiUserSettings(), 1)
+          ? createApiUser({ store, actor: SYSTEM, nowMs: 1 }, apiUserSettings())
           : i % 2 === 0
             ? store.apiUsers.any()
             : store.known.byName('x', 'x'),

@@ -1,10 +1,18 @@
 import Type, { type TObject, type TString } from 'typebox';
-import { ROLES, type Actor, type Role } from '../../domain/actor.ts';
-import type { Once } from '../../domain/idempotency.ts';
+import {
+  changeOperatorRole,
+  inviteOperator,
+  newLinkFor,
+  removeOperator,
+  type Invited,
+} from '../../admin/operators/operator.ts';
+import { ROLES, type Role } from '../../domain/actor.ts';
+import { invitationUrl } from '../../domain/invitation.ts';
 import { operatorState, type Operator, type OperatorState } from '../../domain/operator.ts';
 import { cursorOf, positionOf } from './cursor.ts';
-import { onceOf, onceParameter } from './preconditions.ts';
-import { actorOf, type AdminApp } from './admin-app.ts';
+import { idempotencyParameter } from './preconditions.ts';
+import type { AdminApp } from './admin-app.ts';
+import { changeOf, repeatableChangeOf, type AdminContext } from './context.ts';
 import {
   iso,
   nothing,
@@ -19,23 +27,6 @@ import {
   type Shared,
 } from './schema.ts';
 import { emailSchema } from './session.routes.ts';
-
-export interface MadeLink {
-  operator: Operator;
-  url: string;
-  expiresAt: number;
-}
-
-export interface OperatorServices {
-  operators: {
-    list(page: { after: string | null; limit: number }): Promise<Operator[]>;
-    invite(by: Actor, asked: { email: string; role: Role }, once?: Once): Promise<MadeLink>;
-    /** A new link for one who was invited; for one who has a password: a reset, which takes it away. */
-    newLink(by: Actor, id: string): Promise<MadeLink>;
-    changeRole(by: Actor, id: string, role: Role): Promise<Operator>;
-    remove(by: Actor, id: string): Promise<void>;
-  };
-}
 
 interface OperatorJson {
   id: string;
@@ -85,15 +76,15 @@ const TAG = { tags: ['Operators'] };
 const path: TObject<{ id: TString }> = Type.Object({ id: Type.String({ maxLength: 254 }) });
 const role = oneOf(ROLES, 'What the operator may do');
 
-export function operatorRoutes(app: AdminApp, services: OperatorServices): void {
+export function operatorRoutes(app: AdminApp, context: AdminContext): void {
   app.addSchema(operatorSchema);
   app.addSchema(invitationSchema);
-  listRoute(app, services);
-  linkRoutes(app, services);
-  changeRoutes(app, services);
+  listRoute(app, context);
+  linkRoutes(app, context);
+  changeRoutes(app, context);
 }
 
-function listRoute(app: AdminApp, { operators }: OperatorServices): void {
+function listRoute(app: AdminApp, { store }: AdminContext): void {
   app.get(
     '/operators',
     {
@@ -108,7 +99,7 @@ function listRoute(app: AdminApp, { operators }: OperatorServices): void {
     },
     async ({ query: { limit = PAGE_DEFAULT, after } }) => {
       const position = positionOf('operators', after, isId);
-      const found = await operators.list({ after: position?.[0] ?? null, limit: limit + 1 });
+      const found = await store.operators.list({ after: position?.[0] ?? null, limit: limit + 1 });
       const items = found.slice(0, limit);
       const last = items.at(-1);
       const next = found.length > limit && last !== undefined ? cursorOf('operators', [last.id]) : null;
@@ -121,7 +112,7 @@ function isId(position: readonly unknown[]): position is readonly [string] {
   return position.length === 1 && typeof position[0] === 'string';
 }
 
-function linkRoutes(app: AdminApp, { operators }: OperatorServices): void {
+function linkRoutes(app: AdminApp, context: AdminContext): void {
   app.post(
     '/operators',
     {
@@ -130,7 +121,7 @@ function linkRoutes(app: AdminApp, { operators }: OperatorServices): void {
         ...TAG,
         operationId: 'inviteOperator',
         summary: 'Invites an operator, who chooses a password with the link.',
-        headers: Type.Object(onceParameter),
+        headers: Type.Object(idempotencyParameter),
         body: Type.Object(
           { email: emailSchema('What the operator signs in with'), role },
           { additionalProperties: false },
@@ -139,8 +130,10 @@ function linkRoutes(app: AdminApp, { operators }: OperatorServices): void {
       },
     },
     async (request, reply) => {
+      const { issuer, invitationLifeSeconds } = context.config;
+      const change = repeatableChangeOf(request, context);
       reply.code(201);
-      return invitationJson(await operators.invite(actorOf(request), request.body, onceOf(request)));
+      return invitationJson(await inviteOperator(change, request.body, invitationLifeSeconds), issuer);
     },
   );
   app.post(
@@ -159,13 +152,15 @@ function linkRoutes(app: AdminApp, { operators }: OperatorServices): void {
       },
     },
     async (request, reply) => {
+      const { issuer, invitationLifeSeconds } = context.config;
+      const change = changeOf(request, context);
       reply.code(201);
-      return invitationJson(await operators.newLink(actorOf(request), request.params.id));
+      return invitationJson(await newLinkFor(change, request.params.id, invitationLifeSeconds), issuer);
     },
   );
 }
 
-function changeRoutes(app: AdminApp, { operators }: OperatorServices): void {
+function changeRoutes(app: AdminApp, context: AdminContext): void {
   app.patch(
     '/operators/:id',
     {
@@ -181,7 +176,9 @@ function changeRoutes(app: AdminApp, { operators }: OperatorServices): void {
       },
     },
     async (request) =>
-      operatorJson(await operators.changeRole(actorOf(request), request.params.id, request.body.role)),
+      operatorJson(
+        await changeOperatorRole(changeOf(request, context), request.params.id, request.body.role),
+      ),
   );
   app.delete(
     '/operators/:id',
@@ -197,7 +194,7 @@ function changeRoutes(app: AdminApp, { operators }: OperatorServices): void {
       },
     },
     async (request, reply) => {
-      await operators.remove(actorOf(request), request.params.id);
+      await removeOperator(changeOf(request, context), request.params.id);
       return reply.code(204).send();
     },
   );
@@ -215,6 +212,7 @@ function operatorJson(operator: Operator): OperatorJson {
   };
 }
 
-function invitationJson({ operator, url, expiresAt }: MadeLink): InvitationJson {
+function invitationJson({ operator, token, expiresAt }: Invited, issuer: string): InvitationJson {
+  const url = invitationUrl(issuer, token);
   return { operator: operatorJson(operator), invitation_url: url, expires_at: iso(expiresAt) };
 }

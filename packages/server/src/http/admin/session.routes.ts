@@ -1,22 +1,22 @@
-import type { IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type TString } from 'typebox';
-import { ROLES, type Actor, type Role } from '../../domain/actor.ts';
+import { ROLES, type Role } from '../../domain/actor.ts';
 import type { Operator } from '../../domain/operator.ts';
 import type { SignedIn, SignIn, SignInDenial } from '../../admin/operators/sign-in.ts';
+import { endSession } from '../../admin/operators/profile.ts';
 import { KNOWN_BROWSER_SECONDS } from '../../admin/operators/known-browsers.ts';
+import type { AdminContext } from './context.ts';
 import { refuseOtherSites } from './cross-site.ts';
-import { clearSessionCookie, cookiesOf, operatorSessionOf, setCookies } from './operator-session.ts';
+import {
+  clearSessionCookie,
+  cookiesOf,
+  operatorChangeOf,
+  operatorSessionOf,
+  setCookies,
+} from './operator-session.ts';
 import { actorOf, type AdminApp } from './admin-app.ts';
 import { Problem, tooMany } from './problem.ts';
 import { iso, nothing, nullable, oneOf, ref, shared, time, type Shared } from './schema.ts';
-
-export interface SessionServices {
-  issuer: string;
-  addressOf(request: IncomingMessage): string;
-  signIn: SignIn;
-  endSession(by: Actor, action: 'session.sign_out' | 'session.end', sessionId: string): Promise<void>;
-}
 
 interface SessionJson {
   actor: {
@@ -68,9 +68,9 @@ export function codeSchema(description: string): TString {
 
 const TAG = { tags: ['Session'] };
 
-export function sessionRoutes(app: AdminApp, services: SessionServices): void {
+export function sessionRoutes(app: AdminApp, context: AdminContext): void {
   app.addSchema(sessionSchema);
-  signInRoute(app, services);
+  signInRoute(app, context);
   app.get(
     '/session',
     {
@@ -103,14 +103,14 @@ export function sessionRoutes(app: AdminApp, services: SessionServices): void {
     },
     async (request, reply) => {
       const { session } = operatorSessionOf(request);
-      await services.endSession(actorOf(request), 'session.sign_out', session.id);
+      await endSession(operatorChangeOf(request, context), 'session.sign_out', session.id);
       clearSessionCookie(reply);
       return reply.code(204).send();
     },
   );
 }
 
-function signInRoute(app: AdminApp, { signIn, issuer, addressOf }: SessionServices): void {
+function signInRoute(app: AdminApp, { signIn, config, addressOf }: AdminContext): void {
   app.post(
     '/session',
     {
@@ -133,7 +133,7 @@ function signInRoute(app: AdminApp, { signIn, issuer, addressOf }: SessionServic
       },
     },
     async (request, reply) => {
-      refuseOtherSites(request, issuer);
+      refuseOtherSites(request, config.issuer);
       const outcome = await signIn.signIn(request.body, callerOf(request, addressOf));
       return begun(reply, outcome);
     },
@@ -143,7 +143,7 @@ function signInRoute(app: AdminApp, { signIn, issuer, addressOf }: SessionServic
 /** Where a request to sign in comes from. */
 export function callerOf(
   request: FastifyRequest,
-  addressOf: SessionServices['addressOf'],
+  addressOf: AdminContext['addressOf'],
 ): Parameters<SignIn['signIn']>[1] {
   const userAgent = request.headers['user-agent'] ?? '';
   return { address: addressOf(request.raw), userAgent, ...cookiesOf(request) };

@@ -1,22 +1,13 @@
 import Type from 'typebox';
-import type { Actor } from '../../domain/actor.ts';
 import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../../domain/signing-algorithm.ts';
 import { signingKeyState, type SigningKey, type SigningKeyState } from '../../domain/signing-key.ts';
-import type { Rotation } from '../../admin/signing-key.ts';
-import { actorOf, type AdminApp } from './admin-app.ts';
+import { listSigningKeys, rotateSigningKey } from '../../admin/signing-key.ts';
+import type { AdminApp } from './admin-app.ts';
+import { changeOf, type AdminContext } from './context.ts';
 import { iso, nullable, oneOf, ref, shared, time, type Shared } from './schema.ts';
 
 /** `proven`: its row has a valid proof (signing-key-proof.ts). */
 export type ListedSigningKey = SigningKey & { proven: boolean };
-
-export interface SigningKeyServices {
-  now(): number;
-  signingKeys: {
-    list(): Promise<ListedSigningKey[]>;
-    /** Null: the configured algorithm. Throws a Refused where a successor is announced already. */
-    rotate(by: Actor, mode: Rotation['mode'], algorithm: SigningAlgorithm | null): Promise<ListedSigningKey>;
-  };
-}
 
 export interface SigningKeyJson {
   kid: string;
@@ -53,7 +44,7 @@ export const signingKeySchema: Shared<SigningKeyJson> = shared(
   ),
 );
 
-export function signingKeyRoutes(app: AdminApp, { signingKeys, now }: SigningKeyServices): void {
+export function signingKeyRoutes(app: AdminApp, context: AdminContext): void {
   app.addSchema(signingKeySchema);
   app.get(
     '/signing-keys',
@@ -72,8 +63,9 @@ export function signingKeyRoutes(app: AdminApp, { signingKeys, now }: SigningKey
       },
     },
     async () => {
-      const keys = await signingKeys.list();
-      return { items: keys.map((key) => signingKeyJson(key, now())) };
+      const nowMs = Date.now();
+      const keys = await listSigningKeys(context.store, context.masterKey, nowMs);
+      return { items: keys.map((key) => signingKeyJson(key, nowMs)) };
     },
   );
   app.post(
@@ -101,10 +93,12 @@ export function signingKeyRoutes(app: AdminApp, { signingKeys, now }: SigningKey
       },
     },
     async (request, reply) => {
-      const { mode = 'scheduled', algorithm = null } = request.body;
-      const key = await signingKeys.rotate(actorOf(request), mode, algorithm);
+      const { masterKey, config } = context;
+      const { mode = 'scheduled', algorithm = config.signingAlgorithm } = request.body;
+      const rotation = { algorithm, schedule: config, mode };
+      const key = await rotateSigningKey(changeOf(request, context), masterKey, rotation);
       reply.code(201);
-      return signingKeyJson(key, now());
+      return signingKeyJson({ ...key, proven: true }, Date.now());
     },
   );
 }
