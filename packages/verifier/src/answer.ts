@@ -18,9 +18,9 @@ export type Checked = { caller: AccessToken; answer?: never } | { answer: Answer
 
 /** The check behind each adapter. Throws at once for wrong requirements, which stops the start. */
 export function createCheck(
-  given: Verifier | VerifierOptions,
+  input: Verifier | VerifierOptions,
 ): (requirements: Requirements) => (request: RequestLike) => Promise<Checked> {
-  const verifier = 'verifyRequest' in given ? given : createVerifier(given);
+  const verifier = 'verifyRequest' in input ? input : createVerifier(input);
   return (requirements) => {
     const wanted = checkedRequirements(requirements);
     return async (request) => {
