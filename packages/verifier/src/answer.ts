@@ -54,9 +54,7 @@ export function createCallers<R extends object>(): {
     get(request) {
       const caller = callers.get(request);
       if (caller === undefined) {
-        throw new Error(
-          'This request was let through by no protect(): put protect() on the route before callerOf().',
-        );
+        throw new Error('No protect() ran for this request: put protect() on the route before callerOf().');
       }
       return caller;
     },
