@@ -57,7 +57,7 @@ test('each example has an npm script of its name', async () => {
   }
 });
 
-test('the quickstart prints the data of an API that it called with a token', async () => {
+test('the quickstart prints the data of an API call', async () => {
   api.requests.length = 0;
   const printed = await run('quickstart', server.url, `${api.origin}/v1/portfolio`);
   assert.match(printed, /name: 'spring'/);
@@ -73,7 +73,7 @@ test('the quickstart shows a refusal and ends with exit code 1', async () => {
   api.fallback(json(200, [{ id: 1, name: 'spring' }]));
 });
 
-test('the long import goes across the end of its token and through faults, and imports every item', async () => {
+test('the long import survives token expiry and faults, and imports every item', async () => {
   api.requests.length = 0;
   const items = new Set<string>();
   let calls = 0;
@@ -94,7 +94,7 @@ test('the long import goes across the end of its token and through faults, and i
   assert.doesNotMatch(printed, /eyJ/);
 });
 
-test('the long import with a wrong secret says what to do and ends with exit code 1', async () => {
+test('the long import with a wrong secret explains itself, exit code 1', async () => {
   env['MINTMARK_CLIENT_SECRET'] = 'wrong';
   await assert.rejects(run('long-import', server.url, api.origin, '1'), /credentials do not work.*request/s);
   env['MINTMARK_CLIENT_SECRET'] = server.clientSecret;

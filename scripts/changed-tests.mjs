@@ -4,8 +4,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { ROOT } from './test-files.mjs';
 
-/** Seconds of all chosen files together. Two run at a time, so a run takes about half of that. */
-const BUDGET_SECONDS = 180;
+/** Seconds of all chosen files together. Three run at a time: a run takes about half of that, and never more. */
+const BUDGET_SECONDS = 210;
 
 /** A few quick tests through the front door of each part, and the rules of the house. */
 const SMOKE = [
@@ -13,6 +13,7 @@ const SMOKE = [
   'packages/server/test/admin/credentials.test.ts',
   'packages/server/test/commands/help.test.ts',
   'packages/server/test/house/house-rules.test.ts',
+  'packages/server/test/house/test-rules.test.ts',
   'packages/server/test/house/docs.test.ts',
 ];
 

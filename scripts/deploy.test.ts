@@ -76,7 +76,7 @@ void test('the manifests for Kubernetes are valid after its own schemas', async 
   }
 });
 
-void test('the manifests for Kubernetes have no member that its schemas do not have', () => {
+void test('the Kubernetes manifests have only members of their schemas', () => {
   // The schemas let unknown members pass. The compiler does not: a literal has no more members than its type.
   const checked = Array.from(manifests.values(), ({ apiVersion, kind, ...rest }, i) => {
     const literal = JSON.stringify({ apiVersion, kind, ...rest });
@@ -147,7 +147,7 @@ void test('the manifests for Kubernetes fit together and with the settings', () 
   assert.deepEqual(kustomization.resources.toSorted(), applied.toSorted(), 'all but the example of a secret');
 });
 
-void test('nothing that is deployed may do more than it must, and no example of a secret is one', () => {
+void test('deployed parts have least rights, and example secrets are fake', () => {
   const { securityContext, ...pod } = (manifest('deployment.yaml').spec as DeploymentSpec).template.spec;
   const [container] = pod.containers;
   assert.deepEqual(container?.securityContext, {
@@ -189,7 +189,7 @@ void test('compose.yaml is valid after the schema of Compose, and fits the setti
   assert.ok(Number.parseInt(mintmark.stop_grace_period ?? '', 10) >= stopSeconds(environment));
 });
 
-void test('the Dockerfile builds on the Node that is pinned, ends as nobody in particular, and asks for its health', () => {
+void test('the Dockerfile builds on the pinned Node, unprivileged, with health check', () => {
   const { stages } = readDockerfile();
   const manifestOfRoot = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
     optionalDependencies: Record<string, string>;
@@ -212,35 +212,31 @@ if (NO_SYSTEMD !== false) console.error(`SKIPPED: the systemd unit was not check
 /** Exposure after `systemd-analyze security`, of 100: below 20 it says OK, and a unit without any hardening has 96. */
 const EXPOSURE_MAX = 15;
 
-void test(
-  'the systemd unit is one that systemd takes, without a warning, and with little exposure',
-  { skip: NO_SYSTEMD },
-  () => {
-    const folder = mkdtempSync(join(tmpdir(), 'mintmark-unit-'));
-    try {
-      const unit = join(folder, 'mintmark.service');
-      // The program is looked for in the folders of systemd, and is not installed here.
-      const text = read('systemd/mintmark.service').replace(
-        'ExecStart=mintmark',
-        `ExecStart=${process.execPath}`,
-      );
-      writeFileSync(unit, text);
-      const env = { ...process.env, SYSTEMD_LOG_LEVEL: 'warning' };
-      const verified = spawnSync('systemd-analyze', ['verify', '--man=no', unit], { encoding: 'utf8', env });
-      const ours = verified.stderr.split('\n').filter((line) => line.includes('mintmark'));
-      assert.deepEqual([verified.status, ours], [0, []], verified.stderr);
-      const threshold = `--threshold=${EXPOSURE_MAX}`;
-      const security = spawnSync(
-        'systemd-analyze',
-        ['security', '--offline=true', threshold, '--no-pager', unit],
-        { encoding: 'utf8' },
-      );
-      assert.equal(security.status, 0, security.stdout);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  },
-);
+void test('systemd accepts the unit without a warning, with little exposure', { skip: NO_SYSTEMD }, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mintmark-unit-'));
+  try {
+    const unit = join(folder, 'mintmark.service');
+    // The program is looked for in the folders of systemd, and is not installed here.
+    const text = read('systemd/mintmark.service').replace(
+      'ExecStart=mintmark',
+      `ExecStart=${process.execPath}`,
+    );
+    writeFileSync(unit, text);
+    const env = { ...process.env, SYSTEMD_LOG_LEVEL: 'warning' };
+    const verified = spawnSync('systemd-analyze', ['verify', '--man=no', unit], { encoding: 'utf8', env });
+    const ours = verified.stderr.split('\n').filter((line) => line.includes('mintmark'));
+    assert.deepEqual([verified.status, ours], [0, []], verified.stderr);
+    const threshold = `--threshold=${EXPOSURE_MAX}`;
+    const security = spawnSync(
+      'systemd-analyze',
+      ['security', '--offline=true', threshold, '--no-pager', unit],
+      { encoding: 'utf8' },
+    );
+    assert.equal(security.status, 0, security.stdout);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
 
 void test('the systemd unit and its example of settings fit the settings', () => {
   const unit = read('systemd/mintmark.service');
@@ -256,7 +252,7 @@ void test('the systemd unit and its example of settings fit the settings', () =>
   assert.ok(handles > Number(SETTINGS.connectionsMax.default));
 });
 
-void test('what the image is built from holds no store and no key that lies in the folder', () => {
+void test('the image’s build context holds no store and no key', () => {
   const ignored = read('Dockerfile.dockerignore')
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'));

@@ -1,3 +1,4 @@
+// Test setup: first.
 // What `npm pack` and `npm publish` take from a fresh clone, and what the documents say of installing it.
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
@@ -87,7 +88,7 @@ void test('npm pack in a fresh clone builds each package', { timeout: CLONE_AND_
 });
 
 for (const [name, { folder: place }] of Object.entries(PACKAGES)) {
-  void test(`${name} says where it comes from, and its README works outside the repository`, () => {
+  void test(`${name} names its repository, and its README works elsewhere`, () => {
     const manifest = JSON.parse(readFileSync(join(ROOT, place, 'package.json'), 'utf8')) as {
       repository: { url: string; directory: string };
       publishConfig: object;

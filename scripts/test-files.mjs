@@ -20,6 +20,8 @@ export const SETUP_WORDS = new Set([
   'long',
   // It is slow, so it begins first: a slow file that begins last runs alone while a processor has nothing to do.
   'first',
+  // It compares times, so it runs after all others and by itself.
+  'alone',
   // It asks much of the store: `npm test` runs it on PostgreSQL as well.
   'also on PostgreSQL',
 ]);

@@ -15,6 +15,9 @@ import { readTestFiles, recordSeconds, ROOT } from './test-files.mjs';
 /** What the test files import is stripped of its types and compiled once, not in the process of each file. */
 const NODE_COMPILE_CACHE = join(ROOT, 'node_modules/.cache/mintmark');
 
+/** One more than the two processors of the machine that decides: a test file computes during less than half of its time. */
+const FILES_AT_ONCE = 3;
+
 const given = process.argv.slice(2);
 const onPostgres = given.includes('--store=postgres');
 const onRedis = given.includes('--limits=redis');
@@ -52,8 +55,7 @@ function pathsOf(files) {
 const files = select(readTestFiles())
   .filter(({ setup }) => !(onPostgres && setup.has('own store')) && !(onRedis && setup.has('own limits')))
   // The slowest first: one that is left for the end runs while another processor has nothing to do.
-  .sort((a, b) => b.seconds - a.seconds)
-  .map(({ path }) => join(ROOT, path));
+  .sort((a, b) => b.seconds - a.seconds);
 
 if (files.length === 0) {
   console.error(`No test file matches ${given.join(' ')}.`);
@@ -82,24 +84,32 @@ Object.assign(process.env, { NODE_COMPILE_CACHE, ...postgres?.env, ...redis?.env
 const interrupted = new AbortController();
 // Ctrl-C reaches the tests too; the server is stopped when they have ended.
 process.on('SIGINT', () => interrupted.abort());
-// The command line would sort the files.
-const results = run({
-  files,
-  concurrency: 2,
-  timeout: 300_000,
-  signal: interrupted.signal,
-  testNamePatterns: valuesOf('--test-name-pattern='),
-});
-results.on('test:fail', ({ todo }) => {
-  if (todo === undefined || todo === false) process.exitCode = 1;
-});
 const seconds = new Map();
-results.on('test:summary', ({ file, duration_ms: ms, success }) => {
-  if (file !== undefined && success) seconds.set(relative(ROOT, file), ms / 1000);
-});
-const reports = [spec, slowestFiles].map((reporter) => results.compose(reporter));
-for (const report of reports) report.pipe(process.stdout, { end: false });
-await Promise.all(reports.map((report) => finished(report)));
+
+/** Runs files, so many at a time, and prints how they went. The command line of node:test would sort them. */
+async function runFiles(paths, concurrency) {
+  if (paths.length === 0 || interrupted.signal.aborted) return;
+  const results = run({
+    files: paths,
+    concurrency,
+    timeout: 300_000,
+    signal: interrupted.signal,
+    testNamePatterns: valuesOf('--test-name-pattern='),
+  });
+  results.on('test:fail', ({ todo }) => {
+    if (todo === undefined || todo === false) process.exitCode = 1;
+  });
+  results.on('test:summary', ({ file, duration_ms: ms, success }) => {
+    if (file !== undefined && success) seconds.set(relative(ROOT, file), ms / 1000);
+  });
+  const reports = [spec, slowestFiles].map((reporter) => results.compose(reporter));
+  for (const report of reports) report.pipe(process.stdout, { end: false });
+  await Promise.all(reports.map((report) => finished(report)));
+}
+
+const pathsIn = (some) => some.map(({ path }) => join(ROOT, path));
+await runFiles(pathsIn(files.filter(({ setup }) => !setup.has('alone'))), FILES_AT_ONCE);
+await runFiles(pathsIn(files.filter(({ setup }) => setup.has('alone'))), 1);
 if (given.every((argument) => !/^--(?:store|limits|test-name)/.test(argument))) recordSeconds(seconds);
 await postgres?.stop();
 await redis?.stop();

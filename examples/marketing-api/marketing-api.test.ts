@@ -1,3 +1,4 @@
+// Test setup: first.
 // The whole system at once: the token server, an API that is protected by the packed verifier, and the SDK in a loop.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
@@ -116,7 +117,7 @@ test('the API user of the first start reads the portfolio and campaigns', async 
   assert.equal((await manager.fetch(`${url}/v1/campaigns/x`)).status, 404);
 });
 
-test('without a token the API answers 401 and names the metadata that says whom to ask for one', async () => {
+test('without a token the API answers 401 and names its metadata', async () => {
   const response = await fetch(`${url}/v1/portfolio`);
   assert.equal(response.status, 401);
   const { errors } = (await response.json()) as { errors: { code: string }[] };
@@ -129,14 +130,14 @@ test('without a token the API answers 401 and names the metadata that says whom 
   assert.deepEqual(issuers, [server.url]);
 });
 
-test('a token for another API is refused with 401, and one without the scope with 403', async () => {
+test('a token for another API gets 401, one without scope 403', async () => {
   const elsewhere = await createCaller('elsewhere', '--audience', 'urn:other', '--scope', 'campaigns:read');
   assert.equal((await managerOf(elsewhere).fetch(`${url}/v1/portfolio`)).status, 401);
   const narrow = await createCaller('narrow', '--audience', url, '--scope', 'reports:read');
   assert.equal((await managerOf(narrow).fetch(`${url}/v1/portfolio`)).status, 403);
 });
 
-test('calls in a loop go through the end of tokens, a key rotation and a restart of the server: none is refused', async () => {
+test('no call fails across token expiry, key rotation and a server restart', async () => {
   const caller = await createCaller('loop', '--audience', url, '--scope', 'campaigns:read');
   const tokens = new Set<string>();
   const keys = new Set<string>();

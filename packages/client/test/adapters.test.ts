@@ -43,7 +43,7 @@ interface paths {
   };
 }
 
-test('a client of openapi-fetch carries the token, replays a refused one, and waits out a 429', async () => {
+test('openapi-fetch carries the token, replays a refused one, waits out a 429', async () => {
   const manager = new TokenManager(configure(tokens.host));
   const client = createClient<paths>({ baseUrl: api.origin });
   client.use(tokenMiddleware(manager));
@@ -64,7 +64,7 @@ test('a client of openapi-fetch carries the token, replays a refused one, and wa
   assert.equal(tokens.requests.length, 3);
 });
 
-test('the middleware keeps the headers of other middleware, before and after it, on every attempt', async () => {
+test('the middleware keeps the headers of other middleware on every attempt', async () => {
   const client = createClient<paths>({ baseUrl: api.origin });
   const named = (name: string) => ({
     onRequest({ request }: { request: Request }) {
@@ -84,7 +84,7 @@ test('the middleware keeps the headers of other middleware, before and after it,
   }
 });
 
-test('a refused token is let go by the middleware, also when the last response is the refusal', async () => {
+test('the middleware drops a refused token, even after the last response', async () => {
   const manager = new TokenManager(configure(tokens.host));
   const client = createClient<paths>({ baseUrl: api.origin });
   client.use(tokenMiddleware(manager, { retry: false }));
@@ -96,7 +96,7 @@ test('a refused token is let go by the middleware, also when the last response i
   assert.equal(tokens.requests.length, 3);
 });
 
-test('an error of the connection reaches the caller of openapi-fetch, and the middleware works on', async () => {
+test('an openapi-fetch caller gets the connection error, and the middleware keeps working', async () => {
   const client = createClient<paths>({ baseUrl: api.origin });
   client.use(tokenMiddleware(new TokenManager(configure(tokens.host))));
   api.next((_response, _request, raw) => void raw.socket.resetAndDestroy());
@@ -105,7 +105,7 @@ test('an error of the connection reaches the caller of openapi-fetch, and the mi
   assert.equal(data?.id, 7);
 });
 
-test('a client of openapi-generator typescript-fetch carries the token, replays a refused one, and waits out a 429', async () => {
+test('typescript-fetch carries the token, replays a refused one, waits out a 429', async () => {
   const manager = new TokenManager(configure(tokens.host));
   const generated = new GeneratedConfiguration({ basePath: api.origin, ...tokenConfiguration(manager) });
   // An operation whose description names no security, and one that names another kind.

@@ -12,7 +12,7 @@ beforeEach(() => {
   server.requests.length = 0;
 });
 
-test('a call with all three arguments sends the form of the reference page and returns its response', async () => {
+test('a call with all three arguments sends the documented form', async () => {
   server.next(token({ access_token: 'abc', expires_in: 899, scope: 'campaigns:read' }));
   const api = new AuthenticationApi(configure(server.host));
   const response = await api.oAuth2TokenPost({ clientId, clientSecret, grantType: 'client_credentials' });
@@ -35,7 +35,7 @@ test('a call with all three arguments sends the form of the reference page and r
   });
 });
 
-test('new AuthenticationApi() without a configuration posts to the host of the reference page', async (t) => {
+test('new AuthenticationApi() without a configuration posts to the documented host', async (t) => {
   const original = globalThis.fetch;
   t.after(() => (globalThis.fetch = original));
   const urls: string[] = [];
@@ -55,7 +55,7 @@ test('new AuthenticationApi() without a configuration posts to the host of the r
   assert.equal(server.requests[0]?.form.get('client_secret'), clientSecret);
 });
 
-test('the default grant type is sent when it is not given, and another one is sent as it is', async () => {
+test('the default grant type is sent unless another one is given', async () => {
   const api = new AuthenticationApi(configure(server.host));
   await api.oAuth2TokenPost();
   await api.oAuth2TokenPost({ grantType: 'password' });
@@ -65,7 +65,7 @@ test('the default grant type is sent when it is not given, and another one is se
   );
 });
 
-test('parameters that are given beat the configuration, those that are not fall back to it', async () => {
+test('parameters of a call beat the configuration, missing ones come from it', async () => {
   const api = new AuthenticationApi(
     configure(server.host, { clientId: 'configured', scope: 'a b', resource: 'https://one.example' }),
   );
@@ -100,7 +100,7 @@ test('secrets with every awkward character arrive intact in the form', async () 
   }
 });
 
-test('secrets with every awkward character arrive intact in HTTP Basic, and the form does not hold them', async () => {
+test('secrets with awkward characters arrive intact in HTTP Basic, outside the form', async () => {
   const api = new AuthenticationApi(configure(server.host, { clientAuthentication: 'basic' }));
   for (const secret of awkwardSecrets) {
     await api.oAuth2TokenPost({ clientId: 'me:and:you', clientSecret: secret });
@@ -114,7 +114,7 @@ test('secrets with every awkward character arrive intact in HTTP Basic, and the 
   }
 });
 
-test('WithHttpInfo also returns status, headers, attempts, request id and when the request was sent', async () => {
+test('WithHttpInfo also returns status, headers, attempts, request id and send time', async () => {
   server.next(problem(500, 'server_error'), reset, token({}, { 'x-request-id': 'req-7', 'x-other': 'yes' }));
   const begun = Date.now();
   const api = new AuthenticationApi(configure(server.host));
@@ -127,7 +127,7 @@ test('WithHttpInfo also returns status, headers, attempts, request id and when t
   assert.ok(sentAt >= begun - 1 && sentAt <= Date.now() + 1);
 });
 
-test('a secret given as a function is fetched once for a call and its retries, and again for the next call', async () => {
+test('a secret function is called once for a call and its retries', async () => {
   let fetched = 0;
   const api = new AuthenticationApi(
     configure(server.host, { clientSecret: async () => `from the vault ${++fetched}` }),
@@ -141,7 +141,7 @@ test('a secret given as a function is fetched once for a call and its retries, a
   );
 });
 
-test('what the function for the secret throws, or fails to return, reaches the caller and no request is sent', async () => {
+test('an error of the secret function reaches the caller, nothing is sent', async () => {
   const sealed = new Error('vault is sealed');
   const api = (secret: () => Promise<string>) =>
     new AuthenticationApi(configure(server.host, { clientSecret: secret, timeoutMs: 50 }));
@@ -154,7 +154,7 @@ test('what the function for the secret throws, or fails to return, reaches the c
   assert.equal(server.requests.length, 0);
 });
 
-test('a missing client id or secret is an error that names it, before anything is sent', async () => {
+test('a missing client id or secret is an error that names it', async () => {
   const api = new AuthenticationApi(new Configuration({ host: server.host }));
   await assert.rejects(api.oAuth2TokenPost({ clientSecret }), {
     name: 'ConfigurationError',
@@ -167,12 +167,12 @@ test('a missing client id or secret is an error that names it, before anything i
   assert.equal(server.requests.length, 0);
 });
 
-test('plain parameters in place of a Configuration are refused with an error that says so', () => {
+test('plain parameters in place of a Configuration are refused with an explanation', () => {
   // @ts-expect-error -- what a program without types can do
   assert.throws(() => new AuthenticationApi({ clientId }), ConfigurationError);
 });
 
-test('an aborted signal ends the call with its reason: before it, while it waits for bytes, between retries', async () => {
+test('an aborted signal ends the call with its reason at any moment', async () => {
   const reason = new Error('the user went away');
   const api = new AuthenticationApi(
     configure(server.host, { retry: { baseDelayMs: 60_000, maxDelayMs: 60_000 } }),
@@ -192,7 +192,7 @@ test('an aborted signal ends the call with its reason: before it, while it waits
   }
 });
 
-test('a signal that lives on keeps no listener of a call that is over', async () => {
+test('a long-lived signal keeps no listener of a finished call', async () => {
   const controller = new AbortController();
   const { signal } = controller;
   let listeners = 0;

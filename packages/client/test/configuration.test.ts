@@ -34,7 +34,7 @@ test('a configuration without parameters has the defaults that the documentation
   assert.equal(configuration.clientSecret, undefined);
 });
 
-test('a configuration keeps what it is given, without trailing slashes, and is frozen', () => {
+test('a configuration is frozen and drops trailing slashes', () => {
   const configuration = new Configuration({
     host: 'http://localhost:8080/marketing//',
     tokenPath: '/token',
@@ -52,7 +52,7 @@ test('a configuration keeps what it is given, without trailing slashes, and is f
   assert.throws(() => (configuration.clientId = 'b'), TypeError);
 });
 
-test('each option with a wrong value is an error that names it and quotes the value', () => {
+test('each option with a wrong value is an error quoting the value', () => {
   const wrong: [string, unknown][] = [
     ['host', 'localhost:8080'],
     ['host', 'ftp://example.com'],
@@ -95,7 +95,7 @@ test('each option with a wrong value is an error that names it and quotes the va
   }
 });
 
-test('a wrong part of the retry policy and an unknown option are errors that name them', () => {
+test('wrong retry policies and unknown options are errors that name them', () => {
   for (const retry of [
     { attempts: 0 },
     { baseDelayMs: -1 },
@@ -116,7 +116,7 @@ test('a wrong part of the retry policy and an unknown option are errors that nam
   assert.throws(() => new Configuration({ constructor: 1 }), { option: 'constructor' });
 });
 
-test('an error never quotes a secret, nor a host with credentials in it', () => {
+test('an error quotes neither a secret nor a host with credentials', () => {
   for (const parameters of [{ clientSecret: 12345 }, { host: 'https://me:12345@example.com' }]) {
     assert.throws(
       // @ts-expect-error -- a number is no secret
@@ -126,7 +126,7 @@ test('an error never quotes a secret, nor a host with credentials in it', () => 
   }
 });
 
-test('a token manager without credentials or with wrong options is an error that names what is wrong', () => {
+test('a token manager with missing credentials or wrong options names them', () => {
   const complete = new Configuration({ clientId: 'a', clientSecret: 'b' });
   assert.throws(() => new TokenManager(new Configuration({ clientSecret: 'b' })), { option: 'clientId' });
   assert.throws(() => new TokenManager(new Configuration({ clientId: 'a' })), { option: 'clientSecret' });
@@ -150,7 +150,7 @@ test('fromEnv takes the credentials, and the host only from its parameters', () 
   assert.equal(Configuration.fromEnv({ host: 'https://right.example' }, env).host, 'https://right.example');
 });
 
-test('fromEnv reads the environment of the process by default, and names the variable that is missing', (t) => {
+test('fromEnv reads the process environment and names a missing variable', (t) => {
   t.after(() => {
     delete process.env['MINTMARK_CLIENT_ID'];
     delete process.env['MINTMARK_CLIENT_SECRET'];
@@ -162,7 +162,7 @@ test('fromEnv reads the environment of the process by default, and names the var
   assert.equal(Configuration.fromEnv().clientSecret, 'secret');
 });
 
-test('a secret in a file is read for each token, so that a rotated one is picked up', async () => {
+test('a secret file is read for each token, so rotation is noticed', async () => {
   await using server = await startFaultServer();
   const path = await file('secret', 'first \n');
   const env = { MINTMARK_CLIENT_ID: 'id', MINTMARK_CLIENT_SECRET_FILE: path };
@@ -176,7 +176,7 @@ test('a secret in a file is read for each token, so that a rotated one is picked
   );
 });
 
-test('fromFile takes the credentials and the host from an object, from the profile default, or from a named one', async () => {
+test('fromFile reads an object, the default profile, or a named one', async () => {
   const flat = await file('flat.json', { client_id: 'a', client_secret: 'b', host: 'https://a.example/x' });
   const profiles = await file('profiles.json', {
     default: { client_id: 'c', client_secret: 'd' },
@@ -196,7 +196,7 @@ test('fromFile takes the credentials and the host from an object, from the profi
   ]);
 });
 
-test('fromFile with a file that lacks something names the file and what it lacks, and quotes nothing of it', async () => {
+test('fromFile names an incomplete file and what it lacks, quoting nothing', async () => {
   const path = await file('broken.json', '{"client_id":"id","client_secret":"very-secret-value"');
   const lacking = await file('lacking.json', { default: { client_id: 'id', secret: 'very-secret-value' } });
   for (const [name, profile] of [

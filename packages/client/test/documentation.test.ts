@@ -99,7 +99,7 @@ test('the parameters in docs/AuthenticationApi.md are those of the code', async 
   );
 });
 
-test('the response codes in docs/AuthenticationApi.md are thrown and sent again as the code does', async () => {
+test('the response codes in docs/AuthenticationApi.md match the exceptions and the retries', async () => {
   const rows = await table('docs/AuthenticationApi.md', '### HTTP response codes');
   assert.equal(rows.length, 12);
   for (const [status = '', , exception, code, again] of rows) {
@@ -118,7 +118,7 @@ test('the response codes in docs/AuthenticationApi.md are thrown and sent again 
   server.fallback(token());
 });
 
-test('the options in the README are those of the code, with their defaults', async () => {
+test('the options in the README match the code and its defaults', async () => {
   const declared = await readFile(join(packed.folder, 'dist/configuration.d.ts'), 'utf8');
   const [, body = ''] = /interface ConfigurationParameters \{(.*?)\n\}/s.exec(declared) ?? [];
   const names = [...body.matchAll(/readonly (\w+)\?:/g)].map(([, name = '']) => name);

@@ -4,7 +4,7 @@ import { TokenManager } from '../src/index.ts';
 import { configure } from './support/credentials.ts';
 import { startFaultServer } from './support/fault-server.ts';
 
-test('a listener that throws or rejects costs no token and ends no process', async (t) => {
+test('a failing listener costs no token and ends no process', async (t) => {
   await using server = await startFaultServer();
   const unhandled: unknown[] = [];
   const note = (reason: unknown) => void unhandled.push(reason);

@@ -51,7 +51,7 @@ async function pathOf(store: FileTokenStore, key: string): Promise<string> {
 
 const planted = (value: string) => `${Date.now() + LIFE_MS}\n${value}`;
 
-test('a link in place of a token file is neither read nor written through', async () => {
+test('a link replacing a token file is neither followed nor overwritten', async () => {
   const store = new FileTokenStore(directory);
   const path = await pathOf(store, 'key');
   const target = join(root, 'target');
@@ -75,7 +75,7 @@ test('a link in place of a lock is not followed', async () => {
   await assert.rejects(lstat(target), { code: 'ENOENT' });
 });
 
-test('a token file that others can read, a second name of it, and a pipe are refused', async () => {
+test('a token file readable by others, hard-linked or piped is refused', async () => {
   const store = new FileTokenStore(directory);
   const path = await pathOf(store, 'key');
   await chmod(path, 0o644);
@@ -96,7 +96,7 @@ test('a token file longer than a token is refused unread', async () => {
   await assert.rejects(store.get('key'), /has more than 1048576 bytes/);
 });
 
-test('a folder that others can write is refused, and nothing is put there', async () => {
+test('a folder others can write is refused and stays empty', async () => {
   for (const mode of [0o777, 0o770, 0o720, 0o702, 0o1777]) {
     await chmod(directory, mode);
     const store = new FileTokenStore(directory);
@@ -108,7 +108,7 @@ test('a folder that others can write is refused, and nothing is put there', asyn
   }
 });
 
-test('a link in place of the folder is refused, with a slash behind it too', async () => {
+test('a link replacing the folder is refused, even with a slash', async () => {
   const path = join(root, `link-${directory.slice(-6)}`);
   await symlink(directory, path);
   for (const name of [path, `${path}/`, `${path}/.`]) {
@@ -136,7 +136,7 @@ test('a folder or token file of another user is refused', { skip: !asRoot && 'ne
   await assert.rejects(store.set('key', 'value', LIFE_MS), /belongs to another user/);
 });
 
-test('a manager gets its token from the server where the store is refused', async () => {
+test('a manager asks the server for tokens if its store is refused', async () => {
   await chmod(directory, 0o777);
   const manager = new TokenManager(configure(server.host), { store: new FileTokenStore(directory) });
   assert.match(await manager.getToken(), /^eyJ/);

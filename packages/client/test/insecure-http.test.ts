@@ -57,7 +57,7 @@ test('MINTMARK_CLIENT_ALLOW_INSECURE allows plain HTTP, and takes true or false 
   }
 });
 
-test('an API call with plain HTTP sends the token to loopback addresses only', async () => {
+test('an API call over plain HTTP sends the token to loopback only', async () => {
   await using server = await startFaultServer();
   const sent: string[] = [];
   const api: typeof fetch = async (input) => {

@@ -25,7 +25,7 @@ function dice(seed: number): (chance: number) => boolean {
   };
 }
 
-test('an import across 50 expiries, under 429, 500, resets and a restart of the server, delivers every item once', async () => {
+test('an import across 50 expiries and a restart delivers every item once', async () => {
   const clock = fastClock(FACTOR);
   await using server = await startServer({
     env: {

@@ -43,7 +43,7 @@ async function stopped(answer?: Answer): Promise<{ host: string; start: () => Pr
   return { host: gone.host, start: () => startFaultServer(answer, Number(new URL(gone.origin).port)) };
 }
 
-test('20 jobs that start during a restart of 22 seconds all get tokens', async () => {
+test('20 jobs that start during a 22-second restart all get tokens', async () => {
   const { host, start } = await stopped();
   const jobs = Array.from({ length: JOBS }, () => new TokenManager(configureFast(host)).getToken());
   const settled = Promise.allSettled(jobs);
@@ -102,13 +102,13 @@ test('the deadline ends the retries, which come with growing, random waits', asy
   assert.equal(new Set(delays).size, delays.length);
 });
 
-test('a server that says "Retry-After: 0" is not asked in a tight loop', async () => {
+test('a server that says "Retry-After: 0" gets no tight loop of requests', async () => {
   await using server = await startFaultServer(problem(503, 'busy', { 'retry-after': '0' }));
   const error = await failureOf(new AuthenticationApi(configureFast(server.host)).oAuth2TokenPost());
   assert.ok(error.attempts > 5 && error.attempts < ATTEMPTS_MAX, `${error.attempts} attempts`);
 });
 
-test('faults that seldom pass end after five attempts: 500, unknown host, bad certificate', async () => {
+test('lasting faults end after five attempts: 500, unknown host, bad certificate', async () => {
   await using server = await startFaultServer(problem(500, 'server_error'));
   assert.equal(
     (await failureOf(new AuthenticationApi(configureFast(server.host)).oAuth2TokenPost())).attempts,
@@ -168,7 +168,7 @@ test('attempts bounds the retries if a program sets it, Infinity included', asyn
   assert.throws(() => configureFast(host, { retry: { attempts: 0 } }), { option: 'retry.attempts' });
 });
 
-test('a refused connection says "check host" only of a host that never answered', async () => {
+test('a refused connection says "check host" only of an unanswered host', async () => {
   const server = await startFaultServer(problem(400, 'invalid_request'));
   const call = () =>
     failureOf(new AuthenticationApi(configureFast(server.host, { retry: false })).oAuth2TokenPost());

@@ -24,7 +24,7 @@ function claims(token: string): Record<string, unknown> {
   return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
 }
 
-test('the four lines of the README get a token from the real server', async () => {
+test('the four lines of the README get a token', async () => {
   const response = await new AuthenticationApi(configuration).oAuth2TokenPost();
   server.noteSecret(response.access_token);
   assert.equal(response.token_type, 'Bearer');
@@ -32,7 +32,7 @@ test('the four lines of the README get a token from the real server', async () =
   assert.equal(claims(response.access_token)['client_id'], server.clientId);
 });
 
-test('form and HTTP Basic get a token each, with status, headers and request id', async () => {
+test('form and HTTP Basic both get a token with status and headers', async () => {
   for (const clientAuthentication of ['form', 'basic'] as const) {
     const { host, clientId, clientSecret } = configuration;
     const api = new AuthenticationApi(
@@ -47,7 +47,7 @@ test('form and HTTP Basic get a token each, with status, headers and request id'
   }
 });
 
-test('a wrong secret is a ForbiddenException with 403, and with 401 where Basic was used, after one attempt', async () => {
+test('a wrong secret is a ForbiddenException after one attempt: 403, Basic 401', async () => {
   for (const [clientAuthentication, status] of [
     ['form', 403],
     ['basic', 401],
@@ -83,7 +83,7 @@ test('another grant type is a BadRequestException whose description says which o
   );
 });
 
-test('passwords with every awkward character arrive intact, in the form and in Basic', async () => {
+test('passwords with awkward characters arrive intact in form and Basic', async () => {
   const passwords = [
     'Pass+word & more=1% : ü 🔑 ok',
     '  sp aces: and %2B+%20 ñ  ',
@@ -101,7 +101,7 @@ test('passwords with every awkward character arrive intact, in the form and in B
   }
 });
 
-test('a scope that is asked for is in the token, and one that the API user lacks is refused', async () => {
+test('a requested scope is in the token, a missing one is refused', async () => {
   const user = await createApiUser('--scope', 'campaigns:read', '--scope', 'campaigns:write');
   const api = new AuthenticationApi(
     new Configuration({ host: server.url, clientId: user.client_id, clientSecret: user.client_secret }),
@@ -114,7 +114,7 @@ test('a scope that is asked for is in the token, and one that the API user lacks
   });
 });
 
-test('a rate limit is waited out, and without retries it is a RateLimitException that says how long', async () => {
+test('a rate limit is waited out; without retries it throws a RateLimitException', async () => {
   const user = await createApiUser('--limit', '60');
   const api = new AuthenticationApi(
     new Configuration({ host: server.url, clientId: user.client_id, clientSecret: user.client_secret }),
@@ -148,7 +148,7 @@ test('1,000 parallel first calls cause one token request at the real server', as
   assert.equal(requests, 1);
 });
 
-test('a token is renewed before the real server would call it expired, however long it is asked for', async () => {
+test('a token is renewed before the real server would call it expired', async () => {
   const manager = new TokenManager(configuration);
   const seen = new Set<string>();
   const end = Date.now() + 12_000;

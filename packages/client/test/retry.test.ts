@@ -8,7 +8,7 @@ test('only 408, 429, 500, 502, 503 and 504 are transient', () => {
   assert.deepEqual(transient, [408, 429, 500, 502, 503, 504]);
 });
 
-test('a delay is a random time below the doubled bound, below the longest, and never past the deadline', () => {
+test('a delay is random, below its bounds, and within the deadline', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 80 }), fc.nat(200_000), (attempt, elapsedMs) => {
       const policy = { ...defaultRetry, attempts: 60 };
@@ -34,7 +34,7 @@ test('the jitter is full: delays fill the whole range, and differ', () => {
   assert.ok(mean > 450 && mean < 550, `${mean}`);
 });
 
-test('a time that the server names is waited for in full, up to the cap, with jitter on top', () => {
+test('a delay named by the server is kept up to the cap', () => {
   fc.assert(
     fc.property(fc.nat(200_000), (namedMs) => {
       const delayMs = retryDelayMs({ ...defaultRetry, deadlineMs: 1e9 }, 1, 0, namedMs) ?? Number.NaN;
@@ -44,7 +44,7 @@ test('a time that the server names is waited for in full, up to the cap, with ji
   );
 });
 
-test('Retry-After in seconds, as a date, absent or unreadable gives the milliseconds that it says', () => {
+test('Retry-After in seconds, as a date, absent or unreadable is understood', () => {
   const now = Date.UTC(2026, 0, 1);
   const at = (seconds: number) => new Date(now + seconds * 1000).toUTCString();
   const of = (status: number, headers: Record<string, string>) =>
@@ -63,7 +63,7 @@ test('Retry-After in seconds, as a date, absent or unreadable gives the millisec
   assert.equal(of(429, {}), undefined);
 });
 
-test('no header text makes a wait that is negative, infinite or not a number', () => {
+test('no header text makes a negative, infinite or non-numeric delay', () => {
   fc.assert(
     fc.property(fc.string(), fc.string(), fc.string(), (after, reset, date) => {
       const headers = new Headers();

@@ -30,7 +30,7 @@ function assertPrintable(error: ApiException): void {
   }
 }
 
-test('control characters of a response are escaped in the error and its fields', async () => {
+test('an error and its fields escape control characters of the response', async () => {
   const body = { error: HOSTILE, error_description: HOSTILE, trace_id: HOSTILE };
   const error = await failureOf(json(400, body));
   assertPrintable(error);
@@ -58,7 +58,7 @@ test('control characters in status line and headers are escaped, in events too',
   assert.deepEqual(new Set(ids), new Set(['id\\u009b']));
 });
 
-test('long texts of a response are cut in the error and its fields', async () => {
+test('an error and its fields cut long texts of the response', async () => {
   const long = 'x'.repeat(20_000);
   const headers = { 'x-request-id': 'r'.repeat(9_000), location: `https://${'l'.repeat(4_000)}.example` };
   const error = await failureOf(json(400, { error: long, error_description: long }, headers));
@@ -66,7 +66,7 @@ test('long texts of a response are cut in the error and its fields', async () =>
   assert.match(error.errorDescription ?? '', /^x{500}…$/);
 });
 
-test('the messages of a transport error are escaped and cut, and so are its causes', async () => {
+test('messages and causes of transport errors are escaped and cut', async () => {
   const fetch = () => Promise.reject(new Error(HOSTILE, { cause: new Error(HOSTILE.repeat(1000)) }));
   const api = new AuthenticationApi(configure('http://localhost', { fetch, retry: false }));
   const error: unknown = await api.oAuth2TokenPost().catch((thrown: unknown) => thrown);
@@ -78,7 +78,7 @@ test('the messages of a transport error are escaped and cut, and so are its caus
   }
 });
 
-test('the request id of an API response is escaped and cut in events', async () => {
+test('events and logs escape and cut the request id of a response', async () => {
   await using server = await startFaultServer();
   const ids: (string | undefined)[] = [];
   const onEvent = (event: ClientEvent) => {

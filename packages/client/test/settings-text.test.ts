@@ -71,7 +71,7 @@ test('fromFile says "is not JSON" of UTF-16, other bytes and broken JSON', async
   }
 });
 
-test('a secret file may begin with a byte order mark and end with line breaks', async () => {
+test('a secret file may have a BOM and trailing line breaks', async () => {
   for (const content of ['s+cret', 's+cret\n', 's+cret\r\n', `${BOM}s+cret\r\n`, 's+cret\r\n\r\n']) {
     const path = await file('secret', content);
     const env = { MINTMARK_CLIENT_ID: 'id', MINTMARK_CLIENT_SECRET_FILE: path };
@@ -80,7 +80,7 @@ test('a secret file may begin with a byte order mark and end with line breaks', 
   }
 });
 
-test('a secret file in UTF-16, empty, or with control characters is refused unsent', async () => {
+test('secret files in UTF-16, empty or with control characters are refused unsent', async () => {
   server.requests.length = 0;
   const contents: [string | Uint8Array, string][] = [
     [utf16('very-secret', false), 'UTF-8'],
@@ -162,7 +162,7 @@ test('paths with a control character are refused, and shown escaped', async () =
   assert.throws(() => new FileTokenStore('/var/lib/tokens\r'), shows('directory', '\\r'));
 });
 
-test('parameters of a call and fetched secrets with control characters are refused unsent', async () => {
+test('parameters and fetched secrets with control characters are refused unsent', async () => {
   server.requests.length = 0;
   const good: OAuth2TokenPostParameters = {
     clientId: 'id',

@@ -45,7 +45,7 @@ function memoryStore(): TokenStore & { readonly values: Map<string, string> } {
   };
 }
 
-test('50 managers on one store, which start at once, cause one token request', async () => {
+test('50 managers starting at once on one store cause one request', async () => {
   const store = memoryStore();
   const managers = Array.from({ length: 50 }, () => new TokenManager(configure(server.host), { store }));
   const tokens = await Promise.all(managers.map((manager) => manager.getToken()));
@@ -53,7 +53,7 @@ test('50 managers on one store, which start at once, cause one token request', a
   assert.equal(server.requests.length, 1);
 });
 
-test('a store without locks is shared too, at the cost of some requests at the start', async () => {
+test('a store without locks is shared with a few extra first requests', async () => {
   const { get, set } = memoryStore();
   const first = new TokenManager(configure(server.host), { store: { get, set } });
   const shared = await first.getToken();
@@ -62,7 +62,7 @@ test('a store without locks is shared too, at the cost of some requests at the s
   assert.equal(server.requests.length, 1);
 });
 
-test('another scope, client or host has another token in the same store, and no key holds the secret', async () => {
+test('scope, client and host have separate tokens; keys hold no secret', async () => {
   const store = memoryStore();
   const host = server.host.replace('127.0.0.1', 'localhost');
   for (const parameters of [{}, { scope: 'a' }, { resource: 'urn:b' }, { clientId: 'c' }, { host }]) {
@@ -74,7 +74,7 @@ test('another scope, client or host has another token in the same store, and no 
   assert.doesNotMatch([...store.values.keys()].join(), /the-secret/);
 });
 
-test('one manager of a fleet renews in the background, the others find its token', async () => {
+test('one manager of a fleet renews in the background, the others follow', async () => {
   const clock = virtualClock();
   const store = memoryStore();
   const events: ClientEvent[] = [];
@@ -94,7 +94,7 @@ test('one manager of a fleet renews in the background, the others find its token
   assert.equal(sources.filter((source) => source === 'server').length, 2);
 });
 
-test('a token that an API refused is not taken from the store again', async () => {
+test('a token that an API refused is never read from the store', async () => {
   const store = memoryStore();
   const manager = new TokenManager(configure(server.host), { store });
   const first = await manager.getToken();
@@ -125,14 +125,14 @@ test('whatever lies in the store, the manager gets a good token', async () => {
   }
 });
 
-test('a token written by a clock that is ahead has no more left than its life', () => {
+test('a token from a fast clock has at most its life left', () => {
   const value = JSON.stringify({ accessToken: 't', lifeMs: 60_000, expiresAt: 86_400_000 });
   const held = fromStoredValue(value, 1000, { advisoryWindowMs: 300_000, mandatoryWindowMs: 30_000 });
   assert.equal(held?.expiresAt, 61_000);
   assert.equal(held?.waitFrom, 55_000);
 });
 
-test('a store that fails, synchronously or not, costs nobody a token and is told of in an event', async () => {
+test('a failing store costs nobody a token and causes an event', async () => {
   const broken = () => {
     throw new Error('no store');
   };
@@ -162,7 +162,7 @@ test('a store that never answers costs a second, once, and then none', async () 
   assert.ok(performance.now() - again < 500);
 });
 
-test('a lock that its holder never gives back delays the others for two timeouts, not longer', async () => {
+test('an abandoned lock delays the others for at most two timeouts', async () => {
   const store: TokenStore = { get: async () => undefined, set: async () => {}, lock: async () => undefined };
   const manager = new TokenManager(configure(server.host, { timeoutMs: 200 }), { store });
   const begun = performance.now();
@@ -171,7 +171,7 @@ test('a lock that its holder never gives back delays the others for two timeouts
   assert.ok(took >= 400 && took < 2000, `${took} ms`);
 });
 
-test('the file store gives back what was set until it is over, in files that only the owner can read', async () => {
+test('the file store returns values until they expire, in owner-only files', async () => {
   const nested = join(directory, 'made', 'when needed');
   const store = new FileTokenStore(nested);
   assert.equal(await store.get('key'), undefined);
@@ -191,7 +191,7 @@ test('the file store gives back what was set until it is over, in files that onl
   }
 });
 
-test('a lock of the file store is held by one, given back, and taken over when it was abandoned', async () => {
+test('a file store lock has one holder and expires if abandoned', async () => {
   const store = new FileTokenStore(directory);
   const locks = await Promise.all(Array.from({ length: 20 }, () => store.lock('key', 60_000)));
   const held = locks.filter((lock) => lock !== undefined);
@@ -221,7 +221,7 @@ test('a damaged file in the store is as good as none', async () => {
   assert.equal(server.requests.length, 2);
 });
 
-test('eight processes on one file store, which start at once, cause one token request', async () => {
+test('eight processes starting at once on one file store cause one request', async () => {
   const script = `
     const { Configuration, TokenManager } = await import(process.env.SOURCES + 'index.ts');
     const { FileTokenStore } = await import(process.env.SOURCES + 'file-store.ts');

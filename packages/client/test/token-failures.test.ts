@@ -35,7 +35,7 @@ async function failureOf(answer: Answer, parameters: ConfigurationParameters = {
   return error;
 }
 
-test('each status is thrown as its exception, with the fields of the response, after as many attempts as may help', async () => {
+test('each status throws its exception with its fields after the right attempts', async () => {
   const cases = [
     [400, BadRequestException, 'bad_request', 1],
     [401, ForbiddenException, 'forbidden', 1],
@@ -74,7 +74,7 @@ test('each status is thrown as its exception, with the fields of the response, a
   }
 });
 
-test('the trace id of the body is the request id when no header has one', async () => {
+test('without a header the trace id of the body identifies the request', async () => {
   const error = await failureOf(faults.json(403, { error: 'invalid_client', trace_id: 'from-the-body' }));
   assert.equal(error.requestId, 'from-the-body');
 });
@@ -87,7 +87,7 @@ test('retry: false and a policy of one attempt send one request', async () => {
   }
 });
 
-test('an explicit undefined in the options of a call leaves the defaults alone', async () => {
+test('an explicit undefined in the options of a call keeps the defaults', async () => {
   server.fallback(faults.problem(500, 'server_error'));
   const api = new AuthenticationApi(configure(server.host, { retry: { attempts: 2 } }));
   // @ts-expect-error -- exactOptionalPropertyTypes is not everybody's
@@ -97,7 +97,7 @@ test('an explicit undefined in the options of a call leaves the defaults alone',
   server.fallback(faults.token());
 });
 
-test('HTML from a proxy in place of an error is kept as the body, and its status decides', async () => {
+test('an HTML error from a proxy keeps its body and status', async () => {
   const error = await failureOf(faults.plain(503, '<html><h1>Service Unavailable</h1></html>'), {
     retry: false,
   });
@@ -106,7 +106,7 @@ test('HTML from a proxy in place of an error is kept as the body, and its status
   assert.equal(error.error, undefined);
 });
 
-test('a 200 that is no token response is an error that is not retried, whatever it holds', async () => {
+test('a 200 without a token response is an error, never retried', async () => {
   const bodies = [
     '',
     'null',
@@ -139,7 +139,7 @@ test('a 200 that is no token response is an error that is not retried, whatever 
   }
 });
 
-test('a token response is accepted with expires_in as a string, other members, any case of bearer, and a BOM', async () => {
+test('a token response with unusual but legal members is accepted', async () => {
   server.next(
     faults.plain(200, '\uFEFF{"access_token":"abc","token_type":"BEARER","expires_in":"900","x":[1]}'),
   );
@@ -148,7 +148,7 @@ test('a token response is accepted with expires_in as a string, other members, a
   assert.equal(response.expires_in, 900);
 });
 
-test('a reset connection is a ConnectionException after the retries, and its cause says how', async () => {
+test('a reset connection is a ConnectionException with its cause after the retries', async () => {
   const error = await failureOf(faults.reset, { retry: { attempts: 3 } });
   assert.ok(error instanceof ConnectionException);
   assert.equal(error.code, 'connection_failed');
@@ -160,7 +160,7 @@ test('a reset connection is a ConnectionException after the retries, and its cau
   assert.equal(server.requests.length, 3);
 });
 
-test('what a fetch of one’s own throws is wrapped, also when it is no error', async () => {
+test('errors and non-errors thrown by a custom fetch are wrapped', async () => {
   for (const thrown of ['a string', undefined, null, 42, { message: 'an object' }]) {
     const fetch = () => Promise.reject(thrown);
     const api = new AuthenticationApi(configure(server.host, { fetch, retry: false }));
@@ -183,7 +183,7 @@ test('a connection that nobody accepts is a ConnectionException', async () => {
   });
 });
 
-test('half a body, with and without a length, is retried and not taken for a token', async () => {
+test('half a body is retried and never taken for a token', async () => {
   for (const half of [faults.halfBody, faults.halfChunked]) {
     server.next(half, half);
     const api = new AuthenticationApi(configure(server.host));
@@ -192,7 +192,7 @@ test('half a body, with and without a length, is retried and not taken for a tok
   }
 });
 
-test('silence and bytes that trickle without end are a TimeoutException when the time of an attempt is up', async () => {
+test('silence and trickling bytes are a TimeoutException after the attempt timeout', async () => {
   for (const answer of [faults.silence, faults.slowBytes]) {
     server.requests.length = 0;
     const begun = performance.now();
@@ -219,7 +219,7 @@ test('a redirect is not followed, so that the secret goes nowhere else', async (
   assert.equal(elsewhere.requests.length, 0);
 });
 
-test('a body without end is given up after the limit, and the rest is not downloaded', async () => {
+test('an endless body is abandoned at the limit, without downloading the rest', async () => {
   const endless = faults.endlessBody();
   const error = await failureOf(endless, { retry: false });
   assert.ok(error instanceof MalformedResponseException);
@@ -230,7 +230,7 @@ test('a body without end is given up after the limit, and the rest is not downlo
   assert.equal(endless.written(), written, 'the connection is still being read');
 });
 
-test('the total deadline ends the retries, and shortens the attempt that would overrun it', async () => {
+test('the total deadline ends the retries and shortens the last attempt', async () => {
   const begun = performance.now();
   const error = await failureOf(faults.silence, {
     timeoutMs: 200,
@@ -258,7 +258,7 @@ test('a 429 is retried when its Retry-After is over, not before', async () => {
   assert.ok(waited >= 990 && waited < 2000, `${waited} ms`);
 });
 
-test('a 429 without Retry-After is retried at x-ratelimit-reset, by the clock of the server', async () => {
+test('a 429 without Retry-After is retried at x-ratelimit-reset by server time', async () => {
   // The server's clock is a day ahead of ours.
   const serverNow = Date.now() + 86_400_000;
   const headers = {
@@ -272,7 +272,7 @@ test('a 429 without Retry-After is retried at x-ratelimit-reset, by the clock of
   assert.ok(waited >= 900 && waited < 2000, `${waited} ms`);
 });
 
-test('a Retry-After beyond the cap is waited for as long as the cap, and told in retryAfterMs', async () => {
+test('a Retry-After beyond the cap waits the cap, reported in retryAfterMs', async () => {
   const begun = performance.now();
   const error = await failureOf(faults.problem(429, 'rate_limit_exceeded', { 'retry-after': '3600' }), {
     retry: { attempts: 2, maxRetryAfterMs: 100 },

@@ -30,7 +30,7 @@ const refused: Answer = plain(401, '{"errors":[]}', {
   'www-authenticate': 'Bearer realm="api", error="invalid_token", error_description="expired"',
 });
 
-test('fetch of a manager sends the token as Bearer, in place of what the request had, and keeps the rest', async () => {
+test('fetch of a manager sends the token as Bearer, keeping the rest', async () => {
   const manager = managerWith();
   const response = await manager.fetch(`${api.origin}/campaigns?id=1`, {
     headers: { authorization: 'Bearer undefined', 'x-own': '1' },
@@ -43,7 +43,7 @@ test('fetch of a manager sends the token as Bearer, in place of what the request
   assert.equal(tokens.requests.length, 1);
 });
 
-test('a URL object, a Request, and a Request with options that change it are sent as fetch would send them', async () => {
+test('URL, Request, and Request with options are sent as fetch does', async () => {
   const { fetch } = managerWith();
   await fetch(new URL('/a', api.origin));
   await fetch(new Request(`${api.origin}/b`, { method: 'PUT', body: 'text', headers: { 'x-own': '2' } }));
@@ -78,7 +78,7 @@ test('a 401 invalid_token is answered with one replay and a fresh token', async 
   assert.equal(tokens.requests.length, 2);
 });
 
-test('a second 401 in a row is returned, and its token is not used again', async () => {
+test('a second 401 in a row is returned and its token dropped', async () => {
   const manager = managerWith();
   api.next(refused, refused);
   const response = await manager.fetch(`${api.origin}/x`);
@@ -103,7 +103,7 @@ test('a 401 for another reason and a 403 are returned at once', async () => {
   assert.equal(tokens.requests.length, 1);
 });
 
-test('100 parallel calls that are all refused get one new token between them and all succeed', async () => {
+test('100 parallel refused calls get one new token and all succeed', async () => {
   const manager = managerWith();
   const old = await manager.getToken();
   api.fallback((response, request, raw) =>
@@ -134,7 +134,7 @@ const repeatable: [string, () => NonNullable<RequestInit['body']>, string | RegE
 ];
 
 for (const [name, body, expected] of repeatable) {
-  test(`a body that is ${name} is sent again after a 401 and after a 429`, async () => {
+  test(`a body (${name}) is resent after a 401 and a 429`, async () => {
     const { fetch } = managerWith();
     for (const answer of [refused, problem(429, 'rate_limit_exceeded', { 'retry-after': '0' })]) {
       api.requests.length = 0;
@@ -149,7 +149,7 @@ for (const [name, body, expected] of repeatable) {
   });
 }
 
-test('a body that is a stream is sent once: a 401, a 429 and a 503 are returned, the refused token is let go', async () => {
+test('a stream body is sent once, and a refused token is dropped', async () => {
   const manager = managerWith();
   const bodies = [
     () => new Blob(['web stream']).stream(),
@@ -176,7 +176,7 @@ test('a body that is a stream is sent once: a 401, a 429 and a 503 are returned,
   }
 });
 
-test('the body of a Request is sent again when it is small; a larger one is streamed once, whole', async () => {
+test('a small Request body is resent, a larger one is streamed once', async () => {
   const manager = managerWith();
   const small = 'small'.repeat(1000);
   api.next(refused);
@@ -208,7 +208,7 @@ test('a 429 waits for Retry-After and is tried again, for every method', async (
   assert.ok(waited >= 990 && waited < 2500, `${waited} ms`);
 });
 
-test('a 429 that stays is returned after the attempts of the policy, with its body', async () => {
+test('a lasting 429 is returned with its body after the policy’s attempts', async () => {
   const { fetch } = managerWith({ retry: { attempts: 3 } });
   api.fallback(problem(429, 'rate_limit_exceeded', { 'retry-after': '0' }));
   const response = await fetch(`${api.origin}/x`);
@@ -218,7 +218,7 @@ test('a 429 that stays is returned after the attempts of the policy, with its bo
   assert.equal(api.requests.length, 3);
 });
 
-test('5xx and broken connections are tried again for methods that may be repeated, and with an Idempotency-Key', async () => {
+test('repeatable methods and calls with an Idempotency-Key retry 5xx and resets', async () => {
   const { fetch } = managerWith();
   for (const method of ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']) {
     for (const answer of [problem(500, 'server_error'), problem(503, 'busy'), reset]) {
@@ -234,7 +234,7 @@ test('5xx and broken connections are tried again for methods that may be repeate
   assert.equal(api.requests.length, 2);
 });
 
-test('a POST that may have had an effect is not sent again by itself', async () => {
+test('a POST that may have had an effect is not resent automatically', async () => {
   const { fetch } = managerWith();
   api.next(problem(500, 'server_error'));
   assert.equal((await fetch(`${api.origin}/x`, { method: 'POST', body: 'b' })).status, 500);
@@ -243,7 +243,7 @@ test('a POST that may have had an effect is not sent again by itself', async () 
   assert.equal(api.requests.length, 2);
 });
 
-test('withToken wraps any fetch, and retry: false leaves only the replay after a refused token', async () => {
+test('withToken wraps any fetch; retry: false leaves only the token replay', async () => {
   const seen: string[] = [];
   const own: typeof globalThis.fetch = (input, init) => {
     seen.push(`${init?.method ?? 'GET'} ${input instanceof Request ? input.url : input.toString()}`);
@@ -268,7 +268,7 @@ test('an aborted signal ends the call, its waits included, with its reason', asy
   assert.equal(api.requests.length, 1);
 });
 
-test('a redirect to another origin does not take the token along, one within the origin does', async () => {
+test('a redirect keeps the token within the origin only', async () => {
   const { fetch } = managerWith();
   await using elsewhere = await startFaultServer(json(200, {}));
   api.next(plain(302, '', { location: `${elsewhere.origin}/x` }), plain(302, '', { location: '/here' }));
@@ -280,7 +280,7 @@ test('a redirect to another origin does not take the token along, one within the
   assert.match(api.requests.at(-1)?.headers.authorization ?? '', /^Bearer eyJ/);
 });
 
-test('without a token there is no call: the failure of the token request is thrown, never `Bearer undefined` sent', async () => {
+test('a failed token request throws, and `Bearer undefined` is never sent', async () => {
   tokens.next(problem(403, 'invalid_client'));
   await assert.rejects(managerWith().fetch(`${api.origin}/x`), { name: 'ApiException', status: 403 });
   tokens.next(plain(200, '{"access_token":null}'));
@@ -288,7 +288,7 @@ test('without a token there is no call: the failure of the token request is thro
   assert.equal(api.requests.length, 0);
 });
 
-test('events of a call carry its method, its URL without the query, attempts, statuses and durations', async () => {
+test('events of a call have method, URL without query, attempts and durations', async () => {
   const events: ClientEvent[] = [];
   const { fetch } = managerWith({ onEvent: (event) => events.push(event) });
   api.next(problem(500, 'server_error', { 'x-request-id': 'a' }), reset);

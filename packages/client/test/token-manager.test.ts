@@ -20,7 +20,7 @@ beforeEach(() => {
   server.fallback(token());
 });
 
-test('1,000 parallel first calls cause one token request and get the same token', async () => {
+test('1,000 parallel first calls cause one request and share the token', async () => {
   const manager = new TokenManager(configure(server.host));
   const tokens = await Promise.all(Array.from({ length: 1000 }, () => manager.getToken()));
   assert.equal(new Set(tokens).size, 1);
@@ -29,7 +29,7 @@ test('1,000 parallel first calls cause one token request and get the same token'
   assert.equal(server.requests.length, 1);
 });
 
-test('1,000 parallel first calls that fail cause one request and 1,000 rejections; the next call asks again', async () => {
+test('1,000 parallel failing first calls cause one request and 1,000 rejections', async () => {
   server.fallback(problem(403, 'invalid_client'));
   const manager = new TokenManager(configure(server.host));
   const results = await Promise.allSettled(Array.from({ length: 1000 }, () => manager.getToken()));
@@ -40,7 +40,7 @@ test('1,000 parallel first calls that fail cause one request and 1,000 rejection
   assert.equal(server.requests.length, 2);
 });
 
-test('a token is served from memory, renewed in the background below the advisory window, waited for below the mandatory one', async () => {
+test('a token is cached, renewed in the background, then waited for', async () => {
   const clock = virtualClock();
   const manager = new TokenManager(configure(server.host, { clock }));
   const first = await manager.getToken();
@@ -66,7 +66,7 @@ test('a token is served from memory, renewed in the background below the advisor
   assert.equal(server.requests.length, 3);
 });
 
-test('a token of 30 seconds, and one of a second, is cached too', async () => {
+test('tokens of 30 seconds and of one second are cached too', async () => {
   const clock = virtualClock();
   for (const life of [30, 1]) {
     server.requests.length = 0;
@@ -81,7 +81,7 @@ test('a token of 30 seconds, and one of a second, is cached too', async () => {
   }
 });
 
-test('no token is handed out with less than its mandatory window left, whenever it is asked for', async () => {
+test('no token is returned with less than its mandatory window left', async () => {
   const clock = virtualClock();
   const ends = new Map<string, number>();
   server.fallback((response, request, raw) => {
@@ -98,7 +98,7 @@ test('no token is handed out with less than its mandatory window left, whenever 
   }
 });
 
-test('the windows shrink with the life of the token, and the advisory one is jittered', () => {
+test('the windows shrink with the token’s life; the advisory one is jittered', () => {
   const windows = { advisoryWindowMs: 300_000, mandatoryWindowMs: 30_000 };
   const all = Array.from({ length: 500 }, () => heldToken('t', 3_600_000, 3_600_000, windows));
   const left = all.map(({ renewFrom }) => 3_600_000 - renewFrom);
@@ -112,7 +112,7 @@ test('the windows shrink with the life of the token, and the advisory one is jit
   assert.ok(none.renewFrom <= none.waitFrom);
 });
 
-test('background renewals that fail are backed off while the old token serves, then callers see the failure', async () => {
+test('failing background renewals back off, then callers see the failure', async () => {
   const clock = virtualClock();
   const manager = new TokenManager(configure(server.host, { clock, retry: { attempts: 1 } }));
   const first = await manager.getToken();
@@ -130,7 +130,7 @@ test('background renewals that fail are backed off while the old token serves, t
   await assert.rejects(manager.getToken(), { status: 500 });
 });
 
-test('a background renewal that is told when to come back does not come earlier', async () => {
+test('a background renewal waits as long as the server says', async () => {
   const clock = virtualClock();
   const manager = new TokenManager(configure(server.host, { clock, retry: { attempts: 1 } }));
   await manager.getToken();
@@ -147,7 +147,7 @@ test('a background renewal that is told when to come back does not come earlier'
   await eventually(() => server.requests.length === 3);
 });
 
-test('a caller who must wait is not failed by a background renewal that fails: it retries', async () => {
+test('a waiting caller retries when a background renewal fails', async () => {
   const clock = virtualClock();
   const manager = new TokenManager(configure(server.host, { clock }));
   await manager.getToken();
@@ -176,7 +176,7 @@ test('invalidate discards that very token and no other', async () => {
   assert.equal(server.requests.length, 2);
 });
 
-test('100 callers who all report the same refused token cause one new request', async () => {
+test('100 callers reporting the same refused token cause one new request', async () => {
   const manager = new TokenManager(configure(server.host));
   const first = await manager.getToken();
   const tokens = await Promise.all(
@@ -189,7 +189,7 @@ test('100 callers who all report the same refused token cause one new request', 
   assert.equal(server.requests.length, 2);
 });
 
-test('a caller who aborts is let go with his reason, and the request goes on for the others', async () => {
+test('an aborting caller gets its reason while the request serves the others', async () => {
   const manager = new TokenManager(configure(server.host));
   let answer: (() => void) | undefined;
   server.next((response, request, raw) => (answer = () => token()(response, request, raw)));
@@ -207,7 +207,7 @@ test('a caller who aborts is let go with his reason, and the request goes on for
   assert.equal(server.requests.length, 1);
 });
 
-test('a clock that is set back by an hour does not make a token live longer', async (t) => {
+test('a clock set back by an hour makes no token live longer', async (t) => {
   server.fallback(token({ expires_in: 1 }));
   const manager = new TokenManager(configure(server.host));
   const first = await manager.getToken();
@@ -227,7 +227,7 @@ test('a clock that jumps ahead, as after sleep, makes the token renewed', async 
   assert.notEqual(await manager.getToken(), first);
 });
 
-test('the life of a token counts from when its request was sent, not from when the answer came', async () => {
+test('the life of a token counts from the sending of its request', async () => {
   const clock = virtualClock();
   const manager = new TokenManager(configure(server.host, { clock }));
   server.next((response, request, raw) => {
@@ -238,7 +238,7 @@ test('the life of a token counts from when its request was sent, not from when t
   assert.notEqual(await manager.getToken(), first, 'one second of its life is left');
 });
 
-test('each tenant of a pool has its own token, asked for once, with its own credentials', async () => {
+test('each tenant of a pool has its own token, requested once', async () => {
   const pool = new TokenManagerPool((tenant) =>
     configure(server.host, { clientId: tenant, clientSecret: `s-${tenant}` }),
   );
@@ -252,7 +252,7 @@ test('each tenant of a pool has its own token, asked for once, with its own cred
   );
 });
 
-test('a pool lets go of the tenant that was not asked for longest, and of one that is deleted', () => {
+test('a pool drops the least recently used tenant and a deleted one', () => {
   const pool = new TokenManagerPool((tenant) => configure(server.host, { clientId: tenant }), {
     managersMax: 2,
   });
@@ -279,7 +279,7 @@ async function runScript(script: string): Promise<{ code: unknown; output: strin
   return { code, output };
 }
 
-test('a background renewal that fails while nobody waits ends neither the process nor is it reported as unhandled', async () => {
+test('an unawaited failing renewal neither ends the process nor stays unhandled', async () => {
   server.fallback(token({ expires_in: 2 }));
   server.next(token({ expires_in: 2 }), problem(403, 'invalid_client'), reset, problem(500, 'server_error'));
   const { code, output } = await runScript(`
@@ -295,7 +295,7 @@ test('a background renewal that fails while nobody waits ends neither the proces
   assert.ok(server.requests.length >= 3, `${server.requests.length} requests`);
 });
 
-test('a process that holds a token, and is backed off, ends when its work is done: no timer keeps it alive', async () => {
+test('a process with a token in back-off ends: no timer holds it', async () => {
   server.fallback(token({ expires_in: 1 }));
   const { code, output } = await runScript(`
     const { Configuration, TokenManager } = await import(process.env.SOURCES);
@@ -310,7 +310,7 @@ test('a process that holds a token, and is backed off, ends when its work is don
   assert.ok(Number(output) < 3000, `it lived on for ${output} ms`);
 });
 
-test('events tell of requests, responses, retries, renewals and failures, with ids and durations and no secret', async () => {
+test('events cover requests, retries, renewals and failures, without a secret', async () => {
   const events: ClientEvent[] = [];
   const onEvent = (event: ClientEvent) => void events.push(event);
   server.next(problem(503, 'busy'), reset, token({ access_token: 'the-token' }, { 'x-request-id': 'r-1' }));

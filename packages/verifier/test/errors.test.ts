@@ -7,7 +7,7 @@ import { refused } from './support/refused.ts';
 
 const request = (authorization?: string | string[]) => ({ headers: { authorization } });
 
-test('the scheme Bearer is accepted in any letter case, from any kind of request', async () => {
+test('Bearer is accepted in any letter case from any request kind', async () => {
   await using issuer = await startIssuer();
   const verifier = issuer.verifier();
   const token = issuer.token();
@@ -20,7 +20,7 @@ test('the scheme Bearer is accepted in any letter case, from any kind of request
   );
 });
 
-test('a request without a token is told so; a second token or a wrong one is invalid', async () => {
+test('a missing token is reported; a second or wrong one is invalid', async () => {
   await using issuer = await startIssuer();
   const verifier = issuer.verifier();
   const token = issuer.token();
@@ -50,7 +50,7 @@ test('a missing scope is 403 insufficient_scope, and the challenge names the sco
   assert.match(error.wwwAuthenticate ?? '', /^Bearer error="insufficient_scope", .*scope="a c"$/);
 });
 
-test('a scope that no token could have is refused when it is asked for', () => {
+test('a scope that no token can have is refused on request', () => {
   for (const bad of ['', ' ', 'a"b', 'a\\b', 'ä', 'a\nb', []]) {
     assert.throws(() => requiredScopes(bad), TypeError, JSON.stringify(bad));
   }
@@ -75,7 +75,7 @@ test('the envelope is the one of the platform', () => {
   });
 });
 
-test('the metadata of a protected resource is where RFC 9728 puts it, and the challenge points at it', async () => {
+test('protected resource metadata is at RFC 9728’s URL, named in challenges', async () => {
   await using issuer = await startIssuer();
   const resource = protectedResource({
     resource: 'https://api.example.com/v1',

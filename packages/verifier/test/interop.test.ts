@@ -56,7 +56,7 @@ const OIDC_PROVIDER: string = 'oidc-provider';
 const RESOURCE = 'https://api.example.com';
 const CLIENT = { client_id: 'importer', client_secret: 'a-secret-for-this-test-alone' };
 
-test('RFC 9068 tokens of oidc-provider (resource indicators) are accepted, found through its metadata', async () => {
+test('RFC 9068 tokens of oidc-provider are accepted through its metadata', async () => {
   const { default: Provider } = (await import(OIDC_PROVIDER)) as { default: OidcProvider };
   const server = createServer();
   server.listen(0, '127.0.0.1');

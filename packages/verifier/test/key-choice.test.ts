@@ -25,7 +25,7 @@ const unusable = (count: number): TestKey[] =>
   });
 
 for (const alg of ['ES256', 'EdDSA', 'RS256']) {
-  test(`all ${alg} keys with one kid are tried, in whatever order they come`, async () => {
+  test(`all ${alg} keys with one kid are tried in any order`, async () => {
     const keys = Array.from({ length: 4 }, () => newKey(alg, 'same'));
     await using issuer = await startIssuer(keys);
     const verifier = issuer.verifier();
@@ -35,7 +35,7 @@ for (const alg of ['ES256', 'EdDSA', 'RS256']) {
   });
 }
 
-test('a key with the kid that cannot be used does not hide the one that can', async () => {
+test('an unusable key does not hide a usable one with its kid', async () => {
   for (const jwk of UNUSABLE) {
     const good = newKey('ES256', 'same');
     const bad = withJwk(newKey('ES256', 'same'), { ...jwk, kid: 'same' });
@@ -57,7 +57,7 @@ test('of many keys with one kid no more than eight are tried', async () => {
   await refused(verifier.verify(issuer.token({}, {}, keys[8])), 'signature');
 });
 
-test('a remembered token ends with the key of its kid that signed it', async () => {
+test('a remembered token ends with the key that signed it', async () => {
   const [first, second] = [newKey('ES256', 'same'), newKey('ES256', 'same')];
   await using issuer = await startIssuer([first, second]);
   const verifier = issuer.verifier();
@@ -69,7 +69,7 @@ test('a remembered token ends with the key of its kid that signed it', async () 
   await refused(verifier.verify(token), 'signature');
 });
 
-test('entries that cannot be used do not count towards the bound of a key set', async () => {
+test('unusable entries do not count towards a key set’s bound', async () => {
   const good = newKey();
   await using issuer = await startIssuer([...unusable(500), good]);
   const failures: unknown[] = [];
@@ -78,7 +78,7 @@ test('entries that cannot be used do not count towards the bound of a key set', 
   assert.deepEqual(failures, []);
 });
 
-test('of more than 100 usable keys the first 100 count, and the report says so', async () => {
+test('of more than 100 usable keys 100 count, as reported', async () => {
   const keys = Array.from({ length: 102 }, () => newKey());
   await using issuer = await startIssuer(keys);
   const failures: unknown[] = [];
@@ -95,7 +95,7 @@ test('a byte order mark before metadata and key set is skipped', async () => {
   assert.deepEqual([issuer.metadataFetches, issuer.keySetFetches], [1, 1]);
 });
 
-test('a byte order mark before the statement of a revocation list is skipped', async () => {
+test('a revocation list’s statement may follow a byte order mark', async () => {
   await using issuer = await startIssuer();
   issuer.byteOrderMark = true;
   issuer.revocations = { body: Buffer.from('MMRL\0\0\0\x01\0\0\0\0\0\0\0\0', 'latin1') };
@@ -103,7 +103,7 @@ test('a byte order mark before the statement of a revocation list is skipped', a
   assert.equal(issuer.revocationFetches, 1);
 });
 
-test('an answer that is not UTF-8 or not JSON says what it is, and where', async () => {
+test('an answer that is not UTF-8 or JSON is described', async () => {
   for (const [body, text] of [
     [Buffer.from([0xff, 0xfe, 0x7b, 0x00]), /jwks.*not UTF-8/],
     [Buffer.from('<html>secret page</html>'), /jwks.*not JSON/],
@@ -119,7 +119,7 @@ test('an answer that is not UTF-8 or not JSON says what it is, and where', async
 
 const HOSTILE = `https://evil.example/\u001b[2K\r\n"\u009b\u202e`;
 
-test('another issuer is named, escaped and cut, for metadata, token and revocation list', async () => {
+test('another issuer is named, escaped and cut, in every document', async () => {
   for (const [found, shown] of [
     ['https://other.example', /"https:\/\/other\.example"/],
     [HOSTILE, /"https:\/\/evil\.example\/\\u001b\[2K\\r\\n\\"\\u009b\\u202e"/],
@@ -146,7 +146,7 @@ test('another issuer is named, escaped and cut, for metadata, token and revocati
   }
 });
 
-test('a token for another API names the audience found and the one expected', async () => {
+test('a token for another API names found and expected audiences', async () => {
   await using issuer = await startIssuer();
   const error = await refused(issuer.verifier().verify(issuer.token({ aud: ['urn:other\r\n'] })), 'audience');
   assert.match(error.message, /\["urn:other\\r\\n"\].*"https:\/\/api\.example\.com"/);

@@ -36,7 +36,7 @@ test('a good token of each algorithm is accepted', async () => {
   }
 });
 
-test('security 9: no malicious token is believed, in the vectors that the server’s own reader is held against too', async () => {
+test('security 9: no malicious token in the shared vectors is accepted', async () => {
   const verifier = issuer.verifier({ algorithms: ['ES256', 'EdDSA', 'RS256'] });
   const { kid, privateKey } = es();
   const nowSeconds = Math.floor(issuer.nowMs / 1000);
@@ -49,7 +49,7 @@ test('security 9: no malicious token is believed, in the vectors that the server
   }
 });
 
-test('security 9: alg none is refused, in any letter case, with and without a signature', async () => {
+test('security 9: alg none is refused in any case, signed or not', async () => {
   for (const alg of ['none', 'None', 'NONE', 'nOnE']) {
     const unsigned = `${base64url({ alg, typ: 'at+jwt', kid: es().kid })}.${base64url(issuer.claims())}.`;
     await refuses(unsigned, 'malformed', alg);
@@ -57,14 +57,14 @@ test('security 9: alg none is refused, in any letter case, with and without a si
   }
 });
 
-test('a token without alg, or with one that is not a text, is refused', async () => {
+test('a token with a missing or non-text alg is refused', async () => {
   for (const alg of [undefined, null, 5, '', ['ES256'], { toString: 'ES256' }]) {
     const error = await refused(issuer.verifier().verify(issuer.token({}, { alg })));
     assert.equal(error.status, 401, JSON.stringify(alg));
   }
 });
 
-test('security 9: a public RSA or EC key is not taken for an HMAC secret (RS256 to HS256)', async () => {
+test('security 9: a public key never serves as HMAC secret (RS256 to HS256)', async () => {
   for (const key of [rsa, es(), ed]) {
     const publicKey = createPublicKey(key.privateKey);
     const pem = publicKey.export({ type: 'spki', format: 'pem' });
@@ -88,7 +88,7 @@ test('a symmetric key in the key set is never used', async () => {
   await refused(careless.verifier().verify(token), 'algorithm');
 });
 
-test('an algorithm that is not on the allow-list is refused, though key and signature are right', async () => {
+test('an algorithm off the allow-list is refused despite a right signature', async () => {
   const verifier = issuer.verifier({ algorithms: ['ES256'] });
   await verifier.verify(issuer.token());
   await refused(verifier.verify(issuer.token({}, {}, rsa)), 'algorithm');
@@ -119,14 +119,14 @@ test('security 9: a URL of keys in the header is not followed: jku, x5u', async 
   assert.equal(other.keySetFetches, 0);
 });
 
-test('security 9: a kid that looks like a path, a URL, SQL or a member of Object is an unknown kid', async () => {
+test('security 9: a kid resembling a path, URL or SQL is unknown', async () => {
   const kids = ['../../dev/null', '/dev/null', 'https://evil.example/jwks', "' OR 1=1 --"];
   for (const kid of [...kids, '__proto__', 'constructor', 'toString', '', '\0', '%00', '\r\nx: y']) {
     await refuses(issuer.token({}, { kid }, stranger), 'unknown_key', kid);
   }
 });
 
-test('a kid that is not a text, or is very long, is refused', async () => {
+test('a kid that is very long or not text is refused', async () => {
   for (const kid of [5, null, {}, ['a'], 'k'.repeat(257)])
     await refuses(issuer.token({}, { kid }), 'malformed');
 });
@@ -135,7 +135,7 @@ test('a signature by a stranger under a known kid is refused', async () => {
   await refuses(issuer.token({}, { kid: es().kid }, stranger), 'signature');
 });
 
-test('security 9: crit is refused, with extensions that are known, unknown, empty or of the wrong type', async () => {
+test('security 9: crit is refused with any extension', async () => {
   for (const crit of [['exp'], ['unknown'], ['b64'], [], 'exp', null]) {
     for (const b64 of [undefined, true, false]) {
       const token = issuer.token({}, { crit, b64, unknown: 1 });
@@ -147,7 +147,7 @@ test('security 9: crit is refused, with extensions that are known, unknown, empt
   await refuses(issuer.token({}, { crit: ['unknown'], unknown: 1 }), 'critical_header');
 });
 
-test('security 9: another typ than at+jwt is refused: an ID token is no access token', async () => {
+test('security 9: a typ other than at+jwt is refused, like ID tokens', async () => {
   for (const typ of [undefined, 'JWT', 'jwt', 'at+jwt2', 'application/jwt', 'xat+jwt', 5, '', 'logout+jwt']) {
     await refuses(issuer.token({}, { typ }), 'type', String(typ));
   }
@@ -176,7 +176,7 @@ test('a token longer than the limit is refused before anything reads it', async 
   assert.ok(performance.now() - startedAt < 500);
 });
 
-test('what is not three parts of base64url is refused: encrypted, unsigned, padded, wrapped', async () => {
+test('only three parts of base64url are accepted', async () => {
   const good = issuer.token();
   const [header, payload, last] = good.split('.');
   const bad = ['', '.', '..', '...', 'x', `${good}.`, `.${good}`, `${good}=`, `${good}\n`, ` ${good}`];
@@ -194,7 +194,7 @@ test('what is not three parts of base64url is refused: encrypted, unsigned, padd
   }
 });
 
-test('a header or a payload that is not a JSON object is refused', async () => {
+test('a header or payload that is not a JSON object is refused', async () => {
   for (const text of ['', '[]', '"a"', '5', 'null', '{', '{"alg":"ES256"', '{}x']) {
     const error = await refused(issuer.verifier().verify(jwt(text, issuer.claims(), es())));
     assert.equal(error.reason, 'malformed', `header ${text}`);
@@ -224,13 +224,13 @@ test('a key meant for encryption is not used', async () => {
   await refused(careless.verifier().verify(careless.token({}, {}, key)), 'unknown_key');
 });
 
-test('a token without kid is accepted only where one key alone fits its algorithm', async () => {
+test('a token without kid is accepted if exactly one key fits', async () => {
   await issuer.verifier().verify(issuer.token({}, { kid: undefined }));
   await using two = await startIssuer([newKey(), newKey()]);
   await refused(two.verifier().verify(two.token({}, { kid: undefined })), 'unknown_key');
 });
 
-test('one changed character anywhere in a token makes it another, which is refused', async () => {
+test('any changed character in a token makes it refused', async () => {
   const verifier = issuer.verifier();
   const good = issuer.token();
   await verifier.verify(good);
@@ -245,7 +245,7 @@ test('one changed character anywhere in a token makes it another, which is refus
   );
 });
 
-test('any text at all as a token is refused with 401 and nothing else', async () => {
+test('any other text as a token is 401 and nothing else', async () => {
   const verifier = issuer.verifier();
   const part = fc.oneof(fc.json().map(base64url), fc.base64String(), fc.string({ unit: 'binary' }));
   await fc.assert(
@@ -256,7 +256,7 @@ test('any text at all as a token is refused with 401 and nothing else', async ()
   );
 });
 
-test('the choice of algorithms and audience is checked when the verifier is made', () => {
+test('algorithms and audience are checked when the verifier is made', () => {
   const none = ['none', 'HS256', 'toString', ''] as unknown as 'ES256'[];
   for (const alg of none) assert.throws(() => issuer.verifier({ algorithms: [alg] }), /cannot be allowed/);
   assert.throws(() => issuer.verifier({ algorithms: [] }), TypeError);

@@ -85,7 +85,7 @@ const USE = `
 `;
 
 for (const name of runtimeNames) {
-  test(`the tarball works under ${name}, from every subpath, and keeps no process alive`, async (t) => {
+  test(`the tarball works under ${name} from every subpath, freeing the process`, async (t) => {
     const { command, problem: missing } = await runtime(name);
     if (missing !== undefined) return t.skip(missing);
     if (!installed(t)) return;
@@ -112,7 +112,7 @@ const PORTABLE = `
   };
 `;
 
-test('the tarball checks and remembers tokens without a module or global of Node', async (t) => {
+test('the tarball works without any module or global of Node', async (t) => {
   if (!installed(t)) return;
   await using issuer = await startIssuer();
   issuer.revocations = { body: revocationBody(['leaked'], { api_gone: 2_000_000_000 }) };
@@ -205,7 +205,7 @@ for (const [name, tsc, sources, options] of [
   });
 }
 
-test('attw finds the types of every entry right, wherever ESM can be loaded', async () => {
+test('attw finds the types of every entry right under ESM', async () => {
   const attw = join(ROOT, 'node_modules/@arethetypeswrong/cli/dist/index.js');
   const args = [attw, tarball, '--profile', 'esm-only', '--format', 'ascii'];
   // It exits with 1 when it finds a problem.
@@ -215,7 +215,7 @@ test('attw finds the types of every entry right, wherever ESM can be loaded', as
   }
 });
 
-test('publint finds nothing, and the tarball holds what is meant to be in it', async () => {
+test('publint finds nothing, and the tarball has only its files', async () => {
   const { messages } = await publint({
     pkgDir: join(folder, 'package'),
     strict: true,

@@ -42,7 +42,7 @@ async function listening(server: Server): Promise<{ url: string; port: number } 
   };
 }
 
-test('onRefused tells reason, route and API user of a refusal, never the token', async () => {
+test('onRefused reports reason, route and API user, never the token', async () => {
   await using own = await startIssuer();
   const seen: TokenRefusal[] = [];
   const verifier = own.verifier({ onRefused: (refusal) => seen.push(refusal) });
@@ -93,7 +93,7 @@ test('onRefused tells reason, route and API user of a refusal, never the token',
   }
 });
 
-test('onRefused tells of revoked tokens, of no keys, and of tokens without a request', async () => {
+test('onRefused reports revoked tokens, missing keys, and tokens without request', async () => {
   await using own = await startIssuer();
   own.revocations = { body: revocationBody(['leaked']) };
   const seen: TokenRefusal[] = [];
@@ -113,7 +113,7 @@ test('onRefused tells of revoked tokens, of no keys, and of tokens without a req
   );
 });
 
-test('a hook that throws or rejects changes no answer and ends no process', async (t) => {
+test('a failing hook changes no answer and ends no process', async (t) => {
   const unhandled: unknown[] = [];
   const note = (reason: unknown) => void unhandled.push(reason);
   process.on('unhandledRejection', note);
@@ -155,7 +155,7 @@ test('anyScope lets a token with one of the scopes in', async () => {
   await refused(verifier.verifyRequest(request('c'), { scope: 'c', anyScope: 'a b' }), 'scope');
 });
 
-test('a check of the claims lets in where it gives true, and nothing else', async () => {
+test('a claims check admits only if it returns true', async () => {
   const protect = onFetch.createProtect(issuer.verifier());
   const answer = async (check: unknown, claims = {}) => {
     const handler = protect({ check } as { check: () => boolean }, () => new Response('in'));

@@ -13,7 +13,7 @@ before(async () => {
 });
 after(async () => await issuer[Symbol.asyncDispose]());
 
-test('security 11: claims are frozen: what one handler tries to change, the next one does not see', async () => {
+test('security 11: claims are frozen against changes by other handlers', async () => {
   const verifier = issuer.verifier();
   const token = issuer.token({ roles: ['reader'], nested: { deep: [{ a: 1 }] } });
   const first = await verifier.verify(token);
@@ -47,7 +47,7 @@ test('a remembered token is not remembered past its end', async () => {
   await refused(verifier.verify(token), 'expired');
 });
 
-test('security 10: a remembered token is refused once its key has left the key set', async () => {
+test('security 10: a remembered token ends when its key leaves the set', async () => {
   const [old, successor] = [newKey(), newKey()];
   await using own = await startIssuer([old]);
   const verifier = own.verifier();
@@ -59,7 +59,7 @@ test('security 10: a remembered token is refused once its key has left the key s
   await refused(verifier.verify(token), 'unknown_key');
 });
 
-test('a remembered token stays remembered when the key set is renewed with its key in it', async () => {
+test('a remembered token survives a key set renewal with its key', async () => {
   await using own = await startIssuer([newKey()]);
   const verifier = own.verifier();
   const token = own.token();
@@ -78,7 +78,7 @@ test('a refused token is not remembered as anything', async () => {
   await verifier.verify(token);
 });
 
-test('the memory of tokens is bounded, and what is used stays in it', () => {
+test('the memory of tokens is bounded and keeps recently used ones', () => {
   const cache = createTokenCache<number>(10);
   cache.set('used', 1);
   for (let i = 0; i < 1000; i += 1) {

@@ -101,7 +101,7 @@ async function walk(query: string, between: () => Promise<void> = async () => un
 const search = async (text: string, more = '') =>
   (await walk(`search=${encodeURIComponent(text)}&limit=7${more}`)).map(({ name }) => name);
 
-test('a search finds every part of name, client id, username and contact, in any letter case', async () => {
+test('search finds parts of name, id, username and contact, ignoring case', async () => {
   assert.equal((await search('ÉTÉ')).length, COUNT / 2);
   assert.equal((await search('E\u0301te\u0301')).length, COUNT / 2, 'however a letter was typed');
   assert.equal((await search('user.')).length, COUNT / 3);
@@ -112,7 +112,7 @@ test('a search finds every part of name, client id, username and contact, in any
   assert.deepEqual(await search('nobody'), []);
 });
 
-test('a search for a client id or a username has its API user first, and once, whatever the order', async () => {
+test('a search for an id or username lists its API user first', async () => {
   const [nine, three] = ['winter 09 100%_9\\', 'winter 03 100%_3\\'];
   for (const sort of ['name', '-name', 'created_at', '-created_at', 'last_used_at', '-last_used_at']) {
     assert.deepEqual(await search('USER.9@example.com', `&sort=${sort}`), [nine, three], sort);
@@ -137,7 +137,7 @@ test('a search for a client id or a username has its API user first, and once, w
   assert.deepEqual(await walked(3, 1), [nine, three]);
 });
 
-test('security 16: a character that means something in a pattern means itself in a search', async () => {
+test('security 16: characters with a meaning in patterns are searched literally', async () => {
   assert.equal((await search('100%_3\\')).length, 1);
   assert.equal((await search('%')).length, COUNT);
   assert.equal((await search('0%0')).length, 0);
@@ -145,7 +145,7 @@ test('security 16: a character that means something in a pattern means itself in
   assert.equal((await search("' or 1=1 --")).length, 0);
 });
 
-test('filters by state and scope, together with a search, leave what meets them all', async () => {
+test('filters by state and scope combine with a search', async () => {
   const disabled = await walk('state=disabled&limit=2');
   assert.deepEqual(
     disabled.map(({ enabled }) => enabled),
@@ -158,7 +158,7 @@ test('filters by state and scope, together with a search, leave what meets them 
   assert.equal((await search('winter', '&state=disabled&scope=campaigns:read')).length, 6);
 });
 
-test('an item says when it was last used, and what lives and expires of its credentials', async () => {
+test('an item shows the last use and its live and expiring credentials', async () => {
   const [seventh] = (await page('search=winter%2007')).items;
   assert.deepEqual(
     [seventh?.live_credentials, seventh?.next_expiry_at, seventh?.last_used_at],
@@ -168,7 +168,7 @@ test('an item says when it was last used, and what lives and expires of its cred
   assert.deepEqual([eighth?.next_expiry_at, eighth?.last_used_at], [null, new Date(9001).toISOString()]);
 });
 
-test('pages, put together, are the whole list in its order, whatever they are sorted by', async () => {
+test('the pages together are the whole list in every order', async () => {
   const compare: Record<string, (a: Item, b: Item) => number> = {
     created_at: (a, b) => Date.parse(a.created_at) - Date.parse(b.created_at),
     name: (a, b) => (key(a.name) < key(b.name) ? -1 : 1),
@@ -197,7 +197,7 @@ test('pages, put together, are the whole list in its order, whatever they are so
   }
 });
 
-test('a list in the order of the ids, read in stretches, is whole', async () => {
+test('a list ordered by id and read in stretches is complete', async () => {
   const bounds = { lookedAtFirst: 3, tableMax: 5, countMs: 1000, lookMs: 0, scopeMax: 1, stretch: 7 };
   const inStretches = apiUserListRows(connections.read, bounds);
   for (const text of [null, 'winter', '07 1', 'user.9@example.com', 'nobody']) {
@@ -217,7 +217,7 @@ test('a list in the order of the ids, read in stretches, is whole', async () => 
   }
 });
 
-test('pages of a store that is too large to be read for one of them, put together, are what meets a filter', async () => {
+test('filtered pages of a huge store together are every match', async () => {
   const filters: Partial<ApiUserFilter>[] = [
     { enabled: false },
     { enabled: true },
@@ -259,7 +259,7 @@ test('pages of a store that is too large to be read for one of them, put togethe
   }
 });
 
-test('a page of a store that takes long to count ends early too, however few API users there are', async () => {
+test('a page ends early in a store that is slow to count', async () => {
   const nobody = { search: 'nobody', enabled: null, scope: null };
   const first = { sort: 'created_at', descending: false, after: null, limit: 4 } as const;
   for (const [countMs, endsEarly] of [
@@ -311,7 +311,7 @@ test('security 16: a cursor of another order, or none of ours, is refused', asyn
   );
 });
 
-test('security 16: a parameter that is not known, or given twice, or out of its range is refused', async () => {
+test('security 16: unknown, repeated and out-of-range parameters are refused', async () => {
   for (const [query, pointer] of [
     ['sort=client_id', '?sort'],
     ['sort=name;drop table api_users', '?sort'],

@@ -37,7 +37,7 @@ async function create(body: object): Promise<{ user: ApiUser; secret: string }> 
   return { user: made.api_user, secret };
 }
 
-test('an API user is made with a secret that works, and read back without it', async () => {
+test('an API user is created with a working secret, never read back', async () => {
   const settings = {
     name: 'Newsletter importer',
     username: 'Newsletter@example.com',
@@ -74,7 +74,7 @@ test('an API user made without a secret has none', async () => {
   assert.deepEqual(Object.keys(reply.body), ['api_user']);
 });
 
-test('a setting that cannot be is refused with the member that it is in', async () => {
+test('a setting that is not allowed is refused with its member', async () => {
   const wrong: [object, string][] = [
     [{}, '/name'],
     [{ name: '' }, '/name'],
@@ -111,7 +111,7 @@ test('a setting that cannot be is refused with the member that it is in', async 
   assert.match(taken.body['detail'] as string, new RegExp(user.client_id));
 });
 
-test('a body that is no JSON, of another type, or too long is refused', async () => {
+test('a body too long, of another type or not JSON is refused', async () => {
   assertProblem(await admin.send('POST', '/api-users', '{"name":'), 400, 'invalid');
   assertProblem(await admin.send('POST', '/api-users', '["name"]'), 400, 'invalid');
   assertProblem(await admin.send('POST', '/api-users', '{"name":"a","__proto__":{}}'), 400, 'invalid');
@@ -121,7 +121,7 @@ test('a body that is no JSON, of another type, or too long is refused', async ()
   assertProblem(await admin.send('POST', '/api-users', long), 413, 'too_large');
 });
 
-test('a change is made from the version that it was made for, and refused from any other', async () => {
+test('a change is made from the current version only', async () => {
   const { user } = await create({ name: 'Before', contact: 'somebody', secret: false });
   const path = `/api-users/${user.client_id}`;
   assertProblem(await admin.send('PATCH', path, { name: 'After' }), 428, 'precondition_required');
@@ -148,7 +148,7 @@ test('a change is made from the version that it was made for, and refused from a
   assertProblem(await admin.send('PATCH', path, {}, { 'If-Match': '*' }), 400, 'invalid');
 });
 
-test('a change that changes nothing leaves the version as it is, and nothing in the audit log', async () => {
+test('a change without effect keeps the version and the audit log', async () => {
   const { user } = await create({ name: 'The same', secret: false });
   const path = `/api-users/${user.client_id}`;
   const same = await admin.send('PATCH', path, { name: 'The same' }, { 'If-Match': '*' });
@@ -161,7 +161,7 @@ test('a change that changes nothing leaves the version as it is, and nothing in 
   );
 });
 
-test('a text of any characters comes back as it was given, or is refused', async () => {
+test('a text of any characters is returned unchanged or refused', async () => {
   const character = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 });
   const texts = fc.record({ name: character, contact: character });
   await fc.assert(
@@ -182,7 +182,7 @@ test('a text of any characters comes back as it was given, or is refused', async
   );
 });
 
-test('of two changes that are made from the same version at once one is refused', async () => {
+test('of two simultaneous changes from one version, one is refused', async () => {
   const { user } = await create({ name: 'Race', secret: false });
   const replies = await Promise.all(
     Array.from({ length: 8 }, (_, i) =>
@@ -193,7 +193,7 @@ test('of two changes that are made from the same version at once one is refused'
   assert.deepEqual(statuses, [200, ...Array<number>(7).fill(412)]);
 });
 
-test('an API user is disabled, enabled and deleted, and its tokens are revoked where that is asked for', async () => {
+test('an API user is disabled, enabled, deleted, and tokens revoked on request', async () => {
   const { user, secret } = await create({ name: 'Switched', scopes: ['mintmark:read'] });
   const credentials = { client_id: user.client_id, client_secret: secret };
   const client = await adminClient(server, credentials);
@@ -225,7 +225,7 @@ test('an id that nobody has is 404 on every route', async () => {
   }
 });
 
-test('security 17: a text that would be a script comes back as the data that it is, from everywhere', async () => {
+test('security 17: a script as text is returned as data everywhere', async () => {
   const script = `<script>alert("x")</script><img src=x onerror='alert(1)'>`;
   const { user } = await create({
     name: script,
@@ -245,7 +245,7 @@ test('security 17: a text that would be a script comes back as the data that it 
   }
 });
 
-test('a creation that is asked for twice under one key is made once', async () => {
+test('two creations under one key create one API user', async () => {
   const body = { name: 'Once', secret: false };
   const key = { 'Idempotency-Key': 'deploy-1' };
   const [first, second] = [
@@ -260,7 +260,7 @@ test('a creation that is asked for twice under one key is made once', async () =
   assert.equal((found.body['items'] as unknown[]).length, 1);
 });
 
-test('security 15: a creation with a secret, asked for again under its key, names what was made and shows no secret', async () => {
+test('security 15: a repeated creation under its key shows no secret', async () => {
   const key = { 'Idempotency-Key': 'deploy-2' };
   const replies = await Promise.all(
     Array.from({ length: 4 }, () => admin.send('POST', '/api-users', { name: 'Once with secret' }, key)),
@@ -279,7 +279,7 @@ test('security 15: a creation with a secret, asked for again under its key, name
   }
 });
 
-test('a key is that of one caller, and a refused creation does not use it up', async () => {
+test('a key belongs to one caller, and a refused creation frees it', async () => {
   const another = await create({ name: 'Another admin', scopes: ['mintmark:admin'] });
   const other = await adminClient(server, {
     client_id: another.user.client_id,

@@ -4,7 +4,7 @@ import { userInfo } from 'node:os';
 import { test } from 'node:test';
 import { SYSTEM, type Actor } from '../../src/domain/actor.ts';
 import { shownAuditEntry } from '../../src/domain/audit-entry.ts';
-import { Refused } from '../../src/domain/refused.ts';
+import { AppError } from '../../src/domain/app-error.ts';
 import { firstStart } from '../../src/server/first-start.ts';
 import { createMasterKey } from '../../src/storage/master-key.ts';
 import {
@@ -69,7 +69,7 @@ async function lastEntry(store: Store): Promise<Shown> {
   return last;
 }
 
-test('every kind of change is one entry with its actor, its subject and what changed', async () => {
+test('every kind of change is one entry with actor, subject and difference', async () => {
   await using opened = await temporaryStore();
   const { store, config } = opened;
   const user = await createApiUser(
@@ -147,7 +147,7 @@ test('every kind of change is one entry with its actor, its subject and what cha
   assert.equal(log.at(-1)?.before?.['name'], 'Exporter');
 });
 
-test('a refused attempt is an entry of its own, with its reason and what was found out, and changes nothing', async () => {
+test('a refused attempt is an entry with its reason and changes nothing', async () => {
   await using opened = await temporaryStore();
   const { store } = opened;
   const { user, credential } = await createApiUserWithSecret(
@@ -194,7 +194,7 @@ test('a refused attempt is an entry of its own, with its reason and what was fou
     ],
   ];
   for (const [attempt, expected] of attempts) {
-    await assert.rejects(attempt, Refused);
+    await assert.rejects(attempt, AppError);
     const entry = await lastEntry(store);
     const picked = Object.fromEntries(
       Object.keys(expected).map((name) => [name, entry[name as keyof Shown]]),
@@ -208,8 +208,7 @@ test('a refused attempt is an entry of its own, with its reason and what was fou
   assert.deepEqual(await store.apiUsers.find(id), user);
 });
 
-const NO_DIGEST =
-  'digests, sealed keys and what else stands for a secret in the store are in no entry of any kind of change';
+const NO_DIGEST = 'no audit entry of any change has a digest or sealed key';
 
 test(NO_DIGEST, { skip: SQLITE_ONLY }, async () => {
   await using opened = await temporaryStore();
@@ -223,7 +222,7 @@ test(NO_DIGEST, { skip: SQLITE_ONLY }, async () => {
   await updateCredential({ store, actor: ADA, nowMs: NOW }, credential.id, { name: 'other' });
   await resetCredentials({ store, actor: ADA, nowMs: NOW }, { ...asked, overlapMs: 500, force: false });
   await retireCredential({ store, actor: ADA, nowMs: NOW }, credential.id, { force: true });
-  await assert.rejects(createPassword({ store, actor: ADA, nowMs: NOW }, asked, `${PASSWORD}!`), Refused);
+  await assert.rejects(createPassword({ store, actor: ADA, nowMs: NOW }, asked, `${PASSWORD}!`), AppError);
   await cutOff({ store, actor: ADA, nowMs: NOW }, owner, { credentialId: null, newSecret: true });
   const rotation = { algorithm: 'EdDSA', schedule: config, mode: 'compromised' } as const;
   await rotateSigningKey({ store, actor: ADA, nowMs: NOW }, masterKey, rotation);
@@ -233,7 +232,7 @@ test(NO_DIGEST, { skip: SQLITE_ONLY }, async () => {
   assert.throws(() => assertNoDigestInAudit(opened.path), /credentials\.digest/);
 });
 
-test('a password or secret that somebody gave in place of a name is in no entry', async () => {
+test('no entry has a password or secret typed as a name', async () => {
   await using opened = await temporaryStore();
   const { store } = opened;
   const { secret } = await createApiUserWithSecret({ store, actor: ADA, nowMs: NOW }, apiUserSettings(), {
@@ -242,18 +241,18 @@ test('a password or secret that somebody gave in place of a name is in no entry'
   });
   const quoting = `say "${PASSWORD}" twice`;
   for (const given of [secret, PASSWORD, quoting]) {
-    await assert.rejects(updateApiUser({ store, actor: ADA, nowMs: NOW }, given, {}), Refused);
+    await assert.rejects(updateApiUser({ store, actor: ADA, nowMs: NOW }, given, {}), AppError);
     await assert.rejects(
       retireCredential({ store, actor: ADA, nowMs: NOW }, given, { force: true }),
-      Refused,
+      AppError,
     );
     await assert.rejects(
       cutOff({ store, actor: ADA, nowMs: NOW }, given, { credentialId: given, newSecret: true }),
-      Refused,
+      AppError,
     );
     await assert.rejects(
       createApiUser({ store, actor: ADA, nowMs: NOW }, apiUserSettings({ scopes: [given, 'ü'] })),
-      Refused,
+      AppError,
     );
   }
   await createApiUser({ store, actor: ADA, nowMs: NOW }, apiUserSettings({ name: `Importer ${secret}` }));
@@ -270,7 +269,7 @@ test('a change whose entry cannot be written is not made', async () => {
   assert.equal((await store.audit.head()).last.n, 0);
 });
 
-test('cutting one credential off retires it, revokes tokens and makes a fresh secret, and leaves the others', async () => {
+test('cutting off one credential retires it, revokes tokens and spares the others', async () => {
   await using opened = await temporaryStore();
   const { store } = opened;
   const { clientId } = await createApiUser({ store, actor: ADA, nowMs: NOW }, apiUserSettings());
@@ -306,7 +305,7 @@ test('cutting one credential off retires it, revokes tokens and makes a fresh se
   await assert.rejects(foreign, /has no credential/);
 });
 
-test('a credential is renamed and dated again while it lives, and refused once it has ended', async () => {
+test('a live credential is renamed and dated; an ended one is refused', async () => {
   await using opened = await temporaryStore();
   const { store } = opened;
   const { clientId } = await createApiUser({ store, actor: ADA, nowMs: NOW }, apiUserSettings());
@@ -327,7 +326,7 @@ test('a credential is renamed and dated again while it lives, and refused once i
   assert.deepEqual(await store.credentials.find(credential.id), dated);
 });
 
-test('what a command changes is recorded under the user name of the operating system', async () => {
+test('a change by a command is recorded under the system’s user name', async () => {
   using store = await testStore();
   await store.cli('api-user', 'create', '--name', 'Importer');
   await store.run(['api-user', 'disable', 'nobody']);
@@ -343,7 +342,7 @@ test('what a command changes is recorded under the user name of the operating sy
   );
 });
 
-test('the first start is recorded as done by the system, and a later start records nothing', async () => {
+test('the system records the first start, and a later start records nothing', async () => {
   await using first = await startServer();
   await first.stop();
   const second = await startServer({ dataDir: first.dataDir });

@@ -10,7 +10,7 @@ import { temporaryStore } from '@mintmark/test-support/temporary-store';
 
 const ENTRIES = 8;
 
-test('pages of the audit log go on where the one before ended, and a page that never was is refused', async () => {
+test('pages of the audit log continue, and an invented page is refused', async () => {
   await using opened = await temporaryStore();
   const { store } = opened;
   await append(store, 7);
@@ -47,7 +47,7 @@ async function listedNumbers(store: Store, limit: number, filter = {}): Promise<
   return seen;
 }
 
-test('pages hold an entry whose number or time was set by hand once, as all others', async () => {
+test('an entry with a forged number or time is listed once', async () => {
   await using opened = await temporaryStore();
   const { store } = opened;
   for (const value of [HUGE, -HUGE, Number.MIN_SAFE_INTEGER, 0, 2.5, 'a text', '']) {
@@ -65,7 +65,7 @@ test('pages hold an entry whose number or time was set by hand once, as all othe
   }
 });
 
-test('the list of the audit log ends, whatever numbers and times were set by hand', async () => {
+test('the list of the audit log ends despite forged numbers and times', async () => {
   await using opened = await temporaryStore();
   const { store } = opened;
   const value = fc.oneof(

@@ -34,7 +34,7 @@ async function entries(path: string): Promise<Entry[]> {
   return reply.body['items'] as Entry[];
 }
 
-test('the history of an API user has its changes and those of its credentials, the newest first', async () => {
+test('a history has the API user’s and its credentials’ changes, newest first', async () => {
   const history = await entries(`/api-users/${user.client_id}/history`);
   assert.deepEqual(
     history.map(({ action, outcome }) => `${action} ${outcome}`),
@@ -58,7 +58,7 @@ test('the history of an API user has its changes and those of its credentials, t
   assert.deepEqual([changed?.before, changed?.after], [{ name: 'Importer' }, { name: 'Renamed' }]);
 });
 
-test('a history is read page by page, and of an API user that was deleted too', async () => {
+test('a history is paged, and kept for a deleted API user', async () => {
   const made = await admin.send('POST', '/api-users', { name: 'Gone', username: 'gone-user', secret: false });
   const { client_id: clientId } = made.body['api_user'] as MadeApiUser;
   const byName = await entries('/api-users/gone-user/history');
@@ -94,7 +94,7 @@ test('the log is filtered by who, what, whom, outcome and time', async () => {
   }
 });
 
-test('the log is exported a JSON object a line, and the export is in it', async () => {
+test('the log is exported as JSON lines, and records the export', async () => {
   const reply = await admin.get('/audit/export');
   assert.equal(reply.status, 200);
   assert.match(reply.headers['content-type'] ?? '', /^application\/x-ndjson/);
@@ -113,7 +113,7 @@ test('the log is exported a JSON object a line, and the export is in it', async 
   assert.equal(filtered.text.trimEnd().split('\n').length, 1);
 });
 
-test('the chain is followed from end to end, by everybody who asks at once', async () => {
+test('the chain is verified end to end by everybody at once', async () => {
   const replies = await Promise.all(Array.from({ length: 5 }, () => admin.get('/audit/verification')));
   for (const { body } of replies) {
     assert.deepEqual(

@@ -59,13 +59,13 @@ test('a token with the scope mintmark:admin or mintmark:read reads', async () =>
   }
 });
 
-test('a token without such a scope is refused, and told which it needs', async () => {
+test('a token without such a scope is refused, naming the needed one', async () => {
   const reply = await nobody.get('/signing-keys');
   assertProblem(reply, 403, 'forbidden');
   assert.match(reply.headers['www-authenticate'] ?? '', /error="insufficient_scope", scope="mintmark:read"/);
 });
 
-test('a request without a token, with a broken one, or with another scheme is not signed in', async () => {
+test('a missing or broken token or another scheme is not signed in', async () => {
   for (const authorization of ['', 'Bearer x.y.z', 'Bearer', `Bearer ${admin.token}x`, 'Basic YTpi']) {
     const reply = await exchange(server.port, {
       method: 'GET',
@@ -82,7 +82,7 @@ test('a token for another audience is not signed in', async () => {
   assertProblem(await client.get('/signing-keys'), 401, 'not_signed_in');
 });
 
-test('a token outlives neither the scope nor the enabled state of its API user, nor its own revocation', async () => {
+test('a token ends with its scope, its enabled API user, its revocation', async () => {
   const demoted = await adminClient(server, users.demoted);
   const disabled = await adminClient(server, users.disabled);
   await server.cli('api-user', 'update', users.demoted.client_id, '--scope', 'campaigns:read');
@@ -97,14 +97,14 @@ test('a token outlives neither the scope nor the enabled state of its API user, 
   assertProblem(await demoted.get('/signing-keys'), 401, 'not_signed_in');
 });
 
-test('a token is refused from an address that its API user may not have', async () => {
+test('a token is refused from an address outside its networks', async () => {
   const client = await adminClient(server, users.moved);
   assert.equal((await client.get('/signing-keys')).status, 200);
   await server.cli('api-user', 'update', users.moved.client_id, '--allow-network', '192.0.2.0/24');
   assertProblem(await client.get('/signing-keys'), 403, 'forbidden');
 });
 
-test('an unknown path is 404 and another method 405 with Allow, before anybody is asked who he is', async () => {
+test('an unknown path is 404 and another method 405, before any sign-in', async () => {
   const stranger = clientWith(server, 'none');
   assertProblem(await stranger.get('/nothing'), 404, 'not_found');
   assertProblem(await stranger.send('POST', '/nothing', '{broken'), 404, 'not_found');

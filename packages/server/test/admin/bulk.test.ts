@@ -53,7 +53,7 @@ async function imported(lines: readonly unknown[]): Promise<Json[]> {
   return linesOf(reply.text);
 }
 
-test('security 15: an export has every API user with its settings, and digests for an admin who asks for them only', async () => {
+test('security 15: an export has every API user, digests only for admins on request', async () => {
   const settings = await reader.get('/api-users/export');
   assert.match(settings.headers['content-type'] ?? '', /^application\/x-ndjson/);
   assert.match(settings.headers['content-disposition'] ?? '', /filename="api-users\.ndjson"/);
@@ -83,7 +83,7 @@ test('security 15: an export has every API user with its settings, and digests f
   );
 });
 
-test('what one store exports another imports, and the same secrets and passwords work there', async () => {
+test('an import accepts another store’s export; its secrets and passwords work', async () => {
   const whole = await admin.get('/api-users/export?digests=true');
   const other = await newStore();
   const made = await other.apiUser('Deployment', '--scope', 'mintmark:admin');
@@ -119,7 +119,7 @@ test('what one store exports another imports, and the same secrets and passwords
   });
 });
 
-test('each line is made or refused by itself, and the report says which and why', async () => {
+test('each line succeeds or fails alone, and the report says why', async () => {
   const digest = 'A'.repeat(43);
   const secret = { id: 'abcdefghij', kind: 'secret', name: 'moved', digest };
   const good = '$argon2id$v=19$m=19456,t=2,p=1$' + 'A'.repeat(22) + '$' + 'A'.repeat(43);
@@ -219,7 +219,7 @@ test('an operator cannot import an API user that may do everything', async () =>
   assert.match(tried?.reason ?? '', /mintmark:admin/);
 });
 
-test('of two imports of the same lines at once each line is made once', async () => {
+test('two simultaneous imports of the same lines create each line once', async () => {
   const lines = Array.from({ length: 40 }, (_, i) => ({ client_id: `twice-${i}`, name: `Twice ${i}` }));
   const reports = await Promise.all([imported(lines), imported(lines.toReversed())]);
   const made = reports.map((report) => report.at(-1)?.['made'] as number);
@@ -237,7 +237,7 @@ test('more lines than there may be are counted and not made', async () => {
   assert.equal(report.length, 1001);
 });
 
-test('an import of another type, and lines sent to another route, are refused', async () => {
+test('an import of another type or on another route is refused', async () => {
   assertProblem(await admin.send('POST', '/api-users/import', '{"name":"a"}'), 415, 'unsupported_media_type');
   assertProblem(await admin.send('POST', '/api-users/import'), 415, 'unsupported_media_type');
   assertProblem(

@@ -103,7 +103,7 @@ void test('a reset without overlap ends secrets and the password alike', async (
   assert.equal(await status(user.client_id, made.client_secret ?? ''), 200);
 });
 
-void test('a new password replaces a live one at once, unforced only when quiet', async () => {
+void test('a new password replaces a live one at once, unforced when quiet', async () => {
   const user = await apiUser('Two passwords');
   const first = await reset(user, { ...password(PASSWORD), overlap_seconds: 3600 });
   assert.equal(await status(user.client_id, PASSWORD), 200);
@@ -157,7 +157,7 @@ void test('a reset says how the old ones end in exactly one way', async () => {
   }
 });
 
-void test('a replay of a reset is recognised without a digest of its password', async () => {
+void test('a repeated reset is recognised without a digest of its password', async () => {
   const user = await apiUser('Replayed');
   const path = `/api-users/${user.client_id}/reset`;
   const body = { name: 'once', ...password(`${PASSWORD} once`), overlap_seconds: 60 };

@@ -59,7 +59,7 @@ const credentialsOf = async (path: string): Promise<Credential[]> =>
 const tokenStatus = async (clientId: string, secret: string) =>
   (await server.post({ client_id: clientId, client_secret: secret })).status;
 
-test('a secret is made beside the first one, works at once, and is listed without itself', async () => {
+test('a new secret works at once and is listed without itself', async () => {
   const { path, clientId, secret, credentialId } = await newUser();
   const made = await make(`${path}/credentials`, { name: 'second', expires_at: '2100-01-01T00:00:00Z' });
   assert.deepEqual(
@@ -78,7 +78,7 @@ test('a secret is made beside the first one, works at once, and is listed withou
   assert.ok(!reply.text.includes('digest') && !reply.text.includes('mms_'));
 });
 
-test('of a sixth live credential, a wrong name and a past expiry it is said why not', async () => {
+test('a sixth live credential, wrong name or past expiry is explained', async () => {
   const { path } = await newUser();
   for (const [body, pointer] of [
     [{ name: ' ' }, '/name'],
@@ -96,7 +96,7 @@ test('of a sixth live credential, a wrong name and a past expiry it is said why 
   assertProblem(await admin.send('POST', `${path}/credentials`, { name: 'sixth' }), 409, 'conflict');
 });
 
-test('a secret that is asked for again under its key is made once and not shown again', async () => {
+test('a repeated secret creation under its key creates and shows nothing', async () => {
   const { path } = await newUser();
   const key = { 'Idempotency-Key': `of ${path}`.replaceAll(' ', '-') };
   const first = await admin.send('POST', `${path}/credentials`, { name: 'once' }, key);
@@ -108,7 +108,7 @@ test('a secret that is asked for again under its key is made once and not shown 
   assert.equal((await credentialsOf(path)).length, 2);
 });
 
-test('a credential is renamed and dated again, and refused both once it has ended', async () => {
+test('a credential is renamed and dated, and refused both once ended', async () => {
   const { path, credentialId } = await newUser();
   const changed = await admin.send('PATCH', `/credentials/${credentialId}`, {
     name: 'Renamed <b>',
@@ -129,7 +129,7 @@ test('a credential is renamed and dated again, and refused both once it has ende
   );
 });
 
-test('a credential in use is retired only by force, and is useless from then on', async () => {
+test('a credential in use is retired only by force, then useless', async () => {
   const { path, clientId, secret, credentialId } = await newUser();
   assert.equal(await tokenStatus(clientId, secret), 200);
   const deadline = Date.now() + 10_000;
@@ -146,7 +146,7 @@ test('a credential in use is retired only by force, and is useless from then on'
   assert.equal(await tokenStatus(clientId, secret), 403);
 });
 
-test('a reset gives a new secret and lets the old ones end after the overlap', async () => {
+test('a reset creates a secret and ends others after the overlap', async () => {
   const { path, clientId, secret, credentialId } = await newUser();
   const made = await make(`${path}/reset`, { name: 'new', overlap_seconds: 3600 });
   const [ending] = made['ending'] as Credential[];
@@ -162,7 +162,7 @@ test('a reset gives a new secret and lets the old ones end after the overlap', a
   assert.deepEqual(await Promise.all(statuses), [403, 403, 200]);
 });
 
-test('what leaked is cut off in one step: credentials and tokens, with a fresh secret where one is asked for', async () => {
+test('one step cuts off leaked credentials and tokens, with an optional secret', async () => {
   const { path, clientId, secret, credentialId } = await newUser();
   const other = await make(`${path}/credentials`, { name: 'other' });
   const token = (await server.post({ client_id: clientId, client_secret: secret })).body['access_token'];
@@ -196,7 +196,7 @@ async function isActive(token: string): Promise<boolean> {
   return reply.status !== 401;
 }
 
-test('a credential or API user that there is not is 404 on every route', async () => {
+test('an unknown credential or API user is 404 on every route', async () => {
   const nobody = '/api-users/api_00000000000000000000';
   const body = { name: 'a' };
   assertProblem(await admin.get(`${nobody}/credentials`), 404, 'not_found');
@@ -215,7 +215,7 @@ test('a credential or API user that there is not is 404 on every route', async (
   assertProblem(cutOff, 404, 'not_found');
 });
 
-test('a signing key is rotated by schedule once, and at once where that is asked for', async () => {
+test('a signing key is rotated by schedule, or at once on request', async () => {
   const scheduled = await admin.send('POST', '/signing-keys/rotate');
   assert.deepEqual([scheduled.status, scheduled.body['state']], [201, 'announced']);
   assertProblem(await admin.send('POST', '/signing-keys/rotate'), 409, 'conflict');

@@ -134,7 +134,7 @@ test('security 12: no username is the client id of a deleted API user', async ()
   }
 });
 
-test('an admin restores a deleted API user from an export, with a flag', async () => {
+test('an admin restores a deleted API user from an export by flag', async () => {
   const made = await apiUser({ name: 'Restored', scopes: ['campaigns:read'] });
   const exported = (await admin.get('/api-users/export?digests=true')).text
     .split('\n')
@@ -164,7 +164,7 @@ test('the command line restores a deleted API user with --restore-deleted only',
   assert.equal(await store.cli('api-user', 'export', '--digests'), exported);
 });
 
-test('ids that were deleted before the upgrade, or by an older process, count too', async () => {
+test('ids deleted before the upgrade or by an older process count', async () => {
   using store = await testStore();
   const earlier = await store.json<MadeApiUser>('api-user', 'create', '--name', 'Before');
   const during = await store.json<MadeApiUser>('api-user', 'create', '--name', 'During');
@@ -187,7 +187,7 @@ test('ids that were deleted before the upgrade, or by an older process, count to
   );
 });
 
-test('a restore of a backup does not free the ids given out since', { skip: SQLITE_ONLY }, async () => {
+test('a restored backup does not free ids issued since', { skip: SQLITE_ONLY }, async () => {
   using store = await testStore({ keys: true });
   const kept = await store.json<MadeApiUser>('api-user', 'create', '--name', 'Kept');
   const backup = `${store.dataDir}/backup.db`;

@@ -86,7 +86,7 @@ async function twoCallers(
   };
 }
 
-test('the stream tells rates each second, changes as they happen, and uses and refusals of the API user that is watched', async () => {
+test('the stream has rates, changes, and the watched API user’s events', async () => {
   const { server, admin } = await started();
   await using _ = server;
   const user = await server.json<MadeApiUser>('api-user', 'create', '--name', 'Importer');
@@ -165,7 +165,7 @@ test('the stream ends soon after its caller may read no more', async () => {
   assert.deepEqual(stream.of('end'), [{ code: 'forbidden' }]);
 });
 
-test('one caller opens no more streams than its part, and others still open theirs', async () => {
+test('one caller is limited to its share of streams, others are served', async () => {
   const { server, made, admin, other } = await twoCallers({ MINTMARK_TEST_LIVE_STREAMS_MAX: '20' });
   await using _ = server;
   const [first, second] = [await follow(server, admin), await follow(server, admin)];
@@ -187,7 +187,7 @@ test('one caller opens no more streams than its part, and others still open thei
   others.close();
 });
 
-test('more streams than may be in all are refused, and one that ends makes room', async () => {
+test('streams beyond the total are refused until one ends', async () => {
   const { server, admin, other } = await twoCallers({ MINTMARK_TEST_LIVE_STREAMS_MAX: '1' });
   await using _ = server;
   const first = await follow(server, admin);
@@ -202,7 +202,7 @@ test('more streams than may be in all are refused, and one that ends makes room'
   });
 });
 
-test('a graceful stop ends open streams at once, and does not wait for them', async () => {
+test('a graceful stop ends open streams at once without waiting', async () => {
   const { server, admin } = await started({ MINTMARK_SHUTDOWN_TIMEOUT: '60000' });
   await using _ = server;
   const stream = await follow(server, admin);

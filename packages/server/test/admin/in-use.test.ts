@@ -53,7 +53,7 @@ function assertInUse(reply: Reply, { credential_id }: MadeApiUser, tokens: numbe
   );
 }
 
-test('disabling an API user in use is refused with its callers, unless forced', async () => {
+test('disabling an API user in use names its callers, unless forced', async () => {
   const made = await apiUser('Disabled while in use', 2);
   const path = `/api-users/${made.client_id}/disable`;
   assertInUse(await admin.send('POST', path), made, 2);
@@ -71,7 +71,7 @@ test('disabling an API user in use is refused with its callers, unless forced', 
   assert.equal(done?.after?.['forced'], true);
 });
 
-test('deleting an API user in use is refused with its callers, unless forced', async () => {
+test('deleting an API user in use names its callers, unless forced', async () => {
   const made = await apiUser('Deleted while in use', 3);
   const path = `/api-users/${made.client_id}`;
   assertInUse(await admin.send('DELETE', path), made, 3);
@@ -81,7 +81,7 @@ test('deleting an API user in use is refused with its callers, unless forced', a
   await token(made, 403);
 });
 
-test('an API user that nobody uses, or that is disabled, needs no force', async () => {
+test('an unused or disabled API user needs no force', async () => {
   const quiet = await apiUser('Quiet');
   assert.equal((await admin.send('POST', `/api-users/${quiet.client_id}/disable`)).status, 200);
   assert.equal((await admin.send('DELETE', `/api-users/${quiet.client_id}`)).status, 204);

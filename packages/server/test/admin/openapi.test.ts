@@ -29,7 +29,7 @@ after(async () => await server[Symbol.asyncDispose]());
 /** What a browser with a session calls, and what never ends: their own tests have it. */
 const ELSEWHERE = /^\/(session|profile|invitations|events)/;
 
-test('every route answers as the document says, and every route is in it', async () => {
+test('every route answers as the document says, and is in it', async () => {
   const made = async (path: string, body: object): Promise<Record<string, Record<string, unknown>>> => {
     const reply = await admin.send('POST', path, body);
     assert.equal(reply.status, 201, reply.text);
@@ -92,7 +92,7 @@ test('every route answers as the document says, and every route is in it', async
   assert.equal(new Set(described).size, described.length, 'an operation id stands twice');
 });
 
-test('docs/admin-api.md has the routes that the document has, and every code of a problem', async () => {
+test('docs/admin-api.md has every route and every problem code', async () => {
   const text = readFileSync(ADMIN_API_FILE, 'utf8');
   const cells = (all: string) => all.replaceAll(/ +/g, ' ').replaceAll(/-{3,}/g, '---');
   const expected = withRoutesTable(text, await adminDocument(server.port));

@@ -70,7 +70,7 @@ function withToken(invitation: Invitation): Invitation & { token: string } {
   return { ...invitation, token };
 }
 
-test('security 18: the first admin is who has the link of the terminal; without it nobody gets in', async () => {
+test('security 18: only the terminal’s link makes the first admin', async () => {
   await using fresh = await startServer();
   const stranger = browser(fresh);
   const asked = { email: 'eve@example.com', password: PASSWORD };
@@ -91,7 +91,7 @@ test('security 18: the first admin is who has the link of the terminal; without 
   await fresh.stop();
 });
 
-test('an invitation is accepted once, with a password that nobody would guess, and signs in', async () => {
+test('an invitation is accepted once with a strong password, and signs in', async () => {
   const { token, operator } = await invite('grace@example.com', 'operator');
   assert.equal(operator.state, 'invited');
   const grace = browser(server);
@@ -117,7 +117,7 @@ test('an invitation is accepted once, with a password that nobody would guess, a
   await server.cli('operator', 'remove', 'grace@example.com');
 });
 
-test('an invitation is refused once its time is over, a newer one was made, or its operator was removed', async () => {
+test('an invitation is refused once expired, replaced, or without its operator', async () => {
   const first = await invite('late@example.com', 'viewer');
   const renewed = await admin.send('POST', `/operators/${first.operator.id}/invitation`);
   assert.equal(renewed.status, 201);
@@ -136,7 +136,7 @@ test('an invitation is refused once its time is over, a newer one was made, or i
   await short.stop();
 });
 
-test('security 17: a viewer who tries every change is refused, an operator what concerns operators and keys', async () => {
+test('security 17: viewers may change nothing, operators neither operators nor keys', async () => {
   await makeOperator(server, 'viewer@example.com', 'viewer');
   await makeOperator(server, 'operator@example.com', 'operator');
   const { body } = await exchange(server.port, { method: 'GET', path: `${ADMIN}/openapi.json` });
@@ -167,7 +167,7 @@ test('security 17: a viewer who tries every change is refused, an operator what 
   assert.ok(tried.viewer >= 4 && tried.operator >= 4, JSON.stringify(tried));
 });
 
-test('security 17: an operator who is removed, demoted or reset loses a live session with the next request', async () => {
+test('security 17: a removed, demoted or reset operator loses a live session', async () => {
   for (const [change, email] of [
     ['remove', 'removed@example.com'],
     ['demote', 'demoted@example.com'],
@@ -220,7 +220,7 @@ test('a reset takes the second factor away, for who lost the device', async () =
   await server.cli('operator', 'remove', 'lost@example.com');
 });
 
-test('the last admin can neither be removed, demoted nor reset, nor can two remove each other at once', async () => {
+test('the last admin cannot be removed, demoted or reset, even by two', async () => {
   for (const [method, path, body] of [
     ['DELETE', `/operators/${adminId}`, undefined],
     ['PATCH', `/operators/${adminId}`, { role: 'operator' }],
@@ -249,7 +249,7 @@ test('the last admin can neither be removed, demoted nor reset, nor can two remo
   await server.cli('operator', 'remove', 'second@example.com');
 });
 
-test('an invitation that is asked for again with its Idempotency-Key is not made again', async () => {
+test('a repeated invitation under its Idempotency-Key is created once', async () => {
   const headers = { 'Sec-Fetch-Site': 'same-origin', 'Idempotency-Key': 'key-1' };
   const ask = (email: string) => admin.send('POST', '/operators', { email, role: 'viewer' }, headers);
   const first = await ask('once@example.com');
@@ -259,7 +259,7 @@ test('an invitation that is asked for again with its Idempotency-Key is not made
   assertProblem(await ask('another@example.com'), 409, 'conflict');
 });
 
-test('operators are listed a page at a time, without anything that is hashed or sealed', async () => {
+test('operators are listed in pages without hashes or sealed texts', async () => {
   for (let i = 0; i < 3; i++) await invite(`list${i}@example.com`, 'viewer');
   const emails: string[] = [];
   let next = '';
@@ -287,7 +287,7 @@ test('operators are listed a page at a time, without anything that is hashed or 
   }
 });
 
-test('security 17: an e-mail address with a script in it, or an unknown role, is refused', async () => {
+test('security 17: an e-mail address with a script is refused', async () => {
   for (const email of [
     '<script>alert(1)</script>@example.com',
     '"><img>@x',
@@ -305,7 +305,7 @@ test('security 17: an e-mail address with a script in it, or an unknown role, is
   assertProblem(taken, 409, 'conflict');
 });
 
-test('a token with the scope mintmark:admin manages operators, and has neither session nor profile', async () => {
+test('a token with mintmark:admin manages operators, without session or profile', async () => {
   const made = await server.json<{ client_id: string; client_secret: string }>(
     ...(['api-user', 'create', '--name', 'Deployment', '--scope', 'mintmark:admin'] as const),
   );
@@ -332,7 +332,7 @@ test('a token with the scope mintmark:admin manages operators, and has neither s
   }
 });
 
-test('every change to operators, done or refused, is in the audit log, without a token', async () => {
+test('every change to operators, refused or not, is audited without a token', async () => {
   const { operator, token } = await invite('audited@example.com', 'viewer');
   await admin.send('PATCH', `/operators/${operator.id}`, { role: 'operator' });
   await browser(server).send('POST', '/invitations/accept', { token, password: PASSWORD });

@@ -1,3 +1,4 @@
+// Test setup: first.
 import assert from 'node:assert/strict';
 import { createHook } from 'node:async_hooks';
 import { test } from 'node:test';
@@ -35,7 +36,7 @@ const EMAIL = 'ada@example.com';
 const guess = (by: Browser, email = EMAIL, password = 'a wrong guess'): Promise<Reply> =>
   by.send('POST', '/session', { email, password });
 
-test('guesses at an account from an address end at their budget, whoever it is, and go on after a while', async () => {
+test('guesses at any account end at their budget and resume later', async () => {
   await using server = await startServer({ env: { ...WIDE, MINTMARK_TEST_SIGN_IN_LIMIT: '30' } });
   await makeOperator(server, EMAIL, 'viewer');
   for (const email of [EMAIL, 'nobody@example.com']) {
@@ -76,7 +77,7 @@ test('guesses at an account from an address end at their budget, whoever it is, 
   assert.ok(!JSON.stringify(refused).includes('nobody@'));
 });
 
-test('an address that tries many accounts ends at its own budget, and others sign in', async () => {
+test('an address trying many accounts ends at its budget, others sign in', async () => {
   await using server = await startServer({ env: { ...WIDE, MINTMARK_TEST_SIGN_IN_ADDRESS_LIMIT: '10' } });
   await makeOperator(server, EMAIL, 'viewer');
   const stranger = browser(server, '127.0.0.2');
@@ -92,7 +93,7 @@ test('an address that tries many accounts ends at its own budget, and others sig
   await server.stop();
 });
 
-test('guesses at one account from everywhere are slowed, and the owner’s known browser is not', async () => {
+test('guesses from everywhere are slowed, the owner’s known browser is not', async () => {
   await using server = await startServer({ env: { ...WIDE, MINTMARK_TEST_SIGN_IN_ACCOUNT_LIMIT: '20' } });
   await makeOperator(server, EMAIL, 'viewer');
   const owner = browser(server);
@@ -106,7 +107,7 @@ test('guesses at one account from everywhere are slowed, and the owner’s known
   await server.stop();
 });
 
-test('in a flood of guesses tokens are issued, and the owner’s known browser signs in', async () => {
+test('a flood of guesses delays neither tokens nor the known browser', async () => {
   await using server = await startServer({ env: WIDE });
   await makeOperator(server, EMAIL, 'viewer');
   const owner = browser(server);
@@ -158,7 +159,7 @@ test('guesses at an operator through several workers end at one budget', async (
   await server.stop();
 });
 
-test('a right password gives back what it paid, so signing in often is no guessing', async () => {
+test('a right password refunds its budget, so frequent sign-ins are allowed', async () => {
   await using server = await startServer({ env: { ...WIDE, MINTMARK_TEST_SIGN_IN_LIMIT: '2' } });
   await makeOperator(server, EMAIL, 'viewer');
   for (let i = 0; i < 5; i++) await browser(server, '127.0.0.2').signIn(EMAIL);
@@ -170,7 +171,7 @@ test('a right password gives back what it paid, so signing in often is no guessi
   await server.stop();
 });
 
-test('wrong codes that come at once lock after five, and confirmations end at their budget', async () => {
+test('simultaneous wrong codes lock after five, confirmations end at their budget', async () => {
   await using server = await startServer({ env: { ...WIDE, MINTMARK_TEST_SIGN_IN_LIMIT: '8' } });
   await makeOperator(server, EMAIL, 'viewer');
   const owner = browser(server);
@@ -211,7 +212,7 @@ async function turnOnLater(
   return await eventually(async () => await turnOnSecondFactor(server, by), 20_000);
 }
 
-test('an attempt to sign in costs one slow hash, whether there is such an operator or not', async () => {
+test('a sign-in costs one slow hash, whether the operator exists or not', async () => {
   await using opened = await temporaryStore();
   const { store, config } = opened;
   const by = { kind: 'command_line', id: 'root', name: 'root', address: null } as const;

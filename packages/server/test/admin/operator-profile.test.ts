@@ -33,7 +33,7 @@ async function signedIn(email: string): Promise<Browser> {
   return one;
 }
 
-test('changing the password needs the old one, and ends the other sessions but not this one', async () => {
+test('a new password needs the old one and ends other sessions', async () => {
   const here = await signedIn('change@example.com');
   const there = browser(server);
   await there.signIn('change@example.com');
@@ -49,7 +49,7 @@ test('changing the password needs the old one, and ends the other sessions but n
   await browser(server).signIn('change@example.com', OTHER_PASSWORD);
 });
 
-test('the second factor counts once a code confirmed it, and is turned off with password and code', async () => {
+test('the second factor counts once confirmed; password and code end it', async () => {
   const one = await signedIn('factor@example.com');
   const wrong = await one.send('POST', '/profile/second-factor', { current_password: 'wrong password' });
   assertProblem(wrong, 401, 'wrong_credentials');
@@ -80,7 +80,7 @@ test('the second factor counts once a code confirmed it, and is turned off with 
   await browser(server).signIn('factor@example.com');
 });
 
-test('own sessions are listed with where they are from, and ended one by one; nobody else’s are', async () => {
+test('an operator lists and ends only their own sessions', async () => {
   const one = await signedIn('sessions@example.com');
   const other = await signedIn('stranger@example.com');
   const elsewhere = browser(server);
@@ -123,7 +123,7 @@ function wrongCodeOf(secret: string): string {
   return ['000000', '000001', '000002', '000003', '000004', '000005'].find((code) => !right.has(code)) ?? '';
 }
 
-test('the second factor is turned off with a code of it, or a recovery code', async () => {
+test('a code or a recovery code turns the second factor off', async () => {
   const one = await signedIn('factor-off@example.com');
   const { secret, recoveryCodes } = await turnOnSecondFactor(server, one);
   const off = (asked: Record<string, string>) =>
@@ -162,7 +162,7 @@ test('wrong codes for turning the second factor off lock codes everywhere', asyn
   assertProblem(await one.send('DELETE', '/profile/second-factor', off), 429, 'too_many');
 });
 
-test('a second factor is replaced only with a code of the one before', async () => {
+test('a second factor is replaced only with a code of the old', async () => {
   const one = await signedIn('factor-replace@example.com');
   const { secret } = await turnOnSecondFactor(server, one);
   const begin = (asked: Record<string, string>) =>
@@ -235,7 +235,7 @@ test('security 17: each change of what signs in renews the session', async () =>
   }
 });
 
-test('security 17: an open session of an admin does not make a link for its own account', async () => {
+test('security 17: an admin’s open session creates no link for its account', async () => {
   const { id } = await makeOperator(server, 'own-reset@example.com', 'admin');
   await makeOperator(server, 'other-admin@example.com', 'admin');
   const one = browser(server);

@@ -34,7 +34,7 @@ after(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-test('security 17: signing in sets a cookie that no script, no other site and no unencrypted page gets', async () => {
+test('security 17: a sign-in sets a cookie hidden from scripts and sites', async () => {
   const ada = browser(server);
   const reply = await ada.signIn('ada@EXAMPLE.com');
   const cookies = reply.headers['set-cookie'] ?? [];
@@ -61,7 +61,7 @@ test('security 17: signing in sets a cookie that no script, no other site and no
   assert.deepEqual((await ada.get('/session')).body, reply.body);
 });
 
-test('security 17: session fixation: a session id that was there before is not the one after signing in', async () => {
+test('security 17: signing in replaces a session id from before (session fixation)', async () => {
   const planted = 'A'.repeat(43);
   const ada = browser(server);
   ada.cookies.set(SESSION_COOKIE, planted);
@@ -78,7 +78,7 @@ test('security 17: session fixation: a session id that was there before is not t
   assertProblem(await attacker.get('/session'), 401, 'not_signed_in');
 });
 
-test('security 17: a change with the cookie but from another site, or from nowhere, is refused', async () => {
+test('security 17: a change with the cookie from another site is refused', async () => {
   const ada = browser(server);
   await ada.signIn('ada@example.com');
   const change = { email: 'cross@example.com', role: 'viewer' };
@@ -130,7 +130,7 @@ test('security 17: another site cannot make a browser sign in, a program can', a
   }
 });
 
-test('an unknown e-mail address, a wrong password and an invited operator get the same answer', async () => {
+test('unknown address, wrong password and invited operator get the same answer', async () => {
   await server.cli('operator', 'create', '--email', 'invited@example.com', '--role', 'viewer');
   const answers = new Set<string>();
   for (const email of ['ada@example.com', 'nobody@example.com', 'invited@example.com']) {
@@ -155,7 +155,7 @@ test('signing out ends the session on the server, and clears the cookie', async 
   assertProblem(await ada.get('/session'), 401, 'not_signed_in');
 });
 
-test('a code of the second factor is asked for after the right password only, and taken once', async () => {
+test('a second-factor code follows the right password and works once', async () => {
   await makeOperator(server, 'grace@example.com', 'viewer');
   const grace = browser(server);
   await grace.signIn('grace@example.com');
@@ -192,7 +192,7 @@ test('of many sign-ins with one code at once, one succeeds', async () => {
   assert.equal(replies.filter(({ status }) => status === 200).length, 1);
 });
 
-test('a recovery code signs in once, in whatever letter case, and the others go on working', async () => {
+test('a recovery code signs in once in any case, the others remain', async () => {
   await makeOperator(server, 'joan@example.com', 'viewer');
   const joan = browser(server);
   await joan.signIn('joan@example.com');
@@ -207,7 +207,7 @@ test('a recovery code signs in once, in whatever letter case, and the others go 
   assert.equal((await attempt(second)).status, 200);
 });
 
-test('wrong codes in a row lock the second factor for a while, for who knows the password only', async () => {
+test('wrong codes in a row lock the second factor for a while', async () => {
   await makeOperator(server, 'locked@example.com', 'viewer');
   const owner = browser(server);
   await owner.signIn('locked@example.com');
@@ -235,7 +235,7 @@ test('wrong codes in a row lock the second factor for a while, for who knows the
   assert.match(refused[0]?.reason ?? '', /The password was right, the code .* was not/);
 });
 
-test('a session ends after its idle time, at its absolute end however busy it is, and is removed', async () => {
+test('a session ends when idle and at its absolute end, then disappears', async () => {
   await using short = await startServer({ env: { MINTMARK_SESSION_IDLE: '2', MINTMARK_SESSION_LIFE: '5' } });
   await makeOperator(short, 'ada@example.com', 'viewer');
   const idle = browser(short);
@@ -255,7 +255,7 @@ test('a session ends after its idle time, at its absolute end however busy it is
   await short.stop();
 });
 
-test('sign-ins and sign-outs are in the audit log with who, from where and with which session', async () => {
+test('sign-ins and sign-outs are audited with person, address and session', async () => {
   const ada = browser(server);
   await ada.signIn('ada@example.com');
   const sessions = (await ada.get('/profile/sessions')).body['items'] as { id: string; current: boolean }[];
@@ -273,7 +273,7 @@ test('sign-ins and sign-outs are in the audit log with who, from where and with 
   }
 });
 
-test('security 15: of passwords, session ids and codes the store holds digests and sealed texts only', async () => {
+test('security 15: passwords, session ids and codes are stored as digests only', async () => {
   const path = `${server.dataDir}/mintmark.db`;
   for (const { password_hash: hash, sealed_totp_secret: sealed } of sqlOn(path, 'select * from operators')) {
     assert.match(hash as string, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);

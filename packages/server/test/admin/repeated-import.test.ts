@@ -132,7 +132,7 @@ test('an external id is unique, set, changed, taken back and exported', async ()
   assert.equal((await admin.send('POST', '/api-users', { ...twice, external_id: 'erp-3' })).status, 201);
 });
 
-test('a dry run says of each line what would happen, and makes nothing', async () => {
+test('a dry run reports what each line would do, and creates nothing', async () => {
   await imported(ndjson([{ name: 'Dry there', external_id: 'dry-1' }]));
   const changes = async () =>
     (await auditOf(server)).filter(({ action }) => action !== 'audit.export').length;
@@ -184,7 +184,7 @@ test('a dry run says of each line what would happen, and makes nothing', async (
   ]);
 });
 
-test('CSV is read with commas, semicolons, quotation marks and a byte order mark', async () => {
+test('CSV may have commas, semicolons, quotation marks and a byte order mark', async () => {
   const csv =
     '\ufeffname;scopes;limit_per_minute;enabled;external_id\r\n' +
     '"Semi ""quoted""; name";campaigns:read campaigns:manage;60;TRUE;csv-1\r\n' +
@@ -224,7 +224,7 @@ test('a file of another form is refused whole with one text', async () => {
   assert.match(json.body['detail'] as string, /application\/x-ndjson .*JSON array.* text\/csv/);
 });
 
-test('a JSON array that is cut off or goes on makes its whole items', async () => {
+test('a JSON array cut off or too long creates its complete items', async () => {
   const cut = await imported('[{"name":"Cut 1"}, {"name":"Cut 2"');
   assert.deepEqual(outcomes(cut), ['made', 'refused', 'done']);
   const more = await imported('[{"name":"More ]} 1"}] {"name":"More 2"}');

@@ -49,7 +49,7 @@ async function changes(): Promise<[method: string, path: string][]> {
   });
 }
 
-test('security 17: a token with mintmark:read, and a viewer, are refused every change, and each attempt is recorded', async () => {
+test('security 17: mintmark:read and viewers are refused every change, on record', async () => {
   const tried = await changes();
   assert.ok(tried.length >= 16, `${tried.length}`);
   for (const [method, path] of tried) {
@@ -79,7 +79,7 @@ test('whoever may change nothing cannot fill the audit log by trying', async () 
   assert.ok((await auditOf(server)).length - recorded <= 21);
 });
 
-test('security 17: an operator cannot become an admin by an API user that may do everything', async () => {
+test('security 17: no operator becomes an admin through an all-powerful API user', async () => {
   const path = `/api-users/${powerful.client_id}`;
   const any = { 'If-Match': '*', 'Sec-Fetch-Site': 'same-origin' };
   const granted = { name: 'Mine', scopes: ['campaigns:read', 'mintmark:admin'] };
@@ -101,7 +101,7 @@ test('security 17: an operator cannot become an admin by an API user that may do
   assert.deepEqual([last?.action, last?.outcome], ['credential.update', 'refused']);
 });
 
-test('in an incident an operator stops an API user that may do everything, and deletes nothing', async () => {
+test('in an incident an operator stops an all-powerful API user, deleting nothing', async () => {
   const made = await admin.send('POST', '/api-users', { name: 'Leaked', scopes: ['mintmark:admin'] });
   server.noteSecret(made.body['client_secret'] as string);
   const { client_id: clientId } = made.body['api_user'] as { client_id: string };
@@ -113,7 +113,7 @@ test('in an incident an operator stops an API user that may do everything, and d
   assertProblem(await onDuty.send('POST', `${path}/enable`), 403, 'forbidden');
 });
 
-test('an operator manages all other API users, and neither signing keys nor operators', async () => {
+test('an operator manages other API users, neither signing keys nor operators', async () => {
   const made = await onDuty.send('POST', '/api-users', { name: 'Ordinary', scopes: ['mintmark:read'] });
   assert.equal(made.status, 201, made.text);
   server.noteSecret(made.body['client_secret'] as string);

@@ -1,3 +1,4 @@
+// Test setup: alone.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -40,7 +41,7 @@ before(async () => {
 });
 after(async () => await server[Symbol.asyncDispose]());
 
-test('usage of one API user has a point for each unit, and the counts in them', async () => {
+test('usage of one API user has a point with counts per unit', async () => {
   await eventually(async () => {
     for (const unit of ['minute', 'hour', 'day']) {
       const { body, text } = await admin.get(`/api-users/${users.busy.client_id}/usage?unit=${unit}`);
@@ -58,7 +59,7 @@ test('usage of one API user has a point for each unit, and the counts in them', 
   });
 });
 
-test('usage of all callers has those that are no API user in it', async () => {
+test('usage of all callers includes callers that are not API users', async () => {
   await eventually(async () => {
     const { body } = await admin.get('/usage?unit=hour');
     assert.deepEqual(sum(body['points'] as Point[]), {
@@ -68,7 +69,7 @@ test('usage of all callers has those that are no API user in it', async () => {
   });
 });
 
-test('spark lines of several API users have the last 24 hours, the present one last', async () => {
+test('spark lines have the last 24 hours, the current hour last', async () => {
   await eventually(async () => {
     const ids = [users.limited.client_id, users.busy.client_id, 'api_nobody'];
     const { body } = await admin.get(`/usage/recent?ids=${ids.join(',')}`);
@@ -84,7 +85,7 @@ test('spark lines of several API users have the last 24 hours, the present one l
   });
 });
 
-test('a span or a list that cannot be is refused, and says what to do', async () => {
+test('an impossible span or list is refused with advice', async () => {
   const asked = `/api-users/${users.busy.client_id}/usage`;
   assertProblem(await admin.get('/api-users/api_nobody/usage'), 404, 'not_found');
   for (const query of [
@@ -175,7 +176,7 @@ test(
 );
 
 test(
-  'overview, series and spark lines cost less than 100 ms at 100,000 API users',
+  'overview, series and spark lines take under 100 ms at 100,000 users',
   { skip: SQLITE_ONLY },
   async () => {
     await using opened = await temporaryStore();

@@ -67,7 +67,7 @@ async function createdId(store: TestStore, ...options: string[]): Promise<string
   return (await store.json<ApiUserJson>('api-user', 'create', '--name', 'Importer', ...options)).client_id;
 }
 
-test('api-user create with every option keeps every option, and shows the secret once', async () => {
+test('api-user create keeps every option and shows the secret once', async () => {
   using store = await testStore();
   const created = await store.json<ApiUserJson>('api-user', 'create', ...ALL_OPTIONS);
   const { credential_id, client_secret, ...user } = created;
@@ -98,7 +98,7 @@ test('api-user create with every option keeps every option, and shows the secret
   assert.deepEqual(await store.json('api-user', 'show', 'IMPORTER@example.com'), user, 'by username too');
 });
 
-test('api-user create without options has no scope, the default limit, and may call from anywhere', async () => {
+test('api-user create has defaults: no scope, the standard limit, any address', async () => {
   using store = await testStore();
   const out = await store.cli('api-user', 'show', await createdId(store));
   for (const line of [/^scopes +-$/m, /^limit +default$/m, /^networks +any$/m, /^state +enabled$/m]) {
@@ -116,7 +116,7 @@ test('api-user create --no-secret makes no credential and says how to make one',
   assert.deepEqual(Object.keys(asJson), FIELDS);
 });
 
-test('api-user settings that cannot be are refused with exit code 3, the value and what is allowed', async () => {
+test('impossible api-user settings are refused with exit code 3 and advice', async () => {
   using store = await testStore();
   await createdId(store, '--username', 'taken@example.com');
   const wrong: [string[], RegExp][] = [
@@ -217,7 +217,7 @@ test('api-user list shows the last use, as a table and in JSON', async () => {
   assert.match(out, /enabled +Unused +-/);
 });
 
-test('api-user update changes what is given and nothing else; an empty value removes', async () => {
+test('api-user update changes only what is given; an empty value removes', async () => {
   using store = await testStore();
   const {
     client_secret: _,
@@ -276,7 +276,7 @@ test('api-user delete removes its credentials too, and frees the username', asyn
   assert.equal(await store.cli('api-user', 'delete', again), `deleted  ${again}\n`);
 });
 
-test('a command on an API user that does not exist has exit code 3', async () => {
+test('a command on an unknown API user has exit code 3', async () => {
   using store = await testStore();
   for (const verb of ['show', 'update', 'disable', 'enable', 'delete']) {
     const { code, out, err } = await store.run(['api-user', verb, 'nobody']);

@@ -36,7 +36,7 @@ async function someChanges(store: TestStore): Promise<string> {
   return id;
 }
 
-test('audit list shows who did what and what was refused, the newest first', async () => {
+test('audit list shows changes and refusals, the newest first', async () => {
   using store = await testStore();
   const none = await store.run(['audit', 'list']);
   assert.deepEqual([none.code, none.out], [0, '']);
@@ -57,7 +57,7 @@ test('audit list shows who did what and what was refused, the newest first', asy
   }
 });
 
-test('audit list --json shows what changed, under the names of the other commands', async () => {
+test('audit list --json shows changes under the names of other commands', async () => {
   using store = await testStore();
   const id = await someChanges(store);
   const { items, next } = await store.json<Page>(
@@ -115,7 +115,7 @@ test('audit list goes page by page and takes each filter', async () => {
   }
 });
 
-test('audit list and export show entries whose number or time was set by hand beyond what the program counts to', async () => {
+test('audit list and export show entries with forged numbers or times', async () => {
   using store = await testStore();
   const id = await someChanges(store);
   const HUGE = '9223372036854775807';
@@ -152,7 +152,7 @@ test('audit list and export show entries whose number or time was set by hand be
   assert.equal((await store.run(['audit', 'verify'])).code, 6);
 });
 
-test('audit verify says that the chain is whole, and where it is not with exit code 6', async () => {
+test('audit verify confirms the chain, or has exit code 6', async () => {
   using store = await testStore();
   await someChanges(store);
   const whole = await store.run(['audit', 'verify']);
@@ -178,7 +178,7 @@ test('audit verify says that the chain is whole, and where it is not with exit c
   assert.match((await store.run(['audit', 'verify'])).err, /tampered with: entry 2 is missing/);
 });
 
-test('audit export writes a JSON object a line, the oldest first, and is recorded', async () => {
+test('audit export writes JSON lines, oldest first, and records itself', async () => {
   using store = await testStore();
   const id = await someChanges(store);
   const lines = (await store.cli('audit', 'export')).trimEnd().split('\n');

@@ -103,7 +103,7 @@ test('a store that is newer than the program is not touched', async () => {
   await everyCommandIsRefused(store.dataDir, { code: 5, message });
 });
 
-test('a store that must be migrated is migrated by command, and not by one that only looks', async () => {
+test('an outdated store is migrated by changing commands, not by reading ones', async () => {
   using store = await testStore();
   const empty = join(store.dataDir, 'empty');
   mkdirSync(empty);
@@ -174,7 +174,7 @@ test('a bad master key file makes no store', async () => {
   rmSync(folder, { recursive: true });
 });
 
-test('a store that another process has locked is waited for, then given up', async () => {
+test('a locked store is waited for, then reported', async () => {
   using store = await testStore({ keys: true });
   const env = { MINTMARK_STORE_BUSY_TIMEOUT: '100' };
   const message =
@@ -207,7 +207,7 @@ test('a store that another process has locked is waited for, then given up', asy
   await once(exclusive, 'exit');
 });
 
-test('a damaged store is not served, and the message says to restore the backup', async () => {
+test('a damaged store is not served, and the message advises a restore', async () => {
   using store = await testStore({ keys: true });
   store.sql('pragma journal_mode = delete'); // all of it in the one file
   const sound = readFileSync(store.path);
@@ -231,7 +231,7 @@ test('a damaged store is not served, and the message says to restore the backup'
   assert.match(err, /^mintmark: The store .*mintmark\.db is damaged/);
 });
 
-test('a port in use stops the first start before anything is made, so that no secret is lost', async () => {
+test('a port in use stops the first start before anything is created', async () => {
   const folder = temporaryFolder();
   const dataDir = join(folder, 'data');
   const other = createServer().listen(0, '127.0.0.1');
@@ -254,14 +254,14 @@ test('a port in use stops the first start before anything is made, so that no se
   rmSync(folder, { recursive: true });
 });
 
-test('an address that this machine does not have stops the start before anything is made', async () => {
+test('an address of another machine stops the start before anything is created', async () => {
   const folder = temporaryFolder();
   const message = /^192\.0\.2\.1 is not an address of this machine: choose another with --host\.$/m;
   await assertRefused(folder, ['serve', '--host', '192.0.2.1'], { code: 3, message });
   rmSync(folder, { recursive: true });
 });
 
-test('a copy of the store is a store: what refuses other files does not refuse ours', async () => {
+test('a copy of a store is accepted as a store', async () => {
   using store = await testStore({ keys: true });
   await store.cli(...WRITES);
   const copy = temporaryFolder();

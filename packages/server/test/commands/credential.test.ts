@@ -70,7 +70,7 @@ function near(iso: string | null, ms: number): void {
   );
 }
 
-test('credential create shows a secret once, with a line that gets a token', async () => {
+test('credential create shows a secret once with a working curl line', async () => {
   using store = await testStore();
   const owner = await apiUser(store);
   const { out, err } = await store.run(['credential', 'create', owner, '--name', 'importer, test']);
@@ -140,7 +140,7 @@ test('credential create --password-stdin takes one password, and never shows it'
   assert.equal(credential?.kind, 'password');
 });
 
-test('at most five credentials are live; retired and expired ones do not count', async () => {
+test('at most five credentials are live; ended ones do not count', async () => {
   using store = await testStore();
   const owner = await apiUser(store);
   const made: CredentialJson[] = [];
@@ -164,7 +164,7 @@ test('at most five credentials are live; retired and expired ones do not count',
   assert.equal(reset.code, 0, 'a reset without overlap makes its own room');
 });
 
-test('credential retire of the only credential that is not in use needs no force', async () => {
+test('credential retire of an unused only credential needs no force', async () => {
   using store = await testStore();
   const owner = await apiUser(store);
   const { credential_id } = await secret(store, owner);
@@ -180,7 +180,7 @@ test('credential retire of the only credential that is not in use needs no force
   assert.equal(after?.retired_at, retired.retired_at);
 });
 
-test('credential retire of one used in the last hour is refused with exit code 4 unless forced', async () => {
+test('credential retire after recent use needs force, or has exit code 4', async () => {
   using store = await testStore();
   const owner = await apiUser(store);
   const { credential_id } = await secret(store, owner);
@@ -194,7 +194,7 @@ test('credential retire of one used in the last hour is refused with exit code 4
   assert.equal((await listed(store, owner))[0]?.state, 'retired');
 });
 
-test('credential retire before the successor was ever used is refused with exit code 4 unless forced', async () => {
+test('credential retire before the successor’s first use needs force, exit code 4', async () => {
   using store = await testStore();
   const owner = await apiUser(store);
   const old = await secret(store, owner);
@@ -208,7 +208,7 @@ test('credential retire before the successor was ever used is refused with exit 
   assert.equal((await store.run(['credential', 'retire', old.credential_id])).code, 0);
 });
 
-test('credential reset makes a new secret and lets the old ones end after the overlap', async () => {
+test('credential reset creates a secret and ends the old after the overlap', async () => {
   using store = await testStore();
   const owner = await apiUser(store);
   const old = await secret(store, owner);
@@ -229,7 +229,7 @@ test('credential reset makes a new secret and lets the old ones end after the ov
   assert.equal(byId.get(old.credential_id)?.state, 'live');
 });
 
-test('credential reset has an overlap of a day by default, a name and an expiry when asked', async () => {
+test('credential reset has a one-day overlap, and optional name and expiry', async () => {
   using store = await testStore();
   const owner = await apiUser(store);
   const old = await secret(store, owner);
@@ -248,7 +248,7 @@ test('credential reset has an overlap of a day by default, a name and an expiry 
   near(ended?.expires_at ?? null, Date.now() + 24 * HOUR);
 });
 
-test('credential reset --overlap 0 of a secret in use is refused with exit code 4 unless forced', async () => {
+test('credential reset --overlap 0 in use needs force, or exit code 4', async () => {
   using store = await testStore();
   const owner = await apiUser(store);
   const old = await secret(store, owner);
@@ -275,7 +275,7 @@ test('credential reset --revoke-tokens warns where an old secret still gets new 
   assert.doesNotMatch((await store.run(atOnce)).err, warning);
 });
 
-test('credential list for people has a heading and one line for each; none says how to make one', async () => {
+test('credential list has a heading and lines, or advice when empty', async () => {
   using store = await testStore();
   const owner = await apiUser(store);
   const none = await store.run(['credential', 'list', owner]);

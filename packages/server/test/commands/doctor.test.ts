@@ -62,7 +62,7 @@ test('doctor finds nothing wrong with a healthy store, and changes nothing', asy
   assert.ok(readFileSync(store.path).equals(before));
 });
 
-test('doctor for people marks what fails and says how to mend it on the next line', async () => {
+test('doctor marks failures and gives the remedy on the next line', async () => {
   using store = await testStore({ keys: true });
   rmSync(join(store.dataDir, 'master.key'));
   const { code, out } = await store.run(['doctor']);
@@ -70,7 +70,7 @@ test('doctor for people marks what fails and says how to mend it on the next lin
   assert.match(out, /^FAIL {2}master key +.*master\.key is missing\n {6}→ put it back from your backup/m);
 });
 
-test('doctor finds a setting that is not allowed, all of them, and stops there', async () => {
+test('doctor reports every wrong setting and stops there', async () => {
   using store = await testStore();
   const { code, findings, bad } = await diagnosis(store, { MINTMARK_PORT: 'x', MINTMARK_DRAIN: '-1' });
   assert.equal(code, 6);
@@ -85,7 +85,7 @@ test('doctor finds a setting that is not allowed, all of them, and stops there',
   );
 });
 
-test('doctor warns of a variable that looks like a setting and is none', async () => {
+test('doctor warns of a variable that resembles a setting', async () => {
   using store = await testStore({ keys: true });
   const { code, bad } = await diagnosis(store, { MINTMARK_PROT: '80', MINTMARK_CLIENT_ID: 'api_x' });
   assert.equal(code, 0);
@@ -169,7 +169,7 @@ test('doctor finds a master key file that others can read', async () => {
   assert.equal((await diagnosis(store)).code, 0);
 });
 
-test('doctor warns of a store that others can read; one that the program made is not so', async () => {
+test('doctor warns of a store others can read, not of ours', async () => {
   using store = await testStore({ keys: true });
   const open = join(store.dataDir, 'open');
   mkdirSync(open);
@@ -207,7 +207,7 @@ test('doctor warns of a rotation that is due', async (t) => {
   assert.match(bad[0]?.detail ?? '', /1 published, one active; a rotation is due/);
 });
 
-test('doctor finds a sealed key that was tampered with, or was put under another key id', async () => {
+test('doctor finds a sealed key that was altered or moved', async () => {
   using store = await testStore({ keys: true });
   const [row] = store.sql('select kid, sealed_private_key as sealed from signing_keys');
   const sealed = Buffer.from(String(row?.['sealed']), 'base64url');

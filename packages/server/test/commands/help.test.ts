@@ -35,7 +35,7 @@ test('the levels of the command line are found in the help', () => {
   assert.ok(names.length > 30, names.join(', '));
 });
 
-test('every level of the command line has a --help with a usage and an example, on standard output', async () => {
+test('every command level has a --help with usage and example on stdout', async () => {
   for (const level of LEVELS) {
     const { code, out, err } = await mintmark([...level, '--help']);
     assert.equal(code, 0, level.join(' '));
@@ -64,7 +64,7 @@ test('mintmark help prints the help of any command, nested ones too', async () =
   assert.equal(nested.out, (await mintmark(['credential', 'reset', '--help'])).out);
 });
 
-test('mintmark help of an unknown command has exit code 2 and quotes it', async () => {
+test('mintmark help quotes an unknown command, exit code 2', async () => {
   const usages = [
     ['help', 'frobnicate'],
     ['help', 'credential', 'frobnicate'],
@@ -127,7 +127,7 @@ test('mintmark without a command explains itself with exit code 2', async () => 
   }
 });
 
-test('wrong usage has exit code 2, quotes what was wrong, and says where to read more', async () => {
+test('wrong usage has exit code 2, a quotation, and a help pointer', async () => {
   const usages: [string[], RegExp][] = [
     [['frobnicate'], /unknown command 'frobnicate'/],
     [['api-usr'], /Did you mean api-user\?/],
@@ -170,7 +170,7 @@ test('the version is that of the package', async () => {
   assert.equal(out, `${version}\n`);
 });
 
-test('the binary separates results from explanations and gives the exit code to the shell', async () => {
+test('the binary separates results from explanations and returns the exit code', async () => {
   using store = await testStore();
   const created = await binary(['api-user', 'create', '--name', 'Importer'], { env: store.env });
   assert.equal(created.code, 0);
@@ -196,7 +196,7 @@ test('a reader that goes away first is no error', async () => {
   assert.equal(err, '');
 });
 
-test('an error repeats no secret and no key that was put in a wrong place', async () => {
+test('an error repeats no secret or key from a wrong place', async () => {
   using store = await testStore();
   const secret = 'mms_0123456789_0123456789012345678901234567890123456789012345678';
   const key = '0123456789abcdef'.repeat(4);

@@ -28,7 +28,7 @@ describe('the command line on PostgreSQL', { skip: postgresMissing() }, () => {
     return JSON.parse((await run('doctor', '--json')).out) as Finding[];
   }
 
-  test('refuses a database without a store with exit code 5, and works on one that migrate made', async () => {
+  test('refuses an empty database with exit code 5, and works after migrate', async () => {
     const early = await run('api-user', 'list');
     assert.equal(early.code, 5);
     assert.match(
@@ -46,7 +46,7 @@ describe('the command line on PostgreSQL', { skip: postgresMissing() }, () => {
     assert.equal((await run('api-user', 'show', client_id)).code, 3);
   });
 
-  test('has doctor name the server, and warn where what is written can be lost', async () => {
+  test('has doctor name the server and warn of possible loss', async () => {
     const store = (await findings()).filter(({ what }) => what === 'store');
     assert.equal(store[0]?.state, 'ok');
     assert.match(
@@ -78,7 +78,7 @@ describe('the command line on PostgreSQL', { skip: postgresMissing() }, () => {
     assert.equal((await run('migrate')).err, '');
   });
 
-  test('ends with exit code 5 and what to do where the server is away', async () => {
+  test('ends with exit code 5 and advice when the server is away', async () => {
     await server.stop();
     for (const args of [['api-user', 'list'], ['serve', '--port', '0'], ['migrate']]) {
       const { code, out, err } = await run(...args);

@@ -27,7 +27,7 @@ function tokenOf(url: string): string {
   return new URL(url).hash.slice(1);
 }
 
-test('operator create prints a link once, of which the store keeps the digest only', async () => {
+test('operator create prints a link once, and stores its digest only', async () => {
   using store = await testStore();
   const env = { MINTMARK_ISSUER: 'https://auth.example.com/marketing', MINTMARK_INVITATION_LIFE: '3600' };
   const { code, out } = await store.run(['operator', 'create', ...ADA, '--json'], { env });
@@ -54,7 +54,7 @@ test('operator create prints a link once, of which the store keeps the digest on
   assert.deepEqual(await store.json('operator', 'list'), [operator]);
 });
 
-test('operator create with a password makes an active operator, and stores argon2id of the password', async () => {
+test('operator create with a password stores its argon2id hash', async () => {
   using store = await testStore();
   const args = ['operator', 'create', ...ADA, '--password-stdin', '--json'];
   const { code, out, err } = await store.run(args, { stdin: `${PASSWORD}\n` });
@@ -67,7 +67,7 @@ test('operator create with a password makes an active operator, and stores argon
   );
 });
 
-test('a password that is short, common, a variation of a common one, or the e-mail address is refused', async () => {
+test('short, common and guessable passwords are refused', async () => {
   using store = await testStore();
   for (const [password, why] of [
     ['short pass', /12 to 128 characters; this one has 10/],
@@ -90,7 +90,7 @@ test('a password that is short, common, a variation of a common one, or the e-ma
   assert.deepEqual(await store.json('operator', 'list'), []);
 });
 
-test('an e-mail address that is none, or is taken in whatever letter case, is refused', async () => {
+test('an invalid or taken e-mail address is refused in any case', async () => {
   using store = await testStore();
   await store.cli('operator', 'create', ...ADA);
   for (const [email, why] of [
@@ -108,7 +108,7 @@ test('an e-mail address that is none, or is taken in whatever letter case, is re
   assert.match(err, /viewer, operator, admin/);
 });
 
-test('operator invite makes a new link in place of the old one, until there is a password', async () => {
+test('operator invite replaces the link until there is a password', async () => {
   using store = await testStore();
   const first = await store.json<Invited>('operator', 'create', ...ADA);
   const second = await store.json<Invited>('operator', 'invite', 'ADA@example.com');
@@ -121,7 +121,7 @@ test('operator invite makes a new link in place of the old one, until there is a
   assert.match(err, /has a password already: a reset takes it away/);
 });
 
-test('operator reset takes the password away and prints a link, of the last admin too', async () => {
+test('operator reset removes the password and prints a link, always', async () => {
   using store = await testStore();
   await store.run(['operator', 'create', ...ADA, '--password-stdin'], { stdin: `${PASSWORD}\n` });
   const { operator } = await store.json<Invited>('operator', 'reset', 'ada@example.com');
@@ -129,7 +129,7 @@ test('operator reset takes the password away and prints a link, of the last admi
   assert.equal(store.sql('select password_hash from operators')[0]?.['password_hash'], null);
 });
 
-test('the last admin who has a password can neither be demoted nor removed, another one can', async () => {
+test('the last admin with a password can be neither demoted nor removed', async () => {
   using store = await testStore();
   await store.run(['operator', 'create', ...ADA, '--password-stdin'], { stdin: `${PASSWORD}\n` });
   await store.cli('operator', 'create', '--email', 'invited@example.com', '--role', 'admin');
@@ -150,7 +150,7 @@ test('the last admin who has a password can neither be demoted nor removed, anot
   assert.deepEqual(left.map(({ email }) => email).toSorted(), ['bob@example.com', 'invited@example.com']);
 });
 
-test('an operator that does not exist is refused by every command with what to do', async () => {
+test('every command refuses an unknown operator with advice', async () => {
   using store = await testStore();
   for (const args of [['invite'], ['reset'], ['update', '--role', 'viewer'], ['remove']]) {
     const [verb = '', ...rest] = args;
@@ -187,7 +187,7 @@ test('operator list --search finds a part of the e-mail address', async () => {
   assert.match((await store.run(['operator', 'list', '--search', 'x y'])).err, /No operator matches "x y"/);
 });
 
-test('security 18: a start without operators prints a link for the first admin, in place of that of the start before', async () => {
+test('security 18: a start without operators prints a new first-admin link', async () => {
   await using first = await startServer();
   const [, url = ''] = /chooses a password with this link.*\n\n {2}(\S+)/.exec(first.output()) ?? [];
   assert.match(url, new RegExp(`^http://localhost:${first.port}/console/welcome#mmi_[0-9A-Za-z]{43}$`));

@@ -56,7 +56,7 @@ async function becomes(made: Made, wanted: number): Promise<void> {
   await eventually(async () => (await status(made)) === wanted, WITHIN_MS, `status ${wanted}`);
 }
 
-test('an API user that is created gets a token, and one that is disabled, enabled, deleted is treated so', async () => {
+test('a created API user gets a token; disable, enable and delete hold', async () => {
   const made = await apiUser();
   await server.cli('api-user', 'disable', made.client_id, '--force');
   await becomes(made, 403);
@@ -66,7 +66,7 @@ test('an API user that is created gets a token, and one that is disabled, enable
   await becomes(made, 403);
 });
 
-test('what changes while the server is stopped (SIGSTOP) holds for the first request that it sees when it goes on', async () => {
+test('changes during SIGSTOP hold for the first request afterwards', async () => {
   const made = await apiUser();
   // Connections on which requests are read as soon as it goes on.
   await Promise.all(Array.from({ length: 6 }, published));
@@ -89,7 +89,7 @@ test('what changes while the server is stopped (SIGSTOP) holds for the first req
   assert.deepEqual(await Promise.all(keySets), [[kid], [kid], [kid]]);
 });
 
-test('a credential that is created works, and one that is retired does not', async () => {
+test('a created credential works, a retired one does not', async () => {
   const first = await apiUser();
   const second = await server.json<Made>('credential', 'create', first.client_id);
   await becomes(second, 200);
@@ -137,7 +137,7 @@ test('a new limit, scope and allowed network of an API user hold', async () => {
   );
 });
 
-test('a key that is rotated in at once signs, and the key set shows what was announced or withdrawn', async () => {
+test('an immediate key signs; announcements and withdrawals show in the key set', async () => {
   const made = await apiUser();
   const kidOfToken = async () =>
     decodeProtectedHeader(String((await server.post({ ...made })).body['access_token'])).kid;
@@ -159,7 +159,7 @@ test('a key that is rotated in at once signs, and the key set shows what was ann
   assert.equal(await kidOfToken(), last.kid);
 });
 
-test('last use, address and count of a credential appear in its list after the flush', async () => {
+test('a credential’s use appears in its list after the flush', async () => {
   const startedAt = Date.now();
   const made = await apiUser();
   for (let i = 0; i < 4; i++) assert.equal(await status(made), 200);
@@ -187,7 +187,7 @@ test('doctor finds nothing wrong beside a running server', async () => {
   assert.doesNotMatch(await server.cli('doctor'), onPostgres ? /FAIL/ : /WARN|FAIL/);
 });
 
-test('a server without an active signing key is not ready, and is again once there is one', async () => {
+test('a server is ready only while it has an active signing key', async () => {
   await using alone = await startServer();
   const ready = async () => {
     const response = await fetch(new URL('/readyz', alone.url));
@@ -203,8 +203,7 @@ test('a server without an active signing key is not ready, and is again once the
   await eventually(async () => (await ready()) === '200 ready', WITHIN_MS, 'ready');
 });
 
-const LOCKED =
-  'another process that holds the store locked for seconds delays neither look-ups nor the change feed';
+const LOCKED = 'a lock held for seconds delays neither look-ups nor the feed';
 
 test(LOCKED, { skip: SQLITE_ONLY }, async () => {
   await using alone = await startServer({
@@ -234,7 +233,7 @@ test(LOCKED, { skip: SQLITE_ONLY }, async () => {
   );
 });
 
-test('a live secret goes on working however many newer ones have come and gone', async () => {
+test('a live secret keeps working despite many newer ones', async () => {
   const made = await apiUser();
   for (let i = 0; i < 10; i++) {
     const { credential_id: id } = await server.json<Made>('credential', 'create', made.client_id);

@@ -22,7 +22,7 @@ async function printed(args: string[], env: Record<string, string> = {}): Promis
 
 const urlIn = (text: string) => /https?:\/\/\S+/.exec(text)?.[0];
 
-test('each printed curl line has the URL that the running server answers at', async () => {
+test('each printed curl line has the running server’s URL', async () => {
   const expected = `http://localhost:${server.port}/tokens/oauth2/token`;
   assert.equal(urlIn(server.output()), expected);
   const created = await printed(['api-user', 'create', '--name', 'Importer']);
@@ -41,7 +41,7 @@ test('each printed curl line has the URL that the running server answers at', as
   }
 });
 
-test('each link for an operator has the URL that the running server answers at', async () => {
+test('each operator link has the running server’s URL', async () => {
   const email = 'ada@example.com';
   for (const args of [
     ['create', '--email', email, '--role', 'admin'],
@@ -54,7 +54,7 @@ test('each link for an operator has the URL that the running server answers at',
   }
 });
 
-test('settings that are given to a command beat the URL of the server', async () => {
+test('settings of a command beat the URL of the server', async () => {
   const create = (flags: string[], env: Record<string, string> = {}) =>
     printed(['api-user', 'create', '--name', 'Importer', ...flags], env);
   const cases: [string[], Record<string, string>, string][] = [
@@ -71,7 +71,7 @@ test('settings that are given to a command beat the URL of the server', async ()
   }
 });
 
-test('a server on another port is known to commands from its start on', async () => {
+test('commands know a server on another port from its start', async () => {
   const { dataDir } = server;
   await server.stop();
   const port = await freePort();
@@ -80,7 +80,7 @@ test('a server on another port is known to commands from its start on', async ()
   assert.equal(urlIn(text), `http://localhost:${port}/marketing/oauth2/token`);
 });
 
-test('on a store without a server the URL is that of the settings', async (t) => {
+test('without a server the URL comes from the settings', async (t) => {
   if (onPostgres) return t.skip('the store of the file is a SQLite file');
   using store = await testStore();
   const { err } = await store.run(['api-user', 'create', '--name', 'Importer']);

@@ -31,7 +31,7 @@ function seconds(from: string | null, to: string | null): number {
   return (Date.parse(to ?? '') - Date.parse(from ?? '')) / 1000;
 }
 
-test('the first signing key of a store signs at once, under a master key that only its owner can read', async () => {
+test('the first signing key signs at once under an owner-only master key', async () => {
   using store = await testStore();
   const key = await store.json<SigningKeyJson>('signing-key', 'rotate');
   assert.equal(key.state, 'active');
@@ -39,7 +39,7 @@ test('the first signing key of a store signs at once, under a master key that on
   assert.equal(statSync(join(store.dataDir, 'master.key')).mode & 0o777, 0o600);
 });
 
-test('signing-key rotate announces a key, and plans the end of the active one by the settings given', async () => {
+test('signing-key rotate announces a key and plans the active one’s end', async () => {
   using store = await testStore({ keys: true });
   const settings = {
     MINTMARK_KEY_ANNOUNCE: '1000',
@@ -71,7 +71,7 @@ test('signing-key rotate takes its schedule from flags too, before the environme
   assert.equal(seconds(key.announced_at, key.activates_at), 600);
 });
 
-test('signing-key rotate while a key is announced is refused with exit code 3', async () => {
+test('signing-key rotate during an announcement is refused with exit code 3', async () => {
   using store = await testStore({ keys: true });
   const announced = await store.json<SigningKeyJson>('signing-key', 'rotate');
   const { code, err } = await store.run(['signing-key', 'rotate']);
@@ -85,7 +85,7 @@ test('signing-key rotate while a key is announced is refused with exit code 3', 
   assert.equal((await store.json<unknown[]>('signing-key', 'list')).length, 2);
 });
 
-test('signing-key rotate --now signs at once, and the others stay published until their tokens have expired', async () => {
+test('signing-key rotate --now signs at once, keeping the others published', async () => {
   using store = await testStore({ keys: true });
   const announced = await store.json<SigningKeyJson>('signing-key', 'rotate');
   const now = await store.json<SigningKeyJson>('signing-key', 'rotate', '--now');
@@ -98,7 +98,7 @@ test('signing-key rotate --now signs at once, and the others stay published unti
   assert.deepEqual(Array.from(states.values()).sort(), ['active', 'retired', 'retired']);
 });
 
-test('signing-key rotate --compromised withdraws all others at once; only list --all still shows them', async () => {
+test('signing-key rotate --compromised withdraws all others; only list --all shows them', async () => {
   using store = await testStore({ keys: true });
   await store.cli('signing-key', 'rotate');
   const key = await store.json<SigningKeyJson>('signing-key', 'rotate', '--compromised');
@@ -111,7 +111,7 @@ test('signing-key rotate --compromised withdraws all others at once; only list -
   assert.deepEqual(all.map(({ state }) => state).sort(), ['active', 'removed', 'removed']);
 });
 
-test('signing-key list shows a table for people, and no private part in any form', async () => {
+test('signing-key list shows a table without any private part', async () => {
   using store = await testStore({ keys: true });
   for (const algorithm of ['EdDSA', 'RS256']) {
     await store.cli('signing-key', 'rotate', '--now', '--signing-algorithm', algorithm);
@@ -125,7 +125,7 @@ test('signing-key list shows a table for people, and no private part in any form
   }
 });
 
-test('signing-key rotate with the wrong master key, or without one, is refused with exit code 3', async () => {
+test('signing-key rotate without the right master key has exit code 3', async () => {
   using store = await testStore({ keys: true });
   const wrong = await store.run(['signing-key', 'rotate', '--now'], {
     env: { MINTMARK_MASTER_KEY: 'ab'.repeat(32) },
@@ -138,7 +138,7 @@ test('signing-key rotate with the wrong master key, or without one, is refused w
   assert.equal((await store.json<unknown[]>('signing-key', 'list', '--all')).length, 1);
 });
 
-test('signing-key rotate keeps a retired key for a process that is cut off from the store, and may still use it', async () => {
+test('signing-key rotate keeps a retired key for a cut-off process', async () => {
   using store = await testStore({ keys: true });
   const env = { MINTMARK_STALE_MAX: '900', MINTMARK_TOKEN_LIFE: '300', MINTMARK_CLOCK_SKEW: '0' };
   assert.equal((await store.run(['signing-key', 'rotate', '--now'], { env })).code, 0);

@@ -24,7 +24,7 @@ function claims(token: string): Record<string, unknown> {
   return JSON.parse(Buffer.from(payload, 'base64url').toString()) as Record<string, unknown>;
 }
 
-test('mintmark token prints the token alone, with form and Basic, from the environment and from standard input', async () => {
+test('mintmark token prints the token alone, for form and Basic', async () => {
   for (const way of [[], ['--basic']]) {
     const { code, out, err } = await mintmark(['token', '--url', server.url, ...way], { env });
     assert.equal(code, 0, err);
@@ -50,7 +50,7 @@ test('mintmark token prints the token alone, with form and Basic, from the envir
   }
 });
 
-test('mintmark token --json prints the whole response, for scope and resource as asked', async () => {
+test('mintmark token --json prints the whole response for scope and resource', async () => {
   const asked = [
     'token',
     '--url',
@@ -70,7 +70,7 @@ test('mintmark token --json prints the whole response, for scope and resource as
   assert.deepEqual([aud, scope], [server.url, 'campaigns:read']);
 });
 
-test('a refusal has exit code 6 and quotes status, error, description and trace id, and no secret', async () => {
+test('a refusal quotes the response without a secret, exit code 6', async () => {
   const { secret } = generateSecret();
   const refusals: [string[], RegExp][] = [
     [[], /^mintmark: 403 invalid_client: .+ \(trace id [0-9a-f-]+\)\n$/],
@@ -119,7 +119,7 @@ test('a limit that is reached is said with the time to wait', async () => {
   assert.match(err, /^mintmark: 429 rate_limit_exceeded: .* Retry after \d+ s\. \(trace id/);
 });
 
-test('a server that is not there, or is another, has exit code 6 and what to look at', async () => {
+test('a missing or foreign server has exit code 6 and advice', async () => {
   const nowhere = `http://127.0.0.1:${await freePort()}/marketing`;
   const gone = await mintmark(['token', '--url', nowhere], { env });
   assert.equal(gone.code, 6);
@@ -198,7 +198,7 @@ test('secret check knows a whole secret, and names its key id', async () => {
   assert.deepEqual(JSON.parse(out), { valid: true, key_id: keyId, problem: null });
 });
 
-test('secret check says what is wrong with another text, and quotes none of it', async () => {
+test('secret check describes a wrong text without quoting it', async () => {
   const { secret } = generateSecret();
   const typo = secret.slice(0, 20) + (secret[20] === 'a' ? 'b' : 'a') + secret.slice(21);
   const wrong: [string, RegExp][] = [

@@ -51,20 +51,20 @@ const WRONG: Partial<Record<SettingName, [value: string, allowed: RegExp][]>> = 
   trustedProxies: [['10.0.0.0/8, proxy.example', /"proxy\.example" is not an IP address or a network/]],
 };
 
-test('every number setting refuses what is below its least, above its most, and no number', () => {
+test('every number setting refuses values out of range and non-numbers', () => {
   for (const [name, { env, default: standard, value }] of Object.entries(SETTINGS)) {
     if (!/^\d+$/.test(standard) || value === '<port>') continue;
     for (const wrong of ['-1', 'x', '1.5', '99999999999']) {
       assert.throws(
         () => loadConfig({ [env]: wrong }),
-        new RegExp(`^ConfigError: ${env}: "${wrong}" is not allowed: a whole number from \\d+ to \\d+$`),
+        new RegExp(`^AppError: ${env}: "${wrong}" is not allowed: a whole number from \\d+ to \\d+$`),
         name,
       );
     }
   }
 });
 
-test('a setting that is not allowed stops the start: its name, the value, what is allowed; and nothing is made', async () => {
+test('a wrong setting stops the start with its name, value and bounds', async () => {
   const folder = temporaryFolder();
   const dataDir = join(folder, 'data');
   for (const [name, cases] of Object.entries(WRONG)) {
@@ -121,14 +121,14 @@ test('settings that contradict each other are named with both values', async () 
   }
 });
 
-test('a flag goes before the environment, and an empty value means the default', () => {
+test('a flag beats the environment, and an empty value means default', () => {
   assert.equal(loadConfig({ MINTMARK_PORT: '81' }, { port: '82' }).port, 82);
   assert.equal(loadConfig({ MINTMARK_PORT: '81' }).port, 81);
   assert.equal(loadConfig({ MINTMARK_PORT: '' }).port, 8080);
   assert.equal(loadConfig({}).issuer, 'http://localhost:8080/marketing');
 });
 
-test('a setting that is a time takes a number in its unit, or one with a unit', () => {
+test('a time setting takes a plain number or one with a unit', () => {
   for (const [given, seconds] of Object.entries({
     '300': 300,
     '300s': 300,
@@ -221,6 +221,41 @@ test('every setting refuses control characters and byte order marks, and shows t
       }
     }
   }
+});
+
+/** Spaces, and characters without a shape, that a file of variables keeps around a value and no editor shows. */
+const SURROUNDING: readonly [space: string, shown: string][] = [
+  [' ', ' '],
+  ['\u00a0', String.raw`\u00a0`],
+  ['\u2028', String.raw`\u2028`],
+  ['\u200b', String.raw`\u200b`],
+];
+
+test('every setting but passwords refuses white space around it, and shows it', () => {
+  for (const [name, { env, default: standard }] of Object.entries(SETTINGS)) {
+    if (/password$|masterKey$/i.test(name)) continue;
+    const good = GOOD[name as SettingName] ?? (standard || './some/path');
+    for (const [space, shown] of SURROUNDING) {
+      for (const value of [good + space, space + good, space]) {
+        const expected = (error: unknown) =>
+          error instanceof Error &&
+          error.message.startsWith(`${env}: `) &&
+          (name === 'redisUrl' || error.message.includes(shown));
+        assert.throws(() => loadConfig({ [env]: value }), expected, `${env}=${JSON.stringify(value)}`);
+      }
+    }
+  }
+  assert.throws(
+    () => loadConfig({ MINTMARK_DATA_DIR: '/srv/data ' }),
+    /MINTMARK_DATA_DIR: "\/srv\/data " is not allowed: it begins or ends with white space: remove it$/,
+  );
+  // A space may be part of a password that was chosen in another system.
+  assert.ok(
+    loadConfig({
+      DATABASE_URL: 'postgres://mintmark@localhost/mintmark',
+      DATABASE_PASSWORD: ' chosen elsewhere ',
+    }),
+  );
 });
 
 test('a path with a carriage return stops the start and makes nothing', async () => {

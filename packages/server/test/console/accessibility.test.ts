@@ -45,10 +45,8 @@ void test('the console is for everybody, everywhere', { timeout: 280_000 }, asyn
       });
     }
     await t.test('an API user is made with the keyboard alone', () => byKeyboard(admin, server));
-    await t.test('the heading of a new page has the focus, and a dialog gives it back', () => focus(admin));
-    await t.test('without an answer of the server, the page says so and recovers by itself', () =>
-      away(admin),
-    );
+    await t.test('a new page’s heading has the focus, a closed dialog returns it', () => focus(admin));
+    await t.test('without the server the page says so and recovers automatically', () => away(admin));
     admin.assertClean();
   } finally {
     await browser.close();

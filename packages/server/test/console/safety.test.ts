@@ -27,9 +27,9 @@ void test('the console keeps to itself what it is given', { timeout: 240_000 }, 
       endedSession(admin, server),
     );
     await t.test('two who change the same API user do not overwrite each other', () => stale(admin, server));
-    await t.test('a file is imported line by line, and what was refused is told', () => importFile(admin));
-    await t.test('a list that could not be read is asked for again by itself', () => passingFailure(admin));
-    await t.test('an address to go to after the sign-in is not taken from anybody', () => noRedirect(admin));
+    await t.test('a file is imported line by line, and refusals are shown', () => importFile(admin));
+    await t.test('a list that failed to load is requested again automatically', () => passingFailure(admin));
+    await t.test('the address after a sign-in cannot be chosen by a stranger', () => noRedirect(admin));
     await t.test('a viewer sees no button that changes anything', () => viewer(browser, admin, server));
     await t.test('a link that was used says what to do', () => usedLink(browser, admin, server));
     admin.assertClean();

@@ -24,7 +24,7 @@ const claims = fc.record({
 });
 
 for (const algorithm of SIGNING_ALGORITHMS) {
-  test(`an ${algorithm} token says exactly what was asked for, whatever the texts, and verifies`, async () => {
+  test(`an ${algorithm} token says what was requested and verifies, for any text`, async () => {
     const { kid, privateKey } = generateSigningKey(algorithm);
     const publicKey = createPublicKey(privateKey);
     const sign = accessTokenSigner(algorithm, kid, privateKey);
@@ -53,7 +53,7 @@ for (const algorithm of SIGNING_ALGORITHMS) {
   });
 }
 
-test('an ES256 signature has 64 bytes and verifies, however short its two numbers are', async () => {
+test('an ES256 signature has 64 bytes and verifies, whatever its numbers', async () => {
   const { kid, privateKey } = generateSigningKey('ES256');
   const publicKey = createPublicKey(privateKey);
   const sign = accessTokenSigner('ES256', kid, privateKey);
@@ -76,7 +76,7 @@ const may = fc.record({
   audiences: fc.uniqueArray(fc.webUrl(), { minLength: 1, maxLength: 4 }),
 });
 
-test('a grant is never more than what the API user may have, whatever is asked for', () => {
+test('a grant never exceeds what the API user may have', () => {
   const someScope = fc.oneof(
     anyText,
     fc.array(scopeToken).map((scopes) => scopes.join(' ')),
@@ -95,7 +95,7 @@ test('a grant is never more than what the API user may have, whatever is asked f
   );
 });
 
-test('a grant is exactly what was asked for where the API user may have it', () => {
+test('a grant is exactly the request if the API user may', () => {
   const asked = may.chain(({ scopes, audiences }) =>
     fc.record({
       may: fc.constant({ scopes, audiences }),

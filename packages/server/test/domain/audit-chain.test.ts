@@ -19,7 +19,7 @@ async function faultOf(store: Store) {
   return (await verifyAudit(store)).firstBad;
 }
 
-test('an audit log that nobody touched is whole: empty, of one entry, of many pages, and after removals', async () => {
+test('an untouched audit log verifies: empty, short, long, and after removals', async () => {
   await using opened = await temporaryStore();
   const { store } = opened;
   const valid = async (entries: number) => {
@@ -41,7 +41,7 @@ test('an audit log that nobody touched is whole: empty, of one entry, of many pa
   await valid(3);
 });
 
-test('each kind of tampering with the audit log is found, with the first bad entry', async () => {
+test('each kind of tampering is found at the first bad entry', async () => {
   await using opened = await temporaryStore();
   const { store } = opened;
   await append(store, 450);
@@ -183,49 +183,45 @@ const anyTampering = fc.oneof(
   }),
 );
 
-test(
-  'whatever is done to rows of the audit log by hand, a verification finds it',
-  { timeout: 120_000 },
-  async () => {
-    await using opened = await temporaryStore();
-    const { store } = opened;
-    await append(store, ENTRIES + 3);
-    await store.write(({ audit }) => audit.deleteBefore(3, 3));
-    const before = snapshot(opened);
-    const property = fc.asyncProperty(anyTampering, async (tampering) => {
-      const rows = structuredClone(before);
-      if (tampering.how === 'change') {
-        const list = rows[tampering.table];
-        const row = list[tampering.row % list.length]!;
-        const names = Object.keys(row);
-        row[names[tampering.column % names.length]!] = tampering.value;
-      } else if (tampering.how === 'remove') {
-        rows.audit = rows.audit.filter((_, i) => !tampering.rows.includes(i));
-      } else if (tampering.how === 'swap') {
-        const [a, b] = tampering.rows.map((i) => rows.audit[i]!);
-        [a!['n'], b!['n']] = [b!['n']!, a!['n']!];
-      } else {
-        rows.audit.push({ ...rows.audit[tampering.row]!, n: tampering.n });
-      }
-      try {
-        restore(opened, rows);
-      } catch {
-        return; // the database itself does not take it: a number twice, or none
-      }
-      if (JSON.stringify(snapshot(opened)) === JSON.stringify(before)) return;
-      let valid = false;
-      try {
-        ({ valid } = await verifyAudit(store));
-      } catch (error) {
-        assert.match(String(error), /does not say where the audit log ends/);
-      }
-      assert.equal(valid, false);
-    });
-    await fc.assert(property, { numRuns: 400 });
-  },
-);
+test('verification finds any manual change of rows of the audit log', { timeout: 120_000 }, async () => {
+  await using opened = await temporaryStore();
+  const { store } = opened;
+  await append(store, ENTRIES + 3);
+  await store.write(({ audit }) => audit.deleteBefore(3, 3));
+  const before = snapshot(opened);
+  const property = fc.asyncProperty(anyTampering, async (tampering) => {
+    const rows = structuredClone(before);
+    if (tampering.how === 'change') {
+      const list = rows[tampering.table];
+      const row = list[tampering.row % list.length]!;
+      const names = Object.keys(row);
+      row[names[tampering.column % names.length]!] = tampering.value;
+    } else if (tampering.how === 'remove') {
+      rows.audit = rows.audit.filter((_, i) => !tampering.rows.includes(i));
+    } else if (tampering.how === 'swap') {
+      const [a, b] = tampering.rows.map((i) => rows.audit[i]!);
+      [a!['n'], b!['n']] = [b!['n']!, a!['n']!];
+    } else {
+      rows.audit.push({ ...rows.audit[tampering.row]!, n: tampering.n });
+    }
+    try {
+      restore(opened, rows);
+    } catch {
+      return; // the database itself does not take it: a number twice, or none
+    }
+    if (JSON.stringify(snapshot(opened)) === JSON.stringify(before)) return;
+    let valid = false;
+    try {
+      ({ valid } = await verifyAudit(store));
+    } catch (error) {
+      assert.match(String(error), /does not say where the audit log ends/);
+    }
+    assert.equal(valid, false);
+  });
+  await fc.assert(property, { numRuns: 400 });
+});
 
-test('an end of the audit log that was noted elsewhere tells a chain that was made anew from the one it was', async () => {
+test('a noted end distinguishes a rewritten chain from the original', async () => {
   await using opened = await temporaryStore();
   const { store } = opened;
   await append(store, 250);
@@ -250,7 +246,7 @@ test('an end of the audit log that was noted elsewhere tells a chain that was ma
   assert.equal((await verifyAudit(store, noted)).noted, 'removed');
 });
 
-test('what is kept long enough is removed up to the end of the chain, past which an entry set by hand is left to be found', async () => {
+test('removal of old entries stops at the chain’s end, sparing forged ones', async () => {
   await using opened = await temporaryStore();
   const { store } = opened;
   await append(store, 10);
@@ -266,7 +262,7 @@ test('what is kept long enough is removed up to the end of the chain, past which
   assert.deepEqual(await faultOf(store), { n: 11, fault: 'missing' });
 });
 
-test('an entry set by hand to before the chain, or to between two of its numbers, is not taken for kept long enough', async () => {
+test('a forged entry before or inside the chain is kept, not removed', async () => {
   for (const n of ['-9223372036854775807', '0', '2.5']) {
     await using opened = await temporaryStore();
     const { store } = opened;
@@ -282,7 +278,7 @@ test('an entry set by hand to before the chain, or to between two of its numbers
   }
 });
 
-test('an audit log is whole to a verification while others write and old entries are removed', async () => {
+test('an audit log verifies during writes and removals', async () => {
   await using opened = await temporaryStore();
   const { store } = opened;
   const other = await opened.another();
@@ -302,7 +298,7 @@ test('an audit log is whole to a verification while others write and old entries
   assert.ok(removed.n > 0 && head.n > 2000, 'both went on meanwhile');
 });
 
-test('an export holds every entry that matches, the oldest first, and is itself recorded with its filter', async () => {
+test('an export has every match, oldest first, and records its filter', async () => {
   await using opened = await temporaryStore();
   const { store } = opened;
   await append(store, 450);
@@ -323,7 +319,7 @@ test('an export holds every entry that matches, the oldest first, and is itself 
   );
 });
 
-test('maintenance removes audit entries past their time in batches, and none where they are kept for ever', async () => {
+test('maintenance removes old audit entries in batches, or none if kept forever', async () => {
   const now = Date.now();
   for (const [days, kept] of [
     ['3', 20],

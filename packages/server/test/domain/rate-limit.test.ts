@@ -35,7 +35,7 @@ test('a burst of any size passes exactly to its limit', () => {
   );
 });
 
-test('a burst counts down to nothing, and after the wait that it is told exactly one call passes', () => {
+test('a burst counts to zero; after its wait exactly one call passes', () => {
   fc.assert(
     fc.property(limit, now, (perMinute, nowMs) => {
       let arrivalMs: number | undefined;
@@ -55,7 +55,7 @@ test('a burst counts down to nothing, and after the wait that it is told exactly
   );
 });
 
-test('calls in any window of t seconds never pass more often than the limit and t/60 of it', () => {
+test('no window lets more calls through than the limit allows', () => {
   const gaps = fc.array(fc.oneof(fc.constant(0), fc.nat(50), fc.nat(5000), fc.nat(90_000)), {
     maxLength: 400,
   });
@@ -95,7 +95,7 @@ test('a caller that keeps to its limit is never refused', () => {
   );
 });
 
-test('a caller that was quiet for a minute has its whole burst again, whatever it did before', () => {
+test('a caller quiet for a minute has its whole burst again', () => {
   fc.assert(
     fc.property(limit, now, fc.nat(2000), (perMinute, nowMs, calls) => {
       let arrivalMs: number | undefined;

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { generateSecret, keyIdOf, secretDigest, secretProblem } from '../../src/domain/secret.ts';
 
-test('a generated secret has the documented form and gives back its key id', () => {
+test('a generated secret has the documented form and contains its key id', () => {
   for (let i = 0; i < 1000; i++) {
     const { keyId, secret } = generateSecret();
     assert.match(secret, /^mms_[0-9A-Za-z]{10}_[0-9A-Za-z]{49}$/);
@@ -26,7 +26,7 @@ test('a secret with any one character changed is found out offline', () => {
   );
 });
 
-test('no text is taken for a secret by accident, and no problem text quotes what was given', () => {
+test('no text is a secret by accident, and problems quote nothing', () => {
   fc.assert(
     fc.property(
       fc.oneof(

@@ -63,7 +63,7 @@ function installed(t: TestContext, project: string): boolean {
   return false;
 }
 
-test('the tarball holds the compiled server and the console, no sources and no tests', () => {
+test('the tarball holds server and console, without sources and tests', () => {
   const files = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).trim().split('\n');
   for (const file of files) {
     assert.match(
@@ -81,7 +81,7 @@ test('the tarball holds the compiled server and the console, no sources and no t
   }
 });
 
-test('the tarball, installed in an empty folder, issues a token and serves the console', async (t) => {
+test('the installed tarball issues a token and serves the console', async (t) => {
   const project = join(folder, 'project');
   if (!installed(t, project)) return;
   const server = join(project, 'node_modules/mintmark');

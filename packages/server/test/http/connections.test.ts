@@ -77,7 +77,7 @@ function closeAll(all: readonly RawConnection[]): void {
 }
 
 describe('one host', onLinux, () => {
-  test('that holds half-sent requests leaves room for others, and gets its own back', async () => {
+  test('that holds half-sent requests leaves room for others, and recovers', async () => {
     await using it = await started();
     const held = await connections(it, STRANGER, 300, HALF_A_HEAD);
     assert.equal((await it.token(OWNER)).status, 200);
@@ -112,7 +112,7 @@ describe('a trusted proxy', onLinux, () => {
     closeAll([...idle, ...more]);
   });
 
-  test('passes on no more requests of one network than it may have in flight', async () => {
+  test('sends at most its share of one network’s requests at once', async () => {
     await using it = await started(trusting);
     for (const [each, same, other] of [
       [() => '198.51.100.7', '198.51.100.7', '198.51.100.8'],

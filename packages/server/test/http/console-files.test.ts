@@ -12,7 +12,7 @@ void test('the console is served as files', async (t) => {
   const document = await at('/console');
   const html = await document.text();
 
-  await t.test('the document at every page of the console is the same, and kept by no cache', async () => {
+  await t.test('every page of the console is the same document, never cached', async () => {
     assert.equal(document.status, 200);
     for (const page of CONSOLE_PAGES) {
       const response = await at(`/console${page.replace(':clientId', 'api_00000000000000000000')}`);
@@ -23,7 +23,7 @@ void test('the console is served as files', async (t) => {
     }
   });
 
-  await t.test('the document tells the console where the admin API is, without an inline script', () => {
+  await t.test('the document names the admin API without an inline script', () => {
     const [, content = ''] = /<meta name="mintmark-console" content="([^"]*)"/.exec(html) ?? [];
     const config = JSON.parse(content.replaceAll('&#34;', '"')) as Record<string, string>;
     assert.equal(config['api'], '/marketing/admin/v1');
@@ -49,26 +49,23 @@ void test('the console is served as files', async (t) => {
     }
   });
 
-  await t.test(
-    'an asset is compressed, and kept for good, because its name changes with its content',
-    async () => {
-      const assets = [...html.matchAll(/(?:src|href)="(\/console\/assets\/[^"]+)"/g)].map(
-        ([, path = '']) => path,
-      );
-      assert.ok(assets.length >= 3, html);
-      for (const path of assets) {
-        for (const encoding of ['br', 'gzip', 'identity']) {
-          const response = await at(path, { headers: { 'accept-encoding': encoding } });
-          assert.equal(response.status, 200, path);
-          assert.equal(response.headers.get('cache-control'), 'public, max-age=31536000, immutable');
-          assert.equal(response.headers.get('content-encoding') ?? 'identity', encoding);
-          assert.ok((await response.text()).length > 0);
-        }
+  await t.test('an asset is compressed and cached forever, by its content name', async () => {
+    const assets = [...html.matchAll(/(?:src|href)="(\/console\/assets\/[^"]+)"/g)].map(
+      ([, path = '']) => path,
+    );
+    assert.ok(assets.length >= 3, html);
+    for (const path of assets) {
+      for (const encoding of ['br', 'gzip', 'identity']) {
+        const response = await at(path, { headers: { 'accept-encoding': encoding } });
+        assert.equal(response.status, 200, path);
+        assert.equal(response.headers.get('cache-control'), 'public, max-age=31536000, immutable');
+        assert.equal(response.headers.get('content-encoding') ?? 'identity', encoding);
+        assert.ok((await response.text()).length > 0);
       }
-    },
-  );
+    }
+  });
 
-  await t.test('an address that is no page of the console is a 404 that says where to go', async () => {
+  await t.test('an unknown page of the console is a 404 with advice', async () => {
     for (const path of ['/console/nowhere', '/console/api-users/a/b/c', '/console/api-users/%E0%A4%A']) {
       const response = await at(path);
       assert.equal(response.status, 404, path);
@@ -79,7 +76,7 @@ void test('the console is served as files', async (t) => {
     assert.match(await asset.text(), /href="\/console"/);
   });
 
-  await t.test('a path that leads out of the folder of the console is a 404', async () => {
+  await t.test('a path out of the console’s folder is a 404', async () => {
     for (const path of [
       '/console/assets/..%2findex.html',
       '/console/assets/%2e%2e/%2e%2e/package.json',
@@ -93,7 +90,7 @@ void test('the console is served as files', async (t) => {
   });
 });
 
-void test('a server whose console was not built says at /console how to build it', async () => {
+void test('without a built console, /console says how to build it', async () => {
   const app = fastify();
   await consoleRoutes(
     app,

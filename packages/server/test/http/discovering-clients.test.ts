@@ -80,7 +80,7 @@ function mcpListener(url: string, issuer: string): RequestListener {
   };
 }
 
-test('the MCP SDK discovers the server, gets a token, and calls a tool', async () => {
+test('the MCP SDK discovers the server, gets a token, calls a tool', async () => {
   let listener: RequestListener | undefined;
   await using api = await listening(createServer((...exchange) => listener?.(...exchange)));
   const url = `http://127.0.0.1:${api.port}/mcp`;

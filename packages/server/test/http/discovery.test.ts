@@ -45,7 +45,7 @@ async function post(id: string, secret: string, more = '', headers = {}): Promis
   return reply;
 }
 
-test('the metadata is the same at both URLs, and names what is there', async () => {
+test('the metadata is the same at both URLs and names every endpoint', async () => {
   const [inserted, suffixed] = await Promise.all([
     get(`${METADATA}/marketing`),
     get(`/marketing${METADATA}`),
@@ -156,7 +156,7 @@ test('the key set has the public keys only, and a life', async () => {
   assert.deepEqual(Object.keys(keys[0] ?? {}).sort(), ['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y']);
 });
 
-test('a key set that a verifier has already is answered 304 without a body', async () => {
+test('a key set that a verifier already has is 304 without body', async () => {
   const { headers } = await get(JWKS);
   const etag = headers.etag ?? '';
   assert.match(etag, /^"[^"]+"$/);
@@ -172,7 +172,7 @@ test('a key set that a verifier has already is answered 304 without a body', asy
   }
 });
 
-test('a key that is announced appears in the key set under a new ETag within a second', async () => {
+test('an announced key changes key set and ETag within a second', async () => {
   const { headers } = await get(JWKS);
   await server.cli('signing-key', 'rotate');
   const reply = await eventually(async () => {
@@ -197,7 +197,7 @@ test('liveness and readiness answer, and are not kept by caches', async () => {
   for (const { headers } of [live, ready]) assert.equal(headers['cache-control'], 'no-store');
 });
 
-test('each GET route answers HEAD with the headers of GET and no body', async () => {
+test('each GET route answers HEAD with the same headers and no body', async () => {
   for (const path of GET_ROUTES) {
     const whole = await get(path);
     const head = await exchange(server.port, { method: 'HEAD', path });
@@ -211,7 +211,7 @@ test('each GET route answers HEAD with the headers of GET and no body', async ()
   }
 });
 
-test('each GET route answers another method 405 with Allow, whatever is in it', async () => {
+test('each GET route answers other methods 405 with Allow for any content', async () => {
   for (const path of GET_ROUTES) {
     for (const asked of [
       { method: 'POST', headers: { 'Content-Type': FORM }, body: 'a=b' },

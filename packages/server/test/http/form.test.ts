@@ -53,7 +53,7 @@ function standardEntries(body: Buffer | Uint8Array): [string, string][] {
   return Array.from(standard).filter(([, value]) => value !== '');
 }
 
-test('a form that was encoded by the standard is decoded to what it was', () => {
+test('a form in standard encoding is decoded to its original', () => {
   const parameters = fc.uniqueArray(fc.tuple(text, text), { selector: ([name]) => name, maxLength: 10 });
   fc.assert(
     fc.property(parameters, (pairs) => {
@@ -68,7 +68,7 @@ test('a form that was encoded by the standard is decoded to what it was', () => 
   );
 });
 
-test('no bytes make the form parser throw, and what it takes agrees with the standard', () => {
+test('no bytes make the form parser throw; it agrees with the standard', () => {
   fc.assert(
     fc.property(bytes, (body) => {
       const form = parseForm(Buffer.from(body));
@@ -79,7 +79,7 @@ test('no bytes make the form parser throw, and what it takes agrees with the sta
   );
 });
 
-test('a form with one parameter twice is refused, in whatever order and with whatever values', () => {
+test('a form with a repeated parameter is refused in any order', () => {
   fc.assert(
     fc.property(text, fc.array(fc.tuple(text, text), { maxLength: 5 }), text, text, (name, others, a, b) => {
       const pairs = [[name, a], ...others, [name, b]] as [string, string][];
@@ -98,7 +98,7 @@ test('form values with a NUL are refused wherever it is', () => {
   );
 });
 
-test('HTTP Basic with form-encoded parts is decoded to what it was, for any id and secret', () => {
+test('form-encoded HTTP Basic is decoded to its original for any secret', () => {
   const given = text.filter((value) => value !== '');
   fc.assert(
     fc.property(given, given, (clientId, clientSecret) => {
@@ -108,7 +108,7 @@ test('HTTP Basic with form-encoded parts is decoded to what it was, for any id a
   );
 });
 
-test('HTTP Basic with a secret that holds colons as they are is split at the first colon', () => {
+test('HTTP Basic with plain colons in the secret splits at the first', () => {
   const part = fc.stringMatching(/^[A-Za-z0-9_.~-]{1,20}$/);
   fc.assert(
     fc.property(part, fc.array(part, { minLength: 2, maxLength: 5 }), (clientId, parts) => {

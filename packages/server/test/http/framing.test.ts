@@ -257,7 +257,7 @@ test('harmless parameters in the query are let pass', async () => {
   }
 });
 
-test('an import of any length is asked for, and a caller without rights for none', async () => {
+test('an import of any length is accepted, but not without rights', async () => {
   const path = `${ADMIN}/api-users/import`;
   const line = `${JSON.stringify({ name: 'Imported' })}\n`;
   const length = 100_000;

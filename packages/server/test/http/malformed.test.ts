@@ -100,14 +100,14 @@ async function assertRefused(bytes: string | Buffer, status = 400): Promise<void
 
 const SMUGGLED = `POST ${TOKEN_PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n`;
 
-test('a request with Content-Length and Transfer-Encoding is refused and the connection closed (CL.TE, TE.CL)', async () => {
+test('Content-Length with Transfer-Encoding is refused, the connection closed (CL.TE, TE.CL)', async () => {
   const chunked = 'Transfer-Encoding: chunked';
   const length = `Content-Length: ${5 + SMUGGLED.length}`;
   await assertRefused(`${requestHead(length, chunked)}\r\n\r\n0\r\n\r\n${SMUGGLED}`);
   await assertRefused(`${requestHead(chunked, 'Content-Length: 4')}\r\n\r\n5c\r\n${SMUGGLED}0\r\n\r\n`);
 });
 
-test('a Transfer-Encoding that is spelled to be seen by some and not by others is refused', async () => {
+test('an ambiguously spelt Transfer-Encoding is refused', async () => {
   for (const header of [
     'Transfer-Encoding: xchunked',
     'Transfer-Encoding : chunked',
@@ -125,7 +125,7 @@ test('a Transfer-Encoding that is spelled to be seen by some and not by others i
   }
 });
 
-test('two Content-Length headers are refused, the same or not, and so is one that is no number', async () => {
+test('repeated and non-numeric Content-Length headers are refused', async () => {
   for (const lengths of [
     [`Content-Length: ${good.length}`, 'Content-Length: 0'],
     ['Content-Length: 5', 'Content-Length: 5'],
@@ -179,7 +179,7 @@ test('bytes that are no HTTP at all are refused', async () => {
   }
 });
 
-test('a request without Host is refused as JSON, but not one of HTTP/1.0', async () => {
+test('a request without Host is refused as JSON, except in HTTP/1.0', async () => {
   await assertRefused(`GET /livez HTTP/1.1\r\n\r\n`);
   await assertRefused(goodRequest().replace('Host: localhost\r\n', ''));
   const old = goodRequest().replace('HTTP/1.1', 'HTTP/1.0').replace('Host: localhost\r\n', '');
@@ -207,7 +207,7 @@ test('headers that are too long are refused with 431', async () => {
   await assertRefused(goodRequest(...many), 431);
 });
 
-test('a flood of small headers is harmless: no credentials are taken from beyond the bound', async () => {
+test('a flood of small headers is harmless: credentials beyond it are ignored', async () => {
   const many = Array.from({ length: 500 }, (_, i) => `X-${i}: y`);
   const stream = await rawExchange(server.port, goodRequest(...many, 'Connection: close'));
   assert.ok(repliesIn(stream).every(({ status }) => status === 200 || status === 400 || status === 431));
@@ -279,7 +279,7 @@ async function drip({ socket }: RawConnection, text: string): Promise<void> {
   }
 }
 
-test('a caller that goes away in the middle of its body leaves nothing behind', async () => {
+test('a caller that leaves in mid-body leaves nothing behind', async () => {
   for (let i = 0; i < 100; i++) {
     const { socket } = await rawConnection(server.port);
     socket.write(`${requestHead('Content-Length: 5000')}\r\n\r\nclient_id=`);
@@ -287,7 +287,7 @@ test('a caller that goes away in the middle of its body leaves nothing behind', 
   }
 });
 
-test('a hundred requests that are sent at once are answered in their order', async () => {
+test('a hundred pipelined requests are answered in order', async () => {
   const requests = Array.from({ length: 100 }, (_, i) => {
     const traceId = (i + 1).toString(16).padStart(32, '0');
     const last = i === 99 ? ['Connection: close'] : [];
@@ -301,7 +301,7 @@ test('a hundred requests that are sent at once are answered in their order', asy
   }
 });
 
-test('a good request with a malformed one behind it gets one well-formed answer at least', async () => {
+test('a good request before a malformed one gets a well-formed answer', async () => {
   const replies = repliesIn(await rawExchange(server.port, `${goodRequest()}garbage\r\n\r\n`));
   assert.ok(replies.length === 1 || replies.length === 2);
   assert.equal(replies.at(-1)?.status, 400);
@@ -327,7 +327,7 @@ test('a caller that sends requests and reads no answers is cut off', async () =>
   await eventually(async () => assert.equal(there(), 0, `${there()} connections are still there`), 30_000);
 });
 
-test('more connections than the bound are turned away, and those that are there are served', async () => {
+test('connections beyond the bound are refused while the others are served', async () => {
   await using bounded = await (
     await newStore()
   ).start({
@@ -351,7 +351,7 @@ test('more connections than the bound are turned away, and those that are there 
   );
 });
 
-test('thousands of connections that say nothing are dropped in time, and others are served meanwhile', async () => {
+test('thousands of silent connections are dropped in time while others are served', async () => {
   const idle: RawConnection[] = [];
   while (idle.length < 2000) {
     idle.push(...(await Promise.all(Array.from({ length: 100 }, () => rawConnection(server.port)))));
@@ -362,7 +362,7 @@ test('thousands of connections that say nothing are dropped in time, and others 
 });
 
 test(
-  'connections that come all at once while the server is busy wait in the queue: none is lost',
+  'simultaneous connections to a busy server queue, and none is lost',
   {
     skip:
       process.platform !== 'linux' && 'stopped processes and the length of the queue are read as on Linux',

@@ -17,7 +17,7 @@ function seriesOf(text: string): Map<string, number> {
   );
 }
 
-test('metrics count requests by outcome, and hold latency and state, without anything that a caller sent', async () => {
+test('metrics count outcomes, latency and state, without text from callers', async () => {
   const store = await newStore();
   const user = await store.apiUser('Importer');
   await using server = await store.start();
@@ -63,7 +63,7 @@ test('metrics count requests by outcome, and hold latency and state, without any
   }
 });
 
-test('metrics are for the networks that are named, and for nobody whom an unknown proxy speaks for', async () => {
+test('metrics are for the named networks, never through an unknown proxy', async () => {
   await using server = await startServer();
   assert.equal((await exchangeText(server.port)).status, 200);
   for (const name of ['X-Forwarded-For', 'Forwarded', 'X-Real-IP']) {

@@ -1,3 +1,4 @@
+// Test setup: alone.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,7 +10,7 @@ const IN_FLIGHT_MAX = 2;
 /** A turn after a calm one may be so large: BURST_FACTOR of http/admission.ts. */
 const BURST = 4 * IN_FLIGHT_MAX;
 
-test('more requests at once than the bound: the excess gets 503 before anything is done, and the connections go on', async () => {
+test('requests beyond the bound get an early 503 and keep their connections', async () => {
   await using server = await startServer({
     env: { MINTMARK_IN_FLIGHT_MAX: String(IN_FLIGHT_MAX), MINTMARK_METRICS_NETWORKS: '127.0.0.1' },
   });

@@ -13,7 +13,7 @@ async function* piecesOf(pieces: Iterable<Buffer | string>): AsyncGenerator<Buff
   yield* pieces;
 }
 
-test('lines come out as they went in, however the text was cut into pieces', async () => {
+test('lines arrive unchanged however the text was cut', async () => {
   const line = fc.string({ unit: 'grapheme' }).map((text) => text.replaceAll('\n', ' '));
   await fc.assert(
     fc.asyncProperty(fc.array(line), fc.array(fc.nat(64)), fc.boolean(), async (texts, cuts, ends) => {
@@ -40,7 +40,7 @@ test('lines come out as they went in, however the text was cut into pieces', asy
   );
 });
 
-test('a line that is too long or not UTF-8 says so, and the next one is read', async () => {
+test('a line too long or not UTF-8 is reported, the next read', async () => {
   const long = 'x'.repeat(11);
   assert.deepEqual(await linesOf(['ok\n', long.slice(0, 6), long.slice(6), '\nok'], 10), [
     { n: 1, text: 'ok' },

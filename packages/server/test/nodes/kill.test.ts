@@ -11,7 +11,7 @@ import type { Acknowledged } from '@mintmark/test-support/writer';
 const ROUNDS = 10;
 const WRITER = new URL('../../../test-support/src/writer.ts', import.meta.url).pathname;
 
-test('a process killed with -9 in the middle of writes loses nothing that it acknowledged', async () => {
+test('a process killed with -9 during writes loses nothing acknowledged', async () => {
   await using opened = await temporaryStore();
   const acknowledged: Acknowledged[] = [];
   for (let round = 0; round < ROUNDS; round++) {

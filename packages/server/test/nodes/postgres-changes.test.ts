@@ -50,7 +50,7 @@ function nodesFollow(server: () => TestPostgres, way: string, settings: Record<s
     );
   }
 
-  test('an API user that is disabled or enabled is so on every node within a second', async () => {
+  test('disabling and enabling an API user holds everywhere within a second', async () => {
     const user = await three.apiUser('Importer');
     await allBecome(user, 200);
     const tookMs: number[] = [];
@@ -67,7 +67,7 @@ function nodesFollow(server: () => TestPostgres, way: string, settings: Record<s
     });
   });
 
-  test('a secret that is reset, a limit and a new signing key hold on every node within a second', async () => {
+  test('reset, limit and new key hold on all nodes within a second', async () => {
     const user = await three.apiUser('Importer');
     await allBecome(user, 200);
     const reset = ['credential', 'reset', user.client_id, '--overlap', '0', '--force', '--json'];
@@ -86,7 +86,7 @@ function nodesFollow(server: () => TestPostgres, way: string, settings: Record<s
     for (const node of three.nodes) assert.equal(await signedBy(node, other), kid);
   });
 
-  test('tokens that are revoked are on the list of every node within a second', async () => {
+  test('revoked tokens are on every node’s list within a second', async () => {
     const user = await three.apiUser('Importer');
     await allBecome(user, 200);
     const earlier = await Promise.all(three.nodes.map(revocations));
@@ -100,7 +100,7 @@ function nodesFollow(server: () => TestPostgres, way: string, settings: Record<s
     }
   });
 
-  test('an API user that is made is known to every node at once', async () => {
+  test('every node knows a new API user at once', async () => {
     const user = await three.apiUser('Importer');
     for (const node of three.nodes) assert.ok((await becomes(node, user, 200, WITHIN_MS)) < WITHIN_MS);
     assert.equal(await statusOf(three.nodes[0]!, user), 200);

@@ -60,7 +60,7 @@ describe('nodes whose clocks differ', { skip }, () => {
     assert.equal((await server.sql('select 1 from revocations', database)).length, 1);
   });
 
-  test('a node whose clock is wrong is not ready until it is set', async () => {
+  test('a node with a wrong clock is unready until it is set', async () => {
     const database = await server.newDatabase();
     using clock = fakeClock(0);
     const url = server.url(database);
@@ -194,7 +194,7 @@ describe('commands on a machine whose clock is wrong', { skip }, () => {
 });
 
 for (const aheadSeconds of [HOUR_S, -HOUR_S]) {
-  test(`no token is refused when the clock of PostgreSQL jumps by ${aheadSeconds} s`, { skip }, async () => {
+  test(`no token is refused when PostgreSQL's clock jumps by ${aheadSeconds} s`, { skip }, async () => {
     using clock = fakeClock(0);
     await using server = await startPostgres({ env: clock.variables });
     const url = server.url(await server.newDatabase());

@@ -68,7 +68,7 @@ describe('between nodes and their PostgreSQL', { skip }, () => {
     );
   }
 
-  test('a LISTEN connection that the server ends is made again, and changes are seen meanwhile', async () => {
+  test('an ended LISTEN connection is restored, and changes are seen meanwhile', async () => {
     user = await nodes.knownUser();
     // Its last statement is the LISTEN, or a heartbeat.
     const listening = async () =>
@@ -89,7 +89,7 @@ describe('between nodes and their PostgreSQL', { skip }, () => {
     report('LISTEN ended', { change_seen_ms: meanwhile, listens_again_ms: performance.now() - endedAt });
   });
 
-  test('a server process that is frozen, whichever it is, delays no change beyond a second', async () => {
+  test('any frozen server process delays changes by at most a second', async () => {
     const load = steadyLoad([connected], user);
     const other = await nodes.knownUser();
     const slowest = { ms: 0, frozen: 0 };
@@ -113,7 +113,7 @@ describe('between nodes and their PostgreSQL', { skip }, () => {
   });
 
   for (const how of ['cut', 'silence'] as const) {
-    test(`a node whose way to the database is lost (${how}) serves whom it knows until the stale bound, the other goes on`, async () => {
+    test(`a node without its database (${how}) serves until the stale bound`, async () => {
       user = await nodes.knownUser();
       const cutOff = await nodes.knownUser();
       const load = steadyLoad([connected], user);
@@ -148,7 +148,7 @@ describe('between nodes and their PostgreSQL', { skip }, () => {
 });
 
 describe('a PostgreSQL under two nodes', { skip }, () => {
-  test('that is killed and started again loses nothing; tokens go on, and the nodes find back by themselves', async () => {
+  test('that is killed and restarted loses nothing, and the nodes recover', async () => {
     await using server = await startPostgres({ durable: true });
     const database = await server.newDatabase();
     await using nodes = await startNodes([server.url(database), server.url(database)]);

@@ -67,7 +67,7 @@ describe('three nodes on a PostgreSQL pair and Redis', { skip: postgresMissing()
     };
   }
 
-  test('a node that sleeps while its key is withdrawn and an API user disabled goes by neither when it wakes', async () => {
+  test('a node that slept honours a withdrawn key and a disabled user', async () => {
     const [awake, , asleep] = three.nodes as [TestServer, TestServer, TestServer];
     const disabled = await three.knownUser();
     asleep.process.kill('SIGSTOP');
@@ -93,7 +93,7 @@ describe('three nodes on a PostgreSQL pair and Redis', { skip: postgresMissing()
     }
   });
 
-  test('a key that is announced is published by all nodes before any signs, and a node that sleeps as it becomes active signs with it', async () => {
+  test('a new key is published everywhere before any node signs with it', async () => {
     const [awake, , asleep] = three.nodes as [TestServer, TestServer, TestServer];
     await using load = await underLoad(three.nodes, user);
     const { kid, activates_at } = await rotate();
@@ -136,7 +136,7 @@ describe('three nodes on a PostgreSQL pair and Redis', { skip: postgresMissing()
     report('a node asleep as a key becomes active', { issued, p99Ms, afterMs, recoveredMs });
   });
 
-  test('a restart of one node after the other refuses no token and breaks no connection', async () => {
+  test('a rolling restart refuses no token and breaks no connection', async () => {
     await using load = await underLoad(three.nodes, user);
     const tookMs: number[] = [];
     const seenMs: number[] = [];
@@ -165,7 +165,7 @@ describe('three nodes on a PostgreSQL pair and Redis', { skip: postgresMissing()
     });
   });
 
-  test('an upgrade of one node after the other, whose first one migrates for seconds, refuses no token', async () => {
+  test('a rolling upgrade with a slow migration refuses no token', async () => {
     const [first, ...others] = Array.from(three.nodes) as [TestServer, TestServer, TestServer];
     await using load = await underLoad(three.nodes, user);
     const next = { NODE_OPTIONS: `--import=${NEXT_VERSION}`, NEXT_VERSION_HOLDS_MS: String(MIGRATION_MS) };

@@ -26,7 +26,7 @@ describe('the first start on PostgreSQL', { skip }, () => {
   });
   after(() => server[Symbol.asyncDispose]());
 
-  test('of ten processes at once makes one store: each migration is made once, one process makes the key and the API user, all serve', async () => {
+  test('of ten processes at once creates one store, and all serve', async () => {
     const env = {
       DATABASE_URL: server.url(await server.newDatabase()),
       MINTMARK_MASTER_KEY: 'ab'.repeat(32),
@@ -53,7 +53,7 @@ describe('the first start on PostgreSQL', { skip }, () => {
     }
   });
 
-  test('of ten migrate commands at once runs each migration once, and all succeed', async () => {
+  test('of ten migrate commands at once runs each migration once', async () => {
     const env = { DATABASE_URL: server.url(await server.newDatabase()) };
     const runs = await Promise.all(
       Array.from({ length: PROCESSES }, () => binary(['migrate', '--json'], { env })),
@@ -117,7 +117,7 @@ describe('TLS to PostgreSQL', { skip }, () => {
     assert.match(error.message, text);
   };
 
-  test('with the authority named and the host that the certificate names is made', async () => {
+  test('succeeds with the right authority and host name', async () => {
     assert.equal(
       await encrypted(url('localhost', `sslmode=verify-full&sslrootcert=${file('ca.pem')}`)),
       true,
@@ -132,19 +132,19 @@ describe('TLS to PostgreSQL', { skip }, () => {
     await refused(url('localhost', `sslmode=require&sslrootcert=${file('other.pem')}`), text);
   });
 
-  test('is refused for a host that the certificate does not name, unless verify-ca leaves that out', async () => {
+  test('is refused for another host name, except with verify-ca', async () => {
     const parameters = `sslrootcert=${file('ca.pem')}`;
     await refused(url('127.0.0.1', `sslmode=verify-full&${parameters}`), /is not accepted \(.*127\.0\.0\.1/);
     assert.equal(await encrypted(url('127.0.0.1', `sslmode=verify-ca&${parameters}`)), true);
   });
 
-  test('without a look at the certificate is made where that is asked for, and none where none is', async () => {
+  test('skips the certificate check or TLS only on request', async () => {
     assert.equal(await encrypted(url('127.0.0.1', 'sslmode=require')), true);
     assert.equal(await encrypted(url('127.0.0.1', 'sslmode=disable')), false);
     assert.equal(await encrypted(url('127.0.0.1', '')), false, 'on this machine, none is the default');
   });
 
-  test('is refused where the server does not speak it, and a file that is missing, or is no key, is named', async () => {
+  test('is refused without server TLS, and bad files are named', async () => {
     await using plain = await startPostgres();
     await refused(`${plain.url('postgres')}?sslmode=require`, /does not speak TLS: turn it on there/);
     await refused(

@@ -51,7 +51,7 @@ describe('ways to Redis', { skip: redisMissing() }, () => {
     return found[0]!;
   }
 
-  test('a Redis that is not there at the start, with TLS, certificates and a password, is used as soon as it is there', async () => {
+  test('a Redis with TLS that appears after the start is used', async () => {
     makeCertificates(folder);
     const port = await freePort();
     const file = (name: string) => join(folder, name);
@@ -103,7 +103,7 @@ describe('ways to Redis', { skip: redisMissing() }, () => {
     }
   });
 
-  test('a master that is killed is followed by the replica that the Sentinels make master', async () => {
+  test('a killed master is followed by the Sentinels’ new master', async () => {
     await using master = await startRedis({ args: ['--repl-diskless-sync-delay', '0'] });
     await using replica = await startRedis({ args: ['--replicaof', '127.0.0.1', String(master.port)] });
     await eventually(async () => {
@@ -137,7 +137,7 @@ describe('ways to Redis', { skip: redisMissing() }, () => {
     }
   });
 
-  test('a cluster of which a master is killed makes no token fail, and counts again when a replica has its place', async () => {
+  test('a cluster that loses a master keeps tokens and counts again', async () => {
     await using cluster = await startRedisCluster();
     const users = [];
     for (let i = 0; i < 4; i++) users.push(await store.apiUser(`Of the cluster ${i}`, '--limit', '90000'));

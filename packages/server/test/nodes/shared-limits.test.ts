@@ -91,7 +91,7 @@ describe('limits of three processes in Redis', { skip: redisMissing() }, () => {
     assert.ok(Math.abs(issued - expected) <= expected / 100, `${issued} and not ${expected} were issued`);
   });
 
-  test('failed attempts count together, and so does what is told of the limit', async () => {
+  test('failed attempts and reported limits count together', async () => {
     const { client_id, client_secret } = users.guessed;
     const statuses: number[] = [];
     for (let i = 0; i < 33; i++) {
@@ -124,7 +124,7 @@ describe('limits of three processes in Redis', { skip: redisMissing() }, () => {
     ['killed', () => redis.kill(), () => redis.start()],
     ['frozen', () => redis.freeze(), () => redis.goOn()],
   ] as const) {
-    test(`a Redis that is ${what} makes no token fail, and limits are shared again when it is back`, async () => {
+    test(`a ${what} Redis costs no token, and sharing resumes afterwards`, async () => {
       const crowd = await startCrowd(ports(), [users.steady], 12, 10);
       await sleep(500);
       await away();
@@ -139,14 +139,14 @@ describe('limits of three processes in Redis', { skip: redisMissing() }, () => {
     });
   }
 
-  test('a process that nobody asks notices that Redis is gone, and that it is there again', async () => {
+  test('an idle process notices that Redis is away, and back', async () => {
     await redis.kill();
     await limitsBecome('divided');
     await redis.start();
     await limitsBecome('shared');
   });
 
-  test('a Redis that is killed gives no more away than what is stated: spread callers nothing, others one burst', async () => {
+  test('a killed Redis gives away at most the stated number of calls', async () => {
     const crowd = await startCrowd(ports(), [users.killed], 2 * NODES);
     await eventually(() => Promise.resolve(assert.ok(crowd.issued() >= BURST)));
     const first = await exhaust(nodes[0]!, users.alone);
@@ -181,14 +181,14 @@ describe('limits of three processes in Redis', { skip: redisMissing() }, () => {
     assert.ok(first >= SMALL && first <= SMALL + 3 && again <= 3);
   });
 
-  test('what happened is in the log, once for each change, without a password', () => {
+  test('every change is logged once, without a password', () => {
     for (const node of nodes) {
       const lines = node.output().match(/"msg":"limits are [^"]*"/g) ?? [];
       assert.ok(lines.length >= 8 && lines.length <= 24, lines.join('\n'));
     }
   });
 
-  test('a process that is frozen or killed holds up no other, and gives nothing away when it goes on', async () => {
+  test('a frozen or killed process delays none and gives nothing away', async () => {
     const last = nodes.pop()!;
     last.process.kill('SIGSTOP');
     const crowd = await startCrowd(ports(), [users.steady], 6, 10);

@@ -69,7 +69,7 @@ async function versions(port: number): Promise<string[]> {
   );
 }
 
-test('a worker whose primary process is killed before it serves ends by itself', async () => {
+test('a worker orphaned before it serves ends on its own', async () => {
   using workers = await doomedWorkers('./no-primary.mjs');
   const { child } = workers;
   let worker = 0;
@@ -98,7 +98,7 @@ function isThere(pid: number): boolean {
 }
 
 test(
-  'a worker that migrates for longer than one may take to start is left to it, also after SIGHUP',
+  'a worker may migrate beyond its start time, even after SIGHUP',
   { skip: postgresMissing() },
   async () => {
     await using postgres = await startPostgres();

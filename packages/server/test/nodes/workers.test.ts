@@ -62,7 +62,7 @@ describe('two workers', () => {
     return { ...made, form: `client_id=${made.client_id}&client_secret=${made.client_secret}` };
   }
 
-  test('the secret of the first API user and the link of the first admin are shown once, and both workers serve', async () => {
+  test('first secret and admin link are shown once, both workers serve', async () => {
     assert.equal(server.output().match(/client_secret  /g)?.length, 1);
     assert.equal(server.output().match(/console\/welcome#/g)?.length, 1);
     assert.equal(pids().size, WORKERS);
@@ -81,7 +81,7 @@ describe('two workers', () => {
     assert.deepEqual(await metric(/^mintmark_ready\{worker="\d"\} (\d)$/gm), [1, 1]);
   });
 
-  test('a limit lets exactly its calls through, over 64 connections to both workers', async () => {
+  test('a limit is exact over 64 connections to both workers', async () => {
     const limit = 120;
     const user = await apiUser('--limit', String(limit));
     const callers = await connections(64);
@@ -117,7 +117,7 @@ describe('two workers', () => {
     for (const caller of callers) caller.close();
   });
 
-  test('an API user that is disabled by the command line gets no token from any worker a second later', async () => {
+  test('a disabled API user gets no worker’s token after a second', async () => {
     const user = await apiUser();
     const callers = await connections(CLIENTS);
     for (const caller of callers) assert.equal((await caller.post(user.form)).status, 200);
@@ -127,7 +127,7 @@ describe('two workers', () => {
     for (const caller of callers) caller.close();
   });
 
-  test('a worker that is killed under load breaks its own connections only, and is replaced', async () => {
+  test('a worker killed under load breaks only its connections, then is replaced', async () => {
     const clients = steadyClients(server.port, ownForm(), CLIENTS);
     await eventually(() => clients.issued() > 200, 10_000, 'they get tokens');
     const killed = pids().get(1)!;
@@ -142,7 +142,7 @@ describe('two workers', () => {
     assert.deepEqual(await metric(/^mintmark_workers_replaced_total (\d+)$/gm), [1]);
   });
 
-  test('SIGHUP under load puts new workers in the place of all, without a token refused or a connection broken', async () => {
+  test('SIGHUP under load replaces all workers without a refusal or broken connection', async () => {
     const old = pids();
     const idle = await keepAlive(server.port);
     const clients = steadyClients(server.port, ownForm(), CLIENTS);
@@ -157,7 +157,7 @@ describe('two workers', () => {
     idle.close();
   });
 
-  test('SIGTERM stops all, with exit code 0, and what they counted is written', async () => {
+  test('SIGTERM stops all with exit code 0 and writes the counts', async () => {
     const issued = await metric(
       /^mintmark_requests_total\{endpoint="token",outcome="ok",worker="\d"\} (\d+)$/gm,
     );
@@ -180,7 +180,7 @@ test('workers that end before they serve stop the start with an error', async ()
   assert.doesNotMatch(out, /mintmark is ready/);
 });
 
-test('SIGHUP counts from when the first worker serves, each one is answered after a restart of its own, and none outlives SIGTERM', async () => {
+test('each SIGHUP causes its own restart, and none outlives SIGTERM', async () => {
   using workers = await doomedWorkers('./no-later-worker.mjs');
   const { child } = workers;
   let printed = '';

@@ -129,7 +129,7 @@ test("an access token of a server passes oauth4webapi's own check of RFC 9068", 
   assert.equal(claims.client_id, user.client_id);
 });
 
-test('a password with every kind of character reaches the server through each client', async () => {
+test('a password with any character reaches the server through each client', async () => {
   const password = 'p%41+ß: "q"&=/?#😀 \\';
   const store = await newStore();
   const { client_id } = await store.apiUser('A person', '--scope', SCOPE, '--no-secret');

@@ -63,17 +63,17 @@ test('a request without the token that it is about is 400', async () => {
   }
 });
 
-test('credentials that are wrong are 403 in the form and 401 in HTTP Basic on each', async () => {
+test('wrong credentials are 403 in the form, 401 in HTTP Basic', async () => {
   await alike({ body: form('api_unknown', user.client_secret) }, 403, 'invalid_client');
   const headers = { 'Content-Type': FORM, Authorization: basic('api_unknown2', user.client_secret) };
   await alike({ body: 'token=x', headers }, 401, 'invalid_client');
 });
 
-test('an address that the API user may not call from is 403 on each', async () => {
+test('an address outside the API user’s networks is 403 on each', async () => {
   await alike({ body: form(elsewhere.client_id, elsewhere.client_secret) }, 403, 'unauthorized_client');
 });
 
-test('the limit of an API user and the budget of failed attempts are one for all of them', async () => {
+test('limit and failure budget are shared by all of them', async () => {
   const body = form(limited.client_id, limited.client_secret);
   const headers = { 'Content-Type': FORM };
   assert.equal((await exchange(server.port, { path: INTROSPECT_PATH, headers, body })).status, 200);

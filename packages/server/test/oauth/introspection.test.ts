@@ -76,7 +76,7 @@ test('a valid token is active, with what it says', async () => {
   assert.match(String(reply.headers['x-request-id']), /^[0-9a-f]{32}$/);
 });
 
-test('credentials in the form do as well, and a hint of the token’s type changes nothing', async () => {
+test('credentials in the form work, and a token type hint changes nothing', async () => {
   const token = await tokenOf(caller);
   for (const hint of ['access_token', 'refresh_token', 'anything']) {
     const body = new URLSearchParams({
@@ -101,7 +101,7 @@ test('a token without a scope is active without one', async () => {
   assert.ok(!('scope' in body));
 });
 
-test('security 13: of a token for another audience nothing is said but that it is not active', async () => {
+test('security 13: another audience’s token is only "not active"', async () => {
   const token = await tokenOf(caller, { resource: OTHER_API });
   assert.equal((await ask(otherApi, token)).body['active'], true);
   const reply = await ask(api, token);
@@ -115,7 +115,7 @@ test('security 13: of a token for another audience nothing is said but that it i
   assert.deepEqual(whatIsTold(reply), whatIsTold(never));
 });
 
-test('security 13: an API user without the scope mintmark:introspect may not ask, whatever the token', async () => {
+test('security 13: introspection needs the scope mintmark:introspect for any token', async () => {
   for (const token of [await tokenOf(caller), await tokenOf(plain), 'no token at all']) {
     for (const user of [plain, caller]) {
       const reply = await ask(user, token);

@@ -1,4 +1,4 @@
-// Test setup: Redis.
+// Test setup: Redis, first.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { eventually } from '@mintmark/test-support/eventually';
@@ -123,7 +123,7 @@ test('a right password gives back what it paid to the workers’ budget', async 
 });
 
 describe('guesses at once with limits in Redis', { skip: redisMissing() }, () => {
-  test('end at one budget for two processes, and at its parts without Redis', async () => {
+  test('end at one budget for two processes, or at its parts', async () => {
     await using redis = await startRedis();
     const store = await newStore();
     const user = await store.apiUser('A person');

@@ -1,3 +1,4 @@
+// Test setup: first.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -47,7 +48,7 @@ function verifier(url: string): Verifier {
 }
 
 describe('under load', { concurrency: true }, () => {
-  test('signing keys rotated by schedule and by command cost not one refused token', async () => {
+  test('signing keys rotated by schedule and command refuse no token', async () => {
     await using server = await startServer({ env: { ...SCHEDULE, ...LIMITS } });
     const signedBy = new Map<string, number>();
     const refused: string[] = [];
@@ -94,7 +95,7 @@ describe('under load', { concurrency: true }, () => {
     await server.stop();
   });
 
-  test('a secret reset with an overlap, its callers moving one after another, costs not one refused request', async () => {
+  test('a secret reset with overlap refuses no request as callers move', async () => {
     await using server = await startServer({ env: { ...LIMITS, MINTMARK_USAGE_FLUSH: '100' } });
     const { json } = server;
     const [old] = await json<{ credential_id: string }[]>('credential', 'list', server.clientId);

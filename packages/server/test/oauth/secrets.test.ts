@@ -49,7 +49,7 @@ interface Met {
   texts: string[];
 }
 
-test('secrets, passwords and tokens are in no log line, error body or database byte, whatever is sent where', async () => {
+test('secrets, passwords and tokens are in no log, error or database', async () => {
   const masterKey = Buffer.from(randomBase62(32)).toString('hex');
   await using server = await startServer({
     env: { MINTMARK_LOG_LEVEL: 'trace', MINTMARK_MASTER_KEY: masterKey, MINTMARK_USAGE_FLUSH: '100' },
@@ -76,7 +76,7 @@ test('secrets, passwords and tokens are in no log line, error body or database b
   assertNowhereInAnyForm(met.secrets, places);
 });
 
-test('a secret planted in a log in any of its forms is found by the search', () => {
+test('the search finds a planted secret in any of its forms', () => {
   const { secret } = generateSecret();
   const written = [
     `user=${secret}`,
@@ -259,7 +259,7 @@ async function commands({ clientSecret, clientId, dataDir, url }: TestServer, me
   await run(['credential', 'create', clientId, '--expires-in', clientSecret]);
 }
 
-test('the master key and private signing keys show nothing of themselves when they are inspected', async () => {
+test('the master key and private signing keys reveal nothing when inspected', async () => {
   await using opened = await temporaryStore();
   const { store, config } = opened;
   const masterKey = createMasterKey(config);
@@ -286,7 +286,7 @@ test('the master key and private signing keys show nothing of themselves when th
   }
 });
 
-test('a configuration with a master key shows none of it, however it is printed', () => {
+test('a configuration with a master key never prints it', () => {
   const key = 'ab'.repeat(32);
   const config = loadConfig({ MINTMARK_MASTER_KEY: key });
   for (const shown of [

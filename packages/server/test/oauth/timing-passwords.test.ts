@@ -1,3 +1,4 @@
+// Test setup: alone.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { SYSTEM } from '../../src/domain/actor.ts';
@@ -165,7 +166,7 @@ async function classesFromElsewhere(): Promise<Classes> {
 }
 
 describe('a refused password', () => {
-  test('takes the same time, wrong or disabled, expired or retired, remembered or not', async () => {
+  test('takes the same time, whatever the state of the password', async () => {
     assert.deepEqual(await differencesFoundEachTime(server.port, passwords, ROUNDS), []);
   });
 
@@ -176,7 +177,7 @@ describe('a refused password', () => {
     });
   }
 
-  test('takes the same time from a network that is not allowed, right or wrong', async () => {
+  test('takes the same time from a forbidden network, right or wrong', async () => {
     assert.deepEqual(await differencesFoundEachTime(server.port, elsewhere, ROUNDS_OF_FEW), []);
   });
 
@@ -194,7 +195,7 @@ describe('a refused password', () => {
   });
 });
 
-test('a refused sign-in of an operator takes the same time, whoever it is', async () => {
+test('a refused sign-in takes the same time for any operator', async () => {
   const body = (email: string) => JSON.stringify({ email, password: guess() });
   const classes = {
     'wrong password': () => body('ada@example.com'),

@@ -1,3 +1,4 @@
+// Test setup: alone.
 import assert from 'node:assert/strict';
 import { before, after, describe, test } from 'node:test';
 import { SYSTEM } from '../../src/domain/actor.ts';
@@ -93,7 +94,7 @@ async function secretClasses(): Promise<Classes> {
 const formOf = ({ id, secret }: { id: string; secret: string }) => form(id, secret);
 
 describe('a refused request', () => {
-  test('with an unknown id, a wrong, expired or retired secret, or of a disabled API user has the same bytes', async () => {
+  test('has the same bytes for every wrong credential', async () => {
     const connection = await keepAlive(server.port);
     const answers = new Set<string>();
     for (const request of Object.values(secrets)) {
@@ -108,7 +109,7 @@ describe('a refused request', () => {
     assert.equal(answers.size, 1, Array.from(answers).join('\n\n'));
   });
 
-  test('with an unknown id, a wrong, expired or retired secret, or of a disabled API user takes the same time', async () => {
+  test('takes the same time for every wrong credential', async () => {
     assert.deepEqual(await differencesFoundEachTime(server.port, secrets, ROUNDS), []);
   });
 
@@ -122,7 +123,7 @@ describe('a refused request', () => {
     });
   }
 
-  test('that is answered 60 microseconds later than others is found out by the same comparison', async () => {
+  test('that is 60 microseconds late is detected by the comparison', async () => {
     const slow = new Set<string>();
     const disabled = () => {
       const request = secrets['disabled']!();

@@ -74,12 +74,12 @@ test('HTTP Basic gets a token, with the scheme in any letter case', async () => 
   }
 });
 
-test('HTTP Basic with a client_id in the form that is the same gets a token', async () => {
+test('HTTP Basic with the same client_id in the form gets a token', async () => {
   const headers = { Authorization: basic(user.client_id, user.client_secret) };
   assert.equal((await ask({ headers, body: `client_id=${user.client_id}` })).status, 200);
 });
 
-test('HTTP Basic with form-encoded parts gets a token, with colons, plus and percent signs and other letters', async () => {
+test('form-encoded HTTP Basic gets a token with any special character', async () => {
   assert.equal((await byBasic('person@example.com', PASSWORD)).status, 200);
   const raw = `person%40example.com:${formEncode(PASSWORD).replaceAll('%3A', ':')}`;
   assert.match(raw, /%22:\+ok$/);
@@ -129,7 +129,7 @@ test('an Authorization header of another scheme is ignored', async () => {
   }
 });
 
-test('wrong credentials in HTTP Basic are answered 401 with WWW-Authenticate, in the form 403 without', async () => {
+test('wrong credentials in HTTP Basic are 401 with WWW-Authenticate, otherwise 403', async () => {
   const wrong = await byBasic(user.client_id, other.client_secret);
   assert.equal(wrong.status, 401);
   assert.equal(wrong.body['error'], 'invalid_client');
@@ -140,7 +140,7 @@ test('wrong credentials in HTTP Basic are answered 401 with WWW-Authenticate, in
   assert.equal(inForm.body['error_description'], wrong.body['error_description']);
 });
 
-test('unknown id, wrong, malformed, expired and retired secret and a disabled API user get the same bytes', async () => {
+test('every kind of wrong credential gets the same bytes', async () => {
   const { client_id: id, client_secret: secret } = user;
   const mistyped = secret.slice(0, -1) + (secret.endsWith('a') ? 'b' : 'a');
   const cases: [string, string][] = [
@@ -178,7 +178,7 @@ test('unknown id, wrong, malformed, expired and retired secret and a disabled AP
   assert.match(answer, /^\[403,.*invalid_client/);
 });
 
-test('the log has the exact reason of a refusal under its trace id, and quotes no unknown id', async () => {
+test('the log has the exact reason by trace id, without unknown ids', async () => {
   const refusals: [string, string, string][] = [
     [user.client_id, expired.client_secret, 'expired_secret'],
     [user.client_id, retired.client_secret, 'retired_secret'],
@@ -208,7 +208,7 @@ async function loggedLine(traceId: string): Promise<Record<string, unknown>> {
   }
 }
 
-test('a username works in client_id in any letter case, and the token names the client id', async () => {
+test('a username works in any letter case; the token names the id', async () => {
   for (const username of ['Importer@Example.com', 'importer@example.com', 'IMPORTER@EXAMPLE.COM']) {
     for (const reply of [
       await byForm(username, user.client_secret),
@@ -225,7 +225,7 @@ test('a username works in client_id in any letter case, and the token names the 
   }
 });
 
-test('a password works with the username and with the client id, in whatever Unicode form it is typed', async () => {
+test('a password works with username and id in any Unicode form', async () => {
   assert.equal((await byForm('person@example.com', PASSWORD)).status, 200);
   assert.equal((await byForm(person.client_id, PASSWORD)).status, 200);
   assert.notEqual(PASSWORD.normalize('NFD'), PASSWORD);
@@ -233,7 +233,7 @@ test('a password works with the username and with the client id, in whatever Uni
   assert.equal((await byForm(person.client_id, PASSWORD.toLowerCase())).status, 403);
 });
 
-test('an address that is not on the allow-list gets unauthorized_client, but only with right credentials', async () => {
+test('a forbidden address gets unauthorized_client only with right credentials', async () => {
   const { client_id: id, client_secret: secret } = elsewhere;
   const from = (address: string) => ({ 'X-Forwarded-For': address });
   for (const address of ['198.51.100.1', '192.0.3.1', '2001:db9::1']) {

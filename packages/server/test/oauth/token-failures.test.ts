@@ -22,7 +22,7 @@ async function readiness(server: TestServer): Promise<[number, string]> {
 const DAMAGE = 'alter table api_users rename to lost_api_users; alter table epoch rename to lost_epoch';
 const REPAIR = 'alter table lost_api_users rename to api_users; alter table lost_epoch rename to epoch';
 
-test('an API user whose row is damaged gets 500, with the cause in the log under the trace id and not in the body', async () => {
+test('an API user’s damaged row causes 500, explained in the log', async () => {
   const store = await newStore();
   const damaged = await store.apiUser('Damaged', '--username', 'damaged@example.com');
   const misplaced = await store.apiUser('Misplaced');
@@ -56,7 +56,7 @@ test('an API user whose row is damaged gets 500, with the cause in the log under
   assert.deepEqual(await readiness(server), [200, 'ready']);
 });
 
-test('an API user whose row is damaged while the server runs harms no other, and changes go on to be seen', async () => {
+test('a row damaged during operation harms no other API user or change', async () => {
   const store = await newStore();
   const damaged = await store.apiUser('Damaged');
   const healthy = await store.apiUser('Healthy');
@@ -75,7 +75,7 @@ test('an API user whose row is damaged while the server runs harms no other, and
   assert.deepEqual(await readiness(server), [200, 'ready']);
 });
 
-test('with the store out of reach API users in memory get tokens, others 503, until it is there again', async () => {
+test('without the store API users in memory get tokens, others 503', async () => {
   const store = await newStore();
   const user = await store.apiUser('In memory', '--username', 'known@example.com');
   await using server = await store.start();
@@ -98,7 +98,7 @@ test('with the store out of reach API users in memory get tokens, others 503, un
   await eventually(async () => assert.equal((await unknown(server, 'a third')).status, 403));
 });
 
-test('with the store out of reach for longer than the bound all get 503 and readiness fails, until it is there again', async () => {
+test('without the store beyond the bound all get 503, until it returns', async () => {
   const store = await newStore();
   const user = await store.apiUser('In memory');
   await using server = await store.start({ MINTMARK_STALE_MAX: '1' });

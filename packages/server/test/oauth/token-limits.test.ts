@@ -71,7 +71,7 @@ function assertTooMany(reply: Reply, policy: string, perMinute: number): void {
   assert.equal(headers['ratelimit'], `"${policy}";r=0;t=${retryAfter}`);
 }
 
-test('a burst of an API user passes exactly to its limit, counted down in the headers, wherever it comes from', async () => {
+test('a burst passes exactly to its limit, counted down in the headers', async () => {
   const startedAt = Date.now();
   const replies: Reply[] = [];
   for (let i = 0; i < 7; i++) replies.push(await right(users.six));
@@ -115,7 +115,7 @@ test('wrong secrets take nothing from the limit of the API user', async () => {
   assert.equal((await right(users.owner)).headers['x-ratelimit-remaining'], '16');
 });
 
-test('an address passes exactly to its limit, whoever calls and whatever for, and others are not held up', async () => {
+test('an address passes exactly to its limit without delaying others', async () => {
   const address = newAddress();
   const startedAt = Date.now();
   const calls = Array.from({ length: ADDRESS_LIMIT + 5 }, (_, i) => wrong(`unknown ${i}`, address));
@@ -128,7 +128,7 @@ test('an address passes exactly to its limit, whoever calls and whatever for, an
   assert.equal((await right(users.owner)).status, 200);
 });
 
-test('an address limit counts an IPv6 /64 as one caller, and an IPv4 address in IPv6 form as itself', async () => {
+test('an address limit counts an IPv6 /64 once, and mapped IPv4 alike', async () => {
   const of = (prefix: string) =>
     Promise.all(Array.from({ length: ADDRESS_LIMIT * 2 }, (_, i) => wrong(`v6 ${i}`, `${prefix}${i + 1}`)));
   assert.ok((await of('2001:db8:0:1::')).some(({ status }) => status === 429));
@@ -136,7 +136,7 @@ test('an address limit counts an IPv6 /64 as one caller, and an IPv4 address in 
   assert.ok((await of('::ffff:203.0.113.')).every(({ status }) => status === 403));
 });
 
-test('failed attempts at a client id from an address end at their budget, right credentials there included', async () => {
+test('failed attempts at an id end at their budget per address', async () => {
   const address = newAddress();
   const startedAt = Date.now();
   const replies: Reply[] = [];
@@ -157,7 +157,7 @@ test('failed attempts of a stranger do not lock the owner out', async () => {
 });
 
 test(
-  'failed attempts of a stranger on another address of the machine do not lock the owner out',
+  'a stranger’s failed attempts do not lock the owner out',
   { skip: process.platform !== 'linux' && 'only Linux has all of 127.0.0.0/8' },
   async () => {
     const { client_id: id, client_secret: secret } = users.owner;

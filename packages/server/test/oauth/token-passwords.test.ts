@@ -21,7 +21,7 @@ after(async () => await server[Symbol.asyncDispose]());
 const ask = (password: string, id = person.client_id): Promise<TokenResponse> =>
   server.post({ client_id: id, client_secret: password });
 
-test('password checks beyond the bound are answered 503 with Retry-After, and others go on', async () => {
+test('password checks beyond the bound are 503 with Retry-After, others continue', async () => {
   const guesses = Array.from({ length: 30 }, (_, i) => ask(`a wrong guess, number ${i}`));
   const secret = server.post({ client_id: person.client_id, client_secret: person.client_secret });
   const replies = await Promise.all(guesses);
@@ -42,14 +42,14 @@ test('the same guess many times at once is worked out once', async () => {
   assert.ok(replies.every(({ status }) => status === 403 || status === 503));
 });
 
-test('the same guess at many names is not worked out once, or the queue would tell which of them have a password', async () => {
+test('equal guesses at many names are checked separately to hide passwords', async () => {
   const ids = Array.from({ length: 30 }, (_, i) => `nobody-${i}@example.com`);
   const replies = await Promise.all(ids.map((id) => ask('one guess for everybody', id)));
   assert.ok(replies.some(({ status }) => status === 403));
   assert.ok(replies.some(({ status }) => status === 503));
 });
 
-test('a password that was verified once is remembered, and is not held up by guesses', async () => {
+test('a verified password is remembered and not delayed by guesses', async () => {
   assert.equal((await ask(PASSWORD)).status, 200);
   const guesses = Array.from({ length: 30 }, (_, i) => ask(`another wrong guess, number ${i}`));
   const rights = await Promise.all(Array.from({ length: 30 }, () => ask(PASSWORD, 'PERSON@example.com')));

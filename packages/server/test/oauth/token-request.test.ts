@@ -55,20 +55,20 @@ async function accepted(body: string, headers?: Record<string, string>) {
   return reply;
 }
 
-test('a grant_type that is missing, empty, without a value or the documented one gets a token', async () => {
+test('a missing, empty, valueless or documented grant_type gets a token', async () => {
   await accepted(good);
   await accepted(`grant_type=&${good}`);
   await accepted(`grant_type&${good}`);
   await accepted(`${good}&grant_type=client_credentials`);
 });
 
-test('any other grant_type is unsupported, and the answer names the one that works', async () => {
+test('another grant_type is unsupported, and the answer names the valid one', async () => {
   for (const grantType of ['password', 'authorization_code', 'refresh_token', 'Client_Credentials', '%20']) {
     await refused(`${good}&grant_type=${grantType}`, 'unsupported_grant_type', /client_credentials/);
   }
 });
 
-test('a Content-Type in any letter case and with a charset is a form', async () => {
+test('a Content-Type in any case and with a charset is accepted', async () => {
   for (const type of [
     'Application/X-WWW-Form-URLencoded',
     'application/x-www-form-urlencoded;charset=UTF-8',
@@ -79,7 +79,7 @@ test('a Content-Type in any letter case and with a charset is a form', async () 
   }
 });
 
-test('a missing, empty or wrong Content-Type is refused with the one to send', async () => {
+test('a missing or wrong Content-Type is refused, naming the right one', async () => {
   await refused(good, 'invalid_request', /Content-Type: application\/x-www-form-urlencoded/, {});
   for (const type of [
     '',
@@ -168,14 +168,14 @@ test('a body that is not UTF-8 is refused', async () => {
   }
 });
 
-test('a body of exactly 8 KiB gets a token, one byte more is refused', async () => {
+test('a body of 8 KiB gets a token, a longer one not', async () => {
   const padding = 8192 - good.length - '&x='.length;
   await accepted(`${good}&x=${'a'.repeat(padding)}`);
   await refused(`${good}&x=${'a'.repeat(padding + 1)}`, 'invalid_request', /longer than 8192 bytes/);
   await refused(`${good}&x=${'a'.repeat(500_000)}`, 'invalid_request', /longer than 8192 bytes/);
 });
 
-test('a long chunked body, whose length nobody tells, is refused like any other', async () => {
+test('a long chunked body without a length is refused like any other', async () => {
   const reply = await exchange(server.port, {
     headers: { 'Content-Type': FORM, 'Transfer-Encoding': 'chunked' },
     body: `${good}&x=${'a'.repeat(100_000)}`,
@@ -184,12 +184,12 @@ test('a long chunked body, whose length nobody tells, is refused like any other'
   assert.match(reply.text, /longer than 8192 bytes/);
 });
 
-test('a compressed body is refused with the advice to send it as it is', async () => {
+test('a compressed body is refused with advice to send it plain', async () => {
   const headers = { 'Content-Type': FORM, 'Content-Encoding': 'gzip' };
   await refused(good, 'invalid_request', /compressed/, headers);
 });
 
-test('credentials in the query string are refused there, even where the form has them too', async () => {
+test('credentials in the query string are refused, even with a complete form', async () => {
   for (const query of [
     good,
     `a=b&${good}`,
@@ -223,7 +223,7 @@ test('a missing or empty client_id or client_secret is named', async () => {
   await refused(`client_id=${user.client_id}&Client_Secret=x`, 'invalid_request', /client_secret is missing/);
 });
 
-test('values that are percent-encoded more than they need to be mean the same', async () => {
+test('values with needless percent-encoding mean the same', async () => {
   const everyByte = (text: string) =>
     Array.from(Buffer.from(text), (byte) => `%${byte.toString(16)}`).join('');
   await accepted(
@@ -231,13 +231,13 @@ test('values that are percent-encoded more than they need to be mean the same', 
   );
 });
 
-test('a secret with a plus sign that was not encoded is a wrong secret and not an error', async () => {
+test('a secret with an unencoded plus sign is a wrong secret', async () => {
   const reply = await send(`client_id=${user.client_id}&client_secret=a+b/c==${formEncode('ü+%')}`);
   assert.equal(reply.status, 403);
   assert.equal(reply.body['error'], 'invalid_client');
 });
 
-test('any method but POST is answered 405 with Allow, whatever is in it', async () => {
+test('any method but POST is 405 with Allow, whatever it holds', async () => {
   for (const method of ['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND', 'QUERY']) {
     for (const body of ['', good]) {
       const reply = await exchange(server.port, {
@@ -259,7 +259,7 @@ test('any method but POST is answered 405 with Allow, whatever is in it', async 
   assert.equal(head.text, '');
 });
 
-test('an unknown path is answered 404 as JSON, with any method and any body', async () => {
+test('an unknown path is 404 as JSON with any method and body', async () => {
   const paths = [
     '/',
     '/oauth2/token',
@@ -287,14 +287,14 @@ test('an unknown path is answered 404 as JSON, with any method and any body', as
   }
 });
 
-test('a request with the whole URL in its first line, as through a proxy, gets a token (RFC 9112 section 3.2.2)', async () => {
+test('a request with an absolute URL gets a token (RFC 9112 §3.2.2)', async () => {
   const headers = { 'Content-Type': FORM };
   const reply = await exchange(server.port, { path: server.url + '/oauth2/token', headers, body: good });
   assert.equal(reply.status, 200, reply.text);
   server.noteSecret(reply.body['access_token'] as string);
 });
 
-test('an offer to go over to another protocol is ignored, as curl --http2 makes one', async () => {
+test('an offer to change the protocol is ignored (curl --http2)', async () => {
   const h2c = {
     Connection: 'Upgrade, HTTP2-Settings',
     Upgrade: 'h2c',

@@ -44,7 +44,7 @@ test('a token response has the documented members and nothing else', async () =>
   assert.equal(response.body['expires_in'], 900);
 });
 
-test('a token response is not to be kept by caches, nor is an error', async () => {
+test('token responses and errors are never cached', async () => {
   for (const response of [await ask(), await ask({ scope: 'x' }), await ask({ client_secret: 'x' })]) {
     assert.equal(response.headers.get('cache-control'), 'no-store');
     assert.equal(response.headers.get('pragma'), 'no-cache');
@@ -52,7 +52,7 @@ test('a token response is not to be kept by caches, nor is an error', async () =
   }
 });
 
-test('a token is a JWT after RFC 9068 with its header and claims, and verifies', async () => {
+test('a token is a verifiable JWT after RFC 9068', async () => {
   const beforeMs = Date.now();
   const response = await ask();
   const token = tokenOf(response);
@@ -87,7 +87,7 @@ test('a token with default settings is shorter than 1,000 bytes', async () => {
   assert.ok(tokenOf(await ask()).length < 1000);
 });
 
-test('several tokens of one API user are valid side by side, and each is another', async () => {
+test('several tokens of one API user are valid and distinct', async () => {
   const tokens = (await Promise.all(Array.from({ length: 20 }, () => ask()))).map(tokenOf);
   const ids = await Promise.all(tokens.map(async (token) => (await verified(token)).jti));
   assert.equal(new Set(tokens).size, 20);
@@ -102,7 +102,7 @@ test('a request without scope gets all scopes, and is told which', async () => {
   }
 });
 
-test('a request with scopes that it may have gets exactly these, and is told only where it asked in other words', async () => {
+test('a request gets exactly its scopes, reported only if they differ', async () => {
   const exact = [
     'campaigns:read',
     'campaigns:manage campaigns:read',
@@ -120,7 +120,7 @@ test('a request with scopes that it may have gets exactly these, and is told onl
   }
 });
 
-test('a scope that the API user does not have is refused, and so is one that is malformed', async () => {
+test('a malformed scope and one not held are refused', async () => {
   for (const scope of [
     'x',
     'campaigns:read x',
@@ -145,7 +145,7 @@ test('an API user without scopes gets a token without a scope claim', async () =
   assert.equal('scope' in claimsOf(response), false);
 });
 
-test('a request without resource gets the default audience, and with one that it may have gets that', async () => {
+test('the default audience applies unless a permitted resource is requested', async () => {
   for (const [resource, audience] of [
     [undefined, AUDIENCES[0]],
     ['', AUDIENCES[0]],
@@ -160,7 +160,7 @@ test('a request without resource gets the default audience, and with one that it
   assert.equal(claimsOf(await ask({ resource: server.url }, {}, plain)).aud, server.url);
 });
 
-test('an audience that the API user was not given is refused, however near it comes', async () => {
+test('an audience that was not granted is refused, however similar', async () => {
   const [first = ''] = AUDIENCES;
   for (const resource of [
     'https://evil.example.com/',
@@ -182,7 +182,7 @@ test('an audience that the API user was not given is refused, however near it co
   assert.equal(claimsOf(given).aud, first);
 });
 
-test('each response has a request id of its own, which in an error is the trace_id', async () => {
+test('each response has its own request id, in errors the trace_id', async () => {
   const responses = [await ask(), await ask(), await ask({ scope: 'x' }), await ask({ client_secret: 'x' })];
   const ids = responses.map(({ headers }) => headers.get('x-request-id') ?? '');
   for (const id of ids) assert.match(id, /^[0-9a-f]{32}$/);
@@ -194,7 +194,7 @@ test('each response has a request id of its own, which in an error is the trace_
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const PARENT = '00f067aa0ba902b7';
 
-test('an incoming traceparent names the request, in a success, an error and on other routes', async () => {
+test('an incoming traceparent names the request on every route', async () => {
   for (const traceparent of [
     `00-${TRACE}-${PARENT}-01`,
     `00-${TRACE}-${PARENT}-00`,

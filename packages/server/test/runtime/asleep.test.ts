@@ -1,4 +1,4 @@
-// Test setup: PostgreSQL, Redis.
+// Test setup: PostgreSQL, Redis, first.
 // Requests that wait for something when their process is put to sleep (SIGSTOP): what happens meanwhile holds for them too.
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
@@ -113,7 +113,7 @@ describe('requests that wait for Redis', { skip: redisMissing() }, () => {
     );
   }
 
-  test('get no token for an API user that was disabled, by a secret that ended, or by a key that was withdrawn', async () => {
+  test('get no token after a disable, an ended secret, a withdrawn key', async () => {
     const [disabled, retired, other] = [
       await store.apiUser('Disabled'),
       await store.apiUser('Retired'),
@@ -137,7 +137,7 @@ describe('requests that wait for Redis', { skip: redisMissing() }, () => {
     assert.equal(signerOf(answers.at(-1)), kid);
   });
 
-  test('get no token by a secret that has expired, of an API user that nobody changed', async () => {
+  test('get no token by an expired secret of an unchanged API user', async () => {
     const user = await store.apiUser('Expired');
     server = await startOnRedis();
     const soon = ['credential', 'create', user.client_id, '--expires-in', `${SOON_S}s`];
@@ -167,7 +167,7 @@ describe('requests that wait for Redis', { skip: redisMissing() }, () => {
   });
 });
 
-test('a request whose password waits to be checked gets no token for an API user that was disabled', async () => {
+test('a request queued for its password check notices that it was disabled', async () => {
   const PASSWORD = 'correct horse battery staple';
   const [guessed, disabled] = [await store.apiUser('Guessed'), await store.apiUser('Disabled')];
   await store.password(guessed.client_id, 'another that nobody guesses');
@@ -187,8 +187,7 @@ test('a request whose password waits to be checked gets no token for an API user
   await Promise.all(guesses);
 });
 
-const REVOKED =
-  'a token that was revoked while a server slept is refused by the first answer of its admin API';
+const REVOKED = 'a token revoked during the sleep is refused by the admin API';
 
 test(REVOKED, { skip: postgresMissing() }, async () => {
   await using postgres = await startPostgres();
@@ -215,7 +214,7 @@ test(REVOKED, { skip: postgresMissing() }, async () => {
   assert.equal((await waiting).status, 401);
 });
 
-test('a machine that slept, and the clock of its processes with it, is told by the time of day', async () => {
+test('the time of day reveals a sleep of the whole machine', async () => {
   let caughtUp = 0;
   const stoodStill = () => 0;
   const watch = createSleepWatch(() => Promise.resolve(void (caughtUp += 1)), stoodStill);

@@ -37,7 +37,7 @@ function listening(changes: ChangeRows, clock?: () => number): { feed: ChangeFee
   return { feed, heard };
 }
 
-test('a feed hands on every change of every noun after its start, and none from before', async () => {
+test('a feed passes on every later change of every noun', async () => {
   await using opened = await temporaryStore();
   const { store } = opened;
   const write = (noun: Change['noun'], id: string) =>
@@ -84,7 +84,7 @@ test('changes during the load of a start are handed on after it', async () => {
   assert.deepEqual([heard.signingKeys, heard.revocations, feed.applied()], [1, ['digest'], 2]);
 });
 
-test('a feed that fell behind what is kept has everything loaded again, once', async () => {
+test('a feed that fell behind reloads everything once', async () => {
   await using opened = await temporaryStore();
   const { store } = opened;
   const write = (id: string) => store.write((transaction) => transaction.changed('api_user', id));
@@ -102,7 +102,7 @@ test('a feed that fell behind what is kept has everything loaded again, once', a
   await feed.stop();
 });
 
-test('a feed whose numbers go backwards has everything loaded again, and goes on from there', async () => {
+test('a feed whose numbers go backwards reloads everything and continues', async () => {
   let epoch = 100;
   let kept: Change[] = [];
   const { feed, heard } = listening(rowsOf(() => ({ epoch, kept })));
@@ -116,7 +116,7 @@ test('a feed whose numbers go backwards has everything loaded again, and goes on
   assert.deepEqual([heard.apiUsers, heard.everything], [['next'], 1]);
 });
 
-test('a feed with another past has everything loaded again, whether its number is lower, the same or higher', async () => {
+test('a feed with another past reloads everything, whatever its number', async () => {
   for (const ahead of [-1, 0, 1, 5]) {
     let kept = [aChange(1, 'a'), aChange(2, 'b'), aChange(3, 'c')];
     const { feed, heard } = listening(rowsOf(() => ({ epoch: kept.length, kept })));
@@ -134,7 +134,7 @@ test('a feed with another past has everything loaded again, whether its number i
   }
 });
 
-test('changes that are removed in the middle of a poll are noticed, not passed over', async () => {
+test('changes removed during a poll are noticed', async () => {
   const numbered = (from: number, to: number): Change[] =>
     Array.from({ length: to - from + 1 }, (_, i) => aChange(from + i, `user ${from + i}`));
   let kept: Change[] = [];
@@ -155,7 +155,7 @@ test('changes that are removed in the middle of a poll are noticed, not passed o
   assert.deepEqual(heard.apiUsers, []);
 });
 
-test('a feed whose store fails grows stale, says so once, and catches up when the store is back', async () => {
+test('a feed without its store grows stale, reports once, catches up later', async () => {
   let nowMs = 0;
   let failing = false;
   let epoch = 0;
@@ -209,7 +209,7 @@ test('a change whose handler fails is handed on again', async () => {
   assert.equal(attempts, 3);
 });
 
-test('a feed that is woken at any moment, with writes at any moment, misses none', async () => {
+test('a feed misses no write, whenever it is woken', async () => {
   const step = fc.constantFrom('write', 'wake', 'wait', 'fail');
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {

@@ -189,7 +189,7 @@ async function valueIn(directory: Directory, id: string): Promise<Value | string
 
 for (const directoryMax of [100_000, 300]) {
   test(
-    `look-ups, refreshes, loads and restores in any order leave nothing stale in a directory of ${directoryMax}`,
+    `look-ups and restores in any order leave nothing stale (${directoryMax} entries)`,
     { timeout: 120_000 },
     async () => {
       await fc.assert(

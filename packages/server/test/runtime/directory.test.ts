@@ -61,7 +61,7 @@ async function idFound(directory: Directory, name: string, nowMs = 0): Promise<s
   return found === undefined ? undefined : isDenial(found) ? found.denied : found.clientId;
 }
 
-test('a thousand requests at once for an API user that is not in memory cost one read of the store', async () => {
+test('a thousand simultaneous requests for an unread API user cost one read', async () => {
   await using opened = await temporaryStore();
   const [id = ''] = await fill(opened.store, 1);
   const { rows, reads } = counted(opened.store);
@@ -72,7 +72,7 @@ test('a thousand requests at once for an API user that is not in memory cost one
   assert.ok(!(directory.find(id, 0) instanceof Promise), 'from then on it is in memory');
 });
 
-test('an unknown name is remembered until its time is over or anything changes, and costs no read meanwhile', async () => {
+test('an unknown name is remembered until its time or a change', async () => {
   await using opened = await temporaryStore();
   const { rows, reads } = counted(opened.store);
   const directory = createDirectory(rows, SETTINGS, () => 0);
@@ -102,7 +102,7 @@ test('unknown names beyond the bound are forgotten, not kept', async () => {
   assert.equal(reads(), 26, 'the oldest was forgotten: at most 10 are kept');
 });
 
-test('a name longer than any client id, or any unknown name once all are in memory, costs no read', async () => {
+test('too long or, once all are in memory, unknown names are free', async () => {
   await using opened = await temporaryStore();
   await fill(opened.store, 3);
   const { rows, reads } = counted(opened.store);
@@ -123,7 +123,7 @@ test('look-ups beyond their bound are refused as unavailable, not queued', async
   assert.equal(await idFound(directory, 'later'), undefined, 'afterwards there is room again');
 });
 
-test('a directory smaller than the store stays within its bound and serves everybody', async () => {
+test('a directory smaller than the store keeps its bound and serves everybody', async () => {
   await using opened = await temporaryStore();
   const ids = await fill(opened.store, 300);
   const directory = createDirectory(opened.store.known, { ...SETTINGS, directoryMax: 100 }, () => 0);
@@ -135,7 +135,7 @@ test('a directory smaller than the store stays within its bound and serves every
   assert.equal(await idFound(directory, 'nobody'), undefined);
 });
 
-test('an API user that is used is passed over when others must go', async () => {
+test('a recently used API user stays when others must go', async () => {
   await using opened = await temporaryStore();
   const ids = await fill(opened.store, 300);
   const directory = createDirectory(opened.store.known, { ...SETTINGS, directoryMax: 100 }, () => 0);
@@ -151,7 +151,7 @@ for (const [again, gone] of [
   [false, 64], // of the first 64 each is passed over, because it was used twice
   [true, 0],
 ] as const) {
-  test(`where each was ${again ? 'found again by one request' : 'used'}, number ${gone} goes for another`, async () => {
+  test(`where each was ${again ? 'found again' : 'used'}, number ${gone} goes for another`, async () => {
     await using opened = await temporaryStore();
     const ids = await fill(opened.store, 101);
     const directory = createDirectory(opened.store.known, { ...SETTINGS, directoryMax: 100 }, () => 0);
@@ -165,7 +165,7 @@ for (const [again, gone] of [
   });
 }
 
-test('while the store is out of reach the known are served, up to the bound, and then nobody', async () => {
+test('without the store the known are served up to the bound', async () => {
   await using opened = await temporaryStore();
   const [id = ''] = await fill(opened.store, 1);
   let staleMs = 0;
@@ -179,7 +179,7 @@ test('while the store is out of reach the known are served, up to the bound, and
   assert.equal(await idFound(directory, id), 'temporarily_unavailable');
 });
 
-test('API users of another past are looked up before they are answered, while all are read again', async () => {
+test('API users of another past are looked up before they are answered', async () => {
   await using opened = await temporaryStore();
   const [id = '', gone = '', late = ''] = await fill(opened.store, 3);
   const pages = Promise.withResolvers<never>();
@@ -203,7 +203,7 @@ test('API users of another past are looked up before they are answered, while al
   await assert.rejects(loading, /out of reach/);
 });
 
-const PUT_BACK = 'a server on a store that is put back to an older copy forgets what the copy does not know';
+const PUT_BACK = 'a server on a restored older store forgets newer API users';
 
 test(PUT_BACK, { skip: SQLITE_ONLY }, async () => {
   await using server = await startServer();

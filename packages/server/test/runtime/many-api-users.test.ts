@@ -15,7 +15,7 @@ import { postgresStore } from '@mintmark/test-support/postgres-store';
 import { startServer } from '@mintmark/test-support/server';
 import { apiUserSettings, temporaryStore } from '@mintmark/test-support/temporary-store';
 
-test('a count of API users that takes long is given as it was before, and renewed behind the answer', async () => {
+test('a slow count of API users shows its last value, renewed behind', async () => {
   await using opened = await temporaryStore();
   const { store } = opened;
   let nowMs = Date.now();
@@ -49,7 +49,7 @@ describe('on PostgreSQL, where a statement has a timeout', { skip: postgresMissi
   });
   after(() => server[Symbol.asyncDispose]());
 
-  test('the overview is there without the first count, which may take longer, and has it later', async () => {
+  test('the overview comes without a slow first count, and has it later', async () => {
     await using opened = await postgresStore(server, { MINTMARK_POSTGRES_STATEMENT_TIMEOUT: '500' });
     await createApiUser({ store: opened.store, actor: SYSTEM, nowMs: Date.now() }, apiUserSettings());
     // For everybody but the owner of the table, each row that is counted takes longer than a statement may.

@@ -68,7 +68,7 @@ describe('the list of a server', () => {
   });
   after(async () => await server[Symbol.asyncDispose]());
 
-  test('is empty and signed while it is new, and the metadata says where it is', async () => {
+  test('is empty and signed at first, and the metadata has its URL', async () => {
     const metadata = (await (
       await fetch(`${server.url}/.well-known/oauth-authorization-server`)
     ).json()) as Record<string, unknown>;
@@ -79,7 +79,7 @@ describe('the list of a server', () => {
     assert.deepEqual([list.tokens, list.apiUsers.size], [[], 0]);
   });
 
-  test('has the tokens that are revoked by command within a second, and nobody else’s', async () => {
+  test('has tokens revoked by command within a second, and no others', async () => {
     const empty = await readList(server);
     const askedAt = Math.floor(Date.now() / 1000);
     const printed = await server.json('api-user', 'revoke-tokens', server.clientId);
@@ -95,7 +95,7 @@ describe('the list of a server', () => {
     assert.notEqual(list.etag, empty.etag);
   });
 
-  test('that has not changed is answered with 304 and a statement that is no older', async () => {
+  test('without changes is 304 with a fresh statement', async () => {
     const list = await readList(server);
     const headers = { 'if-none-match': list.etag };
     const response = await fetch(`${server.url}/oauth2/revocations`, { headers });
@@ -114,7 +114,7 @@ const REVOKING = {
   retired: (_: string, credentialId: string) => ['credential', 'retire', credentialId, '--force'],
 };
 
-test('an API user that is disabled, deleted, reset or retired has its tokens revoked with --revoke-tokens, and not without', async () => {
+test('ending an API user revokes its tokens with --revoke-tokens only', async () => {
   const store = await newStore();
   const expected = new Map<string, string>();
   for (const [what, args] of Object.entries(REVOKING)) {
@@ -129,7 +129,7 @@ test('an API user that is disabled, deleted, reset or retired has its tokens rev
   assert.equal(apiUsers.size, expected.size);
 });
 
-test('what was revoked is still on the list after a kill and a restart', async () => {
+test('revoked tokens are listed after a kill and a restart', async () => {
   await using server = await startServer();
   await server.cli('api-user', 'revoke-tokens', server.clientId);
   await server.kill();
@@ -178,7 +178,7 @@ function revokedTokens(count: number, removesAt: number): string {
   return `insert into revocations (digest, issued_before, removes_at) ${rows}`;
 }
 
-test('revoking the tokens of an API user that is not there says so', async () => {
+test('revoking the tokens of an unknown API user says so', async () => {
   const { dataDir } = await newStore();
   const { code, err } = await mintmark(['api-user', 'revoke-tokens', 'api_none'], {
     env: { MINTMARK_DATA_DIR: dataDir },
@@ -187,7 +187,7 @@ test('revoking the tokens of an API user that is not there says so', async () =>
   assert.match(err, /There is no API user "api_none"/);
 });
 
-test('a revocation is published until its time is over, and then removed from the store', async () => {
+test('a revocation is published until its end, then removed from the store', async () => {
   await using opened = await temporaryStore();
   const { store } = opened;
   const revocation = { digest: revocationDigest('api_one'), issuedBefore: 1000, removesAt: 2000 };
@@ -206,7 +206,7 @@ test('a revocation is published until its time is over, and then removed from th
   assert.deepEqual(await store.revocations.page('', 10), [later]);
 });
 
-test('of two revocations of one API user the later times hold, in whatever order they come', async () => {
+test('of two revocations of one API user the later times hold', async () => {
   await using opened = await temporaryStore();
   const digest = revocationDigest('api_one');
   const [early, late] = [

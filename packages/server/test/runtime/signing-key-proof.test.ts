@@ -100,6 +100,8 @@ describe('a key that somebody wrote into the database', () => {
     }),
     'as announced': () => ({ activates_at: String(Date.now() + 3_600_000) }),
     'as retired': () => ({ retires_at: '3' }),
+    'with a public key that is not JSON': () => ({ public_jwk: quoted('garbage') }),
+    'with null for a public key': () => ({ public_jwk: quoted('null') }),
   };
   for (const [how, columnsOf] of Object.entries(plantings)) {
     test(`${how} is not published, and log and doctor name it`, async () => {
@@ -204,7 +206,7 @@ test('keys keep their proofs through each kind of rotation', async () => {
   assert.ok(!server.output().includes('no valid proof'));
 });
 
-test('keys of processes of the version before are accepted and proven for a time', async () => {
+test('keys of older processes are accepted and proven for a time', async () => {
   await using server = await startServer();
   const { kid } = await server.json<{ kid: string }>('signing-key', 'rotate');
   const until = (ms: number) =>

@@ -18,7 +18,7 @@ import { temporaryStore } from '@mintmark/test-support/temporary-store';
 
 const UNKNOWN = { client_id: 'api_00000000000000000000', client_secret: 'anything' };
 
-test('tokens and refusals are counted exactly after a flush: per API user, and for all callers', async () => {
+test('tokens and refusals are counted exactly, per API user and together', async () => {
   const store = await newStore();
   const [first, second] = [await store.apiUser('Importer'), await store.apiUser('Reports', '--limit', '5')];
   await using server = await store.start({ MINTMARK_USAGE_FLUSH: '100' });
@@ -102,7 +102,7 @@ test('an introspection is a use of the credential, and no token', async () => {
 });
 
 test(
-  'usage that the store cannot take is kept, counted once, and in its own minute when that is not long ago',
+  'usage the store refuses is kept and counted once, recently by minute',
   { skip: SQLITE_ONLY },
   async () => {
     await using opened = await temporaryStore({ MINTMARK_STORE_BUSY_TIMEOUT: '0' });
@@ -152,7 +152,7 @@ test(
   },
 );
 
-test('whatever callers do, memory is bounded: beyond it uses are lost and refusals lose their API user', async () => {
+test('memory is bounded: beyond it uses are lost, refusals lose their user', async () => {
   const settings = { usageFlushMs: 60_000, usageMax: 1000 };
   const log = pino({ level: 'silent' });
   const fails = async () => await Promise.reject(new Error('no store'));

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { startServer } from '@mintmark/test-support/server';
 
-test('the first start of an empty store prints an API user once, with a curl line that gets a token', async () => {
+test('the first start prints an API user once with a working curl', async () => {
   await using server = await startServer();
   const [curl = ''] = /curl .*/.exec(server.output()) ?? [];
   const { stdout } = await promisify(execFile)('sh', ['-c', `${curl} -s`]);
@@ -16,7 +16,7 @@ test('the first start of an empty store prints an API user once, with a curl lin
   assert.equal(statSync(join(server.dataDir, 'master.key')).mode & 0o777, 0o600);
 });
 
-test('a later start prints the URL and how to create an API user, and takes the same credentials', async () => {
+test('a later start prints URL and advice, and accepts the same credentials', async () => {
   await using first = await startServer();
   await first.stop();
   const second = await startServer({ dataDir: first.dataDir });

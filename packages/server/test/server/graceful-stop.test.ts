@@ -67,7 +67,7 @@ function noteToken(server: TestServer, answer: string): void {
   server.noteSecret(token);
 }
 
-test('after SIGTERM /readyz fails while tokens are still issued, and requests in flight are answered', async () => {
+test('after SIGTERM /readyz fails while tokens and open requests are served', async () => {
   await using server = await startServer({
     env: { MINTMARK_DRAIN: '4000', MINTMARK_USAGE_FLUSH: LONG_MS, MINTMARK_SHUTDOWN_TIMEOUT: LONG_MS },
   });
@@ -93,7 +93,7 @@ test('after SIGTERM /readyz fails while tokens are still issued, and requests in
   assert.match(server.output(), /mintmark: SIGTERM: stopping\./);
 });
 
-test('a request that does not end is cut off after the shutdown timeout, and the exit code is still 0', async () => {
+test('an endless request ends at the shutdown timeout, exit code 0', async () => {
   await using server = await startServer({ env: { MINTMARK_SHUTDOWN_TIMEOUT: '300' } });
   const slow = await slowRequest(server);
   server.process.kill('SIGTERM');
@@ -115,7 +115,7 @@ test('idle connections do not hold up the stop', async () => {
   await server.stop();
 });
 
-test('SIGINT stops without waiting for a load balancer, writes the statistics, and has exit code 0', async () => {
+test('SIGINT stops at once, writes the statistics, exit code 0', async () => {
   await using server = await startServer({ env: { MINTMARK_DRAIN: LONG_MS, MINTMARK_USAGE_FLUSH: LONG_MS } });
   const form = { client_id: server.clientId, client_secret: server.clientSecret };
   assert.equal((await server.post(form)).status, 200);
@@ -135,7 +135,7 @@ test('a second signal does not wait any longer', async () => {
   assert.equal(server.process.exitCode, 143);
 });
 
-test('Ctrl-C, which reaches the server by the terminal and once more by the script that started it, is one stop', async () => {
+test('Ctrl-C that arrives twice is one stop', async () => {
   const dataDir = temporaryFolder();
   const port = await freePort();
   const env = await withDatabase({

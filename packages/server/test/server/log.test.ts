@@ -10,7 +10,7 @@ import { freePort, startServer } from '@mintmark/test-support/server';
 
 const BINARY = new URL('../../bin/mintmark.mjs', import.meta.url).pathname;
 
-test('a log on a full disk loses lines; the server answers on, and stops when it is told to', async (t) => {
+test('a log on a full disk loses lines while the server works', async (t) => {
   if (!existsSync('/dev/full')) return t.skip('NOT RUN: there is no /dev/full here. Run it on Linux.');
   const dataDir = temporaryFolder();
   const port = await freePort();
@@ -96,7 +96,7 @@ test('a setting makes the log JSON on a terminal', { skip: NO_TERMINAL }, async 
   assert.equal(msg, 'the store was migrated');
 });
 
-test('a log that goes to a file or a pipe is JSON, unless a setting makes it text', async () => {
+test('logs to files and pipes are JSON unless set to text', async () => {
   for (const [format, expected] of [
     [undefined, /^\{"level":30,/m],
     ['auto', /^\{"level":30,/m],

@@ -4,7 +4,8 @@ import { after, before, test } from 'node:test';
 import { decodeJwt } from 'jose';
 import pino from 'pino';
 import { SYSTEM } from '../../src/domain/actor.ts';
-import { loadConfig, ConfigError } from '../../src/config/load-config.ts';
+import { AppError } from '../../src/domain/app-error.ts';
+import { loadConfig } from '../../src/config/load-config.ts';
 import { generateSecret } from '../../src/domain/secret.ts';
 import { hashPassword } from '../../src/domain/password.ts';
 import type { GuessBudget } from '../../src/domain/failure-budget.ts';
@@ -35,7 +36,7 @@ before(async () => {
 });
 after(async () => await server[Symbol.asyncDispose]());
 
-test('a deactivated or deleted API user gets no token from a second later on, an activated one does again', async () => {
+test('disable, delete and enable of an API user hold after a second', async () => {
   const { client_id, client_secret } = await server.json<Made>('api-user', 'create', '--name', 'Importer');
   const isAnswered = (status: number) => async () =>
     (await server.post({ client_id, client_secret })).status === status;
@@ -53,7 +54,7 @@ test('a deactivated or deleted API user gets no token from a second later on, an
   }
 });
 
-test('an API user without a credential gets no token, whatever is sent as its secret', async () => {
+test('an API user without a credential gets no token by any secret', async () => {
   const { client_id } = await server.json<Made>('api-user', 'create', '--name', 'Bare', '--no-secret');
   const guesses = ['null', 'undefined', '0', '-', ' ', 'true', generateSecret().secret, server.clientSecret];
   for (const client_secret of guesses) {
@@ -65,7 +66,7 @@ test('an API user without a credential gets no token, whatever is sent as its se
   assert.equal((await server.post('', { authorization: `Basic ${basic}` })).status, 400);
 });
 
-test('the secret of one API user gets no token for another, in either order of the two', async () => {
+test('an API user’s secret gets no token for another one', async () => {
   const other = await server.json<Made>('api-user', 'create', '--name', 'Other');
   const pairs = [
     [server.clientId, other.client_secret],
@@ -76,7 +77,7 @@ test('the secret of one API user gets no token for another, in either order of t
   }
 });
 
-test('a client gets no audience that it was not given, by whatever parameter it asks', async () => {
+test('no parameter gives a client an audience it lacks', async () => {
   const audiences = ['--audience', 'https://ads.example.com/', '--audience', 'https://stats.example.com/'];
   const made = await server.json<Made>('api-user', 'create', '--name', 'Two', ...audiences);
   const credentials = { client_id: made.client_id, client_secret: made.client_secret };
@@ -113,7 +114,7 @@ test('a client gets no audience that it was not given, by whatever parameter it 
   assert.equal((await server.post(twice.toString())).status, 400);
 });
 
-test('a wrong guess costs one slow hash at most: at a password, at an unknown id, at one without a password', async () => {
+test('a wrong guess costs at most one slow hash at any id', async () => {
   const hashes = countSlowHashes();
   const hash = await hashPassword('correct horse battery staple');
   const ended = { credentialId: 'old', hash, expiresAt: 1, retiredAt: null };
@@ -171,16 +172,16 @@ function countSlowHashes(): { count(): number; stop(): void } {
   return { count: () => count, stop: () => hook.disable() };
 }
 
-test('a schedule in which a new key would sign before verifiers know it is refused at the start', () => {
+test('a schedule that signs too early is refused at the start', () => {
   const schedule = { MINTMARK_KEY_ANNOUNCE: '599', MINTMARK_JWKS_MAX_AGE: '300' };
   assert.throws(
     () => loadConfig(schedule),
-    (error) => error instanceof ConfigError && /twice/.test(error.message),
+    (error) => error instanceof AppError && /twice/.test(error.message),
   );
   assert.equal(loadConfig({ ...schedule, MINTMARK_KEY_ANNOUNCE: '600' }).keyAnnounceSeconds, 600);
 });
 
-test('a compromised key leaves the key set at once, and its successor signs at once', async () => {
+test('a compromised key leaves at once, its successor signs at once', async () => {
   const right = { client_id: server.clientId, client_secret: server.clientSecret };
   const kids = async () => {
     const response = await fetch(`${server.url}/.well-known/jwks.json`);
@@ -197,7 +198,7 @@ function kidOf(token: string): string {
   return (JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()) as { kid: string }).kid;
 }
 
-test('maintenance removes old changes and ended credentials, and the private part of removed keys', async () => {
+test('maintenance removes old changes, ended credentials and removed private keys', async () => {
   await using opened = await temporaryStore({
     MINTMARK_TEST_CHANGES_KEPT: '100',
     MINTMARK_ENDED_CREDENTIALS_KEPT: '1',

@@ -20,7 +20,7 @@ const READ_ONLY =
   /^mintmark: The store .*mintmark\.db cannot be written: give this user write access to it and its folder\.\n$/;
 
 test(
-  'a store on which the user may not write is refused, and not a byte is changed',
+  'an unwritable store is refused and keeps every byte',
   { skip: !canObeyModes && 'root obeys no modes here: setpriv is missing' },
   async () => {
     using store = await testStore({ keys: true });
@@ -41,7 +41,7 @@ test(
 );
 
 test(
-  'a folder in which the user may not write is refused at the first start, and nothing is made',
+  'an unwritable folder is refused at the first start, unchanged',
   { skip: !canObeyModes && 'root obeys no modes here: setpriv is missing' },
   async () => {
     using store = await testStore();
@@ -87,7 +87,7 @@ async function onSmallDisk(folder: string, kib: number, script: string, env: Rec
 }
 
 test(
-  'a full disk under the store is said so, and what was there is there',
+  'a full disk is reported, and the store keeps its content',
   { skip: !canMount && 'no file system can be mounted here' },
   async () => {
     using store = await testStore({ keys: true });
@@ -124,7 +124,7 @@ test(
 );
 
 test(
-  'a first start on a full disk fails, and the next one with space succeeds and shows the secret',
+  'a first start on a full disk fails, the next one succeeds',
   { skip: !canMount && 'no file system can be mounted here' },
   async () => {
     using store = await testStore();

@@ -23,7 +23,7 @@ function unboundedCounters() {
   };
 }
 
-test('counters that forget what is quiet answer every call as counters that never forget', () => {
+test('counters that forget quiet keys answer like counters that never forget', () => {
   fc.assert(
     fc.property(fc.array(call, { maxLength: 200 }), fc.integer({ min: 1, max: 8 }), (calls, perMinute) => {
       const counters = memoryCounters(1000);
@@ -39,7 +39,7 @@ test('counters that forget what is quiet answer every call as counters that neve
   );
 });
 
-test('counters under a flood of keys forgive calls, and never refuse one that has calls left', () => {
+test('counters under a flood forgive calls and never refuse allowed ones', () => {
   fc.assert(
     fc.property(fc.array(call, { maxLength: 200 }), fc.integer({ min: 1, max: 3 }), (calls, keysMax) => {
       const counters = memoryCounters(keysMax);
@@ -59,7 +59,7 @@ test('counters under a flood of keys forgive calls, and never refuse one that ha
   );
 });
 
-test('counters keep no more keys than two generations, however many distinct ones come', () => {
+test('counters keep at most two generations of keys', () => {
   const counters = memoryCounters(1000);
   const nowMs = 1_700_000_000_000;
   counters.take('first', 1, nowMs);
@@ -70,7 +70,7 @@ test('counters keep no more keys than two generations, however many distinct one
   assert.equal(counters.peek('first', 1, nowMs).allowed, true, 'and two of them are all that is kept');
 });
 
-test('a clock that is set back refuses nobody for longer than a window', () => {
+test('a clock set back refuses nobody longer than a window', () => {
   const counters = memoryCounters(1000);
   const nowMs = 1_700_000_000_000;
   for (let i = 0; i < 10; i++) counters.take('a', 5, nowMs);

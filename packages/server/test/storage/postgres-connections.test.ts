@@ -41,7 +41,7 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     return { release, [Symbol.asyncDispose]: release };
   }
 
-  test('gets no more connections from a process than it is allowed, however much is asked at once', async () => {
+  test('gives one process at most its share of connections', async () => {
     await using opened = await postgresStore(server, { MINTMARK_POSTGRES_CONNECTIONS: '6' });
     const { store } = opened;
     store.onWake(() => undefined);
@@ -59,7 +59,7 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     assert.ok(count >= 3);
   });
 
-  test('whose server takes no more connections has one that waits for another served by those that are there', async () => {
+  test('without free connections serves waiting requests with the existing ones', async () => {
     await using opened = await postgresStore(server);
     await opened.store.close();
     await server.sql(`create role three login password 'three' connection limit 3`);
@@ -83,7 +83,7 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     }
   });
 
-  test('in which look-ups wait for a lock gets no more and more connections, and what keeps the process in step goes on', async () => {
+  test('with look-ups behind a lock stays bounded and in step', async () => {
     await using opened = await postgresStore(server, { MINTMARK_TEST_POSTGRES_FOLLOW_TIMEOUT: '100' });
     const { store, database } = opened;
     await using lock = await locked(database);

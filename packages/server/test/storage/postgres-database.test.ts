@@ -41,7 +41,7 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     assert.ok(!inspect(error, { depth: 9 }).includes(PASSWORD), 'the password is shown');
   }
 
-  test('that was opened once is opened again without a migration, and refused unmigrated by readers', async () => {
+  test('is reopened without a migration, and refused unmigrated by readers', async () => {
     const database = await server.newDatabase();
     const config = configFor(server.url(database));
     await refusedWith('missing', openMigratedStore(config));
@@ -55,7 +55,7 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     await refused('newer', server.url(database), /start the version that wrote it/);
   });
 
-  test('with tables of another program by our names is refused as not ours, and nothing is changed', async () => {
+  test('with another program’s tables is refused as not ours, unchanged', async () => {
     const database = await server.newDatabase();
     await server.sql('create table api_users (id int)', database);
     await refused('not_ours', server.url(database), /tables of another program \(api_users\): name another/);
@@ -73,7 +73,7 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     assert.notDeepEqual(await open(server.url(database)), []);
   });
 
-  test('whose first migration was cut off before it committed is migrated by the next start', async () => {
+  test('whose first migration was cut off is migrated by the next start', async () => {
     const database = await server.newDatabase();
     await server.sql(
       `create table kysely_migration (name varchar(255) primary key, timestamp varchar(255) not null);
@@ -83,7 +83,7 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     assert.notDeepEqual(await open(server.url(database)), []);
   });
 
-  test('that does not exist, a wrong password, a user without rights: each is told with what to do', async () => {
+  test('that is missing or refuses its user is reported with advice', async () => {
     const url = server.url('nowhere');
     await refused(
       'missing',
@@ -112,7 +112,7 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     assert.deepEqual(await open(empty, given), [], 'an empty password is none');
   });
 
-  test('on a server that is not there, or at an unknown host, is told as out of reach', async () => {
+  test('on an absent server or unknown host is reported out of reach', async () => {
     const port = await freePort();
     await refused(
       'unavailable',
@@ -146,7 +146,7 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     );
   });
 
-  test('that is set to be only read is refused as read-only, also while it is open', async () => {
+  test('that is read-only is refused as such, also while open', async () => {
     await using opened = await postgresStore(server);
     await createApiUser({ store: opened.store, actor: SYSTEM, nowMs: 1 }, apiUserSettings());
     await server.sql(`alter database ${opened.database} set default_transaction_read_only = on`);
@@ -171,7 +171,7 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     );
   });
 
-  test('whose lock another writer keeps is refused as locked after the timeout, and taken afterwards', async () => {
+  test('locked by another writer is reported locked after the timeout', async () => {
     await using opened = await postgresStore(server, { MINTMARK_STORE_BUSY_TIMEOUT: '100' });
     const other = await opened.another();
     const held = Promise.withResolvers<void>();
@@ -195,7 +195,7 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     await createApiUser({ store: opened.store, actor: SYSTEM, nowMs: 1 }, apiUserSettings());
   });
 
-  test('in which a writer falls silent in the middle of a change is written by others before they give up', async () => {
+  test('with a writer silent in mid-change is soon written by others', async () => {
     await using opened = await postgresStore(server, { MINTMARK_STORE_BUSY_TIMEOUT: '3000' });
     const other = await opened.another();
     const held = Promise.withResolvers<void>();
@@ -227,7 +227,7 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     assert.equal(await opened.store.changes.epoch(), 5);
   });
 
-  test('that a later version adds a column to is read and written on by this one', async () => {
+  test('with a later version’s extra column still works here', async () => {
     await using opened = await postgresStore(server);
     const { clientId } = await createApiUser(
       { store: opened.store, actor: SYSTEM, nowMs: 1 },
@@ -248,7 +248,7 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     assert.equal(await read(), 'Exporter');
   });
 
-  test('with a number in it that this program cannot hold is refused, not read as another number', async () => {
+  test('with a number this program cannot hold is refused', async () => {
     await using opened = await postgresStore(server);
     await server.sql('update epoch set n = 9007199254740993', opened.database);
     await assert.rejects(opened.store.changes.epoch(), /9007199254740993 is too large a number/);
@@ -282,7 +282,7 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     assert.deepEqual(await opened.store.known.byName('someone\0', 'someone\0'), []);
   });
 
-  test('whose server takes no more connections is told so, with what to do', async () => {
+  test('whose server has no free connections says so with advice', async () => {
     const database = await server.newDatabase();
     await server.sql(`create role few login password 'few' connection limit 0`);
     await server.sql(`grant create on schema public to few`, database);
@@ -294,7 +294,7 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     );
   });
 
-  test('behind something that is no PostgreSQL is told as out of reach within the timeout', async () => {
+  test('behind something other than PostgreSQL is reported out of reach in time', async () => {
     const { createServer } = await import('node:net');
     const silent = createServer(() => undefined).listen(0, '127.0.0.1');
     await new Promise((resolve) => silent.once('listening', resolve));
@@ -323,7 +323,7 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
   }
 });
 
-test('each SQLSTATE that an operator can meet is told as what it is, and a bug as a bug', () => {
+test('each SQLSTATE an operator can meet is explained, a bug stays one', () => {
   const place = { server: { host: 'db', port: 5432 }, target: { database: 'tokens', user: 'mintmark' } };
   const states: Record<string, StoreErrorCode> = {
     '08006': 'unavailable',
@@ -360,7 +360,7 @@ test('each SQLSTATE that an operator can meet is told as what it is, and a bug a
   }
 });
 
-test('a database URL is taken apart as psql does it, and what is wrong is said without quoting it', () => {
+test('a database URL is parsed like psql, and errors quote nothing', () => {
   const targetOf = (url: string) => {
     const database = loadConfig({ DATABASE_URL: url }).databaseUrl;
     assert.ok(database.kind === 'postgres');

@@ -66,7 +66,7 @@ describe('the migrations of a PostgreSQL database', { skip: postgresMissing() },
     );
   }
 
-  test('are committed one by one: a process of the former version that deletes an API user is in nobody’s way', async () => {
+  test('are committed one by one, without blocking a former version’s process', async () => {
     const database = await formerDatabase();
     await using deleting = await transaction(database);
     await deleting.query(`delete from credentials where client_id = 'api_1'`);
@@ -90,7 +90,7 @@ describe('the migrations of a PostgreSQL database', { skip: postgresMissing() },
     assert.match(server.log(), /deadlock detected/);
   });
 
-  test('stay made up to the one that fails, from which the next start goes on', async () => {
+  test('remain made up to a failing one, where the next start continues', async () => {
     const database = await formerDatabase();
     await server.sql('create table credentials_passwords (id int)', database);
     await assert.rejects(migrate(database), /"credentials_passwords" already exists/);
@@ -100,7 +100,7 @@ describe('the migrations of a PostgreSQL database', { skip: postgresMissing() },
     assert.deepEqual(await applied(database), ALL);
   });
 
-  test('wait for the process that makes one, and where there are none to make nobody waits', async () => {
+  test('wait for a migrating process, and otherwise for nobody', async () => {
     const database = await formerDatabase();
     await using other = await transaction(database);
     await other.query('select pg_advisory_lock(3853314791062309107)'); // of Kysely

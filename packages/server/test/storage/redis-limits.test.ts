@@ -84,7 +84,7 @@ describe('limits in Redis', { skip: redisMissing() }, () => {
     await Promise.all([redis[Symbol.asyncDispose](), cluster[Symbol.asyncDispose]()]);
   });
 
-  test('the script counts as takeCall, peekCall and refundCall do, whatever the limits, waits and what the caller knows', async () => {
+  test('the script counts like takeCall, peekCall and refundCall for any input', async () => {
     const step = fc.record({
       key: fc.constantFrom('a', 'b', 'c'),
       perMinute: fc.constantFrom(1, 3, 7, 60, 250, 4000, 99_999, 1e6, 1e9),
@@ -121,7 +121,7 @@ describe('limits in Redis', { skip: redisMissing() }, () => {
     );
   });
 
-  test('limits in Redis, in a cluster and in memory let the same calls through, refused by the same limit', async () => {
+  test('Redis, cluster and memory let the same calls through', async () => {
     const counts = memoryLimits(1000);
     const memory: LimitTransport = {
       take: (asked) => Promise.resolve(counts(asked, Date.now())),
@@ -158,7 +158,7 @@ describe('limits in Redis', { skip: redisMissing() }, () => {
     assert.ok(through >= 100 && through <= 100 + more, `${through} passed`);
   });
 
-  test('keys hold no client id that a caller sent, and are gone when they mean nothing any more', async () => {
+  test('keys hold no client id and disappear once meaningless', async () => {
     await redis.command('FLUSHALL');
     const fast = { network: '203.0.113.9', addressPerMinute: 60, failuresPerMinute: 60 };
     await limits.take(
@@ -191,7 +191,7 @@ describe('limits in Redis', { skip: redisMissing() }, () => {
     }
   });
 
-  test('a user without a password is that user, and not the default one', async () => {
+  test('a user without a password is not the default user', async () => {
     await redis.command('ACL', 'SETUSER', 'guest', 'on', 'nopass', `~${PREFIX}:*`, '+@all');
     const opened = openLimits(redis.url.replace('://', '://guest@'));
     try {

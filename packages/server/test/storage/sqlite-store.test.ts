@@ -27,7 +27,7 @@ describe('the store on SQLite', () => {
 });
 
 describe('a SQLite file', () => {
-  test('that was opened once is opened again without a migration, and refused unmigrated by readers', async () => {
+  test('is reopened without a migration, and refused unmigrated by readers', async () => {
     await using opened = await temporaryStore();
     const again = await openStore(opened.config, { watch: false });
     assert.deepEqual(again.migrated, []);
@@ -45,7 +45,7 @@ describe('a SQLite file', () => {
     assert.equal(await opened.store.damage(), null);
   });
 
-  test('that another process keeps locked is refused as locked after the busy timeout, and taken afterwards', async () => {
+  test('locked by another process is refused after the busy timeout', async () => {
     await using opened = await temporaryStore({ MINTMARK_STORE_BUSY_TIMEOUT: '50' });
     using other = new DatabaseSync(opened.path);
     other.exec('begin immediate');
@@ -60,7 +60,7 @@ describe('a SQLite file', () => {
     assert.equal(await opened.store.apiUsers.any(), true);
   });
 
-  test('that a later version has migrated is refused as newer, with nothing changed', async () => {
+  test('migrated by a later version is refused as newer, unchanged', async () => {
     await using opened = await temporaryStore();
     using other = new DatabaseSync(opened.path);
     other.exec("insert into kysely_migration (name, timestamp) values ('999-later', 'now')");
@@ -68,7 +68,7 @@ describe('a SQLite file', () => {
     assert.match(error.message, /999-later/);
   });
 
-  test('of another program, or that is no database, is refused as not ours and keeps every byte', async () => {
+  test('of another program is refused as not ours, unchanged', async () => {
     await using opened = await temporaryStore();
     const theirs = join(opened.dataDir, 'theirs.db');
     const database = new DatabaseSync(theirs);
@@ -87,7 +87,7 @@ describe('a SQLite file', () => {
     );
   });
 
-  test('in a folder that does not exist, or that is a folder itself, cannot be opened', async () => {
+  test('in a missing folder, or a folder itself, cannot be opened', async () => {
     await using opened = await temporaryStore();
     const missing = join(opened.dataDir, 'missing', 'mintmark.db');
     await refusedWith('cannot_open', openAt(opened, missing));
@@ -96,7 +96,7 @@ describe('a SQLite file', () => {
     await refusedWith('cannot_open', openAt(opened, folder));
   });
 
-  test('that was damaged on the disk is told as damaged, by a check and by a read', async () => {
+  test('that was damaged on disk is reported by check and read', async () => {
     await using opened = await temporaryStore();
     for (let i = 0; i < 60; i++) {
       const { clientId } = await createApiUser(
@@ -128,7 +128,7 @@ async function openAt({ config }: TemporaryStore, path: string): Promise<void> {
   await store.close();
 }
 
-test('each result code of SQLite that an operator can meet is told as what it is, with what to do', () => {
+test('each SQLite result code an operator can meet is explained with advice', () => {
   const codes = { 5: 'locked', 6: 'locked', 8: 'read_only', 10: 'unavailable', 11: 'corrupt', 13: 'full' };
   for (const [code, expected] of Object.entries({
     ...codes,

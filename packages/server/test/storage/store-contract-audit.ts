@@ -18,7 +18,7 @@ export function auditContract(open: Open): void {
 }
 
 function entriesContract(open: Open): void {
-  test('an audit entry is read as it was recorded, with its place in the chain', async () => {
+  test('an audit entry is read as recorded, with its chain place', async () => {
     await using opened = await open();
     const actor: Actor = {
       kind: 'operator',
@@ -63,7 +63,7 @@ function entriesContract(open: Open): void {
     assert.equal(hash, auditHash(texts, AUDIT_START.hash));
   });
 
-  test('the audit log is listed the newest first, by each filter and page by page', async () => {
+  test('the audit log is listed newest first, filtered and paged', async () => {
     await using opened = await open();
     const { store } = opened;
     for (let i = 1; i <= 12; i++) {
@@ -104,7 +104,7 @@ function entriesContract(open: Open): void {
     );
   });
 
-  test('audit entries of servers whose clocks differ are listed by time, each once', async () => {
+  test('entries of servers with different clocks are listed by time, once', async () => {
     await using opened = await open();
     const { store } = opened;
     for (const at of [5, 3, 4, 3, 9, 3]) await append(store, { at });
@@ -120,7 +120,7 @@ function entriesContract(open: Open): void {
 }
 
 function chainContract(open: Open): void {
-  test('audit entries of 16 concurrent writers are one chain, without gap or fork', async () => {
+  test('entries of 16 concurrent writers form one chain without gaps', async () => {
     await using opened = await open();
     const stores = [opened.store, ...(await Promise.all([1, 2, 3].map(() => opened.another())))];
     const write = async (writer: number) => {
@@ -151,7 +151,7 @@ function chainContract(open: Open): void {
 }
 
 function retentionContract(open: Open): void {
-  test('old audit entries are removed from the beginning in batches, and the hash of the last one is kept', async () => {
+  test('old audit entries are removed in batches, the last hash kept', async () => {
     await using opened = await open();
     const { store } = opened;
     // Entry 5 is newer than what follows: a clock was wrong. What is removed is a beginning of the chain all the same.

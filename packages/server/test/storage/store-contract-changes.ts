@@ -8,7 +8,7 @@ const WRITES_EACH = 10;
 
 /** The part of the store contract that the change feed rests on. */
 export function changesContract(open: () => Promise<OpenedStore>): void {
-  test('changes of 16 concurrent writers are numbered without gap or repeat, and a reader misses none', async () => {
+  test('changes of 16 concurrent writers are numbered without gaps or losses', async () => {
     await using opened = await open();
     const stores = [opened.store, ...(await Promise.all([1, 2, 3].map(() => opened.another())))];
     const reader = await opened.another();
@@ -49,7 +49,7 @@ export function changesContract(open: () => Promise<OpenedStore>): void {
     assert.equal(await reader.changes.epoch(), committed);
   });
 
-  test('old changes are removed in batches, the epoch and the newer ones stay', async () => {
+  test('old changes are removed in batches; epoch and newer ones stay', async () => {
     await using opened = await open();
     const { store } = opened;
     const before = Date.now();

@@ -13,7 +13,7 @@ type Open = () => Promise<OpenedStore>;
 
 /** The part of the store contract that operators and their sessions rest on. */
 export function operatorsContract(open: Open): void {
-  test('an operator is read as it was written, by id and by e-mail address in any letter case', async () => {
+  test('an operator is read as written, by id and any-case address', async () => {
     await using opened = await open();
     const ada = await insert(opened.store, {
       ...newOperator('Ada@Example.com', 'admin', NOW),
@@ -48,7 +48,7 @@ export function operatorsContract(open: Open): void {
     assert.deepEqual(read, made.toSorted());
   });
 
-  test('of two uses of one TOTP step, recovery code or invitation at once, one succeeds', async () => {
+  test('of two simultaneous uses of a step, code or invitation one succeeds', async () => {
     await using opened = await open();
     const { store } = opened;
     const other = await opened.another();
@@ -70,7 +70,7 @@ export function operatorsContract(open: Open): void {
     assert.equal(await store.write(({ operators }) => operators.useRecoveryCode(id, 'second')), true);
   });
 
-  test('a transaction that holds the lock counts what no other changes until it is over', async () => {
+  test('a transaction with the lock counts alone until it ends', async () => {
     await using opened = await open();
     const { store } = opened;
     const other = await opened.another();
@@ -88,7 +88,7 @@ export function operatorsContract(open: Open): void {
     assert.equal(removed.length, 1);
   });
 
-  test('deleting an operator deletes sessions, invitation and recovery codes with it, and nobody else’s', async () => {
+  test('deleting an operator deletes its sessions, invitation and codes, no others', async () => {
     await using opened = await open();
     const { store } = opened;
     const [ada, bob] = [await insert(store, operator('a@x')), await insert(store, operator('b@x'))];
@@ -114,7 +114,7 @@ export function operatorsContract(open: Open): void {
 }
 
 function sessionsContract(open: Open): void {
-  test('a session is found by its digest with whose it is, and listed with the newest first', async () => {
+  test('a session is found by digest with its operator, newest first', async () => {
     await using opened = await open();
     const { store } = opened;
     const ada = await insert(store, operator('ada@example.com'));
@@ -135,7 +135,7 @@ function sessionsContract(open: Open): void {
     assert.equal(await store.sessions.find(digest(last.token)), undefined);
   });
 
-  test('sessions and invitations that are over are removed in batches, the others are kept', async () => {
+  test('expired sessions and invitations are removed in batches, others kept', async () => {
     await using opened = await open();
     const { store } = opened;
     const ada = await insert(store, operator('ada@example.com'));
@@ -162,7 +162,7 @@ function sessionsContract(open: Open): void {
     assert.ok(await store.invitations.find(good.invitation.digest));
   });
 
-  test('a new invitation takes the place of the one before, of the same operator or of the first admin', async () => {
+  test('a new invitation replaces the operator’s or the first admin’s last', async () => {
     await using opened = await open();
     const { store } = opened;
     const ada = await insert(store, operator('ada@example.com'));

@@ -22,7 +22,7 @@ export function usageContract(open: Open): void {
 }
 
 function usesContract(open: Open): void {
-  test('recorded uses add up, the newest time and address win, deleted credentials are not found', async () => {
+  test('recorded uses add up, the newest time and address win', async () => {
     await using opened = await open();
     const { store } = opened;
     const user = apiUser();
@@ -45,7 +45,7 @@ function usesContract(open: Open): void {
     assert.equal(await store.credentials.find(gone.id), undefined);
   });
 
-  test('uses of credentials that are no more are swept out, a few at a time, and no others', async () => {
+  test('uses of removed credentials are swept a few at a time', async () => {
     await using opened = await open();
     const { store } = opened;
     const user = apiUser();
@@ -93,7 +93,7 @@ function usesContract(open: Open): void {
 }
 
 function seriesContract(open: Open): void {
-  test('usage of one API user is told by minute, hour and day, and is part of that of all callers', async () => {
+  test('an API user’s usage is listed by unit and counted overall', async () => {
     await using opened = await open();
     const { store } = opened;
     const [first, second] = [apiUser(), apiUser()];
@@ -134,7 +134,7 @@ function seriesContract(open: Open): void {
     assert.deepEqual(await of('api_of_nobody', 'day', 48), []);
   });
 
-  test('units begin from the first time up to, and not at, the second', async () => {
+  test('units include the first time and exclude the second', async () => {
     await using opened = await open();
     const { store } = opened;
     const owned = credential(apiUser());
@@ -155,7 +155,7 @@ function seriesContract(open: Open): void {
 }
 
 function historyContract(open: Open): void {
-  test('however far usage is summed up, and by two processes at a time, every series stays the same', async () => {
+  test('every series survives summing up, even by two processes', async () => {
     await using opened = await open();
     const stores = [opened.store, await opened.another()];
     const credentials = Array.from({ length: 700 }, () => credential(apiUser()));
@@ -193,7 +193,7 @@ function historyContract(open: Open): void {
     assert.deepEqual(days, before[2], 'days stay');
   });
 
-  test('an hour is not summed up before it has settled, and what is not summed up is not removed', async () => {
+  test('only settled hours are summed up, and only summed ones removed', async () => {
     await using opened = await open();
     const { store } = opened;
     const owned = credential(apiUser());
@@ -216,7 +216,7 @@ function historyContract(open: Open): void {
     assert.deepEqual([await tokens('hour'), await tokens('day')], [[], []]);
   });
 
-  test('removing what is old takes little at a time, and leaves what is newer', async () => {
+  test('old usage is removed a little at a time', async () => {
     await using opened = await open();
     const { store } = opened;
     const credentials = Array.from({ length: 6000 }, () => credential(apiUser()));
@@ -242,7 +242,7 @@ function historyContract(open: Open): void {
 }
 
 function attentionContract(open: Open): void {
-  test('what needs attention is found: what expires, what is unused, whose limit was hit, the most pressing first', async () => {
+  test('what needs attention is found, the most pressing first', async () => {
     await using opened = await open();
     const { store } = opened;
     const [used, idle, never, fresh] = [apiUser(), apiUser(), apiUser(), apiUser({ createdAt: START })];
@@ -295,7 +295,7 @@ function attentionContract(open: Open): void {
     }
   });
 
-  test('where much is used, API users are told of it when the hour is summed up', async () => {
+  test('a busy hour keeps its API users when it is summed up', async () => {
     await using opened = await open();
     const { store } = opened;
     const user = apiUser();

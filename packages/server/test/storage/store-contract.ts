@@ -27,7 +27,7 @@ export function storeContract(open: Open): void {
 }
 
 function apiUsersContract(open: Open): void {
-  test('an API user that was written is found by client id and by username in any letter case', async () => {
+  test('an API user is found by client id and any-case username', async () => {
     await using opened = await open();
     const user = apiUser({ username: 'Importer@Example.com', enabled: false, audiences: ['https://a/'] });
     await insert(opened.store, user);
@@ -38,7 +38,7 @@ function apiUsersContract(open: Open): void {
     assert.equal(await other.apiUsers.findByUsername(user.clientId), undefined);
   });
 
-  test('an update changes every field of one API user and of no other', async () => {
+  test('an update changes every field of one API user only', async () => {
     await using opened = await open();
     const user = apiUser({ username: 'before' });
     const other = apiUser({ username: 'other' });
@@ -63,7 +63,7 @@ function apiUsersContract(open: Open): void {
     assert.equal(await opened.store.apiUsers.findByUsername('before'), undefined);
   });
 
-  test('a client id or username that is taken is refused as a conflict and changes nothing', async () => {
+  test('a taken client id or username is a conflict and changes nothing', async () => {
     await using opened = await open();
     const user = apiUser({ username: 'taken' });
     await insert(opened.store, user);
@@ -88,7 +88,7 @@ function apiUsersContract(open: Open): void {
     assert.deepEqual(new Set(ids), new Set(users.map((user) => user.clientId)));
   });
 
-  test('deleting an API user removes its credentials and their use, and says whether there was one', async () => {
+  test('deleting an API user removes its credentials and reports its existence', async () => {
     await using opened = await open();
     const { store } = opened;
     const user = apiUser();
@@ -103,7 +103,7 @@ function apiUsersContract(open: Open): void {
 }
 
 function credentialsContract(open: Open): void {
-  test('credentials of an API user are listed the oldest first, with their ends as they were set', async () => {
+  test('an API user’s credentials are listed oldest first with their ends', async () => {
     await using opened = await open();
     const { store } = opened;
     const user = apiUser();
@@ -119,7 +119,7 @@ function credentialsContract(open: Open): void {
     assert.deepEqual(await store.credentials.find(first.id), ended);
   });
 
-  test('a credential of nobody, or with an id that exists, is refused as a conflict', async () => {
+  test('a credential without an API user, or repeated, is a conflict', async () => {
     await using opened = await open();
     const { store } = opened;
     const user = apiUser();
@@ -132,7 +132,7 @@ function credentialsContract(open: Open): void {
     await refusedWith('conflict', orphan);
   });
 
-  test('ended credentials are removed in batches, live ones and recently ended ones are kept', async () => {
+  test('long-ended credentials are removed in batches, all others kept', async () => {
     await using opened = await open();
     const { store } = opened;
     const user = apiUser();
@@ -157,7 +157,7 @@ function credentialsContract(open: Open): void {
 }
 
 function signingKeysContract(open: Open): void {
-  test('signing keys are listed the oldest first; removed ones lose their private part and nothing else', async () => {
+  test('signing keys are listed oldest first; removed ones lose their private part', async () => {
     await using opened = await open();
     const { store } = opened;
     const [older, newer] = [signingKey(1), signingKey(2 ** 41)];
@@ -178,7 +178,7 @@ function signingKeysContract(open: Open): void {
     await refusedWith('conflict', again);
   });
 
-  test('a fact about the store is null until it is set, and the last value set is read', async () => {
+  test('a store fact is null until set, then its last value', async () => {
     await using opened = await open();
     assert.equal(await opened.store.meta.get('master_key_check'), null);
     for (const value of ['one', 'two']) {
@@ -189,7 +189,7 @@ function signingKeysContract(open: Open): void {
 }
 
 function knownApiUsersContract(open: Open): void {
-  test('a known API user is read by id or username with all its credentials, the newest first', async () => {
+  test('an API user is read by id or username with all credentials', async () => {
     await using opened = await open();
     const { store } = opened;
     const user = apiUser({ username: 'User', limitPerMinute: 5 });
@@ -211,7 +211,7 @@ function knownApiUsersContract(open: Open): void {
     assert.deepEqual(await store.known.byName('no such id', 'no such name'), []);
   });
 
-  test('pages of known API users hold each API user once, whole, however many credentials it has', async () => {
+  test('pages hold each API user once with all its credentials', async () => {
     await using opened = await open();
     const { store } = opened;
     const users = Array.from({ length: 11 }, () => apiUser());
@@ -249,7 +249,7 @@ function knownApiUsersContract(open: Open): void {
 }
 
 function transactionsContract(open: Open): void {
-  test('a transaction that throws leaves no row, no change and no epoch behind', async () => {
+  test('a transaction that throws leaves no row, change or epoch', async () => {
     await using opened = await open();
     const { store } = opened;
     const user = apiUser();
@@ -272,7 +272,7 @@ function transactionsContract(open: Open): void {
     );
   });
 
-  test('what a transaction wrote is seen inside it at once and outside only when it has committed', async () => {
+  test('a transaction sees its writes at once, others after the commit', async () => {
     await using opened = await open();
     const other = await opened.another();
     const user = apiUser();
@@ -284,17 +284,13 @@ function transactionsContract(open: Open): void {
     assert.deepEqual(await other.apiUsers.find(user.clientId), user);
   });
 
-  test(
-    'a store that is closed refuses with unavailable, and may be closed again',
-    { timeout: 10_000 },
-    async () => {
-      await using opened = await open();
-      const other = await opened.another();
-      await other.close();
-      await refusedWith('unavailable', other.apiUsers.any());
-      await other.close();
-    },
-  );
+  test('a closed store refuses as unavailable and may be closed again', { timeout: 10_000 }, async () => {
+    await using opened = await open();
+    const other = await opened.another();
+    await other.close();
+    await refusedWith('unavailable', other.apiUsers.any());
+    await other.close();
+  });
 }
 
 /** Rejects with a StoreError of this code, whose message is for people. */

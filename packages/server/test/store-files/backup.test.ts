@@ -34,7 +34,7 @@ const count = (file: string, table: string): number => {
   return Number(database.prepare(`select count(*) as n from ${table}`).get()?.['n']);
 };
 
-test('a backup is one sound file that only its owner may read, made while a server writes to the store', async () => {
+test('a backup is one sound owner-only file, made during writes', async () => {
   await using server = await startServer({
     env: { MINTMARK_USAGE_FLUSH: '100', MINTMARK_ADDRESS_LIMIT: '1000000' },
   });
@@ -74,7 +74,7 @@ test('a backup is one sound file that only its owner may read, made while a serv
   await server.stop();
 });
 
-test('a backup overwrites no file, needs a store, and leaves nothing where it fails', async () => {
+test('a backup overwrites nothing and leaves nothing when it fails', async () => {
   using store = await testStore({ keys: true });
   const file = join(store.dataDir, 'there.db');
   writeFileSync(file, 'something of mine');
@@ -131,7 +131,7 @@ test('a store that is restored twice in a second is kept twice', async () => {
   for (const name of names) assert.equal(count(name, 'api_users'), 0);
 });
 
-test('a restore while a server runs takes back what was changed since, revocations too, and says which', async () => {
+test('a restore under a running server undoes and reports later changes', async () => {
   await using server = await startServer();
   const made = async (name: string): Promise<MadeApiUser> => {
     const user = await server.json<MadeApiUser>('api-user', 'create', '--name', name);
@@ -181,7 +181,7 @@ test('a restore while a server runs takes back what was changed since, revocatio
   await server.stop();
 });
 
-test('a restore refuses what is no sound store, or is newer than the program, and changes nothing', async () => {
+test('a restore refuses unsound and newer stores and changes nothing', async () => {
   using store = await testStore({ keys: true });
   await store.cli('api-user', 'create', '--name', 'Importer');
   const before = await store.cli('api-user', 'list');
@@ -233,7 +233,7 @@ test('a restore refuses what is no sound store, or is newer than the program, an
 const LAST_MIGRATION_UNDONE =
   'delete from kysely_migration where name = (select max(name) from kysely_migration)';
 
-test('a store that is damaged, empty, or of another version of the program is restored, and kept as it was', async () => {
+test('a damaged, empty or older store is replaced and kept aside', async () => {
   using store = await testStore({ keys: true });
   await store.cli('api-user', 'create', '--name', 'Importer');
   const backup = join(store.dataDir, 'backup.db');
@@ -260,7 +260,7 @@ test('a store that is damaged, empty, or of another version of the program is re
   for (const name of kept) assert.equal(statSync(join(store.dataDir, name)).mode & 0o777, 0o600);
 });
 
-test('a restore brings back a signing key that was withdrawn, and says so', async () => {
+test('a restore reports a signing key that it brings back', async () => {
   using store = await testStore({ keys: true });
   const file = join(store.dataDir, 'backup.db');
   await store.cli('store', 'backup', file);
@@ -272,7 +272,7 @@ test('a restore brings back a signing key that was withdrawn, and says so', asyn
   assert.equal(await store.cli('signing-key', 'list'), before);
 });
 
-test('a restore into an empty folder makes the store, and needs its master key', async () => {
+test('a restore into an empty folder creates the store, given its key', async () => {
   using store = await testStore({ keys: true });
   const file = join(store.dataDir, 'backup.db');
   await store.cli('api-user', 'create', '--name', 'Importer');
@@ -288,7 +288,7 @@ test('a restore into an empty folder makes the store, and needs its master key',
   assert.match(rotated.err, /master key file .* is missing/);
 });
 
-test('a restore makes the data folder, and nothing where no master key could be', async () => {
+test('a restore creates the data folder only with a possible master key', async () => {
   using store = await testStore({ keys: true });
   const file = join(store.dataDir, 'backup.db');
   await store.cli('store', 'backup', file);

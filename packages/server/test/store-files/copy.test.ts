@@ -88,7 +88,7 @@ async function refused(
 const urlOf = (store: TestStore) => `sqlite:${store.path}`;
 const beside = (store: TestStore, name: string) => `sqlite:${join(store.dataDir, name)}`;
 
-test('the columns by which a copy goes through each table are those of its primary key', async () => {
+test('the columns a copy pages by are each table’s primary key', async () => {
   using store = await testStore();
   for (const table of TABLE_NAMES) {
     const columns = store.sql('select name from pragma_table_info(?) where pk > 0 order by pk', table);
@@ -100,7 +100,7 @@ test('the columns by which a copy goes through each table are those of its prima
   }
 });
 
-test('a copy of a SQLite store has every row, can be told by its sums, and is another store from then on', async () => {
+test('a copy of a SQLite store has every row and equal sums', async () => {
   using store = await testStore();
   fill(store.path);
   const first = await copy(urlOf(store), beside(store, 'copy.db'));
@@ -117,7 +117,7 @@ test('a copy of a SQLite store has every row, can be told by its sums, and is an
   assert.notDeepEqual(sums(changed), sums(first));
 });
 
-test('a store that holds anything is not copied over, nor onto itself, nor from where there is none', async () => {
+test('a copy never overwrites a used store, itself, or from nothing', async () => {
   using store = await testStore({ keys: true });
   using other = await testStore({ keys: true });
   const text = /is not empty: name an empty database, or bring an earlier copy up to date with --update/;
@@ -136,7 +136,7 @@ test('a store that holds anything is not copied over, nor onto itself, nor from 
   await refused('postgres://me:hush@h', urlOf(other), 2, /^(?!.*hush).*the name of the database is missing/s);
 });
 
-test('a copy that is brought up to date takes over what was added, changed and removed, and writes nothing else', async () => {
+test('a refreshed copy takes over additions, changes and removals only', async () => {
   using store = await testStore({ keys: true });
   await store.cli('api-user', 'create', '--name', 'Gone', '--username', 'taken@example.com');
   const { client_id } = await store.json<{ client_id: string }>('api-user', 'create', '--name', 'Stays');
@@ -158,7 +158,7 @@ test('a copy that is brought up to date takes over what was added, changed and r
   assert.deepEqual(users.map(({ name }) => name).toSorted(), ['New', 'Stays']);
 });
 
-test('a copy that is used by now is not brought back to what its source holds', async () => {
+test('a copy in use is not reset to its source', async () => {
   using store = await testStore({ keys: true });
   await copy(urlOf(store), beside(store, 'copy.db'));
   const made = await mintmark(['api-user', 'create', '--name', 'Made in the copy'], {
@@ -171,7 +171,7 @@ test('a copy that is used by now is not brought back to what its source holds', 
   await copy(beside(store, 'copy.db'), beside(store, 'further.db'));
 });
 
-test('a copy that was cut off is used by nothing, goes on where it was, and refuses another source', async () => {
+test('an interrupted copy is unusable, continues, and refuses another source', async () => {
   using store = await testStore();
   fill(store.path);
   const to = beside(store, 'copy.db');
@@ -236,7 +236,7 @@ describe('between SQLite and PostgreSQL', { skip: postgresMissing() }, () => {
     assert.deepEqual(sums(further), sums(there));
   });
 
-  test('a store that is copied while a server writes to it is that of one moment, and serves the same tokens', async () => {
+  test('a copy taken during writes is one moment and serves tokens', async () => {
     await using running = await startServer({
       env: { MINTMARK_USAGE_FLUSH: '100', MINTMARK_ADDRESS_LIMIT: '1000000' },
     });
