@@ -1,13 +1,11 @@
-import type { Caller } from '../../domain/caller.ts';
 import { isRefusal, type Refusal } from '../../domain/refusal.ts';
-import { andThen, type MaybePromise } from '../../lib/maybe-promise.ts';
+import { andThen } from '../../lib/maybe-promise.ts';
 import {
   introspectToken,
   type IntrospectingServices,
   type Introspection,
 } from '../../oauth/introspect-token.ts';
 import { NO_STORE, type Answer, type RequestHandler } from '../answer.ts';
-import type { Form } from '../form.ts';
 import { formEndpoint, type FormEndpointConfig, type FormEndpointServices } from './endpoint.ts';
 
 /** `POST {base}/oauth2/introspect` (RFC 7662). */
@@ -20,16 +18,9 @@ export function introspectionEndpoint(
     usage: 'Tokens are asked about with POST, and a form in the body.',
     statistics: services.routes.introspection,
   };
-  return formEndpoint(services, config, route, answerIntrospectionRequest);
-}
-
-function answerIntrospectionRequest(
-  services: IntrospectingServices,
-  caller: Caller,
-  form: Form,
-  nowMs: number,
-): MaybePromise<Answer | Refusal> {
-  return andThen(introspectToken(services, caller, form.get('token'), nowMs), introspectionAnswer);
+  return formEndpoint(services, config, route, (own, caller, form, nowMs) =>
+    andThen(introspectToken(own, caller, form.get('token'), nowMs), introspectionAnswer),
+  );
 }
 
 /** RFC 7662 §2.2. */
