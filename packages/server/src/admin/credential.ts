@@ -9,6 +9,7 @@ import {
   retirementObjection,
   type Credential,
 } from '../domain/credential.ts';
+import { KIND_FACTS } from '../domain/credential-kind.ts';
 import { hashPassword, passwordProblem } from '../domain/password.ts';
 import { randomBase62 } from '../lib/random.ts';
 import { AppError } from '../domain/app-error.ts';
@@ -236,9 +237,9 @@ function refuseTooMany(live: readonly Credential[], kind: Credential['kind']): v
         `${live.map((credential) => credential.id).join(', ')} first.`,
     );
   }
-  const password = live.find((credential) => credential.kind === 'password');
-  if (kind === 'password' && password !== undefined) {
-    throw new AppError('conflict', `The API user has a live password, ${password.id}: retire it first.`);
+  const same = live.find((credential) => credential.kind === kind);
+  if (same !== undefined && KIND_FACTS[kind].isSingle) {
+    throw new AppError('conflict', `The API user has a live ${kind}, ${same.id}: retire it first.`);
   }
 }
 

@@ -3,6 +3,7 @@ import { auditedId, type AuditFacts } from '../domain/audit-entry.ts';
 import { changedFacts, credentialFacts, revocationFacts } from '../domain/audit-facts.ts';
 import { credentialState, isQuiet, RETIRED_WHEN_QUIET_MS, type Credential } from '../domain/credential.ts';
 import { AppError } from '../domain/app-error.ts';
+import { KIND_FACTS } from '../domain/credential-kind.ts';
 import type { StoreTransaction } from '../storage/store.ts';
 import { existingApiUser } from './api-user.ts';
 import { audited, type Change } from './audited.ts';
@@ -59,7 +60,7 @@ export async function resetCredentials(change: Change, asked: Reset): Promise<Re
     identify({ related: { kind: 'api_user', id: clientId } });
     refuseBeyondRole(actor, scopes);
     const all = await transaction.credentials.listOf(clientId);
-    const live = liveOf(all, nowMs).filter(({ kind }) => kind === 'secret' || endsPassword);
+    const live = liveOf(all, nowMs).filter(({ kind }) => KIND_FACTS[kind].endsWithReset || endsPassword);
     const ending: Credential[] = [];
     for (const credential of live) {
       const ends = endOf(credential, asked, nowMs);

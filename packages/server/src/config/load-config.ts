@@ -1,7 +1,7 @@
 import { boundsOf, removedSettings } from './bounds.ts';
 import { SETTING_NAMES, SETTINGS, type Config } from './config.ts';
 import { AppError } from '../domain/app-error.ts';
-import { givenTextProblem, inQuotes } from '../domain/characters.ts';
+import { givenTextProblem, hasSurroundingSpace, inQuotes } from '../domain/characters.ts';
 import { withPassword, type Database } from './database-url.ts';
 
 type Texts = Readonly<Record<string, string | undefined>>;
@@ -17,7 +17,11 @@ export function loadConfig(environment: Texts, flags: Texts = {}): Config {
       const { env, flag: flagName, default: standard, parse } = SETTINGS[name];
       const given = flags[name] ?? environment[env];
       const problem = givenTextProblem(given ?? '');
-      const result = problem === null ? parse(given || standard) : { allowed: `it ${problem}` };
+      const parsed = problem === null ? parse(given || standard) : { allowed: `it ${problem}` };
+      // Passwords are chosen in other systems, and a space may be part of them. Elsewhere it is left over from a file.
+      const isStray = flagName !== null && hasSurroundingSpace(given ?? '');
+      const result =
+        'value' in parsed && isStray ? { allowed: 'it begins or ends with white space: remove it' } : parsed;
       if ('value' in result) return [name, result.value];
       const shown = flagName === null ? 'the value given' : quoted(given ?? '');
       const source = flags[name] === undefined ? env : `--${flagName}`;

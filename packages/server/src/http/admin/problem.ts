@@ -1,4 +1,5 @@
 import type { FastifyReply } from 'fastify';
+import type { CredentialKind } from '../../domain/credential.ts';
 import { NO_CONTROL } from '../../domain/characters.ts';
 import { AppError, type AppErrorCode, type InUse } from '../../domain/app-error.ts';
 import { storeFault } from '../../storage/store-error.ts';
@@ -41,7 +42,7 @@ export interface ProblemFault {
 export interface InUseJson {
   credentials: {
     id: string;
-    kind: 'secret' | 'password';
+    kind: CredentialKind;
     name: string;
     last_used_at: string;
     last_used_address: string | null;
