@@ -247,7 +247,7 @@ test('every setting but passwords refuses white space around it, and shows it', 
   }
   assert.throws(
     () => loadConfig({ MINTMARK_DATA_DIR: '/srv/data ' }),
-    /MINTMARK_DATA_DIR: "\/srv\/data " is not allowed: it begins or ends with white space: remove it$/,
+    /^AppError: MINTMARK_DATA_DIR: "\/srv\/data " is not allowed: it begins or ends with white space: remove it$/,
   );
   // A space may be part of a password that was chosen in another system.
   assert.ok(
