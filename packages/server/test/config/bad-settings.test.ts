@@ -234,7 +234,7 @@ const SURROUNDING: readonly [space: string, shown: string][] = [
 test('every setting but passwords refuses white space around it, and shows it', () => {
   for (const [name, { env, default: standard }] of Object.entries(SETTINGS)) {
     if (/password$|masterKey$/i.test(name)) continue;
-    const good = GOOD[name as keyof Config] ?? (standard || './some/path');
+    const good = GOOD[name as SettingName] ?? (standard || './some/path');
     for (const [space, shown] of SURROUNDING) {
       for (const value of [good + space, space + good, space]) {
         const expected = (error: unknown) =>
