@@ -40,14 +40,14 @@ export const IDENTIFIERS: Readonly<Record<string, number>> = {
 
 /** Lines of comments that are wider than the code. */
 export const LONG_COMMENTS: Readonly<Record<string, number>> = {
-  server: 575,
+  server: 576,
   console: 0,
   client: 0,
   verifier: 0,
 };
 
 /** Comments with an idiom. */
-export const IDIOMS: Readonly<Record<string, number>> = { server: 430, console: 0, client: 0, verifier: 0 };
+export const IDIOMS: Readonly<Record<string, number>> = { server: 423, console: 0, client: 0, verifier: 0 };
 
 function names(text: string): ReadonlySet<string> {
   return new Set(text.split(/\s+/).filter((name) => name !== ''));
