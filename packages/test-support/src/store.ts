@@ -17,7 +17,7 @@ export interface TestStore {
   apiUser(name: string, ...options: string[]): Promise<MadeApiUser>;
   /** Runs a command with --json; the secret that it shows is looked for later. */
   json<T>(args: string[], stdin?: string): Promise<T>;
-  password(owner: string, password: string): Promise<{ credential_id: string }>;
+  password(owner: string, password: string): Promise<{ id: string }>;
   /** Starts the server, with limits that no test meets by accident unless `env` sets them. */
   start(env?: Record<string, string>): Promise<TestServer>;
 }

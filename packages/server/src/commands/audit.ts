@@ -2,7 +2,6 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import {
   AUDIT_ACTIONS,
   AUDIT_OUTCOMES,
-  shownAuditEntry,
   type AuditEntry,
   type AuditLink,
   type AuditOutcome,
@@ -11,6 +10,7 @@ import type { ChainFault } from '../domain/audit-chain.ts';
 import { exportAudit, listAudit, verifyAudit, type AuditVerification } from '../admin/audit.ts';
 import { parseTime } from '../domain/parse-time.ts';
 import type { AuditFilter } from '../domain/audit-filter.ts';
+import { auditEntryJson, auditVerificationJson } from '../http/admin/audit-entry.wire.ts';
 import { commandLineActor } from './actor.ts';
 import { CheckFailed } from './check-failed.ts';
 import { json, table, time, type Io } from './io.ts';
@@ -76,7 +76,7 @@ function list(parent: Command, io: Io): void {
     const { items, next } = await withStore(command, io, (store) =>
       listAudit(store, filterOf(options), page),
     );
-    if (options.json === true) return io.out(json({ items: items.map(shownAuditEntry), next }));
+    if (options.json === true) return io.out(json({ items: items.map(auditEntryJson), next }));
     if (items.length === 0) return io.err('There is nothing like that in the audit log.');
     io.out(table(['TIME', 'N', 'WHO', 'FROM', 'ACTION', 'OUTCOME', 'WHAT'], items.map(row)));
     if (next !== null) io.err(`\nMore: the same with --after ${next}`);
@@ -115,9 +115,9 @@ function verify(parent: Command, io: Io): void {
   );
   command.action(async (options: { head?: AuditLink; json?: boolean }) => {
     const found = await withStore(command, io, (store) => verifyAudit(store, options.head ?? null));
-    const { entries, valid, head, removed, firstBad, noted } = found;
+    const { entries, head, removed, firstBad, noted } = found;
     if (options.json === true) {
-      io.out(json({ entries, valid, head, removed, first_bad: firstBad, noted }));
+      io.out(json({ ...auditVerificationJson(found), noted }));
     } else {
       io.out(`entries  ${entries}`);
       if (removed.n > 0) io.out(`removed  up to ${removed.n}`);
@@ -160,7 +160,7 @@ function exportTo(parent: Command, io: Io): void {
   command.action(async (options: FilterOptions) => {
     await withStore(command, io, async (store) => {
       for await (const entry of exportAudit(store, commandLineActor(), filterOf(options), Date.now())) {
-        io.out(JSON.stringify(shownAuditEntry(entry)));
+        io.out(JSON.stringify(auditEntryJson(entry)));
       }
     });
   });

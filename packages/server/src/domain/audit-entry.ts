@@ -208,36 +208,3 @@ export function auditedId(given: string | null): string | null {
     ? given
     : null;
 }
-
-/** An entry as the command line, the admin API and exports show it. */
-export function shownAuditEntry(entry: AuditEntry): Record<string, unknown> {
-  return {
-    n: entry.n,
-    at: new Date(entry.at).toISOString(),
-    actor: {
-      kind: entry.actorKind,
-      id: entry.actorId,
-      name: entry.actorName,
-      address: entry.actorAddress,
-      role: entry.actorRole,
-    },
-    action: entry.action,
-    outcome: entry.outcome,
-    subject: { kind: entry.subjectKind, id: entry.subjectId },
-    related: entry.relatedKind === null ? null : { kind: entry.relatedKind, id: entry.relatedId },
-    before: parsed(entry.before),
-    after: parsed(entry.after),
-    reason: entry.reason,
-    hash: entry.hash,
-  };
-}
-
-/** What is no JSON was not written by this program: it is shown as it is, and a verification finds it. */
-function parsed(text: string | null): unknown {
-  if (text === null) return null;
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return text;
-  }
-}

@@ -8,7 +8,8 @@ import type { Actor } from '../domain/actor.ts';
 import { createFailedSignIns, type FailedSignIns } from '../admin/operators/failed-sign-ins.ts';
 import type { GateServices } from '../http/admin/gate.ts';
 import { sessionActorOf } from '../http/admin/operator-session.ts';
-import type { MadeLink, OperatorServices } from '../http/admin/operator.routes.ts';
+import type { OperatorServices } from '../http/admin/operator.routes.ts';
+import type { MadeLink } from '../http/admin/operator.wire.ts';
 import type { ProfileServices } from '../http/admin/profile.routes.ts';
 import { hashOfChosenPassword } from '../admin/operators/password.ts';
 import {

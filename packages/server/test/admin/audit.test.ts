@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { userInfo } from 'node:os';
 import { test } from 'node:test';
 import { SYSTEM, type Actor } from '../../src/domain/actor.ts';
-import { shownAuditEntry } from '../../src/domain/audit-entry.ts';
+import { auditEntryJson } from '../../src/http/admin/audit-entry.wire.ts';
 import { Refused } from '../../src/domain/refused.ts';
 import { firstStart } from '../../src/server/first-start.ts';
 import { createMasterKey } from '../../src/storage/master-key.ts';
@@ -54,7 +54,7 @@ interface Shown {
 
 /** In the order of the chain. */
 async function entries(store: Store): Promise<Shown[]> {
-  return (await store.audit.after(0, 1000)).map(shownAuditEntry) as unknown as Shown[];
+  return (await store.audit.after(0, 1000)).map(auditEntryJson) as unknown as Shown[];
 }
 
 async function lastEntry(store: Store): Promise<Shown> {

@@ -3,11 +3,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import type { Live, LiveEvent } from '../../runtime/usage/live-events.ts';
 import type { Gate } from './gate.ts';
-import { rounded } from './overview.routes.ts';
+import { eventJson } from './event.wire.ts';
 import { actorOf, type AdminApp } from './admin-app.ts';
 import { Problem, SECURITY_HEADERS, tooMany } from './problem.ts';
 import { retryAfter } from '../rate-limit-headers.ts';
-import { iso } from './schema.ts';
 
 export interface EventServices {
   live: Pick<Live, 'watch'>;
@@ -130,29 +129,5 @@ function send(response: ServerResponse, message: string): void {
 }
 
 function text(event: LiveEvent): string {
-  return `event: ${event.event}\ndata: ${JSON.stringify(dataOf(event))}\n\n`;
-}
-
-function dataOf(event: LiveEvent): object {
-  switch (event.event) {
-    case 'change':
-      return { noun: event.noun, id: event.id };
-    case 'rates':
-      return {
-        at: iso(event.at),
-        tokens: event.tokens,
-        refusals: event.refusals,
-        p50_ms: rounded(event.p50Ms),
-        p99_ms: rounded(event.p99Ms),
-      };
-    case 'use':
-      return {
-        credential_id: event.credentialId,
-        at: iso(event.at),
-        address: event.address,
-        count: event.count,
-      };
-    case 'refusal':
-      return { reason: event.reason, at: iso(event.at), count: event.count };
-  }
+  return `event: ${event.event}\ndata: ${JSON.stringify(eventJson(event))}\n\n`;
 }

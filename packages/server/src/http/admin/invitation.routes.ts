@@ -9,9 +9,9 @@ import {
   denialProblem,
   emailSchema,
   passwordSchema,
-  sessionSchema,
   type SessionServices,
 } from './session.routes.ts';
+import { sessionSchema } from './session.wire.ts';
 
 const TAG = { tags: ['Session'] };
 const TOKEN_LENGTH_MAX = 200;

@@ -1,18 +1,10 @@
 import Type from 'typebox';
 import type { Actor } from '../../domain/actor.ts';
-import {
-  SIGNING_ALGORITHMS,
-  signingKeyState,
-  type SigningAlgorithm,
-  type SigningKey,
-  type SigningKeyState,
-} from '../../domain/signing-key.ts';
+import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../../domain/signing-key.ts';
 import type { Rotation } from '../../admin/signing-key.ts';
 import { actorOf, type AdminApp } from './admin-app.ts';
-import { iso, nullable, oneOf, ref, shared, time, type Shared } from './schema.ts';
-
-/** `proven`: its row has a valid proof (signing-key-proof.ts). */
-export type ListedSigningKey = SigningKey & { proven: boolean };
+import { oneOf, ref } from './schema.ts';
+import { signingKeyJson, signingKeySchema, type ListedSigningKey } from './signing-key.wire.ts';
 
 export interface SigningKeyServices {
   now(): number;
@@ -23,41 +15,7 @@ export interface SigningKeyServices {
   };
 }
 
-export interface SigningKeyJson {
-  kid: string;
-  algorithm: SigningAlgorithm;
-  state: SigningKeyState;
-  proven: boolean;
-  announced_at: string;
-  activates_at: string;
-  retires_at: string | null;
-  removes_at: string | null;
-}
-
 const MODES = ['scheduled', 'now', 'compromised'] as const;
-const STATES = ['announced', 'active', 'retired', 'removed'] as const;
-
-export const signingKeySchema: Shared<SigningKeyJson> = shared(
-  'SigningKey',
-  Type.Object(
-    {
-      kid: Type.String({ description: 'RFC 7638 thumbprint of the public key' }),
-      algorithm: oneOf(SIGNING_ALGORITHMS, 'The `alg` of its tokens'),
-      state: oneOf(STATES, 'At the time of the answer'),
-      proven: Type.Boolean({
-        description:
-          'Whether its row has a valid proof. A key without one is neither published nor used, whatever its state; removed keys ' +
-          'of earlier versions have none',
-      }),
-      announced_at: time('Published from then on'),
-      activates_at: time('Signs from then on'),
-      retires_at: nullable(time('Signs no longer from then on; null: it has no successor yet')),
-      removes_at: nullable(time('Published no longer from then on')),
-    },
-    { additionalProperties: false, description: 'A signing key, without its private part' },
-  ),
-);
-
 export function signingKeyRoutes(app: AdminApp, { signingKeys, now }: SigningKeyServices): void {
   app.addSchema(signingKeySchema);
   app.get(
@@ -112,17 +70,4 @@ export function signingKeyRoutes(app: AdminApp, { signingKeys, now }: SigningKey
       return signingKeyJson(key, now());
     },
   );
-}
-
-export function signingKeyJson(key: ListedSigningKey, nowMs: number): SigningKeyJson {
-  return {
-    kid: key.kid,
-    algorithm: key.algorithm,
-    state: signingKeyState(key, nowMs),
-    proven: key.proven,
-    announced_at: iso(key.announcedAt),
-    activates_at: iso(key.activatesAt),
-    retires_at: iso(key.retiresAt),
-    removes_at: iso(key.removesAt),
-  };
 }
