@@ -27,7 +27,7 @@ import { session, useActor } from './state/session.ts';
 import { useStore } from './state/store.ts';
 import { useAction } from './ui/action.ts';
 import { Announcer } from './ui/announcer.tsx';
-import { Button } from './ui/button.tsx';
+import { Button, LinkButton } from './ui/button.tsx';
 import { Dialog } from './ui/dialog.tsx';
 import { LeaveDialog } from './ui/leave-dialog.tsx';
 import { Failure } from './ui/notice.tsx';
@@ -101,7 +101,7 @@ function Gate(): JSX.Element | null {
         </Door>
       );
     case 'out':
-      return <SignInPage />;
+      return isPage(path) ? <SignInPage /> : <NoSuchPageDoor />;
     case 'in':
     case 'ended':
       return (
@@ -117,7 +117,37 @@ function Gate(): JSX.Element | null {
 
 const ROUTES = CONSOLE_PAGES.map((page) => ({ path: CONSOLE_PATH + page, component: guarded(PAGES[page]) }));
 
+const PATTERNS = CONSOLE_PAGES.map(
+  (page) => new RegExp(`^${CONSOLE_PATH}${page.replaceAll(/:\w+/g, '[^/]+')}/?$`),
+);
+
+function isPage(path: string): boolean {
+  return isReadable(path) && (path === CONSOLE_PATH || PATTERNS.some((pattern) => pattern.test(path)));
+}
+
+/** False for a percent sign that begins no character: the router would throw. */
+function isReadable(path: string): boolean {
+  try {
+    return decodeURIComponent(path) !== ''; // used, or the build drops the call
+  } catch {
+    return false;
+  }
+}
+
+function NoSuchPageDoor(): JSX.Element {
+  return (
+    <Door title="There is no such page">
+      <p>Nothing is at this address: it may have been cut off or mistyped.</p>
+      <div>
+        <LinkButton href={paths.overview}>Go to the overview</LinkButton>
+      </div>
+    </Door>
+  );
+}
+
 function Pages(): JSX.Element {
+  const { path: shown } = useLocation();
+  if (!isReadable(shown)) return <NotFoundPage />;
   return (
     <Router>
       {ROUTES.map(({ path, component }) => (

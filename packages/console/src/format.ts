@@ -68,6 +68,14 @@ export function duration(ms: number): string {
   return `${WHOLE.format(Math.floor(ms / DAY_MS))} days`;
 }
 
+/** A text of people that may be long, for where there is little room. */
+export function cut(text: string, lengthMax = NAME_LENGTH_MAX): string {
+  return text.length > lengthMax ? `${text.slice(0, lengthMax - 1).trimEnd()}…` : text;
+}
+
+/** Characters of a name in a heading or a list. */
+export const NAME_LENGTH_MAX = 60;
+
 export function plural(count: number, one: string, many: string = `${one}s`): string {
   return `${WHOLE.format(count)} ${count === 1 ? one : many}`;
 }

@@ -112,6 +112,8 @@ export interface Subject {
   kind: string;
   /** Null where none was found, or there is none yet. */
   id: string | null;
+  /** Of what was deleted, the last that it had. */
+  name: string | null;
 }
 
 export interface AuditEntry {
@@ -150,12 +152,14 @@ export interface Usage {
 }
 
 export interface Attention {
-  kind: 'clock' | 'secret_expires' | 'unused' | 'limit_hit';
-  /** Missing for a clock. */
+  kind: 'clock' | 'refused' | 'secret_expires' | 'unused' | 'limit_hit';
+  /** Missing for a clock, and for unknown client ids. */
   client_id?: string;
   name: string;
   credential_id?: string;
   at?: string;
+  reason?: string;
+  count?: number;
   detail: string;
 }
 

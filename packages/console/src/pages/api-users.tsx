@@ -2,15 +2,16 @@ import type { JSX } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { apiUrl, get, withQuery } from '../api/client.ts';
 import type { ListedApiUser } from '../api/types.ts';
-import { DAY_MS, whole } from '../format.ts';
+import { cut, DAY_MS, whole } from '../format.ts';
 import { paths } from '../paths.ts';
 import { useDraft } from '../state/draft.ts';
 import { usePages, type Pages } from '../state/pages.ts';
-import { useQuery } from '../state/query.ts';
+import { isOneOf, isText, useCheckedQuery } from '../state/checked-query.ts';
 import { useMay } from '../state/session.ts';
 import { Badge, EnabledBadge } from '../ui/badge.tsx';
 import { Button, LinkButton } from '../ui/button.tsx';
 import { Segments, SelectField } from '../ui/field.tsx';
+import { DroppedParameters, Filters } from '../ui/filters.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { ListEnd } from '../ui/list-end.tsx';
 import { Skeleton } from '../ui/loaded.tsx';
@@ -35,12 +36,19 @@ const STATES = [
   { value: 'disabled', text: 'Disabled' },
 ] as const;
 
+const RULES = {
+  search: isText(200),
+  state: isOneOf(STATES),
+  scope: isText(100),
+  sort: isOneOf(SORTS),
+};
+
 type State = (typeof STATES)[number]['value'];
 
 export function ApiUsersPage(): JSX.Element {
   const mayWrite = useMay('operator');
   const [importing, setImporting] = useState(false);
-  const [query, setQuery] = useQuery();
+  const { query, setQuery, dropped } = useCheckedQuery(RULES);
   const { search = '', state = '', scope = '', sort = '-created_at' } = query;
   const path = withQuery('/api-users', { search, state, scope, sort });
   const list = usePages<ListedApiUser>(path, [{ noun: 'api_user' }]);
@@ -51,8 +59,12 @@ export function ApiUsersPage(): JSX.Element {
       lead="The machines that call your APIs, and what they use of them."
       actions={
         <>
-          <LinkButton icon="download" href={apiUrl('/api-users/export')} download>
-            Export
+          <LinkButton
+            icon="download"
+            href={apiUrl(withQuery('/api-users/export', { search, state, scope }))}
+            download
+          >
+            {isFiltered ? 'Export these' : 'Export'}
           </LinkButton>
           {mayWrite && (
             <Button icon="upload" onClick={() => setImporting(true)}>
@@ -67,21 +79,24 @@ export function ApiUsersPage(): JSX.Element {
         </>
       }
     >
+      <DroppedParameters names={dropped} />
       <div class="filters">
         <SearchBox value={search} onSearch={(text) => setQuery({ search: text })} />
-        <Segments<State>
-          label="State"
-          value={state as State}
-          options={STATES}
-          onInput={(chosen) => setQuery({ state: chosen })}
-        />
-        <SelectField
-          label="Order"
-          unseenLabel
-          value={sort}
-          options={SORTS}
-          onInput={(chosen) => setQuery({ sort: chosen })}
-        />
+        <Filters active={state !== '' || query['sort'] !== undefined}>
+          <Segments<State>
+            label="State"
+            value={state as State}
+            options={STATES}
+            onInput={(chosen) => setQuery({ state: chosen })}
+          />
+          <SelectField
+            label="Order"
+            unseenLabel
+            value={sort}
+            options={SORTS}
+            onInput={(chosen) => setQuery({ sort: chosen })}
+          />
+        </Filters>
       </div>
       {scope !== '' && (
         <div class="row">
@@ -224,7 +239,9 @@ function RowOf({
     <tr>
       <th scope="row">
         <div class="name-cell">
-          <a href={paths.apiUser(user.client_id)}>{user.name}</a>
+          <a href={paths.apiUser(user.client_id)} title={user.name}>
+            {cut(user.name)}
+          </a>
           <code class="soft breakable">{user.client_id}</code>
         </div>
       </th>

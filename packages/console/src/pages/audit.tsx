@@ -1,14 +1,15 @@
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
 import { apiUrl, withQuery } from '../api/client.ts';
-import type { AuditEntry, AuditVerification, Operator, Page as PageOf } from '../api/types.ts';
+import type { AuditEntry, AuditVerification } from '../api/types.ts';
 import { dateTime, plural, whole } from '../format.ts';
 import { usePages } from '../state/pages.ts';
-import { useQuery } from '../state/query.ts';
+import { isOneOf, isText, useCheckedQuery } from '../state/checked-query.ts';
 import { useResource } from '../state/resource.ts';
 import { ACTION_OPTIONS, AuditList } from '../ui/audit-list.tsx';
 import { Button, LinkButton } from '../ui/button.tsx';
 import { SelectField, TextField } from '../ui/field.tsx';
+import { DroppedParameters, Filters } from '../ui/filters.tsx';
+import { Icon } from '../ui/icon.tsx';
 import { ListEnd } from '../ui/list-end.tsx';
 import { Loaded, Skeleton } from '../ui/loaded.tsx';
 import { Empty, Notice } from '../ui/notice.tsx';
@@ -21,16 +22,22 @@ const OUTCOMES = [
   { value: 'refused', text: 'Refused' },
 ] as const;
 
-const NAMES = ['actor', 'action', 'subject', 'outcome', 'from', 'to'] as const;
+const ID_LENGTH_MAX = 300;
+const NAMES = ['search', 'actor', 'action', 'subject', 'outcome', 'from', 'to'] as const;
+const RULES = {
+  search: isText(ID_LENGTH_MAX),
+  actor: isText(ID_LENGTH_MAX),
+  subject: isText(ID_LENGTH_MAX),
+  action: isOneOf(ACTION_OPTIONS),
+  outcome: isOneOf(OUTCOMES),
+  from: isLocalTime,
+  to: isLocalTime,
+};
 
 export function AuditPage(): JSX.Element {
-  const [query, setQuery] = useQuery();
-  const operators = useResource<PageOf<Operator>>('/operators?limit=200');
-  const byEmail = new Map(operators.data?.items.map(({ email, id }) => [email, id]));
+  const { query, setQuery, dropped } = useCheckedQuery(RULES);
   const filter = {
     ...Object.fromEntries(NAMES.map((name) => [name, query[name] ?? ''])),
-    // The log is filtered by ids, which nobody knows by heart.
-    actor: byEmail.get(query['actor'] ?? '') ?? query['actor'] ?? '',
     from: inUtc(query['from']),
     to: inUtc(query['to']),
   };
@@ -48,7 +55,8 @@ export function AuditPage(): JSX.Element {
       }
     >
       <Chain />
-      <Filters query={query} setQuery={setQuery} emails={[...byEmail.keys()]} />
+      <DroppedParameters names={dropped} />
+      <AuditFilters query={query} setQuery={setQuery} />
       {isFiltered && (
         <div>
           <Button small onClick={clear}>
@@ -85,66 +93,78 @@ export function AuditPage(): JSX.Element {
 
 type Query = Readonly<Record<string, string>>;
 
-function Filters({
+function AuditFilters({
   query,
   setQuery,
-  emails,
 }: {
   query: Query;
   setQuery: (changes: Record<string, string>) => void;
-  emails: readonly string[];
 }): JSX.Element {
-  const [actor, setActor] = useDraft(query['actor'] ?? '', (text) => setQuery({ actor: text }));
-  const [subject, setSubject] = useDraft(query['subject'] ?? '', (text) => setQuery({ subject: text }));
-  const isFiltered = NAMES.some((name) => (query[name] ?? '') !== '');
-  const [open] = useState(() => isFiltered || matchMedia('(min-width: 52rem)').matches);
+  const [search, setSearch] = useDraft(query['search'] ?? '', (text) => setQuery({ search: text }));
+  const exact = (['actor', 'subject'] as const).filter((name) => (query[name] ?? '') !== '');
+  const active = ['action', 'outcome', 'from', 'to'].some((name) => (query[name] ?? '') !== '');
   return (
-    <details open={open}>
-      <summary>Filter</summary>
-      <div class="filters even" role="search" aria-label="Filter the audit log">
-        <TextField
-          label="Who"
-          placeholder="E-mail or id"
-          value={actor}
-          onInput={setActor}
-          type="search"
-          suggestions={emails}
-        />
-        <SelectField
-          label="What"
-          value={query['action'] ?? ''}
-          options={[{ value: '', text: 'Anything' }, ...ACTION_OPTIONS]}
-          onInput={(action) => setQuery({ action })}
-        />
-        <TextField
-          label="About"
-          placeholder="Client id or other id"
-          value={subject}
-          onInput={setSubject}
-          type="search"
-          mono
-        />
-        <SelectField
-          label="Outcome"
-          value={query['outcome'] ?? ''}
-          options={OUTCOMES}
-          onInput={(outcome) => setQuery({ outcome })}
-        />
-        <TextField
-          label="From"
-          type="datetime-local"
-          value={query['from'] ?? ''}
-          onInput={(from) => setQuery({ from })}
-        />
-        <TextField
-          label="To"
-          type="datetime-local"
-          value={query['to'] ?? ''}
-          onInput={(to) => setQuery({ to })}
-        />
+    <div class="stack tight" role="search" aria-label="Filter the audit log">
+      <div class="filters">
+        <div class="search">
+          <Icon name="search" />
+          <input
+            type="search"
+            aria-label="Search the audit log"
+            placeholder="Part of a name, id, e-mail, address or value"
+            value={search}
+            maxLength={ID_LENGTH_MAX}
+            autocomplete="off"
+            autocapitalize="none"
+            spellcheck={false}
+            onInput={(event) => setSearch(event.currentTarget.value)}
+          />
+        </div>
       </div>
-    </details>
+      {exact.map((name) => (
+        <div class="row" key={name}>
+          <span>
+            {name === 'actor' ? 'By' : 'About'} <code class="breakable">{query[name]}</code>
+          </span>
+          <Button small onClick={() => setQuery({ [name]: '' })}>
+            {name === 'actor' ? 'By anybody' : 'About anything'}
+          </Button>
+        </div>
+      ))}
+      <Filters active={active}>
+        <div class="filters even">
+          <SelectField
+            label="What"
+            value={query['action'] ?? ''}
+            options={[{ value: '', text: 'Anything' }, ...ACTION_OPTIONS]}
+            onInput={(action) => setQuery({ action })}
+          />
+          <SelectField
+            label="Outcome"
+            value={query['outcome'] ?? ''}
+            options={OUTCOMES}
+            onInput={(outcome) => setQuery({ outcome })}
+          />
+          <TextField
+            label="From"
+            type="datetime-local"
+            value={query['from'] ?? ''}
+            onInput={(from) => setQuery({ from })}
+          />
+          <TextField
+            label="To"
+            type="datetime-local"
+            value={query['to'] ?? ''}
+            onInput={(to) => setQuery({ to })}
+          />
+        </div>
+      </Filters>
+    </div>
   );
+}
+
+function isLocalTime(value: string): boolean {
+  return /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(value) && inUtc(value) !== '';
 }
 
 /** What is typed into a datetime-local field is a time of the operator's own zone. */

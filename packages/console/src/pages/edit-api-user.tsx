@@ -1,4 +1,4 @@
-import type { JSX } from 'preact';
+import { Fragment, type JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { useLocation, useRoute } from 'preact-iso/router';
 import { request } from '../api/client.ts';
@@ -9,6 +9,7 @@ import { announce } from '../state/announce.ts';
 import { useResource } from '../state/resource.ts';
 import { useAction } from '../ui/action.ts';
 import { Button, LinkButton } from '../ui/button.tsx';
+import { valueText } from '../ui/audit-list.tsx';
 import { Loaded, Skeleton } from '../ui/loaded.tsx';
 import { Failure, Notice } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
@@ -53,7 +54,7 @@ function EditForm({ user, etag }: { user: ApiUser; etag: string | null }): JSX.E
   const [base, setBase] = useState({ user, etag });
   const [settings, setSettings] = useState<ApiUserSettings>(settingsOf(user));
   /** What somebody else changed in the meantime. */
-  const [theirs, setTheirs] = useState<readonly string[]>([]);
+  const [theirs, setTheirs] = useState<Partial<ApiUserSettings>>({});
   const action = useAction(async () => {
     const path = apiUserPath(user.client_id);
     try {
@@ -61,7 +62,7 @@ function EditForm({ user, etag }: { user: ApiUser; etag: string | null }): JSX.E
     } catch (error) {
       if (!(error instanceof Problem) || error.code !== 'stale') throw error;
       const { data, etag: newest } = await request<ApiUser>('GET', path);
-      setTheirs(Object.keys(changed(base.user, settingsOf(data))));
+      setTheirs(changed(base.user, settingsOf(data)));
       // What was not touched here takes what they chose; what was touched stays, to be seen before it is saved.
       const mine = changed(base.user, settings);
       setSettings({ ...settingsOf(data), ...mine });
@@ -78,12 +79,17 @@ function EditForm({ user, etag }: { user: ApiUser; etag: string | null }): JSX.E
         onChange={(change) => setSettings((before) => ({ ...before, ...change }))}
         errorOf={action.errorOf}
       />
-      {theirs.length > 0 && (
+      {Object.keys(theirs).length > 0 && (
         <Notice kind="warn" title="Somebody else changed this API user meanwhile" alert>
           <p>
-            Changed by them: {theirs.join(', ').replaceAll('_', ' ')}. Nothing was saved yet: what you did not
-            touch shows what they chose, the rest what you typed. Look at it and save again.
+            Changed by them: {Object.keys(theirs).join(', ').replaceAll('_', ' ')}. Nothing was saved yet:
+            fields that you did not edit have their value, the others have yours. Check them and save again.
           </p>
+          <Conflicts
+            theirs={theirs}
+            mine={settings}
+            onTake={(member) => setSettings((before) => ({ ...before, [member]: theirs[member] }))}
+          />
         </Notice>
       )}
       <Failure error={action.error} />
@@ -96,6 +102,42 @@ function EditForm({ user, etag }: { user: ApiUser; etag: string | null }): JSX.E
         </LinkButton>
       </div>
     </Form>
+  );
+}
+
+/** Fields that both edited, with both values. */
+function Conflicts({
+  theirs,
+  mine,
+  onTake,
+}: {
+  theirs: Partial<ApiUserSettings>;
+  mine: ApiUserSettings;
+  onTake: (member: keyof ApiUserSettings) => void;
+}): JSX.Element | null {
+  const members = MEMBERS.filter(
+    (member) => theirs[member] !== undefined && valueText(theirs[member]) !== valueText(mine[member]),
+  );
+  if (members.length === 0) return null;
+  return (
+    <dl class="facts">
+      {members.map((member) => (
+        <Fragment key={member}>
+          <dt>{member.replaceAll('_', ' ')}</dt>
+          <dd class="row">
+            <span>
+              theirs: <strong>{valueText(theirs[member])}</strong>
+            </span>
+            <span>
+              yours: <strong>{valueText(mine[member])}</strong>
+            </span>
+            <Button small onClick={() => onTake(member)}>
+              Take theirs<span class="unseen"> for {member.replaceAll('_', ' ')}</span>
+            </Button>
+          </dd>
+        </Fragment>
+      ))}
+    </dl>
   );
 }
 

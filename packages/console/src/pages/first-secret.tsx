@@ -1,12 +1,16 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { useLocation, useRoute } from 'preact-iso/router';
+import { apiUserPath } from '../api/paths.ts';
+import type { ApiUser } from '../api/types.ts';
 import { paths } from '../paths.ts';
 import { takeOver } from '../state/hand-over.ts';
+import { useResource } from '../state/resource.ts';
 import { useLiveUse } from '../state/uses.ts';
 import { LinkButton } from '../ui/button.tsx';
 import { Notice } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
+import { isNoSuchApiUser, NoSuchApiUser } from './no-such-api-user.tsx';
 import { SecretOnce, type ShownSecret } from '../ui/secret-once.tsx';
 
 /** After an API user was created: its client id, and its first secret, once. */
@@ -17,9 +21,15 @@ export function FirstSecretPage(): JSX.Element {
 
 function FirstSecret({ clientId }: { clientId: string }): JSX.Element {
   const [shown] = useState(() => takeOver(clientId));
+  const user = useResource<ApiUser>(shown === null ? apiUserPath(clientId) : null);
   if (shown !== null) return <Ready shown={shown} />;
+  if (isNoSuchApiUser(user)) return <NoSuchApiUser clientId={clientId} />;
   return (
-    <Page title="First secret" back={{ href: paths.apiUser(clientId), text: 'API user' }} narrow>
+    <Page
+      title="First secret"
+      back={{ href: paths.apiUser(clientId), text: user.data?.name ?? 'API user' }}
+      narrow
+    >
       <SecretGone clientId={clientId} />
     </Page>
   );

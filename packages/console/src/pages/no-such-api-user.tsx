@@ -4,9 +4,9 @@ import { paths } from '../paths.ts';
 import { Empty } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
 
-/** Whether the answer about an API user says that there is none. */
+/** Whether the answer about an API user says that there is none, or that none can have this id. */
 export function isNoSuchApiUser({ error }: { error: unknown }): boolean {
-  return error instanceof Problem && error.code === 'not_found';
+  return error instanceof Problem && [400, 404].includes(error.status);
 }
 
 /** In place of every page of an API user that does not exist. */

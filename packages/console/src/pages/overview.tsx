@@ -1,9 +1,10 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import type { Attention, Overview, Rates } from '../api/types.ts';
-import { duration, milliseconds, rate, sum, whole } from '../format.ts';
+import { cut, duration, milliseconds, rate, sum, whole } from '../format.ts';
 import { paths } from '../paths.ts';
-import { rates } from '../state/live.ts';
+import { useNow } from '../state/clock.ts';
+import { lastRateAt, rates } from '../state/live.ts';
 import { useResource } from '../state/resource.ts';
 import { liveSpan } from '../state/uses.ts';
 import { useMay } from '../state/session.ts';
@@ -17,8 +18,9 @@ import { Loaded } from '../ui/loaded.tsx';
 import { Empty } from '../ui/notice.tsx';
 import { Card, Page } from '../ui/page.tsx';
 import { LiveMark } from '../ui/shell.tsx';
+import { reasonText } from '../ui/reasons.ts';
 import { Ago } from '../ui/time.tsx';
-import { PastUsage, SpanField, UsageCharts, type Span } from '../ui/usage-charts.tsx';
+import { PastUsage, SpanField, UsageCharts, type Span, type UsageMoment } from '../ui/usage-charts.tsx';
 
 const AGAIN_MS = 15_000;
 /** What the tiles show is the mean of so many seconds. */
@@ -27,14 +29,16 @@ const TILE_SECONDS = 10;
 export function OverviewPage(): JSX.Element {
   const overview = useResource<Overview>('/overview', [{ noun: '*' }], AGAIN_MS);
   const seconds = useStore(rates);
+  // An answer from before the server went away says nothing of now.
+  const isOld = overview.error !== undefined;
   return (
     <Page title="Overview" actions={<LiveMark />}>
       <Loaded from={overview} size="tall">
         {(data) => (
           <>
-            <Tiles overview={data} seconds={seconds} />
+            <Tiles overview={data} seconds={seconds} isOld={isOld} />
             {data.api_users !== null && data.api_users.total <= 1 && <FirstSteps />}
-            <Attentions items={data.attention} />
+            <Attentions items={data.attention} isOld={isOld} />
           </>
         )}
       </Loaded>
@@ -64,7 +68,16 @@ export function OverviewPage(): JSX.Element {
   );
 }
 
-function Tiles({ overview, seconds }: { overview: Overview; seconds: readonly Rates[] }): JSX.Element {
+function Tiles({
+  overview,
+  seconds,
+  isOld,
+}: {
+  overview: Overview;
+  seconds: readonly Rates[];
+  isOld: boolean;
+}): JSX.Element {
+  if (isOld) return <UnknownTiles />;
   const { tokens, refusals, latency } = latest(overview, seconds);
   return (
     <dl class="tiles">
@@ -87,6 +100,20 @@ function Tiles({ overview, seconds }: { overview: Overview; seconds: readonly Ra
         <dt>API users</dt>
         <ApiUserCounts counts={overview.api_users} />
       </div>
+    </dl>
+  );
+}
+
+function UnknownTiles(): JSX.Element {
+  return (
+    <dl class="tiles">
+      {['Tokens a second', 'Refusals a second', 'Time to a token', 'API users'].map((name) => (
+        <div class="tile" key={name}>
+          <dt>{name}</dt>
+          <dd>unknown</dd>
+          <dd>the server did not answer</dd>
+        </div>
+      ))}
     </dl>
   );
 }
@@ -153,35 +180,38 @@ function FirstSteps(): JSX.Element {
 const KINDS: Record<Attention['kind'], { badge: BadgeKind; text: string }> = {
   clock: { badge: 'danger', text: 'Clock is wrong' },
   secret_expires: { badge: 'warn', text: 'Secret expires' },
+  refused: { badge: 'danger', text: 'Refused' },
   limit_hit: { badge: 'danger', text: 'Limit hit' },
   unused: { badge: 'plain', text: 'Unused' },
 };
 
-function Attentions({ items }: { items: readonly Attention[] }): JSX.Element {
+function Attentions({ items, isOld }: { items: readonly Attention[]; isOld: boolean }): JSX.Element {
   return (
     <Card title="Needs attention">
-      {items.length === 0 ? (
+      {isOld && <p class="soft">Unknown since the server last answered.</p>}
+      {items.length === 0 && !isOld && (
         <p class="row beside soft">
           <Icon name="check" />
-          Nothing does. Secrets that expire soon, limits that are hit and API users that are unused for 90
-          days appear here.
+          Nothing does. Callers that are refused, secrets that expire soon, limits that are hit and API users
+          that are unused for 90 days appear here.
         </p>
-      ) : (
+      )}
+      {items.length > 0 && (
         <ul class="plain-list">
           {items.map((item) => (
             <li
               class="row"
-              key={`${item.kind} ${item.name} ${item.client_id ?? ''} ${item.credential_id ?? ''}`}
+              key={`${item.kind} ${item.name} ${item.client_id ?? ''} ${item.credential_id ?? ''} ${item.reason ?? ''}`}
             >
               <Badge kind={KINDS[item.kind].badge}>{KINDS[item.kind].text}</Badge>
               {item.client_id === undefined ? (
                 <span class="breakable">{item.name}</span>
               ) : (
-                <a class="breakable" href={paths.apiUser(item.client_id)}>
-                  {item.name}
+                <a class="breakable" href={paths.apiUser(item.client_id)} title={item.name}>
+                  {cut(item.name)}
                 </a>
               )}
-              <span class="soft breakable">{item.detail}</span>
+              <span class="soft breakable">{detailOf(item)}</span>
               {item.at !== undefined && (
                 <span class="push soft small">
                   <Ago at={item.at} />
@@ -195,22 +225,57 @@ function Attentions({ items }: { items: readonly Attention[] }): JSX.Element {
   );
 }
 
+/** The reason in the words of the charts. */
+function detailOf({ kind, client_id: id, reason, count = 0, detail }: Attention): string {
+  if (kind !== 'refused' || id === undefined || reason === undefined) return detail;
+  return `Refused ${whole(count)} times in the last hour: ${reasonText(reason)}`;
+}
+
 function Use({ seconds }: { seconds: readonly Rates[] }): JSX.Element {
   const [span, setSpan] = useState<Span>('live');
   return (
     <Card title="Tokens and refusals" actions={<SpanField span={span} onInput={setSpan} />}>
       {span === 'live' ? (
-        <UsageCharts
-          points={seconds.map(({ at, tokens, refusals }) => ({ at: Date.parse(at), tokens, refusals }))}
-          each="second"
-          kind="lines"
-          span={spanOf(seconds)}
-        />
+        <LiveCharts seconds={seconds} />
       ) : (
         <PastUsage key={span} path="/usage" span={span} />
       )}
     </Card>
   );
+}
+
+/** The server sends each second; without one for this long, what happens is unknown. */
+const SILENCE_MS = 5000;
+
+/** One process sends what it did itself: the other spans have the counts of all. */
+function LiveCharts({ seconds }: { seconds: readonly Rates[] }): JSX.Element {
+  const now = useNow(1000);
+  const heardAt = useStore(lastRateAt);
+  const points = seconds.flatMap(({ at, tokens, refusals }, i): UsageMoment[] => {
+    const time = Date.parse(at);
+    const before = Date.parse(seconds[i - 1]?.at ?? at);
+    const gap = time - before > SILENCE_MS ? [unknownAt(before + 1000)] : [];
+    return [...gap, { at: time, tokens, refusals }];
+  });
+  const last = points.at(-1)?.at;
+  const silentMs = heardAt === null ? 0 : now - heardAt;
+  if (last !== undefined && silentMs > SILENCE_MS)
+    points.push(unknownAt(last + 1000), unknownAt(last + silentMs));
+  if (last === undefined) return <p class="soft nothing">Unknown: the server has sent nothing yet.</p>;
+  const [from, to] = liveSpan(points[0]?.at ?? last, points.at(-1)?.at ?? last);
+  return (
+    <UsageCharts
+      points={points.filter(({ at }) => at >= from)}
+      each="second"
+      kind="lines"
+      span={`the last ${duration(Math.max(1000, to - (points[0]?.at ?? to)))}, of the server process that this page is connected to`}
+      axis={[from, to]}
+    />
+  );
+}
+
+function unknownAt(at: number): UsageMoment {
+  return { at, tokens: null, refusals: null };
 }
 
 function Latency({ seconds }: { seconds: readonly Rates[] }): JSX.Element {

@@ -1,9 +1,9 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { apiUserPath } from '../api/paths.ts';
-import { liveSpan, useLiveSeconds, type LiveUse } from '../state/uses.ts';
+import type { LiveUse } from '../state/uses.ts';
 import { Card } from '../ui/page.tsx';
-import { PastUsage, SpanField, UsageCharts, type Span } from '../ui/usage-charts.tsx';
+import { PastUsage, RecentUsage, SpanField, type Span } from '../ui/usage-charts.tsx';
 
 /** Tokens and refusals by reason of one API user, as they happen or as they were counted. */
 export function UsageCard({ clientId, live }: { clientId: string; live: LiveUse }): JSX.Element {
@@ -11,16 +11,10 @@ export function UsageCard({ clientId, live }: { clientId: string; live: LiveUse 
   return (
     <Card title="Use" actions={<SpanField span={span} onInput={setSpan} />}>
       {span === 'live' ? (
-        <LiveCharts live={live} />
+        <RecentUsage path={`${apiUserPath(clientId)}/usage`} seen={live.minutes} />
       ) : (
         <PastUsage key={span} path={`${apiUserPath(clientId)}/usage`} span={span} />
       )}
     </Card>
   );
-}
-
-function LiveCharts({ live }: { live: LiveUse }): JSX.Element {
-  const points = useLiveSeconds(live);
-  const end = points.at(-1)?.at ?? live.since;
-  return <UsageCharts points={points} each="second" span={liveSpan(live.since, end)} kind="lines" />;
 }

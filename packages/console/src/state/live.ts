@@ -12,6 +12,8 @@ export const liveState: Store<LiveState> = createStore<LiveState>('connecting');
 /** The last five minutes, a second each, oldest first. */
 export const rates: Store<readonly Rates[]> = createStore<readonly Rates[]>([]);
 const RATES_KEPT = 300;
+/** When a second last came, by the clock of this browser; null: none came yet. */
+export const lastRateAt: Store<number | null> = createStore<number | null>(null);
 
 type Listener<T> = (event: T) => void;
 const changeListeners = new Set<Listener<Change>>();
@@ -52,9 +54,19 @@ export function startLive(): void {
     if (code === 'not_signed_in') get('/session').catch(() => undefined);
   });
   listen<Change>(opened, 'change', (change) => tell(changeListeners, change));
-  listen<Rates>(opened, 'rates', (rate) => rates.set([...rates.get(), rate].slice(-RATES_KEPT)));
+  listen<{ seconds: Rates[] }>(opened, 'history', ({ seconds }) => keepRates(seconds));
+  listen<Rates>(opened, 'rates', (rate) => keepRates([rate]));
   listen<CredentialUse>(opened, 'use', (use) => tell(useListeners, use));
   listen<LiveRefusal>(opened, 'refusal', (refusal) => tell(refusalListeners, refusal));
+}
+
+/** What the server tells of a time replaces what was known of it: its history fills the gap of a stream that was away. */
+function keepRates(seconds: readonly Rates[]): void {
+  lastRateAt.set(Date.now());
+  const [first] = seconds;
+  if (first === undefined) return;
+  const earlier = rates.get().filter(({ at }) => Date.parse(at) < Date.parse(first.at));
+  rates.set([...earlier, ...seconds].slice(-RATES_KEPT));
 }
 
 export function stopLive(): void {

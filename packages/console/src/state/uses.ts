@@ -1,6 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { CredentialUse, LiveRefusal } from '../api/types.ts';
-import { useNow } from './clock.ts';
 import { onRefusal, onUse, watchApiUser } from './live.ts';
 
 /** How one credential was used since one began to look. */
@@ -11,22 +10,17 @@ export interface SeenUse {
   count: number;
 }
 
-/** What one API user did in one second. */
-export interface LiveSecond {
-  /** Milliseconds since 1970, a whole second. */
-  at: number;
-  tokens: number;
-  refusals: Readonly<Record<string, number>>;
-}
-
 export interface LiveUse {
   /** When one began to look, in milliseconds since 1970. */
   since: number;
   /** By the id of the credential. */
   credentials: ReadonlyMap<string, SeenUse>;
-  /** The last five minutes, in which something happened, oldest first. */
-  seconds: readonly LiveSecond[];
+  /** By the start of the minute; the last hour. */
+  minutes: SeenMinutes;
 }
+
+/** By the start of each minute. */
+export type SeenMinutes = ReadonlyMap<number, SeenMinute>;
 
 export const LIVE_SPAN_MS = 300_000;
 const LIVE_SPAN_MS_MIN = 60_000;
@@ -37,7 +31,7 @@ export function liveSpan(from: number, to: number): readonly [number, number] {
 }
 
 function nothingYet(): LiveUse {
-  return { since: Date.now(), credentials: new Map(), seconds: [] };
+  return { since: Date.now(), credentials: new Map(), minutes: new Map() };
 }
 
 /** Follows what one API user does while the page is open. */
@@ -58,43 +52,39 @@ export function useLiveUse(clientId: string): LiveUse {
   return live;
 }
 
-/** The last five minutes, as far as one looked, second by second, zeros included: what a chart wants. */
-export function useLiveSeconds({ seconds, since }: LiveUse): LiveSecond[] {
-  const now = useNow(1000);
-  const last = Math.floor(now / 1000) * 1000 - 1000;
-  const known = new Map(seconds.map((second) => [second.at, second]));
-  const first = Math.max(Math.floor(since / 1000) * 1000, last - LIVE_SPAN_MS);
-  return Array.from({ length: Math.max(0, (last - first) / 1000) }, (_, i) => {
-    const at = first + 1000 * (i + 1);
-    return known.get(at) ?? { at, tokens: 0, refusals: {} };
-  });
-}
-
 function withUse(live: LiveUse, use: CredentialUse): LiveUse {
   const before = live.credentials.get(use.credential_id);
   const seen = { at: use.at, address: use.address, count: (before?.count ?? 0) + use.count };
   return {
     ...live,
     credentials: new Map(live.credentials).set(use.credential_id, seen),
-    seconds: withSecond(live.seconds, use.at, (second) => ({ ...second, tokens: second.tokens + use.count })),
+    minutes: withMinute(live.minutes, use.at, (minute) => ({ ...minute, tokens: minute.tokens + use.count })),
   };
 }
 
 function withRefusal(live: LiveUse, { reason, at, count }: LiveRefusal): LiveUse {
-  const seconds = withSecond(live.seconds, at, (second) => ({
-    ...second,
-    refusals: { ...second.refusals, [reason]: (second.refusals[reason] ?? 0) + count },
+  const minutes = withMinute(live.minutes, at, (minute) => ({
+    ...minute,
+    refusals: { ...minute.refusals, [reason]: (minute.refusals[reason] ?? 0) + count },
   }));
-  return { ...live, seconds };
+  return { ...live, minutes };
 }
 
-function withSecond(
-  seconds: readonly LiveSecond[],
+const MINUTE_MS = 60_000;
+const MINUTES_KEPT_MS = 60 * MINUTE_MS;
+
+/** What one API user did in one minute. */
+interface SeenMinute {
+  tokens: number;
+  refusals: Readonly<Record<string, number>>;
+}
+
+function withMinute(
+  minutes: SeenMinutes,
   time: string,
-  change: (second: LiveSecond) => LiveSecond,
-): LiveSecond[] {
-  const at = Math.floor(Date.parse(time) / 1000) * 1000;
-  const found = seconds.find((second) => second.at === at) ?? { at, tokens: 0, refusals: {} };
-  const others = seconds.filter((second) => second.at !== at && second.at > at - LIVE_SPAN_MS);
-  return [...others, change(found)].sort((a, b) => a.at - b.at);
+  change: (minute: SeenMinute) => SeenMinute,
+): SeenMinutes {
+  const at = Math.floor(Date.parse(time) / MINUTE_MS) * MINUTE_MS;
+  const kept = new Map([...minutes].filter(([start]) => start >= at - MINUTES_KEPT_MS));
+  return kept.set(at, change(kept.get(at) ?? { tokens: 0, refusals: {} }));
 }

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import type { AuditEntry, Subject } from '../api/types.ts';
-import { whole } from '../format.ts';
+import { cut, whole } from '../format.ts';
 import { paths } from '../paths.ts';
 import { Badge } from './badge.tsx';
 import { Ago, At } from './time.tsx';
@@ -19,7 +19,7 @@ export function AuditList({ entries, none }: { entries: readonly AuditEntry[]; n
 
 function Entry({ entry }: { entry: AuditEntry }): JSX.Element {
   const { n, at, actor, action, outcome, subject, reason, hash, related } = entry;
-  const about = related?.id ?? subject.id;
+  const about = related === null || related.id === null ? subject : related;
   return (
     <li class="audit-entry">
       <details>
@@ -27,7 +27,8 @@ function Entry({ entry }: { entry: AuditEntry }): JSX.Element {
           <span class="audit-what">
             <strong>{actionText(action)}</strong>
             {outcome === 'refused' && <Badge kind="danger">refused</Badge>}
-            {about !== null && <code class="audit-about">{about}</code>}
+            {about.name !== null && <span class="audit-name breakable">{cut(about.name)}</span>}
+            {about.id !== null && <code class="audit-about">{about.id}</code>}
           </span>
           <span class="audit-who breakable">{actor.name}</span>
           <span class="audit-when">
@@ -76,12 +77,13 @@ function Entry({ entry }: { entry: AuditEntry }): JSX.Element {
   );
 }
 
-function SubjectLink({ subject: { kind, id } }: { subject: Subject }): JSX.Element {
+function SubjectLink({ subject: { kind, id, name } }: { subject: Subject }): JSX.Element {
   const noun = kind.replaceAll('_', ' ');
   if (id === null) return <span class="soft">{noun}</span>;
   return (
     <>
       {noun} {kind === 'api_user' ? <a href={paths.apiUser(id)}>{id}</a> : <code>{id}</code>}
+      {name !== null && <> ({name})</>}
     </>
   );
 }
@@ -115,7 +117,8 @@ function Changes({
   );
 }
 
-function valueText(value: unknown): string {
+/** A value of a setting, in words. */
+export function valueText(value: unknown): string {
   if (value === null || value === undefined) return 'none';
   if (Array.isArray(value)) return value.length === 0 ? 'none' : value.map(valueText).join(', ');
   return typeof value === 'string' ? value : JSON.stringify(value);

@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { clock, clockSeconds, compact, day, exactTime } from '../format.ts';
+import { clock, clockSeconds, compact, day, exactTime, sum, whole } from '../format.ts';
 
 export interface Series {
   label: string;
@@ -21,7 +21,7 @@ export interface ChartProps {
   format?: (value: number) => string;
   /** The span of the time axis, where it is not that of the values. */
   span?: readonly [from: number, to: number];
-  /** The values are counts: the axis has no fractions. */
+  /** The values are counts: the axis has no fractions, and the legend has their sums. Null is what is not known. */
   counts?: boolean;
   /** Offers the values as a table, too: not for what changes each second. */
   table?: boolean;
@@ -31,7 +31,7 @@ const HEIGHT = 190;
 const TABLE_ROWS_MAX = 100;
 
 export function Chart(props: ChartProps): JSX.Element {
-  const { label, times, series, format = compact, table = false } = props;
+  const { label, times, series, format = compact, table = false, counts = false } = props;
   const [hovered, setHovered] = useState<number | null>(null);
   const holder = useRef<HTMLDivElement>(null);
   usePlot(holder, props, setHovered);
@@ -43,12 +43,20 @@ export function Chart(props: ChartProps): JSX.Element {
         {series.map(({ label: name, colour, values }) => (
           <li key={name}>
             <span class={`swatch swatch-${colour}`} aria-hidden="true" />
-            {name} <strong class="number">{text(values[shown], format)}</strong>
+            {name}{' '}
+            <strong class="number">
+              {hovered === null ? overall(values, counts, format) : text(values[shown], counts, format)}
+            </strong>
           </li>
         ))}
         {hovered !== null && shownAt !== undefined && <li class="soft number">{exactTime(shownAt)}</li>}
       </ul>
-      <div class="chart-plot" ref={holder} role="img" aria-label={`${label}. ${summary(series, format)}`} />
+      <div
+        class="chart-plot"
+        ref={holder}
+        role="img"
+        aria-label={`${label}. ${summary(series, counts, format)}`}
+      />
       {table && times.length > 0 && (
         <details class="small">
           <summary>As a table</summary>
@@ -59,7 +67,7 @@ export function Chart(props: ChartProps): JSX.Element {
   );
 }
 
-function ChartTable({ label, times, series, format = compact }: ChartProps): JSX.Element {
+function ChartTable({ label, times, series, format = compact, counts = false }: ChartProps): JSX.Element {
   const from = Math.max(0, times.length - TABLE_ROWS_MAX);
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label={label}>
@@ -79,7 +87,7 @@ function ChartTable({ label, times, series, format = compact }: ChartProps): JSX
             <tr key={at}>
               <th scope="row">{exactTime(at)}</th>
               {series.map((one) => (
-                <td key={one.label}>{text(one.values[from + i], format)}</td>
+                <td key={one.label}>{text(one.values[from + i], counts, format)}</td>
               ))}
             </tr>
           ))}
@@ -194,7 +202,7 @@ function optionsOf(element: HTMLElement, { names, kind, counts, format, onHover 
           label,
           stroke,
           width: 2,
-          points: { show: false },
+          points: { show: false, size: 6, fill: stroke, filter: alone },
           ...(i === 0 && { fill: translucent(stroke) }),
           ...(kind === 'bars' && bars !== undefined && { paths: bars, width: 0, fill: stroke }),
         };
@@ -202,6 +210,13 @@ function optionsOf(element: HTMLElement, { names, kind, counts, format, onHover 
     ],
     hooks: { setCursor: [(plot) => onHover(plot.cursor.idx ?? null)] },
   };
+}
+
+/** Points without a neighbour: no line leads to them. */
+function alone(plot: uPlot, seriesIndex: number): number[] {
+  const values = plot.data[seriesIndex] ?? [];
+  const isKnown = (i: number) => values[i] !== null && values[i] !== undefined;
+  return Array.from(values.keys()).filter((i) => isKnown(i) && !isKnown(i - 1) && !isKnown(i + 1));
 }
 
 /** The colour that a custom property comes to: a canvas does not know light-dark(). */
@@ -237,15 +252,27 @@ function useScheme(): string {
   return scheme;
 }
 
-function text(value: number | null | undefined, format: (value: number) => string): string {
-  return value === null || value === undefined ? '–' : format(value);
+function text(value: number | null | undefined, counts: boolean, format: (value: number) => string): string {
+  if (value === null || value === undefined) return counts ? 'unknown' : 'no request';
+  return format(value);
 }
 
-function summary(series: readonly Series[], format: (value: number) => string): string {
+/** Of the whole time that is shown: the sum of counts, and the latest of other values. */
+function overall(
+  values: readonly (number | null)[],
+  counts: boolean,
+  format: (value: number) => string,
+): string {
+  const known = values.filter((value) => value !== null);
+  return text(counts && known.length > 0 ? sum(known) : known.at(-1), counts, counts ? whole : format);
+}
+
+function summary(series: readonly Series[], counts: boolean, format: (value: number) => string): string {
   return series
     .map(({ label, values }) => {
       const highest = values.reduce<number>((most, value) => Math.max(most, value ?? 0), 0);
-      return `${label}: ${text(values.at(-1), format)} at the end, ${format(highest)} at most`;
+      const all = overall(values, counts, format);
+      return `${label}: ${all} ${counts ? 'in all' : 'lately'}, ${format(highest)} at most`;
     })
     .join('; ');
 }

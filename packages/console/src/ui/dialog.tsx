@@ -1,6 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { createContext } from 'preact';
 import { useCallback, useContext, useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { cut } from '../format.ts';
 import { askToLeave, LeaveScope } from '../state/leave-guard.ts';
 import { useAction } from './action.ts';
 import { Button, type ButtonKind } from './button.tsx';
@@ -53,7 +54,9 @@ export function Dialog({ title, onClose, closable = true, children }: DialogProp
     >
       <div class="dialog-body">
         <div class="dialog-head">
-          <h2 id={titleId}>{title}</h2>
+          <h2 id={titleId} title={title}>
+            {cut(title)}
+          </h2>
           {closable && <Button kind="quiet" small icon="close" label="Close" onClick={close} />}
         </div>
         <CloseDialog.Provider value={close}>

@@ -1,5 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { cut, NAME_LENGTH_MAX } from '../format.ts';
+import { Button } from './button.tsx';
 import { Icon } from './icon.tsx';
 
 let pagesShown = 0;
@@ -16,13 +18,15 @@ export interface PageProps {
 
 /** A page with its heading, which takes the focus when one comes from another page. */
 export function Page({ title, lead, actions, back, narrow = false, children }: PageProps): JSX.Element {
+  const [isWhole, setWhole] = useState(false);
+  const isLong = title.length > NAME_LENGTH_MAX;
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     pagesShown += 1;
     if (pagesShown > 1) heading.current?.focus({ preventScroll: true });
   }, []);
   useEffect(() => {
-    document.title = `${title} · Mintmark`;
+    document.title = `${cut(title)} · Mintmark`;
   }, [title]);
   return (
     <div class={narrow ? 'page narrow' : 'page'}>
@@ -31,12 +35,19 @@ export function Page({ title, lead, actions, back, narrow = false, children }: P
           {back !== undefined && (
             <a class="back" href={back.href}>
               <Icon name="back" size={14} />
-              {back.text}
+              {cut(back.text, 40)}
             </a>
           )}
           <h1 ref={heading} tabIndex={-1} class="breakable">
-            {title}
+            {isWhole ? title : cut(title)}
           </h1>
+          {isLong && (
+            <div>
+              <Button small kind="quiet" onClick={() => setWhole(!isWhole)}>
+                {isWhole ? 'Short name' : 'Whole name'}
+              </Button>
+            </div>
+          )}
           {lead !== undefined && <div class="soft">{lead}</div>}
         </div>
         {actions !== undefined && <div class="row">{actions}</div>}

@@ -1,9 +1,12 @@
-import type { JSX } from 'preact';
+import type { ComponentChildren, JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { withQuery } from '../api/client.ts';
-import type { Usage, UsagePoint, UsageUnit } from '../api/types.ts';
-import { DAY_MS, plural, sum } from '../format.ts';
-import { useResource } from '../state/resource.ts';
+import type { Usage, UsageUnit } from '../api/types.ts';
+import { DAY_MS, dateTime, sum } from '../format.ts';
+import { connection } from '../state/connection.ts';
+import { useResource, type Resource } from '../state/resource.ts';
+import { useStore } from '../state/store.ts';
+import type { SeenMinutes } from '../state/uses.ts';
 import { Chart, type Series } from './chart.tsx';
 import { Segments } from './field.tsx';
 import { Loaded } from './loaded.tsx';
@@ -24,34 +27,104 @@ export function SpanField({ span, onInput }: { span: Span; onInput: (span: Span)
   return <Segments<Span> label="Time span" value={span} options={SPANS} onInput={onInput} />;
 }
 
-const HISTORY: Record<PastSpan, { unit: UsageUnit; ms: number; word: string }> = {
-  hour: { unit: 'minute', ms: 3 * 3_600_000, word: 'minute' },
-  day: { unit: 'hour', ms: 2 * DAY_MS, word: 'hour' },
-  month: { unit: 'day', ms: 90 * DAY_MS, word: 'day' },
+const HISTORY: Record<PastSpan, { unit: UsageUnit; ms: number; word: string; text: string }> = {
+  hour: { unit: 'minute', ms: 3 * 3_600_000, word: 'minute', text: 'the last 3 hours' },
+  day: { unit: 'hour', ms: 2 * DAY_MS, word: 'hour', text: 'the last 48 hours' },
+  month: { unit: 'day', ms: 90 * DAY_MS, word: 'day', text: 'the last 90 days' },
 };
 
 const AGAIN_MS = 30_000;
+/** For the last hour, which is shown as it happens. */
+const AGAIN_LIVE_MS = 5000;
 
 /** What was counted, of one API user or of all, as `path` says. */
 export function PastUsage({ path, span }: { path: string; span: PastSpan }): JSX.Element {
-  const { unit, ms, word } = HISTORY[span];
-  const from = useMemo(() => new Date(Date.now() - ms).toISOString(), [ms]);
-  const usage = useResource<Usage>(withQuery(path, { unit, from }), [], AGAIN_MS);
+  const { unit, ms, word, text } = HISTORY[span];
+  const usage = useUsage(path, unit, ms, AGAIN_MS);
   return (
-    <Loaded from={usage} size="tall">
-      {({ points }) => <UsageCharts points={points.map(pointOf)} each={word} kind="bars" table />}
-    </Loaded>
+    <CountedCharts usage={usage}>
+      {(data) => <UsageCharts points={pointsOf(data, ms, usage)} each={word} span={text} kind="bars" table />}
+    </CountedCharts>
   );
 }
 
-export interface UsageMoment {
-  at: number;
-  tokens: number;
-  refusals: Readonly<Record<string, number>>;
+/** Counts by minute of the last hour, with what was seen since they were written. */
+export function RecentUsage({ path, seen }: { path: string; seen: SeenMinutes }): JSX.Element {
+  const usage = useUsage(path, 'minute', 3_600_000, AGAIN_LIVE_MS);
+  return (
+    <CountedCharts usage={usage}>
+      {(data) => {
+        const points = pointsOf(data, 3_600_000, usage).map((point) => withSeen(point, seen.get(point.at)));
+        return <UsageCharts points={points} each="minute" span="the last hour" kind="bars" />;
+      }}
+    </CountedCharts>
+  );
 }
 
-function pointOf({ at, tokens, refusals }: UsagePoint): UsageMoment {
-  return { at: Date.parse(at), tokens, refusals };
+function CountedCharts({
+  usage,
+  children,
+}: {
+  usage: Counted;
+  children: (data: Usage) => ComponentChildren;
+}): JSX.Element {
+  return (
+    <>
+      <Loaded from={usage} size="tall">
+        {children}
+      </Loaded>
+      {usage.data === undefined && usage.error !== undefined && (
+        <p class="soft nothing">Unknown: the server has not answered.</p>
+      )}
+    </>
+  );
+}
+
+interface Counted extends Resource<Usage> {
+  /** The server did not answer since: what was counted in the meantime is unknown. */
+  isOld: boolean;
+}
+
+function useUsage(path: string, unit: UsageUnit, ms: number, everyMs: number): Counted {
+  const isAway = useStore(connection) === 'offline';
+  const from = useMemo(() => new Date(Date.now() - ms).toISOString(), [ms]);
+  const usage = useResource<Usage>(withQuery(path, { unit, from }), [], everyMs);
+  return { ...usage, isOld: isAway || usage.error !== undefined };
+}
+
+/** What happened in one unit; null: unknown. */
+export interface UsageMoment {
+  at: number;
+  tokens: number | null;
+  refusals: Readonly<Record<string, number>> | null;
+}
+
+const UNIT_MS: Readonly<Record<UsageUnit, number>> = { minute: 60_000, hour: 3_600_000, day: DAY_MS };
+
+/** The last `ms` of an answer; while the server does not answer, the time since its last answer is unknown. */
+function pointsOf({ unit, points }: Usage, ms: number, { isOld }: Counted): UsageMoment[] {
+  const from = Date.now() - ms - UNIT_MS[unit];
+  const known = points.map(({ at, tokens, refusals }) => ({ at: Date.parse(at), tokens, refusals }));
+  const shown: UsageMoment[] = known.filter(({ at }) => at > from);
+  if (!isOld) return shown;
+  const last = shown.at(-1)?.at ?? from;
+  for (let at = last + UNIT_MS[unit]; at <= Date.now(); at += UNIT_MS[unit]) shown.push(unknownAt(at));
+  // Of the last unit a part is known: that it was answered to the end would not be true.
+  return shown.map((point) => (point.at === last ? unknownAt(last) : point));
+}
+
+function unknownAt(at: number): UsageMoment {
+  return { at, tokens: null, refusals: null };
+}
+
+/** Either is counted once: the stored count has every process, what was seen is newer. The larger is nearer the truth. */
+function withSeen(point: UsageMoment, seen: ReturnType<SeenMinutes['get']>): UsageMoment {
+  if (seen === undefined || point.tokens === null || point.refusals === null) return point;
+  const refusals = { ...point.refusals };
+  for (const [reason, count] of Object.entries(seen.refusals)) {
+    refusals[reason] = Math.max(refusals[reason] ?? 0, count);
+  }
+  return { at: point.at, tokens: Math.max(point.tokens, seen.tokens), refusals };
 }
 
 /** As many reasons as there are colours that are told apart; the others are one. */
@@ -62,37 +135,53 @@ export function UsageCharts(props: {
   points: readonly UsageMoment[];
   each: string;
   kind: 'lines' | 'bars';
-  span?: readonly [number, number];
+  /** Over what time the sums are, in words. */
+  span: string;
+  axis?: readonly [number, number];
   table?: boolean;
 }): JSX.Element {
-  const { points, each, kind, span, table = false } = props;
+  const { points, each, kind, span, axis, table = false } = props;
   const times = points.map(({ at }) => at);
   const tokens: Series[] = [{ label: 'Tokens', colour: 1, values: points.map((point) => point.tokens) }];
   const refusals = refusalSeries(points);
-  const shared = { times, kind, table, counts: true, ...(span !== undefined && { span }) };
+  const known = points.filter((point) => point.refusals !== null).length;
+  const shared = { times, kind, table, counts: true, ...(axis !== undefined && { span: axis }) };
   return (
-    <div class="halves">
-      <Chart label={`Tokens each ${each}`} series={tokens} {...shared} />
-      {refusals.length === 0 ? (
-        <p class="soft nothing">Nothing was refused.</p>
-      ) : (
-        <Chart label={`Refusals by reason each ${each}`} series={refusals} {...shared} kind="lines" />
-      )}
-      <p class="unseen">
-        {plural(sum(points.map((point) => point.tokens)), 'token')} in all. Refused:{' '}
-        {refusals
-          .map(({ label, values }) => `${label} ${sum(values.map((value) => value ?? 0))}`)
-          .join(', ') || 'nothing'}
-        .
+    <>
+      <div class="halves">
+        <Chart label={`Tokens each ${each}`} series={tokens} {...shared} />
+        {refusals.length === 0 ? (
+          <p class="soft nothing">
+            {known === 0
+              ? 'Unknown: the server has not answered yet.'
+              : known < points.length
+                ? 'No refusal is known of, but a part of the time is unknown.'
+                : 'Nothing was refused.'}
+          </p>
+        ) : (
+          <Chart label={`Refusals by reason each ${each}`} series={refusals} {...shared} kind="lines" />
+        )}
+      </div>
+      <p class="soft small">
+        Sums of {span}.
+        {known < points.length && (
+          <> Unknown, and in no sum: {unknownText(points)}, when the server could not be reached.</>
+        )}
       </p>
-    </div>
+    </>
   );
+}
+
+function unknownText(points: readonly UsageMoment[]): string {
+  const unknown = points.filter(({ refusals }) => refusals === null);
+  const [first, last] = [unknown[0]?.at ?? 0, points[points.indexOf(unknown.at(-1) as UsageMoment) + 1]?.at];
+  return last === undefined ? `since ${dateTime(first)}` : `${dateTime(first)} to ${dateTime(last)}`;
 }
 
 function refusalSeries(points: readonly UsageMoment[]): Series[] {
   const totals = new Map<string, number>();
   for (const { refusals } of points) {
-    for (const [reason, count] of Object.entries(refusals))
+    for (const [reason, count] of Object.entries(refusals ?? {}))
       totals.set(reason, (totals.get(reason) ?? 0) + count);
   }
   const reasons = [...totals].sort(([, a], [, b]) => b - a).map(([reason]) => reason);
@@ -102,9 +191,9 @@ function refusalSeries(points: readonly UsageMoment[]): Series[] {
   const series: Series[] = own.map((reason, i) => ({
     label: reasonText(reason),
     colour: colours[i] ?? 6,
-    values: points.map(({ refusals }) => refusals[reason] ?? 0),
+    values: points.map(({ refusals }) => refusals && (refusals[reason] ?? 0)),
   }));
   if (others.length === 0) return series;
-  const values = points.map(({ refusals }) => sum(others.map((reason) => refusals[reason] ?? 0)));
+  const values = points.map(({ refusals }) => refusals && sum(others.map((reason) => refusals[reason] ?? 0)));
   return [...series, { label: 'other reasons', colour: 6, values }];
 }

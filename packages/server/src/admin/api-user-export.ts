@@ -1,5 +1,6 @@
 import type { Actor } from '../domain/actor.ts';
 import { apiUserRecord, type ApiUserRecord } from '../domain/api-user-record.ts';
+import type { ApiUserFilter, ListedApiUser } from '../domain/api-user-list.ts';
 import { credentialState, type Credential } from '../domain/credential.ts';
 import type { Store } from '../storage/store.ts';
 import { audited } from './audited.ts';
@@ -7,22 +8,32 @@ import { audited } from './audited.ts';
 /** API users read at a time. */
 const PAGE = 200;
 
+export interface ApiUserExport {
+  digests: boolean;
+  filter: ApiUserFilter;
+}
+
 /**
- * All API users in the order of their client ids, with the digests of their live credentials where these are asked for. That
+ * The API users of a filter in the order of their client ids, with the digests of their live credentials where these are asked for. That
  * digests left the house is recorded: whoever has them can try passwords on them.
  */
 export async function* exportApiUsers(
   store: Store,
   by: Actor,
-  { digests }: { digests: boolean },
+  { digests, filter }: ApiUserExport,
   nowMs: number,
 ): AsyncGenerator<ApiUserRecord, void, undefined> {
   if (digests) {
+    const given = Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== null));
     const attempt = { action: 'api_user.export', subject: { kind: 'store', id: null } } as const;
-    await audited(store, by, nowMs, attempt, async () => ({ result: null, after: { digests } }));
+    await audited(store, by, nowMs, attempt, async () => ({
+      result: null,
+      after: { digests, ...given },
+    }));
   }
   for (let after: string | null = null; ;) {
-    const users = await store.apiUsers.list({ after, limit: PAGE });
+    const page: ListedApiUser[] = await store.apiUserList.byId(filter, { after, limit: PAGE }, nowMs);
+    const users = page.map(({ user }) => user);
     const credentials = digests ? await liveCredentials(store, users, nowMs) : null;
     for (const user of users) {
       yield apiUserRecord(user, credentials === null ? null : (credentials.get(user.clientId) ?? []));

@@ -1,6 +1,6 @@
 import type { Actor } from '../domain/actor.ts';
 import { endFault, followChain, type ChainEnds, type ChainFault } from '../domain/audit-chain.ts';
-import type { AuditEntry, AuditLink } from '../domain/audit-entry.ts';
+import { isFoundBy, type AuditEntry, type AuditLink, type NamedAuditEntry } from '../domain/audit-entry.ts';
 import { Refused } from '../domain/refused.ts';
 import type { ApiUser } from '../domain/api-user.ts';
 import type { AuditFilter } from '../domain/audit-filter.ts';
@@ -17,29 +17,69 @@ export interface AuditPageAsked {
   limit: number;
 }
 
+export interface AuditListed {
+  items: NamedAuditEntry[];
+  /** Null: this was the last page. */
+  next: string | null;
+}
+
+/** Entries that a search reads for one page: of millions, a page may hold few or none, and `next` says where to continue. */
+const SEARCHED_MAX = 4000;
+
 /** A page of the audit log, the newest first. Throws a Refused where `after` is none that this gave out. */
 export async function listAudit(
   store: Store,
   filter: AuditFilter,
   { after, limit }: AuditPageAsked,
-): Promise<{ items: AuditEntry[]; next: string | null }> {
+): Promise<AuditListed> {
   const before = after === null ? null : placeOf(after);
+  const search = filter.search ?? null;
+  if (search !== null) return await searchAudit(store, { ...filter, search }, before, limit);
   // One more, which says whether there is a next page.
   const found = await store.audit.list(filter, { before, limit: limit + 1 });
-  const items = found.slice(0, limit);
+  const items = await named(store, found.slice(0, limit));
   const last = items.at(-1);
   return { items, next: found.length > limit && last !== undefined ? cursorOf(last) : null };
+}
+
+/** Reads the names too, because a search looks through what a reader sees: no index has that. */
+async function searchAudit(
+  store: Store,
+  filter: AuditFilter & { search: string },
+  from: Pick<AuditEntry, 'at' | 'n'> | null,
+  limit: number,
+): Promise<AuditListed> {
+  const items: NamedAuditEntry[] = [];
+  let before: Pick<AuditEntry, 'at' | 'n'> | null = from;
+  for (let searched = 0; searched < SEARCHED_MAX; searched += PAGE) {
+    const page: AuditEntry[] = await store.audit.list(filter, { before, limit: PAGE });
+    for (const entry of await named(store, page)) {
+      if (isFoundBy(entry, filter.search)) items.push(entry);
+      if (items.length === limit) return { items, next: cursorOf(entry) };
+      before = entry;
+    }
+    if (page.length < PAGE) return { items, next: null };
+  }
+  return { items, next: before === null ? null : cursorOf(before) };
+}
+
+/** The same entries with the names of what they are about. */
+async function named(store: Store, entries: readonly AuditEntry[]): Promise<NamedAuditEntry[]> {
+  const ids = new Set(entries.flatMap(({ subjectId, relatedId }) => [subjectId, relatedId]));
+  const names = await store.audit.names(Array.from(ids).filter((id) => id !== null));
+  const nameOf = (id: string | null) => (id === null ? null : (names.get(id) ?? null));
+  return entries.map((entry) => ({
+    ...entry,
+    subjectName: nameOf(entry.subjectId),
+    relatedName: nameOf(entry.relatedId),
+  }));
 }
 
 /**
  * The entries about an API user, given by client id or username, and its credentials. They outlive it: of one that was
  * deleted, the client id tells. Throws a Refused where there never was one.
  */
-export async function listHistory(
-  store: Store,
-  name: string,
-  page: AuditPageAsked,
-): Promise<{ items: AuditEntry[]; next: string | null }> {
+export async function listHistory(store: Store, name: string, page: AuditPageAsked): Promise<AuditListed> {
   const user = await existingApiUser(store, name).catch((error: unknown) => error);
   const subject = user instanceof Error ? name : (user as ApiUser).clientId;
   const found = await listAudit(store, { subject }, page);
@@ -48,7 +88,7 @@ export async function listHistory(
 }
 
 /** Whole numbers, also where somebody wrote fractions, as SQLite lets anybody: what is next to such an entry may be left out. */
-function cursorOf({ at, n }: AuditEntry): string {
+function cursorOf({ at, n }: Pick<AuditEntry, 'at' | 'n'>): string {
   return `${Math.floor(at)}.${Math.floor(n)}`;
 }
 
@@ -67,7 +107,7 @@ export async function* exportAudit(
   by: Actor,
   filter: AuditFilter,
   nowMs: number,
-): AsyncGenerator<AuditEntry, void, undefined> {
+): AsyncGenerator<NamedAuditEntry, void, undefined> {
   const given = Object.entries(filter).filter(([, value]) => value !== null && value !== undefined);
   const attempt = { action: 'audit.export', subject: { kind: 'store', id: null } } as const;
   await audited(store, by, nowMs, attempt, async () => ({
@@ -77,9 +117,10 @@ export async function* exportAudit(
   const { last } = await store.audit.head();
   for (let after = 0; ;) {
     const page = await store.audit.after(after, PAGE, filter);
-    for (const entry of page) {
+    for (const entry of await named(store, page)) {
       if (entry.n > last.n) return;
-      yield entry;
+      if (filter.search === null || filter.search === undefined || isFoundBy(entry, filter.search))
+        yield entry;
     }
     const end = page.at(-1);
     if (end === undefined || page.length < PAGE) return;

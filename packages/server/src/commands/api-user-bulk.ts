@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
+import { API_USER_STATES, apiUserFilter, type ApiUserFilterParameters } from '../domain/api-user-list.ts';
 import { Refused } from '../domain/refused.ts';
 import { exportApiUsers } from '../admin/api-user-export.ts';
 import { importApiUsers, importedLineJson, type ImportOptions } from '../admin/api-user-import.ts';
@@ -14,16 +15,25 @@ const LINE_BYTES_MAX = 1_048_576;
 export function exportCommand(parent: Command, io: Io): void {
   const command = parent
     .command('export')
-    .description('Write all API users to standard output, a JSON object a line.')
+    .description(
+      'Write API users to standard output, a JSON object a line: all of them, or those that the options name.',
+    )
+    .option(
+      '--search <text>',
+      'Only those with this text in their name, client id, username or contact, in any letter case.',
+    )
+    .addOption(new Option('--state <state>', 'Only those in this state.').choices(API_USER_STATES))
+    .option('--scope <scope>', 'Only those that may have this scope.')
     .option('--digests', 'With the digests of live credentials: whoever has them can try passwords on them.');
   addSettings(command, STORE_SETTINGS).addHelpText(
     'after',
     '\nSecrets are not stored, so none are written; a secret whose digest is imported elsewhere works there.' +
-      '\n\nExample:\n  mintmark api-user export --digests > api-users.ndjson',
+      '\n\nExample:\n  mintmark api-user export --digests > api-users.ndjson' +
+      '\n  mintmark api-user export --state disabled > disabled.ndjson',
   );
-  command.action(async (options: { digests?: boolean }) => {
+  command.action(async (options: ApiUserFilterParameters & { digests?: boolean }) => {
     await withStore(command, io, async (store) => {
-      const asked = { digests: options.digests === true };
+      const asked = { digests: options.digests === true, filter: apiUserFilter(options) };
       for await (const record of exportApiUsers(store, commandLineActor(), asked, Date.now())) {
         io.out(JSON.stringify(record));
       }

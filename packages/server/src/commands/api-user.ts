@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { ApiUser, ApiUserSettings } from '../domain/api-user.ts';
+import { apiUserFilter } from '../domain/api-user-list.ts';
 import {
   createApiUser,
   deleteApiUser,
@@ -142,12 +143,10 @@ function list(parent: Command, io: Io): void {
   );
   command.action(async (options: ListOptions) => {
     const search = options.search?.trim() ?? '';
-    const page = {
-      search: search === '' ? null : search,
-      after: options.after ?? null,
-      limit: options.limit,
-    };
-    const listed = await withStore(command, io, (store) => store.apiUserList.byId(page, Date.now()));
+    const page = { after: options.after ?? null, limit: options.limit };
+    const listed = await withStore(command, io, (store) =>
+      store.apiUserList.byId(apiUserFilter({ search }), page, Date.now()),
+    );
     if (options.json === true) return io.out(json(listed.map(listedApiUserJson)));
     if (listed.length === 0 && search !== '') return io.err(`No API user matches ${JSON.stringify(search)}.`);
     if (listed.length === 0) return io.err('There are no API users: mintmark api-user create --name …');

@@ -2,9 +2,9 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import {
   AUDIT_ACTIONS,
   AUDIT_OUTCOMES,
-  type AuditEntry,
   type AuditLink,
   type AuditOutcome,
+  type NamedAuditEntry,
 } from '../domain/audit-entry.ts';
 import type { ChainFault } from '../domain/audit-chain.ts';
 import { exportAudit, listAudit, verifyAudit, type AuditVerification } from '../admin/audit.ts';
@@ -29,6 +29,7 @@ interface FilterOptions {
   action?: string;
   subject?: string;
   outcome?: AuditOutcome;
+  search?: string;
   from?: number;
   to?: number;
 }
@@ -41,16 +42,21 @@ function filterOptions(command: Command): Command {
     .addOption(
       new Option('--outcome <outcome>', 'What was done, or what was refused.').choices(AUDIT_OUTCOMES),
     )
+    .option(
+      '--search <text>',
+      'Entries with this text in a name, id, address, reason or changed value, in any letter case.',
+    )
     .option('--from <time>', 'From then on: 2026-03-01 or 2026-03-01T12:00:00Z.', moment)
     .option('--to <time>', 'Before then.', moment);
 }
 
-function filterOf({ actor, action, subject, outcome, from, to }: FilterOptions): AuditFilter {
+function filterOf({ actor, action, subject, outcome, search, from, to }: FilterOptions): AuditFilter {
   return {
     actor: actor ?? null,
     action: action ?? null,
     subject: subject ?? null,
     outcome: outcome ?? null,
+    search: search?.trim() || null,
     from: from ?? null,
     to: to ?? null,
   };
@@ -77,14 +83,15 @@ function list(parent: Command, io: Io): void {
       listAudit(store, filterOf(options), page),
     );
     if (options.json === true) return io.out(json({ items: items.map(auditEntryJson), next }));
-    if (items.length === 0) return io.err('There is nothing like that in the audit log.');
+    if (items.length === 0 && next === null) return io.err('There is nothing like that in the audit log.');
     io.out(table(['TIME', 'N', 'WHO', 'FROM', 'ACTION', 'OUTCOME', 'WHAT'], items.map(row)));
     if (next !== null) io.err(`\nMore: the same with --after ${next}`);
   });
 }
 
-function row(entry: AuditEntry): string[] {
-  const of = entry.relatedId === null ? '' : ` of ${entry.relatedId}`;
+function row(entry: NamedAuditEntry): string[] {
+  const { subjectId, subjectName, relatedId, relatedName } = entry;
+  const of = relatedId === null ? '' : ` of ${withName(relatedId, relatedName)}`;
   return [
     time(entry.at),
     String(entry.n),
@@ -92,8 +99,12 @@ function row(entry: AuditEntry): string[] {
     entry.actorAddress ?? '-',
     entry.action,
     entry.outcome,
-    `${entry.subjectKind} ${entry.subjectId ?? '-'}${of}${entry.reason === null ? '' : `: ${entry.reason}`}`,
+    `${entry.subjectKind} ${withName(subjectId ?? '-', subjectName)}${of}${entry.reason === null ? '' : `: ${entry.reason}`}`,
   ];
+}
+
+function withName(id: string, name: string | null): string {
+  return name === null ? id : `${id} (${name})`;
 }
 
 function verify(parent: Command, io: Io): void {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { givenTextProblem } from '../domain/characters.ts';
+import { givenTextProblem, inQuotes } from '../domain/characters.ts';
+import { Refused } from '../domain/refused.ts';
 import { TOKEN_PATH } from '../http/paths.ts';
 import { ConfigError, loadConfig } from '../config/load-config.ts';
 import { CheckFailed } from './check-failed.ts';
@@ -12,6 +13,7 @@ interface TokenOptions {
   scope?: string;
   resource?: string;
   basic?: boolean;
+  allowInsecure?: boolean;
   json?: boolean;
 }
 
@@ -35,6 +37,7 @@ export function tokenCommand(program: Command, io: Io): void {
     .option('--scope <scopes>', 'Space-separated. Left out: all that it may have.')
     .option('--resource <uri>', 'Audience of the token. Left out: its default.')
     .option('--basic', 'Send the credentials by HTTP Basic instead of in the form.')
+    .option('--allow-insecure', 'Send the secret by plain HTTP to another machine, too.')
     .option('--json', 'Print the whole response.')
     .addHelpText(
       'after',
@@ -44,9 +47,10 @@ export function tokenCommand(program: Command, io: Io): void {
   command.action(async (options: TokenOptions) => {
     const clientId = options.clientId ?? variable(io, 'MINTMARK_CLIENT_ID');
     if (clientId === undefined) return command.error('error: give --client-id, or set MINTMARK_CLIENT_ID.');
+    const url = options.url ?? loadConfig(io.env).issuer;
+    if (options.allowInsecure !== true) refusePlainHttp(url);
     const fromEnvironment = options.secretStdin === true ? undefined : variable(io, 'MINTMARK_CLIENT_SECRET');
     const secret = fromEnvironment ?? (await readLine(io, 'Secret:'));
-    const url = options.url ?? loadConfig(io.env).issuer;
     const response = await post(url, options, clientId, secret);
     const body = await bodyOf(response);
     if (options.json === true) io.out(json(body));
@@ -62,6 +66,20 @@ function variable(io: Io, name: string): string | undefined {
   const problem = givenTextProblem(io.env[name] ?? '');
   if (problem === null) return io.env[name];
   throw new ConfigError(`${name}: the value given is not allowed: it ${problem}`);
+}
+
+/** As the URL parser writes the hosts of this machine. */
+const LOOPBACK = /^(localhost|127\.[\d.]+|\[::1\])$/;
+
+/** Everybody on the way reads what plain HTTP carries. Throws a Refused if that is another machine. */
+function refusePlainHttp(url: string): void {
+  const parsed = URL.parse(url);
+  if (parsed === null || parsed.protocol !== 'http:' || LOOPBACK.test(parsed.hostname)) return;
+  throw new Refused(
+    'invalid',
+    `${parsed.origin} would get the secret by plain HTTP, which everybody on the way can read: use https, or give ` +
+      '--allow-insecure in a network that you trust.',
+  );
 }
 
 async function post(
@@ -106,9 +124,15 @@ function refusal(response: Response, body: Record<string, unknown>): string {
   if (typeof body['error'] !== 'string') return strange(response, 'an OAuth error');
   const wait = response.headers.get('retry-after');
   const retry = wait === null ? '' : ` Retry after ${wait} s.`;
-  const description = typeof body['error_description'] === 'string' ? `: ${body['error_description']}` : '';
-  const trace = typeof body['trace_id'] === 'string' ? ` (trace id ${body['trace_id']})` : '';
-  return `${response.status} ${body['error']}${description}${retry}${trace}`;
+  const { error_description: description, trace_id: traceId } = body;
+  const detail = typeof description === 'string' ? `: ${escaped(description)}` : '';
+  const trace = typeof traceId === 'string' ? ` (trace id ${escaped(traceId)})` : '';
+  return `${response.status} ${escaped(body['error'])}${detail}${retry}${trace}`;
+}
+
+/** A server's text, whose control characters a terminal would obey. */
+function escaped(text: string): string {
+  return text.replaceAll(/[\p{Cc}\ufeff\u2028\u2029]/gu, (character) => inQuotes(character).slice(1, -1));
 }
 
 function strange(response: Response, missing: string): string {

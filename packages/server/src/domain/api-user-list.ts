@@ -12,6 +12,24 @@ export interface ApiUserFilter {
   scope: string | null;
 }
 
+/** The filter for these parameters, as the admin API and the command line have them. */
+export function apiUserFilter({ search, state, scope }: ApiUserFilterParameters): ApiUserFilter {
+  const text = search?.trim() ?? '';
+  return {
+    search: text === '' ? null : text,
+    enabled: state === undefined ? null : state === 'enabled',
+    scope: scope ?? null,
+  };
+}
+
+export interface ApiUserFilterParameters {
+  search?: string;
+  state?: (typeof API_USER_STATES)[number];
+  scope?: string;
+}
+
+export const API_USER_STATES = ['enabled', 'disabled'] as const;
+
 /**
  * Where a page ended: the value that its list is sorted by, and the client id, by which those with the same value are
  * sorted. Null for one that was never used, in a list by last use. Then the client ids of those that came first because the

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Actor, Role } from './actor.ts';
+import { searchKey } from './api-user-list.ts';
 
 /** Everything that the audit log records, `<noun>.<verb>`. */
 export const AUDIT_ACTIONS = [
@@ -93,6 +94,12 @@ export interface AuditEntry {
   reason: string | null;
   /** SHA-256 of this entry and the hash of the one before, in hexadecimal. */
   hash: string;
+}
+
+/** An entry with the names of what it is about: as they are now, or as they last were. No part of the hash. */
+export interface NamedAuditEntry extends AuditEntry {
+  subjectName: string | null;
+  relatedName: string | null;
 }
 
 /** The place of an entry in the chain. */
@@ -207,4 +214,37 @@ export function auditedId(given: string | null): string | null {
   return given !== null && /^(?:api_[0-9A-Za-z]{20}|op_[0-9A-Za-z]{16}|[0-9A-Za-z]{10})$/.test(given)
     ? given
     : null;
+}
+
+/** Whether a search finds an entry: by a part of a name, id, address, reason or changed value, in any letter case. */
+export function isFoundBy(entry: NamedAuditEntry, search: string): boolean {
+  const texts = [
+    entry.actorName,
+    entry.actorId,
+    entry.actorAddress,
+    entry.subjectName,
+    entry.subjectId,
+    entry.relatedName,
+    entry.relatedId,
+    entry.reason,
+    ...valuesIn(factsIn(entry.before)),
+    ...valuesIn(factsIn(entry.after)),
+  ];
+  return searchKey(texts.filter((text) => text !== null).join('\n')).includes(searchKey(search));
+}
+
+function valuesIn(facts: unknown): string[] {
+  if (typeof facts === 'string') return [facts];
+  if (typeof facts === 'object' && facts !== null) return Object.values(facts).flatMap(valuesIn);
+  return facts === null ? [] : [JSON.stringify(facts)];
+}
+
+/** A text that is not JSON was not written by this program: it is shown as it is, and a verification finds it. */
+export function factsIn(text: string | null): unknown {
+  if (text === null) return null;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
 }

@@ -8,6 +8,8 @@ export interface AuditFilter {
   /** Id of what an entry is about, or of whose that is: with a client id also what concerns its credentials. */
   subject?: string | null;
   outcome?: AuditOutcome | null;
+  /** A part of a name, id, address, reason or changed value, in any letter case. */
+  search?: string | null;
   /** Milliseconds since 1970: from then on, */
   from?: number | null;
   /** and before then. */

@@ -7,7 +7,7 @@ import { Problem, replyWithProblem } from './admin/problem.ts';
 import { replyWith, type Answer } from './answer.ts';
 import { authorizationEndpoint } from './public/authorization.ts';
 import type { Connections } from './connections.ts';
-import { consoleRoutes } from './public/console.ts';
+import { consoleRoutes, consoleUrl } from './public/console.ts';
 import { errorAnswer, serverErrorAnswer } from './error-response.ts';
 import type { Health } from '../runtime/health.ts';
 import { healthRoutes } from './public/health.ts';
@@ -58,6 +58,7 @@ export async function createApp(services: AppServices, config: Config): Promise<
     schemaController: { compilersFactory: lazyCompilers() },
     routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX },
     // A path that cannot be decoded: no hook runs for it, and it would be answered in Fastify's own form.
+    rewriteUrl: ({ url = '/' }) => consoleUrl(url),
     frameworkErrors: (_error, request, reply) => {
       reply.header('X-Request-Id', request.id);
       notFound([], request, reply, config);

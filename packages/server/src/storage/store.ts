@@ -51,7 +51,7 @@ export interface StoreTransaction extends StoreRows {
 export interface Store extends StoreRows {
   known: KnownApiUserRows;
   apiUserList: ApiUserListRows;
-  audit: Pick<AuditRows, 'head' | 'list' | 'after'>;
+  audit: Pick<AuditRows, 'head' | 'list' | 'after' | 'names'>;
   changes: TimedChangeRows;
   clock: ClockRows;
   /** All of `work` or nothing; when it returns, it is on the disk. */

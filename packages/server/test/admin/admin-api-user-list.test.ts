@@ -201,14 +201,15 @@ test('a list in the order of the ids, read in stretches, is whole', async () => 
   const bounds = { lookedAtFirst: 3, tableMax: 5, countMs: 1000, lookMs: 0, scopeMax: 1, stretch: 7 };
   const inStretches = apiUserListRows(connections.read, bounds);
   for (const text of [null, 'winter', '07 1', 'user.9@example.com', 'nobody']) {
-    const at = (from: string | null, limit: number) => ({ search: text, after: from, limit });
-    const whole = await store.apiUserList.byId(at(null, 1000), 0);
+    const filter = { search: text, enabled: null, scope: null };
+    const at = (from: string | null, limit: number) => ({ after: from, limit });
+    const whole = await store.apiUserList.byId(filter, at(null, 1000), 0);
     const ids = whole.map(({ user }) => user.clientId);
     assert.deepEqual(ids, ids.toSorted());
     assert.equal(whole.length > 7, text === null || text === 'winter', String(text));
     const read: string[] = [];
     for (;;) {
-      const part = await inStretches.byId(at(read.at(-1) ?? null, 4), 0);
+      const part = await inStretches.byId(filter, at(read.at(-1) ?? null, 4), 0);
       read.push(...part.map(({ user }) => user.clientId));
       if (part.length < 4) break;
     }

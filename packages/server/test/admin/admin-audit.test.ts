@@ -53,7 +53,7 @@ test('the history of an API user has its changes and those of its credentials, t
     disabled?.actor,
   );
   assert.match(disabled?.after?.['tokens_revoked_issued_before'] as string, /Z$/);
-  assert.deepEqual(renamed?.related, { kind: 'api_user', id: user.client_id });
+  assert.deepEqual(renamed?.related, { kind: 'api_user', id: user.client_id, name: 'Renamed' });
   assert.match(stale?.reason ?? '', /was last changed at/);
   assert.deepEqual([changed?.before, changed?.after], [{ name: 'Importer' }, { name: 'Renamed' }]);
 });

@@ -134,6 +134,26 @@ test('the stream tells rates each second, changes as they happen, and uses and r
   bystander.close();
 });
 
+test('a new stream begins with the seconds before it', async () => {
+  const { server, admin, made } = await started();
+  await using _ = server;
+  for (let i = 0; i < 3; i++) await server.post({ client_id: made.client_id, client_secret: 'wrong' });
+  await eventually(async () => {
+    const stream = await follow(server, admin);
+    await eventually(async () => assert.ok(stream.events.length > 0));
+    stream.close();
+    const [first] = stream.events;
+    assert.equal(first?.event, 'history');
+    const seconds = first?.data['seconds'] as Record<string, unknown>[];
+    assert.ok(seconds.every(({ at }) => Date.now() - Date.parse(String(at)) < 300_000));
+    const refusals = seconds.flatMap((second) => Object.values(second['refusals'] as object) as number[]);
+    assert.equal(
+      refusals.reduce((sum, count) => sum + count, 0),
+      3,
+    );
+  });
+});
+
 test('the stream ends soon after its caller may read no more', async () => {
   const { server, admin, made } = await started();
   await using _ = server;

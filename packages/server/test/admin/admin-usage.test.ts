@@ -146,6 +146,7 @@ test(
             client_id: users.limited.client_id,
             name: 'Reports',
             at: (attention[0] as unknown as { at: string }).at,
+            count: 2,
           },
           {
             kind: 'secret_expires',

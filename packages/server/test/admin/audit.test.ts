@@ -52,9 +52,14 @@ interface Shown {
   reason: string | null;
 }
 
-/** In the order of the chain. */
+/** In the order of the chain, without the names that are looked up for readers. */
 async function entries(store: Store): Promise<Shown[]> {
-  return (await store.audit.after(0, 1000)).map(auditEntryJson) as unknown as Shown[];
+  const all = await store.audit.after(0, 1000);
+  const shown = all.map((entry) => auditEntryJson({ ...entry, subjectName: null, relatedName: null }));
+  const bare = JSON.stringify(shown, (key, value: unknown) =>
+    key === 'name' && value === null ? undefined : value,
+  );
+  return JSON.parse(bare) as Shown[];
 }
 
 async function lastEntry(store: Store): Promise<Shown> {

@@ -45,10 +45,10 @@ test('audit list shows who did what and what was refused, the newest first', asy
   const lines = (await store.cli('audit', 'list')).trimEnd().split('\n');
   assert.match(lines[0] ?? '', /^TIME +N +WHO +FROM +ACTION +OUTCOME +WHAT$/);
   const expected = [
-    `api_user\\.update +refused +api_user ${id}: The name is empty: give one\\.`,
-    `api_user\\.update +done +api_user ${id}`,
-    `credential\\.create +done +credential \\w{10} of ${id}`,
-    `api_user\\.create +done +api_user ${id}`,
+    `api_user\\.update +refused +api_user ${id} \\(Exporter\\): The name is empty: give one\\.`,
+    `api_user\\.update +done +api_user ${id} \\(Exporter\\)`,
+    `credential\\.create +done +credential \\w{10} \\(.+\\) of ${id} \\(Exporter\\)`,
+    `api_user\\.create +done +api_user ${id} \\(Exporter\\)`,
   ];
   assert.equal(lines.length, 1 + expected.length);
   for (const [i, pattern] of expected.entries()) {
@@ -79,7 +79,7 @@ test('audit list --json shows what changed, under the names of the other command
     actor: { kind: 'command_line', id: name, name, address: null, role: null },
     action: 'api_user.update',
     outcome: 'done',
-    subject: { kind: 'api_user', id },
+    subject: { kind: 'api_user', id, name: 'Exporter' },
     related: null,
     before: { name: 'Importer' },
     after: { name: 'Exporter' },

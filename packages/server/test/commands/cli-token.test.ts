@@ -153,6 +153,24 @@ test('a server that is not there, or is another, has exit code 6 and what to loo
   );
 });
 
+test('mintmark token sends no secret by plain HTTP to another host', async () => {
+  const elsewhere = ['token', '--url', 'http://192.0.2.1/marketing'];
+  const { code, err } = await mintmark(elsewhere, { env });
+  assert.equal(code, 3);
+  assert.match(err, /http:\/\/192\.0\.2\.1 .*plain HTTP.*--allow-insecure/);
+});
+
+test('mintmark token escapes control characters of what a server says', async () => {
+  const error = { error: 'invalid\u001b[31m', error_description: 'two\nlines\u0085' };
+  await withOther(
+    (_, response) => response.writeHead(400).end(JSON.stringify(error)),
+    async (url) => {
+      const { err } = await mintmark(['token', '--url', url], { env });
+      assert.match(err, /invalid\\u001b\[31m: two\\nlines\\u0085/);
+    },
+  );
+});
+
 async function withOther(answer: RequestListener, work: (url: string) => Promise<void>): Promise<void> {
   const other = createServer(answer);
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));

@@ -69,11 +69,14 @@ void test('the console is served as files', async (t) => {
   );
 
   await t.test('an address that is no page of the console is a 404 that says where to go', async () => {
-    for (const path of ['/console/nowhere', '/console/assets/other.js', '/console/api-users/a/b/c']) {
+    for (const path of ['/console/nowhere', '/console/api-users/a/b/c', '/console/api-users/%E0%A4%A']) {
       const response = await at(path);
       assert.equal(response.status, 404, path);
-      assert.match(await response.text(), /href="\/console"/);
+      assert.equal(await response.text(), html, 'the console, which has a page for it');
     }
+    const asset = await at('/console/assets/other.js');
+    assert.equal(asset.status, 404);
+    assert.match(await asset.text(), /href="\/console"/);
   });
 
   await t.test('a path that leads out of the folder of the console is a 404', async () => {

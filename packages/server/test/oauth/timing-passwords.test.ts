@@ -95,7 +95,7 @@ async function refused(user: WithPassword, error = 'invalid_client'): Promise<Wi
 }
 
 const disable = ({ id }: WithPassword) =>
-  updateApiUser(opened.store, SYSTEM, id, { enabled: false }, Date.now());
+  updateApiUser(opened.store, SYSTEM, id, { enabled: false }, Date.now(), { force: true });
 const retire = ({ credentialId }: WithPassword) =>
   retireCredential(opened.store, SYSTEM, credentialId, { force: true }, Date.now());
 const expire = ({ credentialId }: WithPassword) =>

@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
 import { calculateJwkThumbprint, exportJWK, SignJWT, type JWK } from 'jose';
 import type { Finding } from '../../src/doctor/finding.ts';
+import { undoMigrations } from '@mintmark/test-support/former-migrations';
 import { adminClient } from '@mintmark/test-support/admin';
 import { temporaryFolder } from '@mintmark/test-support/command-line';
 import { eventually } from '@mintmark/test-support/http';
@@ -242,8 +243,7 @@ test('a backup of the version before is restored under a running server', { skip
 
 /** What a store has of the version before the migration. */
 function withoutProofs(): string {
-  return `alter table signing_keys drop column proof; delete from meta where key = 'signing_key_proofs';
-    delete from kysely_migration where name >= '010'`;
+  return undoMigrations('010-signing-key-proofs', 'sqlite').join('; ');
 }
 
 async function formerStore(): Promise<{ dataDir: string; port: number; own: Record<string, unknown> }> {

@@ -267,7 +267,7 @@ function attentionContract(open: Open): void {
     ];
     await store.recordUsage(batch(START - HOUR, [use(ends[0]!, START, 1)], hits));
     await store.recordUsage(batch(START, [], [refused(used.clientId, 'api_user_limit', 2)]));
-    const told = (found: readonly { clientId: string; at: number | null }[]) =>
+    const told = (found: readonly { clientId: string | null; at: number | null }[]) =>
       found.map(({ clientId, at }) => [clientId, at]);
     const { attention } = store;
     assert.deepEqual(told(await attention.expiring(START, START + 14 * DAY, 10)), [
@@ -279,6 +279,12 @@ function attentionContract(open: Open): void {
       [idle.clientId, START - 91 * DAY],
     ]);
     assert.deepEqual(told(await attention.unused(START - 90 * DAY, 1)), [[never.clientId, null]]);
+    const callers = await attention.refused(START - HOUR, 5, 10);
+    assert.deepEqual(
+      callers.map(({ clientId, at, count, reason }) => [clientId, at, count, reason]),
+      [[idle.clientId, START - HOUR, 9, 'wrong_secret']],
+    );
+    assert.deepEqual(await attention.refused(START - HOUR + 1, 5, 10), []);
     const limited = await attention.limited(START - HOUR, 10);
     assert.deepEqual(
       limited.map(({ clientId, at, count }) => [clientId, at, count]),

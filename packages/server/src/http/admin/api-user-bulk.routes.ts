@@ -2,11 +2,14 @@ import { Readable } from 'node:stream';
 import Type from 'typebox';
 import type { Config } from '../../config/config.ts';
 import type { Actor } from '../../domain/actor.ts';
+import { apiUserFilter } from '../../domain/api-user-list.ts';
 import type { ApiUserRecord } from '../../domain/api-user-record.ts';
+import type { ApiUserExport } from '../../admin/api-user-export.ts';
 import { importedLineJson, type ImportedLine, type ImportOptions } from '../../admin/api-user-import.ts';
 import { importLines } from '../../admin/api-user-import-lines.ts';
 import type { TextLine } from '../../lib/text-lines.ts';
 import { actorOf, type AdminApp } from './admin-app.ts';
+import { apiUserFilterParameters } from './api-user.wire.ts';
 import { refuseCharset } from './json-text.ts';
 import { inLines } from './lines.ts';
 import { Problem, type StoreFault } from './problem.ts';
@@ -15,7 +18,7 @@ import { CSV, lines, NDJSON } from './schema.ts';
 export interface BulkServices {
   storeFault: StoreFault;
   bulk: {
-    export(by: Actor, asked: { digests: boolean }): AsyncGenerator<ApiUserRecord, void, undefined>;
+    export(by: Actor, asked: ApiUserExport): AsyncGenerator<ApiUserRecord, void, undefined>;
     /** What became of each line. Throws where the store fails: the lines before have been made. */
     import(
       by: Actor,
@@ -51,10 +54,12 @@ function exportRoute(app: AdminApp, { bulk }: BulkServices): void {
       schema: {
         ...TAG,
         operationId: 'exportApiUsers',
-        summary: 'All API users, a line each, as `import` reads them.',
-        description: 'With `digests` for operators with the role `admin` only.',
+        summary: 'API users, a line each, as `import` reads them: all, or those that the parameters name.',
+        description:
+          'The filters are those of the list. With `digests` for operators with the role `admin` only.',
         querystring: Type.Object(
           {
+            ...apiUserFilterParameters,
             digests: Type.Optional(
               Type.Boolean({ description: 'With the digests of live credentials, never with secrets' }),
             ),
@@ -65,7 +70,8 @@ function exportRoute(app: AdminApp, { bulk }: BulkServices): void {
       },
     },
     async (request, reply) => {
-      const records = bulk.export(actorOf(request), { digests: request.query.digests === true });
+      const { digests = false, ...parameters } = request.query;
+      const records = bulk.export(actorOf(request), { digests, filter: apiUserFilter(parameters) });
       reply.type(NDJSON).header('Content-Disposition', 'attachment; filename="api-users.ndjson"');
       return Readable.from(inLines(records, (record) => record));
     },

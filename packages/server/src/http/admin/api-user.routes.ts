@@ -3,6 +3,7 @@ import type { Actor } from '../../domain/actor.ts';
 import type { ApiUser, ApiUserSettings } from '../../domain/api-user.ts';
 import {
   API_USER_SORTS,
+  apiUserFilter,
   type ApiUserFilter,
   type ApiUserListed,
   type ApiUserListPage,
@@ -15,6 +16,7 @@ import type { Forcing, IfUnchanged, Revoking } from '../../admin/api-user.ts';
 import type { ApiUserWithSecret } from '../../admin/api-user-with-secret.ts';
 import {
   apiUserChangesSchema,
+  apiUserFilterParameters,
   apiUserJson,
   apiUserSchema,
   changesOf,
@@ -116,15 +118,7 @@ function listRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
           'A page may hold fewer than `limit`, or none, where few of very many meet what is asked: the list ends where `next` is null.',
         querystring: Type.Object(
           {
-            search: Type.Optional(
-              Type.String({
-                maxLength: 200,
-                description:
-                  'A part of the name, client id, username or contact, in any letter case. Those whose client id or username it is come first',
-              }),
-            ),
-            state: Type.Optional(oneOf(['enabled', 'disabled'], 'Only these')),
-            scope: Type.Optional(text('Only those that may have this scope', 100)),
+            ...apiUserFilterParameters,
             sort: Type.Optional(
               oneOf(SORTS, 'Left out: -created_at. Those that were never used come last by last_used_at'),
             ),
@@ -136,12 +130,7 @@ function listRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
       },
     },
     async ({ query }) => {
-      const { search = '', state, scope = null, sort = '-created_at', limit = PAGE_DEFAULT, after } = query;
-      const filter = {
-        search: search.trim() === '' ? null : search.trim(),
-        enabled: state === undefined ? null : state === 'enabled',
-        scope,
-      };
+      const { sort = '-created_at', limit = PAGE_DEFAULT, after, ...filter } = query;
       const by = sort.replace('-', '') as ApiUserSort;
       const page = {
         sort: by,
@@ -149,7 +138,7 @@ function listRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
         after: positionOf(`api-users ${sort}`, after, isPositionIn(by)),
         limit,
       };
-      const { items, next } = await apiUsers.list(filter, page);
+      const { items, next } = await apiUsers.list(apiUserFilter(filter), page);
       return {
         items: items.map(listedApiUserJson),
         next: next === null ? null : cursorOf(`api-users ${sort}`, next),

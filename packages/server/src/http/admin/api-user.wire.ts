@@ -1,7 +1,7 @@
-import Type, { type TUnsafe } from 'typebox';
+import Type, { type TOptional, type TString, type TUnsafe } from 'typebox';
 import type { ApiUser, ApiUserSettings } from '../../domain/api-user.ts';
-import type { ListedApiUser } from '../../domain/api-user-list.ts';
-import { iso, nullable, shared, text, time, timeInput, type Shared } from './schema.ts';
+import { API_USER_STATES, type ListedApiUser } from '../../domain/api-user-list.ts';
+import { iso, nullable, oneOf, shared, text, time, timeInput, type Shared } from './schema.ts';
 
 // API users in JSON, under the names that `mintmark api-user --json` has.
 
@@ -30,6 +30,23 @@ export interface ListedApiUserJson extends ApiUserJson {
   live_credentials: number;
   next_expiry_at: string | null;
 }
+
+/** Which API users a list or an export has. */
+export const apiUserFilterParameters: {
+  search: TOptional<TString>;
+  state: TOptional<TUnsafe<'enabled' | 'disabled'>>;
+  scope: TOptional<TString>;
+} = {
+  search: Type.Optional(
+    Type.String({
+      maxLength: 200,
+      description:
+        'A part of the name, client id, username or contact, in any letter case. Those whose client id or username it is come first in a list',
+    }),
+  ),
+  state: Type.Optional(oneOf(API_USER_STATES, 'Only these')),
+  scope: Type.Optional(text('Only those that may have this scope', 100)),
+};
 
 /** Longer than whatever may be, which domain/api-user.ts says in words: what is longer need not be looked at. */
 const TEXT_LENGTH_MAX = 1000;

@@ -5,7 +5,8 @@ import {
   AUDIT_ACTIONS,
   AUDIT_OUTCOMES,
   AUDIT_SUBJECT_KINDS,
-  type AuditEntry,
+  factsIn,
+  type NamedAuditEntry,
 } from '../../domain/audit-entry.ts';
 import { iso, nullable, oneOf, shared, time, type Shared } from './schema.ts';
 
@@ -14,7 +15,10 @@ import { iso, nullable, oneOf, shared, time, type Shared } from './schema.ts';
 
 export interface AuditSubjectJson {
   kind: string;
+  /** Null: none was found, or there was none yet. */
   id: string | null;
+  /** Of what was deleted: the last that it had. */
+  name: string | null;
 }
 
 export interface AuditEntryJson {
@@ -35,7 +39,16 @@ export interface AuditEntryJson {
 const closed = { additionalProperties: false };
 
 const subjectSchema = Type.Object(
-  { kind: oneOf(AUDIT_SUBJECT_KINDS, 'What it is'), id: nullable(Type.String()) },
+  {
+    kind: oneOf(AUDIT_SUBJECT_KINDS, 'What it is'),
+    id: nullable(Type.String()),
+    name: nullable(
+      Type.String({
+        description:
+          'Name, or e-mail address of an operator: the present one, or the last of what was deleted. Not in the hash',
+      }),
+    ),
+  },
   closed,
 );
 
@@ -70,7 +83,7 @@ export const auditEntrySchema: Shared<AuditEntryJson> = shared(
   ),
 );
 
-export function auditEntryJson(entry: AuditEntry): AuditEntryJson {
+export function auditEntryJson(entry: NamedAuditEntry): AuditEntryJson {
   return {
     n: entry.n,
     at: iso(entry.at),
@@ -83,23 +96,16 @@ export function auditEntryJson(entry: AuditEntry): AuditEntryJson {
     },
     action: entry.action,
     outcome: entry.outcome,
-    subject: { kind: entry.subjectKind, id: entry.subjectId },
-    related: entry.relatedKind === null ? null : { kind: entry.relatedKind, id: entry.relatedId },
-    before: parsed(entry.before),
-    after: parsed(entry.after),
+    subject: { kind: entry.subjectKind, id: entry.subjectId, name: entry.subjectName },
+    related:
+      entry.relatedKind === null
+        ? null
+        : { kind: entry.relatedKind, id: entry.relatedId, name: entry.relatedName },
+    before: factsIn(entry.before),
+    after: factsIn(entry.after),
     reason: entry.reason,
     hash: entry.hash,
   };
-}
-
-/** A text that is not JSON was not written by this program: it is shown as it is, and a verification finds it. */
-function parsed(text: string | null): unknown {
-  if (text === null) return null;
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return text;
-  }
 }
 
 export interface AuditVerificationJson {

@@ -4,11 +4,11 @@ import type { Actor } from '../../domain/actor.ts';
 import {
   AUDIT_ACTIONS,
   AUDIT_OUTCOMES,
-  type AuditEntry,
+  type NamedAuditEntry,
   type AuditOutcome,
 } from '../../domain/audit-entry.ts';
 import type { AuditFilter } from '../../domain/audit-filter.ts';
-import type { AuditPageAsked, AuditVerification } from '../../admin/audit.ts';
+import type { AuditListed, AuditPageAsked, AuditVerification } from '../../admin/audit.ts';
 import { actorOf, type AdminApp } from './admin-app.ts';
 import { apiUserPath } from './api-user.routes.ts';
 import {
@@ -32,10 +32,10 @@ import {
 
 export interface AuditServices {
   audit: {
-    list(filter: AuditFilter, page: AuditPageAsked): Promise<{ items: AuditEntry[]; next: string | null }>;
+    list(filter: AuditFilter, page: AuditPageAsked): Promise<AuditListed>;
     /** That of an API user, given by client id or username, and its credentials. Throws a Refused where there never was one. */
-    historyOf(apiUser: string, page: AuditPageAsked): Promise<{ items: AuditEntry[]; next: string | null }>;
-    export(by: Actor, filter: AuditFilter): AsyncGenerator<AuditEntry, void, undefined>;
+    historyOf(apiUser: string, page: AuditPageAsked): Promise<AuditListed>;
+    export(by: Actor, filter: AuditFilter): AsyncGenerator<NamedAuditEntry, void, undefined>;
     verify(): Promise<AuditVerification>;
   };
 }
@@ -49,6 +49,9 @@ const filterParameters = {
   action: Type.Optional(oneOf(AUDIT_ACTIONS, 'Changes of this kind')),
   subject: Type.Optional(text('Client id (with its credentials), or id of another thing', ID_LENGTH_MAX)),
   outcome: Type.Optional(oneOf(AUDIT_OUTCOMES, 'What was done, or what was refused')),
+  search: Type.Optional(
+    text('A part of a name, id, address, reason or changed value, in any letter case', ID_LENGTH_MAX),
+  ),
   from: Type.Optional(timeInput('From then on')),
   to: Type.Optional(timeInput('Before then')),
 };
@@ -58,16 +61,18 @@ interface FilterParameters {
   action?: string;
   subject?: string;
   outcome?: AuditOutcome;
+  search?: string;
   from?: string;
   to?: string;
 }
 
-function filterOf({ actor, action, subject, outcome, from, to }: FilterParameters): AuditFilter {
+function filterOf({ actor, action, subject, outcome, search, from, to }: FilterParameters): AuditFilter {
   return {
     actor: actor ?? null,
     action: action ?? null,
     subject: subject ?? null,
     outcome: outcome ?? null,
+    search: search?.trim() || null,
     from: millisecondsOf(from, '?from'),
     to: millisecondsOf(to, '?to'),
   };
@@ -90,6 +95,8 @@ function listRoute(app: AdminApp, { audit }: AuditServices): void {
         ...TAG,
         operationId: 'listAudit',
         summary: 'Changes and refused attempts, the newest first.',
+        description:
+          'With `search` a page may hold fewer than `limit`, or none: the list ends where `next` is null.',
         querystring: Type.Object({ ...filterParameters, ...pageParameters }, closed),
         response: { 200: pageOf(auditEntrySchema) },
       },

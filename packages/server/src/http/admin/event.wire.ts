@@ -1,4 +1,4 @@
-import type { LiveEvent } from '../../runtime/usage/live-events.ts';
+import type { LiveEvent, PastRates } from '../../runtime/usage/live-events.ts';
 import { rounded } from './overview.wire.ts';
 import { iso } from './schema.ts';
 
@@ -32,6 +32,10 @@ export interface RefusalEventJson {
   count: number;
 }
 
+export function ratesJson({ at, tokens, refusals, p50Ms, p99Ms }: PastRates): RatesEventJson {
+  return { at: iso(at), tokens, refusals, p50_ms: rounded(p50Ms), p99_ms: rounded(p99Ms) };
+}
+
 export function eventJson(
   event: LiveEvent,
 ): ChangeEventJson | RatesEventJson | UseEventJson | RefusalEventJson {
@@ -39,13 +43,7 @@ export function eventJson(
     case 'change':
       return { noun: event.noun, id: event.id };
     case 'rates':
-      return {
-        at: iso(event.at),
-        tokens: event.tokens,
-        refusals: event.refusals,
-        p50_ms: rounded(event.p50Ms),
-        p99_ms: rounded(event.p99Ms),
-      };
+      return ratesJson(event);
     case 'use':
       return {
         credential_id: event.credentialId,

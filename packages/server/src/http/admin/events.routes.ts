@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import type { Live, LiveEvent } from '../../runtime/usage/live-events.ts';
 import type { Gate } from './gate.ts';
-import { eventJson } from './event.wire.ts';
+import { eventJson, ratesJson } from './event.wire.ts';
 import { actorOf, type AdminApp } from './admin-app.ts';
 import { Problem, SECURITY_HEADERS, tooMany } from './problem.ts';
 import { retryAfter } from '../rate-limit-headers.ts';
@@ -16,8 +16,8 @@ export interface EventServices {
 const HEARTBEAT_MS = 15_000;
 /** Whether the caller still may read is asked so often: a session that ended, or a role that was lost, ends the stream. */
 const CHECK_MS = 1000;
-/** Bytes that wait for a reader: beyond that it is too slow, and gone. */
-const WAITING_BYTES_MAX = 65_536;
+/** Bytes that wait for a reader: beyond that it is too slow, and gone. The history of five minutes fits. */
+const WAITING_BYTES_MAX = 262_144;
 /** How long a browser waits before it comes again. */
 const RETRY_MS = 2000;
 const FULL_RETRY_MS = 5000;
@@ -31,7 +31,7 @@ export function eventsRoute(app: AdminApp, { live }: EventServices, gate: Gate):
       schema: {
         operationId: 'followEvents',
         summary:
-          'A stream of events (text/event-stream): `change` {noun, id}; each second `rates` {at, tokens, refusals, p50_ms, ' +
+          'A stream of events (text/event-stream): first `history` {seconds: rates of up to five minutes before}; `change` {noun, id}; each second `rates` {at, tokens, refusals, p50_ms, ' +
           'p99_ms} of this process; of the API user in `client_id` also `use` {credential_id, at, address, count} and ' +
           '`refusal` {reason, at, count}; `end` {code} before it ends for good.',
         tags: ['Usage'],
@@ -103,6 +103,8 @@ function stream(
     'close',
   ]);
   send(response, `retry: ${RETRY_MS}\n\n`);
+  const seconds = watch.past.map(ratesJson);
+  send(response, `event: history\ndata: ${JSON.stringify({ seconds })}\n\n`);
   const heartbeat = setInterval(() => send(response, ': still here\n\n'), HEARTBEAT_MS);
   const check = setInterval(() => {
     gate(request, 'read').catch((error: unknown) => {

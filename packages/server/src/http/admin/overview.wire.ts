@@ -9,6 +9,8 @@ export interface AttentionJson {
   name: string;
   credential_id?: string;
   at?: string;
+  reason?: string;
+  count?: number;
   detail: string;
 }
 
@@ -59,12 +61,24 @@ export const overviewSchema: Shared<OverviewJson> = shared(
         Type.Object(
           {
             kind: oneOf(ATTENTION_KINDS, 'What it is about'),
-            client_id: Type.Optional(Type.String({ description: 'Missing for a clock' })),
+            client_id: Type.Optional(
+              Type.String({ description: 'Missing for a clock, and for unknown client ids' }),
+            ),
             name: Type.String({
               description: 'Of the API user; of a clock the host and process id, or the store',
             }),
             credential_id: Type.Optional(Type.String()),
-            at: Type.Optional(time('When the secret expires, the limit was last hit, or the last use was')),
+            at: Type.Optional(
+              time(
+                'When the secret expires, or the last use, the last refusal, or the last hit of the limit was',
+              ),
+            ),
+            reason: Type.Optional(Type.String({ description: 'Why it was refused, with `refused`' })),
+            count: Type.Optional(
+              Type.Integer({
+                description: 'Refused requests in the last hour, with `refused` and `limit_hit`',
+              }),
+            ),
             detail: Type.String({ description: 'In words' }),
           },
           { additionalProperties: false },
@@ -86,21 +100,27 @@ export function rounded(number: number | null): number | null {
 }
 
 export function attentionJson(attention: Attention): AttentionJson {
-  const { kind, clientId, name, credentialId, at } = attention;
+  const { kind, clientId, name, credentialId, at, reason, count } = attention;
   return {
     kind,
     ...(clientId !== null && { client_id: clientId }),
     name,
     ...(credentialId !== null && { credential_id: credentialId }),
     ...(at !== null && { at: iso(at) }),
+    ...(reason !== undefined && { reason }),
+    ...(count > 0 && { count }),
     detail: detailOf(attention),
   };
 }
 
-function detailOf({ kind, at, count, detail = '' }: Attention): string {
+function detailOf({ kind, at, count, clientId, reason = '', detail = '' }: Attention): string {
   switch (kind) {
     case 'clock':
       return detail;
+    case 'refused':
+      return clientId === null
+        ? `${count} requests in the last hour named a client id that no API user has: a mistyped id, a deleted API user, or guesses.`
+        : `Refused ${count} times in the last hour (${reason}): ask its integrator, or read its page.`;
     case 'secret_expires':
       return 'The secret expires soon: reset it, so that its callers move over in time.';
     case 'unused':

@@ -61,7 +61,9 @@ export async function consoleRoutes(
     app.get(CONSOLE_PATH + path, (_request, reply) => sendPage(reply, 200, page));
   }
   app.get(CONSOLE_PATH, (_request, reply) => sendPage(reply, 200, page));
-  app.get(`${CONSOLE_PATH}/*`, (_request, reply) => sendPage(reply, 404, NO_SUCH_PAGE));
+  // The console has a page for an address that is none of its own.
+  app.get(`${CONSOLE_PATH}/*`, (_request, reply) => sendPage(reply, 404, page));
+  app.get(`${CONSOLE_PATH}/assets/*`, (_request, reply) => sendPage(reply, 404, NO_SUCH_PAGE));
   await app.register(fastifyStatic, {
     root: join(built, 'assets'),
     prefix: `${CONSOLE_PATH}/assets/`,
@@ -76,6 +78,20 @@ export async function consoleRoutes(
       for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.header(name, value);
     },
   });
+}
+
+/**
+ * The URL itself, or that of no page of the console if it is below /console and its escapes are malformed: the router would answer
+ * those with JSON, which is not for people.
+ */
+export function consoleUrl(url: string): string {
+  if (!url.startsWith(`${CONSOLE_PATH}/`)) return url;
+  try {
+    decodeURIComponent(url.split('?', 1)[0] ?? '');
+    return url;
+  } catch {
+    return `${CONSOLE_PATH}/malformed`;
+  }
 }
 
 function sendPage(reply: FastifyReply, status: number, html: string): FastifyReply {

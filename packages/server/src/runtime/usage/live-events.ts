@@ -5,9 +5,12 @@ import { ratesBetween, type RouteCounts, type Rates } from './route-statistics.t
 /** What is told to those who watch: see http/admin/events.ts for how it looks there. */
 export type LiveEvent =
   | { event: 'change'; noun: string; id: string }
-  | ({ event: 'rates'; at: number } & Rates)
+  | ({ event: 'rates' } & PastRates)
   | { event: 'use'; credentialId: string; at: number; address: string; count: number }
   | { event: 'refusal'; reason: string; at: number; count: number };
+
+/** What one second had, which ended at `at`, in milliseconds since 1970. */
+export type PastRates = { at: number } & Rates;
 
 /** Tells what happens as it happens, to a bounded number of watchers. */
 export interface Live {
@@ -27,6 +30,8 @@ export interface Live {
 }
 
 export interface Watch {
+  /** The seconds before it began, the oldest first: up to `PAST_SECONDS`, fewer after a start. */
+  past: readonly PastRates[];
   stop(): void;
 }
 
@@ -38,6 +43,8 @@ const TICK_MS = 1000;
 /** The part of all streams that one viewer may open: ten windows of a browser with the default settings. */
 const VIEWER_PART = 10;
 export const HISTORY_SECONDS = 60;
+/** Seconds that a new watcher is told of. */
+const PAST_SECONDS = 300;
 /** Changes that are told one by one in a second; beyond that, that much has changed. */
 const CHANGES_MAX = 100;
 
@@ -60,6 +67,7 @@ export function createLive(counts: () => RouteCounts, { liveStreamsMax }: LiveSe
   const watchers = new Set<Watcher>();
   const watched = new Map<string, Watched>();
   const history: RouteCounts[] = [counts()];
+  const past: PastRates[] = [];
   const changes = new Map<string, { noun: string; id: string }>();
   let ended = false;
   let timer: NodeJS.Timeout | undefined;
@@ -68,9 +76,11 @@ export function createLive(counts: () => RouteCounts, { liveStreamsMax }: LiveSe
     const before = history.at(-1) ?? counts();
     history.push(counts());
     if (history.length > HISTORY_SECONDS + 1) history.shift();
+    const second = { at: Date.now(), ...ratesBetween(before, history.at(-1) ?? before) };
+    past.push(second);
+    if (past.length > PAST_SECONDS) past.shift();
     if (watchers.size === 0) return;
-    const at = Date.now();
-    const rates: LiveEvent = { event: 'rates', at, ...ratesBetween(before, history.at(-1) ?? before) };
+    const rates: LiveEvent = { event: 'rates', ...second };
     const events = new Map(Array.from(watched, ([clientId, each]) => [clientId, eventsOf(each)]));
     for (const watcher of watchers) {
       watcher.tell(rates);
@@ -105,7 +115,7 @@ export function createLive(counts: () => RouteCounts, { liveStreamsMax }: LiveSe
         each.watchers += 1;
         watched.set(clientId, each);
       }
-      return { stop: () => stopWatching(watcher) };
+      return { past: Array.from(past), stop: () => stopWatching(watcher) };
     },
     changed(noun, ids) {
       if (watchers.size === 0) return;

@@ -17,14 +17,16 @@ export interface OverviewSource {
 
 export interface Attention {
   kind: (typeof ATTENTION_KINDS)[number];
-  /** Null for a clock. */
+  /** Null for a clock, and for callers whose client id no API user has. */
   clientId: string | null;
   name: string;
   credentialId: string | null;
   at: number | null;
   count: number;
+  /** Why it was refused. */
+  reason?: string;
   /** In words; missing where that follows from the rest. */
   detail?: string;
 }
 
-export const ATTENTION_KINDS = ['clock', 'secret_expires', 'unused', 'limit_hit'] as const;
+export const ATTENTION_KINDS = ['clock', 'refused', 'secret_expires', 'unused', 'limit_hit'] as const;

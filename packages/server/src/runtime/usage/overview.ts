@@ -15,6 +15,9 @@ export interface Standing {
 const EXPIRES_WITHIN_MS = 14 * UNIT_MS.day;
 const UNUSED_MS = 90 * UNIT_MS.day;
 const LIMITED_MS = UNIT_MS.hour;
+/** A caller that is refused this often for one reason in an hour needs attention: a person who mistypes is not. */
+const REFUSED_MS = UNIT_MS.hour;
+export const REFUSED_MIN = 5;
 export const ATTENTION_MAX = 50;
 /** However many consoles look, the store is asked once in this time. */
 const KEPT_MS = 5000;
@@ -37,6 +40,7 @@ export function createOverview(
   async function look(nowMs: number): Promise<Standing> {
     const apiUsers = await counts();
     const needs = [
+      await attention.refused(nowMs - REFUSED_MS, REFUSED_MIN, ATTENTION_MAX),
       await attention.limited(nowMs - LIMITED_MS, ATTENTION_MAX),
       await attention.expiring(nowMs, nowMs + EXPIRES_WITHIN_MS, ATTENTION_MAX),
       await attention.unused(nowMs - UNUSED_MS, ATTENTION_MAX),

@@ -15,8 +15,8 @@ import type { ApiUserRow, Tables } from '../schema.ts';
 export interface ApiUserListRows {
   /** A page of a list. What is live and expires is so at `nowMs`. */
   page(filter: ApiUserFilter, page: ApiUserListPage, nowMs: number): Promise<ApiUserListed>;
-  /** The same for a command, which may take its time: in the order of the client ids, and full unless it is the last. */
-  byId(page: ApiUserPage & { search: string | null }, nowMs: number): Promise<ListedApiUser[]>;
+  /** The same for commands and exports, which may take longer: in the order of the client ids, and full unless it is the last. */
+  byId(filter: ApiUserFilter, page: ApiUserPage, nowMs: number): Promise<ListedApiUser[]>;
 }
 
 /** How much is looked at for a page on which few are. */
@@ -59,8 +59,8 @@ export function apiUserListRows(db: Kysely<Tables>, bounds: ListBounds = BOUNDS)
       const items = await withCredentials(db, [...first, ...found.rows], nowMs);
       return { items, next: found.next && [found.next[0], found.next[1], ...firstIds] };
     },
-    async byId({ search, after, limit }, nowMs) {
-      const matching = search === null ? sql<SqlBool>`1 = 1` : contains('search_text', searchKey(search));
+    async byId(filter, { after, limit }, nowMs) {
+      const matching = sql<SqlBool>`${amongOf(filter)} and ${conditionOf(filter, []) ?? sql`1 = 1`}`;
       const rows: Row[] = [];
       // In stretches: a statement that reads millions for a few would meet the time limit of PostgreSQL.
       for (let from: string | null = after ?? ''; from !== null && rows.length < limit;) {

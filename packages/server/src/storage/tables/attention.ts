@@ -1,16 +1,20 @@
 import { sql } from 'kysely';
 import type { Connections } from '../connections.ts';
+import { ALL_CALLERS } from './usage.ts';
 
 /** What an operator should look at. */
 export interface Attention {
-  kind: 'secret_expires' | 'unused' | 'limit_hit';
-  clientId: string;
+  kind: 'secret_expires' | 'unused' | 'limit_hit' | 'refused';
+  /** Null: of callers whose client id no API user has. */
+  clientId: string | null;
   name: string;
   credentialId: string | null;
   /** When the secret expires, the API user was last used, or the limit was last hit; null: never used. */
   at: number | null;
-  /** Refusals by the limit; 0 for the others. */
+  /** Refusals; 0 for what is about none. */
   count: number;
+  /** Why callers were refused; only with `refused`. */
+  reason?: string;
 }
 
 export interface AttentionRows {
@@ -20,6 +24,11 @@ export interface AttentionRows {
   unused(before: number, limit: number): Promise<Attention[]>;
   /** API users that hit their limit from `from` on, the latest first. */
   limited(from: number, limit: number): Promise<Attention[]>;
+  /**
+   * Callers that were refused at least `atLeast` times for one reason from `from` on, other than by their limit: the most refused
+   * first. Those whose client id no API user has are one together.
+   */
+  refused(from: number, atLeast: number, limit: number): Promise<Attention[]>;
   /**
    * API users, and of them the ones that are enabled, and that were used from `activeFrom` on. `unhurried`: of so many that it
    * takes longer than a statement may.
@@ -32,6 +41,11 @@ const COUNT_MS_MAX = 600_000;
 
 /** Of one API user a limit can be hit in each minute: as many are read for each that is told. */
 const LIMITED_ROWS_EACH = 60;
+
+/** Rows that are read for callers that are refused, the latest first: a row for each caller, minute and reason. */
+const REFUSED_ROWS_MAX = 20_000;
+/** The name that all callers have together whose client id no API user has. */
+const UNKNOWN_CALLERS = 'Unknown client ids';
 
 /** Each by an index that holds what it is looked for by, at a hundred thousand API users as at ten. */
 export function attentionRows({ read, unhurried }: Pick<Connections, 'read' | 'unhurried'>): AttentionRows {
@@ -70,6 +84,26 @@ export function attentionRows({ read, unhurried }: Pick<Connections, 'read' | 'u
           order by at desc limit ${limit * LIMITED_ROWS_EACH}) as found
         join api_users as u on u.client_id = found.client_id
         group by u.client_id, u.name order by max(found.at) desc, u.client_id limit ${limit}`.execute(read);
+      return rows;
+    },
+    async refused(from, atLeast, limit) {
+      const byReason = sql`select client_id, reason, max(at) as at, cast(sum(refusals) as bigint) as count`;
+      const callers = sql`
+        ${byReason} from (select * from refusal_minutes where at >= ${from} and client_id > ${ALL_CALLERS}
+          and reason <> 'api_user_limit' order by at desc, client_id desc limit ${REFUSED_ROWS_MAX}) as latest
+        group by client_id, reason having sum(refusals) >= ${atLeast}`;
+      // In the row of all callers, which has one row a minute.
+      const unknown = sql`
+        ${byReason} from refusal_minutes where at >= ${from} and reason = 'unknown_client_id'
+          and client_id = ${ALL_CALLERS}
+        group by client_id, reason having sum(refusals) >= ${atLeast}`;
+      const { rows } = await sql<Attention>`
+        select 'refused' as kind, u.client_id as "clientId", coalesce(u.name, ${UNKNOWN_CALLERS}) as name,
+          cast(null as text) as "credentialId", found.at, found.count, found.reason
+        from (select * from (${callers}) as callers union all select * from (${unknown}) as unknown) as found
+        left join api_users as u on u.client_id = found.client_id
+        where u.client_id is not null or found.client_id = ${ALL_CALLERS}
+        order by found.count desc, found.client_id limit ${limit}`.execute(read);
       return rows;
     },
     async count(activeFrom, alone) {

@@ -10,6 +10,7 @@ import {
 import type { ChainEnds } from '../../domain/audit-chain.ts';
 import { auditEntry, type AuditEntry, type AuditLink, type AuditRecord } from '../../domain/audit-entry.ts';
 import type { AuditFilter } from '../../domain/audit-filter.ts';
+import { auditNames } from '../audit-names.ts';
 import { StoreError } from '../store-error.ts';
 import type { AuditRow, Tables } from '../schema.ts';
 
@@ -25,6 +26,8 @@ export interface AuditRows {
   list(filter: AuditFilter, page: AuditPage): Promise<AuditEntry[]>;
   /** In the order of the chain, from after entry `n` on. */
   after(n: number, limit: number, filter?: AuditFilter): Promise<AuditEntry[]>;
+  /** Names of what entries are about, by id; see audit-names.ts. */
+  names(ids: readonly string[]): Promise<Map<string, string>>;
   /** Adds to the end of the chain: call it last in the transaction of the change itself, because it holds the end until then. */
   append(records: readonly AuditRecord[]): Promise<void>;
   /** Removes up to `limit` of the oldest entries, as long as they are from before `at`; gives back how many. */
@@ -39,6 +42,7 @@ export function auditRows(db: Kysely<Tables>): AuditRows {
       const matching = entriesOf(db).where((row) => row.and(conditions(row, filter)));
       return await matching.where('audit.n', '>', n).orderBy('audit.n').limit(limit).select(ENTRY).execute();
     },
+    names: (ids) => auditNames(db, ids),
     append: (records) => append(db, records),
     deleteBefore: (at, limit) => deleteBefore(db, at, limit),
   };

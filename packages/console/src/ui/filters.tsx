@@ -1,0 +1,34 @@
+import type { ComponentChildren, JSX } from 'preact';
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import { Notice } from './notice.tsx';
+
+/** Filters of a list: side by side at a desk, behind one line on a phone, whose screen is for the list. */
+export function Filters({ active, children }: { active: boolean; children: ComponentChildren }): JSX.Element {
+  const wide = useMemo(() => matchMedia('(min-width: 52.01rem)'), []);
+  const [isWide, setWide] = useState(wide.matches);
+  useEffect(() => {
+    const follow = () => setWide(wide.matches);
+    wide.addEventListener('change', follow);
+    return () => wide.removeEventListener('change', follow);
+  }, [wide]);
+  if (isWide) return <>{children}</>;
+  return (
+    <details class="filter-more">
+      <summary>{active ? 'Filter (in use)' : 'Filter'}</summary>
+      <div class="filters">{children}</div>
+    </details>
+  );
+}
+
+/** Says which parameters of the address the page does not know. */
+export function DroppedParameters({ names }: { names: readonly string[] }): JSX.Element | null {
+  if (names.length === 0) return null;
+  return (
+    <Notice kind="warn" title="The address was not understood" alert>
+      <p>
+        It has a value of {names.map((name) => `“${name}”`).join(', ')} that this page does not have. The page
+        shows the default instead.
+      </p>
+    </Notice>
+  );
+}

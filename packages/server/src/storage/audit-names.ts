@@ -1,0 +1,56 @@
+import type { Kysely } from 'kysely';
+import type { AuditAction } from '../domain/audit-entry.ts';
+import type { Tables } from './schema.ts';
+
+/** Actions whose entries hold a name: of what was deleted, the log alone still has it. */
+const NAMING = [
+  'api_user.create',
+  'api_user.import',
+  'api_user.delete',
+  'credential.create',
+  'credential.reset',
+  'credential.update',
+  'operator.invite',
+  'operator.accept',
+  'operator.remove',
+] as const satisfies readonly AuditAction[];
+/** Entries that one lookup of deleted things reads. */
+const NAMING_MAX = 2000;
+
+/** Names of API users and credentials, and addresses of operators, by id; of deleted ones the last that the log has. */
+export async function auditNames(db: Kysely<Tables>, ids: readonly string[]): Promise<Map<string, string>> {
+  if (ids.length === 0) return new Map(); // PostgreSQL takes no empty list
+  const users = db.selectFrom('api_users').where('client_id', 'in', ids).select(['client_id as id', 'name']);
+  const credentials = db.selectFrom('credentials').where('id', 'in', ids).select(['id', 'name']);
+  const operators = db.selectFrom('operators').where('id', 'in', ids).select(['id', 'email as name']);
+  const rows = await users.unionAll(credentials).unionAll(operators).execute();
+  const names = new Map(rows.map(({ id, name }) => [id, name]));
+  const missing = ids.filter((id) => !names.has(id));
+  if (missing.length === 0) return names;
+  const entries = await db
+    .selectFrom('audit')
+    .where('subject_id', 'in', missing)
+    .where('action', 'in', NAMING)
+    .orderBy('at', 'desc')
+    .orderBy('audit.n', 'desc')
+    .limit(NAMING_MAX)
+    .select(['subject_id as id', 'before', 'after'])
+    .execute();
+  for (const { id, before, after } of entries) {
+    const name = nameIn(after) ?? nameIn(before);
+    if (id !== null && name !== null && !names.has(id)) names.set(id, name);
+  }
+  return names;
+}
+
+/** Null also for a text that is not JSON: this program did not write it. */
+function nameIn(facts: string | null): string | null {
+  if (facts === null) return null;
+  try {
+    const { name, email } = JSON.parse(facts) as Record<string, unknown>;
+    const found = name ?? email;
+    return typeof found === 'string' ? found : null;
+  } catch {
+    return null;
+  }
+}
