@@ -5,6 +5,7 @@
 // verifier's polls (docs/decisions/012).
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { BOUNDS } from '../packages/server/src/config/bounds.ts';
 import { SETTINGS } from '../packages/server/src/config/config.ts';
 import { takeCall, WINDOW_MS } from '../packages/server/src/domain/rate-limit.ts';
 import { ownPart } from '../packages/server/src/domain/shared-limit.ts';
@@ -20,7 +21,7 @@ const POLL_TAKES_MS = { from: 1, to: 4 };
 const NOTIFY_TAKES_MS = { from: 0.5, to: 5 };
 
 const POLL_MS = Number(SETTINGS.changePollMs.default);
-const WAKE_MS = Number(SETTINGS.changeWakeMs.default);
+const WAKE_MS = BOUNDS.changeWakeMs;
 const STALE_MAX_S = Number(SETTINGS.staleMaxSeconds.default);
 
 function between({ from, to }: { from: number; to: number }, chance: () => number): number {

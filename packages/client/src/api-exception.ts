@@ -1,4 +1,4 @@
-/** Stable names of what went wrong; messages may change, these do not. */
+/** Kinds of failure. The names are stable; messages may change. */
 export type ApiExceptionCode =
   | 'bad_request'
   | 'forbidden'
@@ -11,28 +11,28 @@ export type ApiExceptionCode =
   | 'unexpected_status';
 
 export interface ApiExceptionDetails {
-  /** Stable, one word per kind of failure. */
+  /** Stable: programs may compare it. */
   readonly code: ApiExceptionCode;
   /** HTTP status; 0 when there was no response. */
   readonly status: number;
   /** The status in words (`Forbidden`), or the reason why there was no response. */
   readonly reason: string;
-  /** The response's body as text; empty when there was none, or more than 64 KiB. */
+  /** The response's body as text; empty without a response or above 64 KiB. */
   readonly body: string;
   readonly headers: Headers;
-  /** `error` of the body (RFC 6749 §5.2), such as `invalid_client`. */
+  /** The body's `error` (RFC 6749 §5.2), such as `invalid_client`. */
   readonly error: string | undefined;
-  /** `error_description` of the body. */
+  /** The body's `error_description`. */
   readonly errorDescription: string | undefined;
-  /** `x-request-id` or `trace_id` of the response: what to quote to the platform's support. */
+  /** `x-request-id` or `trace_id` of the response; the platform's support asks for it. */
   readonly requestId: string | undefined;
-  /** Milliseconds after which the server said to come back. */
+  /** How long the server asks to wait, in milliseconds. */
   readonly retryAfterMs: number | undefined;
   /** How many requests were sent. */
   readonly attempts: number;
 }
 
-/** Every failure of a token request. Secrets and tokens have been taken out of each of its properties. */
+/** A token request that failed. No property holds a secret or a token. */
 export class ApiException extends Error implements ApiExceptionDetails {
   declare readonly code: ApiExceptionCode;
   declare readonly status: number;
@@ -50,19 +50,19 @@ export class ApiException extends Error implements ApiExceptionDetails {
     Object.assign(this, { status: 0, reason: '', body: '', headers: new Headers() }, details);
   }
 
-  /** The same for all subclasses: class names do not survive a minifier. */
+  /** The same for all subclasses, because minifiers rename classes. */
   override get name(): string {
     return 'ApiException';
   }
 }
 
-/** 400: the request is at fault and will fail again: a missing parameter, an unknown grant type, scope or resource. */
+/** 400: the request is wrong and will fail again, such as an unknown grant type, scope or resource. */
 export class BadRequestException extends ApiException {}
 
-/** 401 or 403: these credentials do not work, or not from here. */
+/** 401 or 403: the credentials are wrong, or not allowed from this address. */
 export class ForbiddenException extends ApiException {}
 
-/** 429, after the last retry: `retryAfterMs` says when to come back. */
+/** 429, after the last retry; `retryAfterMs` says how long to wait. */
 export class RateLimitException extends ApiException {}
 
 /** 5xx, after the last retry. */
@@ -71,8 +71,8 @@ export class ServerException extends ApiException {}
 /** No complete response in time, or the server's own 408. */
 export class TimeoutException extends ApiException {}
 
-/** The connection could not be made, or broke before the response was complete; `cause` says how. */
+/** The connection failed, or broke before the response was complete; `cause` says why. */
 export class ConnectionException extends ApiException {}
 
-/** A success whose body is no token response: a proxy's or another server's page, or half a body. */
+/** A 2xx response without a token in its body: a proxy's page, for example, or half a body. */
 export class MalformedResponseException extends ApiException {}

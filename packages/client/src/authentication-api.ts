@@ -11,48 +11,48 @@ import type { Settings } from './settings.ts';
 import { defaults } from './settings.ts';
 import type { TimeLimit } from './time-limit.ts';
 import { pause, within } from './time-limit.ts';
-import { failureFromResponse, failureWithoutResponse, noteAnswer } from './token-failure.ts';
+import { failureFromResponse, failureWithoutResponse, rememberReachable } from './token-failure.ts';
 import type { OAuth2TokenPostParameters, TokenRequest } from './token-request.ts';
 import { tokenRequest } from './token-request.ts';
 
 export interface RequestOptions {
-  /** Stops the call, its waits included; the promise rejects with the signal's reason. */
+  /** Aborts the call and its waits; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Time for one attempt, in milliseconds. Default: that of the configuration. */
+  /** Timeout of one attempt, in milliseconds. Default: the configuration's. */
   readonly timeoutMs?: number | undefined;
-  /** Overrides parts of the configuration's retry policy; `false` means one attempt. */
+  /** Overrides fields of the configuration's retry policy; `false` means one attempt. */
   readonly retry?: Partial<RetryPolicy> | false | undefined;
 }
 
-/** A token response with what HTTP says about it. */
+/** A token response with its HTTP status, headers and attempts. */
 export interface TokenResponseWithHttpInfo {
   readonly data: InlineResponse200;
   readonly status: number;
   readonly headers: Headers;
-  /** How many requests it took. */
+  /** How many requests were sent. */
   readonly attempts: number;
   /** `x-request-id` of the response. */
   readonly requestId: string | undefined;
-  /** When the request that succeeded was sent, by the configuration's clock: `expires_in` counts from here. */
+  /** When the successful request was sent, in epoch milliseconds: `expires_in` counts from here. */
   readonly sentAt: number;
 }
 
-/** The authentication API of the platform: one method, which trades credentials for an access token. */
+/** The platform's authentication API. Its one method exchanges credentials for an access token. */
 export class AuthenticationApi {
   readonly configuration: Settings;
 
-  /** Takes a `Configuration`; without one, all defaults hold and each call brings its credentials. */
+  /** Without a `Configuration`, the defaults apply and each call passes its credentials. */
   constructor(configuration: Settings = defaults) {
     mustBeConfiguration(configuration);
     this.configuration = configuration;
   }
 
   /**
-   * `POST {host}/oauth2/token`: authenticates the credentials and returns an access token (RFC 6749 §4.4).
+   * `POST {host}/oauth2/token`: authenticates an API user and returns an access token (RFC 6749 §4.4).
    *
-   * @throws ConfigurationError when the client id or secret is missing.
-   * @throws ApiException or one of its subclasses for everything that the server or the network did.
-   * @throws `options.signal.reason` when the signal is aborted.
+   * @throws ConfigurationError if the client id or secret is missing.
+   * @throws ApiException or a subclass if the server or the network fails the request.
+   * @throws `options.signal.reason` if the signal is aborted.
    */
   async oAuth2TokenPost(
     parameters?: OAuth2TokenPostParameters,
@@ -61,7 +61,7 @@ export class AuthenticationApi {
     return (await this.oAuth2TokenPostWithHttpInfo(parameters, options)).data;
   }
 
-  /** The same, with status, headers, number of attempts and request id. Throws the same. */
+  /** Like `oAuth2TokenPost`, with status, headers, attempts and request id. Throws the same errors. */
   async oAuth2TokenPostWithHttpInfo(
     parameters: OAuth2TokenPostParameters = {},
     options: RequestOptions = {},
@@ -70,7 +70,7 @@ export class AuthenticationApi {
   }
 }
 
-/** The call itself. `background`: nobody waits for it, so its timers do not keep the process alive. */
+/** Requests a token. The timers of a `background` request do not keep the process alive. */
 export async function requestToken(
   configuration: Settings,
   parameters: OAuth2TokenPostParameters,
@@ -97,7 +97,7 @@ export async function requestToken(
       const outcome = await attemptOnce(configuration, request, limit(), { ...about, attempt });
       if (!(outcome instanceof ApiException)) return outcome;
       const { code, status, retryAfterMs } = outcome;
-      // Without a response, the connection or the time failed, and may not the next time.
+      // Without a response the fault may be temporary, except a redirect that a browser hides.
       const mayPass = status > 0 ? isTransient(status) : code !== 'redirected';
       lastingFaults += Number(isLasting(status, outcome.cause));
       const delayMs = mayPass
@@ -114,7 +114,7 @@ export async function requestToken(
   }
 }
 
-/** The response to one request, or as a value the exception that it amounts to; throws only when the caller aborts. */
+/** Sends one request. Returns failures as values; throws only if the caller aborts. */
 async function attemptOnce(
   { clock, fetch, onEvent }: Settings,
   request: TokenRequest,
@@ -129,7 +129,7 @@ async function attemptOnce(
     const [response, body] = await within(limit, (signal) =>
       exchange(fetch, url, { ...request.init, signal }),
     );
-    noteAnswer(url);
+    rememberReachable(url);
     const { status, headers } = response;
     const now = clock.now();
     const requestId = requestIdOf(response);
@@ -144,7 +144,7 @@ async function attemptOnce(
   }
 }
 
-/** Says so to a program without types that passes plain parameters. */
+/** Catches plain parameters, which programs without types may pass. */
 export function mustBeConfiguration({ clock }: Settings): void {
   if (!clock) throw new ConfigurationError('configuration', 'is no Configuration');
 }

@@ -1,2 +1,2 @@
-/** `process` where there is one: Node, Deno, Bun and some workers, not browsers. */
+/** `process` in Node, Deno, Bun and some workers; undefined in browsers. */
 export const runtime: Partial<typeof globalThis.process> | undefined = globalThis.process;

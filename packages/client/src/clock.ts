@@ -1,10 +1,10 @@
-/** Where the client gets the time from; another one than the system's serves tests. */
+/** The source of time; tests pass their own. */
 export interface Clock {
   /** Milliseconds since 1970-01-01. It should never go backwards. */
   now(): number;
   /**
-   * Calls `run` once, `ms` milliseconds from now, and returns a function that calls it off. When `background` is true
-   * nobody waits for it, and the timer must not keep the process alive.
+   * Calls `run` once after `ms` milliseconds. Returns a function that cancels the call. A `background` timer
+   * must not keep the process alive.
    */
   after(ms: number, run: () => void, background?: boolean): () => void;
 }
@@ -12,8 +12,8 @@ export interface Clock {
 let wallMinusMonotonic = -Infinity;
 
 /**
- * The system's time, except that it never goes backwards: a clock that is set back by an hour would otherwise make
- * tokens live an hour too long. A step forwards (a laptop that slept) is believed.
+ * The system's time, except that it never goes backwards: if the clock is set back by an hour, tokens must
+ * not live an hour longer. A step forwards, as after a laptop's sleep, is taken over.
  */
 function now(): number {
   const monotonic = performance.now();
@@ -23,7 +23,7 @@ function now(): number {
 
 function after(ms: number, run: () => void, background = false): () => void {
   const timer = setTimeout(run, ms);
-  // In browsers it is a number, and there is no process to keep alive.
+  // Browsers have numbers as timers, and no process to keep alive.
   if (background && typeof timer === 'object') timer.unref();
   return () => clearTimeout(timer);
 }

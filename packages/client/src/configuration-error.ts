@@ -1,9 +1,9 @@
 import { escaped } from './escape.ts';
 
-/** An option that is missing, unknown or wrong. No request was sent. */
+/** An option is missing, unknown or wrong. No request was sent. */
 export class ConfigurationError extends TypeError {
   readonly code = 'invalid_configuration';
-  /** Name of the option, parameter, environment variable or file at fault. */
+  /** The option, parameter, environment variable or file at fault. */
   readonly option: string;
 
   constructor(option: string, problem: string) {

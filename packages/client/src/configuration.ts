@@ -4,7 +4,7 @@ import type { EventListener } from './events.ts';
 import { mustBeSecure } from './plain-http.ts';
 import { REDACTED, printAsString } from './redaction.ts';
 import type { RetryPolicy } from './retry.ts';
-import { defaultRetry, given, retryPolicy } from './retry.ts';
+import { defaultRetry, withoutUndefined, retryPolicy } from './retry.ts';
 import type { ClientSecret, FetchFunction, Settings } from './settings.ts';
 import { defaults } from './settings.ts';
 import type { Rules } from './validation.ts';
@@ -13,27 +13,27 @@ import { aFunction, check, flag, number, objectWith, pattern, text, textOrFuncti
 export interface ConfigurationParameters {
   /** Base URL of the platform's API, path included. Default `https://api.criteo.com/marketing`. */
   readonly host?: string | undefined;
-  /** Allows `http://` to other machines, for tokens and for API calls. Default false: to loopback addresses only. */
+  /** Allows `http://` to other hosts, for tokens and API calls. Default false: to loopback addresses only. */
   readonly allowInsecure?: boolean | undefined;
   /** Path of the token endpoint below `host`. Default `/oauth2/token`. */
   readonly tokenPath?: string | undefined;
   /** Client id or username of the API user. */
   readonly clientId?: string | undefined;
   readonly clientSecret?: ClientSecret | undefined;
-  /** How the credentials travel: in the form (default) or in HTTP Basic (RFC 6749 §2.3.1). */
+  /** How credentials are sent: in the form (default) or as HTTP Basic (RFC 6749 §2.3.1). */
   readonly clientAuthentication?: 'form' | 'basic' | undefined;
-  /** Space-separated scopes to ask for. Default: all that the API user may have. */
+  /** Space-separated scopes to request. Default: all that the API user may have. */
   readonly scope?: string | undefined;
-  /** Resource to ask a token for (RFC 8707). Default: the API user's own audience. */
+  /** Resource to request a token for (RFC 8707). Default: the API user's own audience. */
   readonly resource?: string | undefined;
-  /** Default: the `fetch` that is global at the time of the call. */
+  /** Default: the global `fetch` at the time of the call. */
   readonly fetch?: FetchFunction | undefined;
-  /** Time for one attempt, from sending to the last byte of the body, in milliseconds. Default 10,000. */
+  /** Timeout of one attempt, from sending to the body's last byte, in milliseconds. Default 10,000. */
   readonly timeoutMs?: number | undefined;
-  /** Overrides parts of the retry policy; `false` means one attempt. */
+  /** Overrides fields of the retry policy; `false` means one attempt. */
   readonly retry?: Partial<RetryPolicy> | false | undefined;
   readonly clock?: Clock | undefined;
-  /** Told of every request, response, retry, renewal and failure. */
+  /** Receives every request, response, retry, renewal and failure. */
   readonly onEvent?: EventListener | undefined;
 }
 
@@ -60,7 +60,7 @@ const rules: Rules = {
   onEvent: aFunction,
 };
 
-/** Where and as whom to ask for tokens. Validated on construction, then frozen; it prints without the secret. */
+/** Server, credentials and policies of token requests. Checked and frozen; prints without the secret. */
 export class Configuration implements Settings {
   readonly host: string;
   declare readonly tokenPath: string;
@@ -80,27 +80,27 @@ export class Configuration implements Settings {
     printAsString(this.prototype);
   }
 
-  /** @throws ConfigurationError that names the option which is unknown or has a wrong value. */
+  /** @throws ConfigurationError that names the unknown or wrong option. */
   constructor(parameters: ConfigurationParameters = {}) {
     check(parameters, rules);
     if (parameters.retry) check(parameters.retry, retryRules, 'retry.');
-    Object.assign(this, defaults, given(parameters));
+    Object.assign(this, defaults, withoutUndefined(parameters));
     this.host = (parameters.host ?? defaults.host).replace(/\/+$/, '');
     mustBeSecure('host', this.host, this.allowInsecure);
     this.retry = retryPolicy(defaults.retry, parameters.retry);
-    // Code can read it by its name; nothing comes across it by itself.
+    // A getter outside the enumerable properties: printing, spreading or JSON does not show the secret.
     const get = () => parameters.clientSecret;
     Object.defineProperty(this, 'clientSecret', { get, enumerable: false });
     Object.freeze(this);
   }
 
   /**
-   * With the credentials from `MINTMARK_CLIENT_ID` and `MINTMARK_CLIENT_SECRET`, or `MINTMARK_CLIENT_SECRET_FILE`: a
-   * file that is read again for each token request, without the line breaks at its end.
-   * `MINTMARK_CLIENT_ALLOW_INSECURE=true` stands for `allowInsecure`. Nothing else is taken from the environment, the
-   * host least of all.
+   * Reads the credentials from `MINTMARK_CLIENT_ID` and `MINTMARK_CLIENT_SECRET` or
+   * `MINTMARK_CLIENT_SECRET_FILE`. That file is read for each token request; line breaks at its end are
+   * ignored. `MINTMARK_CLIENT_ALLOW_INSECURE=true` sets `allowInsecure`. No other variable is read; in
+   * particular, none sets the host.
    *
-   * @throws ConfigurationError that names the variable which is missing or wrong.
+   * @throws ConfigurationError that names the missing or wrong variable.
    */
   static fromEnv(
     parameters?: ConfigurationParameters,
@@ -110,11 +110,11 @@ export class Configuration implements Settings {
   }
 
   /**
-   * With `client_id`, `client_secret` and, when it is there, `host` from a JSON file: an object that holds them, or one
-   * such object for each profile. Without `profile` it is the profile `default`, or else the file itself. The file is
-   * UTF-8; a byte order mark at its start does no harm.
+   * Reads `client_id`, `client_secret` and, if present, `host` from a JSON file: one object with them, or one
+   * such object per profile. Without `profile`, reads the profile `default`, or else the file's own members.
+   * The file is UTF-8; a byte order mark is skipped.
    *
-   * @throws ConfigurationError that names the file and what it lacks.
+   * @throws ConfigurationError that names the file and what is missing.
    */
   static async fromFile(
     path: string,

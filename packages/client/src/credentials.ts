@@ -57,7 +57,7 @@ export async function credentialsFromFile(path: string, profile?: string): Promi
   return host === undefined ? credentials : { ...credentials, host: member('host') };
 }
 
-/** A file of UTF-8 without its byte order mark. No import, over which a bundler for browsers would stumble. */
+/** Reads UTF-8 without the byte order mark. No `import` of `node:fs`, which breaks bundles for browsers. */
 async function readTextFile(path: string, problem: string): Promise<string> {
   const files = runtime?.getBuiltinModule?.('node:fs/promises');
   if (!files) throw new ConfigurationError(path, 'cannot be read here');

@@ -5,14 +5,14 @@ import { property } from './redaction.ts';
 interface EventBase {
   /** `token`: a request to the token endpoint. `call`: an API call made with the token. */
   readonly operation: 'token' | 'call';
-  /** Numbers the operations of this process: the events of one operation, its retries included, carry the same id. */
+  /** Number of the operation in this process; its retries have the same number. */
   readonly id: number;
   readonly clientId: string | undefined;
-  /** True when no caller waits for it: a token is renewed while the old one still serves. */
+  /** True if no caller waits: a token is renewed while the old one is still valid. */
   readonly background?: boolean;
 }
 
-/** A request is about to be sent. `url` has no query and no fragment. */
+/** Sent before each request. `url` has no query and no fragment. */
 export interface RequestEvent extends EventBase {
   readonly type: 'request';
   readonly attempt: number;
@@ -29,7 +29,7 @@ export interface ResponseEvent extends EventBase {
   readonly durationMs: number;
 }
 
-/** The operation is tried again after `delayMs`; `reason` is an error code or an HTTP status. */
+/** The operation is retried after `delayMs`; `reason` is an error code or HTTP status. */
 export interface RetryEvent extends EventBase {
   readonly type: 'retry';
   /** The attempt that failed. */
@@ -41,23 +41,23 @@ export interface RetryEvent extends EventBase {
 /** A token manager has a new token. */
 export interface RenewalEvent extends Omit<EventBase, 'id'> {
   readonly type: 'renewal';
-  /** Where it came from: the token endpoint, or the shared store into which another process had put it. */
+  /** `store`: another process had put it into the shared store. */
   readonly source: 'server' | 'store';
   readonly expiresInMs: number;
   readonly durationMs: number;
 }
 
-/** Something failed for good: a token request, the transport of an API call, or the shared store. */
+/** A token request, an API call's transport or the shared store failed, after all retries. */
 export interface FailureEvent extends Omit<EventBase, 'id' | 'operation'> {
   readonly type: 'failure';
   readonly operation: 'token' | 'call' | 'store';
-  /** The `code` of the error, else its name. */
+  /** The error's `code`, or else its name. */
   readonly code: string;
   readonly durationMs: number;
   readonly requestId: string | undefined;
 }
 
-/** What a listener is told. No event holds a secret or a token. */
+/** Events for a listener. No event holds a secret or a token. */
 export type ClientEvent = RequestEvent | ResponseEvent | RetryEvent | RenewalEvent | FailureEvent;
 
 export type EventListener = (event: ClientEvent) => void;
@@ -73,8 +73,8 @@ export function nextOperation(): number {
 type Description<Type> = Omit<Extract<ClientEvent, { type: Type }>, 'type'>;
 
 /**
- * Tells the listener, and whoever subscribed to the channel `mintmark:client:<type>` of `node:diagnostics_channel`. A
- * listener that throws or rejects does no harm.
+ * Calls the listener and publishes to the channel `mintmark:client:<type>` of `node:diagnostics_channel`.
+ * Errors of listeners are ignored.
  */
 export function emit<Type extends ClientEvent['type']>(
   listener: EventListener | undefined,
@@ -86,12 +86,12 @@ export function emit<Type extends ClientEvent['type']>(
     ?.channel(`mintmark:client:${type}`));
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the two halves of the type, put together again
   const event = { type, ...description } as object as ClientEvent;
-  // A listener that throws or rejects must not cost anybody a token, nor end the process.
+  // A listener that throws or rejects must neither fail a token request nor end the process.
   (async () => listener?.(event))().catch(() => {});
   channel?.publish(event);
 }
 
-/** A stable word for what was thrown: the `code` of our errors, else the error's name. */
+/** A stable name of a thrown value: the `code` of our errors, or else the error's name. */
 export function codeOf(thrown: unknown): string {
   return (
     [property(thrown, 'code'), property(thrown, 'name')].find((word) => typeof word === 'string') ?? 'unknown'

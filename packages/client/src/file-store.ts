@@ -6,35 +6,35 @@ import { ConfigurationError } from './configuration-error.ts';
 import { mustBePrintable } from './printable.ts';
 import type { TokenStore } from './token-store.ts';
 
-/** Only the owner may read a token. */
+/** Only the owner may read and write. */
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
 const WRITABLE_BY_OTHERS = 0o022;
 const WRITABLE_BY_ANYBODY = 0o002;
-/** In a folder with this bit, such as /tmp, nobody renames or removes what belongs to another user. */
+/** In a sticky folder, such as /tmp, users cannot rename or remove each other's files. */
 const STICKY = 0o1000;
 const ACCESSIBLE_TO_OTHERS = 0o077;
-/** A token is about one kilobyte. */
+/** A stored token has about one kilobyte. */
 const FILE_BYTES_MAX = 1_048_576;
-// Windows has neither of the last two, and `|` takes undefined for 0.
+// Windows lacks the last two; `|` treats undefined as 0.
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 /**
- * A token store in a directory, for the processes of one machine (not for a network file system). Each token lies in a
- * file of its own that only the owner can read, and is replaced as a whole: a reader sees the old one or the new one.
+ * A token store in a directory, shared by the processes of one machine (not for network file systems). Each
+ * token has its own file, which only the owner can read. Writes replace the whole file at once.
  *
- * A directory that other users can write is refused, and so are links, files of other users and files that others can
- * read: somebody could have put a token there, or could read ours.
+ * Refused, because another user could plant or read a token: directories that others can write, links, other
+ * users' files and files that others can read.
  */
 export class FileTokenStore implements TokenStore {
   readonly #directory: string;
-  /** The folders above are looked through once: each look costs a call of the operating system per folder. */
+  /** Parents are checked once, because each check costs one system call per folder. */
   #parentsChecked = false;
 
-  /** `directory` is made, for the owner alone, when it is first needed. */
+  /** Creates `directory` on first use, with access for the owner alone. */
   constructor(directory: string) {
     mustBePrintable('directory', directory);
-    // Without a slash at its end, which would make lstat follow a link.
+    // `resolve` removes a trailing slash, which would make lstat follow a link.
     this.#directory = resolve(directory);
   }
 
@@ -70,12 +70,12 @@ export class FileTokenStore implements TokenStore {
       throw error;
     }
     return async () => {
-      // It may have been taken over meanwhile, and be another's.
+      // Another process may own the lock by now, if ours expired.
       if ((await readOwn(path)) === owner) await rm(path, { force: true });
     };
   }
 
-  /** A lock outlives its owner when that is killed. Two processes may find so at once: at worst both go ahead. */
+  /** Removes the lock of a killed process. If two processes do so at once, both request a token. */
   async #removeAbandoned(path: string, ttlMs: number): Promise<void> {
     const lock = await unlessMissing(lstat(path));
     if (lock && Date.now() - lock.mtimeMs > ttlMs) await rm(path, { force: true });
@@ -87,14 +87,14 @@ export class FileTokenStore implements TokenStore {
     await this.#exists();
   }
 
-  /** Checks the directory itself each time: what is safe now may be opened to others later. */
+  /** Checks the directory on every access, because its mode may change. */
   async #exists(): Promise<boolean> {
     const directory = this.#directory;
-    const found = await unlessMissing(lstat(directory));
-    if (!found) return false;
-    if (!found.isDirectory()) refuse(directory, 'is not a folder (a link is not followed: name its target)');
-    if (!isOwn(found.uid)) refuse(directory, 'belongs to another user: use a folder of this one');
-    if (hasModes() && found.mode & WRITABLE_BY_OTHERS)
+    const stats = await unlessMissing(lstat(directory));
+    if (!stats) return false;
+    if (!stats.isDirectory()) refuse(directory, 'is not a folder (a link is not followed: name its target)');
+    if (!isOwn(stats.uid)) refuse(directory, 'belongs to another user: use a folder of this one');
+    if (hasModes() && stats.mode & WRITABLE_BY_OTHERS)
       refuse(directory, `is a folder in which others can write: chmod 700 ${directory}`);
     if (!this.#parentsChecked) await refuseOpenParents(directory);
     this.#parentsChecked = true;
@@ -106,7 +106,7 @@ export class FileTokenStore implements TokenStore {
   }
 }
 
-/** Who can rename a parent of the directory can put another one in its place. */
+/** A user with write access to a parent could replace the directory. */
 async function refuseOpenParents(directory: string): Promise<void> {
   if (!hasModes()) return;
   let path = await realpath(dirname(directory));
@@ -117,21 +117,21 @@ async function refuseOpenParents(directory: string): Promise<void> {
   }
 }
 
-/** The text of a file that this user alone can have written and can read; undefined when there is none. */
+/** Reads a file that only this user can have written and can read. Undefined if the file is missing. */
 async function readOwn(path: string): Promise<string | undefined> {
-  // Without O_NONBLOCK, opening a pipe would wait for its writer.
+  // Without O_NONBLOCK, opening a pipe waits for its writer.
   const opening = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch((error: unknown) => {
-    // ELOOP is POSIX's error for a link, EMLINK that of some BSDs.
+    // The error for a link: ELOOP in POSIX, EMLINK on some BSDs.
     if (/^(ELOOP|EMLINK)$/.test(String(codeOf(error)))) refuseFile(path);
     throw error;
   });
   const file = await unlessMissing(opening);
   if (!file) return undefined;
   try {
-    const found = await file.stat();
-    const isShared = hasModes() && ((found.mode & ACCESSIBLE_TO_OTHERS) !== 0 || found.nlink > 1);
-    if (!found.isFile() || !isOwn(found.uid) || isShared) refuseFile(path);
-    if (found.size > FILE_BYTES_MAX) refuse(path, `has more than ${FILE_BYTES_MAX} bytes: remove it`);
+    const stats = await file.stat();
+    const isShared = hasModes() && ((stats.mode & ACCESSIBLE_TO_OTHERS) !== 0 || stats.nlink > 1);
+    if (!stats.isFile() || !isOwn(stats.uid) || isShared) refuseFile(path);
+    if (stats.size > FILE_BYTES_MAX) refuse(path, `has more than ${FILE_BYTES_MAX} bytes: remove it`);
     return await file.readFile('utf8');
   } finally {
     await file.close();
@@ -146,7 +146,7 @@ function refuse(path: string, problem: string): never {
   throw new ConfigurationError('FileTokenStore', `does not use ${path}: it ${problem}`);
 }
 
-/** Windows has no owners and modes that say anything here. */
+/** Owners and modes mean nothing on Windows. */
 function hasModes(): boolean {
   return process.platform !== 'win32';
 }

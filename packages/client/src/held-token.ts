@@ -3,26 +3,26 @@ import { property } from './redaction.ts';
 
 /** How long before its end a token is renewed, in milliseconds. */
 export interface RenewalWindows {
-  /** With less than this left, the token is renewed in the background. Default 300,000; at most a quarter of its life. */
+  /** With less time left, renewal starts. Default 300,000; at most a quarter of the token's life. */
   readonly advisoryWindowMs: number;
-  /** With less than this left, callers wait for the new token. Default 30,000; at most a tenth of its life. */
+  /** With less time left, callers wait for it. Default 30,000; at most a tenth of the token's life. */
   readonly mandatoryWindowMs: number;
 }
 
 export const defaultWindows: RenewalWindows = { advisoryWindowMs: 300_000, mandatoryWindowMs: 30_000 };
 
-/** A token and the instants that matter, in epoch milliseconds by the configuration's clock. */
+/** A token and its times, in epoch milliseconds of the configuration's clock. */
 export interface HeldToken {
   readonly accessToken: string;
   readonly lifeMs: number;
   readonly expiresAt: number;
-  /** From here on it is renewed in the background. */
+  /** From here on the token is renewed in the background. */
   readonly renewFrom: number;
-  /** From here on it is not handed out. */
+  /** From here on callers wait for a new token. */
   readonly waitFrom: number;
 }
 
-/** Both windows shrink with the token's life, and the advisory one is jittered so that a fleet does not renew at once. */
+/** Both windows shrink with the token's life. Jitter on the advisory window spreads a fleet's renewals. */
 export function heldToken(
   accessToken: string,
   lifeMs: number,
@@ -35,12 +35,12 @@ export function heldToken(
   return { accessToken, lifeMs, expiresAt, waitFrom, renewFrom: Math.min(waitFrom, expiresAt - advisoryMs) };
 }
 
-/** The token as a shared store keeps it. */
+/** Serializes a token for a shared store. */
 export function storedValue({ accessToken, lifeMs, expiresAt }: HeldToken): string {
   return JSON.stringify({ v: 1, accessToken, lifeMs, expiresAt });
 }
 
-/** The token in a stored value; undefined when it holds none, whatever else it holds. */
+/** Parses a stored value. Undefined if it holds no token. */
 export function fromStoredValue(value: string, now: number, windows: RenewalWindows): HeldToken | undefined {
   const fields = parseJson(value);
   const [accessToken, lifeMs, expiresAt] = ['accessToken', 'lifeMs', 'expiresAt'].map((name) =>
@@ -48,6 +48,6 @@ export function fromStoredValue(value: string, now: number, windows: RenewalWind
   );
   if (typeof accessToken !== 'string' || typeof lifeMs !== 'number' || typeof expiresAt !== 'number')
     return undefined;
-  // No token has more left than its life: if this one seems to, the clock of whoever wrote it is ahead of ours.
+  // A token that seems to have more time left than its whole life comes from a clock ahead of ours.
   return heldToken(accessToken, lifeMs, Math.min(expiresAt, now + lifeMs), windows);
 }

@@ -1,11 +1,11 @@
 import { shown } from './escape.ts';
 import type { FetchFunction } from './settings.ts';
 
-/** A token response is about one kilobyte; of a body that is longer than this, nothing is kept. */
+/** A token response has about one kilobyte; longer bodies than this are dropped. */
 const BODY_MAX_BYTES = 65_536;
 const utf8 = new TextDecoder();
 
-/** What to quote to the support of whoever sent the response: `x-request-id`. */
+/** `x-request-id`, which the server's support asks for. */
 export function requestIdOf({ headers }: Response): string | undefined {
   const id = headers.get('x-request-id');
   return id === null ? undefined : shown(id);
@@ -23,13 +23,13 @@ export async function exchange(
   for (let size = 0; size <= BODY_MAX_BYTES;) {
     const value = (await reader?.read())?.value;
     if (!value) {
-      // Nearly always there is one chunk.
+      // Nearly all responses come in one chunk.
       return [response, utf8.decode(chunks[1] ? await new Blob(chunks).arrayBuffer() : chunks[0])];
     }
     chunks.push(value);
     size += value.length;
   }
-  // What is left may never end: what becomes of cancelling it is nobody's concern.
+  // The rest of the body may never end, and an error of the cancelling does not matter.
   reader?.cancel().catch(() => {});
   return [response, ''];
 }

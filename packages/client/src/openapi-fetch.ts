@@ -6,7 +6,7 @@ import type { WithTokenOptions } from './token-fetch.ts';
 import { callWithToken } from './token-fetch.ts';
 import type { TokenManager } from './token-manager.ts';
 
-/** The part of `Middleware` of openapi-fetch that is used here. */
+/** The members of openapi-fetch's `Middleware` that this package uses. */
 export interface TokenMiddleware {
   onRequest(context: { readonly request: Request; readonly id: string }): Promise<Request>;
   onResponse(context: {
@@ -25,9 +25,9 @@ interface Sent {
 }
 
 /**
- * Middleware for openapi-fetch: `client.use(tokenMiddleware(manager))`. Each request carries the token, and the response
- * is treated as by `TokenManager.withToken`; only an error of the connection is left to the caller, because openapi-fetch
- * gives middleware no way to try again.
+ * Middleware for openapi-fetch: `client.use(tokenMiddleware(manager))`. Requests carry the token, and
+ * responses are handled as by `TokenManager.withToken`. Connection errors are not retried, because
+ * openapi-fetch's middleware cannot do that.
  */
 export function tokenMiddleware(manager: TokenManager, options: WithTokenOptions = {}): TokenMiddleware {
   const policy = retryPolicy(manager.configuration.retry, options.retry);

@@ -1,16 +1,16 @@
 import { ConfigurationError } from './configuration-error.ts';
 
-// As the URL parser writes host names: letter case, short and hexadecimal forms of an address are gone.
+// The URL parser has lowered the case and expanded short and hexadecimal addresses.
 const loopback = /^(localhost|127\.[\d.]+|\[::1\])$/;
 
 /**
- * Checks that a secret or a token may be sent to a URL: whoever is on the way reads what plain HTTP carries (RFC 6750
- * §5.3). A relative URL goes where the page came from.
+ * Refuses to send secrets or tokens over plain HTTP, which anyone on the way can read (RFC 6750 §5.3). A
+ * relative URL is allowed: it has the page's own scheme.
  *
  * @throws ConfigurationError that says what to do.
  */
 export function mustBeSecure(option: string, url: string, allowInsecure: boolean | undefined): void {
-  // What is no URL fetch refuses itself.
+  // `fetch` itself rejects invalid URLs.
   if (allowInsecure || !/^\s*http:/i.test(url) || !URL.canParse(url)) return;
   const { origin, hostname } = new URL(url);
   if (loopback.test(hostname)) return;

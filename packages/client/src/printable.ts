@@ -2,10 +2,10 @@ import { ConfigurationError } from './configuration-error.ts';
 import { escaped, unprintable } from './escape.ts';
 
 /**
- * Checks the text of a setting. A control character, half a surrogate pair or a byte order mark in it comes from a file or
- * a program of another system (an env file from Windows ends its lines with `\r`), and would be sent along.
+ * Rejects control characters, half surrogate pairs and byte order marks in a setting. They come from files of
+ * other systems, such as an env file with `\r` at each line's end, and would be sent to the server.
  *
- * @throws ConfigurationError that shows the character, and not the text: that may be a secret.
+ * @throws ConfigurationError that shows the character but not the text, which may be a secret.
  */
 export function mustBePrintable(option: string, value: unknown, where = ''): void {
   const [character] = (typeof value === 'string' && unprintable.exec(value)) || [];

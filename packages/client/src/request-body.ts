@@ -1,19 +1,19 @@
 import type { FetchInput } from './settings.ts';
 
-/** A larger stream is passed on as it comes, and not kept for a second attempt. */
+/** Larger streams are passed through once and not kept for a retry. */
 const KEPT_MAX_BYTES = 1_048_576;
 
 export interface SendableBody {
-  /** Options to send the request with; the same each time, when it can be repeated. */
+  /** Options for each attempt; the same object if the request can be repeated. */
   readonly init: RequestInit;
-  /** False for a body that can be read once only. */
+  /** False if the body can be read only once. */
   readonly repeatable: boolean;
 }
 
-/** How to send a request more than once, if its body allows it. A Request's body is a stream: its start is read here. */
+/** Prepares a request for retries, if its body allows them. A Request's body is a stream: reads its start. */
 export async function sendableBody(input: FetchInput, init: RequestInit = {}): Promise<SendableBody> {
-  const given: unknown = init.body;
-  if (given !== undefined && given !== null) return { init, repeatable: !isStream(given) };
+  const body: unknown = init.body;
+  if (body !== undefined && body !== null) return { init, repeatable: !isStream(body) };
   if (!isRequest(input) || input.body === null) return { init, repeatable: true };
   const start = await readStart(input);
   if (start instanceof ReadableStream)
@@ -29,10 +29,10 @@ function isStream(body: unknown): boolean {
   return typeof body === 'object' && body !== null && ('getReader' in body || Symbol.asyncIterator in body);
 }
 
-/** The whole body, or when it is too large to keep, all of it again as a stream. */
+/** Returns the whole body, or a stream of it if it is too large to keep. */
 async function readStart(request: Request): Promise<ArrayBuffer | ReadableStream> {
   const reader = request.body?.getReader();
-  // Firefox does not show the stream of a Request's body.
+  // Firefox hides the stream of a Request's body.
   if (!reader) return request.arrayBuffer();
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;

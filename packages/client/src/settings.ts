@@ -8,13 +8,13 @@ export type FetchFunction = typeof globalThis.fetch;
 export type FetchInput = Parameters<FetchFunction>[0];
 
 /**
- * A secret, or a function that fetches it from a vault. The function is called once for each token request (not again
- * for its retries), so that a rotated secret is picked up by itself; what it throws reaches the caller as it is, and when
- * it takes longer than `timeoutMs`, a `TimeoutError` does.
+ * A secret, or a function that fetches it from a vault. The function is called once per token request, not
+ * per retry, so rotated secrets are picked up automatically. Its errors reach the caller unchanged; above
+ * `timeoutMs` the call rejects with a `TimeoutError`.
  */
 export type ClientSecret = string | ((context: { readonly signal: AbortSignal }) => string | Promise<string>);
 
-/** What a Configuration comes down to. A type of its own: a program that needs no Configuration need not load one. */
+/** A Configuration's values, as a type: programs without a Configuration do not load the class. */
 export interface Settings {
   readonly host: string;
   readonly tokenPath: string;

@@ -6,14 +6,14 @@ import { within } from './time-limit.ts';
 import type { TokenStore } from './token-store.ts';
 
 const STORE_TIMEOUT_MS = 1000;
-/** For this long a store that failed is left alone: a frozen Redis must not cost every renewal several seconds. */
+/** A failed store is not used for this long: a frozen Redis must not delay every renewal by seconds. */
 const STORE_PAUSE_MS = 10_000;
 
-/** One token in a shared store. Nothing here throws on account of the store: at worst it is as if there were none. */
+/** One token in a shared store. Store errors never throw; they count as a missing token. */
 export interface SharedToken {
   read(): Promise<HeldToken | undefined>;
   write(token: HeldToken): Promise<unknown>;
-  /** Gives the lock back; undefined when another process holds it. */
+  /** Resolves to a function that releases the lock; undefined if another process holds it. */
   lock(ttlMs: number): Promise<(() => Promise<unknown>) | undefined>;
 }
 
@@ -26,7 +26,7 @@ export function sharedToken(
   const key = `mintmark:${JSON.stringify([host + tokenPath, clientId, scope, resource])}`;
   let pausedUntil = 0;
 
-  /** What the store answers, or undefined when it fails or takes too long. */
+  /** The store's answer; undefined if it fails or times out. */
   async function ask<T>(question: () => Promise<T>): Promise<T | undefined> {
     const startedAt = clock.now();
     if (startedAt < pausedUntil) return undefined;
@@ -52,7 +52,7 @@ export function sharedToken(
     },
     async lock(ttlMs) {
       const answer = await ask(async () => ({ unlock: store.lock ? await store.lock(key, ttlMs) : noLock }));
-      // Without an answer, or without locks, one goes ahead.
+      // Without an answer or support for locks, continue without a lock.
       const { unlock } = answer ?? { unlock: noLock };
       return unlock && (() => ask(unlock));
     },

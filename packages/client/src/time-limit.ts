@@ -2,20 +2,20 @@ import type { Clock } from './clock.ts';
 
 export interface TimeLimit {
   readonly clock: Clock;
-  /** Without it there is only the signal. */
+  /** In milliseconds. Default: no limit. */
   readonly ms?: number;
-  /** The caller's own way to stop; its reason is what the promise rejects with. */
+  /** The caller's signal; the promise rejects with its reason. */
   readonly signal?: AbortSignal | undefined;
-  /** True when nobody waits: the timer does not keep the process alive. */
+  /** The timer does not keep the process alive. */
   readonly background?: boolean;
 }
 
-/** What `within` rejects with when the time is up; the same name as of `AbortSignal.timeout`. */
+/** Name of the error on timeout, the same as of `AbortSignal.timeout`. */
 export const TIMEOUT = 'TimeoutError';
 
 /**
- * Settles as `work` does, or rejects when the time is up or the caller aborts, whichever comes first. `work` is given a
- * signal that tells it to stop; whether it listens or not, the promise is settled and no timer or listener is left.
+ * Settles like `work`, or rejects on timeout or abort, whichever comes first. `work` receives a signal to
+ * stop. Even if it ignores the signal, the promise settles and no timer or listener remains.
  */
 export function within<T>(
   { clock, ms, signal, background }: TimeLimit,
@@ -41,7 +41,7 @@ export function within<T>(
   });
 }
 
-/** Waits, and rejects with the signal's reason when it is aborted meanwhile. */
+/** Waits. Rejects with the signal's reason if it is aborted. */
 export function pause(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
   const timer = (stop: AbortSignal) =>
     new Promise<void>((resolve) => stop.addEventListener('abort', clock.after(ms, resolve)));

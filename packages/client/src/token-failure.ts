@@ -22,7 +22,7 @@ type Kind = readonly [typeof ApiException, ApiExceptionCode, advice?: string];
 const redirected: Kind = [ApiException, 'redirected', 'Check host'];
 const forbidden: Kind = [ForbiddenException, 'forbidden', 'Check that client id and secret belong together'];
 
-/** By status, or by its first digit. Browsers hide a redirect that is not followed behind status 0. */
+/** By status or its first digit. Browsers report a redirect that was not followed as status 0. */
 const kinds: Record<number, Kind> = {
   0: redirected,
   2: [MalformedResponseException, 'malformed_response', 'Check host'],
@@ -35,14 +35,14 @@ const kinds: Record<number, Kind> = {
   5: [ServerException, 'server_error'],
 };
 
-/** Hosts are few; with more than this many the oldest knowledge is not worth its memory. */
-const ANSWERED_MAX = 1000;
-/** URLs of token endpoints from which a response has come: their host is right, and reachable from here. */
-const answered = new Set<string>();
+/** Above this many token endpoints the set is cleared, to bound memory. */
+const REACHABLE_MAX = 1000;
+/** Token endpoints that have responded: their host is right and reachable. */
+const reachable = new Set<string>();
 
-export function noteAnswer(url: string): void {
-  if (answered.size >= ANSWERED_MAX) answered.clear();
-  answered.add(url);
+export function rememberReachable(url: string): void {
+  if (reachable.size >= REACHABLE_MAX) reachable.clear();
+  reachable.add(url);
 }
 
 /** The exception for an attempt that brought no response. */
@@ -52,7 +52,7 @@ export function failureWithoutResponse(
   thrown: unknown,
 ): ApiException {
   const cause = scrubbedError(thrown, request.scrub);
-  // fetch says only that it failed; why is in the cause.
+  // `fetch` puts the reason into the cause.
   const inner = cause.cause instanceof Error ? cause.cause : cause;
   const reason = inner.message || codeOf(inner);
   const [Exception, code, advice] =
@@ -63,10 +63,10 @@ export function failureWithoutResponse(
 }
 
 function hostAdvice(url: string): string {
-  return answered.has(url) ? 'It answered before: it may restart' : 'Check host';
+  return reachable.has(url) ? 'It answered before: it may restart' : 'Check host';
 }
 
-/** The exception for a response that is no token; `flaw` says what is wrong with one that should be. */
+/** The exception for a response without a token; `flaw` describes the fault of a 2xx body. */
 export function failureFromResponse(
   { scrub, url }: TokenRequest,
   attempts: number,
@@ -78,8 +78,8 @@ export function failureFromResponse(
   const { status } = response;
   const [Exception, code, advice] = kinds[status] ??
     kinds[Math.floor(status / 100)] ?? [ApiException, 'unexpected_status', 'Check host'];
-  // Scrubbed before it is cut: half a secret would not be recognized.
-  const clean = (given: string) => shown(scrub(given));
+  // Scrub before cutting: half a secret would not be recognized.
+  const clean = (value: string) => shown(scrub(value));
   const [reason, body] = [clean(response.statusText), scrub(text)];
   const headers = new Headers();
   response.headers.forEach((value, name) => headers.append(name, escaped(scrub(value))));

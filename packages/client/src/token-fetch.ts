@@ -8,18 +8,18 @@ import { isLasting, isTransient, retryAfterMs, retryDelayMs, retryPolicy } from 
 import { pause } from './time-limit.ts';
 
 export interface WithTokenOptions {
-  /** Overrides parts of the configuration's retry policy; `false` leaves only the replay after a refused token. */
+  /** Overrides fields of the retry policy; `false` leaves only the replay after a refused token. */
   readonly retry?: Partial<RetryPolicy> | false | undefined;
 }
 
-/** What an API call needs of a `TokenManager`. */
+/** The members of `TokenManager` that an API call uses. */
 interface TokenSource {
   readonly configuration: Settings;
   getToken(options?: { readonly signal?: AbortSignal | undefined }): Promise<string>;
   invalidate(token: string): void;
 }
 
-/** A response that somebody else has got with the token: the call goes on from there. */
+/** A response to an attempt with this token, which the call continues from. */
 interface FirstAttempt {
   readonly token: string;
   readonly response: Response;
@@ -35,20 +35,20 @@ export function tokenFetch(
   return (input, init) => callWithToken(manager, fetch, policy, input, init);
 }
 
-/** One API call: attempts until there is a response to return, or an error that no further attempt would help. */
+/** One API call: retries until there is a response to return or an error that retries cannot help. */
 export async function callWithToken(
   manager: TokenSource,
   fetch: FetchFunction,
   policy: RetryPolicy,
   input: FetchInput,
-  given?: RequestInit,
+  options?: RequestInit,
   first?: FirstAttempt,
 ): Promise<Response> {
   const { allowInsecure, clock, clientId, onEvent } = manager.configuration;
   const address = isRequest(input) ? input.url : input.toString();
   mustBeSecure('url', address, allowInsecure);
   const request = isRequest(input) ? input : undefined;
-  const { init, repeatable } = await sendableBody(input, given);
+  const { init, repeatable } = await sendableBody(input, options);
   const headers = new Headers(init.headers ?? request?.headers);
   const method = (init.method ?? request?.method ?? 'GET').toUpperCase();
   const signal = init.signal ?? request?.signal;
@@ -97,15 +97,15 @@ export async function callWithToken(
       delayMs,
       reason: response ? `${status}` : codeOf(failure),
     });
-    // An unread body would hold its connection.
+    // An unread body keeps its connection open.
     response?.body?.cancel().catch(() => {});
     if (delayMs > 0) await pause(clock, delayMs, signal);
   }
 }
 
 /**
- * Whether what came of a request may go away when it is sent again (status 0: no response), and whether it may be sent
- * again: a 429 was refused before it had an effect; after anything else only what is idempotent (RFC 9110 §9.2.2) may.
+ * Whether a fault may be temporary (status 0: no response) and the request may be repeated. A 429 had no
+ * effect; after other faults only idempotent requests may (RFC 9110 §9.2.2).
  */
 function mayBeRepeated(status: number, method: string, headers: Headers): boolean {
   if (status === 429) return true;
@@ -113,7 +113,7 @@ function mayBeRepeated(status: number, method: string, headers: Headers): boolea
   return idempotent && (status === 0 || isTransient(status));
 }
 
-/** RFC 6750 §3.1. A 401 for another reason would not be cured by another token. */
+/** RFC 6750 §3.1. After a 401 for another reason, a new token does not help. */
 function refusesToken(response: Response | undefined): boolean {
   const challenge = response?.status === 401 && response.headers.get('www-authenticate');
   return /\berror\s*=\s*"?invalid_token\b/i.test(challenge || '');

@@ -3,19 +3,19 @@ import type { TokenManagerOptions } from './token-manager.ts';
 import { TokenManager } from './token-manager.ts';
 
 export interface TokenManagerPoolOptions extends TokenManagerOptions {
-  /** How many managers are kept; the one not asked for longest is let go first. Default 10,000. */
+  /** Maximum number of managers; the least recently used is dropped first. Default 10,000. */
   readonly managersMax?: number | undefined;
 }
 
-/** One token manager for each of the tenants that a process works for, made when it is first asked for. */
+/** One token manager per tenant, created on first use. */
 export class TokenManagerPool {
   readonly #configure: (tenant: string) => Settings;
   readonly #options: TokenManagerOptions;
   readonly #managersMax: number;
-  /** The least recently used first, which is the order in which a Map iterates. */
+  /** Least recently used first: a Map iterates in insertion order. */
   readonly #managers = new Map<string, TokenManager>();
 
-  /** `configure` says who a tenant is; a `clientSecret` that is a function may fetch the secret later. */
+  /** `configure` returns a tenant's credentials; `clientSecret` may be a function. */
   constructor(
     configure: (tenant: string) => Settings,
     { managersMax = 10_000, ...options }: TokenManagerPoolOptions = {},
@@ -25,7 +25,7 @@ export class TokenManagerPool {
     this.#managersMax = managersMax;
   }
 
-  /** The manager of a tenant, always the same one as long as it is kept. @throws what `configure` throws. */
+  /** Returns a tenant's manager, always the same while the pool keeps it. @throws what `configure` throws. */
   for(tenant: string): TokenManager {
     const manager = this.#managers.get(tenant) ?? new TokenManager(this.#configure(tenant), this.#options);
     this.#managers.delete(tenant);
@@ -35,7 +35,7 @@ export class TokenManagerPool {
     return manager;
   }
 
-  /** Lets go of a tenant, for instance because its credentials changed. */
+  /** Drops a tenant's manager, for example after its credentials changed. */
   delete(tenant: string): void {
     this.#managers.delete(tenant);
   }

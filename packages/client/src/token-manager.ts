@@ -4,7 +4,7 @@ import { ConfigurationError } from './configuration-error.ts';
 import { emit } from './events.ts';
 import type { HeldToken, RenewalWindows } from './held-token.ts';
 import { defaultWindows, heldToken } from './held-token.ts';
-import { given } from './retry.ts';
+import { withoutUndefined } from './retry.ts';
 import type { FetchFunction, Settings } from './settings.ts';
 import type { SharedToken } from './shared-token.ts';
 import { sharedToken } from './shared-token.ts';
@@ -16,7 +16,7 @@ import type { Rules } from './validation.ts';
 import { check, number, objectWith } from './validation.ts';
 
 export interface TokenManagerOptions extends Partial<RenewalWindows> {
-  /** Where a fleet shares the token. Default: each manager has its own, in memory. */
+  /** A store that a fleet shares. Default: each manager keeps its own token in memory. */
   readonly store?: TokenStore | undefined;
 }
 
@@ -26,32 +26,32 @@ const optionRules: Rules = {
   mandatoryWindowMs: number(0),
 };
 
-/** A renewal that is under way. It resolves to undefined when another process is at it and nobody here waits. */
+/** A renewal in progress. In the background it resolves to undefined if another process holds the lock. */
 interface Renewal {
   readonly background: boolean;
   readonly token: Promise<string | undefined>;
 }
 
-interface Obtained {
+interface TokenWithSource {
   readonly token: HeldToken;
   readonly source: 'server' | 'store';
 }
 
-/** The longest pause between background renewals that fail. */
+/** Upper bound of the pause after failed background renewals. */
 const BACK_OFF_MAX_MS = 60_000;
 
-/** How long a process that waits for another one's token waits before it looks again: this and up to as much more. */
-const LOOK_AGAIN_MS = 50;
-/** The lock lasts for this many attempts, and whoever waits for it waits no longer. */
+/** Interval between reads of the store while another process fetches the token; jitter adds up to as much. */
+const STORE_POLL_MS = 50;
+/** The lock, and the wait for it, last this many times `timeoutMs`. */
 const LOCK_TIMEOUTS = 2;
 
 /**
- * Holds the token of one API user: asks for it once however many callers wait, serves it from memory, renews it before
- * it ends. It has no timer: renewal is set off by the calls that need the token.
+ * Holds one API user's token: sends one request for all waiting callers, serves the token from memory and
+ * renews it before it expires. No timer: calls that need the token start the renewal.
  */
 export class TokenManager {
   readonly configuration: Settings;
-  /** `fetch` with the token: see `withToken`. */
+  /** `fetch` with the token; see `withToken`. */
   readonly fetch: FetchFunction;
   readonly #windows: RenewalWindows;
   readonly #shared: SharedToken | undefined;
@@ -61,7 +61,7 @@ export class TokenManager {
   #failures = 0;
   #quietUntil = 0;
 
-  /** @throws ConfigurationError that names the option which is missing, unknown or wrong. */
+  /** @throws ConfigurationError that names the missing, unknown or wrong option. */
   constructor(configuration: Settings, options: TokenManagerOptions = {}) {
     mustBeConfiguration(configuration);
     for (const name of ['clientId', 'clientSecret'] as const) {
@@ -70,16 +70,16 @@ export class TokenManager {
     check(options, optionRules);
     const { store } = options;
     this.configuration = configuration;
-    this.#windows = { ...defaultWindows, ...given(options) };
+    this.#windows = { ...defaultWindows, ...withoutUndefined(options) };
     this.#shared = store && sharedToken(store, configuration, this.#windows);
     this.fetch = this.withToken(configuration.fetch);
   }
 
   /**
-   * An access token that is good for the next call: from memory while it has long enough to live, else a new one.
+   * Returns an access token for the next call: the one in memory if it lives long enough, else a new one.
    *
-   * @throws ApiException when a token is needed and cannot be had; ConfigurationError when there is no secret.
-   * @throws `signal.reason` when the signal is aborted; the request goes on for the other callers.
+   * @throws ApiException if a new token is needed and the request fails; ConfigurationError without a secret.
+   * @throws `signal.reason` if the signal is aborted; the request continues for other callers.
    */
   getToken(options?: { readonly signal?: AbortSignal | undefined }): Promise<string> {
     const held = this.#held;
@@ -96,19 +96,19 @@ export class TokenManager {
     return within({ clock: this.configuration.clock, signal }, () => this.#waitForToken());
   }
 
-  /** Discards this very token, because an API refused it. Any other, such as the one that has replaced it, stays. */
+  /** Discards this token after an API refused it. A different token, such as its successor, stays. */
   invalidate(token: string): void {
     if (this.#held?.accessToken === token) this.#held = undefined;
     this.#rejected = token;
   }
 
   /**
-   * `fetch` that sends the token with each request, instead of an Authorization header that the request may have.
+   * Returns a `fetch` that sends the token in the Authorization header and replaces any that the request has.
    *
-   * A 401 with `invalid_token` is answered with one replay and a fresh token. A 429 waits for `Retry-After` or
-   * `x-ratelimit-reset` and tries again; so do, for methods that may be repeated (RFC 9110 §9.2.2) and for requests with
-   * an `Idempotency-Key`, connection errors, 408, 500, 502, 503 and 504. A body that is a stream is sent once. When the
-   * retries are used up, the last response is returned, or the last error thrown.
+   * A 401 with `invalid_token` is replayed once with a new token. A 429 is retried after `Retry-After` or
+   * `x-ratelimit-reset`. Connection errors, 408, 500, 502, 503 and 504 are retried for idempotent methods
+   * (RFC 9110 §9.2.2) and requests with an `Idempotency-Key`. A stream body is sent once. After the last
+   * retry, returns the last response or throws the last error.
    */
   withToken(fetch: FetchFunction, options?: WithTokenOptions): FetchFunction {
     return tokenFetch(this, fetch, options);
@@ -118,7 +118,7 @@ export class TokenManager {
     for (;;) {
       this.#renewal ??= this.#renew(false);
       const { background, token } = this.#renewal;
-      // A background renewal gives up at the first obstacle, or leaves the work to another process: not so who waits.
+      // A background renewal may fail early or yield to another process; callers then start their own.
       const renewed = await (background ? token.catch(() => undefined) : token);
       if (renewed !== undefined) return renewed;
     }
@@ -128,7 +128,7 @@ export class TokenManager {
     const token = this.#obtain(background).finally(() => {
       this.#renewal = undefined;
     });
-    // Whoever waits has a handler of his own; when nobody does, a failure must not end the process.
+    // Callers have their own handlers. Without callers, a failed renewal must not end the process.
     token.catch(() => {});
     return { background, token };
   }
@@ -137,9 +137,9 @@ export class TokenManager {
     const { clock, clientId, onEvent } = this.configuration;
     const startedAt = clock.now();
     try {
-      const obtained = await this.#fromStoreOrServer(background);
-      if (!obtained) return undefined;
-      const { token, source } = obtained;
+      const result = await this.#fromStoreOrServer(background);
+      if (!result) return undefined;
+      const { token, source } = result;
       this.#held = { ...token, promise: Promise.resolve(token.accessToken) };
       this.#failures = 0;
       const now = clock.now();
@@ -153,7 +153,7 @@ export class TokenManager {
     }
   }
 
-  /** No background renewal for a while: longer after each failure, shorter for a token that lives short. */
+  /** Pauses background renewals: longer after each failure, shorter for short-lived tokens. */
   #backOff(error: unknown): void {
     const firstMs = Math.min(5000, (this.#held?.lifeMs ?? 0) / 50);
     const boundMs = Math.min(BACK_OFF_MAX_MS, firstMs * 2 ** this.#failures++);
@@ -162,7 +162,7 @@ export class TokenManager {
       this.configuration.clock.now() + Math.max(namedMs, boundMs * (0.5 + Math.random() / 2));
   }
 
-  async #fromStoreOrServer(background: boolean): Promise<Obtained | undefined> {
+  async #fromStoreOrServer(background: boolean): Promise<TokenWithSource | undefined> {
     const shared = this.#shared;
     if (!shared) return this.#fromServer(background);
     const { clock, timeoutMs } = this.configuration;
@@ -173,25 +173,25 @@ export class TokenManager {
       const unlock = await shared.lock(LOCK_TIMEOUTS * timeoutMs);
       if (unlock || clock.now() > giveUpAt) {
         try {
-          // Another process may have finished between our look and our lock.
+          // Another process may have stored a token between our read and our lock.
           return (await this.#fromStore(shared, background)) ?? (await this.#fromServer(background));
         } finally {
           await unlock?.();
         }
       }
       if (background) return undefined;
-      await pause(clock, LOOK_AGAIN_MS * (1 + Math.random()));
+      await pause(clock, STORE_POLL_MS * (1 + Math.random()));
     }
   }
 
-  async #fromStore(shared: SharedToken, background: boolean): Promise<Obtained | undefined> {
+  async #fromStore(shared: SharedToken, background: boolean): Promise<TokenWithSource | undefined> {
     const token = await shared.read();
     if (!token || token.accessToken === this.#rejected) return undefined;
     const usableUntil = background ? token.renewFrom : token.waitFrom;
     return this.configuration.clock.now() < usableUntil ? { token, source: 'store' } : undefined;
   }
 
-  async #fromServer(background: boolean): Promise<Obtained> {
+  async #fromServer(background: boolean): Promise<TokenWithSource> {
     const options = background ? ({ retry: false } as const) : {};
     const { data, sentAt } = await requestToken(this.configuration, {}, options, background);
     const lifeMs = data.expires_in * 1000;

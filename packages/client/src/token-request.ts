@@ -6,51 +6,51 @@ import type { Settings } from './settings.ts';
 import type { TimeLimit } from './time-limit.ts';
 import { within } from './time-limit.ts';
 
-/** What the reference page lets a caller give; what is given beats the configuration. */
+/** Parameters named as on the platform's reference page; they override the configuration. */
 export interface OAuth2TokenPostParameters {
   /** API Client-Id or Username. */
   readonly clientId?: string | undefined;
   /** API Client secret or password. */
   readonly clientSecret?: string | undefined;
-  /** Default `client_credentials`, the only grant type there is. */
+  /** Default `client_credentials`, the only supported grant type. */
   readonly grantType?: string | undefined;
-  /** Space-separated scopes; default those of the configuration, else all that the API user may have. */
+  /** Space-separated. Default: the configuration's, else all that the API user may have. */
   readonly scope?: string | undefined;
-  /** Default the resource of the configuration, else the API user's own audience (RFC 8707). */
+  /** Default: the configuration's, else the API user's own audience (RFC 8707). */
   readonly resource?: string | undefined;
 }
 
 export interface TokenRequest {
   readonly url: string;
   readonly init: RequestInit;
-  /** Takes this request's secret out of a text. */
+  /** Removes this request's secret from a text. */
   readonly scrub: Scrub;
 }
 
 /**
- * The request to send, made once for all attempts.
+ * Builds the request once for all attempts.
  *
- * @throws ConfigurationError when a credential is missing; what the function that fetches the secret throws.
+ * @throws ConfigurationError if a credential is missing; any error of a `clientSecret` function.
  */
 export async function tokenRequest(
   configuration: Settings,
   parameters: OAuth2TokenPostParameters,
   limit: TimeLimit,
 ): Promise<TokenRequest> {
-  const given = <Name extends 'clientId' | 'clientSecret' | 'scope' | 'resource'>(name: Name) =>
+  const parameter = <Name extends 'clientId' | 'clientSecret' | 'scope' | 'resource'>(name: Name) =>
     parameters[name] ?? configuration[name];
-  const secret = given('clientSecret');
-  const clientId = required('clientId', given('clientId'));
+  const secret = parameter('clientSecret');
+  const clientId = required('clientId', parameter('clientId'));
   const clientSecret = required(
     'clientSecret',
     typeof secret === 'function' ? await within(limit, async (signal) => secret({ signal })) : secret,
   );
   const { grantType = 'client_credentials' } = parameters;
-  const [scope, resource] = [given('scope'), given('resource')];
+  const [scope, resource] = [parameter('scope'), parameter('resource')];
   const texts = { clientId, clientSecret, grantType, scope, resource };
   for (const [name, text] of Object.entries(texts)) mustBePrintable(name, text);
   const inForm = configuration.clientAuthentication !== 'basic';
-  // RFC 6749 §2.3.1: both parts are form-encoded before they are joined, so a colon or an umlaut does no harm.
+  // RFC 6749 §2.3.1: form-encode both parts before joining, so that they may hold colons and umlauts.
   const basic = inForm ? '' : btoa(`${encodeURIComponent(clientId)}:${encodeURIComponent(clientSecret)}`);
   const fields = {
     grant_type: grantType,
@@ -73,7 +73,7 @@ export async function tokenRequest(
         ...(basic && { authorization: `Basic ${basic}` }),
       },
       body: body.slice(1),
-      // It would carry the secret elsewhere.
+      // Following a redirect would send the secret to another host.
       redirect: 'manual',
     },
     scrub: scrubber([clientSecret, basic || clientSecret]),

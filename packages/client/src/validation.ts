@@ -3,7 +3,7 @@ import { shown } from './escape.ts';
 import { mustBePrintable } from './printable.ts';
 import { property } from './redaction.ts';
 
-/** What an option must be, as a test and in words. */
+/** A test of an option's value and its description. */
 export type Rule = readonly [holds: (value: unknown) => boolean, requirement: string];
 export type Rules = Record<string, Rule>;
 
@@ -22,16 +22,16 @@ export const objectWith = (...functions: string[]): Rule => [
   (value) => functions.every((name) => isFunction(property(value, name))),
   `an object with ${functions.join('() and ')}()`,
 ];
-/** Up to the longest time that setTimeout can wait: for more it fires at once. */
+/** Up to the longest time of setTimeout, which fires at once for larger ones. */
 export const number = (min: number): Rule => [
   (value) => typeof value === 'number' && value >= min && value < 2 ** 31,
   `a number from ${min} to ${2 ** 31 - 1}`,
 ];
 
 /**
- * Checks each option that is given. The value is quoted, unless it is or may hold a secret.
+ * Checks each defined option. Errors quote the value, unless it may hold a secret.
  *
- * @throws ConfigurationError for the first option that is unknown or breaks its rule.
+ * @throws ConfigurationError for the first unknown or wrong option.
  */
 export function check(options: object, rules: Rules, prefix = ''): void {
   for (const name of Object.keys(options)) {

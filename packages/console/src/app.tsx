@@ -63,7 +63,7 @@ export function App(): JSX.Element {
   );
 }
 
-/** What is shown follows from the session: nothing yet, the sign-in, or the page that was asked for. */
+/** The session decides what is shown: nothing yet, the sign-in, or the requested page. */
 function Gate(): JSX.Element | null {
   const { path } = useLocation();
   const state = useStore(session);
@@ -85,7 +85,7 @@ function Gate(): JSX.Element | null {
     if (state.is === 'out') forgetAnswers();
   }, [state.is]);
 
-  // Whoever follows an invitation may be signed in, as somebody else, or not.
+  // Invitation links work with or without a session, also another operator's.
   if (path === paths.welcome) return <WelcomePage />;
   switch (state.is) {
     case 'unknown':
@@ -125,10 +125,10 @@ function isPage(path: string): boolean {
   return isReadable(path) && (path === CONSOLE_PATH || PATTERNS.some((pattern) => pattern.test(path)));
 }
 
-/** False for a percent sign that begins no character: the router would throw. */
+/** False for invalid percent encoding, for which the router would throw. */
 function isReadable(path: string): boolean {
   try {
-    return decodeURIComponent(path) !== ''; // used, or the build drops the call
+    return decodeURIComponent(path) !== ''; // compared, so that the build keeps the call
   } catch {
     return false;
   }
@@ -158,7 +158,7 @@ function Pages(): JSX.Element {
   );
 }
 
-/** A page that fails takes neither the navigation with it nor the pages that one goes to from it. */
+/** A page that fails leaves the navigation and the other pages working. */
 function guarded(Component: ComponentType): ComponentType {
   return function Guarded() {
     const [error] = useErrorBoundary();

@@ -1,6 +1,6 @@
 import type { ConsoleConfig } from '../../server/src/http/public/console-pages.ts';
 
-/** What the server wrote into the document. */
+/** Settings that the server wrote into the document. */
 export const config: Readonly<ConsoleConfig> = read();
 
 function read(): ConsoleConfig {

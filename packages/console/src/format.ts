@@ -1,4 +1,4 @@
-// Numbers and times as people read them. English, and a date form that is the same on both sides of the Atlantic.
+// Formats for people. English, with dates that read the same in Europe and America.
 
 const WHOLE = new Intl.NumberFormat('en-GB', { maximumFractionDigits: 0 });
 const COMPACT = new Intl.NumberFormat('en-GB', { notation: 'compact', maximumFractionDigits: 1 });
@@ -17,7 +17,7 @@ export function whole(value: number): string {
   return WHOLE.format(value);
 }
 
-/** 12,345 as 12.3K, where there is little room. */
+/** 12,345 as 12.3K, for narrow places. */
 export function compact(value: number): string {
   return Math.abs(value) < 10_000 ? WHOLE.format(value) : COMPACT.format(value);
 }
@@ -68,12 +68,12 @@ export function duration(ms: number): string {
   return `${WHOLE.format(Math.floor(ms / DAY_MS))} days`;
 }
 
-/** A text of people that may be long, for where there is little room. */
+/** Shortens a person's text for narrow places. */
 export function cut(text: string, lengthMax = NAME_LENGTH_MAX): string {
   return text.length > lengthMax ? `${text.slice(0, lengthMax - 1).trimEnd()}…` : text;
 }
 
-/** Characters of a name in a heading or a list. */
+/** Longest name in headings and lists, in characters. */
 export const NAME_LENGTH_MAX = 60;
 
 export function plural(count: number, one: string, many: string = `${one}s`): string {
@@ -86,7 +86,7 @@ export function sum(values: Iterable<number>): number {
   return total;
 }
 
-/** For an input of a local time: to the minute, without the time zone. */
+/** For a datetime-local input: to the minute, in local time. */
 export function inMinutes(at: number): string {
   const offset = new Date(at).getTimezoneOffset() * MINUTE;
   return new Date(at - offset).toISOString().slice(0, 16);

@@ -19,7 +19,7 @@ const WIDE: Settings = {
   MINTMARK_FAILURE_LIMIT: '1000000',
   MINTMARK_API_USER_LIMIT: '1000000',
   MINTMARK_FIRST_API_USER: 'false',
-  MINTMARK_UNKNOWN_TTL: '0',
+  MINTMARK_TEST_UNKNOWN_TTL: '0',
 };
 
 /** Another version of the program than that of the sources here: another program, or one that a setting makes another. */

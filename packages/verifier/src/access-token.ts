@@ -3,7 +3,7 @@ import { quoted } from './quoted.ts';
 import { scopesOf, type Scopes } from './scopes.ts';
 import { decodeUtf8 } from './text-encoding.ts';
 
-/** What a valid token says (RFC 9068 §2.2). Frozen, down to the last nested value. */
+/** The claims of a valid token (RFC 9068 §2.2), frozen with all nested values. */
 export interface AccessToken {
   readonly issuer: string;
   readonly subject: string;
@@ -17,7 +17,7 @@ export interface AccessToken {
   readonly issuedAt: number;
   /** Seconds since 1970 (UTC). */
   readonly expiresAt: number;
-  /** Every claim as it stands in the token. */
+  /** All claims of the token. */
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
@@ -25,11 +25,11 @@ export interface ExpectedClaims {
   issuer: string;
   /** The token must be for one of these. */
   audiences: readonly string[];
-  /** By how much the clocks of issuer and verifier may differ. */
+  /** Maximum difference between the clocks of issuer and verifier. */
   clockSkewSeconds: number;
 }
 
-/** Checks the payload of a token whose signature is right. Throws a Refusal. No clock: `nowSeconds` since 1970. */
+/** Checks the payload of a token with a valid signature. `nowSeconds` counts from 1970. Throws a Refusal. */
 export function checkClaims(payload: Uint8Array, expected: ExpectedClaims, nowSeconds: number): AccessToken {
   const claims = parse(payload);
   const issuer = text(claims, 'iss');
@@ -58,7 +58,7 @@ export function checkClaims(payload: Uint8Array, expected: ExpectedClaims, nowSe
       clientId,
     );
   }
-  // Last, so that "expired" is said only of a token that was good.
+  // Checked last, so that only a token that was valid is called "expired".
   if (expiresAt <= nowSeconds - expected.clockSkewSeconds) {
     throw new Refusal('expired', 'It has expired.', clientId);
   }
@@ -91,7 +91,7 @@ function parse(payload: Uint8Array): Record<string, unknown> {
   return claims as Record<string, unknown>;
 }
 
-/** Own members only: JSON can hold no others, and a polluted prototype is not a claim. */
+/** Own members only, because an inherited member of a polluted prototype is not a claim. */
 function claim(claims: Record<string, unknown>, name: string): unknown {
   return Object.hasOwn(claims, name) ? claims[name] : undefined;
 }
@@ -106,7 +106,7 @@ function text(claims: Record<string, unknown>, name: string): string {
 
 function time(claims: Record<string, unknown>, name: string): number {
   const value = claim(claims, name);
-  // JSON has no Infinity, but 1e999 becomes one.
+  // JSON.parse turns 1e999 into Infinity.
   if (typeof value !== 'number' || !Number.isFinite(value)) {
     throw new Refusal('claims', `The claim ${name} is missing or is not a number of seconds.`);
   }
@@ -122,7 +122,7 @@ function audienceOf(claims: Record<string, unknown>): string[] {
   return audience;
 }
 
-/** Without recursion: how deep a token nests is not ours to say. */
+/** A loop, because the token's sender decides how deep it nests. */
 function deepFreeze(root: object): void {
   const open: object[] = [root];
   for (let value = open.pop(); value !== undefined; value = open.pop()) {

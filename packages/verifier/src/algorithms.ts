@@ -1,4 +1,4 @@
-/** Signature algorithms that can be allowed: asymmetric ones only, so that a public key is never taken for a secret. */
+/** The algorithms that can be allowed. All are asymmetric, so no public key can serve as a shared secret. */
 export const ALGORITHMS = [
   'ES256',
   'ES384',
@@ -14,7 +14,7 @@ export const ALGORITHMS = [
 ] as const;
 export type Algorithm = (typeof ALGORITHMS)[number];
 
-/** The algorithms that a Mintmark server can sign with. */
+/** The algorithms that a Mintmark server signs with. */
 export const DEFAULT_ALGORITHMS: readonly Algorithm[] = ['ES256', 'EdDSA', 'RS256'];
 
 export function isAlgorithm(value: unknown): value is Algorithm {
@@ -29,7 +29,7 @@ const CURVES: Readonly<Record<string, string>> = {
   Ed25519: 'Ed25519',
 };
 
-/** Whether a key of this type and curve can be meant for the algorithm (RFC 8725 §3.1). */
+/** Whether an algorithm may use a key of this type and curve (RFC 8725 §3.1). */
 export function fits(algorithm: Algorithm, kty: unknown, crv: unknown): boolean {
   const curve = CURVES[algorithm];
   if (curve === undefined) return kty === 'RSA';

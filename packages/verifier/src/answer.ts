@@ -6,17 +6,17 @@ import { checkedRequirements, type Requirements } from './requirements.ts';
 import { createVerifier, type Verifier } from './verifier.ts';
 import type { VerifierOptions } from './verifier-options.ts';
 
-/** What an adapter writes to its framework's response. */
+/** The response that an adapter writes. */
 export interface Answer {
   status: number;
   headers: Record<string, string>;
   body: string;
 }
 
-/** Who calls, or what to answer instead. */
+/** The caller, or the response that refuses the request. */
 export type Checked = { caller: AccessToken; answer?: never } | { answer: Answer; caller?: never };
 
-/** The check behind each adapter. The requirements are read once, when the route is made: a wrong one stops the start. */
+/** The check behind each adapter. Throws at once for wrong requirements, which stops the start. */
 export function createCheck(
   given: Verifier | VerifierOptions,
 ): (requirements: Requirements) => (request: RequestLike) => Promise<Checked> {
@@ -43,7 +43,7 @@ function answerOf(error: AccessTokenError, request: RequestLike): Answer {
   return { status: error.status, headers, body };
 }
 
-/** Callers by request: nobody else can put one there, and no type of a framework has to be widened. */
+/** Callers by request. Other code cannot add one, and no framework's type needs an extra member. */
 export function createCallers<R extends object>(): {
   set(request: R, caller: AccessToken): void;
   get(request: R): AccessToken;

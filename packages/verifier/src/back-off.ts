@@ -1,4 +1,4 @@
-/** What is fetched from the issuer cannot be had, and nothing that was fetched before may still be used. */
+/** A fetch from the issuer failed, and no earlier result may still be used. */
 export class Unavailable extends Error {
   readonly reason: 'key_set_unavailable' | 'revocations_unavailable';
   readonly retryAfterSeconds: number;
@@ -10,22 +10,22 @@ export class Unavailable extends Error {
   }
 }
 
-/** When to try again after fetches that failed. Times are milliseconds since 1970. */
+/** Delays fetches after failures. Times are milliseconds since 1970. */
 export interface BackOff {
   failed(error: unknown, nowMs: number): void;
   succeeded(): void;
-  /** The clock was set back: the next try need not wait for a time that is now far off. */
+  /** Allows a retry at once: the clock was set back and the planned time is far off. */
   retryFrom(nowMs: number): void;
   /** Whether the last fetch failed. */
   failing(): boolean;
   mayTry(nowMs: number): boolean;
   /** Whole seconds, at least 1. */
   retryAfterSeconds(nowMs: number): number;
-  /** Of the last failure. */
+  /** The error of the last failed fetch. */
   error(): unknown;
 }
 
-/** After a failed fetch the next one waits: 1 s, 2 s, 4 s … up to this, less up to half of it by chance. */
+/** After failed fetches, wait 1 s, 2 s, 4 s, up to BACK_OFF_MS_MAX. Jitter takes off up to half. */
 const BACK_OFF_MS_MIN = 1_000;
 const BACK_OFF_MS_MAX = 30_000;
 

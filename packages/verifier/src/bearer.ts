@@ -8,7 +8,7 @@ export interface RequestLike {
     | Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 
-/** The header as it stands; undefined: there is none. A list, where it came more than once, is joined to what is no token. */
+/** A header's value; undefined without one. Repeated headers are joined to a value that is not a token. */
 export function headerOf({ headers }: RequestLike, name: string): string | undefined {
   const value =
     typeof headers.get === 'function'
@@ -18,12 +18,12 @@ export function headerOf({ headers }: RequestLike, name: string): string | undef
   return typeof value === 'string' ? value : value.join(', ');
 }
 
-// RFC 9110 §11.1: the scheme in any letter case.
+// RFC 9110 §11.1: scheme names are case-insensitive.
 const BEARER = /^bearer(?: +(.*))?$/i;
 
 /**
- * What follows `Bearer` in the Authorization header (RFC 6750 §2.1), whatever it is; undefined: nothing, or another scheme.
- * Tokens in the body or the URL (§2.2, §2.3) are not looked for: URLs end up in logs.
+ * The text after `Bearer` in the Authorization header (RFC 6750 §2.1); undefined for no text or another
+ * scheme. Tokens in the body or URL (§2.2, §2.3) are not read, because URLs end up in logs.
  */
 export function bearerToken(request: RequestLike): string | undefined {
   const header = headerOf(request, 'authorization');

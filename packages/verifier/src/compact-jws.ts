@@ -1,10 +1,10 @@
 const THREE_PARTS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
-/** The last character of a part of which so many are left over from the groups of four: the others hold stray bits. */
+/** The last characters of a part without stray bits, by the part's length modulo 4. */
 const LAST_CHARACTERS: readonly string[] = ['', '', 'AQgw', 'AEIMQUYcgkosw048'];
 
 /**
- * Whether a text is three parts of base64url, each spelled in the one way that there is (RFC 7515 §2, RFC 4648 §3.5): jose would
- * also take padding, line breaks and stray bits, and so many spellings of one token.
+ * Whether a text is three parts of base64url in canonical form (RFC 7515 §2, RFC 4648 §3.5). jose also
+ * accepts padding, line breaks and stray bits, so one token would have many spellings.
  */
 export function isCompactJws(text: string): boolean {
   if (!THREE_PARTS.test(text)) return false;

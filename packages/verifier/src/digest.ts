@@ -1,21 +1,21 @@
-/** The part of `node:crypto` that is used here. */
+/** The members of `node:crypto` that this file uses. */
 interface NodeCrypto {
   hash?(algorithm: string, data: string, encoding: 'base64url'): string;
   hash?(algorithm: string, data: string, encoding: 'buffer'): Uint8Array;
 }
 
-// Without an import, which runtimes without it could not load. Of what Node and its like have, `hash` costs a tenth of
-// WebCrypto's digest, which is made on another thread.
+// No import, because some runtimes lack the module. In Node, `hash` costs a tenth of WebCrypto's digest,
+// which runs on another thread.
 const nodeCrypto = globalThis.process?.getBuiltinModule?.('node:crypto') as NodeCrypto | undefined;
 const hash = typeof nodeCrypto?.hash === 'function' ? nodeCrypto.hash : undefined;
 const encoder = new TextEncoder();
 
-/** The SHA-256 of a text: at once where the runtime can, else as a promise. */
+/** The SHA-256 of a text; a promise in runtimes without a synchronous digest. */
 export function sha256(text: string): Uint8Array | Promise<Uint8Array> {
   return hash === undefined ? webSha256(text) : hash('sha256', text, 'buffer');
 }
 
-/** The same as a text: the key of a token in the cache, so that the token itself is not kept. */
+/** The SHA-256 as text: the token's key in the cache, which therefore holds no token. */
 export function sha256Text(text: string): string | Promise<string> {
   if (hash !== undefined) return hash('sha256', text, 'base64url');
   return webSha256(text).then((digest) => String.fromCharCode(...digest));
@@ -25,7 +25,7 @@ async function webSha256(text: string): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest('SHA-256', encoder.encode(text)));
 }
 
-/** Makes a value of another one, which may be a promise: at once when it is none. */
+/** Applies `make` to a value or to a promise's result. */
 export function whenReady<T, R>(value: T | Promise<T>, make: (value: T) => R): R | Promise<R> {
   return value instanceof Promise ? value.then(make) : make(value);
 }

@@ -1,4 +1,4 @@
-/** Stable names of what a protected API answers with; `code` of the platform's error envelope. */
+/** The `code` of the platform's error envelope. The names are stable. */
 export type AccessTokenErrorCode =
   | 'authorization-token-missing'
   | 'authorization-token-invalid'
@@ -7,7 +7,7 @@ export type AccessTokenErrorCode =
   | 'insufficient_claims'
   | 'authorization-unavailable';
 
-/** Exactly why a token was refused: for logs. Callers are told the code alone. */
+/** The exact reason, for logs. Callers receive only the code. */
 export type AccessTokenErrorReason =
   | 'missing'
   | 'malformed'
@@ -43,15 +43,15 @@ export interface ErrorEnvelope {
 }
 
 export interface AccessTokenErrorDetails {
-  /** Scopes that the request needs: for `insufficient_scope`. */
+  /** For `insufficient_scope`: the scopes that the request needs. */
   scope?: string | undefined;
-  /** Whole seconds after which it makes sense to try again: for `authorization-unavailable`. */
+  /** For `authorization-unavailable`: whole seconds to wait before a retry. */
   retryAfterSeconds?: number | undefined;
   /** URL of the protected-resource metadata (RFC 9728 §5.1). */
   resourceMetadataUrl?: string | undefined;
-  /** The API user of a token that the issuer has signed. */
+  /** The API user, if the issuer signed the token. */
   clientId?: string | undefined;
-  /** Never for a token: only what went wrong between this process and the issuer. */
+  /** A fault between this process and the issuer; never a token's. */
   cause?: unknown;
 }
 
@@ -102,22 +102,22 @@ const ANSWERS: Readonly<Record<AccessTokenErrorCode, Answer>> = {
 };
 
 /**
- * Why a request may not go on. Neither the error nor anything that it refers to holds the token or a part of it, so it
- * can be logged as it is.
+ * A refused request. Neither the error nor anything it refers to holds the token or part of it, so it can be
+ * logged.
  */
 export class AccessTokenError extends Error {
   override readonly name = 'AccessTokenError';
   readonly code: AccessTokenErrorCode;
   readonly reason: AccessTokenErrorReason;
-  /** The HTTP status to answer with. */
+  /** The HTTP status of the response. */
   readonly status: 401 | 403 | 503;
   /** The value of the `WWW-Authenticate` header (RFC 6750 §3); undefined with status 503. */
   readonly wwwAuthenticate: string | undefined;
   /** The value of the `Retry-After` header, in seconds; only with status 503. */
   readonly retryAfterSeconds: number | undefined;
-  /** The API user, where the token was signed by the issuer. */
+  /** The API user, if the issuer signed the token. */
   readonly clientId: string | undefined;
-  /** The trace id of the request, or a new one: what the answer shows. Undefined where a token was checked without a request. */
+  /** The trace id in the response: the request's or a new one. Undefined without a request. */
   traceId: string | undefined;
 
   constructor(
@@ -136,7 +136,7 @@ export class AccessTokenError extends Error {
     this.traceId = undefined;
   }
 
-  /** The platform's error body. `instance` is the path of the request, without its query: that may hold secrets. */
+  /** The platform's error body. `instance` is the path without the query, which may hold secrets. */
   toEnvelope({ traceId, instance }: { traceId: string; instance: string }): ErrorEnvelope {
     const { title, detail } = ANSWERS[this.code];
     const { code } = this;
@@ -144,7 +144,7 @@ export class AccessTokenError extends Error {
   }
 }
 
-/** `error` comes first, also where no token was sent: the contract of the platform has it so (decision 203). */
+/** `error` comes first even without a token, as the platform's contract requires (decision 010). */
 function challenge(code: AccessTokenErrorCode, details: AccessTokenErrorDetails): string | undefined {
   const { status, detail } = ANSWERS[code];
   if (status === 503) return undefined;
@@ -157,12 +157,12 @@ function challenge(code: AccessTokenErrorCode, details: AccessTokenErrorDetails)
   return `Bearer ${parts.join(', ')}`;
 }
 
-/** What the parts of the verifier throw: the verifier makes an AccessTokenError of it. */
+/** A refused token, inside the verifier, which turns it into an AccessTokenError. */
 export class Refusal extends Error {
   readonly reason: AccessTokenErrorReason;
   readonly clientId: string | undefined;
 
-  /** `clientId`: the API user, once the signature was found right. */
+  /** `clientId`: the API user, once the signature is verified. */
   constructor(reason: AccessTokenErrorReason, message: string, clientId?: string) {
     super(message);
     this.reason = reason;

@@ -5,7 +5,7 @@ import type { Requirements } from './requirements.ts';
 import type { Verifier } from './verifier.ts';
 import type { VerifierOptions } from './verifier-options.ts';
 
-/** The parts of Express's types that are used here: Express 4 and 5 fit. */
+/** The members of Express 4 and 5 that this adapter uses. */
 export interface ExpressRequest {
   headers: Record<string, string | string[] | undefined>;
   originalUrl: string;
@@ -25,7 +25,7 @@ export type ExpressHandler = (
 
 const callers = createCallers<object>();
 
-/** `protect({ scope })` for Express: a middleware that answers 401, 403 or 503, or goes on. */
+/** `protect({ scope })` for Express: middleware that answers 401, 403 or 503, or calls `next`. */
 export function createProtect(
   verifier: Verifier | VerifierOptions,
 ): (requirements?: Requirements) => ExpressHandler {
@@ -37,7 +37,7 @@ export function createProtect(
       try {
         checked = await check(request);
       } catch (error) {
-        // A bug. Express 4 does not look at the promise of a handler.
+        // A bug. Express 4 ignores a handler's promise.
         return next(error);
       }
       const { caller, answer } = checked;
@@ -52,7 +52,7 @@ export function createProtect(
   };
 }
 
-/** The token that the request was let through with. Throws where no protect() has. */
+/** The caller's token. Throws if no protect() ran for this request. */
 export function callerOf(request: ExpressRequest): AccessToken {
   return callers.get(request);
 }

@@ -5,7 +5,7 @@ import type { Requirements } from './requirements.ts';
 import type { Verifier } from './verifier.ts';
 import type { VerifierOptions } from './verifier-options.ts';
 
-/** The parts of Fastify's types that are used here. */
+/** The members of Fastify that this adapter uses. */
 export interface FastifyRequestLike {
   headers: Record<string, string | string[] | undefined>;
   originalUrl: string;
@@ -21,7 +21,7 @@ export type FastifyHandler = (request: FastifyRequestLike, reply: FastifyReplyLi
 
 const callers = createCallers<object>();
 
-/** `protect({ scope })` for Fastify: an `onRequest` hook that answers 401, 403 or 503, or goes on. */
+/** `protect({ scope })` for Fastify: an `onRequest` hook that answers 401, 403 or 503, or passes. */
 export function createProtect(
   verifier: Verifier | VerifierOptions,
 ): (requirements?: Requirements) => FastifyHandler {
@@ -33,13 +33,13 @@ export function createProtect(
       if (caller !== undefined) return callers.set(request, caller);
       reply.code(answer.status);
       reply.headers(answer.headers);
-      // Fastify goes no further where a hook returns the reply that it has sent.
+      // Fastify stops after a hook that returns the reply.
       return reply.send(answer.body);
     };
   };
 }
 
-/** The token that the request was let through with. Throws where no protect() has. */
+/** The caller's token. Throws if no protect() ran for this request. */
 export function callerOf(request: FastifyRequestLike): AccessToken {
   return callers.get(request);
 }

@@ -24,7 +24,7 @@ export interface FetchLimits {
 export interface JsonAnswer {
   status: number;
   headers: { get(name: string): string | null };
-  /** Undefined with any status but 200. */
+  /** Undefined unless the status is 200. */
   body: unknown;
 }
 
@@ -34,7 +34,7 @@ export interface BytesAnswer extends JsonAnswer {
 
 const RESPONSE_BYTES_MAX = 262_144;
 
-/** GETs JSON within a time and a size. */
+/** GETs JSON, with limits of time and size. */
 export async function fetchJson(
   url: string,
   headers: Record<string, string>,
@@ -46,14 +46,14 @@ export async function fetchJson(
   return { ...answer, body };
 }
 
-/** GETs bytes within a time and a size. Redirects are answers like any other: nobody is sent to another host. */
+/** GETs bytes, with limits of time and size. Redirects are not followed. */
 export async function fetchBytes(
   url: string,
   headers: Record<string, string>,
   { fetch, timeoutMs }: FetchLimits,
   bytesMax: number,
 ): Promise<BytesAnswer> {
-  // Node keeps no process alive for the timer of AbortSignal.timeout.
+  // In Node, the timer of AbortSignal.timeout does not keep a process alive.
   const signal = AbortSignal.timeout(timeoutMs);
   return await withinTime(signal, `GET ${url} took longer than ${timeoutMs} ms.`, async () => {
     const response = await fetch(url, { headers, redirect: 'manual', signal });
@@ -63,7 +63,7 @@ export async function fetchBytes(
   });
 }
 
-/** Also where the given `fetch` does not heed the signal. */
+/** Ends in time even if a custom `fetch` ignores the signal. */
 async function withinTime<T>(signal: AbortSignal, message: string, work: () => Promise<T>): Promise<T> {
   let onAbort: (() => void) | undefined;
   const tooLate = new Promise<never>((_resolve, reject) => {

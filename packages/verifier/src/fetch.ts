@@ -6,7 +6,7 @@ import type { Verifier } from './verifier.ts';
 import type { VerifierOptions } from './verifier-options.ts';
 import type { WebRequest, WebResponse } from './web-types.ts';
 
-/** A handler that is told who calls; `rest` is what the runtime adds (an environment, a context). */
+/** A handler that receives the caller; `rest` comes from the runtime (an environment, a context). */
 export type CallerHandler<Rest extends unknown[]> = (
   request: WebRequest,
   caller: AccessToken,
@@ -18,7 +18,7 @@ export type FetchHandler<Rest extends unknown[]> = (
   ...rest: Rest
 ) => Promise<WebResponse>;
 
-/** `protect({ scope }, handler)` for handlers from Request to Response: answers 401, 403 or 503, or calls the handler. */
+/** `protect({ scope }, handler)` for fetch handlers: answers 401, 403 or 503, or calls the handler. */
 export function createProtect(
   verifier: Verifier | VerifierOptions,
 ): <Rest extends unknown[]>(requirements: Requirements, handler: CallerHandler<Rest>) => FetchHandler<Rest> {
@@ -33,7 +33,7 @@ export function createProtect(
   };
 }
 
-/** The metadata of RFC 9728, to be served at `resource.path`. */
+/** The metadata of RFC 9728, for the route `resource.path`. */
 export function metadataHandler(resource: ProtectedResource): () => WebResponse {
   return () => new Response(resource.body, { headers: resource.headers });
 }

@@ -6,7 +6,7 @@ import type { Verifier } from './verifier.ts';
 import type { VerifierOptions } from './verifier-options.ts';
 import type { WebRequest, WebResponse } from './web-types.ts';
 
-/** The parts of Hono's types that are used here. */
+/** The members of Hono that this adapter uses. */
 export interface HonoContextLike {
   req: { raw: WebRequest };
 }
@@ -18,7 +18,7 @@ export type HonoMiddleware = (
 
 const callers = createCallers<object>();
 
-/** `protect({ scope })` for Hono: a middleware that answers 401, 403 or 503, or goes on. */
+/** `protect({ scope })` for Hono: middleware that answers 401, 403 or 503, or calls `next`. */
 export function createProtect(
   verifier: Verifier | VerifierOptions,
 ): (requirements?: Requirements) => HonoMiddleware {
@@ -38,7 +38,7 @@ export function createProtect(
   };
 }
 
-/** The token that the request was let through with. Throws where no protect() has. */
+/** The caller's token. Throws if no protect() ran for this request. */
 export function callerOf(context: HonoContextLike): AccessToken {
   return callers.get(context);
 }

@@ -8,7 +8,7 @@ import { createUnknownKids } from './unknown-kids.ts';
 
 export interface KeySetOptions extends FetchLimits {
   issuer: string;
-  /** Undefined: found through the metadata of the issuer. */
+  /** Undefined: taken from the issuer's metadata. */
   jwksUrl: string | undefined;
   insecureHttp: boolean;
   staleKeysSeconds: number;
@@ -16,21 +16,21 @@ export interface KeySetOptions extends FetchLimits {
   onFailure: (error: unknown) => void;
 }
 
-/** The keys of an issuer, kept fresh by use: there is no timer. */
+/** An issuer's keys. Use refreshes them; there are no timers. */
 export interface KeySet {
-  /** Whether the keys can be used without asking the issuer. */
+  /** Whether the keys may be used without a request to the issuer. */
   isFresh(nowMs: number): boolean;
-  /** Waits until there are keys that can be used. Throws Unavailable. */
+  /** Waits for usable keys. Throws Unavailable. */
   ready(): Promise<void>;
-  /** Tells a key set that was fetched after a token arrived from one that was not. */
+  /** A number that tells `find` whether a key set was fetched after a token's arrival. */
   arrival(): number;
-  /** The keys that may have signed a token; empty: none is known. */
+  /** The keys that may have signed a token; empty if the key set has none. */
   known(kid: string | undefined, algorithm: Algorithm): readonly PublicKey[];
-  /** The same, at least one: the key set is fetched if that makes sense. Throws a Refusal. */
+  /** Like `known`, but fetches the key set if that may help. Returns at least one key or throws a Refusal. */
   find(kid: string | undefined, algorithm: Algorithm, arrival: number): Promise<readonly PublicKey[]>;
 }
 
-/** Keys with the same key id and a fitting type that a token is checked with. */
+/** Maximum number of fitting keys with one key id that a token is checked with. */
 const CANDIDATES_MAX = 8;
 
 const LIFE_MS_DEFAULT = 300_000;
@@ -45,11 +45,11 @@ export function createKeySet(options: KeySetOptions, discovery: Discovery): KeyS
   let times = { fetchedMs: 0, renewMs: 0, endOfLifeMs: 0, endOfUseMs: Number.NEGATIVE_INFINITY };
   const backOff = createBackOff();
   let fetches = 0;
-  /** The number of the fetch that the keys are from. */
+  /** Number of the fetch that returned the keys. */
   let loadedBy = 0;
   let inFlight: Promise<void> | undefined;
 
-  /** One fetch for any number of callers. Never rejects: what went wrong is in `backOff`. */
+  /** Callers share one fetch. Never rejects: `backOff` keeps the error. */
   function renew(revalidate: boolean): Promise<void> {
     if (inFlight === undefined) {
       fetches += 1;
@@ -81,7 +81,7 @@ export function createKeySet(options: KeySetOptions, discovery: Discovery): KeyS
     times = { fetchedMs, renewMs: fetchedMs + lifeMs / 2, endOfLifeMs, endOfUseMs };
   }
 
-  /** After the clock was set back, how old the keys are is not known: they count as just at the end of their life. */
+  /** After the clock is set back, the keys' age is unknown: they count as expired now. */
   function noticeClockSetBack(nowMs: number): void {
     if (nowMs >= times.fetchedMs) return;
     const endOfUseMs = Math.min(times.endOfUseMs, nowMs + options.staleKeysSeconds * 1000);
@@ -91,7 +91,7 @@ export function createKeySet(options: KeySetOptions, discovery: Discovery): KeyS
 
   const isFresh = (nowMs: number) => nowMs < times.renewMs && nowMs >= times.fetchedMs;
 
-  /** Those with the key id, in the order of the key set. Without a key id, the one key that fits: guessing is not for us. */
+  /** The keys with this key id, in order. Without a key id, the one fitting key, if there is just one. */
   function known(kid: string | undefined, algorithm: Algorithm): readonly PublicKey[] {
     const found: PublicKey[] = [];
     for (const key of keys) {
@@ -103,7 +103,7 @@ export function createKeySet(options: KeySetOptions, discovery: Discovery): KeyS
     return found;
   }
 
-  /** Whether it makes sense to fetch the key set for this key id, and there is anything to wait for. */
+  /** The fetch that may bring this key id; undefined if a fetch cannot help. */
   function fetchFor(kid: string): Promise<void> | undefined {
     const nowMs = clock();
     if (unknownKids.has(kid, nowMs)) return undefined;
@@ -120,7 +120,7 @@ export function createKeySet(options: KeySetOptions, discovery: Discovery): KeyS
       const nowMs = clock();
       if (isFresh(nowMs)) return;
       noticeClockSetBack(nowMs);
-      // Nobody waits for an issuer that is known to be away while there are keys that may be used.
+      // While the issuer is down, usable keys serve callers without a wait.
       const usable = nowMs < times.endOfUseMs && (nowMs < times.endOfLifeMs || backOff.failing());
       const renewed = inFlight ?? (backOff.mayTry(nowMs) ? renew(false) : undefined);
       if (usable) return;
@@ -160,7 +160,7 @@ interface Loaded {
   lifeMs: number;
 }
 
-/** Where the key set comes from. `revalidate`: past caches on the way, because a key is missing. */
+/** Fetches the key set. `revalidate` bypasses HTTP caches, because a key is missing. */
 function createSource(options: KeySetOptions, discovery: Discovery) {
   let etag: { url: string; value: string } | undefined;
 
@@ -182,14 +182,14 @@ function createSource(options: KeySetOptions, discovery: Discovery) {
       etag = value === null ? undefined : { url, value };
       return { keys, lifeMs: lifeOf(answer) };
     } catch (error) {
-      // It may have moved.
+      // The key set may have moved.
       discovery.forget();
       throw error;
     }
   };
 }
 
-/** How long an answer says that it may be kept (RFC 9111 §4.2), within bounds of our own. */
+/** The answer's freshness lifetime (RFC 9111 §4.2), within our bounds. */
 function lifeOf({ headers }: JsonAnswer): number {
   const cacheControl = headers.get('cache-control') ?? '';
   if (/\bno-(store|cache)\b/i.test(cacheControl)) return LIFE_MS_MIN;

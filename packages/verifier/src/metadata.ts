@@ -1,17 +1,17 @@
 import { fetchJson, type FetchLimits } from './fetch-json.ts';
 import { quoted } from './quoted.ts';
 
-/** Where an issuer publishes what tokens are checked with. */
+/** The URLs of an issuer's key set and revocation list. */
 export interface Discovered {
   jwksUrl: string;
-  /** Undefined: it has no revocation list. */
+  /** Undefined if the issuer has no revocation list. */
   revocationListUrl: string | undefined;
 }
 
 export interface Discovery {
-  /** One fetch for any number of callers, kept for an hour. Throws where there is no metadata of this issuer. */
+  /** Callers share one fetch, kept for an hour. Throws if the issuer has no valid metadata. */
   get(): Promise<Discovered>;
-  /** Something may have moved: the next `get` fetches. */
+  /** The URLs may have changed: the next `get` fetches the metadata. */
   forget(): void;
 }
 
@@ -43,14 +43,14 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
   };
 }
 
-/** From the metadata at the URL of RFC 8414 §3, else at that of OpenID Connect, which RFC 8414 §5 allows for. */
+/** Reads the metadata at the URL of RFC 8414 §3, else at OpenID Connect's, which RFC 8414 §5 allows. */
 async function discover(issuer: string, insecure: boolean, limits: FetchLimits): Promise<Discovered> {
   for (const url of metadataUrls(issuer)) {
     const { status, body } = await fetchJson(url, {}, limits);
     if (status === 404) continue;
     if (status !== 200) throw new Error(`GET ${url} answered with status ${status}.`);
     const metadata = body as Record<string, unknown> | null;
-    // RFC 8414 §3.3: or the metadata of another issuer could be passed off as this one's.
+    // RFC 8414 §3.3: prevents one issuer's metadata from being used as another's.
     const found = metadata?.['issuer'];
     if (metadata === null || found !== issuer) {
       throw new Error(
@@ -79,9 +79,9 @@ function metadataUrls(issuer: string): string[] {
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
-/** Keys that come over plain HTTP are whoever's is in between: only on this machine, or where it is asked for. */
+/** Keys fetched over plain HTTP could be replaced: requires https, loopback or `insecureHttp`. */
 export function checkedUrl(name: string, value: string, insecure: boolean): string {
-  // The parser would drop or encode spaces and control characters, and the text would not be what is fetched.
+  // The URL parser drops or encodes spaces and control characters, so text and fetched URL would differ.
   const url = !/[\s\p{Cc}]/u.test(value) && URL.canParse(value) ? new URL(value) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
     throw new TypeError(

@@ -1,4 +1,4 @@
-/** @ts-ignore -- a program without the types of Node has no such module */
+/** @ts-ignore -- this module is missing in programs without Node's types */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AccessToken } from './access-token.ts';
 import { createCheck } from './answer.ts';
@@ -7,7 +7,7 @@ import type { Requirements } from './requirements.ts';
 import type { Verifier } from './verifier.ts';
 import type { VerifierOptions } from './verifier-options.ts';
 
-/** The parts of node:http's types that are used here. */
+/** The members of node:http that this adapter uses. */
 interface RequestMembers {
   headers: Record<string, string | string[] | undefined>;
   method?: string | undefined;
@@ -21,21 +21,21 @@ interface ResponseMembers {
   end(body?: string): unknown;
 }
 
-/** Without the types of Node the import above is `any`. */
+/** Without Node's types the import above is `any`. */
 type Known<Type, Otherwise> = 0 extends 1 & Type ? Otherwise : Type;
 
-/** node:http's own types where a program has them: it need not. */
+/** node:http's own types, in programs that have them. */
 export type NodeRequest = Known<IncomingMessage, RequestMembers>;
 export type NodeResponse = Known<ServerResponse, ResponseMembers>;
 
-/** A request listener that gets the token of its caller. */
+/** A request listener that receives the caller's token. */
 export type CallerListener = (request: NodeRequest, response: NodeResponse, caller: AccessToken) => unknown;
 
 export type Listener = (request: NodeRequest, response: NodeResponse) => Promise<void>;
 
 /**
- * `protect({ scope }, listener)` for node:http: answers 401, 403 or 503, or calls the listener. What the listener throws,
- * the promise rejects with: catch it where you call it, as with any asynchronous listener.
+ * `protect({ scope }, listener)` for node:http: answers 401, 403 or 503, or calls the listener. The promise
+ * rejects with the listener's error: catch it, as for any asynchronous listener.
  */
 export function createProtect(
   verifier: Verifier | VerifierOptions,
@@ -54,7 +54,7 @@ export function createProtect(
   };
 }
 
-/** The metadata of RFC 9728, to be served at `resource.path`. */
+/** The metadata of RFC 9728, for the route `resource.path`. */
 export function metadataHandler(
   resource: ProtectedResource,
 ): (request: NodeRequest, response: NodeResponse) => void {

@@ -3,19 +3,19 @@ import { requiredScopes } from './scopes.ts';
 export interface ProtectedResourceOptions {
   /** The identifier of this API: its URL, and the audience of its tokens. */
   resource: string;
-  /** The issuers whose tokens it takes. */
+  /** The issuers whose tokens this API accepts. */
   issuers: readonly string[];
-  /** The scopes that its routes ask for. */
+  /** The scopes that its routes require. */
   scopes?: readonly string[] | undefined;
-  /** A page for people that says how to use it. */
+  /** URL of the documentation for developers. */
   documentation?: string | undefined;
 }
 
-/** The metadata of a protected resource (RFC 9728), ready to be served. */
+/** The metadata of a protected resource (RFC 9728). */
 export interface ProtectedResource {
-  /** For the option `resourceMetadataUrl` of the verifier. */
+  /** Value of the verifier's option `resourceMetadataUrl`. */
   readonly url: string;
-  /** The route of it. */
+  /** The route that serves the metadata. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
@@ -25,13 +25,13 @@ export function protectedResource(options: ProtectedResourceOptions): ProtectedR
   const { origin, pathname, search, hash } = new URL(options.resource);
   if (hash !== '')
     throw new TypeError(`resource: ${options.resource} must have no fragment (RFC 9728 §1.2).`);
-  // RFC 9728 §3.1: between host and path, and without a slash that stands alone.
+  // RFC 9728 §3.1: insert between host and path; drop a path of only `/`.
   const path = `/.well-known/oauth-protected-resource${pathname === '/' ? '' : pathname}`;
   const body = JSON.stringify({
     resource: options.resource,
     authorization_servers: options.issuers,
     scopes_supported: options.scopes && requiredScopes(options.scopes),
-    // RFC 6750 §2.1: in the Authorization header and nowhere else.
+    // RFC 6750 §2.1: tokens are accepted only in the Authorization header.
     bearer_methods_supported: ['header'],
     resource_documentation: options.documentation,
   });

@@ -1,11 +1,11 @@
 import { importJWK, type JWK } from 'jose';
 import { ALGORITHMS, fits, isAlgorithm, type Algorithm } from './algorithms.ts';
 
-/** Usable keys that are kept of a key set. */
+/** Maximum number of usable keys of a key set. */
 export const KEYS_MAX = 100;
 const RSA_MODULUS_BYTES_MIN = 256;
 
-/** A key as WebCrypto holds it; its own type would ask every program that type-checks for the types of the DOM or Node. */
+/** A WebCrypto key, without a type that requires those of the DOM or Node. */
 export interface ImportedKey {
   readonly type: string;
 }
@@ -13,7 +13,7 @@ export interface ImportedKey {
 /** A public key of the issuer. */
 export interface PublicKey {
   readonly kid: string | undefined;
-  /** False from the moment on when the issuer publishes it no longer: tokens verified with it are checked again. */
+  /** False once the issuer stops publishing the key: tokens verified with it are checked again. */
   live: boolean;
   fits(algorithm: Algorithm): boolean;
   cryptoKey(algorithm: Algorithm): ImportedKey | Promise<ImportedKey>;
@@ -23,14 +23,14 @@ export interface PublicKey {
 
 export interface PublishedKeys {
   keys: PublicKey[];
-  /** Whether the key set has more usable keys than KEYS_MAX: those beyond are left out. */
+  /** Whether the key set has more than KEYS_MAX usable keys; the verifier ignores the rest. */
   truncated: boolean;
 }
 
 /**
- * The usable keys of a key set (RFC 7517 §5). Others are left out and do not count: keys for encryption, symmetric keys,
- * keys too weak, keys of types unknown here, keys that cannot be imported. Keys that were in the set before keep their
- * identity. Throws where it is not a key set.
+ * The usable keys of a key set (RFC 7517 §5). Ignores keys for encryption, symmetric and weak keys, unknown
+ * types and keys that cannot be imported. Keys already in `before` keep their identity. Throws if the body is
+ * not a key set.
  */
 export async function publicKeys(body: unknown, before: readonly PublicKey[]): Promise<PublishedKeys> {
   const entries = (body as { keys?: unknown } | null)?.keys;
@@ -48,7 +48,7 @@ export async function publicKeys(body: unknown, before: readonly PublicKey[]): P
   return { keys: [...keys.values()], truncated: false };
 }
 
-/** The key, where the runtime takes it: a point that is not on its curve is only found so. */
+/** Returns the key if the runtime can import it: only an import detects a point outside its curve. */
 async function importable(key: PublicKey): Promise<PublicKey | undefined> {
   const algorithm = ALGORITHMS.find((one) => key.fits(one));
   if (algorithm === undefined) return undefined;
@@ -87,7 +87,7 @@ function publicKey(entry: unknown): PublicKey | undefined {
   };
 }
 
-/** Nothing but the public members: what else a publisher lets slip, or sends to be believed, is not read. */
+/** Copies only the public members: a publisher may leak private ones or send others to be trusted. */
 function publicMaterial({ kty, crv, x, y, n, e }: JWK): JWK | undefined {
   const texts = (...values: unknown[]) => values.every((value) => typeof value === 'string');
   if (kty === 'EC' && texts(crv, x, y)) return { kty, crv, x, y } as JWK;
@@ -98,7 +98,7 @@ function publicMaterial({ kty, crv, x, y, n, e }: JWK): JWK | undefined {
   return undefined;
 }
 
-/** Of a base64url text: three bytes in four characters. */
+/** Length of a base64url text in bytes: three bytes per four characters. */
 function modulusBytes(n: string): number {
   return Math.floor((n.replace(/=+$/, '').length * 3) / 4);
 }

@@ -1,9 +1,9 @@
-/** The longest text of somebody else's that a message quotes, in characters. */
+/** The longest quotation of a foreign text, in characters. */
 const QUOTED_MAX = 200;
-/** JSON.stringify leaves these as they are: DEL, C1 controls, line, direction and byte order marks. */
+/** JSON.stringify does not escape DEL, C1 controls, line, direction and byte order marks. */
 const UNPRINTABLE = /[\u007f-\u009f\u2028-\u202e\u2066-\u2069\ufeff]/g;
 
-/** Somebody else's value as messages quote it: as JSON, with what cannot be printed escaped, and cut when it is long. */
+/** Quotes a foreign value as JSON, escaped and cut. */
 export function quoted(value: unknown): string {
   const json = JSON.stringify(typeof value === 'string' ? cut(value) : value) ?? 'nothing';
   const printable = json.replace(

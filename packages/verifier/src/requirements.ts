@@ -1,25 +1,25 @@
 import type { AccessToken } from './access-token.ts';
 import { requiredScopes } from './scopes.ts';
 
-/** What a route asks of a token beyond being valid. Without any member each valid token is enough. */
+/** A route's requirements beyond a valid token. Without any member, each valid token is enough. */
 export interface Requirements {
-  /** Scopes that the token must have, all of them: a list, or a text with spaces between them. */
+  /** Scopes that the token must all have: a list, or a space-separated text. */
   scope?: string | readonly string[] | undefined;
-  /** Scopes of which the token must have at least one. */
+  /** The token must have at least one of these scopes. */
   anyScope?: string | readonly string[] | undefined;
-  /** Whether the route is for the holder of this token, by its claims. Anything but `true` is a 403. */
+  /** Decides by the token's claims whether it may call the route. Anything but `true` is a 403. */
   check?: ((token: AccessToken) => boolean | Promise<boolean>) | undefined;
 }
 
 const NAMES: readonly string[] = ['scope', 'anyScope', 'check'] satisfies (keyof Requirements)[];
 
-/** Requirements that were read once, when the route was made. */
+/** Requirements, checked once when the route is created. */
 export class CheckedRequirements {
   readonly allOf: readonly string[];
   readonly anyOf: readonly string[];
   readonly check: Requirements['check'];
 
-  /** Throws a TypeError for a requirement that no token could meet, or that is misspelt and would let everybody in. */
+  /** Throws a TypeError if no token can meet a requirement, or if a misspelt one would admit everyone. */
   constructor(requirements: Requirements) {
     for (const name of Object.keys(requirements)) {
       if (!NAMES.includes(name)) throw new TypeError(`${name} is not one of ${NAMES.join(', ')}.`);
@@ -32,7 +32,7 @@ export class CheckedRequirements {
       throw new TypeError('check: it is not a function.');
   }
 
-  /** The scopes that a token needs and does not have, in words; undefined: it has what it needs. */
+  /** Describes the scopes that the token lacks; undefined if it lacks none. */
   lacking({ scopes }: AccessToken): string | undefined {
     const missing = this.allOf.filter((scope) => !scopes.has(scope));
     if (missing.length > 0) return `the scope ${missing.join(' ')}`;
@@ -40,13 +40,13 @@ export class CheckedRequirements {
     return isMet ? undefined : `each of the scopes ${this.anyOf.join(' ')}`;
   }
 
-  /** For the `scope` of the challenge (RFC 6750 §3): a token with all of these would do. */
+  /** The `scope` of the challenge (RFC 6750 §3): a token with all of these passes. */
   toString(): string {
     return [...new Set([...this.allOf, ...this.anyOf])].join(' ');
   }
 }
 
-/** Reads requirements, unless that was done before. */
+/** Checks requirements, unless they already are. */
 export function checkedRequirements(given: Requirements | CheckedRequirements): CheckedRequirements {
   return given instanceof CheckedRequirements ? given : new CheckedRequirements(given);
 }

@@ -7,18 +7,18 @@ const DIGEST_BYTES = 16;
 const WORD_BYTES = 4;
 const TIME_BYTES = 8;
 const API_USER_BYTES = DIGEST_BYTES + TIME_BYTES;
-/** Entries whose order is checked at a time, in about a millisecond: others have their turn in between. */
+/** Entries checked in one turn of the event loop, in about a millisecond. */
 const CHECKED_AT_A_TIME = 50_000;
 
-/** The revocation list of an issuer, searched in the bytes as they came (docs/decisions/012). */
+/** An issuer's revocation list, searched in its binary form (docs/decisions/012). */
 export interface RevocationList {
-  /** Whether a token is on it, by its id or with everything that was issued to its API user before a time. */
+  /** Whether the list revokes this token id, or the tokens of its API user issued before a time. */
   includes(token: { tokenId: string; clientId: string; issuedAt: number }): boolean | Promise<boolean>;
 }
 
 export const EMPTY_LIST: RevocationList = { includes: () => false };
 
-/** Throws an Error where the bytes are not a list. They are kept, and must not be changed. */
+/** Throws an Error if the bytes are not a list. Keeps the bytes, which must not change. */
 export async function revocationList(bytes: Uint8Array): Promise<RevocationList> {
   const view = viewOf(bytes);
   if (bytes.length < HEAD_BYTES || view.getUint32(0) !== MAGIC || view.getUint32(4) !== VERSION) {
@@ -30,7 +30,7 @@ export async function revocationList(bytes: Uint8Array): Promise<RevocationList>
   if (bytes.length !== apiUsersAt + apiUsers * API_USER_BYTES) {
     throw new Error('The revocation list is not as long as it says.');
   }
-  // In a list out of order a search would pass by what is on it.
+  // A binary search would miss entries of an unsorted list.
   await refuseUnsorted(view, HEAD_BYTES, DIGEST_BYTES, tokens);
   await refuseUnsorted(view, apiUsersAt, API_USER_BYTES, apiUsers);
 
@@ -69,7 +69,7 @@ function nextTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-/** Where the entry that begins with `digest` lies among `count` sorted ones of `width` bytes from `from` on; -1: nowhere. */
+/** Offset of the entry that begins with `digest` among `count` sorted ones of `width` bytes; else -1. */
 function search(view: DataView, from: number, width: number, count: number, digest: DataView): number {
   let [low, high] = [0, count];
   while (low < high) {
@@ -83,7 +83,7 @@ function search(view: DataView, from: number, width: number, count: number, dige
   return -1;
 }
 
-/** Below zero when the digest in `a` comes before the one in `b`. Nearly always the first word tells. */
+/** Negative if the digest in `a` is lower than the one in `b`. Usually the first word decides. */
 function compare(a: DataView, atA: number, b: DataView, atB: number): number {
   for (let word = 0; word < DIGEST_BYTES; word += WORD_BYTES) {
     const order = a.getUint32(atA + word) - b.getUint32(atB + word);

@@ -4,11 +4,11 @@ import { quoted } from './quoted.ts';
 import { verifySignature } from './signature.ts';
 import { parseJson } from './text-encoding.ts';
 
-/** What the issuer signs about its revocation list. */
+/** The signed statement about a revocation list. */
 export interface Statement {
-  /** Seconds since 1970 at which the list was complete. */
+  /** When the list was complete, in seconds since 1970. */
   iat: number;
-  /** The number of the last change that is in it. */
+  /** Number of the last change in the list. */
   n: number;
   sha256: string;
 }
@@ -17,15 +17,15 @@ interface StatementRules {
   issuer: string;
   algorithms: readonly Algorithm[];
   clockSkewSeconds: number;
-  /** How old a list may be. */
+  /** The maximum age of a list. */
   staleSeconds: number;
 }
 
 const STATEMENT_TYPE = 'mintmark-revocations+jwt';
-/** A list with a lower number is that of a node that is behind; if it is so much younger, the store was restored. */
+/** A lower change number means a node that lags; in a list this much newer, a restored store. */
 const BEHIND_SECONDS = 60;
 
-/** Throws an Error where the text is not a statement of the issuer, or too old, or from the future. */
+/** Throws an Error if the issuer did not sign the statement, or if it is too old or from the future. */
 export async function readStatement(
   jws: string,
   keySet: KeySet,
@@ -68,7 +68,7 @@ function refuseWrongTime(iat: number, rules: StatementRules, nowMs: number): voi
   }
 }
 
-/** Throws an Error where a list is behind the one that is held. */
+/** Throws an Error if the new list is behind the present one. */
 export function refuseBehind(statement: Statement, before: Statement | null): void {
   if (before === null || statement.n >= before.n || statement.iat >= before.iat + BEHIND_SECONDS) return;
   throw new Error('The revocation list is older than the one that is held.');

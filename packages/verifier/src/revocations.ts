@@ -7,9 +7,9 @@ import { EMPTY_LIST, revocationList, type RevocationList } from './revocation-li
 import { readStatement, refuseBehind, type Statement } from './revocation-statement.ts';
 
 export interface RevocationsOptions {
-  /** How often the list is asked for, in seconds. */
+  /** Interval between fetches of the list, in seconds. */
   pollSeconds: number;
-  /** How old the list may be before tokens are refused, or accepted all the same. */
+  /** Maximum age of the list, in seconds. Then `onStale` applies. */
   staleSeconds: number;
   onStale: 'refuse' | 'accept';
   listBytesMax: number;
@@ -23,19 +23,19 @@ export interface RevocationsSettings extends FetchLimits {
   onFailure: (error: unknown) => void;
 }
 
-/** The revocations of an issuer, kept fresh by use: there is no timer. */
+/** An issuer's revocations. Use refreshes them; there are no timers. */
 export interface Revocations {
-  /** Whether the list can be used without asking the issuer. */
+  /** Whether the list may be used without a request to the issuer. */
   isFresh(nowMs: number): boolean;
-  /** Waits until there is a list that can be used. Throws Unavailable. */
+  /** Waits for a usable list. Throws Unavailable. */
   ready(): Promise<void>;
-  /** Differs when the list has changed. */
+  /** Changes with the list. */
   generation(): number;
-  /** At once where the runtime can make a digest at once. */
+  /** A promise in runtimes without a synchronous digest. */
   includes(token: AccessToken): boolean | Promise<boolean>;
 }
 
-/** Where no list is wanted. */
+/** For verifiers without a revocation list. */
 export const NO_REVOCATIONS: Revocations = {
   isFresh: () => true,
   ready: async () => undefined,
@@ -45,15 +45,15 @@ export const NO_REVOCATIONS: Revocations = {
 
 interface Held {
   list: RevocationList;
-  /** Null: the issuer publishes no list. */
+  /** Null if the issuer publishes no list. */
   statement: Statement | null;
-  /** When the fetch began that confirmed it. */
+  /** Start of the fetch that confirmed the list. */
   confirmedMs: number;
-  /** As of when it is complete: never later than that. */
+  /** The list is complete up to this time, which is never after `confirmedMs`. */
   asOfMs: number;
 }
 
-/** `listUrl` says where the list is: undefined where the issuer publishes none. */
+/** `listUrl` returns undefined if the issuer publishes no list. */
 export function createRevocations(
   listUrl: () => Promise<string | undefined>,
   keySet: KeySet,
@@ -68,7 +68,7 @@ export function createRevocations(
   const backOff = createBackOff();
   let inFlight: Promise<void> | undefined;
 
-  /** One fetch for any number of callers. Never rejects: what went wrong is in `backOff`. */
+  /** Callers share one fetch. Never rejects: `backOff` keeps the error. */
   function renew(): Promise<void> {
     inFlight ??= load().finally(() => {
       inFlight = undefined;
@@ -91,7 +91,7 @@ export function createRevocations(
   async function fetchList(startedMs: number): Promise<Held> {
     const url = await listUrl();
     if (url === undefined) {
-      // Nothing that could grow old: once an hour the metadata is asked again.
+      // Without a list nothing can become stale; the metadata is read again every hour.
       const asOfMs = Number.POSITIVE_INFINITY;
       return { list: EMPTY_LIST, statement: null, confirmedMs: startedMs, asOfMs };
     }
@@ -109,7 +109,7 @@ export function createRevocations(
     const confirmed = { statement, confirmedMs: startedMs, asOfMs };
     if (held !== undefined && before?.sha256 === statement.sha256) return { list: held.list, ...confirmed };
     if (answer.body === undefined) throw new Error(`GET ${url}: its 304 is about another list than is held.`);
-    // On another thread: a list of megabytes would hold this one.
+    // WebCrypto runs on another thread: a digest of megabytes must not block this one.
     const digest = await crypto.subtle.digest('SHA-256', answer.body as Uint8Array<ArrayBuffer>);
     if (base64url(new Uint8Array(digest)) !== statement.sha256) {
       throw new Error(`GET ${url}: the list is not the one that its statement is about.`);
@@ -117,7 +117,7 @@ export function createRevocations(
     return { list: await revocationList(answer.body), ...confirmed };
   }
 
-  /** After the clock was set back, how old the list is is not known: it counts as due, and as complete up to now. */
+  /** After the clock is set back, the list counts as due now and as complete up to now. */
   function noticeClockSetBack(nowMs: number): void {
     if (held === undefined || held.statement === null || nowMs >= held.confirmedMs) return;
     held = { ...held, confirmedMs: nowMs - pollMs, asOfMs: Math.min(held.asOfMs, nowMs) };
@@ -136,7 +136,7 @@ export function createRevocations(
       noticeClockSetBack(nowMs);
       const age = nowMs - (held?.confirmedMs ?? Number.NEGATIVE_INFINITY);
       const renewed = inFlight ?? (backOff.mayTry(nowMs) ? renew() : undefined);
-      // Nobody waits for an issuer that is known to be away while there is a list that may be used.
+      // While the issuer is down, a usable list serves callers without a wait.
       if ((age < 2 * pollMs || backOff.failing()) && nowMs - asOfMs() < staleMs) return;
       await renewed;
       const laterMs = clock();

@@ -1,6 +1,6 @@
 /**
- * The scopes of a token as a set that cannot be changed: `Object.freeze` does not stop `Set.prototype.add`. It is
- * set-like, so that `new Set(wanted).isSubsetOf(scopes)` works where the runtime has it.
+ * A token's scopes as an immutable set: `Object.freeze` does not stop `Set.prototype.add`. It is set-like, so
+ * `new Set(wanted).isSubsetOf(scopes)` works in runtimes that have it.
  */
 export interface Scopes extends Iterable<string> {
   readonly size: number;
@@ -50,7 +50,7 @@ class FrozenScopes implements Scopes {
 
 Object.freeze(FrozenScopes.prototype);
 
-/** Sets that are shared by the tokens with the same scopes, which most have: they cannot be changed. */
+/** Tokens with equal scopes, which most have, share one immutable set. */
 let known = new Map<string, Scopes>();
 const KNOWN_MAX = 500;
 const KNOWN_LENGTH_MAX = 500;
@@ -64,10 +64,10 @@ export function scopesOf(text: string): Scopes {
   return scopes;
 }
 
-// RFC 6749 §3.3: scope-token. Neither quotes nor backslashes, so that it can stand in a header as it is.
+// RFC 6749 §3.3: scope-token. Without quotes and backslashes, it needs no escaping in a header.
 const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 
-/** The scopes that the option `name` of a route asks for. Throws a TypeError where one could not be the scope of a token. */
+/** A route's scopes in the option `name`. Throws a TypeError for an invalid scope. */
 export function requiredScopes(
   scope: string | readonly string[] | undefined,
   name = 'scope',

@@ -2,7 +2,7 @@ import { compactVerify, errors, type CompactJWSHeaderParameters, type CryptoKey 
 import type { Algorithm } from './algorithms.ts';
 import type { PublicKey } from './public-keys.ts';
 
-/** The algorithm of a header, and the keys that may have signed: at least one. */
+/** A header's algorithm, and one or more keys that may have signed. */
 export interface Candidates {
   algorithm: Algorithm;
   keys: readonly PublicKey[];
@@ -10,13 +10,13 @@ export interface Candidates {
 
 export interface Signed {
   payload: Uint8Array;
-  /** The key that signed it. */
+  /** The key that verified the signature. */
   key: PublicKey;
 }
 
 /**
- * Checks a signature with one candidate after the other: several keys of a key set may share a key id (RFC 7517 §4.5).
- * `choose` reads the header, which jose has parsed, with `alg` and `crit` checked.
+ * Checks a signature with each candidate: keys of a key set may share a key id (RFC 7517 §4.5). `choose`
+ * receives the header after jose's checks of `alg` and `crit`.
  */
 export function verifySignature(
   jws: string,
@@ -32,7 +32,7 @@ export function verifySignature(
     const chosen = choose(header);
     return chosen instanceof Promise ? chosen.then(start) : start(chosen);
   };
-  // Without `async`, which would cost each check another turn.
+  // Not `async`, which would cost an extra microtask per check.
   return compactVerify(jws, firstKey, allowed).then(
     ({ payload }) => ({ payload, key: candidates?.keys[0] as PublicKey }),
     (error: unknown) => tryOthers(jws, candidates, allowed, error),

@@ -1,11 +1,11 @@
-/** Takes from a bucket that refills with time; false: it is empty. Times in milliseconds. */
+/** Takes one token from a bucket that refills over time; false if it is empty. Times in milliseconds. */
 export function createTokenBucket(capacity: number, refillMs: number): (nowMs: number) => boolean {
   let left = capacity;
   let countedMs: number | undefined;
 
   return (nowMs) => {
     countedMs ??= nowMs;
-    // A clock that was set back refills nothing, and must not stop the refill until it has caught up.
+    // After the clock is set back, refill from the new time on.
     if (nowMs < countedMs) countedMs = nowMs;
     const refills = Math.floor((nowMs - countedMs) / refillMs);
     left = Math.min(capacity, left + refills);

@@ -1,6 +1,6 @@
 /**
- * A bounded map in two generations: a full young one becomes the old one, and the old one is forgotten. What is used stays,
- * at the cost of a look-up alone; a list of uses would have to be rewritten with each hit.
+ * A bounded map in two generations: when the young one is full, it replaces the old one. Entries in use move
+ * to the young one for the cost of a look-up, without a list to update on each hit.
  */
 export interface TokenCache<V> {
   get(key: string): V | undefined;

@@ -13,7 +13,7 @@ import { createTokenCache } from './token-cache.ts';
 import { checkedAlgorithm, kidOf } from './token-header.ts';
 import type { CheckedOptions } from './verifier-options.ts';
 
-/** The check of a token, without a request. Rejects with an AccessTokenError, and with nothing else. */
+/** Checks a token without a request. Rejects only with an AccessTokenError. */
 export interface TokenCheck {
   verify(token: string): Promise<AccessToken>;
   ready(): Promise<void>;
@@ -24,7 +24,7 @@ interface Verified {
   key: PublicKey;
   /** Milliseconds since 1970 (UTC). */
   untilMs: number;
-  /** The revocation list in which it was searched last. */
+  /** Generation of the revocation list that the token was last checked against. */
   generation: number;
 }
 
@@ -36,11 +36,11 @@ export function createTokenCheck(options: CheckedOptions, details: AccessTokenEr
   const cache = createTokenCache<Verified>(options.cacheEntriesMax);
   const joseOptions = { algorithms: [...options.algorithms] };
 
-  /** Without `async`: a remembered token that is still good is not waited for twice. */
+  /** Not `async`, so that a cached token costs only one microtask. */
   function verify(token: string): Promise<AccessToken> {
     try {
       if (typeof token !== 'string') throw new Refusal('malformed', 'It is not a text.');
-      // Before anything else reads it: what comes next costs time with each character.
+      // Checked first, because later steps take time per character.
       if (token.length > options.tokenLengthMax) {
         throw new Refusal('too_long', `It has more than ${options.tokenLengthMax} characters.`);
       }
@@ -66,7 +66,7 @@ export function createTokenCheck(options: CheckedOptions, details: AccessTokenEr
 
   const isStillGood = ({ key, untilMs }: Verified, nowMs: number) => key.live && nowMs < untilMs;
 
-  /** A token that was verified before, with keys and revocations of now. */
+  /** Returns a cached token, after a refresh of keys and revocations. */
   async function renewAndRecall(known: Verified, token: string, digest: string): Promise<AccessToken> {
     try {
       if (!keySet.isFresh(clock())) await keySet.ready();
@@ -81,7 +81,7 @@ export function createTokenCheck(options: CheckedOptions, details: AccessTokenEr
     return await verifyFresh(token, digest);
   }
 
-  /** Throws for a revoked token. Undefined, and no turn lost, where the runtime can make a digest at once. */
+  /** Throws for a revoked token. Returns undefined if a synchronous digest has decided. */
   function refuseRevoked(known: Verified): Promise<void> | undefined {
     const generation = revocations.generation();
     if (known.generation === generation) return undefined;
@@ -141,9 +141,9 @@ function revocationsOf(options: CheckedOptions, discovery: Discovery, keySet: Ke
   return createRevocations(listUrl, keySet, revocations, options);
 }
 
-/** Jose's errors quote what they read; these say nothing of a token but what the issuer has signed, escaped and cut. */
+/** jose's errors quote their input. Our errors show only signed claims, escaped and cut. */
 function accessTokenError(error: unknown, details: AccessTokenErrorDetails): AccessTokenError {
-  // Of a remembered token that had to be verified again.
+  // From the second check of a cached token.
   if (error instanceof AccessTokenError) return error;
   if (error instanceof Unavailable) {
     const { reason, message, retryAfterSeconds, cause } = error;

@@ -3,16 +3,16 @@ import { isAlgorithm, type Algorithm } from './algorithms.ts';
 import { Refusal } from './errors.ts';
 
 const KID_LENGTH_MAX = 256;
-/** RFC 7515 §4.1.2–4.1.6: members by which a header brings or points at the key that it wants to be checked with. */
+/** RFC 7515 §4.1.2–4.1.6: header members that supply or reference a key. */
 const KEYS_IN_HEADER = ['jku', 'jwk', 'x5u', 'x5c'] as const;
 
 export function checkedAlgorithm(header: CompactJWSHeaderParameters): Algorithm {
   const { alg } = header;
-  // RFC 9068 §4: the type is compared without regard to case, with or without "application/" (RFC 7515 §4.1.9).
+  // RFC 9068 §4: the type is case-insensitive, with or without "application/" (RFC 7515 §4.1.9).
   if (typeof header.typ !== 'string' || !/^(application\/)?at\+jwt$/i.test(header.typ)) {
     throw new Refusal('type', 'Its typ is not at+jwt: it is not an access token.');
   }
-  // Also the extensions that jose knows: an access token has none that must be understood.
+  // Refuses even extensions that jose supports: access tokens need none.
   if (Object.hasOwn(header, 'crit') || Object.hasOwn(header, 'b64')) {
     throw new Refusal('critical_header', 'Its header asks for extensions.');
   }

@@ -3,29 +3,29 @@ import type { RequestLike } from './bearer.ts';
 import { pathOf } from './request-facts.ts';
 import type { CheckedRequirements } from './requirements.ts';
 
-/** A request or token that was refused, for logs and metrics. It never holds the token or a part of it. */
+/** A refused request or token, for logs and metrics. Never holds the token or part of it. */
 export interface TokenRefusal {
-  /** Exactly why: one of a fixed set of words, fit for a label of a metric. */
+  /** One of a fixed set of words, fit for a metric's label. */
   readonly reason: AccessTokenErrorReason;
   readonly code: AccessTokenErrorCode;
   readonly status: 401 | 403 | 503;
-  /** The reason in a sentence. It may name issuer, audience and API user, and is not for callers. */
+  /** The reason as a sentence, not for callers: it may name issuer, audience and API user. */
   readonly message: string;
-  /** The API user, where the token was signed by the issuer: with `expired`, `revoked`, `scope`, `check`. */
+  /** The API user, if the issuer signed the token: with `expired`, `revoked`, `scope`, `check`. */
   readonly clientId: string | undefined;
-  /** Of the request; undefined where a token was checked without one. */
+  /** The request's method; undefined if a token was checked without a request. */
   readonly method: string | undefined;
-  /** Without the query. */
+  /** The request's path without its query. */
   readonly path: string | undefined;
-  /** What the answer to the caller shows, too. */
+  /** The trace id in the response. */
   readonly traceId: string | undefined;
-  /** The scopes that the route asks for: all of these … */
+  /** The route requires all of these scopes. */
   readonly scope: readonly string[];
-  /** … and one of these. */
+  /** The route requires one of these scopes. */
   readonly anyScope: readonly string[];
 }
 
-/** The longest path and method that are told, in characters. */
+/** The longest path and method, in characters. */
 const FACT_MAX = 1000;
 
 export function tokenRefusal(

@@ -1,18 +1,18 @@
 import { createTokenBucket } from './token-bucket.ts';
 
-/** A key id that was not in a key set fetched for it is asked for no more for this long. */
+/** A key id that a fetched key set lacked causes no other fetch for this long. */
 const UNKNOWN_KID_MS = 10_000;
 const UNKNOWN_KIDS_MAX = 1_000;
 
-/** Fetches that unknown key ids can cause: so many at once, and one more each ten seconds. */
+/** Fetches caused by unknown key ids: up to 4 at once, and one more every ten seconds. */
 const FETCHES = 4;
 const REFILL_MS = 10_000;
 
-/** Bounds what key ids that nobody knows can cost. Times in milliseconds. */
+/** Bounds the fetches caused by unknown key ids. Times in milliseconds. */
 export interface UnknownKids {
   add(kid: string, nowMs: number): void;
   has(kid: string, nowMs: number): boolean;
-  /** Takes one of the fetches that are allowed. */
+  /** Consumes one of the allowed fetches; false if none is left. */
   mayFetch(nowMs: number): boolean;
 }
 
@@ -30,7 +30,7 @@ export function createUnknownKids(): UnknownKids {
     },
     has(kid, nowMs) {
       const until = untilMs.get(kid) ?? 0;
-      // The upper bound: a clock that was set back must not make it longer.
+      // The upper bound matters after the clock is set back.
       return nowMs < until && until <= nowMs + UNKNOWN_KID_MS;
     },
   };

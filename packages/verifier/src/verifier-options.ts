@@ -8,39 +8,39 @@ import type { RevocationsOptions } from './revocations.ts';
 import type { TokenRefusal } from './token-refusal.ts';
 
 export interface VerifierOptions {
-  /** The `iss` of the tokens, exactly as it stands in them. */
+  /** The exact `iss` of the tokens. */
   issuer: string;
-  /** The identifier of this API: a token must be for it, or for one of several. */
+  /** The identifier of this API, or a list of them: a token's audience must include one. */
   audience: string | readonly string[];
-  /** Algorithms to allow. Default: ES256, EdDSA, RS256. */
+  /** Allowed algorithms. Default: ES256, EdDSA, RS256. */
   algorithms?: readonly Algorithm[] | undefined;
-  /** Where the key set is. Default: found through the metadata of the issuer (RFC 8414). */
+  /** URL of the key set. Default: taken from the issuer's metadata (RFC 8414). */
   jwksUrl?: string | undefined;
   /**
-   * The revocation list of the issuer; `false`: tokens are good until they expire. Default: the list that the metadata of
-   * the issuer names, if it names one. With `jwksUrl` no metadata is read, and there is a list only where its `url` is given.
+   * The issuer's revocation list; `false`: tokens are valid until they expire. Default: the list in the
+   * issuer's metadata, if any. With `jwksUrl` no metadata is read, so a list needs its `url`.
    */
   revocations?: false | RevocationListOptions | undefined;
-  /** By how much the clocks of issuer and verifier may differ, in seconds. Default 60, at most 600. */
+  /** Maximum difference between the clocks of issuer and verifier, in seconds. Default 60, at most 600. */
   clockSkewSeconds?: number | undefined;
-  /** How long keys are used past their life while the issuer cannot be reached, in seconds. Default 3600. */
+  /** How long expired keys may be used while the issuer is unreachable, in seconds. Default 3600. */
   staleKeysSeconds?: number | undefined;
-  /** The longest token that is looked at, in characters. Default 8192. */
+  /** The longest accepted token, in characters. Default 8192. */
   tokenLengthMax?: number | undefined;
-  /** How many verified tokens are remembered; 0: none. Default 10000. */
+  /** Maximum number of cached tokens; 0: no cache. Default 10000. */
   cacheEntriesMax?: number | undefined;
-  /** How long a fetch of the key set may take, in milliseconds. Default 5000. */
+  /** Timeout of a fetch of metadata, keys or revocations, in milliseconds. Default 5000. */
   fetchTimeoutMs?: number | undefined;
-  /** Allows issuers and key sets on other machines without TLS. Default false. */
+  /** Allows issuers and key sets on other hosts without TLS. Default false. */
   insecureHttp?: boolean | undefined;
-  /** The URL of this API's protected-resource metadata (RFC 9728), to be named in `WWW-Authenticate`. */
+  /** URL of this API's protected-resource metadata (RFC 9728), shown in `WWW-Authenticate`. */
   resourceMetadataUrl?: string | undefined;
   /**
-   * Is given each refusal of a token or request, for logs and metrics, before the caller is answered. It is not waited for, and
-   * what it throws is ignored. Strangers decide how often it is called: count, and log a sample.
+   * Called with each refused token or request, before the response, for logs and metrics. The verifier does
+   * not wait and ignores errors. Anyone can cause calls: count all, log a sample.
    */
   onRefused?: ((refusal: TokenRefusal) => void) | undefined;
-  /** Told of each failed fetch of the key set or the revocation list, for the log; what it throws is ignored. */
+  /** Called after each failed fetch of the key set or revocation list, for the log. Errors are ignored. */
   onKeySetFailure?: ((error: unknown) => void) | undefined;
   /** Default: the global fetch. */
   fetch?: Fetch | undefined;
@@ -49,15 +49,15 @@ export interface VerifierOptions {
 }
 
 export interface RevocationListOptions {
-  /** Where the list is. Default: found through the metadata of the issuer. */
+  /** URL of the list. Default: taken from the issuer's metadata. */
   url?: string | undefined;
-  /** How often it is asked for, in seconds; one twice as old is renewed before it is used. Default 5, at most 3600. */
+  /** Seconds between fetches; a list of twice that age is renewed before use. Default 5, at most 3600. */
   pollSeconds?: number | undefined;
-  /** How old it may be while none can be had, in seconds. Default 900. */
+  /** Maximum age while the issuer is unreachable, in seconds. Default 900. */
   staleSeconds?: number | undefined;
-  /** What happens then: tokens are refused with 503 (`refuse`, the default), or go on being accepted. */
+  /** After `staleSeconds`: `refuse` (default) answers 503, `accept` keeps accepting tokens. */
   onStale?: 'refuse' | 'accept' | undefined;
-  /** The longest list that is read, in bytes. Default 16777216: some 700,000 entries. */
+  /** The largest accepted list, in bytes. Default 16777216: about 700,000 entries. */
   listBytesMax?: number | undefined;
 }
 
@@ -67,11 +67,11 @@ export interface CheckedOptions extends KeySetOptions, ExpectedClaims {
   cacheEntriesMax: number;
   resourceMetadataUrl: string | undefined;
   onRefused: ((refusal: TokenRefusal) => void) | undefined;
-  /** Null: none. */
+  /** Null: no revocation list. */
   revocations: (RevocationsOptions & { url: string | undefined }) | null;
 }
 
-/** Every default and limit of the verifier. Throws a TypeError for an option that cannot be meant so. */
+/** All defaults and limits of the verifier. Throws a TypeError for an invalid option. */
 export function checkedOptions(given: VerifierOptions): CheckedOptions {
   const insecureHttp = given.insecureHttp ?? false;
   const { resourceMetadataUrl, onKeySetFailure, onRefused } = given;
@@ -96,7 +96,7 @@ export function checkedOptions(given: VerifierOptions): CheckedOptions {
   } satisfies CheckedOptions);
 }
 
-/** A hook that throws or rejects, such as a logger that fails, must not take the API down. */
+/** Ignores a hook's errors: a failing logger must not take the API down. */
 function harmless<T>(hook: (fact: T) => void): (fact: T) => void {
   return (fact) => void (async () => hook(fact))().catch(() => {});
 }
@@ -152,7 +152,7 @@ function whole(name: string, value: number, min: number, max: number): number {
   return value;
 }
 
-/** For a quoted string in a header. */
+/** Checks a value for a quoted string in a header. */
 function quotable(name: string, value: string): void {
   if (!/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(value) || !URL.canParse(value)) {
     throw new TypeError(`${name}: ${quoted(value)} is not a URL.`);

@@ -8,14 +8,14 @@ import { tokenRefusal } from './token-refusal.ts';
 import { checkedOptions, type VerifierOptions } from './verifier-options.ts';
 
 export interface Verifier {
-  /** Checks a token. Rejects with an AccessTokenError, and with nothing else. */
+  /** Checks a token. Rejects only with an AccessTokenError. */
   verify(token: string): Promise<AccessToken>;
   /**
-   * Checks the token in the Authorization header of a request, and what a route asks of it. Rejects with an
-   * AccessTokenError; with a TypeError for requirements that cannot be meant so; with what their `check` throws.
+   * Checks the token in a request's Authorization header, and a route's requirements. Rejects with an
+   * AccessTokenError; with a TypeError for invalid requirements; with the errors of their `check`.
    */
   verifyRequest(request: RequestLike, requirements?: Requirements): Promise<AccessToken>;
-  /** Fetches the keys and the revocation list where there are none yet, so that the first request need not wait. Rejects with an AccessTokenError. */
+  /** Fetches keys and revocation list in advance, if missing. Rejects with an AccessTokenError. */
   ready(): Promise<void>;
 }
 
@@ -39,7 +39,7 @@ export function createVerifier(given: VerifierOptions): Verifier {
       const scope = wanted.toString();
       throw new AccessTokenError('insufficient_scope', 'scope', message, { ...details, clientId, scope });
     }
-    // A program without types may return anything: only `true` lets a caller in.
+    // Programs without types may return anything: only `true` passes.
     const allowed: unknown = wanted.check === undefined || (await wanted.check(token));
     if (allowed !== true) {
       const message = `The access token of ${clientId} does not pass the check of its claims.`;
@@ -48,7 +48,7 @@ export function createVerifier(given: VerifierOptions): Verifier {
     return token;
   }
 
-  /** Tells `onRefused`, unless the error is none of ours, and gives it back to be thrown. */
+  /** Calls `onRefused` for our own errors. Returns the error to throw. */
   function refused(error: unknown, request?: RequestLike, wanted?: CheckedRequirements): unknown {
     if (!(error instanceof AccessTokenError)) return error;
     if (request !== undefined) error.traceId = traceIdOf(request);

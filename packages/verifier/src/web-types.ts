@@ -1,5 +1,5 @@
-// The runtime's own types where a program has them (the DOM's, Node's or a worker's), and else the members that are used
-// here: a program needs neither `lib: dom` nor `@types/node` to type-check against this package.
+// The runtime's own types (of the DOM, Node or a worker), or else the members used here: programs need
+// neither `lib: dom` nor `@types/node` to compile against this package.
 
 export type WebRequest = typeof globalThis extends { Request: { prototype: infer Own } }
   ? Own

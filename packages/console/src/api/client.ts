@@ -7,14 +7,14 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 export interface Asked {
   body?: unknown;
-  /** Text that is sent as it is, in place of `body`. */
+  /** NDJSON, sent in place of `body`. */
   ndjson?: Blob;
-  /** The ETag of what the change was made from. */
+  /** The ETag of the version that the change is based on. */
   ifMatch?: string | null;
-  /** The same for each attempt at one creation: see `newIdempotencyKey`. */
+  /** The same for every attempt at one creation; see `newIdempotencyKey`. */
   idempotencyKey?: string;
   signal?: AbortSignal;
-  /** False: a 401 is the caller's own business, and no reason to ask for a sign-in. */
+  /** False: a 401 goes to the caller and opens no sign-in. */
   signIn?: boolean;
 }
 
@@ -23,7 +23,7 @@ export interface Answered<T> {
   etag: string | null;
 }
 
-/** A path below the API's base, with a query of what is neither null nor empty. */
+/** A path below the API's base, with the non-empty values of `query`. */
 export function withQuery(path: string, query: Record<string, string | number | null | undefined>): string {
   const given = Object.entries(query).filter(
     ([, value]) => value !== null && value !== undefined && value !== '',
@@ -32,7 +32,7 @@ export function withQuery(path: string, query: Record<string, string | number | 
   return text === '' ? path : `${path}?${text}`;
 }
 
-/** The whole address of something in the API, for a download or a stream. */
+/** The full URL of an API path, for a download or a stream. */
 export function apiUrl(path: string): string {
   return config.api + path;
 }
@@ -42,8 +42,8 @@ export function newIdempotencyKey(): string {
 }
 
 /**
- * One request. Throws a Problem. Where the session has ended, it waits until the operator has signed in again and is sent
- * once more: what was typed, and a secret that is being shown, stay where they are.
+ * Sends one request. Throws a Problem. If the session has ended, waits for a new sign-in and retries: typed
+ * text and a secret on display stay on the page.
  */
 export async function request<T>(method: Method, path: string, asked: Asked = {}): Promise<Answered<T>> {
   let response = await send(method, path, asked);

@@ -1,4 +1,4 @@
-/** Of one API user, in the admin API. */
+/** An API user's path in the admin API. */
 export function apiUserPath(clientId: string): string {
   return `/api-users/${encodeURIComponent(clientId)}`;
 }

@@ -1,4 +1,4 @@
-/** RFC 9457, as the admin API answers it. */
+/** A problem of RFC 9457, with the admin API's members. */
 export interface ProblemBody {
   title: string;
   status: number;
@@ -9,7 +9,7 @@ export interface ProblemBody {
   in_use?: InUse;
 }
 
-/** Who uses what would stop: with the code `unsafe`. */
+/** With the code `unsafe`: the callers that would fail. */
 export interface InUse {
   credentials: {
     id: string;
@@ -23,14 +23,14 @@ export interface InUse {
   tokens_last_day: number;
 }
 
-/** A request that was not answered with what it asked for. `message` is a sentence for people. */
+/** A failed request. `message` is a sentence for people. */
 export class Problem extends Error {
   override readonly name = 'Problem';
-  /** 0: there was no answer at all. */
+  /** 0 without a response. */
   readonly status: number;
   readonly code: string;
   readonly traceId: string | null;
-  /** What is wrong with which member of the body, by JSON pointer. */
+  /** Faults in the body's members, by JSON pointer. */
   readonly errors: readonly { pointer: string; detail: string }[];
   readonly retryAfterSeconds: number | null;
   readonly inUse: InUse | null;
@@ -45,7 +45,7 @@ export class Problem extends Error {
     this.inUse = body.in_use ?? null;
   }
 
-  /** What is wrong with one member of the body, if anything is. */
+  /** The fault of one member of the body; null without one. */
   of(member: string): string | null {
     const pointer = `/${member}`;
     const found = this.errors.find(
@@ -55,7 +55,7 @@ export class Problem extends Error {
   }
 }
 
-/** True where the same request may well succeed later: no answer, or one that says that something is away. */
+/** Whether a retry may succeed: no response, or an unavailable service. */
 export function isPassing(error: unknown): boolean {
   return error instanceof Problem && (error.status === 0 || error.status >= 502 || error.status === 429);
 }
@@ -72,13 +72,13 @@ export async function problemOf(response: Response): Promise<Problem> {
   try {
     return new Problem({ ...(JSON.parse(text) as ProblemBody), status: response.status }, seconds);
   } catch {
-    // Not of ours: a proxy between here and the server.
+    // The response of a proxy in between.
     const title = `The server answered with status ${response.status} and no reason. Try again in a moment.`;
     return new Problem({ title, status: response.status, code: 'unknown' }, seconds);
   }
 }
 
-/** For whatever was thrown, a sentence to show. A bug is said to be one. */
+/** A sentence to show for any error. Names a bug as one. */
 export function messageOf(error: unknown): string {
   if (error instanceof Problem) {
     const trace = error.status >= 500 && error.traceId !== null ? ` (trace ${error.traceId})` : '';

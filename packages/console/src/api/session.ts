@@ -3,7 +3,7 @@ import { request } from './client.ts';
 import { Problem } from './problem.ts';
 import type { Session } from './types.ts';
 
-/** Finds out whether a session is there. */
+/** Loads the session, if there is one. */
 export async function loadSession(): Promise<void> {
   try {
     signedIn((await request<Session>('GET', '/session', { signIn: false })).data);
@@ -16,7 +16,7 @@ export async function loadSession(): Promise<void> {
 export interface SignIn {
   email: string;
   password: string;
-  /** Of the second factor, or a recovery code. */
+  /** A code of the second factor, or a recovery code. */
   code?: string;
 }
 

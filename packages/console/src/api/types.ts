@@ -1,4 +1,4 @@
-// What the admin API answers: the members in snake case as they come, times as ISO 8601 texts in UTC.
+// Responses of the admin API. Members are in snake case as sent, times ISO 8601 in UTC.
 
 export type Role = 'viewer' | 'operator' | 'admin';
 
@@ -9,7 +9,7 @@ export interface Session {
 
 export interface Page<T> {
   items: T[];
-  /** Where the next page begins; null: there is none. */
+  /** Cursor of the next page; null on the last page. */
   next: string | null;
 }
 
@@ -47,16 +47,16 @@ export interface Credential {
   created_at: string;
   expires_at: string | null;
   retired_at: string | null;
-  /** From then on it is retired as soon as it is quiet; null: it is not. */
+  /** From this time on it is retired once it is quiet; null: not planned. */
   retire_when_quiet_from: string | null;
   last_used_at: string | null;
   last_used_address: string | null;
   use_count: number;
-  /** Why retiring it could break a caller; null: it could not. */
+  /** Why retiring it could break a caller; null: no known reason. */
   retirement_objection: string | null;
 }
 
-/** A new credential, with its secret, which is answered this once, unless it is a password. */
+/** A new credential. A generated secret is returned only this once; a password is not. */
 export interface MadeCredential {
   credential: Credential;
   client_secret?: string;
@@ -100,7 +100,7 @@ export interface SigningKey {
   kid: string;
   algorithm: SigningAlgorithm;
   state: SigningKeyState;
-  /** False: the key is neither published nor used. */
+  /** False: the key is neither published nor used, because its proof is wrong. */
   proven: boolean;
   announced_at: string;
   activates_at: string;
@@ -110,9 +110,9 @@ export interface SigningKey {
 
 export interface Subject {
   kind: string;
-  /** Null where none was found, or there is none yet. */
+  /** Null if none is valid yet. */
   id: string | null;
-  /** Of what was deleted, the last that it had. */
+  /** The last name, if the subject was deleted. */
   name: string | null;
 }
 
@@ -134,7 +134,7 @@ export interface AuditVerification {
   entries: number;
   valid: boolean;
   head: string | null;
-  /** The number of the first entry that does not follow from the one before it. */
+  /** Number of the first entry that does not match the entry before it. */
   first_bad: number | null;
 }
 
@@ -153,7 +153,7 @@ export interface Usage {
 
 export interface Attention {
   kind: 'clock' | 'refused' | 'secret_expires' | 'unused' | 'limit_hit';
-  /** Missing for a clock, and for unknown client ids. */
+  /** Missing for clocks and unknown client ids. */
   client_id?: string;
   name: string;
   credential_id?: string;
@@ -167,7 +167,7 @@ export interface Overview {
   tokens_per_second: number;
   refusals_per_second: number;
   latency_ms: { p50: number | null; p99: number | null };
-  /** Null: they are still being counted. */
+  /** Null while they are being counted. */
   api_users: { total: number; enabled: number; active_24h: number } | null;
   signing_keys: SigningKey[];
   attention: Attention[];
@@ -175,7 +175,7 @@ export interface Overview {
   uptime_seconds: number;
 }
 
-/** One second of one server process, as the stream of events has it. */
+/** One second of one server process, from the stream of events. */
 export interface Rates {
   at: string;
   tokens: number;

@@ -19,7 +19,7 @@ import { At } from '../ui/time.tsx';
 import { SecretGone } from './first-secret.tsx';
 import { isNoSuchApiUser, NoSuchApiUser } from './no-such-api-user.tsx';
 
-/** What a cut-off did, from its entry in the audit log. */
+/** Facts of a cut-off, from its audit entry. */
 interface CutOffFacts {
   credentials: readonly { id: string; kind: string; name: string }[];
   new_credential: { id: string } | null;
@@ -31,7 +31,7 @@ export function AfterCutOffPage(): JSX.Element {
   return <AfterCutOff key={clientId} clientId={clientId} />;
 }
 
-/** What the last cut-off of an API user blocked, the new secret, and what to tell the integrator. */
+/** Shows what an API user's last cut-off blocked, the new secret, and text for the integrator. */
 function AfterCutOff({ clientId }: { clientId: string }): JSX.Element {
   const { route } = useLocation();
   const [shown, setShown] = useState(() => takeOver(clientId));
@@ -138,7 +138,7 @@ function Refused({ entry, working }: { entry: AuditEntry; working: readonly Cred
   );
 }
 
-/** In place of the new secret: where to get one. */
+/** Replaces the new secret: says how to get another one. */
 function NextSecret(props: { clientId: string; entry: AuditEntry; isWorking: boolean }): JSX.Element {
   const { clientId, entry, isWorking } = props;
   if (factsOf(entry).new_credential !== null) return <SecretGone clientId={clientId} />;
@@ -193,7 +193,7 @@ function described({ id, kind, name }: { id: string; kind: string; name: string 
   return `${kind} ${id} (${name})`;
 }
 
-/** The integrator may be in another time zone. */
+/** UTC, because the integrator may be in another time zone. */
 function utc(iso: string): string {
   return `${iso.slice(0, 10)} ${iso.slice(11, 19)} UTC`;
 }

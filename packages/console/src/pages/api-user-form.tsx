@@ -16,13 +16,13 @@ export const NO_SETTINGS: ApiUserSettings = {
 export interface SettingsFieldsProps {
   settings: ApiUserSettings;
   onChange: (change: Partial<ApiUserSettings>) => void;
-  /** What the server says about a member. */
+  /** The server's fault for a member. */
   errorOf: (member: string) => string | null;
   autofocus?: boolean;
   children?: ComponentChildren;
 }
 
-/** Everything that people choose about an API user: for making one and for changing one. */
+/** All settings of an API user, for creating and editing one. */
 export function SettingsFields({
   settings,
   onChange,

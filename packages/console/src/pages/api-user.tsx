@@ -35,7 +35,7 @@ export function ApiUserPage(): JSX.Element {
   return <OneApiUser key={clientId} clientId={clientId} />;
 }
 
-/** The uses of credentials are written every few seconds, and no change tells of it. */
+/** Uses are stored every few seconds, without change events. */
 const AGAIN_MS = 10_000;
 
 function OneApiUser({ clientId }: { clientId: string }): JSX.Element {
@@ -89,7 +89,7 @@ function Lead(props: {
   );
 }
 
-/** The latest of what the store has and what was seen just now. */
+/** The latest use, stored or live. */
 function lastUse(credentials: readonly Credential[], live: LiveUse): string | null {
   const known = credentials.map(({ last_used_at: at }) => at).filter((at) => at !== null);
   const seen = [...live.credentials.values()].map(({ at }) => at);

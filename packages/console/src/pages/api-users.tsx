@@ -135,7 +135,7 @@ export function ApiUsersPage(): JSX.Element {
   );
 }
 
-/** Searches as one types. `/` leads here from anywhere on the page. */
+/** Searches during typing. `/` focuses it from anywhere on the page. */
 function SearchBox({ value, onSearch }: { value: string; onSearch: (text: string) => void }): JSX.Element {
   const [text, setText] = useDraft(value, onSearch);
   const input = useRef<HTMLInputElement>(null);
@@ -221,7 +221,7 @@ function Table({ list }: { list: Pages<ListedApiUser> }): JSX.Element {
 
 const EXPIRES_SOON_MS = 30 * DAY_MS;
 
-/** Drawn again only where something about it is otherwise: there may be a thousand. */
+/** Memoized, because there may be a thousand rows. */
 function Row({ user, counts }: { user: ListedApiUser; counts: readonly number[] | undefined }): JSX.Element {
   return useMemo(() => <RowOf user={user} counts={counts} />, [user, counts]);
 }
@@ -276,7 +276,7 @@ function RowOf({
   );
 }
 
-/** Asked for once for each API user that is shown, as many at a time as may be asked for. */
+/** Maximum number of API users per request. Each user's counts are loaded once. */
 const SPARKS_AT_A_TIME = 50;
 
 type Sparks = ReadonlyMap<string, readonly number[]>;
@@ -291,7 +291,7 @@ function useSparks(users: readonly ListedApiUser[]): Sparks {
       for (const id of ids) asked.current.add(id);
       void recent(ids).then(
         (found) => setSparks((before) => new Map([...before, ...found])),
-        () => undefined, // an ornament: the list is of use without it
+        () => undefined, // a decoration: the list works without it
       );
     }
   }, [users]);

@@ -167,13 +167,13 @@ function isLocalTime(value: string): boolean {
   return /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(value) && inUtc(value) !== '';
 }
 
-/** What is typed into a datetime-local field is a time of the operator's own zone. */
+/** Converts a datetime-local value from the operator's time zone. */
 function inUtc(local: string | undefined): string {
   const at = Date.parse(local ?? '');
   return Number.isNaN(at) ? '' : new Date(at).toISOString();
 }
 
-/** Whether each entry still follows from the one before. */
+/** Shows whether each entry's hash follows from the one before. */
 function Chain(): JSX.Element {
   const verification = useResource<AuditVerification>('/audit/verification');
   const { loading, reload } = verification;

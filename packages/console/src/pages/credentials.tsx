@@ -69,7 +69,7 @@ export function Credentials({ clientId, credentials, live }: CredentialsProps): 
   );
 }
 
-/** What can be done with one of them is open in a dialog. */
+/** The credential's dialog that is open. */
 type Open = { to: 'retire' | 'edit'; credential: Credential };
 
 export function CredentialTable({
@@ -194,7 +194,7 @@ function CredentialRow({
   );
 }
 
-/** When it is retired if it is not used again; null: it is not marked. */
+/** When it is retired if unused until then; null: not marked. */
 export function quietAt(credential: Credential, seen: SeenUse | undefined): string | null {
   const { retire_when_quiet_from: from, last_used_at: used } = credential;
   if (from === null) return null;
@@ -202,7 +202,7 @@ export function quietAt(credential: Credential, seen: SeenUse | undefined): stri
   return new Date(last + RETIRED_WHEN_QUIET_MS).toISOString();
 }
 
-/** The later of what the store has and what was seen just now. */
+/** The later of the stored and the live use. */
 export function LastUse({
   credential,
   seen,

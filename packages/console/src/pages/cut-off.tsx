@@ -25,7 +25,7 @@ function whatEnds(live: number): string {
   return live === 1 ? 'Its live credential' : `All its ${live} live credentials`;
 }
 
-/** A secret is in the wrong hands: it and the tokens made with it are worth nothing, in one step. */
+/** For a leaked secret: revokes it and its tokens in one step. */
 export function CutOff({ user, onClose }: { user: ApiUser; onClose: () => void }): JSX.Element {
   const { route } = useLocation();
   const [which, setWhich] = useState('');

@@ -16,7 +16,7 @@ import { Failure } from '../ui/notice.tsx';
 import { Card } from '../ui/page.tsx';
 import { apiUserPath } from '../api/paths.ts';
 
-/** What hurts: undone where it can be, asked about where it cannot. */
+/** Destructive actions: an undo if possible, otherwise a confirmation. */
 export function DangerZone({
   user,
   onChanged,

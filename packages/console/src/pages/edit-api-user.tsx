@@ -20,7 +20,7 @@ import { apiUserPath } from '../api/paths.ts';
 
 export function EditApiUserPage(): JSX.Element {
   const { clientId = '' } = useRoute().params;
-  // Not followed: what is being edited does not change under one's hands. The server tells where it was changed meanwhile.
+  // Not followed: the form must not change during editing. The server reports conflicting changes.
   const user = useResource<ApiUser>(apiUserPath(clientId));
   if (isNoSuchApiUser(user)) return <NoSuchApiUser clientId={clientId} />;
   return (
@@ -53,7 +53,7 @@ function EditForm({ user, etag }: { user: ApiUser; etag: string | null }): JSX.E
   const { route } = useLocation();
   const [base, setBase] = useState({ user, etag });
   const [settings, setSettings] = useState<ApiUserSettings>(settingsOf(user));
-  /** What somebody else changed in the meantime. */
+  /** Members that another operator changed during the editing. */
   const [theirs, setTheirs] = useState<Partial<ApiUserSettings>>({});
   const action = useAction(async () => {
     const path = apiUserPath(user.client_id);
@@ -63,7 +63,7 @@ function EditForm({ user, etag }: { user: ApiUser; etag: string | null }): JSX.E
       if (!(error instanceof Problem) || error.code !== 'stale') throw error;
       const { data, etag: newest } = await request<ApiUser>('GET', path);
       setTheirs(changed(base.user, settingsOf(data)));
-      // What was not touched here takes what they chose; what was touched stays, to be seen before it is saved.
+      // Untouched members take their values; edited ones stay, for review before saving.
       const mine = changed(base.user, settings);
       setSettings({ ...settingsOf(data), ...mine });
       setBase({ user: data, etag: newest });
@@ -105,7 +105,7 @@ function EditForm({ user, etag }: { user: ApiUser; etag: string | null }): JSX.E
   );
 }
 
-/** Fields that both edited, with both values. */
+/** Fields that both operators edited, with both values. */
 function Conflicts({
   theirs,
   mine,
@@ -145,7 +145,7 @@ function settingsOf(user: ApiUser): ApiUserSettings {
   return Object.fromEntries(MEMBERS.map((member) => [member, user[member]])) as unknown as ApiUserSettings;
 }
 
-/** Only what differs, so that nothing else is overwritten. */
+/** Only changed members, so that nothing else is overwritten. */
 function changed(before: ApiUserSettings, after: ApiUserSettings): Partial<ApiUserSettings> {
   const members = MEMBERS.filter(
     (member) => JSON.stringify(before[member]) !== JSON.stringify(after[member]),

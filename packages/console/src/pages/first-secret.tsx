@@ -13,7 +13,7 @@ import { Page } from '../ui/page.tsx';
 import { isNoSuchApiUser, NoSuchApiUser } from './no-such-api-user.tsx';
 import { SecretOnce, type ShownSecret } from '../ui/secret-once.tsx';
 
-/** After an API user was created: its client id, and its first secret, once. */
+/** Shows a new API user's client id and first secret, once. */
 export function FirstSecretPage(): JSX.Element {
   const { clientId = '' } = useRoute().params;
   return <FirstSecret key={clientId} clientId={clientId} />;
@@ -48,7 +48,7 @@ function Ready({ shown }: { shown: ShownSecret }): JSX.Element {
   );
 }
 
-/** In place of a secret that was on the page before a reload. */
+/** Replaces a secret after a reload of the page. */
 export function SecretGone({ clientId }: { clientId: string }): JSX.Element {
   return (
     <Notice title="The secret was shown once">

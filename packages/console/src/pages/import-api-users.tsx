@@ -9,7 +9,7 @@ import { Field } from '../ui/field.tsx';
 import { Form } from '../ui/form.tsx';
 import { Failure, Notice } from '../ui/notice.tsx';
 
-/** What became of a line, or would become of it; and at the end how many of each there were. */
+/** The result of a line, or the counts at the end; the same for a dry run. */
 type ReportLine =
   | { outcome: 'made' | 'would_make'; line: number; client_id: string | null }
   | { outcome: 'exists'; line: number; client_id: string | null; differs: string[] }
@@ -32,7 +32,7 @@ async function send(file: File, dryRun: boolean): Promise<ReportLine[]> {
     .map((line) => JSON.parse(line) as ReportLine);
 }
 
-/** API users from a file: first what would become of each line, then, once confirmed, the import itself. */
+/** Imports API users from a file: first a preview of each line, then the import after confirmation. */
 export function ImportApiUsers({
   onDone,
   onClose,
@@ -139,7 +139,7 @@ function ReportActions({
 function Report({ report }: { report: readonly ReportLine[] }): JSX.Element {
   const total = totalOf(report);
   const lines = report.filter((line) => 'line' in line);
-  // What needs a person comes first.
+  // Lines that need attention come first.
   const sorted = [...lines.filter(isRefused), ...lines.filter((line) => !isRefused(line))];
   const made =
     total.outcome === 'done'

@@ -54,7 +54,7 @@ function CreateForm({ onMade }: { onMade: (made: MadeApiUser) => void }): JSX.El
   const [withSecret, setWithSecret] = useState(true);
   const [secretName, setSecretName] = useState('');
   const [days, setDays] = useState('');
-  // The same for each attempt at the same thing: an answer that was lost on the way makes no second API user.
+  // The same key for each attempt, so that a lost response does not create a second API user.
   const attempt = useRef({ key: newIdempotencyKey(), body: '' });
   const action = useAction(async () => {
     const secret = withSecret && { name: secretName.trim() || 'first secret', ...expiryOf(days) };
@@ -64,7 +64,7 @@ function CreateForm({ onMade }: { onMade: (made: MadeApiUser) => void }): JSX.El
     try {
       onMade(await post<MadeApiUser>('/api-users', body, { idempotencyKey: attempt.current.key }));
     } catch (error) {
-      // Refused for good: what is sent next is another attempt, even if it looks the same.
+      // After a final refusal, the next request is a new attempt, even with the same values.
       if (error instanceof Problem && error.status >= 400 && error.status < 500) attempt.current.body = '';
       throw error;
     }

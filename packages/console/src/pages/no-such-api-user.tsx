@@ -4,12 +4,12 @@ import { paths } from '../paths.ts';
 import { Empty } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
 
-/** Whether the answer about an API user says that there is none, or that none can have this id. */
+/** Whether the error says that the API user does not exist or that its id is invalid. */
 export function isNoSuchApiUser({ error }: { error: unknown }): boolean {
   return error instanceof Problem && [400, 404].includes(error.status);
 }
 
-/** In place of every page of an API user that does not exist. */
+/** Replaces every page of an API user that does not exist. */
 export function NoSuchApiUser({ clientId }: { clientId: string }): JSX.Element {
   return (
     <Page title="There is no such API user" back={{ href: paths.apiUsers, text: 'API users' }}>

@@ -23,13 +23,13 @@ import { Ago } from '../ui/time.tsx';
 import { PastUsage, SpanField, UsageCharts, type Span, type UsageMoment } from '../ui/usage-charts.tsx';
 
 const AGAIN_MS = 15_000;
-/** What the tiles show is the mean of so many seconds. */
+/** The tiles show the mean of this many seconds. */
 const TILE_SECONDS = 10;
 
 export function OverviewPage(): JSX.Element {
   const overview = useResource<Overview>('/overview', [{ noun: '*' }], AGAIN_MS);
   const seconds = useStore(rates);
-  // An answer from before the server went away says nothing of now.
+  // Data from before an outage no longer holds.
   const isOld = overview.error !== undefined;
   return (
     <Page title="Overview" actions={<LiveMark />}>
@@ -157,7 +157,7 @@ function latest(
   };
 }
 
-/** Nothing but the API user of the first start: what to do next. */
+/** Next steps, while there are no API users besides the first start's. */
 function FirstSteps(): JSX.Element {
   const mayWrite = useMay('operator');
   return (
@@ -225,7 +225,7 @@ function Attentions({ items, isOld }: { items: readonly Attention[]; isOld: bool
   );
 }
 
-/** The reason in the words of the charts. */
+/** The reason in the charts' words. */
 function detailOf({ kind, client_id: id, reason, count = 0, detail }: Attention): string {
   if (kind !== 'refused' || id === undefined || reason === undefined) return detail;
   return `Refused ${whole(count)} times in the last hour: ${reasonText(reason)}`;
@@ -244,10 +244,10 @@ function Use({ seconds }: { seconds: readonly Rates[] }): JSX.Element {
   );
 }
 
-/** The server sends each second; without one for this long, what happens is unknown. */
+/** The server sends an event per second; after this long without one, the current rate is unknown. */
 const SILENCE_MS = 5000;
 
-/** One process sends what it did itself: the other spans have the counts of all. */
+/** Live: the rates of one process. The other spans count all processes. */
 function LiveCharts({ seconds }: { seconds: readonly Rates[] }): JSX.Element {
   const now = useNow(1000);
   const heardAt = useStore(lastRateAt);

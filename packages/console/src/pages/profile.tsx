@@ -144,7 +144,7 @@ const SYSTEMS = [
   ['Linux', 'Linux'],
 ] as const;
 
-/** "Firefox on Linux": enough to tell one's own sessions apart. The whole text is there on hovering. */
+/** "Firefox on Linux", enough to recognize one's own sessions. Hovering shows the full text. */
 function browserOf(agent: string | null): string {
   if (agent === null) return 'Unknown program';
   const find = (names: readonly (readonly [string, string])[]) =>

@@ -26,7 +26,7 @@ const KINDS: readonly Choice<Kind>[] = [
   },
 ];
 
-/** How the old credentials end. */
+/** When the old credentials end. */
 export type OldEnd = 'quiet' | 'time' | 'now' | 'keep';
 
 const ENDS: readonly Choice<OldEnd>[] = [
@@ -45,7 +45,7 @@ const ENDS: readonly Choice<OldEnd>[] = [
 ];
 
 const LIVE_MAX = 5;
-/** Of how far ahead old credentials may end: the server takes ten years. */
+/** The server accepts an end within ten years. */
 const END_DAYS_MAX = 3650;
 
 export interface ResetFormProps {
@@ -242,7 +242,7 @@ function endOf(
   return { overlap_seconds: Math.max(1, Math.round((Date.parse(endsAt) - Date.now()) / 1000)) };
 }
 
-/** Without l, o, 0 and 1, which are mistaken for each other: 32 characters, so that each byte picks one evenly. */
+/** 32 characters, so that each byte picks one uniformly. Without l, o, 0 and 1, which look alike. */
 const PASSWORD_CHARACTERS = 'abcdefghijkmnpqrstuvwxyz23456789';
 const PASSWORD_GROUPS = 5;
 const PASSWORD_GROUP_LENGTH = 5;

@@ -25,7 +25,7 @@ export function ResetPage(): JSX.Element {
   return <Reset key={clientId} clientId={clientId} />;
 }
 
-/** The address of this page before it was called Reset. */
+/** The former URL of this page. */
 export function FormerResetPage(): null {
   const { clientId = '' } = useRoute().params;
   const { route } = useLocation();
@@ -33,7 +33,7 @@ export function FormerResetPage(): null {
   return null;
 }
 
-/** The step is in the address, so that a reload shows the same one. */
+/** The URL holds the step, so that a reload shows the same one. */
 const STEPS = ['make', 'secret', 'old'] as const;
 type Stage = (typeof STEPS)[number];
 
@@ -41,7 +41,7 @@ function stageOf(step: string | undefined): Stage {
   return STEPS.find((one) => one === step) ?? 'make';
 }
 
-/** A new credential beside the old ones; then, in real time, which of them is still used; then the end of the old ones. */
+/** Creates a new credential, shows in real time which are in use, then ends the old ones. */
 function Reset({ clientId }: { clientId: string }): JSX.Element {
   const mayWrite = useMay('operator');
   const follow = [{ noun: 'api_user', id: clientId }];

@@ -17,7 +17,7 @@ export interface RetireProps {
   onClose: () => void;
 }
 
-/** Makes a credential useless. The server objects where a caller could break; that is explained, and can be overruled. */
+/** Retires a credential. If a caller could fail, explains why and offers to override. */
 export function Retire({ credential, onRetired, onClose }: RetireProps): JSX.Element {
   const [objection, setObjection] = useState(credential.retirement_objection);
   const [overruled, setOverruled] = useState(false);
@@ -25,7 +25,7 @@ export function Retire({ credential, onRetired, onClose }: RetireProps): JSX.Ele
     try {
       await post(`/credentials/${credential.id}/retire`, { force: overruled });
     } catch (error) {
-      // It was used since the dialog was opened.
+      // It was used after the dialog opened.
       if (!(error instanceof Problem) || error.code !== 'unsafe') throw error;
       setObjection(error.message);
       return;

@@ -56,7 +56,7 @@ interface Pending {
   otpauth_uri: string;
 }
 
-/** Password, then the code on the phone, then the recovery codes: a dialog whose steps follow one another. */
+/** A dialog in three steps: password, code from the phone, recovery codes. */
 function TurnOn({ onClose }: { onClose: () => void }): JSX.Element {
   const [pending, setPending] = useState<Pending | null>(null);
   const [codes, setCodes] = useState<readonly string[] | null>(null);

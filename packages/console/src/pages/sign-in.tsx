@@ -9,7 +9,7 @@ import { Form } from '../ui/form.tsx';
 import { Mark } from '../ui/icon.tsx';
 import { Failure } from '../ui/notice.tsx';
 
-/** In the place of any page while nobody is signed in: the address stays, and the page is there afterwards. */
+/** Replaces any page before sign-in. The URL stays, so that the page appears afterwards. */
 export function SignInPage(): JSX.Element {
   useEffect(() => {
     document.title = 'Sign in · Mintmark';
@@ -50,7 +50,7 @@ export function Door({ title, children }: { title: string; children: ComponentCh
 
 type Step = 'password' | 'code';
 
-/** E-mail address and password, then the second factor where there is one. */
+/** E-mail address and password, then the second factor if it is on. */
 export function SignInForm({ email: known }: { email: string }): JSX.Element {
   const [step, setStep] = useState<Step>('password');
   const [email, setEmail] = useState(known);

@@ -5,7 +5,7 @@ import type { LiveUse } from '../state/uses.ts';
 import { Card } from '../ui/page.tsx';
 import { PastUsage, RecentUsage, SpanField, type Span } from '../ui/usage-charts.tsx';
 
-/** Tokens and refusals by reason of one API user, as they happen or as they were counted. */
+/** An API user's tokens and refusals by reason, live or stored. */
 export function UsageCard({ clientId, live }: { clientId: string; live: LiveUse }): JSX.Element {
   const [span, setSpan] = useState<Span>('live');
   return (

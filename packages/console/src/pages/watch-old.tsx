@@ -19,7 +19,7 @@ export interface WatchOldProps {
   onChanged: () => void;
 }
 
-/** Which live credential is still used, from where, as it happens; and the end of the old ones. */
+/** Shows in real time which live credentials are used and from where, then ends the old ones. */
 export function WatchOld({ clientId, living, live, onChanged }: WatchOldProps): JSX.Element {
   const [retiring, setRetiring] = useState<Credential | null>(null);
   const [newest, ...old] = living.toSorted((a, b) => b.created_at.localeCompare(a.created_at));
@@ -79,7 +79,7 @@ export function WatchOld({ clientId, living, live, onChanged }: WatchOldProps): 
   );
 }
 
-/** So long without a use here, on a page that watches. */
+/** Time without a use before this page calls a credential unused. */
 const QUIET_SHOWN_MS = 10_000;
 
 function OldSecret({

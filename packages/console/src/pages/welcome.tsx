@@ -15,7 +15,7 @@ import { Failure, Notice } from '../ui/notice.tsx';
 import { Skeleton } from '../ui/loaded.tsx';
 import { Door } from './sign-in.tsx';
 
-/** The token of the link, taken out of the address bar and the history before anything else happens. */
+/** The link's token, removed from the address bar and history before anything else. */
 const token = takeToken();
 
 function takeToken(): string {
@@ -26,12 +26,12 @@ function takeToken(): string {
 }
 
 interface Invited {
-  /** Null: the first admin, who says. */
+  /** Null: the first admin, who types it. */
   email: string | null;
   role: Role;
 }
 
-/** Where the link of an invitation leads: a new operator chooses a password here, or one who was reset another. */
+/** The page of an invitation link, where a new or reset operator chooses a password. */
 export function WelcomePage(): JSX.Element {
   const [invited, setInvited] = useState<Invited | null>(null);
   const { run, error } = useAction(async () => {

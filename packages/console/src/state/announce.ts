@@ -4,11 +4,11 @@ export interface Announcement {
   id: number;
   text: string;
   kind: 'done' | 'failed';
-  /** Takes back what is announced. */
+  /** Undoes the announced change. */
   undo: (() => void) | null;
 }
 
-/** What is said in the corner of the page, and by a screen reader. The last few. */
+/** The latest messages, shown in the page's corner and read by screen readers. */
 export const announcements: Store<readonly Announcement[]> = createStore<readonly Announcement[]>([]);
 
 const SHOWN_MS = 8000;

@@ -1,17 +1,17 @@
 import { useEffect, useState } from 'preact/hooks';
 import { useQuery } from './query.ts';
 
-/** For each parameter of a page, which values it may have. */
+/** The allowed values of each parameter of a page. */
 export type Rules = Readonly<Record<string, (value: string) => boolean>>;
 
 export interface CheckedQuery {
   query: Readonly<Record<string, string>>;
   setQuery: (changes: Record<string, string>) => void;
-  /** Parameters of the address whose values the page does not have: it shows the default instead. */
+  /** Parameters with values that the page does not support: it shows the defaults. */
   dropped: readonly string[];
 }
 
-/** The query of the address, as `useQuery` has it, without values that nobody can choose: they leave the address. */
+/** Like `useQuery`, but removes unsupported values from the URL. */
 export function useCheckedQuery(rules: Rules): CheckedQuery {
   const [query, setQuery] = useQuery();
   const [dropped, setDropped] = useState<readonly string[]>([]);
@@ -30,7 +30,7 @@ export function useCheckedQuery(rules: Rules): CheckedQuery {
   return { query: good, setQuery, dropped };
 }
 
-/** A text that the API takes: not too long, and without control characters. */
+/** Text that the API accepts: short enough and without control characters. */
 export function isText(lengthMax: number): (value: string) => boolean {
   return (value) => value.length <= lengthMax && !/\p{Cc}/u.test(value);
 }

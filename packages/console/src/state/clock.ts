@@ -9,7 +9,7 @@ interface Clock {
 
 const clocks = new Map<number, Clock>();
 
-/** The time, again every `stepMs`, by one timer for all who ask for that step. */
+/** The current time, updated every `stepMs`. Components with the same step share a timer. */
 export function useNow(stepMs: 1000 | 30_000): number {
   const clock = clockOf(stepMs);
   useEffect(() => {
@@ -34,7 +34,7 @@ function clockOf(stepMs: number): Clock {
   return clock;
 }
 
-/** A value as it was when it last stayed the same for `delayMs`. */
+/** The value after `delayMs` without a change. */
 export function useSettled<T>(value: T, delayMs: number): T {
   const [settled, setSettled] = useState(value);
   useEffect(() => {

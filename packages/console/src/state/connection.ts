@@ -1,4 +1,4 @@
 import { createStore, type Store } from './store.ts';
 
-/** Whether the server answered the last request that was sent to it. */
+/** Whether the last request got a response. */
 export const connection: Store<'online' | 'offline'> = createStore<'online' | 'offline'>('online');

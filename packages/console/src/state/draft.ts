@@ -3,7 +3,7 @@ import { useSettled } from './clock.ts';
 
 const TYPING_MS = 200;
 
-/** A text while it is typed; `onSettled` is told when one stops for a moment. Follows `value` where that changes. */
+/** A text while the operator types; `onSettled` receives it after a pause. Follows changes of `value`. */
 export function useDraft(value: string, onSettled: (text: string) => void): [string, (text: string) => void] {
   const [text, setText] = useState(value);
   const settled = useSettled(text, TYPING_MS);

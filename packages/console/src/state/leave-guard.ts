@@ -3,39 +3,39 @@ import { useContext, useLayoutEffect } from 'preact/hooks';
 import { CONSOLE_PATH } from '../../../server/src/http/public/console-pages.ts';
 import { createStore, type Store } from './store.ts';
 
-/** What the operator is asked before they leave. */
+/** The question before the operator leaves a page. */
 export interface LeaveQuestion {
   title: string;
   text: string;
 }
 
-/** An answer that is awaited. */
+/** A question that waits for its answer. */
 export interface PendingLeave {
   question: LeaveQuestion;
-  /** Leaves; `route` is the router's. */
+  /** Leaves the page; `route` is the router's. */
   leave(route: (url: string) => void): void;
 }
 
 interface Guard {
   question: LeaveQuestion;
-  /** The dialog that the guard is in; null: the page. */
+  /** The dialog of the guard; null: the page. */
   scope: symbol | null;
-  /** The address of the guarded page. */
+  /** URL of the guarded page. */
   url: string;
 }
 
 export const pendingLeave: Store<PendingLeave | null> = createStore<PendingLeave | null>(null);
 
-/** A dialog sets it, so that closing the dialog asks about what is in the dialog, and not about the page behind it. */
+/** Set by a dialog, so that closing it asks only about its own fields, not the page behind it. */
 export const LeaveScope = createContext<symbol | null>(null);
 
-/** The innermost is the last. */
+/** The last one is the innermost. */
 const guards = new Set<Guard>();
 
-/** The operator has confirmed to go back: the next `popstate` is theirs. */
+/** The operator confirmed going back: allow the next `popstate`. */
 let isConfirmed = false;
 
-/** While `active`, nothing leaves the page without `question`: no link, no back button, no reload, no signing out. */
+/** While `active`, links, the back button, reloads and signing out first ask `question`. */
 export function useLeaveGuard(active: boolean, question: LeaveQuestion): void {
   const scope = useContext(LeaveScope);
   useLayoutEffect(() => {
@@ -51,7 +51,7 @@ export function useLeaveGuard(active: boolean, question: LeaveQuestion): void {
   }, [active, question, scope]);
 }
 
-/** Leaves at once if there is no guard, else after the operator has confirmed. With a `scope`, only its guards count. */
+/** Leaves at once without a guard, else after the operator confirms. `scope` selects the guards. */
 export function askToLeave(leave: () => void, scope?: symbol): void {
   const guard = [...guards].findLast((one) => scope === undefined || one.scope === scope);
   if (guard === undefined) leave();
@@ -59,8 +59,8 @@ export function askToLeave(leave: () => void, scope?: symbol): void {
 }
 
 /**
- * Listens for what the router listens for, too. Must run before the router is mounted: listeners of `window` are called in
- * the order in which they were added, and a listener that comes second finds the guarded page already gone.
+ * Listens to the router's events. Call it before the router is mounted: `window` calls listeners in the order
+ * of their registration, and after the router's the guarded page is gone.
  */
 export function watchLeaving(): void {
   addEventListener('popstate', (event) => {
@@ -70,7 +70,7 @@ export function watchLeaving(): void {
       return;
     }
     event.stopImmediatePropagation();
-    // The address has changed already. It is put back, so that it names the page that is shown.
+    // The address has changed. Restore that of the visible page.
     history.pushState(null, '', guard.url);
     ask(guard, () => {
       isConfirmed = true;
@@ -90,7 +90,7 @@ function guardLink(event: MouseEvent): void {
   ask(guard, (route) => route(pathname + search));
 }
 
-/** Links that the router leaves to the browser: a new tab, a download, another server, a place on the same page. */
+/** Links that the router leaves to the browser: a new tab, a download, another server or an anchor. */
 function opensElsewhere(event: MouseEvent, link: HTMLAnchorElement): boolean {
   const withKey = event.ctrlKey || event.metaKey || event.altKey || event.shiftKey;
   const isOfConsole = link.origin === location.origin && link.pathname.startsWith(CONSOLE_PATH);

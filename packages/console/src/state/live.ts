@@ -2,17 +2,17 @@ import { apiUrl, get, withQuery } from '../api/client.ts';
 import type { Change, CredentialUse, LiveRefusal, Rates } from '../api/types.ts';
 import { createStore, type Store } from './store.ts';
 
-/** One stream of events for the whole console: browsers allow six connections to a server, over HTTP/1.1. */
+/** One stream of events for the whole console, because browsers allow six HTTP/1.1 connections per server. */
 
-/** `paused`: nobody is there to see it. */
+/** `paused`: the operator is inactive. */
 export type LiveState = 'connecting' | 'live' | 'away' | 'paused';
 
 export const liveState: Store<LiveState> = createStore<LiveState>('connecting');
 
-/** The last five minutes, a second each, oldest first. */
+/** The last five minutes, one item per second, oldest first. */
 export const rates: Store<readonly Rates[]> = createStore<readonly Rates[]>([]);
 const RATES_KEPT = 300;
-/** When a second last came, by the clock of this browser; null: none came yet. */
+/** When the last second arrived, by this browser's clock; null before the first. */
 export const lastRateAt: Store<number | null> = createStore<number | null>(null);
 
 type Listener<T> = (event: T) => void;
@@ -28,7 +28,7 @@ let watched: string | null = null;
 let retry: ReturnType<typeof setTimeout> | undefined;
 let retryMs = RETRY_FIRST_MS;
 
-/** Begins, or begins again with what is watched now. */
+/** Opens the stream, or reopens it for the current API user. */
 export function startLive(): void {
   clearTimeout(retry);
   source?.close();
@@ -38,7 +38,7 @@ export function startLive(): void {
   source = opened;
   opened.addEventListener('open', () => {
     retryMs = RETRY_FIRST_MS;
-    // What changed while nobody listened is not told again.
+    // The stream does not repeat changes from the interruption.
     if (wasAway || liveState.get() === 'away') tell(changeListeners, { noun: '*', id: '*' });
     liveState.set('live');
   });
@@ -46,7 +46,7 @@ export function startLive(): void {
     liveState.set('away');
     if (opened.readyState === EventSource.CLOSED) later();
   });
-  // Ended for good by the server, which says why: a session that ended is asked about, which asks for the sign-in.
+  // The server ended the stream. If the session ended, this request opens the sign-in.
   listen<{ code: string }>(opened, 'end', ({ code }) => {
     opened.close();
     liveState.set('away');
@@ -60,7 +60,7 @@ export function startLive(): void {
   listen<LiveRefusal>(opened, 'refusal', (refusal) => tell(refusalListeners, refusal));
 }
 
-/** What the server tells of a time replaces what was known of it: its history fills the gap of a stream that was away. */
+/** Events replace earlier ones of the same time: the server's history fills gaps of the stream. */
 function keepRates(seconds: readonly Rates[]): void {
   lastRateAt.set(Date.now());
   const [first] = seconds;
@@ -76,7 +76,7 @@ export function stopLive(): void {
   liveState.set('paused');
 }
 
-/** Adds the uses of one API user to the stream; null: of none. */
+/** Adds one API user's uses to the stream; null: no API user. */
 export function watchApiUser(clientId: string | null): void {
   if (watched === clientId) return;
   watched = clientId;
@@ -95,7 +95,7 @@ export function onRefusal(listener: Listener<LiveRefusal>): () => void {
   return added(refusalListeners, listener);
 }
 
-/** An answer that is no stream (a session that ended, a server that is full) ends the browser's own attempts. */
+/** Browsers do not reconnect after a response without a stream (session ended, server full). */
 function later(): void {
   clearTimeout(retry);
   retry = setTimeout(startLive, retryMs);

@@ -6,26 +6,26 @@ import { RETRY_MS, useReloads, type Following } from './resource.ts';
 
 export interface Pages<T> {
   items: readonly T[];
-  /** There are more, and they may be asked for. */
+  /** More items exist and can be loaded. */
   hasMore: boolean;
-  /** There are more than one list shows. */
+  /** More items exist than one list shows. */
   isFull: boolean;
-  /** The first page was answered at least once. */
+  /** The first page has been loaded. */
   known: boolean;
   loading: boolean;
-  /** The server has looked at a part and found little there: the next pages are asked for by themselves. */
+  /** The last page had few of many items: the next pages load automatically. */
   searching: boolean;
   error: unknown;
-  /** Something changed since; a short list is asked for again by itself. */
+  /** Items changed since; a short list reloads automatically. */
   stale: boolean;
   more(): void;
-  /** Ends the search; `more` goes on with it. */
+  /** Stops the search; `more` continues it. */
   stop(): void;
   reload(): void;
 }
 
 const PAGE = 50;
-/** Beyond that a search finds what scrolling would not. */
+/** Above this, searching is faster than scrolling. */
 const ITEMS_MAX = 1000;
 
 interface State<T> {
@@ -39,7 +39,7 @@ interface State<T> {
   stale: boolean;
 }
 
-/** A list that grows page by page as it is scrolled. `path` may have a query. */
+/** A list that loads pages as it is scrolled. `path` may have a query. */
 export function usePages<T>(path: string, follow: readonly Following[] = []): Pages<T> {
   const [state, setState] = useState<State<T>>(() => blank(path));
   const [asked, setAsked] = useState(0);
@@ -72,7 +72,7 @@ export function usePages<T>(path: string, follow: readonly Following[] = []): Pa
           error: undefined,
           stale: false,
         }));
-        // A page may end early where few of very many are found.
+        // A page may end early if few of very many items match.
         if (searching) await load(page.next, seen);
       } catch (error) {
         if (aborter.signal.aborted) return;
@@ -83,7 +83,7 @@ export function usePages<T>(path: string, follow: readonly Following[] = []): Pa
     [path],
   );
 
-  // What was found before stays until what is asked for now is there: nothing flickers while one types.
+  // Old items stay until the new ones arrive, so that nothing flickers during typing.
   useEffect(() => {
     void load(null);
     return () => {

@@ -1,8 +1,8 @@
 import { createStore, type Store } from './store.ts';
 
 /**
- * Whether somebody is there. A page that asks for news by itself would keep a session open for as long as the screen is on;
- * so without a hand on mouse, keyboard or screen for a while it asks no more, and the session ends for want of use.
+ * Whether the operator is active. Polling would keep a session open as long as the screen is on. After a time
+ * without mouse, keyboard or touch, polling stops and the session can expire.
  */
 export const present: Store<boolean> = createStore(true);
 
@@ -10,7 +10,7 @@ const ABSENT_MS = 600_000;
 
 let timer: ReturnType<typeof setTimeout> | undefined;
 
-/** Begins to look for a hand. */
+/** Starts to watch the operator's input. */
 export function watchPresence(): void {
   const seen = () => {
     present.set(true);

@@ -6,7 +6,7 @@ import { onChange } from './live.ts';
 import { present } from './presence.ts';
 
 export interface Resource<T> {
-  /** The last that was answered, also while it is asked for again, and after a failure. */
+  /** The last data; kept while reloading and after a failure. */
   data: T | undefined;
   etag: string | null;
   error: unknown;
@@ -14,31 +14,31 @@ export interface Resource<T> {
   reload(): void;
 }
 
-/** Which changes are a reason to ask again. */
+/** Changes that cause a reload. */
 export interface Following {
-  /** `*`: all. */
+  /** `*`: every noun. */
   noun: string;
-  /** Only of this one. */
+  /** Only changes of this id. */
   id?: string;
 }
 
 const REMEMBERED_MAX = 100;
-/** A flood of changes (an import) is followed at this pace. */
+/** Minimum interval of reloads during many changes, such as an import. */
 const RELOAD_MS_MIN = 1000;
 export const RETRY_MS = 3000;
 
-/** Answers by path, so that a page that was left is there at once when one comes back to it. */
+/** Data by path, so that a page appears at once when the operator returns to it. */
 const remembered = new Map<string, { data: unknown; etag: string | null }>();
 
 export function forgetAnswers(): void {
   remembered.clear();
 }
 
-/** What the API answers at `path`, now and after every change that is followed. Null: nothing is asked for. */
+/** The API's data at `path`, reloaded after every followed change. Null: nothing to load. */
 export function useResource<T>(
   path: string | null,
   follow: readonly Following[] = [],
-  /** Asks again this often, too: for what no change tells of. */
+  /** Also reloads at this interval, for data without change events. */
   everyMs: number | null = null,
 ): Resource<T> {
   const [state, setState] = useState(() => initial<T>(path));
@@ -85,14 +85,14 @@ export function useResource<T>(
   return { ...state, reload };
 }
 
-/** Without what an earlier page left: there is no data until the server has answered this one. */
+/** Ignores an earlier page's data: undefined until the server responds to this page. */
 export function useFresh<T>(resource: Resource<T>): Resource<T> {
   const answered = useRef(false);
   if (!resource.loading && resource.error === undefined) answered.current = true;
   return answered.current ? resource : { ...resource, data: undefined };
 }
 
-/** Calls `reload` after each change that is followed, at most once a second. */
+/** Calls `reload` after followed changes, at most once a second. */
 export function useReloads(follow: readonly Following[], reload: () => void): void {
   const key = JSON.stringify(follow);
   useEffect(() => {
@@ -119,7 +119,7 @@ export function useReloads(follow: readonly Following[], reload: () => void): vo
   }, [key, reload]);
 }
 
-/** What was missed while the stream was away is a change of everything: `*`. */
+/** `*`: changes during an interruption of the stream are unknown and concern everything. */
 function isFollowed({ noun, id }: Following, change: Change): boolean {
   if (change.noun === '*') return true;
   return (noun === '*' || noun === change.noun) && (id === undefined || id === change.id);

@@ -4,17 +4,17 @@ import { createStore, useStore, type Store } from './store.ts';
 
 export type SessionState =
   | { is: 'unknown' }
-  /** Nobody is signed in: the sign-in page is in the place of whatever page was asked for. */
+  /** No operator is signed in: the sign-in page replaces every page. */
   | { is: 'out' }
   | { is: 'in'; session: Session }
-  /** The session ended under way: the sign-in lies over the page, which stays as it is. */
+  /** The session ended on this page: the sign-in lies over the page, which stays. */
   | { is: 'ended'; session: Session };
 
 export const session: Store<SessionState> = createStore<SessionState>({ is: 'unknown' });
 
 let waiting: { resolve(): void; reject(error: unknown): void }[] = [];
 
-/** Resolves when the operator has signed in again; rejects where they sign out for good. */
+/** Resolves after the operator signs in again; rejects if they sign out. */
 export function signInAgain(): Promise<void> {
   const now = session.get();
   if (now.is === 'in') session.set({ is: 'ended', session: now.session });
@@ -25,7 +25,7 @@ export function signInAgain(): Promise<void> {
 export function signedIn(next: Session): void {
   const before = session.get();
   if (before.is === 'ended' && before.session.actor.id !== next.actor.id) {
-    location.reload(); // what is on the page is somebody else's
+    location.reload(); // the page shows another operator's data
     return;
   }
   session.set({ is: 'in', session: next });
@@ -47,7 +47,7 @@ function takeWaiting(): typeof waiting {
 
 const RANK: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 };
 
-/** Whether the operator's role allows what that role may do. The server decides; this only hides what it would refuse. */
+/** Whether the operator's role includes `role`. It only hides controls: the server decides. */
 export function useMay(role: Role): boolean {
   const actor = useActor();
   return actor !== null && RANK[actor.role] >= RANK[role];

@@ -2,30 +2,30 @@ import { useEffect, useState } from 'preact/hooks';
 import type { CredentialUse, LiveRefusal } from '../api/types.ts';
 import { onRefusal, onUse, watchApiUser } from './live.ts';
 
-/** How one credential was used since one began to look. */
+/** Uses of one credential since the page opened. */
 export interface SeenUse {
   at: string;
   address: string | null;
-  /** Since then. */
+  /** Number of uses. */
   count: number;
 }
 
 export interface LiveUse {
-  /** When one began to look, in milliseconds since 1970. */
+  /** When the page opened, in milliseconds since 1970. */
   since: number;
-  /** By the id of the credential. */
+  /** Uses by credential id. */
   credentials: ReadonlyMap<string, SeenUse>;
-  /** By the start of the minute; the last hour. */
+  /** Minutes of the last hour. */
   minutes: SeenMinutes;
 }
 
-/** By the start of each minute. */
+/** Keys are the minutes' start times. */
 export type SeenMinutes = ReadonlyMap<number, SeenMinute>;
 
 export const LIVE_SPAN_MS = 300_000;
 const LIVE_SPAN_MS_MIN = 60_000;
 
-/** What a live chart shows: what is known since `from`, a minute at least, five minutes at most. */
+/** The time span of a live chart: from `from`, but at least one minute and at most five. */
 export function liveSpan(from: number, to: number): readonly [number, number] {
   return [Math.max(to - LIVE_SPAN_MS, Math.min(from, to - LIVE_SPAN_MS_MIN)), to];
 }
@@ -34,7 +34,7 @@ function nothingYet(): LiveUse {
   return { since: Date.now(), credentials: new Map(), minutes: new Map() };
 }
 
-/** Follows what one API user does while the page is open. */
+/** Follows one API user's uses while the page is open. */
 export function useLiveUse(clientId: string): LiveUse {
   const [live, setLive] = useState(nothingYet);
   useEffect(() => {
@@ -73,7 +73,7 @@ function withRefusal(live: LiveUse, { reason, at, count }: LiveRefusal): LiveUse
 const MINUTE_MS = 60_000;
 const MINUTES_KEPT_MS = 60 * MINUTE_MS;
 
-/** What one API user did in one minute. */
+/** One API user's tokens and refusals in one minute. */
 interface SeenMinute {
   tokens: number;
   refusals: Readonly<Record<string, number>>;

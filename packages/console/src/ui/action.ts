@@ -5,12 +5,12 @@ export interface Action<Args extends unknown[]> {
   run(...args: Args): void;
   busy: boolean;
   error: unknown;
-  /** What the server says about one member of what was sent. */
+  /** The server's fault for one member of the request. */
   errorOf(pointer: string): string | null;
   clear(): void;
 }
 
-/** Something that the operator sets off: once at a time, with its failure kept to be shown. */
+/** An operator's action: runs once at a time and keeps its error. */
 export function useAction<Args extends unknown[]>(work: (...args: Args) => Promise<void>): Action<Args> {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(undefined);

@@ -3,7 +3,7 @@ import { announcements, dismiss } from '../state/announce.ts';
 import { useStore } from '../state/store.ts';
 import { Button } from './button.tsx';
 
-/** Says what was done, on the screen and by screen readers. */
+/** Shows what was done and lets screen readers read it. */
 export function Announcer(): JSX.Element {
   const shown = useStore(announcements);
   return (

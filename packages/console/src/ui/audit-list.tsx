@@ -5,7 +5,7 @@ import { paths } from '../paths.ts';
 import { Badge } from './badge.tsx';
 import { Ago, At } from './time.tsx';
 
-/** Entries of the audit log, newest first, each to be opened for what changed. */
+/** Entries of the audit log, newest first. Each opens to show its changes. */
 export function AuditList({ entries, none }: { entries: readonly AuditEntry[]; none: string }): JSX.Element {
   if (entries.length === 0) return <p class="soft">{none}</p>;
   return (
@@ -88,7 +88,7 @@ function SubjectLink({ subject: { kind, id, name } }: { subject: Subject }): JSX
   );
 }
 
-/** What was different afterwards, member by member. */
+/** The changed members with old and new values. */
 function Changes({
   before,
   after,
@@ -117,7 +117,7 @@ function Changes({
   );
 }
 
-/** A value of a setting, in words. */
+/** A setting's value as text. */
 export function valueText(value: unknown): string {
   if (value === null || value === undefined) return 'none';
   if (Array.isArray(value)) return value.length === 0 ? 'none' : value.map(valueText).join(', ');
@@ -160,7 +160,7 @@ const ACTIONS: ReadonlyMap<string, string> = new Map([
   ['store.restore', 'Store restored from a backup'],
 ]);
 
-/** For the filter. */
+/** Options of the filter. */
 export const ACTION_OPTIONS: readonly { value: string; text: string }[] = [...ACTIONS].map(
   ([value, text]) => ({
     value,

@@ -7,7 +7,7 @@ interface Looks {
   kind?: ButtonKind;
   icon?: IconName;
   small?: boolean;
-  /** For an icon alone: what it does, in words. */
+  /** For an icon without text: a description of its action. */
   label?: string;
   children?: ComponentChildren;
 }
@@ -15,7 +15,7 @@ interface Looks {
 export interface ButtonProps extends Looks {
   onClick?: (event: TargetedMouseEvent<HTMLButtonElement>) => void;
   type?: 'button' | 'submit';
-  /** Under way: it stays in focus, and a second press does nothing. */
+  /** The action is running: the button keeps the focus and ignores presses. */
   busy?: boolean;
   disabled?: boolean;
   form?: string;

@@ -6,24 +6,24 @@ import { clock, clockSeconds, compact, day, exactTime, sum, whole } from '../for
 
 export interface Series {
   label: string;
-  /** Which of the six colours of charts. */
+  /** One of the charts' six colours. */
   colour: 1 | 2 | 3 | 4 | 5 | 6;
   values: readonly (number | null)[];
 }
 
 export interface ChartProps {
-  /** What is shown, in words. */
+  /** Description of the chart. */
   label: string;
-  /** Milliseconds since 1970, ascending; as many as each series has values. */
+  /** Milliseconds since 1970, ascending; one per value of each series. */
   times: readonly number[];
   series: readonly Series[];
   kind?: 'lines' | 'bars';
   format?: (value: number) => string;
-  /** The span of the time axis, where it is not that of the values. */
+  /** Range of the time axis. Default: the values' own. */
   span?: readonly [from: number, to: number];
-  /** The values are counts: the axis has no fractions, and the legend has their sums. Null is what is not known. */
+  /** The values are counts: the axis has no fractions, the legend shows sums. Null means unknown. */
   counts?: boolean;
-  /** Offers the values as a table, too: not for what changes each second. */
+  /** Offers a table of the values. Not for charts that change every second. */
   table?: boolean;
 }
 
@@ -97,7 +97,7 @@ function ChartTable({ label, times, series, format = compact, counts = false }: 
   );
 }
 
-/** Keeps a plot in `holder`: made anew for other series or colours, and given new values where only those change. */
+/** Draws a plot in `holder`. New series or colours create a new plot; new values update it. */
 function usePlot(
   holder: { current: HTMLDivElement | null },
   { times, series, kind = 'lines', format = compact, counts = false, span }: ChartProps,
@@ -158,7 +158,7 @@ interface Looks {
   onHover: (index: number | null) => void;
 }
 
-/** Steps of an axis of counts. */
+/** Steps of an axis for counts. */
 const WHOLE_STEPS = [1, 2, 5]
   .flatMap((digit) => Array.from({ length: 9 }, (_, i) => digit * 10 ** i))
   .sort((a, b) => a - b);
@@ -212,14 +212,14 @@ function optionsOf(element: HTMLElement, { names, kind, counts, format, onHover 
   };
 }
 
-/** Points without a neighbour: no line leads to them. */
+/** Points without a neighbour, which no line shows. */
 function alone(plot: uPlot, seriesIndex: number): number[] {
   const values = plot.data[seriesIndex] ?? [];
   const isKnown = (i: number) => values[i] !== null && values[i] !== undefined;
   return Array.from(values.keys()).filter((i) => isKnown(i) && !isKnown(i - 1) && !isKnown(i + 1));
 }
 
-/** The colour that a custom property comes to: a canvas does not know light-dark(). */
+/** Resolves a custom property to a colour, because a canvas does not support light-dark(). */
 function resolved(element: HTMLElement, property: string): string {
   const probe = document.createElement('span');
   probe.style.color = `var(${property})`;
@@ -240,7 +240,7 @@ function tick(seconds: number, before: number | undefined): string {
   return at.getSeconds() === 0 ? clock(at.getTime()) : clockSeconds(at.getTime());
 }
 
-/** Changes when the system goes from light to dark or back. */
+/** Re-renders when the system changes between light and dark. */
 function useScheme(): string {
   const dark = useMemo(() => matchMedia('(prefers-color-scheme: dark)'), []);
   const [scheme, setScheme] = useState(dark.matches ? 'dark' : 'light');
@@ -257,7 +257,7 @@ function text(value: number | null | undefined, counts: boolean, format: (value:
   return format(value);
 }
 
-/** Of the whole time that is shown: the sum of counts, and the latest of other values. */
+/** Of the time shown: the sum of counts, or the latest of other values. */
 function overall(
   values: readonly (number | null)[],
   counts: boolean,

@@ -5,20 +5,20 @@ import { Button } from './button.tsx';
 
 const SAID_MS = 2000;
 
-/** Puts a text on the clipboard. Where the browser refuses, it says how else to get it there. */
+/** Copies a text to the clipboard. If the browser refuses, explains how to copy by hand. */
 export function CopyButton({
   text,
   what,
   small = true,
 }: {
   text: string;
-  /** "the client id": for screen readers, and for what is said. */
+  /** A noun such as "the client id", for screen readers and messages. */
   what: string;
   small?: boolean;
 }): JSX.Element {
   const [copied, setCopied] = useState(false);
   const copy = () => {
-    // Only over HTTPS or on localhost: elsewhere there is no clipboard.
+    // Browsers offer a clipboard only over HTTPS or on localhost.
     const written = (navigator.clipboard as Clipboard | undefined)?.writeText(text);
     if (written === undefined) return announce(NO_CLIPBOARD, { kind: 'failed' });
     written
@@ -42,7 +42,7 @@ export function CopyButton({
 
 const NO_CLIPBOARD = 'The browser does not let this page copy: select the text and copy it yourself.';
 
-/** A text to be taken elsewhere, with a button that copies it. */
+/** A text with a copy button. */
 export function CodeBlock({ text, what }: { text: string; what: string }): JSX.Element {
   return (
     <div class="code-block">
@@ -52,7 +52,7 @@ export function CodeBlock({ text, what }: { text: string; what: string }): JSX.E
   );
 }
 
-/** An id in a line of text; with `length`, only its beginning is shown. */
+/** An inline id; `length` shortens it to its first characters. */
 export function Id({ text, what, length }: { text: string; what: string; length?: number }): JSX.Element {
   const shown = length === undefined || text.length <= length ? text : `${text.slice(0, length)}…`;
   return (

@@ -12,14 +12,14 @@ import { Failure } from './notice.tsx';
 export interface DialogProps {
   title: string;
   onClose: () => void;
-  /** False: neither Escape nor a cross closes it. */
+  /** False: Escape and the cross do not close the dialog. */
   closable?: boolean;
   children: ComponentChildren;
 }
 
 const CloseDialog = createContext<() => void>(() => undefined);
 
-/** A modal dialog. While it is open the rest of the page is inert; afterwards the focus is back where it was. */
+/** A modal dialog. The page behind it is inert; closing restores the focus. */
 export function Dialog({ title, onClose, closable = true, children }: DialogProps): JSX.Element {
   const element = useRef<HTMLDialogElement>(null);
   const titleId = useId();
@@ -27,7 +27,7 @@ export function Dialog({ title, onClose, closable = true, children }: DialogProp
   const latest = useRef(onClose);
   latest.current = onClose;
   const close = useCallback(() => askToLeave(() => latest.current(), scope), [scope]);
-  // Before the next paint, not after it: else the focus is nowhere until then, and a key that is pressed goes there.
+  // Before the next paint: otherwise nothing has the focus and a key press is lost.
   useLayoutEffect(() => {
     const shown = element.current;
     const before = document.activeElement;
@@ -46,7 +46,7 @@ export function Dialog({ title, onClose, closable = true, children }: DialogProp
         if (closable) close();
       }}
       onClose={() => {
-        // Browsers let a second Escape close it past `cancel`.
+        // Browsers close the dialog on a second Escape without `cancel`.
         if (element.current?.isConnected !== true) return;
         element.current.showModal();
         if (closable) close();
@@ -67,7 +67,7 @@ export function Dialog({ title, onClose, closable = true, children }: DialogProp
   );
 }
 
-/** Closes the dialog that it is in. */
+/** Closes its dialog. */
 export function CancelButton(): JSX.Element {
   const close = useContext(CloseDialog);
   return <Button onClick={close}>Cancel</Button>;
@@ -75,20 +75,20 @@ export function CancelButton(): JSX.Element {
 
 export interface ConfirmProps {
   title: string;
-  /** What will happen, before it does. */
+  /** Describes the consequences. */
   children: ComponentChildren;
-  /** The verb, on the button. */
+  /** The button's verb. */
   verb: string;
   kind?: ButtonKind;
-  /** What must be typed before the button works. */
+  /** Text to type before the button is enabled. */
   typed?: { label: string; text: string };
-  /** False: it was not done, and the dialog stays open. */
+  /** False: the action failed and the dialog stays open. */
   onConfirm: () => Promise<void | boolean>;
   disabled?: boolean;
   onClose: () => void;
 }
 
-/** Asks before something that hurts. It closes when that is done, and stays with the reason where it failed. */
+/** Asks before a destructive action. Closes on success; stays and shows the error on failure. */
 export function Confirm(props: ConfirmProps): JSX.Element {
   const { title, verb, kind = 'danger', typed, disabled = false, onConfirm, onClose, children } = props;
   const [text, setText] = useState('');

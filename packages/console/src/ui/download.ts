@@ -1,4 +1,4 @@
-/** Lets the browser save a text as a file. It never leaves the page. */
+/** Offers a text as a download, without sending it anywhere. */
 export function saveAs(name: string, text: string): void {
   const url = URL.createObjectURL(new Blob([text], { type: 'text/plain;charset=utf-8' }));
   const link = document.createElement('a');

@@ -11,15 +11,15 @@ const EXPIRIES = [
 ] as const;
 
 export interface ExpiryFieldProps {
-  /** Empty: never. `keep`: as it is. */
+  /** Empty: no expiry. `keep`: unchanged. */
   days: string;
   onInput: (days: string) => void;
   error?: string | null;
-  /** What it is now, where there is something to keep. */
+  /** The current expiry, if there is one to keep. */
   keep?: string | null;
 }
 
-/** When a secret ends by itself. */
+/** A choice of a secret's expiry. */
 export function ExpiryField({ days, onInput, error = null, keep }: ExpiryFieldProps): JSX.Element {
   const now =
     keep === undefined

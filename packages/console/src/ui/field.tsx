@@ -6,10 +6,10 @@ import { Icon } from './icon.tsx';
 export interface FieldProps {
   label: string;
   hint?: ComponentChildren;
-  /** What is wrong with what was given, and what to give. */
+  /** The fault and how to correct it. */
   error?: string | null;
   optional?: boolean;
-  /** For screen readers only: what it is can be seen. */
+  /** The label is for screen readers only. */
   unseenLabel?: boolean;
 }
 
@@ -19,12 +19,12 @@ interface Described {
   'aria-invalid': 'true' | undefined;
 }
 
-/** Preact's types want one literal type per element. */
+/** Preact's types require one literal type per element. */
 function inputType(type: string): 'text' {
   return type as 'text';
 }
 
-/** A control with its label, hint and error, tied together for screen readers. */
+/** A control with label, hint and error, connected for screen readers. */
 export function Field({
   label,
   hint,
@@ -75,7 +75,7 @@ export interface TextFieldProps extends FieldProps {
   min?: number | string;
   max?: number | string;
   mono?: boolean;
-  /** Offered while one types. */
+  /** Suggestions while typing. */
   suggestions?: readonly string[];
   autofocus?: boolean;
   name?: string;
@@ -162,7 +162,7 @@ export function PasswordField(
   );
 }
 
-/** Tells password managers whose password a form is about. */
+/** Tells password managers which account a form belongs to. */
 export function UsernameForManagers({ email }: { email: string }): JSX.Element {
   return (
     <input
@@ -238,7 +238,7 @@ export interface Choice<T extends string> {
   hint?: ComponentChildren;
 }
 
-/** One of several, each with a sentence on what it means. */
+/** A choice among options with a description each. */
 export function ChoiceField<T extends string>(props: {
   label: string;
   value: T;
@@ -268,7 +268,7 @@ export function ChoiceField<T extends string>(props: {
   );
 }
 
-/** One of a few, side by side. */
+/** A choice among a few options, side by side. */
 export function Segments<T extends string>(props: {
   label: string;
   value: T;

@@ -2,7 +2,7 @@ import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { Notice } from './notice.tsx';
 
-/** Filters of a list: side by side at a desk, behind one line on a phone, whose screen is for the list. */
+/** A list's filters: side by side on wide screens, folded on phones. */
 export function Filters({ active, children }: { active: boolean; children: ComponentChildren }): JSX.Element {
   const wide = useMemo(() => matchMedia('(min-width: 52.01rem)'), []);
   const [isWide, setWide] = useState(wide.matches);
@@ -20,7 +20,7 @@ export function Filters({ active, children }: { active: boolean; children: Compo
   );
 }
 
-/** Says which parameters of the address the page does not know. */
+/** Names the URL's unsupported parameters. */
 export function DroppedParameters({ names }: { names: readonly string[] }): JSX.Element | null {
   if (names.length === 0) return null;
   return (

@@ -6,13 +6,13 @@ import { CheckField } from './field.tsx';
 import { Notice } from './notice.tsx';
 import { Ago } from './time.tsx';
 
-/** A change that the server refuses while callers would break, until the operator has seen who and overrules it. */
+/** A change that the server refuses if callers would fail, unless the operator overrides it. */
 export interface Force {
-  /** Why it was refused; null: it was not, so far. */
+  /** The reason of the refusal; null: not refused. */
   objection: Problem | null;
   overruled: boolean;
   overrule(overruled: boolean): void;
-  /** Sends the change; false: it was refused, and may be sent once more. */
+  /** Sends the change. False: refused; another attempt may override it. */
   attempt(send: (force: boolean) => Promise<void>): Promise<boolean>;
 }
 
@@ -37,7 +37,7 @@ export function useForce(): Force {
   };
 }
 
-/** Who would break, and a box to overrule it. */
+/** Lists the callers that would fail, with a checkbox to override. */
 export function Objection({ force, label }: { force: Force; label: string }): JSX.Element | null {
   const { objection } = force;
   if (objection === null) return null;

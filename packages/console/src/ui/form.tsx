@@ -8,19 +8,19 @@ const UNSAVED = {
   text: 'What you entered here has not been saved and will be lost.',
 };
 
-/** For controls that change a value without an `input` event. */
+/** For controls that change without an `input` event. */
 export const MarkEdited = createContext<() => void>(() => undefined);
 
 export interface FormProps {
   onSubmit: () => void;
-  /** `stack` by default. */
+  /** Default `stack`. */
   class?: string;
-  /** False for a form that holds nothing worth keeping, such as a confirmation. */
+  /** False for a form without input worth keeping, such as a confirmation. */
   guarded?: boolean;
   children: ComponentChildren;
 }
 
-/** A form. Once it was edited, leaving it asks first. */
+/** A form that asks before the operator leaves edited input. */
 export function Form({
   onSubmit,
   class: className = 'stack',

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 
-/** Drawn on a 20 × 20 grid, as strokes. */
+/** Strokes on a 20 × 20 grid. */
 const SHAPES = {
   overview: 'M3 13a7 7 0 1 1 14 0M10 13l3.5-4',
   users:
@@ -30,7 +30,7 @@ const SHAPES = {
 
 export type IconName = keyof typeof SHAPES;
 
-/** An ornament: what it means is said in words beside it. */
+/** A decoration: the text beside it says the same. */
 export function Icon({ name, size = 18 }: { name: IconName; size?: number }): JSX.Element {
   return (
     <svg width={size} height={size} viewBox="0 0 20 20" aria-hidden="true" focusable="false">

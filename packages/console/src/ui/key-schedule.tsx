@@ -3,7 +3,7 @@ import type { SigningKey } from '../api/types.ts';
 import { SigningKeyBadge } from './badge.tsx';
 import { At } from './time.tsx';
 
-/** What happens to a signing key next, in a sentence. */
+/** A sentence about a signing key's next change of state. */
 export function NextOfKey({ of: key }: { of: SigningKey }): JSX.Element {
   switch (key.state) {
     case 'announced':
@@ -44,7 +44,7 @@ export function NextOfKey({ of: key }: { of: SigningKey }): JSX.Element {
   }
 }
 
-/** The keys that verifiers know, in a few lines. */
+/** A short list of the keys that verifiers know. */
 export function KeySchedule({ keys }: { keys: readonly SigningKey[] }): JSX.Element {
   const published = keys.filter(({ state }) => state !== 'removed');
   return (

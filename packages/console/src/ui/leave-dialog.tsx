@@ -5,7 +5,7 @@ import { useStore } from '../state/store.ts';
 import { Button } from './button.tsx';
 import { Dialog } from './dialog.tsx';
 
-/** Asks before the operator leaves what would be lost. */
+/** Asks before the operator leaves unsaved input. */
 export function LeaveDialog(): JSX.Element | null {
   const { route } = useLocation();
   const pending = useStore(pendingLeave);

@@ -5,7 +5,7 @@ import type { Pages } from '../state/pages.ts';
 import { Button } from './button.tsx';
 import { Failure } from './notice.tsx';
 
-/** The end of a list that grows: what is scrolled towards, and a button for who does not scroll. */
+/** The end of a growing list: loads more when scrolled into view, or by a button. */
 export function ListEnd<T>({ of, narrow }: { of: Pages<T>; narrow: string }): JSX.Element | null {
   const { items, hasMore, isFull, loading, searching, error, more, stop, reload } = of;
   const end = useRef<HTMLDivElement>(null);

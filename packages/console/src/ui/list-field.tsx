@@ -5,13 +5,13 @@ import { Field, type FieldProps } from './field.tsx';
 import { MarkEdited } from './form.tsx';
 import { Icon } from './icon.tsx';
 
-/** Several short texts (scopes, networks), as chips that are added with Enter and taken away with a button. */
+/** Short texts (scopes, networks) as chips: Enter adds one, its button removes it. */
 export function ListField(
   props: FieldProps & {
     items: readonly string[];
     onInput: (items: string[]) => void;
     placeholder?: string;
-    /** "scope": for what the buttons say. */
+    /** A noun such as "scope", for the buttons' labels. */
     noun: string;
   },
 ): JSX.Element {

@@ -3,14 +3,14 @@ import type { Resource } from '../state/resource.ts';
 import { Button } from './button.tsx';
 import { Failure } from './notice.tsx';
 
-/** What a resource has: nothing yet, why not, or the thing itself, with a word where it may be old. */
+/** A resource's data, its error, or a placeholder. Marks data that may be outdated. */
 export function Loaded<T>({
   from,
   size = 'text',
   children,
 }: {
   from: Resource<T>;
-  /** How high what comes will be, about: so that nothing jumps when it comes. */
+  /** Approximate height of the content, so that the page does not jump. */
   size?: Size;
   children: (data: T) => ComponentChildren;
 }): JSX.Element {

@@ -9,7 +9,7 @@ const ICONS: Record<NoticeKind, IconName> = { note: 'info', good: 'check', warn:
 export interface NoticeProps {
   kind?: NoticeKind;
   title?: ComponentChildren;
-  /** Said aloud by a screen reader when it appears. */
+  /** Screen readers read it when it appears. */
   alert?: boolean;
   children?: ComponentChildren;
 }
@@ -26,7 +26,7 @@ export function Notice({ kind = 'note', title, alert = false, children }: Notice
   );
 }
 
-/** What went wrong with what was asked for; nothing where nothing did. */
+/** The error of a request; renders nothing without one. */
 export function Failure({
   error,
   children,

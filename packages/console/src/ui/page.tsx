@@ -9,14 +9,14 @@ let pagesShown = 0;
 export interface PageProps {
   title: string;
   lead?: ComponentChildren;
-  /** Beside the title: what can be done here. */
+  /** Actions beside the title. */
   actions?: ComponentChildren;
   back?: { href: string; text: string };
   narrow?: boolean;
   children: ComponentChildren;
 }
 
-/** A page with its heading, which takes the focus when one comes from another page. */
+/** A page with a heading, which receives the focus on navigation. */
 export function Page({ title, lead, actions, back, narrow = false, children }: PageProps): JSX.Element {
   const [isWhole, setWhole] = useState(false);
   const isLong = title.length > NAME_LENGTH_MAX;

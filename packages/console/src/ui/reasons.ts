@@ -1,4 +1,4 @@
-/** Why requests are refused, in words, as the server counts them. */
+/** Text for each reason of refusals, by the server's code. */
 export const REASONS: ReadonlyMap<string, string> = new Map([
   ['invalid_request', 'malformed request'],
   ['unsupported_grant_type', 'unknown grant type'],

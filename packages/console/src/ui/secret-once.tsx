@@ -16,11 +16,11 @@ import { Notice } from './notice.tsx';
 
 export interface ShownSecret {
   clientId: string;
-  /** Of the API user. */
+  /** Name of the API user. */
   name: string;
   credentialId: string;
   kind: Credential['kind'];
-  /** The secret, or the password. */
+  /** The secret or password. */
   secret: string;
 }
 
@@ -35,7 +35,7 @@ const WITHOUT = {
   },
 };
 
-/** A secret, the one time that it is shown: to be taken away, tried, and then left. */
+/** Shows a secret once: to copy, try out and leave. */
 export function SecretOnce({
   shown,
   live,
@@ -44,7 +44,7 @@ export function SecretOnce({
 }: {
   shown: ShownSecret;
   live: LiveUse;
-  /** What the button at the end says. */
+  /** Label of the last button. */
   done: string;
   onDone: () => void;
 }): JSX.Element {
@@ -124,7 +124,7 @@ function Snippets({ shown }: { shown: ShownSecret }): JSX.Element {
 
 const POLL_MS = 4000;
 
-/** Whether the new secret was used: seen in the stream of events, and asked for in case that is away. */
+/** Whether the new secret has been used, from the stream of events and by polling in case it is down. */
 function FirstUse({ shown, live }: { shown: ShownSecret; live: LiveUse }): JSX.Element {
   const path = `${apiUserPath(shown.clientId)}/credentials`;
   const { data } = useResource<{ items: Credential[] }>(path, [], POLL_MS);
@@ -161,7 +161,7 @@ function FirstUse({ shown, live }: { shown: ShownSecret; live: LiveUse }): JSX.E
   );
 }
 
-/** Whether a text needs no quotes and no encoding: in a shell, in an env file, in a form. Of a password that is not sure. */
+/** Whether a text needs no quoting or encoding in a shell, an env file or a form. Passwords may. */
 function isPlain(text: string): boolean {
   return /^[\w.~-]+$/.test(text);
 }

@@ -16,7 +16,7 @@ import { Icon, Mark, type IconName } from './icon.tsx';
 interface Place {
   href: string;
   text: string;
-  /** Where there is little room. */
+  /** For narrow screens. */
   short?: string;
   icon: IconName;
 }
@@ -30,7 +30,7 @@ const PLACES: readonly Place[] = [
   { href: paths.profile, text: 'Profile', icon: 'profile' },
 ];
 
-/** What is around every page of somebody who is signed in. */
+/** The frame of every page after sign-in. */
 export function Shell({ children }: { children: ComponentChildren }): JSX.Element {
   return (
     <>
@@ -94,10 +94,10 @@ export function SignOutButton(): JSX.Element {
   );
 }
 
-/** Whether what is on the page keeps itself up to date. */
+/** Shows whether the page updates itself. */
 export function LiveMark(): JSX.Element {
   const stream = useStore(liveState);
-  // A stream may seem open for a while after the network is gone.
+  // A stream may look open for some time after the network failed.
   const state = useStore(connection) === 'offline' ? 'away' : stream;
   const text = { live: 'Live', connecting: 'Connecting…', away: 'Not live: reconnecting…', paused: 'Paused' }[
     state

@@ -6,7 +6,7 @@ import { plural, sum, whole } from '../format.ts';
 const WIDTH = 112;
 const HEIGHT = 28;
 
-/** Tokens of the last 24 hours, as small as a word. */
+/** Tokens of the last 24 hours, in the size of a word. */
 export function Spark({ counts }: { counts: readonly number[] | undefined }): JSX.Element {
   const holder = useRef<HTMLDivElement>(null);
   const total = sum(counts ?? []);

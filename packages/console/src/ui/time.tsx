@@ -2,16 +2,16 @@ import type { JSX } from 'preact';
 import { dateTime, exactTime, fromNow } from '../format.ts';
 import { useNow } from '../state/clock.ts';
 
-/** How long ago, or in how long; exactly when, on hovering. */
+/** A relative time; hovering shows the exact one. */
 export function Ago({
   at,
   never = 'never',
   seconds = false,
 }: {
   at: string | null | undefined;
-  /** Where there is no time. */
+  /** Text without a time. */
   never?: string;
-  /** Counts each second; else it may be half a minute behind. */
+  /** Updates every second; default every 30 seconds. */
   seconds?: boolean;
 }): JSX.Element {
   const now = useNow(seconds ? 1000 : 30_000);

@@ -12,7 +12,7 @@ import { Segments } from './field.tsx';
 import { Loaded } from './loaded.tsx';
 import { reasonText } from './reasons.ts';
 
-/** What the charts show: what happens, or what was counted. */
+/** The charts' time span: live, or stored usage. */
 export type Span = 'live' | 'hour' | 'day' | 'month';
 export type PastSpan = Exclude<Span, 'live'>;
 
@@ -34,10 +34,10 @@ const HISTORY: Record<PastSpan, { unit: UsageUnit; ms: number; word: string; tex
 };
 
 const AGAIN_MS = 30_000;
-/** For the last hour, which is shown as it happens. */
+/** For the last hour, which updates live. */
 const AGAIN_LIVE_MS = 5000;
 
-/** What was counted, of one API user or of all, as `path` says. */
+/** Stored usage of the API user, or of all, at `path`. */
 export function PastUsage({ path, span }: { path: string; span: PastSpan }): JSX.Element {
   const { unit, ms, word, text } = HISTORY[span];
   const usage = useUsage(path, unit, ms, AGAIN_MS);
@@ -48,7 +48,7 @@ export function PastUsage({ path, span }: { path: string; span: PastSpan }): JSX
   );
 }
 
-/** Counts by minute of the last hour, with what was seen since they were written. */
+/** Counts per minute of the last hour, with live uses that are not stored yet. */
 export function RecentUsage({ path, seen }: { path: string; seen: SeenMinutes }): JSX.Element {
   const usage = useUsage(path, 'minute', 3_600_000, AGAIN_LIVE_MS);
   return (
@@ -81,7 +81,7 @@ function CountedCharts({
 }
 
 interface Counted extends Resource<Usage> {
-  /** The server did not answer since: what was counted in the meantime is unknown. */
+  /** The last request failed: counts since then are unknown. */
   isOld: boolean;
 }
 
@@ -92,7 +92,7 @@ function useUsage(path: string, unit: UsageUnit, ms: number, everyMs: number): C
   return { ...usage, isOld: isAway || usage.error !== undefined };
 }
 
-/** What happened in one unit; null: unknown. */
+/** One unit's counts; null: unknown. */
 export interface UsageMoment {
   at: number;
   tokens: number | null;
@@ -101,7 +101,7 @@ export interface UsageMoment {
 
 const UNIT_MS: Readonly<Record<UsageUnit, number>> = { minute: 60_000, hour: 3_600_000, day: DAY_MS };
 
-/** The last `ms` of an answer; while the server does not answer, the time since its last answer is unknown. */
+/** The points of the last `ms`. During an outage, the time since the last response is unknown. */
 function pointsOf({ unit, points }: Usage, ms: number, { isOld }: Counted): UsageMoment[] {
   const from = Date.now() - ms - UNIT_MS[unit];
   const known = points.map(({ at, tokens, refusals }) => ({ at: Date.parse(at), tokens, refusals }));
@@ -109,7 +109,7 @@ function pointsOf({ unit, points }: Usage, ms: number, { isOld }: Counted): Usag
   if (!isOld) return shown;
   const last = shown.at(-1)?.at ?? from;
   for (let at = last + UNIT_MS[unit]; at <= Date.now(); at += UNIT_MS[unit]) shown.push(unknownAt(at));
-  // Of the last unit a part is known: that it was answered to the end would not be true.
+  // The last unit is known only in part, so it counts as unknown.
   return shown.map((point) => (point.at === last ? unknownAt(last) : point));
 }
 
@@ -117,7 +117,7 @@ function unknownAt(at: number): UsageMoment {
   return { at, tokens: null, refusals: null };
 }
 
-/** Either is counted once: the stored count has every process, what was seen is newer. The larger is nearer the truth. */
+/** Takes the larger count: the stored one covers all processes, the live one is newer. */
 function withSeen(point: UsageMoment, seen: ReturnType<SeenMinutes['get']>): UsageMoment {
   if (seen === undefined || point.tokens === null || point.refusals === null) return point;
   const refusals = { ...point.refusals };
@@ -127,15 +127,15 @@ function withSeen(point: UsageMoment, seen: ReturnType<SeenMinutes['get']>): Usa
   return { at: point.at, tokens: Math.max(point.tokens, seen.tokens), refusals };
 }
 
-/** As many reasons as there are colours that are told apart; the others are one. */
+/** Maximum number of reasons with a colour of their own; the rest is summed up. */
 const REASONS_MAX = 4;
 
-/** Tokens, and refusals by reason, side by side. */
+/** Charts of tokens and of refusals by reason, side by side. */
 export function UsageCharts(props: {
   points: readonly UsageMoment[];
   each: string;
   kind: 'lines' | 'bars';
-  /** Over what time the sums are, in words. */
+  /** The time span of the sums, as text. */
   span: string;
   axis?: readonly [number, number];
   table?: boolean;

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { CLOCK_NOTICE_MS } from '../runtime/clock-watch.ts';
-import { SETTINGS, type Config } from '../config/config.ts';
+import { boundFlag, BOUNDS } from '../config/bounds.ts';
+import { SETTING_NAMES, SETTINGS, type Config, type SettingName } from '../config/config.ts';
 import { DURATION_EXAMPLES, durationMs, durationText } from '../lib/duration.ts';
 import { holdsPassword } from '../config/database-url.ts';
 import { givenTextProblem, inQuotes } from '../domain/characters.ts';
@@ -14,8 +15,6 @@ import { bothClocks } from '../storage/tables/clock.ts';
 import type { Store } from '../storage/store.ts';
 import type { Io } from './io.ts';
 
-type SettingName = keyof Config;
-
 /** Adds settings as options; those not given come from the environment. */
 export function addSettings(command: Command, names: readonly SettingName[]): Command {
   for (const name of names) {
@@ -25,6 +24,13 @@ export function addSettings(command: Command, names: readonly SettingName[]): Co
     command.addOption(new Option(`--${flag} ${value}`, `${withDefault} [${env}]`));
   }
   return command;
+}
+
+/** Hides the flags of former settings from --help. `loadConfig` says what became of them. */
+export function addRemovedSettings(command: Command): void {
+  for (const name of Object.keys(BOUNDS)) {
+    command.addOption(new Option(`--${boundFlag(name)} <value>`).hideHelp());
+  }
 }
 
 export const STORE_SETTINGS: readonly SettingName[] = ['dataDir', 'databaseUrl', 'masterKeyFile'];
@@ -50,20 +56,22 @@ export async function issuerFor(command: Command, io: Io, store: Store, config: 
 
 /** The configuration for a command: its own options before the environment. */
 export function configOf(command: Command, io: Io): Config {
-  const flags: Partial<Record<SettingName, string>> = {};
-  for (const name of Object.keys(SETTINGS) as SettingName[]) {
-    const given = flagOf(command, name);
-    if (given !== undefined) flags[name] = given;
-  }
-  warnOfPassword(flags.databaseUrl ?? '', io);
-  if (holdsRedisPassword(flags.redisUrl ?? ''))
+  const flags: Partial<Record<string, string>> = {};
+  for (const name of SETTING_NAMES) flags[name] = flagOf(command, name);
+  for (const name of Object.keys(BOUNDS)) flags[name] = optionOf(command, boundFlag(name));
+  warnOfPassword(flags['databaseUrl'] ?? '', io);
+  if (holdsRedisPassword(flags['redisUrl'] ?? ''))
     io.err(passwordWarning('REDIS_URL', 'MINTMARK_REDIS_PASSWORD'));
   return loadConfig(io.env, flags);
 }
 
 function flagOf(command: Command, name: SettingName): string | undefined {
   const { flag } = SETTINGS[name];
-  const given = flag === null ? undefined : command.opts<Record<string, unknown>>()[camelCase(flag)];
+  return flag === null ? undefined : optionOf(command, flag);
+}
+
+function optionOf(command: Command, flag: string): string | undefined {
+  const given = command.opts<Record<string, unknown>>()[camelCase(flag)];
   return typeof given === 'string' ? given : undefined;
 }
 

@@ -1,7 +1,7 @@
 import cluster from 'node:cluster';
 import type { Command } from 'commander';
 import type { Logger } from 'pino';
-import { SETTINGS, type Config } from '../config/config.ts';
+import { SETTING_NAMES, SETTINGS, type Config } from '../config/config.ts';
 import { TOKEN_PATH } from '../http/paths.ts';
 import { DURATION_EXAMPLES } from '../lib/duration.ts';
 import { openLog } from '../lib/log.ts';
@@ -9,11 +9,12 @@ import type { RunningServer } from '../server/serve.ts';
 import type { RunningWorkers } from '../server/workers/primary.ts';
 import { curlLine } from './curl-line.ts';
 import { time, type Io } from './io.ts';
-import { addSettings, configOf } from './options.ts';
+import { addRemovedSettings, addSettings, configOf } from './options.ts';
 
 export function serveCommand(program: Command, io: Io): void {
   const command = program.command('serve').description('Start the token server.');
-  addSettings(command, Object.keys(SETTINGS) as (keyof Config)[]).addHelpText(
+  addRemovedSettings(command);
+  addSettings(command, SETTING_NAMES).addHelpText(
     'after',
     `\nA number of milliseconds, seconds, hours or days may have another unit: ${DURATION_EXAMPLES}.` +
       `\n\nOnly in the environment:\n${onlyInTheEnvironment()}` +

@@ -1,4 +1,5 @@
-import { SETTINGS, type Config } from './config.ts';
+import { boundsOf, removedSettings } from './bounds.ts';
+import { SETTING_NAMES, SETTINGS, type Config } from './config.ts';
 import { givenTextProblem, inQuotes } from '../domain/characters.ts';
 import { withPassword, type Database } from './database-url.ts';
 
@@ -7,42 +8,32 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
+type Texts = Readonly<Record<string, string | undefined>>;
+
 /**
- * Reads every setting from the flags (by setting name) or else the environment. Throws a ConfigError that names all
- * that is wrong; the value of the master key is never quoted.
+ * Reads every setting from the flags (by setting name) or else the environment. Throws a ConfigError that names
+ * everything that is wrong; it never quotes a secret.
  */
-export function loadConfig(
-  environment: Readonly<Record<string, string | undefined>>,
-  flags: Readonly<Partial<Record<keyof Config, string>>> = {},
-): Config {
-  const problems: string[] = [];
+export function loadConfig(environment: Texts, flags: Texts = {}): Config {
+  const problems = removedSettings(environment, flags);
   const values = Object.fromEntries(
-    (Object.keys(SETTINGS) as (keyof Config)[]).map((name) => {
+    SETTING_NAMES.map((name) => {
       const { env, flag: flagName, default: standard, parse } = SETTINGS[name];
       const given = flags[name] ?? environment[env];
       const problem = givenTextProblem(given ?? '');
-      const result =
-        problem === null
-          ? parse(given === undefined || given === '' ? standard : given)
-          : { allowed: `it ${problem}` };
+      const result = problem === null ? parse(given || standard) : { allowed: `it ${problem}` };
       if ('value' in result) return [name, result.value];
-      const shown = SECRET.has(name) ? 'the value given' : quoted(given ?? '');
+      const shown = flagName === null ? 'the value given' : quoted(given ?? '');
       const source = flags[name] === undefined ? env : `--${flagName}`;
       problems.push(`${source}: ${shown} is not allowed: ${result.allowed}`);
       return [name, undefined];
     }),
-  ) as unknown as { -readonly [K in keyof Config]: Config[K] };
-  if (problems.length === 0) problems.push(...contradictions(values));
+  );
+  const config = { ...boundsOf(environment), ...values } as unknown as Config;
+  if (problems.length === 0) problems.push(...contradictions(config));
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
-  return Object.freeze(withDerived(values));
+  return Object.freeze(withDerived(config));
 }
-
-const SECRET: ReadonlySet<keyof Config> = new Set([
-  'masterKey',
-  'databasePassword',
-  'redisPassword',
-  'redisSentinelPassword',
-]);
 
 /** On one line, and without the user and password that a URL may hold: anywhere, where it has a mistake. */
 function quoted(value: string): string {
@@ -97,10 +88,6 @@ function contradictions(config: Config): string[] {
     config.staleDrainSeconds >= config.staleMaxSeconds
       ? `${SETTINGS.staleDrainSeconds.env}: ${config.staleDrainSeconds} is not allowed: less than ` +
         `${SETTINGS.staleMaxSeconds.env} (${config.staleMaxSeconds})`
-      : '',
-    config.requestTimeoutMs < config.headersTimeoutMs
-      ? `${SETTINGS.requestTimeoutMs.env}: ${config.requestTimeoutMs} is not allowed: at least ` +
-        `${SETTINGS.headersTimeoutMs.env} (${config.headersTimeoutMs})`
       : '',
   ].filter((problem) => problem !== '');
 }

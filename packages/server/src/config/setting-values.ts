@@ -40,3 +40,9 @@ export function headerName(given: string): { value: string } | { allowed: string
     ? { value: name }
     : { allowed: 'the name of a header such as X-Forwarded-For, Forwarded, X-Real-IP or CF-Connecting-IP' };
 }
+
+export function prefixProblem(prefix: string): string | null {
+  return /^[A-Za-z0-9._:-]{1,64}$/.test(prefix)
+    ? null
+    : 'at most 64 letters, digits and the characters . _ : -';
+}

@@ -1,63 +1,119 @@
+import { parseDatabaseUrl, type Database } from './database-url.ts';
+import { resourceProblem } from '../domain/grant.ts';
+import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../domain/signing-key.ts';
 import { DURATION_EXAMPLES, durationMs, durationText } from '../lib/duration.ts';
+import { LOG_FORMATS, type LogFormat } from '../lib/log-text.ts';
 import { Redacted } from '../lib/redacted.ts';
+import { parseRedisUrl, type RedisAddress } from './redis-url.ts';
+import {
+  basePathProblem,
+  headerName,
+  issuerProblem,
+  masterKey,
+  networkList,
+  prefixProblem,
+} from './setting-values.ts';
 
-/** One setting: how it is named, shown, and read from a text. */
+/** The value of a setting of each type. */
+export interface SettingTypes {
+  whole: number;
+  text: string;
+  flag: boolean;
+  secret: Redacted | null;
+  basePath: string;
+  issuer: string;
+  audience: string;
+  database: Database;
+  masterKey: Redacted | null;
+  networks: readonly string[];
+  /** In lower case, as node:http names headers. */
+  header: string;
+  redis: RedisAddress | null;
+  redisPrefix: string;
+  logLevel: string;
+  logFormat: LogFormat;
+  signingAlgorithm: SigningAlgorithm;
+}
+
+/** A setting as `settings/<topic>.ts` writes it. A choice has no `value`: it follows from what may be chosen. */
+export type Definition = { readonly env: string; readonly help: string } & (
+  | { readonly type: Exclude<keyof SettingTypes, 'whole'>; readonly value?: string; readonly default: string }
+  | {
+      readonly type: 'whole';
+      readonly value: string;
+      readonly default: number;
+      readonly min: number;
+      readonly max: number;
+    }
+);
+
+/** One setting: its names, its form in --help, and how to read it from a text. */
 export interface Setting<T> {
   env: string;
-  /** Without the dashes; null: not to be given on a command line, where other users of the machine could see it. */
+  /** Without the dashes; null for secrets, since other users of the machine can see a command line. */
   flag: string | null;
   /** In the notation of --help: `<seconds>`, `<path>`. */
   value: string;
-  /** As a text, as in the environment. Empty: none, or what `help` says. */
+  /** As a text, as in the environment. Empty: none, or the one that `help` names. */
   default: string;
   help: string;
-  /** The value, or a sentence on what is allowed. */
-  parse(text: string): { value: T } | { allowed: string };
+  parse(text: string): Parsed<T>;
 }
 
-/** Names that platforms give to what they provide. */
-const COMMON: ReadonlySet<string> = new Set(['DATABASE_URL', 'REDIS_URL']);
+/** The value, or a sentence on what is allowed. */
+type Parsed<T> = { value: T } | { allowed: string };
 
-export function setting<T>(
-  env: string,
-  flagName: string,
-  value: string,
-  standard: string,
-  help: string,
-  parse: Setting<T>['parse'],
-): Setting<T> {
-  const prefixed = COMMON.has(env) ? env : `MINTMARK_${env}`;
-  return { env: prefixed, flag: flagName, value, default: standard, help, parse };
-}
+const CHOICES: Readonly<Partial<Record<keyof SettingTypes, readonly string[]>>> = {
+  logLevel: ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
+  logFormat: LOG_FORMATS,
+  signingAlgorithm: SIGNING_ALGORITHMS,
+};
 
-/** Not to be given on a command line, where other users of the machine could see it, and never to be shown. */
-export function secret(env: string, value: string, help: string): Setting<Redacted | null> {
+const PARSERS: { readonly [T in keyof SettingTypes]?: (text: string) => Parsed<SettingTypes[T]> } = {
+  text: (text) => ({ value: text }),
+  flag: (text) =>
+    text === 'true' || text === 'false' ? { value: text === 'true' } : { allowed: 'true or false' },
+  secret: (text) => ({ value: text === '' ? null : new Redacted(text) }),
+  basePath: (text) => checked(text, basePathProblem),
+  issuer: (text) => checked(text, issuerProblem),
+  audience: (text) => checked(text, resourceProblem),
+  redisPrefix: (text) => checked(text, prefixProblem),
+  database: parseDatabaseUrl,
+  redis: parseRedisUrl,
+  masterKey,
+  networks: networkList,
+  header: headerName,
+};
+
+const SECRET_TYPES: ReadonlySet<keyof SettingTypes> = new Set(['secret', 'masterKey']);
+
+export function settingOf(definition: Definition): Setting<unknown> {
+  const { type, env, help } = definition;
+  const choices = CHOICES[type];
   return {
-    ...setting<Redacted | null>(env, flagOf(env), value, '', help, (given) => ({
-      value: given === '' ? null : new Redacted(given),
-    })),
-    flag: null,
+    env,
+    flag: SECRET_TYPES.has(type) ? null : env.replace('MINTMARK_', '').toLowerCase().replaceAll('_', '-'),
+    value: choices === undefined ? (definition.value ?? '') : `<${choices.join('|')}>`,
+    default: String(definition.default),
+    help,
+    parse: (text) => {
+      if (definition.type === 'whole') return wholeNumber(text, definition);
+      if (choices !== undefined) return choice(text, choices);
+      return PARSERS[type]?.(text) ?? { value: text };
+    },
   };
 }
 
-function flagOf(env: string): string {
-  return env.toLowerCase().replaceAll('_', '-');
+function checked(text: string, problemOf: (text: string) => string | null): Parsed<string> {
+  const problem = text === '' ? null : problemOf(text);
+  return problem === null ? { value: text } : { allowed: problem };
 }
 
-export function text(
-  env: string,
-  value: string,
-  standard: string,
-  help: string,
-  problemOf: (text: string) => string | null = () => null,
-): Setting<string> {
-  return setting(env, flagOf(env), value, standard, help, (given) => {
-    const problem = given === '' ? null : problemOf(given);
-    return problem === null ? { value: given } : { allowed: problem };
-  });
+function choice(text: string, choices: readonly string[]): Parsed<string> {
+  return choices.includes(text) ? { value: text } : { allowed: `one of ${choices.join(', ')}` };
 }
 
-/** Milliseconds of the units that a setting may be counted in: it may then be given as a duration, too. */
+/** Milliseconds of the units of settings. A setting in one of them may have another unit in its text. */
 const UNIT_MS: Readonly<Record<string, number>> = {
   '<ms>': 1,
   '<seconds>': 1000,
@@ -65,44 +121,20 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   '<days>': 86_400_000,
 };
 
-export function whole(
-  env: string,
-  value: string,
-  standard: number,
-  min: number,
-  max: number,
-  help: string,
-): Setting<number> {
+function wholeNumber(
+  text: string,
+  { value, min, max }: Extract<Definition, { type: 'whole' }>,
+): Parsed<number> {
   const unitMs = UNIT_MS[value];
+  const number = /^\d+$/.test(text) ? Number(text) : (durationMs(text) ?? NaN) / (unitMs ?? NaN);
+  if (Number.isInteger(number) && number >= min && number <= max) return { value: number };
   const allowed = `a whole number from ${min} to ${max}`;
-  return setting(env, flagOf(env), value, String(standard), help, (given) => {
-    const number = /^\d+$/.test(given) ? Number(given) : (durationMs(given) ?? NaN) / (unitMs ?? NaN);
-    if (Number.isInteger(number) && number >= min && number <= max) return { value: number };
-    const hasUnit = unitMs !== undefined && /^[\d.]+ *[a-z]+$/i.test(given);
-    return { allowed: hasUnit ? `${allowed}, or as long with a unit: ${DURATION_EXAMPLES}` : allowed };
-  });
+  const hasUnit = unitMs !== undefined && /^[\d.]+ *[a-z]+$/i.test(text);
+  return { allowed: hasUnit ? `${allowed}, or as long with a unit: ${DURATION_EXAMPLES}` : allowed };
 }
 
 /** The default as help shows it: a duration with its unit. */
 export function shownDefault({ value, default: standard }: Setting<unknown>): string {
   const unitMs = UNIT_MS[value];
   return unitMs === undefined ? standard : durationText(Number(standard) * unitMs);
-}
-
-export function oneOf<const T extends string>(
-  env: string,
-  values: readonly T[],
-  standard: T,
-  help: string,
-): Setting<T> {
-  return setting(env, flagOf(env), `<${values.join('|')}>`, standard, help, (given) => {
-    const found = values.find((value) => value === given);
-    return found === undefined ? { allowed: `one of ${values.join(', ')}` } : { value: found };
-  });
-}
-
-export function flag(env: string, standard: boolean, help: string): Setting<boolean> {
-  return setting(env, flagOf(env), '<true|false>', String(standard), help, (given) =>
-    given === 'true' || given === 'false' ? { value: given === 'true' } : { allowed: 'true or false' },
-  );
 }

@@ -58,8 +58,10 @@ function runtime(): Finding {
 
 function configuration(flags: Flags, env: Env, findings: Finding[]): Config | null {
   try {
-    const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => typeof value === 'string'));
-    const config = loadConfig(env, given);
+    const given = Object.entries(flags).filter(
+      (entry): entry is [string, string] => typeof entry[1] === 'string',
+    );
+    const config = loadConfig(env, Object.fromEntries(given));
     findings.push({ what: 'configuration', state: 'ok', detail: `issuer ${config.issuer}` });
     findings.push(...strangeNames(env));
     return config;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
 import type { Finding } from './finding.ts';
 import { describeRedis } from '../config/redis-url.ts';
-import { redisTargetOf } from '../config/settings/redis.ts';
+import { redisTargetOf } from '../config/redis-target.ts';
 import { isOnThisMachine } from '../storage/postgres/target.ts';
 import { redisLimits, type RedisLimits } from '../storage/redis/limits.ts';
 

@@ -71,7 +71,7 @@ const COORDINATE_BYTES = 32;
 
 /**
  * The DER form of an ES256 signature (`SEQUENCE { INTEGER r, INTEGER s }`) as JOSE wants it: r and s, 32 bytes each
- * (RFC 7518 §3.4). Here and not by `dsaEncoding`, which costs more on every Node (docs/decisions/005). The buffer that
+ * (RFC 7518 §3.4). Here and not by `dsaEncoding`, which costs more on every Node (docs/decisions/002). The buffer that
  * is given back is used again by the next call.
  */
 function rawSignature(der: Buffer): Buffer {

@@ -1,8 +1,8 @@
 import type { LimitState } from './rate-limit.ts';
 
 /**
- * Why a caller is refused. An expected answer, not an exception: `http/error-response.ts` turns each into its status
- * and body (contract: "Every error is JSON"). `description` goes to the client; `reason` only to the log.
+ * Why a caller gets no token. A value, not an exception: `http/error-response.ts` turns each denial into a status and a
+ * body (contract: "Every error is JSON"). The client reads `description`; only the log has `reason`.
  */
 export type Denial =
   | { denied: 'invalid_request'; description: string }
@@ -15,7 +15,7 @@ export type Denial =
   | { denied: 'temporarily_unavailable'; reason: string }
   | { denied: 'overloaded' };
 
-/** The exact cause of an `invalid_client`: for the operator's log; the caller is told the same for all of them. */
+/** The exact cause of an `invalid_client`, for the operator's log: the caller gets the same answer for all of them. */
 export type AuthenticationFailure =
   | 'unknown_client_id'
   | 'unknown_secret'
@@ -27,14 +27,14 @@ export type AuthenticationFailure =
   | 'expired_password'
   | 'api_user_disabled';
 
-/** Which of the limits spoke: the name in the `RateLimit` and `RateLimit-Policy` fields. */
+/** The limit that was reached: its name in the `RateLimit` and `RateLimit-Policy` fields. */
 export type LimitPolicy = 'api-user' | 'address' | 'failures';
 
 export function invalidRequest(description: string): Denial {
   return { denied: 'invalid_request', description };
 }
 
-/** True for a `Denial`, whatever the success beside it in a union looks like. */
+/** True for a `Denial`, whatever the other members of the union are. */
 export function isDenial(value: object): value is Denial {
   return 'denied' in value;
 }

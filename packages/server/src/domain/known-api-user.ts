@@ -21,6 +21,13 @@ export interface KnownApiUser {
   uses: PendingUse | null;
 }
 
+/** One use of a credential by its API user. */
+export interface CredentialUse {
+  known: KnownApiUser;
+  credentialId: string;
+  nowMs: number;
+}
+
 /** The use of one credential since such uses were last written. */
 export interface PendingUse {
   credentialId: string;

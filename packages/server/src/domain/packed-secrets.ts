@@ -3,7 +3,7 @@ import { KEY_ID_LENGTH } from './secret.ts';
 
 /**
  * All secrets of one API user in one string of records with a fixed width: key id (10), digest (43), end (8).
- * Why not objects: at a million API users they cost 341 bytes each, the string 205 (docs/decisions/006). A string of
+ * Why not objects: at a million API users they cost 341 bytes each, the string 205 (docs/decisions/002). A string of
  * ASCII also moves through messages and JSON as it is. `end` is a time in base 36: from `r…` on the secret is retired,
  * from `e…` on it has expired, `-` means that it has no end.
  */

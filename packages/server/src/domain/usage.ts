@@ -14,7 +14,7 @@ export interface UsagePoint {
   /** Its start, in milliseconds since 1970 (UTC). */
   at: number;
   tokens: number;
-  /** How many requests were refused, by reason (domain/refusal-reason.ts); reasons without any are left out. */
+  /** How many requests were refused, by reason (domain/refusal.ts); reasons without any are left out. */
   refusals: Readonly<Record<string, number>>;
 }
 

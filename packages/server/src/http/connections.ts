@@ -9,7 +9,7 @@ export type ConnectionBound = 'all' | 'network' | 'forwarded';
 
 /**
  * Bounds what one network holds of a process: connections, or, behind a trusted proxy, requests in flight. Without it one host
- * with half-sent requests holds all connections that there may be (docs/decisions/096).
+ * with half-sent requests holds all connections that there may be (docs/decisions/093).
  */
 export interface Connections {
   /** False: the network of this connection holds as many as it may. Counted until it closes. */

@@ -1,6 +1,5 @@
 import type { Caller } from '../domain/caller.ts';
 import { checkSecret, type Authentication } from '../domain/check-secret.ts';
-import { andThen, type MaybePromise } from '../lib/maybe-promise.ts';
 import { isDenial, type Denial, type LimitPolicy } from '../domain/denial.ts';
 import {
   exhaustedBudget,
@@ -10,115 +9,144 @@ import {
   type FailureBudgetServices,
   type GuessBudget,
 } from '../domain/failure-budget.ts';
-import type { KnownApiUser } from '../domain/known-api-user.ts';
+import type { CredentialUse, KnownApiUser } from '../domain/known-api-user.ts';
 import { limitedNetwork } from '../domain/network.ts';
 import { takeCall, type LimitState } from '../domain/rate-limit.ts';
+import { refusal, type Refusal } from '../domain/refusal.ts';
 import { SECRET_PREFIX } from '../domain/secret.ts';
 import { ownPart, type SharedCall, type SharedLimits } from '../domain/shared-limit.ts';
+import type { MaybePromise } from '../lib/maybe-promise.ts';
 
-/** An API user that has proven who it is. */
-export interface Authenticated {
-  known: KnownApiUser;
-  /** The credential that it used. */
-  credentialId: string;
+/** An API user that has proven who it is, and the credential that it used. */
+export interface Authenticated extends CredentialUse {
   /** Its own limit, this call counted. */
   limit: LimitState;
-  /** When the request came; after a long wait, when that was over. */
-  nowMs: number;
 }
 
-/** What authenticating needs of the process around it. Nothing here waits for a database where the API user is known. */
+/** What authenticating needs of the process around it. For a known API user none of it waits for a database. */
 export interface AuthenticatingServices extends FailureBudgetServices {
   findApiUser(name: string, nowMs: number, again?: boolean): MaybePromise<KnownApiUser | undefined | Denial>;
-  /** A value, not a promise: nothing was paid for it. A promise: the guess was paid for, and given back if it was right. */
+  /** A value, not a promise: the guess was not paid for. A promise: it was, and a right guess got its payment back. */
   checkPassword(
     caller: Caller,
     known: KnownApiUser | undefined,
     nowMs: number,
     budget: GuessBudget,
   ): MaybePromise<Authentication | Denial>;
-  /** `tokens`: that came of it, one or none. */
-  noteUse(known: KnownApiUser, credentialId: string, address: string, nowMs: number, tokens: number): void;
-  noteRefusal(denial: Denial, caller: Caller, known: KnownApiUser | undefined): void;
+  /** `tokens`: how many were issued, 1 or 0. */
+  noteUse(use: CredentialUse, address: string, tokens: number): void;
 }
 
-/** After that a secret is looked at again, which may have expired meanwhile. */
+/** A caller, and the API user that it names. */
+interface Attempt {
+  caller: Caller;
+  known: KnownApiUser | undefined;
+  /** The time by which the credentials are checked. */
+  nowMs: number;
+}
+
+/** After a wait this long the credentials are checked again: they may have expired. */
 const LONG_WAIT_MS = 1000;
-/** Where each of so many took that long, the process does nothing but sleep. */
-const LOOKS_MAX = 3;
+/** If this many look-ups take that long, the process is asleep most of the time. */
+const LOOK_UPS_MAX = 3;
 
 /**
- * Does `act` for the API user that calls, once it has proven who it is: the same steps, limits and timing for every
- * endpoint that takes credentials. A function and its arguments, not a closure: this is the hot path.
+ * Authenticates the API user that calls: the same steps, limits and timing for every endpoint that takes credentials. Waits
+ * for nothing if the API user is in memory, has a secret, and limits are not shared.
  */
-export function asApiUser<C extends Caller, S extends AuthenticatingServices, T extends object>(
-  services: S,
-  caller: C,
-  act: (services: S, caller: C, authenticated: Authenticated) => MaybePromise<T | Denial>,
-): MaybePromise<T | Denial> {
-  const nowMs = services.now();
-  const found = services.findApiUser(caller.clientId, nowMs);
-  return andThen(found, (known) => {
-    if (known !== undefined && isDenial(known)) {
-      services.noteRefusal(known, caller, undefined);
-      return known;
-    }
-    const authenticating = authenticateWithinLimits(services, caller, known, nowMs);
-    const hasWaited = found instanceof Promise || authenticating instanceof Promise;
-    const authenticated = hasWaited ? lookAgain(services, caller, authenticating) : authenticating;
-    const acting = andThen(authenticated, (outcome) =>
-      isDenial(outcome) ? outcome : actFromItsNetwork(services, caller, outcome, act),
-    );
-    return andThen(acting, (outcome) => {
-      if (isDenial(outcome)) services.noteRefusal(outcome, caller, known);
-      return outcome;
-    });
-  });
+export function authenticateApiUser(
+  services: AuthenticatingServices,
+  caller: Caller,
+  nowMs: number,
+): MaybePromise<Authenticated | Refusal> {
+  const known = services.findApiUser(caller.clientId, nowMs);
+  if (known instanceof Promise) return authenticateAfterLookUp(services, caller, known, nowMs);
+  if (known !== undefined && isDenial(known)) return refusal(known, caller);
+  const attempt = { caller, known, nowMs };
+  const outcome = authenticateWithinLimits(services, attempt);
+  return outcome instanceof Promise
+    ? authenticateAfterWait(services, attempt, outcome)
+    : withinItsNetworks(attempt, outcome);
+}
+
+async function authenticateAfterLookUp(
+  services: AuthenticatingServices,
+  caller: Caller,
+  lookUp: Promise<KnownApiUser | undefined | Denial>,
+  nowMs: number,
+): Promise<Authenticated | Refusal> {
+  const known = await lookUp;
+  if (known !== undefined && isDenial(known)) return refusal(known, caller);
+  const attempt = { caller, known, nowMs };
+  return await authenticateAfterWait(services, attempt, authenticateWithinLimits(services, attempt));
+}
+
+async function authenticateAfterWait(
+  services: AuthenticatingServices,
+  attempt: Attempt,
+  outcome: MaybePromise<Authenticated | Denial>,
+): Promise<Authenticated | Refusal> {
+  return withinItsNetworks(attempt, await confirm(services, attempt.caller, await outcome));
+}
+
+/** The last step: may the API user call from this network? */
+function withinItsNetworks(
+  { caller, known }: Attempt,
+  outcome: Authenticated | Denial,
+): Authenticated | Refusal {
+  if (isDenial(outcome)) return refusal(outcome, caller, known);
+  const { networks } = outcome.known.policy;
+  return networks === null || networks.includes(caller.address)
+    ? outcome
+    : refusal({ denied: 'unauthorized_client', reason: 'address_not_allowed' }, caller, known);
 }
 
 function authenticateWithinLimits(
   services: AuthenticatingServices,
-  caller: Caller,
-  known: KnownApiUser | undefined,
-  nowMs: number,
+  attempt: Attempt,
 ): MaybePromise<Authenticated | Denial> {
-  const checking = authenticate(services, caller, known, nowMs);
+  const checking = checkCredentials(services, attempt);
   if (!(checking instanceof Promise)) {
-    return isDenial(checking) ? checking : limited(services, caller, known, checking, nowMs);
+    return isDenial(checking) ? checking : countCall(services, attempt, checking);
   }
   return checking.then((authentication) => {
     if (isDenial(authentication)) return authentication;
-    if ('failure' in authentication) return failed(authentication); // paid for already
-    return limited(services, caller, known, authentication, nowMs);
+    if ('failure' in authentication) return invalidClient(authentication); // paid for already
+    return countCall(services, attempt, authentication);
   });
 }
 
-/** Takes the call from the limits: of this process, or of all. */
-function limited(
+/** Checks nothing without budget: neither a secret nor a password. */
+function checkCredentials(
   services: AuthenticatingServices,
-  caller: Caller,
-  known: KnownApiUser | undefined,
-  authentication: Authentication,
-  nowMs: number,
-): MaybePromise<Authenticated | Denial> {
-  const { sharedLimits } = services;
-  return sharedLimits === null
-    ? limitAlone(services, caller, known, authentication, nowMs, 1)
-    : limitTogether(services, sharedLimits, caller, known, authentication, nowMs);
+  { caller, known, nowMs }: Attempt,
+): MaybePromise<Authentication | Denial> {
+  if (!isSecret(caller)) return services.checkPassword(caller, known, nowMs, guessBudget(services, caller));
+  // The check is synchronous: no other request runs, and no answer is sent, before the budget pays for it.
+  return exhaustedBudget(services, caller, nowMs) ?? checkSecret(known, caller.clientSecret, nowMs);
 }
 
-/** With the limits that this process counts by itself: all of them, or one of `parts` parts. */
-function limitAlone(
+/** Counts the call on the limits: of this process, or of all processes. */
+function countCall(
   services: AuthenticatingServices,
-  caller: Caller,
-  known: KnownApiUser | undefined,
+  attempt: Attempt,
   authentication: Authentication,
-  nowMs: number,
+): MaybePromise<Authenticated | Denial> {
+  return services.sharedLimits === null
+    ? countHere(services, attempt, authentication, 1)
+    : countTogether(services, attempt, authentication, services.sharedLimits);
+}
+
+/** On the limits of this process: the whole ones, or one of `parts` parts. */
+function countHere(
+  services: AuthenticatingServices,
+  { caller, known, nowMs }: Attempt,
+  authentication: Authentication,
   parts: number,
 ): Authenticated | Denial {
   if ('failure' in authentication || known === undefined) {
     const payment = payHere(services, caller, parts, nowMs);
-    return isDenial(payment) ? payment : failed(authentication);
+    return isDenial(payment) ? payment : invalidClient(authentication);
   }
   const perMinute = ownPart(known.policy.limitPerMinute, parts);
   const { state: limit, arrivalMs } = takeCall(known.arrivalMs, perMinute, nowMs);
@@ -127,16 +155,15 @@ function limitAlone(
   return { known, credentialId: authentication.credentialId, limit, nowMs };
 }
 
-/** With the limits that all processes count together, in one call. */
-async function limitTogether(
+/** On the limits that all processes share, in one call. */
+async function countTogether(
   services: AuthenticatingServices,
-  shared: SharedLimits,
-  caller: Caller,
-  known: KnownApiUser | undefined,
+  attempt: Attempt,
   authentication: Authentication,
-  nowMs: number,
+  shared: SharedLimits,
 ): Promise<Authenticated | Denial> {
-  const askedAt = services.now(); // not that of the request's start: a password check takes its time
+  const { caller, known } = attempt;
+  const nowMs = services.now(); // later than the attempt's: a password check takes time
   const isKnown = !('failure' in authentication) && known !== undefined;
   const call: SharedCall = {
     network: limitedNetwork(caller.address),
@@ -148,97 +175,77 @@ async function limitTogether(
       ? {
           id: known.clientId,
           perMinute: known.policy.limitPerMinute,
-          aheadMs: Math.max(0, known.arrivalMs - askedAt),
+          aheadMs: Math.max(0, known.arrivalMs - nowMs),
         }
       : null,
   };
-  const verdict = await shared.take(call, askedAt);
+  const verdict = await shared.take(call, nowMs);
   if (verdict === null) {
-    // Others may have used the budget up during the wait.
+    // Other requests may have used up the budget during the wait.
     return (
-      exhaustedBudget(services, caller, askedAt) ??
-      limitAlone(services, caller, known, authentication, askedAt, shared.processes)
+      exhaustedBudget(services, caller, nowMs) ??
+      countHere(services, { caller, known, nowMs }, authentication, shared.processes)
     );
   }
   const { refusedBy, limit, apiUserAheadMs } = verdict;
-  if (known !== undefined && apiUserAheadMs !== null) known.arrivalMs = askedAt + apiUserAheadMs;
+  if (known !== undefined && apiUserAheadMs !== null) known.arrivalMs = nowMs + apiUserAheadMs;
   if (refusedBy !== null) return tooMany(refusedBy, limit);
-  if ('failure' in authentication || known === undefined) return failed(authentication);
-  return { known, credentialId: authentication.credentialId, limit, nowMs };
+  return authenticated(attempt, authentication, limit);
 }
 
 /**
- * After a wait (for a look-up, a password check, shared limits), which is as long as a sleep of the process where it fell asleep
- * meanwhile: what is known of the API user now decides. Most often that is the same. To look may be a wait, too.
+ * Checks, after a wait for a look-up, a password or shared limits, that the API user is still what it was: the process may
+ * even have slept. The look-up may take time, too.
  */
-async function lookAgain(
+async function confirm(
   services: AuthenticatingServices,
   caller: Caller,
-  authenticating: MaybePromise<Authenticated | Denial>,
+  outcome: Authenticated | Denial,
 ): Promise<Authenticated | Denial> {
-  let outcome = await authenticating;
-  for (let looks = 0; looks < LOOKS_MAX; looks++) {
-    if (isDenial(outcome)) return outcome;
-    const nowMs = services.now();
-    const known = await services.findApiUser(caller.clientId, nowMs, true);
+  let current = outcome;
+  for (let lookUps = 0; lookUps < LOOK_UPS_MAX; lookUps++) {
+    if (isDenial(current)) return current;
+    const attemptMs = services.now();
+    const known = await services.findApiUser(caller.clientId, attemptMs, true);
     if (known !== undefined && isDenial(known)) return known;
-    if (known !== outcome.known || nowMs - outcome.nowMs >= LONG_WAIT_MS) {
-      outcome = await authenticateAgain(services, caller, known, nowMs, outcome.limit);
+    if (known !== current.known || attemptMs - current.nowMs >= LONG_WAIT_MS) {
+      current = await authenticateAgain(services, { caller, known, nowMs: attemptMs }, current.limit);
     }
-    if (services.now() - nowMs < LONG_WAIT_MS) return outcome;
+    const nowMs = services.now();
+    if (nowMs - attemptMs < LONG_WAIT_MS) return isDenial(current) ? current : { ...current, nowMs };
   }
   return { denied: 'temporarily_unavailable', reason: 'each look at the API user took more than a second' };
 }
 
-/** Its call is counted already. */
+/** Without counting the call a second time. */
 async function authenticateAgain(
   services: AuthenticatingServices,
-  caller: Caller,
-  known: KnownApiUser | undefined,
-  nowMs: number,
+  attempt: Attempt,
   limit: LimitState,
 ): Promise<Authenticated | Denial> {
+  const { caller, known, nowMs } = attempt;
   const authentication = isSecret(caller)
     ? checkSecret(known, caller.clientSecret, nowMs)
-    : await authenticate(services, caller, known, nowMs);
-  if (isDenial(authentication)) return authentication;
-  if ('failure' in authentication || known === undefined) return failed(authentication);
+    : await checkCredentials(services, attempt);
+  return isDenial(authentication) ? authentication : authenticated(attempt, authentication, limit);
+}
+
+function authenticated(
+  { known, nowMs }: Attempt,
+  authentication: Authentication,
+  limit: LimitState,
+): Authenticated | Denial {
+  if ('failure' in authentication || known === undefined) return invalidClient(authentication);
   return { known, credentialId: authentication.credentialId, limit, nowMs };
-}
-
-/** The last step before what the caller came for: may it be called from here? */
-function actFromItsNetwork<C extends Caller, S extends AuthenticatingServices, T extends object>(
-  services: S,
-  caller: C,
-  authenticated: Authenticated,
-  act: (services: S, caller: C, authenticated: Authenticated) => MaybePromise<T | Denial>,
-): MaybePromise<T | Denial> {
-  const { networks } = authenticated.known.policy;
-  if (networks !== null && !networks.includes(caller.address)) {
-    return { denied: 'unauthorized_client', reason: 'address_not_allowed' };
-  }
-  return act(services, caller, authenticated);
-}
-
-function failed(authentication: Authentication): Denial {
-  const reason = 'failure' in authentication ? authentication.failure : 'unknown_client_id';
-  return { denied: 'invalid_client', reason };
-}
-
-/** Nothing is evaluated without budget: neither a secret nor a password. */
-function authenticate(
-  services: AuthenticatingServices,
-  caller: Caller,
-  known: KnownApiUser | undefined,
-  nowMs: number,
-): MaybePromise<Authentication | Denial> {
-  if (!isSecret(caller)) return services.checkPassword(caller, known, nowMs, guessBudget(services, caller));
-  // This check takes no time: nothing else runs, and no answer is sent, before its cost is taken from the budget.
-  return exhaustedBudget(services, caller, nowMs) ?? checkSecret(known, caller.clientSecret, nowMs);
 }
 
 function isSecret({ clientSecret }: Caller): boolean {
   return clientSecret.startsWith(SECRET_PREFIX);
+}
+
+function invalidClient(authentication: Authentication): Denial {
+  const reason = 'failure' in authentication ? authentication.failure : 'unknown_client_id';
+  return { denied: 'invalid_client', reason };
 }
 
 function tooMany(policy: LimitPolicy, limit: LimitState): Denial {

@@ -1,16 +1,13 @@
 import type { AccessTokenClaims } from '../domain/access-token.ts';
-import type { MaybePromise } from '../lib/maybe-promise.ts';
 import type { Caller } from '../domain/caller.ts';
-import { asApiUser, type Authenticated, type AuthenticatingServices } from './authenticate-api-user.ts';
-import { invalidRequest, type Denial } from '../domain/denial.ts';
+import { invalidRequest, isDenial, type Denial } from '../domain/denial.ts';
 import type { AccessTokenReader } from '../domain/read-access-token.ts';
+import { isRefusal, refusal, type Refusal } from '../domain/refusal.ts';
 import { revocationOfToken, VERIFIER_SKEW_MAX_SECONDS, type Revocation } from '../domain/revocation.ts';
+import { andThen, type MaybePromise } from '../lib/maybe-promise.ts';
+import { authenticateApiUser, type AuthenticatingServices } from './authenticate-api-user.ts';
 
-export interface RevocationRequest extends Caller {
-  token: string | undefined;
-}
-
-/** The token is good for nothing any more: it is revoked, or it never was or is no longer a token of this issuer. */
+/** The token is good for nothing any more: it is revoked, or it is not a live token of this issuer. */
 export interface Revoked {
   revoked: true;
 }
@@ -18,30 +15,33 @@ export interface Revoked {
 export interface RevokingServices extends AuthenticatingServices {
   readToken: AccessTokenReader;
   isRevoked(token: AccessTokenClaims): boolean;
-  /** Resolves when it is on the disk and on the list that this process publishes. */
+  /** Resolves when the revocation is on the disk and on the list that this process publishes. */
   revoke(revocation: Revocation): Promise<Revoked | Denial>;
 }
 
 /** Revokes one token for the API user that it was issued to (RFC 7009). */
 export function revokeToken(
   services: RevokingServices,
-  request: RevocationRequest,
-): MaybePromise<Revoked | Denial> {
-  if (request.token === undefined) return invalidRequest('token is missing: send the token to be revoked.');
-  return asApiUser(services, request, revokeOwn);
+  caller: Caller,
+  token: string | undefined,
+  nowMs: number,
+): MaybePromise<Revoked | Refusal> {
+  if (token === undefined) return refusal(invalidRequest('token is missing: send the token to be revoked.'));
+  return andThen(authenticateApiUser(services, caller, nowMs), (authenticated) => {
+    if (isRefusal(authenticated)) return authenticated;
+    const { known } = authenticated;
+    services.noteUse(authenticated, caller.address, 0);
+    // Also a token that has just expired: the clocks of some verifiers lag.
+    const claims = services.readToken(token, authenticated.nowMs, VERIFIER_SKEW_MAX_SECONDS);
+    if (claims === null) return REVOKED; // RFC 7009 §2.2: an invalid token is not an error
+    if (claims.clientId !== known.clientId) {
+      return refusal({ denied: 'unauthorized_client', reason: 'not_its_token' }, caller, known);
+    }
+    if (services.isRevoked(claims)) return REVOKED;
+    return services
+      .revoke(revocationOfToken(claims))
+      .then((outcome) => (isDenial(outcome) ? refusal(outcome, caller, known) : outcome));
+  });
 }
 
-function revokeOwn(
-  services: RevokingServices,
-  { token = '', address }: RevocationRequest,
-  { known, credentialId, nowMs }: Authenticated,
-): MaybePromise<Revoked | Denial> {
-  services.noteUse(known, credentialId, address, nowMs, 0);
-  // Also one that has just expired: there are verifiers whose clocks lag.
-  const claims = services.readToken(token, nowMs, VERIFIER_SKEW_MAX_SECONDS);
-  if (claims === null) return DONE; // RFC 7009 §2.2: an invalid token is no error
-  if (claims.clientId !== known.clientId) return { denied: 'unauthorized_client', reason: 'not_its_token' };
-  return services.isRevoked(claims) ? DONE : services.revoke(revocationOfToken(claims));
-}
-
-const DONE: Revoked = { revoked: true };
+const REVOKED: Revoked = { revoked: true };

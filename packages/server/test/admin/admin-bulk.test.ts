@@ -29,7 +29,7 @@ before(async () => {
   await store.password(person.client_id, PASSWORD);
   server = await store.start({
     MINTMARK_ADMIN_ADDRESS_LIMIT: '1000000',
-    MINTMARK_ADMIN_IMPORT_LINES_MAX: '1000',
+    MINTMARK_TEST_ADMIN_IMPORT_LINES_MAX: '1000',
   });
   admin = await adminClient(server, made);
   reader = await adminClient(server, read);

@@ -166,7 +166,7 @@ test('the stream ends soon after its caller may read no more', async () => {
 });
 
 test('one caller opens no more streams than its part, and others still open theirs', async () => {
-  const { server, made, admin, other } = await twoCallers({ MINTMARK_LIVE_STREAMS_MAX: '20' });
+  const { server, made, admin, other } = await twoCallers({ MINTMARK_TEST_LIVE_STREAMS_MAX: '20' });
   await using _ = server;
   const [first, second] = [await follow(server, admin), await follow(server, admin)];
   // Another token makes no other caller.
@@ -188,7 +188,7 @@ test('one caller opens no more streams than its part, and others still open thei
 });
 
 test('more streams than may be in all are refused, and one that ends makes room', async () => {
-  const { server, admin, other } = await twoCallers({ MINTMARK_LIVE_STREAMS_MAX: '1' });
+  const { server, admin, other } = await twoCallers({ MINTMARK_TEST_LIVE_STREAMS_MAX: '1' });
   await using _ = server;
   const first = await follow(server, admin);
   const refused = await other.get('/events');

@@ -17,9 +17,9 @@ import { startServer, type TestServer } from '@mintmark/test-support/server';
 // What admins do about operators, through HTTP; and what others cannot.
 
 const WIDE = {
-  MINTMARK_SIGN_IN_LIMIT: '100000',
-  MINTMARK_SIGN_IN_ADDRESS_LIMIT: '100000',
-  MINTMARK_SIGN_IN_ACCOUNT_LIMIT: '100000',
+  MINTMARK_TEST_SIGN_IN_LIMIT: '100000',
+  MINTMARK_TEST_SIGN_IN_ADDRESS_LIMIT: '100000',
+  MINTMARK_TEST_SIGN_IN_ACCOUNT_LIMIT: '100000',
   MINTMARK_ADMIN_ADDRESS_LIMIT: '100000',
 };
 

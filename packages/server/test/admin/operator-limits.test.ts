@@ -25,9 +25,9 @@ import { temporaryStore } from '@mintmark/test-support/temporary-store';
 // What guessing costs the guesser, and what it does not cost the owner.
 
 const WIDE = {
-  MINTMARK_SIGN_IN_LIMIT: '100000',
-  MINTMARK_SIGN_IN_ADDRESS_LIMIT: '100000',
-  MINTMARK_SIGN_IN_ACCOUNT_LIMIT: '100000',
+  MINTMARK_TEST_SIGN_IN_LIMIT: '100000',
+  MINTMARK_TEST_SIGN_IN_ADDRESS_LIMIT: '100000',
+  MINTMARK_TEST_SIGN_IN_ACCOUNT_LIMIT: '100000',
 };
 
 const EMAIL = 'ada@example.com';
@@ -35,7 +35,7 @@ const guess = (by: Browser, email = EMAIL, password = 'a wrong guess'): Promise<
   by.send('POST', '/session', { email, password });
 
 test('guesses at an account from an address end at their budget, whoever it is, and go on after a while', async () => {
-  await using server = await startServer({ env: { ...WIDE, MINTMARK_SIGN_IN_LIMIT: '30' } });
+  await using server = await startServer({ env: { ...WIDE, MINTMARK_TEST_SIGN_IN_LIMIT: '30' } });
   await makeOperator(server, EMAIL, 'viewer');
   for (const email of [EMAIL, 'nobody@example.com']) {
     const stranger = browser(server, '127.0.0.2');
@@ -76,7 +76,7 @@ test('guesses at an account from an address end at their budget, whoever it is, 
 });
 
 test('an address that tries many accounts ends at its own budget, and others sign in', async () => {
-  await using server = await startServer({ env: { ...WIDE, MINTMARK_SIGN_IN_ADDRESS_LIMIT: '10' } });
+  await using server = await startServer({ env: { ...WIDE, MINTMARK_TEST_SIGN_IN_ADDRESS_LIMIT: '10' } });
   await makeOperator(server, EMAIL, 'viewer');
   const stranger = browser(server, '127.0.0.2');
   const statuses: number[] = [];
@@ -92,7 +92,7 @@ test('an address that tries many accounts ends at its own budget, and others sig
 });
 
 test('guesses at one account from everywhere are slowed, and the owner’s known browser is not', async () => {
-  await using server = await startServer({ env: { ...WIDE, MINTMARK_SIGN_IN_ACCOUNT_LIMIT: '20' } });
+  await using server = await startServer({ env: { ...WIDE, MINTMARK_TEST_SIGN_IN_ACCOUNT_LIMIT: '20' } });
   await makeOperator(server, EMAIL, 'viewer');
   const owner = browser(server);
   await owner.signIn(EMAIL);
@@ -128,7 +128,7 @@ function evaluated(replies: readonly Reply[], ...others: number[]): number {
 }
 
 test('guesses at an operator that come at once end at the budget', async () => {
-  await using server = await startServer({ env: { ...WIDE, MINTMARK_SIGN_IN_LIMIT: '5' } });
+  await using server = await startServer({ env: { ...WIDE, MINTMARK_TEST_SIGN_IN_LIMIT: '5' } });
   await makeOperator(server, EMAIL, 'viewer');
   const stranger = browser(server, '127.0.0.2');
   const bodies = Array.from({ length: 18 }, (_, i) => ({ email: EMAIL, password: `a wrong guess ${i}` }));
@@ -141,7 +141,7 @@ test('guesses at an operator that come at once end at the budget', async () => {
 test('guesses at an operator through several workers end at one budget', async () => {
   const env = {
     ...WIDE,
-    MINTMARK_SIGN_IN_LIMIT: '5',
+    MINTMARK_TEST_SIGN_IN_LIMIT: '5',
     MINTMARK_WORKERS: '2',
     MINTMARK_LIMITS_DEADLINE: '5000',
   };
@@ -158,7 +158,7 @@ test('guesses at an operator through several workers end at one budget', async (
 });
 
 test('a right password gives back what it paid, so signing in often is no guessing', async () => {
-  await using server = await startServer({ env: { ...WIDE, MINTMARK_SIGN_IN_LIMIT: '2' } });
+  await using server = await startServer({ env: { ...WIDE, MINTMARK_TEST_SIGN_IN_LIMIT: '2' } });
   await makeOperator(server, EMAIL, 'viewer');
   for (let i = 0; i < 5; i++) await browser(server, '127.0.0.2').signIn(EMAIL);
   const stranger = browser(server, '127.0.0.2');
@@ -170,7 +170,7 @@ test('a right password gives back what it paid, so signing in often is no guessi
 });
 
 test('wrong codes that come at once lock after five, and confirmations end at their budget', async () => {
-  await using server = await startServer({ env: { ...WIDE, MINTMARK_SIGN_IN_LIMIT: '8' } });
+  await using server = await startServer({ env: { ...WIDE, MINTMARK_TEST_SIGN_IN_LIMIT: '8' } });
   await makeOperator(server, EMAIL, 'viewer');
   const owner = browser(server);
   await owner.signIn(EMAIL);

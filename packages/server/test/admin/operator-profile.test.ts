@@ -18,8 +18,8 @@ import { startServer, type TestServer } from '@mintmark/test-support/server';
 let server: TestServer;
 
 before(async () => {
-  const wide = { MINTMARK_SIGN_IN_LIMIT: '100000', MINTMARK_SIGN_IN_ADDRESS_LIMIT: '100000' };
-  server = await startServer({ env: { ...wide, MINTMARK_SIGN_IN_ACCOUNT_LIMIT: '100000' } });
+  const wide = { MINTMARK_TEST_SIGN_IN_LIMIT: '100000', MINTMARK_TEST_SIGN_IN_ADDRESS_LIMIT: '100000' };
+  server = await startServer({ env: { ...wide, MINTMARK_TEST_SIGN_IN_ACCOUNT_LIMIT: '100000' } });
 });
 after(async () => {
   await server.stop();
@@ -177,7 +177,7 @@ test('a second factor is replaced only with a code of the one before', async () 
 });
 
 test('guesses at the code of a new second factor are bounded', async () => {
-  await using strict = await startServer({ env: { MINTMARK_SIGN_IN_LIMIT: '5' } });
+  await using strict = await startServer({ env: { MINTMARK_TEST_SIGN_IN_LIMIT: '5' } });
   await makeOperator(strict, 'confirm@example.com', 'viewer');
   const one = browser(strict);
   await one.signIn('confirm@example.com');

@@ -18,9 +18,9 @@ import { startServer, type TestServer } from '@mintmark/test-support/server';
 // How operators sign in, on one server; the limits have a file of their own.
 
 const WIDE = {
-  MINTMARK_SIGN_IN_LIMIT: '100000',
-  MINTMARK_SIGN_IN_ADDRESS_LIMIT: '100000',
-  MINTMARK_SIGN_IN_ACCOUNT_LIMIT: '100000',
+  MINTMARK_TEST_SIGN_IN_LIMIT: '100000',
+  MINTMARK_TEST_SIGN_IN_ADDRESS_LIMIT: '100000',
+  MINTMARK_TEST_SIGN_IN_ACCOUNT_LIMIT: '100000',
 };
 
 let server: TestServer;

@@ -190,7 +190,9 @@ const LOCKED =
   'another process that holds the store locked for seconds delays neither look-ups nor the change feed';
 
 test(LOCKED, { skip: SQLITE_ONLY }, async () => {
-  await using alone = await startServer({ env: { MINTMARK_UNKNOWN_TTL: '0', MINTMARK_USAGE_FLUSH: '100' } });
+  await using alone = await startServer({
+    env: { MINTMARK_TEST_UNKNOWN_TTL: '0', MINTMARK_USAGE_FLUSH: '100' },
+  });
   const other = new DatabaseSync(join(alone.dataDir, 'mintmark.db'));
   other.exec('begin immediate');
   const slowest = { staleSeconds: 0 };

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { SETTINGS, type Config } from '../../src/config/config.ts';
+import { BOUNDS } from '../../src/config/bounds.ts';
+import { SETTINGS, type SettingName } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { mintmark } from '@mintmark/test-support/server';
 import { temporaryFolder, testStore } from '@mintmark/test-support/command-line';
 
-const WRONG: Partial<Record<keyof Config, [value: string, allowed: RegExp][]>> = {
+const WRONG: Partial<Record<SettingName, [value: string, allowed: RegExp][]>> = {
   port: [
     ['x', /a whole number from 0 to 65535/],
     ['65536', /a whole number from 0 to 65535/],
@@ -66,7 +67,7 @@ test('a setting that is not allowed stops the start: its name, the value, what i
   const folder = temporaryFolder();
   const dataDir = join(folder, 'data');
   for (const [name, cases] of Object.entries(WRONG)) {
-    const { env, flag } = SETTINGS[name as keyof Config];
+    const { env, flag } = SETTINGS[name as SettingName];
     for (const [value, allowed] of cases) {
       // In a URL with a mistake, any part may be the password.
       const url = value.startsWith('redis') ? '"redis…"' : JSON.stringify(value);
@@ -108,8 +109,8 @@ test('settings that contradict each other are named with both values', async () 
       /^mintmark: MINTMARK_KEY_ANNOUNCE: 100 is not allowed: at least twice MINTMARK_JWKS_MAX_AGE \(60\)/,
     ],
     [
-      { MINTMARK_REQUEST_TIMEOUT: '500', MINTMARK_HEADERS_TIMEOUT: '600' },
-      /^mintmark: MINTMARK_REQUEST_TIMEOUT: 500 is not allowed: at least MINTMARK_HEADERS_TIMEOUT \(600\)/,
+      { MINTMARK_STALE_MAX: '500', MINTMARK_STALE_DRAIN: '600' },
+      /^mintmark: MINTMARK_STALE_DRAIN: 600 is not allowed: less than MINTMARK_STALE_MAX \(500\)/,
     ],
   ];
   for (const [env, expected] of contradictions) {
@@ -146,6 +147,23 @@ test('a setting that is a time takes a number in its unit, or one with a unit', 
   }
 });
 
+test('a removed setting stops the start and says what became of it', async () => {
+  const env = { MINTMARK_HEADERS_TIMEOUT: '20000', MINTMARK_USAGE_HOURS_KEPT: '9' };
+  const { code, err } = await mintmark(['serve', '--unknown-max', '5', '--host', ''], { env });
+  assert.equal(code, 2);
+  assert.deepEqual(err.trimEnd().split('\n').toSorted(), [
+    'mintmark: --unknown-max: this is no longer a setting: Mintmark always uses 10000. Remove it.',
+    'mintmark: MINTMARK_HEADERS_TIMEOUT: this is no longer a setting: Mintmark always uses 10s. Remove it.',
+    'mintmark: MINTMARK_USAGE_HOURS_KEPT: this is no longer a setting: Mintmark always uses 7 days. Remove it.',
+  ]);
+  assert.equal(Object.keys(BOUNDS).length, 26);
+});
+
+test('a test overrides a bound by a variable of its own', () => {
+  assert.equal(loadConfig({}).unknownTtlMs, 5000);
+  assert.equal(loadConfig({ MINTMARK_TEST_UNKNOWN_TTL: '0' }).unknownTtlMs, 0);
+});
+
 /** Each with how it is shown. */
 const UNSEEN: readonly [character: string, shown: string][] = [
   ['\r', String.raw`\r`],
@@ -160,7 +178,7 @@ const UNSEEN: readonly [character: string, shown: string][] = [
 ];
 
 /** Something that each setting without a default would take. */
-const GOOD: Partial<Record<keyof Config, string>> = {
+const GOOD: Partial<Record<SettingName, string>> = {
   issuer: 'https://api.example.com',
   audience: 'https://api.example.com',
   databaseUrl: 'sqlite:./mintmark.db',
@@ -173,7 +191,7 @@ const GOOD: Partial<Record<keyof Config, string>> = {
 
 test('every setting refuses control characters and byte order marks, and shows them', () => {
   for (const [name, { env, flag, default: standard }] of Object.entries(SETTINGS)) {
-    const good = GOOD[name as keyof Config] ?? (standard || './some/path');
+    const good = GOOD[name as SettingName] ?? (standard || './some/path');
     for (const [character, shown] of UNSEEN) {
       for (const value of [
         good + character,

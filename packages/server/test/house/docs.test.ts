@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { OPERATIONS_FILE, withSettingsTable } from '../../../../scripts/settings-table.ts';
 import { EXIT } from '../../src/commands/exit-code.ts';
@@ -7,6 +8,10 @@ import { SETTINGS } from '../../src/config/config.ts';
 import { testStore } from '@mintmark/test-support/command-line';
 
 const operations = readFileSync(OPERATIONS_FILE, 'utf8');
+const ROOT = join(import.meta.dirname, '../../../..');
+const SOURCES = join(ROOT, 'packages/server/src');
+/** Files that a token request passes: more would be no straight line. */
+const TOKEN_REQUEST_FILES_MAX = 20;
 const storage = readFileSync(new URL('storage.md', OPERATIONS_FILE), 'utf8');
 
 /** The formatter pads the cells of tables. */
@@ -52,4 +57,75 @@ test('docs/storage.md has every table and column of a migrated store, in their o
   assert.deepEqual(new Map(documented), new Map(stored));
   const versions = store.sql('pragma application_id');
   assert.equal(versions[0]?.['application_id'], 0x4d494e54);
+});
+
+test('docs/architecture.md follows a token request through functions that the code has', () => {
+  const architecture = readFileSync(new URL('architecture.md', OPERATIONS_FILE), 'utf8');
+  const [, section = ''] = architecture.split('\n## Follow a token request\n');
+  const [list = ''] = section.split('\n## ');
+  const steps = Array.from(list.matchAll(/^\d+\. `([^`]+\.ts)`: (.+)$/gm), ([, file = '', text = '']) => ({
+    file,
+    functions: Array.from(text.matchAll(/`([a-z]\w+)`/g), ([, name = '']) => name),
+  }));
+  assert.ok(steps.length >= 10 && steps.length <= TOKEN_REQUEST_FILES_MAX, `${steps.length} files`);
+  assert.equal(new Set(steps.map(({ file }) => file)).size, steps.length, 'a file is named twice');
+  for (const { file, functions } of steps) {
+    assert.notEqual(functions.length, 0, `${file}: no function`);
+    const source = readFileSync(join(SOURCES, file), 'utf8');
+    for (const name of functions) assert.match(source, new RegExp(`function ${name}\\b`), `${file}: ${name}`);
+  }
+  // A step is called by one above it, or compose.ts hands it in.
+  const callers = [readFileSync(join(SOURCES, 'server/compose.ts'), 'utf8')];
+  for (const { file } of steps) {
+    const name = file.slice(file.lastIndexOf('/'));
+    const isCalled = callers.some((source) => source.includes(`${name}'`)) || callers.length === 1;
+    assert.ok(isCalled, `${file}: no step above imports it`);
+    callers.push(readFileSync(join(SOURCES, file), 'utf8'));
+  }
+});
+
+test('every file of this repository that a document links to exists', () => {
+  const documents = globSync(
+    [
+      '{README,CONTRIBUTING,CONTEXT,SECURITY}.md',
+      'docs/**/*.md',
+      'packages/*/README.md',
+      'examples/**/README.md',
+    ],
+    {
+      cwd: ROOT,
+      exclude: (name) => name.includes('node_modules'),
+    },
+  );
+  for (const document of documents) {
+    const text = readFileSync(join(ROOT, document), 'utf8');
+    for (const [, link = ''] of text.matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)) {
+      assert.ok(existsSync(join(ROOT, document, '..', link)), `${document}: ${link}`);
+    }
+  }
+});
+
+test('every decision that a document or a comment cites exists', () => {
+  const numbers = new Set(
+    globSync('*.md', { cwd: join(ROOT, 'docs/decisions') }).map((name) => name.slice(0, 3)),
+  );
+  const cwd = ROOT;
+  const texts = [
+    ...globSync(
+      [
+        '{README,CONTRIBUTING,CONTEXT,SECURITY}.md',
+        'docs/**/*.md',
+        'packages/*/README.md',
+        'bench/results/*.md',
+      ],
+      { cwd },
+    ),
+    ...globSync(['packages/*/{src,test}/**/*.{ts,tsx}', 'bench/*.ts', 'scripts/*'], { cwd }),
+  ];
+  for (const path of texts) {
+    const text = readFileSync(join(ROOT, path), 'utf8');
+    for (const [cited, number = ''] of text.matchAll(/decisions?[ /]\[?(\d{3})\b/g)) {
+      assert.ok(numbers.has(number), `${path}: ${cited}`);
+    }
+  }
 });

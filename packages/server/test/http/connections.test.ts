@@ -144,8 +144,8 @@ describe('a trusted proxy', onLinux, () => {
 test('thousands of requests that time out at once leave turns to others', onLinux, async () => {
   await using it = await started({
     MINTMARK_CONNECTIONS_MAX: '10000',
-    MINTMARK_HEADERS_TIMEOUT: '1500',
-    MINTMARK_REQUEST_TIMEOUT: '1500',
+    MINTMARK_TEST_HEADERS_TIMEOUT: '1500',
+    MINTMARK_TEST_REQUEST_TIMEOUT: '1500',
     MINTMARK_NETWORK_CONNECTIONS_MAX: '10000',
   });
   const count = Math.min(3000, Number(readFileSync('/proc/sys/net/core/somaxconn', 'utf8')));

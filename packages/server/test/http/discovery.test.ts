@@ -31,7 +31,7 @@ before(async () => {
   limited = await store.apiUser('Limited', '--limit', '1');
   person = await store.apiUser('A person', '--no-secret');
   await store.password(person.client_id, 'correct horse battery staple');
-  server = await store.start({ MINTMARK_PASSWORD_CHECKS_MAX: '1', MINTMARK_PASSWORD_QUEUE_MAX: '0' });
+  server = await store.start({ MINTMARK_PASSWORD_CHECKS_MAX: '1', MINTMARK_TEST_PASSWORD_QUEUE_MAX: '0' });
 });
 after(async () => await server[Symbol.asyncDispose]());
 

@@ -31,8 +31,8 @@ before(async () => {
   const store = await newStore();
   user = await store.apiUser('Importer');
   server = await store.start({
-    MINTMARK_HEADERS_TIMEOUT: String(TIMEOUT_MS),
-    MINTMARK_REQUEST_TIMEOUT: String(TIMEOUT_MS),
+    MINTMARK_TEST_HEADERS_TIMEOUT: String(TIMEOUT_MS),
+    MINTMARK_TEST_REQUEST_TIMEOUT: String(TIMEOUT_MS),
     MINTMARK_KEEP_ALIVE_TIMEOUT: '2000',
   });
   good = `client_id=${user.client_id}&client_secret=${user.client_secret}`;

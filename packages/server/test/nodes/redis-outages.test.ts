@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Finding } from '../../src/doctor/finding.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
-import { redisTargetOf } from '../../src/config/settings/redis.ts';
+import { redisTargetOf } from '../../src/config/redis-target.ts';
 import { redisLimits } from '../../src/storage/redis/limits.ts';
 import { startCrowd } from '@mintmark/test-support/crowd';
 import { freePort } from '@mintmark/test-support/free-port';

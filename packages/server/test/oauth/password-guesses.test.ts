@@ -10,7 +10,7 @@ import { newStore, type MadeApiUser } from '@mintmark/test-support/store';
 const PASSWORD = 'correct horse battery staple';
 const WINDOW_MS = 60_000;
 /** Room for every guess of a test: the budget alone decides what is evaluated. */
-const ROOMY = { MINTMARK_PASSWORD_CHECKS_MAX: '2', MINTMARK_PASSWORD_QUEUE_MAX: '1000' };
+const ROOMY = { MINTMARK_PASSWORD_CHECKS_MAX: '2', MINTMARK_TEST_PASSWORD_QUEUE_MAX: '1000' };
 const LIMIT = 10;
 
 interface Started extends AsyncDisposable {
@@ -83,7 +83,10 @@ test('the right password many times at once needs the budget of one', async () =
 });
 
 test('guesses turned away by the full queue give back what they paid', async () => {
-  await using it = await started({ MINTMARK_PASSWORD_CHECKS_MAX: '1', MINTMARK_PASSWORD_QUEUE_MAX: '0' });
+  await using it = await started({
+    MINTMARK_PASSWORD_CHECKS_MAX: '1',
+    MINTMARK_TEST_PASSWORD_QUEUE_MAX: '0',
+  });
   const [evaluated = 0, , busy = 0] = count(await wave(it.guess), 403, 429, 503);
   assert.ok(busy > 0, 'the queue was never full');
   const startedAt = Date.now();

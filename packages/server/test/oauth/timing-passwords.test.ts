@@ -50,10 +50,10 @@ before(async () => {
       MINTMARK_FAILURE_LIMIT: unlimited,
       MINTMARK_ADDRESS_LIMIT: unlimited,
       MINTMARK_ADMIN_ADDRESS_LIMIT: unlimited,
-      MINTMARK_SIGN_IN_LIMIT: unlimited,
-      MINTMARK_SIGN_IN_ADDRESS_LIMIT: unlimited,
-      MINTMARK_SIGN_IN_ACCOUNT_LIMIT: unlimited,
-      MINTMARK_REFUSALS_LOGGED_MAX: '0',
+      MINTMARK_TEST_SIGN_IN_LIMIT: unlimited,
+      MINTMARK_TEST_SIGN_IN_ADDRESS_LIMIT: unlimited,
+      MINTMARK_TEST_SIGN_IN_ACCOUNT_LIMIT: unlimited,
+      MINTMARK_TEST_REFUSALS_LOGGED_MAX: '0',
     },
   });
   passwords = await passwordClasses();

@@ -32,7 +32,7 @@ before(async () => {
     env: {
       MINTMARK_FAILURE_LIMIT: '1000000000',
       MINTMARK_ADDRESS_LIMIT: '1000000000',
-      MINTMARK_REFUSALS_LOGGED_MAX: '0',
+      MINTMARK_TEST_REFUSALS_LOGGED_MAX: '0',
     },
   });
 });

@@ -14,7 +14,7 @@ before(async () => {
   const store = await newStore();
   person = await store.apiUser('A person', '--username', 'person@example.com');
   await store.password(person.client_id, PASSWORD);
-  server = await store.start({ MINTMARK_PASSWORD_CHECKS_MAX: '1', MINTMARK_PASSWORD_QUEUE_MAX: '0' });
+  server = await store.start({ MINTMARK_PASSWORD_CHECKS_MAX: '1', MINTMARK_TEST_PASSWORD_QUEUE_MAX: '0' });
 });
 after(async () => await server[Symbol.asyncDispose]());
 

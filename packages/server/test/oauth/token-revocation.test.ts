@@ -108,7 +108,7 @@ test('an API user without credentials that are right revokes nothing', async () 
 test('beyond the bound on revoked tokens the answer is 503, and what is on the list stays revoked', async () => {
   const store = await newStore();
   const user = await store.apiUser('User');
-  await using full = await store.start({ MINTMARK_REVOKED_TOKENS_MAX: '3' });
+  await using full = await store.start({ MINTMARK_TEST_REVOKED_TOKENS_MAX: '3' });
   const tokens = await Promise.all(Array.from({ length: 8 }, () => tokenOf(user, full)));
   const replies = await Promise.all(tokens.map((token) => revoke(user, token, full)));
   const done = tokens.filter((_, i) => replies[i]?.status === 200);

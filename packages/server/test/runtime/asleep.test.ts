@@ -163,7 +163,7 @@ test('a request whose password waits to be checked gets no token for an API user
   const [guessed, disabled] = [await store.apiUser('Guessed'), await store.apiUser('Disabled')];
   await store.password(guessed.client_id, 'another that nobody guesses');
   await store.password(disabled.client_id, PASSWORD);
-  server = await store.start({ MINTMARK_PASSWORD_CHECKS_MAX: '1', MINTMARK_PASSWORD_QUEUE_MAX: '1000' });
+  server = await store.start({ MINTMARK_PASSWORD_CHECKS_MAX: '1', MINTMARK_TEST_PASSWORD_QUEUE_MAX: '1000' });
   // Half a second of work, behind which it waits.
   const guesses = Array.from({ length: 60 }, async (_, i) => {
     return await server!.post({ client_id: guessed.client_id, client_secret: `guess ${i}` });

@@ -99,7 +99,7 @@ describe('on PostgreSQL, where a statement has a timeout', { skip: postgresMissi
       env: {
         ...opened.env,
         MINTMARK_POSTGRES_STATEMENT_TIMEOUT: '1000',
-        MINTMARK_POSTGRES_FOLLOW_TIMEOUT: '50',
+        MINTMARK_TEST_POSTGRES_FOLLOW_TIMEOUT: '50',
       },
     });
     await eventually(async () => assert.match(started.output(), /not all in memory/));

@@ -206,7 +206,7 @@ function kidOf(token: string): string {
 
 test('maintenance removes old changes and ended credentials, and the private part of removed keys', async () => {
   await using opened = await temporaryStore({
-    MINTMARK_CHANGES_KEPT: '100',
+    MINTMARK_TEST_CHANGES_KEPT: '100',
     MINTMARK_ENDED_CREDENTIALS_KEPT: '1',
     MINTMARK_KEY_ROTATION: '0',
   });

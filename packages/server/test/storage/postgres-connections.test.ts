@@ -64,7 +64,7 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     await server.sql(`create role three login password 'three' connection limit 3`);
     await server.sql('grant all on all tables in schema public to three', opened.database);
     const DATABASE_URL = `postgres://three:three@127.0.0.1:${server.port}/${opened.database}`;
-    const settings = { ...opened.env, DATABASE_URL, MINTMARK_POSTGRES_FOLLOW_TIMEOUT: '10000' };
+    const settings = { ...opened.env, DATABASE_URL, MINTMARK_TEST_POSTGRES_FOLLOW_TIMEOUT: '10000' };
     const store = await openMigratedStore(loadConfig(settings));
     try {
       await Promise.all([lookUp(store, 1), store.changes.epoch(), store.apiUsers.any()]);
@@ -81,7 +81,7 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
   });
 
   test('in which look-ups wait for a lock gets no more and more connections, and what keeps the process in step goes on', async () => {
-    await using opened = await postgresStore(server, { MINTMARK_POSTGRES_FOLLOW_TIMEOUT: '100' });
+    await using opened = await postgresStore(server, { MINTMARK_TEST_POSTGRES_FOLLOW_TIMEOUT: '100' });
     const { store, database } = opened;
     await using lock = await locked(database);
     const waiting = Promise.all(lookUps(store, 200));

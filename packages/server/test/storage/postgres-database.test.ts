@@ -276,7 +276,10 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     const { port } = silent.address() as { port: number };
     const startedAt = performance.now();
     const url = `postgres://mintmark@127.0.0.1:${port}/x`;
-    const error = await refusedWith('unavailable', open(url, { MINTMARK_POSTGRES_CONNECT_TIMEOUT: '200' }));
+    const error = await refusedWith(
+      'unavailable',
+      open(url, { MINTMARK_TEST_POSTGRES_CONNECT_TIMEOUT: '200' }),
+    );
     assert.match(error.message, /no connection within 200 ms/);
     assert.ok(performance.now() - startedAt < 2000);
     connect(port).destroy();

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { peekCall, refundCall, takeCall, WINDOW_MS } from '../../src/domain/rate-limit.ts';
 import type { LimitTransport, SharedCall, SharedCounts } from '../../src/domain/shared-limit.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
-import { redisTargetOf } from '../../src/config/settings/redis.ts';
+import { redisTargetOf } from '../../src/config/redis-target.ts';
 import { memoryLimits } from '../../src/storage/memory/counters.ts';
 import { slotOf } from '../../src/storage/redis/cluster.ts';
 import { redisLimits, type RedisLimits, type Step } from '../../src/storage/redis/limits.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { REFUSAL_REASONS } from '../../src/domain/refusal-reason.ts';
+import { REFUSAL_REASONS } from '../../src/domain/refusal.ts';
 import { UNIT_MS, USAGE_UNITS, type UsageUnit } from '../../src/domain/usage.ts';
 import type { UsageKept } from '../../src/storage/tables/usage-history.ts';
 import { apiUser, credential, insert, type OpenedStore } from './store-contract.ts';

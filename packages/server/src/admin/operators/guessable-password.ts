@@ -14,7 +14,7 @@ const slots = createSlots(1, 20);
 
 /**
  * Would a guesser with a list of common passwords, and the usual ways of changing them, soon find this one? Asked on a
- * thread of its own, because reading the list and comparing with it would hold up tokens (docs/decisions/040).
+ * thread of its own, because reading the list and comparing with it would hold up tokens (docs/decisions/041).
  */
 export async function isGuessable(question: GuessableQuestion): Promise<boolean> {
   const answer = slots.run(() => askWorker(question));

@@ -1,11 +1,9 @@
-import type { MaybePromise } from '../../lib/maybe-promise.ts';
-
 /** Bounds the work in progress, so that those who are served are served soon; the excess is refused before any work. */
 export interface Admission {
   /** Whether one more request is taken up. */
   admits(): boolean;
   /** Counts a request that has to wait for something, until it is done. */
-  whileWaiting<T>(outcome: MaybePromise<T>): MaybePromise<T>;
+  whileWaiting<T>(outcome: Promise<T>): Promise<T>;
 }
 
 /** After a turn that was not full, a burst may be so much larger: many callers at once are no overload yet. */
@@ -63,7 +61,6 @@ export function createAdmission(max: number): Admission {
       return false;
     },
     whileWaiting(outcome) {
-      if (!(outcome instanceof Promise)) return outcome;
       waiting += 1;
       return outcome.finally(() => {
         waiting -= 1;

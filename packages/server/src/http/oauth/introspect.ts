@@ -1,5 +1,13 @@
-import { introspect, type IntrospectingServices, type Introspection } from '../../oauth/introspect-token.ts';
+import type { Caller } from '../../domain/caller.ts';
+import { isRefusal, type Refusal } from '../../domain/refusal.ts';
+import { andThen, type MaybePromise } from '../../lib/maybe-promise.ts';
+import {
+  introspectToken,
+  type IntrospectingServices,
+  type Introspection,
+} from '../../oauth/introspect-token.ts';
 import { NO_STORE, type Answer, type RequestHandler } from '../answer.ts';
+import type { Form } from '../form.ts';
 import { formEndpoint, type FormEndpointConfig, type FormEndpointServices } from './endpoint.ts';
 
 /** `POST {base}/oauth2/introspect` (RFC 7662). */
@@ -7,18 +15,28 @@ export function introspectionEndpoint(
   services: FormEndpointServices & IntrospectingServices,
   config: FormEndpointConfig,
 ): RequestHandler {
-  return formEndpoint(services, config, {
-    statistics: services.routes.introspection,
+  const route = {
     name: 'the introspection endpoint',
     usage: 'Tokens are asked about with POST, and a form in the body.',
-    act: (caller, form) => introspect(services, { ...caller, token: form.get('token') }),
-    answer: introspectionAnswer,
-  });
+    statistics: services.routes.introspection,
+  };
+  return formEndpoint(services, config, route, answerIntrospectionRequest);
+}
+
+function answerIntrospectionRequest(
+  services: IntrospectingServices,
+  caller: Caller,
+  form: Form,
+  nowMs: number,
+): MaybePromise<Answer | Refusal> {
+  return andThen(introspectToken(services, caller, form.get('token'), nowMs), introspectionAnswer);
 }
 
 /** RFC 7662 §2.2. */
-function introspectionAnswer({ active }: Introspection): Answer {
-  const told =
+function introspectionAnswer(outcome: Introspection | Refusal): Answer | Refusal {
+  if (isRefusal(outcome)) return outcome;
+  const { active } = outcome;
+  const body =
     active === null
       ? { active: false }
       : {
@@ -33,5 +51,5 @@ function introspectionAnswer({ active }: Introspection): Answer {
           iss: active.issuer,
           jti: active.tokenId,
         };
-  return { status: 200, headers: NO_STORE, body: JSON.stringify(told) };
+  return { status: 200, headers: NO_STORE, body: JSON.stringify(body) };
 }

@@ -1,5 +1,9 @@
-import { revokeToken, type RevokingServices } from '../../oauth/revoke-token.ts';
-import { NO_STORE, type RequestHandler } from '../answer.ts';
+import type { Caller } from '../../domain/caller.ts';
+import { isRefusal, type Refusal } from '../../domain/refusal.ts';
+import { andThen, type MaybePromise } from '../../lib/maybe-promise.ts';
+import { revokeToken, type Revoked, type RevokingServices } from '../../oauth/revoke-token.ts';
+import { NO_STORE, type Answer, type RequestHandler } from '../answer.ts';
+import type { Form } from '../form.ts';
 import { formEndpoint, type FormEndpointConfig, type FormEndpointServices } from './endpoint.ts';
 
 /** `POST {base}/oauth2/revoke` (RFC 7009). */
@@ -7,11 +11,23 @@ export function revocationEndpoint(
   services: FormEndpointServices & RevokingServices,
   config: FormEndpointConfig,
 ): RequestHandler {
-  return formEndpoint(services, config, {
-    statistics: services.routes.revocation,
+  const route = {
     name: 'the revocation endpoint',
     usage: 'Tokens are revoked with POST, and a form in the body.',
-    act: (caller, form) => revokeToken(services, { ...caller, token: form.get('token') }),
-    answer: () => ({ status: 200, headers: NO_STORE, body: '' }),
-  });
+    statistics: services.routes.revocation,
+  };
+  return formEndpoint(services, config, route, answerRevocationRequest);
+}
+
+function answerRevocationRequest(
+  services: RevokingServices,
+  caller: Caller,
+  form: Form,
+  nowMs: number,
+): MaybePromise<Answer | Refusal> {
+  return andThen(revokeToken(services, caller, form.get('token'), nowMs), revocationAnswer);
+}
+
+function revocationAnswer(outcome: Revoked | Refusal): Answer | Refusal {
+  return isRefusal(outcome) ? outcome : { status: 200, headers: NO_STORE, body: '' };
 }

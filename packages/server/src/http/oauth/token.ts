@@ -1,36 +1,46 @@
+import type { Caller } from '../../domain/caller.ts';
+import { isRefusal, type Refusal } from '../../domain/refusal.ts';
+import { andThen, type MaybePromise } from '../../lib/maybe-promise.ts';
 import { issueToken, type IssuedToken, type IssuingServices } from '../../oauth/issue-token.ts';
 import { NO_STORE, type Answer, type RequestHandler } from '../answer.ts';
-import { formEndpoint, type FormEndpointConfig, type FormEndpointServices } from './endpoint.ts';
+import type { Form } from '../form.ts';
 import { rateLimitHeaders } from '../rate-limit-headers.ts';
+import { formEndpoint, type FormEndpointConfig, type FormEndpointServices } from './endpoint.ts';
 
 export type TokenEndpointServices = FormEndpointServices & IssuingServices;
 
 /** `POST {base}/oauth2/token`: the one route whose cost counts. */
 export function tokenEndpoint(services: TokenEndpointServices, config: FormEndpointConfig): RequestHandler {
-  return formEndpoint(services, config, {
-    statistics: services.routes.token,
+  const route = {
     name: 'the token endpoint',
     usage: 'Tokens are asked for with POST, and a form in the body.',
-    act: ({ clientId, clientSecret, address, traceId }, form) =>
-      issueToken(services, {
-        clientId,
-        clientSecret,
-        address,
-        traceId,
-        grantType: form.get('grant_type'),
-        scope: form.get('scope'),
-        resource: form.get('resource'),
-      }),
-    answer: tokenAnswer,
-  });
+    statistics: services.routes.token,
+  };
+  return formEndpoint(services, config, route, answerTokenRequest);
 }
 
-/** `InlineResponse200` of the reference, and `scope` where it is not exactly what was asked for (RFC 6749 §5.1). */
-function tokenAnswer({ accessToken, expiresInSeconds, scope, limit }: IssuedToken, nowMs: number): Answer {
+function answerTokenRequest(
+  services: IssuingServices,
+  caller: Caller,
+  form: Form,
+  nowMs: number,
+): MaybePromise<Answer | Refusal> {
+  const request = {
+    grantType: form.get('grant_type'),
+    scope: form.get('scope'),
+    resource: form.get('resource'),
+  };
+  return andThen(issueToken(services, caller, request, nowMs), tokenAnswer);
+}
+
+/** `InlineResponse200` of the reference, and `scope` unless it is exactly the requested one (RFC 6749 §5.1). */
+function tokenAnswer(outcome: IssuedToken | Refusal): Answer | Refusal {
+  if (isRefusal(outcome)) return outcome;
+  const { accessToken, expiresInSeconds, scope, limit, issuedAtMs } = outcome;
   const tail = scope === undefined ? '' : `,"scope":${JSON.stringify(scope)}`;
   return {
     status: 200,
-    headers: [...NO_STORE, ...rateLimitHeaders('api-user', limit, nowMs)],
+    headers: [...NO_STORE, ...rateLimitHeaders('api-user', limit, issuedAtMs)],
     body: `{"access_token":"${accessToken}","token_type":"Bearer","expires_in":${expiresInSeconds}${tail}}`,
   };
 }

@@ -19,7 +19,7 @@ type MetadataConfig = Pick<Config, 'issuer' | 'basePath' | 'jwksMaxAgeSeconds'>;
 
 /**
  * RFC 8414 §3: at the path-inserted URL, and at the one that many clients try, with the suffix after the issuer. Clients
- * that know only OpenID Connect Discovery find its document (docs/decisions/014).
+ * that know only OpenID Connect Discovery find its document (docs/decisions/010).
  */
 export function metadataRoutes(app: FastifyInstance, config: MetadataConfig): void {
   const { issuer, basePath, jwksMaxAgeSeconds } = config;

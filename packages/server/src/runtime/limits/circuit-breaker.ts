@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { LimitTransport, SharedCall, SharedCounts } from '../../domain/shared-limit.ts';
-import type { SharingConfig } from '../../config/settings/redis.ts';
+import type { Config } from '../../config/config.ts';
 
 /** The way to where limits are counted together, with a deadline, and cut where nobody answers. */
 export interface LimitCircuit {
@@ -36,7 +36,7 @@ const ERROR_CHARS_MAX = 200;
 /** Whatever the way, `transport`, is: docs/decisions/090. */
 export function createLimitCircuit(
   transport: LimitTransport,
-  { processes, limitsDeadlineMs }: SharingConfig,
+  { processes, limitsDeadlineMs }: Pick<Config, 'processes' | 'limitsDeadlineMs'>,
   log: Logger,
 ): LimitCircuit {
   const deadline = createDeadline(limitsDeadlineMs);

@@ -4,7 +4,7 @@ import type { Counters } from '../../domain/rate-limit.ts';
 import type { LimitTransport, SharedLimits } from '../../domain/shared-limit.ts';
 import type { Health } from '../health.ts';
 import { createSharing } from './shared-limits.ts';
-import { redisTargetOf } from '../../config/settings/redis.ts';
+import { redisTargetOf } from '../../config/redis-target.ts';
 import { memoryCounters } from '../../storage/memory/counters.ts';
 import { redisLimits } from '../../storage/redis/limits.ts';
 

@@ -8,7 +8,7 @@ import type {
   SharedVerdict,
 } from '../../domain/shared-limit.ts';
 import { createLimitCircuit } from './circuit-breaker.ts';
-import type { SharingConfig } from '../../config/settings/redis.ts';
+import type { Config } from '../../config/config.ts';
 
 /** Limits that are shared while the way to where they are counted is good, and divided while it is not. */
 export interface Sharing {
@@ -27,7 +27,11 @@ export interface LearningCounters {
   failures: Counters;
 }
 
-export function createSharing(transport: LimitTransport, config: SharingConfig, log: Logger): Sharing {
+export function createSharing(
+  transport: LimitTransport,
+  config: Pick<Config, 'processes' | 'limitsDeadlineMs'>,
+  log: Logger,
+): Sharing {
   const { processes, limitsDeadlineMs } = config;
   const circuit = createLimitCircuit(transport, config, log);
   let alone = 0;

@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Registry, type Metric } from 'prom-client';
-import { REFUSAL_REASONS } from '../../domain/refusal-reason.ts';
+import { REFUSAL_REASONS } from '../../domain/refusal.ts';
 import type { SigningKeyState } from '../../domain/signing-key.ts';
 import type { Health } from '../health.ts';
 import { LATENCY_BOUNDS_MS, type Outcome } from './route-statistics.ts';

@@ -1,5 +1,5 @@
 import type { KnownApiUser, PendingUse } from '../../domain/known-api-user.ts';
-import type { RefusalReason } from '../../domain/refusal-reason.ts';
+import type { RefusalReason } from '../../domain/refusal.ts';
 import { startOf, UNIT_MS } from '../../domain/usage.ts';
 import type { Refusals } from '../../storage/tables/usage.ts';
 

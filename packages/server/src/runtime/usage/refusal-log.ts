@@ -1,11 +1,10 @@
 import type { Logger } from 'pino';
-import type { Denial } from '../../domain/denial.ts';
-import type { Caller } from '../../domain/caller.ts';
-import type { KnownApiUser } from '../../domain/known-api-user.ts';
+import type { Refusal } from '../../domain/refusal.ts';
 
-/** Logs refusals for the operator, with the exact reason: in batches, and not more than so many a second. */
+/** Logs refusals for the operator with their exact reason: in batches, up to `loggedMax` a second. */
 export interface RefusalLog {
-  note(denial: Denial, caller: Caller, known: KnownApiUser | undefined): void;
+  /** Logs nothing for a refusal without a caller. */
+  note(refusal: Refusal): void;
   flush(): void;
   start(): void;
   stop(): void;
@@ -13,7 +12,7 @@ export interface RefusalLog {
 
 const FLUSH_MS = 1000;
 
-interface Refusal {
+interface LogLine {
   denied: string;
   reason: string | undefined;
   clientId: string;
@@ -22,27 +21,28 @@ interface Refusal {
 }
 
 export function createRefusalLog(log: Logger, loggedMax: number): RefusalLog {
-  let refusals: Refusal[] = [];
+  let lines: LogLine[] = [];
   let others = 0;
   let timer: NodeJS.Timeout | undefined;
 
   function flush(): void {
-    for (const refusal of refusals) log.info(refusal, 'request refused');
+    for (const line of lines) log.info(line, 'request refused');
     if (others > 0) log.info({ others }, 'more requests refused, not logged one by one');
-    refusals = [];
+    lines = [];
     others = 0;
   }
 
   return {
-    note(denial, caller, known) {
-      if (refusals.length >= loggedMax) {
+    note({ denial, caller, known }) {
+      if (caller === null) return;
+      if (lines.length >= loggedMax) {
         others += 1;
         return;
       }
-      refusals.push({
+      lines.push({
         denied: denial.denied,
         reason: 'reason' in denial ? denial.reason : 'policy' in denial ? denial.policy : undefined,
-        // What an unknown caller sent is not quoted: whoever mixes up id and secret sends the secret as the id.
+        // Never the text that an unknown caller sent: a caller that mixes up id and secret sends its secret as the id.
         clientId: known?.clientId ?? '(unknown)',
         address: caller.address,
         traceId: caller.traceId,

@@ -1,4 +1,4 @@
-import type { RefusalReason } from '../../domain/refusal-reason.ts';
+import type { RefusalReason } from '../../domain/refusal.ts';
 
 /** How a request ended. `server_error` is a bug. */
 export type Outcome = 'ok' | RefusalReason | 'method_not_allowed' | 'server_error';

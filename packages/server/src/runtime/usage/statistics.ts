@@ -1,10 +1,8 @@
 import type { Logger } from 'pino';
 import { clockDifferences, type ClockDifference } from '../clock-differences.ts';
 import type { Config } from '../../config/config.ts';
-import type { Caller } from '../../domain/caller.ts';
-import type { KnownApiUser } from '../../domain/known-api-user.ts';
-import type { Denial } from '../../domain/denial.ts';
-import { refusalReason } from '../../domain/refusal-reason.ts';
+import type { CredentialUse } from '../../domain/known-api-user.ts';
+import { refusalReason, type Refusal } from '../../domain/refusal.ts';
 import { createLive, HISTORY_SECONDS, type Live } from './live-events.ts';
 import { createOverview } from './overview.ts';
 import type { OverviewSource } from './overview-source.ts';
@@ -17,10 +15,9 @@ import { createUsageRecorder, type UsageRecorderStatus } from './recorder.ts';
 export interface Statistics {
   /** What the endpoints for API users call. */
   services: {
-    /** `tokens`: that came of it, one or none. */
-    noteUse(known: KnownApiUser, credentialId: string, address: string, nowMs: number, tokens: number): void;
-    noteRefusal(denial: Denial, caller: Caller, known: KnownApiUser | undefined): void;
-    noteAnonymousRefusal(denial: Denial): void;
+    /** `tokens`: how many were issued, 1 or 0. */
+    noteUse(use: CredentialUse, address: string, tokens: number): void;
+    noteRefusal(refusal: Refusal, nowMs: number): void;
     routes: Record<'token' | 'introspection' | 'revocation', RouteStatistics>;
   };
   live: Live;
@@ -49,17 +46,16 @@ export function createStatistics(
   const live = createLive(routes.token.counts, config);
   return {
     services: {
-      noteUse(known, credentialId, address, nowMs, tokens) {
+      noteUse({ known, credentialId, nowMs }, address, tokens) {
         usage.noteUse(known, credentialId, address, nowMs, tokens);
         live.noteUse(known, credentialId, address, nowMs);
       },
-      noteRefusal(denial, caller, known) {
-        const [reason, nowMs] = [refusalReason(denial), Date.now()];
-        usage.noteRefusal(reason, known, nowMs);
-        live.noteRefusal(reason, known, nowMs);
-        refusals.note(denial, caller, known);
+      noteRefusal(refusal, nowMs) {
+        const reason = refusalReason(refusal.denial);
+        usage.noteRefusal(reason, refusal.known, nowMs);
+        live.noteRefusal(reason, refusal.known, nowMs);
+        refusals.note(refusal);
       },
-      noteAnonymousRefusal: (denial) => usage.noteRefusal(refusalReason(denial), undefined, Date.now()),
       routes,
     },
     live,

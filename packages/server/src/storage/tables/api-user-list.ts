@@ -209,7 +209,7 @@ interface Found {
  * Where nothing is asked of the API users, they are read in the order of an index. Else too, as long as those that meet the
  * condition are many. Where they are not: a table that is small is read from end to end, which takes a tenth of the time of
  * an index that leads to every row; a scope that few have leads to these; and else the page ends where it took long enough,
- * however few are on it (docs/decisions/100).
+ * however few are on it (docs/decisions/061).
  */
 async function pageOf(
   db: Kysely<Tables>,

@@ -1,0 +1,102 @@
+import { durationText } from '../lib/duration.ts';
+
+/**
+ * Bounds that are no settings: no deployment needs other values. Tests override one by an environment variable,
+ * `unknownTtlMs` by MINTMARK_TEST_UNKNOWN_TTL. All of them were settings once: `removedSetting` says so to an operator.
+ */
+export const BOUNDS = {
+  // Requests and connections.
+  /** Body of a request, except to the admin API. */
+  bodyBytesMax: 8192,
+  /** Request line and headers of a request. */
+  headerBytesMax: 16_384,
+  /** From the first byte of a request to the end of its headers. */
+  headersTimeoutMs: 10_000,
+  /** From the first byte of a request to its last. */
+  requestTimeoutMs: 15_000,
+  /** Connections that wait to be accepted. The system may allow fewer (net.core.somaxconn on Linux). */
+  backlogMax: 4096,
+  /** Body of a request to the admin API, and a line of an import. */
+  adminBodyBytesMax: 65_536,
+  /** Lines of one import through the admin API. The command line imports any number. */
+  adminImportLinesMax: 20_000,
+  /** Streams of events at a time. The excess gets 503. */
+  liveStreamsMax: 100,
+
+  // Limits.
+  /** Keys that each limiter remembers for a minute. */
+  limiterKeysMax: 1_000_000,
+  /** Attempts a minute to sign in with one e-mail address from one network address, or from one browser known for it. */
+  signInLimit: 10,
+  /** Attempts a minute to sign in from one network address, with any e-mail address. */
+  signInAddressLimit: 60,
+  /** Attempts a minute with one e-mail address from all browsers together that are not known for it. */
+  signInAccountLimit: 20,
+  /** Refusals that are logged one by one in a second. The others are counted. */
+  refusalsLoggedMax: 50,
+  /** Password checks that wait. The excess gets 503. */
+  passwordQueueMax: 16,
+  /** Single tokens that API users have on the revocation list, 16 bytes each. The excess gets 503. */
+  revokedTokensMax: 200_000,
+
+  // The directory and the change feed.
+  /** Unknown client ids that the directory remembers. */
+  unknownMax: 10_000,
+  /** For this long the directory remembers an unknown client id. */
+  unknownTtlMs: 5000,
+  /** Client ids that are looked up in the store at a time. The excess gets 503. */
+  lookupsMax: 1000,
+  /** A look-up in the store that takes longer ends with 503. */
+  lookupTimeoutMs: 2000,
+  /** Between two checks whether another process wrote to SQLite, and between two notifications of PostgreSQL. */
+  changeWakeMs: 100,
+  /** Changes in the feed. A process that is further behind loads everything again. */
+  changesKept: 100_000,
+  /** For a new connection to PostgreSQL, with its sign-in. */
+  postgresConnectTimeoutMs: 2000,
+  /** After this time the small reads of the change feed are tried on another connection. */
+  postgresFollowTimeoutMs: 250,
+
+  // Usage.
+  /** Credentials whose use waits to be written. */
+  usageMax: 200_000,
+  usageMinutesKeptHours: 3,
+  usageHoursKeptDays: 7,
+};
+
+export type Bounds = Readonly<typeof BOUNDS>;
+
+type Texts = Readonly<Record<string, string | undefined>>;
+
+/** The bounds of this process: the constants, except in a test. */
+export function boundsOf(environment: Texts): Bounds {
+  return Object.fromEntries(
+    Object.entries(BOUNDS).map(([name, value]) => [
+      name,
+      Number(environment[`MINTMARK_TEST_${variableOf(name)}`] ?? value),
+    ]),
+  ) as unknown as Bounds;
+}
+
+/** One sentence for each bound that is still set as a setting. */
+export function removedSettings(environment: Texts, flags: Texts): string[] {
+  return Object.entries(BOUNDS).flatMap(([name, value]) => {
+    const variable = `MINTMARK_${variableOf(name)}`;
+    const source = flags[name] === undefined ? variable : `--${boundFlag(name)}`;
+    if ((flags[name] ?? environment[variable] ?? '') === '') return [];
+    const unit = /(Hours|Days)$/.exec(name)?.[0].toLowerCase() ?? '';
+    const shown = name.endsWith('Ms') ? durationText(value) : `${value} ${unit}`.trimEnd();
+    return [`${source}: this is no longer a setting: Mintmark always uses ${shown}. Remove it.`];
+  });
+}
+
+/** The flag that the bound had as a setting, without the dashes. */
+export function boundFlag(name: string): string {
+  return variableOf(name).toLowerCase().replaceAll('_', '-');
+}
+
+/** `UNKNOWN_TTL` for `unknownTtlMs`: the unit is not a part of it. */
+function variableOf(name: string): string {
+  const withoutUnit = name.replace(/(Ms|Hours|Days)$/, '');
+  return withoutUnit.replaceAll(/[A-Z]/g, '_$&').toUpperCase();
+}

@@ -1,0 +1,74 @@
+import type { Caller } from './caller.ts';
+import type { Denial, LimitPolicy } from './denial.ts';
+import type { KnownApiUser } from './known-api-user.ts';
+
+/** A request that got a denial, as it is logged and counted. */
+export interface Refusal {
+  denial: Denial;
+  /** Null if the request was refused before its credentials were checked: it is counted, but not logged. */
+  caller: Caller | null;
+  /** The API user that the request names; undefined if this process does not know it. */
+  known: KnownApiUser | undefined;
+}
+
+export function refusal(denial: Denial, caller: Caller | null = null, known?: KnownApiUser): Refusal {
+  return { denial, caller, known };
+}
+
+/** True for a `Refusal`, whatever the other members of the union are. */
+export function isRefusal(value: object): value is Refusal {
+  return 'denial' in value;
+}
+
+/**
+ * The exact reasons by which refusals are counted: for the operator, never for the caller. A bounded set, because each
+ * one is a row in the store and a label in the metrics.
+ */
+export const REFUSAL_REASONS = [
+  'invalid_request',
+  'unsupported_grant_type',
+  'invalid_scope',
+  'invalid_target',
+  'unknown_client_id',
+  'unknown_secret',
+  'malformed_secret',
+  'wrong_secret',
+  'wrong_password',
+  'expired_secret',
+  'retired_secret',
+  'expired_password',
+  'api_user_disabled',
+  'address_not_allowed',
+  'may_not_introspect',
+  'not_its_token',
+  'api_user_limit',
+  'address_limit',
+  'failures_limit',
+  'temporarily_unavailable',
+  'overloaded',
+] as const;
+
+export type RefusalReason = (typeof REFUSAL_REASONS)[number];
+
+const LIMIT_REASONS: Readonly<Record<LimitPolicy, RefusalReason>> = {
+  'api-user': 'api_user_limit',
+  address: 'address_limit',
+  failures: 'failures_limit',
+};
+
+export function refusalReason(denial: Denial): RefusalReason {
+  switch (denial.denied) {
+    case 'invalid_client':
+    case 'unauthorized_client':
+      return denial.reason;
+    case 'rate_limit_exceeded':
+      return LIMIT_REASONS[denial.policy];
+    case 'invalid_request':
+    case 'unsupported_grant_type':
+    case 'invalid_scope':
+    case 'invalid_target':
+    case 'temporarily_unavailable':
+    case 'overloaded':
+      return denial.denied;
+  }
+}
