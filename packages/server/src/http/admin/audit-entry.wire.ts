@@ -6,6 +6,7 @@ import {
   AUDIT_OUTCOMES,
   AUDIT_SUBJECT_KINDS,
   factsIn,
+  type AuditFacts,
   type NamedAuditEntry,
 } from '../../domain/audit-entry.ts';
 import { iso, nullable, oneOf, shared, time, type Shared } from './schema.ts';
@@ -29,9 +30,9 @@ export interface AuditEntryJson {
   outcome: string;
   subject: AuditSubjectJson;
   related: AuditSubjectJson | null;
-  /** An object, unless somebody wrote something else into the store. */
-  before: unknown;
-  after: unknown;
+  /** In a store that was tampered with it may be something else. */
+  before: AuditFacts | null;
+  after: AuditFacts | null;
   reason: string | null;
   hash: string;
 }
@@ -101,8 +102,8 @@ export function auditEntryJson(entry: NamedAuditEntry): AuditEntryJson {
       entry.relatedKind === null
         ? null
         : { kind: entry.relatedKind, id: entry.relatedId, name: entry.relatedName },
-    before: factsIn(entry.before),
-    after: factsIn(entry.after),
+    before: factsIn(entry.before) as AuditFacts | null,
+    after: factsIn(entry.after) as AuditFacts | null,
     reason: entry.reason,
     hash: entry.hash,
   };

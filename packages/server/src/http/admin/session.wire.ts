@@ -4,34 +4,41 @@ import type { Operator } from '../../domain/operator.ts';
 import type { Session } from '../../domain/session.ts';
 import { iso, nullable, oneOf, shared, time, type Shared } from './schema.ts';
 
-export interface SessionJson {
-  actor: {
-    kind: 'operator' | 'api_user';
-    id: string;
-    name: string;
-    role: Role | null;
-    second_factor: boolean | null;
-  };
-  expires_at: string | null;
+export type SessionJson = OperatorSessionJson | TokenSessionJson;
+
+/** Of an operator, in a browser. */
+export interface OperatorSessionJson {
+  actor: { kind: 'operator'; id: string; name: string; role: Role; second_factor: boolean };
+  expires_at: string;
+}
+
+/** A call with an access token is no session, but answers the same question. */
+interface TokenSessionJson {
+  actor: { kind: 'api_user'; id: string; name: string; role: null; second_factor: null };
+  expires_at: null;
 }
 
 export const sessionSchema: Shared<SessionJson> = shared(
   'Session',
-  Type.Object(
-    {
-      actor: Type.Object(
-        {
-          kind: oneOf(['operator', 'api_user'] as const, 'Who calls'),
-          id: Type.String({ description: 'Of the operator; or the client id' }),
-          name: Type.String({ description: 'E-mail address of the operator; or name of the API user' }),
-          role: nullable(oneOf(ROLES, 'What the operator may do')),
-          second_factor: nullable(Type.Boolean({ description: 'Whether sign-in asks for a code' })),
-        },
-        { additionalProperties: false },
-      ),
-      expires_at: nullable(time('The session ends then, unless there is another request; null for a token')),
-    },
-    { additionalProperties: false, description: 'Who is signed in' },
+  Type.Unsafe<SessionJson>(
+    Type.Object(
+      {
+        actor: Type.Object(
+          {
+            kind: oneOf(['operator', 'api_user'] as const, 'Who calls'),
+            id: Type.String({ description: 'Of the operator; or the client id' }),
+            name: Type.String({ description: 'E-mail address of the operator; or name of the API user' }),
+            role: nullable(oneOf(ROLES, 'What the operator may do')),
+            second_factor: nullable(Type.Boolean({ description: 'Whether sign-in asks for a code' })),
+          },
+          { additionalProperties: false },
+        ),
+        expires_at: nullable(
+          time('The session ends then, unless there is another request; null for a token'),
+        ),
+      },
+      { additionalProperties: false, description: 'Who is signed in' },
+    ),
   ),
 );
 

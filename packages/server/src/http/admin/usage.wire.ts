@@ -2,9 +2,15 @@ import Type, { type TUnsafe } from 'typebox';
 import { USAGE_UNITS, withoutGaps, type UsagePoint, type UsageUnit } from '../../domain/usage.ts';
 import { iso, oneOf, shared, time, type Shared } from './schema.ts';
 
+export interface UsagePointJson {
+  at: string;
+  tokens: number;
+  refusals: Record<string, number>;
+}
+
 export interface UsageJson {
   unit: UsageUnit;
-  points: { at: string; tokens: number; refusals: Record<string, number> }[];
+  points: UsagePointJson[];
 }
 
 export const usageSchema: Shared<UsageJson> = shared(
