@@ -55,9 +55,9 @@ async function populate(dataDir: string): Promise<number> {
   const { store } = await openStore(config, { watch: false });
   const masterKey = await masterKeyOf(store, config);
   const rotation = { algorithm: config.signingAlgorithm, schedule: config, mode: 'now' } as const;
-  await rotateSigningKey(store, SYSTEM, masterKey, rotation, Date.now());
+  await rotateSigningKey({ store, actor: SYSTEM, nowMs: Date.now() }, masterKey, rotation);
   const startedAt = performance.now();
-  for await (const line of importApiUsers(store, SYSTEM, lines(), Date.now)) {
+  for await (const line of importApiUsers({ store, actor: SYSTEM }, lines(), Date.now)) {
     if ('refused' in line) throw line.refused;
   }
   const seconds = (performance.now() - startedAt) / 1000;

@@ -278,7 +278,7 @@ export function simulate(): string {
       revocations(),
     ],
   ];
-  const end = `A node that is cut off issues to whom it knows for ${STALE_MAX_S} s at most, then to nobody.`;
+  const end = `A node that is cut off issues tokens to API users in memory for ${STALE_MAX_S} s, then none.`;
   return `${parts.map(([title, rows]) => `${title}\n\n${table(rows)}`).join('\n\n')}\n\n${end}\n`;
 }
 

@@ -73,8 +73,12 @@ async function populate(settings: Record<string, string>): Promise<void> {
   const config = loadConfig(settings);
   const { store } = await openStore(config, { watch: false });
   const rotation = { algorithm: config.signingAlgorithm, schedule: config, mode: 'now' } as const;
-  await rotateSigningKey(store, SYSTEM, await masterKeyOf(store, config), rotation, Date.now());
-  for await (const line of importApiUsers(store, SYSTEM, lines(), Date.now))
+  await rotateSigningKey(
+    { store, actor: SYSTEM, nowMs: Date.now() },
+    await masterKeyOf(store, config),
+    rotation,
+  );
+  for await (const line of importApiUsers({ store, actor: SYSTEM }, lines(), Date.now))
     if ('refused' in line) throw line.refused;
   await store.close();
 }

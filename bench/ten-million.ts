@@ -67,7 +67,11 @@ export async function run(): Promise<boolean> {
   const config = loadConfig(settingsOf(url));
   const { store } = await openStore(config, { watch: false });
   const rotation = { algorithm: config.signingAlgorithm, schedule: config, mode: 'now' } as const;
-  await rotateSigningKey(store, SYSTEM, await masterKeyOf(store, config), rotation, Date.now());
+  await rotateSigningKey(
+    { store, actor: SYSTEM, nowMs: Date.now() },
+    await masterKeyOf(store, config),
+    rotation,
+  );
   await store.close();
   const { copySeconds, indexSeconds } = await fillPostgres(server, database, API_USERS);
   return await measure(url, [
@@ -139,7 +143,7 @@ async function writing(store: Store): Promise<Finding[]> {
     }
   }
   let startedAt = performance.now();
-  for await (const line of importApiUsers(store, SYSTEM, lines(), Date.now))
+  for await (const line of importApiUsers({ store, actor: SYSTEM }, lines(), Date.now))
     if ('refused' in line) throw line.refused;
   const importSeconds = seconds(startedAt);
   const uses = Array.from({ length: USES }, () => Math.floor(Math.random() * API_USERS)).map((i) => ({

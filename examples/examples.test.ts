@@ -1,3 +1,4 @@
+// Test setup: Redis.
 // Each example runs as a user runs it: copied into a project in which the packed package is installed.
 import assert from 'node:assert/strict';
 import { execFile, spawn, type ChildProcess } from 'node:child_process';

@@ -1,3 +1,4 @@
+// Test setup: own store, first.
 // What a stranger does: paste the lines of the README, one after the other, into a fresh clone.
 import assert from 'node:assert/strict';
 import { execFile, spawn, type ChildProcess } from 'node:child_process';

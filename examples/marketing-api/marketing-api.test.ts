@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Configuration, TokenManager } from '../../packages/client/src/index.ts';
 import { freePort, startServer, type TestServer } from '@mintmark/test-support/server';
+import { eventually } from '@mintmark/test-support/eventually';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const LIFE_S = 10;
@@ -89,12 +90,8 @@ async function createCaller(name: string, ...options: string[]): Promise<Caller>
 
 /** A change made by a command holds in the running server within one second. */
 async function holds(clientId: string, clientSecret: string): Promise<void> {
-  const deadline = Date.now() + 1000;
   const ask = async () => (await server.post({ client_id: clientId, client_secret: clientSecret })).status;
-  while ((await ask()) !== 200) {
-    assert.ok(Date.now() < deadline, 'a new API user gets no token within one second');
-    await sleep(10);
-  }
+  await eventually(async () => (await ask()) === 200, 1000, 'a new API user gets a token');
 }
 
 const managerOf = (caller: Caller) => new TokenManager(new Configuration({ host: server.url, ...caller }));

@@ -10,6 +10,7 @@ import { configure } from './support/credentials.ts';
 import type { FaultServer } from './support/fault-server.ts';
 import { freshToken, problem, reset, silence, startFaultServer, token } from './support/fault-server.ts';
 import { virtualClock } from './support/virtual-clock.ts';
+import { eventually } from '@mintmark/test-support/eventually';
 
 let server: FaultServer;
 before(async () => (server = await startFaultServer()));
@@ -18,14 +19,6 @@ beforeEach(() => {
   server.requests.length = 0;
   server.fallback(token());
 });
-
-/** Waits until what happens in the background has happened. */
-async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; !condition(); i++) {
-    assert.ok(i < 500, 'it did not happen within 5 s');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
 
 test('1,000 parallel first calls cause one token request and get the same token', async () => {
   const manager = new TokenManager(configure(server.host));
@@ -59,13 +52,12 @@ test('a token is served from memory, renewed in the background below the advisor
   await clock.advance(105_000);
   assert.equal(await manager.getToken(), first, 'the old token is served while the new one is fetched');
   assert.equal(await manager.getToken(), first);
-  await until(() => server.requests.length === 2);
-  let second = first;
-  for (let i = 0; second === first && i < 500; i++) {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    second = await manager.getToken();
-  }
-  assert.notEqual(second, first);
+  await eventually(() => server.requests.length === 2);
+  const second = await eventually(async () => {
+    const renewed = await manager.getToken();
+    assert.notEqual(renewed, first);
+    return renewed;
+  }, 2500);
   assert.equal(server.requests.length, 2);
 
   await clock.advance(871_000);
@@ -152,7 +144,7 @@ test('a background renewal that is told when to come back does not come earlier'
   assert.equal(server.requests.length, 2);
   await clock.advance(2000);
   await manager.getToken();
-  await until(() => server.requests.length === 3);
+  await eventually(() => server.requests.length === 3);
 });
 
 test('a caller who must wait is not failed by a background renewal that fails: it retries', async () => {
@@ -163,7 +155,7 @@ test('a caller who must wait is not failed by a background renewal that fails: i
   let fail: (() => void) | undefined;
   server.next((response, request, raw) => (fail = () => problem(503, 'busy')(response, request, raw)));
   await manager.getToken();
-  await until(() => fail !== undefined);
+  await eventually(() => fail !== undefined);
   await clock.advance(150_000);
   const waiting = manager.getToken();
   fail?.();
@@ -205,7 +197,7 @@ test('a caller who aborts is let go with his reason, and the request goes on for
   const reason = new Error('enough');
   const aborted = manager.getToken({ signal: controller.signal });
   const patient = manager.getToken();
-  await until(() => answer !== undefined);
+  await eventually(() => answer !== undefined);
   controller.abort(reason);
   await assert.rejects(aborted, (error) => error === reason);
   answer?.();

@@ -59,17 +59,3 @@ export async function testStore({ keys = false }: { keys?: boolean } = {}): Prom
 }
 
 export { sqlOn };
-
-/** Waits until `probe` gives back something true, or fails with `what` after `withinMs`. Gives back the time it took. */
-export async function eventually(
-  what: string,
-  withinMs: number,
-  probe: () => Promise<boolean> | boolean,
-): Promise<number> {
-  const startedAt = performance.now();
-  while (!(await probe())) {
-    assert.ok(performance.now() - startedAt < withinMs, `not within ${withinMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  return performance.now() - startedAt;
-}

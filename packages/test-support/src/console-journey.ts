@@ -4,7 +4,6 @@ import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { URI, type TOTP } from 'otpauth';
 import type { Locator, Page } from 'playwright-core';
-import { eventually } from './http.ts';
 import type { TestServer } from './server.ts';
 
 // What operators do in the console, step by step, as people do it: by the words on the page.
@@ -166,12 +165,4 @@ export function startCaller(
     await ended;
   }
   return caller;
-}
-
-export async function until(
-  what: string,
-  check: () => Promise<boolean> | boolean,
-  withinMs = 15_000,
-): Promise<void> {
-  await eventually(async () => assert.ok(await check(), what), withinMs);
 }

@@ -108,16 +108,3 @@ export function parseReplies(stream: string): RawReply[] {
   }
   return replies;
 }
-
-/** Tries again until `check` no longer throws, for what is promised within a time and not at once. */
-export async function eventually<T>(check: () => Promise<T>, withinMs = 10_000): Promise<T> {
-  const deadline = Date.now() + withinMs;
-  for (;;) {
-    try {
-      return await check();
-    } catch (error) {
-      if (Date.now() > deadline) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-}

@@ -9,6 +9,7 @@ import { binary } from './binary.ts';
 import { mintmark, startServer, type TestServer } from './server.ts';
 import type { MadeApiUser } from './store.ts';
 import { apiUserSettings } from './temporary-store.ts';
+import { eventually } from './eventually.ts';
 
 export type Settings = Record<string, string>;
 
@@ -109,12 +110,7 @@ export async function becomes(
   withinMs: number,
 ): Promise<number> {
   const startedAt = performance.now();
-  let last = 0;
-  while ((last = await statusOf(node, user)) !== status) {
-    const tookMs = performance.now() - startedAt;
-    assert.ok(tookMs < withinMs, `still ${last} and not ${status} after ${Math.round(tookMs)} ms`);
-    await sleep(5);
-  }
+  await eventually(async () => assert.equal(await statusOf(node, user), status), withinMs);
   return performance.now() - startedAt;
 }
 
@@ -210,7 +206,9 @@ export function keepWriting(store: Store): { stop(): Promise<string[]> } {
   const work = (async () => {
     while (!state.over) {
       try {
-        acknowledged.push((await createApiUser(store, SYSTEM, apiUserSettings(), Date.now())).clientId);
+        acknowledged.push(
+          (await createApiUser({ store, actor: SYSTEM, nowMs: Date.now() }, apiUserSettings())).clientId,
+        );
       } catch {
         await sleep(20); // not acknowledged
       }

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from '@redis/client';
-import { eventually } from './http.ts';
+import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
 
 const START_MS = 30_000;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eventually } from './command-line.ts';
+import { eventually } from './eventually.ts';
 import type { TestServer } from './server.ts';
 import { onPostgres, sqlOn } from './store-under-test.ts';
 
@@ -13,13 +13,17 @@ const STANDS_STILL_MS = 50;
  * for one that does not end (and be told so: "is locked by another process").
  */
 export async function stopBetweenWrites({ process, dataDir }: TestServer): Promise<void> {
-  await eventually('the server is stopped between two of its writes', 10_000, async () => {
-    process.kill('SIGSTOP');
-    await sleep(STANDS_STILL_MS);
-    if (nothingIsOpen(join(dataDir, 'mintmark.db'))) return true;
-    process.kill('SIGCONT');
-    return false;
-  });
+  await eventually(
+    async () => {
+      process.kill('SIGSTOP');
+      await sleep(STANDS_STILL_MS);
+      if (nothingIsOpen(join(dataDir, 'mintmark.db'))) return true;
+      process.kill('SIGCONT');
+      return false;
+    },
+    10_000,
+    'the server is stopped between two of its writes',
+  );
 }
 
 function nothingIsOpen(path: string): boolean {

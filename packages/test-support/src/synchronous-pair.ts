@@ -1,4 +1,4 @@
-import { eventually } from './command-line.ts';
+import { eventually } from './eventually.ts';
 import { PASSWORD, startPostgres, startStandby, type TestPostgres } from './postgres.ts';
 
 /** A primary with a standby that has every change before it is acknowledged, and a database for nodes. */
@@ -26,10 +26,14 @@ export async function startSynchronousPair(): Promise<SynchronousPair> {
   const standby = await startStandby(primary, STANDBY);
   await primary.sql('alter system reset synchronous_commit');
   await primary.sql('select pg_reload_conf()');
-  await eventually('the standby is synchronous', 10_000, async () => {
-    const [row] = await primary.sql<{ sync_state: string }>('select sync_state from pg_stat_replication');
-    return row?.sync_state === 'sync';
-  });
+  await eventually(
+    async () => {
+      const [row] = await primary.sql<{ sync_state: string }>('select sync_state from pg_stat_replication');
+      return row?.sync_state === 'sync';
+    },
+    10_000,
+    'the standby is synchronous',
+  );
   return {
     primary,
     standby,

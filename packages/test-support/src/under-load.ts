@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { balancer } from './balancer.ts';
-import { eventually } from './command-line.ts';
+import { eventually } from './eventually.ts';
 import type { TestServer } from './server.ts';
 import { steadyClients } from './steady-clients.ts';
 import type { MadeApiUser } from './store.ts';
@@ -25,7 +25,7 @@ export async function underLoad(
   const clients = steadyClients(balance, form, CLIENTS);
   const more = async () => {
     const soFar = clients.issued();
-    await eventually('tokens are issued', 20_000, () => clients.issued() > soFar + 100);
+    await eventually(() => clients.issued() > soFar + 100, 20_000, 'tokens are issued');
   };
   const end = async () => {
     await clients.stop();

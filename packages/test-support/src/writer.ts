@@ -31,19 +31,19 @@ async function writeOn(worker: number): Promise<never> {
       limitPerMinute: null,
       allowedNetworks: [],
     };
-    const { clientId, name } = await createApiUser(store, SYSTEM, settings, Date.now());
+    const { clientId, name } = await createApiUser({ store, actor: SYSTEM, nowMs: Date.now() }, settings);
     acknowledge({ made: 'api user', clientId, name });
     for (const which of ['first', 'second']) {
       const asked = { owner: clientId, name: which, expiresAt: null };
-      const { credential, secret } = await createSecret(store, SYSTEM, asked, Date.now());
+      const { credential, secret } = await createSecret({ store, actor: SYSTEM, nowMs: Date.now() }, asked);
       acknowledge({ made: 'secret', clientId, credentialId: credential.id, secret });
       if (which === 'second') {
-        await retireCredential(store, SYSTEM, credential.id, { force: true }, Date.now());
+        await retireCredential({ store, actor: SYSTEM, nowMs: Date.now() }, credential.id, { force: true });
         acknowledge({ made: 'retired', credentialId: credential.id });
       }
     }
     if (i % 3 === 2) {
-      await updateApiUser(store, SYSTEM, clientId, { enabled: false }, Date.now());
+      await updateApiUser({ store, actor: SYSTEM, nowMs: Date.now() }, clientId, { enabled: false });
       acknowledge({ made: 'disabled', clientId });
     }
   }

@@ -1,37 +1,30 @@
-/** The algorithms that can be allowed. All are asymmetric, so no public key can serve as a shared secret. */
-export const ALGORITHMS = [
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519',
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-] as const;
-export type Algorithm = (typeof ALGORITHMS)[number];
+/** The algorithms that can be allowed, and their keys. All are asymmetric, so no public key can serve as a shared secret. */
+const KEYS = {
+  ES256: { kty: 'EC', crv: 'P-256' },
+  ES384: { kty: 'EC', crv: 'P-384' },
+  ES512: { kty: 'EC', crv: 'P-521' },
+  EdDSA: { kty: 'OKP', crv: 'Ed25519' },
+  Ed25519: { kty: 'OKP', crv: 'Ed25519' },
+  RS256: { kty: 'RSA' },
+  RS384: { kty: 'RSA' },
+  RS512: { kty: 'RSA' },
+  PS256: { kty: 'RSA' },
+  PS384: { kty: 'RSA' },
+  PS512: { kty: 'RSA' },
+} as const;
+export type Algorithm = keyof typeof KEYS;
+
+export const ALGORITHMS = Object.keys(KEYS) as readonly Algorithm[];
 
 /** The algorithms that a Mintmark server signs with. */
 export const DEFAULT_ALGORITHMS: readonly Algorithm[] = ['ES256', 'EdDSA', 'RS256'];
 
 export function isAlgorithm(value: unknown): value is Algorithm {
-  return (ALGORITHMS as readonly unknown[]).includes(value);
+  return typeof value === 'string' && Object.hasOwn(KEYS, value);
 }
-
-const CURVES: Readonly<Record<string, string>> = {
-  ES256: 'P-256',
-  ES384: 'P-384',
-  ES512: 'P-521',
-  EdDSA: 'Ed25519',
-  Ed25519: 'Ed25519',
-};
 
 /** Whether an algorithm may use a key of this type and curve (RFC 8725 §3.1). */
 export function fits(algorithm: Algorithm, kty: unknown, crv: unknown): boolean {
-  const curve = CURVES[algorithm];
-  if (curve === undefined) return kty === 'RSA';
-  return kty === (curve === 'Ed25519' ? 'OKP' : 'EC') && crv === curve;
+  const key: { kty: string; crv?: string } = KEYS[algorithm];
+  return kty === key.kty && (key.crv === undefined || crv === key.crv);
 }

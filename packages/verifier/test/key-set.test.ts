@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { newKey, startIssuer, type TestIssuer } from './support/issuer.ts';
 import { refused } from './support/refused.ts';
+import { eventually } from '@mintmark/test-support/eventually';
 
 // security.md, line 10: how the verifier comes by keys, and what it does when it cannot.
 
@@ -10,9 +11,8 @@ const tokens = (issuer: TestIssuer, count: number, header = {}) =>
 
 /** Lets a background fetch that was started come to its end. */
 async function settled(issuer: TestIssuer, fetches: number): Promise<void> {
-  const deadline = Date.now() + 5000;
-  while (issuer.keySetFetches < fetches && Date.now() < deadline) await new Promise((r) => setTimeout(r, 5));
-  await new Promise((r) => setTimeout(r, 50));
+  await eventually(() => issuer.keySetFetches >= fetches, 5000);
+  await new Promise((r) => setTimeout(r, 50)); // in which one fetch too many would come
   assert.equal(issuer.keySetFetches, fetches);
 }
 

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { post } from '../api/client.ts';
-import type { SigningAlgorithm } from '../../../server/src/domain/signing-key.ts';
+import type { SigningAlgorithm } from '../../../server/src/domain/signing-algorithm.ts';
 import type { SigningKeyJson } from '../../../server/src/http/admin/signing-key.wire.ts';
 import { announce } from '../state/announce.ts';
 import { useResource } from '../state/resource.ts';

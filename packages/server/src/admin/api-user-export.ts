@@ -1,9 +1,8 @@
-import type { Actor } from '../domain/actor.ts';
 import { apiUserRecord, type ApiUserRecord } from '../domain/api-user-record.ts';
 import type { ApiUserFilter, ListedApiUser } from '../domain/api-user-list.ts';
 import { credentialState, type Credential } from '../domain/credential.ts';
 import type { Store } from '../storage/store.ts';
-import { audited } from './audited.ts';
+import { audited, type Change } from './audited.ts';
 
 /** API users read at a time. */
 const PAGE = 200;
@@ -18,18 +17,15 @@ export interface ApiUserExport {
  * digests left the house is recorded: whoever has them can try passwords on them.
  */
 export async function* exportApiUsers(
-  store: Store,
-  by: Actor,
+  change: Change,
   { digests, filter }: ApiUserExport,
-  nowMs: number,
 ): AsyncGenerator<ApiUserRecord, void, undefined> {
+  const { store, nowMs } = change;
   if (digests) {
     const given = Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== null));
     const attempt = { action: 'api_user.export', subject: { kind: 'store', id: null } } as const;
-    await audited(store, by, nowMs, attempt, async () => ({
-      result: null,
-      after: { digests, ...given },
-    }));
+    const after = { digests, ...given };
+    await audited(change, attempt, async () => ({ result: null, after }));
   }
   for (let after: string | null = null; ;) {
     const page: ListedApiUser[] = await store.apiUserList.byId(filter, { after, limit: PAGE }, nowMs);

@@ -1,4 +1,3 @@
-import type { Actor } from '../domain/actor.ts';
 import { refuseBeyondRole } from '../domain/admin-scope.ts';
 import { usernameKey, type ApiUser } from '../domain/api-user.ts';
 import { readApiUserRecord, type ReadRecord } from '../domain/api-user-record.ts';
@@ -9,10 +8,10 @@ import { jsonTextFault } from '../domain/characters.ts';
 import type { Fault } from '../domain/fault.ts';
 import { Refused } from '../domain/refused.ts';
 import { storeFault } from '../storage/store-error.ts';
-import type { Store, StoreTransaction } from '../storage/store.ts';
+import type { StoreTransaction } from '../storage/store.ts';
 import type { TextLine } from '../lib/text-lines.ts';
 import { deletedUsernameProblem } from './api-user.ts';
-import { audited, recordRefusal, type Attempt, type Done } from './audited.ts';
+import { audited, recordRefusal, type Attempt, type Change, type Effect } from './audited.ts';
 
 /** What became of a line of an import. */
 export type ImportedLine =
@@ -56,18 +55,18 @@ const BATCH = 200;
  * In the audit log: an entry for each API user that was made, for each line that the caller's role does not allow, and one for all.
  */
 export async function* importApiUsers(
-  store: Store,
-  by: Actor,
+  { store, actor }: Pick<Change, 'store' | 'actor'>,
   lines: AsyncIterable<TextLine>,
   now: () => number,
   options: ImportOptions = {},
 ): AsyncGenerator<ImportedLine, void, undefined> {
-  if (options.dryRun === true) return yield* dryRun(store, by, lines, now, options);
+  const changeNow = (): Change => ({ store, actor, nowMs: now() });
+  if (options.dryRun === true) return yield* dryRun(changeNow, lines, options);
   const count = { made: 0, exists: 0, refused: 0 };
   let failed = false;
   try {
     for await (const batch of batchesOf(lines)) {
-      for (const line of await importBatch(store, by, batch, now(), options)) {
+      for (const line of await importBatch(changeNow(), batch, options)) {
         if ('made' in line) count.made += 1;
         else if ('refused' in line) count.refused += 1;
         else count.exists += 1;
@@ -77,10 +76,10 @@ export async function* importApiUsers(
   } catch (error) {
     failed = true;
     // The store that failed may take no entry either: what failed first is what the caller must hear of.
-    await recordRefusal(store, by, now(), { ...ATTEMPT, after: count }, BROKEN_OFF).catch(() => undefined);
+    await recordRefusal(changeNow(), { ...ATTEMPT, after: count }, BROKEN_OFF).catch(() => undefined);
     throw error;
   } finally {
-    if (!failed) await audited(store, by, now(), ATTEMPT, async () => ({ result: null, after: count }));
+    if (!failed) await audited(changeNow(), ATTEMPT, async () => ({ result: null, after: count }));
   }
 }
 
@@ -88,10 +87,8 @@ export async function* importApiUsers(
 const DRY_RUN_LINES_MAX = 200_000;
 
 async function* dryRun(
-  store: Store,
-  by: Actor,
+  changeNow: () => Change,
   lines: AsyncIterable<TextLine>,
-  now: () => number,
   options: ImportOptions,
 ): AsyncGenerator<ImportedLine, void, undefined> {
   const earlier = noNames();
@@ -102,8 +99,9 @@ async function* dryRun(
     if (checked > DRY_RUN_LINES_MAX) {
       throw new Refused('invalid', `A dry run checks at most ${DRY_RUN_LINES_MAX} lines: split the file.`);
     }
-    const parsed = batch.map((line) => parse(line, by, now()));
-    const names = await namesIn(store, recordsOf(parsed), options, earlier);
+    const change = changeNow();
+    const parsed = batch.map((line) => parse(line, change));
+    const names = await namesIn(change.store, recordsOf(parsed), options, earlier);
     for (const line of parsed) {
       const outcome = 'record' in line ? claimed(line.line, line.record, names) : line;
       yield foreseen(outcome, newIds);
@@ -147,33 +145,29 @@ function recordsOf(parsed: readonly ParsedLine[]): ReadRecord[] {
 }
 
 async function importBatch(
-  store: Store,
-  by: Actor,
+  change: Change,
   batch: readonly TextLine[],
-  nowMs: number,
   options: ImportOptions,
 ): Promise<ImportedLine[]> {
-  const parsed = batch.map((line) => parse(line, by, nowMs));
+  const parsed = batch.map((line) => parse(line, change));
   try {
-    return await importTogether(store, by, parsed, nowMs, options);
+    return await importTogether(change, parsed, options);
   } catch (error) {
     if (storeFault(error) !== 'conflict') throw error;
-    return await importOneByOne(store, by, parsed, nowMs, options);
+    return await importOneByOne(change, parsed, options);
   }
 }
 
 /** What the batch wants to use was taken between the look and the write: that is the fault of some lines, not of all. */
 async function importOneByOne(
-  store: Store,
-  by: Actor,
+  change: Change,
   parsed: readonly ParsedLine[],
-  nowMs: number,
   options: ImportOptions,
 ): Promise<ImportedLine[]> {
   const outcomes: ImportedLine[] = [];
   for (const line of parsed) {
     try {
-      outcomes.push(...(await importTogether(store, by, [line], nowMs, options)));
+      outcomes.push(...(await importTogether(change, [line], options)));
     } catch (error) {
       if (storeFault(error) !== 'conflict') throw error;
       outcomes.push({ line: line.line, refused: new Refused('conflict', TAKEN) });
@@ -185,16 +179,14 @@ async function importOneByOne(
 const TAKEN = 'Its client id, username or a credential was given to another API user just now.';
 
 async function importTogether(
-  store: Store,
-  by: Actor,
+  change: Change,
   parsed: readonly ParsedLine[],
-  nowMs: number,
   options: ImportOptions,
 ): Promise<ImportedLine[]> {
   const records = recordsOf(parsed);
   const recorded = parsed.flatMap((line) => ('refused' in line ? refusalsToRecord(line) : []));
   if (records.length + recorded.length === 0) return parsed as ImportedLine[];
-  return await audited(store, by, nowMs, ATTEMPT, async (transaction) => {
+  return await audited(change, ATTEMPT, async (transaction) => {
     const names = await namesIn(transaction, records, options);
     const outcomes = parsed.map((line) => ('record' in line ? claimed(line.line, line.record, names) : line));
     const made = outcomes.flatMap((line) => ('record' in line ? [line.record] : []));
@@ -217,19 +209,19 @@ async function importTogether(
 }
 
 /** What the caller may not do is recorded, as it is where it is tried one by one. What is only wrong is not. */
-function refusalsToRecord({ refused, clientId = null }: RefusedLine): (Attempt & Done)[] {
+function refusalsToRecord({ refused, clientId = null }: RefusedLine): (Attempt & Effect)[] {
   if (refused.code !== 'forbidden') return [];
   const subject = { kind: 'api_user', id: auditedId(clientId) } as const;
   return [{ action: 'api_user.import', subject, refusal: refused.message }];
 }
 
-function parse({ n: line, text }: TextLine, by: Actor, nowMs: number): ParsedLine {
+function parse({ n: line, text }: TextLine, { actor, nowMs }: Change): ParsedLine {
   let clientId: string | null = null;
   try {
     const record = readApiUserRecord(jsonOf(text), nowMs);
     if (Array.isArray(record)) return { line, refused: invalid(record) };
     clientId = record.user.clientId;
-    refuseBeyondRole(by, record.user.scopes);
+    refuseBeyondRole(actor, record.user.scopes);
     return { line, record };
   } catch (error) {
     if (error instanceof Refused) return { line, refused: error, clientId };

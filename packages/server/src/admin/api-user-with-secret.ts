@@ -1,12 +1,10 @@
-import type { Actor } from '../domain/actor.ts';
 import { refuseBeyondRole } from '../domain/admin-scope.ts';
 import type { ApiUser, ApiUserSettings } from '../domain/api-user.ts';
 import { apiUserFacts, credentialFacts } from '../domain/audit-facts.ts';
-import type { Once } from '../domain/idempotency.ts';
 import { faultsBelow } from '../domain/refused.ts';
-import type { Store, StoreTransaction } from '../storage/store.ts';
+import type { StoreTransaction } from '../storage/store.ts';
 import { insertApiUser } from './api-user.ts';
-import { audited, type Attempt, type Done } from './audited.ts';
+import { audited, type Attempt, type Change, type Effect } from './audited.ts';
 import { insertSecret, type CreatedSecret, type NewCredential } from './credential.ts';
 
 export interface ApiUserWithSecret extends CreatedSecret {
@@ -15,16 +13,14 @@ export interface ApiUserWithSecret extends CreatedSecret {
 
 /** Makes an API user with a first secret: both or none, because one whose secret was never shown would be of no use. */
 export async function createApiUserWithSecret(
-  store: Store,
-  by: Actor,
+  change: Change,
   settings: ApiUserSettings,
   asked: Omit<NewCredential, 'owner'>,
-  nowMs: number,
-  once?: Once,
 ): Promise<ApiUserWithSecret> {
-  const attempt = { action: 'api_user.create', subject: { kind: 'api_user', id: null }, once } as const;
-  return await audited(store, by, nowMs, attempt, async (transaction) => {
-    refuseBeyondRole(by, settings.scopes);
+  const { actor, nowMs } = change;
+  const attempt = { action: 'api_user.create', subject: { kind: 'api_user', id: null } } as const;
+  return await audited(change, attempt, async (transaction) => {
+    refuseBeyondRole(actor, settings.scopes);
     const made = await insertApiUserWithSecret(transaction, settings, asked, nowMs);
     return { result: made, unchanged: true, also: creationsOf(made) };
   });
@@ -43,7 +39,7 @@ export async function insertApiUserWithSecret(
 }
 
 /** What the audit log says of it: that the API user was made, and then its credential. */
-export function creationsOf({ user, credential }: Omit<ApiUserWithSecret, 'secret'>): (Attempt & Done)[] {
+export function creationsOf({ user, credential }: Omit<ApiUserWithSecret, 'secret'>): (Attempt & Effect)[] {
   const subject = { kind: 'api_user', id: user.clientId } as const;
   return [
     { action: 'api_user.create', subject, after: apiUserFacts(user) },

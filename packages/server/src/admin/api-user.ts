@@ -1,4 +1,3 @@
-import type { Actor } from '../domain/actor.ts';
 import { refuseBeyondRole } from '../domain/admin-scope.ts';
 import {
   apiUserFaults,
@@ -8,25 +7,19 @@ import {
   type ApiUserSettings,
 } from '../domain/api-user.ts';
 import { apiUserFacts, changedFacts, revocationFacts } from '../domain/audit-facts.ts';
-import type { Once } from '../domain/idempotency.ts';
 import { Refused } from '../domain/refused.ts';
 import type { Revocation } from '../domain/revocation.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
-import { audited } from './audited.ts';
+import { audited, type Change } from './audited.ts';
 import { gatherUsesOf, refuseLiveCaller } from './in-use.ts';
 import { revokeTokens } from './revocation.ts';
 
 /** Makes an API user without credentials. Throws a Refused where a setting is wrong or the username is taken. */
-export async function createApiUser(
-  store: Store,
-  by: Actor,
-  settings: ApiUserSettings,
-  nowMs: number,
-  once?: Once,
-): Promise<ApiUser> {
-  const attempt = { action: 'api_user.create', subject: { kind: 'api_user', id: null }, once } as const;
-  return await audited(store, by, nowMs, attempt, async (transaction) => {
-    refuseBeyondRole(by, settings.scopes);
+export async function createApiUser(change: Change, settings: ApiUserSettings): Promise<ApiUser> {
+  const { actor, nowMs } = change;
+  const attempt = { action: 'api_user.create', subject: { kind: 'api_user', id: null } } as const;
+  return await audited(change, attempt, async (transaction) => {
+    refuseBeyondRole(actor, settings.scopes);
     const user = await insertApiUser(transaction, settings, nowMs);
     return { result: user, subjectId: user.clientId, after: apiUserFacts(user) };
   });
@@ -73,22 +66,21 @@ type ApiUserChanges = Partial<ApiUserSettings> & { enabled?: boolean };
 
 /** Changes some settings of an API user, given by client id or username, and leaves the others. Throws a Refused as `createApiUser` does. */
 export async function updateApiUser(
-  store: Store,
-  by: Actor,
+  change: Change,
   name: string,
   changes: ApiUserChanges,
-  nowMs: number,
   { revoke = false, force = false, ifVersion }: Revoking & Forcing & IfUnchanged = {},
 ): Promise<ApiUser> {
+  const { store, actor, nowMs } = change;
   const guarded = changes.enabled === false && !force;
   if (guarded) await gatherUsesOf(store, name);
   const attempt = { action: actionOf(changes), subject: { kind: 'api_user', id: name } } as const;
-  return await audited(store, by, nowMs, attempt, async (transaction, note) => {
+  return await audited(change, attempt, async (transaction, identify) => {
     const before = await existingApiUser(transaction, name);
-    note({ subjectId: before.clientId });
+    identify({ subjectId: before.clientId });
     refuseStale(before, ifVersion);
     if (attempt.action !== 'api_user.disable')
-      refuseBeyondRole(by, [...before.scopes, ...(changes.scopes ?? [])]);
+      refuseBeyondRole(actor, [...before.scopes, ...(changes.scopes ?? [])]);
     const user: ApiUser = { ...before, ...changes, updatedAt: nowMs, version: before.version + 1 };
     refuseProblems(user, before);
     if (guarded) await refuseLiveCaller(transaction, before, 'disabled', nowMs);
@@ -115,19 +107,18 @@ function actionOf({
 
 /** Removes an API user, given by client id or username, and its credentials for good; gives back what it was. */
 export async function deleteApiUser(
-  store: Store,
-  by: Actor,
+  change: Change,
   name: string,
-  nowMs: number,
   { revoke = false, force = false, ifVersion }: Revoking & Forcing & IfUnchanged = {},
 ): Promise<ApiUser> {
+  const { store, actor, nowMs } = change;
   if (!force) await gatherUsesOf(store, name);
   const attempt = { action: 'api_user.delete', subject: { kind: 'api_user', id: name } } as const;
-  return await audited(store, by, nowMs, attempt, async (transaction, note) => {
+  return await audited(change, attempt, async (transaction, identify) => {
     const user = await existingApiUser(transaction, name);
-    note({ subjectId: user.clientId });
+    identify({ subjectId: user.clientId });
     refuseStale(user, ifVersion);
-    refuseBeyondRole(by, user.scopes);
+    refuseBeyondRole(actor, user.scopes);
     if (!force) await refuseLiveCaller(transaction, user, 'deleted', nowMs);
     const credentials = (await transaction.credentials.listOf(user.clientId)).map(({ id }) => id);
     await transaction.credentials.deleteOf(user.clientId);
@@ -141,16 +132,14 @@ export async function deleteApiUser(
 
 /** Revokes every token that an API user, given by client id or username, has. */
 export async function revokeApiUserTokens(
-  store: Store,
-  by: Actor,
+  change: Change,
   name: string,
-  nowMs: number,
   { ifVersion }: IfUnchanged = {},
 ): Promise<{ user: ApiUser; revocation: Revocation }> {
   const attempt = { action: 'api_user.revoke_tokens', subject: { kind: 'api_user', id: name } } as const;
-  return await audited(store, by, nowMs, attempt, async (transaction, note) => {
+  return await audited(change, attempt, async (transaction, identify) => {
     const user = await existingApiUser(transaction, name);
-    note({ subjectId: user.clientId });
+    identify({ subjectId: user.clientId });
     refuseStale(user, ifVersion);
     const revocation = await revokeTokens(transaction, user.clientId);
     return { result: { user, revocation }, after: revocationFacts(revocation) };

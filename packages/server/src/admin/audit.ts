@@ -1,4 +1,3 @@
-import type { Actor } from '../domain/actor.ts';
 import { endFault, followChain, type ChainEnds, type ChainFault } from '../domain/audit-chain.ts';
 import { isFoundBy, type AuditEntry, type AuditLink, type NamedAuditEntry } from '../domain/audit-entry.ts';
 import { Refused } from '../domain/refused.ts';
@@ -6,7 +5,7 @@ import type { ApiUser } from '../domain/api-user.ts';
 import type { AuditFilter } from '../domain/audit-filter.ts';
 import type { Store } from '../storage/store.ts';
 import { existingApiUser } from './api-user.ts';
-import { audited } from './audited.ts';
+import { audited, type Change } from './audited.ts';
 
 /** Entries read at a time: less than a millisecond of hashing, after which others have their turn. */
 const PAGE = 200;
@@ -103,14 +102,13 @@ function placeOf(cursor: string): { at: number; n: number } {
  * export itself, because an export takes the log out of the house.
  */
 export async function* exportAudit(
-  store: Store,
-  by: Actor,
+  change: Change,
   filter: AuditFilter,
-  nowMs: number,
 ): AsyncGenerator<NamedAuditEntry, void, undefined> {
+  const { store } = change;
   const given = Object.entries(filter).filter(([, value]) => value !== null && value !== undefined);
   const attempt = { action: 'audit.export', subject: { kind: 'store', id: null } } as const;
-  await audited(store, by, nowMs, attempt, async () => ({
+  await audited(change, attempt, async () => ({
     result: null,
     after: { filter: Object.fromEntries(given) },
   }));

@@ -7,9 +7,18 @@ import {
   type AuditFacts,
   type AuditSubject,
 } from '../domain/audit-entry.ts';
-import { Replayed, type MadeOnce, type Once } from '../domain/idempotency.ts';
+import { Replayed, type Idempotency } from '../domain/idempotency.ts';
 import { Refused } from '../domain/refused.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
+
+/** What every change of the control plane begins with: where, by whom and when. */
+export interface Change {
+  store: Store;
+  actor: Actor;
+  nowMs: number;
+  /** Lets the caller repeat the change safely: a repetition throws a Replayed. */
+  idempotency?: Idempotency | undefined;
+}
 
 /** What is tried, as far as it is known before it is. */
 export interface Attempt {
@@ -17,15 +26,13 @@ export interface Attempt {
   /** The id as it was given: a username too. */
   subject: AuditSubject;
   related?: AuditSubject | null;
-  /** Throws a Replayed where it was done under this key already. */
-  once?: Once | undefined;
 }
 
-/** What was found out on the way, for the entry about a refusal: which API user a name is of, whose a credential is. */
-export type Note = (found: { subjectId?: string; related?: AuditSubject }) => void;
+/** Records for the entry of a refusal what the work found: which API user a name is of, whose a credential is. */
+export type Identify = (found: { subjectId?: string; related?: AuditSubject }) => void;
 
-/** One change, for its entry. */
-export interface Done {
+/** What the audit entry of one change says of its effect. */
+export interface Effect {
   /** Where it was not known, or given as a name. */
   subjectId?: string;
   related?: AuditSubject | null;
@@ -35,106 +42,99 @@ export interface Done {
   refusal?: string;
 }
 
-export interface Outcome<T> extends Done {
+export interface Outcome<T> extends Effect {
   result: T;
   /** Further changes of the same transaction, which get an entry each, after that of the attempt. */
-  also?: readonly (Attempt & Done)[];
+  also?: readonly (Attempt & Effect)[];
   /** There was nothing to do: no entry for the attempt itself. */
   unchanged?: boolean;
 }
 
 /**
- * The one way in which manage/ changes the store: `work` and the entry in the audit log are one transaction. A Refused that
+ * The one way in which admin/ changes the store: `work` and the entry in the audit log are one transaction. A Refused that
  * it throws is recorded as a refused attempt, in a transaction of its own, and thrown on.
  */
 export async function audited<T>(
-  store: Store,
-  by: Actor,
-  nowMs: number,
+  change: Change,
   attempt: Attempt,
-  work: (transaction: StoreTransaction, note: Note) => Promise<Outcome<T>>,
+  work: (transaction: StoreTransaction, identify: Identify) => Promise<Outcome<T>>,
 ): Promise<T> {
-  const found: Parameters<Note>[0] = {};
-  const note: Note = (more) => void Object.assign(found, more);
+  const found: Parameters<Identify>[0] = {};
+  const identify: Identify = (more) => void Object.assign(found, more);
   try {
-    return await store.write(async (transaction) => {
-      if (attempt.once !== undefined) await refuseReplay(transaction, by, attempt.once, nowMs);
-      const { result, also = [], unchanged = false, ...done } = await work(transaction, note);
-      const changes = unchanged ? also : [{ ...attempt, ...found, ...done }, ...also];
-      if (attempt.once !== undefined)
-        await keep(transaction, by, attempt.once, changes.map(subjectOf), nowMs);
-      await transaction.audit.append(changes.map((change) => recordOf(by, nowMs, change)));
+    return await change.store.write(async (transaction) => {
+      await refuseReplay(transaction, change);
+      const { result, also = [], unchanged = false, ...effect } = await work(transaction, identify);
+      const effects = unchanged ? also : [{ ...attempt, ...found, ...effect }, ...also];
+      await rememberKey(transaction, change, effects.map(subjectOf));
+      await transaction.audit.append(effects.map((each) => recordOf(change, each)));
       return result;
     });
   } catch (error) {
-    if (error instanceof Refused)
-      await recordRefusal(store, by, nowMs, { ...attempt, ...found }, error.message);
+    if (error instanceof Refused) await recordRefusal(change, { ...attempt, ...found }, error.message);
     throw error;
   }
 }
 
 /** Records an attempt that was refused before it came to a change: by somebody whose role does not allow it. */
 export async function recordRefusal(
-  store: Store,
-  by: Actor,
-  nowMs: number,
-  attempt: Attempt & Pick<Done, 'subjectId' | 'after'>,
+  change: Change,
+  attempt: Attempt & Pick<Effect, 'subjectId' | 'after'>,
   refusal: string,
 ): Promise<void> {
   const subject = { ...attempt.subject, id: attempt.subjectId ?? auditedId(attempt.subject.id) };
-  const refused = recordOf(by, nowMs, { ...attempt, subject, refusal });
-  await store.write(({ audit }) => audit.append([refused]));
+  const refused = recordOf(change, { ...attempt, subject, refusal });
+  await change.store.write(({ audit }) => audit.append([refused]));
 }
 
 /** How long a caller may ask again for a change that was made under its key. */
 const KEPT_MS = 24 * 3_600_000;
 
-function keptId(by: Actor, { key }: Once): string {
-  return hash('sha256', JSON.stringify([by.kind, by.id, key]), 'base64url');
+function keptId({ kind, id }: Actor, { key }: Idempotency): string {
+  return hash('sha256', JSON.stringify([kind, id, key]), 'base64url');
 }
 
 async function refuseReplay(
-  { idempotency }: StoreTransaction,
-  by: Actor,
-  once: Once,
-  nowMs: number,
+  transaction: StoreTransaction,
+  { actor, nowMs, idempotency }: Change,
 ): Promise<void> {
-  const kept = await idempotency.find(keptId(by, once));
+  if (idempotency === undefined) return;
+  const kept = await transaction.idempotency.find(keptId(actor, idempotency));
   if (kept === undefined || kept.removesAt <= nowMs) return;
-  if (kept.request === once.request) throw new Replayed(kept.made);
+  if (kept.request === idempotency.request) throw new Replayed(kept.made);
   throw new Refused(
     'conflict',
-    `The Idempotency-Key "${once.key}" was used for another request: choose a new key for each change.`,
+    `The Idempotency-Key "${idempotency.key}" was used for another request: choose a new key for each change.`,
   );
 }
 
-async function keep(
-  { idempotency }: StoreTransaction,
-  by: Actor,
-  once: Once,
-  made: MadeOnce,
-  nowMs: number,
+async function rememberKey(
+  transaction: StoreTransaction,
+  { actor, nowMs, idempotency }: Change,
+  made: readonly AuditSubject[],
 ): Promise<void> {
-  await idempotency.insert({
-    id: keptId(by, once),
-    request: once.request,
+  if (idempotency === undefined) return;
+  const id = keptId(actor, idempotency);
+  await transaction.idempotency.insert({
+    id,
+    request: idempotency.request,
     made,
     removesAt: nowMs + KEPT_MS,
   });
 }
 
-function subjectOf({ subject, subjectId }: Attempt & Done): AuditSubject {
+function subjectOf({ subject, subjectId }: Attempt & Effect): AuditSubject {
   return { kind: subject.kind, id: subjectId ?? subject.id };
 }
 
-function recordOf(by: Actor, nowMs: number, change: Attempt & Done) {
-  const { action, related = null, before = null, after = null, refusal } = change;
+function recordOf({ actor, nowMs }: Pick<Change, 'actor' | 'nowMs'>, effect: Attempt & Effect) {
+  const { action, related = null, before = null, after = null, refusal } = effect;
   return {
     at: nowMs,
-    actor: by,
+    actor,
     action,
     outcome: refusal === undefined ? ('done' as const) : ('refused' as const),
-    subject: subjectOf(change),
+    subject: subjectOf(effect),
     related,
     before,
     after,

@@ -9,14 +9,13 @@ import {
   retirementObjection,
   type Credential,
 } from '../domain/credential.ts';
-import type { Once } from '../domain/idempotency.ts';
 import { hashPassword, passwordProblem } from '../domain/password.ts';
 import { randomBase62 } from '../lib/random.ts';
 import { Refused } from '../domain/refused.ts';
 import { generateSecret, KEY_ID_LENGTH, secretDigest } from '../domain/secret.ts';
-import type { Store, StoreTransaction } from '../storage/store.ts';
+import type { StoreTransaction } from '../storage/store.ts';
 import { existingApiUser, type Revoking } from './api-user.ts';
-import { audited, type Attempt, type Done, type Note } from './audited.ts';
+import { audited, type Attempt, type Change, type Effect, type Identify } from './audited.ts';
 import { callersOf, gatherUses } from './in-use.ts';
 import { revokeTokens } from './revocation.ts';
 
@@ -36,15 +35,10 @@ export interface CreatedSecret {
 }
 
 /** Makes a generated secret. Throws a Refused where the API user has as many live credentials as it may. */
-export async function createSecret(
-  store: Store,
-  by: Actor,
-  asked: NewCredential,
-  nowMs: number,
-  once?: Once,
-): Promise<CreatedSecret> {
-  return await audited(store, by, nowMs, { ...creation(asked), once }, async (transaction, note) => {
-    const owner = await notedOwner(transaction, by, asked.owner, note);
+export async function createSecret(change: Change, asked: NewCredential): Promise<CreatedSecret> {
+  const { actor, nowMs } = change;
+  return await audited(change, creation(asked), async (transaction, identify) => {
+    const owner = await notedOwner(transaction, actor, asked.owner, identify);
     const created = await insertSecret(transaction, { ...asked, owner }, nowMs);
     return { result: created, ...recordedAs(created.credential) };
   });
@@ -64,16 +58,14 @@ export async function insertSecret(
 
 /** Gives the API user a password chosen by a person. Throws a Refused where it is weak, or there is a live one. */
 export async function createPassword(
-  store: Store,
-  by: Actor,
+  change: Change,
   asked: NewCredential,
   password: string,
-  nowMs: number,
-  once?: Once,
 ): Promise<Credential> {
+  const { actor, nowMs } = change;
   const hashed = await hashChosen(password);
-  return await audited(store, by, nowMs, { ...creation(asked), once }, async (transaction, note) => {
-    const owner = await notedOwner(transaction, by, asked.owner, note);
+  return await audited(change, creation(asked), async (transaction, identify) => {
+    const owner = await notedOwner(transaction, actor, asked.owner, identify);
     const credential = await insertPassword(transaction, { ...asked, owner }, hashed, nowMs);
     return { result: credential, ...recordedAs(credential) };
   });
@@ -113,15 +105,15 @@ async function notedOwner(
   transaction: StoreTransaction,
   by: Actor,
   owner: string,
-  note: Note,
+  identify: Identify,
 ): Promise<string> {
   const { clientId, scopes } = await existingApiUser(transaction, owner);
-  note({ related: { kind: 'api_user', id: clientId } });
+  identify({ related: { kind: 'api_user', id: clientId } });
   refuseBeyondRole(by, scopes);
   return clientId;
 }
 
-function recordedAs(credential: Credential): Done {
+function recordedAs(credential: Credential): Effect {
   return { subjectId: credential.id, after: credentialFacts(credential) };
 }
 
@@ -133,16 +125,15 @@ export interface CredentialChanges {
 
 /** Renames a credential, or makes it expire at another time. Throws a Refused where that is past, or it has ended already. */
 export async function updateCredential(
-  store: Store,
-  by: Actor,
+  change: Change,
   credentialId: string,
   changes: CredentialChanges,
-  nowMs: number,
 ): Promise<Credential> {
+  const { actor, nowMs } = change;
   const attempt = about('credential.update', credentialId);
-  return await audited(store, by, nowMs, attempt, async (transaction, note) => {
-    const before = await existingCredential(transaction, credentialId, note);
-    refuseBeyondRole(by, (await existingApiUser(transaction, before.clientId)).scopes);
+  return await audited(change, attempt, async (transaction, identify) => {
+    const before = await existingCredential(transaction, credentialId, identify);
+    refuseBeyondRole(actor, (await existingApiUser(transaction, before.clientId)).scopes);
     const state = credentialState(before, nowMs);
     if (state !== 'live') {
       throw new Refused('conflict', `Credential ${before.id} is ${state} for good: create another.`);
@@ -167,17 +158,16 @@ export interface Retirement extends Revoking {
 
 /** Makes a credential useless at once. Throws a Refused (`unsafe`) where that could break a live caller. */
 export async function retireCredential(
-  store: Store,
-  by: Actor,
+  change: Change,
   credentialId: string,
   { force, revoke = false }: Retirement,
-  nowMs: number,
 ): Promise<Credential> {
+  const { store, nowMs } = change;
   const found = force ? undefined : await store.credentials.find(credentialId);
   if (found !== undefined) await gatherUses(store, found.clientId, ({ id }) => id === found.id);
   const attempt = about('credential.retire', credentialId);
-  return await audited(store, by, nowMs, attempt, async (transaction, note) => {
-    const credential = await existingCredential(transaction, credentialId, note);
+  return await audited(change, attempt, async (transaction, identify) => {
+    const credential = await existingCredential(transaction, credentialId, identify);
     if (!force) {
       const all = await transaction.credentials.listOf(credential.clientId);
       await refuseUnsafe(transaction, credential, all, nowMs);
@@ -255,11 +245,11 @@ function refuseTooMany(live: readonly Credential[], kind: Credential['kind']): v
 async function existingCredential(
   transaction: StoreTransaction,
   id: string,
-  note: Note,
+  identify: Identify,
 ): Promise<Credential> {
   const credential = await transaction.credentials.find(id);
   if (credential !== undefined) {
-    note({ subjectId: credential.id, related: { kind: 'api_user', id: credential.clientId } });
+    identify({ subjectId: credential.id, related: { kind: 'api_user', id: credential.clientId } });
     return credential;
   }
   throw new Refused('not_found', `There is no credential "${id}".`, {

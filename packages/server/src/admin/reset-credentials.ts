@@ -1,13 +1,11 @@
-import { SYSTEM, type Actor } from '../domain/actor.ts';
 import { refuseBeyondRole } from '../domain/admin-scope.ts';
 import { auditedId, type AuditFacts } from '../domain/audit-entry.ts';
 import { changedFacts, credentialFacts, revocationFacts } from '../domain/audit-facts.ts';
 import { credentialState, isQuiet, RETIRED_WHEN_QUIET_MS, type Credential } from '../domain/credential.ts';
-import type { Once } from '../domain/idempotency.ts';
 import { Refused } from '../domain/refused.ts';
-import type { Store, StoreTransaction } from '../storage/store.ts';
+import type { StoreTransaction } from '../storage/store.ts';
 import { existingApiUser } from './api-user.ts';
-import { audited } from './audited.ts';
+import { audited, type Change } from './audited.ts';
 import {
   end,
   hashChosen,
@@ -32,7 +30,7 @@ export interface Reset extends NewCredential, Retirement {
   overlapMs: number | null;
 }
 
-export interface ResetDone {
+export interface ResetResult {
   credential: Credential;
   /** The whole secret; null if the new credential is a password. */
   secret: string | null;
@@ -45,13 +43,8 @@ export interface ResetDone {
  * they are quiet. A live password ends at once if the new credential is a password, because only one may be live. Throws a
  * Refused (`unsafe`) if one that would end at once was used in the last hour, unless forced.
  */
-export async function resetCredentials(
-  store: Store,
-  by: Actor,
-  asked: Reset,
-  nowMs: number,
-  once?: Once,
-): Promise<ResetDone> {
+export async function resetCredentials(change: Change, asked: Reset): Promise<ResetResult> {
+  const { store, actor, nowMs } = change;
   const { overlapMs, password, force } = asked;
   const endsPassword = password !== undefined || asked.endPassword === true;
   if (!force && (overlapMs === 0 || password !== undefined)) await gatherUsesOf(store, asked.owner);
@@ -60,19 +53,18 @@ export async function resetCredentials(
     action: 'credential.reset',
     subject: { kind: 'credential', id: null },
     related: { kind: 'api_user', id: auditedId(asked.owner) },
-    once,
   } as const;
-  return await audited(store, by, nowMs, attempt, async (transaction, note) => {
+  return await audited(change, attempt, async (transaction, identify) => {
     const { clientId, scopes } = await existingApiUser(transaction, asked.owner);
-    note({ related: { kind: 'api_user', id: clientId } });
-    refuseBeyondRole(by, scopes);
+    identify({ related: { kind: 'api_user', id: clientId } });
+    refuseBeyondRole(actor, scopes);
     const all = await transaction.credentials.listOf(clientId);
     const live = liveOf(all, nowMs).filter(({ kind }) => kind === 'secret' || endsPassword);
     const ending: Credential[] = [];
     for (const credential of live) {
-      const change = endOf(credential, asked, nowMs);
-      if ('retiredAt' in change && !force) await refuseUnsafe(transaction, credential, all, nowMs);
-      ending.push(await end(transaction, credential, change));
+      const ends = endOf(credential, asked, nowMs);
+      if ('retiredAt' in ends && !force) await refuseUnsafe(transaction, credential, all, nowMs);
+      ending.push(await end(transaction, credential, ends));
     }
     const made = await insertNew(transaction, { ...asked, owner: clientId }, chosen, nowMs);
     const revocation = asked.revoke === true ? await revokeTokens(transaction, clientId) : null;
@@ -102,7 +94,7 @@ async function insertNew(
   asked: NewCredential,
   chosen: ChosenPassword | null,
   nowMs: number,
-): Promise<Omit<ResetDone, 'ending'>> {
+): Promise<Omit<ResetResult, 'ending'>> {
   if (chosen === null) return await insertSecret(transaction, asked, nowMs);
   return { credential: await insertPassword(transaction, asked, chosen, nowMs), secret: null };
 }
@@ -112,15 +104,15 @@ async function insertNew(
  * where the next run begins; null: from the start.
  */
 export async function retireQuiet(
-  store: Store,
+  change: Change,
   after: string | null,
   limit: number,
-  nowMs: number,
 ): Promise<string | null> {
+  const { store, nowMs } = change;
   const ids = await store.credentials.quiet(nowMs - RETIRED_WHEN_QUIET_MS, after ?? '', limit);
   for (const id of ids) {
     const attempt = { action: 'credential.retire', subject: { kind: 'credential', id } } as const;
-    await audited(store, SYSTEM, nowMs, attempt, async (transaction) => {
+    await audited(change, attempt, async (transaction) => {
       const credential = await transaction.credentials.find(id);
       const all = credential === undefined ? [] : await transaction.credentials.listOf(credential.clientId);
       // Checked again inside the transaction: it may have been used, or another process was first.
@@ -145,7 +137,7 @@ export interface CutOff {
   newSecret: boolean;
 }
 
-export interface CutOffDone {
+export interface CutOffResult {
   retired: Credential[];
   /** Null where none was asked for. */
   made: CreatedSecret | null;
@@ -153,21 +145,19 @@ export interface CutOffDone {
 
 /** After a leak: credentials end at once, whoever uses them, and every token that the API user has is revoked. */
 export async function cutOff(
-  store: Store,
-  by: Actor,
+  change: Change,
   owner: string,
   { credentialId, newSecret }: CutOff,
-  nowMs: number,
-  once?: Once,
-): Promise<CutOffDone> {
+): Promise<CutOffResult> {
+  const { actor, nowMs } = change;
   const related = { kind: 'api_user', id: auditedId(owner) } as const;
   const subject =
     credentialId === null ? related : ({ kind: 'credential', id: auditedId(credentialId) } as const);
-  const attempt = { action: 'credential.cut_off', subject, related, once } as const;
-  return await audited(store, by, nowMs, attempt, async (transaction, note) => {
+  const attempt = { action: 'credential.cut_off', subject, related } as const;
+  return await audited(change, attempt, async (transaction, identify) => {
     const { clientId, scopes } = await existingApiUser(transaction, owner);
-    note({ related: { kind: 'api_user', id: clientId } });
-    if (newSecret) refuseBeyondRole(by, scopes);
+    identify({ related: { kind: 'api_user', id: clientId } });
+    if (newSecret) refuseBeyondRole(actor, scopes);
     const live = await toCutOff(transaction, clientId, credentialId, nowMs);
     const retired: Credential[] = [];
     for (const credential of live) retired.push(await end(transaction, credential, { retiredAt: nowMs }));

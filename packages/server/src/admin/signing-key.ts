@@ -6,10 +6,9 @@ import {
   rotationIsDue,
   signingKeyState,
   type KeySchedule,
-  type SigningAlgorithm,
   type SigningKey,
 } from '../domain/signing-key.ts';
-import { SYSTEM, type Actor } from '../domain/actor.ts';
+import type { SigningAlgorithm } from '../domain/signing-algorithm.ts';
 import type { AuditFacts } from '../domain/audit-entry.ts';
 import { signingKeyFacts } from '../domain/audit-facts.ts';
 import { Refused } from '../domain/refused.ts';
@@ -23,7 +22,7 @@ import {
 import type { ClockRows, Clocks } from '../storage/tables/clock.ts';
 import type { SealedSigningKey } from '../storage/tables/signing-key.ts';
 import type { Store, StoreRows, StoreTransaction } from '../storage/store.ts';
-import { audited, type Outcome } from './audited.ts';
+import { audited, type Change, type Outcome } from './audited.ts';
 
 export interface Rotation {
   algorithm: SigningAlgorithm;
@@ -52,14 +51,13 @@ export async function listSigningKeys(
 
 /** Makes the successor of the active key. Throws a Refused where one is announced already. */
 export async function rotateSigningKey(
-  store: Store,
-  by: Actor,
+  change: Change,
   masterKey: MasterKey,
   rotation: Rotation,
-  nowMs: number,
 ): Promise<SigningKey> {
+  const { nowMs } = change;
   const made = seal(generateSigningKey(rotation.algorithm), rotation.algorithm, masterKey);
-  return await audited(store, by, nowMs, ROTATION, async (transaction) =>
+  return await audited(change, ROTATION, async (transaction) =>
     rotate(transaction, masterKey, made, rotation, await clocksAt(transaction, nowMs)),
   );
 }
@@ -83,18 +81,18 @@ async function recordedSchedule(transaction: StoreTransaction, own: KeySchedule)
 
 /** Rotates when by both clocks the active key is older than `rotationSeconds`; asked by every process, done by one. */
 export async function rotateWhenDue(
-  store: Store,
+  change: Change,
   masterKey: MasterKey,
   rotation: Omit<Rotation, 'mode'>,
   rotationSeconds: number,
-  nowMs: number,
 ): Promise<SigningKey | null> {
+  const { store, nowMs } = change;
   const clocks = await clocksAt(store.clock, nowMs);
   const isDue = async (rows: StoreRows) =>
     rotationIsDue((await readProvenKeys(rows, masterKey, nowMs)).proven, rotationSeconds, clocks.earlier);
   if (!(await isDue(store))) return null;
   const made = seal(generateSigningKey(rotation.algorithm), rotation.algorithm, masterKey);
-  return await audited<SigningKey | null>(store, SYSTEM, nowMs, ROTATION, async (transaction) => {
+  return await audited<SigningKey | null>(change, ROTATION, async (transaction) => {
     // Again, inside the transaction: another process may have been first.
     if (!(await isDue(transaction))) return { result: null, unchanged: true };
     return await rotate(transaction, masterKey, made, { ...rotation, mode: 'scheduled' }, clocks);

@@ -5,7 +5,7 @@ import { Refused } from '../domain/refused.ts';
 import { exportApiUsers } from '../admin/api-user-export.ts';
 import { importApiUsers, importedLineJson, type ImportOptions } from '../admin/api-user-import.ts';
 import { importLines } from '../admin/api-user-import-lines.ts';
-import { commandLineActor } from './actor.ts';
+import { commandLineChange } from './actor.ts';
 import type { Io } from './io.ts';
 import { addSettings, STORE_SETTINGS, withStore } from './options.ts';
 
@@ -33,8 +33,8 @@ export function exportCommand(parent: Command, io: Io): void {
   );
   command.action(async (options: ApiUserFilterParameters & { digests?: boolean }) => {
     await withStore(command, io, async (store) => {
-      const asked = { digests: options.digests === true, filter: apiUserFilter(options) };
-      for await (const record of exportApiUsers(store, commandLineActor(), asked, Date.now())) {
+      const request = { digests: options.digests === true, filter: apiUserFilter(options) };
+      for await (const record of exportApiUsers(commandLineChange(store), request)) {
         io.out(JSON.stringify(record));
       }
     });
@@ -62,7 +62,7 @@ export function importCommand(parent: Command, io: Io): void {
     await withStore(command, io, async (store) => {
       const pieces = file === undefined || file === '-' ? io.stdin : fileOf(file);
       const lines = importLines(pieces, LINE_BYTES_MAX);
-      for await (const line of importApiUsers(store, commandLineActor(), lines, Date.now, options)) {
+      for await (const line of importApiUsers(commandLineChange(store), lines, Date.now, options)) {
         if ('refused' in line) count.refused += 1;
         else if ('there' in line) count.exists += 1;
         else count.made += 1;

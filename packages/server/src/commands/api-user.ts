@@ -12,7 +12,7 @@ import { createApiUserWithSecret } from '../admin/api-user-with-secret.ts';
 import { apiUserJson, listedApiUserJson } from '../http/admin/api-user.wire.ts';
 import { iso } from '../http/admin/schema.ts';
 import { exportCommand, importCommand } from './api-user-bulk.ts';
-import { commandLineActor } from './actor.ts';
+import { commandLineChange } from './actor.ts';
 import { curlLine } from './curl-line.ts';
 import { REVOKED, REVOKE_TOKENS } from './revoke-tokens.ts';
 import { json, shellWord, table, time, type Io } from './io.ts';
@@ -89,13 +89,12 @@ function create(parent: Command, io: Io): void {
   );
   command.action(async (options: SettingOptions & { name: string; secret: boolean }) => {
     await withStore(command, io, async (store, config) => {
-      const nowMs = Date.now();
-      const by = commandLineActor();
+      const change = commandLineChange(store);
       const settings = settingsOf(options);
       const secret = { name: 'first secret', expiresAt: null };
       const { user, ...made } = options.secret
-        ? await createApiUserWithSecret(store, by, settings, secret, nowMs)
-        : { user: await createApiUser(store, by, settings, nowMs) };
+        ? await createApiUserWithSecret(change, settings, secret)
+        : { user: await createApiUser(change, settings) };
       if (options.json === true) {
         io.out(
           json({
@@ -189,7 +188,7 @@ function update(parent: Command, io: Io): void {
   );
   command.action(async (name: string, options: SettingOptions) => {
     const user = await withStore(command, io, (store) =>
-      updateApiUser(store, commandLineActor(), name, changesOf(options), Date.now()),
+      updateApiUser(commandLineChange(store), name, changesOf(options)),
     );
     print(io, user, options.json);
   });
@@ -214,7 +213,7 @@ function switchCommand(parent: Command, io: Io, verb: string, enabled: boolean, 
   command.action(async (name: string, options: StopOptions) => {
     const revoking = { revoke: options.revokeTokens === true, force: options.force === true };
     const user = await withStore(command, io, (store) =>
-      updateApiUser(store, commandLineActor(), name, { enabled }, Date.now(), revoking),
+      updateApiUser(commandLineChange(store), name, { enabled }, revoking),
     );
     print(io, user, options.json);
     if (enabled) return;
@@ -236,7 +235,7 @@ function revoke(parent: Command, io: Io): void {
   );
   command.action(async (name: string, options: { json?: boolean }) => {
     const { user, revocation } = await withStore(command, io, (store) =>
-      revokeApiUserTokens(store, commandLineActor(), name, Date.now()),
+      revokeApiUserTokens(commandLineChange(store), name),
     );
     const { clientId } = user;
     const before = iso((revocation.issuedBefore ?? 0) * 1000);
@@ -260,7 +259,7 @@ function remove(parent: Command, io: Io): void {
   command.action(async (name: string, options: StopOptions) => {
     const revoking = { revoke: options.revokeTokens === true, force: options.force === true };
     const user = await withStore(command, io, (store) =>
-      deleteApiUser(store, commandLineActor(), name, Date.now(), revoking),
+      deleteApiUser(commandLineChange(store), name, revoking),
     );
     io.out(options.json === true ? json({ deleted: user.clientId }) : `deleted  ${user.clientId}`);
   });

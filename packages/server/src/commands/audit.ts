@@ -11,7 +11,7 @@ import { exportAudit, listAudit, verifyAudit, type AuditVerification } from '../
 import { parseTime } from '../domain/parse-time.ts';
 import type { AuditFilter } from '../domain/audit-filter.ts';
 import { auditEntryJson, auditVerificationJson } from '../http/admin/audit-entry.wire.ts';
-import { commandLineActor } from './actor.ts';
+import { commandLineChange } from './actor.ts';
 import { CheckFailed } from './check-failed.ts';
 import { json, table, time, type Io } from './io.ts';
 import { addSettings, atLeastOne, storeCommand, STORE_SETTINGS, withStore } from './options.ts';
@@ -170,7 +170,7 @@ function exportTo(parent: Command, io: Io): void {
   );
   command.action(async (options: FilterOptions) => {
     await withStore(command, io, async (store) => {
-      for await (const entry of exportAudit(store, commandLineActor(), filterOf(options), Date.now())) {
+      for await (const entry of exportAudit(commandLineChange(store), filterOf(options))) {
         io.out(JSON.stringify(auditEntryJson(entry)));
       }
     });

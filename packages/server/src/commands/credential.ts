@@ -5,7 +5,7 @@ import { existingApiUser } from '../admin/api-user.ts';
 import { createPassword, createSecret, retireCredential } from '../admin/credential.ts';
 import { resetCredentials } from '../admin/reset-credentials.ts';
 import { credentialJson } from '../http/admin/credential.wire.ts';
-import { commandLineActor } from './actor.ts';
+import { commandLineChange } from './actor.ts';
 import { curlLine } from './curl-line.ts';
 import { REVOKED, REVOKE_TOKENS } from './revoke-tokens.ts';
 import { json, readLine, table, time, type Io } from './io.ts';
@@ -60,10 +60,10 @@ function create(parent: Command, io: Io): void {
       const expiresAt = options.expiresIn === undefined ? null : nowMs + options.expiresIn;
       const asked = { owner, name: options.name, expiresAt };
       if (password !== null) {
-        const credential = await createPassword(store, commandLineActor(), asked, password, nowMs);
+        const credential = await createPassword(commandLineChange(store, nowMs), asked, password);
         return printPassword(io, credential, options.json);
       }
-      const { credential, secret } = await createSecret(store, commandLineActor(), asked, nowMs);
+      const { credential, secret } = await createSecret(commandLineChange(store, nowMs), asked);
       printSecret(io, credential, secret, options.json, await issuerFor(command, io, store, config));
     });
   });
@@ -156,21 +156,16 @@ function reset(parent: Command, io: Io): void {
     const password = options.passwordStdin === true ? await readLine(io, 'Password:') : undefined;
     await withStore(command, io, async (store, config) => {
       const nowMs = Date.now();
-      const { credential, secret, ending } = await resetCredentials(
-        store,
-        commandLineActor(),
-        {
-          owner,
-          name: options.name,
-          expiresAt: options.expiresIn === undefined ? null : nowMs + options.expiresIn,
-          password,
-          endPassword: options.endPassword === true,
-          overlapMs: options.whenQuiet === true ? null : options.overlap,
-          force: options.force === true,
-          revoke: options.revokeTokens === true,
-        },
-        nowMs,
-      );
+      const { credential, secret, ending } = await resetCredentials(commandLineChange(store, nowMs), {
+        owner,
+        name: options.name,
+        expiresAt: options.expiresIn === undefined ? null : nowMs + options.expiresIn,
+        password,
+        endPassword: options.endPassword === true,
+        overlapMs: options.whenQuiet === true ? null : options.overlap,
+        force: options.force === true,
+        revoke: options.revokeTokens === true,
+      });
       if (secret === null) printPassword(io, credential, options.json);
       else printSecret(io, credential, secret, options.json, await issuerFor(command, io, store, config));
       for (const old of ending) io.err(`The ${old.kind} ${old.id} (${old.name}) ${endText(old)}.`);
@@ -193,7 +188,7 @@ function retire(parent: Command, io: Io): void {
     const nowMs = Date.now();
     const retirement = { force: options.force === true, revoke: options.revokeTokens === true };
     const credential = await withStore(command, io, (store) =>
-      retireCredential(store, commandLineActor(), id, retirement, nowMs),
+      retireCredential(commandLineChange(store, nowMs), id, retirement),
     );
     io.out(options.json === true ? json(credentialJson(credential, [], nowMs)) : `retired  ${credential.id}`);
     if (retirement.revoke) io.err(`\n${REVOKED}`);

@@ -12,7 +12,7 @@ import {
   type Invited,
 } from '../admin/operators/operator.ts';
 import { invitationJson, operatorJson } from '../http/admin/operator.wire.ts';
-import { commandLineActor } from './actor.ts';
+import { commandLineChange } from './actor.ts';
 import { json, readLine, shellWord, table, time, type Io } from './io.ts';
 import {
   addSettings,
@@ -77,13 +77,13 @@ function create(parent: Command, io: Io): void {
   command.action(async ({ email, role: asked, passwordStdin, json: asJson }: CreateOptions) => {
     const password = passwordStdin === true ? await readLine(io, 'Password:') : null;
     await withStore(command, io, async (store, config) => {
-      const by = commandLineActor();
+      const change = commandLineChange(store);
       if (password === null) {
         const life = config.invitationLifeSeconds;
-        const invited = await inviteOperator(store, by, { email, role: asked }, life, Date.now());
+        const invited = await inviteOperator(change, { email, role: asked }, life);
         return printInvited(io, invited, await issuerFor(command, io, store, config), asJson);
       }
-      const operator = await createOperator(store, by, { email, role: asked, password }, Date.now());
+      const operator = await createOperator(change, { email, role: asked, password });
       io.out(asJson === true ? json(operatorJson(operator)) : `created  ${operator.id}  ${operator.email}`);
     });
   });
@@ -148,7 +148,7 @@ function linkCommand(
   command.action(async (name: string, options: { json?: boolean }) => {
     await withStore(command, io, async (store, config) => {
       const life = config.invitationLifeSeconds;
-      const invited = await work(store, commandLineActor(), name, life, Date.now());
+      const invited = await work(commandLineChange(store), name, life);
       printInvited(io, invited, await issuerFor(command, io, store, config), options.json);
     });
   });
@@ -167,7 +167,7 @@ function update(parent: Command, io: Io): void {
   );
   command.action(async (name: string, options: { role: Role; json?: boolean }) => {
     const operator = await withStore(command, io, (store) =>
-      changeOperatorRole(store, commandLineActor(), name, options.role, Date.now()),
+      changeOperatorRole(commandLineChange(store), name, options.role),
     );
     io.out(options.json === true ? json(operatorJson(operator)) : `${operator.email} is ${operator.role}`);
   });
@@ -180,27 +180,17 @@ function remove(parent: Command, io: Io): void {
     '\nRefused for the last admin.\n\nExample:\n  mintmark operator remove ada@example.com',
   );
   command.action(async (name: string, options: { json?: boolean }) => {
-    const operator = await withStore(command, io, (store) =>
-      removeOperator(store, commandLineActor(), name, Date.now()),
-    );
+    const operator = await withStore(command, io, (store) => removeOperator(commandLineChange(store), name));
     io.out(
       options.json === true ? json({ removed: operator.id }) : `removed  ${operator.id}  ${operator.email}`,
     );
   });
 }
 
-function printInvited(
-  io: Io,
-  { operator, token, expiresAt }: Invited,
-  issuer: string,
-  asJson: boolean | undefined,
-): void {
-  const url = invitationUrl(issuer, token);
-  if (asJson === true) {
-    io.out(json(invitationJson({ operator, url, expiresAt })));
-    return;
-  }
-  io.out(url);
+function printInvited(io: Io, invited: Invited, issuer: string, asJson: boolean | undefined): void {
+  if (asJson === true) return io.out(json(invitationJson(invited, issuer)));
+  const { operator, token, expiresAt } = invited;
+  io.out(invitationUrl(issuer, token));
   io.err(
     `\nThe link is shown this once. With it ${operator.email} chooses a password, once, until ${time(expiresAt)}.`,
   );

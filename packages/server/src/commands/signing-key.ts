@@ -3,7 +3,7 @@ import { signingKeyState } from '../domain/signing-key.ts';
 import { masterKeyOf } from '../store-files/open.ts';
 import { listSigningKeys, rotateSigningKey } from '../admin/signing-key.ts';
 import { signingKeyJson, type ListedSigningKey } from '../http/admin/signing-key.wire.ts';
-import { commandLineActor } from './actor.ts';
+import { commandLineChange } from './actor.ts';
 import { json, table, time, type Io } from './io.ts';
 import { addSettings, storeCommand, STORE_SETTINGS, withStore } from './options.ts';
 
@@ -74,7 +74,7 @@ function rotate(parent: Command, io: Io): void {
     const key = await withStore(command, io, async (store, config) => {
       const masterKey = await masterKeyOf(store, config);
       const rotation = { algorithm: config.signingAlgorithm, schedule: config, mode } as const;
-      return await rotateSigningKey(store, commandLineActor(), masterKey, rotation, nowMs);
+      return await rotateSigningKey(commandLineChange(store, nowMs), masterKey, rotation);
     });
     if (options.json === true) return io.out(json(shown({ ...key, proven: true }, nowMs)));
     io.out(`${key.kid}  signs from ${time(key.activatesAt)} on`);

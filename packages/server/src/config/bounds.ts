@@ -1,8 +1,8 @@
 import { durationText } from '../lib/duration.ts';
 
 /**
- * Bounds that are no settings: no deployment needs other values. Tests override one by an environment variable,
- * `unknownTtlMs` by MINTMARK_TEST_UNKNOWN_TTL. All of them were settings once: `removedSetting` says so to an operator.
+ * Bounds that are not settings, since no deployment needs other values. Tests override `unknownTtlMs` by the
+ * environment variable MINTMARK_TEST_UNKNOWN_TTL. All were settings once: `removedSettings` tells the operator.
  */
 export const BOUNDS = {
   // Requests and connections.
@@ -26,7 +26,7 @@ export const BOUNDS = {
   // Limits.
   /** Keys that each limiter remembers for a minute. */
   limiterKeysMax: 1_000_000,
-  /** Attempts a minute to sign in with one e-mail address from one network address, or from one browser known for it. */
+  /** Attempts a minute to sign in with one e-mail address from one network address or known browser. */
   signInLimit: 10,
   /** Attempts a minute to sign in from one network address, with any e-mail address. */
   signInAddressLimit: 60,
@@ -48,7 +48,7 @@ export const BOUNDS = {
   lookupsMax: 1000,
   /** A look-up in the store that takes longer ends with 503. */
   lookupTimeoutMs: 2000,
-  /** Between two checks whether another process wrote to SQLite, and between two notifications of PostgreSQL. */
+  /** Between two looks for writes of other processes in SQLite, and two notifications of PostgreSQL. */
   changeWakeMs: 100,
   /** Changes in the feed. A process that is further behind loads everything again. */
   changesKept: 100_000,

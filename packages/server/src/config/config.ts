@@ -20,7 +20,7 @@ type Definitions = typeof SERVER_SETTINGS &
 
 type Values = { readonly [Name in keyof Definitions]: SettingTypes[Definitions[Name]['type']] };
 
-/** Every setting and bound of the program, read once. Their meaning stands in `settings/<topic>.ts` and `bounds.ts`. */
+/** Every setting and bound, read once. `settings/<topic>.ts` and `bounds.ts` explain them. */
 export interface Config extends Values, Bounds {}
 
 export type SettingName = keyof Values;

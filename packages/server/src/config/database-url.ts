@@ -15,7 +15,7 @@ const ALLOWED =
 const PORT = 5432;
 const TLS_MODES: readonly TlsMode[] = ['disable', 'require', 'verify-ca', 'verify-full'];
 const PARAMETERS = ['application_name', 'host', 'sslcert', 'sslkey', 'sslmode', 'sslrootcert'];
-/** Asked for in any case: writes go nowhere else, and what is read must not be older than what was written. */
+/** Always in force: only a primary takes writes, and a read must not be older than a write. */
 const PRIMARY = new Set(['target_session_attrs=read-write', 'target_session_attrs=primary']);
 
 /** `sqlite:<path>` or `postgres://user:password@host:port,host:port/database?…`, as psql takes it. */
@@ -52,7 +52,7 @@ export function describeDatabase(database: Database): string {
   return `postgres://${user}@${servers.map(({ host, port }) => `${host}:${port}`).join(',')}/${name}`;
 }
 
-/** The same with a password where it has none of its own. */
+/** The same database, with this password if its URL holds none. */
 export function withPassword(database: Database, password: Redacted | null): Database {
   if (database.kind === 'sqlite') return database;
   const { target } = database;

@@ -35,7 +35,7 @@ export function loadConfig(environment: Texts, flags: Texts = {}): Config {
   return Object.freeze(withDerived(config));
 }
 
-/** On one line, and without the user and password that a URL may hold: anywhere, where it has a mistake. */
+/** One line, without the user and password of a URL. In a URL with a mistake they may stand anywhere. */
 function quoted(value: string): string {
   const [scheme] = /^(postgres|redis)/i.exec(value) ?? [];
   if (scheme !== undefined) return `"${scheme}…"`;

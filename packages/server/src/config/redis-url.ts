@@ -2,7 +2,7 @@ import { Redacted } from '../lib/redacted.ts';
 import { decoded, serversOf, UrlProblem, userOf } from './server-url.ts';
 import { redisName, type RedisTarget } from '../storage/redis/target.ts';
 
-/** Where limits are counted together, as REDIS_URL has it; files and other passwords are settings of their own. */
+/** The Redis that REDIS_URL names. Other settings name the files and the other passwords. */
 export type RedisAddress = Omit<RedisTarget, 'tls' | 'sentinelPassword' | 'password'> & {
   password: Redacted | null;
   encrypted: boolean;
@@ -15,7 +15,7 @@ const PORT = 6379;
 const SENTINEL_PORT = 26_379;
 const DATABASE_MAX = 65_535;
 
-/** Null: no Redis. What is wrong is said in words that quote nothing: in a URL with a mistake, any part may be the password. */
+/** Null: no Redis. An error quotes nothing of the URL: in a URL with a mistake, any part may be the password. */
 export function parseRedisUrl(given: string): { value: RedisAddress | null } | { allowed: string } {
   if (given === '') return { value: null };
   const found = /^redis(s?)(?:\+(cluster|sentinel))?:\/\/(?:(.*)@)?([^/?#]*)(?:\/([^/?#]*))?$/s.exec(given);

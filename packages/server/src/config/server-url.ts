@@ -6,7 +6,7 @@ export interface UrlServer {
   port: number;
 }
 
-/** What is wrong, in words that quote nothing: in a URL with a mistake, any part may be the password. */
+/** A mistake in a URL. The message quotes nothing of the URL: any part of it may be the password. */
 export class UrlProblem extends Error {}
 
 /** The part before the @. */

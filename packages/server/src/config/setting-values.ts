@@ -17,7 +17,7 @@ export function basePathProblem(path: string): string | null {
     : 'a path such as /marketing, without a slash at its end';
 }
 
-/** RFC 8414 §2: a URL without query and fragment. It also stands in a line that is made to be pasted into a shell. */
+/** RFC 8414 §2: a URL without query and fragment. It is also part of a line to paste into a shell. */
 export function issuerProblem(issuer: string): string | null {
   const fits = /^https?:\/\/[A-Za-z0-9.:[\]-]+(\/[A-Za-z0-9._~-]+)*$/.test(issuer) && URL.canParse(issuer);
   return fits

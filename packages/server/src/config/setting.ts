@@ -1,6 +1,6 @@
 import { parseDatabaseUrl, type Database } from './database-url.ts';
 import { resourceProblem } from '../domain/grant.ts';
-import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../domain/signing-key.ts';
+import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../domain/signing-algorithm.ts';
 import { DURATION_EXAMPLES, durationMs, durationText } from '../lib/duration.ts';
 import { LOG_FORMATS, type LogFormat } from '../lib/log-text.ts';
 import { Redacted } from '../lib/redacted.ts';

@@ -1,5 +1,5 @@
-import { sign, type KeyObject } from 'node:crypto';
-import type { SigningAlgorithm } from './signing-key.ts';
+import type { KeyObject } from 'node:crypto';
+import { ALGORITHM_FACTS, type SigningAlgorithm } from './signing-algorithm.ts';
 
 /** What an access token says (RFC 9068 §2.2). Times are whole seconds since 1970 (UTC). */
 export interface AccessTokenClaims {
@@ -16,7 +16,7 @@ export interface AccessTokenClaims {
 /** The `typ` of an access token (RFC 9068 §2.1). */
 export const ACCESS_TOKEN_TYPE = 'at+jwt';
 
-/** Signs claims with one key and gives back the JWT in its compact form (RFC 7515 §7.1). */
+/** Signs claims with one key and returns the JWT in its compact form (RFC 7515 §7.1). */
 export type AccessTokenSigner = (claims: AccessTokenClaims) => string;
 
 export function accessTokenSigner(
@@ -28,7 +28,7 @@ export function accessTokenSigner(
   return (claims) => signJwt(claimsJson(claims));
 }
 
-/** Signs JSON with one key and gives back a JWS of this type in its compact form (RFC 7515 §7.1). */
+/** Signs JSON with one key and returns a JWS of this type in its compact form (RFC 7515 §7.1). */
 export type JwtSigner = (json: string) => string;
 
 export function jwtSigner(
@@ -38,10 +38,10 @@ export function jwtSigner(
   type: string,
 ): JwtSigner {
   const header = `${base64url(JSON.stringify({ alg: algorithm, typ: type, kid }))}.`;
-  const signature = signatureWith(algorithm, privateKey);
+  const { sign } = ALGORITHM_FACTS[algorithm];
   return (json) => {
     const signed = header + base64url(json);
-    return `${signed}.${signature(Buffer.from(signed, 'latin1'))}`;
+    return `${signed}.${sign(Buffer.from(signed, 'latin1'), privateKey).toString('base64url')}`;
   };
 }
 
@@ -54,41 +54,6 @@ function claimsJson(claims: AccessTokenClaims): string {
     `"aud":${JSON.stringify(claims.audience)},"iat":${claims.issuedAt},"exp":${claims.expiresAt},` +
     `"jti":"${claims.tokenId}"${scope}}`
   );
-}
-
-function signatureWith(algorithm: SigningAlgorithm, key: KeyObject): (signed: Buffer) => string {
-  switch (algorithm) {
-    case 'ES256':
-      return (signed) => rawSignature(sign('sha256', signed, key)).toString('base64url');
-    case 'EdDSA':
-      return (signed) => sign(null, signed, key).toString('base64url');
-    case 'RS256':
-      return (signed) => sign('sha256', signed, key).toString('base64url');
-  }
-}
-
-const COORDINATE_BYTES = 32;
-
-/**
- * The DER form of an ES256 signature (`SEQUENCE { INTEGER r, INTEGER s }`) as JOSE wants it: r and s, 32 bytes each
- * (RFC 7518 §3.4). Here and not by `dsaEncoding`, which costs more on every Node (docs/decisions/002). The buffer that
- * is given back is used again by the next call.
- */
-function rawSignature(der: Buffer): Buffer {
-  raw.fill(0);
-  const rLength = der[3] ?? 0;
-  const sAt = 4 + rLength + 2;
-  copyInteger(der, 4, rLength, COORDINATE_BYTES);
-  copyInteger(der, sAt, der[sAt - 1] ?? 0, 2 * COORDINATE_BYTES);
-  return raw;
-}
-
-const raw = Buffer.alloc(2 * COORDINATE_BYTES);
-
-/** Copies a DER integer so that it ends before `end`: a leading zero byte is left out, a short one is padded. */
-function copyInteger(der: Buffer, at: number, length: number, end: number): void {
-  const skip = Math.max(0, length - COORDINATE_BYTES);
-  der.copy(raw, end - (length - skip), at + skip, at + length);
 }
 
 function base64url(text: string): string {

@@ -1,22 +1,20 @@
 import type { AuditSubject } from './audit-entry.ts';
 
 /** A change that its caller may ask for again because it did not hear of the answer (`Idempotency-Key`). */
-export interface Once {
+export interface Idempotency {
   /** The caller's name for the change: unique among those of one actor. */
   key: string;
   /** A digest of all that was asked for: the same key must not stand for another change. */
   request: string;
 }
 
-/** What a change that is kept under a key has made. Never a secret. */
-export type MadeOnce = readonly AuditSubject[];
-
 /** Thrown, so that nothing is done again: the change was made already. */
 export class Replayed extends Error {
   override readonly name = 'Replayed';
-  readonly made: MadeOnce;
+  /** What the change made. Never a secret. */
+  readonly made: readonly AuditSubject[];
 
-  constructor(made: MadeOnce) {
+  constructor(made: readonly AuditSubject[]) {
     super('This was done already.');
     this.made = made;
   }

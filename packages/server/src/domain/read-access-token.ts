@@ -1,6 +1,6 @@
-import { verify, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { ACCESS_TOKEN_TYPE, type AccessTokenClaims } from './access-token.ts';
-import type { SigningAlgorithm } from './signing-key.ts';
+import { ALGORITHM_FACTS, type SigningAlgorithm } from './signing-algorithm.ts';
 
 /** A key of this issuer, as it verifies. */
 export interface VerifyingKey {
@@ -41,7 +41,8 @@ export function readAccessToken(
   const key = keyOf(jsonOf(header64), expected, nowMs);
   const signature = decode(signature64);
   if (key === undefined || signature === null) return null;
-  if (!isSignature(key, Buffer.from(`${header64}.${payload64}`, 'latin1'), signature)) return null;
+  const signed = Buffer.from(`${header64}.${payload64}`, 'latin1');
+  if (!ALGORITHM_FACTS[key.algorithm].verify(signed, key.publicKey, signature)) return null;
   const claims = claimsOf(jsonOf(payload64));
   if (claims === null || claims.issuer !== expected.issuer) return null;
   const nowSeconds = nowMs / 1000;
@@ -58,22 +59,6 @@ function keyOf(header: Json | null, expected: ExpectedToken, nowMs: number): Ver
   if (typ !== ACCESS_TOKEN_TYPE || typeof kid !== 'string') return undefined;
   const key = expected.verifyingKey(kid, nowMs);
   return key?.algorithm === alg ? key : undefined;
-}
-
-/** An ES256 signature is r and s, 32 bytes each (RFC 7518 §3.4). */
-const ES256_SIGNATURE_BYTES = 64;
-
-function isSignature({ algorithm, publicKey }: VerifyingKey, signed: Buffer, signature: Buffer): boolean {
-  switch (algorithm) {
-    case 'ES256': {
-      const key = { key: publicKey, dsaEncoding: 'ieee-p1363' } as const;
-      return signature.length === ES256_SIGNATURE_BYTES && verify('sha256', signed, key, signature);
-    }
-    case 'EdDSA':
-      return verify(null, signed, publicKey, signature);
-    case 'RS256':
-      return verify('sha256', signed, publicKey, signature);
-  }
 }
 
 function claimsOf(claims: Json | null): AccessTokenClaims | null {

@@ -1,13 +1,5 @@
-import {
-  createHash,
-  createPublicKey,
-  generateKeyPairSync,
-  type KeyObject,
-  type webcrypto,
-} from 'node:crypto';
-
-export const SIGNING_ALGORITHMS = ['ES256', 'EdDSA', 'RS256'] as const;
-export type SigningAlgorithm = (typeof SIGNING_ALGORITHMS)[number];
+import { createHash, createPublicKey, type KeyObject, type webcrypto } from 'node:crypto';
+import { ALGORITHM_FACTS, type SigningAlgorithm } from './signing-algorithm.ts';
 
 /** A signing key as it is stored and published; the private part is elsewhere. Times: milliseconds since 1970 (UTC). */
 export interface SigningKey {
@@ -101,20 +93,9 @@ export interface NewSigningKey {
 }
 
 export function generateSigningKey(algorithm: SigningAlgorithm): NewSigningKey {
-  const privateKey = generatePrivateKey(algorithm);
+  const privateKey = ALGORITHM_FACTS[algorithm].generatePrivateKey();
   const publicJwk = createPublicKey(privateKey).export({ format: 'jwk' });
   return { kid: thumbprint(publicJwk), publicJwk, privateKey };
-}
-
-function generatePrivateKey(algorithm: SigningAlgorithm): KeyObject {
-  switch (algorithm) {
-    case 'ES256':
-      return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
-    case 'EdDSA':
-      return generateKeyPairSync('ed25519').privateKey;
-    case 'RS256':
-      return generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
-  }
 }
 
 /** RFC 7638 §3: the required members in lexicographic order, without white space, SHA-256. */

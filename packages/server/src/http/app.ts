@@ -2,7 +2,8 @@ import type { IncomingMessage, Server } from 'node:http';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Config } from '../config/config.ts';
 import type { Keyring } from '../runtime/signing-keys.ts';
-import { adminPlugin, type AdminServices } from './admin/plugin.ts';
+import type { AdminContext } from './admin/context.ts';
+import { adminPlugin } from './admin/plugin.ts';
 import { Problem, replyWithProblem } from './admin/problem.ts';
 import { replyWith, type Answer } from './answer.ts';
 import { authorizationEndpoint } from './public/authorization.ts';
@@ -34,7 +35,7 @@ export interface AppServices
   health(): Health;
   metrics: MetricsServices['metrics'];
   version: string;
-  admin: AdminServices;
+  admin: AdminContext;
 }
 
 /** Of one segment of a path, such as a username. */
@@ -88,8 +89,7 @@ export async function createApp(services: AppServices, config: Config): Promise<
   errorRoutes(app, services);
   await app.register(adminPlugin, {
     prefix: config.basePath + ADMIN_PATH,
-    services: services.admin,
-    config,
+    context: services.admin,
   });
   await app.ready();
   return app.server;

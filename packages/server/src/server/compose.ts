@@ -1,7 +1,10 @@
 import type { IncomingMessage, Server } from 'node:http';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
-import { adminServices } from './admin-services.ts';
+import { createFailedSignIns, type FailedSignIns } from '../admin/operators/failed-sign-ins.ts';
+import { createSessionFinder } from '../admin/operators/sessions.ts';
+import { createSignInCounters } from '../admin/operators/sign-in-budgets.ts';
+import { createSignIn } from '../admin/operators/sign-in.ts';
 import { createChangeFeed, type ChangeFeed } from '../runtime/change-feed.ts';
 import type { Config } from '../config/config.ts';
 import { createClockWatch, type ClockWatch } from '../runtime/clock-watch.ts';
@@ -10,6 +13,7 @@ import { readAccessToken, type AccessTokenReader } from '../domain/read-access-t
 import { pooledRandom } from '../lib/random.ts';
 import { addressReader } from '../http/address.ts';
 import { createAdmission } from '../http/oauth/admission.ts';
+import type { AdminContext } from '../http/admin/context.ts';
 import { createApp } from '../http/app.ts';
 import { createConnections, oncePerRequest, type Connections } from '../http/connections.ts';
 import type { Health } from '../runtime/health.ts';
@@ -20,7 +24,6 @@ import { createMaintenance } from './maintenance.ts';
 import type { MasterKey } from '../storage/master-key.ts';
 import { createMetrics, type Metrics } from '../runtime/usage/metrics.ts';
 import { createPasswordCheck } from '../runtime/password-checks.ts';
-import { createOperatorsPart } from './operator-services.ts';
 import { createPublication } from '../runtime/revocations/signed-list.ts';
 import type { LimitTransport } from '../domain/shared-limit.ts';
 import { createRevocationList } from '../runtime/revocations/revocation-list.ts';
@@ -110,8 +113,10 @@ export async function compose(
 
   const health = () => healthOf({ stopping, feed, clocks, standby, keyring, directory, limits, config });
   const callers = callersOf(store, config, log);
-  const operators = createOperatorsPart(store, masterKey, config, callers.addressOf, limits.share, log);
-  const admin = adminServices(store, masterKey, config, {
+  const stored = { store, masterKey, config, log };
+  const operators = operatorsOf(stored, limits.share);
+  const admin = {
+    ...stored,
     addressOf: callers.addressOf,
     readToken,
     isRevoked: revocations.includes,
@@ -120,8 +125,7 @@ export async function compose(
     followChanges: feed.follow,
     ...operators.services,
     ...statistics.admin,
-    log,
-  });
+  };
   const server = await createApp(
     {
       now: Date.now,
@@ -176,6 +180,18 @@ export async function compose(
       await Promise.all([operators.failed.stop(), statistics.stop()]);
     },
   };
+}
+
+/** How operators sign in and stay signed in. */
+function operatorsOf(
+  { store, masterKey, config, log }: Pick<AdminContext, 'store' | 'masterKey' | 'config' | 'log'>,
+  share: Limits['share'],
+): { failed: FailedSignIns; services: Pick<AdminContext, 'findSession' | 'signIn'> } {
+  const now = Date.now;
+  const failed = createFailedSignIns(store, log, now);
+  const counters = createSignInCounters(config.limiterKeysMax, share);
+  const signIn = createSignIn({ store, masterKey, config, counters, failed, now });
+  return { failed, services: { findSession: createSessionFinder(store, config, now), signIn } };
 }
 
 /** Logs that the store is away, or within reach again: then `back` is called. */

@@ -14,7 +14,7 @@ export async function inviteFirstAdmin(
 ): Promise<MadeInvitation | null> {
   if (await store.operators.any()) return null;
   const attempt = { action: 'operator.invite', subject: { kind: 'operator', id: null } } as const;
-  return await audited(store, SYSTEM, nowMs, attempt, async (transaction) => {
+  return await audited({ store, actor: SYSTEM, nowMs }, attempt, async (transaction) => {
     await transaction.operators.lock();
     await transaction.invitations.deleteOf(null);
     const wanted = lifeSeconds > 0 && !(await transaction.operators.any());

@@ -25,7 +25,7 @@ export async function firstStart(
 ): Promise<FirstApiUser | null> {
   const attempt = { action: 'signing_key.create', subject: { kind: 'signing_key', id: null } } as const;
   // All or nothing: a start that is cut off in between would leave an API user whose secret nobody has seen.
-  return await audited(store, SYSTEM, nowMs, attempt, async (transaction) => {
+  return await audited({ store, actor: SYSTEM, nowMs }, attempt, async (transaction) => {
     const key = await createFirstSigningKey(transaction, masterKey, config.signingAlgorithm, nowMs);
     if (key === null) return { result: null, unchanged: true };
     const done = { subjectId: key.kid, after: signingKeyFacts(key) };

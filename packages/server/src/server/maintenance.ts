@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
+import { SYSTEM } from '../domain/actor.ts';
 import { UNIT_MS } from '../domain/usage.ts';
 import { retireQuiet } from '../admin/reset-credentials.ts';
 import { proveSigningKeys, rotateWhenDue } from '../admin/signing-key.ts';
@@ -41,12 +42,13 @@ export function createMaintenance(
   async function once(): Promise<void> {
     await proveSigningKeys(store, masterKey, Date.now());
     const rotation = { algorithm: config.signingAlgorithm, schedule: config };
-    const key = await rotateWhenDue(store, masterKey, rotation, config.keyRotationSeconds, Date.now());
+    const rotating = { store, actor: SYSTEM, nowMs: Date.now() };
+    const key = await rotateWhenDue(rotating, masterKey, rotation, config.keyRotationSeconds);
     if (key !== null)
       log.info({ kid: key.kid, activatesAt: key.activatesAt }, 'signing key rotated by schedule');
     const { earlier } = await bothClocks(store.clock);
     const nowMs = earlier - REMOVAL_MARGIN_MS;
-    quietTo = await retireQuiet(store, quietTo, BATCH, earlier);
+    quietTo = await retireQuiet({ store, actor: SYSTEM, nowMs: earlier }, quietTo, BATCH);
     const endedBefore = nowMs - config.endedCredentialsKeptDays * UNIT_MS.day;
     const epoch = await store.changes.epoch();
     // Without the margin: nothing uses the private part of a key that is removed.

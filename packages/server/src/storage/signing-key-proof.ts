@@ -1,5 +1,6 @@
 import { createPrivateKey, createPublicKey, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
+import { ALGORITHM_FACTS } from '../domain/signing-algorithm.ts';
 import type { SigningKey } from '../domain/signing-key.ts';
 import type { MasterKey } from './master-key.ts';
 import type { SealedSigningKey } from './tables/signing-key.ts';
@@ -74,13 +75,11 @@ function isProven(key: SealedSigningKey, masterKey: MasterKey): boolean {
 function isSealed(key: SealedSigningKey, masterKey: MasterKey): boolean {
   try {
     const own = createPublicKey(privateKeyOf(key, masterKey)).export({ format: 'jwk' });
-    return own.kty === KEY_TYPES[key.algorithm] && isDeepStrictEqual(key.publicJwk, own);
+    return own.kty === ALGORITHM_FACTS[key.algorithm].keyType && isDeepStrictEqual(key.publicJwk, own);
   } catch {
     return false;
   }
 }
-
-const KEY_TYPES = { ES256: 'EC', EdDSA: 'OKP', RS256: 'RSA' } as const;
 
 /** Throws where it was sealed under another master key or for another key id, was changed, or is forgotten. */
 export function privateKeyOf(key: SealedSigningKey, masterKey: MasterKey): KeyObject {

@@ -48,7 +48,7 @@ export async function restore(config: OpenConfig, by: Actor, file: string, nowMs
     const { last } = await store.audit.head();
     const replaced = before === null ? null : await whatWas(config, before, store);
     const attempt = { action: 'store.restore', subject: { kind: 'store', id: null } } as const;
-    await audited(store, by, nowMs, attempt, async ({ deletedClientIds }) => {
+    await audited({ store, actor: by, nowMs }, attempt, async ({ deletedClientIds }) => {
       await deletedClientIds.addUnused(Array.from(replaced?.clientIds ?? []), nowMs);
       return {
         result: undefined,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { RETIRED_WHEN_QUIET_MS } from '../../src/domain/credential.ts';
 import { adminClient, assertProblem, type AdminClient } from '@mintmark/test-support/admin';
-import { eventually } from '@mintmark/test-support/http';
+import { eventually } from '@mintmark/test-support/eventually';
 import { mintmark, type TestServer } from '@mintmark/test-support/server';
 import { newStore, type MadeApiUser, type TestStore } from '@mintmark/test-support/store';
 import { sqlOn } from '@mintmark/test-support/store-under-test';

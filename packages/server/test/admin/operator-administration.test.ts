@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ADMIN, adminClient, assertProblem } from '@mintmark/test-support/admin';
-import { eventually, exchange } from '@mintmark/test-support/http';
+import { eventually } from '@mintmark/test-support/eventually';
+import { exchange } from '@mintmark/test-support/http';
 import {
   auditOf,
   browser,

@@ -18,7 +18,8 @@ import {
   turnOnSecondFactor,
   type Browser,
 } from '@mintmark/test-support/operators';
-import { eventually, type Reply } from '@mintmark/test-support/http';
+import { eventually } from '@mintmark/test-support/eventually';
+import { type Reply } from '@mintmark/test-support/http';
 import { startServer, type TestServer } from '@mintmark/test-support/server';
 import { temporaryStore } from '@mintmark/test-support/temporary-store';
 
@@ -215,12 +216,17 @@ test('an attempt to sign in costs one slow hash, whether there is such an operat
   const { store, config } = opened;
   const by = { kind: 'command_line', id: 'root', name: 'root', address: null } as const;
   const asked = { email: EMAIL, role: 'viewer', password: PASSWORD } as const;
-  await createOperator(store, by, asked, Date.now());
-  await inviteOperator(store, by, { email: 'invited@example.com', role: 'viewer' }, 60, Date.now());
+  await createOperator({ store, actor: by, nowMs: Date.now() }, asked);
+  await inviteOperator(
+    { store, actor: by, nowMs: Date.now() },
+    { email: 'invited@example.com', role: 'viewer' },
+    60,
+  );
   const failed = createFailedSignIns(store, pino({ level: 'silent' }), Date.now);
   const counter = () => ({ counters: memoryCounters(1000), shared: null });
   const counters = { addresses: counter(), attempts: counter(), accounts: counter() };
-  const { signIn } = createSignIn(store, createMasterKey(config), config, counters, failed, Date.now);
+  const masterKey = createMasterKey(config);
+  const { signIn } = createSignIn({ store, masterKey, config, counters, failed, now: Date.now });
   let hashes = 0;
   const hook = createHook({ init: (_id, type) => void (hashes += /argon2/i.test(type) ? 1 : 0) }).enable();
   const from = { address: '192.0.2.1', userAgent: '', sessionToken: null, browser: null };

@@ -1,3 +1,4 @@
+// Test setup: own store, first.
 // Stores, keys and ports that a server cannot work with: one line that says what to do, an exit code, nothing changed.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

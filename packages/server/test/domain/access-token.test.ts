@@ -6,7 +6,8 @@ import { jwtVerify } from 'jose';
 import { accessTokenSigner } from '../../src/domain/access-token.ts';
 import { grant } from '../../src/domain/grant.ts';
 import { isDenial } from '../../src/domain/denial.ts';
-import { generateSigningKey, SIGNING_ALGORITHMS } from '../../src/domain/signing-key.ts';
+import { SIGNING_ALGORITHMS } from '../../src/domain/signing-algorithm.ts';
+import { generateSigningKey } from '../../src/domain/signing-key.ts';
 
 const anyText = fc.oneof(
   fc.string({ unit: 'binary' }),

@@ -1,3 +1,4 @@
+// Test setup: own store.
 import assert from 'node:assert/strict';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import { test } from 'node:test';
@@ -305,9 +306,9 @@ test('an export holds every entry that matches, the oldest first, and is itself 
   await using opened = await temporaryStore();
   const { store } = opened;
   await append(store, 450);
-  const exported = async (filter: Parameters<typeof exportAudit>[2]) => {
+  const exported = async (filter: Parameters<typeof exportAudit>[1]) => {
     const numbers: number[] = [];
-    for await (const { n } of exportAudit(store, ADA, filter, 10_000)) numbers.push(n);
+    for await (const { n } of exportAudit({ store, actor: ADA, nowMs: 10_000 }, filter)) numbers.push(n);
     return numbers;
   };
   assert.deepEqual(

@@ -5,11 +5,8 @@ import fc from 'fast-check';
 import { maliciousTokens } from '../../../../test-vectors/build.ts';
 import { accessTokenSigner, jwtSigner, type AccessTokenClaims } from '../../src/domain/access-token.ts';
 import { readAccessToken, type ExpectedToken } from '../../src/domain/read-access-token.ts';
-import {
-  generateSigningKey,
-  SIGNING_ALGORITHMS,
-  type SigningAlgorithm,
-} from '../../src/domain/signing-key.ts';
+import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../../src/domain/signing-algorithm.ts';
+import { generateSigningKey } from '../../src/domain/signing-key.ts';
 
 // What the server believes of a token that is shown to it: its own, to the letter, and nothing else.
 

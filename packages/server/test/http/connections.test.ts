@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import { eventually } from '@mintmark/test-support/eventually';
 import {
-  eventually,
   exchange,
   FORM,
   parseReplies,

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { basic, eventually, exchange, FORM, TOKEN_PATH, type Reply } from '@mintmark/test-support/http';
+import { eventually } from '@mintmark/test-support/eventually';
+import { basic, exchange, FORM, TOKEN_PATH, type Reply } from '@mintmark/test-support/http';
 import type { TestServer } from '@mintmark/test-support/server';
 import { newStore, type MadeApiUser } from '@mintmark/test-support/store';
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
-import { eventually, exchange, FORM } from '@mintmark/test-support/http';
+import { eventually } from '@mintmark/test-support/eventually';
+import { exchange, FORM } from '@mintmark/test-support/http';
 import { mintmark, startServer, type TestServer } from '@mintmark/test-support/server';
 import { newStore, type MadeApiUser } from '@mintmark/test-support/store';
 

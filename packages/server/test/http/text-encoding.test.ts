@@ -7,7 +7,8 @@ import { ADMIN, adminClient, assertProblem } from '@mintmark/test-support/admin'
 import { BINARY } from '@mintmark/test-support/binary';
 import { temporaryFolder, testStore } from '@mintmark/test-support/command-line';
 import { adminDocument } from '@mintmark/test-support/described';
-import { eventually, exchange, type Reply } from '@mintmark/test-support/http';
+import { eventually } from '@mintmark/test-support/eventually';
+import { exchange, type Reply } from '@mintmark/test-support/http';
 import { mintmark, type TestServer } from '@mintmark/test-support/server';
 import { newStore } from '@mintmark/test-support/store';
 import { changeStore } from '@mintmark/test-support/store-under-test';

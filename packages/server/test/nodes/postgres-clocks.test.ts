@@ -1,9 +1,10 @@
+// Test setup: PostgreSQL, faketime, own store, own limits, first.
 // Clocks that differ: of one node, of all nodes, and of PostgreSQL. Real processes under faketime.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { adminClient, assertProblem } from '@mintmark/test-support/admin';
 import { binary } from '@mintmark/test-support/binary';
-import { eventually } from '@mintmark/test-support/command-line';
+import { eventually } from '@mintmark/test-support/eventually';
 import { fakeClock, faketimeMissing, type FakeClock } from '@mintmark/test-support/faketime';
 import {
   becomes,
@@ -49,9 +50,13 @@ describe('nodes whose clocks differ', { skip }, () => {
       `insert into invitations (digest, operator_id, created_at, expires_at) values ('old', null, 1, 2)`,
       database,
     );
-    await eventually('maintenance has run', MAINTAINED_MS, async () => {
-      return (await server.sql(`select 1 from invitations where digest = 'old'`, database)).length === 0;
-    });
+    await eventually(
+      async () => {
+        return (await server.sql(`select 1 from invitations where digest = 'old'`, database)).length === 0;
+      },
+      MAINTAINED_MS,
+      'maintenance has run',
+    );
     assert.equal((await server.sql('select 1 from revocations', database)).length, 1);
   });
 
@@ -68,7 +73,7 @@ describe('nodes whose clocks differ', { skip }, () => {
     await becomes(wrong, user, 200, SEEN_MS);
     const admin = await adminClient(wrong, viewer);
     clock.set(-HOUR_S);
-    await eventually('it says so', SEEN_MS, async () => (await readinessOf(wrong)).status === 'clock_off');
+    await eventually(async () => (await readinessOf(wrong)).status === 'clock_off', SEEN_MS, 'it says so');
     assert.equal((await readinessOf(wrong)).code, 503);
     await becomes(wrong, user, 503, SEEN_MS); // first the address limit may speak, whose window was set back, too
     assert.equal(await statusOf(wrong, user), 503, 'it issues nothing');
@@ -84,7 +89,7 @@ describe('nodes whose clocks differ', { skip }, () => {
     assert.match(await doctorOn(url), /clock +.*:\d+: Its clock is 3(599|600) s behind/);
     assert.match(await doctorOn(url, clock.variables), /is 3(599|600) s behind the clock of the store/);
     clock.set(0);
-    await eventually('it is ready again', SEEN_MS, async () => (await readinessOf(wrong)).code === 200);
+    await eventually(async () => (await readinessOf(wrong)).code === 200, SEEN_MS, 'it is ready again');
     await becomes(wrong, user, 200, SEEN_MS);
   });
 
@@ -98,14 +103,14 @@ describe('nodes whose clocks differ', { skip }, () => {
     const user = await nodes.knownUser();
     proxy.cut();
     clock.set(HOUR_S);
-    await eventually('polls fail', SEEN_MS, async () => (await readinessOf(node)).staleSeconds > 3);
+    await eventually(async () => (await readinessOf(node)).staleSeconds > 3, SEEN_MS, 'polls fail');
     assert.equal((await readinessOf(node)).status, 'ready');
     await tokenOf(node, user);
     proxy.mend();
     await eventually(
-      'it is not ready',
-      SEEN_MS,
       async () => (await readinessOf(node)).status === 'clock_off',
+      SEEN_MS,
+      'it is not ready',
     );
   });
 
@@ -116,9 +121,9 @@ describe('nodes whose clocks differ', { skip }, () => {
     await using nodes = await startNodes([url, url], clock.variables);
     const user = await nodes.apiUser('Importer');
     for (const node of nodes.nodes) {
-      await eventually('it is ready', SEEN_MS, async () => (await readinessOf(node)).code === 200);
+      await eventually(async () => (await readinessOf(node)).code === 200, SEEN_MS, 'it is ready');
       await becomes(node, user, 200, SEEN_MS);
-      await eventually('it says so', SEEN_MS, () => /all processes agree/.test(node.output()));
+      await eventually(() => /all processes agree/.test(node.output()), SEEN_MS, 'it says so');
     }
     assert.match(await doctorOn(url), /the store: All processes agree .* 3(599|600) s behind theirs/);
   });
@@ -157,27 +162,31 @@ describe('commands on a machine whose clock is wrong', { skip }, () => {
         await becomes(node, introspecting, 200, SEEN_MS);
         const token = await tokenOf(node, user);
         await nodes.cli('api-user', 'revoke-tokens', user.client_id);
-        await eventually('it is revoked', SEEN_MS, async () => {
-          const { client_id, client_secret } = introspecting;
-          const response = await fetch(`${node.url}/oauth2/introspect`, {
-            method: 'POST',
-            body: new URLSearchParams({ client_id, client_secret, token }),
-          });
-          return !((await response.json()) as { active: boolean }).active;
-        });
+        await eventually(
+          async () => {
+            const { client_id, client_secret } = introspecting;
+            const response = await fetch(`${node.url}/oauth2/introspect`, {
+              method: 'POST',
+              body: new URLSearchParams({ client_id, client_secret, token }),
+            });
+            return !((await response.json()) as { active: boolean }).active;
+          },
+          SEEN_MS,
+          'it is revoked',
+        );
       });
 
       test('announce a signing key before it signs', async () => {
         const old = kidOf(await tokenOf(node, user));
         const [made] = (await nodes.cli('signing-key', 'rotate')).split(' ');
-        await eventually('it is published', SEEN_MS, async () => (await kids()).includes(made ?? ''));
+        await eventually(async () => (await kids()).includes(made ?? ''), SEEN_MS, 'it is published');
         assert.equal(kidOf(await tokenOf(node, user)), old);
       });
 
       test('withdraw a compromised signing key at once', async () => {
         const old = kidOf(await tokenOf(node, user));
         const [made] = (await nodes.cli('signing-key', 'rotate', '--compromised')).split(' ');
-        await eventually('it is withdrawn', SEEN_MS, async () => !(await kids()).includes(old));
+        await eventually(async () => !(await kids()).includes(old), SEEN_MS, 'it is withdrawn');
         assert.equal(kidOf(await tokenOf(node, user)), made);
       });
     });
@@ -197,7 +206,7 @@ for (const aheadSeconds of [HOUR_S, -HOUR_S]) {
     const load = steadyLoad(alive, user);
     clock.set(aheadSeconds);
     for (const node of alive) {
-      await eventually('it says so', 2 * SEEN_MS, () => /all processes agree/.test(node.output()));
+      await eventually(() => /all processes agree/.test(node.output()), 2 * SEEN_MS, 'it says so');
     }
     const { refused, issued } = await load.stop();
     assert.deepEqual(refused, []);

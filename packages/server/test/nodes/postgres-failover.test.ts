@@ -1,3 +1,4 @@
+// Test setup: PostgreSQL, Redis, own store, own limits, first.
 // A PostgreSQL primary is killed and its standby promoted, under load.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -7,7 +8,7 @@ import { loadConfig } from '../../src/config/load-config.ts';
 import { createApiUser } from '../../src/admin/api-user.ts';
 import { openStore } from '../../src/store-files/open.ts';
 import { refusedWith } from '../storage/store-contract.ts';
-import { eventually } from '@mintmark/test-support/command-line';
+import { eventually } from '@mintmark/test-support/eventually';
 import {
   becomes,
   keepWriting,
@@ -53,8 +54,10 @@ test(
       await becomes(node, disabled, 200, 10_000);
     }
     const limits = async () => (await Promise.all(nodes.nodes.map(readinessOf))).map((one) => one.limits);
-    await eventually('limits are shared', 5000, async () =>
-      (await limits()).every((one) => one === 'shared'),
+    await eventually(
+      async () => (await limits()).every((one) => one === 'shared'),
+      5000,
+      'limits are shared',
     );
     const { store } = await openStore(loadConfig({ DATABASE_URL, MINTMARK_MASTER_KEY: 'ab'.repeat(32) }), {
       watch: false,
@@ -69,10 +72,14 @@ test(
     assert.ok(passed >= LIMIT && passed <= LIMIT + cameFree, `${passed} of ${LIMIT} passed with no primary`);
     await standby.promote();
     const promotedAt = performance.now();
-    await eventually('every node is in step again', 15_000, async () => {
-      const all = await Promise.all(nodes.nodes.map(readinessOf));
-      return all.every(({ staleSeconds }) => staleSeconds < 0.4);
-    });
+    await eventually(
+      async () => {
+        const all = await Promise.all(nodes.nodes.map(readinessOf));
+        return all.every(({ staleSeconds }) => staleSeconds < 0.4);
+      },
+      15_000,
+      'every node is in step again',
+    );
     const recoveredMs = performance.now() - promotedAt;
     assert.deepEqual(Array.from(new Set(await limits())), ['shared']);
     for (const node of nodes.nodes) assert.equal(await statusOf(node, disabled), 403);
@@ -152,7 +159,7 @@ describe('a PostgreSQL that is a standby', { skip }, () => {
       [primary, standby],
     ]) {
       const { store } = await open(servers);
-      await createApiUser(store, SYSTEM, apiUserSettings(), 1);
+      await createApiUser({ store, actor: SYSTEM, nowMs: 1 }, apiUserSettings());
       await store.close();
     }
     await primary.stop();
@@ -177,12 +184,16 @@ async function passedOf(
 }
 
 async function caughtUp(primary: TestPostgres): Promise<void> {
-  await eventually('the standby has all of it', 10_000, async () => {
-    const [row] = await primary.sql<{ same: boolean }>(
-      'select pg_current_wal_lsn() = replay_lsn as same from pg_stat_replication',
-    );
-    return row?.same === true;
-  });
+  await eventually(
+    async () => {
+      const [row] = await primary.sql<{ same: boolean }>(
+        'select pg_current_wal_lsn() = replay_lsn as same from pg_stat_replication',
+      );
+      return row?.same === true;
+    },
+    10_000,
+    'the standby has all of it',
+  );
 }
 
 /** The standby is told nothing any more: the primary's sender to it is frozen, until both are killed. */

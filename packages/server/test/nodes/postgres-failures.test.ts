@@ -1,10 +1,11 @@
+// Test setup: PostgreSQL, own store, own limits, first, long.
 // What fails between the servers and PostgreSQL: each done to real ones, under a steady load of token requests.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { openStore } from '../../src/store-files/open.ts';
-import { eventually } from '@mintmark/test-support/command-line';
+import { eventually } from '@mintmark/test-support/eventually';
 import {
   becomes,
   keepWriting,
@@ -72,15 +73,20 @@ describe('between nodes and their PostgreSQL', { skip }, () => {
     // Its last statement is the LISTEN, or a heartbeat.
     const listening = async () =>
       (await backends(0)).filter(({ query }) => /^(listen|select 1$)/.test(query));
-    await eventually('it listens', 5000, async () => (await listening()).length === 1);
+    await eventually(async () => (await listening()).length === 1, 5000, 'it listens');
     const [first] = await listening();
     await server.sql(`select pg_terminate_backend(${first?.pid})`);
+    const endedAt = performance.now();
     const meanwhile = await disabledWithin(connected, user);
-    const tookMs = await eventually('it listens again', 5000, async () => {
-      const [now] = await listening();
-      return now !== undefined && now.pid !== first?.pid;
-    });
-    report('LISTEN ended', { change_seen_ms: meanwhile, listens_again_ms: tookMs });
+    await eventually(
+      async () => {
+        const [now] = await listening();
+        return now !== undefined && now.pid !== first?.pid;
+      },
+      5000,
+      'it listens again',
+    );
+    report('LISTEN ended', { change_seen_ms: meanwhile, listens_again_ms: performance.now() - endedAt });
   });
 
   test('a server process that is frozen, whichever it is, delays no change beyond a second', async () => {
@@ -162,10 +168,14 @@ describe('a PostgreSQL under two nodes', { skip }, () => {
     assert.ok(away.staleSeconds > 0.5, 'and says how stale it is');
     await server.start();
     const backAt = performance.now();
-    await eventually('the nodes are in step again', 10_000, async () => {
-      const both = await Promise.all([connected, behind].map(readinessOf));
-      return both.every(({ staleSeconds }) => staleSeconds < 0.5);
-    });
+    await eventually(
+      async () => {
+        const both = await Promise.all([connected, behind].map(readinessOf));
+        return both.every(({ staleSeconds }) => staleSeconds < 0.5);
+      },
+      10_000,
+      'the nodes are in step again',
+    );
     const recoveredMs = performance.now() - backAt;
     await sleep(300);
     const acknowledged = await writer.stop();

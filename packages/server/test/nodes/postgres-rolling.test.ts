@@ -1,9 +1,10 @@
+// Test setup: PostgreSQL, Redis, own store, own limits, first, long.
 // Three nodes on a PostgreSQL pair, with limits in Redis, that are put to sleep, restarted and upgraded under load.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLocalJWKSet, jwtVerify } from 'jose';
-import { eventually } from '@mintmark/test-support/command-line';
+import { eventually } from '@mintmark/test-support/eventually';
 import {
   disabledWithin,
   keySet,
@@ -96,10 +97,14 @@ describe('three nodes on a PostgreSQL pair and Redis', { skip: postgresMissing()
     const [awake, , asleep] = three.nodes as [TestServer, TestServer, TestServer];
     await using load = await underLoad(three.nodes, user);
     const { kid, activates_at } = await rotate();
-    await eventually('all nodes publish it', WITHIN_MS, async () => {
-      const sets = await Promise.all(three.nodes.map(keySet));
-      return sets.every(({ keys }) => keys.some((key) => key.kid === kid));
-    });
+    await eventually(
+      async () => {
+        const sets = await Promise.all(three.nodes.map(keySet));
+        return sets.every(({ keys }) => keys.some((key) => key.kid === kid));
+      },
+      WITHIN_MS,
+      'all nodes publish it',
+    );
     for (const node of three.nodes) {
       const signedBy = kidOf(await tokenOf(node, user));
       // A busy machine may take longer over these than the announcement does.
@@ -109,9 +114,13 @@ describe('three nodes on a PostgreSQL pair and Redis', { skip: postgresMissing()
     let waiting: Promise<string>;
     let p99Ms: number;
     try {
-      await eventually('another signs with it', 2000 * ANNOUNCE_S, async () => {
-        return kidOf(await tokenOf(awake, user)) === kid;
-      });
+      await eventually(
+        async () => {
+          return kidOf(await tokenOf(awake, user)) === kid;
+        },
+        2000 * ANNOUNCE_S,
+        'another signs with it',
+      );
       p99Ms = load.lapP99Ms();
       waiting = tokenOf(asleep, user);
       await sleep(100);
@@ -141,7 +150,7 @@ describe('three nodes on a PostgreSQL pair and Redis', { skip: postgresMissing()
         ),
       );
       const again = await three.startAgain(node);
-      await eventually('it is ready', STARTED_MS, async () => (await readinessOf(again)).code === 200);
+      await eventually(async () => (await readinessOf(again)).code === 200, STARTED_MS, 'it is ready');
       tookMs.push(performance.now() - startedAt);
       await load.more();
     }
@@ -172,9 +181,9 @@ describe('three nodes on a PostgreSQL pair and Redis', { skip: postgresMissing()
     const { kid } = await rotate('--now');
     for (const node of three.nodes) {
       await eventually(
-        'it signs with the new key',
-        WITHIN_MS,
         async () => kidOf(await tokenOf(node, user)) === kid,
+        WITHIN_MS,
+        'it signs with the new key',
       );
     }
     await load.more();

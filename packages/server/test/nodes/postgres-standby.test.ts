@@ -1,9 +1,10 @@
+// Test setup: PostgreSQL, own store, own limits, first.
 // A synchronous standby that hangs: commits wait for it, and nobody knows whether they were made.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { synchronousStandbys } from '../../src/storage/postgres/standby.ts';
 import { binary } from '@mintmark/test-support/binary';
-import { eventually } from '@mintmark/test-support/command-line';
+import { eventually } from '@mintmark/test-support/eventually';
 import {
   becomes,
   readinessOf,
@@ -50,22 +51,26 @@ describe('with a synchronous standby that hangs', { skip }, () => {
       );
       return Number(row?.n);
     };
-    await eventually('the first token is written', 10_000, async () => (await counted()) === 1);
+    await eventually(async () => (await counted()) === 1, 10_000, 'the first token is written');
     const load = steadyLoad([node], user);
-    await eventually('some are written', 10_000, async () => (await counted()) > 1);
+    await eventually(async () => (await counted()) > 1, 10_000, 'some are written');
     const frozen = await freeze(pair);
     try {
-      await eventually('writes fail', NOTICED_MS, async () => {
-        return (await metric(node, 'usage_flush_failures_total')) >= 3;
-      });
+      await eventually(
+        async () => {
+          return (await metric(node, 'usage_flush_failures_total')) >= 3;
+        },
+        NOTICED_MS,
+        'writes fail',
+      );
     } finally {
       frozen.thaw();
     }
     const { issued, refused } = await load.stop();
     assert.deepEqual(refused, [], 'tokens go on');
-    await eventually('all are written', NOTICED_MS, async () => (await counted()) >= 1 + issued);
+    await eventually(async () => (await counted()) >= 1 + issued, NOTICED_MS, 'all are written');
     assert.equal(await statusOf(node, user), 200);
-    await eventually('a later one is written', NOTICED_MS, async () => (await counted()) > 1 + issued);
+    await eventually(async () => (await counted()) > 1 + issued, NOTICED_MS, 'a later one is written');
     assert.equal(await counted(), 1 + issued + 1);
   });
 
@@ -76,21 +81,23 @@ describe('with a synchronous standby that hangs', { skip }, () => {
       await assert.rejects(change, /synchronous standby.* Whether the change was made is not known/s);
       const next = nodes.cli('api-user', 'create', '--name', 'Waits too');
       await assert.rejects(next, /synchronous standby.* The change was not made/s);
-      await eventually('readiness says so', NOTICED_MS, async () => (await changesOf(node)) !== 'ok');
+      await eventually(async () => (await changesOf(node)) !== 'ok', NOTICED_MS, 'readiness says so');
       assert.equal(await changesOf(node), 'waiting_for_standby');
       assert.equal((await readinessOf(node)).code, 200);
       assert.equal(await statusOf(node, user), 200);
       assert.ok((await metric(node, 'standby_wait_seconds')) > 3);
       assert.match(node.output(), /PostgreSQL waits for a synchronous standby that hangs/);
       assert.match(await doctor(), /waiting for a synchronous standby for \d+ s/);
-      await eventually('usage says so', NOTICED_MS, () =>
-        /synchronous standby[^\n]*usage could not be written/.test(node.output()),
+      await eventually(
+        () => /synchronous standby[^\n]*usage could not be written/.test(node.output()),
+        NOTICED_MS,
+        'usage says so',
       );
       assert.doesNotMatch(node.output(), /locked by another process/);
     } finally {
       frozen.thaw();
     }
-    await eventually('all is well', NOTICED_MS, async () => (await changesOf(node)) === 'ok');
+    await eventually(async () => (await changesOf(node)) === 'ok', NOTICED_MS, 'all is well');
   });
 
   test('doctor warns of a single synchronous standby', async () => {

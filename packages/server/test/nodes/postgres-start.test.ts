@@ -1,3 +1,4 @@
+// Test setup: PostgreSQL, own store, own limits, first, long.
 // First starts on PostgreSQL, and the way to it: many processes at once, TLS.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';

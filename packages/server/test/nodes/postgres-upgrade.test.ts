@@ -1,9 +1,10 @@
+// Test setup: PostgreSQL, Redis, own store, own limits, first, long.
 // Three nodes of a version of the program that was written before a migration, upgraded under load to the one of today.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { migrations } from '../../src/storage/migrations/index.ts';
 import { adminClient } from '@mintmark/test-support/admin';
-import { eventually } from '@mintmark/test-support/command-line';
+import { eventually } from '@mintmark/test-support/eventually';
 import {
   formerVersion,
   formerVersionMissing,
@@ -101,9 +102,13 @@ function upgrading(migration: string): void {
 
   async function allSignWith(kid: unknown): Promise<void> {
     for (const node of three.nodes) {
-      await eventually(`it signs with ${String(kid)}`, WITHIN_MS, async () => {
-        return kidOf(await tokenOf(node, user)) === kid;
-      });
+      await eventually(
+        async () => {
+          return kidOf(await tokenOf(node, user)) === kid;
+        },
+        WITHIN_MS,
+        `it signs with ${String(kid)}`,
+      );
     }
   }
 

@@ -1,3 +1,4 @@
+// Test setup: Redis, own store, own limits, long.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -11,7 +12,7 @@ import { redisTargetOf } from '../../src/config/redis-target.ts';
 import { redisLimits } from '../../src/storage/redis/limits.ts';
 import { startCrowd } from '@mintmark/test-support/crowd';
 import { freePort } from '@mintmark/test-support/free-port';
-import { eventually } from '@mintmark/test-support/http';
+import { eventually } from '@mintmark/test-support/eventually';
 import { report } from '@mintmark/test-support/nodes';
 import { redisMissing, startRedis, startRedisCluster, startSentinel } from '@mintmark/test-support/redis';
 import { mintmark, type TestServer } from '@mintmark/test-support/server';

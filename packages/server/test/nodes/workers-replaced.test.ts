@@ -1,3 +1,4 @@
+// Test setup: PostgreSQL, first, long.
 // Workers whose code or whose primary process changes under them. With `npm test -- --long`.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -7,7 +8,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { finished } from '@mintmark/test-support/binary';
-import { eventually, temporaryFolder } from '@mintmark/test-support/command-line';
+import { eventually } from '@mintmark/test-support/eventually';
+import { temporaryFolder } from '@mintmark/test-support/command-line';
 import { doomedWorkers } from '@mintmark/test-support/doomed-workers';
 import { freePort } from '@mintmark/test-support/free-port';
 import { undoMigrations } from '@mintmark/test-support/former-migrations';
@@ -41,7 +43,7 @@ test("SIGHUP to npm's script reaches the server, and its new workers run the cod
     stream.on('data', (text: string) => (printed += text));
   }
   try {
-    await eventually('it serves', STARTED_MS, () => printed.includes('mintmark is ready'));
+    await eventually(() => printed.includes('mintmark is ready'), STARTED_MS, 'it serves');
     const { version } = JSON.parse(readFileSync(join(ROOT, 'packages/server/package.json'), 'utf8')) as {
       version: string;
     };
@@ -49,7 +51,7 @@ test("SIGHUP to npm's script reaches the server, and its new workers run the cod
     const code = join(folder, 'packages/server/src/lib/version.ts');
     writeFileSync(code, "export const VERSION: string = '7.7.7';\n");
     child.kill('SIGHUP');
-    await eventually('all are new', 2 * STARTED_MS, () => printed.includes('all workers are new'));
+    await eventually(() => printed.includes('all workers are new'), 2 * STARTED_MS, 'all are new');
     assert.deepEqual(await versions(port), ['7.7.7']);
   } finally {
     child.kill('SIGTERM');
@@ -78,8 +80,8 @@ test('a worker whose primary process is killed before it serves ends by itself',
   child.stdout?.on('data', (text: string) => (printed += text));
   await once(child, 'exit'); // its output stays open for as long as the worker has it
   try {
-    await eventually('the worker is named', 5000, () => worker > 0);
-    await eventually('the worker is gone', 10_000, () => !isThere(worker));
+    await eventually(() => worker > 0, 5000, 'the worker is named');
+    await eventually(() => !isThere(worker), 10_000, 'the worker is gone');
   } finally {
     if (worker > 0 && isThere(worker)) process.kill(worker, 'SIGKILL');
   }
@@ -114,7 +116,7 @@ test(
     await sleep(500);
     server.process.kill('SIGHUP');
     await held;
-    await eventually('all are new', 2 * STARTED_MS, () => server.output().includes('all workers are new'));
+    await eventually(() => server.output().includes('all workers are new'), 2 * STARTED_MS, 'all are new');
     assert.match(server.output(), /"migrated":\["008-passwords"/);
     assert.doesNotMatch(server.output(), /could not start/);
     await server.stop();

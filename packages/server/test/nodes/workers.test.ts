@@ -1,9 +1,11 @@
+// Test setup: first.
 // Several processes behind one port, under real callers.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { finished } from '@mintmark/test-support/binary';
-import { eventually, sqlOn } from '@mintmark/test-support/command-line';
+import { eventually } from '@mintmark/test-support/eventually';
+import { sqlOn } from '@mintmark/test-support/command-line';
 import { doomedWorkers } from '@mintmark/test-support/doomed-workers';
 import { keepAlive, type KeepAlive } from '@mintmark/test-support/keep-alive';
 import { startServer, type TestServer } from '@mintmark/test-support/server';
@@ -127,12 +129,12 @@ describe('two workers', () => {
 
   test('a worker that is killed under load breaks its own connections only, and is replaced', async () => {
     const clients = steadyClients(server.port, ownForm(), CLIENTS);
-    await eventually('they get tokens', 10_000, () => clients.issued() > 200);
+    await eventually(() => clients.issued() > 200, 10_000, 'they get tokens');
     const killed = pids().get(1)!;
     process.kill(killed, 'SIGKILL');
-    await eventually('another serves in its place', STARTED_MS, () => pids().get(1) !== killed);
+    await eventually(() => pids().get(1) !== killed, STARTED_MS, 'another serves in its place');
     const soFar = clients.issued();
-    await eventually('they get tokens', 10_000, () => clients.issued() > soFar + 200);
+    await eventually(() => clients.issued() > soFar + 200, 10_000, 'they get tokens');
     const { refused, broken, notConnected } = await clients.stop();
     assert.deepEqual(refused, []);
     assert.equal(notConnected, 0);
@@ -144,11 +146,11 @@ describe('two workers', () => {
     const old = pids();
     const idle = await keepAlive(server.port);
     const clients = steadyClients(server.port, ownForm(), CLIENTS);
-    await eventually('they get tokens', 10_000, () => clients.issued() > 200);
+    await eventually(() => clients.issued() > 200, 10_000, 'they get tokens');
     server.process.kill('SIGHUP');
-    await eventually('all are new', 2 * STARTED_MS, () => server.output().includes('all workers are new'));
+    await eventually(() => server.output().includes('all workers are new'), 2 * STARTED_MS, 'all are new');
     const soFar = clients.issued();
-    await eventually('they get tokens', 10_000, () => clients.issued() > soFar + 200);
+    await eventually(() => clients.issued() > soFar + 200, 10_000, 'they get tokens');
     const { refused, broken, notConnected } = await clients.stop();
     assert.deepEqual({ refused, broken, notConnected }, { refused: [], broken: 0, notConnected: 0 });
     for (const [worker, pid] of pids()) assert.notEqual(pid, old.get(worker));
@@ -187,7 +189,7 @@ test('SIGHUP counts from when the first worker serves, each one is answered afte
   }
   const times = (text: string) => printed.split(text).length - 1;
   const printedTimes = (count: number, text: string) =>
-    eventually(`"${text}" ${count} times`, STARTED_MS, () => times(text) >= count);
+    eventually(() => times(text) >= count, STARTED_MS, `"${text}" ${count} times`);
   const ended = finished(child, 3 * STARTED_MS);
 
   await printedTimes(1, 'a worker serves');

@@ -3,7 +3,8 @@ import { after, before, test } from 'node:test';
 import { decodeJwt } from 'jose';
 import * as oauth from 'oauth4webapi';
 import * as client from 'openid-client';
-import { basic, eventually, exchange, FORM, type Reply } from '@mintmark/test-support/http';
+import { eventually } from '@mintmark/test-support/eventually';
+import { basic, exchange, FORM, type Reply } from '@mintmark/test-support/http';
 import type { TestServer } from '@mintmark/test-support/server';
 import { newStore, type MadeApiUser } from '@mintmark/test-support/store';
 

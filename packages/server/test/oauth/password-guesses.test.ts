@@ -1,6 +1,7 @@
+// Test setup: Redis.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { eventually } from '@mintmark/test-support/http';
+import { eventually } from '@mintmark/test-support/eventually';
 import { redisMissing, startRedis } from '@mintmark/test-support/redis';
 import type { TestServer, TokenResponse } from '@mintmark/test-support/server';
 import { newStore, type MadeApiUser } from '@mintmark/test-support/store';

@@ -10,7 +10,8 @@ import {
   updateCredential,
 } from '../../src/admin/credential.ts';
 import { createOperator, inviteOperator } from '../../src/admin/operators/operator.ts';
-import { eventually, FORM } from '@mintmark/test-support/http';
+import { eventually } from '@mintmark/test-support/eventually';
+import { FORM } from '@mintmark/test-support/http';
 import { startServer, type TestServer } from '@mintmark/test-support/server';
 import { apiUserSettings, temporaryStore, type TemporaryStore } from '@mintmark/test-support/temporary-store';
 import { differencesFoundEachTime, proxyThatIsSlowFor, type Classes } from '@mintmark/test-support/timing';
@@ -41,8 +42,12 @@ before(async () => {
   opened = await temporaryStore();
   const { store } = opened;
   const operator = { email: 'ada@example.com', role: 'viewer', password: PASSWORD } as const;
-  await createOperator(store, SYSTEM, operator, Date.now());
-  await inviteOperator(store, SYSTEM, { email: 'invited@example.com', role: 'viewer' }, 3600, Date.now());
+  await createOperator({ store, actor: SYSTEM, nowMs: Date.now() }, operator);
+  await inviteOperator(
+    { store, actor: SYSTEM, nowMs: Date.now() },
+    { email: 'invited@example.com', role: 'viewer' },
+    3600,
+  );
   const unlimited = '1000000';
   server = await startServer({
     dataDir: opened.dataDir,
@@ -74,9 +79,16 @@ interface WithPassword {
 }
 
 async function withPassword(): Promise<WithPassword> {
-  const { clientId: id } = await createApiUser(opened.store, SYSTEM, apiUserSettings(), Date.now());
+  const { clientId: id } = await createApiUser(
+    { store: opened.store, actor: SYSTEM, nowMs: Date.now() },
+    apiUserSettings(),
+  );
   const asked = { owner: id, name: 'person', expiresAt: null };
-  const { id: credentialId } = await createPassword(opened.store, SYSTEM, asked, PASSWORD, Date.now());
+  const { id: credentialId } = await createPassword(
+    { store: opened.store, actor: SYSTEM, nowMs: Date.now() },
+    asked,
+    PASSWORD,
+  );
   return { id, credentialId };
 }
 
@@ -95,15 +107,28 @@ async function refused(user: WithPassword, error = 'invalid_client'): Promise<Wi
 }
 
 const disable = ({ id }: WithPassword) =>
-  updateApiUser(opened.store, SYSTEM, id, { enabled: false }, Date.now(), { force: true });
+  updateApiUser(
+    { store: opened.store, actor: SYSTEM, nowMs: Date.now() },
+    id,
+    { enabled: false },
+    { force: true },
+  );
 const retire = ({ credentialId }: WithPassword) =>
-  retireCredential(opened.store, SYSTEM, credentialId, { force: true }, Date.now());
+  retireCredential({ store: opened.store, actor: SYSTEM, nowMs: Date.now() }, credentialId, { force: true });
 const expire = ({ credentialId }: WithPassword) =>
-  updateCredential(opened.store, SYSTEM, credentialId, { expiresAt: Date.now() + EXPIRES_IN_MS }, Date.now());
+  updateCredential({ store: opened.store, actor: SYSTEM, nowMs: Date.now() }, credentialId, {
+    expiresAt: Date.now() + EXPIRES_IN_MS,
+  });
 
 async function passwordClasses(): Promise<Classes> {
-  const { clientId: without } = await createApiUser(opened.store, SYSTEM, apiUserSettings(), 1);
-  await createSecret(opened.store, SYSTEM, { owner: without, name: 'first', expiresAt: null }, 1);
+  const { clientId: without } = await createApiUser(
+    { store: opened.store, actor: SYSTEM, nowMs: 1 },
+    apiUserSettings(),
+  );
+  await createSecret(
+    { store: opened.store, actor: SYSTEM, nowMs: 1 },
+    { owner: without, name: 'first', expiresAt: null },
+  );
   const [never, once] = [await withPassword(), await remembered()];
   const classes: Classes = {
     'wrong password': () => form(never.id, guess()),
@@ -126,7 +151,9 @@ async function passwordClasses(): Promise<Classes> {
 async function classesFromElsewhere(): Promise<Classes> {
   const [never, once] = [await withPassword(), await remembered()];
   for (const user of [never, once]) {
-    await updateApiUser(opened.store, SYSTEM, user.id, { allowedNetworks: ['192.0.2.0/24'] }, Date.now());
+    await updateApiUser({ store: opened.store, actor: SYSTEM, nowMs: Date.now() }, user.id, {
+      allowedNetworks: ['192.0.2.0/24'],
+    });
     await refused(user, 'unauthorized_client');
   }
   return {

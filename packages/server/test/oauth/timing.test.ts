@@ -43,9 +43,12 @@ after(async () => {
 });
 
 async function userWithSecret(): Promise<{ id: string; secret: string; credentialId: string }> {
-  const { clientId: id } = await createApiUser(opened.store, SYSTEM, apiUserSettings(), 1);
+  const { clientId: id } = await createApiUser(
+    { store: opened.store, actor: SYSTEM, nowMs: 1 },
+    apiUserSettings(),
+  );
   const asked = { owner: id, name: 'first', expiresAt: null };
-  const { secret, credential } = await createSecret(opened.store, SYSTEM, asked, 1);
+  const { secret, credential } = await createSecret({ store: opened.store, actor: SYSTEM, nowMs: 1 }, asked);
   return { id, secret, credentialId: credential.id };
 }
 
@@ -57,22 +60,25 @@ async function secretClasses(): Promise<Classes> {
   const live = await several(userWithSecret);
   const disabled = await several(async () => {
     const user = await userWithSecret();
-    await updateApiUser(opened.store, SYSTEM, user.id, { enabled: false }, 1);
+    await updateApiUser({ store: opened.store, actor: SYSTEM, nowMs: 1 }, user.id, { enabled: false });
     return user;
   });
   const expired = await several(async () => {
-    const { clientId: id } = await createApiUser(opened.store, SYSTEM, apiUserSettings(), 1);
+    const { clientId: id } = await createApiUser(
+      { store: opened.store, actor: SYSTEM, nowMs: 1 },
+      apiUserSettings(),
+    );
     const { secret } = await createSecret(
-      opened.store,
-      SYSTEM,
+      { store: opened.store, actor: SYSTEM, nowMs: 1 },
       { owner: id, name: 'first', expiresAt: 5000 },
-      1,
     );
     return { id, secret };
   });
   const retired = await several(async () => {
     const user = await userWithSecret();
-    await retireCredential(opened.store, SYSTEM, user.credentialId, { force: true }, Date.now());
+    await retireCredential({ store: opened.store, actor: SYSTEM, nowMs: Date.now() }, user.credentialId, {
+      force: true,
+    });
     return user;
   });
   return {

@@ -1,3 +1,4 @@
+// Test setup: also on PostgreSQL.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { basic, exchange, FORM, formEncode, type Exchange, type Reply } from '@mintmark/test-support/http';

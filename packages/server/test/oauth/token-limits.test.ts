@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { basic, eventually, exchange, FORM, type Reply } from '@mintmark/test-support/http';
+import { eventually } from '@mintmark/test-support/eventually';
+import { basic, exchange, FORM, type Reply } from '@mintmark/test-support/http';
 import type { TestServer } from '@mintmark/test-support/server';
 import { newStore, type MadeApiUser } from '@mintmark/test-support/store';
 

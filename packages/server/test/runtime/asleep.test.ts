@@ -1,3 +1,4 @@
+// Test setup: PostgreSQL, Redis.
 // Requests that wait for something when their process is put to sleep (SIGSTOP): what happens meanwhile holds for them too.
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
@@ -5,7 +6,7 @@ import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createSleepWatch } from '../../src/runtime/sleep-watch.ts';
 import { adminClient } from '@mintmark/test-support/admin';
-import { eventually } from '@mintmark/test-support/command-line';
+import { eventually } from '@mintmark/test-support/eventually';
 import type { Reply } from '@mintmark/test-support/http';
 import { becomes, kidOf, startNodes } from '@mintmark/test-support/nodes';
 import { postgresMissing } from '@mintmark/test-support/postgres-binaries';
@@ -81,9 +82,13 @@ describe('requests that wait for Redis', { skip: redisMissing() }, () => {
   ): Promise<TokenResponse[]> {
     proxy.holdAnswers();
     const requests = users.map(async (user) => await server!.post(credentials(user)));
-    await eventually('they wait for Redis', 5000, () => {
-      return users.every((user) => proxy.told().includes(`:u:{${user.client_id}}`));
-    });
+    await eventually(
+      () => {
+        return users.every((user) => proxy.told().includes(`:u:{${user.client_id}}`));
+      },
+      5000,
+      'they wait for Redis',
+    );
     const answers = await asleep(server!, requests, async () => {
       await meanwhile();
       proxy.mend(); // the answers are there when it goes on
@@ -98,10 +103,14 @@ describe('requests that wait for Redis', { skip: redisMissing() }, () => {
   }
 
   async function loggedReason({ client_id }: MadeApiUser, reason: string): Promise<void> {
-    await eventually(`${reason} is logged`, 10_000, () => {
-      const lines = server!.output().split('\n');
-      return lines.some((line) => line.includes(`"reason":"${reason}","clientId":"${client_id}"`));
-    });
+    await eventually(
+      () => {
+        const lines = server!.output().split('\n');
+        return lines.some((line) => line.includes(`"reason":"${reason}","clientId":"${client_id}"`));
+      },
+      10_000,
+      `${reason} is logged`,
+    );
   }
 
   test('get no token for an API user that was disabled, by a secret that ended, or by a key that was withdrawn', async () => {

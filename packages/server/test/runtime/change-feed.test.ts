@@ -1,3 +1,4 @@
+// Test setup: also on PostgreSQL.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -5,6 +6,7 @@ import fc from 'fast-check';
 import { createChangeFeed, type ChangeFeed } from '../../src/runtime/change-feed.ts';
 import type { Change, ChangeRows } from '../../src/storage/tables/change.ts';
 import { temporaryStore } from '@mintmark/test-support/temporary-store';
+import { eventually } from '@mintmark/test-support/eventually';
 
 const feeds: ChangeFeed[] = [];
 after(() => Promise.all(feeds.map((feed) => feed.stop())));
@@ -35,14 +37,6 @@ function listening(changes: ChangeRows, clock?: () => number): { feed: ChangeFee
   return { feed, heard };
 }
 
-async function until(holds: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!holds()) {
-    assert.ok(Date.now() < deadline, 'it did not happen in time');
-    await sleep(5);
-  }
-}
-
 test('a feed hands on every change of every noun after its start, and none from before', async () => {
   await using opened = await temporaryStore();
   const { store } = opened;
@@ -54,7 +48,7 @@ test('a feed hands on every change of every noun after its start, and none from 
   for (let i = 0; i < 50; i++) await write('api_user', `user ${i}`);
   await write('usage', 'user 1');
   await write('signing_key', 'kid');
-  await until(() => heard.signingKeys === 1);
+  await eventually(() => heard.signingKeys === 1);
   assert.equal(heard.usage, 1);
   await feed.stop();
   assert.deepEqual(
@@ -100,10 +94,10 @@ test('a feed that fell behind what is kept has everything loaded again, once', a
     for (let i = 0; i < 10; i++) await transaction.changed('api_user', `user ${i}`);
     await transaction.changes.deleteBefore(5, 100);
   });
-  await until(() => heard.everything === 1);
+  await eventually(() => heard.everything === 1);
   assert.deepEqual(heard.apiUsers, []);
   await write('next');
-  await until(() => heard.apiUsers.length === 1);
+  await eventually(() => heard.apiUsers.length === 1);
   assert.deepEqual([heard.apiUsers, heard.everything], [['next'], 1]);
   await feed.stop();
 });
@@ -114,10 +108,10 @@ test('a feed whose numbers go backwards has everything loaded again, and goes on
   const { feed, heard } = listening(rowsOf(() => ({ epoch, kept })));
   await feed.start(noLoad);
   epoch = 40;
-  await until(() => heard.everything === 1);
+  await eventually(() => heard.everything === 1);
   epoch = 41;
   kept = [aChange(41, 'next')];
-  await until(() => heard.apiUsers.length > 0);
+  await eventually(() => heard.apiUsers.length > 0);
   await feed.stop();
   assert.deepEqual([heard.apiUsers, heard.everything], [['next'], 1]);
 });
@@ -128,13 +122,13 @@ test('a feed with another past has everything loaded again, whether its number i
     const { feed, heard } = listening(rowsOf(() => ({ epoch: kept.length, kept })));
     await feed.start(noLoad);
     kept = [...kept, aChange(4, 'lost 4'), aChange(5, 'lost 5')];
-    await until(() => heard.apiUsers.length === 2);
+    await eventually(() => heard.apiUsers.length === 2);
     // A standby that had the first three became the primary, and others wrote there before the next poll.
     const others = Array.from({ length: 2 + ahead }, (_, i) => ({ ...aChange(4 + i, 'other'), at: 100 + i }));
     kept = [...kept.slice(0, 3), ...others];
-    await until(() => heard.everything === 1);
+    await eventually(() => heard.everything === 1);
     kept = [...kept, aChange(kept.length + 1, 'next')];
-    await until(() => heard.apiUsers.length === 3);
+    await eventually(() => heard.apiUsers.length === 3);
     await feed.stop();
     assert.deepEqual([heard.apiUsers.at(-1), heard.everything], ['next', 1]);
   }
@@ -156,7 +150,7 @@ test('changes that are removed in the middle of a poll are noticed, not passed o
   await feed.start(noLoad);
   kept = numbered(1, 10);
   epoch = 10;
-  await until(() => heard.everything === 1);
+  await eventually(() => heard.everything === 1);
   await feed.stop();
   assert.deepEqual(heard.apiUsers, []);
 });
@@ -175,14 +169,14 @@ test('a feed whose store fails grows stale, says so once, and catches up when th
   await feed.start(noLoad);
   assert.equal(feed.staleMs(), 0);
   failing = true;
-  await until(() => heard.reach.length > 0);
+  await eventually(() => heard.reach.length > 0);
   nowMs = 5000;
   await sleep(50);
   assert.equal(feed.staleMs(), 5000);
   epoch = 1;
   kept = [aChange(1, 'missed')];
   failing = false;
-  await until(() => feed.staleMs() === 0);
+  await eventually(() => feed.staleMs() === 0);
   await feed.stop();
   assert.deepEqual([heard.apiUsers, heard.reach], [['missed'], ['away', 'in reach']]);
 });
@@ -209,7 +203,7 @@ test('a change whose handler fails is handed on again', async () => {
   );
   await feed.start(noLoad);
   epoch = 1;
-  await until(() => attempts === 3);
+  await eventually(() => attempts === 3);
   await sleep(50);
   await feed.stop();
   assert.equal(attempts, 3);
@@ -236,7 +230,7 @@ test('a feed that is woken at any moment, with writes at any moment, misses none
         else if (each === 'fail') failures += 1;
         else await sleep(1);
       }
-      await until(() => heard.apiUsers.length === kept.length);
+      await eventually(() => heard.apiUsers.length === kept.length);
       await feed.stop();
       assert.deepEqual(
         heard.apiUsers,

@@ -1,3 +1,4 @@
+// Test setup: PostgreSQL.
 // What holds where there are so many API users that what is done with all of them takes long.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -7,7 +8,7 @@ import { openStore } from '../../src/store-files/open.ts';
 import { createOverview } from '../../src/runtime/usage/overview.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { refusedWith } from '../storage/store-contract.ts';
-import { eventually } from '@mintmark/test-support/http';
+import { eventually } from '@mintmark/test-support/eventually';
 import { startPostgres, type TestPostgres } from '@mintmark/test-support/postgres';
 import { postgresMissing } from '@mintmark/test-support/postgres-binaries';
 import { postgresStore } from '@mintmark/test-support/postgres-store';
@@ -26,7 +27,7 @@ test('a count of API users that takes long is given as it was before, and renewe
   };
   const overview = createOverview({ attention: { ...store.attention, count } }, () => nowMs, assert.fail);
   const total = async () => (await overview()).apiUsers?.total;
-  const add = () => createApiUser(store, SYSTEM, apiUserSettings(), nowMs);
+  const add = () => createApiUser({ store, actor: SYSTEM, nowMs }, apiUserSettings());
 
   await add();
   assert.equal(await total(), 1, 'the first waits for it');
@@ -50,7 +51,7 @@ describe('on PostgreSQL, where a statement has a timeout', { skip: postgresMissi
 
   test('the overview is there without the first count, which may take longer, and has it later', async () => {
     await using opened = await postgresStore(server, { MINTMARK_POSTGRES_STATEMENT_TIMEOUT: '500' });
-    await createApiUser(opened.store, SYSTEM, apiUserSettings(), Date.now());
+    await createApiUser({ store: opened.store, actor: SYSTEM, nowMs: Date.now() }, apiUserSettings());
     // For everybody but the owner of the table, each row that is counted takes longer than a statement may.
     await server.sql(
       `create role slow login password 'slow';
@@ -91,7 +92,7 @@ describe('on PostgreSQL, where a statement has a timeout', { skip: postgresMissi
 
   test('a server that could not take all into memory tries again', async () => {
     await using opened = await postgresStore(server);
-    await createApiUser(opened.store, SYSTEM, apiUserSettings(), Date.now());
+    await createApiUser({ store: opened.store, actor: SYSTEM, nowMs: Date.now() }, apiUserSettings());
     const locked = server
       .sql('begin; lock table credentials in access exclusive mode; select pg_sleep(600)', opened.database)
       .catch(() => undefined);

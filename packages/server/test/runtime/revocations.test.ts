@@ -8,7 +8,7 @@ import { compactVerify, createRemoteJWKSet } from 'jose';
 import { revocationDigest } from '../../src/domain/revocation.ts';
 import { createRevocationList } from '../../src/runtime/revocations/revocation-list.ts';
 import { sortedEntries } from '../../src/runtime/revocations/sorted-entries.ts';
-import { eventually } from '@mintmark/test-support/http';
+import { eventually } from '@mintmark/test-support/eventually';
 import { mintmark, startServer, type TestServer } from '@mintmark/test-support/server';
 import { newStore } from '@mintmark/test-support/store';
 import { changeStore, onPostgres, sqlOn } from '@mintmark/test-support/store-under-test';

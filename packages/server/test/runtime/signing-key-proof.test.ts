@@ -9,7 +9,7 @@ import type { Finding } from '../../src/doctor/finding.ts';
 import { undoMigrations } from '@mintmark/test-support/former-migrations';
 import { adminClient } from '@mintmark/test-support/admin';
 import { temporaryFolder } from '@mintmark/test-support/command-line';
-import { eventually } from '@mintmark/test-support/http';
+import { eventually } from '@mintmark/test-support/eventually';
 import { mintmark, startServer, type TestServer } from '@mintmark/test-support/server';
 import type { MadeApiUser } from '@mintmark/test-support/store';
 import { changeStore, onPostgres, sqlOn, SQLITE_ONLY } from '@mintmark/test-support/store-under-test';

@@ -7,7 +7,8 @@ import { test } from 'node:test';
 import { finished } from '@mintmark/test-support/binary';
 import { freePort, mintmark, startServer, type TestServer } from '@mintmark/test-support/server';
 import { dropDatabase, withDatabase } from '@mintmark/test-support/store-under-test';
-import { eventually, sqlOn, temporaryFolder } from '@mintmark/test-support/command-line';
+import { eventually } from '@mintmark/test-support/eventually';
+import { sqlOn, temporaryFolder } from '@mintmark/test-support/command-line';
 
 const WRAPPER = new URL('../../../../scripts/run.mjs', import.meta.url).pathname;
 /** Long enough that nothing in these tests ends because of it. */
@@ -33,7 +34,7 @@ async function slowRequest(server: TestServer): Promise<SlowRequest> {
     'POST /marketing/oauth2/token HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n' +
       `Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ${body.length}\r\n\r\n`,
   );
-  await eventually('the server has read the headers', 10_000, () => received.includes('100 Continue'));
+  await eventually(() => received.includes('100 Continue'), 10_000, 'the server has read the headers');
   socket.write(body.slice(0, 1));
   return { socket, answer, finish: () => void socket.write(body.slice(1)) };
 }
@@ -73,13 +74,13 @@ test('after SIGTERM /readyz fails while tokens are still issued, and requests in
   assert.deepEqual(await readyz(server), { code: 200, status: 'ready' });
   const slow = await slowRequest(server);
   server.process.kill('SIGTERM');
-  await eventually('/readyz says so', 3000, async () => (await readyz(server))?.code === 503);
+  await eventually(async () => (await readyz(server))?.code === 503, 3000, '/readyz says so');
   assert.deepEqual(await readyz(server), { code: 503, status: 'stopping' });
   const form = { client_id: server.clientId, client_secret: server.clientSecret };
   assert.equal((await server.post(form)).status, 200, 'until the load balancer has heard of it');
   assert.equal((await fetch(`http://127.0.0.1:${server.port}/livez`)).status, 200);
 
-  await eventually('new connections are refused', 20_000, async () => (await readyz(server)) === null);
+  await eventually(async () => (await readyz(server)) === null, 20_000, 'new connections are refused');
   assert.equal(server.process.exitCode, null, 'it waits for the request in flight');
   assert.equal(usesStored(server.dataDir), 0, 'uses are in memory so far');
   slow.finish();
@@ -127,7 +128,7 @@ test('SIGINT stops without waiting for a load balancer, writes the statistics, a
 test('a second signal does not wait any longer', async () => {
   await using server = await startServer({ env: { MINTMARK_DRAIN: LONG_MS } });
   server.process.kill('SIGTERM');
-  await eventually('the first has arrived', 10_000, () => server.output().includes('SIGTERM: stopping'));
+  await eventually(() => server.output().includes('SIGTERM: stopping'), 10_000, 'the first has arrived');
   await new Promise((resolve) => setTimeout(resolve, 600));
   server.process.kill('SIGTERM');
   await exited(server);
@@ -150,7 +151,7 @@ test('Ctrl-C, which reaches the server by the terminal and once more by the scri
   let printed = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (printed += text));
   const ended = finished(child);
-  await eventually('it is ready', 30_000, () => printed.includes('mintmark is ready'));
+  await eventually(() => printed.includes('mintmark is ready'), 30_000, 'it is ready');
   const [, clientId = ''] = /client_id +(\S+)/.exec(printed) ?? [];
   const [, secret = ''] = /client_secret +(\S+)/.exec(printed) ?? [];
   const url = `http://127.0.0.1:${port}/marketing`;

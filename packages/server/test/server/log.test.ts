@@ -4,7 +4,8 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, rmSync } from 'node:fs';
 import { test } from 'node:test';
-import { temporaryFolder, eventually } from '@mintmark/test-support/command-line';
+import { eventually } from '@mintmark/test-support/eventually';
+import { temporaryFolder } from '@mintmark/test-support/command-line';
 import { freePort, startServer } from '@mintmark/test-support/server';
 
 const BINARY = new URL('../../bin/mintmark.mjs', import.meta.url).pathname;
@@ -27,7 +28,7 @@ test('a log on a full disk loses lines; the server answers on, and stops when it
   let printed = '';
   child.stdout.on('data', (text) => (printed += String(text)));
   try {
-    await eventually('ready', 15_000, () => printed.includes('mintmark is ready'));
+    await eventually(() => printed.includes('mintmark is ready'), 15_000, 'ready');
     for (let i = 0; i < 4; i++) {
       const response = await fetch(`http://localhost:${port}/marketing/oauth2/token`, {
         method: 'POST',
@@ -63,10 +64,10 @@ async function onTerminal(settings: Record<string, string>): Promise<string[]> {
   let shown = '';
   child.stdout.on('data', (text) => (shown += String(text)));
   try {
-    await eventually('ready', 30_000, () => shown.includes('mintmark is ready'));
+    await eventually(() => shown.includes('mintmark is ready'), 30_000, 'ready');
     const body = new URLSearchParams({ client_id: 'no\u001b[2Jbody', client_secret: 'mms_wrong' });
     await fetch(`http://localhost:${port}/marketing/oauth2/token`, { method: 'POST', body });
-    await eventually('the refusal is logged', 10_000, () => shown.includes('request refused'));
+    await eventually(() => shown.includes('request refused'), 10_000, 'the refusal is logged');
     const closed = once(child, 'close');
     child.stdin.write('\u0003'); // Ctrl-C
     await closed;

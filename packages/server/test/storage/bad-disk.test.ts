@@ -1,3 +1,4 @@
+// Test setup: own store, first.
 // Disks that cannot be written: read-only, and full.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';

@@ -1,3 +1,4 @@
+// Test setup: PostgreSQL, own store, own limits, first.
 // How a process deals with its connections to PostgreSQL, and with those that it does not get.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -8,7 +9,7 @@ import { loadConfig } from '../../src/config/load-config.ts';
 import { createApiUser } from '../../src/admin/api-user.ts';
 import { openMigratedStore } from '../../src/store-files/open.ts';
 import type { Store } from '../../src/storage/store.ts';
-import { eventually } from '@mintmark/test-support/command-line';
+import { eventually } from '@mintmark/test-support/eventually';
 import { startPostgres, type TestPostgres } from '@mintmark/test-support/postgres';
 import { postgresMissing } from '@mintmark/test-support/postgres-binaries';
 import { postgresStore } from '@mintmark/test-support/postgres-store';
@@ -47,7 +48,7 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     await Promise.all(
       Array.from({ length: 200 }, (_, i) =>
         i % 10 === 0
-          ? createApiUser(store, SYSTEM, apiUserSettings(), 1)
+          ? createApiUser({ store, actor: SYSTEM, nowMs: 1 }, apiUserSettings())
           : i % 2 === 0
             ? store.apiUsers.any()
             : store.known.byName('x', 'x'),
@@ -70,8 +71,10 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
       await Promise.all([lookUp(store, 1), store.changes.epoch(), store.apiUsers.any()]);
       await using lock = await locked(opened.database);
       const waiting = Promise.all([...lookUps(store, 50), store.changes.epoch()]);
-      await eventually('more connections were refused', 5000, () =>
-        /too many connections/.test(server.log()),
+      await eventually(
+        () => /too many connections/.test(server.log()),
+        5000,
+        'more connections were refused',
       );
       await lock.release();
       await waiting;

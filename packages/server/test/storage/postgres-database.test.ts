@@ -1,3 +1,4 @@
+// Test setup: PostgreSQL, own store, own limits, first.
 // What can be wrong with a PostgreSQL database, and what the program says then.
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
@@ -10,7 +11,7 @@ import { openMigratedStore, openStore } from '../../src/store-files/open.ts';
 import { postgresError } from '../../src/storage/postgres/error.ts';
 import { StoreError, type StoreErrorCode } from '../../src/storage/store-error.ts';
 import { refusedWith } from './store-contract.ts';
-import { eventually } from '@mintmark/test-support/command-line';
+import { eventually } from '@mintmark/test-support/eventually';
 import { PASSWORD, startPostgres, type TestPostgres } from '@mintmark/test-support/postgres';
 import { postgresMissing } from '@mintmark/test-support/postgres-binaries';
 import { postgresStore } from '@mintmark/test-support/postgres-store';
@@ -147,20 +148,27 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
 
   test('that is set to be only read is refused as read-only, also while it is open', async () => {
     await using opened = await postgresStore(server);
-    await createApiUser(opened.store, SYSTEM, apiUserSettings(), 1);
+    await createApiUser({ store: opened.store, actor: SYSTEM, nowMs: 1 }, apiUserSettings());
     await server.sql(`alter database ${opened.database} set default_transaction_read_only = on`);
     await refused('read_only', server.url(opened.database), /takes no writes: name the primary/);
     await endConnections(opened.database);
-    await refusedWith('read_only', createApiUser(opened.store, SYSTEM, apiUserSettings(), 1));
+    await refusedWith(
+      'read_only',
+      createApiUser({ store: opened.store, actor: SYSTEM, nowMs: 1 }, apiUserSettings()),
+    );
     await server.sql(`alter database ${opened.database} reset default_transaction_read_only`);
-    await eventually('writes again', 5000, async () => {
-      try {
-        await createApiUser(opened.store, SYSTEM, apiUserSettings(), 1);
-        return true;
-      } catch {
-        return false;
-      }
-    });
+    await eventually(
+      async () => {
+        try {
+          await createApiUser({ store: opened.store, actor: SYSTEM, nowMs: 1 }, apiUserSettings());
+          return true;
+        } catch {
+          return false;
+        }
+      },
+      5000,
+      'writes again',
+    );
   });
 
   test('whose lock another writer keeps is refused as locked after the timeout, and taken afterwards', async () => {
@@ -168,16 +176,23 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     const other = await opened.another();
     const held = Promise.withResolvers<void>();
     const holding = other.write(() => held.promise);
-    await eventually('the lock is held', 5000, async () => {
-      const locks = await server.sql(`select 1 from pg_locks where locktype = 'advisory' and granted`);
-      return locks.length > 0;
-    });
-    const error = await refusedWith('locked', createApiUser(opened.store, SYSTEM, apiUserSettings(), 1));
+    await eventually(
+      async () => {
+        const locks = await server.sql(`select 1 from pg_locks where locktype = 'advisory' and granted`);
+        return locks.length > 0;
+      },
+      5000,
+      'the lock is held',
+    );
+    const error = await refusedWith(
+      'locked',
+      createApiUser({ store: opened.store, actor: SYSTEM, nowMs: 1 }, apiUserSettings()),
+    );
     assert.match(error.message, /locked by another process/);
     assert.equal(await opened.store.apiUsers.any(), false, 'reading goes on meanwhile');
     held.resolve();
     await holding;
-    await createApiUser(opened.store, SYSTEM, apiUserSettings(), 1);
+    await createApiUser({ store: opened.store, actor: SYSTEM, nowMs: 1 }, apiUserSettings());
   });
 
   test('in which a writer falls silent in the middle of a change is written by others before they give up', async () => {
@@ -188,11 +203,15 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
       await changed('api_user', 'never');
       await held.promise;
     });
-    await eventually('the lock is held', 5000, async () => {
-      const locks = await server.sql(`select 1 from pg_locks where locktype = 'advisory' and granted`);
-      return locks.length > 0;
-    });
-    await createApiUser(opened.store, SYSTEM, apiUserSettings(), 1);
+    await eventually(
+      async () => {
+        const locks = await server.sql(`select 1 from pg_locks where locktype = 'advisory' and granted`);
+        return locks.length > 0;
+      },
+      5000,
+      'the lock is held',
+    );
+    await createApiUser({ store: opened.store, actor: SYSTEM, nowMs: 1 }, apiUserSettings());
     held.resolve();
     await refusedWith('unavailable', silent);
     assert.equal(await opened.store.changes.epoch(), 1, 'nothing of its change is left');
@@ -201,7 +220,7 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
   test('whose server ends all connections is used again by the next statement', async () => {
     await using opened = await postgresStore(server);
     for (let i = 0; i < 5; i++) {
-      await createApiUser(opened.store, SYSTEM, apiUserSettings(), 1);
+      await createApiUser({ store: opened.store, actor: SYSTEM, nowMs: 1 }, apiUserSettings());
       await endConnections(opened.database);
       await opened.store.changes.epoch();
     }
@@ -210,7 +229,10 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
 
   test('that a later version adds a column to is read and written on by this one', async () => {
     await using opened = await postgresStore(server);
-    const { clientId } = await createApiUser(opened.store, SYSTEM, apiUserSettings(), 1);
+    const { clientId } = await createApiUser(
+      { store: opened.store, actor: SYSTEM, nowMs: 1 },
+      apiUserSettings(),
+    );
     const read = async () => (await opened.store.apiUsers.find(clientId))?.name;
     for (let i = 0; i < 8; i++) assert.equal(await read(), 'Importer'); // until its plan is kept
     const rename = (name: string) =>
@@ -237,7 +259,7 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     const { store } = opened;
     const ids: string[] = [];
     for (let i = 0; i < 30; i++)
-      ids.push((await createApiUser(store, SYSTEM, apiUserSettings(), 1)).clientId);
+      ids.push((await createApiUser({ store, actor: SYSTEM, nowMs: 1 }, apiUserSettings())).clientId);
     assert.deepEqual(
       (await store.apiUsers.list({ after: null, limit: 100 })).map(({ clientId }) => clientId),
       ids.toSorted(),
@@ -252,7 +274,10 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
 
   test('asked for a name with a zero byte in it finds nothing', async () => {
     await using opened = await postgresStore(server);
-    await createApiUser(opened.store, SYSTEM, apiUserSettings({ username: 'someone' }), 1);
+    await createApiUser(
+      { store: opened.store, actor: SYSTEM, nowMs: 1 },
+      apiUserSettings({ username: 'someone' }),
+    );
     assert.equal(await opened.store.apiUsers.find('\0'), undefined);
     assert.deepEqual(await opened.store.known.byName('someone\0', 'someone\0'), []);
   });
@@ -291,9 +316,9 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
     const others = `from pg_stat_activity where datname = '${database}' and pid <> pg_backend_pid()`;
     await server.sql(`select pg_terminate_backend(pid) ${others}`);
     await eventually(
-      'they are gone',
-      5000,
       async () => (await server.sql(`select 1 ${others}`)).length === 0,
+      5000,
+      'they are gone',
     );
   }
 });

@@ -1,10 +1,11 @@
+// Test setup: PostgreSQL, own store, own limits, first.
 // Migrations of a PostgreSQL database that is in use, or in which one of them fails.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import pg from 'pg';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { openStore } from '../../src/store-files/open.ts';
-import { eventually } from '@mintmark/test-support/command-line';
+import { eventually } from '@mintmark/test-support/eventually';
 import { migrationsFrom, undoMigrations } from '@mintmark/test-support/former-migrations';
 import { startPostgres, type TestPostgres } from '@mintmark/test-support/postgres';
 import { postgresMissing } from '@mintmark/test-support/postgres-binaries';
@@ -53,12 +54,16 @@ describe('the migrations of a PostgreSQL database', { skip: postgresMissing() },
   }
 
   async function migrationWaits(database: string): Promise<void> {
-    await eventually('the migration waits for a lock', 10_000, async () => {
-      const waiting = await server.sql(
-        `select 1 from pg_stat_activity where datname = '${database}' and wait_event_type = 'Lock'`,
-      );
-      return waiting.length === 1;
-    });
+    await eventually(
+      async () => {
+        const waiting = await server.sql(
+          `select 1 from pg_stat_activity where datname = '${database}' and wait_event_type = 'Lock'`,
+        );
+        return waiting.length === 1;
+      },
+      10_000,
+      'the migration waits for a lock',
+    );
   }
 
   test('are committed one by one: a process of the former version that deletes an API user is in nobody’s way', async () => {

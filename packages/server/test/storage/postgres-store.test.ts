@@ -1,3 +1,4 @@
+// Test setup: PostgreSQL, own store, own limits, first.
 import { after, before, describe } from 'node:test';
 import { everyStoreContract } from './store-contracts.ts';
 import { startPostgres, type TestPostgres } from '@mintmark/test-support/postgres';

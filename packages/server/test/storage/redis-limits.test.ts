@@ -1,3 +1,4 @@
+// Test setup: Redis, own store, own limits.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
@@ -9,7 +10,7 @@ import { redisTargetOf } from '../../src/config/redis-target.ts';
 import { memoryLimits } from '../../src/storage/memory/counters.ts';
 import { slotOf } from '../../src/storage/redis/cluster.ts';
 import { redisLimits, type RedisLimits, type Step } from '../../src/storage/redis/limits.ts';
-import { eventually } from '@mintmark/test-support/http';
+import { eventually } from '@mintmark/test-support/eventually';
 import {
   redisMissing,
   startRedis,

@@ -1,3 +1,4 @@
+// Test setup: own store.
 import assert from 'node:assert/strict';
 import {
   mkdirSync,
@@ -48,11 +49,14 @@ describe('a SQLite file', () => {
     await using opened = await temporaryStore({ MINTMARK_STORE_BUSY_TIMEOUT: '50' });
     using other = new DatabaseSync(opened.path);
     other.exec('begin immediate');
-    const error = await refusedWith('locked', createApiUser(opened.store, SYSTEM, apiUserSettings(), 1));
+    const error = await refusedWith(
+      'locked',
+      createApiUser({ store: opened.store, actor: SYSTEM, nowMs: 1 }, apiUserSettings()),
+    );
     assert.match(error.message, /locked by another process/);
     assert.equal(await opened.store.apiUsers.any(), false, 'reading goes on meanwhile');
     other.exec('rollback');
-    await createApiUser(opened.store, SYSTEM, apiUserSettings(), 1);
+    await createApiUser({ store: opened.store, actor: SYSTEM, nowMs: 1 }, apiUserSettings());
     assert.equal(await opened.store.apiUsers.any(), true);
   });
 
@@ -96,12 +100,13 @@ describe('a SQLite file', () => {
     await using opened = await temporaryStore();
     for (let i = 0; i < 60; i++) {
       const { clientId } = await createApiUser(
-        opened.store,
-        SYSTEM,
+        { store: opened.store, actor: SYSTEM, nowMs: 1 },
         apiUserSettings({ name: 'x'.repeat(190) }),
-        1,
       );
-      await createSecret(opened.store, SYSTEM, { owner: clientId, name: 'first', expiresAt: null }, 1);
+      await createSecret(
+        { store: opened.store, actor: SYSTEM, nowMs: 1 },
+        { owner: clientId, name: 'first', expiresAt: null },
+      );
     }
     await opened.store.close(); // which works the log into the file
     const again = await opened.another();

@@ -1,11 +1,10 @@
 import type { Actor, Role } from '../../domain/actor.ts';
 import type { AuditFacts } from '../../domain/audit-entry.ts';
 import { makeInvitation } from '../../domain/invitation.ts';
-import type { Once } from '../../domain/idempotency.ts';
 import { emailProblem, newOperator, operatorState, type Operator } from '../../domain/operator.ts';
 import { Refused } from '../../domain/refused.ts';
 import type { Store, StoreTransaction } from '../../storage/store.ts';
-import { audited, type Attempt } from '../audited.ts';
+import { audited, type Attempt, type Change } from '../audited.ts';
 import { hashOfChosenPassword } from './password.ts';
 
 export interface NewOperator {
@@ -22,14 +21,12 @@ export interface Invited {
 
 /** Makes an operator who chooses a password with the link. Throws a Refused where the e-mail address is wrong or taken. */
 export async function inviteOperator(
-  store: Store,
-  by: Actor,
+  change: Change,
   asked: NewOperator,
   lifeSeconds: number,
-  nowMs: number,
-  once?: Once,
 ): Promise<Invited> {
-  return await audited(store, by, nowMs, { ...INVITE, once }, async (transaction) => {
+  const { nowMs } = change;
+  return await audited(change, INVITE, async (transaction) => {
     const operator = await insertOperator(transaction, newOperator(asked.email, asked.role, nowMs));
     const invited = await invite(transaction, operator, lifeSeconds, nowMs);
     return { result: invited, subjectId: operator.id, after: operatorFacts(operator) };
@@ -38,14 +35,13 @@ export async function inviteOperator(
 
 /** The same for somebody who chose a password already, at the command line. Throws a Refused where it is weak, too. */
 export async function createOperator(
-  store: Store,
-  by: Actor,
+  change: Change,
   { email, role, password }: NewOperator & { password: string },
-  nowMs: number,
 ): Promise<Operator> {
+  const { nowMs } = change;
   refuseBadEmail(email);
   const passwordHash = await hashOfChosenPassword(password, email);
-  return await audited(store, by, nowMs, INVITE, async (transaction) => {
+  return await audited(change, INVITE, async (transaction) => {
     const operator = { ...newOperator(email, role, nowMs), passwordHash };
     await insertOperator(transaction, operator);
     return { result: operator, subjectId: operator.id, after: operatorFacts(operator) };
@@ -58,18 +54,13 @@ const INVITE: Attempt = { action: 'operator.invite', subject: { kind: 'operator'
  * A new link in place of the one before, for somebody who has not chosen a password yet. Throws a Refused for an operator who
  * has: `resetOperator` takes that password away.
  */
-export async function inviteAgain(
-  store: Store,
-  by: Actor,
-  name: string,
-  lifeSeconds: number,
-  nowMs: number,
-): Promise<Invited> {
+export async function inviteAgain(change: Change, name: string, lifeSeconds: number): Promise<Invited> {
+  const { nowMs } = change;
   const attempt = { action: 'operator.invite', subject: { kind: 'operator', id: name } } as const;
-  return await audited(store, by, nowMs, attempt, async (transaction, note) => {
+  return await audited(change, attempt, async (transaction, identify) => {
     await transaction.operators.lock();
     const operator = await existingOperator(transaction, name);
-    note({ subjectId: operator.id });
+    identify({ subjectId: operator.id });
     if (operatorState(operator) === 'active') {
       throw new Refused(
         'conflict',
@@ -85,20 +76,15 @@ export async function inviteAgain(
  * forgot or lost them, or had them stolen. Throws a Refused for the last admin, but at the command line: without the link nobody
  * could manage operators any more.
  */
-export async function resetOperator(
-  store: Store,
-  by: Actor,
-  name: string,
-  lifeSeconds: number,
-  nowMs: number,
-): Promise<Invited> {
+export async function resetOperator(change: Change, name: string, lifeSeconds: number): Promise<Invited> {
+  const { actor, nowMs } = change;
   const attempt = { action: 'operator.reset', subject: { kind: 'operator', id: name } } as const;
-  return await audited(store, by, nowMs, attempt, async (transaction, note) => {
+  return await audited(change, attempt, async (transaction, identify) => {
     await transaction.operators.lock();
     const before = await existingOperator(transaction, name);
-    note({ subjectId: before.id });
-    if (by.kind !== 'command_line') await refuseLastAdmin(transaction, before, 'reset');
-    refuseOwnReset(by, before);
+    identify({ subjectId: before.id });
+    if (actor.kind !== 'command_line') await refuseLastAdmin(transaction, before, 'reset');
+    refuseOwnReset(actor, before);
     const operator: Operator = { ...withoutSecondFactor(before), passwordHash: null, updatedAt: nowMs };
     await transaction.operators.update(operator);
     await transaction.operators.setRecoveryCodes(operator.id, []);
@@ -108,19 +94,20 @@ export async function resetOperator(
   });
 }
 
+/** A new link: for an operator who has a password a reset, for one who was invited another invitation. */
+export async function newLinkFor(change: Change, name: string, lifeSeconds: number): Promise<Invited> {
+  const state = operatorState(await existingOperator(change.store, name));
+  return await (state === 'active' ? resetOperator : inviteAgain)(change, name, lifeSeconds);
+}
+
 /** Changes the role, and ends the operator's sessions. Throws a Refused where the last admin would be none any more. */
-export async function changeOperatorRole(
-  store: Store,
-  by: Actor,
-  name: string,
-  role: Role,
-  nowMs: number,
-): Promise<Operator> {
+export async function changeOperatorRole(change: Change, name: string, role: Role): Promise<Operator> {
+  const { nowMs } = change;
   const attempt = { action: 'operator.update', subject: { kind: 'operator', id: name } } as const;
-  return await audited(store, by, nowMs, attempt, async (transaction, note) => {
+  return await audited(change, attempt, async (transaction, identify) => {
     await transaction.operators.lock();
     const before = await existingOperator(transaction, name);
-    note({ subjectId: before.id });
+    identify({ subjectId: before.id });
     if (before.role === role) return { result: before, unchanged: true };
     await refuseLastAdmin(transaction, before, 'demoted');
     const operator: Operator = { ...before, role, updatedAt: nowMs };
@@ -131,17 +118,12 @@ export async function changeOperatorRole(
 }
 
 /** Removes an operator for good, with the sessions; gives back who it was. Throws a Refused for the last admin. */
-export async function removeOperator(
-  store: Store,
-  by: Actor,
-  name: string,
-  nowMs: number,
-): Promise<Operator> {
+export async function removeOperator(change: Change, name: string): Promise<Operator> {
   const attempt = { action: 'operator.remove', subject: { kind: 'operator', id: name } } as const;
-  return await audited(store, by, nowMs, attempt, async (transaction, note) => {
+  return await audited(change, attempt, async (transaction, identify) => {
     await transaction.operators.lock();
     const operator = await existingOperator(transaction, name);
-    note({ subjectId: operator.id });
+    identify({ subjectId: operator.id });
     await refuseLastAdmin(transaction, operator, 'removed');
     await transaction.operators.delete(operator.id);
     return { result: operator, before: operatorFacts(operator) };

@@ -9,10 +9,16 @@ import {
 } from '../../domain/second-factor.ts';
 import { newSessionToken, sessionDigest } from '../../domain/session.ts';
 import type { MasterKey } from '../../storage/master-key.ts';
-import type { Store, StoreTransaction } from '../../storage/store.ts';
+import type { StoreTransaction } from '../../storage/store.ts';
 import { audited } from '../audited.ts';
 import { withoutSecondFactor } from './operator.ts';
-import { codeRefusal, totpContext, type CodeRefusal, type OperatorActor } from './start-session.ts';
+import {
+  codeRefusal,
+  totpContext,
+  type CodeRefusal,
+  type OperatorActor,
+  type OperatorChange,
+} from './start-session.ts';
 
 // What operators do with what is their own. The password was asked for again before, where it says so.
 
@@ -24,14 +30,13 @@ interface Renewed {
 
 /** Sets another password (its hash), after the old one was asked for; renews the session and ends the operator's others. */
 export async function changePassword(
-  store: Store,
-  by: OperatorActor,
+  change: OperatorChange,
   { checkedHash, passwordHash, sessionId }: { checkedHash: string; passwordHash: string; sessionId: string },
-  nowMs: number,
 ): Promise<Renewed> {
-  const attempt = { action: 'profile.password', subject: { kind: 'operator', id: by.id } } as const;
-  return await audited(store, by, nowMs, attempt, async (transaction) => {
-    const operator = await own(transaction, by);
+  const { actor, nowMs } = change;
+  const attempt = { action: 'profile.password', subject: { kind: 'operator', id: actor.id } } as const;
+  return await audited(change, attempt, async (transaction) => {
+    const operator = await own(transaction, actor);
     if (operator.passwordHash !== checkedHash) {
       throw new Refused('conflict', 'The password was changed by somebody else just now: sign in again.');
     }
@@ -49,17 +54,19 @@ export type FactorRefusal = CodeRefusal | { refused: 'code_missing' };
  * second factor already, a code of it is needed: the new one will take its place.
  */
 export async function beginSecondFactor(
-  store: Store,
-  by: OperatorActor,
+  change: OperatorChange,
   masterKey: MasterKey,
   { site, code }: { site: string; code: string },
-  nowMs: number,
 ): Promise<NewTotp | FactorRefusal> {
-  const attempt = { action: 'profile.second_factor_on', subject: { kind: 'operator', id: by.id } } as const;
-  return await audited<NewTotp | FactorRefusal>(store, by, nowMs, attempt, async (transaction) => {
-    const operator = await own(transaction, by);
+  const { actor, nowMs } = change;
+  const attempt = {
+    action: 'profile.second_factor_on',
+    subject: { kind: 'operator', id: actor.id },
+  } as const;
+  return await audited<NewTotp | FactorRefusal>(change, attempt, async (transaction) => {
+    const operator = await own(transaction, actor);
     if (operator.sealedTotpSecret !== null) {
-      const asked = { by, action: attempt.action, operator, code };
+      const asked = { actor, action: attempt.action, operator, code };
       const refusal = await factorRefusal(transaction, masterKey, asked, nowMs);
       if (refusal !== null) return { result: refusal, unchanged: true };
     }
@@ -68,7 +75,7 @@ export async function beginSecondFactor(
       Buffer.from(totp.secret, 'ascii'),
       totpContext(operator.id),
     );
-    const current = await own(transaction, by); // with the code that was used up
+    const current = await own(transaction, actor); // with the code that was used up
     await transaction.operators.update({ ...current, sealedPendingTotpSecret });
     return { result: totp, after: { confirmed: false } };
   });
@@ -79,15 +86,17 @@ export async function beginSecondFactor(
  * codes: shown this once. Throws a Refused for a wrong code.
  */
 export async function confirmSecondFactor(
-  store: Store,
-  by: OperatorActor,
+  change: OperatorChange,
   masterKey: MasterKey,
   { code, sessionId }: { code: string; sessionId: string },
-  nowMs: number,
 ): Promise<Renewed & { recoveryCodes: string[] }> {
-  const attempt = { action: 'profile.second_factor_on', subject: { kind: 'operator', id: by.id } } as const;
-  return await audited(store, by, nowMs, attempt, async (transaction) => {
-    const operator = await own(transaction, by);
+  const { actor, nowMs } = change;
+  const attempt = {
+    action: 'profile.second_factor_on',
+    subject: { kind: 'operator', id: actor.id },
+  } as const;
+  return await audited(change, attempt, async (transaction) => {
+    const operator = await own(transaction, actor);
     const sealed = operator.sealedPendingTotpSecret;
     if (sealed === null) {
       throw new Refused('conflict', 'There is no second factor to confirm: begin with a new secret.');
@@ -118,17 +127,19 @@ export async function confirmSecondFactor(
  * Throws a Refused if there is no second factor.
  */
 export async function removeSecondFactor(
-  store: Store,
-  by: OperatorActor,
+  change: OperatorChange,
   masterKey: MasterKey,
   { code, sessionId }: { code: string; sessionId: string },
-  nowMs: number,
 ): Promise<Renewed | FactorRefusal> {
-  const attempt = { action: 'profile.second_factor_off', subject: { kind: 'operator', id: by.id } } as const;
-  return await audited<Renewed | FactorRefusal>(store, by, nowMs, attempt, async (transaction) => {
-    const operator = await own(transaction, by);
+  const { actor, nowMs } = change;
+  const attempt = {
+    action: 'profile.second_factor_off',
+    subject: { kind: 'operator', id: actor.id },
+  } as const;
+  return await audited<Renewed | FactorRefusal>(change, attempt, async (transaction) => {
+    const operator = await own(transaction, actor);
     if (operator.sealedTotpSecret === null) throw new Refused('conflict', 'There is no second factor.');
-    const asked = { by, action: attempt.action, operator, code };
+    const asked = { actor, action: attempt.action, operator, code };
     const refusal = await factorRefusal(transaction, masterKey, asked, nowMs);
     if (refusal !== null) return { result: refusal, unchanged: true };
     await transaction.operators.update({ ...withoutSecondFactor(operator), updatedAt: nowMs });
@@ -166,16 +177,15 @@ async function renewSession(
 
 /** Ends one of the operator's own sessions. Throws a Refused where there is none with this id. */
 export async function endSession(
-  store: Store,
-  by: OperatorActor,
+  change: OperatorChange,
   action: 'session.sign_out' | 'session.end',
   sessionId: string,
-  nowMs: number,
 ): Promise<void> {
-  const related = { kind: 'operator', id: by.id } as const;
+  const { actor } = change;
+  const related = { kind: 'operator', id: actor.id } as const;
   const attempt = { action, subject: { kind: 'session', id: sessionId }, related } as const;
-  await audited(store, by, nowMs, attempt, async (transaction) => {
-    if (await transaction.sessions.delete(by.id, sessionId)) return { result: undefined };
+  await audited(change, attempt, async (transaction) => {
+    if (await transaction.sessions.delete(actor.id, sessionId)) return { result: undefined };
     throw new Refused('not_found', 'You have no session with this id: it may have ended already.');
   });
 }

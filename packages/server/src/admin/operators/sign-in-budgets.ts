@@ -9,6 +9,8 @@ import {
   type SharedCall,
   type SharedLimits,
 } from '../../domain/shared-limit.ts';
+import type { Limits } from '../../runtime/limits/limits.ts';
+import { memoryCounters } from '../../storage/memory/counters.ts';
 
 /** An attempt that was paid for. */
 export interface Paid {
@@ -28,6 +30,14 @@ export interface SignInCounter {
 }
 
 export type SignInCounters = Record<'addresses' | 'attempts' | 'accounts', SignInCounter>;
+
+export function createSignInCounters(keysMax: number, share: Limits['share']): SignInCounters {
+  const counter = (): SignInCounter => {
+    const counters = memoryCounters(keysMax);
+    return { counters, shared: share(counters) };
+  };
+  return { addresses: counter(), attempts: counter(), accounts: counter() };
+}
 
 export type SignInBudgetConfig = Pick<Config, 'signInLimit' | 'signInAddressLimit' | 'signInAccountLimit'>;
 

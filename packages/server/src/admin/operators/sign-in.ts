@@ -11,6 +11,7 @@ import { hashOfChosenPassword } from './password.ts';
 import {
   acceptInvitation,
   findInvitation,
+  operatorActor,
   signInOperator,
   type SignInFrom,
   type SignInOutcome,
@@ -69,7 +70,14 @@ export interface SignIn {
   payForCode(operator: Operator): Promise<Paid | TooMany>;
 }
 
-type SignInConfig = SignInBudgetConfig & Pick<Config, 'sessionIdleSeconds' | 'sessionLifeSeconds'>;
+interface SignInContext {
+  store: Store;
+  masterKey: MasterKey;
+  config: SignInBudgetConfig & Pick<Config, 'sessionIdleSeconds' | 'sessionLifeSeconds'>;
+  counters: SignInCounters;
+  failed: FailedSignIns;
+  now(): number;
+}
 
 /** Slow hashes at a time (9 ms and 19 MiB each) and how many wait: apart for strangers, who so hold nobody else up. */
 const HASHES_AT_A_TIME = 1;
@@ -78,14 +86,7 @@ const HASHES_WAITING_MAX = 16;
  * How operators sign in, with limits that a stranger cannot turn against them: docs/decisions/041. Attempts are counted
  * before the password is looked at, so that many at once count as many.
  */
-export function createSignIn(
-  store: Store,
-  masterKey: MasterKey,
-  config: SignInConfig,
-  counters: SignInCounters,
-  failed: FailedSignIns,
-  now: () => number,
-): SignIn {
+export function createSignIn({ store, masterKey, config, counters, failed, now }: SignInContext): SignIn {
   const browsers = createKnownBrowsers(masterKey);
   const strangers = passwordEvaluations(HASHES_AT_A_TIME, HASHES_WAITING_MAX);
   const known = passwordEvaluations(HASHES_AT_A_TIME, HASHES_WAITING_MAX);
@@ -121,7 +122,8 @@ export function createSignIn(
         await paid.refund();
         return { denied: 'second_factor_required' };
       }
-      const outcome = await signInOperator(store, masterKey, config, { operator, code, from }, now());
+      const change = { store, actor: operatorActor(operator, from.address), nowMs: now() };
+      const outcome = await signInOperator(change, masterKey, config, { operator, code, from });
       if ('refused' in outcome) return denialOf(outcome, now());
       await paid.refund();
       return signedIn(outcome);
@@ -145,7 +147,7 @@ export function createSignIn(
       }
       const passwordHash = await hashOfChosenPassword(password, chosen);
       const accepted = { invited, email: chosen, passwordHash, from };
-      return signedIn(await acceptInvitation(store, config, accepted, now()));
+      return signedIn(await acceptInvitation({ store, nowMs: now() }, config, accepted));
     },
 
     async confirm({ id, passwordHash }, password) {

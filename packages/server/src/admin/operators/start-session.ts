@@ -13,7 +13,7 @@ import {
 } from '../../domain/session.ts';
 import type { MasterKey } from '../../storage/master-key.ts';
 import type { Store, StoreTransaction } from '../../storage/store.ts';
-import { audited, type Attempt, type Done } from '../audited.ts';
+import { audited, type Attempt, type Change, type Effect } from '../audited.ts';
 import { insertOperator, operatorFacts } from './operator.ts';
 
 /** Where somebody signs in from. */
@@ -29,6 +29,9 @@ export interface Started extends StartedSession {
 }
 
 export type OperatorActor = Extract<Actor, { kind: 'operator' }>;
+
+/** A change that an operator makes to what is their own. */
+export type OperatorChange = Change & { actor: OperatorActor };
 
 export function operatorActor({ id, email, role }: Operator, address: string): OperatorActor {
   return { kind: 'operator', id, name: email, address, role };
@@ -49,22 +52,21 @@ export type SignInOutcome =
 
 /** Begins a session of an operator whose password was checked, once the second factor is, where there is one. */
 export async function signInOperator(
-  store: Store,
+  change: OperatorChange,
   masterKey: MasterKey,
   limits: SessionLimits,
   { operator: checked, code, from }: { operator: Operator; code: string; from: SignInFrom },
-  nowMs: number,
 ): Promise<SignInOutcome> {
-  const by = operatorActor(checked, from.address);
+  const { actor, nowMs } = change;
   const attempt: Attempt = { action: 'session.sign_in', subject: { kind: 'session', id: null } };
-  return await audited<SignInOutcome>(store, by, nowMs, attempt, async (transaction) => {
+  return await audited<SignInOutcome>(change, attempt, async (transaction) => {
     await transaction.operators.lock();
     const operator = await transaction.operators.find(checked.id);
     if (operator === undefined || operator.passwordHash !== checked.passwordHash) {
       return { result: { refused: 'changed' }, unchanged: true };
     }
     if (operator.sealedTotpSecret !== null) {
-      const asked = { by, action: attempt.action, operator, code };
+      const asked = { actor, action: attempt.action, operator, code };
       const refusal = await codeRefusal(transaction, masterKey, asked, nowMs);
       if (refusal !== null) return { result: refusal, unchanged: true };
     }
@@ -99,16 +101,16 @@ export interface Acceptance {
 
 /** The password is set and a session begins; the invitation is used up. Throws a Refused where somebody was first. */
 export async function acceptInvitation(
-  store: Store,
+  { store, nowMs }: Pick<Change, 'store' | 'nowMs'>,
   limits: SessionLimits,
   { invited, email, passwordHash, from }: Acceptance,
-  nowMs: number,
 ): Promise<Started> {
   const { digest } = invited.invitation;
   const first = invited.operator === null;
   const known = invited.operator ?? newOperator(email, 'admin', nowMs);
   const attempt: Attempt = { action: 'operator.accept', subject: { kind: 'operator', id: known.id } };
-  return await audited(store, operatorActor(known, from.address), nowMs, attempt, async (transaction) => {
+  const change = { store, actor: operatorActor(known, from.address), nowMs };
+  return await audited(change, attempt, async (transaction) => {
     await transaction.operators.lock();
     if (!(await transaction.invitations.take(digest))) throw noSuchInvitation();
     const before = first ? known : await transaction.operators.find(known.id);
@@ -145,8 +147,8 @@ async function beginSession(
   { sessionToken, ...from }: SignInFrom,
   limits: SessionLimits,
   nowMs: number,
-): Promise<{ started: Started; ended: (Attempt & Done)[] }> {
-  const ended: (Attempt & Done)[] = [];
+): Promise<{ started: Started; ended: (Attempt & Effect)[] }> {
+  const ended: (Attempt & Effect)[] = [];
   const before = sessionToken === null ? null : sessionDigest(sessionToken);
   const old = before === null ? undefined : await sessions.find(before);
   if (old !== undefined && (await sessions.delete(old.operator.id, old.session.id))) {
@@ -160,7 +162,7 @@ async function beginSession(
   return { started: { ...started, operator }, ended };
 }
 
-function beginning({ session, operator }: Started): Done {
+function beginning({ session, operator }: Started): Effect {
   return {
     subjectId: session.id,
     related: { kind: 'operator', id: operator.id },
@@ -177,11 +179,11 @@ export async function codeRefusal(
   transaction: StoreTransaction,
   masterKey: MasterKey,
   {
-    by,
+    actor,
     action,
     operator,
     code,
-  }: { by: OperatorActor; action: AuditAction; operator: Operator; code: string },
+  }: { actor: OperatorActor; action: AuditAction; operator: Operator; code: string },
   nowMs: number,
 ): Promise<CodeRefusal | null> {
   const { operators, audit } = transaction;
@@ -193,7 +195,7 @@ export async function codeRefusal(
   }
   const wrongCodes = operator.wrongCodes + 1;
   await operators.setWrongCodes(operator.id, wrongCodes, codesLockedUntil(wrongCodes, nowMs));
-  await audit.append([wrongCode(by, action, nowMs)]);
+  await audit.append([wrongCode(actor, action, nowMs)]);
   return { refused: 'wrong_code' };
 }
 
@@ -215,13 +217,13 @@ async function takeCode(
   return digest !== null && (await operators.useRecoveryCode(operator.id, digest));
 }
 
-function wrongCode(by: OperatorActor, action: AuditAction, at: number): AuditRecord {
+function wrongCode(actor: OperatorActor, action: AuditAction, at: number): AuditRecord {
   return {
     at,
-    actor: by,
+    actor,
     action,
     outcome: 'refused',
-    subject: { kind: 'operator', id: by.id },
+    subject: { kind: 'operator', id: actor.id },
     related: null,
     before: null,
     after: null,

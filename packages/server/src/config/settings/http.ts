@@ -1,4 +1,4 @@
-/** Connections, the end of a process, and who may read its metrics. */
+/** Connections, the end of a process, and access to its metrics. */
 export const HTTP_SETTINGS = {
   keepAliveTimeoutMs: {
     type: 'whole',

@@ -10,7 +10,9 @@ import type {
 import type { Static, TSchema } from 'typebox';
 import type { Actor } from '../../domain/actor.ts';
 import type { AuditAction } from '../../domain/audit-entry.ts';
-import type { Needs } from './gate.ts';
+
+/** What a route needs of its caller. `nothing`: anybody may call it. */
+export type Needs = 'read' | 'write' | 'admin' | 'nothing';
 
 /** What Fastify knows of a schema: the type that it stands for. */
 export interface SchemaTypes extends FastifyTypeProvider {

@@ -1,40 +1,25 @@
 import { Readable } from 'node:stream';
 import Type from 'typebox';
-import type { Config } from '../../config/config.ts';
-import type { Actor } from '../../domain/actor.ts';
+import type { Change } from '../../admin/audited.ts';
 import { apiUserFilter } from '../../domain/api-user-list.ts';
-import type { ApiUserRecord } from '../../domain/api-user-record.ts';
-import type { ApiUserExport } from '../../admin/api-user-export.ts';
-import { importedLineJson, type ImportedLine, type ImportOptions } from '../../admin/api-user-import.ts';
+import { exportApiUsers } from '../../admin/api-user-export.ts';
+import { importApiUsers, importedLineJson, type ImportOptions } from '../../admin/api-user-import.ts';
 import { importLines } from '../../admin/api-user-import-lines.ts';
 import type { TextLine } from '../../lib/text-lines.ts';
-import { actorOf, type AdminApp } from './admin-app.ts';
+import { storeFault } from '../../storage/store-error.ts';
+import type { AdminApp } from './admin-app.ts';
 import { apiUserFilterParameters } from './api-user.wire.ts';
+import { changeOf, type AdminContext } from './context.ts';
 import { refuseCharset } from './json-text.ts';
 import { inLines } from './lines.ts';
-import { Problem, type StoreFault } from './problem.ts';
+import { Problem } from './problem.ts';
 import { CSV, lines, NDJSON } from './schema.ts';
-
-export interface BulkServices {
-  storeFault: StoreFault;
-  bulk: {
-    export(by: Actor, asked: ApiUserExport): AsyncGenerator<ApiUserRecord, void, undefined>;
-    /** What became of each line. Throws where the store fails: the lines before have been made. */
-    import(
-      by: Actor,
-      lines: AsyncIterable<TextLine>,
-      options: ImportOptions,
-    ): AsyncGenerator<ImportedLine, void, undefined>;
-  };
-}
-
-type BulkConfig = Pick<Config, 'adminBodyBytesMax' | 'adminImportLinesMax'>;
 
 const TAG = { tags: ['API users'] };
 
 /** API users in bulk: a JSON object a line, as an export writes them and an import reads them. */
-export async function bulkRoutes(app: AdminApp, services: BulkServices, config: BulkConfig): Promise<void> {
-  exportRoute(app, services);
+export async function bulkRoutes(app: AdminApp, context: AdminContext): Promise<void> {
+  exportRoute(app, context);
   // By itself, so that no other route takes such a body.
   await app.register(async (scope: AdminApp) => {
     scope.removeAllContentTypeParsers();
@@ -42,11 +27,11 @@ export async function bulkRoutes(app: AdminApp, services: BulkServices, config: 
       refuseCharset(request);
       done(null, body);
     });
-    importRoute(scope, services, config);
+    importRoute(scope, context);
   });
 }
 
-function exportRoute(app: AdminApp, { bulk }: BulkServices): void {
+function exportRoute(app: AdminApp, context: AdminContext): void {
   app.get(
     '/api-users/export',
     {
@@ -71,14 +56,15 @@ function exportRoute(app: AdminApp, { bulk }: BulkServices): void {
     },
     async (request, reply) => {
       const { digests = false, ...parameters } = request.query;
-      const records = bulk.export(actorOf(request), { digests, filter: apiUserFilter(parameters) });
+      const filter = apiUserFilter(parameters);
+      const records = exportApiUsers(changeOf(request, context), { digests, filter });
       reply.type(NDJSON).header('Content-Disposition', 'attachment; filename="api-users.ndjson"');
       return Readable.from(inLines(records, (record) => record));
     },
   );
 }
 
-function importRoute(app: AdminApp, services: BulkServices, config: BulkConfig): void {
+function importRoute(app: AdminApp, context: AdminContext): void {
   app.post(
     '/api-users/import',
     {
@@ -118,6 +104,7 @@ function importRoute(app: AdminApp, services: BulkServices, config: BulkConfig):
       },
     },
     async (request, reply) => {
+      const { config } = context;
       if (!(request.body instanceof Readable))
         throw new Problem('unsupported_media_type', `Send ${NDJSON} or ${CSV}.`);
       const body = request.body.iterator({ destroyOnReturn: false }); // it is the connection
@@ -126,7 +113,7 @@ function importRoute(app: AdminApp, services: BulkServices, config: BulkConfig):
         dryRun: request.query.dry_run === true,
         restoreDeleted: request.query.restore_deleted === true,
       };
-      const report = await imported(services, actorOf(request), given, options, config.adminImportLinesMax);
+      const report = await imported(changeOf(request, context), given, options, config.adminImportLinesMax);
       reply.type(NDJSON);
       return report;
     },
@@ -135,8 +122,7 @@ function importRoute(app: AdminApp, services: BulkServices, config: BulkConfig):
 
 /** The whole report: sent when all is read, because many clients do not read an answer before. */
 async function imported(
-  { bulk, storeFault }: BulkServices,
-  by: Actor,
+  change: Change,
   given: AsyncIterable<TextLine>,
   options: ImportOptions,
   linesMax: number,
@@ -146,7 +132,7 @@ async function imported(
   let report = '';
   let last = 0;
   try {
-    for await (const line of bulk.import(by, upTo(linesMax, given, passedOver), options)) {
+    for await (const line of importApiUsers(change, upTo(linesMax, given, passedOver), Date.now, options)) {
       report += `${JSON.stringify(importedLineJson(line))}\n`;
       if ('made' in line) count.made += 1;
       else if ('wouldMake' in line) count.would_make += 1;

@@ -1,19 +1,20 @@
 import Type, { type TBoolean, type TObject, type TString, type TUnsafe } from 'typebox';
-import type { Actor } from '../../domain/actor.ts';
-import type { ApiUser, ApiUserSettings } from '../../domain/api-user.ts';
 import {
   API_USER_SORTS,
   apiUserFilter,
-  type ApiUserFilter,
-  type ApiUserListed,
-  type ApiUserListPage,
   NAMED_MAX,
   type ApiUserPosition,
   type ApiUserSort,
 } from '../../domain/api-user-list.ts';
-import { Replayed, type Once } from '../../domain/idempotency.ts';
-import type { Forcing, IfUnchanged, Revoking } from '../../admin/api-user.ts';
-import type { ApiUserWithSecret } from '../../admin/api-user-with-secret.ts';
+import { Replayed } from '../../domain/idempotency.ts';
+import {
+  createApiUser,
+  deleteApiUser,
+  existingApiUser,
+  revokeApiUserTokens,
+  updateApiUser,
+} from '../../admin/api-user.ts';
+import { createApiUserWithSecret } from '../../admin/api-user-with-secret.ts';
 import {
   apiUserChangesSchema,
   apiUserFilterParameters,
@@ -31,13 +32,13 @@ import {
 } from './api-user.wire.ts';
 import { credentialJson, credentialSchema } from './credential.wire.ts';
 import { cursorOf, positionOf } from './cursor.ts';
-import { actorOf, type AdminApp } from './admin-app.ts';
+import type { AdminApp } from './admin-app.ts';
+import { changeOf, repeatableChangeOf, type AdminContext } from './context.ts';
 import {
   etagHeader,
   ifMatch,
   ifMatchParameter,
-  onceOf,
-  onceParameter,
+  idempotencyParameter,
   requiredIfMatch,
   setEtag,
 } from './preconditions.ts';
@@ -56,31 +57,6 @@ import {
   type Shared,
 } from './schema.ts';
 
-export interface ApiUserServices {
-  now(): number;
-  apiUsers: {
-    list(filter: ApiUserFilter, page: ApiUserListPage): Promise<ApiUserListed>;
-    /** Throws a Refused where there is none of this client id or username; the others, too. */
-    find(name: string): Promise<ApiUser>;
-    create(by: Actor, settings: ApiUserSettings, once?: Once): Promise<ApiUser>;
-    createWithSecret(
-      by: Actor,
-      settings: ApiUserSettings,
-      secret: { name: string; expiresAt: number | null },
-      once?: Once,
-    ): Promise<ApiUserWithSecret>;
-    update(
-      by: Actor,
-      name: string,
-      changes: Partial<ApiUserSettings> & { enabled?: boolean },
-      options: Revoking & Forcing & IfUnchanged,
-    ): Promise<ApiUser>;
-    delete(by: Actor, name: string, options: Revoking & Forcing & IfUnchanged): Promise<ApiUser>;
-    /** Gives back as of when, in milliseconds since 1970. */
-    revokeTokens(by: Actor, name: string, options: IfUnchanged): Promise<number>;
-  };
-}
-
 /** As long as a path may have it (`maxParamLength`): a username has up to 254 characters. */
 const NAME_LENGTH_MAX = 300;
 export const apiUserPath: TObject<{ client_id: TString }> = Type.Object({
@@ -90,22 +66,22 @@ export const apiUserPath: TObject<{ client_id: TString }> = Type.Object({
 const TAG = { tags: ['API users'] };
 const FIRST_SECRET_NAME = 'first secret';
 
-export function apiUserRoutes(app: AdminApp, services: ApiUserServices): void {
+export function apiUserRoutes(app: AdminApp, context: AdminContext): void {
   app.addSchema(apiUserSchema);
   app.addSchema(disabledApiUserSchema);
   app.addSchema(listedApiUserSchema);
-  listRoute(app, services);
-  createRoute(app, services);
-  readRoute(app, services);
-  changeRoute(app, services);
-  switchRoutes(app, services);
-  deleteRoute(app, services);
-  revokeTokensRoute(app, services);
+  listRoute(app, context);
+  createRoute(app, context);
+  readRoute(app, context);
+  changeRoute(app, context);
+  switchRoutes(app, context);
+  deleteRoute(app, context);
+  revokeTokensRoute(app, context);
 }
 
 const SORTS = API_USER_SORTS.flatMap((sort) => [sort, `-${sort}`] as const);
 
-function listRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
+function listRoute(app: AdminApp, context: AdminContext): void {
   app.get(
     '/api-users',
     {
@@ -138,7 +114,8 @@ function listRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
         after: positionOf(`api-users ${sort}`, after, isPositionIn(by)),
         limit,
       };
-      const { items, next } = await apiUsers.list(apiUserFilter(filter), page);
+      const { store } = context;
+      const { items, next } = await store.apiUserList.page(apiUserFilter(filter), page, Date.now());
       return {
         items: items.map(listedApiUserJson),
         next: next === null ? null : cursorOf(`api-users ${sort}`, next),
@@ -157,7 +134,7 @@ function isPositionIn(sort: ApiUserSort) {
   };
 }
 
-function createRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
+function createRoute(app: AdminApp, context: AdminContext): void {
   app.post(
     '/api-users',
     {
@@ -166,7 +143,7 @@ function createRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
         ...TAG,
         operationId: 'createApiUser',
         summary: 'Makes an API user, and its first secret, which is shown this once.',
-        headers: Type.Object(onceParameter),
+        headers: Type.Object(idempotencyParameter),
         body: newApiUserSchema,
         response: {
           201: Type.Object(
@@ -183,21 +160,20 @@ function createRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
       },
     },
     async (request, reply) => {
-      const by = actorOf(request);
-      const once = onceOf(request);
+      const change = repeatableChangeOf(request, context);
       const settings = settingsOf(request.body);
       reply.code(201);
       const secret = secretOf(request.body.secret);
       if (secret === null) {
-        const user = await apiUsers.create(by, settings, once).catch(async (error: unknown) => {
+        const user = await createApiUser(change, settings).catch(async (error: unknown) => {
           const made = error instanceof Replayed ? error.made[0]?.id : null;
           if (made === null || made === undefined) throw error;
-          return await apiUsers.find(made); // nothing was shown that could not be shown again
+          return await existingApiUser(context.store, made); // nothing was shown that could not be shown again
         });
         setEtag(reply, user);
         return { api_user: apiUserJson(user) };
       }
-      const made = await apiUsers.createWithSecret(by, settings, secret, once);
+      const made = await createApiUserWithSecret(change, settings, secret);
       setEtag(reply, made.user);
       return {
         api_user: apiUserJson(made.user),
@@ -216,7 +192,7 @@ function secretOf(given: NewApiUserJson['secret'] = {}): { name: string; expires
 
 const changed = { description: 'As it is now', headers: etagHeader };
 
-function readRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
+function readRoute(app: AdminApp, context: AdminContext): void {
   app.get(
     '/api-users/:client_id',
     {
@@ -230,14 +206,14 @@ function readRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
       },
     },
     async ({ params }, reply) => {
-      const user = await apiUsers.find(params.client_id);
+      const user = await existingApiUser(context.store, params.client_id);
       setEtag(reply, user);
       return apiUserJson(user);
     },
   );
 }
 
-function changeRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
+function changeRoute(app: AdminApp, context: AdminContext): void {
   app.patch(
     '/api-users/:client_id',
     {
@@ -257,14 +233,15 @@ function changeRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
     async (request, reply) => {
       const ifVersion = requiredIfMatch(request);
       const changes = changesOf(request.body);
-      const user = await apiUsers.update(actorOf(request), request.params.client_id, changes, { ifVersion });
+      const { client_id: name } = request.params;
+      const user = await updateApiUser(changeOf(request, context), name, changes, { ifVersion });
       setEtag(reply, user);
       return apiUserJson(user);
     },
   );
 }
 
-function switchRoutes(app: AdminApp, { apiUsers }: ApiUserServices): void {
+function switchRoutes(app: AdminApp, context: AdminContext): void {
   app.post(
     '/api-users/:client_id/disable',
     {
@@ -289,12 +266,8 @@ function switchRoutes(app: AdminApp, { apiUsers }: ApiUserServices): void {
         revoke: request.body.revoke_tokens === true,
         ifVersion: ifMatch(request),
       };
-      const user = await apiUsers.update(
-        actorOf(request),
-        request.params.client_id,
-        { enabled: false },
-        options,
-      );
+      const { client_id: name } = request.params;
+      const user = await updateApiUser(changeOf(request, context), name, { enabled: false }, options);
       setEtag(reply, user);
       return disabledApiUserJson(user);
     },
@@ -314,12 +287,8 @@ function switchRoutes(app: AdminApp, { apiUsers }: ApiUserServices): void {
     },
     async (request, reply) => {
       const options = { ifVersion: ifMatch(request) };
-      const user = await apiUsers.update(
-        actorOf(request),
-        request.params.client_id,
-        { enabled: true },
-        options,
-      );
+      const { client_id: name } = request.params;
+      const user = await updateApiUser(changeOf(request, context), name, { enabled: true }, options);
       setEtag(reply, user);
       return apiUserJson(user);
     },
@@ -336,7 +305,7 @@ export const revokeTokens: TBoolean = Type.Boolean({
   description: 'Also puts the tokens that the API user has on the revocation list',
 });
 
-function deleteRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
+function deleteRoute(app: AdminApp, context: AdminContext): void {
   app.delete(
     '/api-users/:client_id',
     {
@@ -361,14 +330,14 @@ function deleteRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
         revoke: request.query.revoke_tokens === true,
         ifVersion: ifMatch(request),
       };
-      await apiUsers.delete(actorOf(request), request.params.client_id, options);
+      await deleteApiUser(changeOf(request, context), request.params.client_id, options);
       reply.code(204);
       return null;
     },
   );
 }
 
-function revokeTokensRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
+function revokeTokensRoute(app: AdminApp, context: AdminContext): void {
   app.post(
     '/api-users/:client_id/revoke-tokens',
     {
@@ -390,8 +359,9 @@ function revokeTokensRoute(app: AdminApp, { apiUsers }: ApiUserServices): void {
     },
     async (request) => {
       const options = { ifVersion: ifMatch(request) };
-      const before = await apiUsers.revokeTokens(actorOf(request), request.params.client_id, options);
-      return { revoked_issued_before: iso(before) };
+      const { client_id: name } = request.params;
+      const { revocation } = await revokeApiUserTokens(changeOf(request, context), name, options);
+      return { revoked_issued_before: iso((revocation.issuedBefore ?? 0) * 1000) };
     },
   );
 }

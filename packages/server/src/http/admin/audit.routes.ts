@@ -1,15 +1,16 @@
 import { Readable } from 'node:stream';
 import Type from 'typebox';
-import type { Actor } from '../../domain/actor.ts';
-import {
-  AUDIT_ACTIONS,
-  AUDIT_OUTCOMES,
-  type NamedAuditEntry,
-  type AuditOutcome,
-} from '../../domain/audit-entry.ts';
+import { AUDIT_ACTIONS, AUDIT_OUTCOMES, type AuditOutcome } from '../../domain/audit-entry.ts';
 import type { AuditFilter } from '../../domain/audit-filter.ts';
-import type { AuditListed, AuditPageAsked, AuditVerification } from '../../admin/audit.ts';
-import { actorOf, type AdminApp } from './admin-app.ts';
+import {
+  exportAudit,
+  listAudit,
+  listHistory,
+  verifyAudit,
+  type AuditVerification,
+} from '../../admin/audit.ts';
+import type { AdminApp } from './admin-app.ts';
+import { changeOf, type AdminContext } from './context.ts';
 import { apiUserPath } from './api-user.routes.ts';
 import {
   auditEntryJson,
@@ -29,16 +30,6 @@ import {
   text,
   timeInput,
 } from './schema.ts';
-
-export interface AuditServices {
-  audit: {
-    list(filter: AuditFilter, page: AuditPageAsked): Promise<AuditListed>;
-    /** That of an API user, given by client id or username, and its credentials. Throws a Refused where there never was one. */
-    historyOf(apiUser: string, page: AuditPageAsked): Promise<AuditListed>;
-    export(by: Actor, filter: AuditFilter): AsyncGenerator<NamedAuditEntry, void, undefined>;
-    verify(): Promise<AuditVerification>;
-  };
-}
 
 const TAG = { tags: ['Audit log'] };
 const closed = { additionalProperties: false };
@@ -78,15 +69,15 @@ function filterOf({ actor, action, subject, outcome, search, from, to }: FilterP
   };
 }
 
-export function auditRoutes(app: AdminApp, services: AuditServices): void {
+export function auditRoutes(app: AdminApp, context: AdminContext): void {
   app.addSchema(auditEntrySchema);
-  listRoute(app, services);
-  historyRoute(app, services);
-  exportRoute(app, services);
-  verificationRoute(app, services);
+  listRoute(app, context);
+  historyRoute(app, context);
+  exportRoute(app, context);
+  verificationRoute(app, context);
 }
 
-function listRoute(app: AdminApp, { audit }: AuditServices): void {
+function listRoute(app: AdminApp, { store }: AdminContext): void {
   app.get(
     '/audit',
     {
@@ -102,13 +93,13 @@ function listRoute(app: AdminApp, { audit }: AuditServices): void {
       },
     },
     async ({ query: { limit = PAGE_DEFAULT, after = null, ...filter } }) => {
-      const { items, next } = await audit.list(filterOf(filter), { after, limit });
+      const { items, next } = await listAudit(store, filterOf(filter), { after, limit });
       return { items: items.map(auditEntryJson), next };
     },
   );
 }
 
-function historyRoute(app: AdminApp, { audit }: AuditServices): void {
+function historyRoute(app: AdminApp, { store }: AdminContext): void {
   app.get(
     '/api-users/:client_id/history',
     {
@@ -124,13 +115,13 @@ function historyRoute(app: AdminApp, { audit }: AuditServices): void {
       },
     },
     async ({ params, query: { limit = PAGE_DEFAULT, after = null } }) => {
-      const { items, next } = await audit.historyOf(params.client_id, { after, limit });
+      const { items, next } = await listHistory(store, params.client_id, { after, limit });
       return { items: items.map(auditEntryJson), next };
     },
   );
 }
 
-function exportRoute(app: AdminApp, { audit }: AuditServices): void {
+function exportRoute(app: AdminApp, context: AdminContext): void {
   app.get(
     '/audit/export',
     {
@@ -145,14 +136,14 @@ function exportRoute(app: AdminApp, { audit }: AuditServices): void {
       },
     },
     async (request, reply) => {
-      const entries = audit.export(actorOf(request), filterOf(request.query));
+      const entries = exportAudit(changeOf(request, context), filterOf(request.query));
       reply.type(NDJSON).header('Content-Disposition', 'attachment; filename="audit.ndjson"');
       return Readable.from(inLines(entries, auditEntryJson));
     },
   );
 }
 
-function verificationRoute(app: AdminApp, { audit }: AuditServices): void {
+function verificationRoute(app: AdminApp, { store }: AdminContext): void {
   /** Who asks while one is under way gets the result of that one. */
   let underWay: Promise<AuditVerification> | undefined;
   app.get(
@@ -167,7 +158,7 @@ function verificationRoute(app: AdminApp, { audit }: AuditServices): void {
       },
     },
     async () => {
-      underWay ??= audit.verify().finally(() => {
+      underWay ??= verifyAudit(store).finally(() => {
         underWay = undefined;
       });
       return auditVerificationJson(await underWay);

@@ -1,29 +1,14 @@
 import Type, { type TObject, type TString } from 'typebox';
-import type { Actor } from '../../domain/actor.ts';
-import type { Credential } from '../../domain/credential.ts';
-import type { Once } from '../../domain/idempotency.ts';
-import type { CreatedSecret, CredentialChanges, NewCredential, Retirement } from '../../admin/credential.ts';
-import type { CutOff, CutOffDone, Reset, ResetDone } from '../../admin/reset-credentials.ts';
+import { existingApiUser } from '../../admin/api-user.ts';
+import { createPassword, createSecret, retireCredential, updateCredential } from '../../admin/credential.ts';
+import { cutOff, resetCredentials, type Reset } from '../../admin/reset-credentials.ts';
 import { Refused } from '../../domain/refused.ts';
-import { actorOf, type AdminApp } from './admin-app.ts';
+import type { AdminApp } from './admin-app.ts';
 import { apiUserPath, force, revokeTokens } from './api-user.routes.ts';
 import { createdCredentialSchema, credentialJson, credentialSchema, secretText } from './credential.wire.ts';
-import { onceOf, onceParameter } from './preconditions.ts';
+import { changeOf, repeatableChangeOf, type AdminContext } from './context.ts';
+import { idempotencyParameter } from './preconditions.ts';
 import { millisecondsOf, nullable, ref, text, timeInput } from './schema.ts';
-
-export interface CredentialServices {
-  now(): number;
-  credentials: {
-    /** Of an API user, given by client id or username. Throws a Refused where there is none; the others, too. */
-    listOf(owner: string): Promise<Credential[]>;
-    create(by: Actor, asked: NewCredential, once?: Once): Promise<CreatedSecret>;
-    createPassword(by: Actor, asked: NewCredential, password: string, once?: Once): Promise<Credential>;
-    reset(by: Actor, asked: Reset, once?: Once): Promise<ResetDone>;
-    update(by: Actor, id: string, changes: CredentialChanges): Promise<Credential>;
-    retire(by: Actor, id: string, asked: Retirement): Promise<Credential>;
-    cutOff(by: Actor, owner: string, asked: CutOff, once?: Once): Promise<CutOffDone>;
-  };
-}
 
 const TAG = { tags: ['Credentials'] };
 const closed = { additionalProperties: false };
@@ -48,16 +33,16 @@ const password = Type.Optional(
   }),
 );
 
-export function credentialRoutes(app: AdminApp, services: CredentialServices): void {
-  listRoute(app, services);
-  createRoute(app, services);
-  resetRoute(app, services);
-  changeRoute(app, services);
-  retireRoute(app, services);
-  cutOffRoute(app, services);
+export function credentialRoutes(app: AdminApp, context: AdminContext): void {
+  listRoute(app, context);
+  createRoute(app, context);
+  resetRoute(app, context);
+  changeRoute(app, context);
+  retireRoute(app, context);
+  cutOffRoute(app, context);
 }
 
-function listRoute(app: AdminApp, { credentials, now }: CredentialServices): void {
+function listRoute(app: AdminApp, context: AdminContext): void {
   app.get(
     '/api-users/:client_id/credentials',
     {
@@ -76,13 +61,14 @@ function listRoute(app: AdminApp, { credentials, now }: CredentialServices): voi
       },
     },
     async ({ params }) => {
-      const all = await credentials.listOf(params.client_id);
-      return { items: all.map((credential) => credentialJson(credential, all, now())) };
+      const { clientId } = await existingApiUser(context.store, params.client_id);
+      const all = await context.store.credentials.listOf(clientId);
+      return { items: all.map((credential) => credentialJson(credential, all, Date.now())) };
     },
   );
 }
 
-function createRoute(app: AdminApp, { credentials, now }: CredentialServices): void {
+function createRoute(app: AdminApp, context: AdminContext): void {
   app.post(
     '/api-users/:client_id/credentials',
     {
@@ -92,7 +78,7 @@ function createRoute(app: AdminApp, { credentials, now }: CredentialServices): v
         operationId: 'createSecret',
         summary: 'Makes a secret, shown this once, or a password, beside the other credentials.',
         params: apiUserPath,
-        headers: Type.Object(onceParameter),
+        headers: Type.Object(idempotencyParameter),
         body: Type.Object({ name, expires_at: expiresAt, password }, closed),
         response: { 201: createdCredentialSchema },
       },
@@ -106,16 +92,16 @@ function createRoute(app: AdminApp, { credentials, now }: CredentialServices): v
       };
       reply.code(201);
       if (chosen !== undefined) {
-        const made = await credentials.createPassword(actorOf(request), asked, chosen, onceOf(request));
-        return { credential: credentialJson(made, [], now()) };
+        const made = await createPassword(repeatableChangeOf(request, context), asked, chosen);
+        return { credential: credentialJson(made, [], Date.now()) };
       }
-      const made = await credentials.create(actorOf(request), asked, onceOf(request));
-      return { credential: credentialJson(made.credential, [], now()), client_secret: made.secret };
+      const made = await createSecret(repeatableChangeOf(request, context), asked);
+      return { credential: credentialJson(made.credential, [], Date.now()), client_secret: made.secret };
     },
   );
 }
 
-function resetRoute(app: AdminApp, { credentials, now }: CredentialServices): void {
+function resetRoute(app: AdminApp, context: AdminContext): void {
   app.post(
     '/api-users/:client_id/reset',
     {
@@ -128,7 +114,7 @@ function resetRoute(app: AdminApp, { credentials, now }: CredentialServices): vo
           'The live credentials end after `overlap_seconds`, or when nothing uses them any more (`when_quiet`): send one ' +
           'of the two. A new password ends a live password at once, because only one may be live.',
         params: apiUserPath,
-        headers: Type.Object(onceParameter),
+        headers: Type.Object(idempotencyParameter),
         body: Type.Object(
           {
             name,
@@ -182,13 +168,13 @@ function resetRoute(app: AdminApp, { credentials, now }: CredentialServices): vo
         force: body.force === true,
         revoke: body.revoke_tokens === true,
       };
-      const { ending, ...made } = await credentials.reset(actorOf(request), asked, onceOf(request));
+      const { ending, ...made } = await resetCredentials(repeatableChangeOf(request, context), asked);
       const all = [made.credential, ...ending];
       reply.code(201);
       return {
-        credential: credentialJson(made.credential, all, now()),
+        credential: credentialJson(made.credential, all, Date.now()),
         ...(made.secret !== null && { client_secret: made.secret }),
-        ending: ending.map((credential) => credentialJson(credential, all, now())),
+        ending: ending.map((credential) => credentialJson(credential, all, Date.now())),
       };
     },
   );
@@ -204,7 +190,7 @@ function overlapOf(body: { overlap_seconds?: number; when_quiet?: true }): numbe
   return seconds === undefined ? null : seconds * 1000;
 }
 
-function changeRoute(app: AdminApp, { credentials, now }: CredentialServices): void {
+function changeRoute(app: AdminApp, context: AdminContext): void {
   app.patch(
     '/credentials/:id',
     {
@@ -227,13 +213,13 @@ function changeRoute(app: AdminApp, { credentials, now }: CredentialServices): v
         ...(called !== undefined && { name: called }),
         ...(ends !== undefined && { expiresAt: millisecondsOf(ends, '/expires_at') }),
       };
-      const changed = await credentials.update(actorOf(request), request.params.id, changes);
-      return credentialJson(changed, await credentials.listOf(changed.clientId), now());
+      const changed = await updateCredential(changeOf(request, context), request.params.id, changes);
+      return credentialJson(changed, await context.store.credentials.listOf(changed.clientId), Date.now());
     },
   );
 }
 
-function retireRoute(app: AdminApp, { credentials, now }: CredentialServices): void {
+function retireRoute(app: AdminApp, context: AdminContext): void {
   app.post(
     '/credentials/:id/retire',
     {
@@ -254,13 +240,14 @@ function retireRoute(app: AdminApp, { credentials, now }: CredentialServices): v
     },
     async (request) => {
       const { force: forced = false, revoke_tokens: revoke = false } = request.body;
-      const asked = { force: forced, revoke };
-      return credentialJson(await credentials.retire(actorOf(request), request.params.id, asked), [], now());
+      const change = changeOf(request, context);
+      const retired = await retireCredential(change, request.params.id, { force: forced, revoke });
+      return credentialJson(retired, [], Date.now());
     },
   );
 }
 
-function cutOffRoute(app: AdminApp, { credentials, now }: CredentialServices): void {
+function cutOffRoute(app: AdminApp, context: AdminContext): void {
   app.post(
     '/api-users/:client_id/cut-off',
     {
@@ -270,7 +257,7 @@ function cutOffRoute(app: AdminApp, { credentials, now }: CredentialServices): v
         operationId: 'cutOff',
         summary: 'After a leak: ends credentials at once, whoever uses them, and revokes all tokens.',
         params: apiUserPath,
-        headers: Type.Object(onceParameter),
+        headers: Type.Object(idempotencyParameter),
         body: Type.Object(
           {
             credential_id: Type.Optional(
@@ -296,11 +283,11 @@ function cutOffRoute(app: AdminApp, { credentials, now }: CredentialServices): v
       const { credential_id: credentialId = null, new_secret: newSecret = false } = request.body;
       const owner = request.params.client_id;
       const asked = { credentialId, newSecret };
-      const { retired, made } = await credentials.cutOff(actorOf(request), owner, asked, onceOf(request));
+      const { retired, made } = await cutOff(repeatableChangeOf(request, context), owner, asked);
       return {
-        retired: retired.map((credential) => credentialJson(credential, [], now())),
+        retired: retired.map((credential) => credentialJson(credential, [], Date.now())),
         ...(made !== null && {
-          credential: credentialJson(made.credential, [], now()),
+          credential: credentialJson(made.credential, [], Date.now()),
           client_secret: made.secret,
         }),
       };

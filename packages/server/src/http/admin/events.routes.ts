@@ -2,15 +2,12 @@ import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 import type { Live, LiveEvent } from '../../runtime/usage/live-events.ts';
+import type { AdminContext } from './context.ts';
 import type { Gate } from './gate.ts';
 import { eventJson, ratesJson } from './event.wire.ts';
 import { actorOf, type AdminApp } from './admin-app.ts';
 import { Problem, SECURITY_HEADERS, tooMany } from './problem.ts';
 import { retryAfter } from '../rate-limit-headers.ts';
-
-export interface EventServices {
-  live: Pick<Live, 'watch'>;
-}
 
 /** A comment is sent so often, so that proxies between keep the connection. */
 const HEARTBEAT_MS = 15_000;
@@ -23,7 +20,7 @@ const RETRY_MS = 2000;
 const FULL_RETRY_MS = 5000;
 
 /** `GET /events`: server-sent events (WHATWG HTML §9.2). */
-export function eventsRoute(app: AdminApp, { live }: EventServices, gate: Gate): void {
+export function eventsRoute(app: AdminApp, { live }: Pick<AdminContext, 'live'>, gate: Gate): void {
   app.get(
     '/events',
     {

@@ -1,43 +1,14 @@
-import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
-import type { AccessTokenClaims } from '../../domain/access-token.ts';
-import type { AuditAction } from '../../domain/audit-entry.ts';
+import { recordRefusal } from '../../admin/audited.ts';
+import { auditedId, type AuditSubject } from '../../domain/audit-entry.ts';
 import type { Actor, Role } from '../../domain/actor.ts';
 import { ADMIN_SCOPE, READ_SCOPE } from '../../domain/admin-scope.ts';
-import type { ApiUser } from '../../domain/api-user.ts';
 import { networkSet } from '../../domain/network.ts';
-import type { AccessTokenReader } from '../../domain/read-access-token.ts';
+import { memoryCounters } from '../../storage/memory/counters.ts';
+import type { Needs } from './admin-app.ts';
+import type { AdminContext } from './context.ts';
+import { sessionActor } from './operator-session.ts';
 import { Problem } from './problem.ts';
-
-/** What a route needs of its caller. `nothing`: anybody may call it. */
-export type Needs = 'read' | 'write' | 'admin' | 'nothing';
-
-export interface GateServices {
-  now(): number;
-  issuer: string;
-  addressOf(request: IncomingMessage): string;
-  readToken: AccessTokenReader;
-  isRevoked(token: AccessTokenClaims): boolean;
-  /** The clock of this process is wrong (clock-watch.ts), and so would be the times in a change. */
-  clockIsOff(): boolean;
-  /** Of a process that has slept (sleep-watch.ts), until it knows what it has missed. */
-  catchingUp(nowMs: number): Promise<void> | undefined;
-  /** As it is in the store at this moment. */
-  findApiUser(clientId: string): Promise<ApiUser | undefined>;
-  /** The operator whose session the request carries; null where it carries none that is good. */
-  sessionActor: SessionActor;
-  /** Records an attempt at a change by somebody who may not make it. */
-  noteForbidden(by: Actor, attempt: ForbiddenAttempt, reason: string): Promise<void>;
-}
-
-export interface ForbiddenAttempt {
-  action: AuditAction;
-  /** The ids in the path: of the API user, and of whatever else it names. */
-  clientId: string | null;
-  id: string | null;
-}
-
-export type SessionActor = (request: FastifyRequest) => Promise<Extract<Actor, { kind: 'operator' }> | null>;
 
 /** Who may do what a route does: throws a Problem where the caller may not. */
 export type Gate = (request: FastifyRequest, needs: Exclude<Needs, 'nothing'>) => Promise<Actor>;
@@ -46,20 +17,17 @@ export type Gate = (request: FastifyRequest, needs: Exclude<Needs, 'nothing'>) =
  * Two ways in: `Authorization: Bearer` with an access token of this server, or an operator's session. A request that has
  * both is taken at its header, which no browser adds by itself.
  */
-export function createGate(services: GateServices): Gate {
+export function createGate(context: AdminContext): Gate {
+  const forbidden = forbiddenAttempts(context);
   return async (request, needs) => {
-    if (needs !== 'read' && services.clockIsOff()) throw new Problem('unavailable', CLOCK_OFF);
+    if (needs !== 'read' && context.clockIsOff()) throw new Problem('unavailable', CLOCK_OFF);
     const { authorization } = request.headers;
-    if (authorization !== undefined) return await bearerActor(services, request, authorization, needs);
-    const actor = await services.sessionActor(request);
+    if (authorization !== undefined) return await bearerActor(context, request, needs, forbidden);
+    const actor = await sessionActor(context, request);
     if (actor === null) throw unauthorized('Sign in, or send an access token of this server as Bearer.');
     if (RANK[MAY[actor.role]] >= RANK[needs]) return actor;
-    throw await forbidden(
-      services,
-      request,
-      actor,
-      `This needs the role ${ROLES[needs]}; yours is ${actor.role}: ask an admin for it.`,
-    );
+    const detail = `This needs the role ${ROLES[needs]}; yours is ${actor.role}: ask an admin for it.`;
+    throw await forbidden(request, actor, detail);
   };
 }
 
@@ -71,35 +39,31 @@ const MAY: Record<Role, keyof typeof RANK> = { viewer: 'read', operator: 'write'
 const ROLES = { read: 'viewer', write: 'operator or admin', admin: 'admin' } as const;
 
 async function bearerActor(
-  services: GateServices,
+  context: AdminContext,
   request: FastifyRequest,
-  authorization: string,
   needs: Exclude<Needs, 'nothing'>,
+  forbidden: ForbiddenAttempts,
 ): Promise<Actor> {
-  const [, token] = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(authorization) ?? [];
+  const { issuer } = context.config;
+  const [, token] = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(request.headers.authorization ?? '') ?? [];
   if (token === undefined)
     throw unauthorized('The Authorization header is malformed: it is Bearer and an access token.');
-  await services.catchingUp(services.now());
-  const claims = services.readToken(token, services.now());
-  if (claims === null || claims.audience !== services.issuer || services.isRevoked(claims)) {
+  await context.catchingUp(Date.now());
+  const claims = context.readToken(token, Date.now());
+  if (claims === null || claims.audience !== issuer || context.isRevoked(claims)) {
     throw unauthorized(
-      `The access token is expired, revoked, or none of this server with the audience ${services.issuer}: get another.`,
+      `The access token is expired, revoked, or none of this server with the audience ${issuer}: get another.`,
       'invalid_token',
     );
   }
-  const user = await services.findApiUser(claims.clientId);
+  const user = await context.store.apiUsers.find(claims.clientId);
   if (user === undefined || !user.enabled) {
     throw unauthorized('The API user of the access token is disabled or deleted.', 'invalid_token');
   }
-  const address = services.addressOf(request.raw);
+  const address = context.addressOf(request.raw);
   const actor = { kind: 'api_user', id: user.clientId, name: user.name, address } as const;
   if (user.allowedNetworks.length > 0 && !networkSet(user.allowedNetworks).includes(address)) {
-    throw await forbidden(
-      services,
-      request,
-      actor,
-      'This API user may not be used from this network address.',
-    );
+    throw await forbidden(request, actor, 'This API user may not be used from this network address.');
   }
   // What the token was given, and only as long as the API user still has it.
   const scopes = new Set(claims.scope.split(' ').filter((scope) => user.scopes.includes(scope)));
@@ -108,22 +72,38 @@ async function bearerActor(
   }
   const scope = needs === 'read' ? READ_SCOPE : ADMIN_SCOPE;
   const detail = `This needs the scope ${scope}: give it to the API user, and get a new token.`;
-  throw await forbidden(services, request, actor, detail, challenge('insufficient_scope', scope));
+  throw await forbidden(request, actor, detail, challenge('insufficient_scope', scope));
 }
 
-async function forbidden(
-  services: GateServices,
+/** Recorded attempts of one caller a minute: a caller that may change nothing must not fill the audit log by trying. */
+const FORBIDDEN_RECORDED_MAX = 20;
+const FORBIDDEN_CALLERS_MAX = 10_000;
+
+/** Records an attempt at a change that the caller may not make, and returns the problem. */
+type ForbiddenAttempts = (
   request: FastifyRequest,
-  by: Actor,
+  actor: Actor,
   detail: string,
-  headers: string[] = [],
-): Promise<Problem> {
-  const { action } = request.routeOptions.config;
-  if (action !== undefined) {
-    const { client_id: clientId = null, id = null } = request.params as { client_id?: string; id?: string };
-    await services.noteForbidden(by, { action, clientId, id }, detail);
-  }
-  return new Problem('forbidden', detail, { headers });
+  headers?: readonly string[],
+) => Promise<Problem>;
+
+function forbiddenAttempts({ store }: Pick<AdminContext, 'store'>): ForbiddenAttempts {
+  const recorded = memoryCounters(FORBIDDEN_CALLERS_MAX);
+  return async (request, actor, detail, headers = []) => {
+    const { action } = request.routeOptions.config;
+    const nowMs = Date.now();
+    if (
+      action !== undefined &&
+      recorded.take(`${actor.kind} ${actor.id}`, FORBIDDEN_RECORDED_MAX, nowMs).allowed
+    ) {
+      const { client_id: clientId = null, id = null } = request.params as { client_id?: string; id?: string };
+      const related = clientId === null ? null : ({ kind: 'api_user', id: auditedId(clientId) } as const);
+      const [kind] = action.split('.', 1) as [AuditSubject['kind']];
+      const subject = kind === 'api_user' && related !== null ? related : { kind, id: auditedId(id) };
+      await recordRefusal({ store, actor, nowMs }, { action, subject, related }, detail);
+    }
+    return new Problem('forbidden', detail, { headers });
+  };
 }
 
 function unauthorized(detail: string, error?: 'invalid_token'): Problem {

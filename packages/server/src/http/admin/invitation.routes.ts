@@ -1,16 +1,10 @@
 import Type from 'typebox';
 import { ROLES } from '../../domain/actor.ts';
+import type { AdminContext } from './context.ts';
 import { refuseOtherSites } from './cross-site.ts';
 import type { AdminApp } from './admin-app.ts';
 import { nullable, oneOf, ref } from './schema.ts';
-import {
-  begun,
-  callerOf,
-  denialProblem,
-  emailSchema,
-  passwordSchema,
-  type SessionServices,
-} from './session.routes.ts';
+import { begun, callerOf, denialProblem, emailSchema, passwordSchema } from './session.routes.ts';
 import { sessionSchema } from './session.wire.ts';
 
 const TAG = { tags: ['Session'] };
@@ -22,7 +16,7 @@ const token = Type.String({
 });
 
 /** What whoever has the link of an invitation can do with it. */
-export function invitationRoutes(app: AdminApp, { signIn, issuer, addressOf }: SessionServices): void {
+export function invitationRoutes(app: AdminApp, { signIn, config, addressOf }: AdminContext): void {
   app.post(
     '/invitations/inspect',
     {
@@ -71,7 +65,7 @@ export function invitationRoutes(app: AdminApp, { signIn, issuer, addressOf }: S
       },
     },
     async (request, reply) => {
-      refuseOtherSites(request, issuer);
+      refuseOtherSites(request, config.issuer);
       return begun(reply, await signIn.accept(request.body, callerOf(request, addressOf)));
     },
   );

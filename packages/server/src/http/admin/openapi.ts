@@ -2,7 +2,7 @@ import swagger from '@fastify/swagger';
 import Type from 'typebox';
 import type { Config } from '../../config/config.ts';
 import { ADMIN_PATH } from '../paths.ts';
-import type { Needs } from './gate.ts';
+import type { Needs } from './admin-app.ts';
 import type { AdminApp } from './admin-app.ts';
 import { problemSchema, ref } from './schema.ts';
 

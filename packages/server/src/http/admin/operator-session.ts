@@ -1,23 +1,18 @@
-import type { IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Operator } from '../../domain/operator.ts';
-import type { Session } from '../../domain/session.ts';
+import type { CurrentSession } from '../../admin/operators/sessions.ts';
+import {
+  operatorActor,
+  type OperatorActor,
+  type OperatorChange,
+} from '../../admin/operators/start-session.ts';
+import type { AdminContext } from './context.ts';
 import { refuseCrossSite } from './cross-site.ts';
-import type { SessionActor } from './gate.ts';
 import { SESSION_COOKIE } from './openapi.ts';
 import { Problem } from './problem.ts';
 
-/** The session that a request carries. */
-export interface RequestSession {
-  session: Session;
-  operator: Operator;
-  /** When it ends unless there is another request. */
-  endsAt: number;
-}
-
 declare module 'fastify' {
   interface FastifyRequest {
-    operatorSession: RequestSession | null;
+    operatorSession: CurrentSession | null;
   }
 }
 
@@ -26,26 +21,31 @@ const BROWSER_COOKIE = '__Host-mintmark_browser';
 /** `__Host-`: no other host, and no page that came unencrypted, can set them. Strict: no other site's link sends them. */
 const COOKIE = { path: '/', httpOnly: true, secure: true, sameSite: 'strict' } as const;
 
-/** The session half of the gate. */
-export function sessionActorOf(
-  find: (token: string, isNewRequest: boolean) => Promise<RequestSession | null>,
-  addressOf: (request: IncomingMessage) => string,
-  issuer: string,
-): SessionActor {
-  return async (request) => {
-    const token = request.cookies[SESSION_COOKIE];
-    if (token === undefined) return null;
-    if (request.method !== 'GET' && request.method !== 'HEAD') refuseCrossSite(request, issuer);
-    const found = await find(token, request.adminActor === null);
-    if (found === null) return null;
-    request.operatorSession = found;
-    const { id, email, role } = found.operator;
-    return { kind: 'operator', id, name: email, address: addressOf(request.raw), role };
-  };
+/** The operator whose session the request carries; null: it carries none that is good. The session half of the gate. */
+export async function sessionActor(
+  { findSession, addressOf, config }: Pick<AdminContext, 'findSession' | 'addressOf' | 'config'>,
+  request: FastifyRequest,
+): Promise<OperatorActor | null> {
+  const token = request.cookies[SESSION_COOKIE];
+  if (token === undefined) return null;
+  if (request.method !== 'GET' && request.method !== 'HEAD') refuseCrossSite(request, config.issuer);
+  const found = await findSession(token, request.adminActor === null);
+  if (found === null) return null;
+  request.operatorSession = found;
+  return operatorActor(found.operator, addressOf(request.raw));
+}
+
+/** A change by the operator who is signed in. */
+export function operatorChangeOf(
+  request: FastifyRequest,
+  { store, addressOf }: Pick<AdminContext, 'store' | 'addressOf'>,
+): OperatorChange {
+  const { operator } = operatorSessionOf(request);
+  return { store, actor: operatorActor(operator, addressOf(request.raw)), nowMs: Date.now() };
 }
 
 /** For routes that an operator alone can use. */
-export function operatorSessionOf(request: FastifyRequest): RequestSession {
+export function operatorSessionOf(request: FastifyRequest): CurrentSession {
   if (request.operatorSession !== null) return request.operatorSession;
   throw new Problem('forbidden', 'An access token has neither session nor profile: sign in as an operator.');
 }

@@ -1,44 +1,32 @@
 import Type, { type TObject, type TString } from 'typebox';
-import { ROLES, type Actor, type Role } from '../../domain/actor.ts';
-import type { Once } from '../../domain/idempotency.ts';
-import type { Operator } from '../../domain/operator.ts';
-import { cursorOf, positionOf } from './cursor.ts';
-import { onceOf, onceParameter } from './preconditions.ts';
-import { actorOf, type AdminApp } from './admin-app.ts';
 import {
-  invitationJson,
-  invitationSchema,
-  operatorJson,
-  operatorSchema,
-  type MadeLink,
-} from './operator.wire.ts';
+  changeOperatorRole,
+  inviteOperator,
+  newLinkFor,
+  removeOperator,
+} from '../../admin/operators/operator.ts';
+import { ROLES } from '../../domain/actor.ts';
+import { cursorOf, positionOf } from './cursor.ts';
+import { idempotencyParameter } from './preconditions.ts';
+import type { AdminApp } from './admin-app.ts';
+import { changeOf, repeatableChangeOf, type AdminContext } from './context.ts';
+import { invitationJson, invitationSchema, operatorJson, operatorSchema } from './operator.wire.ts';
 import { nothing, oneOf, PAGE_DEFAULT, pageOf, pageParameters, ref } from './schema.ts';
 import { emailSchema } from './session.routes.ts';
-
-export interface OperatorServices {
-  operators: {
-    list(page: { after: string | null; limit: number }): Promise<Operator[]>;
-    invite(by: Actor, asked: { email: string; role: Role }, once?: Once): Promise<MadeLink>;
-    /** A new link for one who was invited; for one who has a password: a reset, which takes it away. */
-    newLink(by: Actor, id: string): Promise<MadeLink>;
-    changeRole(by: Actor, id: string, role: Role): Promise<Operator>;
-    remove(by: Actor, id: string): Promise<void>;
-  };
-}
 
 const TAG = { tags: ['Operators'] };
 const path: TObject<{ id: TString }> = Type.Object({ id: Type.String({ maxLength: 254 }) });
 const role = oneOf(ROLES, 'What the operator may do');
 
-export function operatorRoutes(app: AdminApp, services: OperatorServices): void {
+export function operatorRoutes(app: AdminApp, context: AdminContext): void {
   app.addSchema(operatorSchema);
   app.addSchema(invitationSchema);
-  listRoute(app, services);
-  linkRoutes(app, services);
-  changeRoutes(app, services);
+  listRoute(app, context);
+  linkRoutes(app, context);
+  changeRoutes(app, context);
 }
 
-function listRoute(app: AdminApp, { operators }: OperatorServices): void {
+function listRoute(app: AdminApp, { store }: AdminContext): void {
   app.get(
     '/operators',
     {
@@ -53,7 +41,7 @@ function listRoute(app: AdminApp, { operators }: OperatorServices): void {
     },
     async ({ query: { limit = PAGE_DEFAULT, after } }) => {
       const position = positionOf('operators', after, isId);
-      const found = await operators.list({ after: position?.[0] ?? null, limit: limit + 1 });
+      const found = await store.operators.list({ after: position?.[0] ?? null, limit: limit + 1 });
       const items = found.slice(0, limit);
       const last = items.at(-1);
       const next = found.length > limit && last !== undefined ? cursorOf('operators', [last.id]) : null;
@@ -66,7 +54,7 @@ function isId(position: readonly unknown[]): position is readonly [string] {
   return position.length === 1 && typeof position[0] === 'string';
 }
 
-function linkRoutes(app: AdminApp, { operators }: OperatorServices): void {
+function linkRoutes(app: AdminApp, context: AdminContext): void {
   app.post(
     '/operators',
     {
@@ -75,7 +63,7 @@ function linkRoutes(app: AdminApp, { operators }: OperatorServices): void {
         ...TAG,
         operationId: 'inviteOperator',
         summary: 'Invites an operator, who chooses a password with the link.',
-        headers: Type.Object(onceParameter),
+        headers: Type.Object(idempotencyParameter),
         body: Type.Object(
           { email: emailSchema('What the operator signs in with'), role },
           { additionalProperties: false },
@@ -84,8 +72,10 @@ function linkRoutes(app: AdminApp, { operators }: OperatorServices): void {
       },
     },
     async (request, reply) => {
+      const { issuer, invitationLifeSeconds } = context.config;
+      const change = repeatableChangeOf(request, context);
       reply.code(201);
-      return invitationJson(await operators.invite(actorOf(request), request.body, onceOf(request)));
+      return invitationJson(await inviteOperator(change, request.body, invitationLifeSeconds), issuer);
     },
   );
   app.post(
@@ -104,13 +94,15 @@ function linkRoutes(app: AdminApp, { operators }: OperatorServices): void {
       },
     },
     async (request, reply) => {
+      const { issuer, invitationLifeSeconds } = context.config;
+      const change = changeOf(request, context);
       reply.code(201);
-      return invitationJson(await operators.newLink(actorOf(request), request.params.id));
+      return invitationJson(await newLinkFor(change, request.params.id, invitationLifeSeconds), issuer);
     },
   );
 }
 
-function changeRoutes(app: AdminApp, { operators }: OperatorServices): void {
+function changeRoutes(app: AdminApp, context: AdminContext): void {
   app.patch(
     '/operators/:id',
     {
@@ -126,7 +118,9 @@ function changeRoutes(app: AdminApp, { operators }: OperatorServices): void {
       },
     },
     async (request) =>
-      operatorJson(await operators.changeRole(actorOf(request), request.params.id, request.body.role)),
+      operatorJson(
+        await changeOperatorRole(changeOf(request, context), request.params.id, request.body.role),
+      ),
   );
   app.delete(
     '/operators/:id',
@@ -142,7 +136,7 @@ function changeRoutes(app: AdminApp, { operators }: OperatorServices): void {
       },
     },
     async (request, reply) => {
-      await operators.remove(actorOf(request), request.params.id);
+      await removeOperator(changeOf(request, context), request.params.id);
       return reply.code(204).send();
     },
   );

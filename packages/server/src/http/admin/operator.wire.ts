@@ -1,15 +1,11 @@
 import Type from 'typebox';
+import type { Invited } from '../../admin/operators/operator.ts';
 import { ROLES, type Role } from '../../domain/actor.ts';
+import { invitationUrl } from '../../domain/invitation.ts';
 import { operatorState, type Operator, type OperatorState } from '../../domain/operator.ts';
 import { iso, nullable, oneOf, ref, shared, time, type Shared } from './schema.ts';
 
-// Operators in JSON, without what is hashed and sealed.
-
-export interface MadeLink {
-  operator: Operator;
-  url: string;
-  expiresAt: number;
-}
+// Operators in JSON, without hashes and sealed secrets.
 
 export interface OperatorJson {
   id: string;
@@ -67,6 +63,7 @@ export function operatorJson(operator: Operator): OperatorJson {
   };
 }
 
-export function invitationJson({ operator, url, expiresAt }: MadeLink): InvitationJson {
+export function invitationJson({ operator, token, expiresAt }: Invited, issuer: string): InvitationJson {
+  const url = invitationUrl(issuer, token);
   return { operator: operatorJson(operator), invitation_url: url, expires_at: iso(expiresAt) };
 }

@@ -1,22 +1,13 @@
-import type { OverviewSource } from '../../runtime/usage/overview-source.ts';
+import { listSigningKeys } from '../../admin/signing-key.ts';
+import { VERSION } from '../../lib/version.ts';
 import type { AdminApp } from './admin-app.ts';
+import type { AdminContext } from './context.ts';
 import { attentionJson, overviewSchema, rounded } from './overview.wire.ts';
 import { ref } from './schema.ts';
-import type { SigningKeyServices } from './signing-key.routes.ts';
 import { signingKeyJson } from './signing-key.wire.ts';
 
-export interface OverviewServices {
-  now(): number;
-  version: string;
-  signingKeys: SigningKeyServices['signingKeys'];
-  overview: OverviewSource;
-}
-
 /** After `signingKeyRoutes`, whose schema it refers to. */
-export function overviewRoute(
-  app: AdminApp,
-  { overview, signingKeys, now, version }: OverviewServices,
-): void {
+export function overviewRoute(app: AdminApp, { overview, store, masterKey }: AdminContext): void {
   app.addSchema(overviewSchema);
   app.get(
     '/overview',
@@ -30,8 +21,8 @@ export function overviewRoute(
       },
     },
     async () => {
-      const nowMs = now();
-      const keys = (await signingKeys.list()).map((key) => signingKeyJson(key, nowMs));
+      const nowMs = Date.now();
+      const keys = await listSigningKeys(store, masterKey, nowMs);
       const { apiUsers, attention } = await overview.standing();
       const { tokens, refusals, seconds, p50Ms, p99Ms } = overview.lately();
       const refused = Object.values(refusals).reduce((sum, count) => sum + count, 0);
@@ -44,9 +35,11 @@ export function overviewRoute(
           enabled: apiUsers.enabled,
           active_24h: apiUsers.active,
         },
-        signing_keys: keys.filter(({ state }) => state !== 'removed'),
+        signing_keys: keys
+          .map((key) => signingKeyJson(key, nowMs))
+          .filter(({ state }) => state !== 'removed'),
         attention: attention.map(attentionJson),
-        version,
+        version: VERSION,
         uptime_seconds: Math.floor((nowMs - overview.startedAt) / 1000),
       };
     },

@@ -1,104 +1,74 @@
 import cookie from '@fastify/cookie';
 import type { FastifyInstance } from 'fastify';
-import type { Logger } from 'pino';
-import type { Config } from '../../config/config.ts';
-import type { Counters } from '../../domain/rate-limit.ts';
 import { limitedNetwork } from '../../domain/network.ts';
+import { memoryCounters } from '../../storage/memory/counters.ts';
+import { VERSION } from '../../lib/version.ts';
 import { invitesBody } from '../framing.ts';
 import { CREDENTIALS_IN_URL, urlHoldsSecret } from '../url-secrets.ts';
 import type { AdminApp, SchemaTypes } from './admin-app.ts';
 import { invitationRoutes } from './invitation.routes.ts';
-import { apiUserRoutes, type ApiUserServices } from './api-user.routes.ts';
-import { auditRoutes, type AuditServices } from './audit.routes.ts';
-import { bulkRoutes, type BulkServices } from './api-user-bulk.routes.ts';
+import { apiUserRoutes } from './api-user.routes.ts';
+import { auditRoutes } from './audit.routes.ts';
+import { bulkRoutes } from './api-user-bulk.routes.ts';
 import { credentialSchema } from './credential.wire.ts';
-import { eventsRoute, type EventServices } from './events.routes.ts';
-import { credentialRoutes, type CredentialServices } from './credential.routes.ts';
-import { createGate, type Gate, type GateServices } from './gate.ts';
+import { eventsRoute } from './events.routes.ts';
+import { credentialRoutes } from './credential.routes.ts';
+import type { AdminContext } from './context.ts';
+import { createGate, type Gate } from './gate.ts';
 import { adminDocument } from './openapi.ts';
 import { escapeProblem, jsonTextOf } from './json-text.ts';
 import { refuseParameters } from './parameters.ts';
-import { operatorRoutes, type OperatorServices } from './operator.routes.ts';
-import { overviewRoute, type OverviewServices } from './overview.routes.ts';
-import {
-  Problem,
-  problemOf,
-  replyWithProblem,
-  SECURITY_HEADERS,
-  tooMany,
-  type StoreFault,
-} from './problem.ts';
-import { profileRoutes, type ProfileServices } from './profile.routes.ts';
+import { operatorRoutes } from './operator.routes.ts';
+import { overviewRoute } from './overview.routes.ts';
+import { Problem, problemOf, replyWithProblem, SECURITY_HEADERS, tooMany } from './problem.ts';
+import { profileRoutes } from './profile.routes.ts';
 import { sessionRoutes } from './session.routes.ts';
-import { signingKeyRoutes, type SigningKeyServices } from './signing-key.routes.ts';
-import { usageRoutes, type UsageServices } from './usage.routes.ts';
-
-/** What the routes need, each file of them a part. */
-export interface AdminServices
-  extends
-    GateServices,
-    ApiUserServices,
-    AuditServices,
-    BulkServices,
-    CredentialServices,
-    OperatorServices,
-    ProfileServices,
-    SigningKeyServices,
-    UsageServices,
-    OverviewServices,
-    EventServices {
-  /** Calls of the admin API per network address. */
-  addresses: Counters;
-  storeFault: StoreFault;
-  /** Resolves when this process knows of every change that was made before. */
-  followChanges(): Promise<void>;
-  log: Logger;
-  version: string;
-}
-
-export interface AdminOptions {
-  services: AdminServices;
-  config: Config;
-}
+import { signingKeyRoutes } from './signing-key.routes.ts';
+import { usageRoutes } from './usage.routes.ts';
 
 /**
  * The admin API: what all its routes have in common. Fastify runs the hooks in this order, before a body is read: the limit
  * per address, then the gate.
  */
-export async function adminPlugin(plain: FastifyInstance, { services, config }: AdminOptions): Promise<void> {
+export async function adminPlugin(
+  plain: FastifyInstance,
+  { context }: { context: AdminContext },
+): Promise<void> {
   const app = plain.withTypeProvider<SchemaTypes>();
   app.decorateRequest('adminActor', null);
   app.decorateRequest('operatorSession', null);
   await app.register(cookie); // before the gate, which reads them
   onlyJson(app);
-  const gate = createGate(services);
-  limitAndGate(app, services, config, gate);
+  const gate = createGate(context);
+  limitAndGate(app, context, gate);
   app.setErrorHandler((error: Error, request, reply) => {
-    const problem = problemOf(error, services.storeFault);
+    const problem = problemOf(error);
     if (problem.code === 'server_error' || problem.code === 'unavailable') {
-      services.log.error({ traceId: request.id, err: error }, 'a route of the admin API failed');
+      context.log.error({ traceId: request.id, err: error }, 'a route of the admin API failed');
     }
     return replyWithProblem(reply, problem);
   });
-  await adminDocument(app, services.version, config);
-  sessionRoutes(app, services);
-  invitationRoutes(app, services);
-  profileRoutes(app, services);
-  operatorRoutes(app, services);
+  await adminDocument(app, VERSION, context.config);
+  sessionRoutes(app, context);
+  invitationRoutes(app, context);
+  profileRoutes(app, context);
+  operatorRoutes(app, context);
   app.addSchema(credentialSchema);
-  apiUserRoutes(app, services);
-  await bulkRoutes(app, services, config);
-  credentialRoutes(app, services);
-  signingKeyRoutes(app, services);
-  usageRoutes(app, services);
-  overviewRoute(app, services);
-  eventsRoute(app, services, gate);
-  auditRoutes(app, services);
+  apiUserRoutes(app, context);
+  await bulkRoutes(app, context);
+  credentialRoutes(app, context);
+  signingKeyRoutes(app, context);
+  usageRoutes(app, context);
+  overviewRoute(app, context);
+  eventsRoute(app, context, gate);
+  auditRoutes(app, context);
 }
 
 const READING: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
-function limitAndGate(app: AdminApp, services: AdminServices, config: Config, gate: Gate): void {
+function limitAndGate(app: AdminApp, context: AdminContext, gate: Gate): void {
+  const { config } = context;
+  const addresses = memoryCounters(config.limiterKeysMax);
   app.addHook('onRoute', (route) => {
     const { needs: who, action } = route.config ?? {};
     if (who === undefined) throw new Error(`${route.url} does not say who may call it.`);
@@ -111,8 +81,8 @@ function limitAndGate(app: AdminApp, services: AdminServices, config: Config, ga
     for (let i = 0; i < SECURITY_HEADERS.length; i += 2) {
       reply.header(SECURITY_HEADERS[i] as string, SECURITY_HEADERS[i + 1]);
     }
-    const network = limitedNetwork(services.addressOf(request.raw));
-    const limit = services.addresses.take(network, config.adminAddressLimit, services.now());
+    const network = limitedNetwork(context.addressOf(request.raw));
+    const limit = addresses.take(network, config.adminAddressLimit, Date.now());
     if (!limit.allowed) throw tooMany('Too many calls from this network address: wait.', limit.waitMs);
     if (urlHoldsSecret(request.url))
       throw new Problem('invalid', `${CREDENTIALS_IN_URL} send them in the body, and reset them.`);
@@ -130,7 +100,7 @@ function limitAndGate(app: AdminApp, services: AdminServices, config: Config, ga
   });
   // What an answer says was done holds from then on: here at once, in other processes within a second.
   app.addHook('onSend', async (request, reply) => {
-    if (!READING.has(request.method) && reply.statusCode < 400) await services.followChanges();
+    if (!READING.has(request.method) && reply.statusCode < 400) await context.followChanges();
   });
 }
 

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type TOptional, type TString } from 'typebox';
 import type { ApiUser } from '../../domain/api-user.ts';
-import type { Once } from '../../domain/idempotency.ts';
+import type { Idempotency } from '../../domain/idempotency.ts';
 import { Problem } from './problem.ts';
 
 /** The version of an API user as a strong entity tag (RFC 9110 §8.8.3). */
@@ -23,7 +23,7 @@ export const ifMatchParameter: { 'if-match': TOptional<TString> } = {
   ),
 };
 
-export const onceParameter: { 'idempotency-key': TOptional<TString> } = {
+export const idempotencyParameter: { 'idempotency-key': TOptional<TString> } = {
   'idempotency-key': Type.Optional(
     Type.String({
       pattern: '^[\\x21-\\x7e]{1,200}$',
@@ -61,7 +61,7 @@ function withoutPassword(member: string, value: unknown): unknown {
 }
 
 /** What `Idempotency-Key` says; undefined where the caller does not ask for it. */
-export function onceOf(request: FastifyRequest): Once | undefined {
+export function idempotencyOf(request: FastifyRequest): Idempotency | undefined {
   const key = request.headers['idempotency-key'];
   if (typeof key !== 'string') return undefined;
   const asked = JSON.stringify([request.method, request.url, request.body ?? null], withoutPassword);

@@ -1,7 +1,9 @@
 import type { FastifyReply } from 'fastify';
-import { Replayed, type MadeOnce } from '../../domain/idempotency.ts';
+import type { AuditSubject } from '../../domain/audit-entry.ts';
+import { Replayed } from '../../domain/idempotency.ts';
 import { NO_CONTROL } from '../../domain/characters.ts';
 import { Refused, type InUse } from '../../domain/refused.ts';
+import { storeFault } from '../../storage/store-error.ts';
 import { NO_STORE, type Answer } from '../answer.ts';
 import { retryAfter } from '../rate-limit-headers.ts';
 
@@ -74,7 +76,7 @@ export interface ProblemExtras {
   /** With `unsafe`: who uses what was to be stopped. */
   inUse?: InUseJson;
   /** What was made when the same was asked for before. */
-  made?: MadeOnce;
+  made?: readonly AuditSubject[];
   /** Names and values in turn. */
   headers?: readonly string[];
   /** What went wrong, for the log. */
@@ -100,11 +102,8 @@ export function tooMany(detail: string, waitMs: number): Problem {
   return new Problem('too_many', detail, { headers: retryAfter(waitMs) });
 }
 
-/** What is wrong with the store, where an error came from it. */
-export type StoreFault = (error: unknown) => 'conflict' | 'unavailable' | null;
-
 /** The only place that knows which problem an error is. Whatever it does not know is a bug: `server_error`. */
-export function problemOf(error: unknown, storeFault: StoreFault): Problem {
+export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof Refused) return refusedProblem(error);
   if (error instanceof Replayed) return new Problem('replayed', REPLAYED, { made: error.made });

@@ -1,55 +1,35 @@
 import type { FastifyRequest } from 'fastify';
 import Type, { type TString } from 'typebox';
-import type { Actor } from '../../domain/actor.ts';
-import type { NewTotp } from '../../domain/second-factor.ts';
-import type { Session } from '../../domain/session.ts';
-import type { SignInDenial } from '../../admin/operators/sign-in.ts';
-import { operatorSessionOf, setSessionCookie } from './operator-session.ts';
-import { actorOf, type AdminApp } from './admin-app.ts';
+import { hashOfChosenPassword } from '../../admin/operators/password.ts';
+import {
+  beginSecondFactor,
+  changePassword,
+  confirmSecondFactor,
+  endSession,
+  removeSecondFactor,
+} from '../../admin/operators/profile.ts';
+import { denialOf } from '../../admin/operators/sign-in.ts';
+import { sessionEnd } from '../../domain/session.ts';
+import type { AdminContext } from './context.ts';
+import { operatorChangeOf, operatorSessionOf, setSessionCookie } from './operator-session.ts';
+import type { AdminApp } from './admin-app.ts';
 import { nothing, ref } from './schema.ts';
-import { codeSchema, denialProblem, passwordSchema, type SessionServices } from './session.routes.ts';
+import { codeSchema, denialProblem, passwordSchema } from './session.routes.ts';
 import { ownSessionJson, ownSessionSchema } from './session.wire.ts';
-
-export interface ProfileServices extends SessionServices {
-  profile: {
-    /** The password is as it was typed: it is checked against what may be one, and hashed. */
-    changePassword(
-      by: Actor,
-      change: { checkedHash: string; password: string; sessionId: string },
-    ): Promise<Renewed>;
-    /** `code`: of the second factor that there is; empty where none was given. */
-    beginSecondFactor(by: Actor, code: string): Promise<NewTotp | SignInDenial>;
-    confirmSecondFactor(
-      by: Actor,
-      asked: { code: string; sessionId: string },
-    ): Promise<Renewed & { recoveryCodes: string[] }>;
-    removeSecondFactor(
-      by: Actor,
-      asked: { code: string; sessionId: string },
-    ): Promise<Renewed | SignInDenial>;
-    /** Those that are not over. */
-    sessions(operatorId: string): Promise<Session[]>;
-  };
-}
-
-/** The session goes on under this token. */
-interface Renewed {
-  token: string;
-}
 
 const TAG = { tags: ['Profile'] };
 const currentPassword = passwordSchema('The password that there is');
 
-export function profileRoutes(app: AdminApp, services: ProfileServices): void {
+export function profileRoutes(app: AdminApp, context: AdminContext): void {
   app.addSchema(ownSessionSchema);
-  passwordRoute(app, services);
-  secondFactorRoutes(app, services);
-  ownSessionRoutes(app, services);
+  passwordRoute(app, context);
+  secondFactorRoutes(app, context);
+  ownSessionRoutes(app, context);
 }
 
 /** Asks for the password again: an unattended screen is not enough to take an account over. */
 async function confirmed(
-  { signIn }: SessionServices,
+  { signIn }: AdminContext,
   request: FastifyRequest,
   password: string,
 ): Promise<{ checkedHash: string }> {
@@ -58,7 +38,7 @@ async function confirmed(
   return outcome;
 }
 
-function passwordRoute(app: AdminApp, services: ProfileServices): void {
+function passwordRoute(app: AdminApp, context: AdminContext): void {
   app.put(
     '/profile/password',
     {
@@ -79,20 +59,21 @@ function passwordRoute(app: AdminApp, services: ProfileServices): void {
     },
     async (request, reply) => {
       const { current_password: current, new_password: password } = request.body;
-      const { checkedHash } = await confirmed(services, request, current);
-      const sessionId = operatorSessionOf(request).session.id;
-      const change = { checkedHash, password, sessionId };
-      const { token } = await services.profile.changePassword(actorOf(request), change);
+      const { checkedHash } = await confirmed(context, request, current);
+      const { session, operator } = operatorSessionOf(request);
+      const passwordHash = await hashOfChosenPassword(password, operator.email, 'new_password');
+      const hashes = { checkedHash, passwordHash, sessionId: session.id };
+      const { token } = await changePassword(operatorChangeOf(request, context), hashes);
       setSessionCookie(reply, token);
       return reply.code(204).send();
     },
   );
 }
 
-function secondFactorRoutes(app: AdminApp, services: ProfileServices): void {
-  beginSecondFactorRoute(app, services);
-  confirmSecondFactorRoute(app, services);
-  removeSecondFactorRoute(app, services);
+function secondFactorRoutes(app: AdminApp, context: AdminContext): void {
+  beginSecondFactorRoute(app, context);
+  confirmSecondFactorRoute(app, context);
+  removeSecondFactorRoute(app, context);
 }
 
 /** Optional in the schema, so that its absence is answered `second_factor_required`, as sign-in does. */
@@ -104,7 +85,7 @@ const withPasswordAndCode = Type.Object(
   { additionalProperties: false },
 );
 
-function beginSecondFactorRoute(app: AdminApp, services: ProfileServices): void {
+function beginSecondFactorRoute(app: AdminApp, context: AdminContext): void {
   app.post(
     '/profile/second-factor',
     {
@@ -128,15 +109,17 @@ function beginSecondFactorRoute(app: AdminApp, services: ProfileServices): void 
       },
     },
     async (request) => {
-      await confirmed(services, request, request.body.current_password);
-      const outcome = await services.profile.beginSecondFactor(actorOf(request), request.body.code ?? '');
-      if ('denied' in outcome) throw denialProblem(outcome);
+      await confirmed(context, request, request.body.current_password);
+      const { masterKey, config } = context;
+      const input = { site: new URL(config.issuer).host, code: request.body.code ?? '' };
+      const outcome = await beginSecondFactor(operatorChangeOf(request, context), masterKey, input);
+      if ('refused' in outcome) throw denialProblem(denialOf(outcome, Date.now()));
       return { secret: outcome.secret, otpauth_uri: outcome.uri };
     },
   );
 }
 
-function confirmSecondFactorRoute(app: AdminApp, services: ProfileServices): void {
+function confirmSecondFactorRoute(app: AdminApp, context: AdminContext): void {
   app.put(
     '/profile/second-factor',
     {
@@ -164,10 +147,11 @@ function confirmSecondFactorRoute(app: AdminApp, services: ProfileServices): voi
     },
     async (request, reply) => {
       const { session, operator } = operatorSessionOf(request);
-      const paid = await services.signIn.payForCode(operator);
+      const paid = await context.signIn.payForCode(operator);
       if ('denied' in paid) throw denialProblem(paid);
-      const asked = { code: request.body.code, sessionId: session.id };
-      const { recoveryCodes, token } = await services.profile.confirmSecondFactor(actorOf(request), asked);
+      const change = operatorChangeOf(request, context);
+      const input = { code: request.body.code, sessionId: session.id };
+      const { recoveryCodes, token } = await confirmSecondFactor(change, context.masterKey, input);
       await paid.refund();
       setSessionCookie(reply, token);
       return { recovery_codes: recoveryCodes };
@@ -175,7 +159,7 @@ function confirmSecondFactorRoute(app: AdminApp, services: ProfileServices): voi
   );
 }
 
-function removeSecondFactorRoute(app: AdminApp, services: ProfileServices): void {
+function removeSecondFactorRoute(app: AdminApp, context: AdminContext): void {
   app.delete(
     '/profile/second-factor',
     {
@@ -193,17 +177,18 @@ function removeSecondFactorRoute(app: AdminApp, services: ProfileServices): void
     },
     async (request, reply) => {
       const { session } = operatorSessionOf(request);
-      await confirmed(services, request, request.body.current_password);
-      const asked = { code: request.body.code ?? '', sessionId: session.id };
-      const outcome = await services.profile.removeSecondFactor(actorOf(request), asked);
-      if ('denied' in outcome) throw denialProblem(outcome);
+      await confirmed(context, request, request.body.current_password);
+      const change = operatorChangeOf(request, context);
+      const input = { code: request.body.code ?? '', sessionId: session.id };
+      const outcome = await removeSecondFactor(change, context.masterKey, input);
+      if ('refused' in outcome) throw denialProblem(denialOf(outcome, Date.now()));
       setSessionCookie(reply, outcome.token);
       return reply.code(204).send();
     },
   );
 }
 
-function ownSessionRoutes(app: AdminApp, { profile, endSession }: ProfileServices): void {
+function ownSessionRoutes(app: AdminApp, context: AdminContext): void {
   app.get(
     '/profile/sessions',
     {
@@ -222,7 +207,8 @@ function ownSessionRoutes(app: AdminApp, { profile, endSession }: ProfileService
     },
     async (request) => {
       const { session, operator } = operatorSessionOf(request);
-      const sessions = await profile.sessions(operator.id);
+      const all = await context.store.sessions.listOf(operator.id);
+      const sessions = all.filter((each) => sessionEnd(each, context.config) > Date.now());
       return { items: sessions.map((each) => ownSessionJson(each, session.id)) };
     },
   );
@@ -240,8 +226,7 @@ function ownSessionRoutes(app: AdminApp, { profile, endSession }: ProfileService
       },
     },
     async (request, reply) => {
-      operatorSessionOf(request);
-      await endSession(actorOf(request), 'session.end', request.params.id);
+      await endSession(operatorChangeOf(request, context), 'session.end', request.params.id);
       return reply.code(204).send();
     },
   );

@@ -1,22 +1,21 @@
-import type { IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type TString } from 'typebox';
-import type { Actor } from '../../domain/actor.ts';
 import type { SignedIn, SignIn, SignInDenial } from '../../admin/operators/sign-in.ts';
+import { endSession } from '../../admin/operators/profile.ts';
 import { KNOWN_BROWSER_SECONDS } from '../../admin/operators/known-browsers.ts';
+import type { AdminContext } from './context.ts';
 import { refuseOtherSites } from './cross-site.ts';
-import { clearSessionCookie, cookiesOf, operatorSessionOf, setCookies } from './operator-session.ts';
+import {
+  clearSessionCookie,
+  cookiesOf,
+  operatorChangeOf,
+  operatorSessionOf,
+  setCookies,
+} from './operator-session.ts';
 import { actorOf, type AdminApp } from './admin-app.ts';
 import { Problem, tooMany } from './problem.ts';
 import { nothing, ref } from './schema.ts';
 import { sessionJson, sessionSchema, type SessionJson } from './session.wire.ts';
-
-export interface SessionServices {
-  issuer: string;
-  addressOf(request: IncomingMessage): string;
-  signIn: SignIn;
-  endSession(by: Actor, action: 'session.sign_out' | 'session.end', sessionId: string): Promise<void>;
-}
 
 const EMAIL_LENGTH_MAX = 254;
 /** Longer than a password may be: one that is too long is told so by who checks it. */
@@ -37,9 +36,9 @@ export function codeSchema(description: string): TString {
 
 const TAG = { tags: ['Session'] };
 
-export function sessionRoutes(app: AdminApp, services: SessionServices): void {
+export function sessionRoutes(app: AdminApp, context: AdminContext): void {
   app.addSchema(sessionSchema);
-  signInRoute(app, services);
+  signInRoute(app, context);
   app.get(
     '/session',
     {
@@ -72,14 +71,14 @@ export function sessionRoutes(app: AdminApp, services: SessionServices): void {
     },
     async (request, reply) => {
       const { session } = operatorSessionOf(request);
-      await services.endSession(actorOf(request), 'session.sign_out', session.id);
+      await endSession(operatorChangeOf(request, context), 'session.sign_out', session.id);
       clearSessionCookie(reply);
       return reply.code(204).send();
     },
   );
 }
 
-function signInRoute(app: AdminApp, { signIn, issuer, addressOf }: SessionServices): void {
+function signInRoute(app: AdminApp, { signIn, config, addressOf }: AdminContext): void {
   app.post(
     '/session',
     {
@@ -102,7 +101,7 @@ function signInRoute(app: AdminApp, { signIn, issuer, addressOf }: SessionServic
       },
     },
     async (request, reply) => {
-      refuseOtherSites(request, issuer);
+      refuseOtherSites(request, config.issuer);
       const outcome = await signIn.signIn(request.body, callerOf(request, addressOf));
       return begun(reply, outcome);
     },
@@ -112,7 +111,7 @@ function signInRoute(app: AdminApp, { signIn, issuer, addressOf }: SessionServic
 /** Where a request to sign in comes from. */
 export function callerOf(
   request: FastifyRequest,
-  addressOf: SessionServices['addressOf'],
+  addressOf: AdminContext['addressOf'],
 ): Parameters<SignIn['signIn']>[1] {
   const userAgent = request.headers['user-agent'] ?? '';
   return { address: addressOf(request.raw), userAgent, ...cookiesOf(request) };

@@ -1,22 +1,13 @@
 import Type from 'typebox';
-import type { Actor } from '../../domain/actor.ts';
-import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../../domain/signing-key.ts';
-import type { Rotation } from '../../admin/signing-key.ts';
-import { actorOf, type AdminApp } from './admin-app.ts';
+import { SIGNING_ALGORITHMS } from '../../domain/signing-algorithm.ts';
+import { listSigningKeys, rotateSigningKey } from '../../admin/signing-key.ts';
+import type { AdminApp } from './admin-app.ts';
+import { changeOf, type AdminContext } from './context.ts';
 import { oneOf, ref } from './schema.ts';
-import { signingKeyJson, signingKeySchema, type ListedSigningKey } from './signing-key.wire.ts';
-
-export interface SigningKeyServices {
-  now(): number;
-  signingKeys: {
-    list(): Promise<ListedSigningKey[]>;
-    /** Null: the configured algorithm. Throws a Refused where a successor is announced already. */
-    rotate(by: Actor, mode: Rotation['mode'], algorithm: SigningAlgorithm | null): Promise<ListedSigningKey>;
-  };
-}
+import { signingKeyJson, signingKeySchema } from './signing-key.wire.ts';
 
 const MODES = ['scheduled', 'now', 'compromised'] as const;
-export function signingKeyRoutes(app: AdminApp, { signingKeys, now }: SigningKeyServices): void {
+export function signingKeyRoutes(app: AdminApp, context: AdminContext): void {
   app.addSchema(signingKeySchema);
   app.get(
     '/signing-keys',
@@ -35,8 +26,9 @@ export function signingKeyRoutes(app: AdminApp, { signingKeys, now }: SigningKey
       },
     },
     async () => {
-      const keys = await signingKeys.list();
-      return { items: keys.map((key) => signingKeyJson(key, now())) };
+      const nowMs = Date.now();
+      const keys = await listSigningKeys(context.store, context.masterKey, nowMs);
+      return { items: keys.map((key) => signingKeyJson(key, nowMs)) };
     },
   );
   app.post(
@@ -64,10 +56,12 @@ export function signingKeyRoutes(app: AdminApp, { signingKeys, now }: SigningKey
       },
     },
     async (request, reply) => {
-      const { mode = 'scheduled', algorithm = null } = request.body;
-      const key = await signingKeys.rotate(actorOf(request), mode, algorithm);
+      const { masterKey, config } = context;
+      const { mode = 'scheduled', algorithm = config.signingAlgorithm } = request.body;
+      const rotation = { algorithm, schedule: config, mode };
+      const key = await rotateSigningKey(changeOf(request, context), masterKey, rotation);
       reply.code(201);
-      return signingKeyJson(key, now());
+      return signingKeyJson({ ...key, proven: true }, Date.now());
     },
   );
 }

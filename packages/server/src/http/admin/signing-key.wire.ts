@@ -1,11 +1,6 @@
 import Type from 'typebox';
-import {
-  SIGNING_ALGORITHMS,
-  signingKeyState,
-  type SigningAlgorithm,
-  type SigningKey,
-  type SigningKeyState,
-} from '../../domain/signing-key.ts';
+import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../../domain/signing-algorithm.ts';
+import { signingKeyState, type SigningKey, type SigningKeyState } from '../../domain/signing-key.ts';
 import { iso, nullable, oneOf, shared, time, type Shared } from './schema.ts';
 
 /** `proven`: its row has a valid proof (signing-key-proof.ts). */

@@ -1,25 +1,12 @@
 import Type, { type TString, type TUnsafe } from 'typebox';
-import { startOf, UNIT_MS, USAGE_UNITS, type UsagePoint, type UsageUnit } from '../../domain/usage.ts';
+import { startOf, UNIT_MS, USAGE_UNITS, type UsageUnit } from '../../domain/usage.ts';
+import type { UsageRows } from '../../storage/tables/usage.ts';
 import { parseTime } from '../../domain/parse-time.ts';
-import type { ApiUser } from '../../domain/api-user.ts';
 import type { AdminApp } from './admin-app.ts';
+import type { AdminContext } from './context.ts';
 import { Problem } from './problem.ts';
 import { oneOf, ref } from './schema.ts';
 import { RECENT_HOURS, recentUsageSchema, usageJson, usageSchema, type UsageSpan } from './usage.wire.ts';
-
-export interface UsageServices {
-  now(): number;
-  findApiUser(clientId: string): Promise<ApiUser | undefined>;
-  usage: {
-    /** Of all callers where the client id is null; without units in which nothing happened. */
-    series(clientId: string | null, unit: UsageUnit, from: number, to: number): Promise<UsagePoint[]>;
-    recent(
-      clientIds: readonly string[],
-      from: number,
-      to: number,
-    ): Promise<{ clientId: string; at: number; tokens: number }[]>;
-  };
-}
 
 /** Points of an answer. */
 const POINTS_MAX = 1500;
@@ -55,7 +42,7 @@ function timeParameter(description: string): TUnsafe<string> {
   });
 }
 
-export function usageRoutes(app: AdminApp, { usage, findApiUser, now }: UsageServices): void {
+export function usageRoutes(app: AdminApp, { store }: AdminContext): void {
   app.addSchema(usageSchema);
   const tags = ['Usage'];
   app.get(
@@ -72,11 +59,11 @@ export function usageRoutes(app: AdminApp, { usage, findApiUser, now }: UsageSer
       },
     },
     async ({ params, query: asked }) => {
-      const span = spanOf(asked, now());
-      if ((await findApiUser(params.client_id)) === undefined) {
+      const span = spanOf(asked, Date.now());
+      if ((await store.apiUsers.find(params.client_id)) === undefined) {
         throw new Problem('not_found', 'There is no API user with this client id.');
       }
-      return usageJson(span, await usage.series(params.client_id, span.unit, span.from, span.to));
+      return usageJson(span, await store.usage.series(params.client_id, span.unit, span.from, span.to));
     },
   );
   app.get(
@@ -92,14 +79,14 @@ export function usageRoutes(app: AdminApp, { usage, findApiUser, now }: UsageSer
       },
     },
     async ({ query: asked }) => {
-      const span = spanOf(asked, now());
-      return usageJson(span, await usage.series(null, span.unit, span.from, span.to));
+      const span = spanOf(asked, Date.now());
+      return usageJson(span, await store.usage.series(null, span.unit, span.from, span.to));
     },
   );
-  recentRoute(app, { usage, now });
+  recentRoute(app, store.usage);
 }
 
-function recentRoute(app: AdminApp, { usage, now }: Pick<UsageServices, 'usage' | 'now'>): void {
+function recentRoute(app: AdminApp, usage: Pick<UsageRows, 'recent'>): void {
   app.get(
     '/usage/recent',
     {
@@ -126,7 +113,7 @@ function recentRoute(app: AdminApp, { usage, now }: Pick<UsageServices, 'usage' 
       if (clientIds.length > RECENT_IDS_MAX) {
         throw invalid('ids', `names more than ${RECENT_IDS_MAX} API users: ask in parts`);
       }
-      const to = startOf('hour', now()) + UNIT_MS.hour;
+      const to = startOf('hour', Date.now()) + UNIT_MS.hour;
       const from = to - RECENT_HOURS * UNIT_MS.hour;
       const counted = new Map(clientIds.map((id) => [id, Array.from({ length: RECENT_HOURS }, () => 0)]));
       for (const { clientId, at, tokens } of await usage.recent(clientIds, from, to)) {

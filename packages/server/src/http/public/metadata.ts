@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config/config.ts';
-import { SIGNING_ALGORITHMS } from '../../domain/signing-key.ts';
+import { SIGNING_ALGORITHMS } from '../../domain/signing-algorithm.ts';
 import {
   TOKEN_PATH,
   AUTHORIZE_PATH,

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import type { MadeOnce } from '../../domain/idempotency.ts';
+import type { AuditSubject } from '../../domain/audit-entry.ts';
 import type { Tables } from '../schema.ts';
 
 /** A change that was made under a key of its caller. */
@@ -7,7 +7,7 @@ export interface KeptChange {
   /** A digest of the actor and the key. */
   id: string;
   request: string;
-  made: MadeOnce;
+  made: readonly AuditSubject[];
   removesAt: number;
 }
 
@@ -27,7 +27,7 @@ export function idempotencyRows(db: Kysely<Tables>): IdempotencyRows {
         row && {
           id,
           request: row.request,
-          made: JSON.parse(row.made) as MadeOnce,
+          made: JSON.parse(row.made) as readonly AuditSubject[],
           removesAt: row.removes_at,
         }
       );

@@ -1,6 +1,7 @@
 import type { webcrypto } from 'node:crypto';
 import type { Kysely } from 'kysely';
-import type { SigningAlgorithm, SigningKey } from '../../domain/signing-key.ts';
+import type { SigningAlgorithm } from '../../domain/signing-algorithm.ts';
+import type { SigningKey } from '../../domain/signing-key.ts';
 import type { SigningKeyRow, Tables } from '../schema.ts';
 
 /** A signing key with its private part, encrypted under the master key; null once the key is removed. */

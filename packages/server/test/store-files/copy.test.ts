@@ -1,3 +1,4 @@
+// Test setup: PostgreSQL, own store.
 // A store is copied from one database into another.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
 import { UNIT_MS } from '../../src/domain/usage.ts';
 import { adminClient, assertProblem, type AdminClient } from '@mintmark/test-support/admin';
-import { eventually } from '@mintmark/test-support/http';
+import { eventually } from '@mintmark/test-support/eventually';
 import type { TestServer } from '@mintmark/test-support/server';
 import { createOverview } from '../../src/runtime/usage/overview.ts';
 import { newStore, type MadeApiUser } from '@mintmark/test-support/store';

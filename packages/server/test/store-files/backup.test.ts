@@ -1,3 +1,4 @@
+// Test setup: PostgreSQL, own store.
 // A SQLite store is backed up and restored, while a server runs on it.
 import assert from 'node:assert/strict';
 import {
@@ -24,6 +25,7 @@ import { becomes, statusOf } from '@mintmark/test-support/nodes';
 import { mintmark, startServer, type TestServer } from '@mintmark/test-support/server';
 import type { MadeApiUser } from '@mintmark/test-support/store';
 import { temporaryStore } from '@mintmark/test-support/temporary-store';
+import { eventually } from '@mintmark/test-support/eventually';
 
 const WITHIN_MS = 5000; // a second, with time to spare on a busy machine
 
@@ -144,8 +146,7 @@ test('a restore while a server runs takes back what was changed since, revocatio
   await server.cli('api-user', 'disable', disabled.client_id, '--force');
   await server.cli('api-user', 'revoke-tokens', revoked.client_id);
   await becomes(server, disabled, 403, WITHIN_MS);
-  while (!(await isListed(server, revoked.client_id)))
-    await new Promise((resolve) => setTimeout(resolve, 20));
+  await eventually(() => isListed(server, revoked.client_id));
 
   const { before, taken_back } = await server.json<{ before: string; taken_back: Record<string, number> }>(
     'store',
@@ -160,7 +161,7 @@ test('a restore while a server runs takes back what was changed since, revocatio
   });
   await becomes(server, disabled, 200, WITHIN_MS); // enabled, as it was then
   await becomes(server, late, 403, WITHIN_MS); // not made yet
-  while (await isListed(server, revoked.client_id)) await new Promise((resolve) => setTimeout(resolve, 20));
+  await eventually(async () => !(await isListed(server, revoked.client_id)));
   assert.equal((await fetch(new URL('/readyz', server.url))).status, 200);
   const { items } = await server.json<{ items: { action: string }[] }>('audit', 'list');
   assert.equal(items[0]?.action, 'store.restore');

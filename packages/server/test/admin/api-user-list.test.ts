@@ -1,3 +1,4 @@
+// Test setup: also on PostgreSQL.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { updateApiUser } from '../../src/admin/api-user.ts';
@@ -50,13 +51,12 @@ before(async () => {
     const secret = { name: 'first', expiresAt: i === 7 ? EXPIRES_AT : null };
     // Several of the same millisecond, so that the id decides.
     const { user, credential } = await createApiUserWithSecret(
-      store,
-      SYSTEM,
+      { store, actor: SYSTEM, nowMs: 1000 + (i >> 2) },
       settings,
       secret,
-      1000 + (i >> 2),
     );
-    if (i % 10 === 9) await updateApiUser(store, SYSTEM, user.clientId, { enabled: false }, 5000);
+    if (i % 10 === 9)
+      await updateApiUser({ store, actor: SYSTEM, nowMs: 5000 }, user.clientId, { enabled: false });
     if (i % 2 === 0) {
       const lastUsedAt = 9000 + (i >> 3);
       const use = {

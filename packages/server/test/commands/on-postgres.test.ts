@@ -1,3 +1,4 @@
+// Test setup: PostgreSQL, own store, own limits, first.
 // The command line on a store in PostgreSQL.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

@@ -1,8 +1,9 @@
+// Test setup: Redis, own limits.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startCrowd } from '@mintmark/test-support/crowd';
-import { eventually } from '@mintmark/test-support/http';
+import { eventually } from '@mintmark/test-support/eventually';
 import { report } from '@mintmark/test-support/nodes';
 import { redisMissing, startRedis, type TestRedis } from '@mintmark/test-support/redis';
 import type { TestServer } from '@mintmark/test-support/server';

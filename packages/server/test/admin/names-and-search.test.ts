@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { adminClient, assertProblem, type AdminClient } from '@mintmark/test-support/admin';
-import { eventually } from '@mintmark/test-support/http';
+import { eventually } from '@mintmark/test-support/eventually';
 import type { AuditJson } from '@mintmark/test-support/operators';
 import type { TestServer } from '@mintmark/test-support/server';
 import { newStore, type MadeApiUser } from '@mintmark/test-support/store';

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { generateSecret } from '../../src/domain/secret.ts';
 import { freePort, mintmark, startServer, type TestServer } from '@mintmark/test-support/server';
-import { eventually } from '@mintmark/test-support/command-line';
+import { eventually } from '@mintmark/test-support/eventually';
 
 let server: TestServer;
 let env: Record<string, string>;
@@ -105,11 +105,15 @@ test('a limit that is reached is said with the time to wait', async () => {
     '1',
   );
   const own = { MINTMARK_CLIENT_ID: client_id ?? '', MINTMARK_CLIENT_SECRET: client_secret ?? '' };
-  await eventually('the new API user gets its one token', 10_000, async () => {
-    const first = await mintmark(['token', '--url', server.url], { env: own });
-    if (first.code === 0) claims(first.out);
-    return first.code === 0;
-  });
+  await eventually(
+    async () => {
+      const first = await mintmark(['token', '--url', server.url], { env: own });
+      if (first.code === 0) claims(first.out);
+      return first.code === 0;
+    },
+    10_000,
+    'the new API user gets its one token',
+  );
   const { code, err } = await mintmark(['token', '--url', server.url], { env: own });
   assert.equal(code, 6);
   assert.match(err, /^mintmark: 429 rate_limit_exceeded: .* Retry after \d+ s\. \(trace id/);

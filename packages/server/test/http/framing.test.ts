@@ -2,14 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { ADMIN, adminClient, assertProblem } from '@mintmark/test-support/admin';
-import {
-  eventually,
-  exchange,
-  FORM,
-  parseReplies,
-  rawConnection,
-  rawExchange,
-} from '@mintmark/test-support/http';
+import { eventually } from '@mintmark/test-support/eventually';
+import { exchange, FORM, parseReplies, rawConnection, rawExchange } from '@mintmark/test-support/http';
 import type { TestServer } from '@mintmark/test-support/server';
 import { newStore, type MadeApiUser } from '@mintmark/test-support/store';
 

@@ -1,3 +1,4 @@
+// Test setup: PostgreSQL, own store, own limits, first.
 // Three servers on one PostgreSQL: a change that is made through one is seen by all within a second.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';

@@ -1,3 +1,4 @@
+// Test setup: first.
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import type { BrowserContextOptions, Page } from 'playwright-core';
@@ -13,10 +14,10 @@ import {
   signOut,
   startCaller,
   turnOnSecondFactor,
-  until,
   type ShownCredentials,
 } from '@mintmark/test-support/console-journey';
 import { startServer, type TestServer } from '@mintmark/test-support/server';
+import { eventually } from '@mintmark/test-support/eventually';
 
 const SETTINGS = { MINTMARK_USAGE_FLUSH: '500', MINTMARK_API_USER_LIMIT: '100000' };
 
@@ -142,7 +143,7 @@ async function rotate(page: Page, server: TestServer, old: ShownCredentials): Pr
     await dialog.getByRole('button', { name: 'Retire' }).click();
     await page.getByText('Only the new secret is live').waitFor();
     const before = caller.tokens;
-    await until('the program goes on', () => caller.tokens > before + 5);
+    await eventually(() => caller.tokens > before + 5, 15_000, 'the program goes on');
   } finally {
     await caller.stop();
   }

@@ -1,7 +1,7 @@
 // The URL in every line and link that a command prints is the one that the server answers at.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { eventually } from '@mintmark/test-support/http';
+import { eventually } from '@mintmark/test-support/eventually';
 import { freePort, mintmark, startServer, type TestServer } from '@mintmark/test-support/server';
 import { testStore } from '@mintmark/test-support/command-line';
 import { onPostgres } from '@mintmark/test-support/store-under-test';

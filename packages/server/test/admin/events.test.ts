@@ -10,7 +10,7 @@ import { eventsRoute } from '../../src/http/admin/events.routes.ts';
 import { createLive } from '../../src/runtime/usage/live-events.ts';
 import { createRouteStatistics } from '../../src/runtime/usage/route-statistics.ts';
 import { ADMIN, adminClient, assertProblem, type AdminClient } from '@mintmark/test-support/admin';
-import { eventually } from '@mintmark/test-support/http';
+import { eventually } from '@mintmark/test-support/eventually';
 import type { TestServer } from '@mintmark/test-support/server';
 import { newStore, type MadeApiUser, type TestStore } from '@mintmark/test-support/store';
 

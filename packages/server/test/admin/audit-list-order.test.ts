@@ -1,3 +1,4 @@
+// Test setup: own store.
 // Pages of the audit log, also of one whose numbers and times somebody set by hand.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

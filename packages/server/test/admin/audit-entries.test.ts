@@ -1,3 +1,4 @@
+// Test setup: also on PostgreSQL.
 import assert from 'node:assert/strict';
 import { userInfo } from 'node:os';
 import { test } from 'node:test';
@@ -71,22 +72,28 @@ async function lastEntry(store: Store): Promise<Shown> {
 test('every kind of change is one entry with its actor, its subject and what changed', async () => {
   await using opened = await temporaryStore();
   const { store, config } = opened;
-  const user = await createApiUser(store, ADA, apiUserSettings({ username: 'importer' }), NOW);
+  const user = await createApiUser(
+    { store, actor: ADA, nowMs: NOW },
+    apiUserSettings({ username: 'importer' }),
+  );
   const id = user.clientId;
-  await updateApiUser(store, ADA, 'importer', { name: 'Exporter', limitPerMinute: 7 }, NOW);
-  await updateApiUser(store, ADA, id, { enabled: false }, NOW, { revoke: true });
-  await updateApiUser(store, ADA, id, { enabled: true }, NOW);
+  await updateApiUser({ store, actor: ADA, nowMs: NOW }, 'importer', { name: 'Exporter', limitPerMinute: 7 });
+  await updateApiUser({ store, actor: ADA, nowMs: NOW }, id, { enabled: false }, { revoke: true });
+  await updateApiUser({ store, actor: ADA, nowMs: NOW }, id, { enabled: true });
   const asked = { owner: 'importer', name: 'first', expiresAt: null };
-  const { credential } = await createSecret(store, ADA, asked, NOW);
-  await createPassword(store, ADA, asked, PASSWORD, NOW);
-  await updateCredential(store, ADA, credential.id, { name: 'other', expiresAt: NOW + 1000 }, NOW);
-  await resetCredentials(store, ADA, { ...asked, overlapMs: 500, force: false }, NOW);
-  await retireCredential(store, ADA, credential.id, { force: true, revoke: true }, NOW);
-  await cutOff(store, ADA, 'importer', { credentialId: null, newSecret: true }, NOW);
-  await revokeApiUserTokens(store, ADA, 'importer', NOW);
+  const { credential } = await createSecret({ store, actor: ADA, nowMs: NOW }, asked);
+  await createPassword({ store, actor: ADA, nowMs: NOW }, asked, PASSWORD);
+  await updateCredential({ store, actor: ADA, nowMs: NOW }, credential.id, {
+    name: 'other',
+    expiresAt: NOW + 1000,
+  });
+  await resetCredentials({ store, actor: ADA, nowMs: NOW }, { ...asked, overlapMs: 500, force: false });
+  await retireCredential({ store, actor: ADA, nowMs: NOW }, credential.id, { force: true, revoke: true });
+  await cutOff({ store, actor: ADA, nowMs: NOW }, 'importer', { credentialId: null, newSecret: true });
+  await revokeApiUserTokens({ store, actor: ADA, nowMs: NOW }, 'importer');
   const rotation = { algorithm: 'ES256', schedule: config, mode: 'now' } as const;
-  await rotateSigningKey(store, ADA, createMasterKey(config), rotation, NOW);
-  await deleteApiUser(store, ADA, 'importer', NOW);
+  await rotateSigningKey({ store, actor: ADA, nowMs: NOW }, createMasterKey(config), rotation);
+  await deleteApiUser({ store, actor: ADA, nowMs: NOW }, 'importer');
 
   const log = await entries(store);
   assert.deepEqual(
@@ -144,26 +151,24 @@ test('a refused attempt is an entry of its own, with its reason and what was fou
   await using opened = await temporaryStore();
   const { store } = opened;
   const { user, credential } = await createApiUserWithSecret(
-    store,
-    ADA,
+    { store, actor: ADA, nowMs: NOW },
     apiUserSettings({ username: 'importer' }),
     { name: 'first', expiresAt: null },
-    NOW,
   );
   const id = user.clientId;
   await store.recordUsage(batch(NOW, [use(credential, NOW, 1, '192.0.2.9')]));
   const before = await entries(store);
   const attempts: [() => Promise<unknown>, Partial<Shown>][] = [
     [
-      () => createApiUser(store, ADA, apiUserSettings({ username: 'IMPORTER' }), NOW),
+      () => createApiUser({ store, actor: ADA, nowMs: NOW }, apiUserSettings({ username: 'IMPORTER' })),
       { action: 'api_user.create', subject: { kind: 'api_user', id: null } },
     ],
     [
-      () => updateApiUser(store, ADA, 'importer', { name: '' }, NOW),
+      () => updateApiUser({ store, actor: ADA, nowMs: NOW }, 'importer', { name: '' }),
       { action: 'api_user.update', subject: { kind: 'api_user', id } },
     ],
     [
-      () => retireCredential(store, ADA, credential.id, { force: false }, NOW + 1),
+      () => retireCredential({ store, actor: ADA, nowMs: NOW + 1 }, credential.id, { force: false }),
       {
         action: 'credential.retire',
         subject: { kind: 'credential', id: credential.id },
@@ -171,7 +176,12 @@ test('a refused attempt is an entry of its own, with its reason and what was fou
       },
     ],
     [
-      () => createPassword(store, ADA, { owner: 'importer', name: 'x', expiresAt: null }, 'short', NOW),
+      () =>
+        createPassword(
+          { store, actor: ADA, nowMs: NOW },
+          { owner: 'importer', name: 'x', expiresAt: null },
+          'short',
+        ),
       {
         action: 'credential.create',
         subject: { kind: 'credential', id: null },
@@ -179,7 +189,7 @@ test('a refused attempt is an entry of its own, with its reason and what was fou
       },
     ],
     [
-      () => deleteApiUser(store, ADA, 'api_00000000000000000000', NOW),
+      () => deleteApiUser({ store, actor: ADA, nowMs: NOW }, 'api_00000000000000000000'),
       { action: 'api_user.delete', subject: { kind: 'api_user', id: 'api_00000000000000000000' } },
     ],
   ];
@@ -206,41 +216,47 @@ test(NO_DIGEST, { skip: SQLITE_ONLY }, async () => {
   const { store, config } = opened;
   const masterKey = createMasterKey(config);
   await firstStart(store, masterKey, config, NOW);
-  const { clientId: owner } = await createApiUser(store, ADA, apiUserSettings(), NOW);
+  const { clientId: owner } = await createApiUser({ store, actor: ADA, nowMs: NOW }, apiUserSettings());
   const asked = { owner, name: 'first', expiresAt: null };
-  const { credential } = await createSecret(store, ADA, asked, NOW);
-  await createPassword(store, ADA, asked, PASSWORD, NOW);
-  await updateCredential(store, ADA, credential.id, { name: 'other' }, NOW);
-  await resetCredentials(store, ADA, { ...asked, overlapMs: 500, force: false }, NOW);
-  await retireCredential(store, ADA, credential.id, { force: true }, NOW);
-  await assert.rejects(createPassword(store, ADA, asked, `${PASSWORD}!`, NOW), Refused);
-  await cutOff(store, ADA, owner, { credentialId: null, newSecret: true }, NOW);
+  const { credential } = await createSecret({ store, actor: ADA, nowMs: NOW }, asked);
+  await createPassword({ store, actor: ADA, nowMs: NOW }, asked, PASSWORD);
+  await updateCredential({ store, actor: ADA, nowMs: NOW }, credential.id, { name: 'other' });
+  await resetCredentials({ store, actor: ADA, nowMs: NOW }, { ...asked, overlapMs: 500, force: false });
+  await retireCredential({ store, actor: ADA, nowMs: NOW }, credential.id, { force: true });
+  await assert.rejects(createPassword({ store, actor: ADA, nowMs: NOW }, asked, `${PASSWORD}!`), Refused);
+  await cutOff({ store, actor: ADA, nowMs: NOW }, owner, { credentialId: null, newSecret: true });
   const rotation = { algorithm: 'EdDSA', schedule: config, mode: 'compromised' } as const;
-  await rotateSigningKey(store, ADA, masterKey, rotation, NOW);
+  await rotateSigningKey({ store, actor: ADA, nowMs: NOW }, masterKey, rotation);
   assert.ok(assertNoDigestInAudit(opened.path) >= 6, 'digests were looked for');
   const digest = (await store.credentials.listOf(owner))[0]?.digest ?? '';
-  await updateApiUser(store, ADA, owner, { name: digest }, NOW);
+  await updateApiUser({ store, actor: ADA, nowMs: NOW }, owner, { name: digest });
   assert.throws(() => assertNoDigestInAudit(opened.path), /credentials\.digest/);
 });
 
 test('a password or secret that somebody gave in place of a name is in no entry', async () => {
   await using opened = await temporaryStore();
   const { store } = opened;
-  const { secret } = await createApiUserWithSecret(
-    store,
-    ADA,
-    apiUserSettings(),
-    { name: 'first', expiresAt: null },
-    NOW,
-  );
+  const { secret } = await createApiUserWithSecret({ store, actor: ADA, nowMs: NOW }, apiUserSettings(), {
+    name: 'first',
+    expiresAt: null,
+  });
   const quoting = `say "${PASSWORD}" twice`;
   for (const given of [secret, PASSWORD, quoting]) {
-    await assert.rejects(updateApiUser(store, ADA, given, {}, NOW), Refused);
-    await assert.rejects(retireCredential(store, ADA, given, { force: true }, NOW), Refused);
-    await assert.rejects(cutOff(store, ADA, given, { credentialId: given, newSecret: true }, NOW), Refused);
-    await assert.rejects(createApiUser(store, ADA, apiUserSettings({ scopes: [given, 'ü'] }), NOW), Refused);
+    await assert.rejects(updateApiUser({ store, actor: ADA, nowMs: NOW }, given, {}), Refused);
+    await assert.rejects(
+      retireCredential({ store, actor: ADA, nowMs: NOW }, given, { force: true }),
+      Refused,
+    );
+    await assert.rejects(
+      cutOff({ store, actor: ADA, nowMs: NOW }, given, { credentialId: given, newSecret: true }),
+      Refused,
+    );
+    await assert.rejects(
+      createApiUser({ store, actor: ADA, nowMs: NOW }, apiUserSettings({ scopes: [given, 'ü'] })),
+      Refused,
+    );
   }
-  await createApiUser(store, ADA, apiUserSettings({ name: `Importer ${secret}` }), NOW);
+  await createApiUser({ store, actor: ADA, nowMs: NOW }, apiUserSettings({ name: `Importer ${secret}` }));
   const written = JSON.stringify(await store.audit.after(0, 1000));
   for (const text of [secret, PASSWORD]) assert.ok(!written.includes(text), text);
 });
@@ -249,7 +265,7 @@ test('a change whose entry cannot be written is not made', async () => {
   await using opened = await temporaryStore();
   const { store } = opened;
   const failing: Actor = { ...SYSTEM, name: undefined as unknown as 'mintmark' };
-  await assert.rejects(createApiUser(store, failing, apiUserSettings(), NOW));
+  await assert.rejects(createApiUser({ store, actor: failing, nowMs: NOW }, apiUserSettings()));
   assert.equal(await store.apiUsers.any(), false);
   assert.equal((await store.audit.head()).last.n, 0);
 });
@@ -257,17 +273,14 @@ test('a change whose entry cannot be written is not made', async () => {
 test('cutting one credential off retires it, revokes tokens and makes a fresh secret, and leaves the others', async () => {
   await using opened = await temporaryStore();
   const { store } = opened;
-  const { clientId } = await createApiUser(store, ADA, apiUserSettings(), NOW);
+  const { clientId } = await createApiUser({ store, actor: ADA, nowMs: NOW }, apiUserSettings());
   const asked = { owner: clientId, name: 'leaked', expiresAt: null };
-  const leaked = await createSecret(store, ADA, asked, NOW);
-  const other = await createSecret(store, ADA, { ...asked, name: 'other' }, NOW);
-  const { retired, made } = await cutOff(
-    store,
-    ADA,
-    clientId,
-    { credentialId: leaked.credential.id, newSecret: true },
-    NOW + 5,
-  );
+  const leaked = await createSecret({ store, actor: ADA, nowMs: NOW }, asked);
+  const other = await createSecret({ store, actor: ADA, nowMs: NOW }, { ...asked, name: 'other' });
+  const { retired, made } = await cutOff({ store, actor: ADA, nowMs: NOW + 5 }, clientId, {
+    credentialId: leaked.credential.id,
+    newSecret: true,
+  });
   assert.deepEqual(
     retired.map(({ id, retiredAt }) => [id, retiredAt]),
     [[leaked.credential.id, NOW + 5]],
@@ -279,16 +292,16 @@ test('cutting one credential off retires it, revokes tokens and makes a fresh se
   const entry = await lastEntry(store);
   assert.deepEqual(entry.subject, { kind: 'credential', id: leaked.credential.id });
 
-  const again = await cutOff(
-    store,
-    ADA,
-    clientId,
-    { credentialId: leaked.credential.id, newSecret: false },
-    NOW + 9,
-  );
+  const again = await cutOff({ store, actor: ADA, nowMs: NOW + 9 }, clientId, {
+    credentialId: leaked.credential.id,
+    newSecret: false,
+  });
   assert.deepEqual(again, { retired: [], made: null }, 'one that has ended is no reason to refuse');
-  const foreign = createApiUser(store, ADA, apiUserSettings(), NOW).then((user) =>
-    cutOff(store, ADA, user.clientId, { credentialId: other.credential.id, newSecret: false }, NOW),
+  const foreign = createApiUser({ store, actor: ADA, nowMs: NOW }, apiUserSettings()).then((user) =>
+    cutOff({ store, actor: ADA, nowMs: NOW }, user.clientId, {
+      credentialId: other.credential.id,
+      newSecret: false,
+    }),
   );
   await assert.rejects(foreign, /has no credential/);
 });
@@ -296,10 +309,13 @@ test('cutting one credential off retires it, revokes tokens and makes a fresh se
 test('a credential is renamed and dated again while it lives, and refused once it has ended', async () => {
   await using opened = await temporaryStore();
   const { store } = opened;
-  const { clientId } = await createApiUser(store, ADA, apiUserSettings(), NOW);
-  const { credential } = await createSecret(store, ADA, { owner: clientId, name: 'a', expiresAt: null }, NOW);
-  const update = (changes: Parameters<typeof updateCredential>[3], nowMs = NOW) =>
-    updateCredential(store, ADA, credential.id, changes, nowMs);
+  const { clientId } = await createApiUser({ store, actor: ADA, nowMs: NOW }, apiUserSettings());
+  const { credential } = await createSecret(
+    { store, actor: ADA, nowMs: NOW },
+    { owner: clientId, name: 'a', expiresAt: null },
+  );
+  const update = (changes: Parameters<typeof updateCredential>[2], nowMs = NOW) =>
+    updateCredential({ store, actor: ADA, nowMs }, credential.id, changes);
   assert.equal((await update({ name: 'b' })).name, 'b');
   const dated = await update({ expiresAt: NOW + 10 });
   assert.deepEqual([dated.name, dated.expiresAt], ['b', NOW + 10]);

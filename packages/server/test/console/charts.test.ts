@@ -9,7 +9,8 @@ import {
   watchedPage,
   type WatchedPage,
 } from '@mintmark/test-support/browser';
-import { becomeFirstAdmin, PASSWORD, signIn, until } from '@mintmark/test-support/console-journey';
+import { becomeFirstAdmin, PASSWORD, signIn } from '@mintmark/test-support/console-journey';
+import { eventually } from '@mintmark/test-support/eventually';
 import { startServer, type TestServer } from '@mintmark/test-support/server';
 
 // Charts that say what is known, pages without a dead end, and long lists on a phone.
@@ -40,10 +41,14 @@ void test('charts and addresses of the console', { timeout: 240_000 }, async (t)
     server.noteSecret(refused.client_secret);
     server.noteSecret(other.client_secret);
     // Both were made by another process, of which the server has to hear.
-    await until('the server knows both', async () => {
-      const ready = await (await fetch(`${origin}/readyz`)).json();
-      return (ready as { api_users_in_memory: number }).api_users_in_memory === 3;
-    });
+    await eventually(
+      async () => {
+        const ready = await (await fetch(`${origin}/readyz`)).json();
+        return (ready as { api_users_in_memory: number }).api_users_in_memory === 3;
+      },
+      15_000,
+      'the server knows both',
+    );
     assert.equal((await server.post({ ...other })).status, 200);
     for (let i = 0; i < REFUSALS; i++) {
       await server.post({ client_id: refused.client_id, client_secret: other.client_secret });
@@ -78,7 +83,7 @@ function legendOf(card: Locator, label: string): Locator {
 async function sumIs(card: Locator, label: string, sum: number): Promise<void> {
   const legend = legendOf(card, label);
   await legend.waitFor();
-  await until(`${label} ${sum}`, async () => (await legend.innerText()) === String(sum));
+  await eventually(async () => (await legend.innerText()) === String(sum), 15_000, `${label} ${sum}`);
 }
 
 async function legends({ page, go }: WatchedPage, clientId: string): Promise<void> {
@@ -103,11 +108,15 @@ async function names({ page, go }: WatchedPage): Promise<void> {
     .getByRole('listitem')
     .filter({ hasText: 'Refused importer' });
   // The server looks every few seconds, and the page asks four times a minute: a reload is sooner.
-  await until('it is named', async () => {
-    await go('/');
-    await page.getByRole('region', { name: 'Needs attention' }).waitFor();
-    return (await item.count()) === 1;
-  });
+  await eventually(
+    async () => {
+      await go('/');
+      await page.getByRole('region', { name: 'Needs attention' }).waitFor();
+      return (await item.count()) === 1;
+    },
+    15_000,
+    'it is named',
+  );
   await item.getByText(`Refused ${REFUSALS} times in the last hour: unknown secret`).waitFor();
   await assertAccessible(page, 'the overview');
 }
@@ -169,7 +178,7 @@ async function points({ page, go }: WatchedPage): Promise<void> {
     }
     return found;
   })()`);
-  await until('a point is drawn', async () => (await pixels()) > 8);
+  await eventually(async () => (await pixels()) > 8, 15_000, 'a point is drawn');
 }
 
 async function unknownIds({ page, go }: WatchedPage): Promise<void> {
@@ -258,7 +267,11 @@ async function audit({ page, go }: WatchedPage, server: TestServer): Promise<voi
   const entries = page.getByRole('region', { name: 'Entries' });
   await entries.getByText('Old bidder').first().waitFor();
   await page.getByLabel('Search the audit log').fill('d BIDD');
-  await until('only its entries', async () => (await entries.getByRole('listitem').count()) === 3);
+  await eventually(
+    async () => (await entries.getByRole('listitem').count()) === 3,
+    15_000,
+    'only its entries',
+  );
   for (const text of await entries.getByRole('listitem').allInnerTexts()) assert.match(text, /Old bidder/);
   const href = await page.getByRole('link', { name: 'Export' }).getAttribute('href');
   assert.match(href ?? '', /search=d\+BIDD/);

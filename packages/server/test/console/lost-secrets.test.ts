@@ -16,7 +16,7 @@ import {
   shownCredentials,
   signIn,
 } from '@mintmark/test-support/console-journey';
-import { eventually } from '@mintmark/test-support/http';
+import { eventually } from '@mintmark/test-support/eventually';
 import { startServer, type TestServer } from '@mintmark/test-support/server';
 
 // What operators do with the credentials of one API user: cut off, reset, disable, delete.

@@ -1,3 +1,4 @@
+// Test setup: also on PostgreSQL.
 // Commands on a store on which a server runs: what they change holds in the server within one second.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -6,7 +7,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeProtectedHeader } from 'jose';
 import { startServer, type TestServer } from '@mintmark/test-support/server';
-import { eventually } from '@mintmark/test-support/command-line';
+import { eventually } from '@mintmark/test-support/eventually';
 import { keySet } from '@mintmark/test-support/nodes';
 import { stopBetweenWrites } from '@mintmark/test-support/stopped';
 import { changeStore, onPostgres, SQLITE_ONLY } from '@mintmark/test-support/store-under-test';
@@ -52,7 +53,7 @@ async function published(): Promise<string[]> {
 }
 
 async function becomes(made: Made, wanted: number): Promise<void> {
-  await eventually(`status ${wanted}`, WITHIN_MS, async () => (await status(made)) === wanted);
+  await eventually(async () => (await status(made)) === wanted, WITHIN_MS, `status ${wanted}`);
 }
 
 test('an API user that is created gets a token, and one that is disabled, enabled, deleted is treated so', async () => {
@@ -111,17 +112,29 @@ test('a reset without overlap ends the old secret; with overlap both work', asyn
 test('a new limit, scope and allowed network of an API user hold', async () => {
   const made = await apiUser('--scope', 'campaigns:read');
   await server.cli('api-user', 'update', made.client_id, '--limit', '777');
-  await eventually('the new limit', WITHIN_MS, async () => {
-    return (await server.post({ ...made })).headers.get('x-ratelimit-limit') === '777';
-  });
+  await eventually(
+    async () => {
+      return (await server.post({ ...made })).headers.get('x-ratelimit-limit') === '777';
+    },
+    WITHIN_MS,
+    'the new limit',
+  );
   await server.cli('api-user', 'update', made.client_id, '--scope', 'campaigns:read,audiences:read');
-  await eventually('the new scope', WITHIN_MS, async () => {
-    return (await server.post({ ...made })).body['scope'] === 'campaigns:read audiences:read';
-  });
+  await eventually(
+    async () => {
+      return (await server.post({ ...made })).body['scope'] === 'campaigns:read audiences:read';
+    },
+    WITHIN_MS,
+    'the new scope',
+  );
   await server.cli('api-user', 'update', made.client_id, '--allow-network', '192.0.2.0/24');
-  await eventually('the network', WITHIN_MS, async () => {
-    return (await server.post({ ...made })).body['error'] === 'unauthorized_client';
-  });
+  await eventually(
+    async () => {
+      return (await server.post({ ...made })).body['error'] === 'unauthorized_client';
+    },
+    WITHIN_MS,
+    'the network',
+  );
 });
 
 test('a key that is rotated in at once signs, and the key set shows what was announced or withdrawn', async () => {
@@ -130,15 +143,19 @@ test('a key that is rotated in at once signs, and the key set shows what was ann
     decodeProtectedHeader(String((await server.post({ ...made })).body['access_token'])).kid;
   const original = await kidOfToken();
   const announced = await server.json<{ kid: string }>('signing-key', 'rotate');
-  await eventually('it is announced', WITHIN_MS, async () => (await published()).includes(announced.kid));
+  await eventually(async () => (await published()).includes(announced.kid), WITHIN_MS, 'it is announced');
   assert.equal(await kidOfToken(), original);
   const now = await server.json<{ kid: string }>('signing-key', 'rotate', '--now');
-  await eventually('the new key signs', WITHIN_MS, async () => (await kidOfToken()) === now.kid);
+  await eventually(async () => (await kidOfToken()) === now.kid, WITHIN_MS, 'the new key signs');
   assert.ok((await published()).includes(original ?? ''));
   const last = await server.json<{ kid: string }>('signing-key', 'rotate', '--compromised');
-  await eventually('all others are withdrawn', WITHIN_MS, async () => {
-    return (await published()).join(' ') === last.kid;
-  });
+  await eventually(
+    async () => {
+      return (await published()).join(' ') === last.kid;
+    },
+    WITHIN_MS,
+    'all others are withdrawn',
+  );
   assert.equal(await kidOfToken(), last.kid);
 });
 
@@ -154,7 +171,7 @@ test('last use, address and count of a credential appear in its list after the f
         made.client_id,
       )
     )[0];
-  await eventually('the uses are counted', 10_000, async () => ((await uses())?.use_count ?? 0) >= 5);
+  await eventually(async () => ((await uses())?.use_count ?? 0) >= 5, 10_000, 'the uses are counted');
   const use = await uses();
   assert.equal(use?.use_count, 5, 'one while it was waited for, and four');
   assert.equal(use?.last_used_address, '127.0.0.1');
@@ -181,9 +198,9 @@ test('a server without an active signing key is not ready, and is again once the
     `update signing_keys set retires_at = 1; update epoch set n = n + 1;
      insert into changes select n, 'signing_key', 'all', 0 from epoch`,
   );
-  await eventually('not ready', WITHIN_MS, async () => (await ready()) === '503 no_signing_key');
+  await eventually(async () => (await ready()) === '503 no_signing_key', WITHIN_MS, 'not ready');
   await alone.cli('signing-key', 'rotate', '--now');
-  await eventually('ready', WITHIN_MS, async () => (await ready()) === '200 ready');
+  await eventually(async () => (await ready()) === '200 ready', WITHIN_MS, 'ready');
 });
 
 const LOCKED =
@@ -207,10 +224,14 @@ test(LOCKED, { skip: SQLITE_ONLY }, async () => {
   other.exec('rollback');
   other.close();
   assert.ok(slowest.staleSeconds < 1, `the change feed was ${slowest.staleSeconds} s behind`);
-  await eventually('the use is written', 5000, async () => {
-    const [made] = await alone.json<{ use_count: number }[]>('credential', 'list', alone.clientId);
-    return made?.use_count === 15;
-  });
+  await eventually(
+    async () => {
+      const [made] = await alone.json<{ use_count: number }[]>('credential', 'list', alone.clientId);
+      return made?.use_count === 15;
+    },
+    5000,
+    'the use is written',
+  );
 });
 
 test('a live secret goes on working however many newer ones have come and gone', async () => {

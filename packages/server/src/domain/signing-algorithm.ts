@@ -1,0 +1,63 @@
+import { generateKeyPairSync, sign, verify, type KeyObject } from 'node:crypto';
+
+export const SIGNING_ALGORITHMS = ['ES256', 'EdDSA', 'RS256'] as const;
+export type SigningAlgorithm = (typeof SIGNING_ALGORITHMS)[number];
+
+/** What differs between the algorithms (RFC 7518 §3, RFC 8037 §3). */
+interface AlgorithmFacts {
+  /** `kty` of its keys as JWK (RFC 7517 §4.1). */
+  keyType: 'EC' | 'OKP' | 'RSA';
+  generatePrivateKey(): KeyObject;
+  /** The signature as a JWS has it. Its buffer is valid until the next call. */
+  sign(signed: Buffer, privateKey: KeyObject): Buffer;
+  verify(signed: Buffer, publicKey: KeyObject, signature: Buffer): boolean;
+}
+
+/** r and s of an ES256 signature, and the coordinates of its curve. */
+const COORDINATE_BYTES = 32;
+
+export const ALGORITHM_FACTS: Readonly<Record<SigningAlgorithm, AlgorithmFacts>> = {
+  ES256: {
+    keyType: 'EC',
+    generatePrivateKey: () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey,
+    sign: (signed, privateKey) => rawSignature(sign('sha256', signed, privateKey)),
+    verify(signed, publicKey, signature) {
+      const key = { key: publicKey, dsaEncoding: 'ieee-p1363' } as const;
+      return signature.length === 2 * COORDINATE_BYTES && verify('sha256', signed, key, signature);
+    },
+  },
+  EdDSA: {
+    keyType: 'OKP',
+    generatePrivateKey: () => generateKeyPairSync('ed25519').privateKey,
+    sign: (signed, privateKey) => sign(null, signed, privateKey),
+    verify: (signed, publicKey, signature) => verify(null, signed, publicKey, signature),
+  },
+  RS256: {
+    keyType: 'RSA',
+    generatePrivateKey: () => generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey,
+    sign: (signed, privateKey) => sign('sha256', signed, privateKey),
+    verify: (signed, publicKey, signature) => verify('sha256', signed, publicKey, signature),
+  },
+};
+
+/**
+ * Converts an ES256 signature from DER (`SEQUENCE { INTEGER r, INTEGER s }`) to the form of a JWS: r and s, 32 bytes each
+ * (RFC 7518 §3.4). `dsaEncoding` would do the same at a higher cost on every Node (docs/decisions/002). Every call returns
+ * the same buffer.
+ */
+function rawSignature(der: Buffer): Buffer {
+  raw.fill(0);
+  const rLength = der[3] ?? 0;
+  const sAt = 4 + rLength + 2;
+  copyInteger(der, 4, rLength, COORDINATE_BYTES);
+  copyInteger(der, sAt, der[sAt - 1] ?? 0, 2 * COORDINATE_BYTES);
+  return raw;
+}
+
+const raw = Buffer.alloc(2 * COORDINATE_BYTES);
+
+/** Copies a DER integer so that it ends before `end`, without its leading zero byte; a short integer is padded. */
+function copyInteger(der: Buffer, at: number, length: number, end: number): void {
+  const skip = Math.max(0, length - COORDINATE_BYTES);
+  der.copy(raw, end - (length - skip), at + skip, at + length);
+}

@@ -1,0 +1,46 @@
+import type { IncomingMessage } from 'node:http';
+import type { FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import type { Change } from '../../admin/audited.ts';
+import type { FindSession } from '../../admin/operators/sessions.ts';
+import type { SignIn } from '../../admin/operators/sign-in.ts';
+import type { Config } from '../../config/config.ts';
+import type { AccessTokenClaims } from '../../domain/access-token.ts';
+import type { AccessTokenReader } from '../../domain/read-access-token.ts';
+import type { Live } from '../../runtime/usage/live-events.ts';
+import type { OverviewSource } from '../../runtime/usage/overview-source.ts';
+import type { MasterKey } from '../../storage/master-key.ts';
+import type { Store } from '../../storage/store.ts';
+import { actorOf } from './admin-app.ts';
+import { idempotencyOf } from './preconditions.ts';
+
+/** What the admin API works with: routes pass parts of it to the functions of admin/. */
+export interface AdminContext {
+  store: Store;
+  masterKey: MasterKey;
+  config: Config;
+  log: Logger;
+  addressOf(request: IncomingMessage): string;
+  readToken: AccessTokenReader;
+  isRevoked(token: AccessTokenClaims): boolean;
+  /** The clock of this process is wrong (clock-watch.ts), and so would be the times in a change. */
+  clockIsOff(): boolean;
+  /** Resolves when a process that has slept (sleep-watch.ts) knows what it missed; undefined: it knows. */
+  catchingUp(nowMs: number): Promise<void> | undefined;
+  /** Resolves when this process knows of every change that was made before. */
+  followChanges(): Promise<void>;
+  findSession: FindSession;
+  signIn: SignIn;
+  live: Pick<Live, 'watch'>;
+  overview: OverviewSource;
+}
+
+/** A change by the caller of this request, as of now. */
+export function changeOf(request: FastifyRequest, { store }: Pick<AdminContext, 'store'>): Change {
+  return { store, actor: actorOf(request), nowMs: Date.now() };
+}
+
+/** The same for a route that takes an `Idempotency-Key`. */
+export function repeatableChangeOf(request: FastifyRequest, context: Pick<AdminContext, 'store'>): Change {
+  return { ...changeOf(request, context), idempotency: idempotencyOf(request) };
+}
