@@ -213,6 +213,12 @@ const commands = {
   'try-image': () => run(node, [join(root, 'scripts/try-image.ts')]),
   'try-compose': () => run(node, [join(root, 'scripts/try-compose.ts'), ...args]),
   test,
+  /** Written as `npm run check` wants them: the golden documents are formatted like everything else. */
+  openapi: () =>
+    inOrder(
+      ['OpenAPI documents', node, [join(root, 'scripts/openapi.ts')]],
+      ['format (oxfmt)', node, [tool('oxfmt', 'bin/oxfmt'), join(root, 'docs')]],
+    ),
   screenshots: () => (buildConsole(root, node) ? run(node, [join(root, 'scripts/screenshots.ts')]) : 1),
 };
 

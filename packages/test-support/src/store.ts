@@ -17,7 +17,7 @@ export interface TestStore {
   apiUser(name: string, ...options: string[]): Promise<MadeApiUser>;
   /** Runs a command with --json; records its secret for the search at the end. */
   json<T>(args: string[], stdin?: string): Promise<T>;
-  password(owner: string, password: string): Promise<{ credential_id: string }>;
+  password(owner: string, password: string): Promise<{ id: string }>;
   /** Starts the server with limits that tests do not reach, unless `env` sets them. */
   start(env?: Record<string, string>): Promise<TestServer>;
 }

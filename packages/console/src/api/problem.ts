@@ -1,3 +1,5 @@
+import type { InUseJson } from '../../../server/src/http/admin/problem.ts';
+
 /** A problem of RFC 9457, with the admin API's members. */
 export interface ProblemBody {
   title: string;
@@ -6,21 +8,8 @@ export interface ProblemBody {
   code: string;
   trace_id?: string;
   errors?: { pointer: string; detail: string }[];
-  in_use?: InUse;
-}
-
-/** With the code `unsafe`: the callers that would fail. */
-export interface InUse {
-  credentials: {
-    id: string;
-    kind: string;
-    name: string;
-    last_used_at: string;
-    last_used_address: string | null;
-    use_count: number;
-  }[];
-  tokens_last_hour: number;
-  tokens_last_day: number;
+  /** With the code `unsafe`: the callers that would fail. */
+  in_use?: InUseJson;
 }
 
 /** A failed request. `message` is a sentence for people. */
@@ -33,7 +22,7 @@ export class Problem extends Error {
   /** Faults in the body's members, by JSON pointer. */
   readonly errors: readonly { pointer: string; detail: string }[];
   readonly retryAfterSeconds: number | null;
-  readonly inUse: InUse | null;
+  readonly inUse: InUseJson | null;
 
   constructor(body: ProblemBody, retryAfterSeconds: number | null = null, cause?: unknown) {
     super(body.detail ?? body.title, { cause });

@@ -1,12 +1,12 @@
 import { session, signedIn, signedOut } from '../state/session.ts';
 import { request } from './client.ts';
 import { Problem } from './problem.ts';
-import type { Session } from './types.ts';
+import type { OperatorSessionJson } from '../../../server/src/http/admin/session.wire.ts';
 
 /** Loads the session, if there is one. */
 export async function loadSession(): Promise<void> {
   try {
-    signedIn((await request<Session>('GET', '/session', { signIn: false })).data);
+    signedIn((await request<OperatorSessionJson>('GET', '/session', { signIn: false })).data);
   } catch (error) {
     if (!(error instanceof Problem) || error.status !== 401) throw error;
     session.set({ is: 'out' });
@@ -21,7 +21,7 @@ export interface SignIn {
 }
 
 export async function signIn(asked: SignIn): Promise<void> {
-  signedIn((await request<Session>('POST', '/session', { body: asked, signIn: false })).data);
+  signedIn((await request<OperatorSessionJson>('POST', '/session', { body: asked, signIn: false })).data);
 }
 
 export async function signOut(): Promise<void> {

@@ -3,7 +3,10 @@ import { useState } from 'preact/hooks';
 import { useLocation, useRoute } from 'preact-iso/router';
 import { withQuery } from '../api/client.ts';
 import { apiUserPath } from '../api/paths.ts';
-import type { ApiUser, AuditEntry, Credential, Page as PageOf } from '../api/types.ts';
+import type { ApiUserJson } from '../../../server/src/http/admin/api-user.wire.ts';
+import type { AuditEntryJson } from '../../../server/src/http/admin/audit-entry.wire.ts';
+import type { CredentialJson } from '../../../server/src/http/admin/credential.wire.ts';
+import type { Page as PageOf } from '../../../server/src/http/admin/schema.ts';
 import { config } from '../config.ts';
 import { paths } from '../paths.ts';
 import { takeOver } from '../state/hand-over.ts';
@@ -37,12 +40,12 @@ function AfterCutOff({ clientId }: { clientId: string }): JSX.Element {
   const [shown, setShown] = useState(() => takeOver(clientId));
   const live = useLiveUse(clientId);
   const follow = [{ noun: 'api_user', id: clientId }];
-  const user = useResource<ApiUser>(apiUserPath(clientId), follow);
+  const user = useResource<ApiUserJson>(apiUserPath(clientId), follow);
   const credentials = useFresh(
-    useResource<{ items: Credential[] }>(`${apiUserPath(clientId)}/credentials`, follow),
+    useResource<{ items: CredentialJson[] }>(`${apiUserPath(clientId)}/credentials`, follow),
   );
   const cutOffs = useFresh(
-    useResource<PageOf<AuditEntry>>(
+    useResource<PageOf<AuditEntryJson>>(
       withQuery('/audit', { action: 'credential.cut_off', subject: clientId, outcome: 'done', limit: 1 }),
       follow,
     ),
@@ -91,7 +94,13 @@ function NotCutOff({ name }: { name: string }): JSX.Element {
   return <p>{name} was not cut off, or the audit log no longer has the entry.</p>;
 }
 
-function Refused({ entry, working }: { entry: AuditEntry; working: readonly Credential[] }): JSX.Element {
+function Refused({
+  entry,
+  working,
+}: {
+  entry: AuditEntryJson;
+  working: readonly CredentialJson[];
+}): JSX.Element {
   const { credentials, tokens_revoked_issued_before: before } = factsOf(entry);
   return (
     <div class="stack">
@@ -137,7 +146,7 @@ function Refused({ entry, working }: { entry: AuditEntry; working: readonly Cred
 }
 
 /** Replaces the new secret: says how to get another one. */
-function NextSecret(props: { clientId: string; entry: AuditEntry; isWorking: boolean }): JSX.Element {
+function NextSecret(props: { clientId: string; entry: AuditEntryJson; isWorking: boolean }): JSX.Element {
   const { clientId, entry, isWorking } = props;
   if (factsOf(entry).new_credential !== null) return <SecretGone clientId={clientId} />;
   return (
@@ -154,15 +163,20 @@ function NextSecret(props: { clientId: string; entry: AuditEntry; isWorking: boo
   );
 }
 
-function factsOf({ after }: AuditEntry): CutOffFacts {
+function factsOf({ after }: AuditEntryJson): CutOffFacts {
   return after as unknown as CutOffFacts;
 }
 
-function isNewOf(entry: AuditEntry, id: string): boolean {
+function isNewOf(entry: AuditEntryJson, id: string): boolean {
   return factsOf(entry).new_credential?.id === id;
 }
 
-function letterOf(clientId: string, name: string, entry: AuditEntry, working: readonly Credential[]): string {
+function letterOf(
+  clientId: string,
+  name: string,
+  entry: AuditEntryJson,
+  working: readonly CredentialJson[],
+): string {
   const { credentials, tokens_revoked_issued_before: before } = factsOf(entry);
   const others = working.filter(({ id }) => !isNewOf(entry, id));
   const next = working.some(({ id }) => isNewOf(entry, id))

@@ -1,9 +1,12 @@
 import type { ComponentChildren, JSX } from 'preact';
-import type { ApiUserSettings } from '../api/types.ts';
+import type { ApiUserSettingsJson } from '../../../server/src/http/admin/api-user.wire.ts';
 import { TextField } from '../ui/field.tsx';
 import { ListField } from '../ui/list-field.tsx';
 
-export const NO_SETTINGS: ApiUserSettings = {
+/** The settings that the forms have: an import alone sets an external id. */
+export type EditableSettings = Omit<ApiUserSettingsJson, 'external_id'>;
+
+export const NO_SETTINGS: EditableSettings = {
   name: '',
   username: null,
   contact: null,
@@ -14,8 +17,8 @@ export const NO_SETTINGS: ApiUserSettings = {
 };
 
 export interface SettingsFieldsProps {
-  settings: ApiUserSettings;
-  onChange: (change: Partial<ApiUserSettings>) => void;
+  settings: EditableSettings;
+  onChange: (change: Partial<EditableSettings>) => void;
   /** The server's fault for a member. */
   errorOf: (member: string) => string | null;
   autofocus?: boolean;

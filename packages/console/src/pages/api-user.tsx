@@ -3,7 +3,9 @@ import { useState } from 'preact/hooks';
 import { useRoute } from 'preact-iso/router';
 import { post } from '../api/client.ts';
 import { apiUserPath } from '../api/paths.ts';
-import type { ApiUser, AuditEntry, Credential } from '../api/types.ts';
+import type { ApiUserJson } from '../../../server/src/http/admin/api-user.wire.ts';
+import type { AuditEntryJson } from '../../../server/src/http/admin/audit-entry.wire.ts';
+import type { CredentialJson } from '../../../server/src/http/admin/credential.wire.ts';
 import { whole } from '../format.ts';
 import { paths } from '../paths.ts';
 import { announce } from '../state/announce.ts';
@@ -41,8 +43,8 @@ const AGAIN_MS = 10_000;
 function OneApiUser({ clientId }: { clientId: string }): JSX.Element {
   const path = apiUserPath(clientId);
   const follow = [{ noun: 'api_user', id: clientId }];
-  const user = useResource<ApiUser>(path, follow);
-  const credentials = useResource<{ items: Credential[] }>(`${path}/credentials`, follow, AGAIN_MS);
+  const user = useResource<ApiUserJson>(path, follow);
+  const credentials = useResource<{ items: CredentialJson[] }>(`${path}/credentials`, follow, AGAIN_MS);
   const live = useLiveUse(clientId);
   if (isNoSuchApiUser(user)) return <NoSuchApiUser clientId={clientId} />;
   return (
@@ -74,7 +76,7 @@ function OneApiUser({ clientId }: { clientId: string }): JSX.Element {
 
 function Lead(props: {
   clientId: string;
-  user: ApiUser | undefined;
+  user: ApiUserJson | undefined;
   lastUsedAt: string | null;
 }): JSX.Element {
   const { clientId, user, lastUsedAt } = props;
@@ -90,13 +92,13 @@ function Lead(props: {
 }
 
 /** The latest use, stored or live. */
-function lastUse(credentials: readonly Credential[], live: LiveUse): string | null {
+function lastUse(credentials: readonly CredentialJson[], live: LiveUse): string | null {
   const known = credentials.map(({ last_used_at: at }) => at).filter((at) => at !== null);
   const seen = [...live.credentials.values()].map(({ at }) => at);
   return [...known, ...seen].sort().at(-1) ?? null;
 }
 
-function HeadActions({ user }: { user: ApiUser }): JSX.Element | null {
+function HeadActions({ user }: { user: ApiUserJson }): JSX.Element | null {
   const mayWrite = useMay('operator');
   const [cutting, setCutting] = useState(false);
   if (!mayWrite) return null;
@@ -123,7 +125,7 @@ function EditLink({ clientId }: { clientId: string }): JSX.Element | null {
   );
 }
 
-function Disabled({ user, onDone }: { user: ApiUser; onDone: () => void }): JSX.Element {
+function Disabled({ user, onDone }: { user: ApiUserJson; onDone: () => void }): JSX.Element {
   const mayWrite = useMay('operator');
   const action = useAction(async () => {
     await post(`${apiUserPath(user.client_id)}/enable`);
@@ -144,7 +146,7 @@ function Disabled({ user, onDone }: { user: ApiUser; onDone: () => void }): JSX.
   );
 }
 
-function Facts({ user }: { user: ApiUser }): JSX.Element {
+function Facts({ user }: { user: ApiUserJson }): JSX.Element {
   return (
     <dl class="facts">
       <dt>Contact</dt>
@@ -184,7 +186,9 @@ function Facts({ user }: { user: ApiUser }): JSX.Element {
 }
 
 function History({ clientId }: { clientId: string }): JSX.Element {
-  const list = usePages<AuditEntry>(`${apiUserPath(clientId)}/history`, [{ noun: 'api_user', id: clientId }]);
+  const list = usePages<AuditEntryJson>(`${apiUserPath(clientId)}/history`, [
+    { noun: 'api_user', id: clientId },
+  ]);
   return (
     <Card title="History">
       {list.known ? <AuditList entries={list.items} none="No changes yet." /> : <Skeleton size="tall" />}

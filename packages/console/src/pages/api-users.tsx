@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { apiUrl, get, withQuery } from '../api/client.ts';
-import type { ListedApiUser } from '../api/types.ts';
+import type { ListedApiUserJson } from '../../../server/src/http/admin/api-user.wire.ts';
 import { cut, DAY_MS, whole } from '../format.ts';
 import { paths } from '../paths.ts';
 import { useDraft } from '../state/draft.ts';
@@ -51,7 +51,7 @@ export function ApiUsersPage(): JSX.Element {
   const { query, setQuery, dropped } = useCheckedQuery(RULES);
   const { search = '', state = '', scope = '', sort = '-created_at' } = query;
   const path = withQuery('/api-users', { search, state, scope, sort });
-  const list = usePages<ListedApiUser>(path, [{ noun: 'api_user' }]);
+  const list = usePages<ListedApiUserJson>(path, [{ noun: 'api_user' }]);
   const isFiltered = search !== '' || state !== '' || scope !== '';
   return (
     <Page
@@ -194,7 +194,7 @@ function NoneFound({ isFiltered, onClear }: { isFiltered: boolean; onClear: () =
   );
 }
 
-function Table({ list }: { list: Pages<ListedApiUser> }): JSX.Element {
+function Table({ list }: { list: Pages<ListedApiUserJson> }): JSX.Element {
   const sparks = useSparks(list.items);
   return (
     <table class="table hoverable api-users" aria-busy={list.loading}>
@@ -222,7 +222,13 @@ function Table({ list }: { list: Pages<ListedApiUser> }): JSX.Element {
 const EXPIRES_SOON_MS = 30 * DAY_MS;
 
 /** Memoized, because there may be a thousand rows. */
-function Row({ user, counts }: { user: ListedApiUser; counts: readonly number[] | undefined }): JSX.Element {
+function Row({
+  user,
+  counts,
+}: {
+  user: ListedApiUserJson;
+  counts: readonly number[] | undefined;
+}): JSX.Element {
   return useMemo(() => <RowOf user={user} counts={counts} />, [user, counts]);
 }
 
@@ -230,7 +236,7 @@ function RowOf({
   user,
   counts,
 }: {
-  user: ListedApiUser;
+  user: ListedApiUserJson;
   counts: readonly number[] | undefined;
 }): JSX.Element {
   const { next_expiry_at: expiry, live_credentials: live } = user;
@@ -281,7 +287,7 @@ const SPARKS_AT_A_TIME = 50;
 
 type Sparks = ReadonlyMap<string, readonly number[]>;
 
-function useSparks(users: readonly ListedApiUser[]): Sparks {
+function useSparks(users: readonly ListedApiUserJson[]): Sparks {
   const [sparks, setSparks] = useState<Sparks>(new Map());
   const asked = useRef(new Set<string>());
   useEffect(() => {

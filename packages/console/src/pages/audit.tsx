@@ -1,6 +1,9 @@
 import type { JSX } from 'preact';
 import { apiUrl, withQuery } from '../api/client.ts';
-import type { AuditEntry, AuditVerification } from '../api/types.ts';
+import type {
+  AuditEntryJson,
+  AuditVerificationJson,
+} from '../../../server/src/http/admin/audit-entry.wire.ts';
 import { dateTime, plural, whole } from '../format.ts';
 import { usePages } from '../state/pages.ts';
 import { isOneOf, isText, useCheckedQuery } from '../state/checked-query.ts';
@@ -41,7 +44,7 @@ export function AuditPage(): JSX.Element {
     from: inUtc(query['from']),
     to: inUtc(query['to']),
   };
-  const list = usePages<AuditEntry>(withQuery('/audit', filter), [{ noun: '*' }]);
+  const list = usePages<AuditEntryJson>(withQuery('/audit', filter), [{ noun: '*' }]);
   const isFiltered = NAMES.some((name) => (query[name] ?? '') !== '');
   const clear = () => setQuery(Object.fromEntries(NAMES.map((name) => [name, ''])));
   return (
@@ -175,7 +178,7 @@ function inUtc(local: string | undefined): string {
 
 /** Shows whether each entry's hash follows from the one before. */
 function Chain(): JSX.Element {
-  const verification = useResource<AuditVerification>('/audit/verification');
+  const verification = useResource<AuditVerificationJson>('/audit/verification');
   const { loading, reload } = verification;
   const again = (
     <Button small busy={loading} onClick={reload}>

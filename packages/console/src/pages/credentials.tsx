@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { request } from '../api/client.ts';
 import { RETIRED_WHEN_QUIET_MS } from '../../../server/src/domain/credential.ts';
-import type { Credential } from '../api/types.ts';
+import type { CredentialJson } from '../../../server/src/http/admin/credential.wire.ts';
 import { whole } from '../format.ts';
 import { paths } from '../paths.ts';
 import { announce } from '../state/announce.ts';
@@ -24,7 +24,7 @@ import { Retire } from './retire.tsx';
 
 export interface CredentialsProps {
   clientId: string;
-  credentials: Resource<{ items: Credential[] }>;
+  credentials: Resource<{ items: CredentialJson[] }>;
   live: LiveUse;
 }
 
@@ -70,14 +70,14 @@ export function Credentials({ clientId, credentials, live }: CredentialsProps): 
 }
 
 /** The credential's dialog that is open. */
-type Open = { to: 'retire' | 'edit'; credential: Credential };
+type Open = { to: 'retire' | 'edit'; credential: CredentialJson };
 
 export function CredentialTable({
   items,
   live,
   onChanged,
 }: {
-  items: readonly Credential[];
+  items: readonly CredentialJson[];
   live: LiveUse;
   onChanged: () => void;
 }): JSX.Element {
@@ -139,7 +139,7 @@ function CredentialRow({
   seen,
   onOpen,
 }: {
-  credential: Credential;
+  credential: CredentialJson;
   seen: SeenUse | undefined;
   onOpen: ((to: Open['to']) => void) | null;
 }): JSX.Element {
@@ -195,7 +195,7 @@ function CredentialRow({
 }
 
 /** When it is retired if unused until then; null: not marked. */
-export function quietAt(credential: Credential, seen: SeenUse | undefined): string | null {
+export function quietAt(credential: CredentialJson, seen: SeenUse | undefined): string | null {
   const { retire_when_quiet_from: from, last_used_at: used } = credential;
   if (from === null) return null;
   const last = Math.max(...[from, used, seen?.at].map((at) => (at ? Date.parse(at) : 0)));
@@ -207,7 +207,7 @@ export function LastUse({
   credential,
   seen,
 }: {
-  credential: Credential;
+  credential: CredentialJson;
   seen: SeenUse | undefined;
 }): JSX.Element {
   const isLater =
@@ -234,7 +234,7 @@ function Edit({
   onDone,
   onClose,
 }: {
-  credential: Credential;
+  credential: CredentialJson;
   onDone: () => void;
   onClose: () => void;
 }): JSX.Element {

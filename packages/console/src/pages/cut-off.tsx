@@ -2,7 +2,8 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso/router';
 import { post } from '../api/client.ts';
-import type { ApiUser, Credential } from '../api/types.ts';
+import type { ApiUserJson } from '../../../server/src/http/admin/api-user.wire.ts';
+import type { CredentialJson } from '../../../server/src/http/admin/credential.wire.ts';
 import { paths } from '../paths.ts';
 import { announce } from '../state/announce.ts';
 import { useResource } from '../state/resource.ts';
@@ -17,7 +18,7 @@ import { apiUserPath } from '../api/paths.ts';
 
 interface CutOffAnswer {
   retired?: unknown[];
-  credential?: Credential;
+  credential?: CredentialJson;
   client_secret?: string;
 }
 
@@ -26,11 +27,11 @@ function whatEnds(live: number): string {
 }
 
 /** For a leaked secret: revokes it and its tokens in one step. */
-export function CutOff({ user, onClose }: { user: ApiUser; onClose: () => void }): JSX.Element {
+export function CutOff({ user, onClose }: { user: ApiUserJson; onClose: () => void }): JSX.Element {
   const { route } = useLocation();
   const [which, setWhich] = useState('');
   const [withNew, setWithNew] = useState(true);
-  const credentials = useResource<{ items: Credential[] }>(`${apiUserPath(user.client_id)}/credentials`);
+  const credentials = useResource<{ items: CredentialJson[] }>(`${apiUserPath(user.client_id)}/credentials`);
   const live = credentials.data?.items.filter(({ state }) => state === 'live') ?? [];
   const action = useAction(async () => {
     const body = { ...(which !== '' && { credential_id: which }), new_secret: withNew };

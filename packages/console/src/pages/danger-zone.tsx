@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso/router';
 import { post, request } from '../api/client.ts';
 import { messageOf } from '../api/problem.ts';
-import type { ApiUser } from '../api/types.ts';
+import type { ApiUserJson } from '../../../server/src/http/admin/api-user.wire.ts';
 import { paths } from '../paths.ts';
 import { announce } from '../state/announce.ts';
 import { useMay } from '../state/session.ts';
@@ -21,7 +21,7 @@ export function DangerZone({
   user,
   onChanged,
 }: {
-  user: ApiUser;
+  user: ApiUserJson;
   onChanged: () => void;
 }): JSX.Element | null {
   const mayWrite = useMay('operator');
@@ -60,7 +60,7 @@ export function DangerZone({
   );
 }
 
-function Disable({ user, onChanged }: { user: ApiUser; onChanged: () => void }): JSX.Element {
+function Disable({ user, onChanged }: { user: ApiUserJson; onChanged: () => void }): JSX.Element {
   const path = apiUserPath(user.client_id);
   const force = useForce();
   const [asking, setAsking] = useState(false);
@@ -105,7 +105,7 @@ function Disable({ user, onChanged }: { user: ApiUser; onChanged: () => void }):
   );
 }
 
-function Revoke({ user, onClose }: { user: ApiUser; onClose: () => void }): JSX.Element {
+function Revoke({ user, onClose }: { user: ApiUserJson; onClose: () => void }): JSX.Element {
   const revoke = async () => {
     await post(`${apiUserPath(user.client_id)}/revoke-tokens`);
     announce(`The tokens of ${user.name} are revoked.`);
@@ -125,7 +125,7 @@ function Revoke({ user, onClose }: { user: ApiUser; onClose: () => void }): JSX.
   );
 }
 
-function Delete({ user, onClose }: { user: ApiUser; onClose: () => void }): JSX.Element {
+function Delete({ user, onClose }: { user: ApiUserJson; onClose: () => void }): JSX.Element {
   const { route } = useLocation();
   const [revoke, setRevoke] = useState(true);
   const force = useForce();

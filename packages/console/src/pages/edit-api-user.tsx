@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { useLocation, useRoute } from 'preact-iso/router';
 import { request } from '../api/client.ts';
 import { Problem } from '../api/problem.ts';
-import type { ApiUser, ApiUserSettings } from '../api/types.ts';
+import type { ApiUserJson } from '../../../server/src/http/admin/api-user.wire.ts';
 import { paths } from '../paths.ts';
 import { announce } from '../state/announce.ts';
 import { useResource } from '../state/resource.ts';
@@ -13,7 +13,7 @@ import { valueText } from '../ui/audit-list.tsx';
 import { Loaded, Skeleton } from '../ui/loaded.tsx';
 import { Failure, Notice } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
-import { SettingsFields } from './api-user-form.tsx';
+import { SettingsFields, type EditableSettings } from './api-user-form.tsx';
 import { isNoSuchApiUser, NoSuchApiUser } from './no-such-api-user.tsx';
 import { Form } from '../ui/form.tsx';
 import { apiUserPath } from '../api/paths.ts';
@@ -21,7 +21,7 @@ import { apiUserPath } from '../api/paths.ts';
 export function EditApiUserPage(): JSX.Element {
   const { clientId = '' } = useRoute().params;
   // Not followed: the form must not change during editing. The server reports conflicting changes.
-  const user = useResource<ApiUser>(apiUserPath(clientId));
+  const user = useResource<ApiUserJson>(apiUserPath(clientId));
   if (isNoSuchApiUser(user)) return <NoSuchApiUser clientId={clientId} />;
   return (
     <Page
@@ -47,21 +47,21 @@ const MEMBERS = [
   'audiences',
   'limit_per_minute',
   'allowed_networks',
-] as const satisfies readonly (keyof ApiUserSettings)[];
+] as const satisfies readonly (keyof EditableSettings)[];
 
-function EditForm({ user, etag }: { user: ApiUser; etag: string | null }): JSX.Element {
+function EditForm({ user, etag }: { user: ApiUserJson; etag: string | null }): JSX.Element {
   const { route } = useLocation();
   const [base, setBase] = useState({ user, etag });
-  const [settings, setSettings] = useState<ApiUserSettings>(settingsOf(user));
+  const [settings, setSettings] = useState<EditableSettings>(settingsOf(user));
   /** Members that another operator changed during the editing. */
-  const [theirs, setTheirs] = useState<Partial<ApiUserSettings>>({});
+  const [theirs, setTheirs] = useState<Partial<EditableSettings>>({});
   const action = useAction(async () => {
     const path = apiUserPath(user.client_id);
     try {
       await request('PATCH', path, { body: changed(base.user, settings), ifMatch: base.etag });
     } catch (error) {
       if (!(error instanceof Problem) || error.code !== 'stale') throw error;
-      const { data, etag: newest } = await request<ApiUser>('GET', path);
+      const { data, etag: newest } = await request<ApiUserJson>('GET', path);
       setTheirs(changed(base.user, settingsOf(data)));
       // Untouched members take their values; edited ones stay, for review before saving.
       const mine = changed(base.user, settings);
@@ -111,9 +111,9 @@ function Conflicts({
   mine,
   onTake,
 }: {
-  theirs: Partial<ApiUserSettings>;
-  mine: ApiUserSettings;
-  onTake: (member: keyof ApiUserSettings) => void;
+  theirs: Partial<EditableSettings>;
+  mine: EditableSettings;
+  onTake: (member: keyof EditableSettings) => void;
 }): JSX.Element | null {
   const members = MEMBERS.filter(
     (member) => theirs[member] !== undefined && valueText(theirs[member]) !== valueText(mine[member]),
@@ -141,12 +141,12 @@ function Conflicts({
   );
 }
 
-function settingsOf(user: ApiUser): ApiUserSettings {
-  return Object.fromEntries(MEMBERS.map((member) => [member, user[member]])) as unknown as ApiUserSettings;
+function settingsOf(user: ApiUserJson): EditableSettings {
+  return Object.fromEntries(MEMBERS.map((member) => [member, user[member]])) as unknown as EditableSettings;
 }
 
 /** Only changed members, so that nothing else is overwritten. */
-function changed(before: ApiUserSettings, after: ApiUserSettings): Partial<ApiUserSettings> {
+function changed(before: EditableSettings, after: EditableSettings): Partial<EditableSettings> {
   const members = MEMBERS.filter(
     (member) => JSON.stringify(before[member]) !== JSON.stringify(after[member]),
   );

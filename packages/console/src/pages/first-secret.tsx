@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { useLocation, useRoute } from 'preact-iso/router';
 import { apiUserPath } from '../api/paths.ts';
-import type { ApiUser } from '../api/types.ts';
+import type { ApiUserJson } from '../../../server/src/http/admin/api-user.wire.ts';
 import { paths } from '../paths.ts';
 import { takeOver } from '../state/hand-over.ts';
 import { useResource } from '../state/resource.ts';
@@ -21,7 +21,7 @@ export function FirstSecretPage(): JSX.Element {
 
 function FirstSecret({ clientId }: { clientId: string }): JSX.Element {
   const [shown] = useState(() => takeOver(clientId));
-  const user = useResource<ApiUser>(shown === null ? apiUserPath(clientId) : null);
+  const user = useResource<ApiUserJson>(shown === null ? apiUserPath(clientId) : null);
   if (shown !== null) return <Ready shown={shown} />;
   if (isNoSuchApiUser(user)) return <NoSuchApiUser clientId={clientId} />;
   return (

@@ -3,7 +3,7 @@ import { useRef, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso/router';
 import { newIdempotencyKey, post } from '../api/client.ts';
 import { Problem } from '../api/problem.ts';
-import type { ApiUserSettings, MadeApiUser } from '../api/types.ts';
+import type { CreatedApiUserJson } from '../../../server/src/http/admin/api-user.wire.ts';
 import { paths } from '../paths.ts';
 import { handOver } from '../state/hand-over.ts';
 import { useMay } from '../state/session.ts';
@@ -13,7 +13,7 @@ import { ExpiryField, expiryOf } from '../ui/expiry.tsx';
 import { CheckField, TextField } from '../ui/field.tsx';
 import { Failure, Notice } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
-import { NO_SETTINGS, SettingsFields } from './api-user-form.tsx';
+import { NO_SETTINGS, SettingsFields, type EditableSettings } from './api-user-form.tsx';
 import { Form } from '../ui/form.tsx';
 
 const BACK = { href: paths.apiUsers, text: 'API users' };
@@ -30,7 +30,7 @@ export function NewApiUserPage(): JSX.Element {
       </Page>
     );
   }
-  const take = ({ api_user: user, credential, client_secret: secret }: MadeApiUser) => {
+  const take = ({ api_user: user, credential, client_secret: secret }: CreatedApiUserJson) => {
     if (credential === undefined || secret === undefined) return route(paths.apiUser(user.client_id), true);
     handOver({
       clientId: user.client_id,
@@ -49,8 +49,8 @@ export function NewApiUserPage(): JSX.Element {
   );
 }
 
-function CreateForm({ onMade }: { onMade: (made: MadeApiUser) => void }): JSX.Element {
-  const [settings, setSettings] = useState<ApiUserSettings>(NO_SETTINGS);
+function CreateForm({ onMade }: { onMade: (made: CreatedApiUserJson) => void }): JSX.Element {
+  const [settings, setSettings] = useState<EditableSettings>(NO_SETTINGS);
   const [withSecret, setWithSecret] = useState(true);
   const [secretName, setSecretName] = useState('');
   const [days, setDays] = useState('');
@@ -62,7 +62,7 @@ function CreateForm({ onMade }: { onMade: (made: MadeApiUser) => void }): JSX.El
     const text = JSON.stringify(body);
     if (attempt.current.body !== text) attempt.current = { key: newIdempotencyKey(), body: text };
     try {
-      onMade(await post<MadeApiUser>('/api-users', body, { idempotencyKey: attempt.current.key }));
+      onMade(await post<CreatedApiUserJson>('/api-users', body, { idempotencyKey: attempt.current.key }));
     } catch (error) {
       // After a final refusal, the next request is a new attempt, even with the same values.
       if (error instanceof Problem && error.status >= 400 && error.status < 500) attempt.current.body = '';

@@ -1,7 +1,9 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { post, request } from '../api/client.ts';
-import type { Invitation, Operator, Page as PageOf, Role } from '../api/types.ts';
+import type { Role } from '../../../server/src/domain/actor.ts';
+import type { InvitationJson, OperatorJson } from '../../../server/src/http/admin/operator.wire.ts';
+import type { Page as PageOf } from '../../../server/src/http/admin/schema.ts';
 import { announce } from '../state/announce.ts';
 import { useResource } from '../state/resource.ts';
 import { useLeaveGuard } from '../state/leave-guard.ts';
@@ -34,15 +36,15 @@ const ROLES: readonly Choice<Role>[] = [
 
 type Open =
   | { to: 'invite' }
-  | { to: 'role' | 'reset' | 'remove'; operator: Operator }
-  | { to: 'link'; made: Invitation };
+  | { to: 'role' | 'reset' | 'remove'; operator: OperatorJson }
+  | { to: 'link'; made: InvitationJson };
 
 export function OperatorsPage(): JSX.Element {
   const isAdmin = useMay('admin');
   const [open, setOpen] = useState<Open | null>(null);
-  const operators = useResource<PageOf<Operator>>('/operators?limit=200');
+  const operators = useResource<PageOf<OperatorJson>>('/operators?limit=200');
   const close = () => setOpen(null);
-  const made = (invitation: Invitation) => {
+  const made = (invitation: InvitationJson) => {
     operators.reload();
     setOpen({ to: 'link', made: invitation });
   };
@@ -73,7 +75,7 @@ export function OperatorsPage(): JSX.Element {
 }
 
 function OperatorTable(props: {
-  items: readonly Operator[];
+  items: readonly OperatorJson[];
   onOpen: ((open: Open) => void) | null;
 }): JSX.Element {
   const { items, onOpen } = props;
@@ -129,7 +131,13 @@ function OperatorTable(props: {
   );
 }
 
-function RowActions({ operator, onOpen }: { operator: Operator; onOpen: (open: Open) => void }): JSX.Element {
+function RowActions({
+  operator,
+  onOpen,
+}: {
+  operator: OperatorJson;
+  onOpen: (open: Open) => void;
+}): JSX.Element {
   const of = <span class="unseen"> {operator.email}</span>;
   return (
     <div class="row end">
@@ -151,13 +159,13 @@ function Invite({
   onMade,
   onClose,
 }: {
-  onMade: (made: Invitation) => void;
+  onMade: (made: InvitationJson) => void;
   onClose: () => void;
 }): JSX.Element {
   const [email, setEmail] = useState('');
   const [role, setRole] = useState<Role>('viewer');
   const action = useAction(async () =>
-    onMade(await post<Invitation>('/operators', { email: email.trim(), role })),
+    onMade(await post<InvitationJson>('/operators', { email: email.trim(), role })),
   );
   return (
     <Dialog title="Invite an operator" onClose={onClose}>
@@ -185,7 +193,7 @@ function Invite({
   );
 }
 
-function LinkOnce({ made, onClose }: { made: Invitation; onClose: () => void }): JSX.Element {
+function LinkOnce({ made, onClose }: { made: InvitationJson; onClose: () => void }): JSX.Element {
   return (
     <Dialog title={`A link for ${made.operator.email}`} onClose={onClose}>
       <Link made={made} onDone={onClose} />
@@ -198,7 +206,7 @@ const WITHOUT_LINK = {
   text: 'It cannot be shown again. If you have not passed it on, create a new one.',
 };
 
-function Link({ made, onDone }: { made: Invitation; onDone: () => void }): JSX.Element {
+function Link({ made, onDone }: { made: InvitationJson; onDone: () => void }): JSX.Element {
   useLeaveGuard(true, WITHOUT_LINK);
   return (
     <>
@@ -219,7 +227,7 @@ function Link({ made, onDone }: { made: Invitation; onDone: () => void }): JSX.E
 }
 
 interface OfOperator {
-  operator: Operator;
+  operator: OperatorJson;
   onClose: () => void;
 }
 
@@ -247,9 +255,9 @@ function Reset({
   operator,
   onMade,
   onClose,
-}: OfOperator & { onMade: (made: Invitation) => void }): JSX.Element {
+}: OfOperator & { onMade: (made: InvitationJson) => void }): JSX.Element {
   const action = useAction(async () =>
-    onMade(await post<Invitation>(`/operators/${operator.id}/invitation`)),
+    onMade(await post<InvitationJson>(`/operators/${operator.id}/invitation`)),
   );
   return (
     <Dialog title={`A new link for ${operator.email}?`} onClose={onClose}>

@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import type { Attention, Overview, Rates } from '../api/types.ts';
+import type { RatesEventJson } from '../../../server/src/http/admin/event.wire.ts';
+import type { AttentionJson, OverviewJson } from '../../../server/src/http/admin/overview.wire.ts';
 import { cut, duration, milliseconds, rate, sum, whole } from '../format.ts';
 import { paths } from '../paths.ts';
 import { useNow } from '../state/clock.ts';
@@ -27,7 +28,7 @@ const AGAIN_MS = 15_000;
 const TILE_SECONDS = 10;
 
 export function OverviewPage(): JSX.Element {
-  const overview = useResource<Overview>('/overview', [{ noun: '*' }], AGAIN_MS);
+  const overview = useResource<OverviewJson>('/overview', [{ noun: '*' }], AGAIN_MS);
   const seconds = useStore(rates);
   // Data from before an outage no longer holds.
   const isOld = overview.error !== undefined;
@@ -73,8 +74,8 @@ function Tiles({
   seconds,
   isOld,
 }: {
-  overview: Overview;
-  seconds: readonly Rates[];
+  overview: OverviewJson;
+  seconds: readonly RatesEventJson[];
   isOld: boolean;
 }): JSX.Element {
   if (isOld) return <UnknownTiles />;
@@ -118,7 +119,7 @@ function UnknownTiles(): JSX.Element {
   );
 }
 
-function ApiUserCounts({ counts }: { counts: Overview['api_users'] }): JSX.Element {
+function ApiUserCounts({ counts }: { counts: OverviewJson['api_users'] }): JSX.Element {
   if (counts === null) {
     return (
       <>
@@ -139,8 +140,8 @@ function ApiUserCounts({ counts }: { counts: Overview['api_users'] }): JSX.Eleme
 }
 
 function latest(
-  overview: Overview,
-  seconds: readonly Rates[],
+  overview: OverviewJson,
+  seconds: readonly RatesEventJson[],
 ): { tokens: number; refusals: number; latency: { p50: number | null; p99: number | null } } {
   const last = seconds.slice(-TILE_SECONDS);
   if (last.length === 0) {
@@ -177,7 +178,7 @@ function FirstSteps(): JSX.Element {
   );
 }
 
-const KINDS: Record<Attention['kind'], { badge: BadgeKind; text: string }> = {
+const KINDS: Record<AttentionJson['kind'], { badge: BadgeKind; text: string }> = {
   clock: { badge: 'danger', text: 'Clock is wrong' },
   secret_expires: { badge: 'warn', text: 'Secret expires' },
   refused: { badge: 'danger', text: 'Refused' },
@@ -185,7 +186,7 @@ const KINDS: Record<Attention['kind'], { badge: BadgeKind; text: string }> = {
   unused: { badge: 'plain', text: 'Unused' },
 };
 
-function Attentions({ items, isOld }: { items: readonly Attention[]; isOld: boolean }): JSX.Element {
+function Attentions({ items, isOld }: { items: readonly AttentionJson[]; isOld: boolean }): JSX.Element {
   return (
     <Card title="Needs attention">
       {isOld && <p class="soft">Unknown: the server does not answer.</p>}
@@ -226,12 +227,12 @@ function Attentions({ items, isOld }: { items: readonly Attention[]; isOld: bool
 }
 
 /** The reason in the charts' words. */
-function detailOf({ kind, client_id: id, reason, count = 0, detail }: Attention): string {
+function detailOf({ kind, client_id: id, reason, count = 0, detail }: AttentionJson): string {
   if (kind !== 'refused' || id === undefined || reason === undefined) return detail;
   return `Refused ${whole(count)} times in the last hour: ${reasonText(reason)}`;
 }
 
-function Use({ seconds }: { seconds: readonly Rates[] }): JSX.Element {
+function Use({ seconds }: { seconds: readonly RatesEventJson[] }): JSX.Element {
   const [span, setSpan] = useState<Span>('live');
   return (
     <Card title="Tokens and refusals" actions={<SpanField span={span} onInput={setSpan} />}>
@@ -248,7 +249,7 @@ function Use({ seconds }: { seconds: readonly Rates[] }): JSX.Element {
 const SILENCE_MS = 5000;
 
 /** Live: the rates of one process. The other spans count all processes. */
-function LiveCharts({ seconds }: { seconds: readonly Rates[] }): JSX.Element {
+function LiveCharts({ seconds }: { seconds: readonly RatesEventJson[] }): JSX.Element {
   const now = useNow(1000);
   const heardAt = useStore(lastRateAt);
   const points = seconds.flatMap(({ at, tokens, refusals }, i): UsageMoment[] => {
@@ -278,7 +279,7 @@ function unknownAt(at: number): UsageMoment {
   return { at, tokens: null, refusals: null };
 }
 
-function Latency({ seconds }: { seconds: readonly Rates[] }): JSX.Element {
+function Latency({ seconds }: { seconds: readonly RatesEventJson[] }): JSX.Element {
   const times = seconds.map(({ at }) => Date.parse(at));
   return (
     <Card title="Time per token">
@@ -296,7 +297,7 @@ function Latency({ seconds }: { seconds: readonly Rates[] }): JSX.Element {
   );
 }
 
-function spanOf(seconds: readonly Rates[]): readonly [number, number] {
+function spanOf(seconds: readonly RatesEventJson[]): readonly [number, number] {
   const end = Date.parse(seconds.at(-1)?.at ?? new Date().toISOString());
   return liveSpan(Date.parse(seconds[0]?.at ?? new Date().toISOString()), end);
 }

@@ -1,7 +1,8 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { request } from '../api/client.ts';
-import type { OperatorSession, Page as PageOf } from '../api/types.ts';
+import type { Page as PageOf } from '../../../server/src/http/admin/schema.ts';
+import type { OwnSessionJson } from '../../../server/src/http/admin/session.wire.ts';
 import { announce } from '../state/announce.ts';
 import { useResource } from '../state/resource.ts';
 import { useActor } from '../state/session.ts';
@@ -83,7 +84,7 @@ function ChangePassword(): JSX.Element {
 }
 
 function Sessions(): JSX.Element {
-  const sessions = useResource<PageOf<OperatorSession>>('/profile/sessions');
+  const sessions = useResource<PageOf<OwnSessionJson>>('/profile/sessions');
   return (
     <Card title="Sessions">
       <Loaded from={sessions} size="tall">
@@ -99,7 +100,7 @@ function Sessions(): JSX.Element {
   );
 }
 
-function SessionRow({ session, onEnded }: { session: OperatorSession; onEnded: () => void }): JSX.Element {
+function SessionRow({ session, onEnded }: { session: OwnSessionJson; onEnded: () => void }): JSX.Element {
   const { id, user_agent: agent, address, current } = session;
   const action = useAction(async () => {
     await request('DELETE', `/profile/sessions/${id}`);

@@ -2,7 +2,11 @@ import type { JSX } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import { newIdempotencyKey, post } from '../api/client.ts';
 import { apiUserPath } from '../api/paths.ts';
-import type { ApiUser, Credential, MadeCredential } from '../api/types.ts';
+import type { ApiUserJson } from '../../../server/src/http/admin/api-user.wire.ts';
+import type {
+  CreatedCredentialJson,
+  CredentialJson,
+} from '../../../server/src/http/admin/credential.wire.ts';
 import { DAY_MS, inMinutes } from '../format.ts';
 import { paths } from '../paths.ts';
 import type { LiveUse } from '../state/uses.ts';
@@ -15,7 +19,7 @@ import { Form } from '../ui/form.tsx';
 import { Failure, Notice } from '../ui/notice.tsx';
 import { LastUse } from './credentials.tsx';
 
-type Kind = Credential['kind'];
+type Kind = CredentialJson['kind'];
 
 const KINDS: readonly Choice<Kind>[] = [
   { value: 'secret', text: 'a secret', hint: 'Generated. The right choice for programs.' },
@@ -49,11 +53,11 @@ const LIVE_MAX = 5;
 const END_DAYS_MAX = 3650;
 
 export interface ResetFormProps {
-  user: ApiUser;
-  living: readonly Credential[];
+  user: ApiUserJson;
+  living: readonly CredentialJson[];
   live: LiveUse;
   ends: OldEnd;
-  onMade: (made: MadeCredential, secret: string) => void;
+  onMade: (made: CreatedCredentialJson, secret: string) => void;
   onSkip: (() => void) | null;
 }
 
@@ -84,7 +88,7 @@ export function ResetForm(props: ResetFormProps): JSX.Element {
     const text = JSON.stringify(body);
     if (attempt.current.body !== text) attempt.current = { key: newIdempotencyKey(), body: text };
     const path = `${apiUserPath(user.client_id)}/${isReset ? 'reset' : 'credentials'}`;
-    const made = await post<MadeCredential>(path, body, { idempotencyKey: attempt.current.key });
+    const made = await post<CreatedCredentialJson>(path, body, { idempotencyKey: attempt.current.key });
     onMade(made, made.client_secret ?? password);
   };
   const action = useAction(async () => void (await force.attempt(send)));
@@ -219,7 +223,7 @@ function EndFields(props: {
   );
 }
 
-function OldOnes({ living, live }: { living: readonly Credential[]; live: LiveUse }): JSX.Element {
+function OldOnes({ living, live }: { living: readonly CredentialJson[]; live: LiveUse }): JSX.Element {
   return (
     <ul class="consequences" aria-label="The old ones">
       {living.map((credential) => (

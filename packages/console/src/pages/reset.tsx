@@ -1,7 +1,8 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { useLocation, useRoute } from 'preact-iso/router';
-import type { ApiUser, Credential } from '../api/types.ts';
+import type { ApiUserJson } from '../../../server/src/http/admin/api-user.wire.ts';
+import type { CredentialJson } from '../../../server/src/http/admin/credential.wire.ts';
 import { paths } from '../paths.ts';
 import { useQuery } from '../state/query.ts';
 import { useResource } from '../state/resource.ts';
@@ -45,8 +46,8 @@ function stageOf(step: string | undefined): Stage {
 function Reset({ clientId }: { clientId: string }): JSX.Element {
   const mayWrite = useMay('operator');
   const follow = [{ noun: 'api_user', id: clientId }];
-  const user = useResource<ApiUser>(apiUserPath(clientId), follow);
-  const credentials = useResource<{ items: Credential[] }>(
+  const user = useResource<ApiUserJson>(apiUserPath(clientId), follow);
+  const credentials = useResource<{ items: CredentialJson[] }>(
     `${apiUserPath(clientId)}/credentials`,
     follow,
     AGAIN_MS,

@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { post } from '../api/client.ts';
 import { Problem } from '../api/problem.ts';
-import type { Credential } from '../api/types.ts';
+import type { CredentialJson } from '../../../server/src/http/admin/credential.wire.ts';
 import { announce } from '../state/announce.ts';
 import { useAction } from '../ui/action.ts';
 import { Button } from '../ui/button.tsx';
@@ -12,7 +12,7 @@ import { Form } from '../ui/form.tsx';
 import { Failure, Notice } from '../ui/notice.tsx';
 
 export interface RetireProps {
-  credential: Credential;
+  credential: CredentialJson;
   onRetired: () => void;
   onClose: () => void;
 }

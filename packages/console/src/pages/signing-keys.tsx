@@ -1,7 +1,8 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { post } from '../api/client.ts';
-import type { SigningAlgorithm, SigningKey } from '../api/types.ts';
+import type { SigningAlgorithm } from '../../../server/src/domain/signing-algorithm.ts';
+import type { SigningKeyJson } from '../../../server/src/http/admin/signing-key.wire.ts';
 import { announce } from '../state/announce.ts';
 import { useResource } from '../state/resource.ts';
 import { useMay } from '../state/session.ts';
@@ -19,7 +20,7 @@ import { At } from '../ui/time.tsx';
 export function SigningKeysPage(): JSX.Element {
   const isAdmin = useMay('admin');
   const [rotating, setRotating] = useState(false);
-  const keys = useResource<{ items: SigningKey[] }>('/signing-keys', [{ noun: 'signing_key' }]);
+  const keys = useResource<{ items: SigningKeyJson[] }>('/signing-keys', [{ noun: 'signing_key' }]);
   return (
     <Page
       title="Signing keys"
@@ -64,7 +65,7 @@ export function SigningKeysPage(): JSX.Element {
   );
 }
 
-function KeyTable({ keys }: { keys: readonly SigningKey[] }): JSX.Element {
+function KeyTable({ keys }: { keys: readonly SigningKeyJson[] }): JSX.Element {
   const newestFirst = [...keys].sort((a, b) => b.announced_at.localeCompare(a.announced_at));
   return (
     <section class="card flush" aria-label="Signing keys">

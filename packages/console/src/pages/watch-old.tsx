@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import type { Credential } from '../api/types.ts';
+import type { CredentialJson } from '../../../server/src/http/admin/credential.wire.ts';
 import { duration, plural } from '../format.ts';
 import { paths } from '../paths.ts';
 import { useNow } from '../state/clock.ts';
@@ -14,14 +14,14 @@ import { Retire, sentence } from './retire.tsx';
 
 export interface WatchOldProps {
   clientId: string;
-  living: readonly Credential[];
+  living: readonly CredentialJson[];
   live: LiveUse;
   onChanged: () => void;
 }
 
 /** Shows in real time which live credentials are used and from where, then ends the old ones. */
 export function WatchOld({ clientId, living, live, onChanged }: WatchOldProps): JSX.Element {
-  const [retiring, setRetiring] = useState<Credential | null>(null);
+  const [retiring, setRetiring] = useState<CredentialJson | null>(null);
   const [newest, ...old] = living.toSorted((a, b) => b.created_at.localeCompare(a.created_at));
   if (newest === undefined) {
     return (
@@ -87,7 +87,7 @@ function OldSecret({
   seen,
   onRetire,
 }: {
-  credential: Credential;
+  credential: CredentialJson;
   seen: SeenUse | undefined;
   onRetire: () => void;
 }): JSX.Element {
@@ -141,6 +141,6 @@ function OldSecret({
   );
 }
 
-function wasUsed(credential: Credential, seen: SeenUse | undefined): boolean {
+function wasUsed(credential: CredentialJson, seen: SeenUse | undefined): boolean {
   return seen !== undefined || credential.last_used_at !== null;
 }

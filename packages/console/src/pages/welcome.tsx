@@ -2,7 +2,8 @@ import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso/router';
 import { post } from '../api/client.ts';
-import type { Role, Session } from '../api/types.ts';
+import type { Role } from '../../../server/src/domain/actor.ts';
+import type { OperatorSessionJson } from '../../../server/src/http/admin/session.wire.ts';
 import { paths } from '../paths.ts';
 import { announce } from '../state/announce.ts';
 import { signedIn } from '../state/session.ts';
@@ -68,7 +69,7 @@ function AcceptForm({ invited }: { invited: Invited }): JSX.Element {
   const [password, setPassword] = useState('');
   const action = useAction(async () => {
     const body = { token, password, ...(invited.email === null && { email: email.trim() }) };
-    signedIn(await post<Session>('/invitations/accept', body, { signIn: false }));
+    signedIn(await post<OperatorSessionJson>('/invitations/accept', body, { signIn: false }));
     announce('Your password is set. Now turn on the second factor.');
     route(paths.profile, true);
   });

@@ -1,5 +1,10 @@
 import { apiUrl, get, withQuery } from '../api/client.ts';
-import type { Change, CredentialUse, LiveRefusal, Rates } from '../api/types.ts';
+import type {
+  ChangeEventJson,
+  RatesEventJson,
+  RefusalEventJson,
+  UseEventJson,
+} from '../../../server/src/http/admin/event.wire.ts';
 import { createStore, type Store } from './store.ts';
 
 /** One stream of events for the whole console, because browsers allow six HTTP/1.1 connections per server. */
@@ -10,15 +15,15 @@ export type LiveState = 'connecting' | 'live' | 'away' | 'paused';
 export const liveState: Store<LiveState> = createStore<LiveState>('connecting');
 
 /** The last five minutes, one item per second, oldest first. */
-export const rates: Store<readonly Rates[]> = createStore<readonly Rates[]>([]);
+export const rates: Store<readonly RatesEventJson[]> = createStore<readonly RatesEventJson[]>([]);
 const RATES_KEPT = 300;
 /** When the last second arrived, by this browser's clock; null before the first. */
 export const lastRateAt: Store<number | null> = createStore<number | null>(null);
 
 type Listener<T> = (event: T) => void;
-const changeListeners = new Set<Listener<Change>>();
-const useListeners = new Set<Listener<CredentialUse>>();
-const refusalListeners = new Set<Listener<LiveRefusal>>();
+const changeListeners = new Set<Listener<ChangeEventJson>>();
+const useListeners = new Set<Listener<UseEventJson>>();
+const refusalListeners = new Set<Listener<RefusalEventJson>>();
 
 const RETRY_FIRST_MS = 1000;
 const RETRY_MAX_MS = 30_000;
@@ -53,15 +58,15 @@ export function startLive(): void {
     later();
     if (code === 'not_signed_in') get('/session').catch(() => undefined);
   });
-  listen<Change>(opened, 'change', (change) => tell(changeListeners, change));
-  listen<{ seconds: Rates[] }>(opened, 'history', ({ seconds }) => keepRates(seconds));
-  listen<Rates>(opened, 'rates', (rate) => keepRates([rate]));
-  listen<CredentialUse>(opened, 'use', (use) => tell(useListeners, use));
-  listen<LiveRefusal>(opened, 'refusal', (refusal) => tell(refusalListeners, refusal));
+  listen<ChangeEventJson>(opened, 'change', (change) => tell(changeListeners, change));
+  listen<{ seconds: RatesEventJson[] }>(opened, 'history', ({ seconds }) => keepRates(seconds));
+  listen<RatesEventJson>(opened, 'rates', (rate) => keepRates([rate]));
+  listen<UseEventJson>(opened, 'use', (use) => tell(useListeners, use));
+  listen<RefusalEventJson>(opened, 'refusal', (refusal) => tell(refusalListeners, refusal));
 }
 
 /** Events replace earlier ones of the same time: the server's history fills gaps of the stream. */
-function keepRates(seconds: readonly Rates[]): void {
+function keepRates(seconds: readonly RatesEventJson[]): void {
   lastRateAt.set(Date.now());
   const [first] = seconds;
   if (first === undefined) return;
@@ -83,15 +88,15 @@ export function watchApiUser(clientId: string | null): void {
   if (source !== undefined) startLive();
 }
 
-export function onChange(listener: Listener<Change>): () => void {
+export function onChange(listener: Listener<ChangeEventJson>): () => void {
   return added(changeListeners, listener);
 }
 
-export function onUse(listener: Listener<CredentialUse>): () => void {
+export function onUse(listener: Listener<UseEventJson>): () => void {
   return added(useListeners, listener);
 }
 
-export function onRefusal(listener: Listener<LiveRefusal>): () => void {
+export function onRefusal(listener: Listener<RefusalEventJson>): () => void {
   return added(refusalListeners, listener);
 }
 

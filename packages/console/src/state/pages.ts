@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { get, withQuery } from '../api/client.ts';
 import { isPassing } from '../api/problem.ts';
-import type { Page } from '../api/types.ts';
+import type { Page } from '../../../server/src/http/admin/schema.ts';
 import { RETRY_MS, useReloads, type Following } from './resource.ts';
 
 export interface Pages<T> {

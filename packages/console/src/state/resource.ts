@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { request } from '../api/client.ts';
 import { isPassing } from '../api/problem.ts';
-import type { Change } from '../api/types.ts';
+import type { ChangeEventJson } from '../../../server/src/http/admin/event.wire.ts';
 import { onChange } from './live.ts';
 import { present } from './presence.ts';
 
@@ -120,7 +120,7 @@ export function useReloads(follow: readonly Following[], reload: () => void): vo
 }
 
 /** `*`: changes during an interruption of the stream are unknown and concern everything. */
-function isFollowed({ noun, id }: Following, change: Change): boolean {
+function isFollowed({ noun, id }: Following, change: ChangeEventJson): boolean {
   if (change.noun === '*') return true;
   return (noun === '*' || noun === change.noun) && (id === undefined || id === change.id);
 }

@@ -1,14 +1,15 @@
 import { Problem } from '../api/problem.ts';
-import type { Role, Session } from '../api/types.ts';
+import type { Role } from '../../../server/src/domain/actor.ts';
+import type { OperatorSessionJson } from '../../../server/src/http/admin/session.wire.ts';
 import { createStore, useStore, type Store } from './store.ts';
 
 export type SessionState =
   | { is: 'unknown' }
   /** No operator is signed in: the sign-in page replaces every page. */
   | { is: 'out' }
-  | { is: 'in'; session: Session }
+  | { is: 'in'; session: OperatorSessionJson }
   /** The session ended on this page: the sign-in lies over the page, which stays. */
-  | { is: 'ended'; session: Session };
+  | { is: 'ended'; session: OperatorSessionJson };
 
 export const session: Store<SessionState> = createStore<SessionState>({ is: 'unknown' });
 
@@ -22,7 +23,7 @@ export function signInAgain(): Promise<void> {
   return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
 }
 
-export function signedIn(next: Session): void {
+export function signedIn(next: OperatorSessionJson): void {
   const before = session.get();
   if (before.is === 'ended' && before.session.actor.id !== next.actor.id) {
     location.reload(); // the page shows another operator's data
@@ -53,7 +54,7 @@ export function useMay(role: Role): boolean {
   return actor !== null && RANK[actor.role] >= RANK[role];
 }
 
-export function useActor(): Session['actor'] | null {
+export function useActor(): OperatorSessionJson['actor'] | null {
   const now = useStore(session);
   return now.is === 'in' || now.is === 'ended' ? now.session.actor : null;
 }

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { CredentialUse, LiveRefusal } from '../api/types.ts';
+import type { RefusalEventJson, UseEventJson } from '../../../server/src/http/admin/event.wire.ts';
 import { onRefusal, onUse, watchApiUser } from './live.ts';
 
 /** Uses of one credential since the page opened. */
@@ -52,7 +52,7 @@ export function useLiveUse(clientId: string): LiveUse {
   return live;
 }
 
-function withUse(live: LiveUse, use: CredentialUse): LiveUse {
+function withUse(live: LiveUse, use: UseEventJson): LiveUse {
   const before = live.credentials.get(use.credential_id);
   const seen = { at: use.at, address: use.address, count: (before?.count ?? 0) + use.count };
   return {
@@ -62,7 +62,7 @@ function withUse(live: LiveUse, use: CredentialUse): LiveUse {
   };
 }
 
-function withRefusal(live: LiveUse, { reason, at, count }: LiveRefusal): LiveUse {
+function withRefusal(live: LiveUse, { reason, at, count }: RefusalEventJson): LiveUse {
   const minutes = withMinute(live.minutes, at, (minute) => ({
     ...minute,
     refusals: { ...minute.refusals, [reason]: (minute.refusals[reason] ?? 0) + count },

@@ -1,12 +1,18 @@
 import type { JSX } from 'preact';
-import type { AuditEntry, Subject } from '../api/types.ts';
+import type { AuditEntryJson, AuditSubjectJson } from '../../../server/src/http/admin/audit-entry.wire.ts';
 import { cut, whole } from '../format.ts';
 import { paths } from '../paths.ts';
 import { Badge } from './badge.tsx';
 import { Ago, At } from './time.tsx';
 
 /** Entries of the audit log, newest first. Each opens to show its changes. */
-export function AuditList({ entries, none }: { entries: readonly AuditEntry[]; none: string }): JSX.Element {
+export function AuditList({
+  entries,
+  none,
+}: {
+  entries: readonly AuditEntryJson[];
+  none: string;
+}): JSX.Element {
   if (entries.length === 0) return <p class="soft">{none}</p>;
   return (
     <ol class="audit">
@@ -17,7 +23,7 @@ export function AuditList({ entries, none }: { entries: readonly AuditEntry[]; n
   );
 }
 
-function Entry({ entry }: { entry: AuditEntry }): JSX.Element {
+function Entry({ entry }: { entry: AuditEntryJson }): JSX.Element {
   const { n, at, actor, action, outcome, subject, reason, hash, related } = entry;
   const about = related === null || related.id === null ? subject : related;
   return (
@@ -77,7 +83,7 @@ function Entry({ entry }: { entry: AuditEntry }): JSX.Element {
   );
 }
 
-function SubjectLink({ subject: { kind, id, name } }: { subject: Subject }): JSX.Element {
+function SubjectLink({ subject: { kind, id, name } }: { subject: AuditSubjectJson }): JSX.Element {
   const noun = kind.replaceAll('_', ' ');
   if (id === null) return <span class="soft">{noun}</span>;
   return (
@@ -93,8 +99,8 @@ function Changes({
   before,
   after,
 }: {
-  before: AuditEntry['before'];
-  after: AuditEntry['after'];
+  before: AuditEntryJson['before'];
+  after: AuditEntryJson['after'];
 }): JSX.Element | null {
   const names = [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])];
   const changed = names.filter((name) => valueText(before?.[name]) !== valueText(after?.[name]));

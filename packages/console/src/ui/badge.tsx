@@ -1,5 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact';
-import type { CredentialState, Role, SigningKeyState } from '../api/types.ts';
+import type { Role } from '../../../server/src/domain/actor.ts';
+import type { CredentialState } from '../../../server/src/domain/credential.ts';
+import type { SigningKeyState } from '../../../server/src/domain/signing-key.ts';
 
 export type BadgeKind = 'plain' | 'good' | 'warn' | 'danger' | 'note';
 

@@ -1,10 +1,10 @@
 import type { JSX } from 'preact';
-import type { SigningKey } from '../api/types.ts';
+import type { SigningKeyJson } from '../../../server/src/http/admin/signing-key.wire.ts';
 import { SigningKeyBadge } from './badge.tsx';
 import { At } from './time.tsx';
 
 /** A sentence about a signing key's next change of state. */
-export function NextOfKey({ of: key }: { of: SigningKey }): JSX.Element {
+export function NextOfKey({ of: key }: { of: SigningKeyJson }): JSX.Element {
   switch (key.state) {
     case 'announced':
       return (
@@ -45,7 +45,7 @@ export function NextOfKey({ of: key }: { of: SigningKey }): JSX.Element {
 }
 
 /** A short list of the keys that verifiers know. */
-export function KeySchedule({ keys }: { keys: readonly SigningKey[] }): JSX.Element {
+export function KeySchedule({ keys }: { keys: readonly SigningKeyJson[] }): JSX.Element {
   const published = keys.filter(({ state }) => state !== 'removed');
   return (
     <ul class="plain-list">

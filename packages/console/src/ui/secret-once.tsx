@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { apiUserPath } from '../api/paths.ts';
-import type { Credential } from '../api/types.ts';
+import type { CredentialJson } from '../../../server/src/http/admin/credential.wire.ts';
 import { config } from '../config.ts';
 import { clockSeconds } from '../format.ts';
 import { useLeaveGuard } from '../state/leave-guard.ts';
@@ -19,7 +19,7 @@ export interface ShownSecret {
   /** Name of the API user. */
   name: string;
   credentialId: string;
-  kind: Credential['kind'];
+  kind: CredentialJson['kind'];
   /** The secret or password. */
   secret: string;
 }
@@ -127,7 +127,7 @@ const POLL_MS = 4000;
 /** Whether the new secret has been used, from the stream of events and by polling in case it is down. */
 function FirstUse({ shown, live }: { shown: ShownSecret; live: LiveUse }): JSX.Element {
   const path = `${apiUserPath(shown.clientId)}/credentials`;
-  const { data } = useResource<{ items: Credential[] }>(path, [], POLL_MS);
+  const { data } = useResource<{ items: CredentialJson[] }>(path, [], POLL_MS);
   const stored = data?.items.find(({ id }) => id === shown.credentialId);
   const seen = live.credentials.get(shown.credentialId);
   const at = seen?.at ?? stored?.last_used_at ?? null;

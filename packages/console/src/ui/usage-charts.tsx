@@ -1,7 +1,8 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { withQuery } from '../api/client.ts';
-import type { Usage, UsageUnit } from '../api/types.ts';
+import type { UsageUnit } from '../../../server/src/domain/usage.ts';
+import type { UsageJson } from '../../../server/src/http/admin/usage.wire.ts';
 import { DAY_MS, dateTime, sum } from '../format.ts';
 import { connection } from '../state/connection.ts';
 import { useResource, type Resource } from '../state/resource.ts';
@@ -66,7 +67,7 @@ function CountedCharts({
   children,
 }: {
   usage: Counted;
-  children: (data: Usage) => ComponentChildren;
+  children: (data: UsageJson) => ComponentChildren;
 }): JSX.Element {
   return (
     <>
@@ -80,7 +81,7 @@ function CountedCharts({
   );
 }
 
-interface Counted extends Resource<Usage> {
+interface Counted extends Resource<UsageJson> {
   /** The last request failed: counts since then are unknown. */
   isOld: boolean;
 }
@@ -88,7 +89,7 @@ interface Counted extends Resource<Usage> {
 function useUsage(path: string, unit: UsageUnit, ms: number, everyMs: number): Counted {
   const isAway = useStore(connection) === 'offline';
   const from = useMemo(() => new Date(Date.now() - ms).toISOString(), [ms]);
-  const usage = useResource<Usage>(withQuery(path, { unit, from }), [], everyMs);
+  const usage = useResource<UsageJson>(withQuery(path, { unit, from }), [], everyMs);
   return { ...usage, isOld: isAway || usage.error !== undefined };
 }
 
@@ -102,7 +103,7 @@ export interface UsageMoment {
 const UNIT_MS: Readonly<Record<UsageUnit, number>> = { minute: 60_000, hour: 3_600_000, day: DAY_MS };
 
 /** The points of the last `ms`. During an outage, the time since the last response is unknown. */
-function pointsOf({ unit, points }: Usage, ms: number, { isOld }: Counted): UsageMoment[] {
+function pointsOf({ unit, points }: UsageJson, ms: number, { isOld }: Counted): UsageMoment[] {
   const from = Date.now() - ms - UNIT_MS[unit];
   const known = points.map(({ at, tokens, refusals }) => ({ at: Date.parse(at), tokens, refusals }));
   const shown: UsageMoment[] = known.filter(({ at }) => at > from);

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { ApiUser, ApiUserSettings } from '../domain/api-user.ts';
-import { apiUserFilter, type ListedApiUser } from '../domain/api-user-list.ts';
+import { apiUserFilter } from '../domain/api-user-list.ts';
 import {
   createApiUser,
   deleteApiUser,
@@ -9,11 +9,13 @@ import {
   updateApiUser,
 } from '../admin/api-user.ts';
 import { createApiUserWithSecret } from '../admin/api-user-with-secret.ts';
+import { apiUserJson, listedApiUserJson } from '../http/admin/api-user.wire.ts';
+import { iso } from '../http/admin/schema.ts';
 import { exportCommand, importCommand } from './api-user-bulk.ts';
 import { commandLineChange } from './actor.ts';
 import { curlLine } from './curl-line.ts';
 import { REVOKED, REVOKE_TOKENS } from './revoke-tokens.ts';
-import { isoOrNull, json, shellWord, table, time, type Io } from './io.ts';
+import { json, shellWord, table, time, type Io } from './io.ts';
 import {
   addSettings,
   atLeastOne,
@@ -96,7 +98,7 @@ function create(parent: Command, io: Io): void {
       if (options.json === true) {
         io.out(
           json({
-            ...shown(user),
+            ...apiUserJson(user),
             ...('secret' in made && { credential_id: made.credential.id, client_secret: made.secret }),
           }),
         );
@@ -144,7 +146,7 @@ function list(parent: Command, io: Io): void {
     const listed = await withStore(command, io, (store) =>
       store.apiUserList.byId(apiUserFilter({ search }), page, Date.now()),
     );
-    if (options.json === true) return io.out(json(listed.map(shownInList)));
+    if (options.json === true) return io.out(json(listed.map(listedApiUserJson)));
     if (listed.length === 0 && search !== '') return io.err(`No API user matches ${JSON.stringify(search)}.`);
     if (listed.length === 0) return io.err('There are no API users: mintmark api-user create --name …');
     const rows = listed.map(({ user, lastUsedAt }) => [
@@ -236,7 +238,7 @@ function revoke(parent: Command, io: Io): void {
       revokeApiUserTokens(commandLineChange(store), name),
     );
     const { clientId } = user;
-    const before = isoOrNull((revocation.issuedBefore ?? 0) * 1000);
+    const before = iso((revocation.issuedBefore ?? 0) * 1000);
     if (options.json === true) return io.out(json({ client_id: clientId, revoked_issued_before: before }));
     io.out(`revoked  tokens of ${clientId} issued before ${before}`);
     io.err(`\n${REVOKED}`);
@@ -292,7 +294,7 @@ function changesOf(options: SettingOptions): Partial<ApiUserSettings> {
 }
 
 function print(io: Io, user: ApiUser, asJson: boolean | undefined): void {
-  if (asJson === true) return io.out(json(shown(user)));
+  if (asJson === true) return io.out(json(apiUserJson(user)));
   const listed = (items: readonly string[]) => (items.length === 0 ? '-' : items.join(' '));
   const rows = [
     ['client_id', user.clientId],
@@ -309,35 +311,4 @@ function print(io: Io, user: ApiUser, asJson: boolean | undefined): void {
     ['updated', time(user.updatedAt)],
   ];
   io.out(rows.map(([name = '', value = '']) => `${name.padEnd(10)}  ${value}`).join('\n'));
-}
-
-function shownInList({
-  user,
-  lastUsedAt,
-  liveCredentials,
-  nextExpiryAt,
-}: ListedApiUser): Record<string, unknown> {
-  return {
-    ...shown(user),
-    last_used_at: isoOrNull(lastUsedAt),
-    live_credentials: liveCredentials,
-    next_expiry_at: isoOrNull(nextExpiryAt),
-  };
-}
-
-function shown(user: ApiUser): Record<string, unknown> {
-  return {
-    client_id: user.clientId,
-    name: user.name,
-    enabled: user.enabled,
-    username: user.username,
-    external_id: user.externalId,
-    contact: user.contact,
-    scopes: user.scopes,
-    audiences: user.audiences,
-    limit_per_minute: user.limitPerMinute,
-    allowed_networks: user.allowedNetworks,
-    created_at: isoOrNull(user.createdAt),
-    updated_at: isoOrNull(user.updatedAt),
-  };
 }

@@ -2,7 +2,6 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import {
   AUDIT_ACTIONS,
   AUDIT_OUTCOMES,
-  shownAuditEntry,
   type AuditLink,
   type AuditOutcome,
   type NamedAuditEntry,
@@ -11,6 +10,7 @@ import type { ChainFault } from '../domain/audit-chain.ts';
 import { exportAudit, listAudit, verifyAudit, type AuditVerification } from '../admin/audit.ts';
 import { parseTime } from '../domain/parse-time.ts';
 import type { AuditFilter } from '../domain/audit-filter.ts';
+import { auditEntryJson, auditVerificationJson } from '../http/admin/audit-entry.wire.ts';
 import { commandLineChange } from './actor.ts';
 import { AppError } from '../domain/app-error.ts';
 import { json, table, time, type Io } from './io.ts';
@@ -82,7 +82,7 @@ function list(parent: Command, io: Io): void {
     const { items, next } = await withStore(command, io, (store) =>
       listAudit(store, filterOf(options), page),
     );
-    if (options.json === true) return io.out(json({ items: items.map(shownAuditEntry), next }));
+    if (options.json === true) return io.out(json({ items: items.map(auditEntryJson), next }));
     if (items.length === 0 && next === null) return io.err('There is nothing like that in the audit log.');
     io.out(table(['TIME', 'N', 'WHO', 'FROM', 'ACTION', 'OUTCOME', 'WHAT'], items.map(row)));
     if (next !== null) io.err(`\nMore: the same with --after ${next}`);
@@ -126,9 +126,9 @@ function verify(parent: Command, io: Io): void {
   );
   command.action(async (options: { head?: AuditLink; json?: boolean }) => {
     const found = await withStore(command, io, (store) => verifyAudit(store, options.head ?? null));
-    const { entries, valid, head, removed, firstBad, noted } = found;
+    const { entries, head, removed, firstBad, noted } = found;
     if (options.json === true) {
-      io.out(json({ entries, valid, head, removed, first_bad: firstBad, noted }));
+      io.out(json({ ...auditVerificationJson(found), noted }));
     } else {
       io.out(`entries  ${entries}`);
       if (removed.n > 0) io.out(`removed  up to ${removed.n}`);
@@ -171,7 +171,7 @@ function exportTo(parent: Command, io: Io): void {
   command.action(async (options: FilterOptions) => {
     await withStore(command, io, async (store) => {
       for await (const entry of exportAudit(commandLineChange(store), filterOf(options))) {
-        io.out(JSON.stringify(shownAuditEntry(entry)));
+        io.out(JSON.stringify(auditEntryJson(entry)));
       }
     });
   });

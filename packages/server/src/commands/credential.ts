@@ -4,10 +4,11 @@ import { credentialState, type Credential } from '../domain/credential.ts';
 import { existingApiUser } from '../admin/api-user.ts';
 import { createPassword, createSecret, retireCredential } from '../admin/credential.ts';
 import { resetCredentials } from '../admin/reset-credentials.ts';
+import { credentialJson } from '../http/admin/credential.wire.ts';
 import { commandLineChange } from './actor.ts';
 import { curlLine } from './curl-line.ts';
 import { REVOKED, REVOKE_TOKENS } from './revoke-tokens.ts';
-import { isoOrNull, json, readLine, table, time, type Io } from './io.ts';
+import { json, readLine, table, time, type Io } from './io.ts';
 import {
   addSettings,
   duration,
@@ -83,7 +84,8 @@ function list(parent: Command, io: Io): void {
       store.credentials.listOf((await existingApiUser(store, owner)).clientId),
     );
     const credentials = all.filter(({ name, id }) => searchKey(`${name}\n${id}`).includes(key));
-    if (options.json === true) return io.out(json(credentials.map((credential) => shown(credential, nowMs))));
+    if (options.json === true)
+      return io.out(json(credentials.map((credential) => credentialJson(credential, all, nowMs))));
     if (all.length === 0) return io.err(`It has none: mintmark credential create ${owner}`);
     if (credentials.length === 0) return io.err(`No credential matches ${JSON.stringify(options.search)}.`);
     const rows = credentials.map((credential) => [
@@ -188,7 +190,7 @@ function retire(parent: Command, io: Io): void {
     const credential = await withStore(command, io, (store) =>
       retireCredential(commandLineChange(store, nowMs), id, retirement),
     );
-    io.out(options.json === true ? json(shown(credential, nowMs)) : `retired  ${credential.id}`);
+    io.out(options.json === true ? json(credentialJson(credential, [], nowMs)) : `retired  ${credential.id}`);
     if (retirement.revoke) io.err(`\n${REVOKED}`);
   });
 }
@@ -202,7 +204,11 @@ function endText({ retiredAt, retireWhenQuietFrom, expiresAt }: Credential): str
 }
 
 function printPassword(io: Io, credential: Credential, asJson: boolean | undefined): void {
-  io.out(asJson === true ? json(shown(credential, credential.createdAt)) : `credential     ${credential.id}`);
+  io.out(
+    asJson === true
+      ? json(credentialJson(credential, [], credential.createdAt))
+      : `credential     ${credential.id}`,
+  );
 }
 
 function printSecret(
@@ -213,7 +219,7 @@ function printSecret(
   issuer: string,
 ): void {
   if (asJson === true) {
-    io.out(json({ ...shown(credential, credential.createdAt), client_secret: secret }));
+    io.out(json({ ...credentialJson(credential, [], credential.createdAt), client_secret: secret }));
     return;
   }
   io.out(`credential     ${credential.id}`);
@@ -222,24 +228,4 @@ function printSecret(
   io.err(
     `\nThe secret is shown this once. A token for it:\n\n${curlLine(issuer, credential.clientId, secret)}\n`,
   );
-}
-
-/** Without the digest. */
-function shown(credential: Credential, nowMs: number): Record<string, unknown> {
-  return {
-    credential_id: credential.id,
-    client_id: credential.clientId,
-    kind: credential.kind,
-    state: credentialState(credential, nowMs),
-    name: credential.name,
-    created_at: isoOrNull(credential.createdAt),
-    expires_at: isoOrNull(credential.expiresAt),
-    retired_at: isoOrNull(credential.retiredAt),
-    ...(credential.retireWhenQuietFrom !== null && {
-      retire_when_quiet_from: isoOrNull(credential.retireWhenQuietFrom),
-    }),
-    last_used_at: isoOrNull(credential.lastUsedAt),
-    last_used_address: credential.lastUsedAddress,
-    use_count: credential.useCount,
-  };
 }

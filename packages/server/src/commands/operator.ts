@@ -1,7 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { ROLES, type Role } from '../domain/actor.ts';
 import { invitationUrl } from '../domain/invitation.ts';
-import { operatorState, type Operator } from '../domain/operator.ts';
+import { operatorState } from '../domain/operator.ts';
 import {
   changeOperatorRole,
   createOperator,
@@ -11,8 +11,9 @@ import {
   resetOperator,
   type Invited,
 } from '../admin/operators/operator.ts';
+import { invitationJson, operatorJson } from '../http/admin/operator.wire.ts';
 import { commandLineChange } from './actor.ts';
-import { isoOrNull, json, readLine, shellWord, table, time, type Io } from './io.ts';
+import { json, readLine, shellWord, table, time, type Io } from './io.ts';
 import {
   addSettings,
   atLeastOne,
@@ -83,7 +84,7 @@ function create(parent: Command, io: Io): void {
         return printInvited(io, invited, await issuerFor(command, io, store, config), asJson);
       }
       const operator = await createOperator(change, { email, role: asked, password });
-      io.out(asJson === true ? json(shown(operator)) : `created  ${operator.id}  ${operator.email}`);
+      io.out(asJson === true ? json(operatorJson(operator)) : `created  ${operator.id}  ${operator.email}`);
     });
   });
 }
@@ -112,7 +113,7 @@ function list(parent: Command, io: Io): void {
     const operators = await withStore(command, io, (store) =>
       store.operators.list(search === '' ? page : { ...page, search }),
     );
-    if (options.json === true) return io.out(json(operators.map(shown)));
+    if (options.json === true) return io.out(json(operators.map(operatorJson)));
     if (operators.length === 0 && search !== '')
       return io.err(`No operator matches ${JSON.stringify(search)}.`);
     if (operators.length === 0) return io.err('There are no operators: mintmark operator create --email …');
@@ -168,7 +169,7 @@ function update(parent: Command, io: Io): void {
     const operator = await withStore(command, io, (store) =>
       changeOperatorRole(commandLineChange(store), name, options.role),
     );
-    io.out(options.json === true ? json(shown(operator)) : `${operator.email} is ${operator.role}`);
+    io.out(options.json === true ? json(operatorJson(operator)) : `${operator.email} is ${operator.role}`);
   });
 }
 
@@ -186,32 +187,11 @@ function remove(parent: Command, io: Io): void {
   });
 }
 
-function printInvited(
-  io: Io,
-  { operator, token, expiresAt }: Invited,
-  issuer: string,
-  asJson: boolean | undefined,
-): void {
-  const url = invitationUrl(issuer, token);
-  if (asJson === true) {
-    io.out(json({ operator: shown(operator), invitation_url: url, expires_at: isoOrNull(expiresAt) }));
-    return;
-  }
-  io.out(url);
+function printInvited(io: Io, invited: Invited, issuer: string, asJson: boolean | undefined): void {
+  if (asJson === true) return io.out(json(invitationJson(invited, issuer)));
+  const { operator, token, expiresAt } = invited;
+  io.out(invitationUrl(issuer, token));
   io.err(
     `\nThe link is shown this once. With it ${operator.email} chooses a password, once, until ${time(expiresAt)}.`,
   );
-}
-
-/** Without what is hashed and sealed. */
-function shown(operator: Operator): Record<string, unknown> {
-  return {
-    id: operator.id,
-    email: operator.email,
-    role: operator.role,
-    state: operatorState(operator),
-    second_factor: operator.sealedTotpSecret !== null,
-    created_at: isoOrNull(operator.createdAt),
-    last_seen_at: isoOrNull(operator.lastSeenAt),
-  };
 }

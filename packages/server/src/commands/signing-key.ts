@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
-import { signingKeyState, type SigningKey } from '../domain/signing-key.ts';
+import { signingKeyState } from '../domain/signing-key.ts';
 import { masterKeyOf } from '../store-files/open.ts';
-import { rotateSigningKey } from '../admin/signing-key.ts';
+import { listSigningKeys, rotateSigningKey } from '../admin/signing-key.ts';
+import { signingKeyJson, type ListedSigningKey } from '../http/admin/signing-key.wire.ts';
 import { commandLineChange } from './actor.ts';
-import { isoOrNull, json, table, time, type Io } from './io.ts';
+import { json, table, time, type Io } from './io.ts';
 import { addSettings, storeCommand, STORE_SETTINGS, withStore } from './options.ts';
 
 export function signingKeyCommand(program: Command, io: Io): void {
@@ -21,9 +22,11 @@ function list(parent: Command, io: Io): void {
   addSettings(command, STORE_SETTINGS).addHelpText('after', '\nExample:\n  mintmark signing-key list');
   command.action(async (options: { all?: boolean; json?: boolean }) => {
     const nowMs = Date.now();
-    const keys = (await withStore(command, io, (store) => store.signingKeys.list())).filter(
-      (key) => options.all === true || signingKeyState(key, nowMs) !== 'removed',
-    );
+    const all = await withStore(command, io, async (store, config) => {
+      const isEmpty = (await store.signingKeys.list()).length === 0;
+      return isEmpty ? [] : listSigningKeys(store, await masterKeyOf(store, config), nowMs);
+    });
+    const keys = all.filter((key) => options.all === true || signingKeyState(key, nowMs) !== 'removed');
     if (options.json === true) return io.out(json(keys.map((key) => shown(key, nowMs))));
     const rows = keys.map((key) => [
       key.kid,
@@ -73,20 +76,12 @@ function rotate(parent: Command, io: Io): void {
       const rotation = { algorithm: config.signingAlgorithm, schedule: config, mode } as const;
       return await rotateSigningKey(commandLineChange(store, nowMs), masterKey, rotation);
     });
-    if (options.json === true) return io.out(json(shown(key, nowMs)));
+    if (options.json === true) return io.out(json(shown({ ...key, proven: true }, nowMs)));
     io.out(`${key.kid}  signs from ${time(key.activatesAt)} on`);
   });
 }
 
-function shown(key: SigningKey, nowMs: number): Record<string, unknown> {
-  return {
-    kid: key.kid,
-    algorithm: key.algorithm,
-    state: signingKeyState(key, nowMs),
-    announced_at: isoOrNull(key.announcedAt),
-    activates_at: isoOrNull(key.activatesAt),
-    retires_at: isoOrNull(key.retiresAt),
-    removes_at: isoOrNull(key.removesAt),
-    public_jwk: key.publicJwk,
-  };
+/** As in the admin API, and the public part. */
+function shown(key: ListedSigningKey, nowMs: number): Record<string, unknown> {
+  return { ...signingKeyJson(key, nowMs), public_jwk: key.publicJwk };
 }

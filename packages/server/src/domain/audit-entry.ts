@@ -216,32 +216,6 @@ export function auditedId(given: string | null): string | null {
     : null;
 }
 
-/** An entry as the command line, the admin API and exports show it. */
-export function shownAuditEntry(entry: NamedAuditEntry): Record<string, unknown> {
-  return {
-    n: entry.n,
-    at: new Date(entry.at).toISOString(),
-    actor: {
-      kind: entry.actorKind,
-      id: entry.actorId,
-      name: entry.actorName,
-      address: entry.actorAddress,
-      role: entry.actorRole,
-    },
-    action: entry.action,
-    outcome: entry.outcome,
-    subject: { kind: entry.subjectKind, id: entry.subjectId, name: entry.subjectName },
-    related:
-      entry.relatedKind === null
-        ? null
-        : { kind: entry.relatedKind, id: entry.relatedId, name: entry.relatedName },
-    before: parsed(entry.before),
-    after: parsed(entry.after),
-    reason: entry.reason,
-    hash: entry.hash,
-  };
-}
-
 /** Whether a search finds an entry: by a part of a name, id, address, reason or changed value, in any letter case. */
 export function isFoundBy(entry: NamedAuditEntry, search: string): boolean {
   const texts = [
@@ -253,8 +227,8 @@ export function isFoundBy(entry: NamedAuditEntry, search: string): boolean {
     entry.relatedName,
     entry.relatedId,
     entry.reason,
-    ...valuesIn(parsed(entry.before)),
-    ...valuesIn(parsed(entry.after)),
+    ...valuesIn(factsIn(entry.before)),
+    ...valuesIn(factsIn(entry.after)),
   ];
   return searchKey(texts.filter((text) => text !== null).join('\n')).includes(searchKey(search));
 }
@@ -265,8 +239,8 @@ function valuesIn(facts: unknown): string[] {
   return facts === null ? [] : [JSON.stringify(facts)];
 }
 
-/** What is no JSON was not written by this program: it is shown as it is, and a verification finds it. */
-function parsed(text: string | null): unknown {
+/** A text that is not JSON was not written by this program: it is shown as it is, and a verification finds it. */
+export function factsIn(text: string | null): unknown {
   if (text === null) return null;
   try {
     return JSON.parse(text) as unknown;

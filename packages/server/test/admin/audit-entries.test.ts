@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { userInfo } from 'node:os';
 import { test } from 'node:test';
 import { SYSTEM, type Actor } from '../../src/domain/actor.ts';
-import { shownAuditEntry } from '../../src/domain/audit-entry.ts';
+import { auditEntryJson } from '../../src/http/admin/audit-entry.wire.ts';
 import { AppError } from '../../src/domain/app-error.ts';
 import { firstStart } from '../../src/server/first-start.ts';
 import { createMasterKey } from '../../src/storage/master-key.ts';
@@ -56,7 +56,7 @@ interface Shown {
 /** In the order of the chain, without the names that are looked up for readers. */
 async function entries(store: Store): Promise<Shown[]> {
   const all = await store.audit.after(0, 1000);
-  const shown = all.map((entry) => shownAuditEntry({ ...entry, subjectName: null, relatedName: null }));
+  const shown = all.map((entry) => auditEntryJson({ ...entry, subjectName: null, relatedName: null }));
   const bare = JSON.stringify(shown, (key, value: unknown) =>
     key === 'name' && value === null ? undefined : value,
   );

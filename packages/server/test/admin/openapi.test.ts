@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { ADMIN_API_FILE, withRoutesTable } from '../../../../scripts/admin-routes-table.ts';
+import { ADMIN_API_FILE, documentAt, GOLDEN, withRoutesTable } from '../../../../scripts/openapi.ts';
 import { PROBLEM_CODES } from '../../src/http/admin/problem.ts';
 import { adminClient, type AdminClient } from '@mintmark/test-support/admin';
 import { finished } from '@mintmark/test-support/binary';
@@ -92,11 +92,18 @@ test('every route answers as the document says, and is in it', async () => {
   assert.equal(new Set(described).size, described.length, 'an operation id stands twice');
 });
 
+test('the golden OpenAPI documents in docs/ are those of the server', async () => {
+  for (const [path, file] of Object.entries(GOLDEN)) {
+    const golden: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    assert.deepEqual(await documentAt(server, path), golden, `${path}: run npm run openapi`);
+  }
+});
+
 test('docs/admin-api.md has every route and every problem code', async () => {
   const text = readFileSync(ADMIN_API_FILE, 'utf8');
   const cells = (all: string) => all.replaceAll(/ +/g, ' ').replaceAll(/-{3,}/g, '---');
   const expected = withRoutesTable(text, await adminDocument(server.port));
-  assert.equal(cells(text), cells(expected), 'run scripts/admin-routes-table.ts');
+  assert.equal(cells(text), cells(expected), 'run npm run openapi');
   for (const code of PROBLEM_CODES) assert.match(text, new RegExp(`^\\| \`${code}\` `, 'm'));
 });
 

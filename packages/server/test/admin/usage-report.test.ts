@@ -113,11 +113,7 @@ test(
   async () => {
     const now = Date.now();
     const soon = new Date(now + 3 * UNIT_MS.day).toISOString();
-    const busyIds = await server.json<{ credential_id: string }[]>(
-      'credential',
-      'list',
-      users.busy.client_id,
-    );
+    const busyIds = await server.json<{ id: string }[]>('credential', 'list', users.busy.client_id);
     const path = join(server.dataDir, 'mintmark.db');
     using database = new DatabaseSync(path);
     const run = (statement: string, ...values: (string | number)[]) =>
@@ -158,7 +154,7 @@ test(
             detail: '',
             client_id: users.busy.client_id,
             name: 'Importer',
-            credential_id: busyIds[0]!.credential_id,
+            credential_id: busyIds[0]!.id,
             at: soon,
           },
           {

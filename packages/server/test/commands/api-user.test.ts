@@ -16,6 +16,7 @@ interface ApiUserJson {
   allowed_networks: string[];
   created_at: string;
   updated_at: string;
+  version: number;
   credential_id?: string;
   client_secret?: string;
 }
@@ -33,6 +34,7 @@ const FIELDS = [
   'allowed_networks',
   'created_at',
   'updated_at',
+  'version',
 ];
 
 /** What a list adds: as the admin API has it. */
@@ -90,6 +92,7 @@ test('api-user create keeps every option and shows the secret once', async () =>
       allowed_networks: ['192.0.2.0/24', '2001:db8::/32'],
       created_at: '',
       updated_at: '',
+      version: 1,
     },
   );
   assert.match(user.created_at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
@@ -226,7 +229,11 @@ test('api-user update changes only what is given; an empty value removes', async
   } = await store.json<ApiUserJson>('api-user', 'create', ...ALL_OPTIONS);
   const update = (...options: string[]) =>
     store.json<ApiUserJson>('api-user', 'update', user.client_id, ...options);
-  const same = (changed: ApiUserJson) => ({ ...changed, updated_at: user.updated_at });
+  const same = (changed: ApiUserJson) => ({
+    ...changed,
+    updated_at: user.updated_at,
+    version: user.version,
+  });
 
   assert.deepEqual(same(await update('--name', 'Other')), { ...user, name: 'Other' });
   assert.deepEqual(same(await update('--name', user.name, '--limit', '7')), { ...user, limit_per_minute: 7 });

@@ -5,7 +5,7 @@ import { secretProblem } from '../../src/domain/secret.ts';
 import { testStore, type TestStore } from '@mintmark/test-support/command-line';
 
 interface CredentialJson {
-  credential_id: string;
+  id: string;
   client_id: string;
   kind: string;
   state: string;
@@ -20,17 +20,19 @@ interface CredentialJson {
 }
 
 const FIELDS = [
-  'credential_id',
+  'id',
   'client_id',
   'kind',
-  'state',
   'name',
+  'state',
   'created_at',
   'expires_at',
   'retired_at',
+  'retire_when_quiet_from',
   'last_used_at',
   'last_used_address',
   'use_count',
+  'retirement_objection',
 ];
 const HOUR = 3_600_000;
 
@@ -84,7 +86,7 @@ test('credential create shows a secret once with a working curl line', async () 
   );
   const [credential] = await listed(store, owner);
   assert.deepEqual(Object.keys(credential ?? {}), FIELDS);
-  assert.equal(credential?.credential_id, id);
+  assert.equal(credential?.id, id);
   assert.equal(credential?.name, 'importer, test');
   assert.equal(credential?.state, 'live');
   assert.equal(credential?.use_count, 0);
@@ -148,16 +150,16 @@ test('at most five credentials are live; ended ones do not count', async () => {
   const refused = await store.run(['credential', 'create', owner]);
   assert.equal(refused.code, 3);
   assert.match(refused.err, /has 5 live credentials, the most there may be: retire one of/);
-  for (const { credential_id } of made) assert.ok(refused.err.includes(credential_id));
+  for (const { id } of made) assert.ok(refused.err.includes(id));
   assert.equal(
     (await store.run(['credential', 'reset', owner])).code,
     3,
     'a reset with overlap needs room too',
   );
 
-  await store.cli('credential', 'retire', made[0]?.credential_id ?? '', '--force');
+  await store.cli('credential', 'retire', made[0]?.id ?? '', '--force');
   await secret(store, owner);
-  store.sql('update credentials set expires_at = 1 where id = ?', made[1]?.credential_id ?? '');
+  store.sql('update credentials set expires_at = 1 where id = ?', made[1]?.id ?? '');
   await secret(store, owner);
   assert.equal((await store.run(['credential', 'create', owner])).code, 3);
   const reset = await store.run(['credential', 'reset', owner, '--overlap', '0', '--force']);
@@ -167,13 +169,13 @@ test('at most five credentials are live; ended ones do not count', async () => {
 test('credential retire of an unused only credential needs no force', async () => {
   using store = await testStore();
   const owner = await apiUser(store);
-  const { credential_id } = await secret(store, owner);
-  const retired = await store.json<CredentialJson>('credential', 'retire', credential_id);
+  const { id: credentialId } = await secret(store, owner);
+  const retired = await store.json<CredentialJson>('credential', 'retire', credentialId);
   assert.equal(retired.state, 'retired');
   near(retired.retired_at, Date.now());
   assert.equal(
-    await store.cli('credential', 'retire', credential_id),
-    `retired  ${credential_id}\n`,
+    await store.cli('credential', 'retire', credentialId),
+    `retired  ${credentialId}\n`,
     'again changes nothing',
   );
   const [after] = await listed(store, owner);
@@ -183,14 +185,14 @@ test('credential retire of an unused only credential needs no force', async () =
 test('credential retire after recent use needs force, or has exit code 4', async () => {
   using store = await testStore();
   const owner = await apiUser(store);
-  const { credential_id } = await secret(store, owner);
-  setUsed(store, credential_id, 12 * 60_000);
-  const refused = await store.run(['credential', 'retire', credential_id]);
+  const { id: credentialId } = await secret(store, owner);
+  setUsed(store, credentialId, 12 * 60_000);
+  const refused = await store.run(['credential', 'retire', credentialId]);
   assert.equal(refused.code, 4);
   assert.equal(refused.out, '');
   assert.match(refused.err, /was used 12 min ago from 192\.0\.2\.7\. Move its callers .* or add --force/);
   assert.equal((await listed(store, owner))[0]?.state, 'live');
-  assert.equal((await store.run(['credential', 'retire', credential_id, '--force'])).code, 0);
+  assert.equal((await store.run(['credential', 'retire', credentialId, '--force'])).code, 0);
   assert.equal((await listed(store, owner))[0]?.state, 'retired');
 });
 
@@ -198,14 +200,14 @@ test('credential retire before the successor’s first use needs force, exit cod
   using store = await testStore();
   const owner = await apiUser(store);
   const old = await secret(store, owner);
-  setAge(store, old.credential_id, 48 * HOUR);
-  setUsed(store, old.credential_id, 2 * HOUR);
+  setAge(store, old.id, 48 * HOUR);
+  setUsed(store, old.id, 2 * HOUR);
   const successor = await secret(store, owner);
-  const refused = await store.run(['credential', 'retire', old.credential_id]);
+  const refused = await store.run(['credential', 'retire', old.id]);
   assert.equal(refused.code, 4);
-  assert.match(refused.err, new RegExp(`its successor ${successor.credential_id} was never used`));
-  setUsed(store, successor.credential_id, 0);
-  assert.equal((await store.run(['credential', 'retire', old.credential_id])).code, 0);
+  assert.match(refused.err, new RegExp(`its successor ${successor.id} was never used`));
+  setUsed(store, successor.id, 0);
+  assert.equal((await store.run(['credential', 'retire', old.id])).code, 0);
 });
 
 test('credential reset creates a secret and ends the old after the overlap', async () => {
@@ -213,20 +215,18 @@ test('credential reset creates a secret and ends the old after the overlap', asy
   const owner = await apiUser(store);
   const old = await secret(store, owner);
   const soon = await secret(store, owner, '--expires-in', '30m');
-  setUsed(store, old.credential_id, 0);
+  setUsed(store, old.id, 0);
   const { code, out, err } = await store.run(['credential', 'reset', owner, '--overlap', '2h', '--json']);
   assert.equal(code, 0, 'an overlap breaks nobody, so it needs no force');
   const made = JSON.parse(out) as CredentialJson;
   assert.deepEqual(Object.keys(made), [...FIELDS, 'client_secret']);
   assert.equal(made.name, 'reset');
-  assert.match(err, new RegExp(`The secret ${old.credential_id} \\(secret\\) works until \\d{4}-`));
-  const byId = new Map(
-    (await listed(store, owner)).map((credential) => [credential.credential_id, credential]),
-  );
-  near(byId.get(old.credential_id)?.expires_at ?? null, Date.now() + 2 * HOUR);
-  near(byId.get(soon.credential_id)?.expires_at ?? null, Date.now() + HOUR / 2);
-  assert.equal(byId.get(made.credential_id)?.expires_at, null);
-  assert.equal(byId.get(old.credential_id)?.state, 'live');
+  assert.match(err, new RegExp(`The secret ${old.id} \\(secret\\) works until \\d{4}-`));
+  const byId = new Map((await listed(store, owner)).map((credential) => [credential.id, credential]));
+  near(byId.get(old.id)?.expires_at ?? null, Date.now() + 2 * HOUR);
+  near(byId.get(soon.id)?.expires_at ?? null, Date.now() + HOUR / 2);
+  assert.equal(byId.get(made.id)?.expires_at, null);
+  assert.equal(byId.get(old.id)?.state, 'live');
 });
 
 test('credential reset has a one-day overlap, and optional name and expiry', async () => {
@@ -244,7 +244,7 @@ test('credential reset has a one-day overlap, and optional name and expiry', asy
   );
   assert.equal(made.name, 'new place');
   near(made.expires_at, Date.now() + 90 * 24 * HOUR);
-  const ended = (await listed(store, owner)).find(({ credential_id }) => credential_id === old.credential_id);
+  const ended = (await listed(store, owner)).find(({ id }) => id === old.id);
   near(ended?.expires_at ?? null, Date.now() + 24 * HOUR);
 });
 
@@ -252,7 +252,7 @@ test('credential reset --overlap 0 in use needs force, or exit code 4', async ()
   using store = await testStore();
   const owner = await apiUser(store);
   const old = await secret(store, owner);
-  setUsed(store, old.credential_id, 0);
+  setUsed(store, old.id, 0);
   const refused = await store.run(['credential', 'reset', owner, '--overlap', '0']);
   assert.equal(refused.code, 4);
   assert.equal(refused.out, '', 'no secret is shown');
@@ -260,7 +260,7 @@ test('credential reset --overlap 0 in use needs force, or exit code 4', async ()
   assert.equal((await listed(store, owner)).length, 1, 'nothing was made');
   const forced = await store.run(['credential', 'reset', owner, '--overlap', '0', '--force']);
   assert.equal(forced.code, 0);
-  assert.match(forced.err, new RegExp(`The secret ${old.credential_id} \\(secret\\) works no longer\\.`));
+  assert.match(forced.err, new RegExp(`The secret ${old.id} \\(secret\\) works no longer\\.`));
   assert.deepEqual((await listed(store, owner)).map(({ state }) => state).sort(), ['live', 'retired']);
 });
 
@@ -281,24 +281,24 @@ test('credential list has a heading and lines, or advice when empty', async () =
   const none = await store.run(['credential', 'list', owner]);
   assert.equal(none.out, '');
   assert.match(none.err, new RegExp(`mintmark credential create ${owner}`));
-  const { credential_id } = await secret(store, owner);
-  setUsed(store, credential_id, 0);
+  const { id: credentialId } = await secret(store, owner);
+  setUsed(store, credentialId, 0);
   const [heading, line] = (await store.cli('credential', 'list', owner)).split('\n');
   assert.match(heading ?? '', /^CREDENTIAL +KIND +STATE +NAME +EXPIRES +LAST USED +FROM +USES$/);
   assert.match(
     line ?? '',
-    new RegExp(`^${credential_id} +secret +live +secret +- +\\d{4}-.*192\\.0\\.2\\.7 +1$`),
+    new RegExp(`^${credentialId} +secret +live +secret +- +\\d{4}-.*192\\.0\\.2\\.7 +1$`),
   );
 });
 
 test('credential list --search finds a part of the name or the id', async () => {
   using store = await testStore();
   const owner = await apiUser(store);
-  const id = (await secret(store, owner, '--name', 'Importer, Test')).credential_id;
+  const id = (await secret(store, owner, '--name', 'Importer, Test')).id;
   await secret(store, owner, '--name', 'other');
   const found = async (search: string) =>
-    (await store.json<{ credential_id: string }[]>('credential', 'list', owner, '--search', search)).map(
-      (credential) => credential.credential_id,
+    (await store.json<{ id: string }[]>('credential', 'list', owner, '--search', search)).map(
+      (credential) => credential.id,
     );
   for (const search of ['importer', ' TEST ', id]) assert.deepEqual(await found(search), [id], search);
   assert.equal((await found('')).length, (await listed(store, owner)).length);

@@ -236,7 +236,7 @@ test(LOCKED, { skip: SQLITE_ONLY }, async () => {
 test('a live secret keeps working despite many newer ones', async () => {
   const made = await apiUser();
   for (let i = 0; i < 10; i++) {
-    const { credential_id: id } = await server.json<Made>('credential', 'create', made.client_id);
+    const { id } = await server.json<{ id: string }>('credential', 'create', made.client_id);
     await server.cli('credential', 'retire', id, '--force');
   }
   const last = await server.json<Made>('credential', 'create', made.client_id);

@@ -9,6 +9,7 @@ interface SigningKeyJson {
   kid: string;
   algorithm: string;
   state: string;
+  proven: boolean;
   announced_at: string;
   activates_at: string;
   retires_at: string | null;
@@ -20,6 +21,7 @@ const FIELDS = [
   'kid',
   'algorithm',
   'state',
+  'proven',
   'announced_at',
   'activates_at',
   'retires_at',

@@ -98,7 +98,7 @@ describe('under load', { concurrency: true }, () => {
   test('a secret reset with overlap refuses no request as callers move', async () => {
     await using server = await startServer({ env: { ...LIMITS, MINTMARK_USAGE_FLUSH: '100' } });
     const { json } = server;
-    const [old] = await json<{ credential_id: string }[]>('credential', 'list', server.clientId);
+    const [old] = await json<{ id: string }[]>('credential', 'list', server.clientId);
     const refused: string[] = [];
     const asked = { old: 0, next: 0 };
     const callers = Array.from({ length: CLIENTS }, () => ({ secret: server.clientSecret }));
@@ -118,16 +118,16 @@ describe('under load', { concurrency: true }, () => {
     // The new one is good within a second; nobody has moved to it yet.
     await sleep(1000);
     for (const caller of callers) {
-      const retired = await retire(server, old!.credential_id);
+      const retired = await retire(server, old!.id);
       assert.equal(retired.code, 4, `a credential in use was retired: ${retired.out}`);
       caller.secret = next;
       await sleep(200);
     }
     await sleep(500);
-    const early = await retire(server, old!.credential_id);
+    const early = await retire(server, old!.id);
     assert.equal(early.code, 4, 'it was used within the hour');
-    anHourPasses(server, old!.credential_id);
-    const retired = await retire(server, old!.credential_id);
+    anHourPasses(server, old!.id);
+    const retired = await retire(server, old!.id);
     assert.equal(retired.code, 0, retired.err);
     await sleep(1500);
     load.over = true;

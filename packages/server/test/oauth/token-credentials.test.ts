@@ -17,16 +17,15 @@ let person: MadeApiUser;
 let disabled: MadeApiUser;
 let elsewhere: MadeApiUser;
 let expired: { client_secret: string };
-let retired: { client_secret: string };
+let retired: { id: string; client_secret: string };
 
 before(async () => {
   const store = await newStore();
   user = await store.apiUser('Importer', '--username', 'Importer@Example.com');
   expired = await store.json(['credential', 'create', user.client_id, '--expires-in', '1s']);
   const expiredAt = Date.now() + EXPIRES_AFTER_MS;
-  retired = await store.json<MadeApiUser>(['credential', 'create', user.client_id]);
-  const { credential_id: retiredId } = retired as MadeApiUser;
-  await store.json(['credential', 'retire', retiredId, '--force']);
+  retired = await store.json(['credential', 'create', user.client_id]);
+  await store.json(['credential', 'retire', retired.id, '--force']);
   other = await store.apiUser('Another');
   disabled = await store.apiUser('Disabled');
   await store.json(['api-user', 'disable', disabled.client_id, '--force']);

@@ -59,12 +59,12 @@ test('a verified password is remembered and not delayed by guesses', async () =>
 
 test('a remembered password is refused within a second of its retirement', async () => {
   assert.equal((await ask(PASSWORD)).status, 200);
-  const credentials = await server.json<{ kind: string; credential_id: string }[]>(
+  const credentials = await server.json<{ kind: string; id: string }[]>(
     'credential',
     'list',
     person.client_id,
   );
-  const { credential_id: id = '' } = credentials.find(({ kind }) => kind === 'password') ?? {};
+  const { id = '' } = credentials.find(({ kind }) => kind === 'password') ?? {};
   await server.json('credential', 'retire', id, '--force');
   const deadline = Date.now() + 10_000;
   while ((await ask(PASSWORD)).status !== 403) {

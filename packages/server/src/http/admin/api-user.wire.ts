@@ -1,6 +1,7 @@
 import Type, { type TOptional, type TString, type TUnsafe } from 'typebox';
 import type { ApiUser, ApiUserSettings } from '../../domain/api-user.ts';
 import { API_USER_STATES, type ListedApiUser } from '../../domain/api-user-list.ts';
+import type { CredentialJson } from './credential.wire.ts';
 import { iso, nullable, oneOf, shared, text, time, timeInput, type Shared } from './schema.ts';
 
 // API users in JSON, under the names that `mintmark api-user --json` has.
@@ -47,6 +48,13 @@ export const apiUserFilterParameters: {
   state: Type.Optional(oneOf(API_USER_STATES, 'Only these')),
   scope: Type.Optional(text('Only those that may have this scope', 100)),
 };
+
+/** A new API user, with its first secret unless it was to have none. */
+export interface CreatedApiUserJson {
+  api_user: ApiUserJson;
+  credential?: CredentialJson;
+  client_secret?: string;
+}
 
 /** Longer than whatever may be, which domain/api-user.ts says in words: what is longer need not be looked at. */
 const TEXT_LENGTH_MAX = 1000;
@@ -110,9 +118,12 @@ export const listedApiUserSchema: Shared<ListedApiUserJson> = shared(
   ),
 );
 
-type SettingsJson = Omit<ApiUserJson, 'client_id' | 'enabled' | 'created_at' | 'updated_at' | 'version'>;
+export type ApiUserSettingsJson = Omit<
+  ApiUserJson,
+  'client_id' | 'enabled' | 'created_at' | 'updated_at' | 'version'
+>;
 
-export type ApiUserChangesJson = Partial<SettingsJson>;
+export type ApiUserChangesJson = Partial<ApiUserSettingsJson>;
 
 export const apiUserChangesSchema: TUnsafe<ApiUserChangesJson> = Type.Unsafe<ApiUserChangesJson>(
   Type.Partial(Type.Object(settings), {

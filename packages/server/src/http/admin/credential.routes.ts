@@ -1,11 +1,11 @@
-import Type, { type TObject, type TString, type TUnsafe } from 'typebox';
+import Type, { type TObject, type TString } from 'typebox';
 import { existingApiUser } from '../../admin/api-user.ts';
 import { createPassword, createSecret, retireCredential, updateCredential } from '../../admin/credential.ts';
 import { cutOff, resetCredentials, type Reset } from '../../admin/reset-credentials.ts';
 import { AppError } from '../../domain/app-error.ts';
 import type { AdminApp } from './admin-app.ts';
 import { apiUserPath, force, revokeTokens } from './api-user.routes.ts';
-import { credentialJson, credentialSchema, type CredentialJson } from './credential.wire.ts';
+import { createdCredentialSchema, credentialJson, credentialSchema, secretText } from './credential.wire.ts';
 import { changeOf, repeatableChangeOf, type AdminContext } from './context.ts';
 import { idempotencyParameter } from './preconditions.ts';
 import { millisecondsOf, nullable, ref, text, timeInput } from './schema.ts';
@@ -25,28 +25,12 @@ const credentialPath: TObject<{ id: TString }> = Type.Object({
 });
 const name = text('Where it is deployed', NAME_LENGTH_MAX);
 const expiresAt = Type.Optional(nullable(timeInput('From then on it is refused; null, or left out: never')));
-const secretText = Type.String({
-  description:
-    'The generated secret, shown this once, and stored nowhere; left out if the credential is a password',
-});
 const password = Type.Optional(
   Type.String({
     maxLength: PASSWORD_BODY_LENGTH_MAX,
     writeOnly: true,
     description: 'A password of 12 to 128 characters that a person chose, instead of a generated secret',
   }),
-);
-
-interface MadeCredentialJson {
-  credential: CredentialJson;
-  client_secret?: string;
-}
-
-const madeCredential: TUnsafe<MadeCredentialJson> = Type.Unsafe<MadeCredentialJson>(
-  Type.Object(
-    { credential: ref(credentialSchema), client_secret: Type.Optional(secretText) },
-    { ...closed, description: 'Made' },
-  ),
 );
 
 export function credentialRoutes(app: AdminApp, context: AdminContext): void {
@@ -96,7 +80,7 @@ function createRoute(app: AdminApp, context: AdminContext): void {
         params: apiUserPath,
         headers: Type.Object(idempotencyParameter),
         body: Type.Object({ name, expires_at: expiresAt, password }, closed),
-        response: { 201: madeCredential },
+        response: { 201: createdCredentialSchema },
       },
     },
     async (request, reply) => {

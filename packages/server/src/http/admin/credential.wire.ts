@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import Type, { type TString, type TUnsafe } from 'typebox';
 import {
   CREDENTIAL_KINDS,
   credentialState,
@@ -7,7 +7,7 @@ import {
   type CredentialKind,
   type CredentialState,
 } from '../../domain/credential.ts';
-import { iso, nullable, oneOf, shared, time, type Shared } from './schema.ts';
+import { iso, nullable, oneOf, ref, shared, time, type Shared } from './schema.ts';
 
 // Credentials in JSON. Their digests are no part of it.
 
@@ -54,6 +54,23 @@ export const credentialSchema: Shared<CredentialJson> = shared(
       ),
     },
     { additionalProperties: false, description: 'A credential, without the secret' },
+  ),
+);
+
+export const secretText: TString = Type.String({
+  description:
+    'The generated secret, shown this once, and stored nowhere; left out if the credential is a password',
+});
+/** A new credential, and its secret, which is shown this once, unless it is a password. */
+export interface CreatedCredentialJson {
+  credential: CredentialJson;
+  client_secret?: string;
+}
+
+export const createdCredentialSchema: TUnsafe<CreatedCredentialJson> = Type.Unsafe<CreatedCredentialJson>(
+  Type.Object(
+    { credential: ref(credentialSchema), client_secret: Type.Optional(secretText) },
+    { additionalProperties: false, description: 'Made' },
   ),
 );
 

@@ -1,14 +1,13 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
-import type { Live, LiveEvent, PastRates } from '../../runtime/usage/live-events.ts';
+import type { Live, LiveEvent } from '../../runtime/usage/live-events.ts';
 import type { AdminContext } from './context.ts';
 import type { Gate } from './gate.ts';
-import { rounded } from './overview.routes.ts';
+import { eventJson, ratesJson } from './event.wire.ts';
 import { actorOf, type AdminApp } from './admin-app.ts';
 import { Problem, SECURITY_HEADERS, tooMany } from './problem.ts';
 import { retryAfter } from '../rate-limit-headers.ts';
-import { iso } from './schema.ts';
 
 /** A comment is sent so often, so that proxies between keep the connection. */
 const HEARTBEAT_MS = 15_000;
@@ -129,27 +128,5 @@ function send(response: ServerResponse, message: string): void {
 }
 
 function text(event: LiveEvent): string {
-  return `event: ${event.event}\ndata: ${JSON.stringify(dataOf(event))}\n\n`;
-}
-
-function ratesJson({ at, tokens, refusals, p50Ms, p99Ms }: PastRates): object {
-  return { at: iso(at), tokens, refusals, p50_ms: rounded(p50Ms), p99_ms: rounded(p99Ms) };
-}
-
-function dataOf(event: LiveEvent): object {
-  switch (event.event) {
-    case 'change':
-      return { noun: event.noun, id: event.id };
-    case 'rates':
-      return ratesJson(event);
-    case 'use':
-      return {
-        credential_id: event.credentialId,
-        at: iso(event.at),
-        address: event.address,
-        count: event.count,
-      };
-    case 'refusal':
-      return { reason: event.reason, at: iso(event.at), count: event.count };
-  }
+  return `event: ${event.event}\ndata: ${JSON.stringify(eventJson(event))}\n\n`;
 }

@@ -4,14 +4,8 @@ import type { AdminContext } from './context.ts';
 import { refuseOtherSites } from './cross-site.ts';
 import type { AdminApp } from './admin-app.ts';
 import { nullable, oneOf, ref } from './schema.ts';
-import {
-  begun,
-  callerOf,
-  denialProblem,
-  emailSchema,
-  passwordSchema,
-  sessionSchema,
-} from './session.routes.ts';
+import { begun, callerOf, denialProblem, emailSchema, passwordSchema } from './session.routes.ts';
+import { sessionSchema } from './session.wire.ts';
 
 const TAG = { tags: ['Session'] };
 const TOKEN_LENGTH_MAX = 200;

@@ -4,73 +4,15 @@ import {
   inviteOperator,
   newLinkFor,
   removeOperator,
-  type Invited,
 } from '../../admin/operators/operator.ts';
-import { ROLES, type Role } from '../../domain/actor.ts';
-import { invitationUrl } from '../../domain/invitation.ts';
-import { operatorState, type Operator, type OperatorState } from '../../domain/operator.ts';
+import { ROLES } from '../../domain/actor.ts';
 import { cursorOf, positionOf } from './cursor.ts';
 import { idempotencyParameter } from './preconditions.ts';
 import type { AdminApp } from './admin-app.ts';
 import { changeOf, repeatableChangeOf, type AdminContext } from './context.ts';
-import {
-  iso,
-  nothing,
-  nullable,
-  oneOf,
-  PAGE_DEFAULT,
-  pageOf,
-  pageParameters,
-  ref,
-  shared,
-  time,
-  type Shared,
-} from './schema.ts';
+import { invitationJson, invitationSchema, operatorJson, operatorSchema } from './operator.wire.ts';
+import { nothing, oneOf, PAGE_DEFAULT, pageOf, pageParameters, ref } from './schema.ts';
 import { emailSchema } from './session.routes.ts';
-
-interface OperatorJson {
-  id: string;
-  email: string;
-  role: Role;
-  state: OperatorState;
-  second_factor: boolean;
-  created_at: string;
-  last_seen_at: string | null;
-}
-
-interface InvitationJson {
-  operator: OperatorJson;
-  invitation_url: string;
-  expires_at: string;
-}
-
-const operatorSchema: Shared<OperatorJson> = shared(
-  'Operator',
-  Type.Object(
-    {
-      id: Type.String(),
-      email: Type.String({ description: 'What the operator signs in with' }),
-      role: oneOf(ROLES, 'What the operator may do'),
-      state: oneOf(['active', 'invited'] as const, 'invited: has not chosen a password yet'),
-      second_factor: Type.Boolean({ description: 'Whether sign-in asks for a code' }),
-      created_at: time('When the operator was invited'),
-      last_seen_at: nullable(time('When the operator last did something, to the minute')),
-    },
-    { additionalProperties: false, description: 'A person who manages API users' },
-  ),
-);
-
-const invitationSchema: Shared<InvitationJson> = shared(
-  'Invitation',
-  Type.Object(
-    {
-      operator: ref(operatorSchema),
-      invitation_url: Type.String({ description: 'To be given to the operator. Shown this once' }),
-      expires_at: time('The link works until then, once'),
-    },
-    { additionalProperties: false, description: 'A link with which an operator chooses a password' },
-  ),
-);
 
 const TAG = { tags: ['Operators'] };
 const path: TObject<{ id: TString }> = Type.Object({ id: Type.String({ maxLength: 254 }) });
@@ -198,21 +140,4 @@ function changeRoutes(app: AdminApp, context: AdminContext): void {
       return reply.code(204).send();
     },
   );
-}
-
-function operatorJson(operator: Operator): OperatorJson {
-  return {
-    id: operator.id,
-    email: operator.email,
-    role: operator.role,
-    state: operatorState(operator),
-    second_factor: operator.sealedTotpSecret !== null,
-    created_at: iso(operator.createdAt),
-    last_seen_at: iso(operator.lastSeenAt),
-  };
-}
-
-function invitationJson({ operator, token, expiresAt }: Invited, issuer: string): InvitationJson {
-  const url = invitationUrl(issuer, token);
-  return { operator: operatorJson(operator), invitation_url: url, expires_at: iso(expiresAt) };
 }

@@ -9,36 +9,13 @@ import {
   removeSecondFactor,
 } from '../../admin/operators/profile.ts';
 import { denialOf } from '../../admin/operators/sign-in.ts';
-import { sessionEnd, type Session } from '../../domain/session.ts';
+import { sessionEnd } from '../../domain/session.ts';
 import type { AdminContext } from './context.ts';
 import { operatorChangeOf, operatorSessionOf, setSessionCookie } from './operator-session.ts';
 import type { AdminApp } from './admin-app.ts';
-import { iso, nothing, ref, shared, time, type Shared } from './schema.ts';
+import { nothing, ref } from './schema.ts';
 import { codeSchema, denialProblem, passwordSchema } from './session.routes.ts';
-
-interface OwnSessionJson {
-  id: string;
-  created_at: string;
-  last_seen_at: string;
-  address: string;
-  user_agent: string;
-  current: boolean;
-}
-
-const ownSessionSchema: Shared<OwnSessionJson> = shared(
-  'OwnSession',
-  Type.Object(
-    {
-      id: Type.String(),
-      created_at: time('When it began'),
-      last_seen_at: time('When there was last a request, to the minute'),
-      address: Type.String({ description: 'The network address that signed in' }),
-      user_agent: Type.String({ description: 'The browser as it named itself' }),
-      current: Type.Boolean({ description: 'The one of this request' }),
-    },
-    { additionalProperties: false, description: 'A session of the operator who asks' },
-  ),
-);
+import { ownSessionJson, ownSessionSchema } from './session.wire.ts';
 
 const TAG = { tags: ['Profile'] };
 const currentPassword = passwordSchema('The password that there is');
@@ -253,15 +230,4 @@ function ownSessionRoutes(app: AdminApp, context: AdminContext): void {
       return reply.code(204).send();
     },
   );
-}
-
-function ownSessionJson(session: Session, currentId: string): OwnSessionJson {
-  return {
-    id: session.id,
-    created_at: iso(session.createdAt),
-    last_seen_at: iso(session.lastSeenAt),
-    address: session.address,
-    user_agent: session.userAgent,
-    current: session.id === currentId,
-  };
 }

@@ -1,7 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type TString } from 'typebox';
-import { ROLES, type Role } from '../../domain/actor.ts';
-import type { Operator } from '../../domain/operator.ts';
 import type { SignedIn, SignIn, SignInDenial } from '../../admin/operators/sign-in.ts';
 import { endSession } from '../../admin/operators/profile.ts';
 import { KNOWN_BROWSER_SECONDS } from '../../admin/operators/known-browsers.ts';
@@ -16,38 +14,8 @@ import {
 } from './operator-session.ts';
 import { actorOf, type AdminApp } from './admin-app.ts';
 import { Problem, tooMany } from './problem.ts';
-import { iso, nothing, nullable, oneOf, ref, shared, time, type Shared } from './schema.ts';
-
-interface SessionJson {
-  actor: {
-    kind: 'operator' | 'api_user';
-    id: string;
-    name: string;
-    role: Role | null;
-    second_factor: boolean | null;
-  };
-  expires_at: string | null;
-}
-
-const sessionSchema: Shared<SessionJson> = shared(
-  'Session',
-  Type.Object(
-    {
-      actor: Type.Object(
-        {
-          kind: oneOf(['operator', 'api_user'] as const, 'Who calls'),
-          id: Type.String({ description: 'Of the operator; or the client id' }),
-          name: Type.String({ description: 'E-mail address of the operator; or name of the API user' }),
-          role: nullable(oneOf(ROLES, 'What the operator may do')),
-          second_factor: nullable(Type.Boolean({ description: 'Whether sign-in asks for a code' })),
-        },
-        { additionalProperties: false },
-      ),
-      expires_at: nullable(time('The session ends then, unless there is another request; null for a token')),
-    },
-    { additionalProperties: false, description: 'Who is signed in' },
-  ),
-);
+import { nothing, ref } from './schema.ts';
+import { sessionJson, sessionSchema, type SessionJson } from './session.wire.ts';
 
 const EMAIL_LENGTH_MAX = 254;
 /** Longer than a password may be: one that is too long is told so by who checks it. */
@@ -154,14 +122,6 @@ export function begun(reply: FastifyReply, outcome: SignedIn | SignInDenial): Se
   if ('denied' in outcome) throw denialProblem(outcome);
   setCookies(reply, outcome, KNOWN_BROWSER_SECONDS);
   return sessionJson(outcome.operator, outcome.endsAt);
-}
-
-export { sessionSchema };
-
-function sessionJson({ id, email, role, sealedTotpSecret }: Operator, endsAt: number): SessionJson {
-  const second = sealedTotpSecret !== null;
-  const actor = { kind: 'operator', id, name: email, role, second_factor: second } as const;
-  return { actor, expires_at: iso(endsAt) };
 }
 
 export function denialProblem(denial: SignInDenial): Problem {

@@ -1,57 +1,18 @@
 import Type, { type TString, type TUnsafe } from 'typebox';
-import {
-  startOf,
-  UNIT_MS,
-  USAGE_UNITS,
-  withoutGaps,
-  type UsagePoint,
-  type UsageUnit,
-} from '../../domain/usage.ts';
+import { startOf, UNIT_MS, USAGE_UNITS, type UsageUnit } from '../../domain/usage.ts';
 import type { UsageRows } from '../../storage/tables/usage.ts';
 import { parseTime } from '../../domain/parse-time.ts';
 import type { AdminApp } from './admin-app.ts';
 import type { AdminContext } from './context.ts';
 import { Problem } from './problem.ts';
-import { iso, oneOf, ref, shared, time, type Shared } from './schema.ts';
-
-interface UsageJson {
-  unit: UsageUnit;
-  points: { at: string; tokens: number; refusals: Record<string, number> }[];
-}
-
-const usageSchema: Shared<UsageJson> = shared(
-  'Usage',
-  Type.Object(
-    {
-      unit: oneOf(USAGE_UNITS, 'How long each point is'),
-      points: Type.Array(
-        Type.Object(
-          {
-            at: time('Its start'),
-            tokens: Type.Integer({ description: 'Tokens issued' }),
-            refusals: Type.Record(Type.String(), Type.Integer(), {
-              description: 'Refused requests by reason; reasons without any are left out',
-            }),
-          },
-          { additionalProperties: false },
-        ),
-        { description: 'One after the other, the oldest first; zeros where nothing happened' },
-      ),
-    },
-    { additionalProperties: false, description: 'Tokens and refusals, up to what was last written' },
-  ),
-);
-
-interface RecentJson {
-  items: { client_id: string; tokens: number[] }[];
-}
+import { oneOf, ref } from './schema.ts';
+import { RECENT_HOURS, recentUsageSchema, usageJson, usageSchema, type UsageSpan } from './usage.wire.ts';
 
 /** Points of an answer. */
 const POINTS_MAX = 1500;
 /** What is told where the request does not say since when, in units. */
 const POINTS_DEFAULT: Readonly<Record<UsageUnit, number>> = { minute: 60, hour: 24, day: 30 };
 export const RECENT_IDS_MAX = 200;
-const RECENT_HOURS = 24;
 const CLIENT_ID_LENGTH_MAX = 256;
 
 const query = Type.Object(
@@ -80,25 +41,6 @@ function timeParameter(description: string): TUnsafe<string> {
     description: `A day, or a time of RFC 3339. ${description}`,
   });
 }
-
-const recentSchema: TUnsafe<RecentJson> = Type.Unsafe<RecentJson>(
-  Type.Object(
-    {
-      items: Type.Array(
-        Type.Object(
-          {
-            client_id: Type.String(),
-            tokens: Type.Array(Type.Integer(), {
-              description: `Tokens issued in each of the last ${RECENT_HOURS} hours, the present one last`,
-            }),
-          },
-          { additionalProperties: false },
-        ),
-      ),
-    },
-    { additionalProperties: false, description: 'In the order of the request' },
-  ),
-);
 
 export function usageRoutes(app: AdminApp, { store }: AdminContext): void {
   app.addSchema(usageSchema);
@@ -163,7 +105,7 @@ function recentRoute(app: AdminApp, usage: Pick<UsageRows, 'recent'>): void {
           },
           { additionalProperties: false },
         ),
-        response: { 200: recentSchema },
+        response: { 200: recentUsageSchema },
       },
     },
     async ({ query: { ids } }) => {
@@ -183,13 +125,7 @@ function recentRoute(app: AdminApp, usage: Pick<UsageRows, 'recent'>): void {
   );
 }
 
-interface Span {
-  unit: UsageUnit;
-  from: number;
-  to: number;
-}
-
-function spanOf(asked: { unit?: UsageUnit; from?: string; to?: string }, nowMs: number): Span {
+function spanOf(asked: { unit?: UsageUnit; from?: string; to?: string }, nowMs: number): UsageSpan {
   const { unit = 'hour' } = asked;
   const to = timeOf('to', asked.to) ?? nowMs;
   const from = timeOf('from', asked.from) ?? startOf(unit, to) - (POINTS_DEFAULT[unit] - 1) * UNIT_MS[unit];
@@ -214,15 +150,4 @@ function invalid(name: string, detail: string): Problem {
   return new Problem('invalid', `The parameter ${name} ${detail}.`, {
     faults: [{ pointer: `?${name}`, detail }],
   });
-}
-
-function usageJson({ unit, from, to }: Span, points: readonly UsagePoint[]): UsageJson {
-  return {
-    unit,
-    points: withoutGaps(points, unit, from, to).map(({ at, tokens, refusals }) => ({
-      at: iso(at),
-      tokens,
-      refusals: { ...refusals },
-    })),
-  };
 }

@@ -1,12 +1,17 @@
-// Writes the table of routes in docs/admin-api.md from a server's OpenAPI document. Run it with the pinned
-// Node (node_modules/.bin/node), then `npm run format`.
+// `npm run openapi` writes the OpenAPI documents of a server to docs/, and the table of routes in docs/admin-api.md. A
+// test compares them with the server, so that every change of the API shows in review.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { adminDocument, type AdminDocument } from '@mintmark/test-support/described';
-import { startServer } from '@mintmark/test-support/server';
+import { startServer, type TestServer } from '@mintmark/test-support/server';
+
+export const GOLDEN: Readonly<Record<string, URL>> = {
+  '/openapi.json': new URL('../docs/openapi.json', import.meta.url),
+  '/marketing/admin/v1/openapi.json': new URL('../docs/admin-openapi.json', import.meta.url),
+};
 
 export const ADMIN_API_FILE: URL = new URL('../docs/admin-api.md', import.meta.url);
 
-const BEGIN = '<!-- routes: written by scripts/admin-routes-table.ts -->\n';
+const BEGIN = '<!-- routes: written by npm run openapi -->\n';
 const END = '<!-- end of routes -->\n';
 
 function routesTable({ paths }: AdminDocument): string {
@@ -36,8 +41,16 @@ export function withRoutesTable(text: string, document: AdminDocument): string {
   return `${text.slice(0, begin + BEGIN.length)}\n${routesTable(document)}\n${text.slice(end)}`;
 }
 
+/** What the server answers at this path, with the default port in place of its own. */
+export async function documentAt({ port }: TestServer, path: string): Promise<unknown> {
+  const text = await (await fetch(`http://localhost:${port}${path}`)).text();
+  return JSON.parse(text.replaceAll(`localhost:${port}`, 'localhost:8080'));
+}
+
 if (process.argv[1] === new URL(import.meta.url).pathname) {
   await using server = await startServer();
+  for (const [path, file] of Object.entries(GOLDEN))
+    writeFileSync(file, `${JSON.stringify(await documentAt(server, path), null, 2)}\n`);
   const document = await adminDocument(server.port);
   writeFileSync(ADMIN_API_FILE, withRoutesTable(readFileSync(ADMIN_API_FILE, 'utf8'), document));
 }

@@ -1,0 +1,84 @@
+import Type from 'typebox';
+import { ROLES, type Role } from '../../domain/actor.ts';
+import type { Operator } from '../../domain/operator.ts';
+import type { Session } from '../../domain/session.ts';
+import { iso, nullable, oneOf, shared, time, type Shared } from './schema.ts';
+
+export type SessionJson = OperatorSessionJson | TokenSessionJson;
+
+/** Of an operator, in a browser. */
+export interface OperatorSessionJson {
+  actor: { kind: 'operator'; id: string; name: string; role: Role; second_factor: boolean };
+  expires_at: string;
+}
+
+/** A call with an access token is no session, but answers the same question. */
+interface TokenSessionJson {
+  actor: { kind: 'api_user'; id: string; name: string; role: null; second_factor: null };
+  expires_at: null;
+}
+
+export const sessionSchema: Shared<SessionJson> = shared(
+  'Session',
+  Type.Unsafe<SessionJson>(
+    Type.Object(
+      {
+        actor: Type.Object(
+          {
+            kind: oneOf(['operator', 'api_user'] as const, 'Who calls'),
+            id: Type.String({ description: 'Of the operator; or the client id' }),
+            name: Type.String({ description: 'E-mail address of the operator; or name of the API user' }),
+            role: nullable(oneOf(ROLES, 'What the operator may do')),
+            second_factor: nullable(Type.Boolean({ description: 'Whether sign-in asks for a code' })),
+          },
+          { additionalProperties: false },
+        ),
+        expires_at: nullable(
+          time('The session ends then, unless there is another request; null for a token'),
+        ),
+      },
+      { additionalProperties: false, description: 'Who is signed in' },
+    ),
+  ),
+);
+
+export interface OwnSessionJson {
+  id: string;
+  created_at: string;
+  last_seen_at: string;
+  address: string;
+  user_agent: string;
+  current: boolean;
+}
+
+export const ownSessionSchema: Shared<OwnSessionJson> = shared(
+  'OwnSession',
+  Type.Object(
+    {
+      id: Type.String(),
+      created_at: time('When it began'),
+      last_seen_at: time('When there was last a request, to the minute'),
+      address: Type.String({ description: 'The network address that signed in' }),
+      user_agent: Type.String({ description: 'The browser as it named itself' }),
+      current: Type.Boolean({ description: 'The one of this request' }),
+    },
+    { additionalProperties: false, description: 'A session of the operator who asks' },
+  ),
+);
+
+export function sessionJson({ id, email, role, sealedTotpSecret }: Operator, endsAt: number): SessionJson {
+  const second = sealedTotpSecret !== null;
+  const actor = { kind: 'operator', id, name: email, role, second_factor: second } as const;
+  return { actor, expires_at: iso(endsAt) };
+}
+
+export function ownSessionJson(session: Session, currentId: string): OwnSessionJson {
+  return {
+    id: session.id,
+    created_at: iso(session.createdAt),
+    last_seen_at: iso(session.lastSeenAt),
+    address: session.address,
+    user_agent: session.userAgent,
+    current: session.id === currentId,
+  };
+}
