@@ -1,5 +1,4 @@
-// What lists and searches of the admin API cost with 100,000 API users, and what they cost the callers of the token
-// endpoint meanwhile.
+// The cost of the admin API's lists and searches with 100,000 API users, and their effect on token requests.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { request as httpRequest, Agent } from 'node:http';
 import { join } from 'node:path';
@@ -21,7 +20,7 @@ const ROUNDS = 40;
 const LIST_MS_MAX = 100;
 const TOKENS = 3000;
 const TOKEN_CONNECTIONS = 8;
-/** What an operator who types does: a request after each key, and several at it. */
+/** An operator who types a search: a request per key, several of them at once. */
 const SEARCHERS = 4;
 
 const WORDS =
@@ -92,7 +91,7 @@ interface Page {
   next: string | null;
 }
 
-/** The cursor in the middle of a list. */
+/** A cursor in the middle of a list. */
 async function middle(server: TestServer, token: string, query: string): Promise<string> {
   let after = '';
   for (let page = 0; page < API_USERS / 200 / 2; page++) {
@@ -133,7 +132,7 @@ function quantile(values: readonly number[], q: number): number {
   return values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * q))] ?? 0;
 }
 
-/** Milliseconds of tokens for API users picked at random, a few at a time. */
+/** Milliseconds per token for random API users, a few at a time. */
 async function tokenLatencies(server: TestServer): Promise<number[]> {
   const latencies: number[] = [];
   const tokens = new Agent({ keepAlive: true, maxSockets: TOKEN_CONNECTIONS });

@@ -1,6 +1,5 @@
-// What a token costs a client: the SDK beside the libraries that people use, against the real server, in one process.
-// Each round gives every contender a few calls in a row, in an order that is drawn anew, so that what else happens on the
-// machine meets all of them.
+// The cost of a token for a client: the SDK beside common libraries, against the real server, in one process.
+// Each round gives every contender a few calls in random order, so that other load affects all of them.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -21,7 +20,10 @@ const CACHED_NS_MAX = 1000;
 
 interface Contender {
   readonly name: string;
-  /** Makes what a program makes once; calling the result is the first call: one token request, no token in memory. */
+  /**
+   * Does a program's one-time setup. The result's first call sends one token request, with no token in
+   * memory.
+   */
   readonly prepare: () => () => Promise<unknown>;
   readonly wallUs: number[];
   readonly cpuUs: number[];
@@ -57,7 +59,7 @@ function contenders({ url, clientId, clientSecret }: Target): Contender[] {
     auth: { tokenHost: new URL(url).origin, tokenPath: new URL(endpoint).pathname },
     options: { authorizationMethod: 'body' },
   });
-  // The least that one would write by hand: it builds the form, sends it, and reads the JSON.
+  // The minimum by hand: builds the form, sends it and reads the JSON.
   const bare = async () => {
     const form = { grant_type: 'client_credentials', client_id: clientId, client_secret: clientSecret };
     const response = await fetch(endpoint, { method: 'POST', body: new URLSearchParams(form) });
@@ -132,12 +134,12 @@ function ratio(values: number[], base: number[]): number {
   return median(values) / median(base);
 }
 
-/** Prints a table and stores it; resolves to false where a target is missed. */
+/** Prints and stores a table; resolves to false if a target is missed. */
 export async function run(): Promise<boolean> {
   await using server = await startServer({
     env: { MINTMARK_API_USER_LIMIT: '1000000', MINTMARK_ADDRESS_LIMIT: '100000000' },
   });
-  // 127.0.0.1 spares every library the look-up of localhost.
+  // 127.0.0.1 avoids the look-up of localhost in every library.
   const target = { ...server, url: server.url.replace('localhost', '127.0.0.1') };
   const all = contenders(target);
   for (const { prepare } of all) for (let i = 0; i < WARM_UP; i++) await prepare()();

@@ -1,5 +1,5 @@
-// Very many API users, a secret each, straight into the tables of a migrated store in PostgreSQL: COPY without indexes, which
-// are made again afterwards from what the database says of them.
+// Many API users with a secret each, copied directly into the tables of a migrated PostgreSQL store. Indexes
+// are dropped first and recreated from the catalog.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
@@ -10,7 +10,7 @@ import { clientIdAt, secretAt } from './population.ts';
 
 const LINES_AT_A_TIME = 2000;
 const CREATED_FROM = 1_700_000_000_000;
-/** This part of them, counted from the first, may have tokens. */
+/** Share of API users, from the first, that may have tokens. */
 export const ENABLED = 0.9;
 
 export const nameAt = (i: number): string =>
@@ -21,7 +21,10 @@ const WORDS =
     ' ',
   );
 
-/** The last tenth is disabled, every second has a username, every third was never used. The first administers. */
+/**
+ * The last tenth is disabled, every second has a username, every third was never used. The first one
+ * administers.
+ */
 function apiUserLine(i: number, count: number): string {
   const id = clientIdAt(i);
   const name = nameAt(i);
@@ -86,7 +89,7 @@ function copyInto(url: string, table: string): Copy {
   };
 }
 
-/** Seconds for the rows, and for indexes and statistics. */
+/** Seconds for the rows and for indexes and statistics. */
 export async function fillPostgres(
   server: TestPostgres,
   database: string,
@@ -120,7 +123,7 @@ export async function fillPostgres(
   return { copySeconds: (copiedAt - startedAt) / 1000, indexSeconds: (performance.now() - copiedAt) / 1000 };
 }
 
-/** Drops indexes and constraints of the two tables; gives back what makes them again, in the order in which it has to. */
+/** Drops indexes and constraints of the two tables. Returns the statements that recreate them, in order. */
 async function withoutIndexes(server: TestPostgres, database: string): Promise<string[]> {
   const constraints = await server.sql<{ tab: string; name: string; definition: string }>(
     `select conrelid::regclass::text as tab, conname as name, pg_get_constraintdef(oid) as definition from pg_constraint

@@ -1,4 +1,5 @@
-// Holds as many API users as its argument says, as a server does, and prints what garbage collection cost as a line of JSON.
+// Holds the given number of API users as a server does. Prints the cost of garbage collection as a line of
+// JSON.
 import { hash } from 'node:crypto';
 import {
   constants,
@@ -16,9 +17,9 @@ import { clientIdAt } from './population.ts';
 export interface HeapFigures {
   heapMiB: number;
   collections: number;
-  /** Of a full collection while they were read. */
+  /** Longest full collection during loading. */
   longestMs: number;
-  /** The longest turn of the event loop afterwards. */
+  /** Longest turn of the event loop afterwards. */
   laterMs: number;
 }
 
@@ -26,7 +27,7 @@ const PAGE = 250;
 const PAGES_IN_A_TURN = 20;
 const ASKED_MS = 30_000;
 const ASKED_IN_A_TURN = 50;
-/** As many uses wait to be written at ten thousand a second. */
+/** Number of uses that wait to be written at ten thousand per second. */
 const USES_KEPT = 100_000;
 const BODY_BYTES = 300;
 const ANSWER_BYTES = 1024;
@@ -73,7 +74,7 @@ function rowAt(i: number): KnownApiUserRow {
   };
 }
 
-/** With what a request leaves behind: a body, an answer, and a use that waits to be written. */
+/** Runs with each request's garbage: a body, a response and a use that waits to be written. */
 async function longestTurn(): Promise<number> {
   const lag = monitorEventLoopDelay({ resolution: 5 });
   lag.enable();

@@ -1,5 +1,5 @@
-// How long a process stands still while V8 collects the garbage among very many API users in its memory: with each number of
-// them in a process of its own, on all cores and on one.
+// How long V8's garbage collection stops a process with many API users in memory: each number of them in a
+// separate process, on all cores and on one.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { HeapFigures } from './heap-held.ts';

@@ -1,5 +1,5 @@
-// The limit: what a token costs at the least on node:http. Parses the form, hashes the secret, compares, signs ES256
-// with the same claims, answers. No limits, no scopes, no log, no statistics, no errors worth the name.
+// The lower limit of a token's cost on node:http: parse the form, hash the secret, compare, sign ES256 with
+// the same claims, respond. No limits, scopes, logs, statistics or error handling.
 import { generateKeyPairSync, hash, timingSafeEqual } from 'node:crypto';
 import { createServer } from 'node:http';
 import { accessTokenSigner } from '../packages/server/src/domain/access-token.ts';

@@ -1,5 +1,5 @@
-// What a token costs with limits in Redis against limits in the memory of the process, and what the bound on work in
-// progress costs each request: ratios of one run.
+// The cost of a token with limits in Redis and in memory, and of the bound on concurrent work: ratios of one
+// run.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,7 +42,7 @@ export async function run(): Promise<boolean> {
   }
 }
 
-/** What Redis has done: CPU time, and calls of the script. */
+/** Redis's work: CPU time, and calls of the script. */
 async function workOf(redis: TestRedis): Promise<{ micros: number; calls: number }> {
   const told = `${String(await redis.command('INFO', 'cpu'))}${String(await redis.command('INFO', 'commandstats'))}`;
   const of = (name: string): number => Number(new RegExp(`${name}([\\d.]+)`).exec(told)?.[1] ?? 0);
@@ -50,7 +50,7 @@ async function workOf(redis: TestRedis): Promise<{ micros: number; calls: number
   return { micros, calls: of('cmdstat_evalsha:calls=') };
 }
 
-/** With as many requests in a turn as the load has connections. */
+/** One turn has as many requests as the load has connections. */
 async function admissionNanos(): Promise<number> {
   const admission = createAdmission(Number(SETTINGS.inFlightMax.default));
   const timed = async (work: () => void): Promise<number> => {

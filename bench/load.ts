@@ -1,6 +1,6 @@
-// Load on one server from raw sockets, in bursts: for each line on standard input, a number, so many requests over connections
-// that are kept, answered with a line of JSON. At the end of its input it checks that every token differs and verifies, and
-// prints that. Run as its own process.
+// Load on one server over raw sockets, in bursts. Each line of standard input is a number of requests; the
+// result is a line of JSON. At the end of input, checks that all tokens differ and verify, and prints that.
+// Runs as its own process.
 import { createPublicKey, verify, type webcrypto } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -10,15 +10,15 @@ import { secretAt, clientIdAt } from './population.ts';
 export interface LoadOptions {
   port: number;
   connections: number;
-  /** In all bursts together. */
+  /** Total of all bursts. */
   requests: number;
-  /** One API user, or this many seeded ones picked at random. */
+  /** One API user, or this many random seeded ones. */
   apiUsers: number;
-  /** Of these the ones with a client id below this one. */
+  /** Only client ids below this one. */
   below?: string;
   clientId: string;
   clientSecret: string;
-  /** Where the key set is. */
+  /** URL of the key set. */
   jwksUrl: string;
 }
 
@@ -34,7 +34,10 @@ export interface LoadResult {
 
 const options = JSON.parse(process.argv[2] ?? '{}') as LoadOptions;
 const tokens: string[] = [];
-/** Made before the load begins, and alike for one API user and for many: their making must not disturb the server's core. */
+/**
+ * Built before the load, alike for one API user and many, so that building does not disturb the server's
+ * core.
+ */
 const requests = Array.from({ length: options.requests }, request);
 const sockets: Socket[] = await Promise.all(
   Array.from({ length: options.connections }, async () => {

@@ -1,6 +1,6 @@
-// Open-loop load: requests at a fixed rate, whether or not the answers keep up, over many connections. A request that finds
-// no idle connection waits for one, and its time counts from when it was due. Run as its own process; reads one line of
-// JSON a step on standard input, and prints one line of JSON for each.
+// Open-loop load: requests at a fixed rate, independent of the responses, over many connections. A request
+// without an idle connection waits, and its time counts from its due time. Runs as its own process: reads a
+// line of JSON per step and prints one for each.
 import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 
@@ -12,7 +12,7 @@ export interface OverloadOptions {
 }
 
 export interface Step {
-  /** 0: as fast as answers come, over `closedConnections`. */
+  /** 0: at full speed over `closedConnections`. */
   perSecond: number;
   closedConnections?: number;
   seconds: number;
@@ -20,12 +20,12 @@ export interface Step {
 
 export interface StepResult {
   perSecond: number;
-  /** Every answer, also those before the time that counts. */
+  /** All responses, also those before the measured time. */
   all: number;
   accepted: number;
   refused: number;
   failed: number;
-  /** Null where there were none. */
+  /** Null without responses. */
   acceptedP50Ms: number | null;
   acceptedP99Ms: number | null;
   acceptedMaxMs: number | null;
@@ -34,7 +34,7 @@ export interface StepResult {
 
 const CLOSING_BRACE = 0x7d;
 const LEAD_MS = 1000;
-/** What was sent is waited for at the end. */
+/** Time to wait for outstanding responses. */
 const DRAIN_MS = 10_000;
 
 const options = JSON.parse(process.argv[2] ?? '{}') as OverloadOptions;
@@ -56,7 +56,7 @@ let refused: number[] = [];
 let failed = 0;
 let all = 0;
 let closedUntil = 0;
-/** What was due before is a burst, and not yet overload. */
+/** Requests due before this are a burst, not yet overload. */
 let countFrom = 0;
 
 await Promise.all(Array.from({ length: options.connections }, open));
@@ -87,7 +87,7 @@ async function run({ perSecond, seconds, closedConnections = 0 }: Step): Promise
   };
 }
 
-/** Each connection asks again as soon as it has its answer. */
+/** Each connection sends its next request when a response arrives. */
 async function runClosed(connections: number, endsAt: number): Promise<void> {
   closedUntil = endsAt;
   for (let i = 0; i < connections; i++) send(performance.now());
@@ -102,7 +102,7 @@ async function runOpen(everyMs: number, startedAt: number, endsAt: number): Prom
   }
 }
 
-/** Never asleep: to wake it would cost the server time that is not its own. */
+/** Does not sleep, because waking this process would cost the server CPU time. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
@@ -131,7 +131,8 @@ function open(): Promise<void> {
     let waiting: Buffer | null = null;
     socket.on('data', (chunk: Buffer) => {
       const answer: Buffer = waiting === null ? chunk : Buffer.concat([waiting, chunk]);
-      // Each is an object in JSON. Its length is not read: this process must cost less than the server that it loads.
+      // Each response is a JSON object. Its length is not checked: this process must cost less than the
+      // server.
       const isWhole = answer.at(-1) === CLOSING_BRACE;
       waiting = isWhole ? null : answer;
       if (isWhole) answered(connection, answer.toString('latin1', 9, 12));

@@ -1,5 +1,5 @@
-// What callers see when more requests come than one process can answer: tokens a second and the time of those that are
-// accepted, at up to three times saturation, with the bound on work in progress and without it.
+// What callers see above one process's capacity: tokens per second and the latency of accepted requests at up
+// to three times saturation, with and without the bound on concurrent work.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -13,22 +13,24 @@ import { table } from './table.ts';
 const CONNECTIONS = 3000;
 const CLOSED_CONNECTIONS = 64;
 const SECONDS = 3;
-/** The first warm up; the best of them is the saturation. */
+/** The first rounds warm up; the best is the saturation. */
 const SATURATION_ROUNDS = 4;
 const LOADS = [0.5, 0.9, 1, 1.5, 2, 3] as const;
-/** Accepted requests at twice saturation may take so long: what a person does not notice. */
+/** Target for accepted requests at twice saturation: below human perception. */
 const ACCEPTED_P99_MS_MAX = 150;
 const TARGET_LOAD = 2;
 const UNBOUNDED = 1_000_000;
 
 interface Measured extends StepResult {
-  /** In times of saturation. */
+  /** As a multiple of saturation. */
   load: number;
-  /** CPU time of the server, of its core; with the second before, and the wait after, that do not count for the rest. */
+  /**
+   * Share of the server's core. Includes the second before and the wait after, which other figures exclude.
+   */
   busy: number;
 }
 
-/** Prints a table for the default bound and one for none; false where accepted requests take longer than the target. */
+/** Prints a table for the default bound and for none; false if accepted requests miss the target. */
 export async function run(): Promise<boolean> {
   const bounded = await measure('');
   print('the default', bounded);
@@ -72,7 +74,7 @@ async function measure(bound: string): Promise<{ saturation: number; results: Me
   }
 }
 
-/** As fast as a bare node:http server refuses everything. Beyond that no server over it keeps its time. */
+/** The rate at which a bare node:http server refuses requests: the upper bound for servers on node:http. */
 async function refusalsPerSecond(): Promise<number> {
   const port = await freePort();
   const server = pinned(['bench/refusing-server.ts', String(port)]);
@@ -89,7 +91,7 @@ async function refusalsPerSecond(): Promise<number> {
 
 interface Load {
   step(asked: Step): Promise<StepResult>;
-  /** Answers in the best of some seconds, over connections that ask again as soon as they have their answer. */
+  /** Responses in the best second, over connections that send the next request when a response arrives. */
   most(closedConnections: number): Promise<number>;
   end(): void;
 }
@@ -149,12 +151,12 @@ function print(
   console.log(table([head, ...rows]));
 }
 
-/** What nobody met has no time. */
+/** An empty cell without a measurement. */
 function shown(ms: number | null): string {
   return ms === null ? '–' : ms.toFixed(1);
 }
 
-/** A server with an API user without limits; `before`: what is put before its command line. */
+/** Starts a server with an API user without limits; `before` precedes its command line. */
 export async function startMintmark(
   dataDir: string,
   env: Record<string, string>,
@@ -183,7 +185,7 @@ export async function startMintmark(
   return { child, options: { port, connections: CONNECTIONS, clientId, clientSecret } };
 }
 
-/** What a process prints, line by line. */
+/** A process's output, line by line. */
 export function lines({ stdout }: ChildProcess): AsyncIterator<string> {
   if (stdout === null) throw new Error('Its output is not read.');
   return createInterface({ input: stdout })[Symbol.asyncIterator]();

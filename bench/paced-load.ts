@@ -1,24 +1,24 @@
-// Load at a given rate, for the soak: its own process, raw sockets that are kept and now and then made anew. Whatever is
-// answered otherwise than it should be is an error. A line of JSON each second; it ends on SIGTERM.
+// Load at a fixed rate for the soak test, over raw sockets that reconnect now and then. Unexpected responses
+// count as errors. Runs as its own process, prints a line of JSON per second and ends on SIGTERM.
 import { connect, type Socket } from 'node:net';
 import { clientIdAt, secretAt } from './population.ts';
 
 export interface PacedOptions {
   port: number;
   connections: number;
-  /** Requests a second; 0: as many as are answered. */
+  /** Requests per second; 0: at full speed. */
   perSecond: number;
   apiUsers: number;
 }
 
 export interface Second {
   answered: number;
-  /** By status that was not the expected one, or what went wrong with a connection. */
+  /** Counts by unexpected status or connection error. */
   errors: Record<string, number>;
   p50Ms: number;
   p99Ms: number;
   slowestMs: number;
-  /** Requests that wait for a connection, because the server is slower than the rate. */
+  /** Requests without a connection, because the server is slower than the rate. */
   waiting: number;
 }
 
@@ -29,9 +29,12 @@ interface Request {
 
 const options = JSON.parse(process.argv[2] ?? '{}') as PacedOptions;
 const TICK_MS = 10;
-/** A connection is closed after so many requests, as those of callers are. */
+/** Requests before a connection closes, as callers' connections do. */
 const REQUESTS_PER_CONNECTION = 1000;
-/** One request in so many is a wrong secret, one an unknown id, one is malformed: what is kept of these must not grow. */
+/**
+ * In this many requests, one has a wrong secret, one an unknown id and one is malformed: their records must
+ * not grow.
+ */
 const ODD_EVERY = 50;
 
 let times: number[] = [];
@@ -40,7 +43,7 @@ let answered = 0;
 let due = 0;
 let made = 0;
 const idle: (() => void)[] = [];
-/** Under way; what is beyond the connections waits in `due`. */
+/** Requests in progress; those above the number of connections wait in `due`. */
 let open = true;
 
 function form(body: string): Buffer {
@@ -69,7 +72,7 @@ function failed(what: string): void {
   if (open) errors[what] = (errors[what] ?? 0) + 1;
 }
 
-/** Takes what is due, one request after the other, and makes its connection anew when it has had enough. */
+/** Sends due requests one after the other and reconnects after REQUESTS_PER_CONNECTION. */
 function runConnection(): void {
   let socket: Socket;
   let received = '';

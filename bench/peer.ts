@@ -1,4 +1,4 @@
-// Servers under load from another process, on one core of their own: what the benchmarks of tokens have in common.
+// Servers under load from another process, each on one core: the shared part of the token benchmarks.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -20,7 +20,7 @@ export interface Peer {
   readyMs: number;
 }
 
-/** What a token cost a server in all bursts together, what is collected and flushed in the background included. */
+/** The cost of a token over all bursts, background work included. */
 export interface Cost {
   requests: number;
   cpuMicros: number;
@@ -30,8 +30,8 @@ export interface Cost {
 }
 
 /**
- * Servers beside each other: short bursts in turn, each round in the other direction, so that whatever else the machine does
- * meanwhile meets all of them alike. The load on each is a process that is warm as well.
+ * Compares servers in short alternating bursts, each round in reverse order, so that other load affects all
+ * of them. Each load process is warm as well.
  */
 export async function compare(peers: readonly Peer[], rounds: number): Promise<Cost[]> {
   const runs = peers.map((peer) => startRun(peer, (WARM_UP_BURSTS + rounds) * REQUESTS_PER_BURST));
@@ -56,7 +56,7 @@ interface Burst extends BurstResult {
 interface Run {
   bursts: Burst[];
   burst(): Promise<Burst>;
-  /** Throws where two tokens were the same, or one does not verify. */
+  /** Throws if two tokens are equal or one does not verify. */
   end(): Promise<void>;
 }
 
@@ -143,8 +143,9 @@ export async function allInMemory({ options }: Peer): Promise<void> {
 }
 
 /**
- * Servers share the first core, what loads them has the second one, as callers have machines of their own: on the same core it
- * would push code and data of the server out of the processor's caches. On a machine with one core that cannot be helped.
+ * Servers run on the first core and the load on the second, because callers have their own machines: on one
+ * core the load would evict the server's code and data from the caches. A machine with one core has no
+ * choice.
  */
 export function pinned(args: string[], env: Record<string, string> = {}, core: 0 | 1 = 0): ChildProcess {
   return spawn(
@@ -188,7 +189,7 @@ export function cpuSeconds(child: ChildProcess): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
-/** Of all threads, as the scheduler counts: bursts are shorter than the ticks of `cpuSeconds` can tell. */
+/** CPU time of all threads by the scheduler's count: bursts are shorter than the ticks of `cpuSeconds`. */
 function cpuNanos({ pid }: ChildProcess): number {
   return readdirSync(`/proc/${pid}/task`)
     .map((id) => Number(readFileSync(`/proc/${pid}/task/${id}/schedstat`, 'utf8').split(' ')[0]))

@@ -1,4 +1,4 @@
-// A million API users with secrets that can be worked out from their number, so that nothing need be kept of them.
+// A million API users whose secrets are computed from their number, so that nothing needs storing.
 import { hash } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
@@ -31,7 +31,7 @@ function checksum(text: string): string {
   return digits;
 }
 
-/** Writes `count` API users, a secret each, straight into a migrated store that no server has open. */
+/** Writes `count` API users with a secret each directly into a migrated store that no server uses. */
 export function seed(path: string, count: number): void {
   const database = new DatabaseSync(path);
   database.exec('pragma synchronous = off; begin');

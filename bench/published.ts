@@ -1,5 +1,5 @@
-// What the key set and the revocation list cost the server for each request, whole and unchanged (304): CPU time of all its
-// threads, callers on another core.
+// The server's cost per request for the key set and the revocation list, complete and unchanged (304): CPU
+// time of all threads, with callers on another core.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ const REQUESTS = 20_000;
 const WARM_UP = 4000;
 const CONNECTIONS = 16;
 
-/** Run in a process of its own by the same file: so many GETs of a URL. */
+/** Sends this many GETs of a URL; runs in a separate process of this file. */
 async function ask(url: string, etag: string, requests: number): Promise<void> {
   const { request, Agent } = await import('node:http');
   const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });

@@ -1,5 +1,5 @@
-// A bare node:http server that refuses everything, in the words of ours: no server over node:http refuses for less.
-// Arguments: port.
+// A bare node:http server that refuses everything with Mintmark's response: the cheapest refusal on
+// node:http. Arguments: port.
 import { createServer } from 'node:http';
 import { overloadedAnswer } from '../packages/server/src/http/error-response.ts';
 

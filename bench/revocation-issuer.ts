@@ -1,4 +1,4 @@
-// A thread: an issuer with a revocation list of the length that is asked for. Each message makes it another list.
+// A thread: an issuer with a revocation list of the requested length. Each message creates a new list.
 import { parentPort, workerData } from 'node:worker_threads';
 import { revocationBody, startIssuer } from '../packages/verifier/test/support/issuer.ts';
 

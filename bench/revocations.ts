@@ -1,5 +1,5 @@
-// What a verifier spends on a revocation list of 100,000 entries: from the request for it until it holds, over loopback
-// from another thread; the longest time for which nothing else had its turn; memory; bytes on the wire.
+// A verifier's cost for a revocation list of 100,000 entries: time from request to effect, over loopback from
+// another thread; longest block of the event loop; memory; bytes sent.
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { AccessTokenError, createVerifier, type Verifier } from '../packages/verifier/src/index.ts';
@@ -8,7 +8,7 @@ import { settledHeap } from './settled-heap.ts';
 
 const ENTRIES = 100_000;
 const ROUNDS = 31;
-/** More than two polls: then the verifier waits for the list before it answers. */
+/** More than two polls, after which the verifier waits for the list before it answers. */
 const STEP_MS = 11_000;
 
 interface Published {
@@ -27,7 +27,7 @@ async function issuerWith(entries: number): Promise<{ worker: Worker; published:
   return { worker, published };
 }
 
-/** Milliseconds: until the list holds, and the longest turn of the event loop meanwhile. */
+/** Milliseconds until the list takes effect, and the longest turn of the event loop until then. */
 async function apply(verifier: Verifier): Promise<{ took: number; blocked: number }> {
   let last = performance.now();
   let blocked = 0;
@@ -80,7 +80,7 @@ export async function run(): Promise<boolean> {
     nowMs += STEP_MS;
     rounds.push(await apply(verifier));
   }
-  // The lists that came in the meantime hold others: it was really another one each time.
+  // Lists in between have other entries: each time it was a new list.
   await verifier.verify(revoked);
   const held = await bytesHeld(url);
   await worker.terminate();

@@ -1,5 +1,5 @@
-// npm run bench [-- name …]: runs the benchmarks (all, or those named), prints their tables, and ends with 1 where one
-// of them misses a target. Absolute figures belong to the machine; only the ratios of one run travel.
+// npm run bench [-- name …]: runs all benchmarks or the named ones, prints their tables, and exits with 1 if
+// one misses a target. Absolute figures depend on the machine; only ratios of one run compare.
 const benchmarks = [
   'token',
   'verifier',
@@ -14,7 +14,7 @@ const benchmarks = [
   'simulation',
 ] as const;
 
-/** Only by name: they take long, or much disk. */
+/** Run only by name, because they need much time or disk. */
 const onDemand = ['ten-million'] as const;
 
 const wanted = process.argv.slice(2);

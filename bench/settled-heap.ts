@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm';
 setFlagsFromString('--expose-gc');
 const gc = runInNewContext('gc') as () => void;
 
-/** Bytes in use after what is garbage is gone: the heap, and with it buffers outside of it. */
+/** Bytes in use after garbage collection: the heap and buffers outside it. */
 export async function settledHeap(): Promise<number> {
   for (let i = 0; i < 3; i += 1) {
     gc();

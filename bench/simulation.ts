@@ -16,7 +16,7 @@ const NODES = 100;
 const API_USERS = 10_000_000;
 const MINUTE_MS = 60_000;
 const FAN_OUT_MS = 30_000;
-/** Of a poll, from its start until what it read is applied; and of a NOTIFY on its way. Within one data centre. */
+/** Time from a poll's start until its changes are applied, or of a NOTIFY. Within one data centre. */
 const POLL_TAKES_MS = { from: 1, to: 4 };
 const NOTIFY_TAKES_MS = { from: 0.5, to: 5 };
 
@@ -36,11 +36,11 @@ function quantile(sorted: readonly number[], q: number): number {
 
 interface FanOut {
   polls: number;
-  /** From the commit of a change until a node has applied it: each change on each node, in milliseconds. */
+  /** Milliseconds from a change's commit until a node applied it, for each change and node. */
   delays: number[];
 }
 
-/** A node polls `POLL_MS` after the last poll, and when it is woken: at once, then at most every `WAKE_MS`. */
+/** A node polls `POLL_MS` after its last poll. When woken it polls at once, but at most every `WAKE_MS`. */
 function followChanges(
   changes: readonly number[],
   notify: boolean,
@@ -65,13 +65,13 @@ function followChanges(
     const endedAt = startedAt + between(POLL_TAKES_MS, chance);
     for (; (changes[seen] ?? Infinity) <= startedAt; seen++) delays.push(endedAt - (changes[seen] ?? 0));
     while ((wakes[wake] ?? Infinity) <= startedAt) wake += 1;
-    // One that comes during a poll is followed by another poll when that has ended.
+    // A wake-up during a poll causes another poll after it.
     next = Math.min(endedAt + POLL_MS, Math.max(endedAt, wakes[wake] ?? Infinity));
   }
   return { polls, delays };
 }
 
-/** When things happen that happen at random, so many a second. */
+/** Times of random events at this rate. */
 function poisson(perSecond: number, forMs: number, chance: () => number): number[] {
   const times: number[] = [];
   const gap = () => (-Math.log(1 - chance()) / perSecond) * 1000;
@@ -102,7 +102,7 @@ function fanOut(): string[][] {
         const one = followChanges(changes, notify, FAN_OUT_MS, chance);
         polls += one.polls;
         delays.push(...one.delays);
-        // Changes that one poll finds are applied at the same moment, by one read for all of them.
+        // Changes found by one poll are applied together, by one read.
         reads += new Set(one.delays.map((delay, i) => Math.round(((changes[i] ?? 0) + delay) * 1000))).size;
       }
       delays.sort((a, b) => a - b);
@@ -123,22 +123,22 @@ function fanOut(): string[][] {
 
 interface Caller {
   perMinute: number;
-  /** Calls that it makes, as a multiple of its limit. */
+  /** Calls as a multiple of the limit. */
   offered: number;
-  /** On how many nodes its connections end. */
+  /** Number of nodes with its connections. */
   nodes: number;
 }
 
 interface Passed {
-  /** Part of the limit that passed, by minute: the last one with Redis, and the two after it went away. */
+  /** Share of the limit that passed, by minute: the last one with Redis and the two after its failure. */
   minutes: number[];
 }
 
 const REDIS_GONE_AT = 3 * MINUTE_MS;
 
 /**
- * Calls at even distances, each on one of the caller's nodes at random. With Redis there is one number for all nodes, and a
- * node notes it with each call; without, each goes on from what it noted, with its own part of the limit.
+ * Evenly spaced calls, each on a random node of the caller. With Redis all nodes share one number, and a node
+ * records it on each call; without Redis each continues from its record with its share of the limit.
  */
 function limitedCalls({ perMinute, offered, nodes }: Caller, seed: number): Passed {
   const chance = seededRandom(seed);
@@ -186,18 +186,18 @@ const VERIFIERS = 1000;
 const REVOCATIONS = 100;
 const REVOKED_AT_MS = 1000;
 const VERIFIER_POLL_MS = 5000;
-/** Longest that a cache before the nodes may give the same list. */
+/** How long a cache before the nodes may serve the same list. */
 const LIST_MAX_AGE_MS = 1000;
 const TO_FETCH_MS = { from: 2, to: 20 };
 
 interface Fleet {
   notify: boolean;
   cache: boolean;
-  /** Nodes that cannot reach the store, and go on with the list that they have. */
+  /** Nodes without access to the store, which keep serving their list. */
   cutOff: number;
 }
 
-/** From the commit until a verifier under traffic refuses the token: of each verifier and revocation. */
+/** Time from commit until a verifier under traffic refuses the token, for each verifier and revocation. */
 function revocationDelays({ notify, cache, cutOff }: Fleet, seed: number): number[] {
   const chance = seededRandom(seed);
   const delays: number[] = [];
@@ -208,7 +208,7 @@ function revocationDelays({ notify, cache, cutOff }: Fleet, seed: number): numbe
     });
     for (let verifier = 0; verifier < VERIFIERS; verifier++) {
       let at = chance() * VERIFIER_POLL_MS;
-      // What a cache gives was read from a node up to a second before.
+      // A cache's response was read from a node up to a second before.
       while ((nodes[Math.floor(chance() * NODES)] ?? 0) > at - (cache ? chance() * LIST_MAX_AGE_MS : 0))
         at += VERIFIER_POLL_MS;
       delays.push(at + between(TO_FETCH_MS, chance));
@@ -235,7 +235,10 @@ function revocations(): string[][] {
 
 // ── What the fleet asks for
 
-/** Each API user asks for a token when the last one ends; verifiers keep key set and list for as long as they may. */
+/**
+ * Each API user requests a token when the last one expires; verifiers cache key set and list for the maximum
+ * time.
+ */
 function traffic(): string[][] {
   const tokens = API_USERS / Number(SETTINGS.tokenLifeSeconds.default);
   const flushSeconds = Number(SETTINGS.usageFlushMs.default) / 1000;
@@ -261,7 +264,7 @@ function traffic(): string[][] {
   ];
 }
 
-/** All of it, in Markdown as oxfmt would have it. */
+/** The complete result in Markdown, formatted as by oxfmt. */
 export function simulate(): string {
   const parts: [string, string[][]][] = [
     [`What ${NODES} nodes with ${API_USERS.toLocaleString('en')} API users have to do:`, traffic()],
@@ -288,14 +291,14 @@ const [BEGIN, END] = [
   '<!-- end of simulation -->',
 ];
 
-/** The document with what the simulation says now in its place. */
+/** Replaces the simulation's result in the document. */
 export function withSimulation(document: string): string {
   const [begin, end] = [document.indexOf(BEGIN), document.indexOf(END)];
   if (begin < 0 || end < begin) throw new Error('docs/scale.md has no place for the simulation.');
   return `${document.slice(0, begin + BEGIN.length)}\n\n${simulate()}\n${document.slice(end)}`;
 }
 
-/** Prints it, and writes it into docs/scale.md. */
+/** Prints the result and writes it into docs/scale.md. */
 export async function run(): Promise<boolean> {
   const document = withSimulation(readFileSync(SCALE_FILE, 'utf8'));
   writeFileSync(SCALE_FILE, document);

@@ -1,7 +1,7 @@
-// npm run soak [-- --minutes=20] [--postgres]: hours are for production, minutes for a leak that grows with each request. A real
-// server under 70 % of the load at which it is saturated, found at the start: with wrong secrets, unknown ids and malformed
-// requests among it, connections that come and go, an API user made, changed and removed every second, and Prometheus. Memory, open
-// files and answers are looked at throughout; at the end there is a verdict. REDIS_URL is passed on, where it is set.
+// npm run soak [-- --minutes=20] [--postgres]: minutes are enough to find a leak that grows with each
+// request. A real server runs at 70 % of its saturation, measured first: with wrong secrets, unknown ids,
+// malformed requests, reconnects, an API user created, changed and deleted every second, and Prometheus.
+// Samples memory, open files and responses, then prints a verdict. Passes REDIS_URL on, if set.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -30,13 +30,13 @@ const SATURATION_SECONDS = 15;
 const PART = 0.7;
 const SAMPLE_MS = 5000;
 const CHANGE_MS = 1000;
-/** How much more the last quarter may have than the second: the first is for what is filled once. */
+/** Maximum growth from the second quarter to the last; the first quarter fills caches. */
 const GROWTH_MAX = { rss: 0.05, heap: 0.1, files: 4 };
 
 interface Sample {
   second: number;
   rssMiB: number;
-  /** The least of the heap since the sample before: what is left after a collection, as far as it shows. */
+  /** Minimum of the heap since the last sample: approximately the size after a collection. */
   heapMiB: number;
   externalMiB: number;
   files: number;
@@ -83,7 +83,7 @@ async function populate(settings: Record<string, string>): Promise<void> {
   await store.close();
 }
 
-/** A load in its own process, and what it says of each second. */
+/** A load process and its report for each second. */
 function startLoad(options: PacedOptions): { seconds: Second[]; stop(): Promise<void> } {
   const child: ChildProcess = spawn(
     process.execPath,
@@ -105,7 +105,7 @@ function startLoad(options: PacedOptions): { seconds: Second[]; stop(): Promise<
   };
 }
 
-/** Answers a second when as much is asked as is answered; without the first seconds, in which code is compiled. */
+/** Responses per second at full speed, without the first seconds, in which code is compiled. */
 async function saturation(port: number): Promise<number> {
   const load = startLoad({ port, connections: CONNECTIONS, perSecond: 0, apiUsers: API_USERS });
   await sleep(SATURATION_SECONDS * 1000);
@@ -118,7 +118,7 @@ interface Changes {
   errors: Record<string, number>;
 }
 
-/** An API user is made, disabled, loses its tokens and is removed, over and over. */
+/** Repeatedly creates an API user, disables it, revokes its tokens and deletes it. */
 async function keepChanging(server: TestServer, changes: Changes, state: { over: boolean }): Promise<void> {
   const admin = `${server.url}/admin/v1`;
   let bearer = '';
@@ -138,7 +138,7 @@ async function keepChanging(server: TestServer, changes: Changes, state: { over:
   };
   for (let n = 0; !state.over; n++) {
     try {
-      // A token is good for 15 minutes.
+      // A token is valid for 15 minutes.
       if (n % 300 === 0)
         bearer = String(
           (await server.post({ client_id: clientIdAt(0), client_secret: secretAt(0) })).body['access_token'],
@@ -206,7 +206,7 @@ interface Judged {
   met: boolean;
 }
 
-/** The second quarter beside the last one. */
+/** Compares the second quarter with the last one. */
 function judge(samples: readonly Sample[]): Judged[] {
   const quarter = Math.floor(samples.length / 4);
   const second = samples.slice(quarter, 2 * quarter);

@@ -1,4 +1,4 @@
-/** A table in Markdown as oxfmt would have it, the first row its head. */
+/** A Markdown table, formatted as by oxfmt; the first row is the head. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths =
     rows[0]?.map((_, column) => Math.max(3, ...rows.map((row) => row[column]?.length ?? 0))) ?? [];

@@ -1,7 +1,7 @@
-// npm run bench -- ten-million: 10 million API users (or MINTMARK_BENCH_API_USERS) in one PostgreSQL: what a token costs, what a
-// miss costs, what lists of the admin API cost, how fast API users are imported and their use is written. It needs 15 GB of
-// disk, PostgreSQL's programs, and a quarter of an hour; with MINTMARK_BENCH_STORE, the URL of a store that such a run has
-// filled (and that nothing else uses), it begins after that.
+// npm run bench -- ten-million: 10 million API users (or MINTMARK_BENCH_API_USERS) in one PostgreSQL: the
+// cost of tokens, of directory misses and of lists in the admin API, and the speed of imports and usage
+// writes. It needs 15 GB of disk, PostgreSQL's programs and a quarter of an hour. MINTMARK_BENCH_STORE names
+// a store that an earlier run filled and nothing else uses; then filling is skipped.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request as httpRequest, Agent } from 'node:http';
 import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
@@ -29,15 +29,15 @@ const IMPORTED = 20_000;
 const MISSES = 2000;
 const LIST_ROUNDS = 100;
 const USES = 20_000;
-/** As many in a minute as have their last use noted with the API users at once (LAST_USE_NOTED_MAX in usage-recorder.ts). */
+/** Number per minute whose last use is written at once (LAST_USE_NOTED_MAX in usage-recorder.ts). */
 const USES_NOTED = 500;
 const WALK_SECONDS_MAX = 60;
 const POLLS = 5000;
-/** As many as a server has in memory by default. */
+/** The directory's default size. */
 const HELD = Number(SETTINGS.directoryMax.default);
 const [RATIO_MAX, MISS_MS_MAX, LIST_MS_MAX] = [1.1, 5, 100];
 
-/** As somebody would set it who has as much memory; everything else as it comes, waiting for the disk included. */
+/** Settings for a machine with this much memory; all else is default, durable writes included. */
 const POSTGRES = {
   shared_buffers: '1GB',
   maintenance_work_mem: '1GB',
@@ -80,7 +80,7 @@ export async function run(): Promise<boolean> {
   ]);
 }
 
-/** As it happens: it takes long. */
+/** Prints each result at once, because the run takes long. */
 function say(what: string, measured: string, rest: Omit<Finding, 'what' | 'measured'> = {}): Finding {
   console.error(`${what}: ${measured}`);
   return { what, measured, ...rest };
@@ -129,7 +129,7 @@ async function measure(url: string, findings: Finding[]): Promise<boolean> {
   }
 }
 
-/** The product's own import, the usage of many, and the poll of the change feed: what the primary is asked for. */
+/** The primary's work: import, usage writes and the poll of the change feed. */
 async function writing(store: Store): Promise<Finding[]> {
   const from = API_USERS + Math.floor(Math.random() * 1e9);
   async function* lines(): AsyncGenerator<TextLine> {
@@ -175,7 +175,7 @@ async function writing(store: Store): Promise<Finding[]> {
   ];
 }
 
-/** Tokens for those that a server holds, beside a server that holds one. */
+/** Tokens for API users in memory, beside a server with one API user. */
 async function inMemory(url: string, one: Peer, many: Peer): Promise<Finding[]> {
   const startedAt = performance.now();
   for (let count = 0; count < Math.min(HELD, API_USERS);) {
@@ -184,7 +184,7 @@ async function inMemory(url: string, one: Peer, many: Peer): Promise<Finding[]> 
     count = (JSON.parse(text) as { api_users_in_memory: number }).api_users_in_memory;
   }
   const loadSeconds = seconds(startedAt);
-  // They are loaded in the order of their ids.
+  // They are loaded in id order.
   const [last] = await sql<{ id: string }>(
     url,
     `select client_id as id from api_users order by client_id offset ${Math.floor(Math.min(HELD, API_USERS) * 0.99)} limit 1`,
@@ -256,7 +256,7 @@ async function lookedUp(port: number): Promise<Finding[]> {
   ];
 }
 
-/** To the end of a list on which few are, or until one is found, page by page: how often and how long one asks. */
+/** Pages to the end of a list with few matches, or to the first match: number and time of requests. */
 async function walks(port: number): Promise<string[][]> {
   const rows: string[][] = [];
   const bearer = { Authorization: `Bearer ${await token(port, 0)}` };
@@ -325,7 +325,7 @@ async function timedLists(port: number): Promise<string[][]> {
   for (const [what, path] of queries()) {
     const times: number[] = [];
     let status = 0;
-    // What takes seconds is not asked so often.
+    // Slow requests are repeated less.
     while (times.length < LIST_ROUNDS && (times.length < 3 || times.reduce((a, b) => a + b) < 10_000)) {
       const startedAt = performance.now();
       ({ status } = await ask(port, 'GET', `/marketing/admin/v1${path}`, bearer));

@@ -1,4 +1,4 @@
-// CPU per token of the real server against the limit, and at a million API users: ratios of one run.
+// CPU per token of the real server against the limit, and with a million API users: ratios of one run.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ import { table } from './table.ts';
 const ROUNDS = 100;
 const API_USERS = 1_000_000;
 
-/** Prints a table; resolves to false where a target of the issue is missed. */
+/** Prints a table; resolves to false if a target is missed. */
 export async function run(): Promise<boolean> {
   if (process.platform !== 'linux')
     throw new Error('This benchmark reads CPU time and memory from /proc: run it on Linux.');
@@ -35,7 +35,7 @@ export async function run(): Promise<boolean> {
   try {
     const limit = await started(startLimit());
     const one = await started(startMintmark('mintmark, 1 API user', join(folder, 'one'), 1));
-    // Two at a time: a third server on the same core would cost those that are compared their caches.
+    // Two at a time, because a third server on the core would evict the others' caches.
     const [ofLimit, ofOne] = await compare([limit, one], ROUNDS);
     limit.process.kill('SIGKILL');
     console.error(`seeding ${API_USERS} API users …`);

@@ -1,5 +1,6 @@
-// What a check of a token costs: @mintmark/verifier beside jose, aws-jwt-verify, express-oauth2-jwt-bearer, fast-jwt with
-// get-jwks, and Hono's jwk(), on the same tokens and the same key set, in alternating rounds of one process. CPU time of all threads: WebCrypto works on others.
+// The cost of a token check: @mintmark/verifier beside jose, aws-jwt-verify, express-oauth2-jwt-bearer,
+// fast-jwt with get-jwks, and Hono's jwk(), on the same tokens and key set, in alternating rounds of one
+// process. CPU time of all threads, because WebCrypto works on others.
 import { once } from 'node:events';
 import { generateKeyPairSync, randomUUID, sign, type KeyObject } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -83,7 +84,7 @@ function checks(issuer: Issuer): Record<string, Check> {
   const hono = new Hono();
   hono.get('/', honoJwk({ jwks_uri: jwksUrl, alg: ['ES256'], verification }), (c) => c.text('ok'));
   const aws = JwtVerifier.create({ issuer: issuer.url, audience: AUDIENCE, jwksUri: jwksUrl });
-  // It fetches over https only.
+  // It fetches only over https.
   aws.cacheJwks({ keys: [issuer.jwk] });
   const middleware = auth({
     issuer: issuer.url,
@@ -100,7 +101,7 @@ function checks(issuer: Issuer): Record<string, Check> {
     'aws-jwt-verify': async (token) => await aws.verify(token),
     'express-oauth2-jwt-bearer': (token) =>
       new Promise((resolve, reject) => {
-        // What it reads of a request.
+        // The members of a request that it reads.
         const headers = { authorization: `Bearer ${token}` };
         const get = (name: string) => (name === 'Host' ? 'api.example.com' : undefined);
         const request = { headers, get, method: 'GET', protocol: 'https', url: '/', is: () => false };
@@ -120,7 +121,7 @@ function checks(issuer: Issuer): Record<string, Check> {
   };
 }
 
-/** CPU µs a check, all threads. */
+/** CPU µs per check, all threads. */
 async function cost(check: Check, tokens: readonly string[], repeats: number): Promise<number> {
   const before = process.cpuUsage();
   for (const token of tokens) for (let i = 0; i < repeats; i += 1) await check(token);
@@ -130,7 +131,9 @@ async function cost(check: Check, tokens: readonly string[], repeats: number): P
 
 const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
 
-/** By name of the check: its cost in each round. The order changes, so that no check always follows the same one. */
+/**
+ * Cost of each check in each round, by name. The order changes, so that no check always follows the same one.
+ */
 async function measure(
   peers: Record<string, Check>,
   rounds: number,
@@ -155,7 +158,7 @@ export async function run(): Promise<boolean> {
     const tokens = Array.from({ length: FRESH_TOKENS }, () => issuer.token());
     return await cost(check, tokens, 1);
   };
-  // These two by themselves: what the others leave to the garbage collector would be charged to whoever comes next.
+  // These two run alone: otherwise one check would pay for another's garbage.
   const { [JOSE]: jose, [OURS]: ours, ...others } = peers;
   const pair = await measure({ [JOSE]: jose!, [OURS]: ours! }, ROUNDS, costOfFresh);
   const fresh = new Map([...pair, ...(await measure(others, OTHER_ROUNDS, costOfFresh))]);
@@ -169,7 +172,7 @@ export async function run(): Promise<boolean> {
   issuer.stop();
 
   const ofJose = fresh.get(JOSE) ?? [];
-  // Round by round where the rounds belong together.
+  // Ratios within each round.
   const ratio = (of: number[]) =>
     of.length === ofJose.length
       ? median(of.map((micros, round) => micros / (ofJose[round] ?? NaN)))
@@ -193,7 +196,7 @@ export async function run(): Promise<boolean> {
   return targets.every(([, measured, most]) => measured <= most);
 }
 
-/** Heap that 10,000 remembered tokens hold, each of its own claims. */
+/** Heap per token of 10,000 cached tokens with different claims. */
 async function bytesPerToken(issuer: Issuer): Promise<number> {
   const count = 10_000;
   const verifier = createVerifier({ issuer: issuer.url, audience: AUDIENCE, cacheEntriesMax: 4 * count });

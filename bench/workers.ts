@@ -1,4 +1,4 @@
-// What a token costs with workers: CPU time of all processes, against one process that serves by itself, in the same run.
+// The cost of a token with workers: CPU time of all processes, against a single process in the same run.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -96,7 +96,7 @@ function print(samples: ReadonlyMap<string, readonly Sample[]>): void {
   console.log(`\n${table([head, ...rows])}`);
 }
 
-/** Of a process and its children. */
+/** CPU seconds of a process and its children. */
 function cpuSeconds({ pid = 0 }: ChildProcess): number {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
   return [pid, ...children.map(Number)].map(ownSeconds).reduce((sum, seconds) => sum + seconds, 0);

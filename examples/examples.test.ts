@@ -1,5 +1,5 @@
 // Test setup: Redis.
-// Each example runs as a user runs it: copied into a project in which the packed package is installed.
+// Runs each example as a user does: copied into a project with the packed package.
 import assert from 'node:assert/strict';
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -82,7 +82,7 @@ test('the long import survives token expiry and faults, and imports every item',
     if (calls === 10) return plain(500, 'oops')(response, request, raw);
     if (calls === 20) return void raw.socket.destroy();
     items.add(request.url);
-    // So slow that the 300 items take longer than a token lives.
+    // Slow enough that the 300 items take longer than a token lives.
     setTimeout(() => json(200, {})(response), 160);
   });
   const printed = await run('long-import', server.url, api.origin, '300');
@@ -100,7 +100,7 @@ test('the long import with a wrong secret explains itself, exit code 1', async (
   env['MINTMARK_CLIENT_SECRET'] = server.clientSecret;
 });
 
-/** Starts an example several times at once; returns how many tokens the server issued meanwhile. */
+/** Starts several processes of an example; returns the number of tokens that the server issued. */
 async function tokensForFleet(name: string, ...args: string[]): Promise<number> {
   let requests = 0;
   await using proxy = await startFaultServer((response, request) => {
@@ -118,7 +118,7 @@ test('a fleet on the file store causes one token request', async () => {
   assert.equal(await tokensForFleet('fleet-files', join(packed.project, 'tokens')), 1);
 });
 
-/** A Redis of its own; undefined where the machine has none. */
+/** Starts a Redis; undefined if the machine has none. */
 async function startRedis(): Promise<{ process: ChildProcess; url: string } | undefined> {
   const found = await new Promise((resolve) => {
     execFile('redis-server', ['--version'], (error) => resolve(error === null));

@@ -1,5 +1,5 @@
-// Several processes on one machine share one token: start npm run fleet-files as often as you like, the server sees one
-// request. The folder holds the token: only its owner may read it.
+// Several processes on one machine share one token: start npm run fleet-files many times, and the server sees
+// one request. The folder holds the token: only its owner may read it.
 import { Configuration, TokenManager } from '@mintmark/client';
 import { FileTokenStore } from '@mintmark/client/file-store';
 

@@ -7,7 +7,7 @@ const [, , host = 'http://localhost:8080/marketing'] = process.argv;
 
 const redis: RedisClientType = createClient({
   url: process.env['REDIS_URL'] ?? 'redis://localhost:6379',
-  // When Redis is away the manager asks the server itself; it must not wait for commands that are queued.
+  // If Redis is down, the manager asks the server; it must not wait for queued commands.
   disableOfflineQueue: true,
 });
 redis.on('error', (error: Error) => console.error(`Redis: ${error.message}`));

@@ -1,4 +1,4 @@
-// An import that runs for hours: it outlives its tokens, waits out rate limits, and stops cleanly on Ctrl-C.
+// An import that runs for hours: it outlives its tokens, waits out rate limits and stops cleanly on Ctrl-C.
 // npm run long-import reads 1000 campaigns of the example API (npm run marketing-api).
 import { ApiException, Configuration, TokenManager } from '@mintmark/client';
 
@@ -11,7 +11,7 @@ process.once('SIGINT', () => stop.abort(new Error('interrupted')));
 
 const configuration = Configuration.fromEnv({
   host,
-  // A nightly job has time: two minutes of an outage are better than half an import.
+  // A nightly job can wait: two minutes of an outage are better than half an import.
   retry: { attempts: 20, deadlineMs: 120_000 },
   onEvent(event) {
     if (event.type === 'renewal')
@@ -26,7 +26,7 @@ let next = 0;
 async function worker(): Promise<void> {
   while (next < Number(count)) {
     const item = next++;
-    // A GET may be repeated without harm, so it is retried after a broken connection too.
+    // A GET can be repeated safely, so it is also retried after a broken connection.
     const response = await tokens.fetch(`${api}/v1/campaigns/${item}`, { signal: stop.signal });
     if (!response.ok) throw new Error(`item ${item}: ${response.status} ${await response.text()}`);
     await response.json(); // a real import would store it

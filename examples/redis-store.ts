@@ -1,9 +1,9 @@
-// A token store in Redis, for a fleet on many machines. The client is one of the package @redis/client (or redis).
+// A token store in Redis, for a fleet on many machines. The client comes from @redis/client (or redis).
 import { randomUUID } from 'node:crypto';
 import type { TokenStore } from '@mintmark/client';
 import type { RedisClientType } from '@redis/client';
 
-/** Gives the lock back only to whom it belongs: it may have run out and be another's by now. */
+/** Releases the lock only for its owner: it may have expired and belong to another process. */
 const UNLOCK = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0`;
 
 export function redisTokenStore(redis: RedisClientType): TokenStore {

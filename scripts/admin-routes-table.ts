@@ -1,5 +1,5 @@
-// Writes the table of routes in docs/admin-api.md from the document that a server gives of itself. Run it with the
-// pinned Node (node_modules/.bin/node), and `npm run format` after it.
+// Writes the table of routes in docs/admin-api.md from a server's OpenAPI document. Run it with the pinned
+// Node (node_modules/.bin/node), then `npm run format`.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { adminDocument, type AdminDocument } from '@mintmark/test-support/described';
 import { startServer } from '@mintmark/test-support/server';
@@ -21,14 +21,14 @@ function routesTable({ paths }: AdminDocument): string {
   return [heading, heading.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |\n`).join('');
 }
 
-/** The sentence about it ends every description (http/admin/openapi.ts). */
+/** The last sentence of each description names the role (http/admin/openapi.ts). */
 function whoMay(description: string): string {
   if (description.endsWith('For anybody.')) return 'anybody';
   if (description.includes('of every role')) return '`viewer`';
   return description.includes('`operator` or `admin`') ? '`operator`' : '`admin`';
 }
 
-/** The text of the file with the table as it must be. */
+/** The file's text with the current table. */
 export function withRoutesTable(text: string, document: AdminDocument): string {
   const begin = text.indexOf(BEGIN);
   const end = text.indexOf(END);

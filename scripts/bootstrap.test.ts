@@ -1,5 +1,5 @@
 // Test setup: own store, first.
-// What a stranger does: paste the lines of the README, one after the other, into a fresh clone.
+// Acts like a new user: pastes the README’s lines into a fresh clone, one after the other.
 import assert from 'node:assert/strict';
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -25,7 +25,7 @@ const EXIT_MS = 30_000;
 
 const execute = promisify(execFile);
 
-/** Resolves when it is ready; rejects with what it printed when it ends or takes too long. */
+/** Resolves when the line appears; rejects with the output on exit or timeout. */
 async function ready(child: ChildProcess, output: () => string, line: string): Promise<void> {
   const deadline = Date.now() + READY_MS;
   while (!output().includes(line)) {
@@ -35,12 +35,12 @@ async function ready(child: ChildProcess, output: () => string, line: string): P
   }
 }
 
-/** Whatever is left of what npm started. */
+/** Ends all remaining processes of npm. */
 function endGroup(child: ChildProcess): void {
   try {
     process.kill(-(child.pid ?? 0), 'SIGKILL');
   } catch {
-    // nothing is left
+    // The group has ended.
   }
 }
 
@@ -49,7 +49,7 @@ interface Started {
   output(): string;
 }
 
-/** A line in a terminal of its own, until it prints `readyLine`. */
+/** Runs a line in its own terminal until it prints `readyLine`. */
 async function inTerminal(
   line: string,
   cwd: string,
@@ -71,7 +71,7 @@ async function inTerminal(
   return { child, output };
 }
 
-/** Ctrl-C: the terminal signals everything that npm started. */
+/** Ctrl-C: the terminal signals all processes of npm. */
 async function interrupt(child: ChildProcess): Promise<void> {
   const exited = child.exitCode === null ? once(child, 'exit') : undefined;
   const timer = setTimeout(() => endGroup(child), EXIT_MS);
@@ -106,7 +106,7 @@ interface Ports {
   api: number;
 }
 
-/** The text of a block with other ports than the defaults, which may be in use on this machine. */
+/** A block with free ports in place of the defaults. */
 function withPorts(block: string, { server, api }: Ports): string {
   const issuer = `http://localhost:${server}/marketing`;
   const url = `http://localhost:${api}`;
@@ -120,7 +120,7 @@ function withPorts(block: string, { server, api }: Ports): string {
     .replaceAll(/^npm run fleet-files$/gm, `$& -- ${issuer}`);
 }
 
-/** Runs the lines one after the other in one shell, as a person pastes them; resolves to what each printed. */
+/** Runs lines one after the other in one shell, as pasted; resolves to each one's output. */
 async function pasteLines(lines: string[], cwd: string, env: NodeJS.ProcessEnv): Promise<string[]> {
   const script = join(dirname(cwd), 'pasted.sh');
   const mark = '=== the next line';
@@ -134,7 +134,7 @@ interface Pair {
   secret: string;
 }
 
-/** The lines of a block, with the id and the secret in the place of what a person replaces. */
+/** A block's lines with the id and secret filled in. */
 const linesFor = ({ id, secret }: Pair, block: string): string[] =>
   block
     .trim()
@@ -177,7 +177,7 @@ async function followExample(clone: string, user: Pair, ports: Ports, env: NodeJ
   }
 }
 
-/** The API and the client of the README, two files of a project that has Express, against the server. */
+/** Runs the README's API and client, two files of a project with Express, against the server. */
 async function runCodeOfReadme(
   folder: string,
   user: Pair,
@@ -206,7 +206,7 @@ async function runCodeOfReadme(
 
 const BUILD_TOOLS = ['typescript', 'oxlint', 'playwright-core', 'express'];
 
-/** What only builds and tests it comes with the first command that needs it, and the server runs on meanwhile. */
+/** The first build or test command installs the rest, while the server keeps running. */
 async function restIsAdded(clone: string, { server }: Ports, env: NodeJS.ProcessEnv): Promise<void> {
   const installed = () => BUILD_TOOLS.filter((name) => existsSync(join(clone, 'node_modules', name)));
   assert.deepEqual(installed(), []);
@@ -215,7 +215,7 @@ async function restIsAdded(clone: string, { server }: Ports, env: NodeJS.Process
   assert.equal((await fetch(`http://localhost:${server}/readyz`)).status, 200);
 }
 
-/** Runs the blocks of the README, a terminal each, on free ports. Resolves when the server has ended by Ctrl-C. */
+/** Runs the README's blocks on free ports, each in a terminal. Resolves after Ctrl-C ends the server. */
 async function followReadme(
   t: TestContext,
   folder: string,
@@ -240,7 +240,7 @@ async function followReadme(
     const api = await inTerminal(withPorts(apiBlock, ports), clone, env, '/v1/portfolio');
     try {
       await callExampleApi(clone, { id, secret }, ports, env);
-      // Before the example's README: its last line revokes what is issued in the next two seconds, too.
+      // Before the example's README, whose last line also revokes tokens issued in the next two seconds.
       await runCodeOfReadme(folder, { id, secret }, { ...ports, api: await freePort() }, env);
       await followExample(clone, { id, secret }, ports, env);
     } finally {

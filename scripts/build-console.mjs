@@ -1,5 +1,5 @@
-// Builds the console (packages/console) with Vite where its sources are not those that the last build was made
-// of. `force` builds in any case. Plain JavaScript: scripts/run.mjs imports it on any Node.
+// Builds the console (packages/console) with Vite if its sources changed since the last build; `force` always
+// builds. Plain JavaScript: scripts/run.mjs imports it on any Node.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -7,10 +7,10 @@ import { join } from 'node:path';
 
 const FOLDER = 'packages/console';
 const BUILT = 'packages/server/console/dist';
-/** What is built of: the folder itself, and this. The lock file stands for Vite and the libraries. */
+/** Sources outside the folder. The lock file stands for Vite and the libraries. */
 const OTHER_SOURCES = ['packages/server/src/http/public/console-pages.ts', 'package-lock.json'];
 
-/** True where there is a console of the present sources afterwards. */
+/** True if the console is built from the present sources. */
 export function buildConsole(root, node, { force = false } = {}) {
   const stamp = join(root, BUILT, '.stamp');
   const wanted = digestOfSources(root);
@@ -20,7 +20,7 @@ export function buildConsole(root, node, { force = false } = {}) {
   const vite = join(root, 'node_modules/vite/bin/vite.js');
   const built = spawnSync(node, [vite, 'build', join(root, FOLDER), '--logLevel', 'warn'], {
     cwd: root,
-    // Not to stdout, where `npm pack --json` prints JSON.
+    // stderr, because `npm pack --json` prints JSON to stdout.
     stdio: ['ignore', process.stderr.fd, 'inherit'],
   });
   if (built.status !== 0) return false;

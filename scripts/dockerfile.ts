@@ -1,4 +1,5 @@
-// As much of the Dockerfile's syntax as deploy/Dockerfile uses; anything else is refused, so that nothing is passed over.
+// The part of the Dockerfile syntax that deploy/Dockerfile uses; rejects everything else, so that nothing is
+// ignored.
 import { readFileSync } from 'node:fs';
 
 export interface Instruction {
@@ -40,7 +41,7 @@ export function readDockerfile(file: URL = DOCKERFILE): Dockerfile {
 
 const KNOWN = new Set('RUN COPY ENV USER WORKDIR VOLUME EXPOSE HEALTHCHECK ENTRYPOINT CMD'.split(' '));
 
-/** The text of the last instruction of a stage with this name; throws where there is none. */
+/** The last instruction of a stage with this name; throws without one. */
 export function lastOf(stage: Stage, name: string): string {
   const found = stage.instructions.findLast((instruction) => instruction.name === name);
   if (found === undefined)
@@ -48,7 +49,7 @@ export function lastOf(stage: Stage, name: string): string {
   return found.text;
 }
 
-/** What ENV sets in a stage. */
+/** The variables set by ENV in a stage. */
 export function environmentOf(stage: Stage): Record<string, string> {
   const set = stage.instructions.filter(({ name }) => name === 'ENV');
   return Object.fromEntries(

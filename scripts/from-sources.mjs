@@ -1,5 +1,5 @@
-// `node --import ./scripts/from-sources.mjs file.ts`: packages of this repository are imported from their sources, so that an
-// example runs in a clone in which nothing was built. Elsewhere the same line imports the published package.
+// `node --import ./scripts/from-sources.mjs file.ts` imports this repository's packages from their sources,
+// so that examples run in a clone without a build. Elsewhere the same import loads the published package.
 import { registerHooks } from 'node:module';
 
 const PACKAGE = /^@mintmark\/(client|verifier)(?:\/([a-z-]+))?$/;

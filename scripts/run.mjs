@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The one entry of every npm script. Plain JavaScript that runs on any Node >= 20, because it is what brings the
-// pinned Node runtime and the dependencies to a machine that has only git, Node and npm.
+// The entry of every npm script. Plain JavaScript for any Node >= 20, because it installs the pinned Node and
+// the dependencies on a machine with only git, Node and npm.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const modules = join(root, 'node_modules');
 const installedStamp = join(modules, '.mintmark-installed');
 
-/** Oldest Node that the server runs on (`engines` of packages/server): crypto.argon2 and node:sqlite. */
+/** Oldest Node for the server (`engines` of packages/server): crypto.argon2 and node:sqlite. */
 const NODE_MIN = [24, 7];
 
 const runtimePackages = {
@@ -24,11 +24,14 @@ const runtimePackages = {
 };
 const runtimePackage = runtimePackages[`${process.platform}-${process.arch}`];
 
-/** Options of the npm that runs a script, such as `npm pack --dry-run`, which are not meant for the installation. */
+/** Options of the outer npm, such as `npm pack --dry-run`, which must not affect the installation. */
 const OUTER_NPM =
   /^npm_config_(dry_run|global|ignore_scripts|include_workspace_root|json|location|omit|pack_destination|workspaces?)$/i;
 
-/** What runs the product and its examples needs no compiler, linter or browser: all that is installed for them. */
+/**
+ * Commands that run the product or its examples and need no compiler, linter or browser: for them, only
+ * runtime packages are installed.
+ */
 const RUNS = new Set([
   'start',
   'mintmark',
@@ -39,7 +42,7 @@ const RUNS = new Set([
   'fleet-redis',
 ]);
 
-/** Installs what the command needs, where that is not there yet. `npm test` after `npm start` adds what is missing. */
+/** Installs missing packages for the command. `npm test` after `npm start` adds the rest. */
 function installWhenNeeded(name) {
   const lock = readFileSync(join(root, 'package-lock.json'));
   const whole = createHash('sha256').update(lock).digest('hex');
@@ -50,9 +53,9 @@ function installWhenNeeded(name) {
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([variable]) => !OUTER_NPM.test(variable)),
   );
-  // `npm ci` empties node_modules first, from which a server may be running: the rest is added without that.
+  // `npm ci` would empty node_modules, from which a server may be running: add packages instead.
   const subcommand = installed === toRun ? ['install', '--no-save'] : ['ci'];
-  // A clone that had everything once gets everything again, whatever the command.
+  // A complete installation stays complete, whatever the command.
   const isToRun = RUNS.has(name) && (installed === '' || installed.endsWith(' to run'));
   const omit = isToRun ? ['--omit=dev'] : [];
   const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
@@ -68,7 +71,7 @@ function installWhenNeeded(name) {
     );
     process.exit(1);
   }
-  // The header files of the runtime, a third of it, are for those who build native modules.
+  // The runtime's header files, a third of it, are only for native modules.
   if (runtimePackage) rmSync(join(modules, runtimePackage, 'include'), { recursive: true, force: true });
   writeFileSync(installedStamp, isToRun ? toRun : whole);
 }
@@ -87,8 +90,8 @@ function pinnedNode() {
 }
 
 /**
- * npm passes a SIGTERM on to the shell between it and this script, and the shell dies of it without passing it on: the
- * server would go on without npm. That this script has another parent than before is how it gets to know.
+ * npm passes SIGTERM to the shell between it and this script; the shell dies without passing it on, and the
+ * server would outlive npm. A new parent process is the sign of it.
  */
 function watchForOrphaning(stop) {
   if (process.env.npm_lifecycle_event === undefined) return undefined;
@@ -101,12 +104,12 @@ function watchForOrphaning(stop) {
   return timer;
 }
 
-/** `npm pack --json` prints JSON to stdout, and what its scripts print would come before it. */
+/** `npm pack --json` prints JSON to stdout, so its scripts must not. */
 const printsForPeople = process.argv[2] !== 'prepack';
 const stdio = ['inherit', printsForPeople ? 'inherit' : process.stderr.fd, 'inherit'];
 if (!printsForPeople) console.log = console.error;
 
-/** Runs a child in the foreground, passes the signals on, resolves to its exit code. */
+/** Runs a child in the foreground and forwards signals; resolves to its exit code. */
 function run(command, args, env = {}) {
   return new Promise((resolve) => {
     const child = spawn(command, args, { cwd: root, stdio, env: { ...process.env, ...env } });
@@ -155,25 +158,25 @@ const build = (name) => tsc(`build (${name})`, `packages/${name}/tsconfig.build.
 const packages = ['server', 'verifier', 'client'];
 const checks = [types, consoleTypes, lint, formatted];
 
-/** Tokens matter more than the console: the server starts without it, and says so at /console. */
+/** Tokens matter more than the console: without it, the server starts and says so at /console. */
 function start() {
   if (!buildConsole(root, node)) console.error('mintmark: the console could not be built, see above.');
   return run(node, [mintmark, 'serve', ...args]);
 }
 
-/** The packages that are named, or all. */
+/** Builds the named packages, or all. */
 function buildPackages(names = packages) {
   if (names.includes('server') && !buildConsole(root, node, { force: true })) return 1;
   return inOrder(...names.map(build));
 }
 
-/** What npm runs before it packs or publishes a package: a build without what is left of former ones. */
+/** Runs before npm packs or publishes: a clean build. */
 function prepack() {
   for (const name of args) rmSync(join(root, 'packages', name, 'dist'), { recursive: true, force: true });
   return buildPackages(args);
 }
 
-/** Runs an example with the packages that it imports, from their sources. */
+/** Runs an example with its packages from their sources. */
 const example = (file) =>
   run(node, [
     '--import',

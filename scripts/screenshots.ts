@@ -1,5 +1,5 @@
-// Takes the screenshots of the console that the documents show, on a store made for it: `npm run screenshots`. It needs
-// Debian's Chromium, as the tests do.
+// `npm run screenshots`: takes the documents' screenshots of the console, on a new store. Needs Debian's
+// Chromium, as the tests do.
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
@@ -21,11 +21,11 @@ const FOLDER: string = new URL('../docs/console/', import.meta.url).pathname;
 const BYTES_MAX = 120_000;
 const WIDTH = 1060;
 const HEIGHT = 670;
-/** For a page whose point is further down. */
+/** For pages whose subject is further down. */
 const TALL = 900;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-/** So long is traffic made before the pictures, so that the live charts have something to show. */
+/** Time of traffic before the pictures, so that the live charts have data. */
 const TRAFFIC_MS = 75_000;
 
 const NAMES = [
@@ -89,7 +89,7 @@ async function take(on: TestServer, opened: Browser): Promise<void> {
     startCaller(on, importer.client_id, importer.client_secret, 60),
     startCaller(on, report.client_id, report.client_secret, 150),
     startCaller(on, robot.client_id, robot.client_secret, 90),
-    // Programs that ask for what they may not have.
+    // Programs that request scopes they do not have.
     startCaller(on, robot.client_id, robot.client_secret, 900, { scope: 'campaigns:delete' }),
     startCaller(on, importer.client_id, importer.client_secret, 2300, {
       resource: 'https://elsewhere.example.com',
@@ -142,7 +142,7 @@ async function pictures(
   await shoot(desk, 'reset', TALL);
   await go(desk, `/api-users/${clientId}/reset?old=keep`);
   await desk.getByLabel('Name of the new secret').fill('production, cluster 3');
-  await desk.getByRole('button', { name: 'Make the secret' }).click();
+  await desk.getByRole('button', { name: 'Create the secret' }).click();
   const { secret } = await shownCredentials(desk, on);
   await desk.evaluate('scrollTo(0, 250)');
   await shoot(desk, 'secret');
@@ -182,7 +182,7 @@ async function pictures(
   await shoot(desk, 'second-factor', TALL - 100);
 }
 
-/** A disable of an API user in use, which is not done, and a cut-off of another one. */
+/** Shows a refused disable of an API user in use, and a cut-off of another one. */
 async function stopping(on: TestServer, page: Page, origin: string, clientId: string): Promise<void> {
   await page.goto(`${origin}/console/api-users/${clientId}`);
   await page.getByRole('button', { name: 'Disable' }).click();
@@ -229,12 +229,12 @@ async function inviteOthers(page: Page, origin: string): Promise<void> {
     await page.getByRole('button', { name: 'Invite' }).click();
     await page.getByLabel('E-mail address').fill(email);
     await page.getByRole('radio', { name: new RegExp(`^${role}`) }).check();
-    await page.getByRole('button', { name: 'Make the link' }).click();
+    await page.getByRole('button', { name: 'Create the link' }).click();
     await page.getByRole('button', { name: 'I have passed it on' }).click();
   }
 }
 
-/** API users with a past: what the last hours and days would have left behind. */
+/** Creates API users with usage of the last hours and days. */
 async function seed(on: TestServer): Promise<Made[]> {
   const made: Made[] = [];
   for (const [i, name] of NAMES.entries()) {

@@ -1,5 +1,5 @@
-// Writes the table of settings in docs/operations.md from the settings themselves. Run it with the
-// pinned Node (node_modules/.bin/node), and `npm run format` after it.
+// Writes the table of settings in docs/operations.md from their definitions. Run it with the pinned Node
+// (node_modules/.bin/node), then `npm run format`.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { SETTINGS } from '../packages/server/src/config/config.ts';
 
@@ -20,7 +20,7 @@ export function settingsTable(): string {
   return [heading, heading.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |\n`).join('');
 }
 
-/** The text of the file with the table as it must be. */
+/** The file's text with the current table. */
 export function withSettingsTable(text: string): string {
   const begin = text.indexOf(BEGIN);
   const end = text.indexOf(END);

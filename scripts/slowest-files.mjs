@@ -1,4 +1,4 @@
-// A reporter of node:test that says at the end which files took longest: where to look when a run has become slow.
+// A reporter for node:test that lists the slowest files at the end.
 import { relative } from 'node:path';
 
 const FILES_SHOWN = 12;

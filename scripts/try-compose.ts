@@ -1,6 +1,7 @@
-// npm run try-compose [-- --file more.yaml]: builds the image and starts deploy/compose.yaml as its head says, under a project
-// name and with secrets of its own; tries it out from outside, and removes what it made. It needs a Docker engine, its Compose,
-// and the ports 8080 and 8081. Files named with --file are laid over compose.yaml (where an engine may not do all it says).
+// npm run try-compose [-- --file more.yaml]: builds the image, starts deploy/compose.yaml as its head says,
+// with its own project name and secrets, tests it from outside and removes everything. Needs a Docker engine,
+// Compose, and the ports 8080 and 8081. Files named with --file are merged over compose.yaml, for engines
+// that lack some of its features.
 import { execFile, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -21,7 +22,7 @@ interface MadeApiUser {
   client_secret: string;
 }
 
-/** Compose as a part of docker, or by itself; that one numbers no copies unless it is told to be compatible. */
+/** Compose as Docker's plugin or as a separate program, which numbers copies only in compatibility mode. */
 function composeProgram(): [string, ...string[]] {
   if (spawnSync('docker', ['compose', 'version']).status === 0) return ['docker', 'compose'];
   if (spawnSync('docker-compose', ['version']).status === 0) return ['docker-compose', '--compatibility'];
@@ -58,7 +59,7 @@ async function limitsOf(port: number): Promise<string> {
   }
 }
 
-/** All servers are ready, and count so. */
+/** Waits until all servers are ready and report this kind of limits. */
 async function limitsBecome(wanted: string): Promise<void> {
   const deadline = Date.now() + READY_MS;
   for (;;) {

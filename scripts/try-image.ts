@@ -1,9 +1,10 @@
-// npm run try-image: takes the steps of deploy/Dockerfile without Docker, and starts what they make. For Linux, as root.
-//
-// Each stage is a folder made of a Debian (debootstrap) and the Node and npm that the base image has; RUN is run in it by
-// chroot, COPY copies into it (the context after Dockerfile.dockerignore). The result is mounted read-only in a mount, PID and
-// IPC namespace of its own, and its ENTRYPOINT and CMD are started as its USER, without capabilities, with nothing but its
-// VOLUME to write to. Then: its HEALTHCHECK, a token, a command, a stop. What differs from Docker is said at the end.
+// npm run try-image: executes the steps of deploy/Dockerfile without Docker and starts the result. For Linux,
+// as root.
+// Each stage is a folder with Debian (debootstrap) and the base image's Node and npm; RUN runs in it by
+// chroot, COPY copies into it (the context after Dockerfile.dockerignore). The result is mounted read-only in
+// its own mount, PID and IPC namespaces. Its ENTRYPOINT and CMD run as its USER, without capabilities, and
+// can write only to its VOLUME. Then follow its HEALTHCHECK, a token, a command and a stop. The end prints
+// the differences from Docker.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -38,14 +39,14 @@ function run(command: string, args: string[], cwd: string = ROOT): string {
   return stdout;
 }
 
-/** What the base image is: Debian, Node where that image has it, npm, and the user node. Made once. */
+/** The base image: Debian, Node at the image's path, npm, and the user node. Built once. */
 function baseImage(): string {
   const base = join(CACHE, 'base');
   if (existsSync(base)) return base;
   console.log('the base: debootstrap (a minute; kept in node_modules/.cache) …');
   rmSync(`${base}.part`, { recursive: true, force: true });
   mkdirSync(CACHE, { recursive: true });
-  // What Node's binary is linked with, and the base image therefore has.
+  // Libraries that Node's binary links to, so the base image has them.
   run('debootstrap', ['--variant=minbase', '--include=libatomic1,libstdc++6', 'bookworm', `${base}.part`]);
   const local = join(`${base}.part`, 'usr/local');
   cpSync(process.execPath, join(local, 'bin/node'));
@@ -58,7 +59,7 @@ function baseImage(): string {
   return base;
 }
 
-/** The files that `docker build` would be sent, of those that are tracked or new here. */
+/** The files that `docker build` would send, tracked or new. */
 function contextFiles(): string[] {
   const ignore = readFileSync(`${DOCKERFILE.pathname}.dockerignore`, 'utf8').split('\n');
   const rules = ignore.filter((line) => line !== '' && !line.startsWith('#'));
@@ -110,7 +111,7 @@ function copy(text: string, root: string, cwd: string, made: ReadonlyMap<string,
   for (const file of contextFiles()) cpSync(join(ROOT, file), join(to, file), { verbatimSymlinks: true });
 }
 
-/** In the folder as root, with the network of this machine, as `docker build` has it. */
+/** Runs in the folder as root, with this machine's network, as `docker build` does. */
 function runIn(root: string, cwd: string, text: string): void {
   const command = text.replace(/^(--mount=\S+ )+/, '');
   const inside = `mount --bind "${root}" "${root}" && cd "${root}" && mount -t proc proc proc && mount --rbind /dev dev
@@ -121,7 +122,7 @@ function runIn(root: string, cwd: string, text: string): void {
   run('unshare', args);
 }
 
-/** Where this machine reaches its registry in another way than by default, the steps do so too. */
+/** Passes this machine's registry settings on to the steps. */
 function npmSettings(): string {
   const names = ['registry', 'cafile', 'proxy', 'https-proxy'];
   const set = names.map((name) => [name, run('npm', ['config', 'get', name]).trim()] as const);
@@ -138,11 +139,11 @@ function npmSettings(): string {
 interface Container {
   process: ChildProcess;
   output(): string;
-  /** Runs a command in it as its user; what it printed. */
+  /** Runs a command in it as its user; returns the output. */
   exec(args: readonly string[]): { status: number | null; stdout: string; stderr: string };
 }
 
-/** As its user, with every part of it read-only but its volume, and without any capability. */
+/** Starts it as its user, read-only except its volume, without capabilities. */
 function start(image: string, stage: Stage, volume: string, settings: Record<string, string>): Container {
   const [uid = '', gid = ''] = lastOf(stage, 'USER').split(':');
   const environment = { PATH, ...environmentOf(stage), ...settings };
@@ -153,7 +154,7 @@ function start(image: string, stage: Stage, volume: string, settings: Record<str
     && exec chroot . /usr/bin/setpriv --reuid=${uid} --regid=${gid} --clear-groups --bounding-set=-all --inh-caps=-all
     --no-new-privs /usr/bin/env -i --chdir=${lastOf(stage, 'WORKDIR')} "$@"`.replaceAll(/\n\s+/g, ' ');
   const words = [...wordsOf(lastOf(stage, 'ENTRYPOINT')), ...wordsOf(lastOf(stage, 'CMD'))];
-  // --kill-child: nothing of it is left where this script ends.
+  // --kill-child: all its processes end with this script.
   const flags = ['--mount', '--pid', '--ipc', '--fork', '--kill-child=SIGKILL'];
   const child = spawn('unshare', [...flags, 'sh', '-c', inside, 'sh', ...set, ...words], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -183,7 +184,7 @@ function start(image: string, stage: Stage, volume: string, settings: Record<str
   };
 }
 
-/** Of the server, the one child of `unshare`, as this machine numbers it. */
+/** The server's pid on this machine: the only child of `unshare`. */
 function innerPid(child: ChildProcess): string {
   return readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim();
 }

@@ -1,9 +1,9 @@
-// What the tests of a fresh clone need to act as a user does.
+// Helpers for tests that act as a user of a fresh clone.
 import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { delimiter } from 'node:path';
 
-/** The environment of the user, without what the npm that runs these tests has added to it. */
+/** The user's environment, without the variables of the npm that runs these tests. */
 export function userEnvironment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
     ([name]) => !/^(npm_|NODE|INIT_CWD$|MINTMARK_|DATABASE_URL$)/i.test(name),

@@ -1,5 +1,5 @@
 // Test setup: first.
-// The whole system at once: the token server, an API that is protected by the packed verifier, and the SDK in a loop.
+// The whole system: the token server, an API with the packed verifier, and the SDK in a loop.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';

@@ -8,8 +8,9 @@ import { ADVERTISERS, figuresOf } from './portfolio.ts';
 
 const [, , issuer = 'http://localhost:8080/marketing', port = '9090'] = process.argv;
 const url = `http://localhost:${port}`;
-// The audience says which API a token is for. API users without an audience of their own get tokens for the whole platform,
-// whose audience is the issuer; tokens for this API alone (api-user create … --audience http://localhost:9090) carry its URL.
+// The audience names the API that a token is for. API users without their own audience get tokens for the
+// whole platform, whose audience is the issuer; tokens for this API alone (api-user create … --audience
+// http://localhost:9090) carry its URL.
 const audience = process.env['API_AUDIENCE']?.split(' ') ?? [issuer, url];
 
 const resource = protectedResource({ resource: url, issuers: [issuer], scopes: ['campaigns:read'] });

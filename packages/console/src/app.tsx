@@ -91,7 +91,7 @@ function Gate(): JSX.Element | null {
     case 'unknown':
       if (loading.error === undefined) return null;
       return (
-        <Door title="Something is away">
+        <Door title="Server unavailable">
           <Failure error={loading.error} />
           <div>
             <Button kind="primary" busy={loading.busy} onClick={run}>
@@ -137,7 +137,7 @@ function isReadable(path: string): boolean {
 function NoSuchPageDoor(): JSX.Element {
   return (
     <Door title="There is no such page">
-      <p>Nothing is at this address: it may have been cut off or mistyped.</p>
+      <p>There is no page at this address. It may be incomplete or mistyped.</p>
       <div>
         <LinkButton href={paths.overview}>Go to the overview</LinkButton>
       </div>
@@ -178,7 +178,7 @@ function SignInAgain(): JSX.Element {
   const actor = useActor();
   return (
     <Dialog title="Your session has ended" closable={false} onClose={() => undefined}>
-      <p class="soft">Sign in again to go on where you are: this page and what you typed stay as they are.</p>
+      <p class="soft">Sign in again to continue. This page keeps everything you typed.</p>
       <SignInForm email={actor?.name ?? ''} />
       <SignOutButton />
     </Dialog>

@@ -6,15 +6,15 @@ import type { MadeApiUser } from './store.ts';
 
 export const ADMIN = '/marketing/admin/v1';
 
-/** One caller of the admin API. Every reply is checked against the document that the server gives of itself. */
+/** One caller of the admin API. Checks every reply against the server's OpenAPI document. */
 export interface AdminClient {
   token: string;
   get(path: string, headers?: Record<string, string>): Promise<Reply>;
-  /** With a JSON body, unless it is a text, which is sent as it is. */
+  /** Sends a JSON body; a string is sent unchanged. */
   send(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Reply>;
 }
 
-/** A caller with an access token of this API user; the server was started by `newStore`, or made it itself. */
+/** A caller with an access token of an API user that `newStore` or the server itself created. */
 export async function adminClient(
   server: TestServer,
   { client_id, client_secret }: Pick<MadeApiUser, 'client_id' | 'client_secret'>,
@@ -44,7 +44,7 @@ export function clientWith(server: TestServer, token: string): AdminClient {
           ...authorization,
           ...(body !== undefined && {
             'Content-Type': 'application/json',
-            'Content-Length': String(Buffer.byteLength(textOf(body))), // node:http sends none for DELETE
+            'Content-Length': String(Buffer.byteLength(textOf(body))), // node:http omits it for DELETE
           }),
           ...headers,
         },
@@ -53,7 +53,7 @@ export function clientWith(server: TestServer, token: string): AdminClient {
   };
 }
 
-/** Asserts that a reply is a problem of this code, with everything that problems have. */
+/** Asserts that a reply is a problem with this code and all standard members. */
 export function assertProblem(reply: Reply, status: number, code: string): void {
   assert.deepEqual([reply.status, reply.body['code']], [status, code], reply.text);
   assert.match(reply.headers['content-type'] ?? '', /^application\/problem\+json/);

@@ -6,7 +6,7 @@ import type { TemporaryStore } from './temporary-store.ts';
 
 export const ADA: Actor = { kind: 'command_line', id: 'ada', name: 'ada', address: null };
 
-/** Entries of one API user, each about a credential. */
+/** Appends entries about one API user's credentials. */
 export async function append(store: Store, count: number, changes: Partial<AuditRecord> = {}): Promise<void> {
   const records = Array.from({ length: count }, (_, i) => ({
     at: i,
@@ -23,7 +23,7 @@ export async function append(store: Store, count: number, changes: Partial<Audit
   await store.write(({ audit }) => audit.append(records));
 }
 
-/** The database past the program, as somebody has it who wants to hide something. */
+/** Changes the database behind the program's back, as an attacker would. */
 export function tamper(opened: TemporaryStore, ...statements: [string, ...SQLInputValue[]][]): void {
   using database = new DatabaseSync(opened.path);
   for (const [sql, ...values] of statements) database.prepare(sql).run(...values);

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 
-/** Columns that hold what stands for a secret: digests, and keys under the master key. */
+/** Columns with digests or with keys encrypted under the master key. */
 const STANDS_FOR_A_SECRET = /digest|hash|sealed|secret/;
 
 /**
- * Fails where anything in the store that stands for a secret is in the audit log too. The columns are found by their names,
- * so that a new table is looked at as well. Gives back how many values were looked for.
+ * Fails if the audit log contains a digest or an encrypted key from the store. Columns are selected by name,
+ * so that new tables are covered. Returns the number of values searched.
  */
 export function assertNoDigestInAudit(path: string): number {
   using database = new DatabaseSync(path, { readOnly: true });

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Targets } from './steady-clients.ts';
 
-/** What a load balancer does: asks each node whether it is ready, and sends callers to those that are, in turn. */
+/** A load balancer: polls each node's readiness and sends callers to ready nodes in turn. */
 export interface Balancer extends Targets {
   stop(): Promise<void>;
 }
 
 const EVERY_MS = 50;
-/** A node that says nothing for so long is not ready. */
+/** A node without an answer for this long is not ready. */
 const ANSWER_MS = 500;
 
 export function balancer(ports: readonly number[]): Balancer {

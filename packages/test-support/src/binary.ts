@@ -8,15 +8,15 @@ export const BINARY: string = new URL('../../server/bin/mintmark.mjs', import.me
 export interface BinaryOptions {
   env?: Record<string, string>;
   stdin?: string;
-  /** What is put before the command line, such as a command that takes rights away. */
+  /** Arguments before the command line, such as a command that drops rights. */
   prefix?: readonly string[];
-  /** Path of another `mintmark` than the one of the sources here. */
+  /** Path of a `mintmark` from outside this repository. */
   program?: string | undefined;
 }
 
 const EXIT_MS = 60_000;
 
-/** Runs the real binary as a child process, to its end. */
+/** Runs the real binary as a child process until it exits. */
 export async function binary(args: readonly string[], options: BinaryOptions = {}): Promise<Run> {
   const [command = '', ...rest] = [
     ...(options.prefix ?? []),
@@ -28,12 +28,12 @@ export async function binary(args: readonly string[], options: BinaryOptions = {
     env: { PATH: process.env['PATH'] ?? '', ...(await withDatabase(options.env ?? {})) },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
-  child.stdin.on('error', () => undefined); // it may end without reading
+  child.stdin.on('error', () => undefined); // the child may end before it reads
   child.stdin.end(options.stdin ?? '');
   return await finished(child);
 }
 
-/** What a child process printed, and its exit code (-1: ended by a signal). */
+/** A child process's output and exit code (-1: ended by a signal). */
 export async function finished(child: ChildProcess, withinMs: number = EXIT_MS): Promise<Run> {
   let out = '';
   let err = '';

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import type { TestContext } from 'node:test';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 
-/** Debian's package `chromium`; or another Chromium, where this says which. */
+/** Debian's `chromium`, or the Chromium named by this variable. */
 const CHROMIUM = process.env['MINTMARK_TEST_CHROMIUM'] ?? '/usr/bin/chromium';
 const ARGUMENTS = [
   '--headless',
@@ -12,7 +12,7 @@ const ARGUMENTS = [
   '--disable-gpu',
   '--disable-quic',
   '--disable-background-networking',
-  '--renderer-process-limit=1', // all that is opened is of one origin, and a process for each page takes a second to start
+  '--renderer-process-limit=1', // one origin needs one process; each more takes a second
 ];
 
 export const DESKTOP: BrowserContextOptions = { viewport: { width: 1280, height: 800 } };
@@ -22,7 +22,7 @@ export const PHONE: BrowserContextOptions = {
   isMobile: true,
 };
 
-/** A browser; null where there is none, and the test is skipped for it. In CI that is a failure. */
+/** A browser; null skips the test if none is installed. In CI that is a failure. */
 export async function openBrowser(t: TestContext): Promise<Browser | null> {
   if (existsSync(CHROMIUM)) return await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
   const problem = `there is no ${CHROMIUM}: install it (apt-get install chromium), or set MINTMARK_TEST_CHROMIUM to one.`;
@@ -34,15 +34,15 @@ export async function openBrowser(t: TestContext): Promise<Browser | null> {
 
 export interface WatchedPage extends AsyncDisposable {
   page: Page;
-  /** Goes to a page of the console, and waits until it has its heading. */
+  /** Loads a page of the console and waits for its heading. */
   go(path: string): Promise<void>;
-  /** The same without loading the console again, as a link in it does. */
+  /** Opens a page without a reload, like a link in the console. */
   follow(path: string): Promise<void>;
-  /** Fails where anything was asked of another server, forbidden by the policy, or thrown. */
+  /** Fails after requests to other servers, violations of the policy or errors. */
   assertClean(): void;
 }
 
-/** A page in a context of its own (its own cookies), which is watched for what must never happen. */
+/** A page with its own cookies, watched for faults that must never happen. */
 export async function watchedPage(
   browser: Browser,
   origin: string,
@@ -58,7 +58,7 @@ export async function watchedPage(
     if (!isOwn) wrong.push(`asked of another server: ${request.url()}`);
   });
   context.on('console', (message) => {
-    // A refusal that the page shows is no fault of the page.
+    // Refused requests are not faults of the page.
     if (message.type() !== 'error' || message.text().startsWith('Failed to load resource')) return;
     wrong.push(`said on the console: ${message.text()}`);
   });
@@ -88,7 +88,7 @@ export async function watchedPage(
   return watched;
 }
 
-/** Follows a link that is on no page; it has been followed when the next picture is drawn. */
+/** Follows a link that no page shows; returns after the next frame. */
 function followInPage(path: string): string {
   return `new Promise((followed) => {
     const link = Object.assign(document.createElement('a'), { href: ${JSON.stringify(path)} });
@@ -101,7 +101,7 @@ function followInPage(path: string): string {
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** Fails where axe finds anything on the page as it is now: in both colour schemes, in whose colours alone they differ. */
+/** Fails if axe finds anything on the present page in either colour scheme. They differ only in colours. */
 export async function assertAccessible(page: Page, what: string): Promise<void> {
   if (!(await page.evaluate<boolean>("'axe' in window"))) await page.evaluate(axe);
   await page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' });
@@ -111,7 +111,7 @@ export async function assertAccessible(page: Page, what: string): Promise<void> 
   assert.deepEqual(await violationsOf(page), [], `${what}, light`);
 }
 
-/** Told apart in the page: the rest of what axe knows afterwards takes longer to pass on than to find out. */
+/** Filters inside the page: axe's full result takes longer to transfer than to compute. */
 async function violationsOf(page: Page, options = ''): Promise<string[]> {
   return await page.evaluate<
     string[]
@@ -119,7 +119,7 @@ async function violationsOf(page: Page, options = ''): Promise<string[]> {
     violations.map(({ id, help, nodes }) => id + ': ' + help + ': ' + nodes.map(({ html }) => html).join(' ')))`);
 }
 
-/** Fails where the page is wider than the screen, so that one would have to scroll sideways. */
+/** Fails if the page is wider than the screen. */
 export async function assertFits(page: Page, what: string): Promise<void> {
   const { scroll, client } = await page.evaluate<{ scroll: number; client: number }>(
     '({ scroll: document.documentElement.scrollWidth, client: document.documentElement.clientWidth })',

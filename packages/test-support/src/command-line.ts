@@ -12,19 +12,19 @@ export interface Run {
   err: string;
 }
 
-/** A store that no server runs on, and the command line on it. */
+/** A store without a server, and the command line on it. */
 export interface TestStore extends Disposable {
   dataDir: string;
   /** Path of the database file. */
   path: string;
   env: Record<string, string>;
-  /** Runs a command; gives back what it printed, whatever its exit code. */
+  /** Runs a command; returns its output, whatever its exit code. */
   run(args: readonly string[], options?: { stdin?: string; env?: Record<string, string> }): Promise<Run>;
   /** Runs a command that must succeed. */
   cli(...args: string[]): Promise<string>;
-  /** The same with --json, parsed. */
+  /** Like `cli`, with --json, parsed. */
   json<T = Record<string, unknown>>(...args: string[]): Promise<T>;
-  /** A statement on the database itself, past the program. */
+  /** Runs SQL on the database behind the program's back. */
   sql(statement: string, ...parameters: SQLInputValue[]): Record<string, unknown>[];
 }
 

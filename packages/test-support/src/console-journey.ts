@@ -6,11 +6,11 @@ import { URI, type TOTP } from 'otpauth';
 import type { Locator, Page } from 'playwright-core';
 import type { TestServer } from './server.ts';
 
-// What operators do in the console, step by step, as people do it: by the words on the page.
+// Steps of operators in the console, which find controls by the words on the page.
 
 export const PASSWORD = 'sorrel lantern quarry 41';
 
-/** The link for the first admin that the server printed. */
+/** The link for the first admin in the server's output. */
 export function firstAdminLink(server: TestServer): string {
   const [link] = /http:\/\/\S+\/console\/welcome#\S+/.exec(server.output()) ?? [];
   assert.ok(link !== undefined, server.output());
@@ -36,7 +36,7 @@ export interface Enrolled {
   recoveryCodes: string[];
 }
 
-/** Turns the second factor on, with what the QR code holds; `stopAtCodes` leaves the recovery codes on the screen. */
+/** Turns the second factor on with the QR code's content; `stopAtCodes` stops at the recovery codes. */
 export async function turnOnSecondFactor(
   page: Page,
   server: TestServer,
@@ -74,7 +74,7 @@ export async function signIn(page: Page, email: string, password: string, code?:
   await page.getByRole('navigation', { name: 'Console' }).waitFor();
 }
 
-/** Checks lines of a file on the page of API users, then imports them; the dialog says then what became of them. */
+/** Checks lines of a file on the page of API users, then imports them; the dialog shows the results. */
 export async function importLines(page: Page, lines: readonly string[]): Promise<Locator> {
   await page.getByRole('button', { name: 'Import' }).click();
   await page.getByLabel('File', { exact: true }).setInputFiles({
@@ -84,9 +84,9 @@ export async function importLines(page: Page, lines: readonly string[]): Promise
   });
   const dialog = page.getByRole('dialog');
   await dialog.getByRole('button', { name: 'Check the file' }).click();
-  await dialog.getByText('Nothing is made yet.').waitFor();
+  await dialog.getByText('Nothing is created yet.').waitFor();
   await dialog.getByRole('button', { name: /^Import / }).click();
-  await dialog.getByText(/API users? made, /).waitFor();
+  await dialog.getByText(/API users? created, /).waitFor();
   return dialog;
 }
 
@@ -96,10 +96,10 @@ export async function signOut(page: Page): Promise<void> {
   await page.getByRole('heading', { name: 'Sign in' }).waitFor();
 }
 
-/** The next code: one that was used is not taken again. */
+/** The next code; codes are accepted once. */
 export async function nextCode(totp: TOTP): Promise<string> {
   const before = totp.counter();
-  // A code of the step that comes is taken, too.
+  // The next time step's code is accepted too.
   return totp.generate({ timestamp: (before + 1) * totp.period * 1000 });
 }
 
@@ -109,7 +109,7 @@ export interface ShownCredentials {
   curl: string;
 }
 
-/** Reads the client id and secret that the page shows this once. */
+/** Reads the client id and the secret, which the page shows once. */
 export async function shownCredentials(page: Page, server: TestServer): Promise<ShownCredentials> {
   const blocks = page.locator('.code-block pre');
   await blocks.nth(2).waitFor();
@@ -120,7 +120,7 @@ export async function shownCredentials(page: Page, server: TestServer): Promise<
   return { clientId, secret, curl };
 }
 
-/** Runs the line that the page shows, as an integrator would. */
+/** Runs the page's command line as an integrator would. */
 export async function runCurl(curl: string, server: TestServer): Promise<Record<string, unknown>> {
   const { stdout } = await promisify(execFile)('sh', ['-c', `${curl} --silent`]);
   const answer = JSON.parse(stdout) as Record<string, unknown>;
@@ -133,9 +133,9 @@ export async function downloaded(page: Page, button: Locator): Promise<string> {
   return readFileSync(await download.path(), 'utf8');
 }
 
-/** A program that gets tokens as fast as it is told, until it is stopped; every refusal is counted. */
+/** A program that requests tokens at full speed until stopped, and counts refusals. */
 export interface Caller {
-  /** What it uses from its next call on. */
+  /** The secret from the next call on. */
   secret: string;
   tokens: number;
   refused: string[];

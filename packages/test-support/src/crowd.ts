@@ -1,11 +1,11 @@
-// Callers that ask as fast as they are answered, on connections that stay open.
+// Callers that request tokens at full speed over connections that stay open.
 import type { MadeApiUser } from './store.ts';
 import { keepAlive } from './keep-alive.ts';
 
 export interface Crowd {
-  /** Tokens that were issued so far. */
+  /** Number of tokens issued so far. */
   issued(): number;
-  /** Stops, and gives back what was answered. */
+  /** Stops and returns the answers. */
   stop(): Promise<CrowdAnswers>;
 }
 
@@ -15,11 +15,11 @@ export interface CrowdAnswers {
   answers: Map<number, number>;
   p99Ms: number;
   slowestMs: number;
-  /** From the first request to the last answer. */
+  /** Time from the first request to the last answer. */
   tookMs: number;
 }
 
-/** `connections`: spread over the ports. `pauseMs`: after each answer. */
+/** `connections` are spread over the ports. `pauseMs` is the pause after each answer. */
 export async function startCrowd(
   ports: readonly number[],
   users: readonly MadeApiUser[],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { exchange, type Reply } from './http.ts';
 
-// Replies of the admin API against its own OpenAPI document.
+// Checks replies of the admin API against its own OpenAPI document.
 
 const BASE = '/marketing/admin/v1';
 
@@ -26,7 +26,7 @@ export interface AdminDocument {
 export type Check = (method: string, path: string, reply: Reply) => void;
 
 const checks = new Map<number, Promise<Check>>();
-/** The operations that a reply of was checked, as `operationId status`. */
+/** The operations with a checked reply, as `operationId status`. */
 export const checked: Set<string> = new Set<string>();
 
 export async function adminDocument(port: number): Promise<AdminDocument> {
@@ -34,7 +34,7 @@ export async function adminDocument(port: number): Promise<AdminDocument> {
   return body as unknown as AdminDocument;
 }
 
-/** Asserts that status, media type, body and headers of a reply are as the document of the server on this port says. */
+/** Asserts that a reply's status, media type, body and headers match this port's OpenAPI document. */
 export async function describedBy(port: number): Promise<Check> {
   const check = checks.get(port) ?? checkOf(port);
   checks.set(port, check);

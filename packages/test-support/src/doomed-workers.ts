@@ -9,7 +9,7 @@ export interface DoomedWorkers extends Disposable {
   child: ChildProcess;
 }
 
-/** Starts a server with two workers whose processes load a module of this folder first, one that ends some of them. */
+/** Starts a server with two workers that first load a module of this folder, which ends some of them. */
 export async function doomedWorkers(module: string): Promise<DoomedWorkers> {
   const dataDir = temporaryFolder();
   const child = spawn(process.execPath, [BINARY, 'serve'], {
@@ -25,7 +25,7 @@ export async function doomedWorkers(module: string): Promise<DoomedWorkers> {
   return {
     child,
     [Symbol.dispose]() {
-      child.kill('SIGKILL'); // where the test failed before it had ended
+      child.kill('SIGKILL'); // if the test failed before its end
       rmSync(dataDir, { recursive: true });
     },
   };

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Settings } from './nodes.ts';
 
-/** False where faketime is here; else a reason to skip. In CI it must be here. */
+/** False if faketime is installed; else the reason to skip. CI requires it. */
 export function faketimeMissing(): string | false {
   if (preload() !== null) return false;
   const how = 'faketime is missing: apt-get install faketime';
@@ -13,10 +13,10 @@ export function faketimeMissing(): string | false {
   return how;
 }
 
-/** A clock that a test sets, for processes started with its variables. Timers keep the real time. */
+/** A clock that tests set, for processes started with its variables. Timers keep the real time. */
 export interface FakeClock extends Disposable {
   variables: Settings;
-  /** By how much it is ahead of the real time from now on, in seconds. */
+  /** Seconds ahead of the real time from now on. */
   set(aheadSeconds: number): void;
 }
 

@@ -1,9 +1,9 @@
-// A store as a version before some migration left it: what the later migrations made is taken back.
+// A store as an earlier version left it: undoes later migrations.
 import { migrations } from '../../server/src/storage/migrations/index.ts';
 
 type Database = 'sqlite' | 'postgres';
 
-/** What takes each migration back, from 007 on. A new migration needs its statements here. */
+/** Statements that undo each migration, from 007 on. A new migration needs its own here. */
 const UNDO: Readonly<Record<string, (database: Database) => string[]>> = {
   '007-api-user-filters': () => [
     'drop index api_users_disabled_created_at',
@@ -36,12 +36,12 @@ const UNDO: Readonly<Record<string, (database: Database) => string[]>> = {
   ],
 };
 
-/** Migrations from this one on. */
+/** Names of the migrations from this one on. */
 export function migrationsFrom(first: string): string[] {
   return Object.keys(migrations).filter((name) => name >= first);
 }
 
-/** The statements that take back this migration and all later ones. */
+/** The statements that undo this migration and all later ones. */
 export function undoMigrations(first: string, database: Database): string[] {
   const statements = migrationsFrom(first)
     .toReversed()

@@ -1,4 +1,4 @@
-// The program as it was before one of its migrations came, out of the history of the repository.
+// The program before one of its migrations, from the repository's history.
 import { spawnSync } from 'node:child_process';
 import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,14 +7,14 @@ import { join } from 'node:path';
 const ROOT = new URL('../../../', import.meta.url).pathname;
 const MIGRATIONS = 'packages/server/src/storage/migrations';
 
-/** Its own code; the packages of others, and Node, are those of today. */
+/** The former code, with today's dependencies and Node. */
 export interface FormerVersion extends Disposable {
   commit: string;
-  /** Path of its `mintmark`. */
+  /** Path of the former `mintmark`. */
   program: string;
 }
 
-/** False where the history has it; else a reason to skip. */
+/** False if the history contains it; else the reason to skip. */
 export function formerVersionMissing(migration: string): string | false {
   if (commitBefore(migration) !== null) return false;
   const how =
@@ -39,15 +39,15 @@ export function formerVersion(migration: string): FormerVersion {
   };
 }
 
-/** Null where there is no such commit, as in a clone without history, whose first one has no parent and all files. */
+/** Null without such a commit, as in a shallow clone, whose first commit has no parent and all files. */
 function commitBefore(migration: string): string | null {
   const path = `${MIGRATIONS}/${migration}.ts`;
-  // More than one may have added it, as on two branches: the first one is named last.
+  // Several commits may have added it, as on two branches; the oldest is listed last.
   const added = git('log', '--diff-filter=A', '--format=%H', '--', path)?.split('\n').at(-1) ?? '';
   return added === '' ? null : git('rev-parse', '--verify', '--quiet', `${added}^`);
 }
 
-/** Links of the workspace to its own packages are relative: in the other tree they point to the packages there. */
+/** The workspace's links are relative, so in the other tree they point to its own packages. */
 function linkPackages(from: string, to: string): void {
   for (const name of readdirSync(from)) {
     const path = join(from, name);

@@ -7,7 +7,7 @@ export interface Exchange {
   path?: string;
   headers?: Record<string, string | string[]>;
   body?: string | Buffer;
-  /** The address that the caller has. */
+  /** The caller's address. */
   from?: string;
 }
 
@@ -15,11 +15,11 @@ export interface Reply {
   status: number;
   headers: IncomingHttpHeaders;
   text: string;
-  /** The text parsed; empty where there is none, or where it is a JSON text a line. */
+  /** The parsed body; empty without one or for NDJSON. */
   body: Record<string, unknown>;
 }
 
-/** One request over node:http, on a connection of its own, with nothing added to the headers but what HTTP needs. */
+/** Sends one request over node:http, on its own connection, without headers beyond HTTP's own. */
 export async function exchange(port: number, asked: Exchange): Promise<Reply> {
   const sent = request({
     host: '127.0.0.1',
@@ -43,7 +43,7 @@ export async function exchange(port: number, asked: Exchange): Promise<Reply> {
 export const TOKEN_PATH = '/marketing/oauth2/token';
 export const FORM = 'application/x-www-form-urlencoded';
 
-/** HTTP Basic credentials as RFC 6749 §2.3.1 has them: both parts form-encoded. */
+/** HTTP Basic credentials by RFC 6749 §2.3.1: both parts form-encoded. */
 export function basic(clientId: string, clientSecret: string): string {
   return `Basic ${Buffer.from(`${formEncode(clientId)}:${formEncode(clientSecret)}`).toString('base64')}`;
 }
@@ -52,15 +52,15 @@ export function formEncode(text: string): string {
   return new URLSearchParams({ v: text }).toString().slice(2);
 }
 
-/** A bare connection. What arrives is gathered; an error is the end of it. */
+/** A bare connection that collects what it receives; an error ends it. */
 export interface RawConnection {
   socket: Socket;
   received(): string;
-  /** Resolves when the other end has closed, to all that was received. */
+  /** Resolves when the other end closes, to all bytes received. */
   closed: Promise<string>;
 }
 
-/** `from`: the address that the caller has, of this machine: 127.0.0.2 … */
+/** `from`: the caller's address on this machine, 127.0.0.2 and so on. */
 export async function rawConnection(port: number, from?: string): Promise<RawConnection> {
   const socket = connect({ port, host: '127.0.0.1', ...(from !== undefined && { localAddress: from }) });
   const chunks: Buffer[] = [];
@@ -71,7 +71,7 @@ export async function rawConnection(port: number, from?: string): Promise<RawCon
   return { socket, received, closed };
 }
 
-/** Writes bytes on a bare connection, and resolves to everything that comes until the other end closes it. */
+/** Writes bytes to a bare connection; resolves to the response until the other end closes. */
 export async function rawExchange(port: number, bytes: string | Buffer): Promise<string> {
   const { socket, closed } = await rawConnection(port);
   socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
@@ -84,7 +84,7 @@ export interface RawReply {
   text: string;
 }
 
-/** Takes apart a stream of responses, and throws where it is not one: a length that is wrong, a line that is none. */
+/** Splits a stream of responses. Throws for a wrong length or an invalid line. */
 export function parseReplies(stream: string): RawReply[] {
   const replies: RawReply[] = [];
   let rest = stream;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { FORM, TOKEN_PATH } from './http.ts';
 
-/** One connection that stays open, over which bodies are posted one after the other as raw bytes and timed. */
+/** One open connection that posts bodies as raw bytes, one after the other, and times them. */
 export interface KeepAlive {
   /** Microseconds from the first byte of the request to the last byte of the answer. */
   post(body: string): Promise<{ status: number; body: string; headers: string; micros: number }>;

@@ -1,4 +1,4 @@
-// Makes a process of the program one of its next version: with one migration more, which holds its tables for a while.
+// Turns a process into the next version: adds one migration, which holds its tables for a while.
 import { registerHooks } from 'node:module';
 
 const ONE_MORE = `

@@ -1,4 +1,4 @@
-// Ends the third to ninth worker process of node:cluster before it does anything: two restarts, and the first attempt of another.
+// Ends the third to ninth worker process at once: two restarts, and the first attempt of another.
 import cluster from 'node:cluster';
 
 if (cluster.isWorker && cluster.worker.id > 2 && cluster.worker.id < 10) process.exit(70);

@@ -1,4 +1,4 @@
-// Ends the primary process of a worker of node:cluster as soon as it has told the worker what it is.
+// Ends the primary process of a worker as soon as it has sent the worker its place.
 import cluster from 'node:cluster';
 
 if (cluster.isWorker) {

@@ -1,4 +1,4 @@
-// Ends a worker process of node:cluster before it does anything.
+// Ends each worker process at once.
 import cluster from 'node:cluster';
 
 if (cluster.isWorker) process.exit(70);

@@ -1,4 +1,4 @@
-// Several servers on one PostgreSQL, and callers that go on asking them.
+// Several servers on one PostgreSQL, and callers that keep sending requests.
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeProtectedHeader, type JSONWebKeySet } from 'jose';
@@ -13,7 +13,7 @@ import { eventually } from './eventually.ts';
 
 export type Settings = Record<string, string>;
 
-/** No limit is met, and what is tested is not the directory's patience. */
+/** Settings under which tests reach neither the limits nor the directory's bounds. */
 const WIDE: Settings = {
   MINTMARK_MASTER_KEY: 'ab'.repeat(32),
   MINTMARK_ADDRESS_LIMIT: '1000000',
@@ -23,7 +23,7 @@ const WIDE: Settings = {
   MINTMARK_TEST_UNKNOWN_TTL: '0',
 };
 
-/** Another version of the program than that of the sources here: another program, or one that a setting makes another. */
+/** Another version of the program: another binary, or one that a setting changes. */
 export interface Version {
   program?: string;
   settings?: Settings;
@@ -31,18 +31,18 @@ export interface Version {
 
 export interface Nodes extends AsyncDisposable {
   nodes: TestServer[];
-  /** Runs a command on their store; throws where it fails. */
+  /** Runs a command on the nodes' store; throws if it fails. */
   cli(...args: string[]): Promise<string>;
   apiUser(name: string, ...options: string[]): Promise<MadeApiUser>;
   /** An API user that every node knows. */
   knownUser(): Promise<MadeApiUser>;
-  /** Commands are those of this version from now on, in processes of their own. */
+  /** From now on commands run in this version, in their own processes. */
   commandsOf(version: Version): void;
-  /** Starts a node in the place of one that has ended, on its port. */
+  /** Restarts an ended node on its port. */
   startAgain(node: TestServer, settings?: Settings): Promise<TestServer>;
 }
 
-/** `urls`: of the database, as each node has it. The commands take the first. */
+/** `urls`: one per node for the same database. Commands use the first. */
 export async function startNodes(
   urls: readonly string[],
   settings: Settings = {},
@@ -102,7 +102,7 @@ export async function statusOf(node: TestServer, { client_id, client_secret }: M
   return (await node.post({ client_id, client_secret })).status;
 }
 
-/** Milliseconds until a node answers with this status, asked all the while. Fails after `withinMs`. */
+/** Milliseconds until a node answers with this status. Fails after `withinMs`. */
 export async function becomes(
   node: TestServer,
   user: MadeApiUser,
@@ -114,7 +114,7 @@ export async function becomes(
   return performance.now() - startedAt;
 }
 
-/** One API user is disabled; every node that serves refuses it within a second, and the same the next time. */
+/** Disables an API user; asserts that every serving node refuses it within a second, and again next time. */
 export async function disabledWithin(
   all: Nodes,
   serving: readonly TestServer[] = all.nodes,
@@ -163,13 +163,13 @@ export async function readinessOf({ port }: TestServer): Promise<Readiness> {
 }
 
 export interface Load {
-  /** Stops, and gives back how many tokens were issued, what was refused, and the slowest answers. */
+  /** Stops; returns the number of tokens, the refusals and the slowest answers. */
   stop(): Promise<{ issued: number; refused: number[]; p99Ms: number; slowestMs: number }>;
 }
 
 const EVERY_MS = 10;
 
-/** Asks for a token on every node in turn, a hundred times a second. */
+/** Requests a token from each node in turn, a hundred times per second. */
 export function steadyLoad(nodes: readonly TestServer[], user: MadeApiUser): Load {
   const state = { over: false };
   const refused: number[] = [];
@@ -199,7 +199,7 @@ export function steadyLoad(nodes: readonly TestServer[], user: MadeApiUser): Loa
   };
 }
 
-/** Makes API users one after the other, and notes those that were acknowledged. */
+/** Creates API users one after the other and records the acknowledged ones. */
 export function keepWriting(store: Store): { stop(): Promise<string[]> } {
   const acknowledged: string[] = [];
   const state = { over: false };
@@ -223,7 +223,7 @@ export function keepWriting(store: Store): { stop(): Promise<string[]> } {
   };
 }
 
-/** For whoever reads the output of the tests: what was measured. */
+/** Prints measurements into the tests' output. */
 export function report(what: string, values: Record<string, number | string>): void {
   const shown = Object.entries(values).map(
     ([name, value]) => `${name} ${typeof value === 'number' ? Math.round(value * 10) / 10 : value}`,

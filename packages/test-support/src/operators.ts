@@ -5,25 +5,25 @@ import { ADMIN } from './admin.ts';
 import { exchange, type Reply } from './http.ts';
 import { mintmark, type TestServer } from './server.ts';
 
-/** Passwords for tests, each long and unlike any other. */
+/** A password for tests: long and unique. */
 export const PASSWORD = 'four odd wombats sing';
 export const OTHER_PASSWORD = 'plum lanterns drift at noon';
 
 export type RoleName = 'viewer' | 'operator' | 'admin';
 
-/** A browser: it keeps cookies, and says with each request that it comes from a page of this server. */
+/** A browser: keeps cookies and sends this server's origin with each request. */
 export interface Browser {
   cookies: Map<string, string>;
   send(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Reply>;
   get(path: string): Promise<Reply>;
-  /** Signs in; fails where that is refused. */
+  /** Signs in; fails if the server refuses. */
   signIn(email: string, password?: string, code?: string): Promise<Reply>;
 }
 
 export const SESSION_COOKIE = '__Host-mintmark_session';
 export const BROWSER_COOKIE = '__Host-mintmark_browser';
 
-/** `from`: the address that it has, of this machine: 127.0.0.2 … */
+/** `from`: its address on this machine, 127.0.0.2 and so on. */
 export function browser(server: TestServer, from?: string): Browser {
   const cookies = new Map<string, string>();
   const made: Browser = {
@@ -38,7 +38,7 @@ export function browser(server: TestServer, from?: string): Browser {
           ...(cookie !== '' && { Cookie: cookie }),
           ...(text !== undefined && {
             'Content-Type': 'application/json',
-            'Content-Length': String(Buffer.byteLength(text)), // node:http sends none for DELETE
+            'Content-Length': String(Buffer.byteLength(text)), // node:http omits it for DELETE
           }),
           ...headers,
         },
@@ -69,7 +69,7 @@ export function browser(server: TestServer, from?: string): Browser {
   return made;
 }
 
-/** Makes an operator who has a password, by the command line. */
+/** Creates an operator with a password through the command line. */
 export async function makeOperator(
   server: TestServer,
   email: string,
@@ -84,19 +84,19 @@ export async function makeOperator(
   return JSON.parse(out) as { id: string; email: string };
 }
 
-/** The code that an authenticator app shows `steps` time steps from now. */
+/** The authenticator app's code, `steps` time steps from now. */
 export function codeOf(secret: string, steps = 0): string {
   const totp = new TOTP({ secret: Secret.fromBase32(secret) });
   return totp.generate({ timestamp: Date.now() + steps * 30_000 });
 }
 
-/** Waits until the time step of codes has some seconds left: what a test says of steps holds while it runs. */
+/** Waits until the present time step has this many seconds left, so that it lasts for the test. */
 export async function roomInStep(seconds = 12): Promise<void> {
   const leftMs = 30_000 - (Date.now() % 30_000);
   if (leftMs < seconds * 1000) await sleep(leftMs + 50);
 }
 
-/** Turns the second factor on for who is signed in. The code of the step before this one is used up by it. */
+/** Turns the second factor on for the signed-in operator. This consumes the previous step's code. */
 export async function turnOnSecondFactor(
   server: TestServer,
   signedIn: Browser,
@@ -114,7 +114,7 @@ export async function turnOnSecondFactor(
   return { secret, recoveryCodes };
 }
 
-/** Entries of the audit log, the newest last. */
+/** Entries of the audit log, oldest first. */
 export async function auditOf(server: TestServer): Promise<AuditJson[]> {
   const lines = await server.cli('audit', 'export');
   return lines

@@ -3,7 +3,7 @@ import { delimiter, join } from 'node:path';
 
 const VERSION_MIN = 15;
 
-/** Folder of PostgreSQL's programs: the newest of Debian's or Homebrew's, or what is on the path; null where there is none. */
+/** Folder of PostgreSQL's programs: Debian's or Homebrew's newest, or the path's; null without any. */
 export function binaryFolder(): string | null {
   const versioned = globSync(['/usr/lib/postgresql/*/bin', '/opt/homebrew/opt/postgresql@*/bin']).sort();
   const onPath = (process.env['PATH'] ?? '').split(delimiter);
@@ -17,7 +17,7 @@ export function postgresProgram(name: string): string {
   return join(binaryFolder() ?? '', name);
 }
 
-/** False where PostgreSQL is here; else a reason to skip. In CI it must be here. */
+/** False if PostgreSQL is installed; else the reason to skip. CI requires it. */
 export function postgresMissing(): string | false {
   if (binaryFolder() !== null) return false;
   const how = `PostgreSQL ${VERSION_MIN} or later is missing: apt-get install postgresql (macOS: brew install postgresql@17)`;

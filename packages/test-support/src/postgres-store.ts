@@ -11,7 +11,7 @@ import type { TestPostgres } from './postgres.ts';
 
 export interface PostgresStore extends OpenedStore {
   config: Config;
-  /** The settings that name it, for a process of its own. */
+  /** The settings that name the store, for a separate process. */
   env: Record<string, string>;
   /** The name of its database. */
   database: string;
@@ -20,7 +20,7 @@ export interface PostgresStore extends OpenedStore {
 export const TEMPLATE = 'migrated';
 const templates = new WeakMap<TestPostgres, Promise<void>>();
 
-/** A real store in a migrated database of its own. */
+/** A real store in its own migrated database. */
 export async function postgresStore(
   server: TestPostgres,
   settings: Record<string, string> = {},

@@ -3,12 +3,12 @@ import { startPostgres } from './postgres.ts';
 import { makeTemplate, TEMPLATE } from './postgres-store.ts';
 
 export interface SuitePostgres {
-  /** By which the tests find it: see store-under-test.ts. */
+  /** Variables through which tests find it; see store-under-test.ts. */
   env: Record<string, string>;
   stop(): Promise<void>;
 }
 
-/** One server for a whole run of the tests, with a migrated database to copy; null where PostgreSQL is missing. */
+/** One server for a test run, with a migrated template; null without PostgreSQL. */
 export async function startSuitePostgres(): Promise<SuitePostgres | null> {
   if (postgresMissing() !== false) return null;
   const server = await startPostgres();

@@ -1,4 +1,4 @@
-// Real PostgreSQL servers for tests: each with a data directory and a port of its own.
+// Real PostgreSQL servers for tests, each with its own data directory and port.
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,35 +15,35 @@ const START_MS = 30_000;
 export interface PostgresOptions {
   /** Settings of postgresql.conf. */
   settings?: Record<string, string>;
-  /** Waits for the disk, where durability is what is tested. */
+  /** Waits for the disk, for tests of durability. */
   durable?: boolean;
-  /** Variables of its processes. */
+  /** Environment of its processes. */
   env?: Record<string, string>;
-  /** Files that only the server may read. */
+  /** Files that only the server may read, as PostgreSQL requires for keys. */
   own?: readonly string[];
 }
 
 export interface TestPostgres extends AsyncDisposable {
   port: number;
-  /** Where its data and its socket are. */
+  /** Folder of its data and socket. */
   folder: string;
   dataDir: string;
   /** The postmaster. */
   process(): ChildProcess;
-  /** The URL of a database by which Mintmark opens it. */
+  /** The URL with which Mintmark opens a database. */
   url(database: string): string;
-  /** An empty database of its own; its name. */
+  /** Creates an empty database; returns its name. */
   newDatabase(template?: string): Promise<string>;
-  /** A statement past the program, in the database `postgres` unless another is named. */
+  /** Runs SQL directly, by default in the database `postgres`. */
   sql<T extends object = Record<string, unknown>>(text: string, database?: string): Promise<T[]>;
   start(): Promise<void>;
-  /** SIGKILL to the postmaster and everything that it started, as a machine that loses its power. */
+  /** Sends SIGKILL to the postmaster and its children, like a power failure. */
   kill(): Promise<void>;
   stop(): Promise<void>;
   log(): string;
 }
 
-/** Makes a server and starts it. */
+/** Creates and starts a server. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<TestPostgres> {
   const folder = ownedFolder();
   const user = owner();
@@ -59,7 +59,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Test
   return server;
 }
 
-/** A standby that follows `primary`, under `name`; started. */
+/** Starts a standby of `primary`, called `name`. */
 export async function startStandby(
   primary: TestPostgres,
   name: string,
@@ -103,7 +103,7 @@ function postgresIn(
 
   async function start(): Promise<void> {
     const flags = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-    // By `env` and not for all: what is to be loaded into PostgreSQL belongs to its user.
+    // Set through `env` for PostgreSQL only: libraries to load belong to its user.
     const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
     const program = ['env', ...variables, postgresProgram('postgres')];
     const [command = '', ...rest] = [...asOwner(true), ...program, '-D', dataDir, ...flags];
@@ -139,7 +139,7 @@ function postgresIn(
     async newDatabase(template = 'template0') {
       databases += 1;
       const name = `test_${databases}`;
-      // By copying files: it takes half the time.
+      // Copying files takes half the time.
       await server.sql(`create database ${name} template ${template} strategy file_copy`);
       return name;
     },
@@ -155,7 +155,7 @@ function postgresIn(
     async kill() {
       const children = childrenOf(child?.pid ?? 0);
       await ended('SIGKILL');
-      for (const pid of children) killIfThere(pid); // one that is frozen does not see that its parent is gone
+      for (const pid of children) killIfThere(pid); // a frozen child does not notice its parent’s end
     },
     stop: () => ended('SIGINT'),
     log: () => logged,
@@ -167,14 +167,14 @@ function postgresIn(
   return server;
 }
 
-/** Elsewhere than on Linux none: they end by themselves, unless they are frozen. */
+/** Empty except on Linux: elsewhere children end automatically, unless frozen. */
 function childrenOf(parent: number): number[] {
   if (process.platform !== 'linux') return [];
   const parentIn = (pid: string): number => {
     try {
       return Number(/\) \S (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1]);
     } catch {
-      return 0; // it has ended meanwhile
+      return 0; // already ended
     }
   };
   return readdirSync('/proc')
@@ -208,7 +208,7 @@ function ownedFolder(): string {
   return folder;
 }
 
-/** `dying`: with the process that started it. */
+/** `dying`: ends with its parent process. */
 function asOwner(dying: boolean): string[] {
   const user = owner();
   if (user === null && (!dying || process.platform !== 'linux')) return [];

@@ -1,6 +1,6 @@
 /**
- * The Mann–Whitney z of two samples: how far the ranks of `a` and `b` are apart, in standard deviations of what chance
- * does. Ties get their middle rank.
+ * The Mann–Whitney z of two samples: the distance of their ranks in standard deviations of chance. Ties get
+ * their middle rank.
  */
 export function rankDifference(a: readonly number[], b: readonly number[]): number {
   const all = [...a.map((value) => ({ value, inA: true })), ...b.map((value) => ({ value, inA: false }))];

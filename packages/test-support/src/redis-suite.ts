@@ -1,12 +1,12 @@
 import { redisMissing, startRedis } from './redis.ts';
 
 export interface SuiteRedis {
-  /** By which the tests find it: see store-under-test.ts. */
+  /** Variables through which tests find it; see store-under-test.ts. */
   env: Record<string, string>;
   stop(): Promise<void>;
 }
 
-/** One Redis for a whole run of the tests; null where it is missing. */
+/** One Redis for a test run; null without Redis. */
 export async function startSuiteRedis(): Promise<SuiteRedis | null> {
   if (redisMissing() !== false) return null;
   const server = await startRedis();

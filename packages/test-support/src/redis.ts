@@ -1,4 +1,4 @@
-// Real Redis servers for tests: each with a folder and a port of its own.
+// Real Redis servers for tests, each with its own folder and port.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { freePort } from './free-port.ts';
 
 const START_MS = 30_000;
 
-/** False where Redis is here; else a reason to skip. In CI it must be here. */
+/** False if Redis is installed; else the reason to skip. CI requires it. */
 export function redisMissing(): string | false {
   if (spawnSync('redis-server', ['--version']).status === 0) return false;
   const how = 'Redis is missing: apt-get install redis-server (macOS: brew install redis)';
@@ -21,25 +21,25 @@ export function redisMissing(): string | false {
 
 export interface TestRedis extends AsyncDisposable {
   port: number;
-  /** For REDIS_URL. */
+  /** Value of REDIS_URL. */
   url: string;
-  /** Starts it on the same port, with nothing in it. */
+  /** Restarts it on the same port, empty. */
   start(): Promise<void>;
   kill(): Promise<void>;
-  /** SIGSTOP: it takes connections, and answers nothing. */
+  /** SIGSTOP: it accepts connections but does not answer. */
   freeze(): void;
   goOn(): void;
-  /** A command past the program. */
+  /** Runs a command directly. */
   command(...args: string[]): Promise<unknown>;
 }
 
 export interface RedisOptions {
   args?: readonly string[];
-  /** Does not start it yet. */
+  /** Creates it without starting it. */
   later?: boolean;
   password?: string;
   port?: number;
-  /** Text of a file with settings. */
+  /** Content of a configuration file. */
   file?: string;
 }
 
@@ -112,7 +112,7 @@ function fileIn(folder: string, text: string | undefined): string[] {
   return [path];
 }
 
-/** A Sentinel that makes a replica the master soon after the master is gone. */
+/** A Sentinel that promotes a replica soon after the master fails. */
 export async function startSentinel(master: TestRedis, name: string): Promise<TestRedis> {
   const file = [
     `sentinel monitor ${name} 127.0.0.1 ${master.port} 1`,
@@ -131,7 +131,7 @@ export interface TestRedisCluster extends AsyncDisposable {
 const MASTERS = 3;
 const SLOTS = 16_384;
 
-/** Three masters and three replicas, in agreement with each other. `timeoutMs`: after that a master counts as failed. */
+/** Three masters and three replicas that agree. After `timeoutMs` a master counts as failed. */
 export async function startRedisCluster(timeoutMs = 1000): Promise<TestRedisCluster> {
   const args = [
     '--cluster-enabled',

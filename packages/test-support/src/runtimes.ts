@@ -1,4 +1,4 @@
-// The runtimes that the packages promise to work under, from the npm packages that hold their executables.
+// The runtimes that the packages support, from npm packages with their executables.
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -9,18 +9,18 @@ import { fileURLToPath } from 'node:url';
 export interface Runtime {
   readonly name: string;
   readonly command: readonly [executable: string, ...args: string[]];
-  /** Why it is not here; never set where CI is. */
+  /** Why it is missing; never set in CI. */
   readonly problem?: string;
 }
 
 interface Source {
   readonly name: string;
   readonly alias: string;
-  /** npm package and version for this platform; undefined where there is none, or none is needed. */
+  /** npm package and version for this platform; undefined if missing or not needed. */
   readonly spec: string | undefined;
-  /** Its place in that package. */
+  /** Path of the executable in that package. */
   readonly executable: string;
-  /** Where it is already. */
+  /** Path of an installed executable. */
   readonly path?: string;
   readonly args?: readonly string[];
 }
@@ -73,7 +73,7 @@ let found: Promise<Runtime[]> | undefined;
 
 export const runtimeNames: readonly string[] = sources.map(({ name }) => name);
 
-/** Installs what is missing, once, below node_modules. In CI a runtime that cannot be had is an error. */
+/** Installs a missing runtime once, below node_modules. In CI a missing runtime is an error. */
 export async function runtime(name: string): Promise<Runtime> {
   found ??= install();
   const one = (await found).find((each) => each.name === name);
@@ -104,7 +104,7 @@ async function install(): Promise<Runtime[]> {
   });
 }
 
-/** Beside the place, and moved there whole: two test files may do this at the same time. Gives back what failed. */
+/** Installs beside the target, then renames: two test files may do this at once. Returns the error. */
 async function installTogether(manifest: string): Promise<string> {
   await mkdir(cache, { recursive: true });
   const made = await mkdtemp(join(cache, 'runtimes-'));
@@ -112,7 +112,7 @@ async function installTogether(manifest: string): Promise<string> {
     await writeFile(join(made, 'package.json'), manifest);
     const quiet = ['--no-audit', '--no-fund', '--no-package-lock', '--loglevel=error'];
     await promisify(execFile)('npm', ['install', '--ignore-scripts', ...quiet], { cwd: made });
-    if (await isInstalled(manifest)) return ''; // the other was first
+    if (await isInstalled(manifest)) return ''; // another test was first
     await rm(folder, { recursive: true, force: true });
     await rename(made, folder);
     return '';

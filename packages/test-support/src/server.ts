@@ -15,14 +15,14 @@ const READY_MS = 60_000;
 const EXIT_MS = 15_000;
 
 export interface TestServerOptions {
-  /** Settings, by the name of their environment variable. */
+  /** Settings by environment variable. */
   env?: Record<string, string>;
   /** An existing data folder, for a restart on the same store. */
   dataDir?: string;
   port?: number;
-  /** How long its start may take, where many start at once. */
+  /** Maximum time of the start, for tests that start many servers. */
   readyMs?: number;
-  /** Path of another `mintmark` than the one of the sources here. */
+  /** Path of a `mintmark` from outside this repository. */
   program?: string | undefined;
 }
 
@@ -32,24 +32,24 @@ export interface TestServer {
   port: number;
   dataDir: string;
   process: ChildProcess;
-  /** The API user made at the first start; empty texts on a restart. */
+  /** The API user of the first start; empty texts on a restart. */
   clientId: string;
   clientSecret: string;
-  /** Everything that the process printed, logs included. */
+  /** The process's output, with its logs. */
   output(): string;
-  /** Posts a form to the token endpoint. Secrets and tokens are noted for the search at the end. */
+  /** Posts a form to the token endpoint. Records secrets and tokens for the search at the end. */
   post(form: Record<string, string> | string, headers?: Record<string, string>): Promise<TokenResponse>;
-  /** Runs the command line on this server's store; throws where the exit code is not 0. */
+  /** Runs a command on this server's store; throws unless the exit code is 0. */
   cli(...args: string[]): Promise<string>;
-  /** The same with --json, parsed. */
+  /** Like `cli`, with --json, parsed. */
   json<T = Record<string, unknown>>(...args: string[]): Promise<T>;
-  /** A text that must be found nowhere when the server is stopped. */
+  /** Adds a text that must not appear in logs or store. */
   noteSecret(text: string): void;
-  /** SIGTERM; asserts exit code 0, and that no secret or token is in what it printed or stored. Keeps the data folder. */
+  /** Sends SIGTERM; asserts exit code 0 and no secret or token in logs or store. Keeps the data folder. */
   stop(): Promise<void>;
-  /** SIGKILL. */
+  /** Sends SIGKILL. */
   kill(): Promise<void>;
-  /** Stops where it still runs, and removes the data folder. */
+  /** Stops the server if it still runs, and removes the data folder. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -60,7 +60,7 @@ export interface TokenResponse {
   text: string;
 }
 
-/** Starts `mintmark serve` as its own process on a free port with a store of its own. */
+/** Starts `mintmark serve` as a process on a free port with a new store. */
 export async function startServer(options: TestServerOptions = {}): Promise<TestServer> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'mintmark-test-'));
   const port = options.port ?? (await freePort());
@@ -149,7 +149,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
   return server;
 }
 
-/** Runs a command of the command line in this process, as a shell would. */
+/** Runs a command in this process, as a shell would. */
 export async function mintmark(
   args: string[],
   { env = {}, stdin = '' }: { env?: Record<string, string>; stdin?: string | readonly Buffer[] } = {},
@@ -167,7 +167,7 @@ export async function mintmark(
 
 export { freePort };
 
-/** Searches everything that was logged and every byte that was stored. */
+/** Searches all logs and every byte of the store. */
 export function assertNowhere(secrets: Iterable<string>, logged: string, dataDir: string): void {
   const places: [string, Buffer][] = [['the log', Buffer.from(logged)]];
   for (const file of readdirSync(dataDir)) places.push([file, readFileSync(join(dataDir, file))]);

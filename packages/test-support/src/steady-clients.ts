@@ -2,16 +2,16 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Callers that go on asking for tokens over kept connections, and make another when an answer says that theirs ends. */
+/** Callers that keep requesting tokens over open connections and reconnect after `Connection: close`. */
 export interface SteadyClients {
   /** Stops them all. */
   stop(): Promise<SteadyResult>;
   issued(): number;
-  /** The 99th percentile of the answers since the last time it was asked, in milliseconds. */
+  /** The 99th percentile of the answers since the last call, in milliseconds. */
   lapP99Ms(): number;
 }
 
-/** What a load balancer decides: where a caller's next request goes. */
+/** Where a caller's next request goes, as a load balancer decides. */
 export interface Targets {
   next(): number;
   serves(port: number): boolean;
@@ -19,17 +19,17 @@ export interface Targets {
 
 export interface SteadyResult {
   issued: number;
-  /** Statuses of answers that are no token. */
+  /** Statuses of answers without a token. */
   refused: number[];
-  /** Connections that ended in the middle of a request. */
+  /** Connections that ended within a request. */
   broken: number;
-  /** Connections that could not be made. */
+  /** Connections that failed to open. */
   notConnected: number;
   slowestMs: number;
 }
 
 const PAUSE_MS = 5;
-/** As long as a patient caller waits: then the connection counts as broken. */
+/** After this time a connection counts as broken. */
 const ANSWER_MS = 20_000;
 
 export function steadyClients(to: number | Targets, form: string, count: number): SteadyClients {
@@ -106,7 +106,7 @@ export function steadyClients(to: number | Targets, form: string, count: number)
   };
 }
 
-/** The whole answer; null where the connection ended before it. */
+/** The complete answer; null if the connection ended early. */
 function ask(socket: Socket, request: Buffer): Promise<string | null> {
   return new Promise((resolve) => {
     let text = '';

@@ -5,12 +5,12 @@ import { eventually } from './eventually.ts';
 import type { TestServer } from './server.ts';
 import { onPostgres, sqlOn } from './store-under-test.ts';
 
-/** After SIGSTOP a thread still ends the system call that it is in: it may be writing to a disk. */
+/** After SIGSTOP a thread still completes its system call, such as a write to disk. */
 const STANDS_STILL_MS = 50;
 
 /**
- * SIGSTOP, in a moment in which the server has no transaction open: else whoever changes the store meanwhile would wait
- * for one that does not end (and be told so: "is locked by another process").
+ * Sends SIGSTOP while the server has no open transaction: otherwise other writers would wait for its end and
+ * fail with "is locked by another process".
  */
 export async function stopBetweenWrites({ process, dataDir }: TestServer): Promise<void> {
   await eventually(

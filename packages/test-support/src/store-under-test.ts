@@ -1,5 +1,5 @@
-// Which database the tests are on: a SQLite file in each data folder, or (npm test -- --store=postgres) a database on one
-// server that the whole run has, named after the data folder.
+// The database under test: a SQLite file per data folder, or (npm test -- --store=postgres) a database per
+// data folder on the run's server, named after the folder.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -7,20 +7,20 @@ import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import pg from 'pg';
 import { postgresProgram } from './postgres-binaries.ts';
 
-/** URL of that server, whose database `migrated` is a store with nothing in it. */
+/** URL of that server; its database `migrated` is an empty store. */
 const server = process.env['MINTMARK_TEST_POSTGRES'];
 
-/** URL of a Redis (npm test -- --limits=redis) in which limits are counted; else each process has its own. */
+/** URL of the Redis for limits (npm test -- --limits=redis); without it each process counts its own. */
 const redis = process.env['MINTMARK_TEST_REDIS'];
 
 export const onPostgres: boolean = server !== undefined;
 
-/** A reason to skip a test of what only SQLite has: a file. */
+/** The reason to skip tests of the SQLite file. */
 export const SQLITE_ONLY: string | false = onPostgres && 'a test of the SQLite file';
 
 const made = new Set<string>();
 
-/** The settings with the database that goes with their data folder, which is made where there is none, and with Redis. */
+/** Adds the data folder's database, created if missing, and Redis to the settings. */
 export async function withDatabase(env: Record<string, string>): Promise<Record<string, string>> {
   const dataDir = env['MINTMARK_DATA_DIR'];
   if (dataDir === undefined) return env;
@@ -32,19 +32,19 @@ export async function withDatabase(env: Record<string, string>): Promise<Record<
   return { ...limited, DATABASE_URL: databaseUrlOf(dataDir) };
 }
 
-/** On the one Redis of the run, apart from all others. */
+/** The run's Redis, with keys separate from other tests. */
 function withRedis(env: Record<string, string>, name: string): Record<string, string> {
   if (redis === undefined || env['REDIS_URL'] !== undefined) return env;
   return { REDIS_URL: redis, MINTMARK_REDIS_PREFIX: name, MINTMARK_LIMITS_DEADLINE: '1000', ...env };
 }
 
-/** Where the store of a data folder is. */
+/** URL of a data folder's store. */
 export function databaseUrlOf(dataDir: string): string {
   if (server === undefined) return `sqlite:${join(dataDir, 'mintmark.db')}`;
   return server.replace(/\/[^/]*$/, `/${nameOf(dataDir)}`);
 }
 
-/** Ends what still uses it, and removes it. */
+/** Ends its connections and removes it. */
 export async function dropDatabase(dataDir: string): Promise<void> {
   if (!onPostgres) return;
   made.delete(nameOf(dataDir));
@@ -63,7 +63,7 @@ function nameOf(dataDir: string): string {
 }
 
 async function onServer(statement: string): Promise<unknown[]> {
-  // Not to the template: nobody may be connected to what is copied.
+  // Not to the template, which must have no connections while it is copied.
   const client = new pg.Client({ connectionString: server?.replace(/\/[^/]*$/, '/postgres') });
   await client.connect();
   try {
@@ -73,7 +73,7 @@ async function onServer(statement: string): Promise<unknown[]> {
   }
 }
 
-/** A statement on a store, past the program. `path`: of the SQLite file, or where it would be. */
+/** Runs SQL directly on a store. `path`: of the SQLite file, even if missing. */
 export function sqlOn(
   path: string,
   statement: string,
@@ -88,7 +88,7 @@ export function sqlOn(
   }
 }
 
-/** Several statements, in one transaction. */
+/** Runs several statements in one transaction. */
 export function changeStore(dataDir: string, statements: string): void {
   if (onPostgres) {
     byPsql(databaseUrlOf(dataDir), statements, []);
@@ -119,7 +119,7 @@ function psql(args: string[]): { stdout: string; stderr: string; status: number 
   return spawnSync(postgresProgram('psql'), [...quiet, ...args], { encoding: 'utf8' });
 }
 
-/** Everything that the database holds, beside the files of the data folder; null on SQLite, where it is one of these. */
+/** The database's content besides the data folder; null on SQLite, whose file lies in the folder. */
 export function databaseContents(dataDir: string): Buffer | null {
   if (!onPostgres || !existsSync(dataDir)) return null;
   const { stdout, stderr, status } = spawnSync(
@@ -127,7 +127,7 @@ export function databaseContents(dataDir: string): Buffer | null {
     ['--data-only', databaseUrlOf(dataDir)],
     { maxBuffer: 2 ** 30 },
   );
-  // Of a data folder for which no command ever ran there is none.
+  // A data folder without any command so far has no database.
   if (status !== 0 && !String(stderr).includes('does not exist')) throw new Error(String(stderr));
   return stdout;
 }

@@ -4,21 +4,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mintmark, startServer, type TestServer } from './server.ts';
 
-/** An API user as `api-user create --json` shows it. */
+/** An API user in the output of `api-user create --json`. */
 export interface MadeApiUser {
   client_id: string;
   client_secret: string;
   credential_id: string;
 }
 
-/** A store that is filled by the command line before a server runs on it, so that nothing must be waited for. */
+/** A store that the command line fills before a server starts, so that tests need not wait. */
 export interface TestStore {
   dataDir: string;
   apiUser(name: string, ...options: string[]): Promise<MadeApiUser>;
-  /** Runs a command with --json; the secret that it shows is looked for later. */
+  /** Runs a command with --json; records its secret for the search at the end. */
   json<T>(args: string[], stdin?: string): Promise<T>;
   password(owner: string, password: string): Promise<{ credential_id: string }>;
-  /** Starts the server, with limits that no test meets by accident unless `env` sets them. */
+  /** Starts the server with limits that tests do not reach, unless `env` sets them. */
   start(env?: Record<string, string>): Promise<TestServer>;
 }
 

@@ -1,17 +1,17 @@
 import { eventually } from './eventually.ts';
 import { PASSWORD, startPostgres, startStandby, type TestPostgres } from './postgres.ts';
 
-/** A primary with a standby that has every change before it is acknowledged, and a database for nodes. */
+/** A primary with a synchronous standby, and a database for nodes. */
 export interface SynchronousPair extends AsyncDisposable {
   primary: TestPostgres;
   standby: TestPostgres & { promote(): Promise<void> };
-  /** Names both servers. */
+  /** URL with both servers. */
   url: string;
 }
 
 const STANDBY = 'standby1';
 
-/** The URL of a database that names all servers. */
+/** The URL of a database with all servers. */
 export function urlOfAll(servers: readonly TestPostgres[], database: string): string {
   const hosts = servers.map(({ port }) => `127.0.0.1:${port}`).join(',');
   return `postgres://mintmark:${encodeURIComponent(PASSWORD)}@${hosts}/${database}`;
@@ -19,7 +19,7 @@ export function urlOfAll(servers: readonly TestPostgres[], database: string): st
 
 export async function startSynchronousPair(): Promise<SynchronousPair> {
   const primary = await startPostgres({ settings: { synchronous_standby_names: STANDBY } });
-  // Until there is a standby, no commit would be acknowledged.
+  // Without a standby no commit would be acknowledged.
   await primary.sql('alter system set synchronous_commit = local');
   await primary.sql('select pg_reload_conf()');
   const database = await primary.newDatabase();

@@ -1,16 +1,16 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** A way to a server that can be cut. */
+/** A connection to a server that tests can cut. */
 export interface TcpProxy extends AsyncDisposable {
   port: number;
-  /** Ends every connection, and refuses new ones. */
+  /** Ends all connections and refuses new ones. */
   cut(): void;
-  /** Nothing gets through any more, and nobody is told: a cable that is pulled. */
+  /** Drops all data silently, like a pulled cable. */
   silence(): void;
-  /** What the server says is kept back until it is mended; what it is told gets through. */
+  /** Holds back the server's answers until `mend`; requests pass. */
   holdAnswers(): void;
-  /** What the server was told since its answers are held back. */
+  /** Requests since the answers are held back. */
   told(): string;
   mend(): void;
 }
@@ -32,7 +32,7 @@ export async function tcpProxy(target: number): Promise<TcpProxy> {
   const server = createServer((caller) => {
     forget(caller);
     if (mode === 'cut') caller.resetAndDestroy();
-    if (mode === 'cut' || mode === 'silent') return; // silent: it was accepted, and is never answered
+    if (mode === 'cut' || mode === 'silent') return; // silent: accepted but never answered
     const callee = connect(target, '127.0.0.1');
     forget(callee);
     for (const [from, to] of [
@@ -72,7 +72,7 @@ export async function tcpProxy(target: number): Promise<TcpProxy> {
     told: () => told,
     mend() {
       for (const pass of held.splice(0)) pass();
-      // What was swallowed is missing in between: such a connection is of no use any more.
+      // Connections with dropped data are useless.
       if (mode === 'silent') endAll();
       mode = 'open';
     },

@@ -12,11 +12,11 @@ import { dropDatabase, withDatabase } from './store-under-test.ts';
 export interface TemporaryStore extends OpenedStore {
   config: Config;
   dataDir: string;
-  /** The SQLite file, where the tests are on SQLite. */
+  /** Path of the SQLite file, on SQLite. */
   path: string;
 }
 
-/** A real store of its own, which is removed at the end. */
+/** A real store, removed at the end. */
 export async function temporaryStore(env: Record<string, string> = {}): Promise<TemporaryStore> {
   const dataDir = mkdtempSync(join(tmpdir(), 'mintmark-store-'));
   const config = loadConfig(await withDatabase({ MINTMARK_DATA_DIR: dataDir, ...env }));

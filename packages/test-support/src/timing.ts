@@ -4,17 +4,17 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 import { keepAlive, type KeepAlive, type PostedTo } from './keep-alive.ts';
 import { median, rankDifference, shuffled } from './ranks.ts';
 
-// How differences are found. Each class of refused request is sent many times over one connection, one of
-// each class in every round, in a random order, so that whatever else the machine does falls on all classes alike. Each
-// pair of classes is compared by the ranks of its times (Mann–Whitney). With ten pairs and |z| > 4 an experiment raises
-// a false alarm with a probability below 10 × 6.4e-5 = 0.00064. It is repeated at most twice, so that a test fails by
-// chance about once in 3.8e9 runs. A difference that is there fails all three: the controls show it.
+// How differences are found. One connection sends one request of each class per round, in random order, so
+// that other load affects all classes alike. Each pair of classes is compared by the ranks of its times
+// (Mann–Whitney). With ten pairs and |z| > 4 an experiment raises a false alarm with a probability below 10 ×
+// 6.4e-5 = 0.00064. It is repeated at most twice, so a test fails by chance about once in 3.8e9 runs. A real
+// difference fails all three, as the controls show.
 const Z_MAX = 4;
-/** Loopback shows differences that no network lets through, such as that of a new key in a map to one that is there. */
+/** Loopback shows differences that networks hide, such as a new key in a map against an existing one. */
 const MICROS_MAX = 3;
 const ATTEMPTS = 3;
 
-/** A request body for each class; every call returns one that was not sent before. */
+/** A request body for each class; every call returns a new one. */
 export type Classes = Record<string, () => string>;
 type Times = Record<string, number[]>;
 
@@ -26,7 +26,7 @@ async function timesOf(
 ): Promise<Times> {
   const times: Times = Object.fromEntries(Object.keys(classes).map((name) => [name, []]));
   const warmUp = Math.ceil(rounds / 10);
-  // Made before the first is sent: what the client does just before a request would be measured with it.
+  // Built before the first request, because work just before a request would be measured with it.
   const requests = Array.from({ length: warmUp + rounds }, (_, round) =>
     shuffled(Object.keys(classes)).map((name) => ({ name, body: classes[name]!(), counts: round >= warmUp })),
   ).flat();
@@ -38,7 +38,7 @@ async function timesOf(
   return times;
 }
 
-/** The pairs that differ by more than chance lets them. */
+/** The pairs that differ by more than chance. */
 function differences(times: Times): string[] {
   const names = Object.keys(times);
   return names.flatMap((a, i) =>
@@ -51,7 +51,7 @@ function differences(times: Times): string[] {
   );
 }
 
-/** What the last of the experiments found, if each of them found something. */
+/** The last experiment's differences, if every experiment had some. */
 export async function differencesFoundEachTime(
   port: number,
   classes: Classes,
@@ -69,7 +69,7 @@ export async function differencesFoundEachTime(
   return found;
 }
 
-/** In front of the server; works for a while before it passes on a request that `holds` picks out. */
+/** A proxy that delays requests selected by `holds`. */
 export async function proxyThatIsSlowFor(
   serverPort: number,
   micros: number,

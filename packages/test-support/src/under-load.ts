@@ -8,14 +8,14 @@ import type { MadeApiUser } from './store.ts';
 const CLIENTS = 6;
 
 export interface UnderLoad extends AsyncDisposable {
-  /** Resolves when a hundred tokens more are issued. */
+  /** Resolves after a hundred more tokens. */
   more(): Promise<void>;
   lapP99Ms(): number;
-  /** Fails where one was refused or a connection broke. */
+  /** Fails after a refusal or a broken connection. */
   stop(): Promise<{ issued: number; afterMs: number }>;
 }
 
-/** Callers behind a load balancer, who go on until it is stopped. */
+/** Callers behind a load balancer, until stopped. */
 export async function underLoad(
   nodes: readonly TestServer[],
   { client_id, client_secret }: MadeApiUser,

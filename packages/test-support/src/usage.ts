@@ -1,6 +1,6 @@
 import type { Refusals, UsageBatch, Use } from '../../server/src/storage/tables/usage.ts';
 
-/** `count` tokens for a credential, the last at `lastUsedAt`. */
+/** `count` tokens of a credential, the last at `lastUsedAt`. */
 export function use(
   credential: { id: string; clientId: string },
   lastUsedAt: number,
@@ -14,7 +14,7 @@ export function refused(clientId: string | null, reason: string, count: number):
   return { clientId, reason, count };
 }
 
-/** What is written of the minute in which `ms` lies. */
+/** The stored usage of the minute of `ms`. */
 export function batch(ms: number, uses: readonly Use[], refusals: readonly Refusals[] = []): UsageBatch {
   return { minute: ms - (ms % 60_000), uses, refusals, noteLastUse: true };
 }

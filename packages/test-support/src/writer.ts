@@ -1,4 +1,4 @@
-// Writes API users and secrets as fast as it can until it is killed, and prints each one once it was acknowledged.
+// Writes API users and secrets at full speed until killed, and prints each acknowledged one.
 import { SYSTEM } from '../../server/src/domain/actor.ts';
 import { loadConfig } from '../../server/src/config/load-config.ts';
 import { createApiUser, updateApiUser } from '../../server/src/admin/api-user.ts';

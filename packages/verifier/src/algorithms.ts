@@ -1,4 +1,4 @@
-/** The algorithms that can be allowed, and their keys. All are asymmetric, so no public key can serve as a shared secret. */
+/** The algorithms that can be allowed. All are asymmetric: no public key can serve as a shared secret. */
 const KEYS = {
   ES256: { kty: 'EC', crv: 'P-256' },
   ES384: { kty: 'EC', crv: 'P-384' },

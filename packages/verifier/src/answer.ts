@@ -18,9 +18,9 @@ export type Checked = { caller: AccessToken; answer?: never } | { answer: Answer
 
 /** The check behind each adapter. Throws at once for wrong requirements, which stops the start. */
 export function createCheck(
-  given: Verifier | VerifierOptions,
+  input: Verifier | VerifierOptions,
 ): (requirements: Requirements) => (request: RequestLike) => Promise<Checked> {
-  const verifier = 'verifyRequest' in given ? given : createVerifier(given);
+  const verifier = 'verifyRequest' in input ? input : createVerifier(input);
   return (requirements) => {
     const wanted = checkedRequirements(requirements);
     return async (request) => {
@@ -54,9 +54,7 @@ export function createCallers<R extends object>(): {
     get(request) {
       const caller = callers.get(request);
       if (caller === undefined) {
-        throw new Error(
-          'This request was let through by no protect(): put protect() on the route before callerOf().',
-        );
+        throw new Error('No protect() ran for this request: put protect() on the route before callerOf().');
       }
       return caller;
     },

@@ -91,13 +91,14 @@ const ANSWERS: Readonly<Record<AccessTokenErrorCode, Answer>> = {
     status: 403,
     title: 'Access token not allowed here',
     detail:
-      'The access token is valid, but what it says of the API user does not allow this call. Ask the operator of the ' +
+      'The access token is valid, but its claims do not allow this call. Ask the operator of the ' +
       'platform what the API user may do.',
   },
   'authorization-unavailable': {
     status: 503,
     title: 'Access tokens cannot be checked',
-    detail: 'What access tokens are checked with cannot be reached. Try again after the time in Retry-After.',
+    detail:
+      'The API cannot reach the keys or revocations of the token issuer. Retry after the time in Retry-After.',
   },
 };
 

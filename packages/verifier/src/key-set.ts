@@ -127,7 +127,7 @@ export function createKeySet(options: KeySetOptions, discovery: Discovery): KeyS
       await renewed;
       const laterMs = clock();
       if (laterMs < times.endOfUseMs) return;
-      const message = `The keys of ${options.issuer} cannot be fetched, and none that were fetched before may still be used.`;
+      const message = `The keys of ${options.issuer} cannot be fetched, and earlier ones are too old to use.`;
       throw new Unavailable('key_set_unavailable', message, backOff, laterMs);
     },
 
@@ -136,7 +136,10 @@ export function createKeySet(options: KeySetOptions, discovery: Discovery): KeyS
         const candidates = known(kid, algorithm);
         if (candidates.length > 0) return candidates;
         if (kid === undefined) {
-          throw new Refusal('unknown_key', 'It names no key, and not one key alone of the issuer fits.');
+          throw new Refusal(
+            'unknown_key',
+            'It names no key, and the issuer does not have exactly one key that fits.',
+          );
         }
         if (keys.some((one) => one.kid === kid)) {
           throw new Refusal('unknown_key', 'The key of the issuer with its key id is for another algorithm.');

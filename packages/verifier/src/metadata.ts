@@ -51,10 +51,10 @@ async function discover(issuer: string, insecure: boolean, limits: FetchLimits):
     if (status !== 200) throw new Error(`GET ${url} answered with status ${status}.`);
     const metadata = body as Record<string, unknown> | null;
     // RFC 8414 §3.3: prevents one issuer's metadata from being used as another's.
-    const found = metadata?.['issuer'];
-    if (metadata === null || found !== issuer) {
+    const published = metadata?.['issuer'];
+    if (metadata === null || published !== issuer) {
       throw new Error(
-        `The metadata at ${url} is of another issuer: ${quoted(found)}, not ${quoted(issuer)}.`,
+        `The metadata at ${url} is of another issuer: ${quoted(published)}, not ${quoted(issuer)}.`,
       );
     }
     if (typeof metadata['jwks_uri'] !== 'string') throw new Error(`The metadata at ${url} has no jwks_uri.`);

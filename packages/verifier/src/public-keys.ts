@@ -35,12 +35,12 @@ export interface PublishedKeys {
 export async function publicKeys(body: unknown, before: readonly PublicKey[]): Promise<PublishedKeys> {
   const entries = (body as { keys?: unknown } | null)?.keys;
   if (!Array.isArray(entries)) throw new Error('The answer is not a key set: it has no list "keys".');
-  const known = new Map(before.map((key) => [key.material, key]));
+  const byMaterial = new Map(before.map((key) => [key.material, key]));
   const keys = new Map<string, PublicKey>();
   for (const entry of entries as unknown[]) {
     const published = publicKey(entry);
     if (published === undefined || keys.has(published.material)) continue;
-    const key = known.get(published.material) ?? (await importable(published));
+    const key = byMaterial.get(published.material) ?? (await importable(published));
     if (key === undefined) continue;
     if (keys.size === KEYS_MAX) return { keys: [...keys.values()], truncated: true };
     keys.set(key.material, key);

@@ -47,6 +47,6 @@ export class CheckedRequirements {
 }
 
 /** Checks requirements, unless they already are. */
-export function checkedRequirements(given: Requirements | CheckedRequirements): CheckedRequirements {
-  return given instanceof CheckedRequirements ? given : new CheckedRequirements(given);
+export function checkedRequirements(input: Requirements | CheckedRequirements): CheckedRequirements {
+  return input instanceof CheckedRequirements ? input : new CheckedRequirements(input);
 }

@@ -37,7 +37,8 @@ export async function readStatement(
   const { payload } = await verifySignature(
     jws,
     async ({ alg, kid, typ }) => {
-      if (typ !== STATEMENT_TYPE) throw new Error('The statement about the revocation list is none.');
+      if (typ !== STATEMENT_TYPE)
+        throw new Error('The statement about the revocation list has the wrong type.');
       if (!isAlgorithm(alg) || typeof kid !== 'string') throw new Error('The statement names no key.');
       return { algorithm: alg, keys: await keySet.find(kid, alg, arrival) };
     },
@@ -71,5 +72,5 @@ function refuseWrongTime(iat: number, rules: StatementRules, nowMs: number): voi
 /** Throws an Error if the new list is behind the present one. */
 export function refuseBehind(statement: Statement, before: Statement | null): void {
   if (before === null || statement.n >= before.n || statement.iat >= before.iat + BEHIND_SECONDS) return;
-  throw new Error('The revocation list is older than the one that is held.');
+  throw new Error('The revocation list is older than the present one.');
 }

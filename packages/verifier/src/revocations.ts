@@ -108,11 +108,12 @@ export function createRevocations(
     const asOfMs = Math.min(startedMs, (statement.iat + settings.clockSkewSeconds) * 1000);
     const confirmed = { statement, confirmedMs: startedMs, asOfMs };
     if (held !== undefined && before?.sha256 === statement.sha256) return { list: held.list, ...confirmed };
-    if (answer.body === undefined) throw new Error(`GET ${url}: its 304 is about another list than is held.`);
+    if (answer.body === undefined)
+      throw new Error(`GET ${url}: its 304 is about a list that this verifier does not have.`);
     // WebCrypto runs on another thread: a digest of megabytes must not block this one.
     const digest = await crypto.subtle.digest('SHA-256', answer.body as Uint8Array<ArrayBuffer>);
     if (base64url(new Uint8Array(digest)) !== statement.sha256) {
-      throw new Error(`GET ${url}: the list is not the one that its statement is about.`);
+      throw new Error(`GET ${url}: the list does not match its statement.`);
     }
     return { list: await revocationList(answer.body), ...confirmed };
   }
@@ -141,7 +142,7 @@ export function createRevocations(
       await renewed;
       const laterMs = clock();
       if (laterMs - asOfMs() < staleMs || options.onStale === 'accept') return;
-      const message = `The revocation list of ${settings.issuer} cannot be fetched, and none is held that is recent enough.`;
+      const message = `The revocation list of ${settings.issuer} cannot be fetched, and the last one is too old to use.`;
       throw new Unavailable('revocations_unavailable', message, backOff, laterMs);
     },
   };

@@ -51,16 +51,16 @@ class FrozenScopes implements Scopes {
 Object.freeze(FrozenScopes.prototype);
 
 /** Tokens with equal scopes, which most have, share one immutable set. */
-let known = new Map<string, Scopes>();
-const KNOWN_MAX = 500;
-const KNOWN_LENGTH_MAX = 500;
+let sharedScopes = new Map<string, Scopes>();
+const SHARED_MAX = 500;
+const SHARED_LENGTH_MAX = 500;
 
 export function scopesOf(text: string): Scopes {
-  const shared = known.get(text);
+  const shared = sharedScopes.get(text);
   if (shared !== undefined) return shared;
   const scopes = new FrozenScopes(text);
-  if (known.size >= KNOWN_MAX) known = new Map();
-  if (text.length <= KNOWN_LENGTH_MAX) known.set(text, scopes);
+  if (sharedScopes.size >= SHARED_MAX) sharedScopes = new Map();
+  if (text.length <= SHARED_LENGTH_MAX) sharedScopes.set(text, scopes);
   return scopes;
 }
 

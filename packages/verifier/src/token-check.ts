@@ -53,27 +53,27 @@ export function createTokenCheck(options: CheckedOptions, details: AccessTokenEr
   }
 
   function verifyDigested(token: string, digest: string): Promise<AccessToken> {
-    const known = cache.get(digest);
-    if (known === undefined) return verifyFresh(token, digest);
+    const entry = cache.get(digest);
+    if (entry === undefined) return verifyFresh(token, digest);
     const nowMs = clock();
     const isCurrent =
       keySet.isFresh(nowMs) &&
       revocations.isFresh(nowMs) &&
-      known.generation === revocations.generation() &&
-      isStillGood(known, nowMs);
-    return isCurrent ? Promise.resolve(known.token) : renewAndRecall(known, token, digest);
+      entry.generation === revocations.generation() &&
+      isStillGood(entry, nowMs);
+    return isCurrent ? Promise.resolve(entry.token) : renewAndRecall(entry, token, digest);
   }
 
   const isStillGood = ({ key, untilMs }: Verified, nowMs: number) => key.live && nowMs < untilMs;
 
   /** Returns a cached token, after a refresh of keys and revocations. */
-  async function renewAndRecall(known: Verified, token: string, digest: string): Promise<AccessToken> {
+  async function renewAndRecall(entry: Verified, token: string, digest: string): Promise<AccessToken> {
     try {
       if (!keySet.isFresh(clock())) await keySet.ready();
       if (!revocations.isFresh(clock())) await revocations.ready();
-      const comparing = refuseRevoked(known);
+      const comparing = refuseRevoked(entry);
       if (comparing !== undefined) await comparing;
-      if (isStillGood(known, clock())) return known.token;
+      if (isStillGood(entry, clock())) return entry.token;
     } catch (error) {
       throw accessTokenError(error, details);
     }
@@ -82,14 +82,14 @@ export function createTokenCheck(options: CheckedOptions, details: AccessTokenEr
   }
 
   /** Throws for a revoked token. Returns undefined if a synchronous digest has decided. */
-  function refuseRevoked(known: Verified): Promise<void> | undefined {
+  function refuseRevoked(entry: Verified): Promise<void> | undefined {
     const generation = revocations.generation();
-    if (known.generation === generation) return undefined;
+    if (entry.generation === generation) return undefined;
     const conclude = (isRevoked: boolean): void => {
-      if (isRevoked) throw new Refusal('revoked', 'It was revoked.', known.token.clientId);
-      known.generation = generation;
+      if (isRevoked) throw new Refusal('revoked', 'It was revoked.', entry.token.clientId);
+      entry.generation = generation;
     };
-    const isRevoked = revocations.includes(known.token);
+    const isRevoked = revocations.includes(entry.token);
     if (typeof isRevoked !== 'boolean') return isRevoked.then(conclude);
     conclude(isRevoked);
     return undefined;
@@ -105,7 +105,7 @@ export function createTokenCheck(options: CheckedOptions, details: AccessTokenEr
         const algorithm = checkedAlgorithm(header);
         const keys = keySet.known(kid, algorithm);
         if (keys.length > 0) return { algorithm, keys };
-        return keySet.find(kid, algorithm, arrival).then((found) => ({ algorithm, keys: found }));
+        return keySet.find(kid, algorithm, arrival).then((fetched) => ({ algorithm, keys: fetched }));
       };
       const { payload, key } = await verifySignature(token, choose, joseOptions);
       if (!revocations.isFresh(clock())) await revocations.ready();

@@ -17,7 +17,7 @@ export function checkedAlgorithm(header: CompactJWSHeaderParameters): Algorithm 
     throw new Refusal('critical_header', 'Its header asks for extensions.');
   }
   if (KEYS_IN_HEADER.some((name) => Object.hasOwn(header, name))) {
-    throw new Refusal('key_in_header', 'Its header brings a key or points at one.');
+    throw new Refusal('key_in_header', 'Its header contains or references a key.');
   }
   if (!isAlgorithm(alg)) throw new Refusal('algorithm', 'Its algorithm is not allowed.');
   return alg;

@@ -72,25 +72,25 @@ export interface CheckedOptions extends KeySetOptions, ExpectedClaims {
 }
 
 /** All defaults and limits of the verifier. Throws a TypeError for an invalid option. */
-export function checkedOptions(given: VerifierOptions): CheckedOptions {
-  const insecureHttp = given.insecureHttp ?? false;
-  const { resourceMetadataUrl, onKeySetFailure, onRefused } = given;
+export function checkedOptions(input: VerifierOptions): CheckedOptions {
+  const insecureHttp = input.insecureHttp ?? false;
+  const { resourceMetadataUrl, onKeySetFailure, onRefused } = input;
   if (resourceMetadataUrl !== undefined) quotable('resourceMetadataUrl', resourceMetadataUrl);
   return Object.freeze({
-    issuer: checkedUrl('issuer', given.issuer, insecureHttp),
-    audiences: audiencesOf(given.audience),
-    algorithms: algorithmsOf(given.algorithms ?? DEFAULT_ALGORITHMS),
-    jwksUrl: given.jwksUrl === undefined ? undefined : checkedUrl('jwksUrl', given.jwksUrl, insecureHttp),
-    clockSkewSeconds: whole('clockSkewSeconds', given.clockSkewSeconds ?? 60, 0, 600),
-    staleKeysSeconds: whole('staleKeysSeconds', given.staleKeysSeconds ?? 3600, 0, 86_400),
-    tokenLengthMax: whole('tokenLengthMax', given.tokenLengthMax ?? 8192, 256, 65_536),
-    cacheEntriesMax: whole('cacheEntriesMax', given.cacheEntriesMax ?? 10_000, 0, 10_000_000),
-    timeoutMs: whole('fetchTimeoutMs', given.fetchTimeoutMs ?? 5000, 10, 60_000),
-    revocations: revocationsOf(given, insecureHttp),
+    issuer: checkedUrl('issuer', input.issuer, insecureHttp),
+    audiences: audiencesOf(input.audience),
+    algorithms: algorithmsOf(input.algorithms ?? DEFAULT_ALGORITHMS),
+    jwksUrl: input.jwksUrl === undefined ? undefined : checkedUrl('jwksUrl', input.jwksUrl, insecureHttp),
+    clockSkewSeconds: whole('clockSkewSeconds', input.clockSkewSeconds ?? 60, 0, 600),
+    staleKeysSeconds: whole('staleKeysSeconds', input.staleKeysSeconds ?? 3600, 0, 86_400),
+    tokenLengthMax: whole('tokenLengthMax', input.tokenLengthMax ?? 8192, 256, 65_536),
+    cacheEntriesMax: whole('cacheEntriesMax', input.cacheEntriesMax ?? 10_000, 0, 10_000_000),
+    timeoutMs: whole('fetchTimeoutMs', input.fetchTimeoutMs ?? 5000, 10, 60_000),
+    revocations: revocationsOf(input, insecureHttp),
     insecureHttp,
     resourceMetadataUrl,
-    fetch: given.fetch ?? ((url, init) => globalThis.fetch(url, init)),
-    clock: given.clock ?? Date.now,
+    fetch: input.fetch ?? ((url, init) => globalThis.fetch(url, init)),
+    clock: input.clock ?? Date.now,
     onFailure: onKeySetFailure === undefined ? () => {} : harmless(onKeySetFailure),
     onRefused: onRefused && harmless(onRefused),
   } satisfies CheckedOptions);
@@ -101,11 +101,11 @@ function harmless<T>(hook: (fact: T) => void): (fact: T) => void {
   return (fact) => void (async () => hook(fact))().catch(() => {});
 }
 
-function revocationsOf(given: VerifierOptions, insecureHttp: boolean): CheckedOptions['revocations'] {
-  const { revocations: asked = given.jwksUrl === undefined ? {} : false } = given;
-  if (asked === false) return null;
-  const { url, pollSeconds = 5, staleSeconds = 900, onStale = 'refuse', listBytesMax = 16_777_216 } = asked;
-  if (url === undefined && given.jwksUrl !== undefined) {
+function revocationsOf(input: VerifierOptions, insecureHttp: boolean): CheckedOptions['revocations'] {
+  const { revocations: list = input.jwksUrl === undefined ? {} : false } = input;
+  if (list === false) return null;
+  const { url, pollSeconds = 5, staleSeconds = 900, onStale = 'refuse', listBytesMax = 16_777_216 } = list;
+  if (url === undefined && input.jwksUrl !== undefined) {
     throw new TypeError(
       'revocations.url: with jwksUrl no metadata is read: say where the revocation list is.',
     );

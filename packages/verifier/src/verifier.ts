@@ -19,8 +19,8 @@ export interface Verifier {
   ready(): Promise<void>;
 }
 
-export function createVerifier(given: VerifierOptions): Verifier {
-  const options = checkedOptions(given);
+export function createVerifier(input: VerifierOptions): Verifier {
+  const options = checkedOptions(input);
   const { onRefused, resourceMetadataUrl } = options;
   const details: AccessTokenErrorDetails = resourceMetadataUrl === undefined ? {} : { resourceMetadataUrl };
   const tokenCheck = createTokenCheck(options, details);

@@ -61,7 +61,7 @@ export function isPassing(error: unknown): boolean {
 }
 
 export function offline(cause: unknown): Problem {
-  const detail = 'The server did not answer. Check the connection; nothing that is on this page is lost.';
+  const detail = 'The server did not answer. Check the connection. This page keeps everything you typed.';
   return new Problem({ title: 'No answer', status: 0, code: 'offline', detail }, null, cause);
 }
 
@@ -84,5 +84,5 @@ export function messageOf(error: unknown): string {
     const trace = error.status >= 500 && error.traceId !== null ? ` (trace ${error.traceId})` : '';
     return error.message + trace;
   }
-  return `The console itself failed: ${error instanceof Error ? error.message : String(error)}. Reload the page.`;
+  return `The console failed: ${error instanceof Error ? error.message : String(error)}. Reload the page.`;
 }

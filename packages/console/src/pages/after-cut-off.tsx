@@ -80,9 +80,7 @@ function AfterCutOff({ clientId }: { clientId: string }): JSX.Element {
         <Card title="What to tell the integrator">
           {user.data?.contact && <p>Contact: {user.data.contact}</p>}
           <CodeBlock text={letterOf(clientId, name, entry, working)} what="text for the integrator" />
-          <p class="hint">
-            It holds no secret: send the secret separately, where only the integrator reads it.
-          </p>
+          <p class="hint">It contains no secret. Send the secret separately, to the integrator only.</p>
         </Card>
       )}
     </Page>
@@ -106,7 +104,7 @@ function Refused({ entry, working }: { entry: AuditEntry; working: readonly Cred
             The {kind} <strong class="breakable">{name}</strong> (<code>{id}</code>) gets no tokens any more.
           </li>
         ))}
-        {credentials.length === 0 && <li>No credential was live at that moment.</li>}
+        {credentials.length === 0 && <li>No credential was live at that time.</li>}
         {before !== undefined && (
           <li>
             Every access token issued until <At at={before} exact /> is revoked. APIs with @mintmark/verifier,
@@ -116,7 +114,7 @@ function Refused({ entry, working }: { entry: AuditEntry; working: readonly Cred
         )}
       </ul>
       {working.length === 0 ? (
-        <p>Nothing works now: it has no live credential.</p>
+        <p>It has no live credential, so it gets no tokens.</p>
       ) : (
         <div class="stack tight">
           <p>
@@ -145,7 +143,7 @@ function NextSecret(props: { clientId: string; entry: AuditEntry; isWorking: boo
   return (
     <Notice
       kind={isWorking ? 'note' : 'warn'}
-      title={isWorking ? 'The cut-off made no new secret' : 'It gets no tokens: it has no live credential'}
+      title={isWorking ? 'The cut-off created no new secret' : 'It gets no tokens: it has no live credential'}
     >
       <div>
         <LinkButton small href={paths.reset(clientId)}>
@@ -168,22 +166,22 @@ function letterOf(clientId: string, name: string, entry: AuditEntry, working: re
   const { credentials, tokens_revoked_issued_before: before } = factsOf(entry);
   const others = working.filter(({ id }) => !isNewOf(entry, id));
   const next = working.some(({ id }) => isNewOf(entry, id))
-    ? 'You get a new secret separately. Put it in place of the old one.'
+    ? 'You will receive a new secret separately. Replace the old one with it.'
     : others.length > 0
       ? `Use another of your credentials: ${others.map(described).join(', ')}.`
-      : 'You get no tokens until you have a new secret: ask us for one.';
+      : 'You cannot get tokens without a new secret. Ask us for one.';
   return [
-    `On ${utc(entry.at)} we blocked credentials of the API user "${name}", because they may be known to somebody who must not have them.`,
+    `On ${utc(entry.at)} we blocked credentials of the API user "${name}", because they may have leaked.`,
     '',
     `Client id: ${clientId}`,
     ...credentials.map((credential) => `Refused since then: the ${described(credential)}`),
-    ...(before === undefined ? [] : [`Refused too: every access token issued until ${utc(before)}`]),
+    ...(before === undefined ? [] : [`Also refused: access tokens issued until ${utc(before)}`]),
     '',
     'What to do:',
     `1. ${next}`,
     '2. Let your program request a new access token: restart it, unless it does so after a 401.',
     '   A program that sends the refused secret again gets 403 invalid_client.',
-    '3. Find where the secret got out (repository, log, ticket, chat), and remove it there.',
+    '3. Find where the secret leaked (repository, log, ticket, chat) and remove it there.',
     '',
     `Token endpoint: ${config.token_endpoint}`,
   ].join('\n');

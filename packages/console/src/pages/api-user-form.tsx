@@ -34,7 +34,7 @@ export function SettingsFields({
     <>
       <TextField
         label="Name"
-        hint="What it is, so that whoever is called at night knows: “Importer of shop 14”."
+        hint="For example “Importer of shop 14”, for colleagues on call."
         value={settings.name}
         onInput={(name) => onChange({ name })}
         error={errorOf('name')}
@@ -45,7 +45,7 @@ export function SettingsFields({
       <TextField
         label="Contact"
         optional
-        hint="Whom to ask about it: a person, a team, an address."
+        hint="A person, team or address for questions."
         value={settings.contact ?? ''}
         onInput={(contact) => onChange({ contact: contact || null })}
         error={errorOf('contact')}
@@ -68,7 +68,7 @@ export function SettingsFields({
         inputMode="numeric"
         min={1}
         max={1_000_000}
-        hint="Calls of the token endpoint a minute. Empty: the server’s default."
+        hint="Token requests per minute. Empty: the server’s default."
         value={settings.limit_per_minute === null ? '' : String(settings.limit_per_minute)}
         onInput={(limit) => onChange({ limit_per_minute: limit === '' ? null : Number(limit) })}
         error={errorOf('limit_per_minute')}
@@ -84,7 +84,7 @@ export function SettingsFields({
             label="Allowed networks"
             noun="network"
             optional
-            hint="It gets tokens only from these, such as 192.0.2.0/24. Empty: from anywhere."
+            hint="Tokens are issued only to these addresses, such as 192.0.2.0/24. Empty: to any."
             placeholder="192.0.2.0/24"
             items={settings.allowed_networks}
             onInput={(networks) => onChange({ allowed_networks: networks })}
@@ -94,7 +94,7 @@ export function SettingsFields({
             label="Audiences"
             noun="audience"
             optional
-            hint="The APIs that its tokens are for, as URIs; the first is its default. Empty: the server’s own."
+            hint="URIs of the APIs that its tokens are for; the first is the default. Empty: the server’s own."
             placeholder="https://api.example.com"
             items={settings.audiences}
             onInput={(audiences) => onChange({ audiences })}
@@ -103,7 +103,7 @@ export function SettingsFields({
           <TextField
             label="Username"
             optional
-            hint="A second name that works as client id too, such as an e-mail address."
+            hint="An alternative to the client id, such as an e-mail address."
             value={settings.username ?? ''}
             onInput={(username) => onChange({ username: username || null })}
             error={errorOf('username')}

@@ -153,7 +153,7 @@ function Facts({ user }: { user: ApiUser }): JSX.Element {
       <dd>{user.username ?? <span class="soft">none</span>}</dd>
       <dt>Scopes</dt>
       <dd>
-        <Chips items={user.scopes} none="none: its tokens allow nothing in particular" />
+        <Chips items={user.scopes} none="none: its tokens carry no scopes" />
       </dd>
       <dt>Audiences</dt>
       <dd>
@@ -187,12 +187,8 @@ function History({ clientId }: { clientId: string }): JSX.Element {
   const list = usePages<AuditEntry>(`${apiUserPath(clientId)}/history`, [{ noun: 'api_user', id: clientId }]);
   return (
     <Card title="History">
-      {list.known ? (
-        <AuditList entries={list.items} none="Nothing was done to it yet." />
-      ) : (
-        <Skeleton size="tall" />
-      )}
-      <ListEnd of={list} narrow="The audit log has the rest." />
+      {list.known ? <AuditList entries={list.items} none="No changes yet." /> : <Skeleton size="tall" />}
+      <ListEnd of={list} narrow="The audit log has older entries." />
     </Card>
   );
 }

@@ -27,7 +27,7 @@ const SORTS = [
   { value: 'name', text: 'Name, A to Z' },
   { value: '-name', text: 'Name, Z to A' },
   { value: '-last_used_at', text: 'Used last' },
-  { value: 'last_used_at', text: 'Unused for longest' },
+  { value: 'last_used_at', text: 'Longest unused' },
 ] as const;
 
 const STATES = [
@@ -56,7 +56,7 @@ export function ApiUsersPage(): JSX.Element {
   return (
     <Page
       title="API users"
-      lead="The machines that call your APIs, and what they use of them."
+      lead="The machines that call your APIs."
       actions={
         <>
           <LinkButton
@@ -109,7 +109,7 @@ export function ApiUsersPage(): JSX.Element {
         </div>
       )}
       {list.stale && (
-        <Notice title="Something changed since this list was read">
+        <Notice title="API users changed since this list was loaded">
           <div>
             <Button small onClick={list.reload}>
               Read it again
@@ -127,7 +127,7 @@ export function ApiUsersPage(): JSX.Element {
       ) : (
         <section class="card flush" aria-label="API users">
           {list.known ? <Table list={list} /> : <Skeleton size="tall" />}
-          <ListEnd of={list} narrow="Search for a name, a client id or a contact to find the others." />
+          <ListEnd of={list} narrow="To find others, search for a name, client id or contact." />
         </section>
       )}
       {importing && <ImportApiUsers onDone={list.reload} onClose={() => setImporting(false)} />}
@@ -173,14 +173,14 @@ function NoneFound({ isFiltered, onClear }: { isFiltered: boolean; onClear: () =
   return (
     <section class="card">
       {isFiltered ? (
-        <Empty icon="search" title="No API user is like this">
-          <p>The search looks for a part of names, client ids, usernames and contacts, in any letter case.</p>
+        <Empty icon="search" title="No matching API users">
+          <p>The search matches parts of names, client ids, usernames and contacts. Case does not matter.</p>
           <Button onClick={onClear}>Show all</Button>
         </Empty>
       ) : (
         <Empty icon="users" title="There are no API users yet">
           <p>
-            Each program that calls your APIs gets one: a client id, a secret that is shown once, scopes and a
+            Create one for each program that calls your APIs. It has a client id, a secret, scopes and a
             limit.
           </p>
           {mayWrite && (

@@ -17,7 +17,7 @@ import { Page } from '../ui/page.tsx';
 import { useDraft } from '../state/draft.ts';
 
 const OUTCOMES = [
-  { value: '', text: 'Done and refused' },
+  { value: '', text: 'Completed and refused' },
   { value: 'done', text: 'Done' },
   { value: 'refused', text: 'Refused' },
 ] as const;
@@ -47,7 +47,7 @@ export function AuditPage(): JSX.Element {
   return (
     <Page
       title="Audit"
-      lead="Every change and every refused attempt to make one: who, what, when, from where."
+      lead="Every change and every refused change: who, what, when, from where."
       actions={
         <LinkButton icon="download" href={apiUrl(withQuery('/audit/export', filter))} download>
           Export
@@ -67,7 +67,7 @@ export function AuditPage(): JSX.Element {
       {list.stale && (
         <div>
           <Button small onClick={list.reload}>
-            Something happened since: read again
+            New entries: reload
           </Button>
         </div>
       )}
@@ -75,11 +75,11 @@ export function AuditPage(): JSX.Element {
         {!list.known ? (
           <Skeleton size="tall" />
         ) : list.items.length === 0 ? (
-          <Empty icon="audit" title={isFiltered ? 'No entry is like this' : 'Nothing was done yet'}>
+          <Empty icon="audit" title={isFiltered ? 'No matching entries' : 'No entries yet'}>
             <p>
               {isFiltered
                 ? 'Widen the filter, or show all.'
-                : 'What is done here, by the command line or by the API appears at once.'}
+                : 'Changes made here, through the command line or the API appear at once.'}
             </p>
           </Empty>
         ) : (
@@ -127,7 +127,7 @@ function AuditFilters({
             {name === 'actor' ? 'By' : 'About'} <code class="breakable">{query[name]}</code>
           </span>
           <Button small onClick={() => setQuery({ [name]: '' })}>
-            {name === 'actor' ? 'By anybody' : 'About anything'}
+            {name === 'actor' ? 'By anyone' : 'About anything'}
           </Button>
         </div>
       ))}
@@ -206,8 +206,8 @@ function Chain(): JSX.Element {
             alert
           >
             <p>
-              Somebody changed the log past the program, or the store was damaged. Keep a copy of it, and
-              compare with an earlier export: <code>npx mintmark audit verify</code> says more.
+              The log was changed outside Mintmark, or the store is damaged. Keep a copy of the store and
+              compare the log with an earlier export: <code>npx mintmark audit verify</code> says more.
             </p>
             <div>{again}</div>
           </Notice>

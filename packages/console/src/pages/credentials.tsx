@@ -45,7 +45,7 @@ export function Credentials({ clientId, credentials, live }: CredentialsProps): 
         {({ items }) =>
           items.length === 0 ? (
             <Empty icon="key" title="It has no credential">
-              <p>Until it has one, it gets no tokens.</p>
+              <p>Without one, it gets no tokens.</p>
               {mayWrite && (
                 <LinkButton kind="primary" href={paths.reset(clientId)}>
                   New secret
@@ -100,7 +100,7 @@ export function CredentialTable({
             <th scope="col">Expires</th>
             {mayWrite && (
               <th scope="col">
-                <span class="unseen">What can be done</span>
+                <span class="unseen">Actions</span>
               </th>
             )}
           </tr>
@@ -116,7 +116,7 @@ export function CredentialTable({
           ))}
         </tbody>
       </table>
-      {shown.length === 0 && <p class="soft">None is live: it gets no tokens.</p>}
+      {shown.length === 0 && <p class="soft">No credential is live: it gets no tokens.</p>}
       {ended.length > 0 && (
         <CheckField
           label={`Show the ${whole(ended.length)} that ended`}

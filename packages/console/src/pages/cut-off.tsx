@@ -53,23 +53,23 @@ export function CutOff({ user, onClose }: { user: ApiUser; onClose: () => void }
     <Dialog title={`Cut off ${user.name} now?`} onClose={onClose}>
       <Form onSubmit={() => action.run()} guarded={false}>
         <ul class="consequences">
-          <li>{which !== '' ? 'That credential' : whatEnds(live.length)}: refused from this second on.</li>
-          <li>Every token it has: revoked. APIs with @mintmark/verifier refuse them within ten seconds.</li>
-          <li>Its programs stop until they have a secret that works.</li>
+          <li>{which !== '' ? 'That credential' : whatEnds(live.length)}: refused immediately.</li>
+          <li>All its tokens: revoked. APIs with @mintmark/verifier refuse them within ten seconds.</li>
+          <li>Its programs stop until they have a valid secret.</li>
         </ul>
         {live.length > 1 && (
           <SelectField
             label="What leaked"
             value={which}
             options={[
-              { value: '', text: 'I am not sure: all of them' },
+              { value: '', text: 'Not sure: all of them' },
               ...live.map(({ id, name }) => ({ value: id, text: `${name} (${id})` })),
             ]}
             onInput={setWhich}
           />
         )}
         <CheckField
-          label="Make a new secret at once"
+          label="Create a new secret now"
           hint="It is shown on the next page, once."
           checked={withNew}
           onInput={setWithNew}

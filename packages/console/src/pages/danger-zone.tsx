@@ -46,7 +46,7 @@ export function DangerZone({
           <span>
             <strong>Delete it</strong>
             <span class="hint block">
-              With its credentials, for good. Its history stays in the audit log.
+              Deletes it and its credentials permanently. Its history stays in the audit log.
             </span>
           </span>
           <Button kind="danger-quiet" icon="trash" onClick={() => setOpen('delete')}>
@@ -83,7 +83,7 @@ function Disable({ user, onChanged }: { user: ApiUser; onChanged: () => void }):
       <span>
         <strong>Disable it</strong>
         <span class="hint block">
-          It gets no tokens until it is enabled again. Those it has stay good until they expire.
+          It gets no tokens until it is enabled again. Its present tokens stay valid until they expire.
         </span>
       </span>
       <Button kind="danger-quiet" busy={action.busy} onClick={() => action.run()}>
@@ -118,8 +118,8 @@ function Revoke({ user, onClose }: { user: ApiUser; onClose: () => void }): JSX.
       onClose={onClose}
     >
       <p>
-        Every token that it has now is refused by APIs with @mintmark/verifier within ten seconds. Its secrets
-        go on working: where one is in the wrong hands, cut it off instead.
+        APIs with @mintmark/verifier refuse all its present tokens within ten seconds. Its secrets keep
+        working: if one has leaked, cut it off instead.
       </p>
     </Confirm>
   );
@@ -139,8 +139,8 @@ function Delete({ user, onClose }: { user: ApiUser; onClose: () => void }): JSX.
   return (
     <Confirm
       title={`Delete ${user.name}?`}
-      verb="Delete for good"
-      typed={{ label: `To go on, type ${user.name}`, text: user.name }}
+      verb="Delete permanently"
+      typed={{ label: `Type ${user.name} to confirm`, text: user.name }}
       disabled={force.objection !== null && !force.overruled}
       onConfirm={remove}
       onClose={onClose}
@@ -149,7 +149,7 @@ function Delete({ user, onClose }: { user: ApiUser; onClose: () => void }): JSX.
         Its credentials are deleted with it, and its programs get no more tokens. This cannot be taken back;
         to stop it for a while, disable it.
       </p>
-      <CheckField label="Revoke the tokens that it has, too" checked={revoke} onInput={setRevoke} />
+      <CheckField label="Also revoke its tokens" checked={revoke} onInput={setRevoke} />
       <Objection force={force} label="Delete it although it is in use" />
     </Confirm>
   );

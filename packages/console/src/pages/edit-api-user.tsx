@@ -80,10 +80,10 @@ function EditForm({ user, etag }: { user: ApiUser; etag: string | null }): JSX.E
         errorOf={action.errorOf}
       />
       {Object.keys(theirs).length > 0 && (
-        <Notice kind="warn" title="Somebody else changed this API user meanwhile" alert>
+        <Notice kind="warn" title="Another operator changed this API user" alert>
           <p>
-            Changed by them: {Object.keys(theirs).join(', ').replaceAll('_', ' ')}. Nothing was saved yet:
-            fields that you did not edit have their value, the others have yours. Check them and save again.
+            Changed by them: {Object.keys(theirs).join(', ').replaceAll('_', ' ')}. Nothing is saved yet.
+            Fields that you did not edit show their values, the others yours. Check them and save again.
           </p>
           <Conflicts
             theirs={theirs}

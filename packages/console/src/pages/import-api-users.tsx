@@ -67,7 +67,7 @@ export function ImportApiUsers({
       ) : (
         <Form onSubmit={() => check.run()}>
           <p>
-            A file with a JSON object a line, as Export makes it:{' '}
+            A file with one JSON object per line, as written by Export:{' '}
             <code>{'{"name": "Importer", "external_id": "crm-17", "scopes": ["campaigns:read"]}'}</code>; or a
             JSON array; or CSV whose first line names the columns. First you see what would become of each
             line. No line makes its API user twice. Secrets are never in such a file; digests of secrets may
@@ -143,8 +143,8 @@ function Report({ report }: { report: readonly ReportLine[] }): JSX.Element {
   const sorted = [...lines.filter(isRefused), ...lines.filter((line) => !isRefused(line))];
   const made =
     total.outcome === 'done'
-      ? `${plural(total.made, 'API user')} made`
-      : `${plural(total.would_make, 'API user')} would be made`;
+      ? `${plural(total.made, 'API user')} created`
+      : `${plural(total.would_make, 'API user')} would be created`;
   return (
     <>
       <Notice
@@ -152,7 +152,7 @@ function Report({ report }: { report: readonly ReportLine[] }): JSX.Element {
         title={`${made}, ${whole(total.refused)} refused, ${whole(total.exists)} there already`}
         alert
       >
-        {total.outcome === 'checked' && <p>Nothing is made yet.</p>}
+        {total.outcome === 'checked' && <p>Nothing is created yet.</p>}
         {total.not_read > 0 && (
           <p>{plural(total.not_read, 'line')} beyond the most at a time: send them in another file.</p>
         )}
@@ -178,11 +178,11 @@ function isRefused(line: ReportLine): boolean {
 function textOf(line: Exclude<ReportLine, Total>): string {
   switch (line.outcome) {
     case 'made':
-      return `made: ${line.client_id ?? ''}`;
+      return `created: ${line.client_id ?? ''}`;
     case 'would_make':
       return line.client_id === null
-        ? 'would be made, with a new client id'
-        : `would be made: ${line.client_id}`;
+        ? 'would be created, with a new client id'
+        : `would be created: ${line.client_id}`;
     case 'exists':
       return (
         `there already${line.client_id === null ? ', from an earlier line' : `: ${line.client_id}`}` +

@@ -24,7 +24,7 @@ export function NewApiUserPage(): JSX.Element {
   if (!mayWrite) {
     return (
       <Page title="New API user" back={BACK} narrow>
-        <Notice title="Your role only reads">
+        <Notice title="Your role is read-only">
           <p>An operator or admin can create API users. An admin can give you the role.</p>
         </Notice>
       </Page>

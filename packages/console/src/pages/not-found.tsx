@@ -7,8 +7,8 @@ import { Page } from '../ui/page.tsx';
 export function NotFoundPage(): JSX.Element {
   return (
     <Page title="There is no such page">
-      <Empty icon="search" title="Nothing is at this address">
-        <p>It may have been cut off or mistyped.</p>
+      <Empty icon="search" title="There is no page at this address">
+        <p>It may be incomplete or mistyped.</p>
         <LinkButton href={paths.overview}>Go to the overview</LinkButton>
       </Empty>
     </Page>

@@ -23,7 +23,7 @@ const ROLES: readonly Choice<Role>[] = [
   {
     value: 'operator',
     text: 'Operator',
-    hint: 'Also creates and changes API users, makes and retires secrets.',
+    hint: 'Also creates and changes API users, and creates and retires secrets.',
   },
   {
     value: 'admin',
@@ -89,7 +89,7 @@ function OperatorTable(props: {
             <th scope="col">Last seen</th>
             {onOpen !== null && (
               <th scope="col">
-                <span class="unseen">What can be done</span>
+                <span class="unseen">Actions</span>
               </th>
             )}
           </tr>
@@ -165,7 +165,7 @@ function Invite({
         <TextField
           label="E-mail address"
           type="email"
-          hint="They sign in with it. No mail is sent: you get a link to pass on."
+          hint="Used to sign in. No e-mail is sent: you get a link to pass on."
           value={email}
           onInput={setEmail}
           error={action.errorOf('email')}
@@ -177,7 +177,7 @@ function Invite({
         <div class="form-actions">
           <CancelButton />
           <Button kind="primary" type="submit" busy={action.busy}>
-            Make the link
+            Create the link
           </Button>
         </div>
       </Form>
@@ -195,16 +195,16 @@ function LinkOnce({ made, onClose }: { made: Invitation; onClose: () => void }):
 
 const WITHOUT_LINK = {
   title: 'Leave without the link?',
-  text: 'It cannot be shown again. If you have not passed it on, you have to make another one.',
+  text: 'It cannot be shown again. If you have not passed it on, create a new one.',
 };
 
 function Link({ made, onDone }: { made: Invitation; onDone: () => void }): JSX.Element {
   useLeaveGuard(true, WITHOUT_LINK);
   return (
     <>
-      <Notice kind="warn" title="It is shown this once">
+      <Notice kind="warn" title="It is shown only once">
         <p>
-          Pass it on privately: the first person who opens it chooses the password. It works once, until{' '}
+          Send it privately: the first person to open it chooses the password. It works once, until{' '}
           <At at={made.expires_at} />.
         </p>
       </Notice>
@@ -255,14 +255,14 @@ function Reset({
     <Dialog title={`A new link for ${operator.email}?`} onClose={onClose}>
       <p>
         {operator.state === 'invited'
-          ? 'The link that they were given before works no longer.'
-          : 'They choose a new password with it. Their sessions end, and their second factor is off until they set it up again.'}
+          ? 'Their previous link stops working.'
+          : 'They use it to choose a new password. Their sessions end, and they must set up their second factor again.'}
       </p>
       <Failure error={action.error} />
       <div class="form-actions">
         <CancelButton />
         <Button kind="danger" busy={action.busy} onClick={() => action.run()}>
-          Make the link
+          Create the link
         </Button>
       </div>
     </Dialog>
@@ -279,13 +279,11 @@ function Remove({ operator, onDone, onClose }: OfOperator & { onDone: () => void
     <Confirm
       title={`Remove ${operator.email}?`}
       verb="Remove"
-      typed={{ label: `To go on, type ${operator.email}`, text: operator.email }}
+      typed={{ label: `Type ${operator.email} to confirm`, text: operator.email }}
       onConfirm={remove}
       onClose={onClose}
     >
-      <p>
-        Their sessions end at once, and they cannot sign in any more. What they did stays in the audit log.
-      </p>
+      <p>Their sessions end at once, and they can no longer sign in. Their entries stay in the audit log.</p>
     </Confirm>
   );
 }

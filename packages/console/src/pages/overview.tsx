@@ -49,7 +49,7 @@ export function OverviewPage(): JSX.Element {
           title="Signing keys"
           actions={
             <a class="small" href={paths.signingKeys}>
-              All and their schedule
+              All keys and their schedule
             </a>
           }
         >
@@ -82,17 +82,17 @@ function Tiles({
   return (
     <dl class="tiles">
       <div class="tile">
-        <dt>Tokens a second</dt>
+        <dt>Tokens per second</dt>
         <dd>{rate(tokens)}</dd>
         <dd>{rate(overview.tokens_per_second)} in the last minute</dd>
       </div>
       <div class="tile">
-        <dt>Refusals a second</dt>
+        <dt>Refusals per second</dt>
         <dd>{rate(refusals)}</dd>
         <dd>{rate(overview.refusals_per_second)} in the last minute</dd>
       </div>
       <div class="tile">
-        <dt>Time to a token</dt>
+        <dt>Time per token</dt>
         <dd>{milliseconds(latency.p50)}</dd>
         <dd>99 of 100 within {milliseconds(latency.p99)}</dd>
       </div>
@@ -107,7 +107,7 @@ function Tiles({
 function UnknownTiles(): JSX.Element {
   return (
     <dl class="tiles">
-      {['Tokens a second', 'Refusals a second', 'Time to a token', 'API users'].map((name) => (
+      {['Tokens per second', 'Refusals per second', 'Time per token', 'API users'].map((name) => (
         <div class="tile" key={name}>
           <dt>{name}</dt>
           <dd>unknown</dd>
@@ -164,8 +164,8 @@ function FirstSteps(): JSX.Element {
     <section class="card">
       <Empty icon="users" title="Give your first integrator an API user">
         <p>
-          An API user is a machine that calls your APIs. It gets a client id and a secret, trades them for
-          access tokens, and this page then shows how many, how fast, and what was refused.
+          An API user is a machine that calls your APIs. It exchanges its client id and secret for access
+          tokens. This page shows the number of tokens, the time per token and refusals.
         </p>
         {mayWrite && (
           <LinkButton kind="primary" icon="plus" href={paths.newApiUser}>
@@ -188,12 +188,12 @@ const KINDS: Record<Attention['kind'], { badge: BadgeKind; text: string }> = {
 function Attentions({ items, isOld }: { items: readonly Attention[]; isOld: boolean }): JSX.Element {
   return (
     <Card title="Needs attention">
-      {isOld && <p class="soft">Unknown since the server last answered.</p>}
+      {isOld && <p class="soft">Unknown: the server does not answer.</p>}
       {items.length === 0 && !isOld && (
         <p class="row beside soft">
           <Icon name="check" />
-          Nothing does. Callers that are refused, secrets that expire soon, limits that are hit and API users
-          that are unused for 90 days appear here.
+          Nothing needs attention. Refused callers, secrets that expire soon, reached limits and API users
+          without a call for 90 days appear here.
         </p>
       )}
       {items.length > 0 && (
@@ -261,7 +261,7 @@ function LiveCharts({ seconds }: { seconds: readonly Rates[] }): JSX.Element {
   const silentMs = heardAt === null ? 0 : now - heardAt;
   if (last !== undefined && silentMs > SILENCE_MS)
     points.push(unknownAt(last + 1000), unknownAt(last + silentMs));
-  if (last === undefined) return <p class="soft nothing">Unknown: the server has sent nothing yet.</p>;
+  if (last === undefined) return <p class="soft nothing">Unknown: the server has sent no data yet.</p>;
   const [from, to] = liveSpan(points[0]?.at ?? last, points.at(-1)?.at ?? last);
   return (
     <UsageCharts
@@ -281,9 +281,9 @@ function unknownAt(at: number): UsageMoment {
 function Latency({ seconds }: { seconds: readonly Rates[] }): JSX.Element {
   const times = seconds.map(({ at }) => Date.parse(at));
   return (
-    <Card title="Time to a token">
+    <Card title="Time per token">
       <Chart
-        label="Milliseconds to a token, the last five minutes"
+        label="Milliseconds per token, last five minutes"
         times={times}
         span={spanOf(seconds)}
         format={milliseconds}

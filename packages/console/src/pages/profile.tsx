@@ -66,7 +66,7 @@ function ChangePassword(): JSX.Element {
         <PasswordField
           label="New password"
           autocomplete="new-password"
-          hint="At least 12 characters that nobody would guess. Several words do well."
+          hint="At least 12 characters that are hard to guess. Several words work well."
           value={next}
           onInput={setNext}
           error={action.errorOf('new_password')}

@@ -18,11 +18,11 @@ import { LastUse } from './credentials.tsx';
 type Kind = Credential['kind'];
 
 const KINDS: readonly Choice<Kind>[] = [
-  { value: 'secret', text: 'a secret', hint: 'Generated. The right choice for a program.' },
+  { value: 'secret', text: 'a secret', hint: 'Generated. The right choice for programs.' },
   {
     value: 'password',
     text: 'a password',
-    hint: 'Typed or generated, for a program that has a field for a username and a password.',
+    hint: 'Typed or generated. For programs with fields for username and password.',
   },
 ];
 
@@ -33,14 +33,14 @@ const ENDS: readonly Choice<OldEnd>[] = [
   {
     value: 'quiet',
     text: 'when quiet',
-    hint: 'By themselves, once nothing used them for 25 hours and the new one was used. A job that runs less often than once a day is not seen: choose a time.',
+    hint: 'Automatically, after 25 hours without a use and a use of the new one. For jobs that run less than once a day, choose a time.',
   },
-  { value: 'time', text: 'at a time', hint: 'They end then, even if a program still uses them.' },
+  { value: 'time', text: 'at a time', hint: 'Programs that still use them then stop getting tokens.' },
   { value: 'now', text: 'now', hint: 'Programs that use them get no more tokens.' },
   {
     value: 'keep',
     text: 'when I retire them',
-    hint: 'The new one is added. You see here which of them is used.',
+    hint: 'The new one is added. This page shows which of them are used.',
   },
 ];
 
@@ -93,7 +93,7 @@ export function ResetForm(props: ResetFormProps): JSX.Element {
     <Form onSubmit={() => action.run()}>
       {isFull && (
         <Notice kind="warn" title={`It has ${living.length} live credentials, the most there may be`}>
-          <p>Retire one of them first, or end the old ones now.</p>
+          <p>Retire one first, or end the old ones now.</p>
         </Notice>
       )}
       <ChoiceField<Kind> label="The new credential is" value={kind} choices={KINDS} onInput={setKind} />
@@ -140,7 +140,7 @@ export function ResetForm(props: ResetFormProps): JSX.Element {
           busy={action.busy}
           disabled={isFull || (force.objection !== null && !force.overruled && isReset)}
         >
-          {kind === 'secret' ? 'Make the secret' : 'Set the password'}
+          {kind === 'secret' ? 'Create the secret' : 'Set the password'}
         </Button>
         {onSkip !== null && (
           <Button kind="quiet" onClick={onSkip}>

@@ -75,7 +75,7 @@ function Reset({ clientId }: { clientId: string }): JSX.Element {
       narrow
     >
       {!mayWrite && (
-        <Notice title="Your role only reads">
+        <Notice title="Your role is read-only">
           <p>An operator or admin can reset credentials.</p>
         </Notice>
       )}

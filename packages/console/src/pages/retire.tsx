@@ -38,22 +38,22 @@ export function Retire({ credential, onRetired, onClose }: RetireProps): JSX.Ele
     <Dialog title={`Retire ${credential.name}?`} onClose={onClose}>
       <Form onSubmit={() => action.run()} guarded={false}>
         <p>
-          From that moment on, calls with the {credential.kind} <code>{credential.id}</code> are refused. It
-          cannot be taken back: a retired {credential.kind} never works again.
+          From then on, calls with the {credential.kind} <code>{credential.id}</code> are refused. This cannot
+          be undone: a retired {credential.kind} never works again.
         </p>
         {objection === null ? (
-          <Notice kind="good" title="Nobody seems to use it any more">
-            <p>It was not used in the last hour, and a newer credential was used, or there is none.</p>
+          <Notice kind="good" title="It seems to be unused">
+            <p>It was not used in the last hour. No newer credential waits for its first use.</p>
           </Notice>
         ) : (
           <>
-            <Notice kind="warn" title="A caller could break" alert>
+            <Notice kind="warn" title="A caller could fail" alert>
               <p>Why it should stay: {sentence(objection)}</p>
               <p>Move its callers to the new secret first; this page shows when the old one is quiet.</p>
             </Notice>
             <CheckField
-              label="Retire it all the same"
-              hint="Whoever still uses it gets no more tokens."
+              label="Retire it anyway"
+              hint="Programs that still use it get no more tokens."
               checked={overruled}
               onInput={setOverruled}
             />

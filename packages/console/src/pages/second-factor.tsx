@@ -30,8 +30,8 @@ export function SecondFactor(): JSX.Element {
         <p>Signing in needs a code from your authenticator app, or one of your recovery codes.</p>
       ) : (
         <p>
-          Whoever learns your password can sign in as you. With a second factor they need your phone, too: a
-          code from an authenticator app.
+          Without a second factor, your password is enough to sign in as you. With one, a code from an
+          authenticator app on your phone is needed too.
         </p>
       )}
       <div>
@@ -87,7 +87,7 @@ function PasswordStep({ onPending }: { onPending: (pending: Pending) => void }):
     <Form onSubmit={() => action.run()}>
       <PasswordField
         label="Your password"
-        hint="So that nobody who finds this page open does it in your place."
+        hint="Protects you if this page is left open."
         autocomplete="current-password"
         value={password}
         onInput={setPassword}
@@ -154,7 +154,7 @@ function CodeStep({
 
 const WITHOUT_CODES = {
   title: 'Leave without the recovery codes?',
-  text: 'They cannot be shown again. Without them you cannot sign in when the phone is lost.',
+  text: 'They cannot be shown again. Without them you cannot sign in if you lose your phone.',
 };
 
 function RecoveryCodes({
@@ -169,8 +169,8 @@ function RecoveryCodes({
   const action = useAction(onDone);
   return (
     <div class="stack">
-      <Notice kind="warn" title="Your recovery codes, shown this once">
-        <p>Each signs you in one time when the phone is lost. Keep them where the phone is not.</p>
+      <Notice kind="warn" title="Your recovery codes, shown only once">
+        <p>Each code works once if you lose your phone. Do not keep them on the phone.</p>
       </Notice>
       <CodeBlock text={text} what="recovery codes" />
       <Failure error={action.error} />
@@ -199,8 +199,8 @@ function TurnOff({ onClose }: { onClose: () => void }): JSX.Element {
     <Dialog title="Turn off the second factor?" onClose={onClose}>
       <Form onSubmit={() => action.run()} guarded={false}>
         <p>
-          From then on your password alone signs you in. The recovery codes stop working, and your other
-          sessions end.
+          From then on your password alone is enough to sign in. The recovery codes stop working, and your
+          other sessions end.
         </p>
         <PasswordField
           label="Your password"

@@ -18,12 +18,12 @@ export function SignInPage(): JSX.Element {
     <Door title="Sign in">
       <SignInForm email="" />
       <details>
-        <summary>You cannot sign in?</summary>
+        <summary>Cannot sign in?</summary>
         <div class="stack tight soft small">
           <p>Another admin can send you a new link: Operators, then Reset.</p>
           <p>
-            Whoever has a shell on the server can too: <code>npx mintmark operator reset</code>. The first
-            admin is made by the link that the server prints when it starts, or by{' '}
+            Anyone with a shell on the server can run <code>npx mintmark operator reset</code>. To create the
+            first admin, use the link that the server prints when it starts, or{' '}
             <code>npx mintmark operator create</code>.
           </p>
         </div>
@@ -112,7 +112,7 @@ export function SignInForm({ email: known }: { email: string }): JSX.Element {
 function CodeStep(props: { code: string; onInput: (code: string) => void; email: string }): JSX.Element {
   return (
     <>
-      <p class="soft breakable">The password of {props.email} is right. Now the second factor.</p>
+      <p class="soft breakable">The password of {props.email} is correct. Now enter the second factor.</p>
       <TextField
         label="Code"
         hint="Six digits from your authenticator app, or one of your recovery codes."

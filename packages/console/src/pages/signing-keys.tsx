@@ -23,7 +23,7 @@ export function SigningKeysPage(): JSX.Element {
   return (
     <Page
       title="Signing keys"
-      lead="They sign the access tokens; your APIs fetch the public halves."
+      lead="They sign the access tokens. Your APIs fetch the public keys."
       actions={
         isAdmin && (
           <Button kind="primary" icon="rotate" onClick={() => setRotating(true)}>
@@ -36,24 +36,24 @@ export function SigningKeysPage(): JSX.Element {
         {({ items }) => <KeyTable keys={items} />}
       </Loaded>
       <section class="card" aria-labelledby="states-title">
-        <h2 id="states-title">What becomes of a key</h2>
+        <h2 id="states-title">States of a key</h2>
         <dl class="facts">
           <dt>
             <SigningKeyBadge state="announced" />
           </dt>
-          <dd>Published, so that every verifier knows it before the first token is signed with it.</dd>
+          <dd>Published, so that every verifier knows it before it signs the first token.</dd>
           <dt>
             <SigningKeyBadge state="active" />
           </dt>
-          <dd>Signs the tokens.</dd>
+          <dd>Signs new tokens.</dd>
           <dt>
             <SigningKeyBadge state="retired" />
           </dt>
-          <dd>Signs no more, and is published until its last token has expired.</dd>
+          <dd>Signs no new tokens. Published until its last token has expired.</dd>
           <dt>
             <SigningKeyBadge state="removed" />
           </dt>
-          <dd>No longer published: nothing that it signed is accepted.</dd>
+          <dd>No longer published. Tokens that it signed are refused.</dd>
         </dl>
         <p class="soft small">
           Keys rotate by themselves; rotating by hand is for another algorithm, or for when one got out.
@@ -75,7 +75,7 @@ function KeyTable({ keys }: { keys: readonly SigningKey[] }): JSX.Element {
             <th scope="col">State</th>
             <th scope="col">Algorithm</th>
             <th scope="col">Announced</th>
-            <th scope="col">What is next</th>
+            <th scope="col">Next</th>
           </tr>
         </thead>
         <tbody>
@@ -116,17 +116,17 @@ const MODES: readonly Choice<Mode>[] = [
   {
     value: 'scheduled',
     text: 'By schedule',
-    hint: 'Published now; signs when every verifier has it. Nobody notices.',
+    hint: 'Published now. Signs when every verifier has it, without interruption.',
   },
   {
     value: 'now',
     text: 'At once',
-    hint: 'Signs now. A verifier that does not fetch keys it has not seen refuses tokens for a while.',
+    hint: 'Signs now. Verifiers that do not fetch unknown keys refuse its tokens for a while.',
   },
   {
     value: 'compromised',
-    text: 'A key got out',
-    hint: 'Signs now, and all other keys are withdrawn: every token that there is becomes useless.',
+    text: 'A key leaked',
+    hint: 'Signs now. All other keys are withdrawn, so every existing token becomes invalid.',
   },
 ];
 
@@ -143,7 +143,7 @@ function Rotate({ onDone, onClose }: { onDone: () => void; onClose: () => void }
   const rotate = async () => {
     await post('/signing-keys/rotate', { mode, ...(algorithm !== '' && { algorithm }) });
     announce(
-      mode === 'scheduled' ? 'A new signing key is announced.' : 'A new signing key signs from now on.',
+      mode === 'scheduled' ? 'A new signing key is announced.' : 'The new signing key signs from now on.',
     );
     onDone();
   };
@@ -153,7 +153,7 @@ function Rotate({ onDone, onClose }: { onDone: () => void; onClose: () => void }
       verb="Rotate"
       kind={mode === 'scheduled' ? 'primary' : 'danger'}
       {...(mode === 'compromised' && {
-        typed: { label: 'Every caller must get a new token. To go on, type withdraw', text: 'withdraw' },
+        typed: { label: 'Every caller must get a new token. Type withdraw to confirm', text: 'withdraw' },
       })}
       onConfirm={rotate}
       onClose={onClose}
@@ -166,9 +166,9 @@ function Rotate({ onDone, onClose }: { onDone: () => void; onClose: () => void }
         onInput={(chosen) => setAlgorithm(chosen as SigningAlgorithm | '')}
       />
       {mode === 'compromised' && (
-        <Notice kind="danger" title="All tokens become useless">
+        <Notice kind="danger" title="All tokens become invalid">
           <p>
-            APIs refuse them as soon as they fetch the keys again. Programs that renew their tokens go on
+            APIs refuse them as soon as they fetch the keys again. Programs that renew their tokens recover
             after a moment.
           </p>
         </Notice>

@@ -26,7 +26,7 @@ export function WatchOld({ clientId, living, live, onChanged }: WatchOldProps): 
   if (newest === undefined) {
     return (
       <Notice kind="warn" title="No credential is live">
-        <p>The API user gets no tokens until it has one.</p>
+        <p>The API user gets no tokens without one.</p>
       </Notice>
     );
   }
@@ -45,7 +45,7 @@ export function WatchOld({ clientId, living, live, onChanged }: WatchOldProps): 
                 Last used <LastUse credential={newest} seen={live.credentials.get(newest.id)} />
               </>
             ) : (
-              <span class="soft">Not used yet: the program has not got it, or does not read it.</span>
+              <span class="soft">Not used yet. Check that the program has it and reads it.</span>
             )}
           </p>
         </li>
@@ -60,7 +60,7 @@ export function WatchOld({ clientId, living, live, onChanged }: WatchOldProps): 
       </ul>
       {old.length === 0 && (
         <Notice kind="good" title={`Only the new ${newest.kind} is live`}>
-          <p>There is nothing left to retire.</p>
+          <p>Nothing is left to retire.</p>
           <div>
             <LinkButton small href={paths.apiUser(clientId)}>
               Back to the API user
@@ -125,13 +125,13 @@ function OldSecret({
         )}
         {quietFrom !== null && (
           <span class="soft">
-            ; ends by itself when quiet, <Ago at={quietFrom} /> at the earliest
+            ; ends automatically when quiet, <Ago at={quietFrom} /> at the earliest
           </span>
         )}
       </p>
       <div class="row apart">
         <span class="hint">
-          {objection === null ? 'Nothing speaks against retiring it.' : `Not yet: ${sentence(objection)}`}
+          {objection === null ? 'It can be retired safely.' : `Not yet: ${sentence(objection)}`}
         </span>
         <Button small kind={objection === null ? 'danger' : 'danger-quiet'} onClick={onRetire}>
           Retire<span class="unseen"> {name}</span>

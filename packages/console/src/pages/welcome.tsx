@@ -44,11 +44,8 @@ export function WelcomePage(): JSX.Element {
   return (
     <Door title="Welcome">
       {token === '' ? (
-        <Notice kind="warn" title="This page needs the whole link">
-          <p>
-            Open the link of your invitation again. It works once, and this page does not keep it when it is
-            reloaded.
-          </p>
+        <Notice kind="warn" title="This page needs the complete link">
+          <p>Open the link of your invitation again. A reload of this page loses it.</p>
         </Notice>
       ) : invited === null && error === undefined ? (
         <Skeleton size="line" />
@@ -80,13 +77,13 @@ function AcceptForm({ invited }: { invited: Invited }): JSX.Element {
       {invited.email === null ? (
         <>
           <p>
-            Nobody can sign in to this Mintmark yet. Whoever has this link becomes its first{' '}
+            This Mintmark has no operators yet. This link makes you its first{' '}
             <RoleBadge role={invited.role} />: you.
           </p>
           <TextField
             label="E-mail address"
             type="email"
-            hint="You sign in with it. No mail is sent."
+            hint="Used to sign in. No e-mail is sent."
             name="email"
             autocomplete="username"
             value={email}
@@ -100,7 +97,7 @@ function AcceptForm({ invited }: { invited: Invited }): JSX.Element {
         <>
           <p>
             You are <strong class="breakable">{invited.email}</strong>, with the role{' '}
-            <RoleBadge role={invited.role} />. Choose a password to begin.
+            <RoleBadge role={invited.role} />. Choose a password to start.
           </p>
           <UsernameForManagers email={invited.email} />
         </>
@@ -108,7 +105,7 @@ function AcceptForm({ invited }: { invited: Invited }): JSX.Element {
       <PasswordField
         label="New password"
         autocomplete="new-password"
-        hint="At least 12 characters that nobody would guess. Several words do well."
+        hint="At least 12 characters that are hard to guess. Several words work well."
         value={password}
         onInput={setPassword}
         error={action.errorOf('password')}

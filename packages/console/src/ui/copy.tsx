@@ -40,7 +40,7 @@ export function CopyButton({
   );
 }
 
-const NO_CLIPBOARD = 'The browser does not let this page copy: select the text and copy it yourself.';
+const NO_CLIPBOARD = 'The browser does not allow copying: select the text and copy it yourself.';
 
 /** A text with a copy button. */
 export function CodeBlock({ text, what }: { text: string; what: string }): JSX.Element {

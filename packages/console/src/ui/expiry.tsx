@@ -24,12 +24,17 @@ export function ExpiryField({ days, onInput, error = null, keep }: ExpiryFieldPr
   const now =
     keep === undefined
       ? []
-      : [{ value: 'keep', text: keep === null ? 'Never, as now' : `${dateTime(Date.parse(keep))}, as now` }];
+      : [
+          {
+            value: 'keep',
+            text: keep === null ? 'Never, unchanged' : `${dateTime(Date.parse(keep))}, unchanged`,
+          },
+        ];
   const others = keep === null ? EXPIRIES.filter(({ value }) => value !== '') : EXPIRIES;
   return (
     <SelectField
       label="It expires"
-      hint="From then on it is refused. The overview says so 30 days before."
+      hint="From then on it is refused. The overview warns 30 days before."
       value={days}
       options={[...now, ...others]}
       onInput={onInput}

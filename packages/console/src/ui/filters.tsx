@@ -14,7 +14,7 @@ export function Filters({ active, children }: { active: boolean; children: Compo
   if (isWide) return <>{children}</>;
   return (
     <details class="filter-more">
-      <summary>{active ? 'Filter (in use)' : 'Filter'}</summary>
+      <summary>{active ? 'Filter (active)' : 'Filter'}</summary>
       <div class="filters">{children}</div>
     </details>
   );
@@ -24,10 +24,10 @@ export function Filters({ active, children }: { active: boolean; children: Compo
 export function DroppedParameters({ names }: { names: readonly string[] }): JSX.Element | null {
   if (names.length === 0) return null;
   return (
-    <Notice kind="warn" title="The address was not understood" alert>
+    <Notice kind="warn" title="Part of the address was ignored" alert>
       <p>
-        It has a value of {names.map((name) => `“${name}”`).join(', ')} that this page does not have. The page
-        shows the default instead.
+        The page does not support the address’s value of {names.map((name) => `“${name}”`).join(', ')} and
+        uses the default.
       </p>
     </Notice>
   );

@@ -32,7 +32,7 @@ export function NextOfKey({ of: key }: { of: SigningKey }): JSX.Element {
     case 'removed':
       return (
         <>
-          Neither signs nor is published
+          Neither signs tokens nor is published
           {key.removes_at !== null && (
             <>
               {' '}

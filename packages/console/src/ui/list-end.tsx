@@ -34,7 +34,7 @@ export function ListEnd<T>({ of, narrow }: { of: Pages<T>; narrow: string }): JS
       )}
       {searching && (
         <p class="soft" role="status">
-          There are many to look through: it goes on.
+          Still searching…
         </p>
       )}
       {searching && (
@@ -44,7 +44,7 @@ export function ListEnd<T>({ of, narrow }: { of: Pages<T>; narrow: string }): JS
       )}
       {hasMore && !loading && items.length === 0 && error === undefined && (
         <p class="soft" role="status">
-          Nothing found so far, and there are more to look through.
+          Nothing found yet. The search is not complete.
         </p>
       )}
       {hasMore && !searching && error === undefined && (

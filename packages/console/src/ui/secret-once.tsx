@@ -27,11 +27,11 @@ export interface ShownSecret {
 const WITHOUT = {
   secret: {
     title: 'Leave without the secret?',
-    text: 'It cannot be shown again. If you have not stored it, you have to make another one.',
+    text: 'It cannot be shown again. If you have not stored it, create a new one.',
   },
   password: {
     title: 'Leave without the password?',
-    text: 'It cannot be shown again. If you have not stored it, you have to set another one.',
+    text: 'It cannot be shown again. If you have not stored it, set a new one.',
   },
 };
 
@@ -52,10 +52,10 @@ export function SecretOnce({
   useLeaveGuard(!stored, WITHOUT[shown.kind]);
   return (
     <div class="stack wide">
-      <Notice kind="warn" title={`The ${shown.kind} is shown this once`}>
+      <Notice kind="warn" title={`The ${shown.kind} is shown only once`}>
         <p>
-          Nobody can read it later, not even the server. Put it where the program reads it, before you leave
-          this page.
+          Not even the server can show it again. Store it where the program reads it before you leave this
+          page.
         </p>
       </Notice>
       <div class="stack">
@@ -143,7 +143,7 @@ function FirstUse({ shown, live }: { shown: ShownSecret; live: LiveUse }): JSX.E
         ) : (
           <p class="row received">
             <Icon name="check" />
-            <strong>Received: it works.</strong>
+            <strong>It works.</strong>
             <span>
               A token was issued at {clockSeconds(Date.parse(at))}
               {address !== null && (

@@ -35,7 +35,7 @@ export function Shell({ children }: { children: ComponentChildren }): JSX.Elemen
   return (
     <>
       <a class="skip" href="#main">
-        Skip to the page
+        Skip to content
       </a>
       <div class="shell">
         <Sidebar />
@@ -99,7 +99,7 @@ export function LiveMark(): JSX.Element {
   const stream = useStore(liveState);
   // A stream may look open for some time after the network failed.
   const state = useStore(connection) === 'offline' ? 'away' : stream;
-  const text = { live: 'Live', connecting: 'Connecting…', away: 'Not live: reconnecting…', paused: 'Paused' }[
+  const text = { live: 'Live', connecting: 'Connecting…', away: 'Offline: reconnecting…', paused: 'Paused' }[
     state
   ];
   const kind = { live: 'live-on', connecting: '', away: 'live-away', paused: '' }[state];

@@ -149,23 +149,23 @@ export function UsageCharts(props: {
   return (
     <>
       <div class="halves">
-        <Chart label={`Tokens each ${each}`} series={tokens} {...shared} />
+        <Chart label={`Tokens per ${each}`} series={tokens} {...shared} />
         {refusals.length === 0 ? (
           <p class="soft nothing">
             {known === 0
               ? 'Unknown: the server has not answered yet.'
               : known < points.length
-                ? 'No refusal is known of, but a part of the time is unknown.'
-                : 'Nothing was refused.'}
+                ? 'No known refusals, but part of this time is unknown.'
+                : 'No refusals.'}
           </p>
         ) : (
-          <Chart label={`Refusals by reason each ${each}`} series={refusals} {...shared} kind="lines" />
+          <Chart label={`Refusals by reason per ${each}`} series={refusals} {...shared} kind="lines" />
         )}
       </div>
       <p class="soft small">
         Sums of {span}.
         {known < points.length && (
-          <> Unknown, and in no sum: {unknownText(points)}, when the server could not be reached.</>
+          <> Unknown, and not in the sums: {unknownText(points)}, when the server could not be reached.</>
         )}
       </p>
     </>

@@ -1,5 +1,5 @@
 import type { ApiUserRecord } from '../domain/api-user-record.ts';
-import { Refused } from '../domain/refused.ts';
+import { AppError } from '../domain/app-error.ts';
 import { textLines, type TextLine } from '../lib/text-lines.ts';
 
 const asText = (cell: string): unknown => cell;
@@ -184,7 +184,7 @@ function headingOf(text: TextLine['text']): { columns: string[]; separator: stri
   const unknown = columns.find((name) => !Object.hasOwn(COLUMNS, name));
   if (unknown === undefined && columns.includes('name') && new Set(columns).size === columns.length)
     return { columns, separator };
-  throw new Refused(
+  throw new AppError(
     'invalid',
     'The file is neither a JSON object a line, nor a JSON array, nor CSV: the first line of CSV names the columns, each once, out of ' +
       `${Object.keys(COLUMNS).join(', ')}; \`name\` must be one of them` +

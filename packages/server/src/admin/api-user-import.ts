@@ -6,7 +6,7 @@ import { auditedId } from '../domain/audit-entry.ts';
 import { apiUserFacts, changedFacts } from '../domain/audit-facts.ts';
 import { jsonTextFault } from '../domain/characters.ts';
 import type { Fault } from '../domain/fault.ts';
-import { Refused } from '../domain/refused.ts';
+import { AppError } from '../domain/app-error.ts';
 import { storeFault } from '../storage/store-error.ts';
 import type { StoreTransaction } from '../storage/store.ts';
 import type { TextLine } from '../lib/text-lines.ts';
@@ -34,7 +34,7 @@ interface ThereLine {
 
 interface RefusedLine {
   line: number;
-  refused: Refused;
+  refused: AppError;
   /** Of a line that is well-formed: for the audit log. */
   clientId?: string | null;
 }
@@ -97,7 +97,7 @@ async function* dryRun(
   for await (const batch of batchesOf(lines)) {
     checked += batch.length;
     if (checked > DRY_RUN_LINES_MAX) {
-      throw new Refused('invalid', `A dry run checks at most ${DRY_RUN_LINES_MAX} lines: split the file.`);
+      throw new AppError('invalid', `A dry run checks at most ${DRY_RUN_LINES_MAX} lines: split the file.`);
     }
     const change = changeNow();
     const parsed = batch.map((line) => parse(line, change));
@@ -170,7 +170,7 @@ async function importOneByOne(
       outcomes.push(...(await importTogether(change, [line], options)));
     } catch (error) {
       if (storeFault(error) !== 'conflict') throw error;
-      outcomes.push({ line: line.line, refused: new Refused('conflict', TAKEN) });
+      outcomes.push({ line: line.line, refused: new AppError('conflict', TAKEN) });
     }
   }
   return outcomes;
@@ -224,27 +224,27 @@ function parse({ n: line, text }: TextLine, { actor, nowMs }: Change): ParsedLin
     refuseBeyondRole(actor, record.user.scopes);
     return { line, record };
   } catch (error) {
-    if (error instanceof Refused) return { line, refused: error, clientId };
+    if (error instanceof AppError) return { line, refused: error, clientId };
     throw error;
   }
 }
 
 function jsonOf(text: TextLine['text']): unknown {
-  if (typeof text !== 'string') throw new Refused('invalid', text.problem);
+  if (typeof text !== 'string') throw new AppError('invalid', text.problem);
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    throw new Refused('invalid', 'The line is not JSON: write an API user a line, each on one line.');
+    throw new AppError('invalid', 'The line is not JSON: write an API user a line, each on one line.');
   }
   const fault = text.includes('\\u') ? jsonTextFault(value) : null;
   if (fault !== null) throw invalid([fault]);
   return value;
 }
 
-function invalid(faults: readonly Fault[]): Refused {
+function invalid(faults: readonly Fault[]): AppError {
   const said = faults.map(({ member, problem }) => (member === '' ? problem : `${member}: ${problem}`));
-  return new Refused('invalid', said.join(' '), { faults });
+  return new AppError('invalid', said.join(' '), { faults });
 }
 
 /** What exists of what a batch wants to use, and then also what its lines have taken. */
@@ -310,7 +310,7 @@ function claimed(line: number, record: ReadRecord, names: Names): ParsedLine | T
   if (there !== undefined && (!record.namesId || there.clientId === clientId))
     return { line, there: { clientId: there.clientId, differs: differences(user, there) } };
   const fault = nameFault(user, names) ?? credentialFault(credentials, names);
-  if (fault !== null) return { line, refused: new Refused('conflict', fault.problem, { faults: [fault] }) };
+  if (fault !== null) return { line, refused: new AppError('conflict', fault.problem, { faults: [fault] }) };
   names.clientIds.add(clientId);
   names.clientIdKeys.add(usernameKey(clientId));
   if (username !== null) names.usernameKeys.add(usernameKey(username));

@@ -1,7 +1,7 @@
 import { refuseBeyondRole } from '../domain/admin-scope.ts';
 import type { ApiUser, ApiUserSettings } from '../domain/api-user.ts';
 import { apiUserFacts, credentialFacts } from '../domain/audit-facts.ts';
-import { faultsBelow } from '../domain/refused.ts';
+import { faultsBelow } from '../domain/app-error.ts';
 import type { StoreTransaction } from '../storage/store.ts';
 import { insertApiUser } from './api-user.ts';
 import { audited, type Attempt, type Change, type Effect } from './audited.ts';

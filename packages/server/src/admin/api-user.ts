@@ -7,14 +7,14 @@ import {
   type ApiUserSettings,
 } from '../domain/api-user.ts';
 import { apiUserFacts, changedFacts, revocationFacts } from '../domain/audit-facts.ts';
-import { Refused } from '../domain/refused.ts';
+import { AppError } from '../domain/app-error.ts';
 import type { Revocation } from '../domain/revocation.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
 import { audited, type Change } from './audited.ts';
 import { gatherUsesOf, refuseLiveCaller } from './in-use.ts';
 import { revokeTokens } from './revocation.ts';
 
-/** Makes an API user without credentials. Throws a Refused where a setting is wrong or the username is taken. */
+/** Makes an API user without credentials. Throws an AppError where a setting is wrong or the username is taken. */
 export async function createApiUser(change: Change, settings: ApiUserSettings): Promise<ApiUser> {
   const { actor, nowMs } = change;
   const attempt = { action: 'api_user.create', subject: { kind: 'api_user', id: null } } as const;
@@ -53,7 +53,7 @@ export interface Revoking {
 }
 
 export interface Forcing {
-  /** Does it although a caller may break. Default false: a Refused (`unsafe`) says who uses it. */
+  /** Does it although a caller may break. Default false: an AppError (`unsafe`) says who uses it. */
   force?: boolean;
 }
 
@@ -64,7 +64,7 @@ export interface IfUnchanged {
 
 type ApiUserChanges = Partial<ApiUserSettings> & { enabled?: boolean };
 
-/** Changes some settings of an API user, given by client id or username, and leaves the others. Throws a Refused as `createApiUser` does. */
+/** Changes some settings of an API user, given by client id or username, and leaves the others. Throws an AppError as `createApiUser` does. */
 export async function updateApiUser(
   change: Change,
   name: string,
@@ -154,12 +154,12 @@ async function revokedIf(
   return revoke ? await revokeTokens(transaction, clientId) : null;
 }
 
-/** The API user with this client id or username. Throws a Refused where there is none. */
+/** The API user with this client id or username. Throws an AppError where there is none. */
 export async function existingApiUser(rows: Pick<Store, 'apiUsers'>, name: string): Promise<ApiUser> {
   const user = (await rows.apiUsers.find(name)) ?? (await rows.apiUsers.findByUsername(name));
   if (user !== undefined) return user;
-  throw new Refused('not_found', `There is no API user "${name}".`, {
-    onCommandLine: ': mintmark api-user list shows all.',
+  throw new AppError('not_found', `There is no API user "${name}".`, {
+    hint: ': mintmark api-user list shows all.',
   });
 }
 
@@ -170,7 +170,7 @@ export function refuseStale(
 ): void {
   if (ifVersion === undefined || ifVersion.includes(version)) return;
   const at = new Date(updatedAt).toISOString();
-  throw new Refused(
+  throw new AppError(
     'stale',
     `The API user ${clientId} was last changed at ${at} and has version ${version}, not the one that this change was ` +
       'made from: read it again, and make the change again if it is still meant.',
@@ -182,14 +182,15 @@ function refuseProblems(settings: ApiUserSettings, before?: ApiUserSettings): vo
   const old = new Set(before === undefined ? [] : apiUserFaults(before).map(({ problem }) => problem));
   const faults = apiUserFaults(settings).filter(({ problem }) => !old.has(problem));
   if (faults.length === 0) return;
-  throw new Refused('invalid', faults.map(({ problem }) => problem).join('\n'), { faults });
+  throw new AppError('invalid', faults.map(({ problem }) => problem).join('\n'), { faults });
 }
 
 /** A username works in `client_id`, so it must be neither the username nor the client id of another API user. */
 async function refuseTakenUsername(transaction: StoreTransaction, user: ApiUser): Promise<void> {
   if (user.username === null) return;
   const problem = await takenUsernameProblem(transaction, user.clientId, user.username);
-  if (problem !== null) throw new Refused('conflict', problem, { faults: [{ member: 'username', problem }] });
+  if (problem !== null)
+    throw new AppError('conflict', problem, { faults: [{ member: 'username', problem }] });
 }
 
 async function takenUsernameProblem(
@@ -213,7 +214,7 @@ async function refuseTakenExternalId(transaction: StoreTransaction, user: ApiUse
   const [other] = await transaction.apiUsers.imported([user.externalId], []);
   if (other === undefined || other.user.clientId === user.clientId) return;
   const problem = `The external id "${user.externalId}" belongs to ${other.user.clientId}: choose another.`;
-  throw new Refused('conflict', problem, { faults: [{ member: 'external_id', problem }] });
+  throw new AppError('conflict', problem, { faults: [{ member: 'external_id', problem }] });
 }
 
 export function deletedUsernameProblem(username: string): string {

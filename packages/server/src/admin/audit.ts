@@ -1,6 +1,6 @@
 import { endFault, followChain, type ChainEnds, type ChainFault } from '../domain/audit-chain.ts';
 import { isFoundBy, type AuditEntry, type AuditLink, type NamedAuditEntry } from '../domain/audit-entry.ts';
-import { Refused } from '../domain/refused.ts';
+import { AppError } from '../domain/app-error.ts';
 import type { ApiUser } from '../domain/api-user.ts';
 import type { AuditFilter } from '../domain/audit-filter.ts';
 import type { Store } from '../storage/store.ts';
@@ -25,7 +25,7 @@ export interface AuditListed {
 /** Entries that a search reads for one page: of millions, a page may hold few or none, and `next` says where to continue. */
 const SEARCHED_MAX = 4000;
 
-/** A page of the audit log, the newest first. Throws a Refused where `after` is none that this gave out. */
+/** A page of the audit log, the newest first. Throws an AppError where `after` is none that this gave out. */
 export async function listAudit(
   store: Store,
   filter: AuditFilter,
@@ -76,7 +76,7 @@ async function named(store: Store, entries: readonly AuditEntry[]): Promise<Name
 
 /**
  * The entries about an API user, given by client id or username, and its credentials. They outlive it: of one that was
- * deleted, the client id tells. Throws a Refused where there never was one.
+ * deleted, the client id tells. Throws an AppError where there never was one.
  */
 export async function listHistory(store: Store, name: string, page: AuditPageAsked): Promise<AuditListed> {
   const user = await existingApiUser(store, name).catch((error: unknown) => error);
@@ -94,7 +94,10 @@ function cursorOf({ at, n }: Pick<AuditEntry, 'at' | 'n'>): string {
 function placeOf(cursor: string): { at: number; n: number } {
   const [, at, n] = /^(-?\d{1,16})\.(-?\d{1,16})$/.exec(cursor) ?? [];
   if (at !== undefined && n !== undefined) return { at: Number(at), n: Number(n) };
-  throw new Refused('invalid', `"${cursor}" is no page of the audit log: give the next of a page before it.`);
+  throw new AppError(
+    'invalid',
+    `"${cursor}" is no page of the audit log: give the next of a page before it.`,
+  );
 }
 
 /**

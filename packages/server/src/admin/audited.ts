@@ -7,8 +7,8 @@ import {
   type AuditFacts,
   type AuditSubject,
 } from '../domain/audit-entry.ts';
-import { Replayed, type Idempotency } from '../domain/idempotency.ts';
-import { Refused } from '../domain/refused.ts';
+import type { Idempotency } from '../domain/idempotency.ts';
+import { AppError } from '../domain/app-error.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
 
 /** What every change of the control plane begins with: where, by whom and when. */
@@ -16,7 +16,7 @@ export interface Change {
   store: Store;
   actor: Actor;
   nowMs: number;
-  /** Lets the caller repeat the change safely: a repetition throws a Replayed. */
+  /** Lets the caller repeat the change safely: a repetition throws an AppError (`replayed`). */
   idempotency?: Idempotency | undefined;
 }
 
@@ -71,7 +71,8 @@ export async function audited<T>(
       return result;
     });
   } catch (error) {
-    if (error instanceof Refused) await recordRefusal(change, { ...attempt, ...found }, error.message);
+    if (error instanceof AppError && error.code !== 'replayed')
+      await recordRefusal(change, { ...attempt, ...found }, error.message);
     throw error;
   }
 }
@@ -90,6 +91,10 @@ export async function recordRefusal(
 /** How long a caller may ask again for a change that was made under its key. */
 const KEPT_MS = 24 * 3_600_000;
 
+const REPLAYED =
+  'This was done already, for an earlier request with the same Idempotency-Key. A secret is shown in the first answer ' +
+  'only: if that was lost, reset it.';
+
 function keptId({ kind, id }: Actor, { key }: Idempotency): string {
   return hash('sha256', JSON.stringify([kind, id, key]), 'base64url');
 }
@@ -101,8 +106,8 @@ async function refuseReplay(
   if (idempotency === undefined) return;
   const kept = await transaction.idempotency.find(keptId(actor, idempotency));
   if (kept === undefined || kept.removesAt <= nowMs) return;
-  if (kept.request === idempotency.request) throw new Replayed(kept.made);
-  throw new Refused(
+  if (kept.request === idempotency.request) throw new AppError('replayed', REPLAYED, { created: kept.made });
+  throw new AppError(
     'conflict',
     `The Idempotency-Key "${idempotency.key}" was used for another request: choose a new key for each change.`,
   );

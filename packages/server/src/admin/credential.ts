@@ -9,9 +9,10 @@ import {
   retirementObjection,
   type Credential,
 } from '../domain/credential.ts';
+import { KIND_FACTS } from '../domain/credential-kind.ts';
 import { hashPassword, passwordProblem } from '../domain/password.ts';
 import { randomBase62 } from '../lib/random.ts';
-import { Refused } from '../domain/refused.ts';
+import { AppError } from '../domain/app-error.ts';
 import { generateSecret, KEY_ID_LENGTH, secretDigest } from '../domain/secret.ts';
 import type { StoreTransaction } from '../storage/store.ts';
 import { existingApiUser, type Revoking } from './api-user.ts';
@@ -34,7 +35,7 @@ export interface CreatedSecret {
   secret: string;
 }
 
-/** Makes a generated secret. Throws a Refused where the API user has as many live credentials as it may. */
+/** Makes a generated secret. Throws an AppError where the API user has as many live credentials as it may. */
 export async function createSecret(change: Change, asked: NewCredential): Promise<CreatedSecret> {
   const { actor, nowMs } = change;
   return await audited(change, creation(asked), async (transaction, identify) => {
@@ -56,7 +57,7 @@ export async function insertSecret(
   return { credential: await insert(transaction, clientId, asked, nowMs, made), secret };
 }
 
-/** Gives the API user a password chosen by a person. Throws a Refused where it is weak, or there is a live one. */
+/** Gives the API user a password chosen by a person. Throws an AppError where it is weak, or there is a live one. */
 export async function createPassword(
   change: Change,
   asked: NewCredential,
@@ -89,7 +90,7 @@ export async function insertPassword(
 ): Promise<Credential> {
   if ('problem' in password) {
     const { problem } = password;
-    throw new Refused('invalid', problem, { faults: [{ member: 'password', problem }] });
+    throw new AppError('invalid', problem, { faults: [{ member: 'password', problem }] });
   }
   const made = { id: randomBase62(KEY_ID_LENGTH), kind: 'password', digest: password.digest } as const;
   return await insert(transaction, asked.owner, asked, nowMs, made);
@@ -123,7 +124,7 @@ export interface CredentialChanges {
   expiresAt?: number | null;
 }
 
-/** Renames a credential, or makes it expire at another time. Throws a Refused where that is past, or it has ended already. */
+/** Renames a credential, or makes it expire at another time. Throws an AppError where that is past, or it has ended already. */
 export async function updateCredential(
   change: Change,
   credentialId: string,
@@ -136,7 +137,7 @@ export async function updateCredential(
     refuseBeyondRole(actor, (await existingApiUser(transaction, before.clientId)).scopes);
     const state = credentialState(before, nowMs);
     if (state !== 'live') {
-      throw new Refused('conflict', `Credential ${before.id} is ${state} for good: create another.`);
+      throw new AppError('conflict', `Credential ${before.id} is ${state} for good: create another.`);
     }
     const credential = {
       ...before,
@@ -156,7 +157,7 @@ export interface Retirement extends Revoking {
   force: boolean;
 }
 
-/** Makes a credential useless at once. Throws a Refused (`unsafe`) where that could break a live caller. */
+/** Makes a credential useless at once. Throws an AppError (`unsafe`) where that could break a live caller. */
 export async function retireCredential(
   change: Change,
   credentialId: string,
@@ -219,26 +220,26 @@ async function insert(
 function refuseBadName(name: string): void {
   const problem = credentialNameProblem(name);
   if (problem === null) return;
-  throw new Refused('invalid', problem, { faults: [{ member: 'name', problem }] });
+  throw new AppError('invalid', problem, { faults: [{ member: 'name', problem }] });
 }
 
 function refusePast(expiresAt: number | null, nowMs: number): void {
   if (expiresAt === null || expiresAt > nowMs) return;
   const problem = 'The credential would have expired already: give a later time.';
-  throw new Refused('invalid', problem, { faults: [{ member: 'expires_at', problem }] });
+  throw new AppError('invalid', problem, { faults: [{ member: 'expires_at', problem }] });
 }
 
 function refuseTooMany(live: readonly Credential[], kind: Credential['kind']): void {
   if (live.length >= LIVE_CREDENTIALS_MAX) {
-    throw new Refused(
+    throw new AppError(
       'conflict',
       `The API user has ${live.length} live credentials, the most there may be: retire one of ` +
         `${live.map((credential) => credential.id).join(', ')} first.`,
     );
   }
-  const password = live.find((credential) => credential.kind === 'password');
-  if (kind === 'password' && password !== undefined) {
-    throw new Refused('conflict', `The API user has a live password, ${password.id}: retire it first.`);
+  const same = live.find((credential) => credential.kind === kind);
+  if (same !== undefined && KIND_FACTS[kind].isSingle) {
+    throw new AppError('conflict', `The API user has a live ${kind}, ${same.id}: retire it first.`);
   }
 }
 
@@ -252,8 +253,8 @@ async function existingCredential(
     identify({ subjectId: credential.id, related: { kind: 'api_user', id: credential.clientId } });
     return credential;
   }
-  throw new Refused('not_found', `There is no credential "${id}".`, {
-    onCommandLine: ': mintmark credential list <client id> shows all.',
+  throw new AppError('not_found', `There is no credential "${id}".`, {
+    hint: ': mintmark credential list <client id> shows all.',
   });
 }
 
@@ -271,7 +272,7 @@ export async function end(
   return ended;
 }
 
-/** Throws a Refused (`unsafe`) if retiring this credential could break a live caller. */
+/** Throws an AppError (`unsafe`) if retiring this credential could break a live caller. */
 export async function refuseUnsafe(
   transaction: StoreTransaction,
   credential: Credential,
@@ -280,13 +281,13 @@ export async function refuseUnsafe(
 ): Promise<void> {
   const objection = retirementObjection(credential, all, nowMs);
   if (objection === null) return;
-  throw new Refused(
+  throw new AppError(
     'unsafe',
     `Credential ${credential.id} (${credential.name}) is not retired: ${objection}. Move its callers to another ` +
       'credential first.',
     {
       inUse: await callersOf(transaction, credential.clientId, nowMs),
-      onCommandLine: ', or add --force to cut them off.',
+      hint: ', or add --force to cut them off.',
     },
   );
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApiUser } from '../domain/api-user.ts';
 import { credentialState, isInUse, lastUseText, type Credential } from '../domain/credential.ts';
-import { Refused, type InUse } from '../domain/refused.ts';
+import { AppError, type InUse } from '../domain/app-error.ts';
 import { startOf, UNIT_MS } from '../domain/usage.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
 
@@ -41,7 +41,7 @@ const WHAT = {
   deleted: 'Move its callers to another API user first, or disable it, which can be undone: a delete cannot',
 } as const;
 
-/** Throws a Refused (`unsafe`) if a caller got in with one of the API user's live credentials in the last hour. */
+/** Throws an AppError (`unsafe`) if a caller got in with one of the API user's live credentials in the last hour. */
 export async function refuseLiveCaller(
   transaction: StoreTransaction,
   { clientId, name, enabled }: ApiUser,
@@ -51,10 +51,10 @@ export async function refuseLiveCaller(
   if (!enabled) return;
   const inUse = await callersOf(transaction, clientId, nowMs);
   if (inUse.credentials.length === 0) return;
-  throw new Refused(
+  throw new AppError(
     'unsafe',
     `The API user ${clientId} (${name}) is not ${what}, because it is in use: ${inUseText(inUse, nowMs)}. ${WHAT[what]}.`,
-    { inUse, onCommandLine: '; --force cuts the callers off.' },
+    { inUse, hint: '; --force cuts the callers off.' },
   );
 }
 

@@ -2,7 +2,8 @@ import { refuseBeyondRole } from '../domain/admin-scope.ts';
 import { auditedId, type AuditFacts } from '../domain/audit-entry.ts';
 import { changedFacts, credentialFacts, revocationFacts } from '../domain/audit-facts.ts';
 import { credentialState, isQuiet, RETIRED_WHEN_QUIET_MS, type Credential } from '../domain/credential.ts';
-import { Refused } from '../domain/refused.ts';
+import { KIND_FACTS } from '../domain/credential-kind.ts';
+import { AppError } from '../domain/app-error.ts';
 import type { StoreTransaction } from '../storage/store.ts';
 import { existingApiUser } from './api-user.ts';
 import { audited, type Change } from './audited.ts';
@@ -41,7 +42,7 @@ export interface ResetResult {
 /**
  * A new credential, and an end to the secrets that are live (and to the password, if that was asked for): after `overlapMs`, in which callers move to the new one, or when
  * they are quiet. A live password ends at once if the new credential is a password, because only one may be live. Throws a
- * Refused (`unsafe`) if one that would end at once was used in the last hour, unless forced.
+ * AppError (`unsafe`) if one that would end at once was used in the last hour, unless forced.
  */
 export async function resetCredentials(change: Change, asked: Reset): Promise<ResetResult> {
   const { store, actor, nowMs } = change;
@@ -59,7 +60,7 @@ export async function resetCredentials(change: Change, asked: Reset): Promise<Re
     identify({ related: { kind: 'api_user', id: clientId } });
     refuseBeyondRole(actor, scopes);
     const all = await transaction.credentials.listOf(clientId);
-    const live = liveOf(all, nowMs).filter(({ kind }) => kind === 'secret' || endsPassword);
+    const live = liveOf(all, nowMs).filter(({ kind }) => KIND_FACTS[kind].endsWithReset || endsPassword);
     const ending: Credential[] = [];
     for (const credential of live) {
       const ends = endOf(credential, asked, nowMs);
@@ -186,8 +187,8 @@ async function toCutOff(
 ): Promise<Credential[]> {
   const all = await transaction.credentials.listOf(clientId);
   if (credentialId !== null && !all.some(({ id }) => id === credentialId)) {
-    throw new Refused('not_found', `The API user ${clientId} has no credential "${credentialId}".`, {
-      onCommandLine: `: mintmark credential list ${clientId} shows all.`,
+    throw new AppError('not_found', `The API user ${clientId} has no credential "${credentialId}".`, {
+      hint: `: mintmark credential list ${clientId} shows all.`,
     });
   }
   return liveOf(all, nowMs).filter(({ id }) => credentialId === null || id === credentialId);

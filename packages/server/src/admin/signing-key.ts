@@ -11,7 +11,7 @@ import {
 import type { SigningAlgorithm } from '../domain/signing-algorithm.ts';
 import type { AuditFacts } from '../domain/audit-entry.ts';
 import { signingKeyFacts } from '../domain/audit-facts.ts';
-import { Refused } from '../domain/refused.ts';
+import { AppError } from '../domain/app-error.ts';
 import type { MasterKey } from '../storage/master-key.ts';
 import {
   acceptsWithoutProof,
@@ -49,7 +49,7 @@ export async function listSigningKeys(
   return keys.toSorted((a, b) => a.activatesAt - b.activatesAt);
 }
 
-/** Makes the successor of the active key. Throws a Refused where one is announced already. */
+/** Makes the successor of the active key. Throws an AppError where one is announced already. */
 export async function rotateSigningKey(
   change: Change,
   masterKey: MasterKey,
@@ -147,11 +147,11 @@ async function rotate(
   const { proven: keys, unproven } = await readProvenKeys(transaction, masterKey, clocks.earlier);
   const announced = keys.find((key) => signingKeyState(key, clocks.later) === 'announced');
   if (announced !== undefined && mode === 'scheduled') {
-    throw new Refused(
+    throw new AppError(
       'conflict',
       `Signing key ${announced.kid} is announced already and signs from ` +
         `${new Date(announced.activatesAt).toISOString()} on: wait for it.`,
-      { onCommandLine: ', or use --now.' },
+      { hint: ', or use --now.' },
     );
   }
   // Without a key that signs there is nobody to wait for.

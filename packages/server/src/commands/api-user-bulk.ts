@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { Option, type Command } from 'commander';
 import { API_USER_STATES, apiUserFilter, type ApiUserFilterParameters } from '../domain/api-user-list.ts';
-import { Refused } from '../domain/refused.ts';
+import { AppError } from '../domain/app-error.ts';
 import { exportApiUsers } from '../admin/api-user-export.ts';
 import { importApiUsers, importedLineJson, type ImportOptions } from '../admin/api-user-import.ts';
 import { importLines } from '../admin/api-user-import-lines.ts';
@@ -71,7 +71,7 @@ export function importCommand(parent: Command, io: Io): void {
     });
     const made = options.dryRun === true ? 'would be made' : 'made';
     io.err(`\n${count.made} ${made}, ${count.refused} refused, ${count.exists} there already.`);
-    if (count.refused > 0) throw new Refused('invalid', 'Some lines were refused: see above, line by line.');
+    if (count.refused > 0) throw new AppError('invalid', 'Some lines were refused: see above, line by line.');
   });
 }
 
@@ -80,6 +80,6 @@ async function* fileOf(path: string): AsyncGenerator<Buffer> {
     for await (const piece of createReadStream(path)) yield piece as Buffer;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new Refused('not_found', `The file ${path} cannot be read (${code}): check its path and mode.`);
+    throw new AppError('not_found', `The file ${path} cannot be read (${code}): check its path and mode.`);
   }
 }

@@ -12,7 +12,7 @@ import { exportAudit, listAudit, verifyAudit, type AuditVerification } from '../
 import { parseTime } from '../domain/parse-time.ts';
 import type { AuditFilter } from '../domain/audit-filter.ts';
 import { commandLineChange } from './actor.ts';
-import { CheckFailed } from './check-failed.ts';
+import { AppError } from '../domain/app-error.ts';
 import { json, table, time, type Io } from './io.ts';
 import { addSettings, atLeastOne, storeCommand, STORE_SETTINGS, withStore } from './options.ts';
 
@@ -135,7 +135,7 @@ function verify(parent: Command, io: Io): void {
       io.out(`head     ${head.n}:${head.hash}`);
       if (noted === 'removed') io.err('\nThe head that was noted is of an entry that was removed since.');
     }
-    if (firstBad !== null) throw new CheckFailed(sentence(firstBad, found));
+    if (firstBad !== null) throw new AppError('check_failed', sentence(firstBad, found));
     if (options.json !== true) io.err('\nThe chain is whole.');
   });
 }

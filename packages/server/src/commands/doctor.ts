@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Finding } from '../doctor/finding.ts';
 import { diagnose } from '../doctor/doctor.ts';
-import { CheckFailed } from './check-failed.ts';
+import { AppError } from '../domain/app-error.ts';
 import { json, type Io } from './io.ts';
 import { addSettings, storeCommand, STORE_SETTINGS } from './options.ts';
 
@@ -22,7 +22,7 @@ export function doctorCommand(program: Command, io: Io): void {
     if (options.json === true) io.out(json(findings));
     else io.out(findings.map(line).join('\n'));
     const failed = findings.filter((finding) => finding.state === 'fail').length;
-    if (failed > 0) throw new CheckFailed(`${failed} of ${findings.length} checks failed.`);
+    if (failed > 0) throw new AppError('check_failed', `${failed} of ${findings.length} checks failed.`);
   });
 }
 

@@ -1,7 +1,5 @@
 import { CommanderError } from 'commander';
-import { CheckFailed } from './check-failed.ts';
-import { ConfigError } from '../config/load-config.ts';
-import { Refused } from '../domain/refused.ts';
+import { AppError, type AppErrorCode } from '../domain/app-error.ts';
 import { StoreError } from '../storage/store-error.ts';
 
 export const EXIT = {
@@ -30,17 +28,22 @@ Exit codes:
   5  the store cannot be used
   6  what was checked is not right (doctor, secret check, token, audit verify)`;
 
+/** Every other code is a refusal. */
+const EXIT_OF: Partial<Record<AppErrorCode, number>> = {
+  unsafe: EXIT.unsafe,
+  bad_setting: EXIT.usage,
+  check_failed: EXIT.checkFailed,
+};
+
 /** What an error means for the shell, and what there is to say of it. */
 export function exitOf(error: unknown): { code: number; message: string } {
   if (error instanceof CommanderError)
     return { code: error.exitCode === 0 ? EXIT.done : EXIT.usage, message: '' };
-  if (error instanceof ConfigError) return { code: EXIT.usage, message: error.message };
-  if (error instanceof Refused) {
-    const message = error.message.replace(/\.$/, error.onCommandLine);
-    return { code: error.code === 'unsafe' ? EXIT.unsafe : EXIT.refused, message };
+  if (error instanceof AppError) {
+    const message = error.message.replace(/\.$/, error.hint);
+    return { code: EXIT_OF[error.code] ?? EXIT.refused, message };
   }
   if (error instanceof StoreError) return { code: EXIT.store, message: error.message };
-  if (error instanceof CheckFailed) return { code: EXIT.checkFailed, message: error.message };
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return {
     code: EXIT.bug,

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
-import { Refused } from '../domain/refused.ts';
+import { AppError } from '../domain/app-error.ts';
 
 /** What a command reads and writes: the process's own, or a test's. */
 export interface Io {
@@ -21,15 +21,15 @@ export const processIo: Io = {
 };
 
 /**
- * The first line of standard input, for secrets: arguments can be read by every user of the machine. Throws a Refused if
+ * The first line of standard input, for secrets: arguments can be read by every user of the machine. Throws an AppError if
  * the line is not UTF-8 or holds NUL: the token endpoint takes neither, and U+FFFD would stand for any byte.
  */
 export async function readLine(io: Io, prompt: string): Promise<string> {
   const line = io.stdin.isTTY === true ? await readHidden(io, prompt) : await firstLine(io.stdin);
   if (line === null || line.includes('\ufffd')) {
-    throw new Refused('invalid', 'The line on standard input is not UTF-8: encode it as such.');
+    throw new AppError('invalid', 'The line on standard input is not UTF-8: encode it as such.');
   }
-  if (line.includes('\0')) throw new Refused('invalid', 'The line on standard input holds NUL: remove it.');
+  if (line.includes('\0')) throw new AppError('invalid', 'The line on standard input holds NUL: remove it.');
   return line;
 }
 

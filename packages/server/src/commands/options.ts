@@ -5,7 +5,7 @@ import { SETTING_NAMES, SETTINGS, type Config, type SettingName } from '../confi
 import { DURATION_EXAMPLES, durationMs, durationText } from '../lib/duration.ts';
 import { holdsPassword } from '../config/database-url.ts';
 import { givenTextProblem, inQuotes } from '../domain/characters.ts';
-import { Refused } from '../domain/refused.ts';
+import { AppError } from '../domain/app-error.ts';
 import { holdsRedisPassword } from '../config/redis-url.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { openMigratedStore } from '../store-files/open.ts';
@@ -76,7 +76,7 @@ function optionOf(command: Command, flag: string): string | undefined {
 }
 
 /**
- * Throws a Refused if an argument is not UTF-8 or holds a control character: no argument holds one on purpose, and a name
+ * Throws an AppError if an argument is not UTF-8 or holds a control character: no argument holds one on purpose, and a name
  * or path with one looks like another name or path. `configOf` checks settings.
  */
 export function refuseArguments(command: Command): void {
@@ -86,7 +86,7 @@ export function refuseArguments(command: Command): void {
   for (const argument of given.flat()) {
     const problem = typeof argument === 'string' ? givenTextProblem(argument) : null;
     if (problem !== null)
-      throw new Refused('invalid', `The argument ${inQuotes(String(argument))} ${problem}.`);
+      throw new AppError('invalid', `The argument ${inQuotes(String(argument))} ${problem}.`);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { keyIdOf, secretProblem } from '../domain/secret.ts';
-import { CheckFailed } from './check-failed.ts';
+import { AppError } from '../domain/app-error.ts';
 import { json, readLine, type Io } from './io.ts';
 
 export function secretCommand(program: Command, io: Io): void {
@@ -26,6 +26,6 @@ export function secretCommand(program: Command, io: Io): void {
     const keyId = keyIdOf(secret);
     if (options.json === true) io.out(json({ valid: problem === null, key_id: keyId, problem }));
     else if (problem === null) io.out(`A well-formed Mintmark secret with key id ${keyId}.`);
-    if (problem !== null) throw new CheckFailed(`This is not a Mintmark secret: ${problem}.`);
+    if (problem !== null) throw new AppError('check_failed', `This is not a Mintmark secret: ${problem}.`);
   });
 }

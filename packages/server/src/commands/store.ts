@@ -1,12 +1,11 @@
 import type { Command } from 'commander';
 import type { Config } from '../config/config.ts';
 import { parseDatabaseUrl, withPassword, type Database } from '../config/database-url.ts';
-import { ConfigError } from '../config/load-config.ts';
 import { backUp, restore, type Restored } from '../store-files/backup.ts';
 import { copyBetween } from '../store-files/copy.ts';
 import type { CopyProgress } from '../storage/copy.ts';
 import { commandLineActor } from './actor.ts';
-import { CheckFailed } from './check-failed.ts';
+import { AppError } from '../domain/app-error.ts';
 import { json, table, type Io } from './io.ts';
 import { addSettings, configOf, storeCommand, STORE_SETTINGS, warnOfPassword } from './options.ts';
 
@@ -44,18 +43,19 @@ function copy(parent: Command, io: Io): void {
       io.out(table(['TABLE', 'ROWS', 'WRITTEN', 'SHA-256'], rows));
     }
     if (different.length > 0) {
-      throw new CheckFailed(
+      throw new AppError(
+        'check_failed',
         `The copy differs in ${different.join(', ')}: something else writes to it. Stop that, and copy again.`,
       );
     }
   });
 }
 
-/** Throws a ConfigError that does not quote it: what has a mistake may have a password anywhere. */
+/** Throws an AppError that does not quote it: what has a mistake may have a password anywhere. */
 function namedDatabase(url: string, config: Config, io: Io): Database {
   const parsed = url === '' ? { allowed: 'the URL of a database' } : parseDatabaseUrl(url);
   if ('allowed' in parsed)
-    throw new ConfigError(`What is copied from or to is not allowed: ${parsed.allowed}`);
+    throw new AppError('bad_setting', `What is copied from or to is not allowed: ${parsed.allowed}`);
   warnOfPassword(url, io);
   return withPassword(parsed.value, config.databasePassword);
 }

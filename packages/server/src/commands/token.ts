@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
 import { givenTextProblem, inQuotes } from '../domain/characters.ts';
-import { Refused } from '../domain/refused.ts';
 import { TOKEN_PATH } from '../http/paths.ts';
-import { ConfigError, loadConfig } from '../config/load-config.ts';
-import { CheckFailed } from './check-failed.ts';
+import { loadConfig } from '../config/load-config.ts';
+import { AppError } from '../domain/app-error.ts';
 import { json, readLine, type Io } from './io.ts';
 
 interface TokenOptions {
@@ -54,28 +53,28 @@ export function tokenCommand(program: Command, io: Io): void {
     const response = await post(url, options, clientId, secret);
     const body = await bodyOf(response);
     if (options.json === true) io.out(json(body));
-    if (!response.ok) throw new CheckFailed(refusal(response, body));
+    if (!response.ok) throw new AppError('check_failed', refusal(response, body));
     const token = body['access_token'];
-    if (typeof token !== 'string') throw new CheckFailed(strange(response, 'an access token'));
+    if (typeof token !== 'string') throw new AppError('check_failed', strange(response, 'an access token'));
     if (options.json !== true) io.out(token);
   });
 }
 
-/** A variable of the environment. Throws a ConfigError if it holds what no client id or secret of ours does. */
+/** A variable of the environment. Throws an AppError if it holds what no client id or secret of ours does. */
 function variable(io: Io, name: string): string | undefined {
   const problem = givenTextProblem(io.env[name] ?? '');
   if (problem === null) return io.env[name];
-  throw new ConfigError(`${name}: the value given is not allowed: it ${problem}`);
+  throw new AppError('bad_setting', `${name}: the value given is not allowed: it ${problem}`);
 }
 
 /** As the URL parser writes the hosts of this machine. */
 const LOOPBACK = /^(localhost|127\.[\d.]+|\[::1\])$/;
 
-/** Everybody on the way reads what plain HTTP carries. Throws a Refused if that is another machine. */
+/** Everybody on the way reads what plain HTTP carries. Throws an AppError if that is another machine. */
 function refusePlainHttp(url: string): void {
   const parsed = URL.parse(url);
   if (parsed === null || parsed.protocol !== 'http:' || LOOPBACK.test(parsed.hostname)) return;
-  throw new Refused(
+  throw new AppError(
     'invalid',
     `${parsed.origin} would get the secret by plain HTTP, which everybody on the way can read: use https, or give ` +
       '--allow-insecure in a network that you trust.',
@@ -106,7 +105,10 @@ async function post(
   } catch (error) {
     const cause = (error as Error).cause;
     const detail = cause instanceof Error && cause.message !== '' ? cause.message : (error as Error).message;
-    throw new CheckFailed(`${url} cannot be reached (${detail}): is the server running, and is --url right?`);
+    throw new AppError(
+      'check_failed',
+      `${url} cannot be reached (${detail}): is the server running, and is --url right?`,
+    );
   }
 }
 
@@ -114,7 +116,8 @@ async function bodyOf(response: Response): Promise<Record<string, unknown>> {
   try {
     return Object(await response.json()) as Record<string, unknown>;
   } catch {
-    throw new CheckFailed(
+    throw new AppError(
+      'check_failed',
       `The server answered ${response.status} with a body that is not JSON: is --url right?`,
     );
   }

@@ -1,6 +1,7 @@
+import { AppError } from '../domain/app-error.ts';
 import { userInfo } from 'node:os';
 import { Redacted } from '../lib/redacted.ts';
-import { decoded, serversOf, UrlProblem, userOf } from './server-url.ts';
+import { decoded, serversOf, userOf } from './server-url.ts';
 import type { PostgresServer, PostgresTarget, TlsMode } from '../storage/postgres/target.ts';
 
 /** Where the store is. */
@@ -37,10 +38,11 @@ export function parseDatabaseUrl(given: string): Parsed<Database> {
       tls: tlsOf(options),
       applicationName: options.get('application_name') ?? 'mintmark',
     };
-    if (target.database === '') throw new UrlProblem('the name of the database is missing at its end');
+    if (target.database === '')
+      throw new AppError('bad_setting', 'the name of the database is missing at its end');
     return { value: { kind: 'postgres', target } };
   } catch (error) {
-    if (error instanceof UrlProblem) return { allowed: `${error.message}: ${ALLOWED}` };
+    if (error instanceof AppError) return { allowed: `${error.message}: ${ALLOWED}` };
     throw error;
   }
 }
@@ -68,13 +70,14 @@ function ownUserName(): string {
   try {
     return userInfo().username;
   } catch {
-    throw new UrlProblem('the user is missing, and the one of this process has no name');
+    throw new AppError('bad_setting', 'the user is missing, and the one of this process has no name');
   }
 }
 
 function serversOrSocket(part: string, socketFolder: string | undefined): PostgresServer[] {
   if (part === '' && socketFolder !== undefined) return [{ host: socketFolder, port: PORT }];
-  if (socketFolder !== undefined) throw new UrlProblem('the parameter host is for a URL without a host');
+  if (socketFolder !== undefined)
+    throw new AppError('bad_setting', 'the parameter host is for a URL without a host');
   return serversOf(part, PORT);
 }
 
@@ -82,7 +85,8 @@ function parametersOf(query: string): Map<string, string> {
   const found = new Map<string, string>();
   for (const pair of query.split('&').filter((one) => one !== '' && !PRIMARY.has(one))) {
     const [, name = '', value = ''] = /^([a-z_]+)=(.+)$/s.exec(pair) ?? [];
-    if (!PARAMETERS.includes(name)) throw new UrlProblem(`the parameters may be ${PARAMETERS.join(', ')}`);
+    if (!PARAMETERS.includes(name))
+      throw new AppError('bad_setting', `the parameters may be ${PARAMETERS.join(', ')}`);
     found.set(name, decoded(value, name));
   }
   return found;
@@ -92,7 +96,7 @@ function tlsOf(options: Map<string, string>): PostgresTarget['tls'] {
   const given = options.get('sslmode');
   const mode = TLS_MODES.find((one) => one === given);
   if (given !== undefined && mode === undefined)
-    throw new UrlProblem(`sslmode is one of ${TLS_MODES.join(', ')}`);
+    throw new AppError('bad_setting', `sslmode is one of ${TLS_MODES.join(', ')}`);
   return {
     mode: mode ?? null,
     rootCertificateFile: options.get('sslrootcert') ?? null,

@@ -1,17 +1,13 @@
 import { boundsOf, removedSettings } from './bounds.ts';
 import { SETTING_NAMES, SETTINGS, type Config } from './config.ts';
-import { givenTextProblem, inQuotes } from '../domain/characters.ts';
+import { AppError } from '../domain/app-error.ts';
+import { givenTextProblem, hasSurroundingSpace, inQuotes } from '../domain/characters.ts';
 import { withPassword, type Database } from './database-url.ts';
-
-/** A setting that cannot be: its name, the value, what is allowed. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-}
 
 type Texts = Readonly<Record<string, string | undefined>>;
 
 /**
- * Reads every setting from the flags (by setting name) or else the environment. Throws a ConfigError that names
+ * Reads every setting from the flags (by setting name) or else the environment. Throws an AppError that names
  * everything that is wrong; it never quotes a secret.
  */
 export function loadConfig(environment: Texts, flags: Texts = {}): Config {
@@ -21,7 +17,11 @@ export function loadConfig(environment: Texts, flags: Texts = {}): Config {
       const { env, flag: flagName, default: standard, parse } = SETTINGS[name];
       const given = flags[name] ?? environment[env];
       const problem = givenTextProblem(given ?? '');
-      const result = problem === null ? parse(given || standard) : { allowed: `it ${problem}` };
+      const parsed = problem === null ? parse(given || standard) : { allowed: `it ${problem}` };
+      // Passwords are chosen in other systems, and a space may be part of them. Elsewhere it is left over from a file.
+      const isStray = flagName !== null && hasSurroundingSpace(given ?? '');
+      const result =
+        'value' in parsed && isStray ? { allowed: 'it begins or ends with white space: remove it' } : parsed;
       if ('value' in result) return [name, result.value];
       const shown = flagName === null ? 'the value given' : quoted(given ?? '');
       const source = flags[name] === undefined ? env : `--${flagName}`;
@@ -31,7 +31,7 @@ export function loadConfig(environment: Texts, flags: Texts = {}): Config {
   );
   const config = { ...boundsOf(environment), ...values } as unknown as Config;
   if (problems.length === 0) problems.push(...contradictions(config));
-  if (problems.length > 0) throw new ConfigError(problems.join('\n'));
+  if (problems.length > 0) throw new AppError('bad_setting', problems.join('\n'));
   return Object.freeze(withDerived(config));
 }
 

@@ -1,5 +1,6 @@
+import { AppError } from '../domain/app-error.ts';
 import { Redacted } from '../lib/redacted.ts';
-import { decoded, serversOf, UrlProblem, userOf } from './server-url.ts';
+import { decoded, serversOf, userOf } from './server-url.ts';
 import { redisName, type RedisTarget } from '../storage/redis/target.ts';
 
 /** The Redis that REDIS_URL names. Other settings name the files and the other passwords. */
@@ -25,7 +26,7 @@ export function parseRedisUrl(given: string): { value: RedisAddress | null } | {
   try {
     const servers = serversOf(serverPart, kind === 'sentinel' ? SENTINEL_PORT : PORT);
     if (kind === 'server' && servers.length > 1) {
-      throw new UrlProblem('several servers are a redis+cluster:// or redis+sentinel://');
+      throw new AppError('bad_setting', 'several servers are a redis+cluster:// or redis+sentinel://');
     }
     const [user, password = ''] = userOf(userPart);
     const value = {
@@ -37,10 +38,11 @@ export function parseRedisUrl(given: string): { value: RedisAddress | null } | {
       database: kind === 'server' ? databaseOf(path) : 0,
       encrypted: secure === 's',
     } satisfies RedisAddress;
-    if (kind === 'cluster' && path !== '') throw new UrlProblem('a cluster has no numbered databases');
+    if (kind === 'cluster' && path !== '')
+      throw new AppError('bad_setting', 'a cluster has no numbered databases');
     return { value };
   } catch (error) {
-    if (error instanceof UrlProblem) return { allowed: `${error.message}: ${ALLOWED}` };
+    if (error instanceof AppError) return { allowed: `${error.message}: ${ALLOWED}` };
     throw error;
   }
 }
@@ -59,13 +61,13 @@ export function holdsRedisPassword(url: string): boolean {
 function databaseOf(path: string): number {
   if (path === '') return 0;
   if (!/^\d{1,5}$/.test(path) || Number(path) > DATABASE_MAX) {
-    throw new UrlProblem('what follows the server is the number of a database');
+    throw new AppError('bad_setting', 'what follows the server is the number of a database');
   }
   return Number(path);
 }
 
 function masterNameOf(path: string): string {
   const name = decoded(path, 'name of the master');
-  if (name === '') throw new UrlProblem('the name of the master is missing at its end');
+  if (name === '') throw new AppError('bad_setting', 'the name of the master is missing at its end');
   return name;
 }

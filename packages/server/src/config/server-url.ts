@@ -1,4 +1,5 @@
 // What URLs of databases and of Redis have in common: a user with a password, and several servers.
+import { AppError } from '../domain/app-error.ts';
 import { givenTextProblem } from '../domain/characters.ts';
 
 export interface UrlServer {
@@ -6,8 +7,7 @@ export interface UrlServer {
   port: number;
 }
 
-/** A mistake in a URL. The message quotes nothing of the URL: any part of it may be the password. */
-export class UrlProblem extends Error {}
+// An AppError that these throw quotes nothing of a URL: any part of one with a mistake may be the password.
 
 /** The part before the @. */
 export function userOf(part: string): [user: string, password?: string] {
@@ -23,7 +23,7 @@ export function serversOf(part: string, standardPort: number): UrlServer[] {
       /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(one) ?? [];
     const host = bracketed ?? plain;
     if (host === undefined || Number(port) < 1 || Number(port) > 65_535) {
-      throw new UrlProblem('a server is a host name or address and a port from 1 to 65535');
+      throw new AppError('bad_setting', 'a server is a host name or address and a port from 1 to 65535');
     }
     return { host: decoded(host, 'host'), port: Number(port) };
   });
@@ -34,11 +34,12 @@ export function decoded(text: string, what: string): string {
   try {
     plain = decodeURIComponent(text);
   } catch {
-    throw new UrlProblem(
+    throw new AppError(
+      'bad_setting',
       `the ${what} has a % that is followed by no two hexadecimal digits (a % itself is %25)`,
     );
   }
   const problem = givenTextProblem(plain);
-  if (problem !== null) throw new UrlProblem(`the ${what} ${problem}`);
+  if (problem !== null) throw new AppError('bad_setting', `the ${what} ${problem}`);
   return plain;
 }

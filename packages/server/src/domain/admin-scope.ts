@@ -1,5 +1,5 @@
 import type { Actor } from './actor.ts';
-import { Refused } from './refused.ts';
+import { AppError } from './app-error.ts';
 
 /** Scopes of API users that may call the admin API: everything, or only what reads. */
 export const ADMIN_SCOPE = 'mintmark:admin';
@@ -11,7 +11,7 @@ export const READ_SCOPE = 'mintmark:read';
  */
 export function refuseBeyondRole(by: Actor, scopes: readonly string[]): void {
   if (by.kind !== 'operator' || by.role === 'admin' || !scopes.includes(ADMIN_SCOPE)) return;
-  throw new Refused(
+  throw new AppError(
     'forbidden',
     `An API user with the scope ${ADMIN_SCOPE} may do what only admins may: ask one of them.`,
   );

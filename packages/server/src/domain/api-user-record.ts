@@ -1,7 +1,12 @@
 import { hash } from 'node:crypto';
 import { apiUserFaults, newClientId, type ApiUser, type ApiUserSettings } from './api-user.ts';
-import { credentialNameProblem, LIVE_CREDENTIALS_MAX, type Credential } from './credential.ts';
-import { passwordHashProblem } from './password.ts';
+import {
+  CREDENTIAL_KINDS,
+  credentialNameProblem,
+  LIVE_CREDENTIALS_MAX,
+  type Credential,
+} from './credential.ts';
+import { KIND_FACTS } from './credential-kind.ts';
 import { parseTime, RFC_3339 } from './parse-time.ts';
 import { randomBase62 } from '../lib/random.ts';
 import type { Fault } from './fault.ts';
@@ -171,8 +176,8 @@ const USER_MEMBERS: Readonly<Record<keyof ApiUserRecord, Member>> = {
 const CREDENTIAL_MEMBERS: Readonly<Record<keyof CredentialRecord, Member>> = {
   id: text,
   kind: {
-    is: 'secret or password',
-    fits: (value) => value === 'secret' || value === 'password',
+    is: CREDENTIAL_KINDS.join(' or '),
+    fits: (value) => CREDENTIAL_KINDS.some((kind) => kind === value),
     required: true,
   },
   name: { ...text, required: true },
@@ -217,7 +222,7 @@ function readCredential(json: object, i: number, clientId: string, nowMs: number
   const given = json as CredentialRecord;
   const faults = [
     ...digestFaults(given),
-    ...nameFaults(given.name),
+    ...problemFaults('name', credentialNameProblem(given.name)),
     ...timeFaults('created_at', given.created_at),
     ...timeFaults('expires_at', given.expires_at),
   ];
@@ -240,43 +245,25 @@ function readCredential(json: object, i: number, clientId: string, nowMs: number
 }
 
 function digestFaults({ id, kind, digest }: CredentialRecord): Fault[] {
-  if (kind === 'password') {
-    const problem = passwordHashProblem(digest);
-    const idProblem = id === undefined || isKeyId(id) ? null : 'The id has ten letters and digits.';
-    return [
-      ...(problem === null ? [] : [{ member: 'digest', problem }]),
-      ...(idProblem === null ? [] : [{ member: 'id', problem: idProblem }]),
-    ];
-  }
-  return [
-    ...(id !== undefined && isKeyId(id)
-      ? []
-      : [{ member: 'id', problem: 'The id of a secret is its key id: the ten characters after mms_.' }]),
-    ...(/^[A-Za-z0-9_-]{43}$/.test(digest)
-      ? []
-      : [{ member: 'digest', problem: 'The digest of a secret is its SHA-256, base64url, 43 characters.' }]),
-  ];
+  const { idProblem, digestProblem } = KIND_FACTS[kind];
+  return [...problemFaults('id', idProblem(id)), ...problemFaults('digest', digestProblem(digest))];
 }
 
-function isKeyId(id: string): boolean {
-  return /^[0-9A-Za-z]{10}$/.test(id);
-}
-
-function nameFaults(name: string): Fault[] {
-  const problem = credentialNameProblem(name);
-  return problem === null ? [] : [{ member: 'name', problem }];
+function problemFaults(member: string, problem: string | null): Fault[] {
+  return problem === null ? [] : [{ member, problem }];
 }
 
 /** What no credential by itself has wrong. */
 function togetherFaults(credentials: readonly Credential[]): Fault[] {
   const member = 'credentials';
-  const passwords = credentials.filter(({ kind }) => kind === 'password').length;
+  const singleKinds = CREDENTIAL_KINDS.filter((kind) => KIND_FACTS[kind].isSingle);
+  const repeated = singleKinds.filter((kind) => credentials.filter((one) => one.kind === kind).length > 1);
   const ids = new Set(credentials.map(({ id }) => id));
   return [
     ...(credentials.length > LIVE_CREDENTIALS_MAX
       ? [{ member, problem: `There are more than ${LIVE_CREDENTIALS_MAX} credentials.` }]
       : []),
-    ...(passwords > 1 ? [{ member, problem: 'There is more than one password.' }] : []),
+    ...repeated.map((kind) => ({ member, problem: `There is more than one ${kind}.` })),
     ...(ids.size < credentials.length ? [{ member, problem: 'Two credentials have the same id.' }] : []),
   ];
 }

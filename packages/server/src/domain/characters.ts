@@ -33,10 +33,15 @@ export function givenTextProblem(text: string): string | null {
   return `holds ${what} (${inQuotes(character).slice(1, -1)}): remove it`;
 }
 
+/** True if a text begins or ends with a space or with a character that has no shape, which no editor shows. */
+export function hasSurroundingSpace(text: string): boolean {
+  return /^[\s\p{Cf}]|[\s\p{Cf}]$/u.test(text);
+}
+
 /** A text in quotation marks on one line, with an escape for each character that a terminal does not show. */
 export function inQuotes(text: string): string {
   return JSON.stringify(text).replaceAll(
-    /[\u007f-\u009f\ufeff\u2028\u2029]/g,
+    /[\u007f-\u00a0\u00ad\u200b-\u200f\u2028-\u202f\u2060-\u206f\u3000\ufeff]/g,
     (character) => String.raw`\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 }

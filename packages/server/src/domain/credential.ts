@@ -1,11 +1,15 @@
 import { characterProblem } from './characters.ts';
 
+/** What differs between them is in `KIND_FACTS` (credential-kind.ts). */
+export const CREDENTIAL_KINDS = ['secret', 'password'] as const;
+export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];
+
 /** A secret or password of an API user, as it is stored. Times are milliseconds since 1970 (UTC). */
 export interface Credential {
   /** For a generated secret the key id that the secret itself carries. Ten characters. */
   id: string;
   clientId: string;
-  kind: 'secret' | 'password';
+  kind: CredentialKind;
   /** Says where it is deployed: "importer, production". */
   name: string;
   /** SHA-256 (base64url) of a secret; a PHC string (argon2id) of a password. Never leaves the store's readers. */
@@ -24,8 +28,7 @@ export interface Credential {
 
 export type CredentialState = 'live' | 'expired' | 'retired';
 
-/** At most so many of an API user's credentials are live at a time, and at most one of them is a password: a wrong
- * guess must not cost several slow hashes, nor another number of them than one at an unknown client id. */
+/** At most this many of an API user's credentials are live at a time. */
 export const LIVE_CREDENTIALS_MAX = 5;
 
 /** A credential that was used this recently still has a caller behind it. */

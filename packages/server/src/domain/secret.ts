@@ -31,6 +31,10 @@ export function keyIdOf(secret: string): string | null {
   return problem === null ? secret.slice(SECRET_PREFIX.length, SECRET_PREFIX.length + KEY_ID_LENGTH) : null;
 }
 
+export function isKeyId(id: string): boolean {
+  return /^[0-9A-Za-z]{10}$/.test(id);
+}
+
 /** Why `secret` cannot be one of ours, in words that quote none of it; null if it can. */
 export function secretProblem(secret: string): string | null {
   if (!secret.startsWith(SECRET_PREFIX)) return `it does not begin with ${SECRET_PREFIX}`;

@@ -8,7 +8,7 @@ interface AlgorithmFacts {
   /** `kty` of its keys as JWK (RFC 7517 §4.1). */
   keyType: 'EC' | 'OKP' | 'RSA';
   generatePrivateKey(): KeyObject;
-  /** The signature as a JWS has it. Its buffer is valid until the next call. */
+  /** The signature in the form of a JWS (RFC 7518 §3), in a buffer that is valid until the next call. */
   sign(signed: Buffer, privateKey: KeyObject): Buffer;
   verify(signed: Buffer, publicKey: KeyObject, signature: Buffer): boolean;
 }

@@ -5,15 +5,15 @@ import { StoreError } from '../storage/store-error.ts';
 import type { Store } from '../storage/store.ts';
 
 /**
- * Puts single tokens on the revocation list, until there are `revokedTokensMax`: API users do this, and one that never stops
- * must not make the list grow without bound for every verifier.
+ * Puts single tokens on the revocation list, up to `revokedTokensMax`: one API user that never stops revoking must not make
+ * the list grow without bound for every verifier.
  */
 export function createTokenRevoker(
   store: Store,
   list: Pick<RevocationList, 'tokens' | 'refresh'>,
   { revokedTokensMax }: { revokedTokensMax: number },
 ): RevokingServices['revoke'] {
-  /** Being written, and not yet on the list. */
+  /** Revocations that are being written and are not on the list yet. */
   let underWay = 0;
   return async (revocation) => {
     if (list.tokens() + underWay >= revokedTokensMax) {
@@ -22,7 +22,7 @@ export function createTokenRevoker(
     underWay += 1;
     try {
       await revokeOneToken(store, revocation);
-      // Not left to the change feed: the answer says that it holds, here at once and elsewhere within a second.
+      // Before the change feed brings it: the answer promises that it holds here at once, and elsewhere within a second.
       await list.refresh([revocation.digest]);
       return { revoked: true };
     } catch (error) {
@@ -34,7 +34,7 @@ export function createTokenRevoker(
   };
 }
 
-/** Revokes one token, however many there are on the list already: whoever lets callers do this bounds it. */
+/** Revokes one token without a bound: `createTokenRevoker` has it. */
 async function revokeOneToken(store: Store, revocation: Revocation): Promise<void> {
   await store.write(async (transaction) => {
     await transaction.revocations.put(revocation);

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { compose, WHOLE, type Composed, type ProcessPart } from './compose.ts';
 import type { Config } from '../config/config.ts';
 import { withPort } from '../config/load-config.ts';
-import { Refused } from '../domain/refused.ts';
+import { AppError } from '../domain/app-error.ts';
 import { invitationUrl } from '../domain/invitation.ts';
 import { firstStart, type FirstApiUser } from './first-start.ts';
 import { inviteFirstAdmin } from './first-admin.ts';
@@ -128,7 +128,7 @@ function stopOnce(composed: Composed, store: Store, config: Config): Serving['st
   return (drain, replaced) => (stopped ??= stop(drain, replaced));
 }
 
-/** The configured port, or for 0 one that is free. Throws a Refused where it cannot be listened on. */
+/** The configured port, or for 0 one that is free. Throws an AppError where it cannot be listened on. */
 export async function freePort(config: Config): Promise<number> {
   const probe = createServer();
   await listen(probe, config);
@@ -150,19 +150,19 @@ function listen(server: Server, { host, port, backlogMax: backlog }: Config): Pr
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): Error {
   if (error.code === 'EADDRINUSE') {
-    return new Refused(
+    return new AppError(
       'conflict',
       `Port ${port} on ${host} is in use: stop what listens there, or choose another with --port.`,
     );
   }
   if (error.code === 'EACCES') {
-    return new Refused(
+    return new AppError(
       'conflict',
       `Port ${port} may not be used by this user: choose one above 1023 with --port.`,
     );
   }
   if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND') {
-    return new Refused('invalid', `${host} is not an address of this machine: choose another with --host.`);
+    return new AppError('invalid', `${host} is not an address of this machine: choose another with --host.`);
   }
   return error;
 }

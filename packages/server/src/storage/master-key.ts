@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { Refused } from '../domain/refused.ts';
+import { AppError } from '../domain/app-error.ts';
 import type { Redacted } from '../lib/redacted.ts';
 
 /** The key under which private signing keys lie in the store (AES-256-GCM). It is never in the store itself. */
@@ -26,13 +26,13 @@ export interface MasterKeySource {
   masterKeyFile: string;
 }
 
-/** The configured master key, or null where its file does not exist yet. Throws a Refused where the file is of no use. */
+/** The configured master key, or null where its file does not exist yet. Throws an AppError where the file is of no use. */
 export function readMasterKey({ masterKey, masterKeyFile }: MasterKeySource): MasterKey | null {
   if (masterKey !== null) return keyOf(Buffer.from(masterKey.reveal(), 'hex'));
   if (!existsSync(masterKeyFile)) return null;
   const text = readText(masterKeyFile).trim();
   if (!/^[0-9a-f]{64}$/i.test(text)) {
-    throw new Refused(
+    throw new AppError(
       'invalid',
       `The master key file ${masterKeyFile} does not hold 64 hexadecimal digits: put the right file back.`,
     );
@@ -58,12 +58,12 @@ export function createMasterKey({ masterKeyFile }: MasterKeySource): MasterKey {
   return keyOf(bytes);
 }
 
-/** Throws a Refused where the configured key cannot be read, and none could be made in its place. Changes nothing. */
+/** Throws an AppError where the configured key cannot be read, and none could be made in its place. Changes nothing. */
 export function checkMasterKeySource(source: MasterKeySource & { dataDir: string }): void {
   if (readMasterKey(source) !== null) return;
   const folder = dirname(source.masterKeyFile);
   if (resolve(folder) === resolve(source.dataDir) || existsSync(folder)) return;
-  throw new Refused(
+  throw new AppError(
     'not_found',
     `The folder ${folder} of the master key file does not exist: create it, or name another file.`,
   );
@@ -78,7 +78,7 @@ function attempt<T>(what: string, file: string, action: () => T): T {
     return action();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new Refused(
+    throw new AppError(
       'invalid',
       `The master key file ${file} cannot be ${what} (${code}): check its owner and mode, its folder and the disk.`,
     );

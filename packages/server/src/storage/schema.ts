@@ -1,4 +1,5 @@
 import type { Generated } from 'kysely';
+import type { CredentialKind } from '../domain/credential.ts';
 
 /** The tables, for Kysely. What each column means: docs/storage.md. Times are milliseconds since 1970 (UTC). */
 export interface Tables {
@@ -109,7 +110,7 @@ export interface ApiUserRow {
 export interface CredentialRow {
   id: string;
   client_id: string;
-  kind: 'secret' | 'password';
+  kind: CredentialKind;
   name: string;
   digest: string;
   created_at: number;

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { Database } from '../config/database-url.ts';
 import type { Actor } from '../domain/actor.ts';
 import type { AuditLink } from '../domain/audit-entry.ts';
-import { Refused } from '../domain/refused.ts';
+import { AppError } from '../domain/app-error.ts';
 import {
   backupSqlite,
   checkBackup,
@@ -33,7 +33,7 @@ export interface Restored {
 
 /**
  * Puts a backup in place of the store, and keeps what was there as another backup beside it. Servers on the store follow
- * within a second. Throws a StoreError or Refused, and changes nothing, where the backup is none.
+ * within a second. Throws a StoreError or AppError, and changes nothing, where the backup is none.
  */
 export async function restore(config: OpenConfig, by: Actor, file: string, nowMs: number): Promise<Restored> {
   const path = sqlitePath(config.databaseUrl, 'restore it');
@@ -65,7 +65,7 @@ export async function restore(config: OpenConfig, by: Actor, file: string, nowMs
 function refuseAnother(file: string, path: string): void {
   const [backup, there] = [masterKeyCheckIn(file), masterKeyCheckIn(path)];
   if (backup === null || there === null || backup === there) return;
-  throw new Refused(
+  throw new AppError(
     'conflict',
     `The backup ${file} is of another store than ${path}: it is under another master key. Nothing was changed: ` +
       'name the folder of its own store with --data-dir, or an empty one.',
@@ -138,7 +138,7 @@ async function* entriesAfter(store: Store, n: number) {
 
 function sqlitePath(database: Database, what: string): string {
   if (database.kind === 'sqlite') return database.path;
-  throw new Refused(
+  throw new AppError(
     'invalid',
     `The store is in PostgreSQL, which has its own means to ${what}: pg_dump and pg_restore, or an archive of its log. ` +
       'mintmark store copy makes a SQLite file of it.',

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { describeDatabase, type Database } from '../config/database-url.ts';
-import { Refused } from '../domain/refused.ts';
+import { AppError } from '../domain/app-error.ts';
 import { copyStore, isEmpty, unfinishedCopy, type CopiedTable, type CopyProgress } from '../storage/copy.ts';
 import { migrate, refuseNewer } from '../storage/migrate.ts';
 import type { Connections } from '../storage/connections.ts';
@@ -21,7 +21,7 @@ export interface CopyResult {
 }
 
 /**
- * Makes one store what another is at one moment, also while servers run on that one. Throws a Refused where something
+ * Makes one store what another is at one moment, also while servers run on that one. Throws an AppError where something
  * would be overwritten. A copy that was cut off is gone on with by the same call.
  */
 export async function copyBetween(
@@ -30,7 +30,7 @@ export async function copyBetween(
   progress: CopyProgress,
 ): Promise<CopyResult> {
   const source = nameOf(from);
-  if (source === nameOf(to)) throw new Refused('invalid', `Both are ${source}: name two stores.`);
+  if (source === nameOf(to)) throw new AppError('invalid', `Both are ${source}: name two stores.`);
   const reading = await connectMigrated({ ...config, databaseUrl: from });
   try {
     const writing = await connect({ ...config, databaseUrl: to }, { create: true, watch: false });
@@ -59,26 +59,26 @@ async function refuseOverwriting(
   const unfinished = await unfinishedCopy(to);
   if (unfinished === source) return;
   if (unfinished !== null) {
-    throw new Refused(
+    throw new AppError(
       'conflict',
       `${target} is an unfinished copy of ${unfinished}: complete that, or name another.`,
     );
   }
   if (!update) {
-    throw new Refused(
+    throw new AppError(
       'conflict',
       `${target} is not empty: name an empty database, or bring an earlier copy up to date with --update.`,
     );
   }
   if ((await masterKeyCheck(from)) !== (await masterKeyCheck(to))) {
-    throw new Refused(
+    throw new AppError(
       'conflict',
       `${target} is no copy of ${source}: it is under another master key. Nothing was changed.`,
     );
   }
   const own = await ownEntry(from, to);
   if (own !== null) {
-    throw new Refused(
+    throw new AppError(
       'conflict',
       `${target} has changes of its own since it was copied (entry ${own} of its audit log is not in ${source}), which ` +
         'would be lost. Nothing was changed: name an empty database.',

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
-import { Refused } from '../domain/refused.ts';
+import { AppError } from '../domain/app-error.ts';
 import {
   checkMasterKeySource,
   createMasterKey,
@@ -138,7 +138,7 @@ function makeDataDir({ dataDir, databaseUrl, masterKey, masterKeyFile }: OpenCon
 }
 
 /**
- * The master key of this store. An empty store gets one (a new file, if none is configured). Throws a Refused where the
+ * The master key of this store. An empty store gets one (a new file, if none is configured). Throws an AppError where the
  * key is missing or is not the one under which the store's signing keys lie.
  */
 export async function masterKeyOf(
@@ -158,14 +158,14 @@ export async function masterKeyOf(
     return first ? made : await masterKeyOf(store, config);
   }
   if (key === null) {
-    throw new Refused(
+    throw new AppError(
       'not_found',
       `The master key file ${config.masterKeyFile} is missing, and the store's signing keys are encrypted under it: ` +
         'put it back from your backup, or set MINTMARK_MASTER_KEY.',
     );
   }
   if (key.check !== check) {
-    throw new Refused(
+    throw new AppError(
       'invalid',
       "The master key is not the one under which this store's signing keys are encrypted: set MINTMARK_MASTER_KEY or " +
         'MINTMARK_MASTER_KEY_FILE to the right one.',

@@ -4,7 +4,7 @@ import { userInfo } from 'node:os';
 import { test } from 'node:test';
 import { SYSTEM, type Actor } from '../../src/domain/actor.ts';
 import { shownAuditEntry } from '../../src/domain/audit-entry.ts';
-import { Refused } from '../../src/domain/refused.ts';
+import { AppError } from '../../src/domain/app-error.ts';
 import { firstStart } from '../../src/server/first-start.ts';
 import { createMasterKey } from '../../src/storage/master-key.ts';
 import {
@@ -194,7 +194,7 @@ test('a refused attempt is an entry with its reason and changes nothing', async 
     ],
   ];
   for (const [attempt, expected] of attempts) {
-    await assert.rejects(attempt, Refused);
+    await assert.rejects(attempt, AppError);
     const entry = await lastEntry(store);
     const picked = Object.fromEntries(
       Object.keys(expected).map((name) => [name, entry[name as keyof Shown]]),
@@ -222,7 +222,7 @@ test(NO_DIGEST, { skip: SQLITE_ONLY }, async () => {
   await updateCredential({ store, actor: ADA, nowMs: NOW }, credential.id, { name: 'other' });
   await resetCredentials({ store, actor: ADA, nowMs: NOW }, { ...asked, overlapMs: 500, force: false });
   await retireCredential({ store, actor: ADA, nowMs: NOW }, credential.id, { force: true });
-  await assert.rejects(createPassword({ store, actor: ADA, nowMs: NOW }, asked, `${PASSWORD}!`), Refused);
+  await assert.rejects(createPassword({ store, actor: ADA, nowMs: NOW }, asked, `${PASSWORD}!`), AppError);
   await cutOff({ store, actor: ADA, nowMs: NOW }, owner, { credentialId: null, newSecret: true });
   const rotation = { algorithm: 'EdDSA', schedule: config, mode: 'compromised' } as const;
   await rotateSigningKey({ store, actor: ADA, nowMs: NOW }, masterKey, rotation);
@@ -241,18 +241,18 @@ test('no entry has a password or secret typed as a name', async () => {
   });
   const quoting = `say "${PASSWORD}" twice`;
   for (const given of [secret, PASSWORD, quoting]) {
-    await assert.rejects(updateApiUser({ store, actor: ADA, nowMs: NOW }, given, {}), Refused);
+    await assert.rejects(updateApiUser({ store, actor: ADA, nowMs: NOW }, given, {}), AppError);
     await assert.rejects(
       retireCredential({ store, actor: ADA, nowMs: NOW }, given, { force: true }),
-      Refused,
+      AppError,
     );
     await assert.rejects(
       cutOff({ store, actor: ADA, nowMs: NOW }, given, { credentialId: given, newSecret: true }),
-      Refused,
+      AppError,
     );
     await assert.rejects(
       createApiUser({ store, actor: ADA, nowMs: NOW }, apiUserSettings({ scopes: [given, 'ü'] })),
-      Refused,
+      AppError,
     );
   }
   await createApiUser({ store, actor: ADA, nowMs: NOW }, apiUserSettings({ name: `Importer ${secret}` }));

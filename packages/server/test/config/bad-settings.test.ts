@@ -57,7 +57,7 @@ test('every number setting refuses values out of range and non-numbers', () => {
     for (const wrong of ['-1', 'x', '1.5', '99999999999']) {
       assert.throws(
         () => loadConfig({ [env]: wrong }),
-        new RegExp(`^ConfigError: ${env}: "${wrong}" is not allowed: a whole number from \\d+ to \\d+$`),
+        new RegExp(`^AppError: ${env}: "${wrong}" is not allowed: a whole number from \\d+ to \\d+$`),
         name,
       );
     }
@@ -221,6 +221,41 @@ test('every setting refuses control characters and byte order marks, and shows t
       }
     }
   }
+});
+
+/** Spaces, and characters without a shape, that a file of variables keeps around a value and no editor shows. */
+const SURROUNDING: readonly [space: string, shown: string][] = [
+  [' ', ' '],
+  ['\u00a0', String.raw`\u00a0`],
+  ['\u2028', String.raw`\u2028`],
+  ['\u200b', String.raw`\u200b`],
+];
+
+test('every setting but passwords refuses white space around it, and shows it', () => {
+  for (const [name, { env, default: standard }] of Object.entries(SETTINGS)) {
+    if (/password$|masterKey$/i.test(name)) continue;
+    const good = GOOD[name as SettingName] ?? (standard || './some/path');
+    for (const [space, shown] of SURROUNDING) {
+      for (const value of [good + space, space + good, space]) {
+        const expected = (error: unknown) =>
+          error instanceof Error &&
+          error.message.startsWith(`${env}: `) &&
+          (name === 'redisUrl' || error.message.includes(shown));
+        assert.throws(() => loadConfig({ [env]: value }), expected, `${env}=${JSON.stringify(value)}`);
+      }
+    }
+  }
+  assert.throws(
+    () => loadConfig({ MINTMARK_DATA_DIR: '/srv/data ' }),
+    /MINTMARK_DATA_DIR: "\/srv\/data " is not allowed: it begins or ends with white space: remove it$/,
+  );
+  // A space may be part of a password that was chosen in another system.
+  assert.ok(
+    loadConfig({
+      DATABASE_URL: 'postgres://mintmark@localhost/mintmark',
+      DATABASE_PASSWORD: ' chosen elsewhere ',
+    }),
+  );
 });
 
 test('a path with a carriage return stops the start and makes nothing', async () => {

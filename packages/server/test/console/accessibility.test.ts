@@ -162,7 +162,7 @@ async function focus({ page, go }: WatchedPage): Promise<void> {
 
   await go('/');
   await page.keyboard.press('Tab');
-  assert.equal(await focused(), 'Skip to the page');
+  assert.equal(await focused(), 'Skip to content');
   await page.keyboard.press('Enter');
   assert.equal(await page.evaluate('document.activeElement.id'), 'main');
 }

@@ -157,13 +157,13 @@ async function unknown({ page, go }: WatchedPage, clientId: string): Promise<voi
     .getByRole('alert')
     .filter({ hasText: 'The server cannot be reached' })
     .waitFor({ timeout: 40_000 });
-  await card.getByText(/Unknown, and in no sum/).waitFor();
+  await card.getByText(/Unknown, and not in the sums/).waitFor();
   await page.unroute('**/admin/v1/**');
 }
 
 async function points({ page, go }: WatchedPage): Promise<void> {
   await go('/');
-  const card = page.getByRole('region', { name: 'Time to a token' });
+  const card = page.getByRole('region', { name: 'Time per token' });
   await card.locator('canvas').waitFor();
   // The server answered in some seconds only, each between seconds without a request.
   const pixels = () =>
@@ -193,7 +193,7 @@ async function unknownIds({ page, go }: WatchedPage): Promise<void> {
 async function parameters({ page, go }: WatchedPage): Promise<void> {
   for (const query of ['sort=bogus', 'state=bogus', `search=${'x'.repeat(201)}`, 'scope=%00', 'search=%0a']) {
     await go(`/api-users?${query}`);
-    await page.getByText('The address was not understood').waitFor();
+    await page.getByText('Part of the address was ignored').waitFor();
     await page.getByRole('link', { name: 'Refused importer' }).waitFor();
     assert.doesNotMatch(page.url(), /bogus|xxx|%0/);
   }
@@ -205,7 +205,7 @@ async function parameters({ page, go }: WatchedPage): Promise<void> {
     'actor=%00',
   ]) {
     await go(`/audit?${query}`);
-    await page.getByText('The address was not understood').waitFor();
+    await page.getByText('Part of the address was ignored').waitFor();
     await page.getByRole('region', { name: 'Entries' }).getByText('API user created').first().waitFor();
   }
 }
@@ -232,7 +232,7 @@ async function conflict(
   await page.getByLabel('Name', { exact: true }).fill('Name of mine');
   await server.cli('api-user', 'update', id, '--name', 'Name of theirs');
   await page.getByRole('button', { name: 'Save' }).click();
-  const notice = page.getByRole('alert').filter({ hasText: 'Somebody else changed' });
+  const notice = page.getByRole('alert').filter({ hasText: 'Another operator changed' });
   await notice.getByText('Name of theirs').waitFor();
   await notice.getByText('Name of mine').waitFor();
   assert.equal(await page.getByLabel('Name', { exact: true }).inputValue(), 'Name of mine');

@@ -76,7 +76,7 @@ async function createApiUser({ page, follow }: WatchedPage, server: TestServer):
 async function makeSecret({ page, follow }: WatchedPage, server: TestServer): Promise<void> {
   await follow(`/api-users/${server.clientId}/rotate`);
   await page.getByLabel('Name of the new secret').fill('second');
-  await page.getByRole('button', { name: 'Make the secret' }).click();
+  await page.getByRole('button', { name: 'Create the secret' }).click();
   await shownCredentials(page, server);
 }
 
@@ -91,7 +91,7 @@ async function invite({ page, follow }: WatchedPage, server: TestServer): Promis
   await follow('/operators');
   await page.getByRole('button', { name: 'Invite' }).click();
   await page.getByLabel('E-mail address').fill('new@example.com');
-  await page.getByRole('button', { name: 'Make the link' }).click();
+  await page.getByRole('button', { name: 'Create the link' }).click();
   const link = await page.getByRole('dialog').locator('pre').innerText();
   server.noteSecret(link.split('#')[1] ?? link);
 }

@@ -123,7 +123,7 @@ async function cutOffOne({ page, go }: WatchedPage, server: TestServer): Promise
   await page.getByRole('button', { name: 'Leaked: cut it off now' }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByLabel('What leaked').selectOption({ index: 1 });
-  await dialog.getByLabel('Make a new secret at once').uncheck();
+  await dialog.getByLabel('Create a new secret now').uncheck();
   await dialog.getByRole('button', { name: 'Cut it off' }).click();
   const blocked = page.getByRole('region', { name: 'What is refused' });
   await blocked.getByText(old.slice(4, 14)).waitFor();
@@ -136,9 +136,9 @@ async function cutOffOnly({ page, go }: WatchedPage, server: TestServer): Promis
   const { client_id: clientId } = await newApiUser(server, 'Stopped');
   await go(`/api-users/${clientId}`);
   await page.getByRole('button', { name: 'Leaked: cut it off now' }).click();
-  await page.getByRole('dialog').getByLabel('Make a new secret at once').uncheck();
+  await page.getByRole('dialog').getByLabel('Create a new secret now').uncheck();
   await page.getByRole('dialog').getByRole('button', { name: 'Cut it off' }).click();
-  await page.getByText('Nothing works now').waitFor();
+  await page.getByText('so it gets no tokens').waitFor();
   await page.getByText('It gets no tokens').first().waitFor();
   await page.getByRole('link', { name: 'Reset credentials' }).first().waitFor();
   assert.match(page.url(), /\/cut-off$/);
@@ -178,7 +178,7 @@ async function resetToPassword(watched: WatchedPage, server: TestServer): Promis
   assert.equal(shown[1], generated);
   const answer = await runCurl(shown[2] ?? '', server);
   assert.equal(answer['token_type'], 'Bearer', JSON.stringify(answer));
-  await page.getByText('Received: it works.').waitFor();
+  await page.getByText('It works.').waitFor();
   assert.equal((await server.post({ client_id: clientId, client_secret: old })).status, 403);
   await page.getByLabel('I have stored the password').check();
   await page.getByRole('button', { name: 'Done' }).click();
@@ -207,7 +207,7 @@ async function resetWhenQuiet(watched: WatchedPage, server: TestServer): Promise
   assert.equal(await page.getByRole('button', { name: '.env' }).count(), 0, 'an env file could not hold it');
   await page.getByLabel('I have stored the password').check();
   await page.getByRole('button', { name: 'Next: the old one' }).click();
-  await page.getByText(/ends by itself when quiet, in \d+ h at the earliest/).waitFor();
+  await page.getByText(/ends automatically when quiet, in \d+ h at the earliest/).waitFor();
   assert.equal((await server.post({ client_id: clientId, client_secret: old })).status, 200);
 }
 
@@ -220,12 +220,12 @@ async function resetInUse(watched: WatchedPage, server: TestServer): Promise<voi
   await resetPage(watched, clientId);
   await page.getByLabel('Name of the new secret').fill('fresh');
   await page.getByRole('radio', { name: /^now/ }).check();
-  await page.getByRole('button', { name: 'Make the secret' }).click();
+  await page.getByRole('button', { name: 'Create the secret' }).click();
   await page.getByText('It is in use', { exact: true }).waitFor();
-  assert.ok(await page.getByRole('button', { name: 'Make the secret' }).isDisabled());
+  assert.ok(await page.getByRole('button', { name: 'Create the secret' }).isDisabled());
   assert.equal((await server.post({ client_id: clientId, client_secret: old })).status, 200);
   await page.getByLabel('Reset although it is in use').check();
-  await page.getByRole('button', { name: 'Make the secret' }).click();
+  await page.getByRole('button', { name: 'Create the secret' }).click();
   const fresh = await shownCredentials(page, server);
   assert.equal((await server.post({ client_id: clientId, client_secret: old })).status, 403);
   assert.equal((await server.post({ client_id: clientId, client_secret: fresh.secret })).status, 200);
@@ -242,7 +242,7 @@ async function resetAtTime(watched: WatchedPage, server: TestServer): Promise<vo
     `new Date(${end} - new Date(${end}).getTimezoneOffset() * 60_000).toISOString().slice(0, 16)`,
   );
   await page.getByLabel('They end at').fill(local);
-  await page.getByRole('button', { name: 'Make the secret' }).click();
+  await page.getByRole('button', { name: 'Create the secret' }).click();
   await shownCredentials(page, server);
   const all = await server.json<{ name: string; expires_at: string | null }[]>(
     'credential',
@@ -278,11 +278,11 @@ async function stop(watched: WatchedPage, server: TestServer): Promise<void> {
   await page.getByRole('button', { name: 'Delete' }).click();
   const asked = page.getByRole('dialog', { name: 'Delete In use?' });
   await asked.getByRole('textbox').fill('In use');
-  await asked.getByRole('button', { name: 'Delete for good' }).click();
+  await asked.getByRole('button', { name: 'Delete permanently' }).click();
   await asked.getByText('was used').waitFor();
   assert.equal(await status(), 200);
   await asked.getByLabel('Delete it although it is in use').check();
-  await asked.getByRole('button', { name: 'Delete for good' }).click();
+  await asked.getByRole('button', { name: 'Delete permanently' }).click();
   await page.getByRole('heading', { name: 'API users' }).waitFor();
   await eventually(async () => assert.equal(await status(), 403));
 }

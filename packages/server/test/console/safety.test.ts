@@ -116,7 +116,7 @@ async function stale(admin: WatchedPage, server: TestServer): Promise<void> {
   await page.getByLabel('Contact').fill('mine@example.com');
   await server.cli('api-user', 'update', clientId, '--name', 'Feed of theirs');
   await page.getByRole('button', { name: 'Save' }).click();
-  await page.getByText('Somebody else changed this API user meanwhile').waitFor();
+  await page.getByText('Another operator changed this API user').waitFor();
   assert.equal(await page.getByLabel('Name', { exact: true }).inputValue(), 'Feed of theirs');
   assert.equal(await page.getByLabel('Contact').inputValue(), 'mine@example.com');
   await page.getByRole('button', { name: 'Save' }).click();
@@ -130,7 +130,7 @@ async function importFile(admin: WatchedPage): Promise<void> {
   await admin.go('/api-users');
   const lines = ['{"name": "From a file", "scopes": ["campaigns:read"]}', '{"name": ""}', 'no JSON'];
   const dialog = await importLines(page, lines);
-  await dialog.getByText('1 API user made, 2 refused, 0 there already').waitFor();
+  await dialog.getByText('1 API user created, 2 refused, 0 there already').waitFor();
   await dialog.getByText('Line 2').waitFor();
   await dialog.getByRole('button', { name: 'Close' }).last().click();
   await page.getByRole('link', { name: 'From a file' }).waitFor();
@@ -174,7 +174,7 @@ async function invite(admin: WatchedPage, server: TestServer, email: string, rol
   await page.getByRole('button', { name: 'Invite' }).click();
   await page.getByLabel('E-mail address').fill(email);
   await page.getByRole('radio', { name: new RegExp(`^${role}`) }).check();
-  await page.getByRole('button', { name: 'Make the link' }).click();
+  await page.getByRole('button', { name: 'Create the link' }).click();
   const link = await page.getByRole('dialog').locator('pre').innerText();
   server.noteSecret(link.split('#')[1] ?? link);
   await page.getByRole('button', { name: 'I have passed it on' }).click();
@@ -210,7 +210,7 @@ async function viewer(browser: Browser, admin: WatchedPage, server: TestServer):
   }
   for (const path of ['/api-users/new', `/api-users/${clientId}/rotate`]) {
     await watched.go(path);
-    await page.getByText('Your role only reads').waitFor();
+    await page.getByText('Your role is read-only').waitFor();
   }
   watched.assertClean();
 }
@@ -224,5 +224,5 @@ async function usedLink(browser: Browser, admin: WatchedPage, server: TestServer
   await second.page.getByText('Ask an admin for a new link').waitFor();
   assert.equal(new URL(second.page.url()).hash, '');
   await second.page.reload();
-  await second.page.getByText('This page needs the whole link').waitFor();
+  await second.page.getByText('This page needs the complete link').waitFor();
 }

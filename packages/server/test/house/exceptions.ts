@@ -1,4 +1,4 @@
-// What breaks the house rules today. Each list may only get shorter: house-rules.test.ts fails for what is not in it, and
+// What breaks the house rules today. Each list may only get shorter: code-rules.test.ts fails for what is not in it, and
 // reports what it need not hold any more.
 
 /** Factories: functions of 71 to 100 lines that hold other functions. */
@@ -16,15 +16,9 @@ export const TOO_LONG: ReadonlySet<string> = names(`
 
 /** Functions with more than four parameters, by name or, without one, by file. */
 export const MANY_PARAMETERS: ReadonlySet<string> = names(`
-  audited authenticateAgain beginSecondFactor beginSession callWithToken changeOperatorRole compose
-  confirmSecondFactor connectionOver createApiUser createApiUserWithSecret createOperatorsPart
-  createPassword createPublication createSecret createSignIn cutOff deleteApiUser dryRun endSession
-  errorAnswer failureFromResponse failureOf forbidden heldToken importApiUsers importBatch
-  importOneByOne importTogether imported insert inviteAgain inviteOperator keep limitAlone
-  limitTogether limited linkCommand metricsOf pageOf pending-usage.ts printSecret recordRefusal refuse
-  refuseOverwriting removeSecondFactor resetCredentials resetOperator retireCredential retryDelayMs
-  revokeApiUserTokens rotate rotateSigningKey rotateWhenDue search signInOperator stateAt
-  statistics.ts stream sum switchCommand takeCode updateApiUser updateCredential
+  beginSession callWithToken compose connectionOver createPublication errorAnswer failureFromResponse
+  failureOf heldToken insert linkCommand metricsOf pageOf pending-usage.ts printSecret refuse
+  refuseOverwriting retryDelayMs rotate search stateAt stream sum switchCommand takeCode
 `);
 
 /** Files of domain/ with a clock or something asynchronous. */
@@ -38,27 +32,22 @@ export const UNNAMED_NOUNS: ReadonlySet<string> = names(`
 
 /** Declarations in each package whose name is no noun or verb of the field. */
 export const IDENTIFIERS: Readonly<Record<string, number>> = {
-  server: 281,
+  server: 200,
   console: 40,
-  client: 8,
+  client: 0,
   verifier: 16,
 };
 
 /** Lines of comments that are wider than the code. */
 export const LONG_COMMENTS: Readonly<Record<string, number>> = {
-  server: 587,
-  console: 34,
-  client: 75,
-  verifier: 45,
+  server: 575,
+  console: 0,
+  client: 0,
+  verifier: 0,
 };
 
 /** Comments with an idiom. */
-export const IDIOMS: Readonly<Record<string, number>> = {
-  server: 465,
-  console: 47,
-  client: 37,
-  verifier: 33,
-};
+export const IDIOMS: Readonly<Record<string, number>> = { server: 430, console: 0, client: 0, verifier: 0 };
 
 function names(text: string): ReadonlySet<string> {
   return new Set(text.split(/\s+/).filter((name) => name !== ''));

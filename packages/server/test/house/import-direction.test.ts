@@ -1,3 +1,4 @@
+// Test setup: own store, own limits.
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -30,7 +31,7 @@ test('every room has its probe', () => {
   assert.deepEqual(rooms.toSorted(), probed.toSorted());
 });
 
-test('the linter fails for an import against the direction, in every room', () => {
+test('the linter fails for an import against the direction, room by room', () => {
   const folder = temporaryFolder();
   const sources = join(folder, 'packages/server/src');
   for (const [room, target] of Object.entries(AGAINST_THE_DIRECTION)) {

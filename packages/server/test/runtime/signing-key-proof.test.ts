@@ -78,12 +78,13 @@ async function isActive(server: TestServer, token: string): Promise<boolean> {
     'mintmark:introspect',
   );
   const form = { client_id: client_id ?? '', client_secret: client_secret ?? '', token };
-  return await eventually(async () => {
+  const { active } = await eventually(async () => {
     const body = new URLSearchParams(form);
     const response = await fetch(`${server.url}/oauth2/introspect`, { method: 'POST', body });
     assert.equal(response.status, 200, await response.clone().text());
-    return ((await response.json()) as { active: boolean }).active;
+    return (await response.json()) as { active: boolean };
   });
+  return active;
 }
 
 describe('a key that somebody wrote into the database', () => {
@@ -99,6 +100,8 @@ describe('a key that somebody wrote into the database', () => {
     }),
     'as announced': () => ({ activates_at: String(Date.now() + 3_600_000) }),
     'as retired': () => ({ retires_at: '3' }),
+    'with a public key that is not JSON': () => ({ public_jwk: quoted('garbage') }),
+    'with null for a public key': () => ({ public_jwk: quoted('null') }),
   };
   for (const [how, columnsOf] of Object.entries(plantings)) {
     test(`${how} is not published, and log and doctor name it`, async () => {

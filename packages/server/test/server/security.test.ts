@@ -4,7 +4,8 @@ import { after, before, test } from 'node:test';
 import { decodeJwt } from 'jose';
 import pino from 'pino';
 import { SYSTEM } from '../../src/domain/actor.ts';
-import { loadConfig, ConfigError } from '../../src/config/load-config.ts';
+import { AppError } from '../../src/domain/app-error.ts';
+import { loadConfig } from '../../src/config/load-config.ts';
 import { generateSecret } from '../../src/domain/secret.ts';
 import { hashPassword } from '../../src/domain/password.ts';
 import type { GuessBudget } from '../../src/domain/failure-budget.ts';
@@ -175,7 +176,7 @@ test('a schedule that signs too early is refused at the start', () => {
   const schedule = { MINTMARK_KEY_ANNOUNCE: '599', MINTMARK_JWKS_MAX_AGE: '300' };
   assert.throws(
     () => loadConfig(schedule),
-    (error) => error instanceof ConfigError && /twice/.test(error.message),
+    (error) => error instanceof AppError && /twice/.test(error.message),
   );
   assert.equal(loadConfig({ ...schedule, MINTMARK_KEY_ANNOUNCE: '600' }).keyAnnounceSeconds, 600);
 });

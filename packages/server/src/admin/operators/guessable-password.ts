@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { Refused } from '../../domain/refused.ts';
+import { AppError } from '../../domain/app-error.ts';
 import { createSlots } from '../../lib/semaphore.ts';
 
 /** What the worker is given. */
@@ -19,7 +19,10 @@ const slots = createSlots(1, 20);
 export async function isGuessable(question: GuessableQuestion): Promise<boolean> {
   const answer = slots.run(() => askWorker(question));
   if (answer !== null) return await answer;
-  throw new Refused('conflict', 'Too many passwords are being chosen at this moment: try again in a minute.');
+  throw new AppError(
+    'conflict',
+    'Too many passwords are being chosen at this moment: try again in a minute.',
+  );
 }
 
 function askWorker(workerData: GuessableQuestion): Promise<boolean> {

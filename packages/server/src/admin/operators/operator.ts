@@ -2,7 +2,7 @@ import type { Actor, Role } from '../../domain/actor.ts';
 import type { AuditFacts } from '../../domain/audit-entry.ts';
 import { makeInvitation } from '../../domain/invitation.ts';
 import { emailProblem, newOperator, operatorState, type Operator } from '../../domain/operator.ts';
-import { Refused } from '../../domain/refused.ts';
+import { AppError } from '../../domain/app-error.ts';
 import type { Store, StoreTransaction } from '../../storage/store.ts';
 import { audited, type Attempt, type Change } from '../audited.ts';
 import { hashOfChosenPassword } from './password.ts';
@@ -19,7 +19,7 @@ export interface Invited {
   expiresAt: number;
 }
 
-/** Makes an operator who chooses a password with the link. Throws a Refused where the e-mail address is wrong or taken. */
+/** Makes an operator who chooses a password with the link. Throws an AppError where the e-mail address is wrong or taken. */
 export async function inviteOperator(
   change: Change,
   asked: NewOperator,
@@ -33,7 +33,7 @@ export async function inviteOperator(
   });
 }
 
-/** The same for somebody who chose a password already, at the command line. Throws a Refused where it is weak, too. */
+/** The same for somebody who chose a password already, at the command line. Throws an AppError where it is weak, too. */
 export async function createOperator(
   change: Change,
   { email, role, password }: NewOperator & { password: string },
@@ -51,7 +51,7 @@ export async function createOperator(
 const INVITE: Attempt = { action: 'operator.invite', subject: { kind: 'operator', id: null } };
 
 /**
- * A new link in place of the one before, for somebody who has not chosen a password yet. Throws a Refused for an operator who
+ * A new link in place of the one before, for somebody who has not chosen a password yet. Throws an AppError for an operator who
  * has: `resetOperator` takes that password away.
  */
 export async function inviteAgain(change: Change, name: string, lifeSeconds: number): Promise<Invited> {
@@ -62,7 +62,7 @@ export async function inviteAgain(change: Change, name: string, lifeSeconds: num
     const operator = await existingOperator(transaction, name);
     identify({ subjectId: operator.id });
     if (operatorState(operator) === 'active') {
-      throw new Refused(
+      throw new AppError(
         'conflict',
         `${operator.email} has a password already: a reset takes it away, with the second factor, and makes a new link.`,
       );
@@ -73,7 +73,7 @@ export async function inviteAgain(change: Change, name: string, lifeSeconds: num
 
 /**
  * Takes password, second factor and sessions away from an operator, who chooses another password with the link: for who
- * forgot or lost them, or had them stolen. Throws a Refused for the last admin, but at the command line: without the link nobody
+ * forgot or lost them, or had them stolen. Throws an AppError for the last admin, but at the command line: without the link nobody
  * could manage operators any more.
  */
 export async function resetOperator(change: Change, name: string, lifeSeconds: number): Promise<Invited> {
@@ -100,7 +100,7 @@ export async function newLinkFor(change: Change, name: string, lifeSeconds: numb
   return await (state === 'active' ? resetOperator : inviteAgain)(change, name, lifeSeconds);
 }
 
-/** Changes the role, and ends the operator's sessions. Throws a Refused where the last admin would be none any more. */
+/** Changes the role, and ends the operator's sessions. Throws an AppError where the last admin would be none any more. */
 export async function changeOperatorRole(change: Change, name: string, role: Role): Promise<Operator> {
   const { nowMs } = change;
   const attempt = { action: 'operator.update', subject: { kind: 'operator', id: name } } as const;
@@ -117,7 +117,7 @@ export async function changeOperatorRole(change: Change, name: string, role: Rol
   });
 }
 
-/** Removes an operator for good, with the sessions; gives back who it was. Throws a Refused for the last admin. */
+/** Removes an operator for good, with the sessions; gives back who it was. Throws an AppError for the last admin. */
 export async function removeOperator(change: Change, name: string): Promise<Operator> {
   const attempt = { action: 'operator.remove', subject: { kind: 'operator', id: name } } as const;
   return await audited(change, attempt, async (transaction, identify) => {
@@ -130,12 +130,12 @@ export async function removeOperator(change: Change, name: string): Promise<Oper
   });
 }
 
-/** The operator with this id or e-mail address. Throws a Refused where there is none. */
+/** The operator with this id or e-mail address. Throws an AppError where there is none. */
 export async function existingOperator(rows: Pick<Store, 'operators'>, name: string): Promise<Operator> {
   const operator = (await rows.operators.find(name)) ?? (await rows.operators.findByEmail(name));
   if (operator !== undefined) return operator;
-  throw new Refused('not_found', `There is no operator "${name}".`, {
-    onCommandLine: ': mintmark operator list shows all.',
+  throw new AppError('not_found', `There is no operator "${name}".`, {
+    hint: ': mintmark operator list shows all.',
   });
 }
 
@@ -166,7 +166,7 @@ export async function insertOperator(transaction: StoreTransaction, operator: Op
   await transaction.operators.lock();
   if ((await transaction.operators.findByEmail(operator.email)) !== undefined) {
     const problem = `There is an operator "${operator.email}" already: choose another address, or reset that one.`;
-    throw new Refused('conflict', problem, { faults: [{ member: 'email', problem }] });
+    throw new AppError('conflict', problem, { faults: [{ member: 'email', problem }] });
   }
   await transaction.operators.insert(operator);
   await transaction.invitations.deleteOf(null);
@@ -192,7 +192,7 @@ async function refuseLastAdmin(
   // An admin who was invited and never came is nobody who could manage operators.
   const counts = operator.role === 'admin' && operatorState(operator) === 'active';
   if (!counts || (await operators.otherActiveAdmins(operator.id)) > 0) return;
-  throw new Refused(
+  throw new AppError(
     'conflict',
     `${operator.email} is the last admin and is not ${what}: make another operator admin first, who has a password.`,
   );
@@ -204,7 +204,7 @@ async function refuseLastAdmin(
  */
 function refuseOwnReset(by: Actor, operator: Operator): void {
   if (by.kind !== 'operator' || by.id !== operator.id) return;
-  throw new Refused(
+  throw new AppError(
     'forbidden',
     'You cannot reset yourself: change your password and second factor in your profile, or ask another admin.',
   );
@@ -212,5 +212,5 @@ function refuseOwnReset(by: Actor, operator: Operator): void {
 
 function refuseBadEmail(email: string): void {
   const problem = emailProblem(email);
-  if (problem !== null) throw new Refused('invalid', problem, { faults: [{ member: 'email', problem }] });
+  if (problem !== null) throw new AppError('invalid', problem, { faults: [{ member: 'email', problem }] });
 }

@@ -1,10 +1,10 @@
 import { emailKey } from '../../domain/operator.ts';
 import { hashPassword, passwordProblem } from '../../domain/password.ts';
-import { Refused } from '../../domain/refused.ts';
+import { AppError } from '../../domain/app-error.ts';
 import { isGuessable } from './guessable-password.ts';
 
 /**
- * The hash of a password that an operator chose. Throws a Refused where it is too short or too easy to guess, as a fault of
+ * The hash of a password that an operator chose. Throws an AppError where it is too short or too easy to guess, as a fault of
  * `member`.
  */
 export async function hashOfChosenPassword(
@@ -16,7 +16,7 @@ export async function hashOfChosenPassword(
     passwordProblem(password) ??
     emailInPassword(password, email) ??
     ((await isGuessable({ password, words: wordsOf(email) })) ? GUESSABLE : null);
-  if (problem !== null) throw new Refused('invalid', problem, { faults: [{ member, problem }] });
+  if (problem !== null) throw new AppError('invalid', problem, { faults: [{ member, problem }] });
   return await hashPassword(password);
 }
 

@@ -1,5 +1,5 @@
 import type { Operator } from '../../domain/operator.ts';
-import { Refused } from '../../domain/refused.ts';
+import { AppError } from '../../domain/app-error.ts';
 import {
   newRecoveryCodes,
   newTotp,
@@ -38,7 +38,7 @@ export async function changePassword(
   return await audited(change, attempt, async (transaction) => {
     const operator = await own(transaction, actor);
     if (operator.passwordHash !== checkedHash) {
-      throw new Refused('conflict', 'The password was changed by somebody else just now: sign in again.');
+      throw new AppError('conflict', 'The password was changed by somebody else just now: sign in again.');
     }
     await transaction.operators.update({ ...operator, passwordHash, updatedAt: nowMs });
     const { token, ended } = await renewSession(transaction, operator.id, sessionId);
@@ -83,7 +83,7 @@ export async function beginSecondFactor(
 
 /**
  * From now on sign-in asks for a code; the session is renewed, and the others, which began without a code, end. Returns the recovery
- * codes: shown this once. Throws a Refused for a wrong code.
+ * codes: shown this once. Throws an AppError for a wrong code.
  */
 export async function confirmSecondFactor(
   change: OperatorChange,
@@ -99,14 +99,14 @@ export async function confirmSecondFactor(
     const operator = await own(transaction, actor);
     const sealed = operator.sealedPendingTotpSecret;
     if (sealed === null) {
-      throw new Refused('conflict', 'There is no second factor to confirm: begin with a new secret.');
+      throw new AppError('conflict', 'There is no second factor to confirm: begin with a new secret.');
     }
     const secret = masterKey.unseal(sealed, totpContext(operator.id)).toString('ascii');
     const step = totpStep(secret, code.replaceAll(/\s/g, ''), null, nowMs);
     if (step === null) {
       const problem =
         'The code is not the one of this moment: check that the clock of the device is right, and give the next one.';
-      throw new Refused('invalid', problem, { faults: [{ member: 'code', problem }] });
+      throw new AppError('invalid', problem, { faults: [{ member: 'code', problem }] });
     }
     const codes = newRecoveryCodes();
     await transaction.operators.update({
@@ -124,7 +124,7 @@ export async function confirmSecondFactor(
 
 /**
  * The password alone signs in from now on. After it was asked for, and with a code; the session is renewed, and the others end.
- * Throws a Refused if there is no second factor.
+ * Throws an AppError if there is no second factor.
  */
 export async function removeSecondFactor(
   change: OperatorChange,
@@ -138,7 +138,7 @@ export async function removeSecondFactor(
   } as const;
   return await audited<Renewed | FactorRefusal>(change, attempt, async (transaction) => {
     const operator = await own(transaction, actor);
-    if (operator.sealedTotpSecret === null) throw new Refused('conflict', 'There is no second factor.');
+    if (operator.sealedTotpSecret === null) throw new AppError('conflict', 'There is no second factor.');
     const asked = { actor, action: attempt.action, operator, code };
     const refusal = await factorRefusal(transaction, masterKey, asked, nowMs);
     if (refusal !== null) return { result: refusal, unchanged: true };
@@ -170,12 +170,12 @@ async function renewSession(
 ): Promise<Renewed & { ended: number }> {
   const token = newSessionToken();
   if (!(await sessions.setDigest(operatorId, sessionId, sessionDigest(token) ?? ''))) {
-    throw new Refused('conflict', 'Your session ended just now: sign in again.');
+    throw new AppError('conflict', 'Your session ended just now: sign in again.');
   }
   return { token, ended: await sessions.deleteOf(operatorId, sessionId) };
 }
 
-/** Ends one of the operator's own sessions. Throws a Refused where there is none with this id. */
+/** Ends one of the operator's own sessions. Throws an AppError where there is none with this id. */
 export async function endSession(
   change: OperatorChange,
   action: 'session.sign_out' | 'session.end',
@@ -186,7 +186,7 @@ export async function endSession(
   const attempt = { action, subject: { kind: 'session', id: sessionId }, related } as const;
   await audited(change, attempt, async (transaction) => {
     if (await transaction.sessions.delete(actor.id, sessionId)) return { result: undefined };
-    throw new Refused('not_found', 'You have no session with this id: it may have ended already.');
+    throw new AppError('not_found', 'You have no session with this id: it may have ended already.');
   });
 }
 
@@ -194,5 +194,5 @@ async function own({ operators }: StoreTransaction, by: OperatorActor): Promise<
   await operators.lock();
   const operator = await operators.find(by.id);
   if (operator !== undefined) return operator;
-  throw new Refused('not_found', 'You are no operator any more.');
+  throw new AppError('not_found', 'You are no operator any more.');
 }

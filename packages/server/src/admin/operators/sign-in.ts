@@ -2,7 +2,7 @@ import type { Config } from '../../config/config.ts';
 import type { Role } from '../../domain/actor.ts';
 import { emailKey, type Operator } from '../../domain/operator.ts';
 import { NO_PASSWORD } from '../../domain/password.ts';
-import { Refused } from '../../domain/refused.ts';
+import { AppError } from '../../domain/app-error.ts';
 import { sessionEnd, type Session } from '../../domain/session.ts';
 import type { FailedSignIns } from './failed-sign-ins.ts';
 import { createKnownBrowsers } from './known-browsers.ts';
@@ -57,9 +57,9 @@ export interface SignIn {
     asked: { email: string; password: string; code?: string },
     from: Caller,
   ): Promise<SignedIn | SignInDenial>;
-  /** Throws a Refused where the link is not good. `email` is null where whoever accepts it gives one. */
+  /** Throws an AppError where the link is not good. `email` is null where whoever accepts it gives one. */
   inspect(token: string, address: string): Promise<{ email: string | null; role: Role } | SignInDenial>;
-  /** Throws a Refused where the link is not good, or the password is weak. */
+  /** Throws an AppError where the link is not good, or the password is weak. */
   accept(
     asked: { token: string; password: string; email?: string },
     from: Caller,
@@ -143,7 +143,7 @@ export function createSignIn({ store, masterKey, config, counters, failed, now }
       const chosen = invited.operator?.email ?? email;
       if (chosen === undefined) {
         const problem = 'This link makes the first admin: give the e-mail address to sign in with.';
-        throw new Refused('invalid', problem, { faults: [{ member: 'email', problem }] });
+        throw new AppError('invalid', problem, { faults: [{ member: 'email', problem }] });
       }
       const passwordHash = await hashOfChosenPassword(password, chosen);
       const accepted = { invited, email: chosen, passwordHash, from };

@@ -2,7 +2,7 @@ import type { Actor } from '../../domain/actor.ts';
 import type { AuditAction, AuditRecord } from '../../domain/audit-entry.ts';
 import { invitationDigest, type Invitation } from '../../domain/invitation.ts';
 import { newOperator, type Operator } from '../../domain/operator.ts';
-import { Refused } from '../../domain/refused.ts';
+import { AppError } from '../../domain/app-error.ts';
 import { codesLockedUntil, recoveryCodeDigest, totpStep } from '../../domain/second-factor.ts';
 import {
   sessionDigest,
@@ -75,7 +75,7 @@ export async function signInOperator(
   });
 }
 
-/** Whose invitation this is; the operator is null where it makes the first admin. Throws a Refused where it is none. */
+/** Whose invitation this is; the operator is null where it makes the first admin. Throws an AppError where it is none. */
 export async function findInvitation(
   store: Store,
   token: string,
@@ -99,7 +99,7 @@ export interface Acceptance {
   from: SignInFrom;
 }
 
-/** The password is set and a session begins; the invitation is used up. Throws a Refused where somebody was first. */
+/** The password is set and a session begins; the invitation is used up. Throws an AppError where somebody was first. */
 export async function acceptInvitation(
   { store, nowMs }: Pick<Change, 'store' | 'nowMs'>,
   limits: SessionLimits,
@@ -134,8 +134,8 @@ async function insertFirstAdmin(transaction: StoreTransaction, operator: Operato
   await insertOperator(transaction, operator);
 }
 
-function noSuchInvitation(): Refused {
-  return new Refused(
+function noSuchInvitation(): AppError {
+  return new AppError(
     'not_found',
     'The link is not good: it was used, or a newer one was made, or its time is over. Ask an admin for a new one.',
   );

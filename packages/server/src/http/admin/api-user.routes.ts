@@ -6,7 +6,7 @@ import {
   type ApiUserPosition,
   type ApiUserSort,
 } from '../../domain/api-user-list.ts';
-import { Replayed } from '../../domain/idempotency.ts';
+import { AppError } from '../../domain/app-error.ts';
 import {
   createApiUser,
   deleteApiUser,
@@ -166,7 +166,7 @@ function createRoute(app: AdminApp, context: AdminContext): void {
       const secret = secretOf(request.body.secret);
       if (secret === null) {
         const user = await createApiUser(change, settings).catch(async (error: unknown) => {
-          const made = error instanceof Replayed ? error.made[0]?.id : null;
+          const made = error instanceof AppError ? error.created[0]?.id : null;
           if (made === null || made === undefined) throw error;
           return await existingApiUser(context.store, made); // nothing was shown that could not be shown again
         });

@@ -2,7 +2,7 @@ import Type, { type TObject, type TString, type TUnsafe } from 'typebox';
 import { existingApiUser } from '../../admin/api-user.ts';
 import { createPassword, createSecret, retireCredential, updateCredential } from '../../admin/credential.ts';
 import { cutOff, resetCredentials, type Reset } from '../../admin/reset-credentials.ts';
-import { Refused } from '../../domain/refused.ts';
+import { AppError } from '../../domain/app-error.ts';
 import type { AdminApp } from './admin-app.ts';
 import { apiUserPath, force, revokeTokens } from './api-user.routes.ts';
 import { credentialJson, credentialSchema, type CredentialJson } from './credential.wire.ts';
@@ -201,7 +201,7 @@ function overlapOf(body: { overlap_seconds?: number; when_quiet?: true }): numbe
   const { overlap_seconds: seconds, when_quiet: whenQuiet } = body;
   if ((seconds === undefined) === (whenQuiet === undefined)) {
     const problem = 'Send either overlap_seconds or when_quiet, which say how the old credentials end.';
-    throw new Refused('invalid', problem, { faults: [{ member: 'overlap_seconds', problem }] });
+    throw new AppError('invalid', problem, { faults: [{ member: 'overlap_seconds', problem }] });
   }
   return seconds === undefined ? null : seconds * 1000;
 }

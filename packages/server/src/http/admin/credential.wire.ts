@@ -1,8 +1,10 @@
 import Type from 'typebox';
 import {
+  CREDENTIAL_KINDS,
   credentialState,
   retirementObjection,
   type Credential,
+  type CredentialKind,
   type CredentialState,
 } from '../../domain/credential.ts';
 import { iso, nullable, oneOf, shared, time, type Shared } from './schema.ts';
@@ -12,7 +14,7 @@ import { iso, nullable, oneOf, shared, time, type Shared } from './schema.ts';
 export interface CredentialJson {
   id: string;
   client_id: string;
-  kind: 'secret' | 'password';
+  kind: CredentialKind;
   name: string;
   state: CredentialState;
   created_at: string;
@@ -33,7 +35,7 @@ export const credentialSchema: Shared<CredentialJson> = shared(
     {
       id: Type.String({ description: 'Of a secret: the ten characters after mms_' }),
       client_id: Type.String(),
-      kind: oneOf(['secret', 'password'], 'Generated, or chosen by a person'),
+      kind: oneOf(CREDENTIAL_KINDS, 'Generated, or chosen by a person'),
       name: Type.String({ description: 'Where it is deployed' }),
       state: oneOf(STATES, 'At the time of the answer'),
       created_at: time('When it was made'),

@@ -1,31 +1,12 @@
 import type { FastifyReply } from 'fastify';
-import type { AuditSubject } from '../../domain/audit-entry.ts';
-import { Replayed } from '../../domain/idempotency.ts';
+import type { CredentialKind } from '../../domain/credential.ts';
 import { NO_CONTROL } from '../../domain/characters.ts';
-import { Refused, type InUse } from '../../domain/refused.ts';
+import { AppError, type AppErrorCode, type InUse } from '../../domain/app-error.ts';
 import { storeFault } from '../../storage/store-error.ts';
 import { NO_STORE, type Answer } from '../answer.ts';
 import { retryAfter } from '../rate-limit-headers.ts';
 
-export type ProblemCode =
-  | 'invalid'
-  | 'not_signed_in'
-  | 'wrong_credentials'
-  | 'second_factor_required'
-  | 'forbidden'
-  | 'cross_site'
-  | 'not_found'
-  | 'method_not_allowed'
-  | 'conflict'
-  | 'replayed'
-  | 'unsafe'
-  | 'stale'
-  | 'too_large'
-  | 'unsupported_media_type'
-  | 'precondition_required'
-  | 'too_many'
-  | 'server_error'
-  | 'unavailable';
+export type ProblemCode = Exclude<AppErrorCode, 'bad_setting' | 'check_failed'>;
 
 /** Why the admin API does not do what it was asked (RFC 9457). The title is the same for all problems of a code. */
 const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, title: string]>> = {
@@ -61,7 +42,7 @@ export interface ProblemFault {
 export interface InUseJson {
   credentials: {
     id: string;
-    kind: 'secret' | 'password';
+    kind: CredentialKind;
     name: string;
     last_used_at: string;
     last_used_address: string | null;
@@ -71,30 +52,35 @@ export interface InUseJson {
   tokens_last_day: number;
 }
 
-export interface ProblemExtras {
+export interface ProblemDetails {
   faults?: readonly ProblemFault[];
-  /** With `unsafe`: who uses what was to be stopped. */
-  inUse?: InUseJson;
-  /** What was made when the same was asked for before. */
-  made?: readonly AuditSubject[];
   /** Names and values in turn. */
   headers?: readonly string[];
   /** What went wrong, for the log. */
   cause?: unknown;
 }
 
-/** Thrown by the frame and by routes where the answer is a problem that no `Refused` says already. */
-export class Problem extends Error {
+/** An AppError of the HTTP frame: its answer has headers, or its faults point into the request. */
+export class Problem extends AppError {
   override readonly name = 'Problem';
-  readonly code: ProblemCode;
-  readonly extras: ProblemExtras;
+  override readonly code: ProblemCode;
+  readonly headers: readonly string[];
+  readonly requestFaults: readonly ProblemFault[];
 
   /** `detail` says what happened and what to do, without any secret. */
-  constructor(code: ProblemCode, detail: string, extras: ProblemExtras = {}) {
-    super(detail, { cause: extras.cause });
+  constructor(code: ProblemCode, detail: string, { faults = [], headers = [], cause }: ProblemDetails = {}) {
+    super(code, detail, { cause });
     this.code = code;
-    this.extras = extras;
+    this.headers = headers;
+    this.requestFaults = faults;
   }
+}
+
+/** An error that has a status. */
+type HttpError = AppError & { readonly code: ProblemCode };
+
+function hasStatus(error: AppError): error is HttpError {
+  return Object.hasOwn(PROBLEMS, error.code);
 }
 
 /** `waitMs`: how long until it can be tried again. */
@@ -103,10 +89,8 @@ export function tooMany(detail: string, waitMs: number): Problem {
 }
 
 /** The only place that knows which problem an error is. Whatever it does not know is a bug: `server_error`. */
-export function problemOf(error: unknown): Problem {
-  if (error instanceof Problem) return error;
-  if (error instanceof Refused) return refusedProblem(error);
-  if (error instanceof Replayed) return new Problem('replayed', REPLAYED, { made: error.made });
+export function problemOf(error: unknown): HttpError {
+  if (error instanceof AppError && hasStatus(error)) return error;
   switch (storeFault(error)) {
     case 'conflict':
       return new Problem(
@@ -118,13 +102,6 @@ export function problemOf(error: unknown): Problem {
     case null:
       return frameworkProblem(error as FrameworkError);
   }
-}
-
-function refusedProblem({ code, message, faults, inUse }: Refused): Problem {
-  return new Problem(code, code === 'unsafe' ? message + FORCE : message.replaceAll('\n', ' '), {
-    ...(inUse !== null && { inUse: inUseJson(inUse) }),
-    faults: faults.map(({ member, problem }) => ({ pointer: `/${member}`, detail: problem })),
-  });
 }
 
 function inUseJson({ credentials, tokensLastHour, tokensLastDay }: InUse): InUseJson {
@@ -142,24 +119,34 @@ function inUseJson({ credentials, tokensLastHour, tokensLastDay }: InUse): InUse
   };
 }
 
-export function problemAnswer({ code, message, extras }: Problem, traceId: string): Answer {
+export function problemAnswer(error: HttpError, traceId: string): Answer {
+  const { code, inUse } = error;
   const [status, title] = PROBLEMS[code];
-  const { faults = [], headers = [], made, inUse } = extras;
+  const { headers, requestFaults: faults } = error instanceof Problem ? error : requestForm(error);
   const body = {
     type: `urn:mintmark:problem:${code}`,
     title,
     status,
-    detail: message,
+    detail: detailOf(error),
     code,
     trace_id: traceId,
     ...(faults.length > 0 && { errors: faults }),
-    ...(inUse !== undefined && { in_use: inUse }),
-    ...(made !== undefined && { made }),
+    ...(inUse !== null && { in_use: inUseJson(inUse) }),
+    ...(code === 'replayed' && { made: error.created }),
   };
   return { status, headers: [...SECURITY_HEADERS, ...headers], body: JSON.stringify(body) };
 }
 
-export function replyWithProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+function requestForm({ faults }: AppError): Pick<Problem, 'headers' | 'requestFaults'> {
+  const requestFaults = faults.map(({ member, problem }) => ({ pointer: `/${member}`, detail: problem }));
+  return { headers: [], requestFaults };
+}
+
+function detailOf({ code, message }: AppError): string {
+  return code === 'unsafe' ? message + FORCE : message.replaceAll('\n', ' ');
+}
+
+export function replyWithProblem(reply: FastifyReply, problem: HttpError): FastifyReply {
   const { status, headers, body } = problemAnswer(problem, reply.request.id);
   for (let i = 0; i < headers.length; i += 2) reply.header(headers[i] as string, headers[i + 1]);
   return reply.code(status).type('application/problem+json').send(body);
@@ -181,9 +168,6 @@ export const SECURITY_HEADERS: readonly string[] = [
 ];
 
 const FORCE = ' With `force` they are cut off.';
-const REPLAYED =
-  'This was done already, for an earlier request with the same Idempotency-Key. A secret is shown in the first answer ' +
-  'only: if that was lost, reset it.';
 const UNAVAILABLE_RETRY_MS = 1000;
 const STORE_UNAVAILABLE =
   'The store cannot do this at the moment. Try again; the log of the server says more under this trace_id.';

@@ -6,6 +6,7 @@ import Type, {
   type TString,
   type TUnsafe,
 } from 'typebox';
+import { CREDENTIAL_KINDS } from '../../domain/credential.ts';
 import { NO_CONTROL } from '../../domain/characters.ts';
 import { parseTime, RFC_3339 } from '../../domain/parse-time.ts';
 import { Problem, PROBLEM_CODES } from './problem.ts';
@@ -119,7 +120,7 @@ export const problemSchema: Shared<object> = shared(
               Type.Object(
                 {
                   id: Type.String(),
-                  kind: oneOf(['secret', 'password'], 'Generated, or chosen by a person'),
+                  kind: oneOf(CREDENTIAL_KINDS, 'Generated, or chosen by a person'),
                   name: Type.String({ description: 'Where it is deployed' }),
                   last_used_at: time('Within the last hour'),
                   last_used_address: nullable(Type.String()),

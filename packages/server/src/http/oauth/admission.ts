@@ -1,27 +1,27 @@
-/** Bounds the work in progress, so that those who are served are served soon; the excess is refused before any work. */
+/** Bounds the work in progress, so that accepted requests keep their latency. The excess is refused before any work. */
 export interface Admission {
-  /** Whether one more request is taken up. */
+  /** Whether one more request is accepted. */
   admits(): boolean;
-  /** Counts a request that has to wait for something, until it is done. */
+  /** Counts a request that waits, until it is done. */
   whileWaiting<T>(outcome: Promise<T>): Promise<T>;
 }
 
-/** After a turn that was not full, a burst may be so much larger: many callers at once are no overload yet. */
+/** After a turn that was not full, a burst may be larger by this factor: many callers at once are not an overload yet. */
 const BURST_FACTOR = 4;
-/** More may wait than are taken up in a turn: they use no time of this thread. */
+/** More requests may wait than are accepted in a turn: waiting costs this thread nothing. */
 const WAITING_FACTOR = 4;
 /**
- * With more ready connections than the system tells of at once (1024 on Linux) a turn of the event loop has no end. After
- * so many refusals for each request that may be taken up it counts as over, or nobody would be served any more.
+ * If more connections are ready than the system reports at once (1024 on Linux), a turn of the event loop does not end. This
+ * many refusals for each request that may be accepted end the turn here, or no request would be served any more.
  */
 const REFUSED_FACTOR = 16;
-/** With so many refusals in a turn for each request that may be taken up, half as many may be in the next; and so on. */
+/** This many refusals in a turn, for each request that may be accepted, halve what the next turn accepts. */
 const HALVED_FACTOR = 4;
 
 /**
- * Requests that come faster than they are answered wait in the buffers of their connections, where nobody can count them.
- * In each turn the event loop reads from all connections that were ready when it began, one request each, in the order in
- * which they became ready: what is left of a turn after `max` requests are those that came last and would wait longest.
+ * Requests that arrive faster than they are answered wait in the buffers of their connections, where they cannot be counted.
+ * In each turn the event loop reads one request from each connection that was ready at its start, in the order in which they
+ * became ready. After `max` requests the rest of the turn are those that came last and would wait longest.
  */
 export function createAdmission(max: number): Admission {
   let taken = 0;
@@ -36,8 +36,8 @@ export function createAdmission(max: number): Admission {
   }
 
   /**
-   * What is refused has its cost, too, and makes turns longer for those who are served. So fewer are taken up the more are
-   * refused: not fewer in a second, because turns are shorter by as much.
+   * A refusal has a cost, too, and makes turns longer for the requests that are served. So each turn accepts fewer, the more
+   * the last one refused. A second does not accept fewer, because turns get shorter by as much.
    */
   function beginTurn(): void {
     const isOver = taken < max && refused === 0;

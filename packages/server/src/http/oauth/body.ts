@@ -1,12 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 
-/** Read and thrown away beyond the limit, so that the client gets to read why; then the connection is cut. */
+/** Read and discarded beyond the limit, so that the client can read the answer; then the connection is closed. */
 const DISCARDED_BYTES_MAX = 1_048_576;
 
 /**
- * Hands the whole body to `done`, or `too large` where it is longer than `bytesMax`. Never calls it where the client
- * went away: there is nobody left to answer. A callback, because a promise would cost a turn of the microtask queue for
- * every token.
+ * Calls `done` with the whole body, or with `too large` if it is longer than `bytesMax`; not at all if the client closed
+ * the connection. A callback, because a promise would cost a turn of the microtask queue for every token.
  */
 export function readBody(
   request: IncomingMessage,

@@ -19,7 +19,7 @@ export function readCredentials(form: Form, authorization: string | undefined): 
     return clientSecret === undefined ? invalidRequest(missing('client_secret')) : { clientId, clientSecret };
   }
   if (isDenial(basic)) return basic;
-  // The same id again in the form is no second way of authentication, and clients do send it.
+  // Some clients repeat the id in the form: that is not a second method of authentication.
   if (clientSecret !== undefined || (clientId !== undefined && clientId !== basic.clientId)) {
     return invalidRequest(
       'There are credentials in the Authorization header and in the form: send one or the other.',
@@ -46,7 +46,7 @@ export function parseBasic(authorization: string): Credentials | Denial {
   return clientSecret === '' ? invalidRequest(missing('client_secret')) : { clientId, clientSecret };
 }
 
-/** What is wrong with the request before its body is read; null if nothing is. */
+/** Why the request is refused, whatever its body says; null if it is not. */
 export function requestProblem(headers: IncomingHttpHeaders, url: string): Denial | null {
   if (urlHoldsCredentials(url))
     return invalidRequest(`${CREDENTIALS_IN_URL} send them in the form, and reset them.`);

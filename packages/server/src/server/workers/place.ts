@@ -1,7 +1,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { Refused } from '../../domain/refused.ts';
+import { AppError } from '../../domain/app-error.ts';
 import type { ToPrimary } from './messages.ts';
 import { tell, type Requests } from './requests.ts';
 
@@ -11,7 +11,7 @@ export interface Place {
   /** Null while there is none. */
   worker(): Worker | null;
   /**
-   * Starts a worker, and puts it into the place once it is ready; gives back the one that was there. Throws a Refused after
+   * Starts a worker, and puts it into the place once it is ready; gives back the one that was there. Throws an AppError after
    * so many attempts.
    */
   fill(): Promise<Worker | null>;
@@ -123,8 +123,8 @@ export function createPlace(number: number, surroundings: PlaceSurroundings): Pl
   return { number, worker: () => current, fill };
 }
 
-function notStarted(number: number, message: string): Refused {
-  return new Refused(
+function notStarted(number: number, message: string): AppError {
+  return new AppError(
     'conflict',
     `Worker ${number} could not start, ${ATTEMPTS_MAX} times: ${message}. What was wrong is said above.`,
   );

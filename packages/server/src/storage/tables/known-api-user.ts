@@ -1,4 +1,5 @@
 import { sql, type Kysely, type RawBuilder } from 'kysely';
+import type { CredentialKind } from '../../domain/credential.ts';
 import type { Tables } from '../schema.ts';
 
 /**
@@ -14,7 +15,7 @@ export interface KnownApiUserRow {
   allowed_networks: string;
   limit_per_minute: number | null;
   credential_id: string | null;
-  kind: 'secret' | 'password' | null;
+  kind: CredentialKind | null;
   digest: string | null;
   expires_at: number | null;
   retired_at: number | null;

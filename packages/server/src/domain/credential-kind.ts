@@ -1,0 +1,37 @@
+import type { CredentialKind } from './credential.ts';
+import { passwordHashProblem } from './password.ts';
+import { isKeyId } from './secret.ts';
+
+/** What differs between the kinds of credentials. */
+interface CredentialKindFacts {
+  /** At most one of an API user's live credentials is of this kind. */
+  isSingle: boolean;
+  /** Whether a reset ends the credentials of this kind even if it does not name the kind. */
+  endsWithReset: boolean;
+  /** Why an imported credential may not have this id; null if it may. */
+  idProblem(id: string | undefined): string | null;
+  /** Why an imported credential may not have this digest; null if it may. */
+  digestProblem(digest: string): string | null;
+}
+
+export const KIND_FACTS: Readonly<Record<CredentialKind, CredentialKindFacts>> = {
+  secret: {
+    isSingle: false,
+    endsWithReset: true,
+    idProblem: (id) =>
+      id !== undefined && isKeyId(id)
+        ? null
+        : 'The id of a secret is its key id: the ten characters after mms_.',
+    digestProblem: (digest) =>
+      /^[A-Za-z0-9_-]{43}$/.test(digest)
+        ? null
+        : 'The digest of a secret is its SHA-256, base64url, 43 characters.',
+  },
+  // A wrong guess must not cost several slow hashes, nor another number of them than one at an unknown client id.
+  password: {
+    isSingle: true,
+    endsWithReset: false,
+    idProblem: (id) => (id === undefined || isKeyId(id) ? null : 'The id has ten letters and digits.'),
+    digestProblem: passwordHashProblem,
+  },
+};
