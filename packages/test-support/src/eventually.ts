@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const EVERY_MS = 20;
+const EVERY_MS = 50;
 
 /**
  * Repeats `check` until it neither throws nor returns false, and returns its result. After `withinMs` it throws what `check`
