@@ -110,7 +110,7 @@ export interface SigningKey {
 
 export interface Subject {
   kind: string;
-  /** Null if none is valid yet. */
+  /** Null if the subject was not found or does not exist yet. */
   id: string | null;
   /** The last name, if the subject was deleted. */
   name: string | null;
