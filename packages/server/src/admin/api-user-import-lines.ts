@@ -26,7 +26,7 @@ const COLUMNS: Readonly<Record<string, (cell: string) => unknown>> = {
 /** The format of a file, recognised by its first character that is not white space. */
 type Form = 'lines' | 'array' | 'table';
 
-/** Searches this much for that character. A file that begins with more white space is read as lines. */
+/** Searches this many bytes for that character. A file that begins with more white space is read as lines. */
 const PEEK_BYTES_MAX = 65_536;
 
 /**

@@ -22,8 +22,8 @@ export type ImportedLine =
   | RefusedLine;
 
 /**
- * An API user with the external id of the line exists, or an earlier import of the same line made one. The
- * import leaves it unchanged.
+ * An API user with the external id of the line exists, or an identical line made one before. The import
+ * leaves it unchanged.
  */
 interface ThereLine {
   line: number;
@@ -46,8 +46,8 @@ export interface ImportOptions {
   /** Reports the outcome of each line without making anything. */
   dryRun?: boolean;
   /**
-   * Also makes API users with the client ids of deleted ones, from an export of this store. The caller of
-   * this function checks that the operator is an admin.
+   * Also makes API users with the client ids of deleted ones, from an export of this store. The admin API
+   * requires an admin for this.
    */
   restoreDeleted?: boolean;
 }
@@ -172,8 +172,8 @@ async function importBatch(
 }
 
 /**
- * Another change took a name of the batch between the check and the write. Only the lines with that name are
- * refused.
+ * Another change took a name of the batch between the check and the write. This imports one line at a time,
+ * so that only the lines with that name are refused.
  */
 async function importOneByOne(
   change: Change,
@@ -274,7 +274,7 @@ interface Names {
   /** The client ids in the form used to compare usernames. */
   clientIdKeys: Set<string>;
   usernameKeys: Set<string>;
-  /** Client ids of deleted API users: these are never used again. */
+  /** Client ids of deleted API users, which these lines may not use. */
   deletedKeys: Set<string>;
   credentialIds: Set<string>;
   /** API users by external id. */

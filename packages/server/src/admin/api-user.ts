@@ -203,7 +203,10 @@ function refuseProblems(settings: ApiUserSettings, before?: ApiUserSettings): vo
   throw new AppError('invalid', faults.map(({ problem }) => problem).join('\n'), { faults });
 }
 
-/** A username works in `client_id`, so it must be neither the username nor the client id of another API user. */
+/**
+ * A username works in `client_id`, so it must differ from the username and the client id of every other API
+ * user.
+ */
 async function refuseTakenUsername(transaction: StoreTransaction, user: ApiUser): Promise<void> {
   if (user.username === null) return;
   const problem = await takenUsernameProblem(transaction, user.clientId, user.username);

@@ -7,7 +7,7 @@ import type { Store } from '../storage/store.ts';
 import { existingApiUser } from './api-user.ts';
 import { audited, type Change } from './audited.ts';
 
-/** Entries per read. Hashing them takes less than a millisecond; then other requests get their turn. */
+/** Entries per read. Hashing them takes less than a millisecond; then other work gets its turn. */
 const PAGE = 200;
 
 export interface AuditPageAsked {
@@ -29,8 +29,7 @@ export interface AuditListed {
 const SEARCHED_MAX = 4000;
 
 /**
- * A page of the audit log, newest first. Throws an AppError if `after` is not a valid `next` of an earlier
- * page.
+ * A page of the audit log, newest first. Throws an AppError if `after` does not have the form of a `next`.
  */
 export async function listAudit(
   store: Store,

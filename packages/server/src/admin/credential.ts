@@ -131,7 +131,7 @@ export interface CredentialChanges {
 
 /**
  * Changes the name or expiry time of a credential. Throws an AppError if the new time is past, or the
- * credential is no longer live.
+ * credential has already ended.
  */
 export async function updateCredential(
   change: Change,
@@ -165,7 +165,7 @@ export interface Retirement extends Revoking {
   force: boolean;
 }
 
-/** Ends a credential at once. Throws an AppError (`unsafe`) if that could break a live caller. */
+/** Retires a credential at once. Throws an AppError (`unsafe`) if that could break a live caller. */
 export async function retireCredential(
   change: Change,
   credentialId: string,

@@ -37,7 +37,7 @@ export interface ResetResult {
   credential: Credential;
   /** The whole secret; null if the new credential is a password. */
   secret: string | null;
-  /** The credentials that were live before the reset, with their end. */
+  /** The credentials that the reset ends, with their new end. */
   ending: Credential[];
 }
 

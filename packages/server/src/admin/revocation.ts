@@ -16,7 +16,7 @@ export async function revokeTokens(transaction: StoreTransaction, clientId: stri
   return revocation;
 }
 
-/** A store that no server has started on yet keeps revocations for the longest token life allowed. */
+/** If no server has stored its token life yet, revocations are kept for the longest life allowed. */
 const LONGEST_LIFE_SECONDS = 86_400;
 
 async function longestLifeSeconds({ meta }: Pick<Store, 'meta'>): Promise<number> {

@@ -166,7 +166,7 @@ async function rotate(
       { hint: ', or use --now.' },
     );
   }
-  // Without an active key there is no reason to wait.
+  // If no key is active, the new one signs at once.
   const isActive = (key: SigningKey) => signingKeyState(key, clocks.later) === 'active';
   const waits = mode === 'scheduled' && keys.some(isActive);
   const activatesAt = waits ? activationTime(schedule, clocks.later) : clocks.earlier;
