@@ -155,7 +155,10 @@ async function* tableRows(pieces: AsyncIterable<Buffer>, bytesMax: number): Asyn
   }
 }
 
-/** Records of CSV: a line break within quotation marks does not end one. `n` is the line in which it begins. */
+/**
+ * Records of CSV. A line break within quotation marks does not end a record. `n` is the line in which it
+ * starts.
+ */
 async function* records(pieces: AsyncIterable<Buffer>, bytesMax: number): AsyncGenerator<TextLine> {
   const record = createCollector(bytesMax);
   let [line, begins, quoted] = [1, 1, false];
