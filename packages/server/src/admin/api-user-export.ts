@@ -13,8 +13,9 @@ export interface ApiUserExport {
 }
 
 /**
- * The API users of a filter in the order of their client ids, with the digests of their live credentials where these are asked for. That
- * digests left the house is recorded: whoever has them can try passwords on them.
+ * Yields the API users that match a filter, in the order of their client ids; with `digests`, also the
+ * digests of their live credentials. An export of digests is recorded, because its reader can try passwords
+ * on them.
  */
 export async function* exportApiUsers(
   change: Change,

@@ -4,11 +4,11 @@ import { textLines, type TextLine } from '../lib/text-lines.ts';
 
 const asText = (cell: string): unknown => cell;
 const asList = (cell: string): unknown => cell.split(/\s+/);
-/** What is no number, or neither true nor false, is left to the reader of API users, which refuses it. */
+/** A cell that is not a number, `true` or `false` stays text: the check of the API user then refuses it. */
 const asNumber = (cell: string): unknown => (/^\d{1,15}$/.test(cell) ? Number(cell) : cell);
 const asTruth = (cell: string): unknown => (/^(true|false)$/i.test(cell) ? /^true$/i.test(cell) : cell);
 
-/** What a cell of CSV means, by its column. Credentials have no column: lines of JSON carry them. */
+/** How each column of CSV is converted. Credentials have no column: only lines of JSON carry them. */
 const COLUMNS: Readonly<Record<string, (cell: string) => unknown>> = {
   client_id: asText,
   name: asText,
@@ -23,15 +23,16 @@ const COLUMNS: Readonly<Record<string, (cell: string) => unknown>> = {
   created_at: asText,
 } satisfies Record<Exclude<keyof ApiUserRecord, 'credentials'>, (cell: string) => unknown>;
 
-/** What a file of API users is, by its first character beside white space. */
+/** The format of a file, recognised by its first character that is not white space. */
 type Form = 'lines' | 'array' | 'table';
 
-/** Until that character is there; a file that begins with more white space is read as lines. */
+/** Searches this many bytes for that character. A file that begins with more white space is read as lines. */
 const PEEK_BYTES_MAX = 65_536;
 
 /**
- * The API users of an import, each as one line of JSON: from lines of JSON as they are, from a JSON array, or from CSV, whose first
- * line names the members. `n` is the number of the line, or of the item of an array. Holds no more than one API user at a time.
+ * Yields each API user of an import as one line of JSON. The file holds lines of JSON, a JSON array, or CSV
+ * with the member names in its first line. `n` is the number of the line, or of the item of an array. Holds
+ * at most one API user in memory at a time.
  */
 export async function* importLines(
   pieces: AsyncIterable<Buffer | string>,
@@ -109,11 +110,11 @@ function createCollector(bytesMax: number) {
   };
 }
 
-/** The items of a JSON array, each as it is written. Whether an item is well-formed is checked by its reader. */
+/** The items of a JSON array, as written. `importApiUsers` checks whether an item is well-formed. */
 async function* arrayItems(pieces: AsyncIterable<Buffer>, bytesMax: number): AsyncGenerator<TextLine> {
   const item = createCollector(bytesMax);
   let n = 0;
-  /** Of brackets: 1 between the items, 0 before and after the array. */
+  /** The depth of brackets: 1 between the items, 0 before and after the array. */
   let depth = 0;
   let inText = false;
   let escaped = false;
@@ -154,7 +155,10 @@ async function* tableRows(pieces: AsyncIterable<Buffer>, bytesMax: number): Asyn
   }
 }
 
-/** Records of CSV: a line break within quotation marks does not end one. `n` is the line in which it begins. */
+/**
+ * Records of CSV. A line break within quotation marks does not end a record. `n` is the line in which it
+ * starts.
+ */
 async function* records(pieces: AsyncIterable<Buffer>, bytesMax: number): AsyncGenerator<TextLine> {
   const record = createCollector(bytesMax);
   let [line, begins, quoted] = [1, 1, false];
@@ -173,7 +177,7 @@ async function* records(pieces: AsyncIterable<Buffer>, bytesMax: number): AsyncG
   else if (!record.isEmpty()) yield { n: begins, text: record.take() };
 }
 
-/** A spreadsheet writes one of these, by its language. */
+/** Spreadsheets write one of these, depending on the language. */
 const SEPARATORS = [',', ';', '\t'];
 const SHOWN = 100;
 
@@ -206,10 +210,10 @@ function rowOf(
     const cell = cells[i]?.trim() ?? '';
     return cell === '' ? [] : [[name, COLUMNS[name]?.(cell)]];
   });
-  return members.length === 0 ? '' : JSON.stringify(Object.fromEntries(members)); // blank: passed over
+  return members.length === 0 ? '' : JSON.stringify(Object.fromEntries(members)); // blank: skipped
 }
 
-/** Null where a quotation mark is misplaced. */
+/** Null if a quotation mark is misplaced. */
 function cellsOf(text: string, separator: string): string[] | null {
   const cells: string[] = [];
   const line = text.replace(/\r$/, '');

@@ -13,15 +13,18 @@ import type { TextLine } from '../lib/text-lines.ts';
 import { deletedUsernameProblem } from './api-user.ts';
 import { audited, recordRefusal, type Attempt, type Change, type Effect } from './audited.ts';
 
-/** What became of a line of an import. */
+/** The outcome of one line of an import. */
 export type ImportedLine =
   | { line: number; made: { clientId: string } }
-  /** Of a dry run. The client id is null if it will be a new one. */
+  /** Only a dry run returns this. The client id is null if the import would generate a new one. */
   | { line: number; wouldMake: { clientId: string | null } }
   | ThereLine
   | RefusedLine;
 
-/** There is an API user with the external id of the line, or that the same line made before: it is left as it is. */
+/**
+ * An API user with the external id of the line exists, or an identical line made one before. The import
+ * leaves it unchanged.
+ */
 interface ThereLine {
   line: number;
   there: {
@@ -35,24 +38,28 @@ interface ThereLine {
 interface RefusedLine {
   line: number;
   refused: AppError;
-  /** Of a line that is well-formed: for the audit log. */
+  /** The client id of a well-formed line, for the audit log. */
   clientId?: string | null;
 }
 
 export interface ImportOptions {
-  /** Says what would become of each line, and makes nothing. */
+  /** Reports the outcome of each line without making anything. */
   dryRun?: boolean;
-  /** Also makes API users whose client id is that of a deleted one, from an export of this store. Callers ask for an admin. */
+  /**
+   * Also makes API users with the client ids of deleted ones, from an export of this store. The admin API
+   * requires an admin for this.
+   */
   restoreDeleted?: boolean;
 }
 
-/** Lines that are made in one transaction: others wait for as long. */
+/** Lines per transaction. Other changes wait until it ends. */
 const BATCH = 200;
 
 /**
- * Makes an API user of each line (NDJSON, as an export writes it) and gives back what became of it, in the order of the lines. What
- * a line has wrong concerns that line only; where the store fails, the batches before have been made. Blank lines are passed over.
- * In the audit log: an entry for each API user that was made, for each line that the caller's role does not allow, and one for all.
+ * Makes an API user from each line (NDJSON, as an export writes it) and yields the outcomes in the order of
+ * the lines. A faulty line does not affect the others. If the store fails, the batches before stay imported.
+ * Blank lines are skipped. The audit log gets an entry for each API user made, one for each line that the
+ * role of the caller does not allow, and one for the import.
  */
 export async function* importApiUsers(
   { store, actor }: Pick<Change, 'store' | 'actor'>,
@@ -75,7 +82,7 @@ export async function* importApiUsers(
     }
   } catch (error) {
     failed = true;
-    // The store that failed may take no entry either: what failed first is what the caller must hear of.
+    // A failed store may refuse this entry as well: the caller must get the first error.
     await recordRefusal(changeNow(), { ...ATTEMPT, after: count }, BROKEN_OFF).catch(() => undefined);
     throw error;
   } finally {
@@ -83,7 +90,10 @@ export async function* importApiUsers(
   }
 }
 
-/** Lines of one dry run: what the earlier ones would use is kept in memory, up to 1 KiB a line. */
+/**
+ * The most lines of one dry run. It keeps the names that earlier lines would use in memory, up to 1 KiB a
+ * line.
+ */
 const DRY_RUN_LINES_MAX = 200_000;
 
 async function* dryRun(
@@ -109,7 +119,10 @@ async function* dryRun(
   }
 }
 
-/** `newIds`: client ids that were made for earlier lines, and that nobody will get. */
+/**
+ * `newIds`: client ids generated for earlier lines of the dry run. They are never reported, because the
+ * import generates others.
+ */
 function foreseen(outcome: ParsedLine | ThereLine, newIds: Set<string>): ImportedLine {
   const { line } = outcome;
   if ('record' in outcome) {
@@ -158,7 +171,10 @@ async function importBatch(
   }
 }
 
-/** What the batch wants to use was taken between the look and the write: that is the fault of some lines, not of all. */
+/**
+ * Another change took a name of the batch between the check and the write. This imports one line at a time,
+ * so that only the lines with that name are refused.
+ */
 async function importOneByOne(
   change: Change,
   parsed: readonly ParsedLine[],
@@ -208,7 +224,10 @@ async function importTogether(
   });
 }
 
-/** What the caller may not do is recorded, as it is where it is tried one by one. What is only wrong is not. */
+/**
+ * Records lines that the role of the caller does not allow, as a single request would. Lines that are only
+ * invalid are not recorded.
+ */
 function refusalsToRecord({ refused, clientId = null }: RefusedLine): (Attempt & Effect)[] {
   if (refused.code !== 'forbidden') return [];
   const subject = { kind: 'api_user', id: auditedId(clientId) } as const;
@@ -247,17 +266,20 @@ function invalid(faults: readonly Fault[]): AppError {
   return new AppError('invalid', said.join(' '), { faults });
 }
 
-/** What exists of what a batch wants to use, and then also what its lines have taken. */
+/**
+ * The names that are taken: those in the store that a batch also uses, and those of the lines checked so far.
+ */
 interface Names {
   clientIds: Set<string>;
-  /** The client ids in the form in which usernames are compared. */
+  /** The client ids in the form used to compare usernames. */
   clientIdKeys: Set<string>;
   usernameKeys: Set<string>;
-  /** Client ids of deleted API users that may not be used again. */
+  /** Client ids of deleted API users, which these lines may not use. */
   deletedKeys: Set<string>;
   credentialIds: Set<string>;
-  /** API users by external id, and by the key of the line that made them. */
+  /** API users by external id. */
   externalIds: Map<string, ApiUser>;
+  /** API users by the key of the line that made them. */
   importKeys: Map<string, ApiUser>;
 }
 
@@ -273,7 +295,7 @@ function noNames(): Names {
   };
 }
 
-/** Adds to `names` what the store has of what these lines want to use. */
+/** Adds to `names` the names of these lines that the store already has. */
 async function namesIn(
   rows: Pick<StoreTransaction, 'apiUsers' | 'credentials' | 'deletedClientIds'>,
   records: readonly ReadRecord[],
@@ -282,7 +304,8 @@ async function namesIn(
 ): Promise<Names> {
   const clientIds = records.map(({ user }) => user.clientId);
   const usernames = records.flatMap(({ user }) => user.username ?? []);
-  // A client id must be nobody's username, nor a username anybody's client id: either is looked up under both.
+  // A client id must differ from every username, and a username from every client id: look up each name as
+  // both.
   const both = [...clientIds, ...usernames];
   for (const { clientId, usernameKey: key } of await rows.apiUsers.named(...both)) {
     names.clientIds.add(clientId);
@@ -302,7 +325,10 @@ async function namesIn(
   return names;
 }
 
-/** The line as one to be made, whose names no later line may use; or why it makes nothing. */
+/**
+ * Reserves the names of the line, so that no later line can use them; or returns why the line makes no API
+ * user.
+ */
 function claimed(line: number, record: ReadRecord, names: Names): ParsedLine | ThereLine {
   const { user, credentials, importKey } = record;
   const { clientId, username, externalId } = user;
@@ -325,12 +351,15 @@ function existing({ user, importKey }: ReadRecord, names: Names): ApiUser | unde
   return importKey === null ? undefined : names.importKeys.get(importKey);
 }
 
-/** The settings, under their names in JSON, in which an API user is not what a line says. */
+/** The settings, by their JSON names, in which the stored API user differs from the line. */
 function differences(said: ApiUser, there: ApiUser): string[] {
   return Object.keys(changedFacts(apiUserFacts(there), apiUserFacts(said)).after);
 }
 
-/** Client ids may differ in letter case only; a username is nobody else's client id or username in any letter case. */
+/**
+ * Two client ids may differ in letter case only. A username must differ from every other username and client
+ * id even without regard to letter case.
+ */
 function nameFault({ clientId, username, externalId }: ApiUser, names: Names): Fault | null {
   const idProblem = clientIdProblem(clientId, names);
   if (idProblem !== null) return { member: 'client_id', problem: idProblem };
@@ -381,11 +410,11 @@ async function insert(
   await transaction.changed('api_user', ...clientIds);
 }
 
-/** Of a text that quotes what was given. */
+/** Characters of a message, which may quote the input. */
 const DETAIL_LENGTH_MAX = 500;
 const FAULTS_MAX = 10;
 
-/** What became of a line, as the command line and the admin API report it. */
+/** The outcome of a line, as the command line and the admin API report it. */
 export function importedLineJson(imported: ImportedLine): Record<string, unknown> {
   const { line } = imported;
   if ('made' in imported) return { line, outcome: 'made', client_id: imported.made.clientId };

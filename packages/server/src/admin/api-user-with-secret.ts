@@ -11,7 +11,10 @@ export interface ApiUserWithSecret extends CreatedSecret {
   user: ApiUser;
 }
 
-/** Makes an API user with a first secret: both or none, because one whose secret was never shown would be of no use. */
+/**
+ * Makes an API user with its first secret in one transaction: an API user whose secret was never shown would
+ * be useless.
+ */
 export async function createApiUserWithSecret(
   change: Change,
   settings: ApiUserSettings,
@@ -26,7 +29,7 @@ export async function createApiUserWithSecret(
   });
 }
 
-/** The same as a part of something larger, which records `creationsOf` it. */
+/** The same within a larger transaction. The caller records `creationsOf` the result. */
 export async function insertApiUserWithSecret(
   transaction: StoreTransaction,
   settings: ApiUserSettings,
@@ -38,7 +41,7 @@ export async function insertApiUserWithSecret(
   return { user, ...(await faultsBelow('secret', () => insertSecret(transaction, owned, nowMs))) };
 }
 
-/** What the audit log says of it: that the API user was made, and then its credential. */
+/** The audit entries: first the API user, then its credential. */
 export function creationsOf({ user, credential }: Omit<ApiUserWithSecret, 'secret'>): (Attempt & Effect)[] {
   const subject = { kind: 'api_user', id: user.clientId } as const;
   return [

@@ -14,7 +14,9 @@ import { audited, type Change } from './audited.ts';
 import { gatherUsesOf, refuseLiveCaller } from './in-use.ts';
 import { revokeTokens } from './revocation.ts';
 
-/** Makes an API user without credentials. Throws an AppError where a setting is wrong or the username is taken. */
+/**
+ * Makes an API user without credentials. Throws an AppError if a setting is invalid or the username is taken.
+ */
 export async function createApiUser(change: Change, settings: ApiUserSettings): Promise<ApiUser> {
   const { actor, nowMs } = change;
   const attempt = { action: 'api_user.create', subject: { kind: 'api_user', id: null } } as const;
@@ -25,7 +27,7 @@ export async function createApiUser(change: Change, settings: ApiUserSettings): 
   });
 }
 
-/** `createApiUser` as a part of something larger, which records it. */
+/** `createApiUser` within a larger transaction. The caller records it. */
 export async function insertApiUser(
   transaction: StoreTransaction,
   settings: ApiUserSettings,
@@ -48,23 +50,32 @@ export async function insertApiUser(
 }
 
 export interface Revoking {
-  /** Revokes the tokens that the API user has, in the same transaction. Default false. */
+  /** Also revokes the tokens of the API user, in the same transaction. Default false. */
   revoke?: boolean;
 }
 
 export interface Forcing {
-  /** Does it although a caller may break. Default false: an AppError (`unsafe`) says who uses it. */
+  /**
+   * Makes the change even if it may break a caller. Default false: an AppError (`unsafe`) lists the
+   * credentials in use.
+   */
   force?: boolean;
 }
 
 export interface IfUnchanged {
-  /** The versions from which the change may be made; left out: from any. Refused as `stale` where it has another. */
+  /**
+   * The versions that the change may start from; undefined: any. With another version it is refused as
+   * `stale`.
+   */
   ifVersion?: readonly number[] | undefined;
 }
 
 type ApiUserChanges = Partial<ApiUserSettings> & { enabled?: boolean };
 
-/** Changes some settings of an API user, given by client id or username, and leaves the others. Throws an AppError as `createApiUser` does. */
+/**
+ * Changes some settings of an API user, given by client id or username, and keeps the others. Throws an
+ * AppError for the same reasons as `createApiUser`.
+ */
 export async function updateApiUser(
   change: Change,
   name: string,
@@ -86,7 +97,8 @@ export async function updateApiUser(
     if (guarded) await refuseLiveCaller(transaction, before, 'disabled', nowMs);
     const facts = changedFacts(apiUserFacts(before), apiUserFacts(user));
     if (Object.keys(facts.after).length === 0 && !revoke) return { result: before, unchanged: true };
-    // Only a username that changes: older programs left conflicts, and those API users must still be disabled or renamed.
+    // Check only a new username. Older releases left conflicts: operators must still be able to disable or
+    // rename those API users.
     if (user.username !== before.username) await refuseTakenUsername(transaction, user);
     await refuseTakenExternalId(transaction, user);
     await transaction.apiUsers.update(user);
@@ -105,7 +117,10 @@ function actionOf({
   return enabled ? 'api_user.enable' : 'api_user.disable';
 }
 
-/** Removes an API user, given by client id or username, and its credentials for good; gives back what it was. */
+/**
+ * Deletes an API user, given by client id or username, and its credentials for good. Returns the deleted API
+ * user.
+ */
 export async function deleteApiUser(
   change: Change,
   name: string,
@@ -130,7 +145,7 @@ export async function deleteApiUser(
   });
 }
 
-/** Revokes every token that an API user, given by client id or username, has. */
+/** Revokes every token of an API user, given by client id or username. */
 export async function revokeApiUserTokens(
   change: Change,
   name: string,
@@ -154,7 +169,7 @@ async function revokedIf(
   return revoke ? await revokeTokens(transaction, clientId) : null;
 }
 
-/** The API user with this client id or username. Throws an AppError where there is none. */
+/** The API user with this client id or username. Throws an AppError if it does not exist. */
 export async function existingApiUser(rows: Pick<Store, 'apiUsers'>, name: string): Promise<ApiUser> {
   const user = (await rows.apiUsers.find(name)) ?? (await rows.apiUsers.findByUsername(name));
   if (user !== undefined) return user;
@@ -163,7 +178,7 @@ export async function existingApiUser(rows: Pick<Store, 'apiUsers'>, name: strin
   });
 }
 
-/** Of a change that was made from an older version than there is, nobody knows whether it is still meant. */
+/** Refuses a change that starts from an older version: its author may not want it any more. */
 export function refuseStale(
   { clientId, version, updatedAt }: ApiUser,
   ifVersion: IfUnchanged['ifVersion'],
@@ -177,7 +192,10 @@ export function refuseStale(
   );
 }
 
-/** What is wrong with `before` as well is older than a rule, and must not keep anybody from disabling the API user. */
+/**
+ * Ignores faults that `before` has as well. They are older than a rule, and must not prevent disabling the
+ * API user.
+ */
 function refuseProblems(settings: ApiUserSettings, before?: ApiUserSettings): void {
   const old = new Set(before === undefined ? [] : apiUserFaults(before).map(({ problem }) => problem));
   const faults = apiUserFaults(settings).filter(({ problem }) => !old.has(problem));
@@ -185,7 +203,10 @@ function refuseProblems(settings: ApiUserSettings, before?: ApiUserSettings): vo
   throw new AppError('invalid', faults.map(({ problem }) => problem).join('\n'), { faults });
 }
 
-/** A username works in `client_id`, so it must be neither the username nor the client id of another API user. */
+/**
+ * A username works in `client_id`, so it must differ from the username and the client id of every other API
+ * user.
+ */
 async function refuseTakenUsername(transaction: StoreTransaction, user: ApiUser): Promise<void> {
   if (user.username === null) return;
   const problem = await takenUsernameProblem(transaction, user.clientId, user.username);

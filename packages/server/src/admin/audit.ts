@@ -7,11 +7,11 @@ import type { Store } from '../storage/store.ts';
 import { existingApiUser } from './api-user.ts';
 import { audited, type Change } from './audited.ts';
 
-/** Entries read at a time: less than a millisecond of hashing, after which others have their turn. */
+/** Entries per read. Hashing them takes less than a millisecond; then other work gets its turn. */
 const PAGE = 200;
 
 export interface AuditPageAsked {
-  /** `next` of the page before; null: from the newest entry on. */
+  /** The `next` of the previous page; null: begin with the newest entry. */
   after: string | null;
   limit: number;
 }
@@ -22,10 +22,15 @@ export interface AuditListed {
   next: string | null;
 }
 
-/** Entries that a search reads for one page: of millions, a page may hold few or none, and `next` says where to continue. */
+/**
+ * The most entries that a search reads for one page. With millions of entries a page may hold few or none;
+ * `next` continues the search.
+ */
 const SEARCHED_MAX = 4000;
 
-/** A page of the audit log, the newest first. Throws an AppError where `after` is none that this gave out. */
+/**
+ * A page of the audit log, newest first. Throws an AppError if `after` does not have the form of a `next`.
+ */
 export async function listAudit(
   store: Store,
   filter: AuditFilter,
@@ -34,14 +39,14 @@ export async function listAudit(
   const before = after === null ? null : placeOf(after);
   const search = filter.search ?? null;
   if (search !== null) return await searchAudit(store, { ...filter, search }, before, limit);
-  // One more, which says whether there is a next page.
+  // One more than the page holds, to know whether there is a next page.
   const found = await store.audit.list(filter, { before, limit: limit + 1 });
   const items = await named(store, found.slice(0, limit));
   const last = items.at(-1);
   return { items, next: found.length > limit && last !== undefined ? cursorOf(last) : null };
 }
 
-/** Reads the names too, because a search looks through what a reader sees: no index has that. */
+/** Reads the names too, because a search covers everything that the reader sees. No index has that. */
 async function searchAudit(
   store: Store,
   filter: AuditFilter & { search: string },
@@ -62,7 +67,7 @@ async function searchAudit(
   return { items, next: before === null ? null : cursorOf(before) };
 }
 
-/** The same entries with the names of what they are about. */
+/** Adds the names of the subjects to the entries. */
 async function named(store: Store, entries: readonly AuditEntry[]): Promise<NamedAuditEntry[]> {
   const ids = new Set(entries.flatMap(({ subjectId, relatedId }) => [subjectId, relatedId]));
   const names = await store.audit.names(Array.from(ids).filter((id) => id !== null));
@@ -75,8 +80,9 @@ async function named(store: Store, entries: readonly AuditEntry[]): Promise<Name
 }
 
 /**
- * The entries about an API user, given by client id or username, and its credentials. They outlive it: of one that was
- * deleted, the client id tells. Throws an AppError where there never was one.
+ * The entries about an API user, given by client id or username, and its credentials. The entries remain when
+ * the API user is deleted: then they are found by its client id. Throws an AppError if neither the API user
+ * nor an entry exists.
  */
 export async function listHistory(store: Store, name: string, page: AuditPageAsked): Promise<AuditListed> {
   const user = await existingApiUser(store, name).catch((error: unknown) => error);
@@ -86,7 +92,10 @@ export async function listHistory(store: Store, name: string, page: AuditPageAsk
   return found;
 }
 
-/** Whole numbers, also where somebody wrote fractions, as SQLite lets anybody: what is next to such an entry may be left out. */
+/**
+ * Rounds down: SQLite lets anyone with access to the file write fractions. Entries next to such an entry may
+ * then be missing from a page.
+ */
 function cursorOf({ at, n }: Pick<AuditEntry, 'at' | 'n'>): string {
   return `${Math.floor(at)}.${Math.floor(n)}`;
 }
@@ -101,8 +110,8 @@ function placeOf(cursor: string): { at: number; n: number } {
 }
 
 /**
- * The entries that the filter lets through, in the order of the chain, up to the last one at the beginning: that of the
- * export itself, because an export takes the log out of the house.
+ * Yields the entries that match the filter in the order of the chain, up to the newest entry when the export
+ * starts. The export first records itself, because it takes the log out of the server.
  */
 export async function* exportAudit(
   change: Change,
@@ -130,21 +139,24 @@ export async function* exportAudit(
 }
 
 export interface AuditVerification {
-  /** How many entries were looked at: all, where the chain is whole. */
+  /** How many entries were checked; if the chain is intact, all of them. */
   entries: number;
   valid: boolean;
-  /** The last entry, to be noted somewhere else. */
+  /** The last entry, for the operator to note elsewhere. */
   head: AuditLink;
-  /** The last entry that was removed because it was kept long enough; number 0: none. */
+  /** The last entry that maintenance removed because of its age; number 0: none. */
   removed: AuditLink;
   firstBad: ChainFault | null;
-  /** Of an entry that was noted elsewhere: whether it is in the chain; `removed`: it was kept long enough. */
+  /**
+   * Whether the chain contains the entry that was noted elsewhere; `removed`: maintenance has removed it
+   * because of its age. Null: no entry was given, or the check ended before it.
+   */
   noted: 'found' | 'removed' | null;
 }
 
 /**
- * Follows the whole chain, also while it grows, and while maintenance removes its beginning. With `noted`, an entry as it
- * once was: what came after can be rewritten only by somebody who keeps that one.
+ * Verifies the whole chain, even while it grows and while maintenance removes its beginning. `noted` is an
+ * entry whose hash was noted elsewhere: an attacker can then rewrite only later entries unnoticed.
  */
 export async function verifyAudit(store: Store, noted: AuditLink | null = null): Promise<AuditVerification> {
   let ends = await store.audit.head();
@@ -178,7 +190,7 @@ export async function verifyAudit(store: Store, noted: AuditLink | null = null):
       continue;
     }
     if (followed.fault !== null) return result(followed.fault);
-    // Written since the page was read.
+    // These entries were written after the page was read.
     if ((ends.found?.highest ?? 0) > reached.n) continue;
     const fault = endFault(ends, reached);
     if (fault === null && noted !== null && seen === null) {
@@ -189,7 +201,7 @@ export async function verifyAudit(store: Store, noted: AuditLink | null = null):
   }
 }
 
-/** Maintenance has removed the beginning meanwhile, further than the chain was followed. */
+/** Whether maintenance has removed entries beyond the last one that was checked. */
 function wasRemoved({ removed, found }: ChainEnds, reached: AuditLink): boolean {
   return removed.n > reached.n && (found === null || found.lowest > removed.n);
 }

@@ -11,48 +11,52 @@ import type { Idempotency } from '../domain/idempotency.ts';
 import { AppError } from '../domain/app-error.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
 
-/** What every change of the control plane begins with: where, by whom and when. */
+/** The first argument of every change of the control plane: the store, the actor and the time. */
 export interface Change {
   store: Store;
   actor: Actor;
   nowMs: number;
-  /** Lets the caller repeat the change safely: a repetition throws an AppError (`replayed`). */
+  /** Lets the caller retry the change safely: a repetition throws an AppError (`replayed`). */
   idempotency?: Idempotency | undefined;
 }
 
-/** What is tried, as far as it is known before it is. */
+/** The attempted change, as far as it is known before the transaction. */
 export interface Attempt {
   action: AuditAction;
-  /** The id as it was given: a username too. */
+  /** The id as the caller gave it; it may be a username. */
   subject: AuditSubject;
   related?: AuditSubject | null;
 }
 
-/** Records for the entry of a refusal what the work found: which API user a name is of, whose a credential is. */
+/**
+ * Adds what the transaction found to the audit entry, even if the change is refused: the id of the API user
+ * with this name, or the owner of a credential.
+ */
 export type Identify = (found: { subjectId?: string; related?: AuditSubject }) => void;
 
-/** What the audit entry of one change says of its effect. */
+/** The part of the audit entry that describes the effect of one change. */
 export interface Effect {
-  /** Where it was not known, or given as a name. */
+  /** Set if the attempt had no id, or a name instead of an id. */
   subjectId?: string;
   related?: AuditSubject | null;
   before?: AuditFacts | null;
   after?: AuditFacts | null;
-  /** It was tried and refused, and this is why. */
+  /** Why the change was refused. */
   refusal?: string;
 }
 
 export interface Outcome<T> extends Effect {
   result: T;
-  /** Further changes of the same transaction, which get an entry each, after that of the attempt. */
+  /** Further changes of the same transaction. Each gets an entry after that of the attempt. */
   also?: readonly (Attempt & Effect)[];
-  /** There was nothing to do: no entry for the attempt itself. */
+  /** Nothing changed: the attempt itself gets no entry. */
   unchanged?: boolean;
 }
 
 /**
- * The one way in which admin/ changes the store: `work` and the entry in the audit log are one transaction. A Refused that
- * it throws is recorded as a refused attempt, in a transaction of its own, and thrown on.
+ * All changes that admin/ makes to the store go through here: `work` and its audit entry are one transaction.
+ * If `work` throws an AppError, a second transaction records a refused attempt, and the caller gets the
+ * error.
  */
 export async function audited<T>(
   change: Change,
@@ -77,7 +81,10 @@ export async function audited<T>(
   }
 }
 
-/** Records an attempt that was refused before it came to a change: by somebody whose role does not allow it. */
+/**
+ * Records a refused attempt in a transaction of its own, such as one that the role of the actor does not
+ * allow.
+ */
 export async function recordRefusal(
   change: Change,
   attempt: Attempt & Pick<Effect, 'subjectId' | 'after'>,
@@ -88,7 +95,7 @@ export async function recordRefusal(
   await change.store.write(({ audit }) => audit.append([refused]));
 }
 
-/** How long a caller may ask again for a change that was made under its key. */
+/** How long the server recognises a retry by its Idempotency-Key. */
 const KEPT_MS = 24 * 3_600_000;
 
 const REPLAYED =

@@ -23,7 +23,7 @@ import { revokeTokens } from './revocation.ts';
 export interface NewCredential {
   /** Client id or username of the API user. */
   owner: string;
-  /** Says where it is deployed. */
+  /** Describes where the credential is deployed. */
   name: string;
   /** Milliseconds since 1970; null: it never expires. */
   expiresAt: number | null;
@@ -31,11 +31,13 @@ export interface NewCredential {
 
 export interface CreatedSecret {
   credential: Credential;
-  /** The whole secret: shown this once, and stored nowhere. */
+  /** The whole secret: shown only once, and stored nowhere. */
   secret: string;
 }
 
-/** Makes a generated secret. Throws an AppError where the API user has as many live credentials as it may. */
+/**
+ * Makes a generated secret. Throws an AppError if the API user already has the most live credentials allowed.
+ */
 export async function createSecret(change: Change, asked: NewCredential): Promise<CreatedSecret> {
   const { actor, nowMs } = change;
   return await audited(change, creation(asked), async (transaction, identify) => {
@@ -45,7 +47,7 @@ export async function createSecret(change: Change, asked: NewCredential): Promis
   });
 }
 
-/** `createSecret` as a part of something larger, which records it. */
+/** `createSecret` within a larger transaction. The caller records it. */
 export async function insertSecret(
   transaction: StoreTransaction,
   asked: NewCredential,
@@ -57,7 +59,10 @@ export async function insertSecret(
   return { credential: await insert(transaction, clientId, asked, nowMs, made), secret };
 }
 
-/** Gives the API user a password chosen by a person. Throws an AppError where it is weak, or there is a live one. */
+/**
+ * Gives the API user a password that a person chose. Throws an AppError if the password is weak, or the API
+ * user already has a live one.
+ */
 export async function createPassword(
   change: Change,
   asked: NewCredential,
@@ -72,16 +77,16 @@ export async function createPassword(
   });
 }
 
-/** A password that somebody chose, as it is stored; or why it may not be used. */
+/** The hash of a chosen password, or why the password is refused. */
 export type ChosenPassword = { digest: string } | { problem: string };
 
-/** Hashes before the transaction, for which other changes wait. */
+/** Hashes the password. Call it before the transaction, because other changes wait for a transaction. */
 export async function hashChosen(password: string): Promise<ChosenPassword> {
   const problem = passwordProblem(password);
   return problem === null ? { digest: await hashPassword(password) } : { problem };
 }
 
-/** `createPassword` as a part of something larger, which records it. */
+/** `createPassword` within a larger transaction. The caller records it. */
 export async function insertPassword(
   transaction: StoreTransaction,
   asked: NewCredential,
@@ -101,7 +106,7 @@ function creation({ owner }: NewCredential): Attempt {
   return { action: 'credential.create', subject: { kind: 'credential', id: null }, related };
 }
 
-/** Whose a new credential is to be. */
+/** The client id of the API user that gets the new credential. The audit entry names it, too. */
 async function notedOwner(
   transaction: StoreTransaction,
   by: Actor,
@@ -124,7 +129,10 @@ export interface CredentialChanges {
   expiresAt?: number | null;
 }
 
-/** Renames a credential, or makes it expire at another time. Throws an AppError where that is past, or it has ended already. */
+/**
+ * Changes the name or expiry time of a credential. Throws an AppError if the new time is past, or the
+ * credential has already ended.
+ */
 export async function updateCredential(
   change: Change,
   credentialId: string,
@@ -153,11 +161,11 @@ export async function updateCredential(
 }
 
 export interface Retirement extends Revoking {
-  /** Retires it although a caller may still use it. */
+  /** Retires it even if a caller may still use it. */
   force: boolean;
 }
 
-/** Makes a credential useless at once. Throws an AppError (`unsafe`) where that could break a live caller. */
+/** Retires a credential at once. Throws an AppError (`unsafe`) if that could break a live caller. */
 export async function retireCredential(
   change: Change,
   credentialId: string,

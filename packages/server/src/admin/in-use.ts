@@ -5,14 +5,17 @@ import { AppError, type InUse } from '../domain/app-error.ts';
 import { startOf, UNIT_MS } from '../domain/usage.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
 
-/** Processes write uses every few seconds. When asked to, they do so within a second, as they follow any other change. */
+/**
+ * Processes write uses every few seconds. On request, they write them within a second, as fast as they follow
+ * any other change.
+ */
 const GATHER_MS = 1000;
 const GATHER_POLL_MS = 25;
 
 /**
- * Has every process write the uses that it holds in memory, so that a caller of a moment ago counts. Returns as soon as a use
- * in the last hour, of a credential that `matters`, is in the store; at the latest after `GATHER_MS`. Call it before the
- * transaction that checks.
+ * Makes every process write the uses that it holds in memory, so that the check in the next transaction
+ * counts a call from a moment ago. Returns when the store has a use in the last hour of a live credential
+ * that `matters`, or after `GATHER_MS`. Call it before that transaction.
  */
 export async function gatherUses(
   store: Store,
@@ -30,7 +33,10 @@ export async function gatherUses(
   while (performance.now() < deadline && !(await inUse())) await sleep(GATHER_POLL_MS);
 }
 
-/** `gatherUses` of an API user that is named by client id or username, unless it can get no token anyway. */
+/**
+ * `gatherUses` for an API user given by client id or username. Does nothing if it is disabled: then it gets
+ * no tokens.
+ */
 export async function gatherUsesOf(store: Store, name: string): Promise<void> {
   const user = (await store.apiUsers.find(name)) ?? (await store.apiUsers.findByUsername(name));
   if (user?.enabled === true) await gatherUses(store, user.clientId);
@@ -41,7 +47,7 @@ const WHAT = {
   deleted: 'Move its callers to another API user first, or disable it, which can be undone: a delete cannot',
 } as const;
 
-/** Throws an AppError (`unsafe`) if a caller got in with one of the API user's live credentials in the last hour. */
+/** Throws an AppError (`unsafe`) if a caller used one of the live credentials in the last hour. */
 export async function refuseLiveCaller(
   transaction: StoreTransaction,
   { clientId, name, enabled }: ApiUser,
@@ -58,7 +64,9 @@ export async function refuseLiveCaller(
   );
 }
 
-/** The live credentials of an API user that were used in the last hour, and the tokens that it got. */
+/**
+ * The live credentials that callers used in the last hour, and the number of tokens that the API user got.
+ */
 export async function callersOf(
   { credentials, usage }: Pick<StoreTransaction, 'credentials' | 'usage'>,
   clientId: string,

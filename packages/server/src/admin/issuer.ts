@@ -6,7 +6,7 @@ export async function recordIssuer(store: Store, issuer: string): Promise<void> 
   await store.write(({ meta }) => meta.set('issuer', issuer));
 }
 
-/** The issuer of the server that started last on this store; null: none has started yet. */
+/** The issuer of the server that last started on this store; null: none has started yet. */
 export async function recordedIssuer({ meta }: Pick<Store, 'meta'>): Promise<string | null> {
   return await meta.get('issuer');
 }

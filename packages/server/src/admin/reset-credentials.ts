@@ -23,11 +23,13 @@ import { gatherUsesOf } from './in-use.ts';
 import { revokeTokens } from './revocation.ts';
 
 export interface Reset extends NewCredential, Retirement {
-  /** Chosen by a person; left out: a secret is generated. */
+  /** A password that a person chose; undefined: the server generates a secret. */
   password?: string | undefined;
-  /** Ends a live password, too, if the new credential is a secret. */
+  /** Also ends a live password if the new credential is a secret. */
   endPassword?: boolean;
-  /** How long the live credentials still work; 0: they are retired at once; null: they are retired when quiet. */
+  /**
+   * How long the live credentials still work; 0: they are retired at once; null: they are retired when quiet.
+   */
   overlapMs: number | null;
 }
 
@@ -35,14 +37,15 @@ export interface ResetResult {
   credential: Credential;
   /** The whole secret; null if the new credential is a password. */
   secret: string | null;
-  /** Those that were live before, and how they end. */
+  /** The credentials that the reset ends, with their new end. */
   ending: Credential[];
 }
 
 /**
- * A new credential, and an end to the secrets that are live (and to the password, if that was asked for): after `overlapMs`, in which callers move to the new one, or when
- * they are quiet. A live password ends at once if the new credential is a password, because only one may be live. Throws a
- * AppError (`unsafe`) if one that would end at once was used in the last hour, unless forced.
+ * Makes a new credential and ends the live secrets, with `endPassword` also the password. They end after
+ * `overlapMs`, in which callers move to the new credential, or when they are quiet. If the new credential is
+ * a password, the old password ends at once, because only one may be live. Throws an AppError (`unsafe`) if
+ * retiring a credential at once could break a live caller, unless forced.
  */
 export async function resetCredentials(change: Change, asked: Reset): Promise<ResetResult> {
   const { store, actor, nowMs } = change;
@@ -101,8 +104,8 @@ async function insertNew(
 }
 
 /**
- * Retires the next credentials that were to be retired when quiet, and are. Run from time to time by every process. Returns
- * where the next run begins; null: from the start.
+ * Retires up to `limit` credentials that are to be retired when quiet, and are quiet. Every process runs it
+ * from time to time. Returns the `after` of the next run; null: the next run starts from the beginning.
  */
 export async function retireQuiet(
   change: Change,
@@ -116,7 +119,8 @@ export async function retireQuiet(
     await audited(change, attempt, async (transaction) => {
       const credential = await transaction.credentials.find(id);
       const all = credential === undefined ? [] : await transaction.credentials.listOf(credential.clientId);
-      // Checked again inside the transaction: it may have been used, or another process was first.
+      // Check again inside the transaction: a caller may have used it, or another process may have retired
+      // it.
       if (credential === undefined || !isQuiet(credential, all, nowMs)) {
         return { result: undefined, unchanged: true };
       }
@@ -132,19 +136,19 @@ export async function retireQuiet(
 }
 
 export interface CutOff {
-  /** The credential that somebody knows who must not; null: all that are live. */
+  /** The leaked credential; null: all live credentials. */
   credentialId: string | null;
-  /** Makes a fresh secret in the same transaction. */
+  /** Makes a new secret in the same transaction. */
   newSecret: boolean;
 }
 
 export interface CutOffResult {
   retired: Credential[];
-  /** Null where none was asked for. */
+  /** Null if no new secret was requested. */
   made: CreatedSecret | null;
 }
 
-/** After a leak: credentials end at once, whoever uses them, and every token that the API user has is revoked. */
+/** For a leak: ends credentials at once, even if they are in use, and revokes every token of the API user. */
 export async function cutOff(
   change: Change,
   owner: string,
@@ -178,7 +182,9 @@ export async function cutOff(
   });
 }
 
-/** One that has ended already is no reason to refuse: its tokens are what there is left to revoke. */
+/**
+ * The credentials to end. A credential that has ended already is accepted: its tokens can still be revoked.
+ */
 async function toCutOff(
   transaction: StoreTransaction,
   clientId: string,

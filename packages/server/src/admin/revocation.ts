@@ -3,9 +3,10 @@ import { bothClocks } from '../storage/tables/clock.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
 
 /**
- * Revokes every token that an API user has: part of a transaction. As of now and not of when it was asked for: the lock of
- * the store may have been waited for, and tokens issued meanwhile. By the later of the clock of this process and the
- * store's: a command on a machine whose clock is behind must not leave tokens out.
+ * Revokes every token of an API user, within a transaction. The revocation counts from now, not from the time
+ * of the request: the process may have waited for the lock of the store while tokens were issued. It uses the
+ * later of the clocks of this process and of the store: a command on a machine whose clock is behind must
+ * revoke these tokens, too.
  */
 export async function revokeTokens(transaction: StoreTransaction, clientId: string): Promise<Revocation> {
   const { later } = await bothClocks(transaction);
@@ -15,7 +16,7 @@ export async function revokeTokens(transaction: StoreTransaction, clientId: stri
   return revocation;
 }
 
-/** What is revoked before any server has said how long its tokens live is kept for the longest life there may be. */
+/** If no server has stored its token life yet, revocations are kept for the longest life allowed. */
 const LONGEST_LIFE_SECONDS = 86_400;
 
 async function longestLifeSeconds({ meta }: Pick<Store, 'meta'>): Promise<number> {
@@ -23,8 +24,8 @@ async function longestLifeSeconds({ meta }: Pick<Store, 'meta'>): Promise<number
 }
 
 /**
- * Notes how long this server's tokens live, for whoever revokes some: a command, or a server with other settings. Only
- * ever raised, because tokens of before are still about.
+ * Stores the token life of this server for any process that revokes tokens: a command, or a server with other
+ * settings. The value only increases, because older tokens may still be valid.
  */
 export async function recordTokenLife(store: Store, tokenLifeSeconds: number): Promise<void> {
   await store.write(async ({ meta }) => {

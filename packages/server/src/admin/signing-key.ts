@@ -28,14 +28,15 @@ export interface Rotation {
   algorithm: SigningAlgorithm;
   schedule: KeySchedule;
   /**
-   * `scheduled`: announced first, so that no verifier meets a key that it does not know. `now`: signs at once; verifiers
-   * that cannot fetch a key set on an unknown key id refuse its tokens until they do. `compromised`: signs at once, and
-   * all others are withdrawn: tokens that they signed are refused as soon as verifiers see it.
+   * `scheduled`: the key is announced first, so that verifiers know it when it signs. `now`: it signs at
+   * once; verifiers that cannot fetch the key set for an unknown key id refuse its tokens until their next
+   * fetch. `compromised`: it signs at once, and all other keys are withdrawn: verifiers refuse their tokens
+   * after the next fetch.
    */
   mode: 'scheduled' | 'now' | 'compromised';
 }
 
-/** All, the oldest first. */
+/** All signing keys, oldest first. */
 export async function listSigningKeys(
   store: Store,
   masterKey: MasterKey,
@@ -49,7 +50,10 @@ export async function listSigningKeys(
   return keys.toSorted((a, b) => a.activatesAt - b.activatesAt);
 }
 
-/** Makes the successor of the active key. Throws an AppError where one is announced already. */
+/**
+ * Makes the successor of the active key. A `scheduled` rotation throws an AppError if one is already
+ * announced.
+ */
 export async function rotateSigningKey(
   change: Change,
   masterKey: MasterKey,
@@ -65,11 +69,11 @@ export async function rotateSigningKey(
 const ROTATION = { action: 'signing_key.rotate', subject: { kind: 'signing_key', id: null } } as const;
 
 /**
- * Notes the durations that a server works with, so that a rotation by the command line, which has settings of its own,
+ * Stores the durations that the server uses. A rotation by the command line, which has settings of its own,
  * keeps to them.
  */
 export async function recordSchedule(store: Store, schedule: KeySchedule): Promise<void> {
-  const recorded = JSON.stringify(safestSchedule(schedule, schedule)); // just these members
+  const recorded = JSON.stringify(safestSchedule(schedule, schedule)); // only these members
   if ((await store.meta.get('key_schedule')) === recorded) return;
   await store.write((transaction) => transaction.meta.set('key_schedule', recorded));
 }
@@ -79,7 +83,10 @@ async function recordedSchedule(transaction: StoreTransaction, own: KeySchedule)
   return recorded === null ? own : (JSON.parse(recorded) as KeySchedule);
 }
 
-/** Rotates when by both clocks the active key is older than `rotationSeconds`; asked by every process, done by one. */
+/**
+ * Rotates if the active key is older than `rotationSeconds` by both clocks. Every process calls it; one
+ * rotates.
+ */
 export async function rotateWhenDue(
   change: Change,
   masterKey: MasterKey,
@@ -93,27 +100,29 @@ export async function rotateWhenDue(
   if (!(await isDue(store))) return null;
   const made = seal(generateSigningKey(rotation.algorithm), rotation.algorithm, masterKey);
   return await audited<SigningKey | null>(change, ROTATION, async (transaction) => {
-    // Again, inside the transaction: another process may have been first.
+    // Check again inside the transaction: another process may have rotated first.
     if (!(await isDue(transaction))) return { result: null, unchanged: true };
     return await rotate(transaction, masterKey, made, { ...rotation, mode: 'scheduled' }, clocks);
   });
 }
 
 /**
- * Gives a proof to signing keys of a program that knew none: all that are there at the first start after the upgrade, and those
- * that processes of the version before write in the days after it. Returns their key ids.
+ * Gives a proof to signing keys of releases that wrote none: to all keys at the first start after the
+ * upgrade, and to those that processes of the older release write in the days after it. Returns their key
+ * ids.
  */
 export async function proveSigningKeys(store: Store, masterKey: MasterKey, nowMs: number): Promise<string[]> {
   if (!(await acceptsWithoutProof(store.meta, nowMs))) return [];
   return await store.write((transaction) => proveSealedKeys(transaction, masterKey, nowMs));
 }
 
-/** Clocks that differ by less count as the same: durations of a schedule are longer. */
+/** Clocks that differ by less count as equal: the durations of a schedule are longer. */
 const SAME_CLOCK_MS = 5000;
 
 /**
- * `nowMs` and, if the clocks differ, the same moment by the store's clock. A key ends by the earlier clock, so that it ends
- * in every process, and signs only when it was announced for long enough by the later one.
+ * `nowMs` and, if the clocks differ, the same moment by the clock of the store. A key ends by the earlier
+ * clock, so that every process sees its end. It signs only after its announcement time has passed by the
+ * later one.
  */
 async function clocksAt(clock: Pick<ClockRows, 'now'>, nowMs: number): Promise<Clocks> {
   const aheadMs = (await clock.now()) - Date.now();
@@ -121,7 +130,10 @@ async function clocksAt(clock: Pick<ClockRows, 'now'>, nowMs: number): Promise<C
   return { earlier: nowMs + Math.min(0, aheadMs), later: nowMs + Math.max(0, aheadMs) };
 }
 
-/** Makes the first signing key of an empty store, which signs at once; null where there is one. Whoever calls records it. */
+/**
+ * Makes the first signing key of an empty store. It signs at once; the caller records it. Null if the store
+ * has a key.
+ */
 export async function createFirstSigningKey(
   transaction: StoreTransaction,
   masterKey: MasterKey,
@@ -154,14 +166,14 @@ async function rotate(
       { hint: ', or use --now.' },
     );
   }
-  // Without a key that signs there is nobody to wait for.
+  // If no key is active, the new one signs at once.
   const isActive = (key: SigningKey) => signingKeyState(key, clocks.later) === 'active';
   const waits = mode === 'scheduled' && keys.some(isActive);
   const activatesAt = waits ? activationTime(schedule, clocks.later) : clocks.earlier;
   const before: AuditFacts[] = [];
   const after: AuditFacts[] = [];
   for (const key of [...keys, ...unproven]) {
-    // What nobody uses ends with the next rotation, whatever its row says.
+    // Processes do not use keys without a proof. The next rotation ends them, whatever their rows say.
     const of = unproven.includes(key) ? 'compromised' : mode;
     const end = endOf(key, activatesAt, { schedule, mode: of }, clocks);
     if (end === null) continue;
@@ -179,7 +191,7 @@ async function rotate(
   };
 }
 
-/** When an older key retires and is removed because of the new one; null where nothing changes for it. */
+/** When the new key makes an older one retire and be removed; null if the older key stays as it is. */
 function endOf(
   key: SigningKey,
   successorActivatesAt: number,

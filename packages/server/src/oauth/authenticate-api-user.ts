@@ -17,16 +17,18 @@ import { SECRET_PREFIX } from '../domain/secret.ts';
 import { ownPart, type SharedCall, type SharedLimits } from '../domain/shared-limit.ts';
 import type { MaybePromise } from '../lib/maybe-promise.ts';
 
-/** An API user that has proven who it is, and the credential that it used. */
+/** An authenticated API user, and the credential that it used. */
 export interface Authenticated extends CredentialUse {
-  /** Its own limit, this call counted. */
+  /** The state of its own limit, including this call. */
   limit: LimitState;
 }
 
-/** What authenticating needs of the process around it. For a known API user none of it waits for a database. */
+/**
+ * What authenticating needs from the process. For an API user in memory no part of it waits for a database.
+ */
 export interface AuthenticatingServices extends FailureBudgetServices {
   findApiUser(name: string, nowMs: number, again?: boolean): MaybePromise<KnownApiUser | undefined | Denial>;
-  /** A value, not a promise: the guess was not paid for. A promise: it was, and a right guess got its payment back. */
+  /** Returns a value if the guess was not charged, and a promise if it was. A right guess is refunded. */
   checkPassword(
     caller: Caller,
     known: KnownApiUser | undefined,
@@ -37,22 +39,22 @@ export interface AuthenticatingServices extends FailureBudgetServices {
   noteUse(use: CredentialUse, address: string, tokens: number): void;
 }
 
-/** A caller, and the API user that it names. */
+/** A caller, and the API user that it names, if known. */
 interface Attempt {
   caller: Caller;
   known: KnownApiUser | undefined;
-  /** The time by which the credentials are checked. */
+  /** The time at which the credentials are checked. */
   nowMs: number;
 }
 
 /** After a wait this long the credentials are checked again: they may have expired. */
 const LONG_WAIT_MS = 1000;
-/** If this many look-ups take that long, the process is asleep most of the time. */
+/** If this many look-ups take that long, the process is suspended most of the time. */
 const LOOK_UPS_MAX = 3;
 
 /**
- * Authenticates the API user that calls: the same steps, limits and timing for every endpoint that takes credentials. Waits
- * for nothing if the API user is in memory, has a secret, and limits are not shared.
+ * Authenticates the calling API user, with the same steps, limits and timing for every endpoint that takes
+ * credentials. Does not wait if the API user is in memory, has a secret, and limits are not shared.
  */
 export function authenticateApiUser(
   services: AuthenticatingServices,
@@ -89,7 +91,7 @@ async function authenticateAfterWait(
   return withinItsNetworks(attempt, await confirm(services, attempt.caller, await outcome));
 }
 
-/** The last step: may the API user call from this network? */
+/** The last step: checks whether the API user may call from this network. */
 function withinItsNetworks(
   { caller, known }: Attempt,
   outcome: Authenticated | Denial,
@@ -111,12 +113,12 @@ function authenticateWithinLimits(
   }
   return checking.then((authentication) => {
     if (isDenial(authentication)) return authentication;
-    if ('failure' in authentication) return invalidClient(authentication); // paid for already
+    if ('failure' in authentication) return invalidClient(authentication); // already charged to the budget
     return countCall(services, attempt, authentication);
   });
 }
 
-/** Checks nothing without budget: neither a secret nor a password. */
+/** Checks neither a secret nor a password if the budget is used up. */
 function checkCredentials(
   services: AuthenticatingServices,
   { caller, known, nowMs }: Attempt,
@@ -126,7 +128,7 @@ function checkCredentials(
   return exhaustedBudget(services, caller, nowMs) ?? checkSecret(known, caller.clientSecret, nowMs);
 }
 
-/** Counts the call on the limits: of this process, or of all processes. */
+/** Counts the call on the limits of this process, or on those that all processes share. */
 function countCall(
   services: AuthenticatingServices,
   attempt: Attempt,
@@ -137,7 +139,7 @@ function countCall(
     : countTogether(services, attempt, authentication, services.sharedLimits);
 }
 
-/** On the limits of this process: the whole ones, or one of `parts` parts. */
+/** Counts on the limits of this process: the full limits, or one of `parts` equal parts. */
 function countHere(
   services: AuthenticatingServices,
   { caller, known, nowMs }: Attempt,
@@ -155,7 +157,7 @@ function countHere(
   return { known, credentialId: authentication.credentialId, limit, nowMs };
 }
 
-/** On the limits that all processes share, in one call. */
+/** Counts on the limits that all processes share, in one call. */
 async function countTogether(
   services: AuthenticatingServices,
   attempt: Attempt,
@@ -194,8 +196,8 @@ async function countTogether(
 }
 
 /**
- * Checks, after a wait for a look-up, a password or shared limits, that the API user is still what it was: the process may
- * even have slept. The look-up may take time, too.
+ * After a wait for a look-up, a password check or shared limits, checks that the API user has not changed:
+ * the process may even have been suspended. The look-up may take time, too.
  */
 async function confirm(
   services: AuthenticatingServices,
@@ -217,7 +219,7 @@ async function confirm(
   return { denied: 'temporarily_unavailable', reason: 'each look at the API user took more than a second' };
 }
 
-/** Without counting the call a second time. */
+/** Authenticates again, without counting the call a second time. */
 async function authenticateAgain(
   services: AuthenticatingServices,
   attempt: Attempt,

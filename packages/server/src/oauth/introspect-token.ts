@@ -20,8 +20,9 @@ export interface IntrospectingServices extends AuthenticatingServices {
 }
 
 /**
- * Says whether a token is good (RFC 7662), to API users that may introspect, and only for tokens with one of the caller's
- * own audiences. The answer for any other token is the same as for one that never existed.
+ * Reports whether a token is active (RFC 7662). Only API users with `INTROSPECT_SCOPE` may ask, and only for
+ * tokens with one of their own audiences. The answer for any other token is the same as for one that never
+ * existed.
  */
 export function introspectToken(
   services: IntrospectingServices,

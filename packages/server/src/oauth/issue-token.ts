@@ -11,7 +11,7 @@ import {
   type AuthenticatingServices,
 } from './authenticate-api-user.ts';
 
-/** What a caller sends beside its credentials. */
+/** The parameters of the request, without the credentials. */
 export interface TokenRequest {
   grantType: string | undefined;
   scope: string | undefined;
@@ -21,13 +21,13 @@ export interface TokenRequest {
 export interface IssuedToken {
   accessToken: string;
   expiresInSeconds: number;
-  /** Undefined if it is exactly the requested scope. */
+  /** Undefined if it equals the requested scope. */
   scope: string | undefined;
   limit: LimitState;
   issuedAtMs: number;
 }
 
-/** What issuing needs of the process around it. */
+/** What issuing needs from the process. */
 export interface IssuingServices extends AuthenticatingServices {
   issuer: string;
   tokenLifeSeconds: number;
@@ -71,8 +71,8 @@ function sign(
     clientId: known.clientId,
     audience: granted.audience,
     scope: granted.scope,
-    // Rounded down, or a verifier with an exact clock would see a token from the future; `exp` is rounded up, so that
-    // `expires_in` never promises more than is left.
+    // `iat` is rounded down: a verifier with an exact clock must not see a token from the future. `exp` is
+    // rounded up: `expires_in` must not promise more time than is left.
     issuedAt: Math.floor(nowMs / 1000),
     expiresAt: Math.ceil(nowMs / 1000) + expiresInSeconds,
     tokenId: services.newTokenId(),

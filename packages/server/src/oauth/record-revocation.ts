@@ -5,15 +5,15 @@ import { StoreError } from '../storage/store-error.ts';
 import type { Store } from '../storage/store.ts';
 
 /**
- * Puts single tokens on the revocation list, up to `revokedTokensMax`: one API user that never stops revoking must not make
- * the list grow without bound for every verifier.
+ * Adds single tokens to the revocation list, up to `revokedTokensMax`: one API user that never stops revoking
+ * must not make the list grow without bound for every verifier.
  */
 export function createTokenRevoker(
   store: Store,
   list: Pick<RevocationList, 'tokens' | 'refresh'>,
   { revokedTokensMax }: { revokedTokensMax: number },
 ): RevokingServices['revoke'] {
-  /** Revocations that are being written and are not on the list yet. */
+  /** Revocations that are being written, and are not on the list yet. */
   let underWay = 0;
   return async (revocation) => {
     if (list.tokens() + underWay >= revokedTokensMax) {
@@ -22,7 +22,8 @@ export function createTokenRevoker(
     underWay += 1;
     try {
       await revokeOneToken(store, revocation);
-      // Before the change feed brings it: the answer promises that it holds here at once, and elsewhere within a second.
+      // Refresh the list before the change feed does: the answer promises that the revocation holds here at
+      // once, and elsewhere within a second.
       await list.refresh([revocation.digest]);
       return { revoked: true };
     } catch (error) {
@@ -34,7 +35,7 @@ export function createTokenRevoker(
   };
 }
 
-/** Revokes one token without a bound: `createTokenRevoker` has it. */
+/** Revokes one token. `createTokenRevoker` checks the bound. */
 async function revokeOneToken(store: Store, revocation: Revocation): Promise<void> {
   await store.write(async (transaction) => {
     await transaction.revocations.put(revocation);

@@ -7,7 +7,7 @@ import { revocationOfToken, VERIFIER_SKEW_MAX_SECONDS, type Revocation } from '.
 import { andThen, type MaybePromise } from '../lib/maybe-promise.ts';
 import { authenticateApiUser, type AuthenticatingServices } from './authenticate-api-user.ts';
 
-/** The token is good for nothing any more: it is revoked, or it is not a live token of this issuer. */
+/** The token no longer works: it is revoked, or it is not a live token of this issuer. */
 export interface Revoked {
   revoked: true;
 }
@@ -15,7 +15,7 @@ export interface Revoked {
 export interface RevokingServices extends AuthenticatingServices {
   readToken: AccessTokenReader;
   isRevoked(token: AccessTokenClaims): boolean;
-  /** Resolves when the revocation is on the disk and on the list that this process publishes. */
+  /** Resolves when the revocation is in the store, and on the list that this process publishes. */
   revoke(revocation: Revocation): Promise<Revoked | Denial>;
 }
 
@@ -31,7 +31,7 @@ export function revokeToken(
     if (isRefusal(authenticated)) return authenticated;
     const { known } = authenticated;
     services.noteUse(authenticated, caller.address, 0);
-    // Also a token that has just expired: the clocks of some verifiers lag.
+    // Accept a token that has just expired: the clocks of some verifiers lag.
     const claims = services.readToken(token, authenticated.nowMs, VERIFIER_SKEW_MAX_SECONDS);
     if (claims === null) return REVOKED; // RFC 7009 §2.2: an invalid token is not an error
     if (claims.clientId !== known.clientId) {

@@ -3,18 +3,24 @@ import { SYSTEM } from '../../domain/actor.ts';
 import type { AuditRecord } from '../../domain/audit-entry.ts';
 import type { Store } from '../../storage/store.ts';
 
-/** Failed attempts to sign in, for the audit log: gathered and written in a few entries, however many there are. */
+/**
+ * Collects failed attempts to sign in, and writes them to the audit log in a few entries, even if there are
+ * many.
+ */
 export interface FailedSignIns {
-  /** `operatorId`: null where nobody has that e-mail address. */
+  /** `operatorId`: null if no operator has that e-mail address. */
   note(operatorId: string | null, address: string): void;
-  /** Writes what is gathered. */
+  /** Writes the attempts collected so far. */
   stop(): Promise<void>;
 }
 
 const WRITE_MS = 10_000;
-/** Operator and address pairs that are told apart between two writes; beyond that only the number is kept. */
+/**
+ * The most pairs of operator and address collected between two writes. Beyond that only the number of
+ * attempts is kept.
+ */
 const PAIRS_MAX = 1000;
-/** Entries of one write. The pairs with the most attempts get one each, the others one together. */
+/** The most entries of one write. The pairs with the most attempts get one each; the others share one. */
 const ENTRIES_MAX = 20;
 
 interface Attempts {

@@ -1,12 +1,15 @@
-// The thread on which a chosen password is compared with what guessers try first; it answers once and ends.
+// This thread compares a chosen password with those that attackers try first. It answers once and ends.
 import { parentPort, workerData } from 'node:worker_threads';
 import { ZxcvbnFactory } from '@zxcvbn-ts/core';
 import { adjacencyGraphs, dictionary } from '@zxcvbn-ts/language-common';
 import type { GuessableQuestion } from './guessable-password.ts';
 
-/** 10^8 guesses: a year and more at what sign-in lets through in a minute, and that for the unluckiest only. */
+/** At least 10^8 guesses: at 20 a minute they take nine and a half years (docs/decisions/041). */
 const SCORE_MIN = 3;
-/** Of a long password so many characters are looked at: the cost grows with the square, and a good start is enough. */
+/**
+ * Checks only the start of a long password: the cost grows with the square of the length, and a strong start
+ * is enough.
+ */
 const LENGTH_MAX = 40;
 
 const { password, words } = workerData as GuessableQuestion;

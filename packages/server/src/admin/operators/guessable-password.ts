@@ -2,19 +2,23 @@ import { Worker } from 'node:worker_threads';
 import { AppError } from '../../domain/app-error.ts';
 import { createSlots } from '../../lib/semaphore.ts';
 
-/** What the worker is given. */
+/** The input of the worker. */
 export interface GuessableQuestion {
   password: string;
-  /** Words that somebody who knows whose password it is would try. */
+  /** Words that an attacker tries for this operator. */
   words: readonly string[];
 }
 
-/** One at a time, because each costs a fifth of a second and 60 MB; only who is signed in or invited gets this far. */
+/**
+ * Runs one check at a time, because each costs a fifth of a second and 60 MB. Only operators who are signed
+ * in or invited can start one.
+ */
 const slots = createSlots(1, 20);
 
 /**
- * Would a guesser with a list of common passwords, and the usual ways of changing them, soon find this one? Asked on a
- * thread of its own, because reading the list and comparing with it would hold up tokens (docs/decisions/041).
+ * Whether an attacker with a list of common passwords, and the usual changes to them, would soon guess this
+ * one. The check runs on a thread of its own: loading the list and comparing would delay tokens
+ * (docs/decisions/041).
  */
 export async function isGuessable(question: GuessableQuestion): Promise<boolean> {
   const answer = slots.run(() => askWorker(question));
@@ -26,7 +30,7 @@ export async function isGuessable(question: GuessableQuestion): Promise<boolean>
 }
 
 function askWorker(workerData: GuessableQuestion): Promise<boolean> {
-  // Beside this file, in the sources (.ts) as in the compiled package (.js).
+  // The worker is beside this file, both in the sources (.ts) and in the compiled package (.js).
   const name = `./guessable-password-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`;
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL(name, import.meta.url), { workerData });

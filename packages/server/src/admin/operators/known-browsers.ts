@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto';
 import type { MasterKey } from '../../storage/master-key.ts';
 
 /**
- * A browser in which an operator has signed in before, by a cookie that is sealed under the master key and stored nowhere. It
- * signs nobody in: it sets its attempts apart from those of strangers, who so cannot use them up (docs/decisions/041).
+ * Recognises a browser in which an operator has signed in before. Its cookie is sealed under the master key
+ * and stored nowhere. The cookie does not sign the operator in. It gives the browser a separate budget of
+ * attempts, which strangers cannot use up (docs/decisions/041).
  */
 export interface KnownBrowsers {
   cookieFor(operatorId: string, nowMs: number): string;
-  /** What attempts of this browser are counted under; null where the cookie is not of this operator. */
+  /** The key that counts attempts of this browser; null if the cookie does not belong to this operator. */
   recognise(cookie: string | null, operatorId: string, nowMs: number): string | null;
 }
 
@@ -22,7 +23,7 @@ export function createKnownBrowsers(masterKey: MasterKey): KnownBrowsers {
     try {
       return JSON.parse(masterKey.unseal(cookie, CONTEXT).toString('utf8')) as unknown[];
     } catch {
-      return []; // made up, or from before another master key
+      return []; // forged, or sealed under another master key
     }
   }
 

@@ -14,12 +14,15 @@ export interface NewOperator {
 
 export interface Invited {
   operator: Operator;
-  /** In the link: shown this once, and stored nowhere. */
+  /** Part of the link: shown only once, and stored nowhere. */
   token: string;
   expiresAt: number;
 }
 
-/** Makes an operator who chooses a password with the link. Throws an AppError where the e-mail address is wrong or taken. */
+/**
+ * Makes an operator, who then chooses a password with the link. Throws an AppError if the e-mail address is
+ * invalid or taken.
+ */
 export async function inviteOperator(
   change: Change,
   asked: NewOperator,
@@ -33,7 +36,9 @@ export async function inviteOperator(
   });
 }
 
-/** The same for somebody who chose a password already, at the command line. Throws an AppError where it is weak, too. */
+/**
+ * Makes an operator with a password, at the command line. Throws an AppError also if the password is weak.
+ */
 export async function createOperator(
   change: Change,
   { email, role, password }: NewOperator & { password: string },
@@ -51,8 +56,8 @@ export async function createOperator(
 const INVITE: Attempt = { action: 'operator.invite', subject: { kind: 'operator', id: null } };
 
 /**
- * A new link in place of the one before, for somebody who has not chosen a password yet. Throws an AppError for an operator who
- * has: `resetOperator` takes that password away.
+ * Replaces the link of an operator without a password. Throws an AppError if the operator has a password:
+ * `resetOperator` removes it.
  */
 export async function inviteAgain(change: Change, name: string, lifeSeconds: number): Promise<Invited> {
   const { nowMs } = change;
@@ -72,9 +77,9 @@ export async function inviteAgain(change: Change, name: string, lifeSeconds: num
 }
 
 /**
- * Takes password, second factor and sessions away from an operator, who chooses another password with the link: for who
- * forgot or lost them, or had them stolen. Throws an AppError for the last admin, but at the command line: without the link nobody
- * could manage operators any more.
+ * Removes the password, second factor and sessions of an operator, and makes a link for choosing a new
+ * password: for operators who lost these, or had them stolen. Throws an AppError for the last admin, except
+ * at the command line: until that admin uses the link, no operator can manage the others.
  */
 export async function resetOperator(change: Change, name: string, lifeSeconds: number): Promise<Invited> {
   const { actor, nowMs } = change;
@@ -94,13 +99,13 @@ export async function resetOperator(change: Change, name: string, lifeSeconds: n
   });
 }
 
-/** A new link: for an operator who has a password a reset, for one who was invited another invitation. */
+/** Makes a new link: a reset for an operator with a password, otherwise another invitation. */
 export async function newLinkFor(change: Change, name: string, lifeSeconds: number): Promise<Invited> {
   const state = operatorState(await existingOperator(change.store, name));
   return await (state === 'active' ? resetOperator : inviteAgain)(change, name, lifeSeconds);
 }
 
-/** Changes the role, and ends the operator's sessions. Throws an AppError where the last admin would be none any more. */
+/** Changes the role and ends the operator's sessions. Throws an AppError if no admin would remain. */
 export async function changeOperatorRole(change: Change, name: string, role: Role): Promise<Operator> {
   const { nowMs } = change;
   const attempt = { action: 'operator.update', subject: { kind: 'operator', id: name } } as const;
@@ -117,7 +122,10 @@ export async function changeOperatorRole(change: Change, name: string, role: Rol
   });
 }
 
-/** Removes an operator for good, with the sessions; gives back who it was. Throws an AppError for the last admin. */
+/**
+ * Removes an operator and the sessions for good. Returns the removed operator. Throws an AppError for the
+ * last admin.
+ */
 export async function removeOperator(change: Change, name: string): Promise<Operator> {
   const attempt = { action: 'operator.remove', subject: { kind: 'operator', id: name } } as const;
   return await audited(change, attempt, async (transaction, identify) => {
@@ -130,7 +138,7 @@ export async function removeOperator(change: Change, name: string): Promise<Oper
   });
 }
 
-/** The operator with this id or e-mail address. Throws an AppError where there is none. */
+/** The operator with this id or e-mail address. Throws an AppError if it does not exist. */
 export async function existingOperator(rows: Pick<Store, 'operators'>, name: string): Promise<Operator> {
   const operator = (await rows.operators.find(name)) ?? (await rows.operators.findByEmail(name));
   if (operator !== undefined) return operator;
@@ -139,7 +147,7 @@ export async function existingOperator(rows: Pick<Store, 'operators'>, name: str
   });
 }
 
-/** What the audit log says of an operator. */
+/** The facts about an operator in the audit log. */
 export function operatorFacts(operator: Operator): AuditFacts {
   return {
     email: operator.email,
@@ -160,7 +168,9 @@ export function withoutSecondFactor(operator: Operator): Operator {
   };
 }
 
-/** An operator as a part of something larger. From now on the link for the first admin is of no use. */
+/**
+ * Inserts an operator within a larger transaction. From then on the link for the first admin no longer works.
+ */
 export async function insertOperator(transaction: StoreTransaction, operator: Operator): Promise<Operator> {
   refuseBadEmail(operator.email);
   await transaction.operators.lock();
@@ -189,7 +199,7 @@ async function refuseLastAdmin(
   operator: Operator,
   what: string,
 ): Promise<void> {
-  // An admin who was invited and never came is nobody who could manage operators.
+  // An invited admin without a password cannot manage operators, and does not count.
   const counts = operator.role === 'admin' && operatorState(operator) === 'active';
   if (!counts || (await operators.otherActiveAdmins(operator.id)) > 0) return;
   throw new AppError(
@@ -199,8 +209,8 @@ async function refuseLastAdmin(
 }
 
 /**
- * The link that a reset makes signs in without the password and the second factor: with it, an open session would be enough to
- * take the account of its operator over.
+ * Operators cannot reset themselves. The link of a reset replaces the password and the second factor: with
+ * it, an attacker with an open session could take over the account.
  */
 function refuseOwnReset(by: Actor, operator: Operator): void {
   if (by.kind !== 'operator' || by.id !== operator.id) return;

@@ -4,8 +4,8 @@ import { AppError } from '../../domain/app-error.ts';
 import { isGuessable } from './guessable-password.ts';
 
 /**
- * The hash of a password that an operator chose. Throws an AppError where it is too short or too easy to guess, as a fault of
- * `member`.
+ * Hashes a password that an operator chose. Throws an AppError with a fault of `member` if the password is
+ * too short or too easy to guess.
  */
 export async function hashOfChosenPassword(
   password: string,

@@ -20,15 +20,19 @@ import {
   type OperatorChange,
 } from './start-session.ts';
 
-// What operators do with what is their own. The password was asked for again before, where it says so.
+// Operators change their own account here. If a comment says that the password was confirmed, the caller did
+// that first.
 
-/** The session of a change, which goes on under a new token. */
+/** The session that makes the change. It continues under a new token. */
 interface Renewed {
   /** For the cookie. */
   token: string;
 }
 
-/** Sets another password (its hash), after the old one was asked for; renews the session and ends the operator's others. */
+/**
+ * Sets a new password by its hash, after the old one was confirmed. Renews the session and ends the
+ * operator's other sessions.
+ */
 export async function changePassword(
   change: OperatorChange,
   { checkedHash, passwordHash, sessionId }: { checkedHash: string; passwordHash: string; sessionId: string },
@@ -46,12 +50,13 @@ export async function changePassword(
   });
 }
 
-/** Why a code of the second factor is not enough for a change. */
+/** Why a change is refused for its code of the second factor. */
 export type FactorRefusal = CodeRefusal | { refused: 'code_missing' };
 
 /**
- * A secret for an authenticator app, which counts once a code of it was given. After the password was asked for. If there is a
- * second factor already, a code of it is needed: the new one will take its place.
+ * Makes a secret for an authenticator app, after the password was confirmed. The secret takes effect when the
+ * operator confirms it with a code. If the operator has a second factor already, its code is needed: the new
+ * one will replace it.
  */
 export async function beginSecondFactor(
   change: OperatorChange,
@@ -75,15 +80,16 @@ export async function beginSecondFactor(
       Buffer.from(totp.secret, 'ascii'),
       totpContext(operator.id),
     );
-    const current = await own(transaction, actor); // with the code that was used up
+    const current = await own(transaction, actor); // with the code marked as used
     await transaction.operators.update({ ...current, sealedPendingTotpSecret });
     return { result: totp, after: { confirmed: false } };
   });
 }
 
 /**
- * From now on sign-in asks for a code; the session is renewed, and the others, which began without a code, end. Returns the recovery
- * codes: shown this once. Throws an AppError for a wrong code.
+ * Turns the second factor on: from now on sign-in needs a code. Renews the session and ends the others, which
+ * started without a code. Returns the recovery codes, which are shown only once. Throws an AppError for a
+ * wrong code.
  */
 export async function confirmSecondFactor(
   change: OperatorChange,
@@ -123,8 +129,8 @@ export async function confirmSecondFactor(
 }
 
 /**
- * The password alone signs in from now on. After it was asked for, and with a code; the session is renewed, and the others end.
- * Throws an AppError if there is no second factor.
+ * Turns the second factor off, with a code, after the password was confirmed: from now on the password is
+ * enough. Renews the session and ends the others. Throws an AppError if the second factor is already off.
  */
 export async function removeSecondFactor(
   change: OperatorChange,
@@ -160,8 +166,8 @@ async function factorRefusal(
 }
 
 /**
- * After a change of what signs an operator in: this session gets a new token, so that a token that leaked before opens nothing, and
- * the other sessions end.
+ * After a change of password or second factor: gives this session a new token, so that a leaked token stops
+ * working, and ends the other sessions.
  */
 async function renewSession(
   { sessions }: StoreTransaction,
@@ -175,7 +181,9 @@ async function renewSession(
   return { token, ended: await sessions.deleteOf(operatorId, sessionId) };
 }
 
-/** Ends one of the operator's own sessions. Throws an AppError where there is none with this id. */
+/**
+ * Ends one of the operator's own sessions. Throws an AppError if the operator has no session with this id.
+ */
 export async function endSession(
   change: OperatorChange,
   action: 'session.sign_out' | 'session.end',

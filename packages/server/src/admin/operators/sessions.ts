@@ -11,22 +11,28 @@ import type { Store } from '../../storage/store.ts';
 export interface CurrentSession {
   session: Session;
   operator: Operator;
-  /** When it ends unless there is another request. */
+  /** When it ends without another request. */
   endsAt: number;
 }
 
 /**
- * The session that a token opens, as it is in the store at this moment, so that who was removed or demoted a moment ago has
- * lost it in every process; null where it opens none. Only a new request keeps a session alive, not the next look at one
- * that lasts (a stream of events).
+ * Finds the session of a token; null if the token opens none. Reads the store every time, so that an operator
+ * removed or demoted a moment ago loses the session in every process. Only a new request keeps a session
+ * alive, not a later check for a response that lasts (a stream of events).
  */
 export type FindSession = (token: string, isNewRequest: boolean) => Promise<CurrentSession | null>;
 
 export function createSessionFinder(store: Store, limits: SessionLimits, now: () => number): FindSession {
-  /** Those whose last request is being written down: a page of the console sends several at once. */
+  /**
+   * The ids of sessions whose last request is being stored: a page of the console sends several requests at
+   * once.
+   */
   const underWay = new Set<string>();
 
-  /** Beside the request, which does not wait for it, and is none the worse where it cannot be written. */
+  /**
+   * Stores the time of the last request. The request does not wait for the write, and succeeds even if it
+   * fails.
+   */
   async function noteSeen({ id, operatorId }: Session, nowMs: number): Promise<void> {
     if (underWay.has(id)) return;
     underWay.add(id);
@@ -36,7 +42,7 @@ export function createSessionFinder(store: Store, limits: SessionLimits, now: ()
         await operators.seen(operatorId, nowMs);
       });
     } catch {
-      // The next request tries again.
+      // The next request retries.
     } finally {
       underWay.delete(id);
     }

@@ -12,9 +12,9 @@ import {
 import type { Limits } from '../../runtime/limits/limits.ts';
 import { memoryCounters } from '../../storage/memory/counters.ts';
 
-/** An attempt that was paid for. */
+/** An attempt that its budgets allowed and counted. */
 export interface Paid {
-  /** The attempt was right. */
+  /** Gives the attempt back to its budgets, because it was not a wrong guess. */
   refund(): Promise<void>;
 }
 
@@ -23,7 +23,7 @@ export interface TooMany {
   waitMs: number;
 }
 
-/** Attempts by key, counted by this process, or by all together. */
+/** Counts attempts by key, in this process or together with the others. */
 export interface SignInCounter {
   counters: Counters;
   shared: SharedLimits | null;
@@ -41,20 +41,22 @@ export function createSignInCounters(keysMax: number, share: Limits['share']): S
 
 export type SignInBudgetConfig = Pick<Config, 'signInLimit' | 'signInAddressLimit' | 'signInAccountLimit'>;
 
-/** The budgets of docs/decisions/041. Every attempt is paid for before its password or code is checked. */
+/** The budgets of docs/decisions/041. Every attempt is charged before its password or code is checked. */
 export interface SignInBudgets {
-  /** Null: the address has budget left. Nothing of it is given back: it bounds work, not guesses. */
+  /** Null: the address has budget left. This budget is never refunded: it bounds work, not guesses. */
   forAddress(address: string): Promise<TooMany | null>;
-  /** `browser`: what attempts of a known browser are counted under. */
+  /** `browser`: the key that counts the attempts of a known browser; null for any other. */
   payForAttempt(email: string, address: string, browser: string | null): Promise<Paid | TooMany>;
-  /** For a password that a signed-in operator gives again: no stranger can use this budget up. */
+  /** For a password that a signed-in operator confirms. Strangers cannot use this budget up. */
   payForConfirmation(operatorId: string): Promise<Paid | TooMany>;
   payForCode(operatorId: string): Promise<Paid | TooMany>;
 }
 
-/** The longest time that an attempt waits for its turn if an account has had many from unknown browsers. */
+/**
+ * The longest that an attempt waits for its turn after many attempts on the account from unknown browsers.
+ */
 const SLOWED_MS_MAX = 5000;
-/** Attempts that wait so at a time. */
+/** The most attempts that wait like this at a time. */
 const SLOWED_MAX = 100;
 
 export function signInBudgets(
@@ -64,7 +66,9 @@ export function signInBudgets(
 ): SignInBudgets {
   let slowed = 0;
 
-  /** The budget of an account for all unknown browsers together only slows: an attempt waits for its turn. */
+  /**
+   * The budget of an account for all unknown browsers together only delays: an attempt waits for its turn.
+   */
   async function turnOf(account: string): Promise<Paid | TooMany> {
     const deadline = now() + SLOWED_MS_MAX;
     for (;;) {
@@ -101,7 +105,7 @@ export function signInBudgets(
   };
 }
 
-/** Shared limits count by network and key: attempts to sign in have one network, which bounds nothing. */
+/** Shared limits count by network and key. Attempts to sign in use one network without a bound. */
 const NETWORK = 'sign-in';
 const UNBOUNDED = 1e9;
 

@@ -33,7 +33,7 @@ export interface Caller extends SignInFrom {
   browser: string | null;
 }
 
-/** Somebody who has just signed in. */
+/** A successful sign-in, with the new session. */
 export interface SignedIn {
   operator: Operator;
   session: Session;
@@ -44,7 +44,7 @@ export interface SignedIn {
 }
 
 export type SignInDenial =
-  /** One for every e-mail address: that there is such an operator is nobody's to know. */
+  /** The same for every e-mail address, so that callers cannot learn which operators exist. */
   | { denied: 'wrong_credentials' }
   /** The password was right. */
   | { denied: 'second_factor_required' }
@@ -57,16 +57,18 @@ export interface SignIn {
     asked: { email: string; password: string; code?: string },
     from: Caller,
   ): Promise<SignedIn | SignInDenial>;
-  /** Throws an AppError where the link is not good. `email` is null where whoever accepts it gives one. */
+  /**
+   * Throws an AppError if the link is not valid. `email` is null if the operator chooses it when accepting.
+   */
   inspect(token: string, address: string): Promise<{ email: string | null; role: Role } | SignInDenial>;
-  /** Throws an AppError where the link is not good, or the password is weak. */
+  /** Throws an AppError if the link is not valid, or the password is weak. */
   accept(
     asked: { token: string; password: string; email?: string },
     from: Caller,
   ): Promise<SignedIn | SignInDenial>;
-  /** Asks a signed-in operator for the password again; resolves to the hash that it matched. */
+  /** Checks the password of a signed-in operator again. Resolves to the hash that it matched. */
   confirm(operator: Operator, password: string): Promise<{ checkedHash: string } | SignInDenial>;
-  /** Pays for the code that a signed-in operator sends. */
+  /** Charges the budget for a code that a signed-in operator sends. */
   payForCode(operator: Operator): Promise<Paid | TooMany>;
 }
 
@@ -79,12 +81,15 @@ interface SignInContext {
   now(): number;
 }
 
-/** Slow hashes at a time (9 ms and 19 MiB each) and how many wait: apart for strangers, who so hold nobody else up. */
+/**
+ * How many slow hashes run at a time (9 ms and 19 MiB each), and how many wait. Strangers have a separate
+ * queue, so that they do not delay operators in known browsers.
+ */
 const HASHES_AT_A_TIME = 1;
 const HASHES_WAITING_MAX = 16;
 /**
- * How operators sign in, with limits that a stranger cannot turn against them: docs/decisions/041. Attempts are counted
- * before the password is looked at, so that many at once count as many.
+ * Signs operators in, with limits that strangers cannot turn against them (docs/decisions/041). Attempts are
+ * counted before the password is checked, so that 100 attempts at once count as 100.
  */
 export function createSignIn({ store, masterKey, config, counters, failed, now }: SignInContext): SignIn {
   const browsers = createKnownBrowsers(masterKey);
@@ -106,7 +111,8 @@ export function createSignIn({ store, masterKey, config, counters, failed, now }
         failed.note(operator?.id ?? null, from.address);
         return paid;
       }
-      // The same work whoever it is: without an operator, or a password, against a hash that no password has.
+      // An unknown operator and one without a password cost the same work: they use a hash that no password
+      // matches.
       const hash = operator?.passwordHash ?? NO_PASSWORD;
       const lane = browser === null ? strangers : known;
       const evaluating = lane.evaluate(emailKey(email), password, hash);
@@ -151,7 +157,7 @@ export function createSignIn({ store, masterKey, config, counters, failed, now }
     },
 
     async confirm({ id, passwordHash }, password) {
-      // Only who has the session gets here: a budget of its own, which no stranger can use up.
+      // Only a signed-in operator gets here. Strangers cannot use up this separate budget.
       const paid = await budgets.payForConfirmation(id);
       if ('denied' in paid) return paid;
       const hash = passwordHash ?? NO_PASSWORD;
@@ -166,7 +172,7 @@ export function createSignIn({ store, masterKey, config, counters, failed, now }
   };
 }
 
-/** What a refusal of a sign-in, or of a code, is for the caller. */
+/** Converts a refused sign-in, or a refused code, to the denial that the caller gets. */
 export function denialOf(
   outcome: Exclude<SignInOutcome, Started> | FactorRefusal,
   nowMs: number,

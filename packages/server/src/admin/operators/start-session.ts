@@ -16,11 +16,11 @@ import type { Store, StoreTransaction } from '../../storage/store.ts';
 import { audited, type Attempt, type Change, type Effect } from '../audited.ts';
 import { insertOperator, operatorFacts } from './operator.ts';
 
-/** Where somebody signs in from. */
+/** Where an operator signs in from. */
 export interface SignInFrom {
   address: string;
   userAgent: string;
-  /** The session that this browser had so far: it ends. */
+  /** The previous session of this browser, which ends. */
   sessionToken: string | null;
 }
 
@@ -30,14 +30,17 @@ export interface Started extends StartedSession {
 
 export type OperatorActor = Extract<Actor, { kind: 'operator' }>;
 
-/** A change that an operator makes to what is their own. */
+/** A change that operators make to their own account. */
 export type OperatorChange = Change & { actor: OperatorActor };
 
 export function operatorActor({ id, email, role }: Operator, address: string): OperatorActor {
   return { kind: 'operator', id, name: email, address, role };
 }
 
-/** The associated data under which an operator's TOTP secret is sealed: it opens nothing for another. */
+/**
+ * The associated data that seals an operator's TOTP secret: a copy in another operator's row cannot be
+ * unsealed.
+ */
 export function totpContext(operatorId: string): string {
   return `totp ${operatorId}`;
 }
@@ -46,11 +49,14 @@ export type CodeRefusal = { refused: 'wrong_code' } | { refused: 'codes_locked';
 
 export type SignInOutcome =
   | Started
-  /** The operator, or the password, is another than it was when it was checked. */
+  /** The operator was removed, or the password changed, since the password was checked. */
   | { refused: 'changed' }
   | CodeRefusal;
 
-/** Begins a session of an operator whose password was checked, once the second factor is, where there is one. */
+/**
+ * Starts a session for an operator whose password was checked. Checks the second factor first, if the
+ * operator has one.
+ */
 export async function signInOperator(
   change: OperatorChange,
   masterKey: MasterKey,
@@ -75,7 +81,10 @@ export async function signInOperator(
   });
 }
 
-/** Whose invitation this is; the operator is null where it makes the first admin. Throws an AppError where it is none. */
+/**
+ * Finds the invitation of a token, and its operator. The operator is null if the invitation makes the first
+ * admin. Throws an AppError if the token is not valid.
+ */
 export async function findInvitation(
   store: Store,
   token: string,
@@ -91,15 +100,18 @@ export async function findInvitation(
 }
 
 export interface Acceptance {
-  /** As `findInvitation` gave it back. */
+  /** The result of `findInvitation`. */
   invited: { invitation: Invitation; operator: Operator | null };
-  /** Of the first admin, whom nobody has given one. */
+  /** The e-mail address of the operator. The first admin chooses it. */
   email: string;
   passwordHash: string;
   from: SignInFrom;
 }
 
-/** The password is set and a session begins; the invitation is used up. Throws an AppError where somebody was first. */
+/**
+ * Sets the password, uses up the invitation and starts a session. Throws an AppError if the invitation is not
+ * valid any more.
+ */
 export async function acceptInvitation(
   { store, nowMs }: Pick<Change, 'store' | 'nowMs'>,
   limits: SessionLimits,
@@ -129,7 +141,7 @@ export async function acceptInvitation(
 }
 
 async function insertFirstAdmin(transaction: StoreTransaction, operator: Operator): Promise<void> {
-  // Never whoever comes first: the link is of no use once there is anybody.
+  // The link makes only the first admin: once any operator exists, it no longer works.
   if (await transaction.operators.any()) throw noSuchInvitation();
   await insertOperator(transaction, operator);
 }
@@ -171,9 +183,9 @@ function beginning({ session, operator }: Started): Effect {
 }
 
 /**
- * Uses up a code of an operator's second factor, for a sign-in or for a change that needs one. Null: it was right. A wrong code
- * counts, whatever it was for, and enough of them lock all codes for a while. The operators are locked by the caller, so codes
- * are checked one at a time.
+ * Uses up a code of the second factor, for a sign-in or for a change that needs one. Null: the code was
+ * right. Every wrong code counts, and after enough of them all codes are locked for a while. The caller locks
+ * the operators, so that codes are checked one at a time.
  */
 export async function codeRefusal(
   transaction: StoreTransaction,
@@ -199,7 +211,7 @@ export async function codeRefusal(
   return { refused: 'wrong_code' };
 }
 
-/** Takes a code of the app or a recovery code, which then is not taken again. */
+/** Uses up a code of the app or a recovery code, so that it works only once. */
 async function takeCode(
   { operators }: StoreTransaction,
   masterKey: MasterKey,
