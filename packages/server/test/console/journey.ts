@@ -84,7 +84,7 @@ async function createApiUser(page: Page, server: TestServer): Promise<ShownCrede
   await page.getByText('Waiting for the first token').waitFor();
   const answer = await runCurl(shown.curl, server);
   assert.equal(answer['token_type'], 'Bearer', JSON.stringify(answer));
-  await page.getByText('Received: it works.').waitFor();
+  await page.getByText('It works.').waitFor();
 
   // One does not lose it by a wrong tap.
   await page.getByRole('link', { name: 'Overview' }).click();
@@ -101,7 +101,7 @@ async function rotate(page: Page, server: TestServer, old: ShownCredentials): Pr
   try {
     await page.getByRole('main').getByRole('link', { name: 'New secret' }).first().click();
     await page.getByLabel('Name of the new secret').fill('production, new');
-    await page.getByRole('button', { name: 'Make the secret' }).click();
+    await page.getByRole('button', { name: 'Create the secret' }).click();
     const next = await shownCredentials(page, server);
     assert.equal(next.clientId, old.clientId);
     await page.getByLabel('I have stored the secret').check();
@@ -122,12 +122,12 @@ async function rotate(page: Page, server: TestServer, old: ShownCredentials): Pr
 
     await oldOne.getByRole('button', { name: 'Retire' }).click();
     const dialog = page.getByRole('dialog');
-    await dialog.getByText('A caller could break').waitFor();
+    await dialog.getByText('A caller could fail').waitFor();
     assert.ok(
       await dialog.getByRole('button', { name: 'Retire' }).isDisabled(),
       'the objection holds it back',
     );
-    await dialog.getByLabel('Retire it all the same').check();
+    await dialog.getByLabel('Retire it anyway').check();
     await dialog.getByRole('button', { name: 'Retire' }).click();
     await page.getByText('Only the new secret is live').waitFor();
     const before = caller.tokens;
@@ -145,13 +145,13 @@ async function cutOff(page: Page, server: TestServer, clientId: string): Promise
   await page.getByRole('link', { name: 'Back to the API user' }).click();
   await page.getByRole('button', { name: 'Leaked: cut it off now' }).click();
   const dialog = page.getByRole('dialog');
-  await dialog.getByLabel('Make a new secret at once').waitFor();
+  await dialog.getByLabel('Create a new secret now').waitFor();
   await dialog.getByRole('button', { name: 'Cut it off' }).click();
   const fresh = await shownCredentials(page, server);
   assert.equal(fresh.clientId, clientId);
   const answer = await runCurl(fresh.curl, server);
   assert.equal(answer['token_type'], 'Bearer', JSON.stringify(answer));
-  await page.getByText('Received: it works.').waitFor();
+  await page.getByText('It works.').waitFor();
   const live = await server.json<{ state: string }[]>('credential', 'list', clientId);
   assert.equal(live.filter(({ state }) => state === 'live').length, 1, 'nothing but the new one works');
   await page.getByLabel('I have stored the secret').check();
@@ -165,7 +165,7 @@ async function audit(page: Page): Promise<void> {
   for (const what of [
     'Cut off after a leak',
     'Credential retired',
-    'Secret made',
+    'Secret created',
     'API user created',
     'Signed in',
     'Second factor turned on',
