@@ -25,7 +25,7 @@ export interface ClockWatch {
   state(): ClockState;
   isOff(): boolean;
   /**
-   * The time by the clock of this process or the store's, whichever is behind: by it, nothing ends too early.
+   * The clock of this process or the store's, whichever is behind. What has ended by it has ended by both.
    */
   earlier(): number;
 }

@@ -107,7 +107,7 @@ function mayCallFrom(known: KnownApiUser | undefined, { address }: Caller): bool
   return known?.policy.networks?.includes(address) !== false;
 }
 
-/** The live password, or else the one that ended last, for the log. An API user has one live password at most. */
+/** The live password, or else the newest one, for the log. An API user has at most one live password. */
 function newestPassword(known: KnownApiUser | undefined, nowMs: number): KnownPassword | undefined {
   const passwords = known?.passwords ?? [];
   return passwords.find((password) => credentialState(password, nowMs) === 'live') ?? passwords[0];

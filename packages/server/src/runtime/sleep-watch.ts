@@ -16,9 +16,7 @@ export interface SleepWatch {
 const SLEPT_MS = 1000;
 /** How often the watch records that the process runs. */
 const BEAT_MS = 200;
-/**
- * Callers wait at most this long for the catch-up. After that, the process treats the store as out of reach.
- */
+/** Callers wait at most this long for the catch-up. After that, the rules for a store out of reach apply. */
 const CATCH_UP_MS = 1000;
 
 /**
