@@ -8,7 +8,9 @@ export interface ClockDifference {
   detail: string;
 }
 
-/** For the overview and `mintmark doctor`: the clocks that differ from the store's by more than some seconds. */
+/**
+ * For the overview and `mintmark doctor`: the clocks that differ from the store's by more than five seconds.
+ */
 export async function clockDifferences(clock: Pick<ClockRows, 'recorded'>): Promise<ClockDifference[]> {
   const all = await clock.recorded(CLOCK_RECORDED_MS);
   const offsets = all.map(({ offsetMs }) => offsetMs);

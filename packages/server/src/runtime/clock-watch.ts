@@ -18,7 +18,9 @@ export interface ClockState {
   offsetSeconds: number | null;
 }
 
-/** Compares the clock of this process with the store's at every poll of the change feed: docs/decisions/085. */
+/**
+ * Compares the clock of this process with the store's at each poll of the change feed: docs/decisions/085.
+ */
 export interface ClockWatch {
   /** The same rows, but each read of a position also compares the clocks. */
   watching(changes: TimedChangeRows): ChangeRows;

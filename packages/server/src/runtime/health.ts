@@ -9,8 +9,9 @@ export interface Health {
   status: 'ready' | 'stopping' | 'stale' | 'going_stale' | 'clock_off' | 'no_signing_key';
   /** How long ago the process was last known to be in step with the store. */
   staleSeconds: number;
-  /** API users in memory; `complete` if these are all. */
+  /** API users in memory. */
   apiUsers: number;
+  /** Whether all API users are in memory. */
   complete: boolean;
   /**
    * Whose calls the limits count: `own`, those of this process; `shared`, those of all processes; `divided`,
@@ -18,6 +19,6 @@ export interface Health {
    */
   limits: 'own' | 'shared' | 'divided';
   clock: ClockState;
-  /** Seconds for which the oldest change has been waiting for a synchronous standby, and whether that is too long. */
+  /** Seconds that the oldest change has been waiting for a synchronous standby. `hangs`: that is too long. */
   standby: { waitSeconds: number; hangs: boolean };
 }

@@ -18,8 +18,8 @@ const STORED_EVERY_MS = 10 * 60_000;
 const FORM_LENGTH_MAX = 60;
 
 /**
- * Reports that a trusted proxy named something that is not an address: in the log at most once a minute, and in the store
- * for `mintmark doctor` at most every ten minutes.
+ * Reports that a trusted proxy sent something that is not an address: in the log at most once a minute, and
+ * in the store for `mintmark doctor` at most every ten minutes.
  */
 export function createUnreadableAddresses(
   store: Pick<Store, 'write'>,

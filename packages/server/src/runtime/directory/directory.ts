@@ -21,7 +21,7 @@ export interface DirectorySettings {
   apiUserLimit: number;
 }
 
-/** The API users that this process knows: bounded, filled in the background, kept fresh by the change feed. */
+/** The API users in memory: bounded, filled in the background, kept fresh by the change feed. */
 export interface Directory {
   /**
    * Finds the API user with this client id or username; undefined if the name is unknown. Returns at once if

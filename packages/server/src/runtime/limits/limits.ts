@@ -29,7 +29,9 @@ export interface Limits {
   stop(): void;
 }
 
-/** Counts in Redis if that is configured, else through the transport `given`, else in this process. */
+/**
+ * Counts in Redis if that is configured, else through `given` (to the primary process), else in this process.
+ */
 export function createLimits(config: Config, log: Logger, given: LimitTransport | null): Limits {
   const target = redisTargetOf(config);
   const transport = target === null ? given : redisLimits(target, config.redisPrefix);

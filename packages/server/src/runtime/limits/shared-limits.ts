@@ -73,9 +73,9 @@ function learn(
 }
 
 /**
- * Subtracts the longest time that a call may take from the process's own count of an API user. The count was
- * true when the call was sent, a little before the call is counted. Without the time in between, it would be
- * too high and cost the API user calls.
+ * `aheadMs` is true when this process sends the call, a little before the call is counted. Subtracting the
+ * longest time in between, the deadline, keeps it from exceeding the shared count, so no API user loses calls
+ * by it.
  */
 function forgetting(call: SharedCall, deadlineMs: number): SharedCall {
   const { apiUser } = call;
