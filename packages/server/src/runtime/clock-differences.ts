@@ -3,7 +3,7 @@ import type { ClockRows } from '../storage/tables/clock.ts';
 
 /** A clock that is wrong, as the processes on a store recorded it. */
 export interface ClockDifference {
-  /** The process; or `the store`, where all processes agree. */
+  /** The process, or `the store` if all processes agree. */
   whose: string;
   detail: string;
 }

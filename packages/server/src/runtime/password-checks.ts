@@ -26,7 +26,7 @@ export type PasswordCheck = (
   budget: GuessBudget,
 ) => MaybePromise<Authentication | Denial>;
 
-/** At most this many verified passwords are remembered. A full memory is cleared. */
+/** At most this many verified passwords are remembered; then all are forgotten. */
 const VERIFIED_MAX = 10_000;
 
 const BUSY = { denied: 'temporarily_unavailable', reason: 'too many password checks wait' } as const;
@@ -84,8 +84,8 @@ export function createPasswordCheck(
     const refused = joined === undefined ? budget.exhausted() : null;
     if (refused !== null) return refused;
     const accepted = (matches: boolean) => 'credentialId' in outcome(known, candidate, matches, nowMs);
-    // A fast refusal would reveal that the password is right. So memory only accepts, and every refusal costs
-    // a slow hash.
+    // A fast refusal would reveal that the password is right. So memory only accepts, and refusing a right
+    // password costs a slow hash, like a wrong one.
     if (
       candidate !== undefined &&
       accepted(true) &&

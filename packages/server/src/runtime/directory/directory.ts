@@ -142,8 +142,8 @@ export function createDirectory(
   }
 
   /**
-   * Entries stay in use during the load. Its end drops those that were not read again: their API users may be
-   * changed or removed.
+   * Entries stay in use during the load. At its end, entries that were not read again are dropped: their API
+   * users may be changed or removed.
    */
   async function loadAll(): Promise<void> {
     refreshes += 1;

@@ -10,11 +10,11 @@ export interface DirectoryEntry extends KnownApiUser {
   used: boolean;
 }
 
-/** The number of different policies that are kept for sharing between API users. A full map is cleared. */
+/** At most this many different policies are kept for sharing between API users; then the map is cleared. */
 const SHARED_POLICIES_MAX = 10_000;
 /**
- * Secrets per API user. Ended ones are kept too, so that the log can tell an expired secret from one that
- * never existed.
+ * At most this many secrets per entry. Ended ones are kept too, so that the log can tell an expired secret
+ * from one that never existed.
  */
 const SECRETS_MAX = 10;
 

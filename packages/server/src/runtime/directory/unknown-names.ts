@@ -5,7 +5,7 @@ export interface UnknownNames {
   clear(): void;
 }
 
-/** Remembers at most `max` names. A full memory is cleared, which costs look-ups but never a wrong answer. */
+/** Remembers at most `max` names; then all are forgotten, which costs look-ups but never a wrong answer. */
 export function createUnknownNames(max: number, ttlMs: number): UnknownNames {
   const since = new Map<string, number>();
   return {

@@ -4,8 +4,8 @@ import type { LimitTransport, SharedCall, SharedCounts } from '../../domain/shar
 import type { Config } from '../../config/config.ts';
 
 /**
- * The transport to the shared limits, with a deadline for each call and a circuit breaker for when answers
- * fail to come.
+ * The transport to the shared limits, with a deadline for each call and a circuit breaker that opens when the
+ * other side stops answering.
  */
 export interface LimitCircuit {
   isClosed(): boolean;
@@ -113,7 +113,7 @@ export function createLimitCircuit(
     if ((await probe()) !== null) probeLater();
   }
 
-  /** Returns what went wrong, or null if limits are shared from now on (or the circuit was stopped). */
+  /** Returns the error, or null if limits are shared from now on (or the circuit was stopped). */
   async function probe(): Promise<unknown> {
     const calls = Array.from({ length: PROBES }, (_, i) => transport.take(probeCall(i)));
     const problem = await Promise.all(calls.map((call) => deadline(call))).then(
@@ -121,7 +121,7 @@ export function createLimitCircuit(
       (error: unknown) => error,
     );
     if (problem !== null) {
-      // Wait until all calls have ended, so that probes do not pile up while answers fail to come.
+      // Wait until all calls have ended, so that probes do not pile up while the other side does not answer.
       await Promise.allSettled(calls);
       return problem;
     }

@@ -16,7 +16,7 @@ export type PastRates = { at: number } & Rates;
 export interface Live {
   /**
    * Starts to call `tell` with changes and rates, and with the uses and refusals of the API user `clientId`.
-   * Returns a text if a bound refuses the watcher: which one.
+   * Returns a text if a bound refuses the watcher; the text names the bound.
    */
   watch(watcher: Watcher): Watch | 'full' | 'viewer has enough';
   /** Sends a change that the change feed delivered. */

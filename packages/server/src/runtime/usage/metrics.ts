@@ -48,8 +48,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   if (sources.worker !== null) registry.setDefaultLabels({ worker: sources.worker });
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LOOP_PRECISION_MS });
   for (const metric of [...requestMetrics(sources), ...stateMetrics(sources)]) {
-    // prom-client's own counters would count each token a second time. It only formats the numbers that we
-    // have.
+    // prom-client only formats our numbers: its own counters would count each token a second time.
     const { name, help, type, values } = metric;
     const get = async () => ({ name, help, type, values: values(), aggregator: 'sum' });
     registry.registerMetric({ name, get } as unknown as Metric);

@@ -34,8 +34,8 @@ export interface UsageGathering {
 }
 
 /**
- * Pairs of API user and reason that are counted apart at a time. Beyond that, refusals are counted by reason
- * only.
+ * At most this many pairs of API user and reason are counted separately. Beyond that, refusals are counted by
+ * reason only.
  */
 const REFUSALS_MAX = 10_000;
 
