@@ -7,7 +7,7 @@ const UNITS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
-/** What a duration looks like, for the texts that refuse another. */
+/** Examples of durations, for messages that refuse an invalid one. */
 export const DURATION_EXAMPLES = '90d, 24h, 15m, 30s or 500ms';
 
 /** `90d`, `24h`, `15m`, `30s` or `500ms` in milliseconds; null for anything else. */
@@ -16,7 +16,7 @@ export function durationMs(text: string): number | null {
   return number === undefined ? null : Number(number) * (UNITS[unit] ?? 0);
 }
 
-/** The same duration in its largest unit, a day as `24h`; `0` has none. */
+/** A duration in the largest unit that divides it. One day is `24h`, and zero is `0` without a unit. */
 export function durationText(ms: number): string {
   if (ms === 0) return '0';
   const inDays = ms % 86_400_000 === 0 && ms > 86_400_000;

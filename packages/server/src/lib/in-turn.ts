@@ -1,8 +1,8 @@
-/** A piece of work that is done once at a time, however many ask for it. */
+/** A piece of work that runs once at a time, however many callers request it. */
 export interface InTurn {
   /**
-   * Resolves when a run that began after this call is done. One that is under way may have missed what the caller asks
-   * it for: it is followed by another, for all who asked meanwhile.
+   * Resolves when a run that began after this call is done. A run under way may have started too early for
+   * this caller, so one more run follows it, for all callers that came during it.
    */
   run(): Promise<void>;
   underWay(): boolean;
@@ -21,7 +21,7 @@ export function inTurn(work: () => Promise<void>): InTurn {
   }
 
   async function afterThis(): Promise<void> {
-    await current?.catch(() => undefined); // whoever began it hears of it
+    await current?.catch(() => undefined); // the caller that started this run gets its error
     next = undefined;
     await run();
   }

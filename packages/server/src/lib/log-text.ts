@@ -10,10 +10,13 @@ const LEVELS: Readonly<Record<number, string>> = {
   60: 'FATAL',
 };
 
-/** Characters that move the cursor of a terminal, or turn the direction of writing. */
+/** Characters that move the cursor of a terminal, or change the direction of writing. */
 const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 
-/** A line that pino wrote, for a person at a terminal: time (UTC), level, message, fields; the stack of an error below. */
+/**
+ * Formats a line of pino for a person at a terminal: time (UTC), level, message and fields, with the stack of
+ * an error below.
+ */
 export function logText(line: string): string {
   const { level, time, msg, err, ...fields } = JSON.parse(line) as Record<string, unknown>;
   const { message, stack, ...cause } = Object(err) as Record<string, unknown>;

@@ -2,9 +2,12 @@ import { createWriteStream, type WriteStream } from 'node:fs';
 import pino, { type Logger } from 'pino';
 import { logText, type LogFormat } from './log-text.ts';
 
-/** Log lines that wait to be written, in bytes: beyond that new ones are dropped, because the server comes first. */
+/**
+ * Bytes of log lines that may wait to be written. Beyond that the log drops new lines, because requests
+ * matter more.
+ */
 const WAITING_BYTES_MAX = 1_048_576;
-/** After a write that failed, lines are dropped for so long before the next is tried. */
+/** After a failed write, the log drops lines for this long before it writes again. */
 const PAUSE_MS = 1000;
 const STDERR = 2;
 
@@ -15,13 +18,14 @@ export interface LogSettings {
 
 export interface ServerLog {
   log: Logger;
-  /** Writes what waits, as far as it can be written. */
+  /** Writes the waiting lines, as far as possible. */
   close(): Promise<void>;
 }
 
 /**
- * Lines on standard error, structured or for people, written off the main thread. Where they cannot be written (a full disk, a reader
- * that is gone or too slow) they are lost, and nothing else is: pino's own destination ends or hangs the process then.
+ * Writes lines to standard error, as JSON or as text for people, off the main thread. If a write is
+ * impossible (a full disk, a reader that is gone or too slow), only log lines are lost. In that case pino's
+ * own destination would end or hang the process.
  */
 export function openLog({ logLevel, logFormat }: LogSettings): ServerLog {
   const isText = logFormat === 'text' || (logFormat === 'auto' && process.stderr.isTTY);

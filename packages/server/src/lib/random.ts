@@ -2,7 +2,10 @@ import { randomFillSync } from 'node:crypto';
 
 export const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
-/** Largest multiple of 62 that fits a byte: bytes from there on are thrown away, so that no character is favoured. */
+/**
+ * Largest multiple of 62 that fits a byte. Bytes from this value up are discarded, so that no character is
+ * favoured.
+ */
 const BYTE_LIMIT = 62 * 4;
 
 /** `length` characters of `[0-9A-Za-z]` from the system's generator, 5.95 bits each. */
@@ -19,8 +22,8 @@ export function randomBase62(length: number): string {
 }
 
 /**
- * Random identifiers without a system call each: the generator fills a pool, each id takes its bytes from it once.
- * Returns a function that gives `bytes` random bytes in the given encoding.
+ * Creates random identifiers without a system call for each: the generator fills a pool, and every id takes
+ * its own bytes from it. The returned function returns `bytes` random bytes in the given encoding.
  */
 export function pooledRandom(bytes: number, encoding: 'hex' | 'base64url', poolBytes = 4096): () => string {
   const pool = Buffer.alloc(poolBytes - (poolBytes % bytes));

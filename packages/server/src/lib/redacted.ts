@@ -1,4 +1,4 @@
-/** A secret in the configuration: wherever it is printed, logged or turned into JSON, it shows nothing of it. */
+/** A secret in the configuration. Text, logs and JSON never show its value. */
 export class Redacted {
   readonly #secret: string;
 

@@ -1,6 +1,6 @@
-/** Room for a few pieces of costly work at a time, and a short queue behind them. */
+/** Runs a few pieces of costly work at a time, with a short queue behind them. */
 export interface Slots {
-  /** Does the work when it is its turn; null, at once, where the queue is full. */
+  /** Runs the work when its turn comes. Returns null at once if the queue is full. */
   run<T>(work: () => Promise<T>): Promise<T> | null;
 }
 

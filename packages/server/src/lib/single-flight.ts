@@ -1,4 +1,4 @@
-/** Work that is shared by all who ask for the same while it is under way. */
+/** Lets callers that request the same work while it is under way share it. */
 export interface SingleFlight<T> {
   get(key: string): Promise<T> | undefined;
   /** Shares this work under the key until it ends. */

@@ -1,14 +1,14 @@
 /** A line of a text that arrives in pieces. */
 export interface TextLine {
-  /** Its number, from 1 on. */
+  /** The number of the line, from 1. */
   n: number;
-  /** Or why it cannot be read. */
+  /** The text of the line, or why it cannot be read. */
   text: string | { problem: string };
 }
 
 const LINE_END = 0x0a;
 
-/** The lines of a text that ends in a line break or without one. Holds no more of it than one line may be long. */
+/** The lines of a text, with or without a final line break. Keeps at most `bytesMax` bytes of a line. */
 export async function* textLines(
   pieces: AsyncIterable<Buffer | string>,
   bytesMax: number,

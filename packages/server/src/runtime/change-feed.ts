@@ -1,15 +1,15 @@
 import type { Change, ChangeRows } from '../storage/tables/change.ts';
 
-/** Keeps what a process holds in memory in step with the store: at most a second behind while the store answers. */
+/** Keeps the memory of a process in step with the store: at most a second behind while the store answers. */
 export interface ChangeFeed {
   /**
-   * Notes the number of the last change, then calls `load`, which reads from the store what the process holds, then applies the
-   * changes since that number, and polls until stopped. No handler is called during `load`.
+   * Records the number of the last change, calls `load`, which reads the store into memory, applies the
+   * changes since that number, and polls until stopped. The feed calls no handler during `load`.
    */
   start(load: () => Promise<void>): Promise<void>;
-  /** Looks for changes at once: a hint that there are some. */
+  /** Polls at once, on a hint that the store has new changes. */
   wake(): void;
-  /** Resolves when what the store has at the time of the call is applied, or could not be read. */
+  /** Resolves when all changes that the store has at the time of the call are applied, or the poll failed. */
   follow(): Promise<void>;
   stop(): Promise<void>;
   /** How long ago the last poll that succeeded began, in milliseconds. */
@@ -22,9 +22,12 @@ export interface ChangeHandlers {
   apiUsersChanged(clientIds: readonly string[]): Promise<void>;
   signingKeysChanged(): Promise<void>;
   revocationsChanged(digests: readonly string[]): Promise<void>;
-  /** Uses that wait in memory are to be written now. Does not wait until they are. */
+  /** Starts to write the uses that wait in memory, and does not wait for the end of it. */
   usageRequested(): void;
-  /** The feed cannot tell what changed: its past is another one (a restored store), or what was missed is gone. */
+  /**
+   * The feed cannot tell what changed. Either the store has another past (it was restored), or it has already
+   * removed changes that this process missed.
+   */
   everythingChanged(): Promise<void>;
   /** Called when polls begin to fail and when they succeed again. */
   reach(error: Error | null): void;
@@ -32,7 +35,7 @@ export interface ChangeHandlers {
 
 const BATCH = 1000;
 
-/** `clock` counts milliseconds from anywhere and never jumps (performance.now). */
+/** `clock` counts milliseconds from an arbitrary start and never jumps (performance.now). */
 export function createChangeFeed(
   changes: ChangeRows,
   handlers: ChangeHandlers,
@@ -40,13 +43,13 @@ export function createChangeFeed(
   clock: () => number = () => performance.now(),
 ): ChangeFeed {
   let last = 0;
-  /** The change with that number, as it was read: by it a feed with another past is told from ours. */
+  /** The change with that number, as it was read. A store with another past has another change under it. */
   let lastChange: Change | null = null;
   let freshAt = Number.NEGATIVE_INFINITY;
   let timer: NodeJS.Timeout | undefined;
   let polling: Promise<void> | undefined;
   let again = false;
-  /** From the end of the load of the start to the stop. */
+  /** True from the end of the first load until the stop. */
   let running = false;
   let failing = false;
 
@@ -65,13 +68,14 @@ export function createChangeFeed(
 
   async function catchUp(): Promise<void> {
     const { epoch, change } = await changes.position(last);
-    // A store that was put back, or whose failover lost changes, may have got past our number by now, with others.
+    // A restored store, or one whose failover lost changes, may have passed our number already with other
+    // changes.
     if (epoch < last || (lastChange !== null && !isSame(change, lastChange)))
       return await loadFromHere(handlers.everythingChanged);
     while (last < epoch) {
       const batch = await changes.after(last, BATCH);
       const newest = batch.at(-1);
-      // There are no gaps in the numbers: where the next one is missing, it was removed already.
+      // The numbers have no gaps: if the next one is missing, the store has already removed it.
       if (newest === undefined || batch[0]?.n !== last + 1)
         return await loadFromHere(handlers.everythingChanged);
       await apply(batch);
@@ -80,7 +84,10 @@ export function createChangeFeed(
     }
   }
 
-  /** The number is noted before the load: a change that comes during the load may be missing from it, and is applied after it. */
+  /**
+   * Reads the number before the load: the load may miss a change that comes during it, and the feed applies
+   * it afterwards.
+   */
   async function loadFromHere(load: () => Promise<void>): Promise<void> {
     const { epoch, change } = await changes.position(null);
     await load();
@@ -99,7 +106,7 @@ export function createChangeFeed(
     if (idsOf('usage').length > 0) handlers.usageRequested();
   }
 
-  /** One poll at a time; a wake-up during one is followed by another, because it may have come too late for it. */
+  /** Runs one poll at a time. A wake-up during a poll may come too late for it, so another poll follows. */
   async function run(): Promise<void> {
     clearTimeout(timer);
     if (polling !== undefined) {
@@ -126,7 +133,7 @@ export function createChangeFeed(
       if (running) void run();
     },
     async follow() {
-      await polling; // one that is under way may have begun too early
+      await polling; // a poll under way may have begun too early
       if (polling === undefined && running) void run();
       await polling;
     },

@@ -3,12 +3,14 @@ import type { ClockRows } from '../storage/tables/clock.ts';
 
 /** A clock that is wrong, as the processes on a store recorded it. */
 export interface ClockDifference {
-  /** The process; or `the store`, where all processes agree. */
+  /** The process, or `the store` if all processes agree. */
   whose: string;
   detail: string;
 }
 
-/** For the overview and `mintmark doctor`: the clocks that differ from the store's by more than some seconds. */
+/**
+ * For the overview and `mintmark doctor`: the clocks that differ from the store's by more than five seconds.
+ */
 export async function clockDifferences(clock: Pick<ClockRows, 'recorded'>): Promise<ClockDifference[]> {
   const all = await clock.recorded(CLOCK_RECORDED_MS);
   const offsets = all.map(({ offsetMs }) => offsetMs);

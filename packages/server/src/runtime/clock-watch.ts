@@ -2,39 +2,53 @@ import type { Logger } from 'pino';
 import type { ChangeRows, TimedChangeRows } from '../storage/tables/change.ts';
 import type { ClockRows } from '../storage/tables/clock.ts';
 
-/** How the clock of this process stands against the store's. Where the store has no clock of its own, it is `ok`. */
+/**
+ * How the clock of this process compares with the store's. It is `ok` if the store has no clock of its own.
+ */
 export interface ClockState {
-  /** `off`: by the store and the other processes this clock is wrong. `agreed`: by all processes the store's is. */
+  /**
+   * `off`: this clock is wrong, judged by the store and the other processes. `agreed`: all processes agree
+   * that the store's clock is wrong.
+   */
   judgement: 'ok' | 'off' | 'agreed';
-  /** How far it is ahead of the store's, at least, in seconds; null: the store has no other clock, or has not been asked. */
+  /**
+   * Seconds that this clock is ahead of the store's, at least. Null if the store has no other clock, or no
+   * poll has read it yet.
+   */
   offsetSeconds: number | null;
 }
 
-/** Compares the clock of this process with the store's at every poll of the change feed: docs/decisions/085. */
+/**
+ * Compares the clock of this process with the store's at each poll of the change feed: docs/decisions/085.
+ */
 export interface ClockWatch {
-  /** The same rows; each position that is read from them is a comparison. */
+  /** The same rows, but each read of a position also compares the clocks. */
   watching(changes: TimedChangeRows): ChangeRows;
   state(): ClockState;
   isOff(): boolean;
-  /** The clock of this process or the store's, whichever is behind: what has ended by both has ended. */
+  /**
+   * The clock of this process or the store's, whichever is behind. What has ended by it has ended by both.
+   */
   earlier(): number;
 }
 
-/** Beyond it the difference is logged, and counts as something that needs attention. */
+/** A larger difference is logged, and the overview lists it as something that needs attention. */
 export const CLOCK_NOTICE_MS = 5000;
-/** Beyond it in so many polls in a row, either this clock or the store's is wrong. */
+/**
+ * If the difference exceeds this in `OFF_POLLS` polls in a row, either this clock or the store's is wrong.
+ */
 export const CLOCK_FAR_MS = 30_000;
 const OFF_POLLS = 3;
-/** How often the offset is recorded, and how long other processes count it. */
+/** How often a process records its offset. Other processes consider it for `CLOCK_RECORDED_MS`. */
 const RECORD_MS = 10_000;
 export const CLOCK_RECORDED_MS = 30_000;
-/** While the clocks are far apart: what other processes say is read again after this time. */
+/** While the clocks are far apart, the offsets of the other processes are read again after this time. */
 const JUDGE_MS = 1000;
-/** The store's clock jumped: the other processes see that, and record it, within this time. */
+/** After a jump of the store's clock, the other processes see it and record it within this time. */
 const OTHERS_SEE_MS = 2000;
 const LOG_MS = 60_000;
 
-/** By two clocks of this process: the time of day, and one that never jumps. */
+/** A point in time by two clocks of this process: the time of day, and a clock that never jumps. */
 interface Moment {
   dayMs: number;
   steadyMs: number;
@@ -43,7 +57,7 @@ interface Moment {
 const moment = (): Moment => ({ dayMs: Date.now(), steadyMs: performance.now() });
 
 export function createClockWatch(clock: ClockRows, self: string, log: Logger): ClockWatch {
-  /** The store's time and this process's when it was read. */
+  /** The last time that the store reported, and the time in this process when it arrived. */
   let seen: (Moment & { storeMs: number }) | undefined;
   let offsetMs: number | null = null;
   let judgement: ClockState['judgement'] = 'ok';
@@ -58,7 +72,8 @@ export function createClockWatch(clock: ClockRows, self: string, log: Logger): C
 
   function compare(sent: Moment, received: Moment, storeMs: number): void {
     seen = { ...received, storeMs };
-    // The store read its clock at some time in between: only what is beyond that is a difference.
+    // The store read its clock between `sent` and `received`: only an excess over that interval is a
+    // difference.
     const [least, most] = [sent.dayMs - storeMs, sent.dayMs + received.steadyMs - sent.steadyMs - storeMs];
     offsetMs = Math.round(least > 0 ? least : Math.min(0, most));
     if (Math.abs(offsetMs) > CLOCK_FAR_MS) {
@@ -80,11 +95,11 @@ export function createClockWatch(clock: ClockRows, self: string, log: Logger): C
     try {
       await clock.record({ process: self, offsetMs });
     } catch {
-      // The store is out of reach, which is logged elsewhere: nothing is known, and nothing concluded.
+      // The store is out of reach, which is logged elsewhere. The judgement stays as it is.
     }
   }
 
-  /** Asks whether the other processes agree with this one. */
+  /** Checks whether the other processes agree with this one. */
   async function judge(): Promise<void> {
     if (judging || performance.now() - judgedAt < JUDGE_MS) return;
     judging = true;
@@ -105,7 +120,10 @@ export function createClockWatch(clock: ClockRows, self: string, log: Logger): C
     }
   }
 
-  /** The clock of this process ran on as before: then it is the store's that jumped, and the others may not have said so yet. */
+  /**
+   * True if the clock of this process did not jump: then the store's did, and the other processes may not
+   * have recorded it yet.
+   */
   function mayAgreeSoon(): boolean {
     const now = moment();
     if (close === undefined || now.steadyMs - offSince > OTHERS_SEE_MS) return false;

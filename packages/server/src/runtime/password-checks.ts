@@ -15,7 +15,10 @@ export interface PasswordCheckSettings {
   passwordQueueMax: number;
 }
 
-/** A value, not a promise: nothing was paid for it. A promise: the guess was paid for, and given back if it was right. */
+/**
+ * Returns a value if the guess costs nothing. Otherwise returns a promise: the guess is paid for, and
+ * refunded if it was right or the queue was full.
+ */
 export type PasswordCheck = (
   caller: Caller,
   known: KnownApiUser | undefined,
@@ -23,15 +26,15 @@ export type PasswordCheck = (
   budget: GuessBudget,
 ) => MaybePromise<Authentication | Denial>;
 
-/** Most passwords that are remembered as verified; beyond that the memory starts anew. */
+/** At most this many verified passwords are remembered; then all are forgotten. */
 const VERIFIED_MAX = 10_000;
 
 const BUSY = { denied: 'temporarily_unavailable', reason: 'too many password checks wait' } as const;
 
 /**
- * Checks passwords, which are hashed slowly, on the thread pool: a few at a time, a short queue behind them, and 503
- * for the rest. Whatever the client id, a guess costs exactly one slow hash, and is paid for before. A password that was
- * accepted once is recognised by a keyed digest from then on, until its credential changes.
+ * Checks passwords, which are hashed slowly, on the thread pool: a few at a time, a short queue behind them,
+ * and 503 for the rest. Whatever the client id, a guess costs exactly one slow hash and is paid for before
+ * it. After a password was accepted, a keyed digest recognises it until its credential changes.
  */
 export function createPasswordCheck(
   settings: PasswordCheckSettings,
@@ -66,7 +69,7 @@ export function createPasswordCheck(
   }
 
   return (caller, known, nowMs, budget) => {
-    // Without a single password in the store nothing that is not a generated secret can be right, for any client id.
+    // If the store has no password at all, only a generated secret can be right, for any client id.
     if (!passwordsExist()) {
       return (
         budget.exhausted() ?? { failure: known === undefined ? 'unknown_client_id' : 'malformed_secret' }
@@ -75,13 +78,14 @@ export function createPasswordCheck(
     const proof = proofOf(caller.clientSecret);
     const candidate = newestPassword(known, nowMs);
     const hash = candidate?.hash ?? NO_PASSWORD;
-    // The same guess by the same guesser at the same time is paid for and evaluated once.
+    // Identical guesses by one guesser at the same time are paid for and evaluated once.
     const key = `${proof} ${hash} ${budget.key}`;
     const joined = guesses.get(key);
     const refused = joined === undefined ? budget.exhausted() : null;
     if (refused !== null) return refused;
     const accepted = (matches: boolean) => 'credentialId' in outcome(known, candidate, matches, nowMs);
-    // A refusal from memory would be a fast one, and so tell that the password is right: it costs a slow hash like any other.
+    // A fast refusal would reveal that the password is right. So memory only accepts, and refusing a right
+    // password costs a slow hash, like a wrong one.
     if (
       candidate !== undefined &&
       accepted(true) &&
@@ -103,7 +107,7 @@ function mayCallFrom(known: KnownApiUser | undefined, { address }: Caller): bool
   return known?.policy.networks?.includes(address) !== false;
 }
 
-/** The live password, or else the one that ended last, for the log. An API user has one live password at most. */
+/** The live password, or else the newest one, for the log. An API user has at most one live password. */
 function newestPassword(known: KnownApiUser | undefined, nowMs: number): KnownPassword | undefined {
   const passwords = known?.passwords ?? [];
   return passwords.find((password) => credentialState(password, nowMs) === 'live') ?? passwords[0];

@@ -3,14 +3,17 @@ import { passwordMatches } from '../domain/password.ts';
 import { singleFlight } from '../lib/single-flight.ts';
 import { createSlots } from '../lib/semaphore.ts';
 
-/** Slow hashes: a few at a time, a short queue behind them, and one for identical guesses that are in flight. */
+/**
+ * Evaluates slow hashes: a few at a time, with a short queue behind them. Identical guesses in flight share
+ * one hash.
+ */
 export interface PasswordEvaluations {
-  /** A keyed digest, by which this process compares passwords that it keeps no copy of. */
+  /** A keyed digest, with which this process compares passwords without a copy of them. */
   proofOf(password: string): string;
   /**
-   * Whether the password is the one of the hash; null if the queue is full. A guess shares its evaluation with identical guesses at
-   * the same `name` only: all names without a password have the same hash, and with a full queue a shared evaluation would tell
-   * which names these are.
+   * Whether the password matches the hash; null if the queue is full. A guess shares its evaluation only with
+   * identical guesses at the same `name`. All names without a password have the same hash: with a full queue,
+   * an evaluation shared between names would reveal which names these are.
    */
   evaluate(name: string, password: string, hash: string): Promise<boolean> | null;
 }

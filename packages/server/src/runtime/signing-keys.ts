@@ -13,18 +13,21 @@ import { privateKeyOf, readProvenKeys } from '../storage/signing-key-proof.ts';
 import type { SealedSigningKey } from '../storage/tables/signing-key.ts';
 import type { Store } from '../storage/store.ts';
 
-/** The signing keys of this process. Which one signs is asked of the clock each time, so nothing must happen on time. */
+/**
+ * The signing keys of this process. The clock decides for each signature which key signs, so no timer has to
+ * fire on time.
+ */
 export interface Keyring {
-  /** Reads the keys from the store, and decrypts those that sign or will. */
+  /** Reads the keys from the store, and decrypts the announced and active ones. */
   reload(): Promise<void>;
-  /** Undefined where no key is active. */
+  /** Undefined if no key is active, or the active one cannot be decrypted. */
   signer(nowMs: number): AccessTokenSigner | undefined;
-  /** Signs statements about the revocation list; undefined where no key is active. */
+  /** Signs statements about the revocation list; undefined whenever `signer` is. */
   statementSigner(nowMs: number): JwtSigner | undefined;
   canSign(nowMs: number): boolean;
-  /** How many keys are in which state; those without a proof are in none of them. */
+  /** The number of keys in each state. Keys without a valid proof count as `unproven` only. */
   states(nowMs: number): Record<SigningKeyState | 'unproven', number>;
-  /** The key with this id, while it is published; undefined for any other. */
+  /** The key with this id while it is published, otherwise undefined. */
   verifyingKey(kid: string, nowMs: number): VerifyingKey | undefined;
   /** The key set that verifiers read (RFC 7517 §5). */
   jwks(nowMs: number): Jwks;
@@ -41,13 +44,13 @@ interface Signers {
 }
 
 interface Current extends Signers {
-  /** Signs until then; from then on another key may. */
+  /** This key signs until then; afterwards another key may. */
   untilMs: number;
 }
 
 /**
- * A key that cannot be decrypted or has no valid proof is logged; the others continue to sign. Keys are kept and published
- * until they have ended by `earlier`, a clock that is not ahead (clock-watch.ts).
+ * The keyring logs a key that cannot be decrypted or has no valid proof, and signs with the others. It keeps
+ * and publishes a key until the key has ended by `earlier`, a clock that is not ahead (clock-watch.ts).
  */
 export function createKeyring(
   store: Pick<Store, 'signingKeys' | 'meta'>,
@@ -94,7 +97,7 @@ export function createKeyring(
         try {
           signers.set(key.kid, signersOf(key, masterKey));
         } catch {
-          // Without the error: it could hold what was decrypted.
+          // The error is not logged: it could hold decrypted bytes.
           log.error({ kid: key.kid }, 'a signing key cannot be decrypted: see mintmark doctor');
         }
       }
@@ -136,7 +139,7 @@ function signersOf(key: SealedSigningKey, masterKey: MasterKey): Signers {
   };
 }
 
-/** `typ` of what is signed about the revocation list: nobody may take it for an access token. */
+/** `typ` of the statements about the revocation list: no API may mistake one for an access token. */
 const STATEMENT_TYPE = 'mintmark-revocations+jwt';
 
 function toJwks(keys: readonly SealedSigningKey[]): Jwks {

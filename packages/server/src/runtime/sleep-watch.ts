@@ -1,24 +1,28 @@
-/** Notices that the process did not run for a while (a machine that slept, a process that was stopped): docs/decisions/084. */
+/**
+ * Detects that the process did not run for a while (a sleeping machine, a stopped process):
+ * docs/decisions/084.
+ */
 export interface SleepWatch {
   start(): void;
   stop(): void;
   /**
-   * Undefined, but for a process that has slept: then it resolves when it has caught up, or could not in time. `nowMs`: by the
-   * time of day.
+   * After a sleep, resolves when the process has caught up, or could not in time; otherwise undefined.
+   * `nowMs` is the time of day.
    */
   catchingUp(nowMs: number): Promise<void> | undefined;
 }
 
-/** A process that did not run for so long is behind by more than is promised. */
+/** A process that did not run for this long may be further behind the store than promised. */
 const SLEPT_MS = 1000;
-/** How often it is noted that the process runs. */
+/** How often the watch records that the process runs. */
 const BEAT_MS = 200;
-/** Callers wait no longer for a process that catches up: then it is one whose store is out of reach. */
+/** Callers wait at most this long for the catch-up. After that, the rules for a store out of reach apply. */
 const CATCH_UP_MS = 1000;
 
 /**
- * `catchUp` resolves when what happened meanwhile is known. `clock` counts milliseconds from anywhere and never jumps, but stands
- * still while the machine sleeps; the time of day does not. Where that was set forward, it is one catch-up more.
+ * `catchUp` resolves when the process knows what happened during the sleep. `clock` counts milliseconds from
+ * an arbitrary start and never jumps, but stands still while the machine sleeps; the time of day does not.
+ * Setting the time of day forward costs one needless catch-up.
  */
 export function createSleepWatch(catchUp: () => Promise<void>, clock: () => number): SleepWatch {
   let ranAt = Number.POSITIVE_INFINITY;
@@ -34,7 +38,7 @@ export function createSleepWatch(catchUp: () => Promise<void>, clock: () => numb
     caughtUp = undefined;
   }
 
-  /** Asked by requests and by the beat: after a sleep it is not known which of them is first. */
+  /** Requests and the beat both call this: after a sleep, either may come first. */
   function catchingUp(nowMs: number): Promise<void> | undefined {
     const now = clock();
     const slept = now - ranAt >= SLEPT_MS || nowMs - ranAtDayTime >= SLEPT_MS;

@@ -2,9 +2,9 @@ import type { Logger } from 'pino';
 import { STANDBY_HANGS_MS } from '../storage/postgres/standby.ts';
 import type { Store } from '../storage/store.ts';
 
-/** Notices that changes wait for a synchronous standby that hangs, while tokens go on. */
+/** Detects that changes wait for a hanging synchronous standby. Tokens are still issued then. */
 export interface StandbyWatch {
-  /** For how long the oldest commit has been waiting, in seconds; 0 also where that is not known. */
+  /** Seconds that the oldest commit has been waiting; 0 also if that is unknown. */
   waitSeconds(): number;
   hangs(): boolean;
   start(): void;
@@ -26,7 +26,7 @@ export function createStandbyWatch(
   async function ask(): Promise<void> {
     if (asking) return;
     asking = true;
-    // The store is out of reach: that is logged elsewhere, and of the standby nothing is known.
+    // The store is out of reach, which is logged elsewhere: the state of the standby is unknown.
     waitMs = await standbyWaitMs().catch(() => 0);
     asking = false;
     if (hangs() === hung) return;

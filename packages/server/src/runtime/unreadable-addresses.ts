@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
 import type { Store } from '../storage/store.ts';
 
-/** A trusted proxy named this as the address of a caller, and it is not an address. */
+/** Reports text that a trusted proxy sent as the address of a caller, and that is not an address. */
 export type NoteUnreadable = (proxy: string, named: string) => void;
 
-/** The last report of an address that could not be read, as `mintmark doctor` finds it in the store. */
+/** The last report of an unreadable address, as `mintmark doctor` reads it from the store. */
 export interface UnreadableAddress {
   /** Milliseconds since 1970 (UTC). */
   at: number;
@@ -12,14 +12,14 @@ export interface UnreadableAddress {
   proxy: string;
 }
 
-/** A caller could otherwise fill the log. */
+/** Without this bound, a caller could fill the log. */
 const LOGGED_EVERY_MS = 60_000;
 const STORED_EVERY_MS = 10 * 60_000;
 const FORM_LENGTH_MAX = 60;
 
 /**
- * Reports that a trusted proxy named something that is not an address: in the log at most once a minute, and in the store
- * for `mintmark doctor` at most every ten minutes.
+ * Reports that a trusted proxy sent something that is not an address: in the log at most once a minute, and
+ * in the store for `mintmark doctor` at most every ten minutes.
  */
 export function createUnreadableAddresses(
   store: Pick<Store, 'write'>,
@@ -52,7 +52,10 @@ const UNREADABLE =
   'a trusted proxy names no address that can be read: its callers share one budget, and allow-lists refuse them; see ' +
   '"Behind a proxy" in docs/operations.md';
 
-/** A stranger may have written the text, so only its shape is logged: a 9 for each digit, an x for each other letter. */
+/**
+ * A stranger may have written the text, so the log gets only its shape: a 9 for each digit, an x for each
+ * other letter.
+ */
 function formOf(named: string): string {
   return named
     .slice(0, FORM_LENGTH_MAX)

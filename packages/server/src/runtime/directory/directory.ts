@@ -21,21 +21,23 @@ export interface DirectorySettings {
   apiUserLimit: number;
 }
 
-/** The API users that this process knows: bounded, filled in the background, kept fresh by the change feed. */
+/** The API users in memory: bounded, filled in the background, kept fresh by the change feed. */
 export interface Directory {
   /**
-   * The API user with this client id or username; undefined where there is none. At once for one in memory, and for an
-   * unknown one while everything is in memory; else by one look-up in the store, however many wait for it. `again`: for a
-   * request that has found it before, so that it does not count as another use.
+   * Finds the API user with this client id or username; undefined if the name is unknown. Returns at once if
+   * the API user is in memory, or if the name is unknown while all API users are. Otherwise all callers share
+   * one look-up in the store. `again`: the request has found this API user before, so this is not another
+   * use.
    */
   find(name: string, nowMs: number, again?: boolean): Found | Promise<Found>;
-  /** Reads these API users again: they were changed. */
+  /** Reads these API users again, after a change. */
   refresh(clientIds: readonly string[]): Promise<void>;
-  /** Reads all API users again, page by page, so that the server can answer meanwhile. */
+  /** Reads all API users again, page by page, so that the server can answer requests in between. */
   load(): Promise<void>;
   /**
-   * The same where what is held is of another past (a restored store): from the call on nobody is answered by it who was not
-   * read since. Whoever comes first is looked up, and gets what is held where the store is out of reach.
+   * Like `load`, for a store with another past (a restored one). From the call on, an API user is looked up
+   * in the store unless it was read since. The entry from the former past serves only if the store is out of
+   * reach.
    */
   loadAnew(): Promise<void>;
   loading(): boolean;
@@ -45,17 +47,20 @@ export interface Directory {
 
 type Found = KnownApiUser | undefined | Denial;
 
-/** How stale the directory may be and still say for sure that a client id is unknown, without asking the store. */
+/** The directory may be this stale and still report a client id as unknown without a look-up in the store. */
 const FRESH_MS = 1000;
-/** API users per read: a page is taken in within a millisecond or two, and a caller waits no longer than that. */
+/**
+ * API users per read: the process takes in a page within a millisecond or two, and a caller waits no longer.
+ */
 const PAGE_SIZE = 250;
-/** How often a page is tried, and the time between. */
+/** Attempts to read a page before the load fails. */
 const PAGE_ATTEMPTS = 3;
+/** Pause between two attempts. */
 const PAGE_AGAIN_MS = 1000;
-/** Longer than any client id or username: what is longer is not looked up, nor remembered. */
+/** No client id or username is longer. A longer name is neither looked up nor remembered. */
 const NAME_LENGTH_MAX = 256;
 
-/** `staleMs` says how long ago the change feed was last known to be up to date. */
+/** `staleMs` returns how long ago the change feed was last known to be up to date. */
 export function createDirectory(
   rows: KnownApiUserRows,
   settings: DirectorySettings,
@@ -67,12 +72,12 @@ export function createDirectory(
   const toEntries = knownApiUsers(settings);
   const passwords = passwordPresence(rows);
   let complete = false;
-  /** How many damaged API users were passed over so far. */
+  /** The number of damaged API users that were skipped so far. */
   let damaged = 0;
   const loading = inTurn(loadAll);
-  /** Counts refreshes: what was read from the store before the last one may be older than what is known since. */
+  /** Counts refreshes. A row that was read before the last refresh may be older than the directory. */
   let refreshes = 0;
-  /** Of these the change feed knows better than a page that was read before. */
+  /** API users that changed during the load: a page of the load may hold older rows of them. */
   let changedWhileLoading = new Set<string>();
 
   function find(name: string, nowMs: number, again = false): Found | Promise<Found> {
@@ -85,7 +90,7 @@ export function createDirectory(
     }
     if (name.length > NAME_LENGTH_MAX || (complete && stale < FRESH_MS)) return undefined;
     if (unknown.has(name, nowMs)) return undefined;
-    // One that began before the last refresh may have read what was changed since: it is not joined.
+    // A look-up that began before the last refresh may have read older rows, so it is not shared.
     return lookUpOnce(`${refreshes} ${name}`, () => lookUp(name, nowMs));
   }
 
@@ -97,9 +102,9 @@ export function createDirectory(
     } catch (error) {
       return entries.findHeld(name) ?? unavailable((error as Error).message);
     }
-    const candidates = toEntries(found); // throws where the store answered, and what it holds is damaged
+    const candidates = toEntries(found); // throws if the store answered with a damaged row
     const entry = candidates.find((candidate) => candidate.clientId === name) ?? candidates[0];
-    // A change came in meanwhile: this answer is good for this request, but is it still true for the next?
+    // After a change during the look-up, this answer serves this request, but may be too old for the next.
     if (refreshes !== refreshesBefore) return entry;
     if (entry === undefined) entries.dropFormer(name);
     if (entry === undefined) unknown.add(name, nowMs);
@@ -112,7 +117,7 @@ export function createDirectory(
     if (entry.passwords !== null) passwords.seen();
   }
 
-  /** One that is damaged fails by itself, when it calls and is looked up; the others are kept in step. */
+  /** Skips a damaged API user. Only its own requests fail, in a look-up; the others stay in step. */
   function passOverDamaged(): void {
     damaged += 1;
     complete = false;
@@ -131,12 +136,15 @@ export function createDirectory(
       for (const clientId of page) if (!foundIds.has(clientId)) entries.drop(clientId);
       for (const entry of found) keep(entry);
     }
-    // Once more: a look-up may have begun while these were read, and have read before they were changed.
+    // Count once more: a look-up that began during these reads may have read rows from before the change.
     refreshes += 1;
     if (clientIds.length > wanted.length) await passwords.look();
   }
 
-  /** What is held stays held meanwhile; at the end, what was not read again is dropped: it may be changed or removed. */
+  /**
+   * Entries stay in use during the load. At its end, entries that were not read again are dropped: their API
+   * users may be changed or removed.
+   */
   async function loadAll(): Promise<void> {
     refreshes += 1;
     complete = false;
@@ -152,7 +160,7 @@ export function createDirectory(
       const page = await pageAfter(rows, after);
       if (past !== entries.pasts()) return; // another load follows
       all = page.length === 0;
-      if (!all && count >= settings.directoryMax) break; // the others are looked up when they come
+      if (!all && count >= settings.directoryMax) break; // the others are looked up on their first request
       for (const entry of toEntries(page, passOverDamaged)) {
         seen?.add(entry.clientId);
         if (!changedWhileLoading.has(entry.clientId)) keep(entry);
@@ -182,7 +190,7 @@ export function createDirectory(
   };
 }
 
-/** One look-up for all who wait for the same, and at most `max` at a time. */
+/** Callers with the same key share one look-up. At most `max` look-ups run at a time. */
 function createLookUps(max: number): (key: string, lookUp: () => Promise<Found>) => Found | Promise<Found> {
   const underWay = new Map<string, Promise<Found>>();
   return (key, lookUp) => {
@@ -195,7 +203,7 @@ function createLookUps(max: number): (key: string, lookUp: () => Promise<Found>)
   };
 }
 
-/** Of millions there are tens of thousands: that one is not read must not be the end of all. */
+/** Ten million API users take 40,000 pages: retry a page instead of failing the whole load. */
 async function pageAfter(
   rows: Pick<KnownApiUserRows, 'page'>,
   after: string,
@@ -211,8 +219,8 @@ async function pageAfter(
 }
 
 /**
- * Whether there is any password in the store. Not taken back when the last one is gone: that costs time with wrong
- * guesses, where the other mistake would cost a caller its token.
+ * Whether the store has any password. Stays true when the last one is removed: that only costs time for wrong
+ * guesses, but a wrong false would cost a caller its token.
  */
 function passwordPresence(rows: Pick<KnownApiUserRows, 'anyPassword'>): {
   exist(): boolean;

@@ -1,32 +1,35 @@
 import { usernameKey } from '../../domain/api-user.ts';
 import type { DirectoryEntry } from './entry.ts';
 
-/** The entries of the directory, by client id and by username, at most `max` of them. */
+/**
+ * The entries of the directory, by client id and by username, at most `max` of them. A *past* is the history
+ * of a store: a restored store has another one. An entry belongs to the past in which it was last kept.
+ */
 export interface DirectoryEntries {
-  /** Nobody of another past. */
+  /** Finds an entry of the current past. */
   find(name: string): DirectoryEntry | undefined;
-  /** Of whatever past. */
+  /** Finds an entry of any past. */
   findHeld(name: string): DirectoryEntry | undefined;
-  /** From now on who is held is of another past, until kept again. */
+  /** Starts another past: each entry belongs to a former past until it is kept again. */
   startPast(): void;
-  /** Drops the one of another past: it is no more. */
+  /** Drops an entry of a former past: the API user no longer exists. */
   dropFormer(name: string): void;
-  /** Who was kept since the past became another one; null: everybody who is held. */
+  /** The client ids of the current past; null if all entries belong to it. */
   ofThisPast(): Set<string> | null;
-  /** Drops whoever is not among these; the others are of this past. */
+  /** Drops the entries that `seen` rejects. The others belong to the current past from now on. */
   keepOnly(seen: (clientId: string) => boolean): void;
-  /** How often the past became another one. */
+  /** The number of calls of `startPast`. */
   pasts(): number;
   has(clientId: string): boolean;
-  /** Adds an entry or replaces it; true where another had to go for it. */
+  /** Adds or replaces an entry; returns whether another one was evicted for it. */
   keep(entry: DirectoryEntry): boolean;
   drop(clientId: string): void;
   size(): number;
-  /** How many had to go for others so far. */
+  /** The number of evictions so far. */
   evictions(): number;
 }
 
-/** Were all of a million used, to pass over them would take seconds. */
+/** One eviction passes over at most this many used entries. To pass over a million would take seconds. */
 const PASSED_OVER_MAX = 64;
 
 export function createEntries(max: number): DirectoryEntries {
@@ -50,7 +53,10 @@ export function createEntries(max: number): DirectoryEntries {
     if (key !== null && byUsername.get(key) === entry) byUsername.delete(key);
   }
 
-  /** The oldest that was not used since it was last passed over (second chance), of the oldest few. */
+  /**
+   * Evicts the oldest entry that was not used since it was last passed over (second chance), among the oldest
+   * few.
+   */
   function evictOne(): void {
     let passedOver = 0;
     for (const [clientId, entry] of byId) {
@@ -93,7 +99,8 @@ export function createEntries(max: number): DirectoryEntries {
     pasts: () => pasts,
     has: (clientId) => byId.has(clientId),
     keep(entry) {
-      // What was changed is not the limit's state: a change must not give anybody a new burst. Nor what waits to be written.
+      // Keep the state of the limit, so that a change gives no API user a new burst, and the uses that wait
+      // to be written.
       const before = byId.get(entry.clientId);
       if (before !== undefined) {
         entry.arrivalMs = before.arrivalMs;

@@ -6,21 +6,24 @@ import type { KnownApiUserRow } from '../../storage/tables/known-api-user.ts';
 /** An API user in the directory. Kept small: there may be a million. */
 export interface DirectoryEntry extends KnownApiUser {
   usernameKey: string | null;
-  /** Since eviction last passed it. */
+  /** Whether it was used since an eviction last passed over it. */
   used: boolean;
 }
 
-/** Most different policies that are shared between API users; beyond that the sharing starts anew. */
+/** At most this many different policies are kept for sharing between API users; then the map is cleared. */
 const SHARED_POLICIES_MAX = 10_000;
-/** Ended secrets are kept so that the log can tell an expired secret from one that never was; this many at most. */
+/**
+ * At most this many secrets per entry. Ended ones are kept too, so that the log can tell an expired secret
+ * from one that never existed.
+ */
 const SECRETS_MAX = 10;
 
-/** Called for an API user whose row cannot be parsed; what it does not throw leaves that one out. */
+/** Called for an API user whose row cannot be parsed. If it does not throw, this API user is left out. */
 type OnDamaged = (error: unknown) => void;
 
 /**
- * Turns rows, grouped by API user, into entries. Most API users have the same settings as many others: these are parsed
- * once and shared.
+ * Turns rows, grouped by API user, into entries. Most API users have the same settings as many others. Such
+ * settings are parsed once and shared.
  */
 export function knownApiUsers(defaults: {
   audience: string;
@@ -78,7 +81,7 @@ function toEntry(user: KnownApiUserRow, rows: readonly KnownApiUserRow[], policy
       })),
     ),
     passwords: passwords.length === 0 ? null : passwords.map(toPassword),
-    // A fraction, so that V8 lays all entries out for one from the start.
+    // Not a small integer, so that V8 lays out this field as a double in all entries from the start.
     arrivalMs: Number.NEGATIVE_INFINITY,
     uses: null,
     usernameKey: user.username_key,
@@ -86,7 +89,9 @@ function toEntry(user: KnownApiUserRow, rows: readonly KnownApiUserRow[], policy
   };
 }
 
-/** What is live ends later than anything that has ended, however old it is: of no live secret may the bound take hold. */
+/**
+ * Sorts live secrets before ended ones, whatever their age, so that `SECRETS_MAX` drops ended secrets first.
+ */
 function endsLaterFirst(a: KnownApiUserRow, b: KnownApiUserRow): number {
   const [endA, endB] = [a, b].map((row) => row.retired_at ?? row.expires_at ?? Number.MAX_SAFE_INTEGER);
   return (endB ?? 0) - (endA ?? 0);

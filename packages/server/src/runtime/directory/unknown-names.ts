@@ -1,11 +1,11 @@
-/** Names that the store does not know, remembered for a while so that asking again costs no look-up. */
+/** Names that the store does not have, remembered for a while so that a repeated request costs no look-up. */
 export interface UnknownNames {
   has(name: string, nowMs: number): boolean;
   add(name: string, nowMs: number): void;
   clear(): void;
 }
 
-/** At most `max`: when it is full it begins anew, which costs look-ups and never a wrong answer. */
+/** Remembers at most `max` names; then all are forgotten, which costs look-ups but never a wrong answer. */
 export function createUnknownNames(max: number, ttlMs: number): UnknownNames {
   const since = new Map<string, number>();
   return {

@@ -3,37 +3,49 @@ import type { Logger } from 'pino';
 import type { LimitTransport, SharedCall, SharedCounts } from '../../domain/shared-limit.ts';
 import type { Config } from '../../config/config.ts';
 
-/** The way to where limits are counted together, with a deadline, and cut where nobody answers. */
+/**
+ * The transport to the shared limits, with a deadline for each call and a circuit breaker that opens when the
+ * other side stops answering.
+ */
 export interface LimitCircuit {
   isClosed(): boolean;
-  /** Never rejects: null where it is cut, or this call failed or came too late. */
+  /** Never rejects. Null if the circuit is open, the call failed or it missed the deadline. */
   take(call: SharedCall): Promise<SharedCounts | null>;
-  /** Resolves when limits are shared, or after a second in which they could not be. */
+  /** Resolves when limits are shared, or after a second without success. */
   start(): Promise<void>;
   stop(): void;
 }
 
-/** After so many failures in a row, a call that comes too late among them, none waits any more. */
+/**
+ * After this many failures in a row, the circuit opens and no call waits any more. A missed deadline is a
+ * failure.
+ */
 const FAILURES_MAX = 3;
 /**
- * So many calls, on keys of their own, have to come back in time before limits are shared again: many, because keys are spread
- * over the masters of a Redis Cluster, each of which may be the one that is away.
+ * This many calls, each with its own keys, must succeed within the deadline before limits are shared again.
+ * The number is high because a Redis Cluster spreads keys over its masters, and any one of them may be down.
  */
 const PROBES = 16;
-/** A first probe so long after limits ceased to be shared … */
+/** Time from the end of sharing to the first probe. */
 const PROBE_WAIT_MS = 250;
-/** … and twice as long each time where this happens again within `STEADY_MS`, so that a way that is half good is left alone. */
+/**
+ * Each time that sharing ends within `STEADY_MS`, the wait doubles, up to this, to spare an unreliable
+ * transport.
+ */
 const PROBE_WAIT_MAX_MS = 8000;
 const STEADY_MS = 10_000;
-/** Where nobody calls, one such call is made so often, so that a process that is idle knows how things are. */
+/**
+ * An idle process makes a probe call at this interval, to notice a broken transport before its next request.
+ */
 const LOOK_MS = 1000;
-/** A start waits so long for limits to be shared, and tries so often. */
+/** A start waits at most this long for limits to be shared. */
 const START_MS = 1000;
+/** Pause between two probes of a start. */
 const START_PROBE_MS = 20;
 /** The longest text of an error that is logged. */
 const ERROR_CHARS_MAX = 200;
 
-/** Whatever the way, `transport`, is: docs/decisions/090. */
+/** Works with any `transport`: docs/decisions/090. */
 export function createLimitCircuit(
   transport: LimitTransport,
   { processes, limitsDeadlineMs }: Pick<Config, 'processes' | 'limitsDeadlineMs'>,
@@ -70,7 +82,7 @@ export function createLimitCircuit(
     answeredAt = performance.now();
   }
 
-  /** Calls that were under way together fail together, and that is one failure. */
+  /** Calls that were under way together fail together, and count as one failure. */
   function noteFailure(error: unknown, askedAt: number): void {
     if (askedAt < failedAt) return;
     failedAt = performance.now();
@@ -101,7 +113,7 @@ export function createLimitCircuit(
     if ((await probe()) !== null) probeLater();
   }
 
-  /** Null: limits are shared from now on. */
+  /** Returns the error, or null if limits are shared from now on (or the circuit was stopped). */
   async function probe(): Promise<unknown> {
     const calls = Array.from({ length: PROBES }, (_, i) => transport.take(probeCall(i)));
     const problem = await Promise.all(calls.map((call) => deadline(call))).then(
@@ -109,7 +121,7 @@ export function createLimitCircuit(
       (error: unknown) => error,
     );
     if (problem !== null) {
-      // The next one comes after all of these have ended: nothing piles up where nobody answers.
+      // Wait until all calls have ended, so that probes do not pile up while the other side does not answer.
       await Promise.allSettled(calls);
       return problem;
     }
@@ -154,7 +166,7 @@ export function createLimitCircuit(
   };
 }
 
-/** So high that the keys are gone after a moment. */
+/** A limit so high that the keys expire within a moment. */
 const PROBE_PER_MINUTE = 1e6;
 
 function probeCall(i: number): SharedCall {
@@ -179,14 +191,14 @@ interface Waiting {
   expire(): void;
 }
 
-/** Gives promises a deadline, the same for all: with one timer, and not one for each. */
+/** Gives all promises the same deadline, with one timer for all of them. */
 function createDeadline(deadlineMs: number): <T>(work: Promise<T>) => Promise<T> {
   let waiting: Waiting[] = [];
   let armed = false;
 
   function arm(inMs: number): void {
     armed = true;
-    // What has arrived while this process was busy is read before a deadline is found to have passed.
+    // Answers that arrived while this process was busy are read before the deadlines are checked.
     setTimeout(() => setImmediate(expire), inMs);
   }
 

@@ -19,17 +19,19 @@ export interface Limits {
     addressPerMinute: number;
     failuresPerMinute: number;
   };
-  /** The same sharing for other counters of this process; null if limits are its own. */
+  /** Shares other counters of this process in the same way; null if this process counts alone. */
   share(failures: Counters): SharedLimits | null;
-  /** Whose calls they count. */
+  /** Whose calls the limits count. */
   health(): Health['limits'];
-  /** Requests whose limits were to be shared, and could not be. */
+  /** Requests that this process decided alone, although limits are configured to be shared. */
   decidedAlone(): number;
   start(): Promise<void>;
   stop(): void;
 }
 
-/** Counted in Redis where that is configured, else where `given` leads, else here. */
+/**
+ * Counts in Redis if that is configured, else through `given` (to the primary process), else in this process.
+ */
 export function createLimits(config: Config, log: Logger, given: LimitTransport | null): Limits {
   const target = redisTargetOf(config);
   const transport = target === null ? given : redisLimits(target, config.redisPrefix);

@@ -10,15 +10,18 @@ import type {
 import { createLimitCircuit } from './circuit-breaker.ts';
 import type { Config } from '../../config/config.ts';
 
-/** Limits that are shared while the way to where they are counted is good, and divided while it is not. */
+/** Limits that are shared while the transport works, and divided while it does not. */
 export interface Sharing {
-  /** `counters` are those of this process: they learn what others have counted, for when limits cease to be shared. */
+  /**
+   * `counters` belong to this process. They learn what all processes counted, for when limits cease to be
+   * shared.
+   */
   limits(counters: LearningCounters): SharedLimits;
-  /** Resolves when limits are shared, or after a second in which they could not be. */
+  /** Resolves when limits are shared, or after a second without success. */
   start(): Promise<void>;
   stop(): void;
   isSharing(): boolean;
-  /** Calls that were decided by this process alone, although limits are to be shared. */
+  /** Calls that this process decided alone, although limits are configured to be shared. */
   decidedAlone(): number;
 }
 
@@ -70,8 +73,9 @@ function learn(
 }
 
 /**
- * What a process knows of an API user was true when it asked, a little before it was counted: with the longest time that this
- * can be taken off, it is never more than what is counted, and nobody loses calls by it.
+ * `aheadMs` is true when this process sends the call, a little before the call is counted. Subtracting the
+ * longest time in between, the deadline, keeps it from exceeding the shared count, so no API user loses calls
+ * by it.
  */
 function forgetting(call: SharedCall, deadlineMs: number): SharedCall {
   const { apiUser } = call;

@@ -4,16 +4,23 @@ import type { AccessTokenClaims } from '../../domain/access-token.ts';
 import { REVOCATION_DIGEST_BYTES, revocationDigest, type Revocation } from '../../domain/revocation.ts';
 import type { RevocationRows } from '../../storage/tables/revocation.ts';
 
-/** The revocations as this process publishes them. What the list looks like, and why: docs/decisions/012. */
+/**
+ * The revocations as this process publishes them. Format of the list and reasons for it: docs/decisions/012.
+ */
 export interface RevocationList {
-  /** Reads all of them again, one load at a time. What is refreshed during a load is in the list before and after it. */
+  /**
+   * Reads all revocations again. Only one load may run at a time. A refresh during a load changes both the
+   * current list and the one being loaded.
+   */
   load(): Promise<void>;
-  /** Reads these again: they were changed. */
+  /** Reads these revocations again, after a change. */
   refresh(digests: readonly string[]): Promise<void>;
   published(nowMs: number): PublishedList;
-  /** Whether a token is on it, by its id or with everything that was issued to its API user before a time. */
+  /**
+   * Whether the list revokes this token: by its id, or with all tokens issued to its API user before a time.
+   */
   includes(token: Pick<AccessTokenClaims, 'tokenId' | 'clientId' | 'issuedAt'>): boolean;
-  /** How many single tokens are on it. */
+  /** The number of tokens that the list revokes by their id. */
   tokens(): number;
 }
 
@@ -27,7 +34,7 @@ const MAGIC = 'MMRL';
 const VERSION = 1;
 const HEAD_BYTES = 16;
 const TIME_BYTES = 8;
-/** Revocations per read: so many are taken in within a few milliseconds. */
+/** Revocations per read: the process takes in a page within a few milliseconds. */
 const PAGE_SIZE = 1000;
 
 interface Entries {
@@ -37,7 +44,7 @@ interface Entries {
 
 export function createRevocationList(rows: Pick<RevocationRows, 'find' | 'page'>): RevocationList {
   let held = emptyEntries();
-  /** What a load has read so far. A refresh writes here too: the pages that the load has read may be older. */
+  /** What a load has read so far. A refresh writes here too, because the pages of the load may be older. */
   let loading: Entries | undefined;
   let published: PublishedList | undefined;
 

@@ -3,20 +3,21 @@ import type { ClockWatch } from '../clock-watch.ts';
 import type { Keyring } from '../signing-keys.ts';
 import type { PublishedList, RevocationList } from './revocation-list.ts';
 
-/** What a process publishes of revocations: the list, and its signed statement of how recent it is. */
+/** What a process publishes: the revocation list, and a signed statement of how recent it is. */
 export interface RevocationPublication {
   list: PublishedList;
   /** A compact JWS. */
   statement: string;
 }
 
-/** A statement is signed once for as many verifiers as ask within this time. */
+/** One signature serves all verifiers that poll within this time. */
 const STATEMENT_KEPT_MS = 1000;
 
 /**
- * The revocation list with a signed statement of when it was complete: not later than the last time that this process is
- * known to have been in step with the store. So one that is cut off from it passes nothing old off as the present. Null
- * where nothing can be signed: without a key, or with a clock that is wrong.
+ * Returns the revocation list with a signed statement of when it was complete: at the latest, when this
+ * process was last known to be in step with the store. A process that is cut off from the store therefore
+ * cannot present an old list as current. Returns null if it cannot sign: without a key, or with a wrong
+ * clock.
  */
 export function createPublication(
   list: RevocationList,

@@ -1,15 +1,18 @@
-/** Entries of a fixed width in one piece of memory, sorted by their first bytes (the key), each with an end. */
+/**
+ * Entries of a fixed width in one piece of memory, sorted by their first bytes (the key), each with an end
+ * time.
+ */
 export interface SortedEntries {
   /**
-   * Adds a copy of an entry. Of two with the same key the greater bytes and the later end stay, so that the order of the calls
-   * does not matter.
+   * Adds a copy of an entry. Of two entries with the same key, the greater bytes and the later end win, so
+   * the order of the calls does not matter.
    */
   put(entry: Buffer, removesAt: number): void;
-  /** The entry that begins with this key; null where there is none. A view: valid until the next change. */
+  /** The entry that begins with this key, or null. A view, valid until the next change. */
   find(key: Buffer): Buffer | null;
-  /** Removes those whose time is over; true where there were some. */
+  /** Removes the entries that have ended; returns whether it removed any. */
   dropOver(nowMs: number): boolean;
-  /** A view: valid until the next change. */
+  /** A view, valid until the next change. */
   bytes(): Buffer;
   size(): number;
 }
@@ -20,10 +23,10 @@ export function sortedEntries(width: number, keyBytes: number): SortedEntries {
   let held = Buffer.alloc(ENTRIES_AT_FIRST * width);
   let ends = new Float64Array(ENTRIES_AT_FIRST);
   let size = 0;
-  /** No entry ends before. */
+  /** No entry ends before this time. */
   let firstEnd = Number.POSITIVE_INFINITY;
 
-  /** Where the key is, or where it would be. */
+  /** The index of the key, or the index at which to insert it. */
   function placeOf(entry: Buffer): { at: number; found: boolean } {
     let [low, high] = [0, size];
     while (low < high) {

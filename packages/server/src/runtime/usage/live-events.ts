@@ -2,35 +2,41 @@ import type { ChangeHandlers } from '../change-feed.ts';
 import type { KnownApiUser } from '../../domain/known-api-user.ts';
 import { ratesBetween, type RouteCounts, type Rates } from './route-statistics.ts';
 
-/** What is told to those who watch: see http/admin/events.ts for how it looks there. */
+/** What watchers receive. Its JSON form is in http/admin/event.wire.ts. */
 export type LiveEvent =
   | { event: 'change'; noun: string; id: string }
   | ({ event: 'rates' } & PastRates)
   | { event: 'use'; credentialId: string; at: number; address: string; count: number }
   | { event: 'refusal'; reason: string; at: number; count: number };
 
-/** What one second had, which ended at `at`, in milliseconds since 1970. */
+/** The rates of one second, which ended at `at`, in milliseconds since 1970. */
 export type PastRates = { at: number } & Rates;
 
-/** Tells what happens as it happens, to a bounded number of watchers. */
+/** Sends events as they happen to a bounded number of watchers. */
 export interface Live {
-  /** From now on `tell` is told everything, and of the API user `clientId` its uses; a text: which bound refuses it. */
+  /**
+   * Starts to call `tell` with changes and rates, and with the uses and refusals of the API user `clientId`.
+   * Returns a text if a bound refuses the watcher; the text names the bound.
+   */
   watch(watcher: Watcher): Watch | 'full' | 'viewer has enough';
-  /** Something that all processes hear of has changed. */
+  /** Sends a change that the change feed delivered. */
   changed(noun: string, ids: readonly string[]): void;
   noteUse(known: KnownApiUser, credentialId: string, address: string, nowMs: number): void;
   noteRefusal(reason: string, known: KnownApiUser | undefined, nowMs: number): void;
-  /** What this process did in the last `seconds`, at most `HISTORY_SECONDS`. */
+  /** The rates of this process in the last `seconds`, at most `HISTORY_SECONDS`. */
   lately(seconds: number): Rates & { seconds: number };
-  /** How many watch. */
+  /** The number of watchers. */
   watchers(): number;
   start(): void;
-  /** Ends all that watch, and lets nobody in any more. */
+  /** Ends all watchers and refuses new ones. */
   end(): void;
 }
 
 export interface Watch {
-  /** The seconds before it began, the oldest first: up to `PAST_SECONDS`, fewer after a start. */
+  /**
+   * The rates of the seconds before the watch began, the oldest first: up to `PAST_SECONDS`, fewer after a
+   * start.
+   */
   past: readonly PastRates[];
   stop(): void;
 }
@@ -40,23 +46,23 @@ export interface LiveSettings {
 }
 
 const TICK_MS = 1000;
-/** The part of all streams that one viewer may open: ten windows of a browser with the default settings. */
+/** One viewer may open one in this many of all streams: ten browser windows with the default settings. */
 const VIEWER_PART = 10;
 export const HISTORY_SECONDS = 60;
-/** Seconds that a new watcher is told of. */
+/** The number of past seconds that a new watcher receives. */
 const PAST_SECONDS = 300;
-/** Changes that are told one by one in a second; beyond that, that much has changed. */
+/** If more changes than this are sent together, watchers receive one event for all of them. */
 const CHANGES_MAX = 100;
 
 export interface Watcher {
-  /** Who watches: the streams of one viewer are bounded, and those of all. */
+  /** Identifies the viewer: the streams of one viewer are bounded, and so are those of all. */
   viewer: string;
   clientId: string | null;
   tell(event: LiveEvent): void;
   ended(): void;
 }
 
-/** What one watched API user did since the last tick. */
+/** The uses and refusals of one watched API user since the last tick. */
 interface Watched {
   watchers: number;
   uses: Map<string, { at: number; address: string; count: number }>;
@@ -88,7 +94,7 @@ export function createLive(counts: () => RouteCounts, { liveStreamsMax }: LiveSe
     }
   }
 
-  /** Soon, and together: a bulk change is thousands of them. */
+  /** Sends the gathered changes together: a bulk change makes thousands of them. */
   function tellChanges(): void {
     const all = changes.size > CHANGES_MAX ? [{ noun: '*', id: '*' }] : Array.from(changes.values());
     changes.clear();
@@ -123,7 +129,7 @@ export function createLive(counts: () => RouteCounts, { liveStreamsMax }: LiveSe
       for (const id of ids) if (changes.size <= CHANGES_MAX) changes.set(`${noun} ${id}`, { noun, id });
     },
     noteUse(known, credentialId, address, nowMs) {
-      if (watched.size === 0) return; // the way of each token
+      if (watched.size === 0) return; // on the path of each token
       const uses = watched.get(known.clientId)?.uses;
       if (uses === undefined) return;
       const count = (uses.get(credentialId)?.count ?? 0) + 1;
@@ -165,7 +171,7 @@ function eventsOf(watched: Watched): LiveEvent[] {
   return events;
 }
 
-/** The same handlers, after which it is told what has changed: then it is what everybody reads. */
+/** Wraps the handlers so that `changed` is called after them: by then, readers get the new state. */
 export function tellingChanges(changed: Live['changed'], handlers: ChangeHandlers): ChangeHandlers {
   return {
     ...handlers,

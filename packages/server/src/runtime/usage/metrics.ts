@@ -5,17 +5,17 @@ import type { Health } from '../health.ts';
 import { LATENCY_BOUNDS_MS, type Outcome } from './route-statistics.ts';
 import type { Statistics } from './statistics.ts';
 
-/** What metrics are made of: numbers that are there anyhow, read when somebody asks. */
+/** The sources of the metrics: numbers that the process keeps anyway, read at each scrape. */
 export interface MetricSources {
   statistics: Pick<Statistics, 'recorder' | 'live'> & { services: Pick<Statistics['services'], 'routes'> };
   health(): Health;
   signingKeys(): Readonly<Record<SigningKeyState | 'unproven', number>>;
   epoch(): number;
-  /** Requests whose limits were to be shared, and could not be. */
+  /** Requests that this process decided alone, although limits are configured to be shared. */
   decidedAlone(): number;
   connections: { open(): number; refused(): Readonly<Record<string, number>> };
   version: string;
-  /** The label of a worker process; null: it serves by itself. */
+  /** The label of a worker process; null if the server runs as one process. */
   worker: string | null;
 }
 
@@ -39,16 +39,16 @@ interface Described {
 }
 
 const OUTCOMES: readonly Outcome[] = ['ok', ...REFUSAL_REASONS, 'method_not_allowed', 'server_error'];
-/** The event loop is looked at so often. */
+/** How often prom-client samples the delay of the event loop. */
 const LOOP_PRECISION_MS = 50;
 
-/** Labels are of bounded sets: never a client id, an address, or anything that a caller sent. */
+/** Label values come from bounded sets: never a client id, an address, or text that a caller sent. */
 export function createMetrics(sources: MetricSources): Metrics {
   const registry = new Registry();
   if (sources.worker !== null) registry.setDefaultLabels({ worker: sources.worker });
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LOOP_PRECISION_MS });
   for (const metric of [...requestMetrics(sources), ...stateMetrics(sources)]) {
-    // prom-client's own counters would be a second count on the way of each token: it only writes what we have.
+    // prom-client only formats our numbers: its own counters would count each token a second time.
     const { name, help, type, values } = metric;
     const get = async () => ({ name, help, type, values: values(), aggregator: 'sum' });
     registry.registerMetric({ name, get } as unknown as Metric);

@@ -1,6 +1,6 @@
-/** What the overview shows of this process and of what needs attention. */
+/** The data of the overview: the rates of this process, the number of API users, and what needs attention. */
 export interface OverviewSource {
-  /** Of this process, in about the last minute. */
+  /** The rates of this process in about the last minute. */
   lately(): {
     tokens: number;
     refusals: Readonly<Record<string, number>>;
@@ -17,15 +17,15 @@ export interface OverviewSource {
 
 export interface Attention {
   kind: (typeof ATTENTION_KINDS)[number];
-  /** Null for a clock, and for callers whose client id no API user has. */
+  /** Null for a clock, and for callers with an unknown client id. */
   clientId: string | null;
   name: string;
   credentialId: string | null;
   at: number | null;
   count: number;
-  /** Why it was refused. */
+  /** The reason of the refusals. */
   reason?: string;
-  /** In words; missing where that follows from the rest. */
+  /** An explanation in words; missing if the other fields say enough. */
   detail?: string;
 }
 

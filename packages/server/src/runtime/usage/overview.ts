@@ -3,32 +3,45 @@ import type { Attention } from '../../storage/tables/attention.ts';
 import type { Store } from '../../storage/store.ts';
 import { UNIT_MS } from '../../domain/usage.ts';
 
-/** How things stand, of the whole store. */
+/** The state of the whole store. */
 export interface Standing {
-  /** Null while they are not counted yet: that takes long, or failed. */
+  /** Null until the first count is done: it takes long, or failed. */
   apiUsers: { total: number; enabled: number; active: number } | null;
   /** At most `ATTENTION_MAX` of each kind. */
   attention: Attention[];
 }
 
-/** A secret that expires within this time needs attention, and an API user that was not used for that. */
+/** A secret that expires within this time needs attention. */
 const EXPIRES_WITHIN_MS = 14 * UNIT_MS.day;
+/** An API user that was not used for this long needs attention. */
 const UNUSED_MS = 90 * UNIT_MS.day;
 const LIMITED_MS = UNIT_MS.hour;
-/** A caller that is refused this often for one reason in an hour needs attention: a person who mistypes is not. */
+/**
+ * A caller that is refused `REFUSED_MIN` times for one reason within this time needs attention. A person who
+ * mistypes does not.
+ */
 const REFUSED_MS = UNIT_MS.hour;
 export const REFUSED_MIN = 5;
 export const ATTENTION_MAX = 50;
-/** However many consoles look, the store is asked once in this time. */
+/** The store is queried at most once in this time, however many consoles are open. */
 const KEPT_MS = 5000;
-/** Millions of API users take seconds to count: a count that took longer is renewed behind the answers, */
+/**
+ * Counting millions of API users takes seconds. A count slower than this is renewed in the background, while
+ * answers use the last one.
+ */
 const SLOW_MS = 250;
-/** and kept for so many times as long as it took: to count takes a twentieth of one connection at most. */
+/**
+ * A slow count is kept for this many times its duration, so that counting takes at most a twentieth of one
+ * connection.
+ */
 const KEPT_TIMES = 20;
-/** An answer waits so long for a count, but not at all for one that takes long where there is one from before. */
+/**
+ * An answer waits at most this long for a count. It does not wait if the last count was slow: it uses that
+ * one.
+ */
 const WAIT_MS = 1000;
 
-/** `noteFailure`: API users could not be counted; everything else is told nevertheless. */
+/** `noteFailure` is called if API users could not be counted. The answer has everything else. */
 export function createOverview(
   { attention }: Pick<Store, 'attention'>,
   now: () => number,
@@ -70,7 +83,7 @@ function createCount(
 ): () => Promise<Counts | null> {
   let kept: { counts: Counts; until: number; tookMs: number } | undefined;
   let counting: Promise<Counts | null> | undefined;
-  /** A statement may not take as long as this. */
+  /** The count takes longer than the timeout of a statement, so it runs without that timeout. */
   let unhurried = false;
 
   async function ask(activeFrom: number): Promise<Counts> {
@@ -92,7 +105,7 @@ function createCount(
       kept = { counts, until: now() + keptMs, tookMs };
       return counts;
     } catch (error) {
-      unhurried = false; // the store was away, and not slow
+      unhurried = false; // the store was out of reach, not slow
       noteFailure(error as Error);
       return null;
     } finally {
@@ -108,7 +121,7 @@ function createCount(
   };
 }
 
-/** What comes of `work`, or null where that takes longer. */
+/** The result of `work`, or null if it takes longer than `waitMs`. */
 async function within<T>(waitMs: number, work: Promise<T>): Promise<T | null> {
   const over = new AbortController();
   try {

@@ -3,48 +3,59 @@ import type { RefusalReason } from '../../domain/refusal.ts';
 import { startOf, UNIT_MS } from '../../domain/usage.ts';
 import type { Refusals } from '../../storage/tables/usage.ts';
 
-/** What happened in one minute and is not written yet. */
+/** The uses and refusals of one minute that are not written yet. */
 export interface Gathered {
-  /** Its start. */
+  /** The start of the minute. */
   minute: number;
   uses: PendingUse[];
   refusals: Map<string, Refusals>;
-  /** The number under which it was to be written. Whether it was is not known: it is written again as it is. */
+  /**
+   * The number of the flush that tried to write this, with an unknown outcome. It is written again unchanged
+   * under the same number. Null if no flush has tried.
+   */
   flush: number | null;
 }
 
-/** What waits in memory to be written: bounded, whatever callers do, and however long the store is out of reach. */
+/**
+ * The usage that waits in memory to be written. It is bounded, whatever callers do, and however long the
+ * store is out of reach.
+ */
 export interface UsageGathering {
   noteUse(known: KnownApiUser, credentialId: string, address: string, nowMs: number, tokens: number): void;
   noteRefusal(reason: RefusalReason, known: KnownApiUser | undefined, nowMs: number): void;
-  /** Hands over everything, a minute each, the oldest first. */
+  /** Removes and returns everything, one item per minute, the oldest first. */
   take(nowMs: number): Gathered[];
-  /** What could not be written, for the next time. */
+  /** Takes back what could not be written, for the next flush. */
   putBack(gathered: readonly Gathered[]): void;
-  /** Uses and refusals that wait. */
+  /** The number of waiting uses and refusals. */
   waiting(): number;
   /** Uses that were not counted, because too many waited. */
   lost(): number;
 }
 
-/** API users and reasons of refusals that are told apart at a time; beyond that only reasons are. */
+/**
+ * At most this many pairs of API user and reason are counted separately. Beyond that, refusals are counted by
+ * reason only.
+ */
 const REFUSALS_MAX = 10_000;
 
-/** `full` is called when `usesMax` uses wait: beyond that, only more of the same credentials are counted. */
+/**
+ * Calls `full` when `usesMax` uses wait. Beyond that, only further uses of the same credentials are counted.
+ */
 export function createUsageGathering(usesMax: number, full: () => void): UsageGathering {
   let current = emptyMinute(0);
-  /** Minutes that are over, or could not be written. */
+  /** Minutes that are over, or that could not be written. */
   let closed: Gathered[] = [];
   let lost = 0;
 
-  /** Whatever happens from now on is of another minute, or is handed over another time. */
+  /** Closes the current minute: later uses and refusals are gathered apart from it. */
   function close(nowMs: number): void {
     for (const use of current.uses) use.of.uses = null;
     if (current.uses.length > 0 || current.refusals.size > 0) closed = byMinute([...closed, current]);
     current = emptyMinute(startOf('minute', nowMs));
   }
 
-  /** Also where the clock was set back by more than a minute. */
+  /** Closes the minute when it is over, or when the clock was set back by more than a minute. */
   function turnMinute(nowMs: number): void {
     const sinceMs = nowMs - current.minute;
     if (sinceMs >= UNIT_MS.minute || sinceMs < -UNIT_MS.minute) close(nowMs);
@@ -110,7 +121,10 @@ function emptyMinute(minute: number): Gathered {
   return { minute, uses: [], refusals: new Map(), flush: null };
 }
 
-/** What has a number, first; then one for each minute, however often the store was out of reach in it. */
+/**
+ * Puts items with a flush number first, then merges the others into one per minute, even if several flushes
+ * failed in it.
+ */
 function byMinute(all: readonly Gathered[]): Gathered[] {
   const minutes = new Map<number, Gathered>();
   for (const gathered of all) {

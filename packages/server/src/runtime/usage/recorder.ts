@@ -5,11 +5,11 @@ import { startOf, UNIT_MS } from '../../domain/usage.ts';
 import type { Refusals, UsageBatch } from '../../storage/tables/usage.ts';
 import { createUsageGathering, type Gathered, type UsageGathering } from './pending-usage.ts';
 
-/** Gathers in memory who used what and who was refused, and writes it every few seconds: nothing is written per token. */
+/** Gathers uses and refusals in memory and writes them every few seconds, so that no token costs a write. */
 export interface UsageRecorder extends Pick<UsageGathering, 'noteUse' | 'noteRefusal'> {
-  /** Writes what is there; what cannot be written is kept for the next time. */
+  /** Writes everything that waits. What cannot be written is kept for the next flush. */
   flush(): Promise<void>;
-  /** Flushes every `usageFlushMs` until stopped, and once more then. */
+  /** Flushes every `usageFlushMs` until `stop`, which flushes the rest. */
   start(): void;
   stop(): Promise<void>;
   status(): UsageRecorderStatus;
@@ -18,8 +18,9 @@ export interface UsageRecorder extends Pick<UsageGathering, 'noteUse' | 'noteRef
 export interface UsageRecorderStatus {
   /** Uses and refusals that wait to be written. */
   waiting: number;
-  /** Flushes that could not write everything, and uses that were not counted, since the start. */
+  /** Flushes since the start that could not write everything. */
   failures: number;
+  /** Uses since the start that were not counted, because too many waited. */
   lost: number;
 }
 
@@ -29,11 +30,14 @@ export interface UsageSettings {
 }
 
 /**
- * What waits longer than this to be written (the store was out of reach) is counted in the minute that begins so long ago:
- * the minutes before may be summed up already (SETTLED_MS in storage/usage-history.ts).
+ * Usage that waits longer than this to be written (the store was out of reach) is counted in the minute of
+ * this long ago. Earlier minutes may be summed up already (SETTLED_MS in storage/tables/usage-history.ts).
  */
 const LATE_MS_MAX = 5 * UNIT_MS.minute;
-/** With fewer uses in a minute, API users are told when they were last used at once, and else when an hour is summed up. */
+/**
+ * If a flush has at most this many uses of one minute, it also records when each API user was last used.
+ * Otherwise that is recorded when the hour is summed up.
+ */
 const LAST_USE_NOTED_MAX = 500;
 
 export function createUsageRecorder(
@@ -47,7 +51,10 @@ export function createUsageRecorder(
   let timer: NodeJS.Timeout | undefined;
   let lostReported = 0;
   let failures = 0;
-  /** Batches are numbered, so that one whose outcome is not known is not counted twice when it is written again. */
+  /**
+   * Numbers the batches, so that a batch with an unknown outcome is not counted twice when it is written
+   * again.
+   */
   let flushes = 0;
   const process = randomUUID();
 
@@ -66,7 +73,7 @@ export function createUsageRecorder(
     lostReported = lost;
   }
 
-  /** Returns what is not known to be written. */
+  /** Returns what may not have been written. */
   async function writeMinute({ minute, uses, refusals, flush: number }: Gathered): Promise<Gathered[]> {
     const batches = number === null ? neighbours(uses) : [uses];
     if (batches.length === 0) batches.push([]);
@@ -114,19 +121,19 @@ export function createUsageRecorder(
     },
     async stop() {
       clearInterval(timer);
-      await flush(); // one that was under way, without what came since
+      await flush(); // a flush under way lacks what came after its start
       await flush();
     },
     status: () => ({ waiting: gathering.waiting(), failures, lost: gathering.lost() }),
   };
 }
 
-/** Credentials in a batch at least, where there are as many: each batch waits for the disk once. */
+/** The least number of credentials in a batch, if there are enough: each batch waits for the disk once. */
 const BATCH_MIN = 4000;
 
 /**
- * Batches of credentials whose ids begin alike: they lie side by side in the store, so a batch writes few pages of it;
- * and other writers come in between two batches.
+ * Groups uses into batches of credentials whose ids begin alike. These lie side by side in the store, so a
+ * batch writes few of its pages. Other writers get their turn between two batches.
  */
 function neighbours(uses: readonly PendingUse[]): PendingUse[][] {
   const byFirst: PendingUse[][] = [];

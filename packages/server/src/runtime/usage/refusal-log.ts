@@ -42,7 +42,8 @@ export function createRefusalLog(log: Logger, loggedMax: number): RefusalLog {
       lines.push({
         denied: denial.denied,
         reason: 'reason' in denial ? denial.reason : 'policy' in denial ? denial.policy : undefined,
-        // Never the text that an unknown caller sent: a caller that mixes up id and secret sends its secret as the id.
+        // Never log the text that an unknown caller sent: a caller that mixes up id and secret sends its
+        // secret as the id.
         clientId: known?.clientId ?? '(unknown)',
         address: caller.address,
         traceId: caller.traceId,

@@ -4,28 +4,33 @@ import type { RefusalReason } from '../../domain/refusal.ts';
 export type Outcome = 'ok' | RefusalReason | 'method_not_allowed' | 'server_error';
 
 /**
- * Upper bounds of the latency histogram, in milliseconds; one more bucket holds what is above. Fine enough to read a 99th
- * percentile from, few enough that the first ones, where nearly all requests are, are found in a few comparisons.
+ * Upper bounds of the latency histogram, in milliseconds; one more bucket counts higher latencies. The bounds
+ * are fine enough for a 99th percentile, and few enough that nearly all requests need only a few comparisons.
  */
 export const LATENCY_BOUNDS_MS: readonly number[] = [
   0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700,
   1000, 2000, 5000, 10_000,
 ];
 
-/** What one route of this process did since its start: plain numbers, because they are on the way of each token. */
+/**
+ * The requests of one route since the start of this process. Plain numbers, because each token updates them.
+ */
 export interface RouteStatistics {
-  /** `ms`: from the arrival of the request's head to when its answer was handed over. */
+  /** `ms` is the time from the arrival of the head of the request to the handover of its answer. */
   note(outcome: Outcome, ms: number): void;
-  /** A request that was refused before anything was done: no part of the latency, which it would flatter. */
+  /**
+   * Counts a request that was refused before any work. Its time is left out of the latency, which it would
+   * flatter.
+   */
   noteUntouched(outcome: Outcome): void;
-  /** Answers so far. */
+  /** The answers so far. */
   counts(): RouteCounts;
 }
 
 export interface RouteCounts {
   ok: number;
   refusals: ReadonlyMap<Outcome, number>;
-  /** Answers in each bucket of `LATENCY_BOUNDS_MS`, and above. */
+  /** Answers in each bucket of `LATENCY_BOUNDS_MS`, and above the last bound. */
   latency: readonly number[];
   latencySumMs: number;
 }
@@ -56,7 +61,7 @@ export function createRouteStatistics(): RouteStatistics {
 export interface Rates {
   tokens: number;
   refusals: Record<string, number>;
-  /** Null where there was no request. */
+  /** Null without requests. */
   p50Ms: number | null;
   p99Ms: number | null;
 }
@@ -76,7 +81,7 @@ export function ratesBetween(before: RouteCounts, after: RouteCounts): Rates {
   };
 }
 
-/** Interpolated in its bucket; of what is above all bounds, the last bound. */
+/** Interpolates within the bucket; returns the last bound if the percentile is above it. */
 export function percentile(latency: readonly number[], part: number): number | null {
   const all = latency.reduce((sum, count) => sum + count, 0);
   if (all === 0) return null;

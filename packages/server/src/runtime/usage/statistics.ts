@@ -11,23 +11,23 @@ import { createRouteStatistics, type RouteStatistics } from './route-statistics.
 import type { Store } from '../../storage/store.ts';
 import { createUsageRecorder, type UsageRecorderStatus } from './recorder.ts';
 
-/** Everything that is counted and told of requests. */
+/** All statistics of requests: usage, logged refusals, rates and live events. */
 export interface Statistics {
   /** What the endpoints for API users call. */
   services: {
-    /** `tokens`: how many were issued, 1 or 0. */
+    /** `tokens` is the number of issued tokens, 1 or 0. */
     noteUse(use: CredentialUse, address: string, tokens: number): void;
     noteRefusal(refusal: Refusal, nowMs: number): void;
     routes: Record<'token' | 'introspection' | 'revocation', RouteStatistics>;
   };
   live: Live;
-  /** What the admin API tells of it. */
+  /** What the admin API shows of the statistics. */
   admin: { live: Pick<Live, 'watch'>; overview: OverviewSource };
   recorder(): UsageRecorderStatus;
   /** Writes the uses that wait in memory now. */
   writeUsage(): Promise<void>;
   start(): void;
-  /** Writes what is gathered. */
+  /** Writes the usage that waits in memory. */
   stop(): Promise<void>;
 }
 
@@ -69,7 +69,7 @@ export function createStatistics(
     },
     recorder: usage.status,
     async writeUsage() {
-      await usage.flush(); // one that is under way lacks what came since it began
+      await usage.flush(); // a flush under way lacks what came after its start
       await usage.flush();
     },
     start() {
@@ -85,7 +85,7 @@ export function createStatistics(
   };
 }
 
-/** With the clocks that differ, before what API users need. */
+/** Adds the clocks that differ to what needs attention, before API users. */
 function standingOf(store: Pick<Store, 'attention' | 'clock'>, log: Logger): OverviewSource['standing'] {
   const standing = createOverview(store, Date.now, (error) => {
     log.warn({ error: error.message }, 'API users could not be counted for the overview');
