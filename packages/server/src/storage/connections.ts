@@ -40,8 +40,7 @@ export interface Connections {
   /** How long the oldest commit has waited for a synchronous standby, in milliseconds; 0: no commit waits. */
   standbyWaitMs(): Promise<number>;
   /**
-   * Calls `wake` soon after another process has committed something. A hint only: the poll finds every
-   * change.
+   * Calls `wake` soon after this or another process has committed a change. A hint only: the poll finds all.
    */
   onWake(wake: () => void): void;
   close(): Promise<void>;

@@ -9,7 +9,7 @@ export interface CopiedTable {
   rows: number;
   /** Rows that the copy wrote; the others were there already. */
   written: number;
-  /** SHA-256 of all rows in the order of their keys, in base64url. Both stores have the same sum. */
+  /** SHA-256 of all rows in the order of their keys, in base64url. A complete copy has the same sum. */
   sha256: string;
 }
 

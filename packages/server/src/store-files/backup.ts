@@ -98,7 +98,8 @@ async function whatWas(config: OpenConfig, before: string, restored: Store): Pro
       await store.close();
     }
   } catch (error) {
-    // A damaged store, or one of another version of the program, may be the reason for the restore.
+    // The replaced store may be damaged or from a different version of the program: that may be why an
+    // operator restores.
     if (error instanceof StoreError) return null;
     throw error;
   }

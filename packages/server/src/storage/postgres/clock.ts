@@ -11,7 +11,7 @@ export function postgresClock(read: Kysely<Tables>, write: Kysely<Tables>): Data
   return {
     time: TIME,
     async record({ process, offsetMs }) {
-      // An asynchronous commit: one that waits for a hanging standby would occupy its connection, and this
+      // Commit asynchronously: a commit that waits for a hanging standby occupies its connection, and this
       // statement runs every few seconds.
       await sql`
         insert into process_clocks (process, offset_ms, seen_at)

@@ -174,8 +174,8 @@ function sessionSettings({ statementMs, lockMs }: PostgresTimeouts): Record<stri
   return {
     statement_timeout: statementMs,
     lock_timeout: lockMs,
-    // A process that is cut off during a transaction keeps its locks for this long. Others wait longer for a
-    // lock.
+    // A process that is cut off during a transaction keeps its locks for this long. Others wait longer than
+    // that for a lock.
     idle_in_transaction_session_timeout:
       statementMs === 0 ? UNHURRIED_IDLE_MS : Math.max(IDLE_MS_MIN, lockMs / 2),
     // In seconds. A process that disappears must not leave its connections open on the server.

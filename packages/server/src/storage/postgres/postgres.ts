@@ -103,7 +103,7 @@ export async function openPostgres({ create = true, ...settings }: PostgresSetti
   };
 }
 
-/** For small reads, with a deadline for the first two attempts. */
+/** For small reads, with short deadlines for the first two attempts. */
 function soon(pool: PostgresPool, withinMs: number): Kysely<Tables> {
   return new Kysely<Tables>({ dialect: readingDialect(pool, [withinMs, 2 * withinMs, undefined]) });
 }

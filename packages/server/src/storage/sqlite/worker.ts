@@ -9,7 +9,7 @@ const { path, busyTimeoutMs, lockWaitMs, wakePollMs, applicationId } = workerDat
 const STATEMENTS_MAX = 200;
 
 const writer = new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
-// Mark the database first: a store whose creation is cut off must not look like one of another program.
+// Mark the database first: a store whose creation is cut off must not look like another program's.
 if (writer.prepare('pragma application_id').get()?.['application_id'] !== applicationId) {
   writer.exec(`pragma application_id = ${applicationId}`);
 }
