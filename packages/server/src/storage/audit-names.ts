@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import type { AuditAction } from '../domain/audit-entry.ts';
 import type { Tables } from './schema.ts';
 
-/** Actions whose entries hold a name: of what was deleted, the log alone still has it. */
+/** Actions whose entries hold a name. Of deleted things, only the audit log still knows the name. */
 const NAMING = [
   'api_user.create',
   'api_user.import',
@@ -14,12 +14,15 @@ const NAMING = [
   'operator.accept',
   'operator.remove',
 ] as const satisfies readonly AuditAction[];
-/** Entries that one lookup of deleted things reads. */
+/** Most entries that one lookup of deleted things reads. */
 const NAMING_MAX = 2000;
 
-/** Names of API users and credentials, and addresses of operators, by id; of deleted ones the last that the log has. */
+/**
+ * Returns the names of API users and credentials, and the addresses of operators, by id. For deleted ones it
+ * returns the last name in the audit log.
+ */
 export async function auditNames(db: Kysely<Tables>, ids: readonly string[]): Promise<Map<string, string>> {
-  if (ids.length === 0) return new Map(); // PostgreSQL takes no empty list
+  if (ids.length === 0) return new Map(); // PostgreSQL accepts no empty list
   const users = db.selectFrom('api_users').where('client_id', 'in', ids).select(['client_id as id', 'name']);
   const credentials = db.selectFrom('credentials').where('id', 'in', ids).select(['id', 'name']);
   const operators = db.selectFrom('operators').where('id', 'in', ids).select(['id', 'email as name']);
@@ -43,7 +46,7 @@ export async function auditNames(db: Kysely<Tables>, ids: readonly string[]): Pr
   return names;
 }
 
-/** Null also for a text that is not JSON: this program did not write it. */
+/** Also returns null for a text that is not JSON: this program did not write it. */
 function nameIn(facts: string | null): string | null {
   if (facts === null) return null;
   try {

@@ -2,39 +2,46 @@ import type { Kysely, RawBuilder } from 'kysely';
 import type { Tables } from './schema.ts';
 import type { DatabaseClock } from './tables/clock.ts';
 
-/** What a database brings: the only part of the store that is written once for each. */
+/** The part of the store that each kind of database implements for itself; everything else is shared. */
 export interface Connections {
   read: Kysely<Tables>;
-  /** For the reads that keep a process in step: small ones, that nothing else may hold up. */
+  /** For the small reads that keep a process in step: other queries must not delay them. */
   follow: Kysely<Tables>;
-  /** For API users that are read into memory: as small, but as many at a time as callers come. */
+  /** For reads of API users into memory: as small, but as many at a time as there are callers. */
   lookUp: Kysely<Tables>;
-  /** For single statements; what belongs together goes through `transaction`. */
+  /** For single statements. Statements that belong together go through `transaction`. */
   write: Kysely<Tables>;
   /**
-   * All of `work` or nothing, and one at a time, of all processes: what was read in it holds until it is over. May do
-   * `work` again where a deadlock ended it. `announce`: every process that follows the store is to be woken when it is committed.
+   * Commits all of `work` or nothing. Across all processes, one transaction runs at a time: what `work` has
+   * read holds until the end. May repeat `work` after a deadlock. `announce`: the commit wakes every process
+   * that follows the store.
    */
   transaction<T>(work: (db: Kysely<Tables>, announce: () => void) => Promise<T>): Promise<T>;
-  /** Work that may take as long as it takes, such as a migration; or each of its statements `withinMs` milliseconds. */
+  /**
+   * For work of any duration, such as a migration. `withinMs`: a timeout for each of its statements, in
+   * milliseconds.
+   */
   unhurried<T>(work: (db: Kysely<Tables>) => Promise<T>, withinMs?: number): Promise<T>;
   /**
-   * The texts of a JSON array as what a query reads from, with the one column `value`: one parameter for any number of
-   * rows. Records are texts with fields of fixed width, which `substr` takes apart at a third of the cost of JSON.
+   * A source for `from`: the texts of a JSON array, with the one column `value`. It takes one parameter for
+   * any number of rows. Records are texts with fields of fixed width, which `substr` separates at a third of
+   * the cost of JSON.
    */
   texts(json: string): RawBuilder<unknown>;
-  /** Everything that is read in it is of one moment, however long it takes and whatever others write meanwhile. */
+  /** All reads of `work` see the same moment, however long it takes and whatever others write. */
   snapshot<T>(work: (db: Kysely<Tables>) => Promise<T>): Promise<T>;
-  /** Null: the database is on this machine, and has its clock. */
+  /** Null: the database runs on this machine and uses its clock. */
   clock: DatabaseClock | null;
-  /** The names of all tables that are there, others' too. */
+  /** The names of all tables in the database, including those of other programs. */
   tables(): Promise<string[]>;
-  /** What a check of the whole database found wrong; null where it is sound. */
+  /** The first damage that a check of the whole database finds; null for a sound one. */
   damage(): Promise<string | null>;
   facts(): Promise<DatabaseFacts>;
-  /** For how long the oldest commit has been waiting for a synchronous standby, in milliseconds; 0: none waits. */
+  /** How long the oldest commit has waited for a synchronous standby, in milliseconds; 0: no commit waits. */
   standbyWaitMs(): Promise<number>;
-  /** `wake` is called soon after another process has committed something, as a hint: the poll is the truth. */
+  /**
+   * Calls `wake` soon after this or another process has committed a change. A hint only: the poll finds all.
+   */
   onWake(wake: () => void): void;
   close(): Promise<void>;
 }
@@ -42,6 +49,6 @@ export interface Connections {
 export interface DatabaseFacts {
   /** Program and version: `PostgreSQL 15.18, TLS`. */
   about: string;
-  /** What may cost somebody what was written, or a secret; and what to do about it. */
+  /** What may lose data or expose a secret, and how to fix it. */
   risks: { detail: string; mend: string }[];
 }

@@ -7,9 +7,9 @@ import type { Connections } from './connections.ts';
 export interface CopiedTable {
   table: string;
   rows: number;
-  /** Rows that had to be written; the others were there already. */
+  /** Rows that the copy wrote; the others were there already. */
   written: number;
-  /** SHA-256 of all rows in the order of their key, in base64url: the same in both stores. */
+  /** SHA-256 of all rows in the order of their keys, in base64url. A complete copy has the same sum. */
   sha256: string;
 }
 
@@ -18,7 +18,7 @@ export interface TableSum {
   sha256: string;
 }
 
-/** Told of every batch. */
+/** Called after every batch. */
 export type CopyProgress = (step: { doing: 'copying' | 'comparing'; table: string; rows: number }) => void;
 
 type Row = Record<string, unknown>;
@@ -27,7 +27,7 @@ type Table = keyof Tables;
 
 const BATCH = 500;
 
-/** True where nothing was made in a store yet, of whatever version it is; the mark of a copy counts. */
+/** True if the store holds nothing yet, whatever its version. The mark of a copy counts as content. */
 export async function isEmpty({ read, tables }: Connections): Promise<boolean> {
   const there = await tables();
   for (const table of ['meta', 'changes', 'api_users', 'signing_keys', 'operators', 'audit'] as const) {
@@ -38,16 +38,17 @@ export async function isEmpty({ read, tables }: Connections): Promise<boolean> {
   return true;
 }
 
-/** Where the copy comes from that was begun and not completed; null where there is none. */
+/** The source of a copy that was begun and not completed; otherwise null. */
 export async function unfinishedCopy({ read }: Pick<Connections, 'read'>): Promise<string | null> {
   const row = read.selectFrom('meta').select('value').where('key', '=', UNFINISHED_COPY);
   return (await row.executeTakeFirst())?.value ?? null;
 }
 
 /**
- * Makes `to` what `from` is at one moment. What is there already is compared and not written again, so that a copy that
- * was cut off goes on where it was. Until all of it is compared and the same, `to` is marked as unfinished. Gives back the
- * tables that differ in the end: none, unless somebody else writes there.
+ * Makes `to` equal to `from` as of one moment. Equal rows stay: only missing and different ones are written,
+ * so the same call completes a copy that was cut off. The mark "unfinished" stays on `to` until a comparison
+ * of all tables finds no difference. `different` lists the tables that differ in the end: none, unless
+ * another program writes to `to`.
  */
 export async function copyStore(
   from: Connections,
@@ -57,7 +58,7 @@ export async function copyStore(
 ): Promise<{ tables: CopiedTable[]; different: string[] }> {
   await mark(to, source);
   return await from.snapshot(async (snapshot) => {
-    // First all that is too much or another: a row that is to be written may clash with one that is to go.
+    // Delete extra and different rows first: a row to insert may clash with a row to delete.
     for (const table of TABLE_NAMES) await removeOthers(snapshot, to, table);
     const tables: CopiedTable[] = [];
     const different: string[] = [];
@@ -122,7 +123,7 @@ async function insertAll(db: Kysely<Tables>, table: Table, rows: readonly Row[])
   await sql`insert into ${sql.table(table)} (${names}) values ${sql.join(values)}`.execute(db);
 }
 
-/** Count and digest of all rows, in the order of their key and without regard to that of their columns. */
+/** Count and digest of all rows, in the order of their keys. The order of the columns does not matter. */
 async function sumOf(db: Kysely<Tables>, table: Table, progress: (rows: number) => void): Promise<TableSum> {
   const hash = createHash('sha256');
   let count = 0;
@@ -136,9 +137,9 @@ async function sumOf(db: Kysely<Tables>, table: Table, progress: (rows: number) 
 
 interface Batch {
   rows: Row[];
-  /** All keys above this one (null: from the start on) */
+  /** The batch begins after this key; null: at the start of the table. */
   after: Key | null;
-  /** up to this one (null: to the end) are in it. */
+  /** The batch ends with this key; null: at the end of the table. */
   upTo: Key | null;
 }
 
@@ -172,7 +173,7 @@ async function rowsBetween(
 }
 
 function isAbove(table: Table, after: Key | null): RawBuilder<unknown> {
-  // The mark of the copy itself is no part of what is copied.
+  // The mark of the copy is not copied.
   const ours = table === 'meta' ? sql`key <> ${UNFINISHED_COPY}` : sql`1 = 1`;
   return after === null ? ours : sql`${ours} and (${columnsOf(table)}) > (${sql.join(after)})`;
 }

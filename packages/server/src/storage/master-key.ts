@@ -4,15 +4,20 @@ import { dirname, resolve } from 'node:path';
 import { AppError } from '../domain/app-error.ts';
 import type { Redacted } from '../lib/redacted.ts';
 
-/** The key under which private signing keys lie in the store (AES-256-GCM). It is never in the store itself. */
+/**
+ * The key that encrypts private signing keys and second-factor secrets in the store (AES-256-GCM). It is
+ * never in the store itself.
+ */
 export interface MasterKey {
-  /** `context` is bound to the text: what was sealed for one key id cannot be given out for another. */
+  /** Binds the text to `context`: what was sealed for one `kid` cannot be unsealed for another. */
   seal(plain: Buffer, context: string): string;
-  /** Throws where the text was sealed under another key or for another context, or was changed. */
+  /** Throws if the text was sealed under another key or for another context, or was changed. */
   unseal(sealed: string, context: string): Buffer;
-  /** Tells the right key from a wrong one before anything is unsealed; says nothing about it. */
+  /**
+   * Distinguishes the right key from a wrong one before anything is unsealed; reveals nothing about the key.
+   */
   check: string;
-  /** A MAC of this text about a signing key, by which a row that this program wrote is told from any other. */
+  /** A MAC of this text about a signing key: it proves that this program wrote the row. */
   signingKeyProof(text: string): string;
 }
 
@@ -20,13 +25,16 @@ const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** Where the master key is: given, or in a file. */
+/** The configured master key: its value or its file. */
 export interface MasterKeySource {
   masterKey: Redacted | null;
   masterKeyFile: string;
 }
 
-/** The configured master key, or null where its file does not exist yet. Throws an AppError where the file is of no use. */
+/**
+ * Returns the configured master key, or null if its file does not exist yet. Throws an AppError if the file
+ * is unusable.
+ */
 export function readMasterKey({ masterKey, masterKeyFile }: MasterKeySource): MasterKey | null {
   if (masterKey !== null) return keyOf(Buffer.from(masterKey.reveal(), 'hex'));
   if (!existsSync(masterKeyFile)) return null;
@@ -40,7 +48,10 @@ export function readMasterKey({ masterKey, masterKeyFile }: MasterKeySource): Ma
   return keyOf(Buffer.from(text, 'hex'));
 }
 
-/** Makes the master key file, readable by its owner only. Never overwrites one, and leaves none that is not whole. */
+/**
+ * Creates the master key file, readable by its owner only. It never overwrites a file, and removes one that
+ * it could not complete.
+ */
 export function createMasterKey({ masterKeyFile }: MasterKeySource): MasterKey {
   const bytes = randomBytes(KEY_BYTES);
   const file = attempt('made', masterKeyFile, () => openSync(masterKeyFile, 'wx', 0o600));
@@ -58,7 +69,10 @@ export function createMasterKey({ masterKeyFile }: MasterKeySource): MasterKey {
   return keyOf(bytes);
 }
 
-/** Throws an AppError where the configured key cannot be read, and none could be made in its place. Changes nothing. */
+/**
+ * Throws an AppError if the configured key cannot be read, or its file is missing and cannot be created.
+ * Changes nothing.
+ */
 export function checkMasterKeySource(source: MasterKeySource & { dataDir: string }): void {
   if (readMasterKey(source) !== null) return;
   const folder = dirname(source.masterKeyFile);
@@ -85,7 +99,10 @@ function attempt<T>(what: string, file: string, action: () => T): T {
   }
 }
 
-/** RFC 5869: a key for one purpose alone, from which nothing about the master key or other purposes follows. */
+/**
+ * RFC 5869: derives a key for one purpose. It reveals nothing about the master key or the keys of other
+ * purposes.
+ */
 function derivedKey(key: Buffer, purpose: string): Buffer {
   return Buffer.from(hkdfSync('sha256', key, '', purpose, KEY_BYTES));
 }

@@ -8,17 +8,19 @@ import type { Connections } from './connections.ts';
 
 type Readable = Pick<Connections, 'read' | 'tables'>;
 
-/** How often migrations are begun where a deadlock or the like ends one. */
+/** Attempts to migrate, because a deadlock or the like may end one. */
 const ATTEMPTS_MAX = 5;
 
 /**
- * Brings the store up to this program's version, one migration after the other: one that fails leaves those before it made.
- * Gives back the names of the ones that this process made; others may do so at the same time.
+ * Migrates the store to this program's version, one migration after the other. If one fails, those before it
+ * stay. Returns the names of the migrations that this process made; other processes may migrate at the same
+ * time.
  */
 export async function migrate(connections: Connections): Promise<string[]> {
   const applied = await appliedMigrations(connections);
   refuseUnknown(applied);
-  // Then without the lock below, which belongs to a connection: a pooler that hands those on may keep it for an hour.
+  // Return before `Migrator` takes its lock, which belongs to a connection: a pooler that hands connections
+  // on may keep the lock for an hour.
   if (pendingAfter(applied).length === 0) return [];
   const migrated: string[] = [];
   for (let attempt = 1; ; attempt++) {
@@ -31,9 +33,9 @@ export async function migrate(connections: Connections): Promise<string[]> {
   }
 }
 
-/** Each in a transaction of its own, so that what one has locked is free again before the next one is made. */
+/** Runs each migration in its own transaction, which releases its locks before the next one. */
 async function migrateWith(db: Kysely<Tables>, migrated: string[]): Promise<void> {
-  // For each it takes a lock where several processes may come at once, and waits for the one that has it.
+  // On PostgreSQL, it takes a lock for each migration, and waits while another process holds the lock.
   const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
   for (;;) {
     const { error, results = [] } = await migrator.migrateUp();
@@ -48,7 +50,7 @@ export async function pendingMigrations(connections: Readable): Promise<string[]
   return pendingAfter(await appliedMigrations(connections));
 }
 
-/** Throws where a later version of the program has changed the store. */
+/** Throws if a later version of the program has changed the store. */
 export async function refuseNewer(connections: Readable): Promise<void> {
   refuseUnknown(await appliedMigrations(connections));
 }
@@ -68,7 +70,8 @@ function refuseUnknown(applied: readonly string[]): void {
 
 async function appliedMigrations({ read, tables }: Readable): Promise<string[]> {
   if (!(await tables()).includes('kysely_migration')) return [];
-  // The time as well, so that the table is read and not its index alone: a damaged one is found before anything is served.
+  // Select the time too: the query then reads the table and not only its index, and finds damage before the
+  // server serves anything.
   const rows = await read
     .withTables<{ kysely_migration: { name: string; timestamp: string } }>()
     .selectFrom('kysely_migration')

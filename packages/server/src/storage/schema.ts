@@ -1,7 +1,7 @@
 import type { Generated } from 'kysely';
 import type { CredentialKind } from '../domain/credential.ts';
 
-/** The tables, for Kysely. What each column means: docs/storage.md. Times are milliseconds since 1970 (UTC). */
+/** The tables, for Kysely. docs/storage.md explains each column. Times are milliseconds since 1970 (UTC). */
 export interface Tables {
   meta: { key: string; value: string };
   epoch: { id: number; n: number };
@@ -36,7 +36,7 @@ export interface Tables {
 
 export interface TokensRow {
   at: number;
-  /** Empty: of all callers together. */
+  /** Empty: all callers together. */
   client_id: string;
   tokens: number;
 }
@@ -49,8 +49,9 @@ export interface RefusalsRow {
 }
 
 /**
- * Every table there is, with the columns of its primary key; the compiler sees to it. A table comes after those that its
- * rows belong to, and `deleted_client_ids` after `api_users`, whose deletes write to it.
+ * All tables, with the columns of their primary keys; the compiler checks both. A table comes after those
+ * that its rows belong to, and `deleted_client_ids` after `api_users`, because deletes of API users write to
+ * it.
  */
 export const PRIMARY_KEYS: { readonly [Name in keyof Tables]: readonly (keyof Tables[Name] & string)[] } = {
   meta: ['key'],
@@ -80,7 +81,7 @@ export const PRIMARY_KEYS: { readonly [Name in keyof Tables]: readonly (keyof Ta
 };
 export const TABLE_NAMES = Object.keys(PRIMARY_KEYS) as readonly (keyof Tables)[];
 
-/** The comment on the table `meta` by which PostgreSQL tells our databases from others. */
+/** The comment on the table `meta`: it marks a PostgreSQL database as ours. */
 export const POSTGRES_MARK = 'Mintmark';
 
 export interface ApiUserRow {
@@ -97,13 +98,16 @@ export interface ApiUserRow {
   limit_per_minute: number | null;
   created_at: number;
   updated_at: number;
-  /** Written by what counts usage, and by nothing else (storage/usage.ts). */
+  /** Only the recording of usage writes it (storage/tables/usage.ts). */
   last_used_at: Generated<number | null>;
   name_key: string;
   search_text: string;
   version: number;
   external_id: string | null;
-  /** Digest of the line of an import that made it, if that named neither client id nor external id. Never changes. */
+  /**
+   * Digest of the import line that created the API user, if the line named neither client id nor external id.
+   * Never changes.
+   */
   import_key: string | null;
 }
 
@@ -124,13 +128,16 @@ export interface SigningKeyRow {
   algorithm: string;
   /** JSON. */
   public_jwk: string;
-  /** AES-256-GCM under the master key: see src/master-key.ts. Null once the key is removed. */
+  /** AES-256-GCM under the master key: see storage/master-key.ts. Null once the key is removed. */
   sealed_private_key: string | null;
   announced_at: number;
   activates_at: number;
   retires_at: number | null;
   removes_at: number | null;
-  /** A MAC under the master key: see src/signing-key-proof.ts. Null where a program without proofs wrote the row. */
+  /**
+   * A MAC under the master key: see storage/signing-key-proof.ts. Null if a program without proofs wrote the
+   * row.
+   */
   proof: string | null;
 }
 
@@ -168,7 +175,7 @@ export interface OperatorRow {
   email_key: string;
   role: string;
   password_hash: string | null;
-  /** Under the master key, as private signing keys are. */
+  /** Encrypted under the master key, like private signing keys. */
   sealed_totp_secret: string | null;
   sealed_pending_totp_secret: string | null;
   last_totp_step: number | null;

@@ -6,28 +6,28 @@ import type { MasterKey } from './master-key.ts';
 import type { SealedSigningKey } from './tables/signing-key.ts';
 import type { StoreRows } from './store.ts';
 
-// A signing key is published, and signs, only with a proof: a MAC under the master key, which is not in the store. So a row that
-// somebody else writes or changes there is found out: docs/decisions/086.
+// A signing key is published and used only with a proof: a MAC under the master key, which is never in the
+// store. The proof reveals a row of the store that another program wrote or changed: docs/decisions/086.
 
 export interface ProvenKeys {
   proven: SealedSigningKey[];
-  /** Neither published nor used. Among them are removed keys of programs without proofs. */
+  /** Neither published nor used. They include removed keys of programs without proofs. */
   unproven: SealedSigningKey[];
 }
 
-/** The meta value from the migration to the first start with the master key. */
+/** The meta value between the migration and the first start with the master key. */
 const PENDING = 'pending';
-/** Processes of the version before, which know no proofs, may run this long beside the first one that does. */
+/** Processes of the previous version, which know no proofs, may run this long beside the first that does. */
 const WITHOUT_PROOF_MS = 7 * 86_400_000;
 
-/** The proof of a key with these times. */
+/** The proof covers the `kid`, the algorithm, the public key and the times. */
 export function proofOf(key: SigningKey, masterKey: MasterKey): string {
   const { kid, algorithm, publicJwk, announcedAt, activatesAt, retiresAt, removesAt } = key;
   const times = [announcedAt, activatesAt, retiresAt, removesAt];
   return masterKey.signingKeyProof(JSON.stringify([kid, algorithm, publicJwk, times]));
 }
 
-/** All signing keys, parted by whether they are proven. */
+/** Reads all signing keys, and separates proven from unproven ones. */
 export async function readProvenKeys(
   { signingKeys, meta }: Pick<StoreRows, 'signingKeys' | 'meta'>,
   masterKey: MasterKey,
@@ -35,15 +35,15 @@ export async function readProvenKeys(
 ): Promise<ProvenKeys> {
   const keys = await signingKeys.list();
   const hasProof = new Map(keys.map((key) => [key, isProven(key, masterKey)]));
-  // Read only where it matters: in an ordinary store every key has its proof.
+  // Read the meta value only if a key lacks its proof: in an ordinary store every key has one.
   const accepted = keys.every((key) => hasProof.get(key)) || (await acceptsWithoutProof(meta, nowMs));
   const proven = keys.filter((key) => hasProof.get(key) || (accepted && isSealed(key, masterKey)));
   return { proven, unproven: keys.filter((key) => !proven.includes(key)) };
 }
 
 /**
- * Gives a proof to keys that a program without proofs wrote, while that is allowed: part of a transaction. Returns their key
- * ids.
+ * Adds proofs to keys that a program without proofs wrote, while that is allowed. Runs inside a transaction.
+ * Returns the `kid`s.
  */
 export async function proveSealedKeys(
   { signingKeys, meta }: Pick<StoreRows, 'signingKeys' | 'meta'>,
@@ -71,7 +71,9 @@ function isProven(key: SealedSigningKey, masterKey: MasterKey): boolean {
   return given.length === right.length && timingSafeEqual(given, right);
 }
 
-/** Whether its private key was sealed under the master key, for this key id, and the public key belongs to it. */
+/**
+ * True if the private key was sealed under the master key for this `kid`, and the public key belongs to it.
+ */
 function isSealed(key: SealedSigningKey, masterKey: MasterKey): boolean {
   try {
     const own = createPublicKey(privateKeyOf(key, masterKey)).export({ format: 'jwk' });
@@ -81,7 +83,10 @@ function isSealed(key: SealedSigningKey, masterKey: MasterKey): boolean {
   }
 }
 
-/** Throws where it was sealed under another master key or for another key id, was changed, or is forgotten. */
+/**
+ * Throws if the private key was sealed under another master key or for another `kid`, was changed, or is
+ * deleted.
+ */
 export function privateKeyOf(key: SealedSigningKey, masterKey: MasterKey): KeyObject {
   const der = masterKey.unseal(key.sealedPrivateKey ?? '', key.kid);
   try {

@@ -1,4 +1,6 @@
-/** What is wrong with a store, as a word to program against; the message says it in a sentence with what to do. */
+/**
+ * The fault of a store, as a code for programs. The message explains it in a sentence and says what to do.
+ */
 export type StoreErrorCode =
   | 'missing'
   | 'not_ours'
@@ -13,7 +15,7 @@ export type StoreErrorCode =
   | 'conflict'
   | 'unavailable';
 
-/** The store cannot do what was asked. Every other error that leaves `storage/` is a bug. */
+/** The store cannot do what its caller requested. Every other error that leaves `storage/` is a bug. */
 export class StoreError extends Error {
   override readonly name = 'StoreError';
   readonly code: StoreErrorCode;
@@ -24,7 +26,10 @@ export class StoreError extends Error {
   }
 }
 
-/** What an error means for whoever asked: a change in the way of this one, or a store that cannot work. Null: not the store's. */
+/**
+ * What an error means for the caller: another change conflicts with this one, or the store does not work.
+ * Null: not an error of the store.
+ */
 export function storeFault(error: unknown): 'conflict' | 'unavailable' | null {
   if (!(error instanceof StoreError)) return null;
   return error.code === 'conflict' ? 'conflict' : 'unavailable';
@@ -32,7 +37,7 @@ export function storeFault(error: unknown): 'conflict' | 'unavailable' | null {
 
 const CONSTRAINT = 19;
 
-/** SQLite's primary result codes (https://sqlite.org/rescode.html) as ours. */
+/** SQLite's primary result codes (https://sqlite.org/rescode.html) as our codes. */
 const CODES: Record<number, [StoreErrorCode, (path: string) => string]> = {
   3: ['cannot_open', (path) => `The store ${path} may not be opened by this user: check its owner and mode.`],
   5: [
@@ -71,7 +76,10 @@ const CODES: Record<number, [StoreErrorCode, (path: string) => string]> = {
   26: ['not_ours', (path) => `The file ${path} is not a Mintmark store: name another with --database-url.`],
 };
 
-/** An error of node:sqlite (result code in `errcode`) as a StoreError; anything else is given back as it is. */
+/**
+ * Turns an error of node:sqlite (result code in `errcode`) into a StoreError. Any other error keeps its
+ * message.
+ */
 export function sqliteError(message: string, errcode: number | undefined, path: string): Error {
   const primary = errcode === undefined ? undefined : errcode & 0xff;
   if (primary === CONSTRAINT) return new StoreError('conflict', message);

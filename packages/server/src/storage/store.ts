@@ -41,26 +41,26 @@ export interface StoreTransaction extends StoreRows {
   /** The time by the store's clock. */
   now: ClockRows['now'];
   /**
-   * Tells every process, when the transaction commits, to read this API user, the signing keys or this revocation again, or to
-   * write the uses that it holds.
+   * When the transaction commits, every process reads this API user, the signing keys or this revocation
+   * again, or writes the uses that it holds.
    */
   changed(noun: ChangeNoun, ...ids: string[]): Promise<void>;
 }
 
-/** Everything that is kept. Throws a StoreError where the database cannot do what is asked. */
+/** Everything that Mintmark stores. Throws a StoreError if the database fails. */
 export interface Store extends StoreRows {
   known: KnownApiUserRows;
   apiUserList: ApiUserListRows;
   audit: Pick<AuditRows, 'head' | 'list' | 'after' | 'names'>;
   changes: TimedChangeRows;
   clock: ClockRows;
-  /** All of `work` or nothing; when it returns, it is on the disk. */
+  /** Commits all of `work` or nothing. When it returns, the changes are on the disk. */
   write<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T>;
-  /** Adds what was used and refused. All of it or nothing. */
+  /** Adds tokens and refusals to the usage, and uses to the credentials: all of the batch or nothing. */
   recordUsage(batch: UsageBatch): Promise<void>;
   usage: UsageRows;
   attention: AttentionRows;
-  /** Makes hours of minutes and days of hours, and removes what is kept no longer. */
+  /** Sums up minutes to hours and hours to days, and removes usage past its retention. */
   usageHistory: UsageHistory;
   damage(): Promise<string | null>;
   facts(): Promise<DatabaseFacts>;

@@ -22,18 +22,19 @@ export async function backUp(config: OpenConfig, file: string): Promise<BackupFi
 }
 
 export interface Restored {
-  /** Where what was there before is; null where there was nothing. */
+  /** The file that now holds the replaced store; null if there was no store. */
   before: string | null;
   /**
-   * How many changes of each kind are taken back, as far as the audit log that was there says so; null where what was there
-   * cannot be read by this program.
+   * How many changes of each kind the restore undid, according to the audit log of the replaced store; null
+   * if this program cannot read that store.
    */
   takenBack: Record<string, number> | null;
 }
 
 /**
- * Puts a backup in place of the store, and keeps what was there as another backup beside it. Servers on the store follow
- * within a second. Throws a StoreError or AppError, and changes nothing, where the backup is none.
+ * Replaces the store with a backup, and keeps the replaced store in another file beside it. Servers on the
+ * store follow within a second. Throws a StoreError or AppError, and changes nothing, if the backup is
+ * unusable.
  */
 export async function restore(config: OpenConfig, by: Actor, file: string, nowMs: number): Promise<Restored> {
   const path = sqlitePath(config.databaseUrl, 'restore it');
@@ -77,11 +78,17 @@ const PAGE_SIZE = 1000;
 interface Replaced {
   last: AuditLink;
   counts: Record<string, number>;
-  /** Of the API users that were made or deleted since the backup: none of these ids is used again. */
+  /**
+   * API users that were created, changed or deleted since the backup. If the backup lacks one, its client id
+   * is never used again.
+   */
   clientIds: Set<string>;
 }
 
-/** The end of the audit log that was there, and what it has that the restored one has not; null where it cannot be read. */
+/**
+ * The end of the audit log of the replaced store, and its entries that the restored one lacks; null if it
+ * cannot be read.
+ */
 async function whatWas(config: OpenConfig, before: string, restored: Store): Promise<Replaced | null> {
   try {
     const store = await openMigratedStore({ ...config, databaseUrl: { kind: 'sqlite', path: before } });
@@ -91,7 +98,8 @@ async function whatWas(config: OpenConfig, before: string, restored: Store): Pro
       await store.close();
     }
   } catch (error) {
-    // It may be damaged, or of another version of the program: that may be why it is replaced.
+    // The replaced store may be damaged or from a different version of the program: that may be why an
+    // operator restores.
     if (error instanceof StoreError) return null;
     throw error;
   }
@@ -112,7 +120,10 @@ async function difference(store: Store, restored: Store): Promise<Replaced> {
   return { last, counts, clientIds };
 }
 
-/** The number of the last entry that two logs have in common: a hash is the same only where all before it are. */
+/**
+ * The number of the last entry that both logs share. If two hashes are equal, all entries before them are
+ * equal too.
+ */
 async function commonEnd(a: Store, b: Store): Promise<number> {
   const [headOfA, headOfB] = [await a.audit.head(), await b.audit.head()];
   let common = Math.max(headOfA.removed.n, headOfB.removed.n);
@@ -145,12 +156,12 @@ function sqlitePath(database: Database, what: string): string {
   );
 }
 
-/** For the name of a file: the second, in UTC. */
+/** The second, in UTC, for a file name. */
 function stamp(nowMs: number): string {
   return new Date(nowMs).toISOString().slice(0, 19).replaceAll(/[-:]/g, '');
 }
 
-/** A store may be restored twice in a second. */
+/** Adds a number if the name is taken: a store may be restored twice in a second. */
 function freeName(name: string): string {
   let free = name;
   for (let n = 2; existsSync(free); n++) free = `${name}-${n}`;

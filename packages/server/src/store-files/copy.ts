@@ -10,19 +10,19 @@ import { connect, connectMigrated, type OpenConfig } from './open.ts';
 export interface Copy {
   from: Database;
   to: Database;
-  /** An earlier copy of the same store is brought up to date. */
+  /** True: update an earlier copy of the same store. */
   update: boolean;
 }
 
 export interface CopyResult {
   tables: CopiedTable[];
-  /** Tables that are not the same in the end: somebody else writes to the copy. */
+  /** Tables that differ in the end: another program writes to the copy. */
   different: string[];
 }
 
 /**
- * Makes one store what another is at one moment, also while servers run on that one. Throws an AppError where something
- * would be overwritten. A copy that was cut off is gone on with by the same call.
+ * Copies one store to another as of one moment, also while servers run on the source. Throws an AppError if
+ * it would overwrite other data. The same call completes a copy that was cut off.
  */
 export async function copyBetween(
   config: OpenConfig,
@@ -36,7 +36,7 @@ export async function copyBetween(
     const writing = await connect({ ...config, databaseUrl: to }, { create: true, watch: false });
     try {
       await refuseNewer(writing);
-      // Before it is migrated: what is refused stays as it is.
+      // Check before the migration: a refused target stays as it is.
       await refuseOverwriting(reading, writing, source, nameOf(to), update);
       await migrate(writing);
       return await copyStore(reading, writing, source, progress);
@@ -86,7 +86,10 @@ async function refuseOverwriting(
   }
 }
 
-/** The last entry of the audit log of a copy where its source has it not, or another in its place; null: it has it, or had it. */
+/**
+ * The number of the last audit entry of a copy, if its source lacks that entry or has another in its place.
+ * Null: the source has the entry, or had it.
+ */
 async function ownEntry(from: Connections, to: Connections): Promise<number | null> {
   const [source, copied] = [createStore(from).audit, createStore(to).audit];
   const { last } = await copied.head();
@@ -100,7 +103,7 @@ async function masterKeyCheck({ read }: Connections): Promise<string | undefined
   return (await row.executeTakeFirst())?.value;
 }
 
-/** Without a password, and the same from whatever folder it is named. */
+/** Without a password. A file has the same name from every working directory. */
 function nameOf(database: Database): string {
   return database.kind === 'sqlite' ? resolve(database.path) : describeDatabase(database);
 }

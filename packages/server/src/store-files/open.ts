@@ -19,7 +19,7 @@ import { createStore, type Store } from '../storage/store.ts';
 export interface OpenStore {
   store: Store;
   connections: Connections;
-  /** Names of the migrations that were run. */
+  /** The names of the migrations that ran. */
   migrated: string[];
 }
 
@@ -38,7 +38,9 @@ export type OpenConfig = Pick<
   | 'postgresListen'
 >;
 
-/** Opens the configured store, made and migrated as needed. `watch`: be told of what other processes write. */
+/**
+ * Opens the configured store; creates and migrates it as needed. `watch`: report changes of other processes.
+ */
 export async function openStore(config: OpenConfig, { watch }: { watch: boolean }): Promise<OpenStore> {
   makePlace(config);
   const connections = await connect(config, { create: true, watch });
@@ -52,18 +54,20 @@ export async function openStore(config: OpenConfig, { watch }: { watch: boolean 
   }
 }
 
-/** Makes what a store needs around it; throws where its master key could not be, so that none is made then. */
+/** Creates the data folder. Throws before that if the master key is unusable or could not be created. */
 export function makePlace(config: OpenConfig): void {
   checkMasterKeySource(config);
   makeDataDir(config);
 }
 
-/** Opens the store as it is: a typo in its path must not make an empty one. Throws where it needs a migration. */
+/**
+ * Opens an existing store: a typo in its path must not create an empty one. Throws if it needs a migration.
+ */
 export async function openMigratedStore(config: OpenConfig): Promise<Store> {
   return createStore(await connectMigrated(config));
 }
 
-/** The connections of a store that is as this program needs it. */
+/** Connects to a complete store of this program's version; throws for any other. */
 export async function connectMigrated(config: OpenConfig): Promise<Connections> {
   const connections = await connect(config, { create: false, watch: false });
   try {
@@ -92,7 +96,7 @@ async function refuseUnfinished(connections: Connections): Promise<void> {
   );
 }
 
-/** The database as it is, whatever it holds. */
+/** Connects to the database in any state: without migrations, or newer than this program. */
 export async function connect(
   config: OpenConfig,
   { create, watch }: { create: boolean; watch: boolean },
@@ -118,7 +122,10 @@ export async function connect(
   });
 }
 
-/** Only the data folder itself is made, and only for what will lie in it: a folder that is missing above it is a typo. */
+/**
+ * Creates only the data folder itself, and only if the store or the master key will lie in it. A missing
+ * folder above it is a typo.
+ */
 function makeDataDir({ dataDir, databaseUrl, masterKey, masterKeyFile }: OpenConfig): void {
   const isIn = (file: string) => dirname(resolve(file)) === resolve(dataDir);
   const holdsStore = databaseUrl.kind === 'sqlite' && isIn(databaseUrl.path);
@@ -138,8 +145,8 @@ function makeDataDir({ dataDir, databaseUrl, masterKey, masterKeyFile }: OpenCon
 }
 
 /**
- * The master key of this store. An empty store gets one (a new file, if none is configured). Throws an AppError where the
- * key is missing or is not the one under which the store's signing keys lie.
+ * Returns the master key of this store. An empty store gets one (in a new file, if none is configured).
+ * Throws an AppError if the key is missing or is not the one that encrypts the signing keys of the store.
  */
 export async function masterKeyOf(
   store: Store,
@@ -150,7 +157,7 @@ export async function masterKeyOf(
   if (check === null) {
     const made = key ?? createMasterKey(config);
     const first = await store.write(async (transaction) => {
-      // Again, inside the transaction: another process may have been first, with another key.
+      // Check again inside the transaction: another process may have been first, with another key.
       if ((await transaction.meta.get('master_key_check')) !== null) return false;
       await transaction.meta.set('master_key_check', made.check);
       return true;

@@ -13,9 +13,9 @@ import {
   type SharedCounts,
 } from '../../domain/shared-limit.ts';
 
-/** Next arrivals (domain/rate-limit.ts) by key, as long as they mean anything. */
+/** Next arrivals (domain/rate-limit.ts) by key, for as long as they matter. */
 interface Arrivals {
-  /** Before all else: forgets what is over. */
+  /** Must be called first: it drops expired arrivals. */
   turn(nowMs: number): void;
   get(key: string): number | undefined;
   set(key: string, arrivalMs: number): void;
@@ -23,9 +23,9 @@ interface Arrivals {
 }
 
 /**
- * Two generations of a window each: what was not touched for a window means nothing any more (`takeCall`), so the older
- * one is dropped whole, and no sweep is needed. `keysMax` bounds each generation: under a flood of keys the older one goes
- * early, which forgives some calls and never refuses one.
+ * Two generations of one window each. An arrival that did not change for a window no longer matters
+ * (`takeCall`), so the older generation is dropped as a whole, without a sweep. `keysMax` bounds each
+ * generation: a flood of keys drops the older one early, which forgives some calls and never refuses one.
  */
 function recentArrivals(keysMax: number): Arrivals {
   let current = new Map<string, number>();
@@ -33,7 +33,7 @@ function recentArrivals(keysMax: number): Arrivals {
   let startedAt = 0;
   return {
     turn(nowMs) {
-      const ageMs = nowMs - startedAt; // below zero where the clock was set back
+      const ageMs = nowMs - startedAt; // negative if the clock was set back
       if (ageMs >= 0 && ageMs < WINDOW_MS && current.size < keysMax) return;
       previous = ageMs < 2 * WINDOW_MS ? current : new Map();
       current = new Map();
@@ -75,7 +75,7 @@ export function memoryCounters(keysMax: number): Counters {
   };
 }
 
-/** Limits that this process counts for others: those of an address, of failures, and of an API user, in one call. */
+/** Counts limits for other processes: those of an address, of failures and of an API user in one call. */
 export function memoryLimits(keysMax: number): (call: SharedCall, nowMs: number) => SharedCounts {
   const addresses = recentArrivals(keysMax);
   const failures = recentArrivals(keysMax);

@@ -2,16 +2,17 @@ import { sql, type Kysely, type RawBuilder } from 'kysely';
 import type { DatabaseClock } from '../tables/clock.ts';
 import type { Tables } from '../schema.ts';
 
-/** Not `now()`, which is the start of the transaction. */
+/** Not `now()`, which returns the start of the transaction. */
 const TIME: RawBuilder<number> = sql`floor(extract(epoch from clock_timestamp()) * 1000)::bigint`;
-/** Offsets that are read at a time: more than there are processes. */
+/** Most offsets that one query reads: more than there are processes. */
 const RECORDED_MAX = 1000;
 
 export function postgresClock(read: Kysely<Tables>, write: Kysely<Tables>): DatabaseClock {
   return {
     time: TIME,
     async record({ process, offsetMs }) {
-      // Not synchronized: a commit that waits for a hanging standby keeps its connection, and this is one every few seconds.
+      // Commit asynchronously: a commit that waits for a hanging standby occupies its connection, and this
+      // statement runs every few seconds.
       await sql`
         insert into process_clocks (process, offset_ms, seen_at)
         select ${process}::text, ${offsetMs}::bigint, ${TIME}
@@ -25,7 +26,7 @@ export function postgresClock(read: Kysely<Tables>, write: Kysely<Tables>): Data
         .selectFrom('process_clocks')
         .select(['process', 'offset_ms as offsetMs'])
         .where('seen_at', '>', sql<number>`${TIME} - ${withinMs}::bigint`)
-        // Not those from before this clock was set back.
+        // Skip offsets from before this clock was set back.
         .where('seen_at', '<=', TIME)
         .orderBy('process')
         .limit(RECORDED_MAX)

@@ -8,9 +8,9 @@ import { nameOf, tlsModeFor, type PostgresServer, type PostgresTarget } from './
 import { StoreError } from '../store-error.ts';
 
 export interface PostgresTimeouts {
-  /** For a connection to be made, signed in and looked at, in milliseconds. */
+  /** To connect, sign in and check the server, in milliseconds. */
   connectMs: number;
-  /** For one statement; 0: none. */
+  /** For one statement; 0: no timeout. */
   statementMs: number;
   /** For a lock that another transaction holds. */
   lockMs: number;
@@ -20,38 +20,38 @@ export interface Rows {
   rows: unknown[];
   /** Rows that were inserted, updated or deleted. */
   affected: number | null;
-  /** The command as the server names it: `ROLLBACK` where a commit was one. */
+  /** The command as the server names it: `ROLLBACK` if it rolled back instead of committing. */
   command: string;
 }
 
 /** One connection to a server that takes writes. */
 export interface PostgresConnection {
   server: PostgresServer;
-  /** Throws a StoreError. Where there is no answer within `deadlineMs`, the connection is ended. */
+  /** Throws a StoreError. Without an answer within `deadlineMs`, it ends the connection. */
   query(text: string, parameters?: readonly unknown[], deadlineMs?: number): Promise<Rows>;
-  /** It must not be used again. */
+  /** True if the connection must not be used again. */
   broken(): boolean;
   /** Called once, soon after it broke or was ended. */
   onEnd(ended: () => void): void;
   onNotification(heard: () => void): void;
-  /** At once, whatever is under way. */
+  /** Ends the connection at once, even during a statement. */
   end(): void;
 }
 
-/** The oldest server that is known to work. */
+/** The oldest server version that is known to work: 15. */
 const VERSION_MIN = 150_000;
-/** Longer than the server's own timeout for a statement, which comes first where the server lives. */
+/** Added to the server's own timeout for a statement: a server that is alive reports its timeout first. */
 const SLACK_MS = 1000;
 const KEEP_ALIVE_MS = 10_000;
 const IDLE_MS_MIN = 1000;
 const UNHURRIED_IDLE_MS = 60_000;
-/** Statements of more parameters are lists, and each length is a text of its own. */
+/** Statements with more parameters hold lists, and each length of a list makes another statement. */
 const NAMED_PARAMETERS_MAX = 16;
 const NAMED_STATEMENTS_MAX = 300;
 const INT8 = 20;
 const NUMERIC = 1700;
 
-/** Connects, signs in, sets the timeouts, and sees to it that this is a server that can be used. Throws a StoreError. */
+/** Connects, signs in, sets the timeouts, and checks that the server can be used. Throws a StoreError. */
 export async function connectTo(
   server: PostgresServer,
   target: PostgresTarget,
@@ -63,7 +63,7 @@ export async function connectTo(
     port: server.port,
     user: target.user,
     database: target.database,
-    // As a function: what pg keeps of it is not shown where a client is printed.
+    // A function, so that a printed client does not show the password.
     password: () => target.password?.reveal() as string,
     application_name: target.applicationName,
     ssl: tlsOptions(target, server),
@@ -110,7 +110,7 @@ function connectionOver(
     if (!broken) setImmediate(() => ended());
     broken = true;
     client.end().catch(() => undefined);
-    // `end` alone waits for the other side to agree, which may be frozen or cut off.
+    // `client.end` alone waits for the other side, which may be frozen or cut off.
     setImmediate(() => socket.destroy());
   }
 
@@ -128,7 +128,7 @@ function connectionOver(
         const { rows, rowCount, command } = await withDeadline(asked, deadlineMs, server);
         return { rows: rows as unknown[], affected: rowCount, command };
       } catch (error) {
-        // The next one looks again which server takes writes, and prepares its statements anew.
+        // A new connection finds the server that takes writes, and prepares its statements again.
         if (error instanceof StoreError || sqlState(error) === '25006' || isOutdatedStatement(error)) end();
         throw postgresError(error, { server, target });
       }
@@ -158,7 +158,7 @@ async function withDeadline<T>(work: Promise<T>, deadlineMs: number, server: Pos
     return await Promise.race([work, late.promise]);
   } finally {
     clearTimeout(timer);
-    work.catch(() => undefined); // it fails when the connection is ended, and nobody waits for it any more
+    work.catch(() => undefined); // it fails later, when the connection ends: no unhandled rejection
   }
 }
 
@@ -169,15 +169,16 @@ interface Looked {
   schema: string | null;
 }
 
-/** The timeouts are set by a statement: a pooler between passes no start-up parameter on that it does not know. */
+/** A statement sets the timeouts: a pooler does not forward start-up parameters that it does not know. */
 function sessionSettings({ statementMs, lockMs }: PostgresTimeouts): Record<string, number> {
   return {
     statement_timeout: statementMs,
     lock_timeout: lockMs,
-    // A process that is cut off in the middle of a transaction holds its locks so long, and others wait longer for them.
+    // A process that is cut off during a transaction keeps its locks for this long. Others wait longer than
+    // that for a lock.
     idle_in_transaction_session_timeout:
       statementMs === 0 ? UNHURRIED_IDLE_MS : Math.max(IDLE_MS_MIN, lockMs / 2),
-    // Seconds. Connections of a process that is gone without a word must not use up those that the server has.
+    // In seconds. A process that disappears must not leave its connections open on the server.
     tcp_keepalives_idle: 30,
     tcp_keepalives_interval: 10,
     tcp_keepalives_count: 3,
@@ -185,8 +186,9 @@ function sessionSettings({ statementMs, lockMs }: PostgresTimeouts): Record<stri
 }
 
 /**
- * A statement that was given up here (250 ms are over, a caller is gone) would go on there, and wait for a lock with its
- * connection: soon that is all connections which the server has. Windows cannot look whether a client is still there.
+ * A process may give up a statement after 250 ms, or because its caller has gone. Without this setting the
+ * statement would keep running on the server and wait for locks, until such statements occupy all connections
+ * of the server. On Windows, the server cannot check whether a client is still connected.
  */
 const END_WHAT_WAS_GIVEN_UP = `set_config('client_connection_check_interval',
   case when version() ~* 'windows|visual c|mingw' then '0' else '250' end, false)`;
@@ -228,7 +230,7 @@ function tlsOptions(target: PostgresTarget, server: PostgresServer): false | Con
   if (mode === 'disable') return false;
   return {
     secureContext: secureContextOf(target.tls),
-    // With an authority named, `require` looks at the certificate too, as psql does.
+    // If an authority is named, `require` verifies the certificate too, as psql does.
     rejectUnauthorized: mode !== 'require' || target.tls.rootCertificateFile !== null,
     ...(mode !== 'verify-full' && { checkServerIdentity: () => undefined }),
   };
@@ -269,7 +271,7 @@ function pemIn(file: string): string {
 
 const names = new Map<string, string>();
 
-/** A name makes the server keep the statement: it is parsed once for each connection. */
+/** The server keeps a statement that has a name: it is parsed once for each connection. */
 function nameFor(text: string, parameters: number): string | undefined {
   const known = names.get(text);
   if (known !== undefined) return known;
@@ -280,7 +282,7 @@ function nameFor(text: string, parameters: number): string | undefined {
   return name;
 }
 
-/** PostgreSQL has no text with a zero byte in it; as with every other text that it does not hold, nothing is found. */
+/** PostgreSQL stores no text with a zero byte. With the replacement, such a text is simply not found. */
 function storable(parameter: unknown): unknown {
   return typeof parameter === 'string' ? parameter.replaceAll('\0', '\uFFFD') : parameter;
 }
@@ -290,7 +292,7 @@ function typeParser(oid: number, format?: 'text' | 'binary'): (text: string) => 
   return pg.types.getTypeParser(oid, format) as (text: string) => unknown;
 }
 
-/** Throws rather than to give back another number than was stored. */
+/** Throws instead of returning another number than the stored one. */
 function toNumber(text: string): number {
   const number = Number(text);
   if (Math.abs(number) > Number.MAX_SAFE_INTEGER)

@@ -14,7 +14,9 @@ import { isPassing } from './error.ts';
 import type { PostgresPool } from './pool.ts';
 import { StoreError } from '../store-error.ts';
 
-/** For statements that only read: each on any connection, and once more on another where the first one fails it. */
+/**
+ * For statements that only read. Each runs on any connection, and again on another if the first one fails.
+ */
 export function readingDialect(pool: PostgresPool, deadlinesMs: readonly (number | undefined)[]): Dialect {
   const connection: DatabaseConnection = {
     executeQuery: async <R>(query: CompiledQuery) => resultOf<R>(await readWith(pool, query, deadlinesMs)),
@@ -23,7 +25,7 @@ export function readingDialect(pool: PostgresPool, deadlinesMs: readonly (number
   return dialect({ acquire: async () => connection, release: () => undefined });
 }
 
-/** For transactions: a connection of their own from the first statement to the last. */
+/** For transactions: each has one connection from its first statement to its last. */
 export function writingDialect(pool: Pick<PostgresPool, 'acquire' | 'release'>): Dialect {
   const held = new WeakMap<DatabaseConnection, PostgresConnection>();
   return dialect({
@@ -45,8 +47,8 @@ export function writingDialect(pool: Pick<PostgresPool, 'acquire' | 'release'>):
 }
 
 /**
- * A frozen server process does not answer and does not fail: what is not answered within a deadline is asked again on
- * another connection. The last attempt has the last deadline.
+ * A frozen server process neither answers nor fails: a statement without an answer by its deadline is
+ * repeated on another connection. There is one attempt for each deadline.
  */
 async function readWith(
   pool: PostgresPool,
@@ -69,7 +71,7 @@ async function readWith(
 
 function resultOf<R>({ rows, affected, command }: Rows): QueryResult<R> {
   const changed = /^(INSERT|UPDATE|DELETE|MERGE)$/.test(command) && affected !== null;
-  // PostgreSQL answers the commit of a transaction in which a statement failed with its end.
+  // If a statement of the transaction failed, PostgreSQL answers `commit` with `ROLLBACK`.
   if (command === 'ROLLBACK' || command === 'COMMIT') return { rows: [{ command }] as R[] };
   return { rows: rows as R[], ...(changed && { numAffectedRows: BigInt(affected) }) };
 }
@@ -93,8 +95,8 @@ function dialect(source: Source): Dialect {
 }
 
 /**
- * Text is compared by its bytes, as SQLite does: pages and sorted lists come in one order on every database, and an
- * index does not depend on the languages that the operating system under a server has.
+ * PostgreSQL compares our text by its bytes, as SQLite does: pages and sorted lists have the same order on
+ * every database, and an index does not depend on the locales of the operating system.
  */
 class BytewiseQueryCompiler extends PostgresQueryCompiler {
   protected override visitDataType(node: DataTypeNode): void {
@@ -129,7 +131,7 @@ class PostgresDriver implements Driver {
   }
 
   async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
-    // Where the connection is broken, the server has rolled back by itself.
+    // If the connection is broken, the server has rolled back already.
     await connection.executeQuery(CompiledQuery.raw('rollback')).catch(() => undefined);
   }
 

@@ -2,7 +2,7 @@ import { StoreError, type StoreErrorCode } from '../store-error.ts';
 import type { PostgresServer, PostgresTarget } from './target.ts';
 import { nameOf } from './target.ts';
 
-/** Where an error was met. */
+/** The server, database and user of a failed call. */
 export interface Place {
   server: PostgresServer;
   target: Pick<PostgresTarget, 'database' | 'user'>;
@@ -13,10 +13,14 @@ type Explained = [
   (place: { server: string; database: string; user: string; said: string }) => string,
 ];
 
-/** SQLSTATEs (https://www.postgresql.org/docs/current/errcodes-appendix.html) as ours; two digits stand for a class. */
+/**
+ * SQLSTATEs (https://www.postgresql.org/docs/current/errcodes-appendix.html) as our codes. Two characters
+ * stand for a class.
+ */
 const STATES: Record<string, Explained> = {
   '08': ['unavailable', ({ server }) => `The connection to PostgreSQL at ${server} broke: it is made again.`],
-  // All that a pooler has: a wrong password, too many clients, a server behind it that is away.
+  // A pooler reports every fault with this state: a wrong password, too many clients, a server behind it that
+  // is down.
   '08P01': [
     'unavailable',
     ({ server, said }) => `PostgreSQL at ${server}, or a pooler before it, says: ${said}.`,
@@ -95,12 +99,12 @@ const STATES: Record<string, Explained> = {
   ],
 };
 
-/** Two connections meet one server process, or one two. */
+/** Two connections share one server process, or one connection changes between two. */
 function foreignStatements(server: string): string {
   return `A pooler at ${server} mixes up named statements: set its max_prepared_statements (PgBouncer 1.21 or later), or have it keep sessions.`;
 }
 
-/** Of Node and OpenSSL: the server was not reached, or is not who it should be. */
+/** Node's error codes for a server that is out of reach. */
 const UNREACHED: Record<string, string> = {
   ECONNREFUSED: 'nothing listens there: start it, or name the right host and port in DATABASE_URL',
   ENOTFOUND: 'the host name is unknown: check it in DATABASE_URL',
@@ -115,7 +119,10 @@ const UNREACHED: Record<string, string> = {
   ENETUNREACH: 'there is no way to it: check the network',
 };
 
-/** An error of pg as a StoreError that says what to do; anything else is given back as it is: a bug. */
+/**
+ * Turns an error of pg into a StoreError that says what to do. Returns any other error unchanged: it is a
+ * bug.
+ */
 export function postgresError(error: unknown, { server, target }: Place): Error {
   if (error instanceof StoreError || !(error instanceof Error)) return error as Error;
   const code = sqlState(error) ?? '';
@@ -128,7 +135,7 @@ export function postgresError(error: unknown, { server, target }: Place): Error 
 
 function connectionError(error: Error, code: string, server: string): StoreError | null {
   const cause = { cause: error };
-  // Whatever else the system says of a connection that it could not make, it says itself.
+  // For every other system error of a connection, the message of the system explains the fault.
   const unreached = UNREACHED[code] ?? ('syscall' in error ? error.message : undefined);
   if (unreached !== undefined) {
     return new StoreError('unavailable', `PostgreSQL at ${server} is out of reach: ${unreached}.`, cause);
@@ -168,15 +175,15 @@ function isCertificateError(error: Error, code: string): boolean {
   return /CERT|LEAF_SIGNATURE|ISSUER|^ERR_TLS|^ERR_SSL/.test(code) || /certificate/i.test(error.message);
 }
 
-/** SQLSTATE, or Node's code. */
+/** The SQLSTATE, or the error code of Node. */
 export function sqlState(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' ? code : undefined;
 }
 
 /**
- * Nothing of a transaction or statement that ends so has been made, and the same again may well succeed: a deadlock, or a
- * statement that was prepared before a migration of a later version added a column.
+ * True if the failed transaction or statement changed nothing, and a repeat may well succeed: after a
+ * deadlock, or if the statement was prepared before a migration of a later version added a column.
  */
 export function isPassing(error: unknown): boolean {
   const cause = error instanceof StoreError ? error.cause : error;
@@ -184,7 +191,7 @@ export function isPassing(error: unknown): boolean {
   return code === '40001' || code === '40P01' || isOutdatedStatement(cause);
 }
 
-/** Told of a prepared statement: the connection must not be used for it again. */
+/** True if the error concerns a prepared statement: its connection must not be used for it again. */
 export function isOutdatedStatement(error: unknown): boolean {
   const code = sqlState(error);
   return code === '26000' || (code === '0A000' && /cached plan/.test((error as Error).message));

@@ -14,7 +14,7 @@ interface Row {
   connected: number;
 }
 
-/** What an operator should know of a server, and should change. */
+/** Returns the version of a server, and the risks that an operator should remove. */
 export async function factsOf(read: Kysely<Tables>, target: PostgresTarget): Promise<DatabaseFacts> {
   const { rows } = await sql<Row>`
     select split_part(current_setting('server_version'), ' ', 1) as version, current_setting('fsync') as fsync,
@@ -42,7 +42,7 @@ function unsafeSettings(row: Row): DatabaseFacts['risks'] {
     }));
 }
 
-/** Commits that do not wait for standbys cannot be held up by one. */
+/** Values of `synchronous_commit` with which no commit waits for a standby. */
 const WAITS_FOR_NONE = new Set(['off', 'local']);
 
 function singleStandby(row: Row): DatabaseFacts['risks'] {

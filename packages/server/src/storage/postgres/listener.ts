@@ -4,7 +4,7 @@ import type { Connect } from './primary.ts';
 /** NOTIFY on this channel wakes every process that follows the store. */
 export const CHANNEL = 'mintmark';
 
-/** A server process that is frozen says nothing, as one to which nothing happens: it is asked so often. */
+/** Interval of heartbeats: a frozen server process is as silent as one without notifications. */
 const HEARTBEAT_MS = 5000;
 const HEARTBEAT_DEADLINE_MS = 2000;
 const RETRY_MS = 500;
@@ -13,7 +13,10 @@ export interface PostgresListener {
   stop(): void;
 }
 
-/** Calls `wake` soon after another process has changed something, at most every `leastMs`: a hint, and never the truth. */
+/**
+ * Calls `wake` soon after another process has changed something, at most every `leastMs`. A hint only: it may
+ * be missed.
+ */
 export function listen(connect: Connect, wake: () => void, leastMs: number): PostgresListener {
   let connection: PostgresConnection | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -34,10 +37,10 @@ export function listen(connect: Connect, wake: () => void, leastMs: number): Pos
       connection.onEnd(() => later(RETRY_MS, start));
       connection.onNotification(gentle.call);
       await connection.query(`listen ${CHANNEL}`, [], HEARTBEAT_DEADLINE_MS);
-      gentle.call(); // what was told while nobody listened is lost
+      gentle.call(); // notifications before `listen` are lost
       later(HEARTBEAT_MS, beat);
     } catch {
-      // The poll of the change feed meets the same fault and reports it.
+      // The poll of the change feed has the same fault and reports it.
       connection?.end();
       later(RETRY_MS, start);
     }
@@ -48,7 +51,7 @@ export function listen(connect: Connect, wake: () => void, leastMs: number): Pos
       await connection?.query('select 1', [], HEARTBEAT_DEADLINE_MS);
       later(HEARTBEAT_MS, beat);
     } catch {
-      connection?.end(); // which starts anew
+      connection?.end(); // its end starts a new connection
     }
   }
 
@@ -63,7 +66,10 @@ export function listen(connect: Connect, wake: () => void, leastMs: number): Pos
   };
 }
 
-/** At once, and then not again before `ms` are over: many changes in a row become one hint and another at the end. */
+/**
+ * Runs `action` at once, and then at most every `ms`: many calls in a row run it once at the start and once
+ * at the end.
+ */
 function atMostEvery(ms: number, action: () => void): { call(): void; stop(): void } {
   let pause: NodeJS.Timeout | undefined;
   let asked = false;

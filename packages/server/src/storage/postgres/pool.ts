@@ -2,14 +2,14 @@ import type { PostgresConnection } from './connection.ts';
 import { sqlState } from './error.ts';
 import { StoreError } from '../store-error.ts';
 
-/** Connections that are made as needed, up to a bound, and kept for a while. */
+/** Makes connections as needed, up to a maximum, and keeps idle ones for a while. */
 export interface PostgresPool {
-  /** Waits for one that is free, up to `waitMs`. Throws a StoreError. */
+  /** Waits up to `waitMs` for a free connection. Throws a StoreError. */
   acquire(): Promise<PostgresConnection>;
   release(connection: PostgresConnection): void;
-  /** Ends what is idle: it may be as broken as one that was just found so. */
+  /** Ends idle connections: they may be as broken as the one that just failed. */
   dropIdle(): void;
-  /** Ends all of them; those in use at once, too. */
+  /** Ends all connections, even those in use. */
   close(): void;
 }
 
@@ -28,7 +28,7 @@ const IDLE_MS = 30_000;
 
 export function createPool({ max, waitMs, connect }: PoolSettings): PostgresPool {
   const all = new Set<PostgresConnection>();
-  /** The one used last is taken first, so that the others grow old and are ended. */
+  /** The connection used last is taken first, so that the others grow old and are ended. */
   let idle: { connection: PostgresConnection; sinceMs: number }[] = [];
   const waiting = new Set<Waiter>();
   let connecting = 0;
@@ -54,7 +54,7 @@ export function createPool({ max, waitMs, connect }: PoolSettings): PostgresPool
     if (waiting.size > 0) void grow();
   }
 
-  /** Makes one more for whoever waits, where there may be more. */
+  /** Makes a connection for a waiter, if the maximum allows one more. */
   async function grow(): Promise<void> {
     if (closed || all.size + connecting >= max || connecting >= waiting.size) return;
     connecting += 1;
@@ -65,7 +65,7 @@ export function createPool({ max, waitMs, connect }: PoolSettings): PostgresPool
       if (closed) connection.end();
       else hand(connection);
     } catch (error) {
-      // Where the server has no more of them, who waits gets one of those that there are.
+      // If the server has no connection left, the waiter gets the next one that is released.
       if (all.size > 0 && allAreTaken(error as Error)) return;
       next()?.fail(error as Error);
     } finally {
@@ -120,7 +120,7 @@ export function createPool({ max, waitMs, connect }: PoolSettings): PostgresPool
   };
 }
 
-/** `too_many_connections`, of one of the servers at least. */
+/** True if at least one server reported `too_many_connections`. */
 function allAreTaken({ cause }: Error): boolean {
   const errors: unknown[] = cause instanceof AggregateError ? cause.errors : [{ cause }];
   return errors.some((error) => sqlState((error as Error).cause) === '53300');

@@ -15,32 +15,39 @@ import type { Connections } from '../connections.ts';
 
 export interface PostgresSettings {
   target: PostgresTarget;
-  /** Makes the store in a database that has none; the default. */
+  /** Creates the store in a database that has none. Default: true. */
   create?: boolean;
-  /** Tells of what other processes write, at most so often, in milliseconds; 0: never. */
+  /**
+   * Shortest interval between two wake-ups for changes of other processes, in milliseconds; 0: no wake-ups.
+   */
   wakeEveryMs: number;
   connectTimeoutMs: number;
   statementTimeoutMs: number;
   lockTimeoutMs: number;
-  /** For the small reads that keep a process in step; then they are tried on another connection. */
+  /**
+   * Deadline of the small reads that keep a process in step. After it they are retried on another connection.
+   */
   followTimeoutMs: number;
   /** Most connections to the server, at least POSTGRES_CONNECTIONS_MIN. */
   connectionsMax: number;
 }
 
-/** One that listens, one that follows, one that looks up, two that write, one that reads. */
+/** One connection listens, one follows, one looks up, two write, one reads. */
 export const POSTGRES_CONNECTIONS_MIN = 6;
 const LISTENERS = 1;
 const FOLLOWERS = 1;
 const WRITERS = 2;
 
-/** Writers take turns, as they do on SQLite: what one has checked still holds when it writes. Any number but Kysely's. */
+/**
+ * Writers take turns, as they do on SQLite: what a writer has checked still holds when it writes. Any number
+ * except that of Kysely.
+ */
 const WRITE_LOCK = 7_306_357_092_402n;
 const ATTEMPTS_MAX = 3;
 
 /**
- * Opens the store in a PostgreSQL database. Throws a StoreError, and changes nothing, where the server cannot be used,
- * there is no store (unless it may `create` one), or its tables are another program's.
+ * Opens the store in a PostgreSQL database. Throws a StoreError, and changes nothing, if the server cannot be
+ * used, the store is missing (and `create` is false), or another program owns its tables.
  */
 export async function openPostgres({ create = true, ...settings }: PostgresSettings): Promise<Connections> {
   const { target, connectionsMax, statementTimeoutMs: statementMs } = settings;
@@ -96,12 +103,15 @@ export async function openPostgres({ create = true, ...settings }: PostgresSetti
   };
 }
 
-/** For small reads. */
+/** For small reads, with short deadlines for the first two attempts. */
 function soon(pool: PostgresPool, withinMs: number): Kysely<Tables> {
   return new Kysely<Tables>({ dialect: readingDialect(pool, [withinMs, 2 * withinMs, undefined]) });
 }
 
-/** One writer at a time. If anything was announced, other processes are told at the commit, and this one after it. */
+/**
+ * Runs one writer at a time. If `work` announced a change, the commit notifies the other processes; after it,
+ * `wakeThis` wakes this one.
+ */
 async function inTurn<T>(
   write: Kysely<Tables>,
   work: (db: Kysely<Tables>, announce: () => void) => Promise<T>,
@@ -126,7 +136,7 @@ async function inTurn<T>(
   }
 }
 
-/** Connections of no pool, each for one piece of work; the store ends them with the rest. */
+/** Connections outside the pools, each for one piece of work. `close` ends those that are still open. */
 function connectionsApart(connect: Connect): { connect: Connect; close(): void } {
   const open = new Set<PostgresConnection>();
   let closed = false;
@@ -145,7 +155,7 @@ function connectionsApart(connect: Connect): { connect: Connect; close(): void }
   };
 }
 
-/** On a connection of its own; `statementMs` 0: without a timeout for a statement. */
+/** Runs `work` on a connection of its own. `statementMs` 0: no timeout for a statement. */
 async function unhurried<T>(
   connect: Connect,
   work: (db: Kysely<Tables>) => Promise<T>,
@@ -165,7 +175,8 @@ async function snapshotOf<T>(db: Kysely<Tables>, work: (db: Kysely<Tables>) => P
   try {
     return await work(db);
   } finally {
-    await sql`rollback`.execute(db).catch(() => undefined); // where the connection broke, it is over
+    // On a broken connection, the transaction has ended already.
+    await sql`rollback`.execute(db).catch(() => undefined);
   }
 }
 
@@ -186,7 +197,10 @@ async function tablesOf(db: Kysely<Tables>): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-/** Ours carries the mark. Without it, whatever has one of our names belongs to another program. */
+/**
+ * Our table `meta` carries the mark. Without the mark, a table with one of our names belongs to another
+ * program.
+ */
 async function checkStore(
   connection: PostgresConnection,
   target: PostgresTarget,
@@ -215,7 +229,10 @@ async function checkStore(
   }
 }
 
-/** Kysely makes its own tables before the first migration, and a start may be cut off in between. */
+/**
+ * An empty `kysely_migration` may be ours: Kysely creates it before the first migration, and a start may be
+ * cut off in between.
+ */
 async function hasForeignMigrations(
   connection: PostgresConnection,
   tables: readonly TableRow[],
@@ -224,7 +241,7 @@ async function hasForeignMigrations(
   return (await connection.query('select 1 from kysely_migration limit 1')).rows.length > 0;
 }
 
-/** Reads everything once: the server checks each page as it does, where its checksums are on. */
+/** Reads every table once. If checksums are on, the server checks each page that it reads. */
 async function damageOf(db: Kysely<Tables>): Promise<string | null> {
   try {
     for (const name of TABLE_NAMES) await sql`select count(*) from ${sql.table(name)}`.execute(db);

@@ -2,7 +2,10 @@ import { connectTo, type PostgresConnection, type PostgresTimeouts } from './con
 import { nameOf, type PostgresServer, type PostgresTarget } from './target.ts';
 import { StoreError } from '../store-error.ts';
 
-/** Makes a connection to the server that takes writes. Throws a StoreError; soon after a failure without trying. */
+/**
+ * Connects to the server that takes writes. Throws a StoreError; soon after a failure it throws without
+ * trying.
+ */
 export type Connect = (timeouts?: Partial<PostgresTimeouts>) => Promise<PostgresConnection>;
 
 /** After each failure in a row the wait before the next attempt doubles, from the first to the longest. */
@@ -37,11 +40,11 @@ export function connectToPrimary(target: PostgresTarget, timeouts: PostgresTimeo
       again = { atMs: 0, error: undefined };
       return connection;
     } catch (error) {
-      // Of several attempts that failed together, one counts.
+      // Attempts that fail together count as one failure.
       if (performance.now() >= again.atMs) {
         failures += 1;
         const waitMs = Math.min(WAIT_MAX_MS, WAIT_FIRST_MS * 2 ** (failures - 1));
-        // Not all processes at the same moment.
+        // Random, so that processes do not retry at the same moment.
         again = { atMs: performance.now() + waitMs * (0.5 + Math.random() / 2), error: error as Error };
       }
       throw error;
@@ -49,7 +52,7 @@ export function connectToPrimary(target: PostgresTarget, timeouts: PostgresTimeo
   };
 }
 
-/** All at once, because one that is dead may only be known as such after the timeout. */
+/** Connects to all servers at once: it may take the whole timeout to detect a dead one. */
 async function firstOf(
   servers: readonly PostgresServer[],
   connect: (server: PostgresServer) => Promise<PostgresConnection>,
@@ -72,7 +75,7 @@ function allFailed(servers: readonly PostgresServer[], errors: readonly Error[])
   if (errors.length === 1 && only !== undefined) return only;
   const bug = errors.find((error) => !(error instanceof StoreError));
   if (bug !== undefined) return bug;
-  // What an operator must mend (a password, a certificate) before what may pass by itself.
+  // Faults that an operator must fix (a password, a certificate) come before faults that may pass.
   const code = (errors as StoreError[])
     .map((error) => error.code)
     .find((one) => one !== 'unavailable' && one !== 'read_only');

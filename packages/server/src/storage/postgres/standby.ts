@@ -4,8 +4,8 @@ import type { Tables } from '../schema.ts';
 import { StoreError } from '../store-error.ts';
 
 /**
- * For how long the oldest commit in this database has been waiting for a synchronous standby, in milliseconds; 0: none waits.
- * It sees the commits of this user, also those of processes that gave them up.
+ * How long the oldest commit in this database has waited for a synchronous standby, in milliseconds; 0: no
+ * commit waits. It sees only commits of this database user, including those whose process has given up.
  */
 export async function standbyWaitMs(read: Kysely<Tables>): Promise<number> {
   const { rows } = await sql<{ waitMs: number }>`
@@ -16,15 +16,18 @@ export async function standbyWaitMs(read: Kysely<Tables>): Promise<number> {
 
 /** A standby that is alive answers within milliseconds. */
 export const STANDBY_HANGS_MS = 3000;
-/** Less, because a writer that waits for a lock may give up earlier. */
+/** Shorter than that, because a writer that waits for a lock may give up earlier. */
 const WAITS_MS = 200;
-/** The caller has waited already. If the whole server does not answer, the standby is not the cause. */
+/**
+ * Short, because the caller has waited already. If the whole server does not answer, the standby is not the
+ * cause.
+ */
 const ASK_MS_MAX = 1000;
 const MEND = 'Mend the standby, or take it out of synchronous_standby_names.';
 
 /**
- * Why a change failed, if it failed because a synchronous standby hangs: its own commit waited for the standby, or it waited for
- * a change that does.
+ * Returns the error of a change that failed because a synchronous standby hangs; null for any other cause.
+ * Either the commit waited for the standby, or the change waited for another one that does.
  */
 export async function standbyError(read: Kysely<Tables>, error: unknown): Promise<StoreError | null> {
   if (!(error instanceof StoreError && (error.code === 'locked' || error.code === 'unavailable')))
@@ -39,15 +42,16 @@ export async function standbyError(read: Kysely<Tables>, error: unknown): Promis
 }
 
 export interface SynchronousStandbys {
-  /** How many must answer before a commit is acknowledged; 0: commits wait for none. */
+  /** Standbys that must answer before a commit is acknowledged; 0: commits do not wait. */
   needed: number;
-  /** How many there are to answer. */
+  /** Standbys that can answer. */
   available: number;
 }
 
 /**
- * Reads `synchronous_standby_names` (https://www.postgresql.org/docs/current/runtime-config-replication.html).
- * `connected`: standbys of any kind that are connected now.
+ * Parses `synchronous_standby_names`
+ * (https://www.postgresql.org/docs/current/runtime-config-replication.html). `connected`: standbys of any
+ * kind that are connected now.
  */
 export function synchronousStandbys(names: string, connected: number): SynchronousStandbys {
   const [, count, list = ''] = /^\s*(?:(?:first|any)\s+)?(\d+)\s*\((.*)\)\s*$/is.exec(names) ?? [

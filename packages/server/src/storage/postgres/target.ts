@@ -1,10 +1,10 @@
-/** Which PostgreSQL, and who asks. */
+/** The PostgreSQL servers, and the user that connects to them. */
 export interface PostgresTarget {
-  /** One of them is the primary: it is found, and found again after a failover. */
+  /** One of them is the primary. Mintmark finds it, and finds the new one after a failover. */
   servers: readonly PostgresServer[];
   database: string;
   user: string;
-  /** Revealed for the sign-in alone. */
+  /** Revealed only for the sign-in. */
   password: { reveal(): string } | null;
   tls: {
     /** Null: `disable` for this machine, `verify-full` for every other. */
@@ -17,12 +17,12 @@ export interface PostgresTarget {
 }
 
 export interface PostgresServer {
-  /** A name, an address, or the folder of a socket (it begins with a slash). */
+  /** A name, an address, or the folder of a socket (begins with a slash). */
   host: string;
   port: number;
 }
 
-/** As psql has them. `require` encrypts, and does not look at who is on the other side. */
+/** As in psql. `require` encrypts, but verifies the certificate only if an authority is named. */
 export type TlsMode = 'disable' | 'require' | 'verify-ca' | 'verify-full';
 
 export function isOnThisMachine({ host }: PostgresServer): boolean {

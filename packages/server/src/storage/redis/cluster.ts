@@ -1,31 +1,34 @@
 import { redisConnection, type RedisConnection } from './connection.ts';
 import { redisName, redisServerOf, type RedisServer, type RedisTarget } from './target.ts';
 
-/** A Redis Cluster: a connection to each master, and which of them has which slots. */
+/** A Redis Cluster: a connection to each master, and the master of each slot. */
 export interface RedisCluster {
-  /** `tag`: what stands in braces in all keys of the command. Fails at once where the master is away. */
+  /** `tag`: the text in braces in all keys of the command. Fails at once if the master is not connected. */
   send(tag: string, args: string[]): Promise<unknown>;
-  /** Masters, and how many of them are connected. */
+  /** The number of masters, and how many of them are connected. */
   masters(): { connected: number; all: number };
   close(): void;
 }
 
 const SLOTS = 16_384;
-/** What was learnt of the cluster is looked at again so often while all is well … */
+/** Interval between two reads of the slot table, in milliseconds … */
 const LOOK_MS = 5000;
-/** … and so often while something is amiss: after a failover the slots have another master. */
+/** … and the shortest one after a fault: after a failover the slots have another master. */
 const LOOK_SOON_MS = 250;
-/** A node that takes longer to say who has which slots is passed over. */
+/** A node that does not send the slot table within this time is skipped. */
 const LOOK_DEADLINE_MS = 500;
 
-/** Of the library's cluster client calls wait, without a bound, for a master that is away: hence this one. */
+/**
+ * In the library's cluster client, calls wait without a limit for a master that is away. Here they fail at
+ * once.
+ */
 export function redisCluster(target: RedisTarget): RedisCluster {
   const connections = new Map<string, RedisConnection>();
-  /** By slot, the name of its master. */
+  /** The name of the master of each slot. */
   let owners: readonly string[] = [];
   let masters = new Set<string>();
   let lookedAt = Number.NEGATIVE_INFINITY;
-  /** Why the node that was asked last did not say who has which slots. */
+  /** Why the last node did not send the slot table. */
   let problem = 'nobody was asked yet';
   let looking: Promise<void> | null = null;
   let closed = false;
@@ -61,7 +64,7 @@ export function redisCluster(target: RedisTarget): RedisCluster {
   }
 
   function adopt(ranges: readonly SlotRange[]): void {
-    if (closed) return; // nothing may be opened any more
+    if (closed) return; // open no connection after `close`
     const next = Array.from<string>({ length: SLOTS }).fill('');
     for (const { from, to, master } of ranges) next.fill(redisName(master), from, to + 1);
     for (const { master } of ranges) connectionTo(master);
@@ -75,7 +78,7 @@ export function redisCluster(target: RedisTarget): RedisCluster {
     }
   }
 
-  /** For whoever met a fault: not more often than is of use. */
+  /** Reads the slot table again after a fault, at most every `LOOK_SOON_MS`. */
   function lookSoon(): void {
     if (!closed && performance.now() - lookedAt >= LOOK_SOON_MS) void look();
   }
@@ -96,7 +99,7 @@ export function redisCluster(target: RedisTarget): RedisCluster {
         return await connection.send(args);
       } catch (error) {
         lookSoon();
-        // The slot has moved, or is about to: the error names the node that has it now.
+        // The slot has moved or is moving: the error names its new node.
         const [, kind, , address] = /^(MOVED|ASK) (\d+) (\S+:\d+)$/.exec((error as Error).message) ?? [];
         if (address === undefined) throw error;
         const { host, port } = redisServerOf(address);
@@ -122,7 +125,7 @@ interface SlotRange {
   master: RedisServer;
 }
 
-/** `asked`: who says so; a node that does not know its own address leaves the host out. */
+/** `asked`: the node that answered. A node that does not know its own address leaves the host out. */
 function slotRanges(reply: unknown, asked: RedisServer): SlotRange[] {
   return (reply as [number, number, [string | null, number]][]).map(([from, to, [host, port]]) => ({
     from,
@@ -139,7 +142,10 @@ async function withinDeadline<T>(work: Promise<T>): Promise<T> {
   return await Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
-/** The slot of all keys with this text in braces: its CRC-16 (XMODEM), as the specification of Redis Cluster has it. */
+/**
+ * The slot of all keys with this text in braces: its CRC-16 (XMODEM), as the Redis Cluster specification
+ * says.
+ */
 export function slotOf(tag: string): number {
   let crc = 0;
   for (const byte of Buffer.from(tag)) {

@@ -4,17 +4,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { TLSSocketOptions } from 'node:tls';
 import { redisName, type RedisServer, type RedisTarget, type RedisTls } from './target.ts';
 
-/** A way to one server, which is made again for ever. */
+/** A connection to one server, which reconnects until it is closed. */
 export interface RedisConnection {
   isConnected(): boolean;
-  /** Fails at once where there is no connection: nothing waits for one. */
+  /** Fails at once without a connection: calls do not wait for one. */
   send(args: string[]): Promise<unknown>;
-  /** Drops the connection, for this reason, and looks for the server again: it is not the one that it was. */
+  /** Drops the connection for this reason, and finds the server again: another may be the master now. */
   again(reason: string): void;
   close(): void;
 }
 
-/** Who signs in, and how. */
+/** The user, and how it signs in. */
 export interface RedisAccess {
   user: string | null;
   password: { reveal(): string } | null;
@@ -22,7 +22,7 @@ export interface RedisAccess {
   tls: RedisTls | null;
 }
 
-/** What is used of the library's client. */
+/** The part of the library's client that is used here. */
 export interface RedisClient {
   readonly isReady: boolean;
   connect(): Promise<unknown>;
@@ -32,21 +32,22 @@ export interface RedisClient {
   destroy(): void;
 }
 
-/** A connection is made and signed in within this time. */
+/** Time to connect and sign in. */
 const CONNECT_MS = 1000;
-/** An idle connection is tried so often … */
+/** Interval of pings on an idle connection … */
 const PING_MS = 1000;
-/** … and given up where nothing moved for so long: a server that is frozen or cut off does not say so. */
+/** … and the longest silence before it is dropped: a server that is frozen or cut off reports no error. */
 const SILENT_MS = 3000;
-/** The first wait before a new attempt; twice as long each time, with up to as much again at random. */
+/** The first wait before a new attempt. It doubles each time; a random part adds up to as much again. */
 const AGAIN_MS = 50;
 const AGAIN_MAX_MS = 500;
-/** Calls that wait for an answer: more than a process can have before a deadline and a circuit breaker end that. */
+/** Most calls that wait for an answer. A deadline and a circuit breaker keep a process below this number. */
 const WAITING_MAX = 10_000;
 
 /**
- * Keeps a connection to the server that `find` names. The library would connect again by itself, but with queues in which
- * calls wait; here whatever waits fails with the connection. `find` is asked again before each attempt, and every `lookAgainMs`.
+ * Keeps a connection to the server that `find` returns. The library can reconnect too, but its calls then
+ * wait in queues; here the waiting calls fail with the connection. `find` is called before each attempt, and
+ * every `lookAgainMs`.
  */
 export function redisConnection(
   find: () => Promise<RedisServer>,
@@ -76,7 +77,7 @@ export function redisConnection(
     }
   }
 
-  /** Resolves when the connection has ended, to the reason. */
+  /** Resolves to the reason when the connection has ended. */
   async function endOf(connected: RedisClient, server: RedisServer): Promise<string> {
     const looking = lookAgainMs === null ? undefined : setInterval(() => void look(server), lookAgainMs);
     try {
@@ -111,10 +112,10 @@ export function redisConnection(
   };
 }
 
-/** Connects once. Throws where that takes longer than `CONNECT_MS`. */
+/** Connects once. Throws if that takes longer than `CONNECT_MS`. */
 export async function connect(server: RedisServer, access: RedisAccess): Promise<RedisClient> {
   const client = await newClient(server, access);
-  // Without a listener an error would end the process; each of them also fails what waits.
+  // Without a listener, an error would end the process. Each error also fails the waiting calls.
   client.on('error', () => undefined);
   let timer: NodeJS.Timeout | undefined;
   const tooLate = new Promise<never>((_, reject) => {
@@ -136,7 +137,7 @@ export function destroy(client: RedisClient): void {
   try {
     client.destroy();
   } catch {
-    // It was closed before it was open.
+    // The client was closed before it was open.
   }
 }
 
@@ -144,7 +145,7 @@ async function newClient(
   { host, port }: RedisServer,
   { user, password, database, tls }: RedisAccess,
 ): Promise<RedisClient> {
-  // Five hundred modules, for which a start without Redis does not wait.
+  // This loads five hundred modules: a start without Redis does not wait for them.
   const { createClient } = await import('@redis/client');
   return createClient({
     name: 'mintmark',
@@ -156,9 +157,9 @@ async function newClient(
       socketTimeout: SILENT_MS,
       ...(tls !== null && { tls: true, ...tlsOptions(host, tls) }),
     },
-    // In RESP 3 the library leaves out a user who has no password, and the default one would be signed in.
+    // In RESP 3 the library omits a user without a password, and would sign in as the default user.
     RESP: 2,
-    // As a function: what the library keeps of it is not shown where a client is printed.
+    // A function, so that a printed client does not show the password.
     ...((user !== null || password !== null) && {
       credentialsProvider: {
         type: 'async-credentials-provider' as const,
@@ -169,7 +170,7 @@ async function newClient(
     database,
     disableOfflineQueue: true,
     commandsQueueMaxLength: WAITING_MAX,
-    // The library's own deadline counts the way to the socket only, and costs a timer for each call.
+    // The library's own deadline covers only the way to the socket, and costs a timer for each call.
     commandOptions: { timeout: 0 },
     pingInterval: PING_MS,
     disableClientInfo: true,
@@ -177,7 +178,7 @@ async function newClient(
   });
 }
 
-/** Read for each connection, so that a new certificate needs no restart. */
+/** Reads the files for each connection: a new certificate needs no restart. */
 function tlsOptions(host: string, tls: RedisTls): TLSSocketOptions & { servername?: string } {
   const { authoritiesFile, certificateFile, keyFile } = tls;
   return {
@@ -188,10 +189,10 @@ function tlsOptions(host: string, tls: RedisTls): TLSSocketOptions & { servernam
   };
 }
 
-/** How often Sentinels are asked who is master, beside whenever the connection is lost. */
+/** Interval at which the Sentinels are asked for the master; also asked whenever the connection is lost. */
 const SENTINEL_LOOK_MS = 2000;
 
-/** To the one server, or to the one that the Sentinels name. */
+/** Connects to the one server, or to the master that the Sentinels name. */
 export function masterConnection(target: RedisTarget): RedisConnection {
   const [server] = target.servers;
   if (server === undefined) throw new Error('a Redis without a server');
@@ -199,7 +200,7 @@ export function masterConnection(target: RedisTarget): RedisConnection {
   return redisConnection(() => masterBySentinels(target), target, SENTINEL_LOOK_MS);
 }
 
-/** Asks one after the other; the first that knows decides. */
+/** Asks one Sentinel after the other. The first that knows the master decides. */
 export async function masterBySentinels(target: RedisTarget): Promise<RedisServer> {
   const { servers, masterName, sentinelPassword, tls } = target;
   let problem = '';

@@ -8,7 +8,9 @@ import type { RedisTarget } from './target.ts';
 
 /** Limits counted in Redis. */
 export interface RedisLimits extends LimitTransport {
-  /** What the script says of some keys, as it says it: for the test that compares it with the same rule in TypeScript. */
+  /**
+   * Runs the script on some keys and returns its reply: a test compares it with the same rule in TypeScript.
+   */
   run(tag: string, steps: readonly Step[]): Promise<StepsTaken>;
 }
 
@@ -16,25 +18,26 @@ export interface RedisLimits extends LimitTransport {
 export interface Step {
   key: string;
   perMinute: number;
-  /** 1: takes a call. 0: only asks. -1: gives one back. */
+  /** 1: takes a call. 0: only checks. -1: refunds a call. */
   change: 1 | 0 | -1;
-  /** How far ahead the next arrival is as far as the caller knows. */
+  /** How far ahead the next arrival is, as far as the caller knows. */
   aheadMs: number;
 }
 
 export interface StepsTaken {
-  /** From 0 on; null: none. */
+  /** Index of the step that refused, from 0; null: all steps passed. */
   refusedAt: number | null;
   /** By the clock of Redis. */
   nowMs: number;
-  /** Of each step up to the one that refused. */
+  /** The next arrival of each step, up to the step that refused. */
   arrivalsMs: number[];
 }
 
 /**
- * `takeCall`, `peekCall` and `refundCall` of domain/rate-limit.ts on several keys in turn, up to the first that refuses; by the clock of
- * Redis, which is the same for all processes. Numbers are written with all their digits: Redis itself would cut those that a
- * script gives back to whole ones, and Lua's tostring writes 14 digits. A key is gone when it means nothing any more.
+ * Applies `takeCall`, `peekCall` and `refundCall` of domain/rate-limit.ts to several keys in turn, and stops
+ * at the first that refuses. All processes use the clock of Redis. The script returns numbers as text with 17
+ * digits: Redis cuts a returned number to an integer, and Lua's tostring writes only 14 digits. A key expires
+ * when its arrival time has passed.
  */
 const SCRIPT = `
 local time = redis.call('TIME')
@@ -60,10 +63,10 @@ end
 return reply
 `;
 const SCRIPT_SHA = createHash('sha1').update(SCRIPT).digest('hex');
-/** 132 bits, so that nobody finds two names with one key. */
+/** 132 bits: an attacker cannot find two names with the same key. */
 const HASH_CHARACTERS = 22;
 
-/** The way to the limits in Redis. It connects by itself, again and again; whatever is asked before that fails at once. */
+/** The limits in Redis. The connection is made and restored automatically; without it, calls fail at once. */
 export function redisLimits(target: RedisTarget, prefix: string): RedisLimits {
   const { send, close, oneSlot } = wayTo(target);
 
@@ -76,7 +79,7 @@ export function redisLimits(target: RedisTarget, prefix: string): RedisLimits {
     return stepsTaken(
       await send(tag, ['EVALSHA', SCRIPT_SHA, ...rest]).catch(async (error: Error) => {
         if (!error.message.startsWith('NOSCRIPT')) throw error;
-        return await send(tag, ['EVAL', SCRIPT, ...rest]); // which also makes it known
+        return await send(tag, ['EVAL', SCRIPT, ...rest]); // Redis also caches the script
       }),
     );
   }
@@ -90,7 +93,7 @@ export function redisLimits(target: RedisTarget, prefix: string): RedisLimits {
       const apiUser = apiUserStep(call, prefix);
       if (apiUser === null) return countsOf(await run(call.network, own));
       if (!oneSlot) return countsOf(await run(call.network, [...own, apiUser]));
-      // At once and not one after the other: see docs/decisions/090.
+      // Both scripts run in parallel: see docs/decisions/090.
       const [network, user] = await Promise.all([
         run(call.network, own),
         run(call.apiUser?.id ?? '', [apiUser]),
@@ -103,7 +106,7 @@ export function redisLimits(target: RedisTarget, prefix: string): RedisLimits {
 interface Way {
   send(tag: string, args: string[]): Promise<unknown>;
   close(): void;
-  /** A command may only have keys of one slot: those with the same text in braces. */
+  /** True in a cluster: all keys of a command must be in one slot, so have the same text in braces. */
   oneSlot: boolean;
 }
 
@@ -117,7 +120,7 @@ function wayTo(target: RedisTarget): Way {
       try {
         return await connection.send(args);
       } catch (error) {
-        // It was the master once: after a failover another is.
+        // This server was the master; a failover has chosen another.
         const { message } = error as Error;
         if (message.startsWith('READONLY')) connection.again(message);
         throw error;
@@ -126,10 +129,10 @@ function wayTo(target: RedisTarget): Way {
   };
 }
 
-/** In one slot of a cluster: an address, and the failures of one client id from there. */
+/** The limits of an address, and of failures of one client id from there, in one slot of a cluster. */
 function networkSteps(call: SharedCall, prefix: string): Step[] {
   const { network, failuresKey } = call;
-  // A caller may have put its secret in the place of its id: what it sent is not stored as it is.
+  // A caller may have sent its secret in place of its id: only a digest of it is stored.
   const name = hash('sha256', failuresKey, 'base64url').slice(0, HASH_CHARACTERS);
   return [
     { key: `${prefix}:a:{${network}}`, perMinute: call.addressPerMinute, change: 1, aheadMs: 0 },

@@ -17,7 +17,9 @@ import { migrations } from '../migrations/index.ts';
 import { hasStore, prepareFile } from './file.ts';
 import { sqliteError, StoreError } from '../store-error.ts';
 
-/** All pages in one step: what is read is of one moment, and a server that writes meanwhile does not make it start again. */
+/**
+ * Copies all pages in one step: they are of one moment, and a write of a server does not restart the copy.
+ */
 const ALL_PAGES = 2 ** 31 - 1;
 
 export interface BackupFile {
@@ -25,8 +27,8 @@ export interface BackupFile {
 }
 
 /**
- * Writes what the store at `path` holds at one moment into a new file, also while servers run on it. The file is there
- * only once it is whole, was read through and is on the disk. Throws a StoreError.
+ * Writes the content of the store at one moment into a new file, also while servers run on it. The file gets
+ * its name only when it is complete, checked and on the disk. Throws a StoreError.
  */
 export async function backupSqlite(path: string, file: string): Promise<BackupFile> {
   prepareFile(path, false);
@@ -36,7 +38,8 @@ export async function backupSqlite(path: string, file: string): Promise<BackupFi
   }
   const partial = `${file}.partial`;
   try {
-    // Made first, anew and with its mode: nobody else may read it at any time, or have put something in its place.
+    // A new file with this mode first: other users can neither read it at any time nor have put a file in its
+    // place.
     removeWithJournal(partial);
     closeSync(openSync(partial, 'wx', 0o600));
     using source = new DatabaseSync(path, { readOnly: true });
@@ -55,7 +58,10 @@ function removeWithJournal(file: string): void {
   for (const beside of ['', '-wal', '-shm']) rmSync(`${file}${beside}`, { force: true });
 }
 
-/** Keeps the store at `path` in another file before it is replaced: as a backup, or as it is where it is too damaged for one. */
+/**
+ * Keeps the store at `path` in another file before it is replaced: as a backup, or as a copy of its files if
+ * it is too damaged for a backup.
+ */
 export async function keepSqlite(path: string, file: string): Promise<void> {
   try {
     await backupSqlite(path, file);
@@ -70,7 +76,7 @@ export async function keepSqlite(path: string, file: string): Promise<void> {
   }
 }
 
-/** One file without others beside it, checked, and on the disk. */
+/** Makes it one file without a journal beside it, checks it, and writes it to the disk. */
 function finish(file: string): void {
   const database = new DatabaseSync(file);
   try {
@@ -84,7 +90,8 @@ function finish(file: string): void {
 }
 
 /**
- * Throws a StoreError where a file is no sound and whole store, or is one of a later version of the program. Changes nothing.
+ * Throws a StoreError if the file is not a complete, undamaged store, or is of a later version of the
+ * program. Changes nothing.
  */
 export function checkBackup(file: string): void {
   if (isFolder(file) || !hasStore(file)) {
@@ -117,7 +124,10 @@ export function checkBackup(file: string): void {
   }
 }
 
-/** Of the master key under which the store in a file is; null where it is under none, or cannot be read. */
+/**
+ * Returns the check value of the master key from the store in a file; null if the store has none or cannot be
+ * read.
+ */
 export function masterKeyCheckIn(file: string): string | null {
   if (!hasStore(file)) return null;
   try {
@@ -133,7 +143,7 @@ function metaOf(database: DatabaseSync, key: MetaKey): string | null {
   return value === undefined ? null : String(value);
 }
 
-/** Puts what is in a backup in place of what the store at `path` holds, also while servers run on it: they follow. */
+/** Replaces the content of the store at `path` with a backup, also while servers run on it: they follow. */
 export async function restoreSqlite(file: string, path: string): Promise<void> {
   prepareFile(path, true);
   try {

@@ -2,7 +2,7 @@ import { accessSync, closeSync, constants, existsSync, openSync, readSync, statS
 import { dirname } from 'node:path';
 import { sqliteError, StoreError } from '../store-error.ts';
 
-/** `MINT` in ASCII: how SQLite and `file` tell our databases from others (pragma application_id). */
+/** `MINT` in ASCII (pragma application_id): SQLite and `file` recognise our databases by it. */
 export const APPLICATION_ID = 0x4d494e54;
 
 /** The database header and the header of the first page (https://sqlite.org/fileformat2.html). */
@@ -14,9 +14,9 @@ const APPLICATION_ID_AT = 68;
 const SCHEMA_ROWS_AT = 103;
 
 /**
- * Looks at the file before SQLite does, which would make files beside it, or change how it keeps its journal. Throws a
- * StoreError where it is not ours; where it may `create` it, makes it, readable by its owner only, if there is none, and
- * sees to it that it can be written.
+ * Checks the file before SQLite opens it: SQLite would create files beside it, or change its journal mode.
+ * Throws a StoreError if the file is not ours. With `create`, makes a missing file, readable by its owner
+ * only, and checks that an existing store can be written.
  */
 export function prepareFile(path: string, create: boolean): void {
   if (hasStore(path)) {
@@ -36,11 +36,14 @@ export function prepareFile(path: string, create: boolean): void {
       `The folder ${dirname(path)} does not exist: create it, or name another.`,
     );
   }
-  // SQLite gives the files that it makes beside this one the same mode.
+  // SQLite creates the files beside this one with the same mode.
   if (!existsSync(path)) closeSync(open(path, 'a'));
 }
 
-/** False where nothing is there yet, or an empty database. Throws a StoreError where something else is there. */
+/**
+ * False if the file is missing or an empty database. Throws a StoreError if it is anything else than our
+ * store.
+ */
 export function hasStore(path: string): boolean {
   if (!existsSync(path)) return false;
   if (statSync(path).isDirectory()) {
@@ -65,7 +68,7 @@ export function hasStore(path: string): boolean {
   );
 }
 
-/** SQLite finds it out with the first real write, which may come long after the start. */
+/** SQLite itself fails only at the first real write, which may come long after the start. */
 function checkWritable(path: string): void {
   try {
     accessSync(path, constants.W_OK);

@@ -23,19 +23,19 @@ export type SqliteParameter = null | number | bigint | string | Uint8Array;
 export interface WorkerSettings {
   path: string;
   busyTimeoutMs: number;
-  /** How often to look for commits of other processes, in milliseconds; 0: never. */
+  /** Interval of checks for commits of other processes, in milliseconds; 0: no checks. */
   wakePollMs: number;
-  /** What marks a database as ours (pragma application_id). */
+  /** Marks a database as ours (pragma application_id). */
   applicationId: number;
 }
 
 export interface SqliteSettings extends Omit<WorkerSettings, 'applicationId'> {
-  /** Makes the store where there is none; the default. */
+  /** Creates the store if the file is missing. Default: true. */
   create?: boolean;
 }
 
 export interface WorkerData extends WorkerSettings {
-  /** How long the thread waits for a lock before it says that there is one, in milliseconds. */
+  /** How long the thread waits for a lock before it reports the lock, in milliseconds. */
   lockWaitMs: number;
 }
 
@@ -55,8 +55,8 @@ interface Waiting {
 }
 
 /**
- * Opens the store at `path`. Throws a StoreError, and changes nothing, where there is none (unless it may `create` it),
- * the folder is missing, or the file is not ours.
+ * Opens the store at `path`. Throws a StoreError, and changes nothing, if the store is missing (and `create`
+ * is false), the folder is missing, or the file belongs to another program.
  */
 export async function openSqlite({ create = true, ...settings }: SqliteSettings): Promise<Connections> {
   prepareFile(settings.path, create);
@@ -75,7 +75,7 @@ export async function openSqlite({ create = true, ...settings }: SqliteSettings)
           announced = true;
         }),
       );
-      if (announced) thread.wake(); // this process; others find it by themselves
+      if (announced) thread.wake(); // wakes this process; the others check for commits
       return result;
     },
     unhurried: (work) => work(write),
@@ -98,7 +98,7 @@ async function factsOf(read: Kysely<Tables>): Promise<DatabaseFacts> {
   return { about: `SQLite ${rows[0]?.version}`, risks: [] };
 }
 
-/** In write-ahead mode a transaction that reads keeps what it has read first. */
+/** In write-ahead mode, a transaction that reads keeps seeing the state of its first read. */
 async function snapshotOf<T>(read: Kysely<Tables>, work: (db: Kysely<Tables>) => Promise<T>): Promise<T> {
   await sql`begin`.execute(read);
   try {
@@ -131,17 +131,20 @@ interface SqliteThread {
   close(): Promise<void>;
 }
 
-/** Rows are garbage on the thread as soon as they are sent: with V8's default, some 30 MiB of them stay after all are loaded. */
+/**
+ * Rows are garbage on the thread as soon as they are sent. With V8's default, some 30 MiB of them remain
+ * after a load of all API users.
+ */
 const YOUNG_MIB_MAX = 4;
 
 async function startThread(settings: WorkerSettings): Promise<SqliteThread> {
-  // Beside this file, in the sources (.ts) as in the compiled package (.js).
+  // The worker lies beside this file, in the sources (.ts) as in the compiled package (.js).
   const file = new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
   const worker = new Worker(file, {
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB_MAX },
     workerData: { ...settings, lockWaitMs: LOCK_WAIT_MS } satisfies WorkerData,
   });
-  // From the start, because the thread may end by itself: whoever closes the store after that must not wait for ever.
+  // Listen from the start: the thread may end on its own, and a later `close` must not wait forever.
   const exited = once(worker, 'exit');
   const waiting = new Map<number, Waiting>();
   let ended: Error | undefined;
@@ -195,12 +198,13 @@ async function startThread(settings: WorkerSettings): Promise<SqliteThread> {
   return thread;
 }
 
-/** How long the thread itself waits for a lock, and how long it then does other work before it tries again. */
+/** The thread waits this long for a lock, and then does other work for as long before the next attempt. */
 const LOCK_WAIT_MS = 20;
 
 /**
- * Waits for another writer of the database, up to `timeoutMs`: here and not on the thread, where look-ups and the change
- * feed would wait with it. Nothing has happened yet where a lock was not to be had, so a statement may be tried again.
+ * Retries while another writer holds the database, up to `timeoutMs`. A wait on the thread would delay
+ * look-ups and the change feed, so this function waits outside it. A retry is safe: a statement that got
+ * no lock has changed nothing.
  */
 async function untilUnlocked<T>(attempt: () => Promise<T>, timeoutMs: number): Promise<T> {
   const giveUpAt = performance.now() + timeoutMs;
@@ -238,8 +242,8 @@ function dialect(acquire: () => DatabaseConnection | Promise<DatabaseConnection>
 }
 
 /**
- * SQLite takes the creation of a table back with its transaction. Kysely does not count on it, and would leave a store
- * that no start gets past where a migration is cut off in the middle.
+ * SQLite rolls back the creation of a table with its transaction. Kysely does not rely on that: a migration
+ * that is cut off in the middle would leave a store that fails every later start.
  */
 class TransactionalAdapter extends SqliteAdapter {
   override get supportsTransactionalDdl(): boolean {
@@ -251,7 +255,7 @@ interface Releasable extends DatabaseConnection {
   release?(): void;
 }
 
-/** Hands out the one connection to one user at a time: a transaction must not meet the statements of another. */
+/** Lends the connection to one user at a time: statements of others must not run inside a transaction. */
 function serialized(connection: DatabaseConnection): () => Promise<DatabaseConnection> {
   let last: Promise<void> = Promise.resolve();
   return async () => {
@@ -286,7 +290,7 @@ class SqliteThreadDriver implements Driver {
   }
 
   async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
-    // A disk that is full or fails makes SQLite roll back by itself, and then there is nothing left to roll back.
+    // If the disk is full or fails, SQLite rolls back on its own, and this statement fails.
     await connection.executeQuery(CompiledQuery.raw('rollback')).catch(() => undefined);
   }
 

@@ -1,5 +1,6 @@
-// The thread on which SQLite runs: its calls are synchronous and a write waits for the disk, which must never make a
-// caller of the token endpoint wait. Two connections: one that writes, one that only reads and so never waits for it.
+// SQLite runs on this thread: its calls are synchronous and a write waits for the disk, and a caller of the
+// token endpoint must never wait for that. One connection writes. The other only reads, so it never waits for
+// the writer.
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { FromWorker, SqliteParameter, ToWorker, WorkerData } from './sqlite.ts';
@@ -8,16 +9,18 @@ const { path, busyTimeoutMs, lockWaitMs, wakePollMs, applicationId } = workerDat
 const STATEMENTS_MAX = 200;
 
 const writer = new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
-// Before anything else, so that no state of a store that is cut off while it is made can be taken for another program's.
+// Mark the database first: a store whose creation is cut off must not look like another program's.
 if (writer.prepare('pragma application_id').get()?.['application_id'] !== applicationId) {
   writer.exec(`pragma application_id = ${applicationId}`);
 }
 writer.exec('pragma journal_mode = wal; pragma synchronous = full; pragma cache_size = -16384');
-// Pages of the log before it is worked into the database (16 MiB): under load the same pages change again and again.
+// Pages of the write-ahead log before SQLite moves them to the database (16 MiB): under load the same pages
+// change many times.
 writer.exec('pragma wal_autocheckpoint = 4000');
 const reader = new DatabaseSync(path, { timeout: busyTimeoutMs, readOnly: true });
-reader.exec('pragma cache_size = -4096'); // 4 MiB: it reads each page once
-// From now on a lock is waited for outside of this thread, which has other things to do meanwhile.
+reader.exec('pragma cache_size = -4096'); // 4 MiB: the reader reads each page once
+// From here on the thread waits only briefly for a lock, so that other statements can run. The caller retries
+// (`untilUnlocked`).
 for (const database of [writer, reader]) database.exec(`pragma busy_timeout = ${lockWaitMs}`);
 
 const connections = {
@@ -58,7 +61,7 @@ function answer(message: FromWorker): void {
   parentPort?.postMessage(message);
 }
 
-/** `data_version` differs when another connection, of this process or of any other, has committed. */
+/** `data_version` changes when another connection commits, in this process or any other. */
 function watchForChanges(): NodeJS.Timeout | undefined {
   if (wakePollMs === 0) return undefined;
   const statement = reader.prepare('pragma data_version');
@@ -69,7 +72,7 @@ function watchForChanges(): NodeJS.Timeout | undefined {
       if (last !== undefined && version !== last) answer('wake');
       last = version as SqliteParameter;
     } catch {
-      // The poll of the change feed meets the same fault and reports it.
+      // The poll of the change feed has the same fault and reports it.
     }
   }, wakePollMs);
 }
