@@ -64,10 +64,10 @@ test('security 17: mintmark:read and viewers are refused every change, on record
     ({ action, actor }) => action === 'api_user.disable' && actor.kind === 'operator',
   );
   assert.equal(disabling?.actor.name, 'viewer@example.com');
-  assert.deepEqual(disabling?.subject, { kind: 'api_user', id: plain.client_id });
+  assert.deepEqual(disabling?.subject, { kind: 'api_user', id: plain.client_id, name: 'Importer' });
   assert.match(disabling?.reason ?? '', /needs the role operator or admin/);
   const retiring = refused.find(({ action }) => action === 'credential.retire');
-  assert.deepEqual(retiring?.subject, { kind: 'credential', id: plain.credential_id });
+  assert.deepEqual(retiring?.subject, { kind: 'credential', id: plain.credential_id, name: 'first secret' });
   assert.equal((await admin.get(`/api-users/${plain.client_id}`)).body['version'], 1);
 });
 
