@@ -57,7 +57,7 @@ import {
   type Shared,
 } from './schema.ts';
 
-/** As long as a path may have it (`maxParamLength`): a username has up to 254 characters. */
+/** The same as `maxParamLength`, the longest path segment. A username has up to 254 characters. */
 const NAME_LENGTH_MAX = 300;
 export const apiUserPath: TObject<{ client_id: TString }> = Type.Object({
   client_id: text('Client id, or username', NAME_LENGTH_MAX),
@@ -366,7 +366,7 @@ function revokeTokensRoute(app: AdminApp, context: AdminContext): void {
   );
 }
 
-/** An API user as the answer of a route of its own. */
+/** A schema for an answer with one API user, with a description and headers. */
 function withHeaders<T = ApiUserJson>(
   { description, headers }: typeof changed,
   schema: Shared<T> = apiUserSchema as Shared<T>,

@@ -27,7 +27,9 @@ export function profileRoutes(app: AdminApp, context: AdminContext): void {
   ownSessionRoutes(app, context);
 }
 
-/** Asks for the password again: an unattended screen is not enough to take an account over. */
+/**
+ * Checks the password again, so that an unattended screen is not enough to take an operator's account over.
+ */
 async function confirmed(
   { signIn }: AdminContext,
   request: FastifyRequest,
@@ -76,7 +78,9 @@ function secondFactorRoutes(app: AdminApp, context: AdminContext): void {
   removeSecondFactorRoute(app, context);
 }
 
-/** Optional in the schema, so that its absence is answered `second_factor_required`, as sign-in does. */
+/**
+ * The schema makes the code optional, so that a missing code gets `second_factor_required`, as at sign-in.
+ */
 const withPasswordAndCode = Type.Object(
   {
     current_password: currentPassword,
