@@ -34,10 +34,7 @@ export async function readLine(io: Io, prompt: string): Promise<string> {
   return line;
 }
 
-/**
- * Removes the byte order mark that some editors and shells write first. Returns null if the line is not
- * UTF-8.
- */
+/** The first line, without a byte order mark, which some editors and shells write. Null: it is not UTF-8. */
 async function firstLine(stdin: Io['stdin']): Promise<string | null> {
   let read = Buffer.alloc(0);
   for await (const piece of stdin) {

@@ -26,9 +26,7 @@ export function addSettings(command: Command, names: readonly SettingName[]): Co
   return command;
 }
 
-/**
- * Accepts the flags of former settings, but hides them from --help. `loadConfig` explains what replaced them.
- */
+/** Hides the flags of former settings from --help. `loadConfig` explains what became of them. */
 export function addRemovedSettings(command: Command): void {
   for (const name of Object.keys(BOUNDS)) {
     command.addOption(new Option(`--${boundFlag(name)} <value>`).hideHelp());
@@ -45,8 +43,8 @@ export const URL_HELP: string =
   'MINTMARK_ISSUER or MINTMARK_PORT name another one.\n';
 
 /**
- * The issuer in the URLs that a command prints. Options, MINTMARK_ISSUER and MINTMARK_PORT come first, unless
- * the port is 0. Next comes the issuer of the server that started last on this store.
+ * The issuer in the URLs that a command prints. Options, MINTMARK_ISSUER and MINTMARK_PORT decide it, unless
+ * the port is 0. Otherwise it is the issuer of the server that started last on this store.
  */
 export async function issuerFor(command: Command, io: Io, store: Store, config: Config): Promise<string> {
   const inOptions = (name: SettingName) => flagOf(command, name) !== undefined;
@@ -160,10 +158,7 @@ export function atLeastOne(text: string): number {
   return number;
 }
 
-/**
- * Collects URIs from a repeated option or a list with spaces. A URI may hold a comma, so commas do not
- * separate.
- */
+/** Collects URIs from a repeated option or a list with spaces. URIs may hold commas. */
 export function severalUris(text: string, before: string[] | undefined): string[] {
   return [...(before ?? []), ...text.split(/\s+/).filter((item) => item !== '')];
 }

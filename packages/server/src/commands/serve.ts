@@ -75,9 +75,7 @@ function greet({ config, first, firstAdmin }: RunningServer, io: Io): void {
   io.out(`mintmark is ready: POST ${config.issuer}${TOKEN_PATH}`);
 }
 
-/**
- * `npx mintmark` in a clone, where npm starts the program. Containers and systemd units start it without npm.
- */
+/** `npx mintmark` if npm started this process, as in a clone; containers and systemd start it without npm. */
 function calledAs(): string {
   return process.env['npm_lifecycle_event'] === undefined ? 'mintmark' : 'npx mintmark';
 }
@@ -89,8 +87,8 @@ async function untilStopped(running: RunningServer | RunningWorkers, io: Io): Pr
 }
 
 /**
- * Handles SIGHUP at once, because its default would end a start in progress. The restart waits until all
- * workers serve.
+ * Installs the SIGHUP handler at once: the first worker serves before the others, and a SIGHUP then must not
+ * end the process. The restart waits until all workers serve.
  */
 function hangUps(io: Io): (running: RunningWorkers) => void {
   const started = Promise.withResolvers<RunningWorkers>();
@@ -108,16 +106,10 @@ function hangUps(io: Io): (running: RunningWorkers) => void {
   return started.resolve;
 }
 
-/**
- * One Ctrl-C reaches a process more than once: the terminal signals the whole group, and npm forwards the
- * signal.
- */
+/** One Ctrl-C reaches a process repeatedly: the terminal signals the whole group, and npm forwards it. */
 const SAME_SIGNAL_MS = 500;
 
-/**
- * SIGTERM (an orchestrator) drains first; SIGINT (a person) stops at once; a second signal stops without
- * waiting.
- */
+/** SIGTERM (an orchestrator) drains first, SIGINT (a person) does not. A second signal exits at once. */
 function untilSignal(running: RunningServer | RunningWorkers, io: Io): Promise<void> {
   return new Promise((resolve, reject) => {
     let firstAt: number | undefined;

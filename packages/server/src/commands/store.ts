@@ -51,10 +51,7 @@ function copy(parent: Command, io: Io): void {
   });
 }
 
-/**
- * Throws an AppError if the URL is invalid. The error does not quote it: a malformed URL may hold a password
- * anywhere.
- */
+/** Throws an AppError for an invalid URL, without quoting it: it may hold a password anywhere. */
 function namedDatabase(url: string, config: Config, io: Io): Database {
   const parsed = url === '' ? { allowed: 'the URL of a database' } : parseDatabaseUrl(url);
   if ('allowed' in parsed)

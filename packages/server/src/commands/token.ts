@@ -70,10 +70,7 @@ function variable(io: Io, name: string): string | undefined {
 /** Loopback hosts, as the URL parser spells them. */
 const LOOPBACK = /^(localhost|127\.[\d.]+|\[::1\])$/;
 
-/**
- * Throws an AppError if the URL would send the secret by plain HTTP to another machine: the network can read
- * it.
- */
+/** Throws an AppError if the secret would travel to another machine by plain HTTP, readable on the way. */
 function refusePlainHttp(url: string): void {
   const parsed = URL.parse(url);
   if (parsed === null || parsed.protocol !== 'http:' || LOOPBACK.test(parsed.hostname)) return;

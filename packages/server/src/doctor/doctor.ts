@@ -25,8 +25,7 @@ const CLIENT_VARIABLES = ['MINTMARK_CLIENT_ID', 'MINTMARK_CLIENT_SECRET'];
 const NODE_MIN: readonly [number, number] = [24, 7];
 
 /**
- * Checks everything that a server needs, and changes nothing. Skips a check if an earlier failure makes it
- * impossible.
+ * Checks everything that a server needs, and changes no data. A failed check skips those that depend on it.
  */
 export async function diagnose(flags: Flags, env: Env): Promise<Finding[]> {
   const findings: Finding[] = [runtime()];
@@ -75,10 +74,7 @@ function configuration(flags: Flags, env: Env, findings: Finding[]): Config | nu
   }
 }
 
-/**
- * Variables with the prefix of settings that name no setting: probably typos, which the server ignores
- * silently.
- */
+/** Variables that start with MINTMARK_ but name no setting: probably typos. Nothing else reports them. */
 function strangeNames(env: Env): Finding[] {
   const known = new Set([...Object.values(SETTINGS).map((setting) => setting.env), ...CLIENT_VARIABLES]);
   const strange = Object.keys(env).filter((name) => name.startsWith('MINTMARK_') && !known.has(name));
@@ -222,9 +218,9 @@ function canBeOpened(key: SealedSigningKey, masterKey: MasterKey): boolean {
 }
 
 /**
- * Compares this machine's clock with the store's clock, and with the times of the last changes in the store.
- * SQLite uses this machine's clock, so only the second check can fail there. A wrong clock issues tokens that
- * verifiers refuse as expired or not yet valid.
+ * Compares this machine's clock with the store's clock and with the times of the last changes in the store.
+ * SQLite uses this machine's clock, so only the second check can fail there. With a wrong clock, a server
+ * issues tokens that verifiers refuse as expired or not yet valid.
  */
 async function clock(store: Store, { databaseUrl }: Config): Promise<Finding> {
   const what = 'clock';

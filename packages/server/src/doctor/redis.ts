@@ -59,9 +59,9 @@ export async function redisFindings(config: Config): Promise<Finding[]> {
   }
 }
 
-/** Milliseconds. Throws if Redis answers no series of calls in time. */
+/** Milliseconds. Retries for ANSWER_MS, then throws the last error. */
 async function timeOfCall(limits: RedisLimits): Promise<number> {
-  await import('@redis/client'); // outside of the measurement: loading the client takes time
+  await import('@redis/client'); // The measurement excludes the time to load the client.
   const startedAt = performance.now();
   for (;;) {
     try {

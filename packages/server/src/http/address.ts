@@ -4,10 +4,7 @@ import { forwardedAddress, networkSet, plainAddress, UNKNOWN_ADDRESS } from '../
 import type { NoteUnreadable } from '../runtime/unreadable-addresses.ts';
 import { forwardedFor } from './forwarded.ts';
 
-/**
- * All headers in which proxies name the address of a caller. The settings select the one that the server
- * reads.
- */
+/** All headers in which proxies name the address of a caller. The server reads only the configured one. */
 const FORWARDING = ['x-forwarded-for', 'forwarded', 'x-real-ip'] as const;
 
 /**
@@ -48,9 +45,7 @@ export function isForwarded({ headers }: IncomingMessage, forwardedHeader: strin
   return headers[forwardedHeader] !== undefined || FORWARDING.some((name) => headers[name] !== undefined);
 }
 
-/**
- * Empty if the proxy itself calls. One empty element if it forwards a request without the configured header.
- */
+/** Empty if the proxy itself calls. One empty element if it forwards without the configured header. */
 function chainOf(request: IncomingMessage, forwardedHeader: string): readonly string[] {
   // node:http joins the lines of a header with commas.
   const value = request.headers[forwardedHeader];

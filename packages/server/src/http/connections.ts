@@ -9,16 +9,12 @@ export type ConnectionBound = 'all' | 'network' | 'forwarded';
 
 /**
  * Bounds the connections that one network holds in a process, or its requests in flight behind a trusted
- * proxy. Without this bound, one host with half-sent requests could hold all connections
- * (docs/decisions/093).
+ * proxy. Otherwise one host with half-sent requests could hold all connections (docs/decisions/093).
  */
 export interface Connections {
   /** Counts a connection until it closes. False: its network already holds as many as it may. */
   admitsConnection(socket: Socket): boolean;
-  /**
-   * Counts a request through a trusted proxy, by its forwarded address. False: its network has too many in
-   * flight.
-   */
+  /** Counts a request through a trusted proxy, by its forwarded address. False: too many in flight. */
   admitsRequest(request: IncomingMessage, response: ServerResponse): boolean;
   /** Counts a connection beyond the bound for all networks together. */
   noteDropped(): void;

@@ -3,9 +3,7 @@ import { INTROSPECT_SCOPE } from '../oauth/introspect-token.ts';
 import { NO_STORE, type Answer } from './answer.ts';
 import { rateLimitHeaders, retryAfter } from './rate-limit-headers.ts';
 
-/**
- * The only file that knows which status and text a denial has on the wire (contract: "Every error is JSON").
- */
+/** Only this file maps a denial to status and text on the wire (contract: "Every error is JSON"). */
 export function denialAnswer(denial: Denial, traceId: string, usedBasic: boolean, nowMs: number): Answer {
   switch (denial.denied) {
     case 'invalid_request':

@@ -1,9 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { invalidRequest, type Denial } from '../domain/denial.ts';
 
-/**
- * The parameters of a form that have a value. A parameter without a value counts as omitted (RFC 6749 §3.2).
- */
+/** The parameters of a form that have a value: one with an empty value counts as omitted (RFC 6749 §3.2). */
 export type Form = ReadonlyMap<string, string>;
 
 /**

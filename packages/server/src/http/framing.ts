@@ -2,17 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /** The most header lines of a request. */
 export const HEADERS_MAX = 100;
-/**
- * A host name or address, and a port (RFC 3986 §3.2.2 and §3.2.3). No comma: Node joins two Host headers with
- * one.
- */
+/** A host and port (RFC 3986 §3.2.2 and §3.2.3). Not a comma, with which Node joins two Host headers. */
 const HOST = /^(?:[\w.~%!$&'()*+;=-]*|\[[\w:.%~-]+\])(?::\d*)?$/;
 
 type HttpProblem = readonly [status: number, description: string];
 
-/**
- * Refuses requests that Node's parser accepts but a proxy may parse as a different request; null: acceptable.
- */
+/** Finds a problem that Node's parser accepts and a proxy may parse as a different request. Null: none. */
 export function framingProblem({ headers, rawHeaders, httpVersion }: IncomingMessage): HttpProblem | null {
   const { host, 'transfer-encoding': transferEncoding } = headers;
   if (httpVersion !== '1.1' && httpVersion !== '1.0') return [505, 'Send HTTP/1.1.'];

@@ -22,10 +22,7 @@ export function rateLimitHeaders(policy: LimitPolicy, limit: LimitState, nowMs: 
   ];
 }
 
-/**
- * When the next call is possible, in seconds since 1970: the current second while calls remain, else rounded
- * up.
- */
+/** When the next call is possible, in seconds since 1970: now while calls remain, else rounded up. */
 function resetSeconds(waitMs: number, nowMs: number): number {
   return waitMs === 0 ? Math.floor(nowMs / 1000) : Math.ceil((nowMs + waitMs) / 1000);
 }

@@ -21,8 +21,7 @@ type Bounds = Pick<
 >;
 
 /**
- * Interval of the search for slow requests. It sets the precision of the timeouts and bounds how many expire
- * together.
+ * Interval of the check for slow requests: the precision of the timeouts. It bounds how many expire together.
  */
 const CHECK_MS = 100;
 /** The timeout of an idle connection is this much longer than that of a request. */
@@ -63,18 +62,15 @@ export function boundedServer(bounds: Bounds, connections: Connections, handler:
     refuse(request, response, ...(framingProblem(request) ?? unknown));
   });
   // Ends a connection without traffic during an answer: its client sends but never reads. The other timeouts
-  // see only arriving data. They are shorter, so that they come first: they tell the client what was wrong.
+  // see only arriving data. They are shorter and so expire first, because their answers name the problem.
   server.timeout = bounds.requestTimeoutMs + IDLE_MORE_MS;
-  server.maxHeadersCount = HEADERS_MAX + 1; // Node drops the rest: one more line shows that there are too many
+  server.maxHeadersCount = HEADERS_MAX + 1; // Node drops the rest; one more line reveals an excess
   server.maxConnections = bounds.connectionsMax;
   endInTurns(server);
   return server;
 }
 
-/**
- * Ends expired connections a few at a time. A connection with new traffic before its turn stays until its
- * next timeout.
- */
+/** Ends expired connections a few at a time. After new traffic, a connection stays until its next timeout. */
 function endInTurns(server: Server): void {
   const inTurn = spread();
   server.on('clientError', (error: Error & { code?: string }, socket: Socket) => {
@@ -119,10 +115,7 @@ function refuse(
   sendAnswer(response, errorAnswer(status, error, description, traceId, headers), traceId);
 }
 
-/**
- * Input that the HTTP parser refuses never becomes a request. This answers on the bare connection and closes
- * it.
- */
+/** Answers input that the HTTP parser refused, on the bare connection, and closes the connection. */
 function answerMalformed(code: string, socket: Socket): void {
   if (refused.has(socket)) return;
   if (!socket.writable || code === 'ECONNRESET') {

@@ -1,9 +1,7 @@
 /** Pieces of work per turn of the event loop. Ending this many connections takes some milliseconds. */
 const PER_TURN = 50;
 
-/**
- * Runs pieces of work in order, a few per turn of the event loop, so that thousands at once do not block it.
- */
+/** Runs pieces of work in order, a few per turn of the event loop: thousands at once would block it. */
 export function spread(): (work: () => void) => void {
   let waiting: (() => void)[] = [];
 

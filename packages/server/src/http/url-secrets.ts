@@ -21,9 +21,7 @@ const PLAIN_PATH = /^\/[\w./-]*$/;
 /** A user and a password before the host, in a request target that is a whole URL (RFC 9110 §4.2.4). */
 const USERINFO = /^[^/]*:\/\/[^/?#]*@/;
 
-/**
- * True if a request target holds a credential or client id after its path, under a plain or an encoded name.
- */
+/** True if a request target holds a credential or client id after its path, plainly or encoded. */
 export function urlHoldsCredentials(url: string): boolean {
   return holds(url, CREDENTIAL);
 }

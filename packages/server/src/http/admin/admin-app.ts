@@ -36,8 +36,7 @@ declare module 'fastify' {
     /** The route needs `to` instead if this parameter is `true`. */
     raises?: { parameter: string; to: Needs };
     /**
-     * The action that the audit log records if the caller lacks the rights. Every route that changes
-     * something sets it.
+     * The audit log records it if the caller lacks the rights. Every route that changes something sets it.
      */
     action?: AuditAction;
     /** The handler reads the body as a stream and bounds its parts: the whole body may have any length. */

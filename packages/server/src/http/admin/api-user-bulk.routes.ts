@@ -17,7 +17,10 @@ import { CSV, lines, NDJSON } from './schema.ts';
 
 const TAG = { tags: ['API users'] };
 
-/** Export and import of API users. An export has one JSON object per line; an import accepts that or CSV. */
+/**
+ * Export and import of API users. An export has one JSON object per line. An import accepts that, a JSON
+ * array or CSV.
+ */
 export async function bulkRoutes(app: AdminApp, context: AdminContext): Promise<void> {
   exportRoute(app, context);
   // Fastify scopes these parsers, so that no other route accepts such a body.
@@ -157,10 +160,7 @@ async function imported(
   return `${report}${JSON.stringify({ outcome: options.dryRun === true ? 'checked' : 'done', ...done, ...others })}\n`;
 }
 
-/**
- * Yields the first `linesMax` lines. It reads and discards the others, so that the client can read the
- * answer.
- */
+/** Yields the first `linesMax` lines. Reads and discards the others, so that the client reads the answer. */
 async function* upTo(
   linesMax: number,
   given: AsyncIterable<TextLine>,

@@ -168,7 +168,7 @@ function createRoute(app: AdminApp, context: AdminContext): void {
         const user = await createApiUser(change, settings).catch(async (error: unknown) => {
           const made = error instanceof AppError ? error.created[0]?.id : null;
           if (made === null || made === undefined) throw error;
-          return await existingApiUser(context.store, made); // nothing was shown that could not be shown again
+          return await existingApiUser(context.store, made); // without a secret, the answer is repeatable
         });
         setEtag(reply, user);
         return { api_user: apiUserJson(user) };

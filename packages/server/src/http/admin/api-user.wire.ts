@@ -56,10 +56,7 @@ export interface CreatedApiUserJson {
   client_secret?: string;
 }
 
-/**
- * Larger than every limit of domain/api-user.ts, which explains its limits in words. The schema refuses more
- * unread.
- */
+/** Larger than the limits of domain/api-user.ts, which explains a refusal better than a schema does. */
 const TEXT_LENGTH_MAX = 1000;
 const ITEMS_MAX = 100;
 const LIMIT_MAX = 1_000_000;

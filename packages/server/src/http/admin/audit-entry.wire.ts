@@ -12,8 +12,7 @@ import {
 import { iso, nullable, oneOf, shared, time, type Shared } from './schema.ts';
 
 // Entries of the audit log in JSON, and the result of a verification of its chain. The types of kinds and
-// actions are `string`, because a later version may have written others. The schemas name those of this
-// version.
+// actions are `string`, because a later version may have written others. The schemas list those of today.
 
 export interface AuditSubjectJson {
   kind: string;

@@ -12,10 +12,10 @@ import { millisecondsOf, nullable, ref, text, timeInput } from './schema.ts';
 
 const TAG = { tags: ['Credentials'] };
 const closed = { additionalProperties: false };
-/** Larger than the limits on ids and names: the domain explains those in words. */
+/** Larger than the limits on ids and names: the domain explains a refusal better than a schema does. */
 const ID_LENGTH_MAX = 100;
 const NAME_LENGTH_MAX = 1000;
-/** Larger than the limit on passwords: the domain explains that one in words. */
+/** Larger than the limit on passwords, for the same reason. */
 const PASSWORD_BODY_LENGTH_MAX = 1000;
 /** The longest time that old secrets can stay live beside a new one: ten years. */
 const OVERLAP_SECONDS_MAX = 315_360_000;

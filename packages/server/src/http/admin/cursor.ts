@@ -5,16 +5,14 @@ import { Problem } from './problem.ts';
 export type Position = readonly (string | number | null)[];
 
 /**
- * Encodes a position as an opaque text. `order` names the list and its sort order, so that `positionOf` can
- * refuse a cursor of another list or order instead of returning an arbitrary page.
+ * Encodes a position as an opaque text. `order` names the list and its sort order: `positionOf` refuses a
+ * cursor from a different list or order, which would select an arbitrary page.
  */
 export function cursorOf(order: string, position: Position): string {
   return Buffer.from(JSON.stringify([order, ...position])).toString('base64url');
 }
 
-/**
- * The position in a cursor of this order; null without a cursor. `isPosition` checks the types of its values.
- */
+/** The position in a cursor of this order; null without a cursor. `isPosition` checks the value types. */
 export function positionOf<P extends Position>(
   order: string,
   cursor: string | undefined,

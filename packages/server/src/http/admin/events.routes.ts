@@ -105,7 +105,7 @@ function stream(
   const heartbeat = setInterval(() => send(response, ': still here\n\n'), HEARTBEAT_MS);
   const check = setInterval(() => {
     gate(request, 'read').catch((error: unknown) => {
-      // An unreachable store proves nothing about the session, and the stream needs no store.
+      // An unreachable store proves nothing about the session, and the stream sends only data in memory.
       if (error instanceof Problem && !response.writableEnded) end(error.code);
     });
   }, CHECK_MS);
@@ -114,7 +114,7 @@ function stream(
     clearInterval(check);
     watch.stop();
   };
-  // A client that left during the check of the gate emits no second `close` event.
+  // If the client left while the gate checked it, `close` fired before this listener existed.
   if (response.destroyed) stop();
   else response.on('close', stop);
   return null;

@@ -75,9 +75,7 @@ async function bearerActor(
   throw await forbidden(request, actor, detail, challenge('insufficient_scope', scope));
 }
 
-/**
- * Recorded attempts per caller and minute: a caller without rights must not fill the audit log with attempts.
- */
+/** Recorded attempts per caller and minute, so that a caller without rights cannot fill the audit log. */
 const FORBIDDEN_RECORDED_MAX = 20;
 const FORBIDDEN_CALLERS_MAX = 10_000;
 

@@ -3,9 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { jsonTextFault } from '../../domain/characters.ts';
 import { Problem } from './problem.ts';
 
-/**
- * The body of a request as text. Throws a Problem if it is not UTF-8, which RFC 8259 section 8.1 requires.
- */
+/** The body as text. Throws a Problem if it is not UTF-8, which RFC 8259 section 8.1 requires. */
 export function jsonTextOf(request: FastifyRequest, body: Buffer): string {
   refuseCharset(request);
   if (!isUtf8(body)) throw new Problem('invalid', 'The body is not UTF-8: encode it as such.');

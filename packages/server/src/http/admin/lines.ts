@@ -1,4 +1,4 @@
-/** The least characters in a chunk, except the last. */
+/** A chunk has at least this many characters, unless it is the last. */
 const CHUNK = 16_384;
 
 /** Writes items as JSON, one per line (NDJSON). It reads them no faster than the client receives them. */

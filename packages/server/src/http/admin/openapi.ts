@@ -10,8 +10,8 @@ import { problemSchema, ref } from './schema.ts';
 export const SESSION_COOKIE = '__Host-mintmark_session';
 
 /**
- * Builds the OpenAPI 3.1 document of the admin API from the schemas that validate. Add routes after this
- * call.
+ * Serves the OpenAPI 3.1 document of the admin API, built from the schemas that validate. Register routes
+ * after this call.
  */
 export async function adminDocument(
   app: AdminApp,

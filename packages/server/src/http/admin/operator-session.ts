@@ -18,15 +18,10 @@ declare module 'fastify' {
 
 const BROWSER_COOKIE = '__Host-mintmark_browser';
 
-/**
- * `__Host-`: other hosts and unencrypted pages cannot set them. Strict: links on other sites do not send
- * them.
- */
+/** `__Host-`: other hosts and unencrypted pages cannot set them. Strict: links from other sites omit them. */
 const COOKIE = { path: '/', httpOnly: true, secure: true, sameSite: 'strict' } as const;
 
-/**
- * The session half of the gate: the operator whose session the request carries; null without a valid session.
- */
+/** The session half of the gate. Returns the operator of the session, or null without a valid session. */
 export async function sessionActor(
   { findSession, addressOf, config }: Pick<AdminContext, 'findSession' | 'addressOf' | 'config'>,
   request: FastifyRequest,

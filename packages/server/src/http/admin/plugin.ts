@@ -91,8 +91,8 @@ function limitAndGate(app: AdminApp, context: AdminContext, gate: Gate): void {
     const needs = raises !== undefined && query[raises.parameter] === 'true' ? raises.to : usual;
     if (needs !== 'nothing') request.adminActor = await gate(request, needs);
   });
-  // Invite the body only after the gate accepted the caller. Fastify refuses a body whose declared length is
-  // too large.
+  // Invites the body only after the gate accepted the caller. Fastify refuses a body if its declared length
+  // is over the limit.
   app.addHook('preParsing', (request, reply, payload, next) => {
     const { config: route, bodyLimit } = request.routeOptions;
     const bytesMax = route.streamsBody === true ? Number.POSITIVE_INFINITY : (bodyLimit ?? 0);
@@ -105,10 +105,7 @@ function limitAndGate(app: AdminApp, context: AdminContext, gate: Gate): void {
   });
 }
 
-/**
- * Bodies are JSON. An empty body counts as an object without members: clients omit it if all members are
- * optional.
- */
+/** Accepts only JSON. An empty body counts as `{}`: clients omit the body if all members are optional. */
 function onlyJson(app: AdminApp): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();

@@ -38,7 +38,7 @@ export interface ProblemFault {
   detail: string;
 }
 
-/** The callers that a change would have cut off, so that Mintmark refused it. */
+/** The callers that a refused change would have broken. */
 export interface InUseJson {
   credentials: {
     id: string;
@@ -152,10 +152,7 @@ export function replyWithProblem(reply: FastifyReply, problem: HttpError): Fasti
   return reply.code(status).type('application/problem+json').send(body);
 }
 
-/**
- * Every answer of the admin API has them: no cache may keep it, and no other site may frame, sniff or read
- * it.
- */
+/** Headers of every answer of the admin API: they forbid caching, framing, sniffing and other sites. */
 export const SECURITY_HEADERS: readonly string[] = [
   ...NO_STORE,
   'Content-Security-Policy',
@@ -246,10 +243,7 @@ function faultsOf(
   return [{ pointer: at(instancePath), detail: inWords(keyword, params) ?? message }];
 }
 
-/**
- * A text that replaces the message of the validator if that would show a regular expression or a minimum of
- * one.
- */
+/** Replaces a message of the validator that would show a regular expression or a minimum length of 1. */
 function inWords(keyword: string, params: Record<string, unknown>): string | null {
   if (keyword === 'minLength' && params['limit'] === 1) return 'is empty';
   if (keyword !== 'pattern') return null;

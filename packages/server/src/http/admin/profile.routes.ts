@@ -27,9 +27,7 @@ export function profileRoutes(app: AdminApp, context: AdminContext): void {
   ownSessionRoutes(app, context);
 }
 
-/**
- * Checks the password again, so that an unattended screen is not enough to take an operator's account over.
- */
+/** Checks the password again: access to an unattended screen must not suffice for a takeover. */
 async function confirmed(
   { signIn }: AdminContext,
   request: FastifyRequest,
@@ -78,9 +76,7 @@ function secondFactorRoutes(app: AdminApp, context: AdminContext): void {
   removeSecondFactorRoute(app, context);
 }
 
-/**
- * The schema makes the code optional, so that a missing code gets `second_factor_required`, as at sign-in.
- */
+/** Optional in the schema, so that a missing code gets `second_factor_required`, as at sign-in. */
 const withPasswordAndCode = Type.Object(
   {
     current_password: currentPassword,

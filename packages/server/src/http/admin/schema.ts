@@ -11,8 +11,7 @@ import { NO_CONTROL } from '../../domain/characters.ts';
 import { parseTime, RFC_3339 } from '../../domain/parse-time.ts';
 import { Problem, PROBLEM_CODES } from './problem.ts';
 
-// Parts that the schemas of all nouns share. The schemas validate, serialize, and make up the document of the
-// API.
+// Parts that the schemas of all nouns share. The document of the API comes from the schemas that validate.
 
 /** A schema that the document lists under its own name. Exported constants must spell `T` out. */
 export type Shared<T> = TUnsafe<T> & { $id: string };

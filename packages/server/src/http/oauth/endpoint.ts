@@ -76,8 +76,7 @@ export function formEndpoint<S extends FormEndpointServices>(
       if (request.method !== 'POST') return refuseMethod(exchange);
       exchange.address = services.addressOf(request);
       const nowMs = services.now();
-      // This check comes before the body, so it uses the counts of this process. The shared limits follow
-      // later.
+      // This check comes before the body, so it uses the counts of this process. Shared limits come later.
       const parts = sharedLimits === null ? 1 : sharedLimits.parts();
       const network = limitedNetwork(exchange.address);
       const limit = services.addresses.take(network, ownPart(addressPerMinute, parts), nowMs);
@@ -123,8 +122,8 @@ export function formEndpoint<S extends FormEndpointServices>(
   }
 
   /**
-   * Refuses before it reads the body. It keeps the connection open: a new one costs both sides more than a
-   * body.
+   * Refuses a request before its body. A body within the limit does not close the connection: a new
+   * connection costs both sides more than the body.
    */
   function shed(request: IncomingMessage, response: ServerResponse): void {
     const traceId = traceIdOf(request.headers['traceparent']);

@@ -33,9 +33,7 @@ function answerTokenRequest(
   return andThen(issueToken(services, caller, request, nowMs), tokenAnswer);
 }
 
-/**
- * `InlineResponse200` of the reference, and `scope` unless it is exactly the requested one (RFC 6749 §5.1).
- */
+/** `InlineResponse200` of the reference, plus `scope` if it differs from the request (RFC 6749 §5.1). */
 function tokenAnswer(outcome: IssuedToken | Refusal): Answer | Refusal {
   if (isRefusal(outcome)) return outcome;
   const { accessToken, expiresInSeconds, scope, limit, issuedAtMs } = outcome;

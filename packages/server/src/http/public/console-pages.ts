@@ -25,10 +25,7 @@ export type ConsolePage = (typeof CONSOLE_PAGES)[number];
 /** Path of the console: at the root of the server, whatever the base path of the endpoints is. */
 export const CONSOLE_PATH = '/console';
 
-/**
- * The console reads it from a `<meta name="mintmark-console">` of its document, because inline scripts are
- * forbidden.
- */
+/** The document carries it in a `<meta name="mintmark-console">`, because inline scripts are forbidden. */
 export interface ConsoleConfig {
   /** Path of the admin API on the same server. */
   api: string;

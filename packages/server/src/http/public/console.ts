@@ -14,9 +14,7 @@ const BUILT: string = fileURLToPath(new URL('../../../console/dist/', import.met
 
 const HTML = 'text/html; charset=utf-8';
 
-/**
- * Allows only files of this server and its admin API: no frames, no forms to other sites, no inline scripts.
- */
+/** Allows only files and the admin API of this server: no frames, forms to other sites or inline scripts. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -54,8 +52,7 @@ export async function consoleRoutes(
     }
     return;
   }
-  // Read the document once. Otherwise a build while the server runs would mix an old document with new
-  // assets.
+  // Read once: a build while the server runs would otherwise mix an old document with new assets.
   const page = withConfig(readFileSync(index, 'utf8'), {
     api: config.basePath + ADMIN_PATH,
     issuer: config.issuer,

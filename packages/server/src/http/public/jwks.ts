@@ -12,8 +12,8 @@ export function jwksRoute(
   config: Pick<Config, 'basePath' | 'jwksMaxAgeSeconds'>,
 ): void {
   publicRoute(app, config.basePath + JWKS_PATH, async (request, reply) => {
-    // Verifiers cache the answer. A key set from before a sleep would let them accept a withdrawn key for
-    // minutes more.
+    // Verifiers cache the answer. With a key set from before a sleep, they would accept a withdrawn key for
+    // several more minutes.
     await catchingUp(Date.now());
     const { body, etag } = keyring.jwks(Date.now());
     reply.header('Cache-Control', `public, max-age=${config.jwksMaxAgeSeconds}`).header('ETag', etag);
@@ -22,9 +22,7 @@ export function jwksRoute(
   });
 }
 
-/**
- * True if any tag of `If-None-Match` matches in a weak comparison (RFC 9110 §13.1.2). `*` matches every tag.
- */
+/** True if a tag of `If-None-Match` matches in a weak comparison (RFC 9110 §13.1.2). `*` always matches. */
 export function matches(ifNoneMatch: string | undefined, etag: string): boolean {
   if (ifNoneMatch === undefined) return false;
   return ifNoneMatch.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag);

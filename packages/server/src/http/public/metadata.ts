@@ -61,16 +61,12 @@ export function metadata(issuer: string): Record<string, unknown> {
   };
 }
 
-/**
- * Adds the members that OpenID Connect Discovery 1.0 §3 requires beyond RFC 8414. Mintmark issues no ID
- * tokens.
- */
+/** Adds what OpenID Connect Discovery 1.0 §3 requires beyond RFC 8414. Mintmark issues no ID tokens. */
 export function openidConfiguration(issuer: string): Record<string, unknown> {
   return {
     ...metadata(issuer),
     subject_types_supported: ['public'],
-    // Libraries verify access tokens with the algorithms of this list, so it names all that the server can
-    // sign with.
+    // Libraries verify access tokens with the algorithms of this list: it names all that Mintmark supports.
     id_token_signing_alg_values_supported: SIGNING_ALGORITHMS,
   };
 }

@@ -23,7 +23,7 @@ export function metricsRoute(
   const proxies = networkSet(trustedProxies);
 
   /**
-   * Refuses requests from an untrusted proxy: its own address would let every caller behind it read metrics.
+   * Refuses what an untrusted proxy forwards: its own address would let every caller behind it read metrics.
    */
   function mayRead(request: IncomingMessage): boolean {
     if (isForwarded(request, forwardedHeader) && !proxies.includes(peerAddress(request))) return false;
