@@ -26,8 +26,8 @@ export interface AdminContext {
   /** True while the clock of this process is wrong (clock-watch.ts): changes would get wrong times. */
   clockIsOff(): boolean;
   /**
-   * After a sleep (sleep-watch.ts), resolves when this process has read the changes that it missed.
-   * Undefined: it has read them all.
+   * After a sleep (sleep-watch.ts), resolves when this process has read the changes that it missed, or when
+   * that takes too long. Undefined: it has read them all.
    */
   catchingUp(nowMs: number): Promise<void> | undefined;
   /** Resolves when this process has applied every change that was made before the call. */

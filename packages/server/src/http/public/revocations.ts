@@ -9,7 +9,7 @@ import { REVOCATIONS_PATH } from '../paths.ts';
 import { publicRoute } from './public-route.ts';
 
 export interface RevocationServices extends Pick<SleepWatch, 'catchingUp'> {
-  /** Null while this process cannot sign. */
+  /** Null while this process cannot sign, or its clock is wrong. */
   revocations(): RevocationPublication | null;
 }
 
