@@ -9,17 +9,17 @@ export function commandLineActor(): Actor {
   return { kind: 'command_line', id: name, name, address: null };
 }
 
-/** What a change by the command line begins with. */
+/** The first argument of every change that a command makes. */
 export function commandLineChange(store: Store, nowMs: number = Date.now()): Change {
   return { store, actor: commandLineActor(), nowMs };
 }
 
-/** Not from the environment, where anybody can write another name. */
+/** From the operating system: a caller can set any name in the environment. */
 function userName(): string {
   try {
     return userInfo().username;
   } catch {
-    // A container may run the program as a user that no name is known of.
+    // A container may run the program as a user id without a name.
     return `uid ${process.getuid?.() ?? 'unknown'}`;
   }
 }

@@ -9,7 +9,7 @@ import { commandLineChange } from './actor.ts';
 import type { Io } from './io.ts';
 import { addSettings, STORE_SETTINGS, withStore } from './options.ts';
 
-/** Longer than an API user with every setting at its longest. */
+/** An API user with every setting at its maximum is shorter. */
 const LINE_BYTES_MAX = 1_048_576;
 
 export function exportCommand(parent: Command, io: Io): void {

@@ -279,7 +279,7 @@ function settingsOf(options: SettingOptions & { name: string }): ApiUserSettings
   };
 }
 
-/** Only what was given, so that the rest stays as it is. */
+/** Holds only the settings that the options name: the change leaves all others as they are. */
 function changesOf(options: SettingOptions): Partial<ApiUserSettings> {
   return {
     ...(options.name !== undefined && { name: options.name }),

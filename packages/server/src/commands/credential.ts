@@ -114,10 +114,10 @@ interface ResetOptions {
   json?: boolean;
 }
 
-/** A day, in milliseconds. */
+/** One day, in milliseconds. */
 const OVERLAP_MS = 86_400_000;
 
-/** Revoking tokens alone cuts nobody off who can get others. */
+/** Revoking tokens is not enough: a caller with a live secret can get new ones. */
 const OLD_SECRETS_GO_ON =
   'Whoever knows a secret that still works gets new tokens with it: --overlap 0 --force ends the old ones at once.';
 

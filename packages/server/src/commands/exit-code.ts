@@ -4,17 +4,17 @@ import { StoreError } from '../storage/store-error.ts';
 
 export const EXIT = {
   done: 0,
-  /** An error that should not happen: a bug. */
+  /** An unexpected error: a bug. */
   bug: 1,
-  /** Wrong usage, or a wrong setting. */
+  /** Wrong usage, or an invalid setting. */
   usage: 2,
-  /** Refused, nothing was changed: no such thing, a conflict, a value that is not allowed. */
+  /** Mintmark changed nothing: not found, a conflict, or a value that is not allowed. */
   refused: 3,
-  /** Refused because a live caller might break: `--force` does it all the same. */
+  /** Refused because the change might break a caller: `--force` overrides this. */
   unsafe: 4,
   /** The store cannot be used. */
   store: 5,
-  /** What was checked is not right: doctor, secret check, token, audit verify. */
+  /** A check failed: doctor, secret check, token, audit verify. */
   checkFailed: 6,
 } as const;
 
@@ -28,14 +28,14 @@ Exit codes:
   5  the store cannot be used
   6  what was checked is not right (doctor, secret check, token, audit verify)`;
 
-/** Every other code is a refusal. */
+/** Every other code maps to `refused`. */
 const EXIT_OF: Partial<Record<AppErrorCode, number>> = {
   unsafe: EXIT.unsafe,
   bad_setting: EXIT.usage,
   check_failed: EXIT.checkFailed,
 };
 
-/** What an error means for the shell, and what there is to say of it. */
+/** The exit code for an error, and the message to print. */
 export function exitOf(error: unknown): { code: number; message: string } {
   if (error instanceof CommanderError)
     return { code: error.exitCode === 0 ? EXIT.done : EXIT.usage, message: '' };

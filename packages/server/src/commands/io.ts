@@ -3,13 +3,13 @@ import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { AppError } from '../domain/app-error.ts';
 
-/** What a command reads and writes: the process's own, or a test's. */
+/** The environment and streams of a command: those of the process, or those of a test. */
 export interface Io {
   env: Readonly<Record<string, string | undefined>>;
   stdin: NodeJS.ReadableStream & { isTTY?: boolean };
-  /** Results: a script may read them. */
+  /** Writes results, which scripts may read. */
   out(text: string): void;
-  /** Everything else: explanations, errors, prompts. */
+  /** Writes everything else: explanations, errors, prompts. */
   err(text: string): void;
 }
 
@@ -21,8 +21,9 @@ export const processIo: Io = {
 };
 
 /**
- * The first line of standard input, for secrets: arguments can be read by every user of the machine. Throws an AppError if
- * the line is not UTF-8 or holds NUL: the token endpoint takes neither, and U+FFFD would stand for any byte.
+ * Reads a secret from the first line of standard input: every user of the machine can read arguments. Throws
+ * an AppError if the line is not UTF-8 or holds NUL: the token endpoint accepts neither, and U+FFFD would
+ * replace any byte.
  */
 export async function readLine(io: Io, prompt: string): Promise<string> {
   const line = io.stdin.isTTY === true ? await readHidden(io, prompt) : await firstLine(io.stdin);
@@ -33,7 +34,7 @@ export async function readLine(io: Io, prompt: string): Promise<string> {
   return line;
 }
 
-/** Without the byte order mark that some editors and shells put before a text. Null: it is not UTF-8. */
+/** The first line, without a byte order mark, which some editors and shells write. Null: it is not UTF-8. */
 async function firstLine(stdin: Io['stdin']): Promise<string | null> {
   let read = Buffer.alloc(0);
   for await (const piece of stdin) {
@@ -50,7 +51,7 @@ async function firstLine(stdin: Io['stdin']): Promise<string | null> {
     : null;
 }
 
-/** At a terminal: what is typed is not shown. */
+/** Reads a line from a terminal without showing it. */
 async function readHidden(io: Io, prompt: string): Promise<string> {
   io.err(prompt);
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
@@ -64,7 +65,7 @@ async function readHidden(io: Io, prompt: string): Promise<string> {
 
 const LINE_BYTES_MAX = 10_000;
 
-/** Rows as an aligned table with a heading. */
+/** Formats rows as an aligned table with a heading. */
 export function table(heading: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = heading.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
   return [heading, ...rows]
@@ -81,12 +82,12 @@ export function json(value: unknown): string {
   return JSON.stringify(value, null, 2);
 }
 
-/** A time for people and for scripts: ISO 8601, UTC; `-` where there is none. */
+/** Formats a time for people and scripts: ISO 8601 in UTC; `-` for null. */
 export function time(ms: number | null): string {
   return ms === null ? '-' : new Date(ms).toISOString();
 }
 
-/** A text as one word of a shell. */
+/** Quotes a text, if necessary, so that a shell reads it as one word. */
 export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -132,7 +132,7 @@ function list(parent: Command, io: Io): void {
   });
 }
 
-/** A command that ends in a new link. */
+/** A command that prints a new invitation link. */
 function linkCommand(
   parent: Command,
   io: Io,

@@ -15,7 +15,7 @@ import { bothClocks } from '../storage/tables/clock.ts';
 import type { Store } from '../storage/store.ts';
 import type { Io } from './io.ts';
 
-/** Adds settings as options; those not given come from the environment. */
+/** Adds settings as options. The environment supplies the settings that the command line omits. */
 export function addSettings(command: Command, names: readonly SettingName[]): Command {
   for (const name of names) {
     const { flag, value, env, default: standard, help } = SETTINGS[name];
@@ -26,7 +26,7 @@ export function addSettings(command: Command, names: readonly SettingName[]): Co
   return command;
 }
 
-/** Hides the flags of former settings from --help. `loadConfig` says what became of them. */
+/** Hides the flags of former settings from --help. `loadConfig` explains what became of them. */
 export function addRemovedSettings(command: Command): void {
   for (const name of Object.keys(BOUNDS)) {
     command.addOption(new Option(`--${boundFlag(name)} <value>`).hideHelp());
@@ -35,7 +35,7 @@ export function addRemovedSettings(command: Command): void {
 
 export const STORE_SETTINGS: readonly SettingName[] = ['dataDir', 'databaseUrl', 'masterKeyFile'];
 
-/** Which server the printed lines and links name. */
+/** The settings that decide which server the printed lines and links name. */
 export const URL_SETTINGS: readonly SettingName[] = ['issuer', 'host', 'port', 'basePath'];
 
 export const URL_HELP: string =
@@ -43,8 +43,8 @@ export const URL_HELP: string =
   'MINTMARK_ISSUER or MINTMARK_PORT name another one.\n';
 
 /**
- * The issuer for what a command prints: the one that its options name, or MINTMARK_ISSUER or MINTMARK_PORT; else the one of
- * the server that started last on this store. Port 0 names none.
+ * The issuer in the URLs that a command prints. Options, MINTMARK_ISSUER and MINTMARK_PORT decide it, unless
+ * the port is 0. Otherwise it is the issuer of the server that started last on this store.
  */
 export async function issuerFor(command: Command, io: Io, store: Store, config: Config): Promise<string> {
   const inOptions = (name: SettingName) => flagOf(command, name) !== undefined;
@@ -54,7 +54,7 @@ export async function issuerFor(command: Command, io: Io, store: Store, config: 
   return isKnown ? config.issuer : ((await recordedIssuer(store)) ?? config.issuer);
 }
 
-/** The configuration for a command: its own options before the environment. */
+/** The configuration for a command: its options override the environment. */
 export function configOf(command: Command, io: Io): Config {
   const flags: Partial<Record<string, string>> = {};
   for (const name of SETTING_NAMES) flags[name] = flagOf(command, name);
@@ -76,8 +76,8 @@ function optionOf(command: Command, flag: string): string | undefined {
 }
 
 /**
- * Throws an AppError if an argument is not UTF-8 or holds a control character: no argument holds one on purpose, and a name
- * or path with one looks like another name or path. `configOf` checks settings.
+ * Throws an AppError if an argument is not UTF-8 or holds a control character. No caller needs one, and a
+ * name or path with a control character looks like a different one. `configOf` checks the settings.
  */
 export function refuseArguments(command: Command): void {
   const settings = new Set(Object.values(SETTINGS).map(({ flag }) => (flag === null ? '' : camelCase(flag))));
@@ -101,7 +101,7 @@ function passwordWarning(url: string, password: string): string {
   );
 }
 
-/** Opens the store for one piece of work and closes it again. */
+/** Opens the store, runs `work`, and closes the store. */
 export async function withStore<T>(
   command: Command,
   io: Io,
@@ -117,7 +117,7 @@ export async function withStore<T>(
   }
 }
 
-/** What a command writes is dated by the clock of its machine. */
+/** Commands date their changes with the clock of this machine. */
 async function warnOfClock(store: Store, io: Io): Promise<void> {
   const { earlier, later } = await bothClocks(store.clock);
   if (later - earlier <= CLOCK_NOTICE_MS) return;
@@ -127,21 +127,21 @@ async function warnOfClock(store: Store, io: Io): Promise<void> {
   );
 }
 
-/** A subcommand that works on the store, with the options that all of them have. */
+/** A subcommand that works on the store, with the options that all such commands share. */
 export function storeCommand(parent: Command, nameAndArguments: string, description: string): Command {
   const command = parent.command(nameAndArguments).description(description);
   command.option('--json', 'Print JSON.');
   return command;
 }
 
-/** `90d`, `24h`, `30m`, `10s` or `0` in milliseconds: an argument parser for commander. */
+/** Argument parser for commander: converts `90d`, `24h`, `30m`, `10s` or `0` to milliseconds. */
 export function duration(text: string): number {
   const ms = text === '0' ? 0 : durationMs(text);
   if (ms === null) throw new InvalidArgumentError(`Give a number with a unit: ${DURATION_EXAMPLES}.`);
   return ms;
 }
 
-/** An option that is a duration and has a default, in milliseconds. */
+/** An option whose value is a duration, with a default in milliseconds. */
 export function durationOption(flags: string, help: string, standardMs: number): Option {
   return new Option(flags, help).argParser(duration).default(standardMs, durationText(standardMs));
 }
@@ -151,19 +151,19 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
-/** The same without zero. */
+/** Like `wholeNumber`, but refuses zero. */
 export function atLeastOne(text: string): number {
   const number = wholeNumber(text);
   if (number === 0) throw new InvalidArgumentError('Give a whole number from 1 on.');
   return number;
 }
 
-/** Collects URIs, in which a comma may stand: an option that is given several times, or once with spaces between. */
+/** Collects URIs from a repeated option or a list with spaces. URIs may hold commas. */
 export function severalUris(text: string, before: string[] | undefined): string[] {
   return [...(before ?? []), ...text.split(/\s+/).filter((item) => item !== '')];
 }
 
-/** Collects an option that may be given several times, or once with commas or spaces between. */
+/** Collects values from a repeated option or a list with commas or spaces. */
 export function several(text: string, before: string[] | undefined): string[] {
   return [...(before ?? []), ...text.split(/[\s,]+/).filter((item) => item !== '')];
 }

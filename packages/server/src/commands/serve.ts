@@ -32,7 +32,7 @@ export function serveCommand(program: Command, io: Io): void {
   });
 }
 
-/** What serves is loaded here: of its thousand modules no other command needs one. */
+/** Imports the server only here: it has a thousand modules, and no other command needs them. */
 async function serveAs(config: Config, log: Logger, io: Io): Promise<void> {
   if (cluster.isWorker) {
     const { serveAsWorker } = await import('../server/workers/worker.ts');
@@ -75,7 +75,7 @@ function greet({ config, first, firstAdmin }: RunningServer, io: Io): void {
   io.out(`mintmark is ready: POST ${config.issuer}${TOKEN_PATH}`);
 }
 
-/** `npx mintmark` in a clone, where npm started it; a container or a unit of systemd has no npm, but the program itself. */
+/** `npx mintmark` if npm started this process, as in a clone; containers and systemd start it without npm. */
 function calledAs(): string {
   return process.env['npm_lifecycle_event'] === undefined ? 'mintmark' : 'npx mintmark';
 }
@@ -86,7 +86,10 @@ async function untilStopped(running: RunningServer | RunningWorkers, io: Io): Pr
   await stopped;
 }
 
-/** From now on: the first worker serves before the others do, and SIGHUP must not end it then. It is done when all serve. */
+/**
+ * Installs the SIGHUP handler at once: the first worker serves before the others, and a SIGHUP then must not
+ * end the process. The restart waits until all workers serve.
+ */
 function hangUps(io: Io): (running: RunningWorkers) => void {
   const started = Promise.withResolvers<RunningWorkers>();
   process.on('SIGHUP', () => void started.promise.then(restart));
@@ -103,10 +106,10 @@ function hangUps(io: Io): (running: RunningWorkers) => void {
   return started.resolve;
 }
 
-/** One Ctrl-C reaches a process more than once: the terminal signals the whole group, and npm passes it on. */
+/** One Ctrl-C reaches a process repeatedly: the terminal signals the whole group, and npm forwards it. */
 const SAME_SIGNAL_MS = 500;
 
-/** SIGTERM (an orchestrator) drains first; SIGINT (a person) stops at once; a second signal does not wait. */
+/** SIGTERM (an orchestrator) drains first, SIGINT (a person) does not. A second signal exits at once. */
 function untilSignal(running: RunningServer | RunningWorkers, io: Io): Promise<void> {
   return new Promise((resolve, reject) => {
     let firstAt: number | undefined;

@@ -81,7 +81,7 @@ function rotate(parent: Command, io: Io): void {
   });
 }
 
-/** As in the admin API, and the public part. */
+/** The JSON of the admin API, plus the public key. */
 function shown(key: ListedSigningKey, nowMs: number): Record<string, unknown> {
   return { ...signingKeyJson(key, nowMs), public_jwk: key.publicJwk };
 }

@@ -51,7 +51,7 @@ function copy(parent: Command, io: Io): void {
   });
 }
 
-/** Throws an AppError that does not quote it: what has a mistake may have a password anywhere. */
+/** Throws an AppError for an invalid URL, without quoting it: it may hold a password anywhere. */
 function namedDatabase(url: string, config: Config, io: Io): Database {
   const parsed = url === '' ? { allowed: 'the URL of a database' } : parseDatabaseUrl(url);
   if ('allowed' in parsed)
@@ -62,7 +62,7 @@ function namedDatabase(url: string, config: Config, io: Io): Database {
 
 const PROGRESS_MS = 2000;
 
-/** A line now and then, for who waits. */
+/** Prints progress at intervals, so that the operator sees that the copy advances. */
 function progressOn(io: Io): CopyProgress {
   let lastAt = performance.now();
   return ({ doing, table: name, rows }) => {

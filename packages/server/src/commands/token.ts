@@ -60,17 +60,17 @@ export function tokenCommand(program: Command, io: Io): void {
   });
 }
 
-/** A variable of the environment. Throws an AppError if it holds what no client id or secret of ours does. */
+/** An environment variable. Throws an AppError if its characters cannot be part of a client id or secret. */
 function variable(io: Io, name: string): string | undefined {
   const problem = givenTextProblem(io.env[name] ?? '');
   if (problem === null) return io.env[name];
   throw new AppError('bad_setting', `${name}: the value given is not allowed: it ${problem}`);
 }
 
-/** As the URL parser writes the hosts of this machine. */
+/** Loopback hosts, as the URL parser spells them. */
 const LOOPBACK = /^(localhost|127\.[\d.]+|\[::1\])$/;
 
-/** Everybody on the way reads what plain HTTP carries. Throws an AppError if that is another machine. */
+/** Throws an AppError if the secret would travel to another machine by plain HTTP, readable on the way. */
 function refusePlainHttp(url: string): void {
   const parsed = URL.parse(url);
   if (parsed === null || parsed.protocol !== 'http:' || LOOPBACK.test(parsed.hostname)) return;
@@ -133,7 +133,7 @@ function refusal(response: Response, body: Record<string, unknown>): string {
   return `${response.status} ${escaped(body['error'])}${detail}${retry}${trace}`;
 }
 
-/** A server's text, whose control characters a terminal would obey. */
+/** Escapes control characters in a server's text, because a terminal would interpret them. */
 function escaped(text: string): string {
   return text.replaceAll(/[\p{Cc}\ufeff\u2028\u2029]/gu, (character) => inQuotes(character).slice(1, -1));
 }

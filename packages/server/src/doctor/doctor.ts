@@ -19,12 +19,14 @@ import type { UnreadableAddress } from '../runtime/unreadable-addresses.ts';
 type Flags = Readonly<Record<string, unknown>>;
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Read by `mintmark token`. */
+/** The variables that `mintmark token` reads. */
 const CLIENT_VARIABLES = ['MINTMARK_CLIENT_ID', 'MINTMARK_CLIENT_SECRET'];
 
 const NODE_MIN: readonly [number, number] = [24, 7];
 
-/** Looks at everything a server needs, and changes nothing. A check that cannot be made because of another is left out. */
+/**
+ * Checks everything that a server needs, and changes no data. A failed check skips those that depend on it.
+ */
 export async function diagnose(flags: Flags, env: Env): Promise<Finding[]> {
   const findings: Finding[] = [runtime()];
   const config = configuration(flags, env, findings);
@@ -72,7 +74,7 @@ function configuration(flags: Flags, env: Env, findings: Finding[]): Config | nu
   }
 }
 
-/** Variables that look like settings and are none: a typo, of which nothing else would ever tell. */
+/** Variables that start with MINTMARK_ but name no setting: probably typos. Nothing else reports them. */
 function strangeNames(env: Env): Finding[] {
   const known = new Set([...Object.values(SETTINGS).map((setting) => setting.env), ...CLIENT_VARIABLES]);
   const strange = Object.keys(env).filter((name) => name.startsWith('MINTMARK_') && !known.has(name));
@@ -100,7 +102,7 @@ function fileModes(config: Config): Finding[] {
   }));
 }
 
-/** A store file in a folder that nobody else may enter is safe whatever its own mode. */
+/** If only the owner can enter the folder, the store file is safe with any mode. */
 function exposedFiles(path: string): string[] {
   const folder = dirname(path);
   if (existsSync(folder) && !isOpen(folder, 0o077)) return [];
@@ -183,7 +185,7 @@ async function signingKeys(store: Store, masterKey: MasterKey | null, config: Co
   return [{ what, state: 'ok', detail: counted }];
 }
 
-/** A finding for each key whose row this program did not write, or whose private key it cannot open. */
+/** One finding per key whose row has no valid proof or whose private key cannot be decrypted. */
 async function unusableKeys(
   store: Store,
   masterKey: MasterKey,
@@ -216,8 +218,9 @@ function canBeOpened(key: SealedSigningKey, masterKey: MasterKey): boolean {
 }
 
 /**
- * Against the store's clock, or where that is this machine's, against what the store has seen: a clock that is wrong makes
- * tokens that verifiers take for expired or for too early.
+ * Compares this machine's clock with the store's clock and with the times of the last changes in the store.
+ * SQLite uses this machine's clock, so only the second check can fail there. With a wrong clock, a server
+ * issues tokens that verifiers refuse as expired or not yet valid.
  */
 async function clock(store: Store, { databaseUrl }: Config): Promise<Finding> {
   const what = 'clock';
@@ -225,7 +228,7 @@ async function clock(store: Store, { databaseUrl }: Config): Promise<Finding> {
   const storeMs = await store.clock.now();
   const detail = new Date().toISOString();
   const mend = 'set the clock, and keep it set (chrony or systemd-timesyncd)';
-  // The store was asked at some time in between.
+  // The store read its clock at some time between these two readings of ours.
   const aheadMs = sentMs > storeMs ? sentMs - storeMs : Math.min(0, Date.now() - storeMs);
   if (Math.abs(aheadMs) > CLOCK_NOTICE_MS) {
     return {
@@ -245,7 +248,7 @@ async function clock(store: Store, { databaseUrl }: Config): Promise<Finding> {
   return { what, state: 'fail', detail: behind, mend };
 }
 
-/** Of the processes that serve from this store now. */
+/** Checks the clocks of the processes that serve from this store now. */
 async function clocksOfProcesses(store: Store): Promise<Finding[]> {
   const differences = await clockDifferences(store.clock);
   return differences.map(({ whose, detail }) => ({
@@ -255,10 +258,10 @@ async function clocksOfProcesses(store: Store): Promise<Finding[]> {
   }));
 }
 
-/** For how long a report stays in the findings. */
+/** How long doctor shows a report. */
 const UNREADABLE_SHOWN_MS = UNIT_MS.day;
 
-/** A running server met a trusted proxy that names addresses in a form that cannot be read. */
+/** Reports a trusted proxy that sent a server addresses in a form that it cannot parse. */
 async function unreadableAddresses(store: Store): Promise<Finding[]> {
   const report = await store.meta.get('unreadable_address');
   if (report === null) return [];
@@ -272,7 +275,7 @@ async function unreadableAddresses(store: Store): Promise<Finding[]> {
 
 const CONFLICTS_SHOWN_MAX = 20;
 
-/** Programs before the rule compared a username with client ids in one letter case only. */
+/** Versions before this rule compared usernames with client ids in one letter case only. */
 async function nameConflicts(store: Store): Promise<Finding[]> {
   const conflicts = await store.apiUsers.conflicts(CONFLICTS_SHOWN_MAX);
   return conflicts.map(({ username, clientId, otherClientId }) => ({

@@ -11,6 +11,6 @@ export interface Finding {
     | 'proxy';
   state: 'ok' | 'warn' | 'fail';
   detail: string;
-  /** What to do about it. */
+  /** How the operator can fix it. */
   mend?: string;
 }

@@ -6,13 +6,16 @@ import { redisTargetOf } from '../config/redis-target.ts';
 import { isOnThisMachine } from '../storage/postgres/target.ts';
 import { redisLimits, type RedisLimits } from '../storage/redis/limits.ts';
 
-/** So long a first connection is waited for, with its attempts. */
+/** Time for the first connection, including all attempts. */
 const ANSWER_MS = 1500;
 const TRY_MS = 50;
-/** Of that many calls, the quickest counts: what is asked is how far away Redis is, not how busy this machine. */
+/** The fastest of this many calls counts: it measures the distance to Redis, not the load of this machine. */
 const CALLS = 5;
 
-/** Whether limits can be counted together; nothing where they are not to be. A key that is gone after a moment is all that it leaves. */
+/**
+ * Checks whether processes can share limits through Redis; no findings without a Redis setting. The check
+ * leaves only keys that expire within moments.
+ */
 export async function redisFindings(config: Config): Promise<Finding[]> {
   const { redisUrl, limitsDeadlineMs, processes } = config;
   const target = redisTargetOf(config);
@@ -56,9 +59,9 @@ export async function redisFindings(config: Config): Promise<Finding[]> {
   }
 }
 
-/** Milliseconds. Throws where no call was answered in time. */
+/** Milliseconds. Retries for ANSWER_MS, then throws the last error. */
 async function timeOfCall(limits: RedisLimits): Promise<number> {
-  await import('@redis/client'); // What is waited for is Redis, not the modules of its client.
+  await import('@redis/client'); // The measurement excludes the time to load the client.
   const startedAt = performance.now();
   for (;;) {
     try {

@@ -4,14 +4,14 @@ import { forwardedAddress, networkSet, plainAddress, UNKNOWN_ADDRESS } from '../
 import type { NoteUnreadable } from '../runtime/unreadable-addresses.ts';
 import { forwardedFor } from './forwarded.ts';
 
-/** Headers with which a proxy names the address of a caller, whichever of them the settings say to read. */
+/** All headers in which proxies name the address of a caller. The server reads only the configured one. */
 const FORWARDING = ['x-forwarded-for', 'forwarded', 'x-real-ip'] as const;
 
 /**
- * The address of a caller: the other end of the connection. If that is a trusted proxy, the chain of addresses in the
- * configured header is read from its end, where the nearest proxy has written, up to the first address that is not a
- * trusted proxy's. An element that cannot be read ends the search with UNKNOWN_ADDRESS: never with the address of a
- * proxy, and never with what stands before the element, which a stranger may have written.
+ * The address of a caller: the other end of the connection. If that is a trusted proxy, the reader walks the
+ * addresses in the configured header from the end, where the nearest proxy wrote, to the first that is not a
+ * trusted proxy's. If it cannot parse an element, it returns UNKNOWN_ADDRESS. It returns neither the address
+ * of a proxy nor an earlier element, because a stranger may have written that.
  */
 export function addressReader(
   { trustedProxies, forwardedHeader }: Pick<Config, 'trustedProxies' | 'forwardedHeader'>,
@@ -40,12 +40,12 @@ export function peerAddress({ socket }: IncomingMessage): string {
   return plainAddress(socket.remoteAddress ?? UNKNOWN_ADDRESS);
 }
 
-/** True if a proxy, trusted or not, says that it passes the request on for somebody else. */
+/** True if the headers show that a proxy, trusted or not, forwarded the request. */
 export function isForwarded({ headers }: IncomingMessage, forwardedHeader: string): boolean {
   return headers[forwardedHeader] !== undefined || FORWARDING.some((name) => headers[name] !== undefined);
 }
 
-/** Empty if the proxy itself calls. One empty element if it passes a request on and the configured header is missing. */
+/** Empty if the proxy itself calls. One empty element if it forwards without the configured header. */
 function chainOf(request: IncomingMessage, forwardedHeader: string): readonly string[] {
   // node:http joins the lines of a header with commas.
   const value = request.headers[forwardedHeader];

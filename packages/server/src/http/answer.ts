@@ -3,27 +3,27 @@ import type { FastifyReply } from 'fastify';
 
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** A whole response, as a value. */
+/** A complete response as a value. */
 export interface Answer {
   status: number;
-  /** Names and values in turn. Content-Type, Content-Length and the request's id are added to them. */
+  /** Names and values, alternating. `sendAnswer` adds Content-Type, Content-Length and X-Request-Id. */
   headers: readonly string[];
-  /** JSON, in ASCII; or nothing. */
+  /** JSON in ASCII, or empty. */
   body: string;
 }
 
-/** Nothing of the token endpoint may be kept by a cache (RFC 6749 §5.1). */
+/** Caches may not keep an answer of the token endpoint (RFC 6749 §5.1). */
 export const NO_STORE: readonly string[] = ['Cache-Control', 'no-store', 'Pragma', 'no-cache'];
 
 export function sendAnswer(response: ServerResponse, answer: Answer, traceId: string): void {
-  const headers = answer.headers.slice(); // a copy is cheaper than to spread one into another
+  const headers = answer.headers.slice(); // a copy is cheaper than spread syntax
   headers.push('Content-Length', String(answer.body.length), 'X-Request-Id', traceId);
   if (answer.body !== '') headers.push('Content-Type', 'application/json');
   response.writeHead(answer.status, headers);
   response.end(answer.body, 'latin1'); // ASCII: half the cost of UTF-8
 }
 
-/** The same through Fastify, which knows the request's id already. */
+/** Sends an answer through Fastify, which already set X-Request-Id. */
 export function replyWith(reply: FastifyReply, answer: Answer): FastifyReply {
   for (let i = 0; i < answer.headers.length; i += 2) {
     reply.header(answer.headers[i] as string, answer.headers[i + 1]);

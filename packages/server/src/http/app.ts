@@ -38,12 +38,12 @@ export interface AppServices
   admin: AdminContext;
 }
 
-/** Of one segment of a path, such as a username. */
+/** The longest path segment that Fastify accepts as a parameter, such as a username. */
 const PARAMETER_LENGTH_MAX = 300;
 
 /**
- * One HTTP server: what API users call with their credentials straight on node:http, everything else through Fastify, whose
- * comfort is worth its cost there (docs/decisions/002).
+ * One HTTP server. Endpoints that API users call with their credentials run directly on node:http. All others
+ * run on Fastify, whose convenience is worth its cost there (docs/decisions/002).
  */
 export async function createApp(services: AppServices, config: Config): Promise<Server> {
   const token = tokenEndpoint(services, config);
@@ -58,7 +58,7 @@ export async function createApp(services: AppServices, config: Config): Promise<
     bodyLimit: config.bodyBytesMax,
     schemaController: { compilersFactory: lazyCompilers() },
     routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX },
-    // A path that cannot be decoded: no hook runs for it, and it would be answered in Fastify's own form.
+    // Fastify runs no hook for a path that it cannot decode, and would answer in its own format.
     rewriteUrl: ({ url = '/' }) => consoleUrl(url),
     frameworkErrors: (_error, request, reply) => {
       reply.header('X-Request-Id', request.id);
@@ -75,7 +75,7 @@ export async function createApp(services: AppServices, config: Config): Promise<
   const routes = routeTable(app);
   app.addHook('onRequest', (request, reply, next) => {
     reply.header('X-Request-Id', request.id);
-    // Here and not in a handler, before which the body would be read, and could be found fault with.
+    // A handler would be too late: Fastify reads the body first and could refuse it.
     if (request.is404) notFound(routes.methodsAt(pathOf(request.url)), request, reply, config);
     else next();
   });
@@ -95,7 +95,7 @@ export async function createApp(services: AppServices, config: Config): Promise<
   return app.server;
 }
 
-/** `methods`: those that the path has. */
+/** Answers 404, or 405 if the path has other methods. `methods`: the methods of the path. */
 function notFound(
   methods: readonly string[],
   request: FastifyRequest,
@@ -137,7 +137,7 @@ function errorRoutes(app: FastifyInstance, services: AppServices): void {
   });
 }
 
-/** The path of a request target, which is a whole URL where a proxy sent it (absolute-form, RFC 9112 §3.2.2). */
+/** The path of a request target. A proxy may send a whole URL (absolute-form, RFC 9112 §3.2.2). */
 function pathOf(target: string): string {
   const start = target.startsWith('/') ? 0 : Math.max(0, target.indexOf('/', target.indexOf('://') + 3));
   const query = target.indexOf('?');

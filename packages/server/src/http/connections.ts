@@ -4,19 +4,19 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import { limitedNetwork, networkSet, plainAddress } from '../domain/network.ts';
 
-/** Which bound turned a connection, or a request through a trusted proxy, away. */
+/** The bound that refused a connection, or a request through a trusted proxy. */
 export type ConnectionBound = 'all' | 'network' | 'forwarded';
 
 /**
- * Bounds what one network holds of a process: connections, or, behind a trusted proxy, requests in flight. Without it one host
- * with half-sent requests holds all connections that there may be (docs/decisions/093).
+ * Bounds the connections that one network holds in a process, or its requests in flight behind a trusted
+ * proxy. Otherwise one host with half-sent requests could hold all connections (docs/decisions/093).
  */
 export interface Connections {
-  /** False: the network of this connection holds as many as it may. Counted until it closes. */
+  /** Counts a connection until it closes. False: its network already holds as many as it may. */
   admitsConnection(socket: Socket): boolean;
-  /** The same for a request that came through a trusted proxy: it is counted by its forwarded address. */
+  /** Counts a request through a trusted proxy, by its forwarded address. False: too many in flight. */
   admitsRequest(request: IncomingMessage, response: ServerResponse): boolean;
-  /** One more connection than all networks together may hold. */
+  /** Counts a connection beyond the bound for all networks together. */
   noteDropped(): void;
   open(): number;
   refused(): Readonly<Record<ConnectionBound, number>>;
@@ -24,9 +24,9 @@ export interface Connections {
 
 export type ConnectionsConfig = Pick<Config, 'connectionsMax' | 'networkConnectionsMax' | 'trustedProxies'>;
 
-/** The part of all connections that one network may hold if no setting says how many. */
+/** Without a setting, one network may hold one in this many of all connections. */
 const NETWORK_PART = 4;
-/** A line in the log for each network that reaches its bound would be a flood of lines: one in this time. */
+/** At most one warning in this time: one per network at its bound would flood the log. */
 const WARN_MS = 60_000;
 
 export function createConnections(
@@ -84,7 +84,7 @@ export function createConnections(
   };
 }
 
-/** Reads something of a request when it is first asked for. */
+/** Caches the result of `read` for each request. */
 export function oncePerRequest<T>(read: (request: IncomingMessage) => T): (request: IncomingMessage) => T {
   const known = new WeakMap<IncomingMessage, { value: T }>();
   return (request) => {
@@ -96,7 +96,7 @@ export function oncePerRequest<T>(read: (request: IncomingMessage) => T): (reque
   };
 }
 
-/** A number for each key that has any: at most as many keys as connections. */
+/** One count per key. It drops keys at zero, so there are at most as many keys as connections. */
 function countsUpTo(max: number): { add(key: string): boolean; remove(key: string): void } {
   const counts = new Map<string, number>();
   return {

@@ -3,7 +3,7 @@ import { INTROSPECT_SCOPE } from '../oauth/introspect-token.ts';
 import { NO_STORE, type Answer } from './answer.ts';
 import { rateLimitHeaders, retryAfter } from './rate-limit-headers.ts';
 
-/** The only file that knows which status and text a denial has on the wire (contract: "Every error is JSON"). */
+/** Only this file maps a denial to status and text on the wire (contract: "Every error is JSON"). */
 export function denialAnswer(denial: Denial, traceId: string, usedBasic: boolean, nowMs: number): Answer {
   switch (denial.denied) {
     case 'invalid_request':
@@ -13,7 +13,7 @@ export function denialAnswer(denial: Denial, traceId: string, usedBasic: boolean
     case 'unsupported_grant_type':
       return errorAnswer(400, denial.denied, UNSUPPORTED_GRANT_TYPE, traceId);
     case 'invalid_client':
-      // RFC 6749 §5.2: whoever tried HTTP authentication is answered in its terms.
+      // RFC 6749 §5.2: a client that used HTTP authentication gets 401 with its scheme in WWW-Authenticate.
       return usedBasic
         ? errorAnswer(401, denial.denied, INVALID_CLIENT, traceId, ['WWW-Authenticate', BASIC_CHALLENGE])
         : errorAnswer(403, denial.denied, INVALID_CLIENT, traceId);
@@ -31,7 +31,7 @@ export function denialAnswer(denial: Denial, traceId: string, usedBasic: boolean
   }
 }
 
-/** Told to thousands a second when there is least time for it: put together beforehand. */
+/** Built in advance: an overloaded server sends thousands of these a second and has the least time for it. */
 export function overloadedAnswer(traceId: string): Answer {
   return { status: 503, headers: OVERLOADED_HEADERS, body: `${OVERLOADED_BODY}${traceId}"}` };
 }
@@ -47,7 +47,7 @@ export function errorAnswer(
   return { status, headers: [...NO_STORE, ...headers], body };
 }
 
-/** A bug. What it was is in the log, under the same trace id. */
+/** The answer to a bug. The log has the cause under the same trace id. */
 export function serverErrorAnswer(traceId: string): Answer {
   return errorAnswer(
     500,

@@ -1,12 +1,12 @@
 import { isUtf8 } from 'node:buffer';
 import { invalidRequest, type Denial } from '../domain/denial.ts';
 
-/** The parameters of a form that have a value: one without counts as left out (RFC 6749 §3.2). */
+/** The parameters of a form that have a value: one with an empty value counts as omitted (RFC 6749 §3.2). */
 export type Form = ReadonlyMap<string, string>;
 
 /**
- * Parses `application/x-www-form-urlencoded` strictly: what cannot be decoded, and a parameter that is given twice, is
- * refused instead of guessed at.
+ * Parses `application/x-www-form-urlencoded` strictly. It refuses malformed escapes and repeated parameters
+ * instead of guessing.
  */
 export function parseForm(body: Buffer): Form | Denial {
   if (!isUtf8(body))
@@ -14,10 +14,10 @@ export function parseForm(body: Buffer): Form | Denial {
   return parseFormText(body.toString('utf8'));
 }
 
-/** The same for a text, such as the query string of a URL. */
+/** Like `parseForm`, for a text such as the query string of a URL. */
 export function parseFormText(text: string): Form | Denial {
   const form = new Map<string, string>();
-  // Looked for once in the whole text: most have nothing to decode.
+  // One search over the whole text: most forms have nothing to decode.
   const encoded = NEEDS_DECODING.test(text);
   let empty = false;
   for (let at = 0, end = 0; at < text.length; at = end + 1) {
@@ -40,7 +40,7 @@ export function parseFormText(text: string): Form | Denial {
 
 const NEEDS_DECODING = /[%+\0]/;
 
-/** A form-encoded text decoded; null where it holds a malformed escape, bytes that are not UTF-8, or a NUL. */
+/** Decodes a form-encoded text; null if it holds a malformed escape, bytes that are not UTF-8, or NUL. */
 export function decodeFormText(text: string): string | null {
   const escaped = text.includes('%') || text.includes('+');
   const decoded = escaped ? decodeEscapes(text.replaceAll('+', ' ')) : text;

@@ -1,13 +1,14 @@
 /**
- * One `name=value` of a Forwarded header and the character after it (RFC 7239 section 4). Proxies also write `for` without
- * the quotes that a colon or bracket needs, and white space around a semicolon: both are read.
+ * One `name=value` of a Forwarded header and the character after it (RFC 7239 section 4). Some proxies omit
+ * the quotes that a colon or bracket in `for` needs, or write white space around a semicolon. The pattern
+ * accepts both.
  */
 const PAIR = /[ \t]*([!#$%&'*+\-.^_`|~0-9A-Za-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^",;\s]*))[ \t]*([;,]|$)/y;
 
 /**
- * What `for` is in each element of one line of a Forwarded header: an empty text in an element that has none or several.
- * A line that does not follow the grammar counts as one such element, because a quotation mark in the part that a stranger
- * sent could hide the part that a proxy added.
+ * The value of `for` in each element of one line of a Forwarded header. It is empty if an element has no
+ * `for`, or more than one. A malformed line counts as one such element: a quotation mark from a stranger
+ * could hide the part that a proxy added.
  */
 export function forwardedFor(line: string): string[] {
   const elements: string[] = [];

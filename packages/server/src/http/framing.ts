@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** Header lines a request may have. */
+/** The most header lines of a request. */
 export const HEADERS_MAX = 100;
-/** RFC 3986 §3.2.2 and §3.2.3: a name or an address, and a port. Without a comma, by which Node joins two Host headers. */
+/** A host and port (RFC 3986 §3.2.2 and §3.2.3). Not a comma, with which Node joins two Host headers. */
 const HOST = /^(?:[\w.~%!$&'()*+;=-]*|\[[\w:.%~-]+\])(?::\d*)?$/;
 
 type HttpProblem = readonly [status: number, description: string];
 
-/** What the parser of Node lets pass, and another program on the way may read as another request; null: nothing. */
+/** Finds a problem that Node's parser accepts and a proxy may parse as a different request. Null: none. */
 export function framingProblem({ headers, rawHeaders, httpVersion }: IncomingMessage): HttpProblem | null {
   const { host, 'transfer-encoding': transferEncoding } = headers;
   if (httpVersion !== '1.1' && httpVersion !== '1.0') return [505, 'Send HTTP/1.1.'];
@@ -25,12 +25,12 @@ export function framingProblem({ headers, rawHeaders, httpVersion }: IncomingMes
 }
 
 /**
- * Sends `100 Continue` to a caller that waits for it before it sends the body (RFC 9110 §10.1.1). Not to one whose body is
- * declared longer than `bytesMax`: returns false, and the caller is to be refused at once.
+ * Sends `100 Continue` to a client that waits for it before it sends the body (RFC 9110 §10.1.1). Returns
+ * false if the declared length of the body exceeds `bytesMax`: then refuse the request at once.
  */
 export function invitesBody(request: IncomingMessage, response: ServerResponse, bytesMax: number): boolean {
   const { headers, httpVersion } = request;
-  // HTTP/1.0 has no expectations, and of another one than 100-continue a request does not get here.
+  // HTTP/1.0 has no expectations. The server has already refused expectations other than 100-continue.
   if (headers.expect === undefined || httpVersion === '1.0') return true;
   if (Number(headers['content-length'] ?? 0) > bytesMax) return false;
   response.writeContinue();

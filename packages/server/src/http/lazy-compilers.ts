@@ -4,8 +4,8 @@ import type { TSchema } from 'typebox';
 import type { Compile, Validator } from 'typebox/compile';
 
 /**
- * Schemas become code when they are first needed: to compile all of them was half of what a start cost after its modules
- * were loaded, and a process that only issues tokens needs none.
+ * Compiles each schema at its first use. Compiling all of them took half of the start, apart from loading
+ * modules, and a process that only issues tokens needs none.
  */
 export function lazyCompilers(): Compilers {
   return { buildValidator: () => validatorCompiler, buildSerializer } as unknown as Compilers;
@@ -14,8 +14,8 @@ export function lazyCompilers(): Compilers {
 type Compilers = NonNullable<NonNullable<FastifyServerOptions['schemaController']>['compilersFactory']>;
 
 /**
- * Checks requests against the schemas of their routes, as they are: nothing is coerced, filled in or left out. Only
- * parameters, which are texts in a URL, become the numbers and truth values that they are written as.
+ * Checks requests against the schemas of their routes. It does not coerce values, add defaults or remove
+ * members. Only query parameters, which are texts in a URL, become numbers and booleans.
  */
 const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   let validator: Validator | undefined;
@@ -40,7 +40,7 @@ function typed(type: unknown, value: unknown): unknown {
 
 type BuildSerializer = (externalSchemas: unknown, options: unknown) => FastifySerializerCompiler<unknown>;
 
-/** Fastify's own serializers, which leave out what the schema of an answer does not name. */
+/** Fastify's own serializers, which omit members that the schema of an answer does not name. */
 function buildSerializer(externalSchemas: unknown, options: unknown): FastifySerializerCompiler<unknown> {
   let compile: FastifySerializerCompiler<unknown> | undefined;
   return (route) => {
@@ -53,7 +53,7 @@ function buildSerializer(externalSchemas: unknown, options: unknown): FastifySer
   };
 }
 
-// Not imported above: loading them is a part of the cost.
+// Not imported above, because loading these modules is part of the cost.
 const require = createRequire(import.meta.url);
 
 function validatorOf(schema: TSchema): Validator {

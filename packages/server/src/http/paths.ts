@@ -1,4 +1,4 @@
-/** Where things are, relative to the base path. */
+/** Paths of the endpoints, relative to the base path. */
 export const TOKEN_PATH = '/oauth2/token';
 export const AUTHORIZE_PATH = '/oauth2/authorize';
 export const JWKS_PATH = '/.well-known/jwks.json';

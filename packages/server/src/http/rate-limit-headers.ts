@@ -2,8 +2,8 @@ import type { LimitPolicy } from '../domain/denial.ts';
 import { WINDOW_MS, type LimitState } from '../domain/rate-limit.ts';
 
 /**
- * The platform's own `x-ratelimit-*` and, beside them, the fields of draft-ietf-httpapi-ratelimit-headers-10: names and
- * values in turn.
+ * The platform's own `x-ratelimit-*` headers and the fields of draft-ietf-httpapi-ratelimit-headers-10: names
+ * and values, alternating.
  */
 export function rateLimitHeaders(policy: LimitPolicy, limit: LimitState, nowMs: number): string[] {
   const { perMinute, remaining, waitMs } = limit;
@@ -22,7 +22,7 @@ export function rateLimitHeaders(policy: LimitPolicy, limit: LimitState, nowMs: 
   ];
 }
 
-/** The second since 1970 at which a new call can be made: this one while calls remain, else rounded up. */
+/** When the next call is possible, in seconds since 1970: now while calls remain, else rounded up. */
 function resetSeconds(waitMs: number, nowMs: number): number {
   return waitMs === 0 ? Math.floor(nowMs / 1000) : Math.ceil((nowMs + waitMs) / 1000);
 }

@@ -1,12 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 
-/** The methods of the routes, for the answer to a method that a path does not have (RFC 9110 §15.5.6). */
+/** The methods of all routes, for the `Allow` header of a 405 answer (RFC 9110 §15.5.6). */
 export interface RouteTable {
-  /** Those that this path has, in the order of their names; empty where there is nothing at it. */
+  /** The methods of this path, sorted by name; empty if it matches no route. */
   methodsAt(path: string): string[];
 }
 
-/** Notes every route that is added to `app` and its plugins from now on. */
+/** Records every route that `app` or its plugins add from now on. */
 export function routeTable(app: FastifyInstance): RouteTable {
   const routes = new Map<string, { pattern: RegExp; methods: Set<string> }>();
   app.addHook('onRoute', ({ url, method }) => {
@@ -25,7 +25,7 @@ export function routeTable(app: FastifyInstance): RouteTable {
   };
 }
 
-/** A parameter (`:name`) stands for one segment of the path, `*` for all that follow. */
+/** A parameter (`:name`) matches one segment of the path, `*` matches all that follow. */
 function patternOf(url: string): RegExp {
   const segments = url.split('/').map((segment) => {
     if (segment.startsWith(':')) return '[^/]+';

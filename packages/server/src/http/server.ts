@@ -20,15 +20,17 @@ type Bounds = Pick<
   'headerBytesMax' | 'headersTimeoutMs' | 'requestTimeoutMs' | 'keepAliveTimeoutMs' | 'connectionsMax'
 >;
 
-/** How often slow requests are looked for: the precision of the timeouts, and the most that time out together. */
+/**
+ * Interval of the check for slow requests: the precision of the timeouts. It bounds how many expire together.
+ */
 const CHECK_MS = 100;
-/** How much longer than a request may take a connection may do nothing. */
+/** The timeout of an idle connection is this much longer than that of a request. */
 const IDLE_MORE_MS = 2000;
 
 /** A node:http server in which every header, body, wait and connection has a bound. */
 export function boundedServer(bounds: Bounds, connections: Connections, handler: RequestHandler): Server {
   function handle(request: IncomingMessage, response: ServerResponse): void {
-    // About to stop: the caller makes another connection, to whoever listens now.
+    // This server is stopping. The client opens a new connection, to a server that still listens.
     if (!server.listening) response.shouldKeepAlive = false;
     const problem = framingProblem(request);
     if (problem !== null) refuse(request, response, ...problem);
@@ -44,8 +46,8 @@ export function boundedServer(bounds: Bounds, connections: Connections, handler:
       keepAliveTimeout: bounds.keepAliveTimeoutMs,
       connectionsCheckingInterval: Math.min(CHECK_MS, bounds.headersTimeoutMs),
       insecureHTTPParser: false,
-      requireHostHeader: false, // refused below, in the documented form
-      joinDuplicateHeaders: true, // else Node drops all but the first, and a proxy may go by another
+      requireHostHeader: false, // `framingProblem` refuses it, in the documented form
+      joinDuplicateHeaders: true, // else Node drops all but the first, and a proxy may use another
     },
     handle,
   );
@@ -59,23 +61,23 @@ export function boundedServer(bounds: Bounds, connections: Connections, handler:
     const unknown = [417, 'The only expectation that is met is 100-continue.'] as const;
     refuse(request, response, ...(framingProblem(request) ?? unknown));
   });
-  // A connection on which nothing moves though a request is answered: its caller sends and never reads. The other
-  // timeouts count what arrives only. It comes after them, because they say what was wrong.
+  // Ends a connection without traffic during an answer: its client sends but never reads. The other timeouts
+  // see only arriving data. They are shorter and so expire first, because their answers name the problem.
   server.timeout = bounds.requestTimeoutMs + IDLE_MORE_MS;
-  server.maxHeadersCount = HEADERS_MAX + 1; // Node drops the rest: one more tells that there are too many
+  server.maxHeadersCount = HEADERS_MAX + 1; // Node drops the rest; one more line reveals an excess
   server.maxConnections = bounds.connectionsMax;
   endInTurns(server);
   return server;
 }
 
-/** Ends connections whose time is over a few at a time. What moved while it waited for its turn is left to its next timeout. */
+/** Ends expired connections a few at a time. After new traffic, a connection stays until its next timeout. */
 function endInTurns(server: Server): void {
   const inTurn = spread();
   server.on('clientError', (error: Error & { code?: string }, socket: Socket) => {
     if (error.code !== 'ERR_HTTP_REQUEST_TIMEOUT') return answerMalformed(error.code ?? '', socket);
     const { bytesWritten } = socket;
     return inTurn(() => {
-      // The rest of the request came after all, and was answered: this connection had its answer.
+      // If bytes were written since, the rest of the request arrived and got its answer.
       if (socket.bytesWritten === bytesWritten) answerMalformed(error.code ?? '', socket);
       else socket.destroySoon();
     });
@@ -88,7 +90,7 @@ function endInTurns(server: Server): void {
   });
 }
 
-/** 429 and not 503: the fault is the caller's, and a proxy takes no server out of service for it. */
+/** 429 and not 503: the caller is at fault, and a proxy must not take this server out of service. */
 function refuseInFlight(request: IncomingMessage, response: ServerResponse): void {
   const description = 'Too many requests from this network address are in flight: wait for their answers.';
   refuse(request, response, 429, description, 'rate_limit_exceeded', retryAfter(IN_FLIGHT_RETRY_MS));
@@ -96,7 +98,7 @@ function refuseInFlight(request: IncomingMessage, response: ServerResponse): voi
 
 const IN_FLIGHT_RETRY_MS = 1000;
 
-/** Connections that end with the answer to a refused request, whatever comes behind it. */
+/** Connections that end after the answer to a refused request. The server ignores later data on them. */
 const refused = new WeakSet<Socket>();
 
 function refuse(
@@ -113,7 +115,7 @@ function refuse(
   sendAnswer(response, errorAnswer(status, error, description, traceId, headers), traceId);
 }
 
-/** What the HTTP parser refuses never becomes a request: it is answered on the bare connection, which is then closed. */
+/** Answers input that the HTTP parser refused, on the bare connection, and closes the connection. */
 function answerMalformed(code: string, socket: Socket): void {
   if (refused.has(socket)) return;
   if (!socket.writable || code === 'ECONNRESET') {

@@ -1,7 +1,7 @@
-/** Connections that are ended in one turn of the event loop: some milliseconds of work. */
+/** Pieces of work per turn of the event loop. Ending this many connections takes some milliseconds. */
 const PER_TURN = 50;
 
-/** Does pieces of work in their order, a few in each turn of the event loop, so that thousands at once hold nothing up. */
+/** Runs pieces of work in order, a few per turn of the event loop: thousands at once would block it. */
 export function spread(): (work: () => void) => void {
   let waiting: (() => void)[] = [];
 

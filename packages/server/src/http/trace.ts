@@ -6,7 +6,9 @@ const TRACEPARENT = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a
 
 const newTraceId = pooledRandom(TRACE_ID_BYTES, 'hex');
 
-/** The trace id of the caller's `traceparent`, or a new one: 32 hexadecimal digits that name the request everywhere. */
+/**
+ * The trace id of the caller's `traceparent`, or a new one: 32 hexadecimal digits that identify the request.
+ */
 export function traceIdOf(traceparent: string | string[] | undefined): string {
   if (typeof traceparent !== 'string') return newTraceId();
   const [, version, traceId, more] = TRACEPARENT.exec(traceparent) ?? [];

@@ -2,31 +2,33 @@ import { SECRET_PREFIX } from '../domain/secret.ts';
 
 export const CREDENTIALS_IN_URL = 'Credentials in the query string are refused, because URLs end up in logs:';
 
-/** A percent-encoded byte, however often it was encoded: `%5F`, `%255F`. */
+/** A percent-encoded byte, encoded any number of times: `%5F`, `%255F`. */
 const ENCODED_BYTE = /%(?:25)*([0-9a-f]{2})/gi;
-/** An escape may itself be spelt in escapes (`%25%35%46`), and no further: a bound for texts that are made to cost time. */
+/** Escapes may encode escapes (`%25%35%46`). The bound limits the time that a crafted URL can cost. */
 const DECODINGS_MAX = 2;
 
 const SECRET_NAMES = String.raw`client[_-]?secret|client[_-]?assertion|assertion|password|(?:access[_-]?|refresh[_-]?)?token`;
-/** A name that is no part of a longer one, and a value after it, as in a query, in JSON or in YAML. */
+/** A whole name with a value after it, as in a query, JSON or YAML. */
 const named = (names: string) =>
   new RegExp(`(?<![\\w-])(?:${names})(?:\\[[^\\]]{0,40}\\])?[\\])"']*[=:]`, 'i');
 const SECRET = named(SECRET_NAMES);
 const CREDENTIAL = named(`${SECRET_NAMES}|client[_-]?id|client[_-]?assertion[_-]?type`);
-/** One of our generated secrets, whatever the name of the parameter. */
+/** A generated secret, under any parameter name. */
 const GENERATED = new RegExp(`${SECRET_PREFIX}[0-9A-Za-z]{10}_[0-9A-Za-z]{49}`);
 
-/** What almost all requests have. */
+/** The form of almost all request targets: a path alone. */
 const PLAIN_PATH = /^\/[\w./-]*$/;
 /** A user and a password before the host, in a request target that is a whole URL (RFC 9110 §4.2.4). */
 const USERINFO = /^[^/]*:\/\/[^/?#]*@/;
 
-/** Whether a request target holds a credential, or a client id, after its path, under a plain or an encoded name. */
+/** True if a request target holds a credential or client id after its path, plainly or encoded. */
 export function urlHoldsCredentials(url: string): boolean {
   return holds(url, CREDENTIAL);
 }
 
-/** The same without client ids, which are no secret: for paths that have parameters with client ids. */
+/**
+ * Like `urlHoldsCredentials`, but accepts client ids, which are public: some paths have them as parameters.
+ */
 export function urlHoldsSecret(url: string): boolean {
   return holds(url, SECRET);
 }
@@ -37,7 +39,7 @@ function holds(url: string, pattern: RegExp): boolean {
   const end = url.search(/[?;#]/);
   let text = end < 0 ? '' : url.slice(end);
   for (let decodings = 0; decodings <= DECODINGS_MAX; decodings++) {
-    // White space and control characters are what some programs drop from a name.
+    // Some programs drop white space and control characters from a name.
     const tidy = text.replaceAll(/[\0- +]/g, '');
     if (pattern.test(tidy) || GENERATED.test(tidy)) return true;
     const decoded = text.replaceAll(ENCODED_BYTE, (_, byte: string) =>

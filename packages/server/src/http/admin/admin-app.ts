@@ -11,16 +11,16 @@ import type { Static, TSchema } from 'typebox';
 import type { Actor } from '../../domain/actor.ts';
 import type { AuditAction } from '../../domain/audit-entry.ts';
 
-/** What a route needs of its caller. `nothing`: anybody may call it. */
+/** The rights that a route requires. `nothing`: it is open to all callers. */
 export type Needs = 'read' | 'write' | 'admin' | 'nothing';
 
-/** What Fastify knows of a schema: the type that it stands for. */
+/** Tells Fastify the TypeScript type of a schema. */
 export interface SchemaTypes extends FastifyTypeProvider {
   validator: this['schema'] extends TSchema ? Static<this['schema']> : unknown;
   serializer: this['schema'] extends TSchema ? Static<this['schema']> : unknown;
 }
 
-/** The app as routes of the admin API see it: what they declare as schemas is the type of what they get and give. */
+/** The Fastify app for routes of the admin API: their schemas give the types of requests and answers. */
 export type AdminApp = FastifyInstance<
   RawServerDefault,
   RawRequestDefaultExpression,
@@ -31,22 +31,24 @@ export type AdminApp = FastifyInstance<
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Who may call the route: every route of the admin API says it. */
+    /** The rights that callers need. Every route of the admin API sets it. */
     needs?: Needs;
-    /** Needs more where this parameter is `true`. */
+    /** The route needs `to` instead if this parameter is `true`. */
     raises?: { parameter: string; to: Needs };
-    /** What the audit log says was tried by a caller who may not: every route that changes something says it. */
+    /**
+     * The audit log records it if the caller lacks the rights. Every route that changes something sets it.
+     */
     action?: AuditAction;
-    /** Its handler reads the body as it arrives, and has bounds of its own: the whole body may be of any length. */
+    /** The handler reads the body as a stream and bounds its parts: the whole body may have any length. */
     streamsBody?: boolean;
   }
   interface FastifyRequest {
-    /** Who calls, once the gate let the request in. */
+    /** The caller; null until the gate accepts the request. */
     adminActor: Actor | null;
   }
 }
 
-/** Who calls: for routes that need more than `nothing`. */
+/** The caller of a route that needs more than `nothing`. */
 export function actorOf(request: FastifyRequest): Actor {
   if (request.adminActor === null) throw new Error('The route has no gate before it.');
   return request.adminActor;

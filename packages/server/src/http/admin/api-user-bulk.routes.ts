@@ -17,10 +17,13 @@ import { CSV, lines, NDJSON } from './schema.ts';
 
 const TAG = { tags: ['API users'] };
 
-/** API users in bulk: a JSON object a line, as an export writes them and an import reads them. */
+/**
+ * Export and import of API users. An export has one JSON object per line. An import accepts that, a JSON
+ * array or CSV.
+ */
 export async function bulkRoutes(app: AdminApp, context: AdminContext): Promise<void> {
   exportRoute(app, context);
-  // By itself, so that no other route takes such a body.
+  // Fastify scopes these parsers, so that no other route accepts such a body.
   await app.register(async (scope: AdminApp) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser([NDJSON, CSV], (request, body, done) => {
@@ -120,7 +123,7 @@ function importRoute(app: AdminApp, context: AdminContext): void {
   );
 }
 
-/** The whole report: sent when all is read, because many clients do not read an answer before. */
+/** Returns the report after it has read the whole body: many clients read no answer while they send. */
 async function imported(
   change: Change,
   given: AsyncIterable<TextLine>,
@@ -157,7 +160,7 @@ async function imported(
   return `${report}${JSON.stringify({ outcome: options.dryRun === true ? 'checked' : 'done', ...done, ...others })}\n`;
 }
 
-/** The first lines. The others are read and passed over, so that the client gets to read why. */
+/** Yields the first `linesMax` lines. Reads and discards the others, so that the client reads the answer. */
 async function* upTo(
   linesMax: number,
   given: AsyncIterable<TextLine>,

@@ -57,7 +57,7 @@ import {
   type Shared,
 } from './schema.ts';
 
-/** As long as a path may have it (`maxParamLength`): a username has up to 254 characters. */
+/** The same as `maxParamLength`, the longest path segment. A username has up to 254 characters. */
 const NAME_LENGTH_MAX = 300;
 export const apiUserPath: TObject<{ client_id: TString }> = Type.Object({
   client_id: text('Client id, or username', NAME_LENGTH_MAX),
@@ -168,7 +168,7 @@ function createRoute(app: AdminApp, context: AdminContext): void {
         const user = await createApiUser(change, settings).catch(async (error: unknown) => {
           const made = error instanceof AppError ? error.created[0]?.id : null;
           if (made === null || made === undefined) throw error;
-          return await existingApiUser(context.store, made); // nothing was shown that could not be shown again
+          return await existingApiUser(context.store, made); // without a secret, the answer is repeatable
         });
         setEtag(reply, user);
         return { api_user: apiUserJson(user) };
@@ -366,7 +366,7 @@ function revokeTokensRoute(app: AdminApp, context: AdminContext): void {
   );
 }
 
-/** An API user as the answer of a route of its own. */
+/** A schema for an answer with one API user, with a description and headers. */
 function withHeaders<T = ApiUserJson>(
   { description, headers }: typeof changed,
   schema: Shared<T> = apiUserSchema as Shared<T>,

@@ -4,7 +4,7 @@ import { API_USER_STATES, type ListedApiUser } from '../../domain/api-user-list.
 import type { CredentialJson } from './credential.wire.ts';
 import { iso, nullable, oneOf, shared, text, time, timeInput, type Shared } from './schema.ts';
 
-// API users in JSON, under the names that `mintmark api-user --json` has.
+// API users in JSON. `mintmark api-user --json` has the same names.
 
 export interface ApiUserJson {
   client_id: string;
@@ -32,7 +32,7 @@ export interface ListedApiUserJson extends ApiUserJson {
   next_expiry_at: string | null;
 }
 
-/** Which API users a list or an export has. */
+/** The filters of a list or an export. */
 export const apiUserFilterParameters: {
   search: TOptional<TString>;
   state: TOptional<TUnsafe<'enabled' | 'disabled'>>;
@@ -49,14 +49,14 @@ export const apiUserFilterParameters: {
   scope: Type.Optional(text('Only those that may have this scope', 100)),
 };
 
-/** A new API user, with its first secret unless it was to have none. */
+/** A new API user, with its first secret if the request did not decline one. */
 export interface CreatedApiUserJson {
   api_user: ApiUserJson;
   credential?: CredentialJson;
   client_secret?: string;
 }
 
-/** Longer than whatever may be, which domain/api-user.ts says in words: what is longer need not be looked at. */
+/** Larger than the limits of domain/api-user.ts, which explains a refusal better than a schema does. */
 const TEXT_LENGTH_MAX = 1000;
 const ITEMS_MAX = 100;
 const LIMIT_MAX = 1_000_000;
@@ -135,7 +135,7 @@ export const apiUserChangesSchema: TUnsafe<ApiUserChangesJson> = Type.Unsafe<Api
 
 export interface NewApiUserJson extends ApiUserChangesJson {
   name: string;
-  /** False: without one. */
+  /** False: create no secret. */
   secret?: { name?: string; expires_at?: string | null } | false;
 }
 
@@ -195,7 +195,7 @@ export function listedApiUserJson(listed: ListedApiUser): ListedApiUserJson {
   };
 }
 
-/** Only what was given, so that the rest stays as it is. */
+/** Holds only the settings that the request names: the change leaves all others as they are. */
 export function changesOf(given: ApiUserChangesJson): Partial<ApiUserSettings> {
   return {
     ...(given.name !== undefined && { name: given.name }),

@@ -11,14 +11,14 @@ import {
 } from '../../domain/audit-entry.ts';
 import { iso, nullable, oneOf, shared, time, type Shared } from './schema.ts';
 
-// Entries of the audit log in JSON, and what a verification of its chain finds. The store holds kinds and actions as texts,
-// which a later version may have written: so the types say `string`, and the schemas name those of this version.
+// Entries of the audit log in JSON, and the result of a verification of its chain. The types of kinds and
+// actions are `string`, because a later version may have written others. The schemas list those of today.
 
 export interface AuditSubjectJson {
   kind: string;
-  /** Null: none was found, or there was none yet. */
+  /** Null: the attempt found no such thing, or was about one that did not exist yet. */
   id: string | null;
-  /** Of what was deleted: the last that it had. */
+  /** Something that was deleted keeps its last name here. */
   name: string | null;
 }
 
@@ -30,7 +30,7 @@ export interface AuditEntryJson {
   outcome: string;
   subject: AuditSubjectJson;
   related: AuditSubjectJson | null;
-  /** In a store that was tampered with it may be something else. */
+  /** After tampering in the store, the value may have another type. */
   before: AuditFacts | null;
   after: AuditFacts | null;
   reason: string | null;

@@ -144,7 +144,7 @@ function exportRoute(app: AdminApp, context: AdminContext): void {
 }
 
 function verificationRoute(app: AdminApp, { store }: AdminContext): void {
-  /** Who asks while one is under way gets the result of that one. */
+  /** Requests during a verification share its result. */
   let underWay: Promise<AuditVerification> | undefined;
   app.get(
     '/audit/verification',

@@ -14,7 +14,7 @@ import type { Store } from '../../storage/store.ts';
 import { actorOf } from './admin-app.ts';
 import { idempotencyOf } from './preconditions.ts';
 
-/** What the admin API works with: routes pass parts of it to the functions of admin/. */
+/** Dependencies of the admin API. Routes pass parts of it to the functions of admin/. */
 export interface AdminContext {
   store: Store;
   masterKey: MasterKey;
@@ -23,11 +23,14 @@ export interface AdminContext {
   addressOf(request: IncomingMessage): string;
   readToken: AccessTokenReader;
   isRevoked(token: AccessTokenClaims): boolean;
-  /** The clock of this process is wrong (clock-watch.ts), and so would be the times in a change. */
+  /** True while the clock of this process is wrong (clock-watch.ts): changes would get wrong times. */
   clockIsOff(): boolean;
-  /** Resolves when a process that has slept (sleep-watch.ts) knows what it missed; undefined: it knows. */
+  /**
+   * After a sleep (sleep-watch.ts), resolves when this process has read the changes that it missed, or when
+   * that takes too long. Undefined: it has read them all.
+   */
   catchingUp(nowMs: number): Promise<void> | undefined;
-  /** Resolves when this process knows of every change that was made before. */
+  /** Resolves when this process has applied every change that was made before the call. */
   followChanges(): Promise<void>;
   findSession: FindSession;
   signIn: SignIn;
@@ -35,12 +38,12 @@ export interface AdminContext {
   overview: OverviewSource;
 }
 
-/** A change by the caller of this request, as of now. */
+/** The first argument of a change by the caller of this request, dated now. */
 export function changeOf(request: FastifyRequest, { store }: Pick<AdminContext, 'store'>): Change {
   return { store, actor: actorOf(request), nowMs: Date.now() };
 }
 
-/** The same for a route that takes an `Idempotency-Key`. */
+/** Like `changeOf`, for a route that accepts an `Idempotency-Key`. */
 export function repeatableChangeOf(request: FastifyRequest, context: Pick<AdminContext, 'store'>): Change {
   return { ...changeOf(request, context), idempotency: idempotencyOf(request) };
 }

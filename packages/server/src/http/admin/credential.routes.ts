@@ -12,12 +12,12 @@ import { millisecondsOf, nullable, ref, text, timeInput } from './schema.ts';
 
 const TAG = { tags: ['Credentials'] };
 const closed = { additionalProperties: false };
-/** Longer than any id, and than a name may be, which is said in words. */
+/** Larger than the limits on ids and names: the domain explains a refusal better than a schema does. */
 const ID_LENGTH_MAX = 100;
 const NAME_LENGTH_MAX = 1000;
-/** Longer than any password may be, which is said in words. */
+/** Larger than the limit on passwords, for the same reason. */
 const PASSWORD_BODY_LENGTH_MAX = 1000;
-/** The longest time for which old secrets may go on beside a new one: ten years. */
+/** The longest time that old secrets can stay live beside a new one: ten years. */
 const OVERLAP_SECONDS_MAX = 315_360_000;
 
 const credentialPath: TObject<{ id: TString }> = Type.Object({
@@ -180,7 +180,7 @@ function resetRoute(app: AdminApp, context: AdminContext): void {
   );
 }
 
-/** Null: when quiet. */
+/** Seconds until the old credentials end. Null: they end when quiet. */
 function overlapOf(body: { overlap_seconds?: number; when_quiet?: true }): number | null {
   const { overlap_seconds: seconds, when_quiet: whenQuiet } = body;
   if ((seconds === undefined) === (whenQuiet === undefined)) {

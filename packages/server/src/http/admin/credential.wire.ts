@@ -9,7 +9,7 @@ import {
 } from '../../domain/credential.ts';
 import { iso, nullable, oneOf, ref, shared, time, type Shared } from './schema.ts';
 
-// Credentials in JSON. Their digests are no part of it.
+// Credentials in JSON, without their digests.
 
 export interface CredentialJson {
   id: string;
@@ -61,7 +61,7 @@ export const secretText: TString = Type.String({
   description:
     'The generated secret, shown this once, and stored nowhere; left out if the credential is a password',
 });
-/** A new credential, and its secret, which is shown this once, unless it is a password. */
+/** A new credential. If it is a secret, this answer alone shows it; a password is never shown. */
 export interface CreatedCredentialJson {
   credential: CredentialJson;
   client_secret?: string;
@@ -74,7 +74,7 @@ export const createdCredentialSchema: TUnsafe<CreatedCredentialJson> = Type.Unsa
   ),
 );
 
-/** `all`: those of the same API user. */
+/** `all`: all credentials of the same API user. */
 export function credentialJson(
   credential: Credential,
   all: readonly Credential[],

@@ -2,14 +2,15 @@ import type { FastifyRequest } from 'fastify';
 import { Problem } from './problem.ts';
 
 /**
- * Refuses what another site made a browser send with an operator's cookie (docs/decisions/042). Browsers say where a
- * request comes from in headers that no page can set: `Sec-Fetch-Site`, and older ones `Origin`. One of them must be there.
+ * Refuses requests that another site made a browser send with an operator's cookie (docs/decisions/042).
+ * Browsers name the origin of a request in headers that no page can set: `Sec-Fetch-Site`, or `Origin` in
+ * older browsers. One of them is required.
  */
 export function refuseCrossSite(request: FastifyRequest, issuer: string): void {
   if (siteOf(request, issuer) !== 'same') throw crossSite();
 }
 
-/** The same for a request that needs no cookie yet: a program, which sends neither header, may sign in too. */
+/** Like `refuseCrossSite`, but accepts a request without either header: programs may sign in, too. */
 export function refuseOtherSites(request: FastifyRequest, issuer: string): void {
   if (siteOf(request, issuer) === 'other') throw crossSite();
 }

@@ -1,18 +1,18 @@
 import { holdsControl } from '../../domain/characters.ts';
 import { Problem } from './problem.ts';
 
-/** Where a page ended: the values by which its list is sorted. Never more than data: they reach SQL as parameters. */
+/** The sort values of the last item of a page. SQL gets them only as parameters. */
 export type Position = readonly (string | number | null)[];
 
 /**
- * A position as an opaque text. `order` names the list and how it is sorted: a position of another order means nothing,
- * and is refused instead of giving a page from anywhere.
+ * Encodes a position as an opaque text. `order` names the list and its sort order: `positionOf` refuses a
+ * cursor from a different list or order, which would select an arbitrary page.
  */
 export function cursorOf(order: string, position: Position): string {
   return Buffer.from(JSON.stringify([order, ...position])).toString('base64url');
 }
 
-/** The position in a cursor of this order; null where there is no cursor. `isPosition` checks the types of its values. */
+/** The position in a cursor of this order; null without a cursor. `isPosition` checks the value types. */
 export function positionOf<P extends Position>(
   order: string,
   cursor: string | undefined,
@@ -27,7 +27,7 @@ export function positionOf<P extends Position>(
   });
 }
 
-/** No text of a store holds a control character, and PostgreSQL takes no NUL. */
+/** Stored texts hold no control characters, and PostgreSQL refuses NUL. */
 function isStored(value: unknown): boolean {
   return typeof value !== 'string' || !holdsControl(value);
 }

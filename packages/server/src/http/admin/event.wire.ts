@@ -4,13 +4,13 @@ import { iso } from './schema.ts';
 
 // The data of server-sent events.
 
-/** Something that a page shows may have changed. */
+/** Something on a page of the console may have changed. */
 export interface ChangeEventJson {
   noun: string;
   id: string;
 }
 
-/** One second of one server process. */
+/** The figures of one second in one server process. */
 export interface RatesEventJson {
   at: string;
   tokens: number;

@@ -9,13 +9,13 @@ import { actorOf, type AdminApp } from './admin-app.ts';
 import { Problem, SECURITY_HEADERS, tooMany } from './problem.ts';
 import { retryAfter } from '../rate-limit-headers.ts';
 
-/** A comment is sent so often, so that proxies between keep the connection. */
+/** The stream sends a comment at this interval, so that proxies keep the connection open. */
 const HEARTBEAT_MS = 15_000;
-/** Whether the caller still may read is asked so often: a session that ended, or a role that was lost, ends the stream. */
+/** The gate checks the caller's rights at this interval. An ended session or a lost role ends the stream. */
 const CHECK_MS = 1000;
-/** Bytes that wait for a reader: beyond that it is too slow, and gone. The history of five minutes fits. */
+/** Bytes that may wait for a slow reader. More than this cuts its connection. Five minutes of history fit. */
 const WAITING_BYTES_MAX = 262_144;
-/** How long a browser waits before it comes again. */
+/** How long a browser waits before it reconnects. */
 const RETRY_MS = 2000;
 const FULL_RETRY_MS = 5000;
 
@@ -66,7 +66,7 @@ export function eventsRoute(app: AdminApp, { live }: Pick<AdminContext, 'live'>,
   );
 }
 
-/** Begins the stream and returns null, or returns the bound that refuses it. */
+/** Starts the stream and returns null, or returns the bound that refuses it. */
 function stream(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -105,7 +105,7 @@ function stream(
   const heartbeat = setInterval(() => send(response, ': still here\n\n'), HEARTBEAT_MS);
   const check = setInterval(() => {
     gate(request, 'read').catch((error: unknown) => {
-      // A store that is out of reach says nothing about the session: what is streamed is known already.
+      // An unreachable store proves nothing about the session, and the stream sends only data in memory.
       if (error instanceof Problem && !response.writableEnded) end(error.code);
     });
   }, CHECK_MS);
@@ -114,13 +114,13 @@ function stream(
     clearInterval(check);
     watch.stop();
   };
-  // Whoever went away while the gate was asked has closed already: that is not told again.
+  // If the client left while the gate checked it, `close` fired before this listener existed.
   if (response.destroyed) stop();
   else response.on('close', stop);
   return null;
 }
 
-/** To a reader that is too slow nothing more is sent: its connection is cut, and it comes again when it can. */
+/** Cuts the connection of a reader that is too slow. It can reconnect later. */
 function send(response: ServerResponse, message: string): void {
   if (response.writableEnded || response.destroyed) return;
   if (response.writableLength > WAITING_BYTES_MAX) response.destroy();

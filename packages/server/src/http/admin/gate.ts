@@ -10,12 +10,12 @@ import type { AdminContext } from './context.ts';
 import { sessionActor } from './operator-session.ts';
 import { Problem } from './problem.ts';
 
-/** Who may do what a route does: throws a Problem where the caller may not. */
+/** Returns the caller, or throws a Problem if the caller lacks the rights that the route needs. */
 export type Gate = (request: FastifyRequest, needs: Exclude<Needs, 'nothing'>) => Promise<Actor>;
 
 /**
- * Two ways in: `Authorization: Bearer` with an access token of this server, or an operator's session. A request that has
- * both is taken at its header, which no browser adds by itself.
+ * Accepts either `Authorization: Bearer` with an access token of this server, or an operator's session. The
+ * header wins if a request has both, because browsers never add it automatically.
  */
 export function createGate(context: AdminContext): Gate {
   const forbidden = forbiddenAttempts(context);
@@ -65,7 +65,7 @@ async function bearerActor(
   if (user.allowedNetworks.length > 0 && !networkSet(user.allowedNetworks).includes(address)) {
     throw await forbidden(request, actor, 'This API user may not be used from this network address.');
   }
-  // What the token was given, and only as long as the API user still has it.
+  // Scopes that the token carries and that the API user still has.
   const scopes = new Set(claims.scope.split(' ').filter((scope) => user.scopes.includes(scope)));
   if (scopes.has(ADMIN_SCOPE) || (needs === 'read' && scopes.has(READ_SCOPE))) {
     return actor;
@@ -75,11 +75,11 @@ async function bearerActor(
   throw await forbidden(request, actor, detail, challenge('insufficient_scope', scope));
 }
 
-/** Recorded attempts of one caller a minute: a caller that may change nothing must not fill the audit log by trying. */
+/** Recorded attempts per caller and minute, so that a caller without rights cannot fill the audit log. */
 const FORBIDDEN_RECORDED_MAX = 20;
 const FORBIDDEN_CALLERS_MAX = 10_000;
 
-/** Records an attempt at a change that the caller may not make, and returns the problem. */
+/** Records an attempt at a change for which the caller lacks the rights, and returns the problem. */
 type ForbiddenAttempts = (
   request: FastifyRequest,
   actor: Actor,
@@ -110,7 +110,7 @@ function unauthorized(detail: string, error?: 'invalid_token'): Problem {
   return new Problem('not_signed_in', detail, { headers: challenge(error) });
 }
 
-/** RFC 6750 §3. */
+/** The `WWW-Authenticate` header (RFC 6750 §3). */
 function challenge(error?: string, scope?: string): string[] {
   const parts = ['realm="mintmark"', error && `error="${error}"`, scope && `scope="${scope}"`].filter(
     Boolean,

@@ -15,7 +15,7 @@ const token = Type.String({
   description: 'What follows `#` in the link',
 });
 
-/** What whoever has the link of an invitation can do with it. */
+/** The routes for a person who opens the link of an invitation. */
 export function invitationRoutes(app: AdminApp, { signIn, config, addressOf }: AdminContext): void {
   app.post(
     '/invitations/inspect',

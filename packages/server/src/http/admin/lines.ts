@@ -1,7 +1,7 @@
-/** About so many characters are sent at a time. */
+/** A chunk has at least this many characters, unless it is the last. */
 const CHUNK = 16_384;
 
-/** Items as JSON, a line each (NDJSON), read no faster than they are sent. */
+/** Writes items as JSON, one per line (NDJSON). It reads them no faster than the client receives them. */
 export async function* inLines<T>(
   items: AsyncIterable<T>,
   jsonOf: (item: T) => unknown,

@@ -6,10 +6,13 @@ import type { Needs } from './admin-app.ts';
 import type { AdminApp } from './admin-app.ts';
 import { problemSchema, ref } from './schema.ts';
 
-/** Where the cookie of an operator's session is. */
+/** Name of the cookie that holds an operator's session. */
 export const SESSION_COOKIE = '__Host-mintmark_session';
 
-/** The OpenAPI 3.1 document of the admin API, made from the schemas that validate: add routes after it. */
+/**
+ * Serves the OpenAPI 3.1 document of the admin API, built from the schemas that validate. Register routes
+ * after this call.
+ */
 export async function adminDocument(
   app: AdminApp,
   version: string,
@@ -84,7 +87,7 @@ function problemResponse(description: string): object {
   return { description, content: { 'application/problem+json': { schema: ref(problemSchema) } } };
 }
 
-/** A body all of whose members are optional may be left out. */
+/** Marks a request body as optional if all its members are optional. */
 function withOptionalBodies<D extends { paths?: object }>(document: D): D {
   for (const operations of Object.values(document.paths ?? {}) as Record<string, Operation>[]) {
     for (const { requestBody } of Object.values(operations)) {

@@ -18,10 +18,10 @@ declare module 'fastify' {
 
 const BROWSER_COOKIE = '__Host-mintmark_browser';
 
-/** `__Host-`: no other host, and no page that came unencrypted, can set them. Strict: no other site's link sends them. */
+/** `__Host-`: other hosts and unencrypted pages cannot set them. Strict: links from other sites omit them. */
 const COOKIE = { path: '/', httpOnly: true, secure: true, sameSite: 'strict' } as const;
 
-/** The operator whose session the request carries; null: it carries none that is good. The session half of the gate. */
+/** The session half of the gate. Returns the operator of the session, or null without a valid session. */
 export async function sessionActor(
   { findSession, addressOf, config }: Pick<AdminContext, 'findSession' | 'addressOf' | 'config'>,
   request: FastifyRequest,
@@ -35,7 +35,7 @@ export async function sessionActor(
   return operatorActor(found.operator, addressOf(request.raw));
 }
 
-/** A change by the operator who is signed in. */
+/** The first argument of a change by the operator who is signed in. */
 export function operatorChangeOf(
   request: FastifyRequest,
   { store, addressOf }: Pick<AdminContext, 'store' | 'addressOf'>,
@@ -44,19 +44,22 @@ export function operatorChangeOf(
   return { store, actor: operatorActor(operator, addressOf(request.raw)), nowMs: Date.now() };
 }
 
-/** For routes that an operator alone can use. */
+/** The session of the caller, for routes that only operators can use. */
 export function operatorSessionOf(request: FastifyRequest): CurrentSession {
   if (request.operatorSession !== null) return request.operatorSession;
   throw new Problem('forbidden', 'An access token has neither session nor profile: sign in as an operator.');
 }
 
-/** What the browser holds of before. */
+/** The session and the known browser that the cookies carry. */
 export function cookiesOf(request: FastifyRequest): { sessionToken: string | null; browser: string | null } {
   const { [SESSION_COOKIE]: session, [BROWSER_COOKIE]: browser } = request.cookies;
   return { sessionToken: session ?? null, browser: browser ?? null };
 }
 
-/** The session's cookie goes with the browser window; the other one, which signs nobody in, stays for `browserSeconds`. */
+/**
+ * The session cookie ends with the browser session. The cookie of the known browser lasts `browserSeconds`;
+ * it signs no operator in.
+ */
 export function setCookies(
   reply: FastifyReply,
   { token, browser }: { token: string; browser: string },
@@ -66,7 +69,7 @@ export function setCookies(
   reply.setCookie(BROWSER_COOKIE, browser, { ...COOKIE, maxAge: browserSeconds });
 }
 
-/** The token of a session that was renewed. */
+/** Sets the cookie to the new token of a renewed session. */
 export function setSessionCookie(reply: FastifyReply, token: string): void {
   reply.setCookie(SESSION_COOKIE, token, COOKIE);
 }

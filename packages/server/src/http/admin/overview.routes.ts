@@ -6,7 +6,7 @@ import { attentionJson, overviewSchema, rounded } from './overview.wire.ts';
 import { ref } from './schema.ts';
 import { signingKeyJson } from './signing-key.wire.ts';
 
-/** After `signingKeyRoutes`, whose schema it refers to. */
+/** Register it after `signingKeyRoutes`, because it refers to their schema. */
 export function overviewRoute(app: AdminApp, { overview, store, masterKey }: AdminContext): void {
   app.addSchema(overviewSchema);
   app.get(

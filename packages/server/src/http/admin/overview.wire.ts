@@ -92,7 +92,7 @@ export const overviewSchema: Shared<OverviewJson> = shared(
   ),
 );
 
-/** To a hundredth. */
+/** Rounds to two decimal places. */
 export function rounded(number: number): number;
 export function rounded(number: number | null): number | null;
 export function rounded(number: number | null): number | null {

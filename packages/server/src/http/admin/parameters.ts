@@ -4,8 +4,8 @@ import { decodeFormText } from '../form.ts';
 import { Problem, type ProblemFault } from './problem.ts';
 
 /**
- * Throws a Problem if the query is not well-formed, or a parameter of it or of the path holds a control character. Fastify
- * leaves a malformed escape as it is, and the two stores make something else of NUL.
+ * Throws a Problem if the query is malformed, or if a parameter of the query or path holds a control
+ * character. Fastify passes malformed escapes on unchanged, and the two stores treat NUL differently.
  */
 export function refuseParameters({ url, query, params }: FastifyRequest): void {
   const start = url.indexOf('?');

@@ -27,8 +27,8 @@ import { signingKeyRoutes } from './signing-key.routes.ts';
 import { usageRoutes } from './usage.routes.ts';
 
 /**
- * The admin API: what all its routes have in common. Fastify runs the hooks in this order, before a body is read: the limit
- * per address, then the gate.
+ * Sets up the admin API: everything that its routes share. Before Fastify reads a body, it runs the hooks in
+ * this order: the limit per address, then the gate.
  */
 export async function adminPlugin(
   plain: FastifyInstance,
@@ -91,20 +91,21 @@ function limitAndGate(app: AdminApp, context: AdminContext, gate: Gate): void {
     const needs = raises !== undefined && query[raises.parameter] === 'true' ? raises.to : usual;
     if (needs !== 'nothing') request.adminActor = await gate(request, needs);
   });
-  // Only when the gate has let the caller in. A body that is declared too long is refused by Fastify before it is read.
+  // Invites the body only after the gate accepted the caller. Fastify refuses a body if its declared length
+  // is over the limit.
   app.addHook('preParsing', (request, reply, payload, next) => {
     const { config: route, bodyLimit } = request.routeOptions;
     const bytesMax = route.streamsBody === true ? Number.POSITIVE_INFINITY : (bodyLimit ?? 0);
     if (!READING.has(request.method)) invitesBody(request.raw, reply.raw, bytesMax);
     next(null, payload);
   });
-  // What an answer says was done holds from then on: here at once, in other processes within a second.
+  // A change is in force in this process before its answer is sent, and in other processes within a second.
   app.addHook('onSend', async (request, reply) => {
     if (!READING.has(request.method) && reply.statusCode < 400) await context.followChanges();
   });
 }
 
-/** Bodies are JSON. None at all stands for an object without members, as clients send it where all are optional. */
+/** Accepts only JSON. An empty body counts as `{}`: clients omit the body if all members are optional. */
 function onlyJson(app: AdminApp): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();

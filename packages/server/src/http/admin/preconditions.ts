@@ -34,8 +34,8 @@ export const idempotencyParameter: { 'idempotency-key': TOptional<TString> } = {
 };
 
 /**
- * The versions that `If-Match` names, none of them where no tag is one of ours; undefined where any will do. Compared
- * strongly (RFC 9110 §13.1.1): a weak tag is none of ours.
+ * The versions that `If-Match` names; empty if no tag has our form; undefined if any version matches. The
+ * comparison is strong (RFC 9110 §13.1.1), so weak tags never match.
  */
 export function ifMatch({ headers }: FastifyRequest): readonly number[] | undefined {
   const header = headers['if-match'];
@@ -46,7 +46,7 @@ export function ifMatch({ headers }: FastifyRequest): readonly number[] | undefi
   });
 }
 
-/** The same where it must be there. */
+/** Like `ifMatch`, but throws a Problem if the header is missing. */
 export function requiredIfMatch(request: FastifyRequest): readonly number[] | undefined {
   if (request.headers['if-match'] !== undefined) return ifMatch(request);
   throw new Problem(
@@ -55,12 +55,12 @@ export function requiredIfMatch(request: FastifyRequest): readonly number[] | un
   );
 }
 
-/** The digest is stored, and a quick digest of a password would let whoever reads the store guess it. */
+/** Leaves passwords out: the store keeps the digest, and read access to a fast digest would allow guesses. */
 function withoutPassword(member: string, value: unknown): unknown {
   return member === 'password' ? null : value;
 }
 
-/** What `Idempotency-Key` says; undefined where the caller does not ask for it. */
+/** The `Idempotency-Key` and the digest of the request; undefined without the header. */
 export function idempotencyOf(request: FastifyRequest): Idempotency | undefined {
   const key = request.headers['idempotency-key'];
   if (typeof key !== 'string') return undefined;

@@ -8,7 +8,7 @@ import { retryAfter } from '../rate-limit-headers.ts';
 
 export type ProblemCode = Exclude<AppErrorCode, 'bad_setting' | 'check_failed'>;
 
-/** Why the admin API does not do what it was asked (RFC 9457). The title is the same for all problems of a code. */
+/** Status and title of each problem of the admin API (RFC 9457). All problems with one code share a title. */
 const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, title: string]>> = {
   invalid: [400, 'The request is not valid'],
   not_signed_in: [401, 'Nobody is signed in'],
@@ -33,12 +33,12 @@ const PROBLEMS: Readonly<Record<ProblemCode, readonly [status: number, title: st
 export const PROBLEM_CODES = Object.keys(PROBLEMS) as ProblemCode[];
 
 export interface ProblemFault {
-  /** Where: `/name` in the body (RFC 6901), `?name` for a parameter, and the name of a header. */
+  /** `/name` for a member of the body (RFC 6901), `?name` for a parameter, or the name of a header. */
   pointer: string;
   detail: string;
 }
 
-/** The callers that a refused change would have cut off. */
+/** The callers that a refused change would have broken. */
 export interface InUseJson {
   credentials: {
     id: string;
@@ -54,20 +54,20 @@ export interface InUseJson {
 
 export interface ProblemDetails {
   faults?: readonly ProblemFault[];
-  /** Names and values in turn. */
+  /** Names and values, alternating. */
   headers?: readonly string[];
-  /** What went wrong, for the log. */
+  /** The cause, for the log. */
   cause?: unknown;
 }
 
-/** An AppError of the HTTP frame: its answer has headers, or its faults point into the request. */
+/** An AppError of the HTTP layer: its answer has headers, or its faults point into the request. */
 export class Problem extends AppError {
   override readonly name = 'Problem';
   override readonly code: ProblemCode;
   readonly headers: readonly string[];
   readonly requestFaults: readonly ProblemFault[];
 
-  /** `detail` says what happened and what to do, without any secret. */
+  /** `detail` explains what happened and how to fix it, and holds no secret. */
   constructor(code: ProblemCode, detail: string, { faults = [], headers = [], cause }: ProblemDetails = {}) {
     super(code, detail, { cause });
     this.code = code;
@@ -76,19 +76,19 @@ export class Problem extends AppError {
   }
 }
 
-/** An error that has a status. */
+/** An error whose code has an HTTP status. */
 type HttpError = AppError & { readonly code: ProblemCode };
 
 function hasStatus(error: AppError): error is HttpError {
   return Object.hasOwn(PROBLEMS, error.code);
 }
 
-/** `waitMs`: how long until it can be tried again. */
+/** `waitMs`: time until the caller can retry. */
 export function tooMany(detail: string, waitMs: number): Problem {
   return new Problem('too_many', detail, { headers: retryAfter(waitMs) });
 }
 
-/** The only place that knows which problem an error is. Whatever it does not know is a bug: `server_error`. */
+/** The only function that maps errors to problems. An unknown error is a bug: `server_error`. */
 export function problemOf(error: unknown): HttpError {
   if (error instanceof AppError && hasStatus(error)) return error;
   switch (storeFault(error)) {
@@ -152,7 +152,7 @@ export function replyWithProblem(reply: FastifyReply, problem: HttpError): Fasti
   return reply.code(status).type('application/problem+json').send(body);
 }
 
-/** On every answer of the admin API: nothing of it is kept, framed, sniffed, or read by another site. */
+/** Headers of every answer of the admin API: they forbid caching, framing, sniffing and other sites. */
 export const SECURITY_HEADERS: readonly string[] = [
   ...NO_STORE,
   'Content-Security-Policy',
@@ -174,7 +174,7 @@ const STORE_UNAVAILABLE =
 const SERVER_ERROR =
   'The server met an unexpected condition. Nothing was changed; the log of the server says more under this trace_id.';
 
-/** What Fastify and the validator throw. */
+/** The errors that Fastify and the validator throw. */
 interface FrameworkError extends Error {
   code?: string;
   statusCode?: number;
@@ -208,7 +208,7 @@ function frameworkProblem(error: FrameworkError): Problem {
 
 function validationProblem(errors: readonly ValidationError[], context = 'body'): Problem {
   const faults = errors
-    .filter(({ keyword }) => keyword !== 'boolean') // says of a member that there should be none: the next error does, too
+    .filter(({ keyword }) => keyword !== 'boolean') // the next error reports the same unexpected member
     .slice(0, FAULTS_MAX)
     .flatMap((error) => faultsOf(error, context));
   const said = faults.map(({ pointer, detail }) => `${pointer} ${detail}`).join('; ');
@@ -220,7 +220,7 @@ const PLACES: Readonly<Record<string, (path: string) => string>> = {
   headers: (path) => path.slice(1),
 };
 
-/** Of one request. */
+/** The most faults that one problem lists. */
 const FAULTS_MAX = 20;
 
 function faultsOf(
@@ -243,7 +243,7 @@ function faultsOf(
   return [{ pointer: at(instancePath), detail: inWords(keyword, params) ?? message }];
 }
 
-/** Where the validator would show a regular expression, or count to one. */
+/** Replaces a message of the validator that would show a regular expression or a minimum length of 1. */
 function inWords(keyword: string, params: Record<string, unknown>): string | null {
   if (keyword === 'minLength' && params['limit'] === 1) return 'is empty';
   if (keyword !== 'pattern') return null;
@@ -252,7 +252,7 @@ function inWords(keyword: string, params: Record<string, unknown>): string | nul
     : 'does not have the form that openapi.json describes';
 }
 
-/** RFC 6901 §3; and not longer than a name of ours could be, because it is echoed. */
+/** Escapes a member name (RFC 6901 §3). It also truncates the name, because the answer echoes it. */
 function escaped(name: string): string {
   return name.slice(0, 100).replaceAll('~', '~0').replaceAll('/', '~1');
 }

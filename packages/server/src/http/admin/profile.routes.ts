@@ -27,7 +27,7 @@ export function profileRoutes(app: AdminApp, context: AdminContext): void {
   ownSessionRoutes(app, context);
 }
 
-/** Asks for the password again: an unattended screen is not enough to take an account over. */
+/** Checks the password again: access to an unattended screen must not suffice for a takeover. */
 async function confirmed(
   { signIn }: AdminContext,
   request: FastifyRequest,
@@ -76,7 +76,7 @@ function secondFactorRoutes(app: AdminApp, context: AdminContext): void {
   removeSecondFactorRoute(app, context);
 }
 
-/** Optional in the schema, so that its absence is answered `second_factor_required`, as sign-in does. */
+/** Optional in the schema, so that a missing code gets `second_factor_required`, as at sign-in. */
 const withPasswordAndCode = Type.Object(
   {
     current_password: currentPassword,

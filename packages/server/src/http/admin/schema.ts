@@ -11,16 +11,16 @@ import { NO_CONTROL } from '../../domain/characters.ts';
 import { parseTime, RFC_3339 } from '../../domain/parse-time.ts';
 import { Problem, PROBLEM_CODES } from './problem.ts';
 
-// What the schemas of all nouns share. The document of the API is made from the schemas that validate and serialize.
+// Parts that the schemas of all nouns share. The document of the API comes from the schemas that validate.
 
-/** A schema of its own in the document, referred to by its name. `T` is written out, because it is exported. */
+/** A schema that the document lists under its own name. Exported constants must spell `T` out. */
 export type Shared<T> = TUnsafe<T> & { $id: string };
 
 export function shared<S extends TSchema>($id: string, schema: S): Shared<Static<S>> {
   return { ...schema, $id } as unknown as Shared<Static<S>>;
 }
 
-/** A reference to a shared schema, for responses: what validates requests must have the schema itself. */
+/** A reference to a shared schema, for responses only: the request validator needs the schema itself. */
 export function ref<T>({ $id }: Shared<T>): TUnsafe<T> {
   return Type.Unsafe<T>({ $ref: `${$id}#` });
 }
@@ -42,7 +42,7 @@ export function time(description: string): TUnsafe<string> & { type: 'string' } 
   };
 }
 
-/** Milliseconds since 1970 as such a time. */
+/** Converts milliseconds since 1970 to ISO 8601 in UTC. */
 export function iso(ms: number): string;
 export function iso(ms: number | null): string | null;
 export function iso(ms: number | null): string | null {
@@ -77,12 +77,12 @@ export function pageOf<T>(item: Shared<T>): TUnsafe<Page<T>> {
   return Type.Unsafe<Page<T>>(schema);
 }
 
-/** Items of a page. */
+/** The most items of a page. */
 export const PAGE_MAX = 200;
 export const PAGE_DEFAULT = 50;
 const CURSOR_LENGTH_MAX = 2000;
 
-/** The parameters of every list, to be spread into an object of all its parameters. */
+/** The parameters that every list has. Spread them into the parameters of a list. */
 export const pageParameters: { limit: TOptional<TInteger>; after: TOptional<TString> } = {
   limit: Type.Optional(
     Type.Integer({ minimum: 1, maximum: PAGE_MAX, description: `Most items; left out: ${PAGE_DEFAULT}` }),
@@ -150,12 +150,12 @@ export const problemSchema: Shared<object> = shared(
   ),
 );
 
-/** A text that a caller chooses. What it may hold more exactly is said by who refuses it. */
+/** A text that a caller chooses. The domain checks its content and explains a refusal. */
 export function text(description: string, maxLength: number): TString {
   return Type.String({ minLength: 1, maxLength, pattern: NO_CONTROL, description });
 }
 
-/** A time in a request: with an offset from UTC, as RFC 3339 has it. */
+/** A time in a request: RFC 3339, with an offset from UTC. */
 export function timeInput(description: string): TString {
   return Type.String({
     format: 'date-time',
@@ -164,7 +164,7 @@ export function timeInput(description: string): TString {
   });
 }
 
-/** Such a time in milliseconds since 1970. `pointer` says where it was. */
+/** Converts a time in a request to milliseconds since 1970. `pointer` names its member or parameter. */
 export function millisecondsOf(given: string, pointer: string): number;
 export function millisecondsOf(given: string | null | undefined, pointer: string): number | null;
 export function millisecondsOf(given: string | null | undefined, pointer: string): number | null {
@@ -175,16 +175,16 @@ export function millisecondsOf(given: string | null | undefined, pointer: string
   throw new Problem('invalid', detail, { faults: [{ pointer, detail }] });
 }
 
-/** A stream of JSON objects, a line each. */
+/** A stream of JSON objects, one per line. */
 export const NDJSON = 'application/x-ndjson';
 export const CSV = 'text/csv';
 
-/** The answer of a route that gives such a stream. */
+/** The schema of an answer in NDJSON. */
 export function lines(description: string): TSchema {
   return { description, content: { [NDJSON]: { schema: { type: 'string' } } } };
 }
 
-/** No body. */
+/** The schema of an answer without a body. */
 export function nothing(description: string): TSchema {
   return Type.Null({ description });
 }

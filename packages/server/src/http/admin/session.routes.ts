@@ -18,7 +18,7 @@ import { nothing, ref } from './schema.ts';
 import { sessionJson, sessionSchema, type SessionJson } from './session.wire.ts';
 
 const EMAIL_LENGTH_MAX = 254;
-/** Longer than a password may be: one that is too long is told so by who checks it. */
+/** Larger than the limit on passwords: the password check reports that limit. */
 const PASSWORD_LENGTH_MAX = 1000;
 const CODE_LENGTH_MAX = 64;
 
@@ -108,7 +108,7 @@ function signInRoute(app: AdminApp, { signIn, config, addressOf }: AdminContext)
   );
 }
 
-/** Where a request to sign in comes from. */
+/** The origin of a request to sign in: address, browser and cookies. */
 export function callerOf(
   request: FastifyRequest,
   addressOf: AdminContext['addressOf'],
@@ -117,7 +117,7 @@ export function callerOf(
   return { address: addressOf(request.raw), userAgent, ...cookiesOf(request) };
 }
 
-/** The answer to whoever has just signed in; throws a Problem where nobody has. */
+/** Sets the cookies and returns the answer after a sign-in; throws a Problem if the sign-in was denied. */
 export function begun(reply: FastifyReply, outcome: SignedIn | SignInDenial): SessionJson {
   if ('denied' in outcome) throw denialProblem(outcome);
   setCookies(reply, outcome, KNOWN_BROWSER_SECONDS);

@@ -6,13 +6,13 @@ import { iso, nullable, oneOf, shared, time, type Shared } from './schema.ts';
 
 export type SessionJson = OperatorSessionJson | TokenSessionJson;
 
-/** Of an operator, in a browser. */
+/** The session of an operator in a browser. */
 export interface OperatorSessionJson {
   actor: { kind: 'operator'; id: string; name: string; role: Role; second_factor: boolean };
   expires_at: string;
 }
 
-/** A call with an access token is no session, but answers the same question. */
+/** A caller with an access token has no session. The answer still names the caller. */
 interface TokenSessionJson {
   actor: { kind: 'api_user'; id: string; name: string; role: null; second_factor: null };
   expires_at: null;

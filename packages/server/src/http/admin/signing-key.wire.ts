@@ -3,7 +3,7 @@ import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../../domain/signing-
 import { signingKeyState, type SigningKey, type SigningKeyState } from '../../domain/signing-key.ts';
 import { iso, nullable, oneOf, shared, time, type Shared } from './schema.ts';
 
-/** `proven`: its row has a valid proof (signing-key-proof.ts). */
+/** `proven`: the row has a valid proof (signing-key-proof.ts). */
 export type ListedSigningKey = SigningKey & { proven: boolean };
 
 export interface SigningKeyJson {

@@ -8,9 +8,9 @@ import { Problem } from './problem.ts';
 import { oneOf, ref } from './schema.ts';
 import { RECENT_HOURS, recentUsageSchema, usageJson, usageSchema, type UsageSpan } from './usage.wire.ts';
 
-/** Points of an answer. */
+/** The most points of an answer. */
 const POINTS_MAX = 1500;
-/** What is told where the request does not say since when, in units. */
+/** Points in the answer if the request does not name `from`. */
 const POINTS_DEFAULT: Readonly<Record<UsageUnit, number>> = { minute: 60, hour: 24, day: 30 };
 export const RECENT_IDS_MAX = 200;
 const CLIENT_ID_LENGTH_MAX = 256;

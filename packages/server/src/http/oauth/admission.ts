@@ -1,27 +1,29 @@
-/** Bounds the work in progress, so that accepted requests keep their latency. The excess is refused before any work. */
+/** Bounds the work in progress, so that accepted requests keep their latency. Refusals come before work. */
 export interface Admission {
-  /** Whether one more request is accepted. */
+  /** True if this process accepts one more request. */
   admits(): boolean;
-  /** Counts a request that waits, until it is done. */
+  /** Counts a request as waiting until its outcome is settled. */
   whileWaiting<T>(outcome: Promise<T>): Promise<T>;
 }
 
-/** After a turn that was not full, a burst may be larger by this factor: many callers at once are not an overload yet. */
+/** After a turn that was not full, a burst may be larger by this factor: a burst is not yet an overload. */
 const BURST_FACTOR = 4;
 /** More requests may wait than are accepted in a turn: waiting costs this thread nothing. */
 const WAITING_FACTOR = 4;
 /**
- * If more connections are ready than the system reports at once (1024 on Linux), a turn of the event loop does not end. This
- * many refusals for each request that may be accepted end the turn here, or no request would be served any more.
+ * If more connections are ready than the system reports at once (1024 on Linux), a turn of the event loop
+ * does not end. So `max` times this many refusals start a new turn. Otherwise the process would accept
+ * nothing more.
  */
 const REFUSED_FACTOR = 16;
-/** This many refusals in a turn, for each request that may be accepted, halve what the next turn accepts. */
+/** `max` times this many refusals in a turn halve the number of requests that the next turn accepts. */
 const HALVED_FACTOR = 4;
 
 /**
- * Requests that arrive faster than they are answered wait in the buffers of their connections, where they cannot be counted.
- * In each turn the event loop reads one request from each connection that was ready at its start, in the order in which they
- * became ready. After `max` requests the rest of the turn are those that came last and would wait longest.
+ * If requests arrive faster than this process answers, they wait in the buffers of their connections, and it
+ * cannot count them. In each turn, the event loop reads one request from each connection that was ready at
+ * its start, in the order in which they became ready. The requests after the first `max` of a turn came last
+ * and would wait longest.
  */
 export function createAdmission(max: number): Admission {
   let taken = 0;
@@ -36,8 +38,9 @@ export function createAdmission(max: number): Admission {
   }
 
   /**
-   * A refusal has a cost, too, and makes turns longer for the requests that are served. So each turn accepts fewer, the more
-   * the last one refused. A second does not accept fewer, because turns get shorter by as much.
+   * A refusal has a cost, too: it makes turns longer for the accepted requests. So the more a turn refuses,
+   * the fewer the next one accepts. The number accepted per second stays the same, because turns get shorter
+   * in proportion.
    */
   function beginTurn(): void {
     const isOver = taken < max && refused === 0;

@@ -1,11 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 
-/** Read and discarded beyond the limit, so that the client can read the answer; then the connection is closed. */
+/** Bytes beyond the limit that the server reads and discards, so that the client can read the answer. */
 const DISCARDED_BYTES_MAX = 1_048_576;
 
 /**
- * Calls `done` with the whole body, or with `too large` if it is longer than `bytesMax`; not at all if the client closed
- * the connection. A callback, because a promise would cost a turn of the microtask queue for every token.
+ * Calls `done` with the whole body, or with `too large` if it is longer than `bytesMax`. Does not call it if
+ * the client closes the connection. It takes a callback, because a promise would cost a turn of the microtask
+ * queue per token.
  */
 export function readBody(
   request: IncomingMessage,

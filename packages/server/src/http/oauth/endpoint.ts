@@ -19,7 +19,7 @@ import type { Admission } from './admission.ts';
 import { readBody } from './body.ts';
 import { readCredentials, requestProblem, usesBasic } from './request-credentials.ts';
 
-/** What every endpoint needs that takes a form with credentials. */
+/** Dependencies of every endpoint that accepts a form with credentials. */
 export interface FormEndpointServices extends Pick<
   FailureBudgetServices,
   'now' | 'addressPerMinute' | 'sharedLimits'
@@ -33,9 +33,9 @@ export interface FormEndpointServices extends Pick<
   log: Logger;
 }
 
-/** One endpoint that takes a form with credentials. */
+/** One endpoint that accepts a form with credentials. */
 export interface FormRoute {
-  /** For the log. */
+  /** The name in the log. */
   name: string;
   /** The answer to any method but POST. */
   usage: string;
@@ -56,8 +56,9 @@ interface Exchange {
 const OVERLOADED = refusal({ denied: 'overloaded' });
 
 /**
- * An endpoint for API users, straight on node:http: `receive` has the steps before the body, `handle` those after it, and
- * `finish` answers. `answer` is what differs; it gets `services` as an argument because this is the hot path.
+ * An endpoint for API users, directly on node:http. `receive` runs before the body is read, `handle` after
+ * it, and `finish` answers. Each endpoint supplies `answer`, which gets `services` as an argument because
+ * this is the hot path.
  */
 export function formEndpoint<S extends FormEndpointServices>(
   services: S,
@@ -75,7 +76,7 @@ export function formEndpoint<S extends FormEndpointServices>(
       if (request.method !== 'POST') return refuseMethod(exchange);
       exchange.address = services.addressOf(request);
       const nowMs = services.now();
-      // Before the body is read, and so by the counts of this process: the shared limits are called later.
+      // This check comes before the body, so it uses the counts of this process. Shared limits come later.
       const parts = sharedLimits === null ? 1 : sharedLimits.parts();
       const network = limitedNetwork(exchange.address);
       const limit = services.addresses.take(network, ownPart(addressPerMinute, parts), nowMs);
@@ -120,7 +121,10 @@ export function formEndpoint<S extends FormEndpointServices>(
     route.statistics.note(refusalReason(outcome.denial), performance.now() - exchange.startedAt);
   }
 
-  /** Before the body is read: the connection stays open, because a new one costs both sides more than a body. */
+  /**
+   * Refuses a request before its body. A body within the limit does not close the connection: a new
+   * connection costs both sides more than the body.
+   */
   function shed(request: IncomingMessage, response: ServerResponse): void {
     const traceId = traceIdOf(request.headers['traceparent']);
     route.statistics.noteUntouched('overloaded');
@@ -135,7 +139,7 @@ export function formEndpoint<S extends FormEndpointServices>(
     send(exchange, errorAnswer(405, 'method_not_allowed', route.usage, exchange.traceId, allow));
   }
 
-  /** A bug becomes 500: the log has its cause under the trace id. */
+  /** Answers a bug with 500. The log has the cause under the trace id. */
   function fail({ response, traceId, startedAt }: Exchange, error: unknown): void {
     route.statistics.note('server_error', performance.now() - startedAt);
     services.log.error({ traceId, err: error }, `${route.name} failed`);
@@ -163,6 +167,6 @@ function callerOf({ request, address, traceId }: Exchange, form: Form): Caller |
 
 function send({ request, response, traceId }: Exchange, answer: Answer): void {
   if (response.destroyed) return;
-  if (!request.complete) response.shouldKeepAlive = false; // the rest of the body is not waited for
+  if (!request.complete) response.shouldKeepAlive = false; // do not wait for the rest of the body
   sendAnswer(response, answer, traceId);
 }

@@ -23,7 +23,7 @@ export function introspectionEndpoint(
   );
 }
 
-/** RFC 7662 §2.2. */
+/** The introspection response (RFC 7662 §2.2). */
 function introspectionAnswer(outcome: Introspection | Refusal): Answer | Refusal {
   if (isRefusal(outcome)) return outcome;
   const { active } = outcome;

@@ -19,7 +19,7 @@ export function readCredentials(form: Form, authorization: string | undefined): 
     return clientSecret === undefined ? invalidRequest(missing('client_secret')) : { clientId, clientSecret };
   }
   if (isDenial(basic)) return basic;
-  // Some clients repeat the id in the form: that is not a second method of authentication.
+  // Some clients repeat the client id in the form, which is not a second authentication method.
   if (clientSecret !== undefined || (clientId !== undefined && clientId !== basic.clientId)) {
     return invalidRequest(
       'There are credentials in the Authorization header and in the form: send one or the other.',
@@ -32,7 +32,9 @@ export function usesBasic(authorization: string | undefined): authorization is s
   return authorization !== undefined && /^basic(?:\s|$)/i.test(authorization);
 }
 
-/** RFC 7617, with both parts form-encoded before they are joined (RFC 6749 §2.3.1). */
+/**
+ * Parses HTTP Basic (RFC 7617). The client form-encodes both parts before it joins them (RFC 6749 §2.3.1).
+ */
 export function parseBasic(authorization: string): Credentials | Denial {
   const encoded = authorization.slice('basic'.length).trim();
   const bytes = Buffer.from(encoded, 'base64');
@@ -46,7 +48,7 @@ export function parseBasic(authorization: string): Credentials | Denial {
   return clientSecret === '' ? invalidRequest(missing('client_secret')) : { clientId, clientSecret };
 }
 
-/** Why the request is refused, whatever its body says; null if it is not. */
+/** A denial that depends only on headers and URL; null if they are acceptable. */
 export function requestProblem(headers: IncomingHttpHeaders, url: string): Denial | null {
   if (urlHoldsCredentials(url))
     return invalidRequest(`${CREDENTIALS_IN_URL} send them in the form, and reset them.`);

@@ -9,7 +9,7 @@ import { formEndpoint, type FormEndpointConfig, type FormEndpointServices } from
 
 export type TokenEndpointServices = FormEndpointServices & IssuingServices;
 
-/** `POST {base}/oauth2/token`: the one route whose cost counts. */
+/** `POST {base}/oauth2/token`: the only route whose cost matters. */
 export function tokenEndpoint(services: TokenEndpointServices, config: FormEndpointConfig): RequestHandler {
   const route = {
     name: 'the token endpoint',
@@ -33,7 +33,7 @@ function answerTokenRequest(
   return andThen(issueToken(services, caller, request, nowMs), tokenAnswer);
 }
 
-/** `InlineResponse200` of the reference, and `scope` unless it is exactly the requested one (RFC 6749 §5.1). */
+/** `InlineResponse200` of the reference, plus `scope` if it differs from the request (RFC 6749 §5.1). */
 function tokenAnswer(outcome: IssuedToken | Refusal): Answer | Refusal {
   if (isRefusal(outcome)) return outcome;
   const { accessToken, expiresInSeconds, scope, limit, issuedAtMs } = outcome;

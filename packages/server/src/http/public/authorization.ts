@@ -4,8 +4,9 @@ import { TOKEN_PATH } from '../paths.ts';
 import { traceIdOf } from '../trace.ts';
 
 /**
- * The authorization endpoint, which supports no response type: every request gets the same error, whatever its method and
- * parameters. Nothing is redirected, because no client has a redirect URI here (RFC 6749 §4.1.2.1).
+ * The authorization endpoint supports no response type. Every request gets the same error, whatever its
+ * method and parameters. The error is not a redirect, because no client has a redirect URI here (RFC 6749
+ * §4.1.2.1).
  */
 export function authorizationEndpoint(basePath: string): RequestHandler {
   const description =

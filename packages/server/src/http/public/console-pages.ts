@@ -1,6 +1,6 @@
 /**
- * The pages of the console, by the path below /console. Both ends read this list: the server answers these paths with
- * the console's document, and the console has a component for each of them.
+ * Paths of the console's pages, below /console. The server and the console both read this list: the server
+ * answers these paths with the console's document, and the console has a component for each of them.
  */
 export const CONSOLE_PAGES = [
   '/',
@@ -22,10 +22,10 @@ export const CONSOLE_PAGES = [
 
 export type ConsolePage = (typeof CONSOLE_PAGES)[number];
 
-/** Where the console lives: at the root of the server, whatever the base path of its endpoints is. */
+/** Path of the console: at the root of the server, whatever the base path of the endpoints is. */
 export const CONSOLE_PATH = '/console';
 
-/** What the console must be told, in a `<meta name="mintmark-console">` of its document: an inline script is forbidden. */
+/** The document carries it in a `<meta name="mintmark-console">`, because inline scripts are forbidden. */
 export interface ConsoleConfig {
   /** Path of the admin API on the same server. */
   api: string;

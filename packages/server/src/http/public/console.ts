@@ -7,12 +7,14 @@ import type { Config } from '../../config/config.ts';
 import { CONSOLE_PAGES, CONSOLE_PATH, type ConsoleConfig } from './console-pages.ts';
 import { ADMIN_PATH, TOKEN_PATH } from '../paths.ts';
 
-/** Built by `npm start` and `npm run build`; beside src/ in a clone and beside dist/ in the published package. */
+/**
+ * `npm start` and `npm run build` write it: beside src/ in a clone, beside dist/ in the published package.
+ */
 const BUILT: string = fileURLToPath(new URL('../../../console/dist/', import.meta.url));
 
 const HTML = 'text/html; charset=utf-8';
 
-/** Nothing but files of this server and its admin API; no frame around it, no form that leaves it, no inline script. */
+/** Allows only files and the admin API of this server: no frames, forms to other sites or inline scripts. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -50,7 +52,7 @@ export async function consoleRoutes(
     }
     return;
   }
-  // Read once: a build while the server runs would else mix the document of one with the assets of another.
+  // Read once: a build while the server runs would otherwise mix an old document with new assets.
   const page = withConfig(readFileSync(index, 'utf8'), {
     api: config.basePath + ADMIN_PATH,
     issuer: config.issuer,
@@ -61,16 +63,16 @@ export async function consoleRoutes(
     app.get(CONSOLE_PATH + path, (_request, reply) => sendPage(reply, 200, page));
   }
   app.get(CONSOLE_PATH, (_request, reply) => sendPage(reply, 200, page));
-  // The console has a page for an address that is none of its own.
+  // The console has its own page for an unknown path.
   app.get(`${CONSOLE_PATH}/*`, (_request, reply) => sendPage(reply, 404, page));
   app.get(`${CONSOLE_PATH}/assets/*`, (_request, reply) => sendPage(reply, 404, NO_SUCH_PAGE));
   await app.register(fastifyStatic, {
     root: join(built, 'assets'),
     prefix: `${CONSOLE_PATH}/assets/`,
-    wildcard: false, // a route per file that there is: no path of a request ever names a file
+    wildcard: false, // one route per existing file: the path of a request never selects a file
     preCompressed: true,
     globIgnore: ['**/*.br', '**/*.gz'],
-    immutable: true, // the name of each holds a digest of its content
+    immutable: true, // each name holds a digest of the content
     maxAge: '1y',
     index: false,
     decorateReply: false,
@@ -81,8 +83,8 @@ export async function consoleRoutes(
 }
 
 /**
- * The URL itself, or that of no page of the console if it is below /console and its escapes are malformed: the router would answer
- * those with JSON, which is not for people.
+ * Returns the URL unchanged, except below /console if its escapes are malformed: it becomes the URL of an
+ * unknown page. Otherwise the router would answer people with JSON.
  */
 export function consoleUrl(url: string): string {
   if (!url.startsWith(`${CONSOLE_PATH}/`)) return url;

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Health } from '../../runtime/health.ts';
 
-/** For whatever starts and stops processes (`/livez`), and for load balancers (`/readyz`). */
+/** `/livez` is for process managers and orchestrators, `/readyz` for load balancers. */
 export function healthRoutes(app: FastifyInstance, health: () => Health): void {
   app.get('/livez', (_request, reply) => reply.header('Cache-Control', 'no-store').send({ status: 'alive' }));
   app.get('/readyz', (_request, reply) => {

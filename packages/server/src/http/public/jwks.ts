@@ -5,14 +5,15 @@ import type { SleepWatch } from '../../runtime/sleep-watch.ts';
 import { JWKS_PATH } from '../paths.ts';
 import { publicRoute } from './public-route.ts';
 
-/** The key set (RFC 7517), to be kept by verifiers for less time than a new key is announced before it signs. */
+/** The key set (RFC 7517). Verifiers cache it for less time than a new key is announced before it signs. */
 export function jwksRoute(
   app: FastifyInstance,
   { keyring, catchingUp }: { keyring: Keyring } & Pick<SleepWatch, 'catchingUp'>,
   config: Pick<Config, 'basePath' | 'jwksMaxAgeSeconds'>,
 ): void {
   publicRoute(app, config.basePath + JWKS_PATH, async (request, reply) => {
-    // Verifiers keep it: one from before a sleep would have them accept a withdrawn key for minutes more.
+    // Verifiers cache the answer. With a key set from before a sleep, they would accept a withdrawn key for
+    // several more minutes.
     await catchingUp(Date.now());
     const { body, etag } = keyring.jwks(Date.now());
     reply.header('Cache-Control', `public, max-age=${config.jwksMaxAgeSeconds}`).header('ETag', etag);
@@ -21,7 +22,7 @@ export function jwksRoute(
   });
 }
 
-/** RFC 9110 §13.1.2: any of a list, compared weakly; `*` is any. */
+/** True if a tag of `If-None-Match` matches in a weak comparison (RFC 9110 §13.1.2). `*` always matches. */
 export function matches(ifNoneMatch: string | undefined, etag: string): boolean {
   if (ifNoneMatch === undefined) return false;
   return ifNoneMatch.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag);

@@ -18,8 +18,8 @@ const AUTH_METHODS = ['client_secret_basic', 'client_secret_post'];
 type MetadataConfig = Pick<Config, 'issuer' | 'basePath' | 'jwksMaxAgeSeconds'>;
 
 /**
- * RFC 8414 §3: at the path-inserted URL, and at the one that many clients try, with the suffix after the issuer. Clients
- * that know only OpenID Connect Discovery find its document (docs/decisions/010).
+ * Serves the metadata at the path-inserted URL (RFC 8414 §3), and with the suffix after the issuer, which
+ * many clients try. Clients that know only OpenID Connect Discovery find its document (docs/decisions/010).
  */
 export function metadataRoutes(app: FastifyInstance, config: MetadataConfig): void {
   const { issuer, basePath, jwksMaxAgeSeconds } = config;
@@ -39,18 +39,18 @@ export function metadataRoutes(app: FastifyInstance, config: MetadataConfig): vo
   }
 }
 
-/** RFC 8414 §2. */
+/** The metadata document (RFC 8414 §2). */
 export function metadata(issuer: string): Record<string, unknown> {
   return {
     issuer,
-    // It issues nothing (http/authorize.ts): widely used clients refuse metadata without this member.
+    // This endpoint issues nothing (authorization.ts), but widely used clients refuse metadata without it.
     authorization_endpoint: issuer + AUTHORIZE_PATH,
     token_endpoint: issuer + TOKEN_PATH,
     jwks_uri: issuer + JWKS_PATH,
-    // Ours: docs/decisions/012.
+    // A member of our own (docs/decisions/012).
     revocation_list_uri: issuer + REVOCATIONS_PATH,
     grant_types_supported: ['client_credentials'],
-    // The authorization endpoint supports none. The member itself is required.
+    // The authorization endpoint supports none, but RFC 8414 requires the member.
     response_types_supported: [],
     token_endpoint_auth_methods_supported: AUTH_METHODS,
     introspection_endpoint: issuer + INTROSPECT_PATH,
@@ -61,12 +61,12 @@ export function metadata(issuer: string): Record<string, unknown> {
   };
 }
 
-/** OpenID Connect Discovery 1.0 §3: what it demands beyond RFC 8414. There are no ID tokens. */
+/** Adds what OpenID Connect Discovery 1.0 §3 requires beyond RFC 8414. Mintmark issues no ID tokens. */
 export function openidConfiguration(issuer: string): Record<string, unknown> {
   return {
     ...metadata(issuer),
     subject_types_supported: ['public'],
-    // Libraries verify access tokens with the algorithms of this list: it names all that the server can sign with.
+    // Libraries verify access tokens with the algorithms of this list: it names all that Mintmark supports.
     id_token_signing_alg_values_supported: SIGNING_ALGORITHMS,
   };
 }

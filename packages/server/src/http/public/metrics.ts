@@ -13,7 +13,7 @@ export interface MetricsServices {
 
 type MetricsConfig = Pick<Config, 'metricsNetworks' | 'trustedProxies' | 'forwardedHeader'>;
 
-/** `GET /metrics`, for the networks that may read them. */
+/** `GET /metrics`, for callers in the configured networks. */
 export function metricsRoute(
   app: FastifyInstance,
   { addressOf, metrics }: MetricsServices,
@@ -22,7 +22,9 @@ export function metricsRoute(
   const allowed = networkSet(metricsNetworks);
   const proxies = networkSet(trustedProxies);
 
-  /** What an untrusted proxy passes on comes from the proxy's own address, which must not open metrics to everybody. */
+  /**
+   * Refuses what an untrusted proxy forwards: its own address would let every caller behind it read metrics.
+   */
   function mayRead(request: IncomingMessage): boolean {
     if (isForwarded(request, forwardedHeader) && !proxies.includes(peerAddress(request))) return false;
     return allowed.includes(addressOf(request));

@@ -12,7 +12,7 @@ import {
 } from '../paths.ts';
 import { HEADERS, SCHEMAS } from './openapi-schemas.ts';
 
-/** The OpenAPI 3.1 description of what this server offers, at `/openapi.json`. */
+/** Serves the OpenAPI 3.1 document of the public endpoints at `/openapi.json`. */
 export function openapiRoute(
   app: FastifyInstance,
   config: Pick<Config, 'issuer' | 'basePath'>,
@@ -149,7 +149,7 @@ function revokeOperation(): Record<string, unknown> {
   };
 }
 
-/** What all endpoints have in common that take a form with credentials. */
+/** The parts that all endpoints with a form and credentials share. */
 function formOperation(schema: string, responses: Record<string, unknown>): Record<string, unknown> {
   return {
     tags: ['Authentication'],
@@ -204,7 +204,7 @@ function authorizeOperation(method: 'get' | 'post'): Record<string, unknown> {
   };
 }
 
-/** GET of a document that scripts of any website may read, and the preflight of browsers. */
+/** GET of a document that scripts of any website may read, and the preflight that browsers send. */
 function publicOperations(name: string, get: Record<string, unknown>): Record<string, unknown> {
   const headers = reference(CORS_HEADERS);
   const { responses } = get as { responses: Record<string, { headers?: Record<string, unknown> }> };

@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyReply, RouteHandlerMethod } from 'fastify';
 
-/** How long a browser may keep the answer to a preflight, in seconds: two hours, the most that Chromium allows. */
+/** How long a browser may cache a preflight answer, in seconds: two hours, the maximum of Chromium. */
 const PREFLIGHT_MAX_AGE_SECONDS = 7200;
 
 /**
- * GET of a document that holds nothing but public facts: scripts of any website may read it (the CORS protocol of the
+ * Serves GET of a document with only public facts. Scripts of any website may read it (CORS protocol of the
  * Fetch standard). Without Access-Control-Allow-Credentials, browsers neither send nor accept cookies here.
  */
 export function publicRoute(app: FastifyInstance, path: string, handler: RouteHandlerMethod): void {

@@ -9,14 +9,14 @@ import { REVOCATIONS_PATH } from '../paths.ts';
 import { publicRoute } from './public-route.ts';
 
 export interface RevocationServices extends Pick<SleepWatch, 'catchingUp'> {
-  /** Null where nothing can be signed. */
+  /** Null while this process cannot sign, or its clock is wrong. */
   revocations(): RevocationPublication | null;
 }
 
-/** Verifiers ask every few seconds: a cache in between may answer for the server for so long. */
+/** Verifiers poll every few seconds. A shared cache may serve the answer for this long. */
 const MAX_AGE_SECONDS = 1;
 
-/** The revocation list (docs/decisions/012), with its statement also where it has not changed. */
+/** Serves the revocation list (docs/decisions/012). A 304 answer also carries the current statement. */
 export function revocationsRoute(
   app: FastifyInstance,
   { revocations, catchingUp }: RevocationServices,
