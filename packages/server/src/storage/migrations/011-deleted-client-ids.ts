@@ -5,8 +5,7 @@ import { isSqlite } from './001-first.ts';
 /**
  * Client ids of deleted API users: no new API user gets one. A trigger records them, so it also covers the
  * previous version during a rolling upgrade. The audit log supplies the ids of earlier deletions. `id_key` is
- * the client id in lower case: client ids are ASCII, so `lower` in SQL gives the form in which usernames are
- * compared.
+ * the client id in lower case: client ids are ASCII, so `lower` in SQL gives the `usernameKey`.
  */
 export const deletedClientIds: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
