@@ -2,7 +2,7 @@ import { sql, SqliteAdapter, type Kysely } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import { POSTGRES_MARK } from '../schema.ts';
 
-/** All tables of the first version. Written for SQLite and PostgreSQL alike: integers of 64 bits, text, no types of one. */
+/** All tables of the first version. SQLite and PostgreSQL share their types: 64-bit integers and text. */
 export const first: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
     await createMetaAndFeed(db);
@@ -18,7 +18,7 @@ async function createMetaAndFeed(db: Kysely<unknown>): Promise<void> {
     .addColumn('key', 'text', (column) => column.primaryKey())
     .addColumn('value', 'text', (column) => column.notNull())
     .execute();
-  // A SQLite file carries its mark (pragma application_id) from before the first table on.
+  // A SQLite file has its mark (pragma application_id) before its first table.
   if (!isSqlite(db)) await sql`comment on table meta is ${sql.lit(POSTGRES_MARK)}`.execute(db);
   await db.schema
     .createTable('epoch')
@@ -68,19 +68,19 @@ async function createCredentials(db: Kysely<unknown>): Promise<void> {
     .addColumn('retired_at', 'bigint')
     .execute();
   await db.schema.createIndex('credentials_client_id').on('credentials').column('client_id').execute();
-  // Of those that end, so that removing what ended long ago does not read all that did not.
+  // Only credentials that end: removing those that ended long ago then does not read the others.
   for (const end of ['expires_at', 'retired_at'] as const) {
     const index = db.schema.createIndex(`credentials_${end}`).on('credentials').column(end);
     await index.where(end, 'is not', null).execute();
   }
-  // Without a foreign key: the check would cost every use a look-up. Whoever deletes a credential deletes its use.
+  // No foreign key: its check would cost every use a look-up. Code that deletes a credential deletes its use.
   const usage = db.schema
     .createTable('credential_usage')
     .addColumn('credential_id', 'text', (column) => column.primaryKey())
     .addColumn('last_used_at', 'bigint', (column) => column.notNull())
     .addColumn('last_used_address', 'text', (column) => column.notNull())
     .addColumn('use_count', 'bigint', (column) => column.notNull());
-  // In SQLite as one tree in the order of its key, so that a batch of neighbours writes few pages.
+  // SQLite stores the table as one tree in the order of its key: a batch of neighbours then writes few pages.
   await (isSqlite(db) ? usage.modifyEnd(sql`without rowid`) : usage).execute();
 }
 

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { Migration } from 'kysely/migration';
 
-/** Revocations of access tokens. A program of the version before leaves the table alone. */
+/** Revocations of access tokens. The previous version ignores the table. */
 export const revocations: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
     await db.schema

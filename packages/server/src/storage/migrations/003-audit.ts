@@ -2,7 +2,7 @@ import { sql, type Kysely } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import { AUDIT_START } from '../../domain/audit-entry.ts';
 
-/** The audit log. What a program of the version before changes is not in it. */
+/** The audit log. The previous version writes no entries for its changes. */
 export const audit: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
     await db.schema
@@ -26,21 +26,22 @@ export const audit: Migration = {
       .addColumn('hash', 'text', (column) => column.notNull())
       .execute();
     await createHead(db);
-    // Each filter of the list, in the order in which the list is read.
+    // An index for each filter of the list, in the order of the list.
     await db.schema.createIndex('audit_at').on('audit').columns(['at', 'n']).execute();
     for (const by of ['subject_id', 'related_id', 'actor_id', 'action'] as const) {
       await db.schema.createIndex(`audit_${by}`).on('audit').columns([by, 'at', 'n']).execute();
     }
-    // One may have few changes of a kind of which there are many, and a reader of either index would go through all of those.
+    // For both filters at once: an actor may have few entries of a frequent action. A query on one index
+    // would read all entries of that actor or of that action.
     const both = db.schema.createIndex('audit_actor_id_action').on('audit');
     await both.columns(['actor_id', 'action', 'at', 'n']).execute();
-    // Of these there are few, and of the others nearly all.
+    // Refused entries only: they are few, and nearly all others are `done`.
     const refused = db.schema.createIndex('audit_refused').on('audit').columns(['at', 'n']);
     await refused.where(sql.ref('outcome'), '=', sql.lit('refused')).execute();
   },
 };
 
-/** One row, which every writer updates in its transaction: two of them cannot both follow the same entry. */
+/** One row. Every writer updates it in its transaction, so two entries cannot follow the same entry. */
 async function createHead(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('audit_head')

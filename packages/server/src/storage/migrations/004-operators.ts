@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { Migration } from 'kysely/migration';
 
-/** Operators, who is signed in, and who is invited. A program of the version before leaves the tables alone. */
+/** Operators, their sessions and invitations. The previous version ignores the tables. */
 export const operators: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
     await createOperators(db);

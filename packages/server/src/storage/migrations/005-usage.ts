@@ -3,8 +3,8 @@ import type { Migration } from 'kysely/migration';
 import { isSqlite } from './001-first.ts';
 
 /**
- * Tokens and refusals per API user, by minute, hour and day. A table for each unit, because each is kept for another time
- * and what is at the end of its time is removed in the order of the key.
+ * Tokens and refusals per API user, by minute, hour and day. Each unit has its own table: each is kept for a
+ * different time, and expired rows are removed in the order of the key.
  */
 export const usage: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
@@ -12,14 +12,14 @@ export const usage: Migration = {
       await createTable(db, `usage_${unit}`, [], 'tokens');
       await createTable(db, `refusal_${unit}`, ['reason'], 'refusals');
     }
-    // Whose limits were hit lately: not all that was refused lately is looked at for it.
+    // For the API users that hit their limit recently: the query does not read other recent refusals.
     await db.schema
       .createIndex('refusal_minutes_reason')
       .on('refusal_minutes')
       .columns(['reason', 'at'])
       .execute();
     await db.schema.alterTable('api_users').addColumn('last_used_at', 'bigint').execute();
-    // With all that is asked of those that were not used lately, so that the table itself is not read for it.
+    // Holds every column that the query for unused API users needs, so that it does not read the table.
     await db.schema
       .createIndex('api_users_last_used_at')
       .on('api_users')
@@ -28,7 +28,7 @@ export const usage: Migration = {
   },
 };
 
-/** Without a foreign key: the rows of an API user that was deleted are part of what all have used. */
+/** No foreign key: the totals of all callers still include the rows of a deleted API user. */
 async function createTable(
   db: Kysely<unknown>,
   name: string,
@@ -44,6 +44,6 @@ async function createTable(
   const whole = table
     .addColumn(count, 'bigint', (column) => column.notNull())
     .addPrimaryKeyConstraint(`${name}_key`, key);
-  // In SQLite as one tree in the order of its key: a minute is written beside the minute before.
+  // SQLite stores the table as one tree in the order of its key: each minute lies beside the minute before.
   await (isSqlite(db) ? whole.modifyEnd(sql`without rowid`) : whole).execute();
 }

@@ -3,9 +3,9 @@ import type { Migration } from 'kysely/migration';
 import type { Tables } from '../schema.ts';
 
 /**
- * Versions of API users, what lists of them are sorted and searched by, and the keys of changes that may be asked for
- * twice. An API user that a program of the version before makes or renames is found by its old name or by none until it is
- * changed again.
+ * Versions of API users, the columns that sort and search lists of them, and the idempotency keys of changes.
+ * The previous version does not fill in the columns: a search finds an API user that it renames by the old
+ * name, and one that it creates not at all, until the next change by this version.
  */
 export const apiUserVersions: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {
@@ -38,7 +38,7 @@ export const apiUserVersions: Migration = {
 
 const PAGE = 500;
 
-/** In this program and not in SQL, whose `lower` knows the letters of English only. */
+/** JavaScript computes the keys: `lower` of SQLite changes ASCII letters only. */
 async function fillIn(db: Kysely<unknown>): Promise<void> {
   let after = '';
   for (;;) {
@@ -64,7 +64,7 @@ async function fillIn(db: Kysely<unknown>): Promise<void> {
   }
 }
 
-/** As domain/api-user-list.ts has it. */
+/** The same key as `searchKey` in domain/api-user-list.ts. */
 function key(text: string): string {
   return text.normalize('NFC').toLowerCase();
 }

@@ -3,8 +3,9 @@ import { sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 
 /**
- * Indexes for what few of very many API users are: disabled, in each order of a list, and of a set of scopes, of which there
- * are few. A program of the version before goes on; its changes of API users wait while an index is made.
+ * Indexes for filters that match few of millions of API users: the disabled ones, in each order of a list,
+ * and those with a set of scopes. Few different sets exist. The previous version keeps working; its changes
+ * of API users wait while the database builds an index.
  */
 export const apiUserFilters: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {

@@ -3,9 +3,9 @@ import { sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 
 /**
- * An index of the credentials that are passwords, of which there are few or none: whether there is one is asked with
- * changes, and was found by reading millions of secrets. A program of the version before goes on; its changes of
- * credentials wait while the index is made.
+ * An index of the credentials that are passwords: few or none. After changes, processes check whether any
+ * password exists. Without the index, that check read millions of secrets. The previous version keeps
+ * working; its changes of credentials wait while the database builds the index.
  */
 export const passwords: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {

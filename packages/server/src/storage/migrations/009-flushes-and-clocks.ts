@@ -2,8 +2,8 @@ import type { Kysely } from 'kysely';
 import type { Migration } from 'kysely/migration';
 
 /**
- * One row for each process: the number of the last usage flush that it made, and by how much its clock differs from the
- * store's. The version before ignores both tables.
+ * Two tables with one row for each process: the number of its last usage flush, and the difference between
+ * its clock and the store's. The previous version ignores both tables.
  */
 export const flushesAndClocks: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {

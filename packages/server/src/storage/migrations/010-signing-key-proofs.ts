@@ -3,9 +3,10 @@ import type { Migration } from 'kysely/migration';
 import type { Tables } from '../schema.ts';
 
 /**
- * Proofs of signing keys (docs/decisions/086). A migration has no master key: the first start with it proves the keys that are
- * here. A program of the version before leaves proofs out; its keys are accepted for a time. The change makes servers read the
- * keys again that run on a store into which an older backup was just restored.
+ * Proofs of signing keys (docs/decisions/086). A migration has no master key, so the first start with the
+ * master key proves the existing keys. The previous version writes no proofs; its keys are accepted for seven
+ * days. The migration also appends a change: if an older backup was restored into the store of running
+ * servers, they read the keys again.
  */
 export const signingKeyProofs: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {

@@ -3,9 +3,9 @@ import type { Migration } from 'kysely/migration';
 import { isSqlite } from './001-first.ts';
 
 /**
- * Client ids of deleted API users, which are never used again. A trigger writes them, so that they are kept whoever deletes: a
- * program of the version before in a rolling upgrade, too. Ids that were deleted earlier are taken from the audit log. `id_key`:
- * in lower case, which is what SQL makes of the letters that a client id may have.
+ * Client ids of deleted API users: no new API user gets one. A trigger records them, so it also covers the
+ * previous version during a rolling upgrade. The audit log supplies the ids of earlier deletions. `id_key` is
+ * the client id in lower case: client ids are ASCII, so `lower` in SQL gives the `usernameKey`.
  */
 export const deletedClientIds: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {

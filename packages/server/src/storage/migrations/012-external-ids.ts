@@ -2,8 +2,9 @@ import { sql, type Kysely } from 'kysely';
 import type { Migration } from 'kysely/migration';
 
 /**
- * Two keys of API users for imports that are sent again, each unique: the id that another system has for it, and the digest of the
- * line that made it. A program of the version before leaves both alone; API users that it imports have no such digest.
+ * Two unique keys that let an import recognise its API users when it is repeated: the id in another system,
+ * and the digest of the line that created the API user. The previous version ignores both, so API users that
+ * it imports have no digest.
  */
 export const externalIds: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {

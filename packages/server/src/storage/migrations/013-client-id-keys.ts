@@ -3,9 +3,9 @@ import { sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 
 /**
- * An index of client ids in lower case, which a new username is compared with. Client ids are ASCII, so the `lower` of both
- * databases folds them as the program does (PostgreSQL by the collation of the column, which is "C"). A process of the
- * version before continues to run; its changes of API users wait while the index is made.
+ * An index of client ids in lower case, for comparison with a new username. Client ids are ASCII, so `lower`
+ * in both databases gives the same result as the program (in PostgreSQL because the collation of the column
+ * is "C"). The previous version keeps working; its changes of API users wait until the index is ready.
  */
 export const clientIdKeys: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {

@@ -3,8 +3,8 @@ import type { Migration } from 'kysely/migration';
 import { sql } from 'kysely';
 
 /**
- * From when on a credential is retired as soon as it is quiet, and an index of the few that are. A program of the version
- * before leaves the column as it is, and retires none.
+ * The time from which a credential is retired as soon as it is quiet, and an index of the few credentials
+ * that have one. The previous version does not change the column and does not retire these credentials.
  */
 export const quietCredentials: Migration = {
   async up(db: Kysely<unknown>): Promise<void> {

@@ -14,7 +14,7 @@ import { externalIds } from './012-external-ids.ts';
 import { clientIdKeys } from './013-client-id-keys.ts';
 import { quietCredentials } from './014-quiet-credentials.ts';
 
-/** In order. Forward only: an older program beside a newer store must go on working until it is replaced. */
+/** In order, forward only: during an upgrade, an older program must keep working on the newer store. */
 export const migrations: Record<string, Migration> = {
   '001-first': first,
   '002-revocations': revocations,

@@ -13,25 +13,25 @@ import { contains } from './contains.ts';
 import type { ApiUserRow, Tables } from '../schema.ts';
 
 export interface ApiUserListRows {
-  /** A page of a list. What is live and expires is so at `nowMs`. */
+  /** A page of a list. `nowMs` decides which credentials are live. */
   page(filter: ApiUserFilter, page: ApiUserListPage, nowMs: number): Promise<ApiUserListed>;
-  /** The same for commands and exports, which may take longer: in the order of the client ids, and full unless it is the last. */
+  /** For commands and exports, which may take longer: by client id. Only the last page is short. */
   byId(filter: ApiUserFilter, page: ApiUserPage, nowMs: number): Promise<ListedApiUser[]>;
 }
 
-/** How much is looked at for a page on which few are. */
+/** Limits on the work for a page of a list that few API users match. */
 export interface ListBounds {
-  /** So many are looked at first in the order of the list, one by one, */
+  /** The first step checks this many API users in the order of the list. */
   lookedAtFirst: number;
-  /** then, where there are not more in all, the whole table, */
+  /** If the first step leaves the page short, a table of up to this many is read from end to end. */
   tableMax: number;
-  /** if they could be counted in so long, in milliseconds: else reading them would take longer still, */
+  /** Time to count the table, in milliseconds. If it takes longer, the whole table is too slow to read. */
   countMs: number;
-  /** and else twice as many as before, until it took so long, in milliseconds. */
+  /** In a larger table, each step checks twice as many as the last, until this many milliseconds are over. */
   lookMs: number;
-  /** With a scope that no more have than these, all of those are read instead. */
+  /** In a larger table, if at most this many API users have the scope, the store reads only these. */
   scopeMax: number;
-  /** A command reads so many at a time in the order of their ids. */
+  /** A command reads this many API users at a time, in the order of their ids. */
   stretch?: number;
 }
 
@@ -43,9 +43,9 @@ const BOUNDS: ListBounds = {
   scopeMax: 1000,
 };
 const LOOKED_AT_MOST = 8000;
-/** How long a table that was found to be small, or not to be, is taken for that, in milliseconds. */
+/** How long the store remembers whether the table is small, in milliseconds. */
 const SMALL_KEPT_MS = 60_000;
-/** Different sets of scopes. With more of them, what has a scope is looked for as everything else is. */
+/** If the table has more different sets of scopes than this, the scope is an ordinary condition. */
 const SCOPE_SETS_MAX = 500;
 
 export function apiUserListRows(db: Kysely<Tables>, bounds: ListBounds = BOUNDS): ApiUserListRows {
@@ -62,7 +62,7 @@ export function apiUserListRows(db: Kysely<Tables>, bounds: ListBounds = BOUNDS)
     async byId(filter, { after, limit }, nowMs) {
       const matching = sql<SqlBool>`${amongOf(filter)} and ${conditionOf(filter, []) ?? sql`1 = 1`}`;
       const rows: Row[] = [];
-      // In stretches: a statement that reads millions for a few would meet the time limit of PostgreSQL.
+      // In stretches: one statement that reads millions of rows would exceed PostgreSQL's statement timeout.
       for (let from: string | null = after ?? ''; from !== null && rows.length < limit;) {
         const end: string | null = await idAfter(db, from, bounds.stretch ?? STRETCH);
         const upTo = end === null ? sql<SqlBool>`1 = 1` : sql<SqlBool>`client_id <= ${end}`;
@@ -77,10 +77,10 @@ export function apiUserListRows(db: Kysely<Tables>, bounds: ListBounds = BOUNDS)
   };
 }
 
-/** Rows of a stretch: some tenths of a second of PostgreSQL. */
+/** Rows in a stretch: PostgreSQL takes some tenths of a second for them. */
 const STRETCH = 50_000;
 
-/** The client id that is `count` after this one; null: there are fewer. */
+/** The client id of the `count`-th API user after `from`; null if fewer follow. */
 async function idAfter(db: Kysely<Tables>, from: string, count: number): Promise<string | null> {
   const ids = db.selectFrom('api_users').select('client_id').where('client_id', '>', from);
   const row = await ids
@@ -109,7 +109,7 @@ async function withCredentials(
   });
 }
 
-/** True where there are few: counted in an index, and not again for each page. */
+/** Returns whether the table is small. Counts in an index and remembers the result for `SMALL_KEPT_MS`. */
 function smallness(db: Kysely<Tables>, bounds: ListBounds): () => Promise<boolean> {
   let known: { small: boolean; until: number } | undefined;
   return async () => {
@@ -122,8 +122,8 @@ function smallness(db: Kysely<Tables>, bounds: ListBounds): () => Promise<boolea
 }
 
 /**
- * Piece by piece: of a table that was changed much since the last VACUUM, PostgreSQL looks at each row as well, which took 2 s for
- * 200,000 of ten million.
+ * Counts in pieces, so that it can stop early. If a table has changed much since the last VACUUM, PostgreSQL
+ * also visits each counted row of it: that took 2 s for 200,000 of ten million API users.
  */
 async function areFew(db: Kysely<Tables>, bounds: ListBounds): Promise<boolean> {
   const startedAt = performance.now();
@@ -147,13 +147,13 @@ async function areFew(db: Kysely<Tables>, bounds: ListBounds): Promise<boolean> 
   return false;
 }
 
-/** The columns that lists are sorted by: nothing that a caller sends becomes a part of a statement. */
+/** The columns that sort lists. A caller chooses one of them; no text of a caller enters a statement. */
 const COLUMNS = { created_at: 'created_at', name: 'name_key', last_used_at: 'last_used_at' } as const;
 
-/** What stands for no value at the end of a list in either direction: before and after every time that there is. */
+/** Stands for a missing time, and sorts last in its direction: one is below every time, the other above. */
 const NONE = { descending: -1, ascending: 8_640_000_000_000_001 } as const;
 
-/** Those that are disabled have indexes of their own: this is said of them beside the condition. */
+/** The conditions of a filter, except `enabled = 0`, which has indexes of its own: see `amongOf`. */
 function conditionOf(
   { search, enabled, scope }: ApiUserFilter,
   but: readonly string[],
@@ -161,7 +161,7 @@ function conditionOf(
   const conditions: RawBuilder<SqlBool>[] = [];
   if (search !== null) conditions.push(contains('search_text', searchKey(search)));
   if (enabled === true) conditions.push(sql`enabled = 1`);
-  // A scope holds neither quotation mark nor backslash, so it stands in the JSON array between two of the former.
+  // A scope contains no quotation mark or backslash, so JSON holds it unescaped between quotation marks.
   if (scope !== null) conditions.push(contains('scopes', `"${scope}"`));
   if (but.length > 0) conditions.push(sql`not ${within(but)}`);
   return conditions.length === 0 ? null : sql`${sql.join(conditions, sql` and `)}`;
@@ -172,8 +172,9 @@ function amongOf({ enabled }: ApiUserFilter): RawBuilder<SqlBool> {
 }
 
 /**
- * Whose client id or username the search is: they come first in the list, and not again in their place, so that among
- * millions nobody waits for them. Where they may not fill the first page, they are left in their place.
+ * API users whose client id or username equals the search. They come first in the list, so that a search
+ * among millions shows them at once, and the rest of the list omits them. On pages of one or two items they
+ * stay where the sort order puts them.
  */
 async function namedBySearch(
   db: Kysely<Tables>,
@@ -191,7 +192,7 @@ async function namedBySearch(
 
 type Row = ApiUserRow & { last_used_at: number | null };
 
-/** A stretch of a list: which API users are in it, and the columns in whose order they are. */
+/** A part of a list: the condition for its API users, and the columns that sort them. */
 interface Stretch {
   within: RawBuilder<SqlBool>;
   keys: readonly RawBuilder<unknown>[];
@@ -204,12 +205,12 @@ interface Found {
 }
 
 /**
- * Those without a value come after all that have one, whichever way the list is sorted and whatever the database does.
+ * API users without a value come last, in either direction and in both databases.
  *
- * Where nothing is asked of the API users, they are read in the order of an index. Else too, as long as those that meet the
- * condition are many. Where they are not: a table that is small is read from end to end, which takes a tenth of the time of
- * an index that leads to every row; a scope that few have leads to these; and else the page ends where it took long enough,
- * however few are on it (docs/decisions/061).
+ * Without a condition, the page is read in the order of an index. With a condition, too, if many API users
+ * match. If few match, the method depends on the table (docs/decisions/061). A small table is read from end
+ * to end: that takes a tenth of the time of an index that leads to every row. In a larger table, if few API
+ * users have the scope, only those are read. Otherwise the page ends after `lookMs`, even if empty.
  */
 async function pageOf(
   db: Kysely<Tables>,
@@ -231,7 +232,7 @@ async function pageOf(
     const found = await select(stretchOf(rest, end), both, rest.limit + 1).execute(db);
     rows.push(...found.rows);
     if (rows.length > page.limit) return ended(rows, page);
-    // Behind those with a value come those without.
+    // API users without a value follow those with one.
     if (end === null && (page.sort !== 'last_used_at' || isPast(after))) return { rows, next: null };
     after = end ?? beforeThoseWithout(page);
     if (looked === bounds.lookedAtFirst && rows.length < page.limit) {
@@ -269,7 +270,7 @@ async function inTheTable(
   return ended(rows, page);
 }
 
-/** One row more than fit says that there is another page. */
+/** A row beyond the limit shows that another page follows. */
 function ended(rows: Row[], { limit, sort }: ApiUserListPage): Found {
   const last = rows.length > limit ? rows[limit - 1] : undefined;
   return {
@@ -278,7 +279,7 @@ function ended(rows: Row[], { limit, sort }: ApiUserListPage): Found {
   };
 }
 
-/** Where so many after the start of a page end, read from an index alone; null: there are not so many. */
+/** The position of the `count`-th API user after `page.after`, from an index alone; null if fewer follow. */
 async function lookedUpTo(
   db: Kysely<Tables>,
   among: RawBuilder<SqlBool>,
@@ -293,7 +294,10 @@ async function lookedUpTo(
   return rows[0] === undefined ? null : [rows[0].value, rows[0].id];
 }
 
-/** All that have a scope; null: those are too many, or not found without reading all. Found by the few sets of scopes there are. */
+/**
+ * Client ids of all API users with a scope, found through the few different sets of scopes. Null if more than
+ * `most` have it, or if there are too many sets.
+ */
 async function havingScope(db: Kysely<Tables>, scope: string, most: number): Promise<string[] | null> {
   const { rows: sets } = await sql<{ scopes: string }>`
     with recursive sets (scopes, n) as (
@@ -305,7 +309,7 @@ async function havingScope(db: Kysely<Tables>, scope: string, most: number): Pro
   if (sets.length > SCOPE_SETS_MAX) return null;
   const ids: string[] = [];
   for (const { scopes } of sets.filter((set) => set.scopes.includes(`"${scope}"`))) {
-    // As a range, in its order: read from the index however many the database takes them for.
+    // A range, in the order of the index: the database then uses the index, even if it expects many rows.
     const { rows } = await sql<{ id: string }>`
       select client_id as id from api_users where scopes >= ${scopes} and scopes <= ${scopes}
       order by scopes limit ${most + 1 - ids.length}`.execute(db);
@@ -318,13 +322,13 @@ async function havingScope(db: Kysely<Tables>, scope: string, most: number): Pro
 const within = (ids: readonly string[]): RawBuilder<SqlBool> =>
   ids.length === 0 ? sql`1 = 0` : sql`client_id in (${sql.join(ids)})`;
 
-/** Before, or after, every client id there is. */
+/** The position before all API users without a value: in this direction, no client id sorts before it. */
 const beforeThoseWithout = ({ descending }: ApiUserListPage): ApiUserPosition => [
   null,
   descending ? LAST_TEXT : '',
 ];
 
-/** The last character of Unicode, so the last text by bytes: a client id may begin with ~, the last one of ASCII. */
+/** The last character of Unicode sorts after every client id. One may begin with ~, the last of ASCII. */
 const LAST_TEXT = '\u{10ffff}';
 
 const isPast = (after: ApiUserPosition | null): after is ApiUserPosition =>
@@ -332,7 +336,7 @@ const isPast = (after: ApiUserPosition | null): after is ApiUserPosition =>
 
 const firstOf = ([, , ...ids]: ApiUserPosition): readonly string[] => ids;
 
-/** From the start of a page up to and with `end`: those with a value, or those without. */
+/** From the start of a page up to and including `end`: the API users with a value, or those without. */
 function stretchOf(
   { sort, descending, after }: ApiUserListPage,
   end: ApiUserPosition | null = null,
@@ -350,7 +354,7 @@ function stretchOf(
   return { within: sql`${column} is ${past ? sql`` : sql`not`} null ${from} ${to}`, keys, descending };
 }
 
-/** All of the list. A column inside of `coalesce` is one that no index is for. */
+/** The list from the start of a page. No index matches `coalesce`, so the database reads the table. */
 function inTheOrderOfTheTable({ sort, descending, after }: ApiUserListPage): Stretch {
   const column = sql.ref(COLUMNS[sort]);
   const none = NONE[descending ? 'descending' : 'ascending'];

@@ -6,21 +6,21 @@ import { StoreError } from '../store-error.ts';
 
 /** A page of API users in the order of their client ids. */
 export interface ApiUserPage {
-  /** The client id of the last API user of the page before; null: from the start. */
+  /** The client id of the last API user of the previous page; null: from the start. */
   after: string | null;
   limit: number;
 }
 
-/** What an API user is found by. */
+/** The names of an API user. */
 export interface Name {
   clientId: string;
-  /** In the form in which usernames are compared. */
+  /** The username in the form in which usernames are compared. */
   usernameKey: string | null;
 }
 
 export interface Imported {
   user: ApiUser;
-  /** Digest of the line that made it; null if that named a client id or an external id. */
+  /** Digest of the import line that created the API user; null if the line has a client id or external id. */
   importKey: string | null;
 }
 
@@ -28,17 +28,17 @@ export interface ApiUserRows {
   find(clientId: string): Promise<ApiUser | undefined>;
   findByUsername(username: string): Promise<ApiUser | undefined>;
   list(page: ApiUserPage): Promise<ApiUser[]>;
-  /** True where there is at least one: cheaper than a count at a million. */
+  /** True if at least one API user exists. With a million of them, this is cheaper than a count. */
   any(): Promise<boolean>;
   insert(...users: ApiUser[]): Promise<void>;
-  /** Those with one of these external ids, or made by a line with one of these import keys. */
+  /** API users with one of these external ids, or created by a line with one of these import keys. */
   imported(externalIds: readonly string[], importKeys: readonly string[]): Promise<Imported[]>;
   insertImported(made: readonly Imported[]): Promise<void>;
-  /** The API users that have one of these texts as their client id or username, in any letter case. */
+  /** API users that have one of these texts as their client id or username, in any letter case. */
   named(...names: string[]): Promise<Name[]>;
-  /** The first few usernames that are another API user's client id, in any letter case: older programs allowed them. */
+  /** Up to `limit` usernames that equal another's client id in any letter case: older versions allowed it. */
   conflicts(limit: number): Promise<{ username: string; clientId: string; otherClientId: string }[]>;
-  /** Its version must be the one after that of the store: a change that was made from another is refused as a conflict. */
+  /** Throws a conflict unless the version of `user` is one above the version in the store. */
   update(user: ApiUser): Promise<void>;
   delete(clientId: string): Promise<boolean>;
 }
@@ -127,7 +127,7 @@ export function apiUserRows(db: Kysely<Tables>): ApiUserRows {
   };
 }
 
-/** The `usernameKey` of a client id, which is ASCII: as the index of migration 013 has it. */
+/** The `usernameKey` of a client id in SQL: client ids are ASCII. Migration 013 has an index of this. */
 function clientIdKey(column: string): RawBuilder<string> {
   return sql<string>`lower(${sql.ref(column)})`;
 }

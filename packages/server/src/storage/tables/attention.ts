@@ -2,52 +2,52 @@ import { sql } from 'kysely';
 import type { Connections } from '../connections.ts';
 import { ALL_CALLERS } from './usage.ts';
 
-/** What an operator should look at. */
+/** Something that needs an operator's attention. */
 export interface Attention {
   kind: 'secret_expires' | 'unused' | 'limit_hit' | 'refused';
-  /** Null: of callers whose client id no API user has. */
+  /** Null: all callers whose client id no API user has. */
   clientId: string | null;
   name: string;
   credentialId: string | null;
   /** When the secret expires, the API user was last used, or the limit was last hit; null: never used. */
   at: number | null;
-  /** Refusals; 0 for what is about none. */
+  /** Number of refusals; 0 for kinds without refusals. */
   count: number;
   /** Why callers were refused; only with `refused`. */
   reason?: string;
 }
 
 export interface AttentionRows {
-  /** Live credentials of enabled API users that expire from `from` up to `to`, the next first. */
+  /** Live credentials of enabled API users that expire between `from` and `to`, the earliest first. */
   expiring(from: number, to: number, limit: number): Promise<Attention[]>;
-  /** Enabled API users that were made, and last used, before `before`: those that never were first. */
+  /** Enabled API users that were created before `before` and not used since: the never used ones first. */
   unused(before: number, limit: number): Promise<Attention[]>;
-  /** API users that hit their limit from `from` on, the latest first. */
+  /** API users that hit their limit since `from`, the latest first. */
   limited(from: number, limit: number): Promise<Attention[]>;
   /**
-   * Callers that were refused at least `atLeast` times for one reason from `from` on, other than by their limit: the most refused
-   * first. Those whose client id no API user has are one together.
+   * Callers that were refused at least `atLeast` times for one reason since `from`, the most refused first.
+   * Refusals by an API user's own limit do not count. Callers whose client id no API user has are one item.
    */
   refused(from: number, atLeast: number, limit: number): Promise<Attention[]>;
   /**
-   * API users, and of them the ones that are enabled, and that were used from `activeFrom` on. `unhurried`: of so many that it
-   * takes longer than a statement may.
+   * Counts all API users, the enabled ones, and those used since `activeFrom`. `unhurried`: the count may
+   * take longer than the statement timeout.
    */
   count(activeFrom: number, unhurried: boolean): Promise<{ total: number; enabled: number; active: number }>;
 }
 
-/** What a database that is busy, or small for its millions, may take to count. */
+/** Time for an unhurried count, in milliseconds: a busy or small database may hold millions of rows. */
 const COUNT_MS_MAX = 600_000;
 
-/** Of one API user a limit can be hit in each minute: as many are read for each that is told. */
+/** Rows to read for each API user in the result: one that hits its limit every minute has 60 an hour. */
 const LIMITED_ROWS_EACH = 60;
 
-/** Rows that are read for callers that are refused, the latest first: a row for each caller, minute and reason. */
+/** Rows to read for refused callers, the latest first: each caller, minute and reason has one row. */
 const REFUSED_ROWS_MAX = 20_000;
-/** The name that all callers have together whose client id no API user has. */
+/** The one name of all callers whose client id no API user has. */
 const UNKNOWN_CALLERS = 'Unknown client ids';
 
-/** Each by an index that holds what it is looked for by, at a hundred thousand API users as at ten. */
+/** Each query finds its rows in an index, whether there are ten API users or a hundred thousand. */
 export function attentionRows({ read, unhurried }: Pick<Connections, 'read' | 'unhurried'>): AttentionRows {
   return {
     async expiring(from, to, limit) {
@@ -61,7 +61,7 @@ export function attentionRows({ read, unhurried }: Pick<Connections, 'read' | 'u
       return rows;
     },
     async unused(before, limit) {
-      // Two ranges of one index, because those that never were used lie apart in it, and elsewhere in each database.
+      // Two ranges of one index: never used API users come first in SQLite's index and last in PostgreSQL's.
       const never = sql`select client_id, last_used_at from api_users
         where last_used_at is null and created_at < ${before} and enabled = 1 limit ${limit}`;
       const lately = sql`select client_id, last_used_at from api_users
@@ -92,7 +92,7 @@ export function attentionRows({ read, unhurried }: Pick<Connections, 'read' | 'u
         ${byReason} from (select * from refusal_minutes where at >= ${from} and client_id > ${ALL_CALLERS}
           and reason <> 'api_user_limit' order by at desc, client_id desc limit ${REFUSED_ROWS_MAX}) as latest
         group by client_id, reason having sum(refusals) >= ${atLeast}`;
-      // In the row of all callers, which has one row a minute.
+      // From the rows of all callers together: one row a minute.
       const unknown = sql`
         ${byReason} from refusal_minutes where at >= ${from} and reason = 'unknown_client_id'
           and client_id = ${ALL_CALLERS}
@@ -107,7 +107,7 @@ export function attentionRows({ read, unhurried }: Pick<Connections, 'read' | 'u
       return rows;
     },
     async count(activeFrom, alone) {
-      // Each from an index of its own: the table is not read.
+      // Each count reads an index of its own, not the table.
       const counting = sql<{ total: number; disabled: number; active: number }>`
         select (select count(*) from api_users) as total,
           (select count(*) from api_users where enabled = 0) as disabled,

@@ -15,22 +15,25 @@ import { StoreError } from '../store-error.ts';
 import type { AuditRow, Tables } from '../schema.ts';
 
 export interface AuditPage {
-  /** The last entry of the page before; null: from the newest on. */
+  /** The last entry of the previous page; null: start with the newest entry. */
   before: Pick<AuditEntry, 'at' | 'n'> | null;
   limit: number;
 }
 
 export interface AuditRows {
   head(): Promise<ChainEnds>;
-  /** The newest first: by time, which the clocks of several servers may set in another order than that of the chain. */
+  /** The newest first, by time. If servers' clocks differ, this is not always the order of the chain. */
   list(filter: AuditFilter, page: AuditPage): Promise<AuditEntry[]>;
-  /** In the order of the chain, from after entry `n` on. */
+  /** The entries after entry `n`, in the order of the chain. */
   after(n: number, limit: number, filter?: AuditFilter): Promise<AuditEntry[]>;
-  /** Names of what entries are about, by id; see audit-names.ts. */
+  /** Names of the API users, credentials and operators with these ids; see audit-names.ts. */
   names(ids: readonly string[]): Promise<Map<string, string>>;
-  /** Adds to the end of the chain: call it last in the transaction of the change itself, because it holds the end until then. */
+  /**
+   * Appends entries to the chain. Call it last in the transaction of the change: it locks the end of the
+   * chain until the transaction is over.
+   */
   append(records: readonly AuditRecord[]): Promise<void>;
-  /** Removes up to `limit` of the oldest entries, as long as they are from before `at`; gives back how many. */
+  /** Removes up to `limit` of the oldest entries, until one is from `at` or later. Returns how many. */
   deleteBefore(at: number, limit: number): Promise<number>;
 }
 
@@ -50,7 +53,7 @@ export function auditRows(db: Kysely<Tables>): AuditRows {
 
 async function ends(db: Kysely<Tables>): Promise<ChainEnds> {
   const entries = db.selectFrom('audit');
-  // In one statement, so that all of it is of the same moment.
+  // One statement, so that all values are from the same moment.
   const head = await db
     .selectFrom('audit_head')
     .select(['hash', 'removed_hash'])
@@ -73,16 +76,16 @@ async function ends(db: Kysely<Tables>): Promise<ChainEnds> {
 const HEAD_ID = 1;
 
 const LARGEST = Number.MAX_SAFE_INTEGER;
-/** The time that is furthest from 1970 and has a date, in milliseconds (ECMA-262, 21.4.1.1). */
+/** The largest distance of a date from 1970, in milliseconds (ECMA-262, 21.4.1.1). */
 const FURTHEST = 8.64e15;
 
-/** A number beyond what this program counts to, which only somebody else writes, as the last one that it knows. */
+/** Clamps a number to the range of exact integers. Only another program writes numbers beyond it. */
 function within(value: Expression<number>, most = LARGEST): RawBuilder<number> {
   const [highest, lowest] = [sql.lit(most), sql.lit(-most)];
   return sql<number>`case when ${value} > ${highest} then ${highest} when ${value} < ${lowest} then ${lowest} else ${value} end`;
 }
 
-/** The same of a number that counts entries, as null. */
+/** A number that counts entries; null if it is negative or too large to be exact. */
 function countable<C extends 'n' | 'removed_n'>(column: C): AliasedRawBuilder<number, C> {
   const value = sql.ref<number>(column);
   return sql<number>`case when ${value} between 0 and ${sql.lit(LARGEST)} then ${value} end`.as(column);
@@ -91,7 +94,7 @@ function countable<C extends 'n' | 'removed_n'>(column: C): AliasedRawBuilder<nu
 const N = within(sql.ref('audit.n')).as('n');
 const AT = within(sql.ref('audit.at'), FURTHEST).as('at');
 
-/** Where everything of an entry but its numbers is stored. */
+/** The columns of an entry, except its two numbers. */
 const TEXTS = {
   actorKind: 'actor_kind',
   actorId: 'actor_id',
@@ -113,10 +116,10 @@ const TEXTS = {
 type Text = keyof typeof TEXTS;
 type Aliased = { [text in Text]: `${(typeof TEXTS)[text]} as ${text}` }[Text];
 
-/** All of an entry. */
+/** All columns of an entry. */
 const ENTRY = [N, AT, ...Object.entries(TEXTS).map(([text, column]) => `${column} as ${text}` as Aliased)];
 
-/** SQLite lets anybody write a text where a number belongs. */
+/** SQLite accepts text in a column of numbers. */
 function headIsWrong(): StoreError {
   return new StoreError(
     'corrupt',
@@ -124,7 +127,7 @@ function headIsWrong(): StoreError {
   );
 }
 
-/** Each part is read off one index, in the order of the list, and ends with the page. */
+/** Each subquery reads one index in the order of the list, and stops when the page is full. */
 function listed(db: Kysely<Tables>, filter: AuditFilter, { before, limit }: AuditPage) {
   const { subject, ...others } = filter;
   const page = (rows: ReturnType<typeof entriesOf>) => {
@@ -144,7 +147,7 @@ function listed(db: Kysely<Tables>, filter: AuditFilter, { before, limit }: Audi
   return page(entriesOf(db).where('n', 'in', of('subject_id').unionAll(of('related_id'))));
 }
 
-/** In the list. The last of the page before may lie below the lowest numbers that are told apart: by those, then. */
+/** Selects the entries after this one in the list. At the lower bound, it compares clamped numbers. */
 function comesAfter(
   { eb, refTuple, tuple }: ExpressionBuilder<Tables, 'audit'>,
   { at, n }: NonNullable<AuditPage['before']>,
@@ -167,7 +170,7 @@ function conditions(
   const all: Expression<SqlBool>[] = [];
   if (isGiven(actor)) all.push(eb('actor_id', '=', actor));
   if (isGiven(action)) all.push(eb('action', '=', action));
-  // Written out, because the index of those that were refused is used for no parameter.
+  // A literal: the databases do not use the partial index of refused entries for a parameter.
   if (isGiven(outcome)) all.push(eb('outcome', '=', sql.lit(outcome)));
   if (isGiven(from)) all.push(eb('at', '>=', from));
   if (isGiven(to)) all.push(eb('at', '<', to));
@@ -179,12 +182,12 @@ function isGiven<T>(value: T | null | undefined): value is T {
   return value !== null && value !== undefined;
 }
 
-/** Rows of one statement: SQLite takes 32,766 parameters in one, PostgreSQL 65,535. */
+/** Rows per statement: SQLite allows 32,766 parameters in a statement, PostgreSQL 65,535. */
 const ROWS_MAX = 500;
 
 async function append(db: Kysely<Tables>, records: readonly AuditRecord[]): Promise<void> {
   if (records.length === 0) return;
-  // The update comes first: it locks the row, so that what it gives back is the end until this transaction is over.
+  // The update comes first: it locks the row, so no other transaction can move the end of the chain.
   let last: AuditLink = await db
     .updateTable('audit_head')
     .set({ n: sql<number>`n + ${records.length}` })
@@ -208,7 +211,7 @@ async function append(db: Kysely<Tables>, records: readonly AuditRecord[]): Prom
 
 async function deleteBefore(db: Kysely<Tables>, at: number, limit: number): Promise<number> {
   const head = db.selectFrom('audit_head');
-  // What somebody wrote to before the chain or after its end stays, to be found.
+  // Entries that another program wrote before the start of the chain or after its end stay, as evidence.
   const oldest = await entriesOf(db)
     .select([N, AT, 'hash'])
     .where('audit.n', '>', head.select('removed_n'))
@@ -216,10 +219,10 @@ async function deleteBefore(db: Kysely<Tables>, at: number, limit: number): Prom
     .orderBy('audit.n')
     .limit(limit)
     .execute();
-  // Up to the first one that stays: what is removed is the beginning of the chain, whatever the clocks of servers say.
+  // Stops at the first entry to keep: the rest stays a whole chain, even if servers' clocks differ.
   const stays = oldest.findIndex((entry) => entry.at >= at);
   const old = stays === -1 ? oldest : oldest.slice(0, stays);
-  // SQLite lets anybody write a fraction.
+  // SQLite accepts a fraction in a column of integers.
   const lastAt = old.findLastIndex(({ n }) => Number.isSafeInteger(n));
   const last = old[lastAt];
   if (last === undefined) return 0;

@@ -2,61 +2,62 @@ import { sql, type Kysely, type RawBuilder } from 'kysely';
 import type { Tables } from '../schema.ts';
 
 /**
- * What a process keeps in memory, and so must hear of when it changes. `usage` is a request: write the uses that wait in memory,
- * because an operator is about to stop this API user. A program of a version before passes it over.
+ * The kind of thing that changed. Processes keep these things in memory, so they follow every change. `usage`
+ * is a request: every process writes the uses that it has in memory, because an operator is about to stop
+ * this API user. Older versions ignore the request.
  */
 export type ChangeNoun = 'api_user' | 'signing_key' | 'revocation' | 'usage';
 
 export interface Change {
-  /** The epoch in which it was made. */
+  /** The epoch of the change. */
   n: number;
   noun: ChangeNoun;
   /** Client id, kid, or the digest of a revocation. */
   id: string;
-  /** When it was made, by the clock of whoever made it. */
+  /** The time of the change, by the clock of the process that made it. */
   at: number;
 }
 
-/** Where the feed is, all of one moment. */
+/** The epoch and one change, read at the same moment. */
 export interface Position {
   epoch: number;
-  /** The change that was asked for; null where it is not kept, or never was. */
+  /** The requested change; null if the feed does not contain it. */
   change: Change | null;
 }
 
 export interface TimedPosition {
   position: Position;
-  /** The time by the database's clock, in milliseconds since 1970 (UTC); null where that is the clock of this machine. */
+  /** The database's clock, in milliseconds since 1970 (UTC); null if that is the clock of this machine. */
   storeMs: number | null;
 }
 
 export interface ChangeRows {
-  /** The number of the last change; it only grows, but for a restore of an older store. */
+  /** The number of the last change. It only grows, except when an operator restores an older store. */
   epoch(): Promise<number>;
-  /** The epoch, and the change with this number; null: the last one. */
+  /** The epoch, and the change with number `n`; null: the last change. */
   position(n: number | null): Promise<Position>;
-  /** The number of the oldest change that is still kept; null where none is. */
+  /** The number of the oldest change in the feed; null if the feed is empty. */
   oldest(): Promise<number | null>;
-  /** When the newest change that is still kept was made; null where none is. */
+  /** The time of the newest change in the feed; null if the feed is empty. */
   latestAt(): Promise<number | null>;
   after(n: number, limit: number): Promise<Change[]>;
-  /** Takes the next epoch and writes the change under it: call it in the transaction of the change itself. */
+  /** Takes the next epoch and records the change under it. Call it in the transaction of the change. */
   append(noun: ChangeNoun, id: string, at: number): Promise<void>;
-  /** The same for many of a kind, under epochs that follow each other. */
+  /** The same for several changes of one noun, under consecutive epochs. */
   appendAll(noun: ChangeNoun, ids: readonly string[], at: number): Promise<void>;
-  /** Removes up to `limit` changes numbered below `n`; gives back how many. */
+  /** Removes up to `limit` changes with numbers below `n`; returns how many. */
   deleteBefore(n: number, limit: number): Promise<number>;
 }
 
 export interface TimedChangeRows extends ChangeRows {
-  /** The position with the time, in one round trip. */
+  /** The position and the time, in one round trip. */
   timedPosition(n: number | null): Promise<TimedPosition>;
 }
 
 /**
- * The change feed. Numbers come from one row that is updated in the same transaction, not from a sequence: there a
- * later number can commit first, and a reader that has seen it would miss the earlier one. `storeTime`: the database's own
- * clock, for timed positions.
+ * The change feed. Numbers come from one row that the same transaction updates, not from a sequence: with a
+ * sequence, a later number can commit first, and a reader that has seen it would miss the earlier one.
+ * `storeTime`: the database's own clock, for timed positions.
  */
 export function changeRows(db: Kysely<Tables>, storeTime?: RawBuilder<number>): TimedChangeRows {
   async function timedPosition(n: number | null): Promise<TimedPosition> {

@@ -5,29 +5,29 @@ import type { Tables } from '../schema.ts';
 export interface ProcessClock {
   /** Host name and process id; the workers of one command share one. */
   process: string;
-  /** How far it is ahead of the store's clock, at least, in milliseconds; negative: behind it. */
+  /** The clock is at least this far ahead of the store's, in milliseconds; negative: behind it. */
   offsetMs: number;
 }
 
-/** The store's clock, and how far the clocks of processes were from it lately. */
+/** The store's clock, and the recent offsets of processes' clocks from it. */
 export interface ClockRows {
   /** Milliseconds since 1970 (UTC). */
   now(): Promise<number>;
   /** Records the offset of a process for the others to read; never waits for a standby. */
   record(clock: ProcessClock): Promise<void>;
-  /** The offsets that were recorded within the last `withinMs` milliseconds. */
+  /** The offsets that processes recorded in the last `withinMs` milliseconds. */
   recorded(withinMs: number): Promise<ProcessClock[]>;
-  /** Removes what was recorded before `at`. */
+  /** Removes offsets that were recorded before `at`. */
   deleteBefore(at: number): Promise<void>;
 }
 
-/** What a database brings whose clock may differ from that of this machine. */
+/** The clock of a database that may run on another machine. */
 export interface DatabaseClock extends Omit<ClockRows, 'now'> {
   /** The present time, in a query. */
   time: RawBuilder<number>;
 }
 
-/** A store on this machine: there is no other clock to compare with. */
+/** A store on this machine has the same clock, so there are no offsets to record. */
 const OWN_CLOCK: Omit<ClockRows, 'now'> = {
   record: async () => undefined,
   recorded: async () => [],
@@ -54,8 +54,9 @@ export interface Clocks {
 }
 
 /**
- * The clock of this process and the store's, whichever is behind and ahead. Where they differ it is not known which is
- * right: what ends has ended by the earlier one, what begins for everybody has begun by the later one.
+ * The earlier and the later of two clocks: this process's and the store's. If they differ, either may be
+ * right. Use the earlier one to decide that something has ended, and the later one to decide that something
+ * has begun in all processes.
  */
 export async function bothClocks({ now }: Pick<ClockRows, 'now'>): Promise<Clocks> {
   const storeMs = await now();

@@ -4,30 +4,30 @@ import type { Tables } from '../schema.ts';
 
 export interface CredentialRows {
   find(id: string): Promise<Credential | undefined>;
-  /** All of an API user's, the oldest first. */
+  /** All credentials of an API user, the oldest first. */
   listOf(clientId: string): Promise<Credential[]>;
   insert(...credentials: Credential[]): Promise<void>;
-  /** All of several API users', those of each the oldest first. */
+  /** All credentials of several API users: for each API user, the oldest first. */
   listOfAll(clientIds: readonly string[]): Promise<Credential[]>;
-  /** Which of these ids credentials have. */
+  /** The ids among these that a credential already has. */
   taken(ids: readonly string[]): Promise<string[]>;
-  /** Name and ends are what changes; digest, kind and owner never do. */
+  /** Updates name and end times. Digest, kind and owner never change. */
   update(
     credential: Pick<Credential, 'id' | 'name' | 'expiresAt' | 'retiredAt' | 'retireWhenQuietFrom'>,
   ): Promise<void>;
   /**
-   * Ids of the next `limit` after `after` that are retired when quiet, and were neither used nor marked so after `quietSince`;
-   * those that ended are left out.
+   * Ids of credentials to retire when quiet that were not used after `quietSince`, and were marked before it.
+   * Omits credentials with a retirement time. Returns up to `limit` ids after `after`.
    */
   quiet(quietSince: number, after: string, limit: number): Promise<string[]>;
-  /** Removes all of an API user's. */
+  /** Removes all credentials of an API user. */
   deleteOf(clientId: string): Promise<void>;
   /**
-   * Removes uses of credentials that are no more, among the next `limit` after `after`: a use that waited to be written
-   * while its credential was deleted. Gives back the last that was looked at; null where that was the end.
+   * Removes the uses of deleted credentials among the next `limit` rows after `after`: a process may write a
+   * use after its credential was deleted. Returns the last id that it checked; null at the end of the table.
    */
   sweepUses(after: string, limit: number): Promise<string | null>;
-  /** Removes some that ended before `endedBefore`, up to `limit` of either kind of end; gives back how many. */
+  /** Removes credentials that ended before `endedBefore`, up to `limit` for each end. Returns how many. */
   deleteEnded(endedBefore: number, limit: number): Promise<number>;
 }
 

@@ -4,15 +4,15 @@ import type { Tables } from '../schema.ts';
 
 /** Client ids of deleted API users. A trigger of the database adds them: see migration 011. */
 export interface DeletedClientIdRows {
-  /** Which of these names, in any letter case, are among them; in the form in which usernames are compared. */
+  /** The names that are deleted client ids in any letter case, as `usernameKey` writes them. */
   keysAmong(names: readonly string[]): Promise<string[]>;
-  /** Adds those of these client ids that no API user has: they were given out in what a restore took back. */
+  /** Adds the client ids that no API user has after a restore: the replaced store had used them. */
   addUnused(clientIds: readonly string[], at: number): Promise<void>;
-  /** These API users are there again. */
+  /** Removes client ids: an import restored their API users. */
   remove(clientIds: readonly string[]): Promise<void>;
 }
 
-/** Rows of one statement. */
+/** Rows per statement. */
 const BATCH = 500;
 
 export function deletedClientIdRows(db: Kysely<Tables>): DeletedClientIdRows {

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import type { AuditSubject } from '../../domain/audit-entry.ts';
 import type { Tables } from '../schema.ts';
 
-/** A change that was made under a key of its caller. */
+/** A change that a caller made with an `Idempotency-Key`. */
 export interface KeptChange {
   /** A digest of the actor and the key. */
   id: string;
@@ -14,7 +14,7 @@ export interface KeptChange {
 export interface IdempotencyRows {
   find(id: string): Promise<KeptChange | undefined>;
   insert(change: KeptChange): Promise<void>;
-  /** Removes up to `limit` whose time is over, and of more than `kept` the oldest; gives back how many. */
+  /** Removes up to `limit` changes: expired ones, and the oldest beyond `kept` of them. Returns how many. */
   deleteOver(nowMs: number, kept: number, limit: number): Promise<number>;
 }
 
@@ -34,7 +34,7 @@ export function idempotencyRows(db: Kysely<Tables>): IdempotencyRows {
     },
     async insert({ id, request, made, removesAt }) {
       const row = { id, request, made: JSON.stringify(made), removes_at: removesAt };
-      // What is there under this id is over: it was looked for in the same transaction.
+      // An existing row with this id has expired: the same transaction has checked it.
       await db
         .insertInto('idempotency_keys')
         .values(row)

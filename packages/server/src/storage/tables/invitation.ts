@@ -3,15 +3,15 @@ import type { Invitation } from '../../domain/invitation.ts';
 import type { InvitationRow, Tables } from '../schema.ts';
 
 export interface InvitationRows {
-  /** Over or not. */
+  /** Finds an expired invitation, too. */
   find(digest: string): Promise<Invitation | undefined>;
-  /** In place of the one that this operator had, or that the first admin had where `operatorId` is null. */
+  /** Replaces the operator's invitation; if `operatorId` is null, the first admin's. */
   put(invitation: Invitation): Promise<void>;
-  /** Removes one; false where there is none: somebody was first. */
+  /** Removes an invitation; false if it does not exist: another request used it first. */
   take(digest: string): Promise<boolean>;
-  /** Null: that of the first admin. */
+  /** Null: the invitation of the first admin. */
   deleteOf(operatorId: string | null): Promise<void>;
-  /** Removes up to `limit` whose time is over; gives back how many. */
+  /** Removes up to `limit` expired invitations; returns how many. */
   deleteOver(nowMs: number, limit: number): Promise<number>;
 }
 

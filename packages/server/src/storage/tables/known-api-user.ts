@@ -3,8 +3,8 @@ import type { CredentialKind } from '../../domain/credential.ts';
 import type { Tables } from '../schema.ts';
 
 /**
- * One API user and one of its credentials, or nulls where it has none: what the directory reads. In one statement, so
- * that both are of the same moment.
+ * One API user and one of its credentials, for the directory. The columns of the credential are null if the
+ * API user has none. One statement reads both, so they are from the same moment.
  */
 export interface KnownApiUserRow {
   client_id: string;
@@ -44,7 +44,7 @@ export function knownApiUserRows(db: Kysely<Tables>): KnownApiUserRows {
     byIds: (clientIds) => read(sql`client_id in (${sql.join(clientIds)})`),
     page: (after, limit) => read(sql`client_id > ${after} order by client_id limit ${limit}`),
     async anyPassword() {
-      // As a literal: for a parameter no database takes the index that holds passwords only.
+      // A literal: the databases do not use the partial index of passwords for a parameter.
       const { rows } = await sql`select id from credentials where kind = 'password' limit 1`.execute(db);
       return rows.length > 0;
     },

@@ -1,22 +1,25 @@
 import type { Kysely } from 'kysely';
 import type { Tables } from '../schema.ts';
 
-/** Facts about the store as a whole, a row each. */
+/** Facts about the store as a whole: one row for each. */
 export interface MetaRows {
   get(key: MetaKey): Promise<string | null>;
   set(key: MetaKey, value: string): Promise<void>;
-  /** Sets it where it still is `from`; false where it is not. */
+  /** Sets a value that is still `from`; returns false if it is not. */
   replace(key: MetaKey, from: string, to: string): Promise<boolean>;
 }
 
 /**
- * `master_key_check`: tells the right master key from a wrong one, and nothing about it. `key_schedule`: the durations
- * (JSON) with which the server that started last rotates signing keys. `longest_token_life`: seconds that the
- * longest-lived tokens of any server so far were good for. `issuer`: that of the server that started last.
- * `usage_summed_up`: how far usage is summed up (JSON).
- * `unreadable_address`: the last address from a trusted proxy that could not be read (JSON).
- * `signing_key_proofs`: until when signing keys without a proof may be accepted, or `pending` (signing-key-proof.ts).
- * `unfinished_copy`: where a copy into this store comes from that was not completed: nothing else may use it.
+ * - `master_key_check` tells the right master key from a wrong one, and reveals nothing about it.
+ * - `key_schedule`: the durations (JSON) for key rotation in the server that started last.
+ * - `longest_token_life`: the longest token life of any server so far, in seconds.
+ * - `issuer`: the issuer of the server that started last.
+ * - `usage_summed_up`: how far usage is summed up (JSON).
+ * - `unreadable_address`: the last unreadable address from a trusted proxy (JSON).
+ * - `signing_key_proofs`: until when servers accept signing keys without a proof, or `pending`
+ *   (signing-key-proof.ts).
+ * - `unfinished_copy`: the source of an incomplete copy into this store. Until the copy is complete, nothing
+ *   else may use the store.
  */
 export type MetaKey =
   | 'master_key_check'

@@ -6,10 +6,10 @@ import type { OperatorRow, Tables } from '../schema.ts';
 
 /** A page of operators in the order of their ids. */
 export interface OperatorPage {
-  /** The id of the last operator of the page before; null: from the start. */
+  /** The id of the last operator of the previous page; null: from the start. */
   after: string | null;
   limit: number;
-  /** Only those with this text in their e-mail address, in any letter case. */
+  /** Only operators whose e-mail address contains this text, in any letter case. */
   search?: string;
 }
 
@@ -18,21 +18,21 @@ export interface OperatorRows {
   findByEmail(email: string): Promise<Operator | undefined>;
   list(page: OperatorPage): Promise<Operator[]>;
   any(): Promise<boolean>;
-  /** One transaction after the other from here on: what it counts stays true until it is over. */
+  /** Blocks other changes until this transaction is over, so that its counts stay true. */
   lock(): Promise<void>;
-  /** Admins who have a password, beside this one. */
+  /** The number of admins with a password, without this one. */
   otherActiveAdmins(id: string): Promise<number>;
   insert(operator: Operator): Promise<void>;
   update(operator: Operator): Promise<void>;
   seen(id: string, at: number): Promise<void>;
-  /** Removes it with its sessions, its invitation and its recovery codes. */
+  /** Removes an operator with its sessions, invitation and recovery codes. */
   delete(id: string): Promise<void>;
-  /** Notes the time step of a code as used; false where it, or a later one, was used already. */
+  /** Marks the time step of a code as used; false if this step or a later one is already used. */
   useTotpStep(id: string, step: number): Promise<boolean>;
   setWrongCodes(id: string, wrongCodes: number, lockedUntil: number | null): Promise<void>;
-  /** In place of those that there were. */
+  /** Replaces all recovery codes of the operator. */
   setRecoveryCodes(id: string, digests: readonly string[]): Promise<void>;
-  /** Removes a recovery code; false where there is none like it. */
+  /** Removes a recovery code; false if the operator does not have it. */
   useRecoveryCode(id: string, digest: string): Promise<boolean>;
 }
 
@@ -56,7 +56,7 @@ export function operatorRows(db: Kysely<Tables>): OperatorRows {
       return (await db.selectFrom('operators').select('id').limit(1).execute()).length > 0;
     },
     async lock() {
-      // The row that every change takes: in PostgreSQL two transactions would else not see what the other one does.
+      // Every change locks this row. Otherwise two PostgreSQL transactions would miss each other's changes.
       await db
         .updateTable('epoch')
         .set({ n: sql<number>`n` })
@@ -86,7 +86,7 @@ export function operatorRows(db: Kysely<Tables>): OperatorRows {
       await db.deleteFrom('operators').where('id', '=', id).execute();
     },
     async useTotpStep(id, step) {
-      // The condition in the statement itself: of two sign-ins with one code at once, one gets nothing.
+      // The statement has the condition: if two sign-ins send the same code at once, only one succeeds.
       const result = await db
         .updateTable('operators')
         .set({ last_totp_step: step })

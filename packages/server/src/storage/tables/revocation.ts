@@ -4,11 +4,11 @@ import type { RevocationRow, Tables } from '../schema.ts';
 
 export interface RevocationRows {
   find(digests: readonly string[]): Promise<Revocation[]>;
-  /** In the order of their digests, from after `after` on ('': from the start). */
+  /** Revocations after `after`, in the order of their digests ('': from the start). */
   page(after: string, limit: number): Promise<Revocation[]>;
-  /** Adds one. Where there is one with this digest, the later times of both hold. */
+  /** Adds a revocation. If the digest exists already, each time becomes the later of the two. */
   put(revocation: Revocation): Promise<void>;
-  /** Removes up to `limit` whose time is over; gives back how many. */
+  /** Removes up to `limit` revocations that are due for removal; returns how many. */
   deleteOver(nowMs: number, limit: number): Promise<number>;
 }
 

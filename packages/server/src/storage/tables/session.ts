@@ -5,21 +5,21 @@ import { operatorOf } from './operator.ts';
 import type { SessionRow, Tables } from '../schema.ts';
 
 export interface SessionRows {
-  /** The session with this digest and whose it is, over or not. */
+  /** The session with this digest and its operator; finds an expired session, too. */
   find(digest: string): Promise<{ session: Session; operator: Operator } | undefined>;
-  /** All of an operator's, the newest first. */
+  /** All sessions of an operator, the newest first. */
   listOf(operatorId: string): Promise<Session[]>;
   insert(session: Session, digest: string): Promise<void>;
   seen(id: string, at: number): Promise<void>;
-  /** Another token opens it from now on; false where the operator has no session with this id. */
+  /** Gives the session another token; false if the operator has no session with this id. */
   setDigest(operatorId: string, id: string, digest: string): Promise<boolean>;
-  /** False where the operator has none with this id. */
+  /** False if the operator has no session with this id. */
   delete(operatorId: string, id: string): Promise<boolean>;
-  /** Ends all of an operator's, but for one; gives back how many. */
+  /** Ends all sessions of an operator, except `exceptId`; returns how many. */
   deleteOf(operatorId: string, exceptId?: string): Promise<number>;
-  /** Leaves an operator the newest `keep`. */
+  /** Removes all sessions of an operator except the newest `keep`. */
   trim(operatorId: string, keep: number): Promise<void>;
-  /** Removes up to `limit` of either kind of end: their time is over, or nobody used them since `seenBefore`. */
+  /** Removes up to `limit` expired sessions, and up to `limit` that are unused since `seenBefore`. */
   deleteOver(nowMs: number, seenBefore: number, limit: number): Promise<number>;
 }
 

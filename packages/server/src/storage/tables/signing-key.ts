@@ -7,17 +7,17 @@ import type { SigningKeyRow, Tables } from '../schema.ts';
 /** A signing key with its private part, encrypted under the master key; null once the key is removed. */
 export interface SealedSigningKey extends SigningKey {
   sealedPrivateKey: string | null;
-  /** Shows that this program wrote the rest: see signing-key-proof.ts. */
+  /** Shows that Mintmark wrote this row: see signing-key-proof.ts. */
   proof: string | null;
 }
 
 export interface SigningKeyRows {
-  /** All, the oldest first; removed ones too, as a record of what once signed. */
+  /** All signing keys, the oldest first; removed ones, too, as a record of the keys that signed tokens. */
   list(): Promise<SealedSigningKey[]>;
   insert(key: SealedSigningKey): Promise<void>;
   setEnd(kid: string, end: Pick<SealedSigningKey, 'retiresAt' | 'removesAt' | 'proof'>): Promise<void>;
   setProof(kid: string, proof: string): Promise<void>;
-  /** Forgets the private parts of keys removed before `now`; gives back how many. */
+  /** Deletes the private parts of keys that are removed at `now`; returns how many. */
   forgetRemoved(now: number): Promise<number>;
 }
 
@@ -36,7 +36,7 @@ const COLUMNS = [
 export function signingKeyRows(db: Kysely<Tables>): SigningKeyRows {
   return {
     async list() {
-      // By name: a store from before a migration fails here, and its keys do not count as without a proof.
+      // By name: without the column `proof`, the query fails instead of returning unproven keys.
       const rows = await db.selectFrom('signing_keys').select(COLUMNS).orderBy('activates_at').execute();
       return rows.map(fromRow);
     },
@@ -89,7 +89,7 @@ function fromRow(row: SigningKeyRow): SealedSigningKey {
   };
 }
 
-/** Empty if the text is not JSON, so that no proof fits it: a row that somebody else wrote must not hide all other keys. */
+/** Returns an empty key, which no proof matches, if the text is not JSON: the other keys stay readable. */
 function jwkOf(text: string): webcrypto.JsonWebKey {
   try {
     return JSON.parse(text) as webcrypto.JsonWebKey;

@@ -6,27 +6,28 @@ import type { Connections } from '../connections.ts';
 import { oldestRow, progressFrom, storedProgress, type UsageProgress } from './usage-progress.ts';
 import { noteUsed, refusalsTable, tokensTable } from './usage.ts';
 
-/** How long each unit is kept, in milliseconds. What is not summed up yet is kept until it is. */
+/** How long each unit is kept, in milliseconds. Usage that is not summed up yet is kept for longer. */
 export type UsageKept = Readonly<Record<UsageUnit, number>>;
 
 export interface UsageHistory {
-  /** One step of making hours of minutes and days of hours; true where there is more to be done. */
+  /** One step of summing up minutes into hours and hours into days; true if another step may be due. */
   sumUp(nowMs: number): Promise<boolean>;
-  /** Removes some of what is kept no longer, and names of flushes; true where there may be more. */
+  /** Removes some of the usage that is too old, and old names of flushes; true if there is more. */
   removeOld(nowMs: number, kept: UsageKept): Promise<boolean>;
 }
 
 /**
- * An hour is summed up so long after its end. What waited longer to be written (the store was out of reach) is counted
- * in the minute in which it is written: see `LATE_MS_MAX` in usage-recorder.ts, which is less.
+ * An hour is summed up this long after its end. If the store was unreachable, usage is written late, but
+ * in a minute of the last `LATE_MS_MAX` (runtime/usage/recorder.ts). That is less than this, so an hour does
+ * not change after it is summed up.
  */
 export const SETTLED_MS: number = 10 * UNIT_MS.minute;
-/** Rows that a step reads, and that a removal removes: some milliseconds, after which other writers come in. */
-/** A process repeats a flush when the store is back; the number of its last one is kept for longer than that takes. */
+/** After an outage, a process may repeat its last flush: its number is kept for longer than an outage. */
 const FLUSHES_KEPT_MS = 7 * UNIT_MS.day;
+/** Rows that a step reads or a removal deletes: some milliseconds, then other writers get their turn. */
 const STEP_ROWS = 10_000;
 const REMOVED_ROWS = 5000;
-/** Finer units in a coarser one, at most: the minutes of an hour. */
+/** The most finer units in a coarser one: an hour has 60 minutes. */
 const STARTS_MAX = 60;
 
 type Coarse = 'hour' | 'day';
@@ -47,7 +48,7 @@ export function usageHistory({ transaction: inOne, texts }: Connections): UsageH
     const starts = texts(JSON.stringify(startsBetween(FINER[unit], at, at + UNIT_MS[unit]).map(String)));
     const upTo = await sliceEnd(db, FINER[unit], starts, progress.after);
     const next = upTo === null ? { ...over(progress, unit), after: null } : { ...progress, after: upTo };
-    // First, because it is what two processes that are at the same step meet at: one of them finds it done.
+    // The progress changes first: if two processes do the same step, one of them stops here.
     if (!(await advance(db, stored, next))) return false;
     const range = sql`client_id ${afterward(progress.after)}
       ${upTo === null ? sql`` : sql`and client_id <= ${upTo}`}`;
@@ -72,7 +73,7 @@ async function begin(db: Kysely<Tables>): Promise<boolean> {
   return true;
 }
 
-/** False where another process was here first. */
+/** False if another process was first. */
 async function advance(db: Kysely<Tables>, from: string, to: UsageProgress): Promise<boolean> {
   return await metaRows(db).replace('usage_summed_up', from, JSON.stringify(to));
 }
@@ -88,7 +89,7 @@ function over(progress: UsageProgress, unit: Coarse): UsageProgress {
     : { ...progress, hoursTo: progress.hoursTo + UNIT_MS.hour };
 }
 
-/** The progress beyond units in which nothing happened; null where the next one is not such a unit. */
+/** The progress after the next units if they have no usage; null if the next unit has some. */
 async function withoutEmpty(
   db: Kysely<Tables>,
   progress: UsageProgress,
@@ -103,7 +104,7 @@ async function withoutEmpty(
   return unit === 'day' ? { ...progress, daysTo: to } : { ...progress, hoursTo: to };
 }
 
-/** The client id up to which a step goes, so that it reads about `STEP_ROWS`; null where that is all. */
+/** The last client id of a step that reads about `STEP_ROWS` rows; null if the step completes the unit. */
 async function sliceEnd(
   db: Kysely<Tables>,
   finer: UsageUnit,
@@ -120,7 +121,7 @@ async function sliceEnd(
   return rows[0]?.end ?? null;
 }
 
-/** From the start on the empty id is in it, too: that of all callers together. */
+/** From the start, the range includes the empty client id, which stands for all callers together. */
 function afterward(after: string | null): RawBuilder<unknown> {
   return after === null ? sql`>= ''` : sql`> ${after}`;
 }
@@ -169,7 +170,7 @@ async function removeOld(db: Kysely<Tables>, nowMs: number, kept: UsageKept): Pr
   return more;
 }
 
-/** In the order of the key, so that what is removed lies together. */
+/** Removes rows in the order of the key, so that they lie together. */
 async function removeSome(
   db: Kysely<Tables>,
   table: RawBuilder<unknown>,

@@ -5,14 +5,14 @@ import type { Tables } from '../schema.ts';
 
 /** How far minutes are summed up into hours, and hours into days. */
 export interface UsageProgress {
-  /** Hours before this one are whole in the table of hours, and are written no more. */
+  /** Hours before this one are complete in the table of hours, and do not change any more. */
   hoursTo: number;
   daysTo: number;
-  /** Of the unit that is summed up now, the last client id that is in it; null: none yet. */
+  /** The last client id that is summed up in the current unit; null: none yet. */
   after: string | null;
 }
 
-/** Where nothing was summed up yet: from the oldest minute on. */
+/** Before the first step, the progress begins at the oldest minute. */
 export async function readProgress(db: Kysely<Tables>): Promise<UsageProgress> {
   const stored = await storedProgress(db);
   if (stored !== null) return JSON.parse(stored) as UsageProgress;
@@ -28,14 +28,14 @@ export function progressFrom(oldestMinute: number): UsageProgress {
   return { hoursTo: startOf('hour', oldestMinute), daysTo: startOf('day', oldestMinute), after: null };
 }
 
-/** Everything there is, is in the table of days: there is nothing. */
+/** The progress of a store without usage: no reader needs a table of finer units. */
 const NOTHING: UsageProgress = {
   hoursTo: Number.POSITIVE_INFINITY,
   daysTo: Number.POSITIVE_INFINITY,
   after: null,
 };
 
-/** The start of the first of these units from `from` on in which anything happened; null where there is none. */
+/** The start of the first unit with usage, at or after `from`; null if none has any. */
 export async function oldestRow(db: Kysely<Tables>, unit: UsageUnit, from: number): Promise<number | null> {
   const starts = [];
   for (const table of [`usage_${unit}s`, `refusal_${unit}s`] as const) {

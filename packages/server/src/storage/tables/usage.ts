@@ -4,18 +4,19 @@ import type { Connections } from '../connections.ts';
 import type { Tables } from '../schema.ts';
 import { readProgress } from './usage-progress.ts';
 
-/** The use of one credential since such uses were last written. */
+/** The use of one credential since the last flush. */
 export interface Use {
   credentialId: string;
   lastUsedAt: number;
   lastUsedAddress: string;
-  /** All requests that it authenticated, and of these the ones that got a token. */
+  /** Requests that the credential authenticated. */
   count: number;
+  /** Requests that got a token. */
   tokens: number;
   of: { clientId: string };
 }
 
-/** Requests that were refused for one reason; of an API user that is not known, the client id is null. */
+/** Refused requests for one reason. `clientId` is null if no API user has the client id of the request. */
 export interface Refusals {
   clientId: string | null;
   reason: string;
@@ -23,31 +24,31 @@ export interface Refusals {
 }
 
 export interface UsageBatch {
-  /** The start of the minute in which it happened. */
+  /** The start of the minute that the batch counts in. */
   minute: number;
   uses: readonly Use[];
   refusals: readonly Refusals[];
-  /** Also notes with the API users themselves when they were last used: about 10 µs each. */
+  /** Also records the last use in the rows of the API users: about 10 µs each. */
   noteLastUse: boolean;
-  /** A batch with a name is added once, however often it is written. */
+  /** A batch with a name is added only once, even if a process writes it several times. */
   flush?: FlushName;
 }
 
-/** A process writes its batches one after the other: the next one only when it is known that this one was written. */
+/** A process writes its batches in order: each one only after the store has confirmed the one before. */
 export interface FlushName {
-  /** No other process has it, nor the same one after a restart. */
+  /** Unique to the process; a restart gives it a new one. */
   process: string;
-  /** From 1 on. */
+  /** Counts from 1. */
   number: number;
 }
 
 export interface UsageRows {
   /**
-   * What one API user did, or all callers together (null), in the units that begin from `from` up to, and not at, `to`; the
-   * oldest first, without those in which nothing happened. Units that are kept no longer are missing too.
+   * Usage of one API user, or of all callers together (null), in the units that begin at or after `from` and
+   * before `to`, the oldest first. Omits units without usage, and units that are no longer kept.
    */
   series(clientId: string | null, unit: UsageUnit, from: number, to: number): Promise<UsagePoint[]>;
-  /** Tokens of each of these API users in the hours from `from` on; without those without any. */
+  /** Tokens of each of these API users, by hour, from `from` to `to`. Omits hours without tokens. */
   recent(clientIds: readonly string[], from: number, to: number): Promise<HourOfTokens[]>;
 }
 
@@ -57,16 +58,16 @@ export interface HourOfTokens {
   tokens: number;
 }
 
-/** Stands for all callers together. */
+/** The client id that stands for all callers together. */
 export const ALL_CALLERS = '';
 
-// The records of `texts`: widths of their fields. Numbers are padded on the left, which a cast passes over.
+// Widths of the fields in the records of `texts`. Numbers have spaces on the left, which a cast ignores.
 const COUNT_WIDTH = 10;
 const TIME_WIDTH = 13; // milliseconds until the year 2286
 const CREDENTIAL_ID_WIDTH = 10;
 const REASON_WIDTH = 30;
 
-/** Adds a batch in one transaction, unless it was added before; a credential may be in it more than once. */
+/** Adds a batch in one transaction, unless it was added before. A credential may occur in it repeatedly. */
 export async function recordUsage(
   { transaction: inOne, texts }: Connections,
   batch: UsageBatch,
@@ -86,7 +87,7 @@ export async function recordUsage(
   });
 }
 
-/** Takes the name of a flush. False: it was written before, and the answer was lost. */
+/** Records the name of a flush. False: an earlier attempt was written, but its answer was lost. */
 async function isNew(db: Kysely<Tables>, { process, number: flush }: FlushName): Promise<boolean> {
   const row = { process, flush, at: Date.now() };
   const taken = await db
@@ -101,8 +102,8 @@ async function isNew(db: Kysely<Tables>, { process, number: flush }: FlushName):
 }
 
 /**
- * One that was deleted meanwhile is written all the same: to look for each would cost more than the write itself. It is swept
- * out later (CredentialRows.sweepUses).
+ * Writes the use of a deleted credential, too: a check of each credential would cost more than the write
+ * itself. `CredentialRows.sweepUses` removes such uses later.
  */
 async function addUses(db: Kysely<Tables>, records: RawBuilder<unknown>): Promise<void> {
   const [at, count, id, address] = fields(TIME_WIDTH, COUNT_WIDTH, CREDENTIAL_ID_WIDTH);
@@ -138,7 +139,7 @@ async function addRefusals(db: Kysely<Tables>, minute: number, records: RawBuild
     do update set refusals = refusal_minutes.refusals + excluded.refusals`.execute(db);
 }
 
-/** Not more than once a minute each, however often they are used. */
+/** Updates each API user at most once a minute. */
 export async function noteUsed(
   db: Kysely<Tables>,
   clientIds: RawBuilder<unknown>,
@@ -149,7 +150,7 @@ export async function noteUsed(
     where client_id in (${clientIds}) and (last_used_at is null or last_used_at < ${minute})`.execute(db);
 }
 
-/** One for each credential: PostgreSQL takes no row twice in one statement. */
+/** One record for each credential: PostgreSQL does not update a row twice in one statement. */
 function credentialRecords(uses: readonly Use[]): string {
   const byId = new Map<string, Use>();
   for (const use of uses) {
@@ -169,7 +170,7 @@ function credentialRecords(uses: readonly Use[]): string {
   return JSON.stringify(records);
 }
 
-/** With one for all together; null where there are no tokens. */
+/** Adds a record for all callers together. Null if there are no tokens. */
 function tokenRecords(uses: readonly Use[]): string | null {
   const records: string[] = [];
   let all = 0;
@@ -197,7 +198,7 @@ function padded(number: number, width: number): string {
   return String(number).padStart(width);
 }
 
-/** The fields of a record that have these widths, and what is left of it. */
+/** The fields of a record with these widths, then the rest of the record. */
 function fields(...widths: readonly number[]): RawBuilder<unknown>[] {
   let from = 1;
   const cut = widths.map((width) => {
@@ -247,15 +248,15 @@ export function usageRows({ read, texts }: Pick<Connections, 'read' | 'texts'>):
 
 const HOUR = sql.raw(String(UNIT_MS.hour));
 
-/** Units that are whole in the table of their unit. */
+/** Units that are complete in one table. */
 interface Part {
   unit: UsageUnit;
   starts: readonly number[];
 }
 
 /**
- * Where the units from `from` to `to` are: what is not summed up yet is read from the finer units. The starts are named one
- * by one, because the key begins with them: of each minute one row is read, and not the minute.
+ * The tables that have the units from `from` to `to`: usage that is not summed up yet is in finer units.
+ * Queries list every start, because the key begins with it: they read one row of each minute, not all rows.
  */
 async function partsOf(read: Kysely<Tables>, unit: UsageUnit, from: number, to: number): Promise<Part[]> {
   const { hoursTo, daysTo } = await readProgress(read);
