@@ -27,7 +27,8 @@ export const KIND_FACTS: Readonly<Record<CredentialKind, CredentialKindFacts>> =
         ? null
         : 'The digest of a secret is its SHA-256, base64url, 43 characters.',
   },
-  // A wrong guess must not cost several slow hashes, nor another number of them than one at an unknown client id.
+  // A wrong guess costs exactly one slow hash, as much as one for an unknown client id: so a password is
+  // single.
   password: {
     isSingle: true,
     endsWithReset: false,
