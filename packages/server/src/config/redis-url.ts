@@ -47,7 +47,7 @@ export function parseRedisUrl(given: string): { value: RedisAddress | null } | {
   }
 }
 
-/** In a form to be shown: without user and password. */
+/** The Redis in a form for display, without user and password. */
 export function describeRedis({ kind, servers, encrypted, masterName }: RedisAddress): string {
   const topology = kind === 'server' ? '' : `+${kind}`;
   const path = masterName === '' ? '' : `/${masterName}`;

@@ -207,7 +207,7 @@ function shapeFaults(json: Json, members: Readonly<Record<string, Member>>): Fau
 const NAME_SHOWN = 100;
 
 /**
- * An import keeps client ids of another system. It refuses `export` and `import`: in the admin API, paths
+ * An import keeps client ids from other systems. It refuses `export` and `import`: in the admin API, paths
  * with these names stand in the place of a client id.
  */
 function clientIdFaults(clientId: string): Fault[] {

@@ -58,8 +58,8 @@ export interface SharedVerdict {
   /** The limit that refuses the call; null: none. */
   refusedBy: LimitPolicy | null;
   /**
-   * The state of the refusing limit. If none refuses: of the API user's limit, or of the failures if there is
-   * no API user.
+   * The state of the limit that refuses. If all pass, that of the API user's limit; for a call without API
+   * user, that of the failures.
    */
   limit: LimitState;
   /** How far ahead the next arrival of the API user is; null if the call did not reach its limit. */
