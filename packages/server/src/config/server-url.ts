@@ -1,4 +1,4 @@
-// What URLs of databases and of Redis have in common: a user with a password, and several servers.
+// The parts that URLs of databases and of Redis have in common: a user with a password, and several servers.
 import { AppError } from '../domain/app-error.ts';
 import { givenTextProblem } from '../domain/characters.ts';
 

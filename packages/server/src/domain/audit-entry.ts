@@ -117,8 +117,9 @@ export interface AuditLink {
 export const AUDIT_START: AuditLink = { n: 0, hash: '0'.repeat(64) };
 
 /**
- * The hash of an entry whose predecessor has `previousHash`: SHA-256 of the JSON array (UTF-8, no white space) of these
- * values in this order. An array of strings, numbers and nulls has one form only, so no two entries share one.
+ * The hash of an entry whose predecessor has `previousHash`: SHA-256 of the JSON array (UTF-8, no white
+ * space) of these values in this order. An array of strings, numbers and nulls has one form only, so no two
+ * entries share one.
  */
 export function auditHash(entry: Omit<AuditEntry, 'hash'>, previousHash: string): string {
   const canonical = JSON.stringify([

@@ -2,7 +2,7 @@ import type { CredentialKind } from './credential.ts';
 import { passwordHashProblem } from './password.ts';
 import { isKeyId } from './secret.ts';
 
-/** What differs between the kinds of credentials. */
+/** The differences between the kinds of credentials. */
 interface CredentialKindFacts {
   /** At most one of an API user's live credentials is of this kind. */
   isSingle: boolean;

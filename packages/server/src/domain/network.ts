@@ -37,8 +37,8 @@ export function networkSet(networks: readonly string[]): NetworkSet {
 export const UNKNOWN_ADDRESS = 'unknown';
 
 /**
- * The address of a connection, as the operating system writes it, without a zone (`fe80::1%eth0`). An IPv4 address that
- * came over an IPv6 socket (`::ffff:192.0.2.1`) becomes the IPv4 address.
+ * The address of a connection, as the operating system writes it, without a zone (`fe80::1%eth0`). An IPv4
+ * address that came over an IPv6 socket (`::ffff:192.0.2.1`) becomes the IPv4 address.
  */
 export function plainAddress(address: string): string {
   const zone = address.indexOf('%');

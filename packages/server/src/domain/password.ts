@@ -1,7 +1,9 @@
 import { argon2, randomBytes, timingSafeEqual, type Argon2Parameters } from 'node:crypto';
 import { SECRET_PREFIX } from './secret.ts';
 
-/** argon2id (RFC 9106) with OWASP's first recommendation for it: 19 MiB, two passes, one lane. ~9 ms of CPU. */
+/**
+ * argon2id (RFC 9106) with OWASP's first recommendation for it: 19 MiB, two passes, one lane. ~9 ms of CPU.
+ */
 const MEMORY_KIB = 19_456;
 const PASSES = 2;
 const LANES = 1;

@@ -1,4 +1,7 @@
-/** Length of the window in which a limit is stated: limits are calls per minute, with a burst of the same size. */
+/**
+ * Length of the window in which a limit is stated: limits are calls per minute, with a burst of the same
+ * size.
+ */
 export const WINDOW_MS = 60_000;
 
 /** The state of a limit, as a limiter reports it for one call. */
@@ -12,7 +15,10 @@ export interface LimitState {
   waitMs: number;
 }
 
-/** A limit's state after one call, and the number to keep for it: the theoretical arrival time of the next call. */
+/**
+ * A limit's state after one call, and the number to keep for it: the theoretical arrival time of the next
+ * call.
+ */
 export interface Taken {
   state: LimitState;
   arrivalMs: number;

@@ -6,7 +6,9 @@ import { hash } from 'node:crypto';
 export interface Revocation {
   /** The first 16 bytes of the SHA-256 of the token's `jti`, or of the client id: 32 hexadecimal digits. */
   digest: string;
-  /** Tokens with an earlier `iat` are revoked, in seconds since 1970; null: the digest is that of one token. */
+  /**
+   * Tokens with an earlier `iat` are revoked, in seconds since 1970; null: the digest is that of one token.
+   */
   issuedBefore: number | null;
   /** Milliseconds since 1970. By then, every token that the revocation concerns has expired. */
   removesAt: number;

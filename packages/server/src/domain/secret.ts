@@ -2,7 +2,10 @@ import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { BASE62, randomBase62 } from '../lib/random.ts';
 
-/** A generated secret is `mms_<key id>_<43 random characters><6 characters of CRC-32>`, all of it `[A-Za-z0-9_]`. */
+/**
+ * A generated secret is `mms_<key id>_<43 random characters><6 characters of CRC-32>`, all of it
+ * `[A-Za-z0-9_]`.
+ */
 export const SECRET_PREFIX = 'mms_';
 export const KEY_ID_LENGTH = 10;
 const RANDOM_LENGTH = 43; // 43 × log2(62) = 256 bits

@@ -1,7 +1,10 @@
 import { createHash, createPublicKey, type KeyObject, type webcrypto } from 'node:crypto';
 import { ALGORITHM_FACTS, type SigningAlgorithm } from './signing-algorithm.ts';
 
-/** A signing key as it is stored and published; the private part is elsewhere. Times: milliseconds since 1970 (UTC). */
+/**
+ * A signing key as it is stored and published; the private part is elsewhere. Times: milliseconds since 1970
+ * (UTC).
+ */
 export interface SigningKey {
   /** RFC 7638 thumbprint of the public key. */
   kid: string;

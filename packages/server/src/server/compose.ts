@@ -53,7 +53,7 @@ const TOKEN_ID_BYTES = 16;
 /** Wait between a failed load of all API users and the next. */
 const LOAD_AGAIN_MS = 5000;
 
-/** The part of one process where several serve together (workers/worker.ts). */
+/** The part of one process if several serve together (workers/worker.ts). */
 export interface ProcessPart {
   /** The connection to the shared limits, unless they are in Redis; null: this process counts alone. */
   transport: LimitTransport | null;
@@ -61,7 +61,7 @@ export interface ProcessPart {
   maintains: boolean;
   /** The `worker` label of its metrics; null: none. */
   worker: string | null;
-  /** Returns the metrics that `/metrics` of this process serves, given its own ones. */
+  /** Returns the metrics for `/metrics` of this process: its own, or those of all processes. */
   allMetrics(own: Metrics): Metrics;
 }
 

@@ -14,7 +14,10 @@ export interface LimitsOfPrimary extends LimitTransport {
   counted(batch: number, counts: readonly PackedCounts[]): void;
 }
 
-/** Batches that may wait for their answers: one for each turn of the event loop while the primary process is slow. */
+/**
+ * Batches that may wait for their answers: one for each turn of the event loop while the primary process is
+ * slow.
+ */
 const BATCHES_MAX = 10_000;
 
 /** The worker's side: all calls of one turn of the event loop go in one message. */

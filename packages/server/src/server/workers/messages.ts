@@ -32,8 +32,8 @@ export type ToPrimary =
   | { kind: 'ask for metrics'; request: number };
 
 /**
- * A `SharedCall` in few bytes, since each token needs one. A call that takes from the budget for failures has
- * no API user with its two numbers. Only a refund to this budget has `refund`.
+ * A `SharedCall` in few bytes, since each token needs one. A call that takes from the budget for failures
+ * leaves out the API user and its two numbers. Only a refund to this budget has `refund`.
  */
 export type PackedCall = [
   network: string,

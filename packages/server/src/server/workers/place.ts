@@ -35,7 +35,7 @@ const ATTEMPTS_MAX = 3;
 const SILENT_MS = 60_000;
 /** A worker that served for this long counts as steady: if it ends, it is replaced at once. */
 const STEADY_MS = 10_000;
-/** After repeated failures, the next start waits: about twice as long each time, up to `WAIT_MAX_MS`. */
+/** After repeated failures, the next start waits: twice as long each time, up to `WAIT_MAX_MS`. */
 const WAIT_MS = 100;
 const WAIT_MAX_MS = 5000;
 

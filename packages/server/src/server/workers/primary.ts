@@ -93,8 +93,8 @@ function createWorkers(config: Config, log: Logger): Workers {
   return {
     restart,
     async start() {
-      // Start the first worker alone: it logs a fault only once, and the others use the code that it compiled
-      // into the cache.
+      // Start the first worker alone: a fault is then logged only once, and the others can use its compile
+      // cache.
       const [first, ...others] = places;
       await first?.fill();
       await Promise.all(others.map(async (place) => await place.fill()));

@@ -9,7 +9,7 @@ import { linkToPrimary } from './link.ts';
 const MAINTAINS = 1;
 /**
  * The primary process is local and does little: if it is slow, the whole machine is, and workers notice at
- * once if it is gone. Limits in Redis, on another machine, must not wait for this long.
+ * once if it is gone. A process with limits in Redis, on another machine, must not wait for this long.
  */
 const LIMITS_DEADLINE_MS_MIN = 1000;
 
