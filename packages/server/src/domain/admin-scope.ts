@@ -6,9 +6,10 @@ export const ADMIN_SCOPE = 'mintmark:admin';
 export const READ_SCOPE = 'mintmark:read';
 
 /**
- * Stops an operator from gaining the rights of an admin through an API user: by creating one with the admin
- * scope, or by creating a secret for one. `scopes` are those of the API user. Changes that take something
- * away do not call this: in an incident, any operator on duty may make them.
+ * Stops an operator from gaining the rights of an admin through an API user with the admin scope: by creating
+ * or changing one, or by creating a credential for it. `scopes` are those of the API user. Disabling it,
+ * revoking its tokens and retiring its credentials do not call this: in an incident, any operator on duty may
+ * do so.
  */
 export function refuseBeyondRole(by: Actor, scopes: readonly string[]): void {
   if (by.kind !== 'operator' || by.role === 'admin' || !scopes.includes(ADMIN_SCOPE)) return;

@@ -55,7 +55,7 @@ export function inQuotes(text: string): string {
  * else. PostgreSQL stores no NUL. Both come only from escapes, so a JSON text without `\\u` needs no search.
  */
 export function jsonTextFault(value: unknown): Fault | null {
-  const waiting: [member: string, value: unknown][] = [['', value]]; // a stack of our own: JSON may be nested deeply
+  const waiting: [member: string, value: unknown][] = [['', value]]; // explicit stack for deeply nested JSON
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const [member, each] = next;
     const texts = typeof each === 'string' ? [each] : isObject(each) ? Object.keys(each) : [];
