@@ -27,7 +27,10 @@ export async function run(argv: readonly string[], io: Io = processIo): Promise<
   }
 }
 
-/** What somebody put in a wrong place (a secret for an id, a key for a path) is not repeated into a terminal or a log. */
+/**
+ * Masks secrets that an operator put in the wrong place (a secret for an id, a key for a path), so that no
+ * terminal or log shows them.
+ */
 function withoutSecrets(text: string): string {
   return text
     .replaceAll(/(mm[si]_)[0-9A-Za-z_]+/g, '$1…')
@@ -35,7 +38,7 @@ function withoutSecrets(text: string): string {
     .replaceAll(/'(--[a-z-]+)=[^']*'/g, "'$1'");
 }
 
-/** In place of commander's own, which knows the help of the first level only. */
+/** Replaces commander's own help command, which knows only the first level of commands. */
 function helpCommand(program: Command): void {
   const help = program.helpCommand(false).command('help [command...]');
   help.description('Show the help of a command.').action((names: string[]) => {

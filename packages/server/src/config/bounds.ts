@@ -2,7 +2,8 @@ import { durationText } from '../lib/duration.ts';
 
 /**
  * Bounds that are not settings, since no deployment needs other values. Tests override `unknownTtlMs` by the
- * environment variable MINTMARK_TEST_UNKNOWN_TTL. All were settings once: `removedSettings` tells the operator.
+ * environment variable MINTMARK_TEST_UNKNOWN_TTL. All of them were settings once: `removedSettings` reports
+ * those that are still set.
  */
 export const BOUNDS = {
   // Requests and connections.
@@ -42,19 +43,21 @@ export const BOUNDS = {
   // The directory and the change feed.
   /** Unknown client ids that the directory remembers. */
   unknownMax: 10_000,
-  /** For this long the directory remembers an unknown client id. */
+  /** How long the directory remembers an unknown client id. */
   unknownTtlMs: 5000,
   /** Client ids that are looked up in the store at a time. The excess gets 503. */
   lookupsMax: 1000,
   /** A look-up in the store that takes longer ends with 503. */
   lookupTimeoutMs: 2000,
-  /** Between two looks for writes of other processes in SQLite, and two notifications of PostgreSQL. */
+  /**
+   * Between two checks for writes of other processes in SQLite, and between two notifications of PostgreSQL.
+   */
   changeWakeMs: 100,
   /** Changes in the feed. A process that is further behind loads everything again. */
   changesKept: 100_000,
-  /** For a new connection to PostgreSQL, with its sign-in. */
+  /** Time for a new connection to PostgreSQL, including the sign-in. */
   postgresConnectTimeoutMs: 2000,
-  /** After this time the small reads of the change feed are tried on another connection. */
+  /** The change feed retries a small read on another connection after this time. */
   postgresFollowTimeoutMs: 250,
 
   // Usage.
@@ -95,7 +98,7 @@ export function boundFlag(name: string): string {
   return variableOf(name).toLowerCase().replaceAll('_', '-');
 }
 
-/** `UNKNOWN_TTL` for `unknownTtlMs`: the unit is not a part of it. */
+/** `UNKNOWN_TTL` for `unknownTtlMs`: the variable has no unit. */
 function variableOf(name: string): string {
   const withoutUnit = name.replace(/(Ms|Hours|Days)$/, '');
   return withoutUnit.replaceAll(/[A-Z]/g, '_$&').toUpperCase();

@@ -4,9 +4,9 @@ import { Redacted } from '../lib/redacted.ts';
 import { decoded, serversOf, userOf } from './server-url.ts';
 import type { PostgresServer, PostgresTarget, TlsMode } from '../storage/postgres/target.ts';
 
-/** Where the store is. */
+/** The location of the store. */
 export type Database =
-  /** An empty path: the default, which follows from the data folder. */
+  /** An empty path stands for the default in the data folder. */
   { kind: 'sqlite'; path: string } | { kind: 'postgres'; target: PostgresTarget };
 
 type Parsed<T> = { value: T } | { allowed: string };
@@ -16,7 +16,10 @@ const ALLOWED =
 const PORT = 5432;
 const TLS_MODES: readonly TlsMode[] = ['disable', 'require', 'verify-ca', 'verify-full'];
 const PARAMETERS = ['application_name', 'host', 'sslcert', 'sslkey', 'sslmode', 'sslrootcert'];
-/** Always in force: only a primary takes writes, and a read must not be older than a write. */
+/**
+ * Allowed without effect, since always in force: only a primary accepts writes, and a read must see every
+ * earlier write.
+ */
 const PRIMARY = new Set(['target_session_attrs=read-write', 'target_session_attrs=primary']);
 
 /** `sqlite:<path>` or `postgres://user:password@host:port,host:port/database?…`, as psql takes it. */
@@ -47,7 +50,7 @@ export function parseDatabaseUrl(given: string): Parsed<Database> {
   }
 }
 
-/** The same in a form to be shown: without a password. */
+/** The database in a form for display, without a password. */
 export function describeDatabase(database: Database): string {
   if (database.kind === 'sqlite') return database.path;
   const { servers, user, database: name } = database.target;
@@ -65,7 +68,7 @@ export function holdsPassword(url: string): boolean {
   return /^postgres(ql)?:\/\/[^@/]*:.+@/is.test(url);
 }
 
-/** A container may run the program as a user that no name is known of. */
+/** The operating system may have no name for the user of this process, for example in a container. */
 function ownUserName(): string {
   try {
     return userInfo().username;

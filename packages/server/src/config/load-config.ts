@@ -8,7 +8,7 @@ type Texts = Readonly<Record<string, string | undefined>>;
 
 /**
  * Reads every setting from the flags (by setting name) or else the environment. Throws an AppError that names
- * everything that is wrong; it never quotes a secret.
+ * every fault and quotes no secret.
  */
 export function loadConfig(environment: Texts, flags: Texts = {}): Config {
   const problems = removedSettings(environment, flags);
@@ -18,7 +18,8 @@ export function loadConfig(environment: Texts, flags: Texts = {}): Config {
       const given = flags[name] ?? environment[env];
       const problem = givenTextProblem(given ?? '');
       const parsed = problem === null ? parse(given || standard) : { allowed: `it ${problem}` };
-      // Passwords are chosen in other systems, and a space may be part of them. Elsewhere it is left over from a file.
+      // A password from another system may begin or end with a space. In another setting, a space is left
+      // over from a file.
       const isStray = flagName !== null && hasSurroundingSpace(given ?? '');
       const result =
         'value' in parsed && isStray ? { allowed: 'it begins or ends with white space: remove it' } : parsed;
@@ -35,14 +36,20 @@ export function loadConfig(environment: Texts, flags: Texts = {}): Config {
   return Object.freeze(withDerived(config));
 }
 
-/** One line, without the user and password of a URL. In a URL with a mistake they may stand anywhere. */
+/**
+ * The value on one line, without the user and password of a URL. In a URL with a mistake, they may stand
+ * anywhere.
+ */
 function quoted(value: string): string {
   const [scheme] = /^(postgres|redis)/i.exec(value) ?? [];
   if (scheme !== undefined) return `"${scheme}…"`;
   return inQuotes(value.replace(/^([^/@]*\/\/)?.*@/s, '$1…@'));
 }
 
-/** The same with another port, and what follows from it: for port 0, once a free one is found. */
+/**
+ * The configuration with another port, and with the issuer and audience that follow from it. For port 0, once
+ * a free port is known.
+ */
 export function withPort(config: Config, port: number): Config {
   const before = defaultIssuer(config);
   const issuer = config.issuer === before ? '' : config.issuer;
@@ -50,7 +57,7 @@ export function withPort(config: Config, port: number): Config {
   return Object.freeze(withDerived({ ...config, port, issuer, audience }));
 }
 
-/** `localhost` for whatever it reaches; else the address that is listened on. */
+/** Names the host `localhost` if that reaches the server, else by the address on which the server listens. */
 function defaultIssuer({ host, port, basePath }: Pick<Config, 'host' | 'port' | 'basePath'>): string {
   const isLocal = ['127.0.0.1', '::1', '0.0.0.0', '::', 'localhost'].includes(host);
   const name = isLocal ? 'localhost' : host.includes(':') ? `[${host}]` : host;
@@ -70,7 +77,7 @@ function withDerived(config: Config): Config {
   };
 }
 
-/** Load balancers ask every few seconds, and most want to hear of a failure two or three times. */
+/** Load balancers probe every few seconds, and most need two or three failures in a row. */
 const STALE_DRAIN_SECONDS = 15;
 
 function databaseOf({ databaseUrl, databasePassword, dataDir }: Config): Database {

@@ -16,7 +16,9 @@ const PORT = 6379;
 const SENTINEL_PORT = 26_379;
 const DATABASE_MAX = 65_535;
 
-/** Null: no Redis. An error quotes nothing of the URL: in a URL with a mistake, any part may be the password. */
+/**
+ * Null: no Redis. An error quotes nothing of the URL: in a URL with a mistake, any part may be the password.
+ */
 export function parseRedisUrl(given: string): { value: RedisAddress | null } | { allowed: string } {
   if (given === '') return { value: null };
   const found = /^redis(s?)(?:\+(cluster|sentinel))?:\/\/(?:(.*)@)?([^/?#]*)(?:\/([^/?#]*))?$/s.exec(given);
@@ -47,7 +49,7 @@ export function parseRedisUrl(given: string): { value: RedisAddress | null } | {
   }
 }
 
-/** In a form to be shown: without user and password. */
+/** The Redis in a form for display, without user and password. */
 export function describeRedis({ kind, servers, encrypted, masterName }: RedisAddress): string {
   const topology = kind === 'server' ? '' : `+${kind}`;
   const path = masterName === '' ? '' : `/${masterName}`;

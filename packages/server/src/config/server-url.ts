@@ -1,4 +1,4 @@
-// What URLs of databases and of Redis have in common: a user with a password, and several servers.
+// The parts that URLs of databases and of Redis have in common: a user with a password, and several servers.
 import { AppError } from '../domain/app-error.ts';
 import { givenTextProblem } from '../domain/characters.ts';
 
@@ -7,7 +7,7 @@ export interface UrlServer {
   port: number;
 }
 
-// An AppError that these throw quotes nothing of a URL: any part of one with a mistake may be the password.
+// The errors below quote nothing of a URL: in a URL with a mistake, any part may be the password.
 
 /** The part before the @. */
 export function userOf(part: string): [user: string, password?: string] {
@@ -16,7 +16,7 @@ export function userOf(part: string): [user: string, password?: string] {
   return [decoded(part.slice(0, colon), 'user'), decoded(part.slice(colon + 1), 'password')];
 }
 
-/** `host:port,[address]:port,…`, the ports may be missing. */
+/** `host:port,[address]:port,…`. The ports are optional. */
 export function serversOf(part: string, standardPort: number): UrlServer[] {
   return part.split(',').map((one) => {
     const [, bracketed, plain, port = String(standardPort)] =

@@ -1,4 +1,4 @@
-// What single settings may be: each gives the value, or says what is allowed.
+// Checks of single settings: each returns the value, or says what is allowed.
 import { networkProblem } from '../domain/network.ts';
 import { Redacted } from '../lib/redacted.ts';
 
@@ -32,7 +32,10 @@ export function masterKey(given: string): { value: Redacted | null } | { allowed
     : { allowed: '64 hexadecimal digits (openssl rand -hex 32 prints some)' };
 }
 
-/** A header that names an address, in lower case. Those of HTTP itself have one word, or carry a secret. */
+/**
+ * The name of a header with an address, in lower case. Refuses HTTP's own headers: their names are one word,
+ * or they carry a secret.
+ */
 export function headerName(given: string): { value: string } | { allowed: string } {
   const name = given === '' ? 'x-forwarded-for' : given.toLowerCase();
   const fits = /^(forwarded|(?!authorization|cookie|proxy-)[a-z0-9]+(-[a-z0-9]+)+)$/.test(name);

@@ -35,7 +35,10 @@ export interface SettingTypes {
   signingAlgorithm: SigningAlgorithm;
 }
 
-/** A setting as `settings/<topic>.ts` writes it. A choice has no `value`: it follows from what may be chosen. */
+/**
+ * A setting as `settings/<topic>.ts` writes it. A choice has no `value`: `settingOf` derives it from the
+ * choices.
+ */
 export type Definition = { readonly env: string; readonly help: string } & (
   | { readonly type: Exclude<keyof SettingTypes, 'whole'>; readonly value?: string; readonly default: string }
   | {
@@ -113,7 +116,9 @@ function choice(text: string, choices: readonly string[]): Parsed<string> {
   return choices.includes(text) ? { value: text } : { allowed: `one of ${choices.join(', ')}` };
 }
 
-/** Milliseconds of the units of settings. A setting in one of them may have another unit in its text. */
+/**
+ * Milliseconds of the units of settings. In the text of such a setting, another unit may follow the number.
+ */
 const UNIT_MS: Readonly<Record<string, number>> = {
   '<ms>': 1,
   '<seconds>': 1000,

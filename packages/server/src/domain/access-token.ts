@@ -1,12 +1,12 @@
 import type { KeyObject } from 'node:crypto';
 import { ALGORITHM_FACTS, type SigningAlgorithm } from './signing-algorithm.ts';
 
-/** What an access token says (RFC 9068 §2.2). Times are whole seconds since 1970 (UTC). */
+/** The claims of an access token (RFC 9068 §2.2). Times are whole seconds since 1970 (UTC). */
 export interface AccessTokenClaims {
   issuer: string;
   clientId: string;
   audience: string;
-  /** Space-separated; empty: the token has no `scope` claim (RFC 6749 §3.3 has no empty scope). */
+  /** Separated by spaces. If empty, the token has no `scope` claim (RFC 6749 §3.3 has no empty scope). */
   scope: string;
   issuedAt: number;
   expiresAt: number;
@@ -45,7 +45,10 @@ export function jwtSigner(
   };
 }
 
-/** Written out, because `JSON.stringify` of the object costs twice as much; ids and times need no escaping. */
+/**
+ * Builds the JSON by hand: `JSON.stringify` of the object costs twice as much. Ids and times need no
+ * escaping.
+ */
 function claimsJson(claims: AccessTokenClaims): string {
   const client = JSON.stringify(claims.clientId);
   const scope = claims.scope === '' ? '' : `,"scope":${JSON.stringify(claims.scope)}`;

@@ -1,13 +1,15 @@
 import type { Actor } from './actor.ts';
 import { AppError } from './app-error.ts';
 
-/** Scopes of API users that may call the admin API: everything, or only what reads. */
+/** Scopes for the admin API: the first allows every call, the second only reads. */
 export const ADMIN_SCOPE = 'mintmark:admin';
 export const READ_SCOPE = 'mintmark:read';
 
 /**
- * Who may not do everything must not get there by an API user that may: by making one, or by getting a secret of one.
- * `scopes`: those of the API user. What takes something away from it is not asked here: in an incident anybody on duty may.
+ * Stops an operator from gaining the rights of an admin through an API user with the admin scope: by creating
+ * or changing one, or by creating a credential for it. `scopes` are those of the API user. Disabling it,
+ * revoking its tokens and retiring its credentials do not call this: in an incident, any operator on duty may
+ * do so.
  */
 export function refuseBeyondRole(by: Actor, scopes: readonly string[]): void {
   if (by.kind !== 'operator' || by.role === 'admin' || !scopes.includes(ADMIN_SCOPE)) return;

@@ -1,18 +1,21 @@
 import { usernameKey, type ApiUser } from './api-user.ts';
 
-/** By last use as it is kept with the API user: to the minute, or later where very many are used (docs/decisions/050). */
+/**
+ * `last_used_at` sorts by the last use as stored: exact to the minute, or older if very many API users are in
+ * use (docs/decisions/050).
+ */
 export const API_USER_SORTS = ['created_at', 'name', 'last_used_at'] as const;
 export type ApiUserSort = (typeof API_USER_SORTS)[number];
 
-/** Which API users a list has; null says nothing. */
+/** Selects the API users of a list. Null sets no condition. */
 export interface ApiUserFilter {
-  /** A part of the name, client id, username or contact, in any letter case. */
+  /** A part of the name, client id, username, external id or contact, in any letter case. */
   search: string | null;
   enabled: boolean | null;
   scope: string | null;
 }
 
-/** The filter for these parameters, as the admin API and the command line have them. */
+/** Converts the parameters of the admin API and the command line to a filter. */
 export function apiUserFilter({ search, state, scope }: ApiUserFilterParameters): ApiUserFilter {
   const text = search?.trim() ?? '';
   return {
@@ -31,9 +34,9 @@ export interface ApiUserFilterParameters {
 export const API_USER_STATES = ['enabled', 'disabled'] as const;
 
 /**
- * Where a page ended: the value that its list is sorted by, and the client id, by which those with the same value are
- * sorted. Null for one that was never used, in a list by last use. Then the client ids of those that came first because the
- * search was their name, and that are not again in their place.
+ * The position at which a page ended. `value` is the value that the list is sorted by; null for an API user
+ * that was never used, in a list by last use. `clientId` orders API users with the same value. `first` are
+ * the client ids that the first page put on top because the search is their name: later pages skip them.
  */
 export type ApiUserPosition = readonly [
   value: string | number | null,
@@ -41,38 +44,41 @@ export type ApiUserPosition = readonly [
   ...first: readonly string[],
 ];
 
-/** Whose name a search may be: one's client id, and another's username. */
+/** Most API users that a search can name exactly: one by its client id, another by its username. */
 export const NAMED_MAX = 2;
 
 export interface ApiUserListPage {
   sort: ApiUserSort;
   descending: boolean;
-  /** Null: from the start. */
+  /** Null: the page is the first. */
   after: ApiUserPosition | null;
   limit: number;
 }
 
-/** A page: fewer than asked for where the store has looked at as many as it does for one page; `next` says where it goes on. */
+/**
+ * A page of a list. It has fewer API users than requested if the store reached its bound of rows read for one
+ * page. `next` is the position at which the next page continues.
+ */
 export interface ApiUserListed {
   items: ListedApiUser[];
-  /** Null: this was the last. */
+  /** Null: this is the last page. */
   next: ApiUserPosition | null;
 }
 
-/** An API user in a list, with what there is to see of its credentials. */
+/** An API user in a list, with a summary of its credentials. */
 export interface ListedApiUser {
   user: ApiUser;
-  /** Null: never. */
+  /** Null: never used. */
   lastUsedAt: number | null;
   liveCredentials: number;
-  /** When the first of its live credentials expires; null: none does. */
+  /** The earliest expiry time of its live credentials; null: none of them expires. */
   nextExpiryAt: number | null;
 }
 
-/** In which form texts are searched and sorted: as usernames are compared. */
+/** The form in which texts are searched and sorted: the same as for usernames. */
 export const searchKey: (text: string) => string = usernameKey;
 
-/** Everything about an API user that a search looks through. No text of them holds a line break. */
+/** The texts of an API user that a search covers, one a line. None of them holds a line break. */
 export function searchText({ name, clientId, username, externalId, contact }: ApiUser): string {
   return searchKey(
     [name, clientId, username, externalId, contact].filter((text) => text !== null).join('\n'),

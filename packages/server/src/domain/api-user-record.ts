@@ -12,9 +12,12 @@ import { randomBase62 } from '../lib/random.ts';
 import type { Fault } from './fault.ts';
 import { KEY_ID_LENGTH } from './secret.ts';
 
-// An API user as a line of an export, which is a line of an import: its settings, and of its credentials the digests.
+// An API user as one line of an export or import: its settings, and the digests of its credentials.
 
-/** What an export has of a credential. The secret itself is nowhere, so a secret that was exported goes on working. */
+/**
+ * A credential in an export. It holds the digest and never the secret. After an import, callers keep using
+ * their secrets.
+ */
 export interface CredentialRecord {
   id: string;
   kind: Credential['kind'];
@@ -36,17 +39,20 @@ export interface ApiUserRecord {
   limit_per_minute: number | null;
   allowed_networks: readonly string[];
   created_at: string;
-  /** Left out where the digests stay in the house. */
+  /** Left out of an export without digests. */
   credentials?: readonly CredentialRecord[];
 }
 
-/** An API user to be made, with its credentials. */
+/** An API user to create, with its credentials. */
 export interface ReadRecord {
   user: ApiUser;
   credentials: Credential[];
-  /** What the line says, as a key: null if it names a client id or an external id, which are keys. */
+  /**
+   * A digest of the line, which identifies it in a repeated import. Null if the line names a client id or an
+   * external id: these identify it.
+   */
   importKey: string | null;
-  /** False: the client id is a new one. */
+  /** False: the line names no client id, so `user` has a new one. */
   namesId: boolean;
 }
 
@@ -79,8 +85,8 @@ export function apiUserRecord(user: ApiUser, credentials: readonly Credential[] 
 type Json = Record<string, unknown>;
 
 /**
- * Reads a line of an import: an API user, or all that is wrong with it. Only the name must be there; without a client id it
- * gets a new one.
+ * Reads a line of an import: returns the API user, or every fault of the line. Only the name is required. An
+ * API user without a client id gets a new one.
  */
 export function readApiUserRecord(json: unknown, nowMs: number): ReadRecord | Fault[] {
   if (!isObject(json)) return [{ member: '', problem: 'A line is a JSON object.' }];
@@ -111,8 +117,8 @@ export function readApiUserRecord(json: unknown, nowMs: number): ReadRecord | Fa
 }
 
 /**
- * The same for lines that say the same: in whatever order and spelling of JSON, or in CSV. A member that is left out says the same
- * as its default.
+ * Lines with the same content have the same key, in any order and spelling of JSON members, and in CSV. A
+ * member that is left out counts as its default.
  */
 function keyOf(json: Json, user: ApiUser): string {
   const { created_at: createdAt = null, credentials = [] } = json as Partial<ApiUserRecord>;
@@ -142,7 +148,7 @@ function settingsOf(json: Json): ApiUserSettings {
 }
 
 interface Member {
-  /** In words, after "must be". */
+  /** Completes the sentence "This must be …". */
   is: string;
   fits(value: unknown): boolean;
   required?: boolean;
@@ -200,7 +206,10 @@ function shapeFaults(json: Json, members: Readonly<Record<string, Member>>): Fau
 
 const NAME_SHOWN = 100;
 
-/** An id of another system may be kept. `export` and `import` are paths of the admin API where its id would stand. */
+/**
+ * An import keeps client ids from other systems. It refuses `export` and `import`: in the admin API, paths
+ * with these names stand in the place of a client id.
+ */
 function clientIdFaults(clientId: string): Fault[] {
   const fits =
     /^[A-Za-z0-9._~-]{1,100}$/.test(clientId) && !['export', 'import', '.', '..'].includes(clientId);
@@ -253,7 +262,10 @@ function problemFaults(member: string, problem: string | null): Fault[] {
   return problem === null ? [] : [{ member, problem }];
 }
 
-/** What no credential by itself has wrong. */
+/**
+ * Faults of the credentials as a whole: too many of them, two of a kind that allows one, or two with the same
+ * id.
+ */
 function togetherFaults(credentials: readonly Credential[]): Fault[] {
   const member = 'credentials';
   const singleKinds = CREDENTIAL_KINDS.filter((kind) => KIND_FACTS[kind].isSingle);

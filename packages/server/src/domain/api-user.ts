@@ -9,24 +9,30 @@ export interface ApiUser {
   /** `api_` and 20 characters, or an imported id. Never changes. */
   clientId: string;
   name: string;
-  /** Works in `client_id` in place of the id. In no letter case the client id or username of another API user. */
+  /**
+   * Callers may send it as `client_id`. In any letter case, it differs from the client ids and usernames of
+   * all other API users.
+   */
   username: string | null;
-  /** Its id in another system, unique: a line of an import with it makes the API user once. */
+  /** Its id in another system. It is unique, so a repeated import creates the API user only once. */
   externalId: string | null;
-  /** Whom to ask about it: an e-mail address, a team. */
+  /** The people behind it: an e-mail address or a team. */
   contact: string | null;
   enabled: boolean;
-  /** The scopes it may have; a request without `scope` gets them all. */
+  /** The scopes that it may get. A request without `scope` gets them all. */
   scopes: readonly string[];
-  /** The audiences it may ask for (RFC 8707); the first is its default. Empty: the server's default audience. */
+  /**
+   * The audiences that it may request (RFC 8707); the first is its default. Empty: the server's default
+   * audience.
+   */
   audiences: readonly string[];
   /** Calls of the token endpoint per minute; null: the server's default. */
   limitPerMinute: number | null;
-  /** Networks from which it may ask for tokens; empty: from anywhere. */
+  /** Networks from which it may request tokens. Empty: every network. */
   allowedNetworks: readonly string[];
   createdAt: number;
   updatedAt: number;
-  /** 1, and one more with each change of a setting. */
+  /** Starts at 1 and grows by one with each change of a setting. */
   version: number;
 }
 
@@ -54,12 +60,15 @@ export function newClientId(): string {
   return CLIENT_ID_PREFIX + randomBase62(20);
 }
 
-/** The form in which usernames are compared: without regard to letter case, and to how a letter was typed. */
+/**
+ * The form in which usernames are compared: NFC and lower case, so that letter case and input method do not
+ * matter.
+ */
 export function usernameKey(username: string): string {
   return username.normalize('NFC').toLowerCase();
 }
 
-/** Everything that is wrong with the settings; empty if nothing is. */
+/** All faults of the settings; empty if there are none. */
 export function apiUserFaults(settings: ApiUserSettings): Fault[] {
   const problems: [member: string, problem: string | null][] = [
     ['name', textProblem('name', settings.name)],

@@ -11,8 +11,8 @@ export interface InUse {
 }
 
 /**
- * What went wrong, as a word to program against. HTTP and the command line map each in one table (http/admin/problem.ts,
- * commands/exit-code.ts).
+ * The cause of an error, for programs. HTTP and the command line map it in one table each
+ * (http/admin/problem.ts, commands/exit-code.ts).
  */
 export type AppErrorCode =
   | 'invalid'
@@ -25,7 +25,7 @@ export type AppErrorCode =
   | 'not_found'
   | 'method_not_allowed'
   | 'conflict'
-  /** The same change was made before, under the same key: `created` says what it made. */
+  /** The caller made the same change before, under the same key. `created` lists what it created. */
   | 'replayed'
   /** A live caller could break: `inUse` says which. */
   | 'unsafe'
@@ -39,24 +39,24 @@ export type AppErrorCode =
   | 'unavailable'
   /** A setting of this process has a value that is not allowed. */
   | 'bad_setting'
-  /** A check found a fault, and the program works. */
+  /** A check found a fault; the program itself works. */
   | 'check_failed';
 
 export interface AppErrorDetails {
-  /** All that is wrong with the input, each with its member. */
+  /** Every fault of the input, with its member. */
   faults?: readonly Fault[];
   /** With the code `unsafe`. */
   inUse?: InUse;
   /** With the code `replayed`. Never a secret. */
   created?: readonly AuditSubject[];
-  /** How the message ends on a command line, in place of its full stop: what to do there. */
+  /** Replaces the full stop of the message on a command line, and says what to do there. */
   hint?: string;
   cause?: unknown;
 }
 
 /**
- * The control plane does not do what it was asked. Thrown, so that the transaction is rolled back; the message says what
- * to do, without any secret.
+ * The control plane refuses a request or fails. Throwing the error rolls the transaction back. The message
+ * says what to do, and holds no secret.
  */
 export class AppError extends Error {
   override readonly name: string = 'AppError';
@@ -76,7 +76,10 @@ export class AppError extends Error {
   }
 }
 
-/** Does `work`, whose faults are those of the member `member` of something larger. */
+/**
+ * Runs `work`, and puts `member` before the members of its faults: its input is that member of a larger
+ * input.
+ */
 export async function faultsBelow<T>(member: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

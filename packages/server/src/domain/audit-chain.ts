@@ -1,16 +1,17 @@
 import { auditHash, type AuditEntry, type AuditLink } from './audit-entry.ts';
 
-/** What is wrong with the chain, at its first bad entry. */
+/** The first fault of the chain. */
 export interface ChainFault {
   n: number;
   /**
-   * `changed`: the entry is not what was written, or does not follow the one before. `missing`: it was written, and is not
-   * there. `added`: nobody wrote it. `unlike`: it is not the one that was noted elsewhere.
+   * `changed`: the entry differs from what Mintmark wrote, or does not follow its predecessor. `missing`:
+   * Mintmark wrote the entry, but the store lacks it. `added`: Mintmark did not write the entry. `unlike`:
+   * the entry differs from the one that was noted elsewhere.
    */
   fault: 'changed' | 'missing' | 'added' | 'unlike';
 }
 
-/** Follows the chain from the entry after `from` on, as far as `entries` go; stops before the first bad one. */
+/** Checks that `entries` continue the chain after `from`. Stops before the first bad entry. */
 export function followChain(
   from: AuditLink,
   entries: readonly AuditEntry[],
@@ -25,17 +26,17 @@ export function followChain(
   return { last, fault: null };
 }
 
-/** Both ends of the chain, as the store tells them, and the entries that there are. */
+/** Both ends of the chain as the store records them, and the range of the entries that it holds. */
 export interface ChainEnds {
   /** The last entry that was written. */
   last: AuditLink;
-  /** The last entry that was removed because it was kept long enough. */
+  /** The last entry that maintenance removed at the end of its retention. */
   removed: AuditLink;
-  /** The lowest and highest number that there is; null where there is no entry. */
+  /** The lowest and highest number of the entries in the store; null: it holds none. */
   found: { lowest: number; highest: number } | null;
 }
 
-/** What is wrong with the ends, after the chain was followed to `reached`, where no entry comes after. */
+/** The fault at the ends of the chain, once the caller has followed it to its last entry, `reached`. */
 export function endFault({ last, removed, found }: ChainEnds, reached: AuditLink): ChainFault | null {
   if (found !== null && found.lowest <= removed.n) return { n: found.lowest, fault: 'added' };
   if (reached.n < last.n) return { n: reached.n + 1, fault: 'missing' };

@@ -44,7 +44,7 @@ export const AUDIT_SUBJECT_KINDS = [
   'store',
 ] as const;
 
-/** What an entry is about. The id is null where there is none (yet), or none that was found. */
+/** The subject of an entry. The id is null if the subject does not exist (yet), or was not found. */
 export interface AuditSubject {
   kind: (typeof AUDIT_SUBJECT_KINDS)[number];
   id: string | null;
@@ -53,10 +53,13 @@ export interface AuditSubject {
 export const AUDIT_OUTCOMES = ['done', 'refused'] as const;
 export type AuditOutcome = (typeof AUDIT_OUTCOMES)[number];
 
-/** What something was before a change, or is after it: names and JSON values. Never a secret, digest, password or token. */
+/**
+ * The state of a subject before or after a change: names and JSON values. Never a secret, digest, password or
+ * token.
+ */
 export type AuditFacts = Readonly<Record<string, unknown>>;
 
-/** What is recorded, before it has its place in the chain. */
+/** An entry that has no place in the chain yet. */
 export interface AuditRecord {
   /** Milliseconds since 1970 (UTC). */
   at: number;
@@ -64,17 +67,17 @@ export interface AuditRecord {
   action: AuditAction;
   outcome: AuditOutcome;
   subject: AuditSubject;
-  /** Whose the subject is: the API user of a credential. */
+  /** The owner of the subject, such as the API user of a credential. */
   related: AuditSubject | null;
   before: AuditFacts | null;
   after: AuditFacts | null;
-  /** Why it was refused; null where it was done. */
+  /** Why Mintmark refused the change; null if it made the change. */
   reason: string | null;
 }
 
-/** An entry as it is stored. The hash covers the texts as they are here. */
+/** An entry as stored. The hash covers the texts exactly as they are here. */
 export interface AuditEntry {
-  /** From 1 on, without gaps. */
+  /** Counts from 1, without gaps. */
   n: number;
   at: number;
   actorKind: string;
@@ -96,7 +99,9 @@ export interface AuditEntry {
   hash: string;
 }
 
-/** An entry with the names of what it is about: as they are now, or as they last were. No part of the hash. */
+/**
+ * An entry with the current or last names of its subject and related. The hash does not cover these names.
+ */
 export interface NamedAuditEntry extends AuditEntry {
   subjectName: string | null;
   relatedName: string | null;
@@ -108,12 +113,13 @@ export interface AuditLink {
   hash: string;
 }
 
-/** Before the first entry. */
+/** The link before the first entry. */
 export const AUDIT_START: AuditLink = { n: 0, hash: '0'.repeat(64) };
 
 /**
- * The hash of an entry whose predecessor has `previousHash`: SHA-256 of the JSON array (UTF-8, no white space) of these
- * values in this order. An array of strings, numbers and nulls has one form only, so no two entries share one.
+ * The hash of an entry whose predecessor has `previousHash`: SHA-256 of the JSON array (UTF-8, no white
+ * space) of these values in this order. An array of strings, numbers and nulls has one form only, so no two
+ * entries share one.
  */
 export function auditHash(entry: Omit<AuditEntry, 'hash'>, previousHash: string): string {
   const canonical = JSON.stringify([
@@ -138,7 +144,10 @@ export function auditHash(entry: Omit<AuditEntry, 'hash'>, previousHash: string)
   return createHash('sha256').update(canonical).digest('hex');
 }
 
-/** The entry for a record that comes after `previous`: its texts cleaned and bounded, and its hash. */
+/**
+ * Builds the entry that follows `previous`: cleans and shortens the texts of the record, and computes the
+ * hash.
+ */
 export function auditEntry(record: AuditRecord, previous: AuditLink): AuditEntry {
   const { actor, subject, related } = record;
   const role: Role | null = actor.kind === 'operator' ? actor.role : null;
@@ -165,7 +174,10 @@ export function auditEntry(record: AuditRecord, previous: AuditLink): AuditEntry
 
 const ID_LENGTH_MAX = 300;
 const REASON_LENGTH_MAX = 500;
-/** Characters of `before` or `after` as JSON: an API user with every setting at its longest has some 30,000. */
+/**
+ * Most characters of `before` or `after` as JSON. An API user with every setting at its longest has about
+ * 30,000.
+ */
 const FACTS_LENGTH_MAX = 16_384;
 
 function factsText(facts: AuditFacts | null): string | null {
@@ -179,7 +191,7 @@ function factsText(facts: AuditFacts | null): string | null {
   return text;
 }
 
-/** The longest value gives way to a text that says how long it was. */
+/** Replaces the longest value with a note of its length. */
 function withoutLongest(facts: AuditFacts): AuditFacts {
   const length = (value: unknown) => JSON.stringify(value ?? null).length;
   const [name, value] = Object.entries(facts).reduce((longest, each) =>
@@ -188,13 +200,16 @@ function withoutLongest(facts: AuditFacts): AuditFacts {
   return { ...facts, [name]: `(too long to be kept here: ${length(value)} characters)` };
 }
 
-/** A text that every database gives back as it was: no NUL, which PostgreSQL does not take, and no half characters. */
+/**
+ * Makes a text that every database returns unchanged: without secrets, without NUL, which PostgreSQL refuses,
+ * and without lone surrogates.
+ */
 function clean(text: string, lengthMax: number): string {
   const safe = withoutSecrets(text).replaceAll('\0', '\u{FFFD}');
   return (safe.length > lengthMax ? `${safe.slice(0, lengthMax - 1)}…` : safe).toWellFormed();
 }
 
-/** Secrets and tokens that somebody put where they do not belong: into a name, or for an id. */
+/** Masks secrets and tokens that a caller put in the wrong place, such as a name or an id. */
 function withoutSecrets(text: string): string {
   return text
     .replaceAll(/(mm[si]_)[0-9A-Za-z_]+/g, '$1…')
@@ -202,21 +217,23 @@ function withoutSecrets(text: string): string {
 }
 
 /**
- * Why something was refused, without the values that the text quotes: what was put there may be a password. From the
- * first quotation mark to the last, because the value may hold some itself.
+ * The reason of a refusal without the values that it quotes: a quoted value may be a password. Cuts from the
+ * first quotation mark to the last, because a value may itself hold quotation marks.
  */
 export function auditReason(message: string): string {
   return message.replace(/"[^]*"/, '"…"');
 }
 
-/** An id by which nothing was found is kept where it has the form of one: another text may be a password. */
+/** Keeps an id that was not found only if it has the form of an id: any other text may be a password. */
 export function auditedId(given: string | null): string | null {
   return given !== null && /^(?:api_[0-9A-Za-z]{20}|op_[0-9A-Za-z]{16}|[0-9A-Za-z]{10})$/.test(given)
     ? given
     : null;
 }
 
-/** Whether a search finds an entry: by a part of a name, id, address, reason or changed value, in any letter case. */
+/**
+ * Whether a name, id, address, reason or changed value of the entry contains the search, in any letter case.
+ */
 export function isFoundBy(entry: NamedAuditEntry, search: string): boolean {
   const texts = [
     entry.actorName,
@@ -239,7 +256,10 @@ function valuesIn(facts: unknown): string[] {
   return facts === null ? [] : [JSON.stringify(facts)];
 }
 
-/** A text that is not JSON was not written by this program: it is shown as it is, and a verification finds it. */
+/**
+ * Returns text that is not JSON unchanged: Mintmark did not write it, and a verification of the chain reports
+ * it.
+ */
 export function factsIn(text: string | null): unknown {
   if (text === null) return null;
   try {

@@ -4,7 +4,8 @@ import type { Credential } from './credential.ts';
 import type { Revocation } from './revocation.ts';
 import type { SigningKey } from './signing-key.ts';
 
-// What the audit log says of each noun, under the names that the command line and the admin API use. No digests.
+// The facts that the audit log records of each noun, with the names that the command line and the admin API
+// use. No digests.
 
 export function apiUserFacts(user: ApiUser): AuditFacts {
   return {
@@ -43,13 +44,13 @@ export function signingKeyFacts(key: SigningKey): AuditFacts {
   };
 }
 
-/** Nothing where nothing was revoked. */
+/** Empty unless all tokens issued before a time were revoked. */
 export function revocationFacts(revocation: Revocation | null): AuditFacts {
   if (revocation === null || revocation.issuedBefore === null) return {};
   return { tokens_revoked_issued_before: iso(revocation.issuedBefore * 1000) };
 }
 
-/** Of two descriptions of the same thing what differs. */
+/** The facts that differ between two states of the same subject. */
 export function changedFacts(
   before: AuditFacts,
   after: AuditFacts,

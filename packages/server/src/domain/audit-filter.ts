@@ -1,17 +1,17 @@
 import type { AuditOutcome } from './audit-entry.ts';
 
-/** Which entries a list has; members that are left out or null say nothing. */
+/** Selects the entries of a list. A member that is null or left out sets no condition. */
 export interface AuditFilter {
   /** Id of an actor. */
   actor?: string | null;
   action?: string | null;
-  /** Id of what an entry is about, or of whose that is: with a client id also what concerns its credentials. */
+  /** Id of a subject or of its owner: a client id also selects the entries about its credentials. */
   subject?: string | null;
   outcome?: AuditOutcome | null;
   /** A part of a name, id, address, reason or changed value, in any letter case. */
   search?: string | null;
-  /** Milliseconds since 1970: from then on, */
+  /** The earliest time, in milliseconds since 1970 (UTC). */
   from?: number | null;
-  /** and before then. */
+  /** The end of the period, exclusive, in milliseconds since 1970 (UTC). */
   to?: number | null;
 }

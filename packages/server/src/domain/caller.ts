@@ -1,4 +1,4 @@
-/** Who calls, and how it proves that. */
+/** A caller and its credential, as a request to the data plane presents them. */
 export interface Caller {
   /** A client id or a username. */
   clientId: string;
@@ -6,6 +6,6 @@ export interface Caller {
   clientSecret: string;
   /** The caller's address, without a port. */
   address: string;
-  /** 32 hexadecimal digits: the request in the log. */
+  /** 32 hexadecimal digits that identify the request in the log. */
   traceId: string;
 }

@@ -1,9 +1,10 @@
 import type { Fault } from './fault.ts';
 
 /**
- * What is wrong with the characters of a text that people choose; null if nothing is. No control character: PostgreSQL takes
- * no NUL, and no text of ours holds a line break. No half of a surrogate pair: it has no UTF-8, so each store would make
- * something else of it. Nothing that turns the direction of what comes after it, by which one name could look like another.
+ * Why a text that people choose may not have its characters; null if it may. Refuses control characters:
+ * PostgreSQL stores no NUL, and our texts hold no line break. Refuses lone surrogates: they have no UTF-8, so
+ * each store would change them differently. Refuses characters that turn the direction of writing: with them,
+ * one name could look like another.
  */
 export function characterProblem(what: string, text: string): string | null {
   if (CONTROL.test(text)) return `The ${what} holds a control character: remove it.`;
@@ -16,14 +17,16 @@ export function characterProblem(what: string, text: string): string | null {
 /** C0, DEL, C1, and the byte order mark, which some editors put before a text. */
 const CONTROL = /[\p{Cc}\ufeff]/u;
 
-/** True if no text that is stored is equal to this one or holds it: a search for it finds nothing on any store. */
+/**
+ * True if no stored text can equal or contain this one, so that a search for it finds nothing on any store.
+ */
 export function holdsControl(text: string): boolean {
   return /\p{Cc}/u.test(text) || !text.isWellFormed();
 }
 
 /**
- * Why a text from the command line or the environment is refused, as the end of a sentence; null if it is not. Node.js puts
- * U+FFFD in the place of bytes that are not UTF-8, so what was meant is lost.
+ * Why a text from the command line or the environment is refused, as the end of a sentence; null if it is
+ * accepted. Node.js replaces bytes that are not UTF-8 with U+FFFD, so the original text is lost.
  */
 export function givenTextProblem(text: string): string | null {
   if (text.includes('\ufffd') || !text.isWellFormed()) return 'is not UTF-8: encode it as such';
@@ -33,7 +36,7 @@ export function givenTextProblem(text: string): string | null {
   return `holds ${what} (${inQuotes(character).slice(1, -1)}): remove it`;
 }
 
-/** True if a text begins or ends with a space or with a character that has no shape, which no editor shows. */
+/** True if a text begins or ends with white space or with a format character, which editors do not show. */
 export function hasSurroundingSpace(text: string): boolean {
   return /^[\s\p{Cf}]|[\s\p{Cf}]$/u.test(text);
 }
@@ -47,12 +50,12 @@ export function inQuotes(text: string): string {
 }
 
 /**
- * The first text in a JSON value that no store keeps as it is, a member's name or its value; null if there is none. RFC
- * 8259 section 8.2 allows half of a surrogate pair, which has no UTF-8: each reader makes something else of it. PostgreSQL
- * stores no NUL. Both come from escapes only, so a JSON text without `\\u` need not be searched.
+ * The first text in a JSON value, a member's name or value, that stores do not keep unchanged; null if all
+ * are fine. RFC 8259 §8.2 allows a lone surrogate, which has no UTF-8: each reader turns it into something
+ * else. PostgreSQL stores no NUL. Both come only from escapes, so a JSON text without `\\u` needs no search.
  */
 export function jsonTextFault(value: unknown): Fault | null {
-  const waiting: [member: string, value: unknown][] = [['', value]]; // a stack of our own: JSON may be nested deeply
+  const waiting: [member: string, value: unknown][] = [['', value]]; // explicit stack for deeply nested JSON
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const [member, each] = next;
     const texts = typeof each === 'string' ? [each] : isObject(each) ? Object.keys(each) : [];
@@ -74,5 +77,8 @@ function isObject(value: unknown): value is Record<string, unknown> {
 /** Embeddings, overrides and isolates (Unicode Standard Annex #9, section 2). */
 const TURNS_DIRECTION = /[\u202a-\u202e\u2066-\u2069]/;
 
-/** The first of these rules as the pattern of a schema, for texts that no other rule looks at, such as a search. */
+/**
+ * The rule against control characters (C0 and DEL) as a schema pattern, for texts without another check, such
+ * as a search.
+ */
 export const NO_CONTROL = '^[^\\u0000-\\u001f\\u007f]*$';

@@ -11,9 +11,10 @@ export interface KnownSecrets {
 export type Authentication = { credentialId: string } | { failure: AuthenticationFailure };
 
 /**
- * Checks a generated secret. Whatever is wrong, and with an unknown client id too (`known` is undefined), the same work
- * is done: one SHA-256, one comparison in constant time, one look at the secret's own form. Only then is it asked what was
- * wrong. Its form is not looked at where it is right: what has the digest of a secret is that secret.
+ * Checks a generated secret. Every failure costs the same work, even for an unknown client id (`known` is
+ * undefined): one SHA-256, one comparison in constant time, one check of the secret's form. The cause is
+ * determined after that. A secret that matches needs no check of its form: only the real secret has this
+ * digest.
  */
 export function checkSecret(known: KnownSecrets | undefined, secret: string, nowMs: number): Authentication {
   const keyId = secret.slice(SECRET_PREFIX.length, SECRET_PREFIX.length + KEY_ID_LENGTH);
@@ -43,14 +44,17 @@ function endOf(record: SecretRecord, nowSeconds: number): AuthenticationFailure 
   return null;
 }
 
-/** What an unknown client id is checked against: a record that no key id matches, a digest that no secret has. */
+/**
+ * An unknown client id is checked against these: a digest that no secret has, in a record that no key id
+ * matches.
+ */
 const NO_DIGEST = '0'.repeat(43);
 const NO_SECRETS = `${'_'.repeat(10)}${NO_DIGEST}-       `;
 
 const left = Buffer.alloc(NO_DIGEST.length);
 const right = Buffer.alloc(NO_DIGEST.length);
 
-/** Compares two digests of 43 ASCII characters in constant time. Copying into kept buffers beats making new ones. */
+/** Compares two digests of 43 ASCII characters in constant time. Reused buffers are faster than new ones. */
 function sameDigest(a: string, b: string): boolean {
   left.write(a, 'latin1');
   right.write(b, 'latin1');

@@ -2,7 +2,7 @@ import type { CredentialKind } from './credential.ts';
 import { passwordHashProblem } from './password.ts';
 import { isKeyId } from './secret.ts';
 
-/** What differs between the kinds of credentials. */
+/** The differences between the kinds of credentials. */
 interface CredentialKindFacts {
   /** At most one of an API user's live credentials is of this kind. */
   isSingle: boolean;
@@ -27,7 +27,8 @@ export const KIND_FACTS: Readonly<Record<CredentialKind, CredentialKindFacts>> =
         ? null
         : 'The digest of a secret is its SHA-256, base64url, 43 characters.',
   },
-  // A wrong guess must not cost several slow hashes, nor another number of them than one at an unknown client id.
+  // A wrong guess costs exactly one slow hash, as much as one for an unknown client id: so a password is
+  // single.
   password: {
     isSingle: true,
     endsWithReset: false,

@@ -1,24 +1,27 @@
 import { characterProblem } from './characters.ts';
 
-/** What differs between them is in `KIND_FACTS` (credential-kind.ts). */
+/** `KIND_FACTS` (credential-kind.ts) holds the differences between the kinds. */
 export const CREDENTIAL_KINDS = ['secret', 'password'] as const;
 export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];
 
 /** A secret or password of an API user, as it is stored. Times are milliseconds since 1970 (UTC). */
 export interface Credential {
-  /** For a generated secret the key id that the secret itself carries. Ten characters. */
+  /** Ten characters. For a generated secret, it is the key id that the secret carries. */
   id: string;
   clientId: string;
   kind: CredentialKind;
-  /** Says where it is deployed: "importer, production". */
+  /** Names the place of deployment: "importer, production". */
   name: string;
-  /** SHA-256 (base64url) of a secret; a PHC string (argon2id) of a password. Never leaves the store's readers. */
+  /**
+   * SHA-256 (base64url) of a secret; a PHC string (argon2id) of a password. Only an export with digests shows
+   * it.
+   */
   digest: string;
   createdAt: number;
-  /** From then on it is refused; null: never. */
+  /** The credential is refused from this time on; null: it never expires. */
   expiresAt: number | null;
   retiredAt: number | null;
-  /** From then on it is retired as soon as it is quiet (`isQuiet`); null: it is not. */
+  /** Maintenance retires the credential once it is quiet (`isQuiet`) from this time on; null: it does not. */
   retireWhenQuietFrom: number | null;
   /** Counted in memory and written every few seconds: see docs/storage.md. */
   lastUsedAt: number | null;
@@ -31,12 +34,12 @@ export type CredentialState = 'live' | 'expired' | 'retired';
 /** At most this many of an API user's credentials are live at a time. */
 export const LIVE_CREDENTIALS_MAX = 5;
 
-/** A credential that was used this recently still has a caller behind it. */
+/** A credential that was used within this time counts as in use. */
 export const QUIET_MS = 3_600_000;
 
 /**
- * How long a credential that is retired when quiet must not have been used. A day, so that a nightly job counts as a use, and
- * an hour, so that it still does if it starts later than the night before.
+ * A credential is quiet after this long without a use: a day, so that a nightly job counts as a use, and an
+ * hour more, in case the job starts later than the night before.
  */
 export const RETIRED_WHEN_QUIET_MS: number = 25 * 3_600_000;
 
@@ -77,9 +80,10 @@ export function lastUseText(
 }
 
 /**
- * Why retiring `credential` could break a live caller; null if it could not. `all` are the API user's credentials.
- * A newer live credential is its successor: until that was used once, nobody has proven to have it (Cloudflare R2,
- * March 2025: the old one was deleted while the new one had been deployed wrongly).
+ * Why retiring `credential` could break a live caller; null if it could not. `all` are the API user's
+ * credentials. A newer live credential is its successor. Until a successor is used, no caller has proven to
+ * have it (Cloudflare R2, March 2025: the old credential was deleted although the new one was deployed
+ * wrongly).
  */
 export function retirementObjection(
   credential: Credential,
@@ -101,7 +105,9 @@ export function retirementObjection(
   return null;
 }
 
-/** Whether the time has come for a credential that is retired when quiet. `all` are the API user's credentials. */
+/**
+ * Whether a credential that is to be retired when quiet is quiet now. `all` are the API user's credentials.
+ */
 export function isQuiet(credential: Credential, all: readonly Credential[], nowMs: number): boolean {
   const { retireWhenQuietFrom: from, lastUsedAt } = credential;
   return (

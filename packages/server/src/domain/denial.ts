@@ -1,8 +1,9 @@
 import type { LimitState } from './rate-limit.ts';
 
 /**
- * Why a caller gets no token. A value, not an exception: `http/error-response.ts` turns each denial into a status and a
- * body (contract: "Every error is JSON"). The client reads `description`; only the log has `reason`.
+ * Why a caller gets no token. It is a value, not an exception: `http/error-response.ts` turns each denial
+ * into a status and a body (contract: "Every error is JSON"). Callers see `description`; only the log shows
+ * `reason`.
  */
 export type Denial =
   | { denied: 'invalid_request'; description: string }
@@ -15,7 +16,9 @@ export type Denial =
   | { denied: 'temporarily_unavailable'; reason: string }
   | { denied: 'overloaded' };
 
-/** The exact cause of an `invalid_client`, for the operator's log: the caller gets the same answer for all of them. */
+/**
+ * The exact cause of an `invalid_client`, for the operator's log. Callers get the same answer for all causes.
+ */
 export type AuthenticationFailure =
   | 'unknown_client_id'
   | 'unknown_secret'

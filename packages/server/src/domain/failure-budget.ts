@@ -5,8 +5,8 @@ import { limitedNetwork } from './network.ts';
 import type { Counters, LimitState } from './rate-limit.ts';
 import { ownPart, type FailuresChange, type SharedCall, type SharedLimits } from './shared-limit.ts';
 
-// The budget for failed attempts, by client id and address. A guess is paid for before it is evaluated, and given back if it
-// was right: so a hundred guesses at once count as a hundred.
+// The budget for failed attempts, by client id and address. A guess pays before its evaluation, and gets a
+// refund if it was right: a hundred concurrent guesses count as a hundred.
 
 export interface FailureBudgetServices {
   /** Milliseconds since 1970 (UTC). */
@@ -15,18 +15,18 @@ export interface FailureBudgetServices {
   failuresPerMinute: number;
   /** Failed attempts per client id and address, as far as this process knows. */
   failures: Counters;
-  /** What other processes count too; null if the limits are those of this process. */
+  /** The limits that processes count together; null if this process counts alone. */
   sharedLimits: SharedLimits | null;
 }
 
-/** The caller whose guess is paid for. */
+/** The caller that makes a guess. */
 export interface Guesser {
   /** A client id or a username. */
   clientId: string;
   address: string;
 }
 
-/** A payment, and where it was made: a refund goes there. */
+/** The payment for one guess. `shared`: the shared limits counted it, so they get the refund too. */
 export interface Payment {
   perMinute: number;
   shared: boolean;
@@ -34,18 +34,18 @@ export interface Payment {
 
 /** The budget of one guesser, for a guess whose evaluation takes time. */
 export interface GuessBudget {
-  /** The same for guesses that this budget pays for. */
+  /** Guesses with the same key share this budget. */
   key: string;
-  /** The denial of a guess that the budget cannot pay for, as far as this process knows. Takes nothing. */
+  /** The denial if the budget is exhausted, as far as this process knows. Takes nothing from the budget. */
   exhausted(): Denial | null;
   pay(): MaybePromise<Payment | Denial>;
   refund(payment: Payment): MaybePromise<void>;
 }
 
-/** Longer than any client id or username: what is longer shares a failure budget with its first characters. */
+/** Longer than any client id or username. Longer texts share the budget of their first characters. */
 const CLIENT_ID_LENGTH_MAX = 256;
 
-/** Usernames are compared without regard to letter case, and no spelling may have a budget of its own. */
+/** Usernames match in any letter case, so all spellings of one share a budget. */
 export function failuresKey({ clientId, address }: Guesser): string {
   return `${usernameKey(clientId.slice(0, CLIENT_ID_LENGTH_MAX))} ${limitedNetwork(address)}`;
 }
@@ -62,7 +62,7 @@ export function exhaustedBudget(
   return state.allowed ? null : tooManyFailures(state);
 }
 
-/** Takes a failed attempt from the budget of this process, or of one of `parts` processes. */
+/** Takes a failed attempt from the part of the budget that one of `parts` processes has. */
 export function payHere(
   { failures, failuresPerMinute }: FailureBudgetServices,
   guesser: Guesser,
@@ -99,7 +99,7 @@ export function guessBudget(services: FailureBudgetServices, guesser: Guesser): 
     pay: () =>
       sharedLimits === null ? payHere(services, guesser, 1, services.now()) : payTogether(sharedLimits),
     async refund({ perMinute, shared }) {
-      // Here too if others counted it: this process has learnt their number.
+      // Refund here even if the shared limits counted the guess: this process has learnt their count.
       services.failures.refund(key, perMinute, services.now());
       if (shared) await sharedLimits?.take(call(-1), services.now());
     },

@@ -1,6 +1,6 @@
-/** What is wrong with one member of what was asked for. */
+/** A fault in one member of an input. */
 export interface Fault {
-  /** Its name as in JSON, below others after a slash: `allowed_networks`, `secret/expires_at`. */
+  /** Its path in the JSON, with a slash between names: `allowed_networks`, `secret/expires_at`. */
   member: string;
   problem: string;
 }

@@ -1,6 +1,6 @@
 import type { Denial } from './denial.ts';
 
-/** What an API user may be granted, prepared once for all its tokens. */
+/** The scopes and audiences that an API user may get, prepared once for all its tokens. */
 export interface Grantable {
   scopes: readonly string[];
   /** Its first audience is the default. Never empty. */
@@ -8,10 +8,13 @@ export interface Grantable {
 }
 
 export interface Grant {
-  /** Space-separated; empty where none is granted. */
+  /** Separated by spaces; empty if no scope is granted. */
   scope: string;
   audience: string;
-  /** False where the granted scope is exactly what was asked for, and so need not be said again (RFC 6749 §5.1). */
+  /**
+   * True if the response must name the scope: it is not empty and differs from the requested one (RFC 6749
+   * §5.1).
+   */
   tellScope: boolean;
 }
 
@@ -19,7 +22,10 @@ const SCOPE_TOKEN = /^[\x21\x23-\x5B\x5D-\x7E]+$/; // RFC 6749 §3.3
 const SCOPE_LENGTH_MAX = 100;
 const RESOURCE_LENGTH_MAX = 500;
 
-/** Grants what was asked for, or everything where nothing was; denies what the API user does not have. */
+/**
+ * Grants the requested scope and audience. Without a scope it grants all scopes, without an audience the
+ * default one. Denies scopes and audiences that the API user does not have.
+ */
 export function grant(
   may: Grantable,
   askedScope: string | undefined,
@@ -56,7 +62,7 @@ function scopeDenial(): Denial {
   };
 }
 
-/** Why `scope` is no scope token (RFC 6749 §3.3); null if it is one. */
+/** Why `scope` is not a scope token (RFC 6749 §3.3); null if it is one. */
 export function scopeProblem(scope: string): string | null {
   if (scope.length > SCOPE_LENGTH_MAX) return `a scope is longer than ${SCOPE_LENGTH_MAX} characters`;
   return SCOPE_TOKEN.test(scope)
@@ -64,7 +70,10 @@ export function scopeProblem(scope: string): string | null {
     : `the scope "${scope}" holds white space, a quote, a backslash or a character outside ASCII`;
 }
 
-/** Why `resource` is no resource indicator (RFC 8707 §2: an absolute URI without a fragment); null if it is one. */
+/**
+ * Why `resource` is not a resource indicator (RFC 8707 §2: an absolute URI without a fragment); null if it is
+ * one.
+ */
 export function resourceProblem(resource: string): string | null {
   if (resource.length > RESOURCE_LENGTH_MAX) {
     return `an audience is longer than ${RESOURCE_LENGTH_MAX} characters`;

@@ -1,7 +1,7 @@
-/** A change that its caller may ask for again because it did not hear of the answer (`Idempotency-Key`). */
+/** Identifies a change that its caller may request again after a lost response (`Idempotency-Key`). */
 export interface Idempotency {
   /** The caller's name for the change: unique among those of one actor. */
   key: string;
-  /** A digest of all that was asked for: the same key must not stand for another change. */
+  /** A digest of the whole request: the same key must not stand for another change. */
   request: string;
 }

@@ -1,10 +1,13 @@
 import { hash } from 'node:crypto';
 import { randomBase62 } from '../lib/random.ts';
 
-/** A link with which somebody chooses a password, once. Times are milliseconds since 1970 (UTC). */
+/** A one-time link for choosing a password. Times are milliseconds since 1970 (UTC). */
 export interface Invitation {
   digest: string;
-  /** Whose password is chosen; null: whoever has the link becomes the first admin, while there is no operator. */
+  /**
+   * The operator who chooses the password. Null: the holder of the link becomes the first admin, while no
+   * operator exists.
+   */
   operatorId: string | null;
   createdAt: number;
   expiresAt: number;
@@ -16,7 +19,7 @@ const TOKEN = /^mmi_[0-9A-Za-z]{43}$/;
 
 export interface MadeInvitation {
   invitation: Invitation;
-  /** The token in the link: shown this once, only its digest is stored. */
+  /** The token in the link. Shown once; only its digest is stored. */
   token: string;
 }
 
@@ -30,12 +33,12 @@ export function makeInvitation(
   return { token, invitation: { digest: digestOf(token), operatorId, createdAt: nowMs, expiresAt } };
 }
 
-/** What is stored of a token, and looked for; null where it cannot be one. */
+/** The stored digest of a token; null if the text cannot be a token. */
 export function invitationDigest(token: string): string | null {
   return TOKEN.test(token) ? digestOf(token) : null;
 }
 
-/** In the part of the URL that no browser sends to a server, so that it is in no log on the way. */
+/** The token is in the fragment, which browsers never send to a server: no log on the way holds it. */
 export function invitationUrl(issuer: string, token: string): string {
   return `${new URL(issuer).origin}/console/welcome#${token}`;
 }

@@ -2,22 +2,28 @@ import type { Grantable } from './grant.ts';
 import type { NetworkSet } from './network.ts';
 import type { PackedSecrets } from './packed-secrets.ts';
 
-/** What all API users with the same settings share, in memory once. */
+/** Settings that are in memory once for all API users that have the same ones. */
 export interface Policy extends Grantable {
   enabled: boolean;
   limitPerMinute: number;
   networks: NetworkSet | null;
 }
 
-/** An API user as the hot path knows it. */
+/** An API user in memory, for the hot path. */
 export interface KnownApiUser {
   clientId: string;
   policy: Policy;
   secrets: PackedSecrets;
   passwords: readonly KnownPassword[] | null;
-  /** The state of its limit (rate-limit.ts): here and not in a table of its own, which would cost 80 bytes each. */
+  /**
+   * The state of its limit (rate-limit.ts). In a table of its own, it would cost 80 bytes more for each API
+   * user.
+   */
   arrivalMs: number;
-  /** Its uses that wait to be written (usage-recorder.ts): found without a look-up in a table that a million others are in. */
+  /**
+   * Its uses that wait to be written (recorder.ts). Here they need no look-up in a table of a million API
+   * users.
+   */
   uses: PendingUse | null;
 }
 
@@ -28,16 +34,16 @@ export interface CredentialUse {
   nowMs: number;
 }
 
-/** The use of one credential since such uses were last written. */
+/** The uses of one credential since the last write. */
 export interface PendingUse {
   credentialId: string;
   lastUsedAt: number;
   lastUsedAddress: string;
-  /** Requests that it authenticated, and of these the ones that got a token. */
+  /** Requests that the credential authenticated. `tokens` counts those of them that got a token. */
   count: number;
   tokens: number;
   of: KnownApiUser;
-  /** That of another credential of the same API user. */
+  /** The uses of the next credential of the same API user. */
   next: PendingUse | null;
 }
 

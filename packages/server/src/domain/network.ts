@@ -1,6 +1,6 @@
 import { BlockList, isIP, SocketAddress } from 'node:net';
 
-/** The networks from which an API user may ask for tokens; null where it may from anywhere. */
+/** The networks from which an API user may request tokens. Null in place of a set: every network. */
 export interface NetworkSet {
   includes(address: string): boolean;
 }
@@ -17,7 +17,7 @@ export function networkProblem(text: string): string | null {
   return fits ? null : `"${text}" has a prefix length that is not between 0 and ${bitsMax}`;
 }
 
-/** Throws on a text for which `networkProblem` has something to say. */
+/** Throws on a text that `networkProblem` refuses. */
 export function networkSet(networks: readonly string[]): NetworkSet {
   const list = new BlockList();
   for (const network of networks) {
@@ -31,14 +31,14 @@ export function networkSet(networks: readonly string[]): NetworkSet {
 }
 
 /**
- * Stands for the address of a caller if no proxy names a readable one. RFC 7239 section 6.2 has this word. It is in no
- * network, and it has a budget of its own.
+ * Stands for the address of a caller if no proxy names a readable one. RFC 7239 §6.2 defines this word. No
+ * network includes it, and it has a budget of its own.
  */
 export const UNKNOWN_ADDRESS = 'unknown';
 
 /**
- * The address of a connection, as the operating system writes it, without a zone (`fe80::1%eth0`). An IPv4 address that
- * came over an IPv6 socket (`::ffff:192.0.2.1`) becomes the IPv4 address.
+ * The address of a connection, as the operating system writes it, without a zone (`fe80::1%eth0`). An IPv4
+ * address that came over an IPv6 socket (`::ffff:192.0.2.1`) becomes the IPv4 address.
  */
 export function plainAddress(address: string): string {
   const zone = address.indexOf('%');
@@ -49,12 +49,15 @@ export function plainAddress(address: string): string {
 const PORT = String.raw`(?::(?:\d{1,5}|_[A-Za-z0-9._-]+))?`;
 const IPV4_WITH_PORT = new RegExp(String.raw`^([\d.]+)${PORT}$`);
 const IPV6_IN_BRACKETS = new RegExp(String.raw`^\[([^\]]+)\]${PORT}$`);
-/** An IPv6 address as most proxies write it: in lower case and without leading zeros. To rewrite it would cost 1 µs. */
+/**
+ * An IPv6 address as most proxies write it: in lower case and without leading zeros. Rewriting it would cost
+ * 1 µs.
+ */
 const USUAL_IPV6 = /^[1-9a-f][0-9a-f]{0,3}(?::(?:0|[1-9a-f][0-9a-f]{0,3})?)+$/;
 
 /**
- * The address that a proxy names, in the spelling that `limitedNetwork` needs: the text may have quotes, brackets, a port and a zone around it (RFC
- * 7239 section 6). Null: the text is not an address.
+ * The address that a proxy names, in the spelling that `limitedNetwork` needs. The text may have quotes,
+ * brackets, a port and a zone around it (RFC 7239 §6). Null: the text is not an address.
  */
 export function forwardedAddress(text: string): string | null {
   const trimmed = text.trim();
@@ -69,8 +72,9 @@ export function forwardedAddress(text: string): string | null {
 }
 
 /**
- * What a limit per address counts: an IPv4 address, or the /64 network of an IPv6 address, because a caller with one
- * address of a /64 has all of them. `address` is in the spelling of `plainAddress` or `forwardedAddress`.
+ * The key of a limit per address: an IPv4 address, or the /64 network of an IPv6 address, because a caller
+ * with one address of a /64 has all of them. `address` is in the spelling of `plainAddress` or
+ * `forwardedAddress`.
  */
 export function limitedNetwork(address: string): string {
   if (!address.includes(':')) return address;

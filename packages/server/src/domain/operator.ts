@@ -5,20 +5,20 @@ import { randomBase62 } from '../lib/random.ts';
 export interface Operator {
   /** `op_` and 16 characters. Never changes. */
   id: string;
-  /** As it was given. Compared without regard to letter case; what the operator signs in with. */
+  /** As it was entered. The operator signs in with it, in any letter case. */
   email: string;
   role: Role;
-  /** argon2id, as a PHC string; null: invited, or reset, and nobody can sign in yet. */
+  /** argon2id, as a PHC string. Null: the operator was invited or reset, and cannot sign in yet. */
   passwordHash: string | null;
-  /** The TOTP secret under the master key; null: there is no second factor. */
+  /** The TOTP secret, encrypted under the master key; null: the operator has no second factor. */
   sealedTotpSecret: string | null;
-  /** One that was asked for and is not confirmed by a code yet. */
+  /** A new TOTP secret, encrypted, that no code has confirmed yet. */
   sealedPendingTotpSecret: string | null;
-  /** The time step of the last TOTP code that was taken: it, and those before, are not taken again. */
+  /** The time step of the last accepted TOTP code. Codes of this step and of earlier ones are refused. */
   lastTotpStep: number | null;
-  /** Wrong codes beside the right password, since the last right one. */
+  /** Wrong codes that came with the right password, since the last right code. */
   wrongCodes: number;
-  /** No code is looked at before then. */
+  /** Every code is refused before this time. */
   codesLockedUntil: number | null;
   createdAt: number;
   updatedAt: number;
@@ -53,12 +53,17 @@ export function operatorState({ passwordHash }: Pick<Operator, 'passwordHash'>):
   return passwordHash === null ? 'invited' : 'active';
 }
 
-/** The form in which e-mail addresses are compared: without regard to letter case, and to how a letter was typed. */
+/**
+ * The form in which e-mail addresses are compared: NFC and lower case, so that letter case and input method
+ * do not matter.
+ */
 export function emailKey(email: string): string {
   return email.normalize('NFC').toLowerCase();
 }
 
-/** Why this cannot be an operator's e-mail address; null if it can. That mail arrives there is nobody's to check here. */
+/**
+ * Why this cannot be an operator's e-mail address; null if it can. Does not check that mail arrives there.
+ */
 export function emailProblem(email: string): string | null {
   const fits = /^[^\s@"<>]+@[^\s@"<>]+$/.test(email) && !/[\p{Cc}\p{Cf}]/u.test(email);
   if (fits && email.length <= EMAIL_LENGTH_MAX) return null;

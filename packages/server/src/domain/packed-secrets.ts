@@ -3,9 +3,9 @@ import { KEY_ID_LENGTH } from './secret.ts';
 
 /**
  * All secrets of one API user in one string of records with a fixed width: key id (10), digest (43), end (8).
- * Why not objects: at a million API users they cost 341 bytes each, the string 205 (docs/decisions/002). A string of
- * ASCII also moves through messages and JSON as it is. `end` is a time in base 36: from `r…` on the secret is retired,
- * from `e…` on it has expired, `-` means that it has no end.
+ * At a million API users, objects would cost 341 bytes each; the string costs 205 (docs/decisions/002). A
+ * string of ASCII also moves through messages and JSON unchanged. `end` is a mark and a time in base 36: `r…`
+ * is the time of retirement, `e…` the expiry time, and `-` means that the secret has no end.
  */
 export type PackedSecrets = string;
 
@@ -23,11 +23,12 @@ type Packable = Pick<Credential, 'id' | 'digest' | 'expiresAt' | 'retiredAt'>;
 
 export function packSecrets(secrets: readonly Packable[]): PackedSecrets {
   const packed = secrets.map((secret) => secret.id + secret.digest + packEnd(secret)).join('');
-  // Through bytes, because a string put together by + goes on holding its parts: a hundred bytes more each.
+  // Convert through bytes: a string built with + keeps its parts in memory, a hundred bytes more for each API
+  // user.
   return Buffer.from(packed, 'latin1').toString('latin1');
 }
 
-/** The record of the secret with this key id; null where the API user has none. */
+/** The record of the secret with this key id; null if the API user has no such secret. */
 export function findSecret(packed: PackedSecrets, keyId: string): SecretRecord | null {
   for (let at = 0; at < packed.length; at += RECORD_LENGTH) {
     if (packed.startsWith(keyId, at)) return recordAt(packed, at);
@@ -46,7 +47,7 @@ function recordAt(packed: PackedSecrets, at: number): SecretRecord {
   };
 }
 
-/** Whole seconds, rounded down: a secret is never good for longer than was said. */
+/** Rounds down to whole seconds, so that no secret outlives its end. */
 function packEnd({ expiresAt, retiredAt }: Packable): string {
   const end = retiredAt ?? expiresAt;
   if (end === null) return '-'.padEnd(END_LENGTH, ' ');

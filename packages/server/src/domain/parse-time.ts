@@ -1,15 +1,16 @@
 const TIME = /^(\d{4})-(\d\d)-(\d\d)(?:[Tt](\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?(?:[Zz]|[+-](\d\d):(\d\d))?)?$/;
 
-/** Whole times of RFC 3339, which most callers take. */
+/** A full time of RFC 3339, the form that most callers accept. */
 export const RFC_3339 = '^\\d{4}-\\d\\d-\\d\\d[Tt]\\d\\d:\\d\\d:\\d\\d(\\.\\d+)?([Zz]|[+-]\\d\\d:\\d\\d)$';
 
-/** Years have four digits in what we write. */
+/** The times that we can write: their year has four digits. */
 const MIN_MS = Date.parse('0000-01-01T00:00:00Z');
 const MAX_MS = Date.parse('9999-12-31T23:59:59.999Z');
 
 /**
- * A day, or a time of RFC 3339, in milliseconds since 1970; without an offset it is UTC. Null: it is neither, or on no
- * calendar. `Date.parse` alone makes 2 March of 30 February, takes 24:00, and reads a time without an offset as local.
+ * Parses a day or a time of RFC 3339 to milliseconds since 1970; a time without an offset is UTC. Null: the
+ * text is neither, or the day does not exist. `Date.parse` alone turns 30 February into 2 March, accepts
+ * 24:00, and reads a time without an offset as local.
  */
 export function parseTime(text: string): number | null {
   const [, ...fields] = TIME.exec(text) ?? [];

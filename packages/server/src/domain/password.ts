@@ -1,7 +1,9 @@
 import { argon2, randomBytes, timingSafeEqual, type Argon2Parameters } from 'node:crypto';
 import { SECRET_PREFIX } from './secret.ts';
 
-/** argon2id (RFC 9106) with OWASP's first recommendation for it: 19 MiB, two passes, one lane. ~9 ms of CPU. */
+/**
+ * argon2id (RFC 9106) with OWASP's first recommendation for it: 19 MiB, two passes, one lane. ~9 ms of CPU.
+ */
 const MEMORY_KIB = 19_456;
 const PASSES = 2;
 const LANES = 1;
@@ -13,7 +15,7 @@ export const PASSWORD_LENGTH_MAX = 128;
 
 const PHC = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;
 
-/** Why a password may not be used; null if it may. The text quotes none of it. */
+/** Why a password may not be used; null if it may. The text never quotes the password. */
 export function passwordProblem(password: string): string | null {
   if (password.startsWith(SECRET_PREFIX)) {
     return `A password may not begin with ${SECRET_PREFIX}, which generated secrets do: choose another.`;
@@ -26,7 +28,7 @@ export function passwordProblem(password: string): string | null {
     : null;
 }
 
-/** A PHC string. The work is done on the thread pool. */
+/** Returns a PHC string. The thread pool does the work. */
 export async function hashPassword(password: string): Promise<string> {
   const salt = randomBytes(SALT_BYTES);
   const hash = await derive(password, salt, { memory: MEMORY_KIB, passes: PASSES, parallelism: LANES });
@@ -34,8 +36,8 @@ export async function hashPassword(password: string): Promise<string> {
 }
 
 /**
- * Why a hash of a password that was made elsewhere may not be kept; null if it may. Another cost than ours would make a check
- * slower or quicker than that of an unknown client id, which has to take as long.
+ * Why an imported password hash is refused; null if it is accepted. With another cost than ours, a check
+ * would be slower or faster than one for an unknown client id, and the two must take equally long.
  */
 export function passwordHashProblem(phc: string): string | null {
   const [, memory, passes, lanes, salt = '', hash = ''] = PHC.exec(phc) ?? [];
@@ -51,7 +53,7 @@ export function passwordHashProblem(phc: string): string | null {
     : `The digest of a password is $argon2id$v=19$${cost}$, a salt of ${SALT_BYTES} bytes and a hash of ${HASH_BYTES}.`;
 }
 
-/** Throws on a text that is not a PHC string of argon2id: what is stored was damaged. */
+/** Throws if `phc` is not a PHC string of argon2id: the stored hash is damaged. */
 export async function passwordMatches(password: string, phc: string): Promise<boolean> {
   const [, memory, passes, parallelism, salt = '', hash = ''] = PHC.exec(phc) ?? [];
   if (memory === undefined) throw new Error('A stored password hash is not an argon2id PHC string.');
@@ -61,7 +63,10 @@ export async function passwordMatches(password: string, phc: string): Promise<bo
   return timingSafeEqual(actual, expected);
 }
 
-/** A hash that no password has, with the cost of a real one: what an unknown client id is checked against. */
+/**
+ * A hash that no password has, with the cost of a real one. Passwords for an unknown client id are checked
+ * against it.
+ */
 export const NO_PASSWORD: string =
   `$argon2id$v=19$m=${MEMORY_KIB},t=${PASSES},p=${LANES}$` +
   `${unpadded(Buffer.alloc(SALT_BYTES))}$${unpadded(Buffer.alloc(HASH_BYTES))}`;

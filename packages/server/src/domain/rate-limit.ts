@@ -1,18 +1,24 @@
-/** Length of the window in which a limit is stated: limits are calls per minute, with a burst of the same size. */
+/**
+ * Length of the window in which a limit is stated: limits are calls per minute, with a burst of the same
+ * size.
+ */
 export const WINDOW_MS = 60_000;
 
-/** What a limiter says of one call. */
+/** The state of a limit, as a limiter reports it for one call. */
 export interface LimitState {
   allowed: boolean;
   /** Calls per minute. */
   perMinute: number;
-  /** Calls that could be made at once from now on. */
+  /** Calls that are possible right now. */
   remaining: number;
-  /** 0 while calls remain; else how long until the next one can be made. */
+  /** 0 while calls remain, else the time until the next call is possible. */
   waitMs: number;
 }
 
-/** A limit's state after one call, and the number to keep for it: the theoretical arrival time of the next call. */
+/**
+ * A limit's state after one call, and the number to keep for it: the theoretical arrival time of the next
+ * call.
+ */
 export interface Taken {
   state: LimitState;
   arrivalMs: number;
@@ -20,19 +26,20 @@ export interface Taken {
 
 /** Limits by key. */
 export interface Counters {
-  /** True where nothing is counted: no key has to be put together to ask about it. */
+  /** True if nothing is counted: callers then need not build a key to ask. */
   idle(nowMs: number): boolean;
   take(key: string, perMinute: number, nowMs: number): LimitState;
   peek(key: string, perMinute: number, nowMs: number): LimitState;
-  /** Gives back a call that was taken with this limit. */
+  /** Returns a call to the budget of a key. `perMinute` is the limit with which it was taken. */
   refund(key: string, perMinute: number, nowMs: number): void;
-  /** What others have counted for the key: its next arrival is no earlier than this. */
+  /** Learns what other processes have counted for the key: its next arrival is at `arrivalMs` or later. */
   learn(key: string, arrivalMs: number, nowMs: number): void;
 }
 
 /**
- * The generic cell rate algorithm: one number per key, and no edge across which twice the limit could pass, as a fixed
- * window has. `arrivalMs` is the number kept for the key, undefined for a key that is new or quiet for a minute.
+ * The generic cell rate algorithm. It keeps one number per key. Unlike a fixed window, it has no edge across
+ * which twice the limit could pass. `arrivalMs` is the number kept for the key; undefined for a key that is
+ * new or unused for a minute.
  */
 export function takeCall(arrivalMs: number | undefined, perMinute: number, nowMs: number): Taken {
   const intervalMs = WINDOW_MS / perMinute;
@@ -43,7 +50,7 @@ export function takeCall(arrivalMs: number | undefined, perMinute: number, nowMs
   return { state: stateAt(kept, perMinute, intervalMs, nowMs, allowed), arrivalMs: kept };
 }
 
-/** The same as `takeCall` without taking: would a call pass? */
+/** Like `takeCall`, but takes nothing: says whether a call would pass. */
 export function peekCall(arrivalMs: number | undefined, perMinute: number, nowMs: number): LimitState {
   const intervalMs = WINDOW_MS / perMinute;
   const before = nextArrival(arrivalMs, nowMs);
@@ -51,9 +58,9 @@ export function peekCall(arrivalMs: number | undefined, perMinute: number, nowMs
   return stateAt(before, perMinute, intervalMs, nowMs, allowed);
 }
 
-/** The number to keep once a call that was taken is given back: as if it had not been made. */
+/** The number to keep after a refund: as if the call had not been made. */
 export function refundCall(arrivalMs: number, perMinute: number): number {
-  return arrivalMs - WINDOW_MS / perMinute; // in the past it means the same as now
+  return arrivalMs - WINDOW_MS / perMinute; // a time in the past counts as now
 }
 
 /** The state of a limit whose next arrival is `aheadMs` away, after a call that was allowed or not. */
@@ -61,14 +68,18 @@ export function stateAhead(aheadMs: number, perMinute: number, allowed: boolean)
   return stateAt(aheadMs, perMinute, WINDOW_MS / perMinute, 0, allowed);
 }
 
-/** Not further ahead than a burst can take it: else a clock that was set back would make a caller wait for as long. */
+/**
+ * At most one window ahead, which is as far as a burst reaches. After a clock is set back, a caller would
+ * otherwise have to wait until the clock is there again.
+ */
 function nextArrival(arrivalMs: number | undefined, nowMs: number): number {
   return arrivalMs === undefined || arrivalMs < nowMs ? nowMs : Math.min(arrivalMs, nowMs + WINDOW_MS);
 }
 
 /**
- * Sums of 60,000 / n are not exact: a number as large as today's time is kept to a quarter of a microsecond, and a burst
- * adds up n of these errors. This part of a call as slack lets exactly n calls of a burst through, up to n = 4000.
+ * Sums of 60,000 / n are not exact: a number as large as today's time is precise to a quarter of a
+ * microsecond, and a burst adds up n of these errors. This slack, as a part of a call, lets exactly n calls
+ * of a burst through, up to n = 4000.
  */
 export const ROUNDING = 0.05;
 

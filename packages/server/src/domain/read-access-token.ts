@@ -2,33 +2,35 @@ import type { KeyObject } from 'node:crypto';
 import { ACCESS_TOKEN_TYPE, type AccessTokenClaims } from './access-token.ts';
 import { ALGORITHM_FACTS, type SigningAlgorithm } from './signing-algorithm.ts';
 
-/** A key of this issuer, as it verifies. */
+/** A key with which this issuer's tokens are verified. */
 export interface VerifyingKey {
   algorithm: SigningAlgorithm;
   publicKey: KeyObject;
 }
 
-/** `readAccessToken` with what this process expects. `expiredSeconds`: 0 by default. */
+/**
+ * `readAccessToken` with the issuer, keys and clock skew of this process. `expiredSeconds` is 0 by default.
+ */
 export type AccessTokenReader = (
   token: string,
   nowMs: number,
   expiredSeconds?: number,
 ) => AccessTokenClaims | null;
 
-/** What a token is held against. */
+/** The values that a token must match. */
 export interface ExpectedToken {
   issuer: string;
-  /** Undefined where the issuer publishes no such key at this time. */
+  /** Undefined if the issuer publishes no such key at this time. */
   verifyingKey(kid: string, nowMs: number): VerifyingKey | undefined;
-  /** By how many seconds the clock of the process that issued it may be ahead of this one's. */
+  /** How many seconds the clock of the process that issued the token may be ahead of this one's. */
   clockSkewSeconds: number;
 }
 
 /**
- * Reads an access token of this issuer; null where it is anything else, or expired for longer than `expiredSeconds`.
- * Strict (RFC 8725 §3, RFC 9068 §4): nothing of it is believed before its signature is found right by a key of ours, and
- * with the algorithm of that key, whatever its header says. It is ours to the letter: a header that holds anything more than
- * we write into ours is refused, and with it `crit`, `jwk`, `jku` and their like.
+ * Reads an access token of this issuer. Null: the text is anything else, or the token expired more than
+ * `expiredSeconds` ago. Strict (RFC 8725 §3, RFC 9068 §4): no claim counts before one of our keys has
+ * verified the signature, with the algorithm of that key. A header must have exactly the members that we
+ * write, so `crit`, `jwk`, `jku` and the like are refused.
  */
 export function readAccessToken(
   token: string,
@@ -52,7 +54,7 @@ export function readAccessToken(
 
 type Json = Record<string, unknown>;
 
-/** The key that a header names, where the header is one of ours. */
+/** The key that a header names; undefined if the header is not one of ours. */
 function keyOf(header: Json | null, expected: ExpectedToken, nowMs: number): VerifyingKey | undefined {
   if (header === null || Object.keys(header).toSorted().join(' ') !== 'alg kid typ') return undefined;
   const { alg, kid, typ } = header;
@@ -87,7 +89,10 @@ function jsonOf(text: string): Json | null {
   }
 }
 
-/** base64url as RFC 7515 §2 has it, one text for each value: without padding, other characters or stray bits. */
+/**
+ * Decodes base64url (RFC 7515 §2). Accepts one text for each value: no padding, other characters or stray
+ * bits.
+ */
 function decode(text: string): Buffer | null {
   const bytes = Buffer.from(text, 'base64url');
   return bytes.toString('base64url') === text ? bytes : null;

@@ -21,8 +21,8 @@ export function isRefusal(value: object): value is Refusal {
 }
 
 /**
- * The exact reasons by which refusals are counted: for the operator, never for the caller. A bounded set, because each
- * one is a row in the store and a label in the metrics.
+ * The exact reasons of refusals, for operators and never for callers. The set is bounded, because each reason
+ * is a row in the store and a label in the metrics.
  */
 export const REFUSAL_REASONS = [
   'invalid_request',

@@ -1,20 +1,30 @@
 import { hash } from 'node:crypto';
 
-/** What makes tokens useless before they expire: one token, or all of an API user that were issued before a time. */
+/**
+ * An entry of the revocation list. It revokes one token, or all tokens that an API user got before a time.
+ */
 export interface Revocation {
   /** The first 16 bytes of the SHA-256 of the token's `jti`, or of the client id: 32 hexadecimal digits. */
   digest: string;
-  /** Tokens with an earlier `iat` are revoked, in seconds since 1970; null: the digest is that of one token. */
+  /**
+   * Tokens with an earlier `iat` are revoked, in seconds since 1970; null: the digest is that of one token.
+   */
   issuedBefore: number | null;
-  /** Milliseconds since 1970, from which on no token that it concerns can live. */
+  /** Milliseconds since 1970. By then, every token that the revocation concerns has expired. */
   removesAt: number;
 }
 
-/** Bytes of a SHA-256 that stand for an id in the list: enough where only the issuer makes entries. */
+/**
+ * Bytes of a SHA-256 that identify a token or API user in the list: enough, since only the issuer makes
+ * entries.
+ */
 export const REVOCATION_DIGEST_BYTES = 16;
 /** The largest clock skew that a verifier may allow, in seconds (packages/verifier, `clockSkewSeconds`). */
 export const VERIFIER_SKEW_MAX_SECONDS = 600;
-/** By then a change is known to every process that can reach the store: until then one may still issue a token. */
+/**
+ * Within this time, a change reaches every process that can reach the store. Until then, one may still issue
+ * a token.
+ */
 const CHANGE_HOLDS_SECONDS = 1;
 
 export function revocationDigest(id: string): string {
@@ -22,8 +32,8 @@ export function revocationDigest(id: string): string {
 }
 
 /**
- * Revokes all that was issued to an API user up to now, and up to one second more. `longestLifeSeconds` is how long the
- * longest-lived of its tokens may be good for.
+ * Revokes all tokens that are issued to an API user up to now and in the next second. `longestLifeSeconds` is
+ * the longest life that one of its tokens may have.
  */
 export function revocationOfAll(clientId: string, longestLifeSeconds: number, nowMs: number): Revocation {
   const issuedBefore = Math.ceil(nowMs / 1000) + CHANGE_HOLDS_SECONDS;

@@ -4,17 +4,20 @@ import { Secret, TOTP } from 'otpauth';
 /** RFC 6238, with the values that every authenticator app has: SHA-1, six digits, a step of 30 seconds. */
 const STEP_SECONDS = 30;
 const SECRET_BYTES = 20; // RFC 4226 §4: 160 bits
-/** A code of the step before and of the step after is taken too (RFC 6238 §5.2): clocks differ, and people type slowly. */
+/**
+ * Codes of the step before and the step after are accepted too (RFC 6238 §5.2): clocks differ, and people
+ * type slowly.
+ */
 const STEPS_EITHER_WAY = 1;
 
 export interface NewTotp {
-  /** Base 32: for whoever types it. */
+  /** Base 32, for typing. */
   secret: string;
   /** For a QR code. */
   uri: string;
 }
 
-/** `site` and `email` are what the app shows beside the code. */
+/** The app shows `site` and `email` beside the code. */
 export function newTotp(site: string, email: string): NewTotp {
   const secret = new Secret({ size: SECRET_BYTES });
   const totp = new TOTP({ issuer: `Mintmark ${site}`, label: email, secret, period: STEP_SECONDS });
@@ -22,8 +25,8 @@ export function newTotp(site: string, email: string): NewTotp {
 }
 
 /**
- * The time step of a right code; null for a wrong one, and for one of a step that was taken before: who reads a code over a
- * shoulder must not sign in with it (RFC 6238 §5.2).
+ * The time step of a right code. Null for a wrong code, and for a code of a step that was used before or is
+ * older: reading a code over a shoulder must not be enough to sign in (RFC 6238 §5.2).
  */
 export function totpStep(
   secret: string,
@@ -40,12 +43,15 @@ export function totpStep(
 }
 
 export const RECOVERY_CODES = 10;
-/** Without 0, 1, I, L, O and U: nothing that is read as something else, and no words. Each of the 16 has 4.9 bits. */
+/**
+ * Without 0, 1, I, L, O and U: no letter looks like another, and codes hold no words. Each of the 16 letters
+ * has 4.9 bits.
+ */
 const CODE_LETTERS = '23456789ABCDEFGHJKMNPQRSTVWXYZ';
 const CODE_LENGTH = 16;
 const CODE_GROUP = 4;
 
-/** Each stands in for a code of the app, once: `7K2M-QXW4-9TRB-D3HF`. */
+/** Each replaces a code of the app, once: `7K2M-QXW4-9TRB-D3HF`. */
 export function newRecoveryCodes(): string[] {
   return Array.from({ length: RECOVERY_CODES }, () => {
     const letters = randomLetters(CODE_LENGTH);
@@ -53,7 +59,10 @@ export function newRecoveryCodes(): string[] {
   });
 }
 
-/** What is stored of a recovery code; null where it cannot be one. As it was typed: in small letters, without dashes. */
+/**
+ * The stored digest of a recovery code; null if the text cannot be one. Small letters and missing dashes do
+ * not matter.
+ */
 export function recoveryCodeDigest(typed: string): string | null {
   const letters = typed.toUpperCase().replaceAll(/[\s-]/g, '');
   return letters.length === CODE_LENGTH ? hash('sha256', letters, 'base64url') : null;
@@ -64,21 +73,22 @@ function randomLetters(length: number): string {
   let text = '';
   while (text.length < length) {
     randomFillSync(bytes);
-    // 30 × 8 = 240: bytes from there on are thrown away, so that no letter is favoured.
+    // 30 × 8 = 240: drop bytes from there on, so that every letter is equally likely.
     const byte = bytes[0] ?? 255;
     if (byte < CODE_LETTERS.length * 8) text += CODE_LETTERS.charAt(byte % CODE_LETTERS.length);
   }
   return text;
 }
 
-/** Wrong codes in a row that cost nothing: after them each one locks, for twice as long as the one before. */
+/** Wrong codes in a row without a lock. From then on each one locks, twice as long as the one before. */
 const FREE_TRIES = 5;
 const LOCK_MS = 30_000;
 const LOCK_MS_MAX = 900_000;
 
 /**
- * Until when no code is looked at after this many wrong ones in a row. Only whoever knows the password gets to send a code,
- * so no stranger can lock an operator out with it; and whoever stole the password has a hundred guesses a day at a million.
+ * The end of the lock after this many wrong codes in a row; null: no lock. Only a caller with the password
+ * gets to send a code, so no stranger can lock an operator out. A thief of the password has a hundred guesses
+ * a day at a million codes.
  */
 export function codesLockedUntil(wrongCodes: number, nowMs: number): number | null {
   if (wrongCodes < FREE_TRIES) return null;

@@ -2,7 +2,10 @@ import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { BASE62, randomBase62 } from '../lib/random.ts';
 
-/** A generated secret is `mms_<key id>_<43 random characters><6 characters of CRC-32>`, all of it `[A-Za-z0-9_]`. */
+/**
+ * A generated secret is `mms_<key id>_<43 random characters><6 characters of CRC-32>`, all of it
+ * `[A-Za-z0-9_]`.
+ */
 export const SECRET_PREFIX = 'mms_';
 export const KEY_ID_LENGTH = 10;
 const RANDOM_LENGTH = 43; // 43 × log2(62) = 256 bits
@@ -10,7 +13,7 @@ const CHECKSUM_LENGTH = 6; // 62^6 > 2^32
 export const SECRET_LENGTH: number =
   SECRET_PREFIX.length + KEY_ID_LENGTH + 1 + RANDOM_LENGTH + CHECKSUM_LENGTH;
 
-/** What a scanner looks for. The checksum then tells a secret from a look-alike. */
+/** The pattern for secret scanners. The checksum then tells a secret from a look-alike. */
 export const SECRET_PATTERN: RegExp = /^mms_([0-9A-Za-z]{10})_[0-9A-Za-z]{49}$/;
 
 export interface GeneratedSecret {
@@ -25,7 +28,10 @@ export function generateSecret(): GeneratedSecret {
   return { keyId, secret: body + checksum(body) };
 }
 
-/** The key id of a well-formed secret with a right checksum, else null. No look-up: a typo is found offline. */
+/**
+ * The key id of a well-formed secret with a right checksum, else null. Needs no look-up: the checksum reveals
+ * a typo.
+ */
 export function keyIdOf(secret: string): string | null {
   const problem = secretProblem(secret);
   return problem === null ? secret.slice(SECRET_PREFIX.length, SECRET_PREFIX.length + KEY_ID_LENGTH) : null;
@@ -35,7 +41,7 @@ export function isKeyId(id: string): boolean {
   return /^[0-9A-Za-z]{10}$/.test(id);
 }
 
-/** Why `secret` cannot be one of ours, in words that quote none of it; null if it can. */
+/** Why `secret` cannot be one of ours; null if it can. The text never quotes the secret. */
 export function secretProblem(secret: string): string | null {
   if (!secret.startsWith(SECRET_PREFIX)) return `it does not begin with ${SECRET_PREFIX}`;
   if (secret.length !== SECRET_LENGTH) {
@@ -49,7 +55,10 @@ export function secretProblem(secret: string): string | null {
     : 'its checksum is wrong: a character was changed or lost on the way';
 }
 
-/** SHA-256 of the whole secret, base64url, 43 characters: what is stored. Why no slow hash: docs/decisions/004. */
+/**
+ * The stored digest of a secret: SHA-256 of all of it, base64url, 43 characters. Why no slow hash:
+ * docs/decisions/004.
+ */
 export function secretDigest(secret: string): string {
   return hash('sha256', secret, 'base64url');
 }

@@ -1,28 +1,28 @@
 import { hash, randomBytes } from 'node:crypto';
 import { randomBase62 } from '../lib/random.ts';
 
-/** An operator who is signed in, in one browser. Times are milliseconds since 1970 (UTC). */
+/** The signed-in state of an operator in one browser. Times are milliseconds since 1970 (UTC). */
 export interface Session {
-  /** `ses_` and 12 characters: for lists and the audit log. Opens nothing. */
+  /** `ses_` and 12 characters, for lists and the audit log. It grants no access. */
   id: string;
   operatorId: string;
   createdAt: number;
   /** To the minute: see `seenAgain`. */
   lastSeenAt: number;
-  /** From then on it is over, however busy it was. */
+  /** The session ends at this time, busy or not. */
   expiresAt: number;
-  /** Where and with what the operator signed in. */
+  /** The address and the browser of the sign-in. */
   address: string;
   userAgent: string;
 }
 
 export interface SessionLimits {
-  /** Without a request for so long, it is over. */
+  /** The session ends after this long without a request. */
   sessionIdleSeconds: number;
   sessionLifeSeconds: number;
 }
 
-/** Of one operator; the oldest gives way to one more. */
+/** Most sessions of one operator. A further one ends the oldest. */
 export const SESSIONS_MAX = 20;
 
 const TOKEN_BYTES = 32;
@@ -32,7 +32,7 @@ const SEEN_MS = 60_000;
 
 export interface StartedSession {
   session: Session;
-  /** What the cookie holds: 256 bits. Only its digest is stored. */
+  /** The value of the cookie, 256 bits. Only its digest is stored. */
   token: string;
 }
 
@@ -60,19 +60,22 @@ export function startSession(
   };
 }
 
-/** What is stored of a token, and looked for; null where it cannot be one. Why no slow hash: docs/decisions/004. */
+/** The stored digest of a token; null if the text cannot be a token. Why no slow hash: docs/decisions/004. */
 export function sessionDigest(token: string): string | null {
   return token.length === TOKEN_LENGTH ? hash('sha256', token, 'base64url') : null;
 }
 
-/** When the session ends unless there is another request. */
+/** When the session ends if no further request comes. */
 export function sessionEnd(session: Session, { sessionIdleSeconds }: SessionLimits): number {
   return Math.min(session.expiresAt, session.lastSeenAt + sessionIdleSeconds * 1000);
 }
 
-/** Whether a request is to be written down as the last one: once a minute is enough, and spares a write for each. */
+/**
+ * Whether to store this request as the last one. Once a minute is enough, and saves a write for every other
+ * request.
+ */
 export function seenAgain(session: Session, { sessionIdleSeconds }: SessionLimits, nowMs: number): boolean {
-  // More often where a minute would be much of the idle time.
+  // At least every quarter of the idle time, if that is less than a minute.
   const everyMs = Math.min(SEEN_MS, (sessionIdleSeconds * 1000) / 4);
   return nowMs - session.lastSeenAt >= everyMs;
 }

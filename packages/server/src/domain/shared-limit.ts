@@ -4,8 +4,8 @@ import { peekCall, refundCall, takeCall, type LimitState } from './rate-limit.ts
 // Limits that several processes count together: in Redis, or in the primary process of --workers.
 
 /**
- * What a request asks of the limits, in one call: after its credentials were checked, or, where that is slow, before; then a
- * second call follows the check.
+ * One call on the limits, which a request makes after the check of its credentials. If that check is slow,
+ * the request makes one call before the check and a second one after it.
  */
 export interface SharedCall {
   /** The network of the caller (network.ts). */
@@ -14,9 +14,12 @@ export interface SharedCall {
   /** Client id and network, in one text of bounded length. */
   failuresKey: string;
   failuresPerMinute: number;
-  /** 1: takes from the budget for failures. 0: only asks it. -1: gives one back, and counts nothing else. */
+  /**
+   * 1 takes from the budget for failures. 0 only checks the budget. -1 refunds one failure and counts nothing
+   * else.
+   */
   failuresChange: FailuresChange;
-  /** Null where the API user has not proven who it is. */
+  /** Null if the API user has not proven its identity. */
   apiUser: SharedApiUser | null;
 }
 
@@ -26,13 +29,15 @@ export interface SharedApiUser {
   id: string;
   perMinute: number;
   /**
-   * How far ahead its next arrival (rate-limit.ts) is as far as this process knows; 0 where it knows of none. So a Redis
-   * that was restarted or flushed is told what it has forgotten.
+   * How far ahead its next arrival (rate-limit.ts) is, as far as this process knows; 0 if it knows of none. A
+   * Redis that was restarted or flushed learns from it what it has forgotten.
    */
   aheadMs: number;
 }
 
-/** How far ahead the next arrival of each limit is after a call; null where the call did not get as far as this limit. */
+/**
+ * How far ahead the next arrival of each limit is after a call; null if the call did not reach this limit.
+ */
 export interface SharedCounts {
   /** The first limit that refuses the call; null: none. */
   refusedBy: LimitPolicy | null;
@@ -41,41 +46,49 @@ export interface SharedCounts {
   apiUserAheadMs: number | null;
 }
 
-/** The way to where limits are counted together. */
+/** The connection to the process or Redis that counts the limits of all processes. */
 export interface LimitTransport {
-  /** Rejects where it fails. It may be slow, but each call comes to an end at last, even if nobody answers. */
+  /** Rejects on failure. It may be slow, but each call settles in the end, even without an answer. */
   take(call: SharedCall): Promise<SharedCounts>;
-  /** Ends what it keeps open. */
+  /** Closes its connections. */
   close(): void;
 }
 
 export interface SharedVerdict {
-  /** Which limit refuses the call; null: none. */
+  /** The limit that refuses the call; null: none. */
   refusedBy: LimitPolicy | null;
-  /** Of the API user where it is known and not refused, else of the limit that refuses, or of the failures. */
+  /**
+   * The state of the limit that refuses. If all pass, that of the API user's limit; for a call without API
+   * user, that of the failures.
+   */
   limit: LimitState;
-  /** How far ahead the next arrival of the API user is; null where it was not asked. */
+  /** How far ahead the next arrival of the API user is; null if the call did not reach its limit. */
   apiUserAheadMs: number | null;
 }
 
 export interface SharedLimits {
-  /** How many parts a limit is in just now: 1 while it is shared, else as many as there are processes (`ownPart`). */
+  /**
+   * The parts into which a limit is divided now: 1 while it is shared, else one for each process (`ownPart`).
+   */
   parts(): number;
-  /** In how many parts it is where limits cannot be shared. */
+  /** The parts into which a limit is divided while it cannot be shared. */
   processes: number;
   /**
-   * Never rejects: null where the limits cannot be shared just now. Then the caller's own counters decide, with its part
-   * of each limit.
+   * Never rejects. Null if the limits cannot be shared now: the caller's own counters then decide, with its
+   * part of each limit.
    */
   take(call: SharedCall, nowMs: number): Promise<SharedVerdict | null>;
 }
 
-/** What one of `parts` processes lets through of a limit: all together never more than the limit, but each one call. */
+/**
+ * The part of a limit that one of `parts` processes allows: together never more than the limit, but at least
+ * one call each.
+ */
 export function ownPart(perMinute: number, parts: number): number {
   return parts === 1 ? perMinute : Math.max(1, Math.floor(perMinute / parts));
 }
 
-/** Where numbers are kept in this process: one for each limit. */
+/** The numbers kept in this process, one for each limit. */
 export interface KeptArrivals {
   address: number | undefined;
   failures: number | undefined;
@@ -83,8 +96,8 @@ export interface KeptArrivals {
 }
 
 /**
- * One call on the three limits, in this order; the first that refuses ends it. Puts the new numbers in the place of
- * those in `kept`. What the script in storage/redis-limits.ts does, for numbers that are here.
+ * Counts one call on the three limits, in this order; the first limit that refuses ends the call. Replaces
+ * the numbers in `kept`. The script in storage/redis/limits.ts does the same for numbers in Redis.
  */
 export function takeTogether(call: SharedCall, kept: KeptArrivals, nowMs: number): SharedCounts {
   if (call.failuresChange === -1) return refundFailure(call, kept, nowMs);

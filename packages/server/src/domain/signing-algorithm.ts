@@ -3,7 +3,7 @@ import { generateKeyPairSync, sign, verify, type KeyObject } from 'node:crypto';
 export const SIGNING_ALGORITHMS = ['ES256', 'EdDSA', 'RS256'] as const;
 export type SigningAlgorithm = (typeof SIGNING_ALGORITHMS)[number];
 
-/** What differs between the algorithms (RFC 7518 §3, RFC 8037 §3). */
+/** The differences between the algorithms (RFC 7518 §3, RFC 8037 §3). */
 interface AlgorithmFacts {
   /** `kty` of its keys as JWK (RFC 7517 §4.1). */
   keyType: 'EC' | 'OKP' | 'RSA';
@@ -41,9 +41,9 @@ export const ALGORITHM_FACTS: Readonly<Record<SigningAlgorithm, AlgorithmFacts>>
 };
 
 /**
- * Converts an ES256 signature from DER (`SEQUENCE { INTEGER r, INTEGER s }`) to the form of a JWS: r and s, 32 bytes each
- * (RFC 7518 §3.4). `dsaEncoding` would do the same at a higher cost on every Node (docs/decisions/002). Every call returns
- * the same buffer.
+ * Converts an ES256 signature from DER (`SEQUENCE { INTEGER r, INTEGER s }`) to the form of a JWS: r and s,
+ * 32 bytes each (RFC 7518 §3.4). `dsaEncoding` would do the same at a higher cost on every version of Node.js
+ * (docs/decisions/002). Every call returns the same buffer.
  */
 function rawSignature(der: Buffer): Buffer {
   raw.fill(0);
@@ -56,7 +56,10 @@ function rawSignature(der: Buffer): Buffer {
 
 const raw = Buffer.alloc(2 * COORDINATE_BYTES);
 
-/** Copies a DER integer so that it ends before `end`, without its leading zero byte; a short integer is padded. */
+/**
+ * Copies a DER integer so that it ends before `end`, without its leading zero byte; a short integer is
+ * padded.
+ */
 function copyInteger(der: Buffer, at: number, length: number, end: number): void {
   const skip = Math.max(0, length - COORDINATE_BYTES);
   der.copy(raw, end - (length - skip), at + skip, at + length);

@@ -1,25 +1,28 @@
 import { createHash, createPublicKey, type KeyObject, type webcrypto } from 'node:crypto';
 import { ALGORITHM_FACTS, type SigningAlgorithm } from './signing-algorithm.ts';
 
-/** A signing key as it is stored and published; the private part is elsewhere. Times: milliseconds since 1970 (UTC). */
+/**
+ * A signing key as it is stored and published; the private part is elsewhere. Times: milliseconds since 1970
+ * (UTC).
+ */
 export interface SigningKey {
   /** RFC 7638 thumbprint of the public key. */
   kid: string;
   algorithm: SigningAlgorithm;
   publicJwk: webcrypto.JsonWebKey;
-  /** Published from then on, */
+  /** The key set has the key from this time on. */
   announcedAt: number;
-  /** signs from then on, */
+  /** The key signs from this time on. */
   activatesAt: number;
-  /** signs no longer from then on; null: no successor yet, */
+  /** The key stops signing at this time; null: it has no successor yet. */
   retiresAt: number | null;
-  /** and is published no longer from then on. */
+  /** The key leaves the key set at this time. */
   removesAt: number | null;
 }
 
 export type SigningKeyState = 'announced' | 'active' | 'retired' | 'removed';
 
-/** Durations that the schedule of a rotation follows from, in seconds. */
+/** The durations that determine the schedule of a rotation, in seconds. */
 export interface KeySchedule {
   /** A new key is published this long before it signs. Longer than verifiers keep a key set. */
   keyAnnounceSeconds: number;
@@ -27,7 +30,7 @@ export interface KeySchedule {
   jwksMaxAgeSeconds: number;
   tokenLifeSeconds: number;
   clockSkewSeconds: number;
-  /** A process that is cut off from its store goes on for so long, with the key that it knows as active. */
+  /** A process without its store keeps serving for this long, with the key that it knows as active. */
   staleMaxSeconds: number;
 }
 
@@ -37,7 +40,7 @@ export function signingKeyState(key: SigningKey, nowMs: number): SigningKeyState
   return key.activatesAt <= nowMs ? 'active' : 'announced';
 }
 
-/** The key that signs at `nowMs`: of the active ones the newest. */
+/** The key that signs at `nowMs`: the newest active one. */
 export function activeKey<K extends SigningKey>(keys: readonly K[], nowMs: number): K | undefined {
   let newest: K | undefined;
   for (const key of keys) {
@@ -52,14 +55,18 @@ export function publishedKeys<K extends SigningKey>(keys: readonly K[], nowMs: n
   return keys.filter((key) => signingKeyState(key, nowMs) !== 'removed');
 }
 
-/** When a key announced now signs. `at once` is for the first key, and for an emergency. */
+/**
+ * When a key that is announced now begins to sign. The first key, and a rotation in an emergency, do without
+ * this wait.
+ */
 export function activationTime(schedule: KeySchedule, nowMs: number): number {
   return nowMs + schedule.keyAnnounceSeconds * 1000;
 }
 
 /**
- * A retired key is published until its last token has expired, on a clock that lags, in a key set kept to the end. Its
- * last signer is a process that was cut off from its store just before `decidedAt`, when the rotation was written.
+ * A retired key stays published until its last token has expired for verifiers with a slow clock and an old
+ * key set. The last signer may be a process that lost its store just before `decidedAt`, the time at which
+ * the rotation was written.
  */
 export function removalTime(schedule: KeySchedule, retiresAt: number, decidedAt: number): number {
   const { tokenLifeSeconds, clockSkewSeconds, jwksMaxAgeSeconds, staleMaxSeconds } = schedule;
@@ -68,7 +75,7 @@ export function removalTime(schedule: KeySchedule, retiresAt: number, decidedAt:
   return lastSignature + (tokenLifeSeconds + roundedUp + clockSkewSeconds + jwksMaxAgeSeconds) * 1000;
 }
 
-/** Of two schedules the longer of each duration: what is safe for verifiers and processes of either. */
+/** The longer of each duration of two schedules: safe for the verifiers and processes of both. */
 export function safestSchedule(a: KeySchedule, b: KeySchedule): KeySchedule {
   return {
     keyAnnounceSeconds: Math.max(a.keyAnnounceSeconds, b.keyAnnounceSeconds),
@@ -79,7 +86,7 @@ export function safestSchedule(a: KeySchedule, b: KeySchedule): KeySchedule {
   };
 }
 
-/** True when the active key has signed for the rotation period and nobody has announced a successor. */
+/** True if the active key has signed for the rotation period and no successor is announced. */
 export function rotationIsDue(keys: readonly SigningKey[], rotationSeconds: number, nowMs: number): boolean {
   if (rotationSeconds === 0 || keys.some((key) => signingKeyState(key, nowMs) === 'announced')) return false;
   const active = activeKey(keys, nowMs);

@@ -1,4 +1,4 @@
-/** What usage is counted by. All units begin at whole multiples of their length since 1970 (UTC). */
+/** The units in which usage is counted. Each begins at a whole multiple of its length since 1970 (UTC). */
 export type UsageUnit = 'minute' | 'hour' | 'day';
 
 export const USAGE_UNITS: readonly UsageUnit[] = ['minute', 'hour', 'day'];
@@ -9,12 +9,12 @@ export const UNIT_MS: Readonly<Record<UsageUnit, number>> = {
   day: 86_400_000,
 };
 
-/** What happened in one minute, hour or day: of one API user, or of all callers together. */
+/** The usage of one minute, hour or day: of one API user, or of all callers together. */
 export interface UsagePoint {
   /** Its start, in milliseconds since 1970 (UTC). */
   at: number;
   tokens: number;
-  /** How many requests were refused, by reason (domain/refusal.ts); reasons without any are left out. */
+  /** Refused requests by reason (domain/refusal.ts). Reasons without a request are left out. */
   refusals: Readonly<Record<string, number>>;
 }
 
@@ -23,7 +23,7 @@ export function startOf(unit: UsageUnit, ms: number): number {
   return ms - (ms % UNIT_MS[unit]);
 }
 
-/** The starts of all units that begin from `from` up to, and not at, `to`. */
+/** The starts of all units from `from` on and before `to`. */
 export function startsBetween(unit: UsageUnit, from: number, to: number): number[] {
   const length = UNIT_MS[unit];
   const starts: number[] = [];
@@ -31,7 +31,7 @@ export function startsBetween(unit: UsageUnit, from: number, to: number): number
   return starts;
 }
 
-/** A point for each unit from `from` up to, and not at, `to`: one with zeros where nothing happened. */
+/** A point for each unit from `from` on and before `to`. A unit without usage gets a point with zeros. */
 export function withoutGaps(
   points: readonly UsagePoint[],
   unit: UsageUnit,

@@ -35,34 +35,37 @@ import { createSleepWatch, type SleepWatch } from '../runtime/sleep-watch.ts';
 import { createUnreadableAddresses } from '../runtime/unreadable-addresses.ts';
 import { VERSION } from '../lib/version.ts';
 
-/** A token server, put together and not yet listening. */
+/** A composed token server that does not listen yet. */
 export interface Composed {
   server: Server;
-  /** Begins to follow the store and to load API users; resolves when tokens can be issued. */
+  /** Begins to follow the store and to load API users. Resolves when the server can issue tokens. */
   start(): Promise<void>;
-  /** `/readyz` fails from now on, unless another process goes on in this one's place; streams of events end. */
+  /**
+   * Ends streams of events, and makes `/readyz` fail from now on unless another process takes over
+   * (`replaced`).
+   */
   announceStop(replaced: boolean): void;
-  /** Writes what is gathered and stops all timers. The store is left open. */
+  /** Writes pending statistics and stops all timers. Leaves the store open. */
   stop(): Promise<void>;
 }
 
 const TOKEN_ID_BYTES = 16;
-/** After a load of all API users that failed. */
+/** Wait between a failed load of all API users and the next. */
 const LOAD_AGAIN_MS = 5000;
 
-/** What a process does of the work of all, where several serve together (workers/worker.ts). */
+/** The part of one process if several serve together (workers/worker.ts). */
 export interface ProcessPart {
-  /** The way to where limits are counted together, unless that is Redis; null: nowhere. */
+  /** The connection to the shared limits, unless they are in Redis; null: this process counts alone. */
   transport: LimitTransport | null;
-  /** One of them does what is done from time to time; harmless, but a waste, where more do. */
+  /** Whether this process runs maintenance. One process is enough; more would be harmless but wasteful. */
   maintains: boolean;
-  /** A label for its metrics; null: none. */
+  /** The `worker` label of its metrics; null: none. */
   worker: string | null;
-  /** What is told to who asks this process for metrics, from its own. */
+  /** Returns the metrics for `/metrics` of this process: its own, or those of all processes. */
   allMetrics(own: Metrics): Metrics;
 }
 
-/** A process that serves by itself. */
+/** The part of a process that serves alone. */
 export const WHOLE: ProcessPart = {
   transport: null,
   maintains: true,
@@ -70,7 +73,7 @@ export const WHOLE: ProcessPart = {
   allMetrics: (own) => own,
 };
 
-/** The only place that picks implementations. */
+/** The only function that picks implementations. */
 export async function compose(
   store: Store,
   masterKey: MasterKey,
@@ -89,7 +92,7 @@ export async function compose(
       usageRequested: () => void statistics.writeUsage(),
       everythingChanged: async () => {
         await loadKeysAndRevocations();
-        loading.beginAnew(); // which may take minutes, and changes are to hold meanwhile
+        loading.beginAnew(); // not awaited: it may take minutes, and changes must take effect
       },
       reach: reachOf(log, () => void (directory.status().complete || loading.begin())),
     }),
@@ -182,7 +185,7 @@ export async function compose(
   };
 }
 
-/** How operators sign in and stay signed in. */
+/** The services for the sign-in and the sessions of operators. */
 function operatorsOf(
   { store, masterKey, config, log }: Pick<AdminContext, 'store' | 'masterKey' | 'config' | 'log'>,
   share: Limits['share'],
@@ -194,7 +197,7 @@ function operatorsOf(
   return { failed, services: { findSession: createSessionFinder(store, config, now), signIn } };
 }
 
-/** Logs that the store is away, or within reach again: then `back` is called. */
+/** Logs when the store is out of reach and when it is in reach again; in the second case it calls `back`. */
 function reachOf(log: Logger, back: () => void): (error: Error | null) => void {
   return (error) => {
     if (error !== null) return log.error({ error: error.message }, 'the store is out of reach');
@@ -220,7 +223,10 @@ function tokenReader({ verifyingKey }: Keyring, config: Config): AccessTokenRead
   return (token, nowMs, expiredSeconds) => readAccessToken(token, expected, nowMs, expiredSeconds);
 }
 
-/** What a process that slept knows of an API user is old: it catches up first. One whose clock is wrong serves none. */
+/**
+ * A process that slept catches up first, since its API users are out of date. With a wrong clock, every
+ * search is denied.
+ */
 function findingAwake(directory: Directory, sleep: SleepWatch, clockIsOff: () => boolean): Directory['find'] {
   const find: Directory['find'] = (name, nowMs, again) =>
     clockIsOff() ? CLOCK_OFF : directory.find(name, nowMs, again);
@@ -235,12 +241,12 @@ const CLOCK_OFF = {
 
 interface Loading {
   begin(): void;
-  /** What is in memory is of another past. */
+  /** Loads all API users again after the feed lost track of the changes. */
   beginAnew(): void;
   stop(): void;
 }
 
-/** Takes all API users into memory, and tries again where the store failed meanwhile. */
+/** Loads all API users into memory, and retries if the store fails. */
 function createLoading(directory: Directory, log: Logger): Loading {
   let again: NodeJS.Timeout | undefined;
   let stopped = false;
@@ -327,7 +333,7 @@ function statusOf({ stopping, feed, clocks, keyring, config }: HealthSources): H
   return staleMs > (staleMaxSeconds - staleDrainSeconds) * 1000 ? 'going_stale' : 'ready';
 }
 
-/** What has this clock: a machine's process, or all workers of one command. */
+/** The name of a clock: processes have one each, but all workers of one command share one. */
 function clockName({ worker }: ProcessPart): string {
   return `${hostname()}:${worker === null ? process.pid : process.ppid}`;
 }

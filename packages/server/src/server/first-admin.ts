@@ -4,8 +4,9 @@ import type { Store } from '../storage/store.ts';
 import { audited } from '../admin/audited.ts';
 
 /**
- * A link with which whoever sees this process's terminal becomes the first admin, in place of the one of the start before.
- * Null where there is an operator, invited or not: from then on only an operator or the command line makes others.
+ * Makes a link with which the reader of this process's terminal becomes the first admin. It replaces the link
+ * of the previous start. Null if links are switched off, or if an operator exists, invited or not: from then
+ * on only operators and the command line invite others.
  */
 export async function inviteFirstAdmin(
   store: Store,

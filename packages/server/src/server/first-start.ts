@@ -14,8 +14,8 @@ export interface FirstApiUser {
 }
 
 /**
- * What the very first start of an empty store makes: the signing key, and (if so configured) one API user, whose secret
- * is given back to be shown once. Null on every later start.
+ * Creates what an empty store needs at the first start: the signing key and, if so configured, one API user.
+ * Returns the API user with its secret, which is shown once; null if none was created.
  */
 export async function firstStart(
   store: Store,
@@ -24,7 +24,7 @@ export async function firstStart(
   nowMs: number,
 ): Promise<FirstApiUser | null> {
   const attempt = { action: 'signing_key.create', subject: { kind: 'signing_key', id: null } } as const;
-  // All or nothing: a start that is cut off in between would leave an API user whose secret nobody has seen.
+  // One transaction: an interrupted start must not leave an API user whose secret was never shown.
   return await audited({ store, actor: SYSTEM, nowMs }, attempt, async (transaction) => {
     const key = await createFirstSigningKey(transaction, masterKey, config.signingAlgorithm, nowMs);
     if (key === null) return { result: null, unchanged: true };

@@ -8,7 +8,10 @@ import type { MasterKey } from '../storage/master-key.ts';
 import { bothClocks } from '../storage/tables/clock.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
 
-/** What is done from time to time, in small steps: rotate keys by schedule, and remove what is kept no longer. */
+/**
+ * Periodic work in small steps: rotates keys by schedule, retires quiet credentials, sums up usage, and
+ * removes records that are past their retention.
+ */
 export interface Maintenance {
   run(): Promise<void>;
   start(): void;
@@ -18,11 +21,17 @@ export interface Maintenance {
 const INTERVAL_MS = 10_000;
 const BATCH = 500;
 const BATCHES_MAX = 100;
-/** Of changes that their callers may ask for again: beyond that the oldest are forgotten before their time. */
+/**
+ * Most changes that callers may request again. Beyond this number, the oldest are forgotten before their
+ * time.
+ */
 const IDEMPOTENCY_KEYS_MAX = 100_000;
-/** What has ended is removed this much later: the store's clock may itself be ahead, after a failover for example. */
+/**
+ * Ended records are removed this much later, since the store's clock may itself be ahead, for example after a
+ * failover.
+ */
 const REMOVAL_MARGIN_MS: number = 10 * UNIT_MS.minute;
-/** Of processes that have ended. */
+/** How long clocks of processes that have ended are kept. */
 const PROCESS_CLOCKS_KEPT_MS: number = UNIT_MS.hour;
 
 export function createMaintenance(
@@ -34,9 +43,11 @@ export function createMaintenance(
   let running: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
-  /** How far uses of credentials that are no more were looked for; null: begin again. */
+  /** How far the sweep for uses of deleted credentials has come; null: start from the beginning. */
   let sweptTo: string | null = null;
-  /** How far credentials that are retired when quiet were checked; null: begin again. */
+  /**
+   * How far the check of credentials that are retired when quiet has come; null: start from the beginning.
+   */
   let quietTo: string | null = null;
 
   async function once(): Promise<void> {
@@ -51,7 +62,7 @@ export function createMaintenance(
     quietTo = await retireQuiet({ store, actor: SYSTEM, nowMs: earlier }, quietTo, BATCH);
     const endedBefore = nowMs - config.endedCredentialsKeptDays * UNIT_MS.day;
     const epoch = await store.changes.epoch();
-    // Without the margin: nothing uses the private part of a key that is removed.
+    // No margin here: nothing uses the private key of a removed signing key.
     await store.write((transaction) => transaction.signingKeys.forgetRemoved(earlier));
     await inBatches((transaction) => transaction.credentials.deleteEnded(endedBefore, BATCH));
     await inBatches((transaction) => transaction.revocations.deleteOver(nowMs, BATCH));
@@ -79,12 +90,12 @@ export function createMaintenance(
     await untilDone(() => store.usageHistory.removeOld(nowMs, kept));
   }
 
-  /** Each step is a transaction of its own. What is left over is done the next time. */
+  /** Each step is one transaction. The next run does the steps that are left. */
   async function untilDone(step: () => Promise<boolean>): Promise<void> {
     for (let steps = 0; steps < BATCHES_MAX; steps++) if (stopped || !(await step())) return;
   }
 
-  /** A transaction a batch, so that other writers come in between. */
+  /** Each batch is one transaction, so that other writers can write in between. */
   async function inBatches(step: (transaction: StoreTransaction) => Promise<number>): Promise<void> {
     for (let batch = 0; batch < BATCHES_MAX; batch++) {
       if (stopped || (await store.write(step)) < BATCH) return;

@@ -18,11 +18,14 @@ import { bothClocks } from '../storage/tables/clock.ts';
 import type { Store } from '../storage/store.ts';
 
 export interface RunningServer {
-  /** With the port on which it listens. */
+  /** The configuration with the port on which the server listens. */
   config: Config;
-  /** Non-null on the very first start of an empty store. */
+  /** Non-null only on the first start of an empty store. */
   first: FirstApiUser | null;
-  /** While there is no operator: the link with which the first admin chooses a password. */
+  /**
+   * The link with which the first admin chooses a password; null if an operator exists or links are switched
+   * off.
+   */
   firstAdmin: FirstAdminLink | null;
   /** Stops in order: not ready, no new connections, requests in flight finish, statistics are written. */
   stop(options?: { drain: boolean }): Promise<void>;
@@ -33,9 +36,10 @@ export interface FirstAdminLink {
   expiresAt: number;
 }
 
-/** Opens the store, makes what an empty one needs, and serves. Nothing is left open where it throws. */
+/** Opens the store, creates what an empty store needs, and serves. Leaves nothing open if it throws. */
 export async function serve(asked: Config, log: Logger): Promise<RunningServer> {
-  // Before anything is made: a secret that is shown once must not be lost because the port was taken.
+  // Check the port before the first start creates a secret: it is shown once, and would be lost if the port
+  // were taken.
   const config = withPort(asked, await freePort(asked));
   const begun = await begin(config, log);
   const { stop } = await serveFrom(begun, config, log, WHOLE);
@@ -59,7 +63,7 @@ export interface Begun {
   first: FirstApiUser | null;
 }
 
-/** A store that is as this program needs it, with what an empty one has to have. */
+/** Opens and migrates the store, and creates what an empty store needs. */
 export async function begin(
   config: Config,
   log: Logger,
@@ -86,11 +90,11 @@ export async function begin(
 }
 
 export interface Serving {
-  /** `replaced`: another process goes on in this one's place, and callers are given time to move over. */
+  /** `replaced`: another process takes over, and callers get time to move to it. */
   stop(drain: boolean, replaced: boolean): Promise<void>;
 }
 
-/** Serves, and closes the store at the end; also where it throws. */
+/** Serves. Closes the store after a stop, and also if it throws. */
 export async function serveFrom(
   { store, masterKey }: Begun,
   config: Config,
@@ -110,7 +114,7 @@ export async function serveFrom(
   }
 }
 
-/** While there is no operator; each call makes the earlier link useless. */
+/** Makes a link for the first admin while no operator exists. Each call invalidates the earlier link. */
 export async function firstAdminLink(store: Store, config: Config): Promise<FirstAdminLink | null> {
   const made = await inviteFirstAdmin(store, config.firstAdminLinkSeconds, Date.now());
   return made && { url: invitationUrl(config.issuer, made.token), expiresAt: made.invitation.expiresAt };
@@ -128,7 +132,7 @@ function stopOnce(composed: Composed, store: Store, config: Config): Serving['st
   return (drain, replaced) => (stopped ??= stop(drain, replaced));
 }
 
-/** The configured port, or for 0 one that is free. Throws an AppError where it cannot be listened on. */
+/** The configured port, or a free one for port 0. Throws an AppError if the server cannot listen on it. */
 export async function freePort(config: Config): Promise<number> {
   const probe = createServer();
   await listen(probe, config);
@@ -138,8 +142,8 @@ export async function freePort(config: Config): Promise<number> {
 }
 
 /**
- * With a queue too short, Linux drops connections of a burst after their callers were told that they are there:
- * callers that wait for an answer then wait until they themselves give up.
+ * If the queue is too short, Linux drops connections of a burst although their callers take them for
+ * established. Such a caller waits for a response until its own timeout.
  */
 function listen(server: Server, { host, port, backlogMax: backlog }: Config): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -168,18 +172,19 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
 }
 
 /**
- * Callers that keep connections are told with their next answer to make another (http/server.ts). A connection on which
- * nothing came for so long is closed: at that moment its caller might be sending, and would take that for a failure.
+ * Time for callers to leave kept connections: their next response asks them to open another one
+ * (http/server.ts). Connections that are idle after this time are closed. A caller that sends at that moment
+ * would see a failure.
  */
 const MOVE_OVER_MS = 5000;
 const LOOK_MS = 50;
 
 /**
- * No new connections from now on. Idle ones are closed after `idleMs`, busy ones with their response, and after
- * `timeoutMs` more all that are left.
+ * Accepts no new connections from now on. Closes idle ones after `idleMs`, busy ones with their response, and
+ * after `timeoutMs` more all that are left.
  */
 async function closeServer(server: HttpServer, idleMs: number, timeoutMs: number): Promise<void> {
-  // Not HttpServer's own, which closes idle connections at once.
+  // Avoid HttpServer's own `close`, which closes idle connections at once.
   const closed = new Promise<void>((resolve) => {
     NetServer.prototype.close.call(server, () => resolve());
   });

@@ -1,4 +1,4 @@
-/** Limits of calls, who counts as one caller, and where processes count together. */
+/** Limits of calls, the addresses of callers behind proxies, and the Redis for shared limits. */
 export const LIMIT_SETTINGS = {
   apiUserLimit: {
     type: 'whole',

@@ -1,4 +1,4 @@
-/** Where the server listens, and the names by which callers know it. */
+/** The address on which the server listens, and the URLs by which callers know it. */
 export const SERVER_SETTINGS = {
   host: {
     type: 'text',

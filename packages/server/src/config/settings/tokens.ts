@@ -1,4 +1,4 @@
-/** Access tokens, the keys that sign them, and the passwords that buy them. */
+/** Access tokens, signing keys and password checks. */
 export const TOKEN_SETTINGS = {
   tokenLifeSeconds: {
     type: 'whole',

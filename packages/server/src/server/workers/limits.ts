@@ -14,7 +14,10 @@ export interface LimitsOfPrimary extends LimitTransport {
   counted(batch: number, counts: readonly PackedCounts[]): void;
 }
 
-/** Batches that may wait for their answers: one for each turn of the event loop while the primary process is slow. */
+/**
+ * Batches that may wait for their answers: one for each turn of the event loop while the primary process is
+ * slow.
+ */
 const BATCHES_MAX = 10_000;
 
 /** The worker's side: all calls of one turn of the event loop go in one message. */
@@ -68,8 +71,8 @@ export function limitsForWorkers(keysMax: number): (calls: readonly PackedCall[]
 }
 
 /**
- * A primary process that was started before this worker, by an older version, does not know of refunds. For it this is a call of
- * an API user that nobody has: it counts nothing that matters.
+ * A primary process of an older version does not know refunds. To it, this is a call of an API user that does
+ * not exist, and counts nothing that matters.
  */
 const REFUND = { id: 'refund', perMinute: 1e6, aheadMs: 0 } as const;
 

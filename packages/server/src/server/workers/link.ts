@@ -4,13 +4,13 @@ import type { ToPrimary, ToWorker, WorkerPart } from './messages.ts';
 
 /** A worker's side of the channel to the primary process. */
 export interface Link {
-  /** Says hello; resolves to what this worker is. */
+  /** Sends `hello`. Resolves to the number and port of this worker. */
   start(): Promise<WorkerPart>;
   ready(): void;
-  /** Resolves when this worker is to stop: because it was told to, or the primary is gone, or somebody signals it. */
+  /** Resolves when this worker must stop: the primary process says so or is gone, or a signal arrives. */
   told: Promise<{ drain: boolean; replaced: boolean }>;
   limits: LimitsOfPrimary;
-  /** The metrics of all workers, of which `own` are those of this one. */
+  /** The metrics of all workers; `own` are those of this worker. */
   allMetrics(own: Metrics): Metrics;
   close(): void;
 }
@@ -18,10 +18,10 @@ export interface Link {
 /** Longer than the primary process waits for its workers (metrics.ts). */
 const METRICS_MS = 3000;
 
-/** How often a worker that starts says so: much less than the primary process waits for it (place.ts). */
+/** How often a starting worker reports: much more often than the primary process expects (place.ts). */
 const STARTING_MS = 10_000;
 
-/** As after SIGTERM: the primary process is gone. */
+/** The exit code if the primary process is gone: the same as after SIGTERM. */
 const EXIT_GONE = 143;
 
 export function linkToPrimary(): Link {
@@ -34,7 +34,7 @@ export function linkToPrimary(): Link {
   let isStarting = true;
   const beat = setInterval(() => send({ kind: 'starting' }), STARTING_MS);
 
-  /** What cannot be sent any more is missed by nobody. */
+  /** Drops a message if the channel is closed: no process needs it then. */
   function send(message: ToPrimary): void {
     if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
   }
@@ -59,13 +59,13 @@ export function linkToPrimary(): Link {
 
   process.on('message', receive);
   process.on('disconnect', () => {
-    // Its start waits for answers that will not come, and nothing is under way.
+    // A starting worker waits for answers that will not come, and has no request in flight.
     if (isStarting) process.exit(EXIT_GONE);
     limits.close();
     told.resolve({ drain: false, replaced: false });
   });
   process.on('SIGTERM', () => told.resolve({ drain: true, replaced: false }));
-  process.on('SIGINT', () => undefined); // Ctrl-C reaches all; the primary process says what to do
+  process.on('SIGINT', () => undefined); // Ctrl-C reaches all processes; the primary process stops this one
   process.on('SIGHUP', () => undefined);
 
   function hasStarted(): void {
@@ -103,7 +103,7 @@ export function linkToPrimary(): Link {
     },
     close() {
       hasStarted();
-      if (process.connected) process.disconnect?.(); // not where the primary process is gone
+      if (process.connected) process.disconnect?.(); // false once the primary process is gone
     },
   };
 }

@@ -1,4 +1,7 @@
-/** Texts of several processes, whose series differ in a label, as one: each metric described once, all its series under it. */
+/**
+ * Merges the metrics of several processes, whose series differ in a label: each metric is described once,
+ * with all its series under it.
+ */
 export function mergedMetrics(texts: readonly string[]): string {
   const merged = new Map<string, { head: string[]; series: string[] }>();
   for (const text of texts) {

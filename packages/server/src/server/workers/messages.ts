@@ -1,19 +1,22 @@
 import type { SharedCounts } from '../../domain/shared-limit.ts';
 import type { LimitPolicy } from '../../domain/denial.ts';
 
-// What the primary process and its workers say to each other. JSON, one message for each event or, of limits, for each turn
-// of the event loop.
+// Messages between the primary process and its workers, as JSON: one for each event or, for limits, one for
+// each turn of the event loop.
 
-/** What makes a worker this one. */
+/** The identity of a worker. */
 export interface WorkerPart {
-  /** 1 to N; the one that comes after it has the same. */
+  /** 1 to N. A replacement takes over the number. */
   number: number;
   port: number;
 }
 
 export type ToWorker =
   | ({ kind: 'start' } & WorkerPart)
-  /** `drain`: first not ready for a while. `replaced`: another goes on in its place, callers are given time to move over. */
+  /**
+   * `drain`: `/readyz` fails for a while first. `replaced`: another worker takes over, and callers get time
+   * to move to it.
+   */
   | { kind: 'stop'; drain: boolean; replaced: boolean }
   | { kind: 'counted'; batch: number; counts: PackedCounts[] }
   | { kind: 'tell metrics'; request: number }
@@ -21,7 +24,7 @@ export type ToWorker =
 
 export type ToPrimary =
   | { kind: 'hello' }
-  /** From time to time until it is ready: a migration may take long. */
+  /** Sent regularly until the worker is ready: a migration may take long. */
   | { kind: 'starting' }
   | { kind: 'ready' }
   | { kind: 'count'; batch: number; calls: PackedCall[] }
@@ -29,8 +32,8 @@ export type ToPrimary =
   | { kind: 'ask for metrics'; request: number };
 
 /**
- * A `SharedCall` in few bytes: there is one for every token. The API user and its two numbers are missing in a call that takes
- * from the budget for failures, `refund` in all that do not give back to it.
+ * A `SharedCall` in few bytes, since each token needs one. A call that takes from the budget for failures
+ * leaves out the API user and its two numbers. Only a refund to this budget has `refund`.
  */
 export type PackedCall = [
   network: string,

@@ -1,14 +1,14 @@
 import type { Worker } from 'node:cluster';
 import { mergedMetrics } from './merged-metrics.ts';
 
-/** Whoever does not answer in this time is left out. */
+/** A worker that does not answer within this time is left out. */
 const ANSWER_MS = 1000;
 
-/** Asks all workers for their metrics, for one of them that was asked. */
+/** Collects the metrics of all workers for the one that got the request. */
 export interface MetricsOfAll {
-  /** A worker's answer. */
+  /** Records a worker's answer. */
   answered(worker: Worker, request: number, text: string): void;
-  /** The metrics of these workers, and `own`. One question at a time: who comes meanwhile gets the same answer. */
+  /** Returns the metrics of these workers and `own`. Requests at the same time share one collection. */
   gather(workers: readonly Worker[], own: string): Promise<string>;
 }
 

@@ -5,14 +5,14 @@ import { AppError } from '../../domain/app-error.ts';
 import type { ToPrimary } from './messages.ts';
 import { tell, type Requests } from './requests.ts';
 
-/** A place for a worker: when the one that is in it ends, another comes. */
+/** A place for a worker. When its worker ends, a new one takes over the place. */
 export interface Place {
   readonly number: number;
-  /** Null while there is none. */
+  /** Null while the place is empty. */
   worker(): Worker | null;
   /**
-   * Starts a worker, and puts it into the place once it is ready; gives back the one that was there. Throws an AppError after
-   * so many attempts.
+   * Starts a worker, and puts it into the place once it is ready. Returns the worker that was in the place
+   * before. Throws an AppError after `ATTEMPTS_MAX` failed attempts.
    */
   fill(): Promise<Worker | null>;
 }
@@ -20,22 +20,22 @@ export interface Place {
 export interface PlaceSurroundings {
   port: number;
   log: Logger;
-  /** All worker processes there are, in a place or not. */
+  /** All worker processes, in a place or not. */
   alive: Set<Worker>;
   requests: Requests;
-  /** From when on nobody is replaced. */
+  /** True once workers that end are no longer replaced. */
   isStopping(): boolean;
-  /** A worker ended by itself. */
+  /** Called when a worker ends unexpectedly. */
   ended(): void;
 }
 
-/** So often in a row a worker may end before it was ready: then a start, or a restart, is given up. */
+/** A start or restart fails after this many workers in a row that end before they are ready. */
 const ATTEMPTS_MAX = 3;
-/** One that starts and says nothing for so long hangs. */
+/** A starting worker that sends nothing for this long hangs, and is killed. */
 const SILENT_MS = 60_000;
-/** One that ends is replaced at once if it served for so long … */
+/** A worker that served for this long counts as steady: if it ends, it is replaced at once. */
 const STEADY_MS = 10_000;
-/** … and else, from the second on, after a wait that is twice as long each time. */
+/** After repeated failures, the next start waits: twice as long each time, up to `WAIT_MAX_MS`. */
 const WAIT_MS = 100;
 const WAIT_MAX_MS = 5000;
 
@@ -46,7 +46,7 @@ export function createPlace(number: number, surroundings: PlaceSurroundings): Pl
   let endedSoon = 0;
   let filling: Promise<Worker | null> | undefined;
 
-  /** Resolves when the worker is ready to serve; rejects where it ends before. */
+  /** Resolves when the worker is ready to serve; rejects if it ends before. */
   async function start(): Promise<Worker> {
     const worker = cluster.fork();
     alive.add(worker);
@@ -81,13 +81,13 @@ export function createPlace(number: number, surroundings: PlaceSurroundings): Pl
         const { message } = error as Error;
         log.error({ worker: number, attempt, error: message }, 'a worker could not start');
         if (attempt < ATTEMPTS_MAX) await sleep(WAIT_MS * 2 ** attempt);
-        // Asked after the wait: nobody would tell one that is started now to stop.
+        // Check after the wait: a stop would not reach a worker that is started from now on.
         if (attempt === ATTEMPTS_MAX || isStopping()) throw notStarted(number, message);
       }
     }
   }
 
-  /** The worker that served has ended, and nobody told it to. */
+  /** Handles the end of the worker in the place; replaces it unless the server is stopping. */
   function ended(code: number, signal: string | null): void {
     current = null;
     if (isStopping()) return;
@@ -98,13 +98,13 @@ export function createPlace(number: number, surroundings: PlaceSurroundings): Pl
   }
 
   async function replace(): Promise<void> {
-    // The first time at once: somebody may have killed it.
+    // No wait the first time: an operator may have killed the worker.
     if (endedSoon > 1) await sleep(Math.min(WAIT_MAX_MS, WAIT_MS * 2 ** endedSoon));
     while (isEmpty()) {
       try {
         await fill();
       } catch {
-        await sleep(WAIT_MAX_MS); // said in `fillOnce`; the others serve
+        await sleep(WAIT_MAX_MS); // `fillOnce` has logged it; the other workers serve
       }
     }
   }

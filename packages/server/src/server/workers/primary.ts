@@ -8,18 +8,21 @@ import { begin, firstAdminLink, freePort, type RunningServer } from '../serve.ts
 import { createPlace, type Place } from './place.ts';
 import { createRequests, tell } from './requests.ts';
 
-/** The workers of one command, and what can be done with them. */
+/** The running workers of one command. */
 export interface RunningWorkers extends RunningServer {
-  /** Puts a new worker in the place of each, one after the other: with the code that is on the disk now. False: it is stopping. */
+  /**
+   * Replaces the workers one after another; the new ones run the code that is now on disk. False: the server
+   * is stopping.
+   */
   restart(): Promise<boolean>;
-  /** Ends all workers at once, in the middle of what they do. */
+  /** Ends all workers at once, even in the middle of requests. */
   kill(): void;
 }
 
-/** Beyond what a stop takes by its settings: then a worker that does not end is killed. */
+/** A worker that takes this much longer to stop than the settings allow is killed. */
 const STOP_MARGIN_MS = 8000;
 
-/** Opens the store for what a start has to do, and starts the workers. Nothing goes on where it throws. */
+/** Prepares the store for a start, and starts the workers. No worker keeps running if it throws. */
 export async function serveWithWorkers(asked: Config, log: Logger): Promise<RunningWorkers> {
   const config = withPort(asked, await freePort(asked));
   const begun = await begin(config, log, { watch: false });
@@ -39,8 +42,8 @@ export async function serveWithWorkers(asked: Config, log: Logger): Promise<Runn
 type Workers = Pick<RunningWorkers, 'stop' | 'restart' | 'kill'> & { start(): Promise<void> };
 
 function createWorkers(config: Config, log: Logger): Workers {
-  // Every worker accepts connections itself: the primary process is not on their way, and those that wait are in the
-  // system's own queue, which has a bound (docs/decisions/094).
+  // Every worker accepts connections without the primary process. Connections that wait are in the system's
+  // own queue, which has a bound (docs/decisions/094).
   cluster.schedulingPolicy = cluster.SCHED_NONE;
   const alive = new Set<Worker>();
   let replaced = 0;
@@ -60,11 +63,11 @@ function createWorkers(config: Config, log: Logger): Workers {
   async function restartAll(): Promise<void> {
     for (const place of places) {
       if (stopping !== undefined) return;
-      if (place.worker() === null) continue; // it is being filled, with the new code
+      if (place.worker() === null) continue; // a worker with the new code is starting there
       const old = await place.fill();
       if (old === null) continue;
       tell(old, { kind: 'stop', drain: false, replaced: true });
-      // Before the next one starts: there is never more than one too many in memory.
+      // Wait before the next start, so that at most one extra worker is in memory.
       await gone(old, config.shutdownTimeoutMs);
     }
   }
@@ -90,7 +93,8 @@ function createWorkers(config: Config, log: Logger): Workers {
   return {
     restart,
     async start() {
-      // The first one alone: whatever is wrong is said once, and what it compiles the others take from the cache.
+      // Start the first worker alone: a fault is then logged only once, and the others can use its compile
+      // cache.
       const [first, ...others] = places;
       await first?.fill();
       await Promise.all(others.map(async (place) => await place.fill()));
@@ -102,7 +106,7 @@ function createWorkers(config: Config, log: Logger): Workers {
   };
 }
 
-/** Waits until the worker has ended, and kills it where that takes too long. */
+/** Waits until the worker has ended, and kills it if that takes too long. */
 async function gone(worker: Worker, withinMs: number): Promise<void> {
   if (worker.isDead()) return;
   const timer = setTimeout(() => worker.process.kill('SIGKILL'), withinMs + STOP_MARGIN_MS);

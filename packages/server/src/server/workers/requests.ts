@@ -3,13 +3,13 @@ import { limitsForWorkers } from './limits.ts';
 import type { ToPrimary, ToWorker } from './messages.ts';
 import { createMetricsOfAll } from './metrics.ts';
 
-/** What workers ask of the primary process while they serve. */
+/** Handles what a worker sends to the primary process while it serves. */
 export type Requests = (worker: Worker, message: ToPrimary) => void;
 
 export interface WorkersNow {
-  /** Those that serve. */
+  /** The workers that serve. */
   serving(): Worker[];
-  /** How many have ended by themselves and were replaced. */
+  /** How many workers ended unexpectedly and were replaced. */
   replaced(): number;
 }
 
@@ -34,12 +34,12 @@ export function createRequests({ serving, replaced }: WorkersNow, limiterKeysMax
       case 'hello':
       case 'starting':
       case 'ready':
-        return undefined; // heard by who started it
+        return undefined; // `place.ts` handles these
     }
   };
 }
 
-/** One that has just ended needs nothing any more. */
+/** Sends nothing to a worker that has just ended. */
 export function tell(worker: Worker, message: ToWorker): void {
   if (worker.isConnected()) worker.send(message, () => undefined);
 }

@@ -5,17 +5,17 @@ import { withPort } from '../../config/load-config.ts';
 import { begin, serveFrom } from '../serve.ts';
 import { linkToPrimary } from './link.ts';
 
-/** One worker does what one process has to do from time to time. */
+/** The number of the worker that runs maintenance. */
 const MAINTAINS = 1;
 /**
- * The primary process is on this machine and does little: when it is slow, everything here is, and when it is gone, this is
- * known at once. Whoever asks another machine must not wait for so long.
+ * The primary process is local and does little: if it is slow, the whole machine is, and workers notice at
+ * once if it is gone. A process with limits in Redis, on another machine, must not wait for this long.
  */
 const LIMITS_DEADLINE_MS_MIN = 1000;
 
-/** Serves as one of several, for the primary process that started this one; resolves when it has stopped. */
+/** Serves as one of the workers of the primary process that started it. Resolves when it has stopped. */
 export async function serveAsWorker(asked: Config, log: Logger): Promise<void> {
-  // Without it, node:cluster ends this process in the middle of everything when the primary is gone.
+  // Otherwise node:cluster ends this process abruptly when the primary process is gone.
   if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true;
   const link = linkToPrimary();
   try {
