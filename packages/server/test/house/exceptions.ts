@@ -32,22 +32,22 @@ export const UNNAMED_NOUNS: ReadonlySet<string> = names(`
 
 /** Declarations in each package whose name is no noun or verb of the field. */
 export const IDENTIFIERS: Readonly<Record<string, number>> = {
-  server: 200,
+  server: 199,
   console: 40,
   client: 0,
-  verifier: 16,
+  verifier: 4,
 };
 
 /** Lines of comments that are wider than the code. */
 export const LONG_COMMENTS: Readonly<Record<string, number>> = {
-  server: 576,
+  server: 0,
   console: 0,
   client: 0,
   verifier: 0,
 };
 
 /** Comments with an idiom. */
-export const IDIOMS: Readonly<Record<string, number>> = { server: 423, console: 0, client: 0, verifier: 0 };
+export const IDIOMS: Readonly<Record<string, number>> = { server: 0, console: 0, client: 0, verifier: 0 };
 
 function names(text: string): ReadonlySet<string> {
   return new Set(text.split(/\s+/).filter((name) => name !== ''));
