@@ -144,6 +144,20 @@ test('pages that end early list each API user exactly once', async () => {
 });
 
 /** Every parameter of every list that is a text, with the path up to it. */
+test('a scope filter tells letter case apart', async () => {
+  for (const scopes of [['Orders:read'], ['orders:read']])
+    assert.equal(
+      (await admin.send('POST', '/api-users', { name: 'cased', scopes, secret: false })).status,
+      201,
+    );
+  const { body } = await admin.get('/api-users?scope=Orders:read&search=cased');
+  const items = body['items'] as { scopes: string[] }[];
+  assert.deepEqual(
+    items.map(({ scopes }) => scopes),
+    [['Orders:read']],
+  );
+});
+
 const TEXTS = [
   '/api-users?search=',
   '/api-users?scope=',

@@ -9,7 +9,7 @@ import {
   type ListedApiUser,
 } from '../../domain/api-user-list.ts';
 import { fromRow, type ApiUserPage } from './api-user.ts';
-import { contains } from './contains.ts';
+import { contains, containsExactly } from './contains.ts';
 import type { ApiUserRow, Tables } from '../schema.ts';
 
 export interface ApiUserListRows {
@@ -162,7 +162,7 @@ function conditionOf(
   if (search !== null) conditions.push(contains('search_text', searchKey(search)));
   if (enabled === true) conditions.push(sql`enabled = 1`);
   // A scope contains no quotation mark or backslash, so JSON holds it unescaped between quotation marks.
-  if (scope !== null) conditions.push(contains('scopes', `"${scope}"`));
+  if (scope !== null) conditions.push(containsExactly('scopes', `"${scope}"`));
   if (but.length > 0) conditions.push(sql`not ${within(but)}`);
   return conditions.length === 0 ? null : sql`${sql.join(conditions, sql` and `)}`;
 }
