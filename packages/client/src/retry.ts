@@ -45,7 +45,7 @@ const LASTING_FAULTS_MAX = 5;
 /** Server bugs, unknown host names, rejected certificates and invalid URLs. */
 const lasting = /^(500|ENOTFOUND|ERR_(TLS|INVALID)|UNABLE_TO)|CERT/;
 
-/** Whether a fault, given as status or as the error of `fetch`, is likely to last. */
+/** Whether a failure, an HTTP status or what `fetch` threw, is likely permanent rather than transient. */
 export function isLasting(status: number, thrown: unknown): boolean {
   const cause = property(thrown, 'cause');
   const code = property(cause, 'code') ?? property(thrown, 'code');

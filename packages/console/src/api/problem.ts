@@ -34,7 +34,7 @@ export class Problem extends Error {
     this.inUse = body.in_use ?? null;
   }
 
-  /** The fault of one member of the body; null without one. */
+  /** The error detail for one member of the request body; null if it has no error. */
   of(member: string): string | null {
     const pointer = `/${member}`;
     const found = this.errors.find(

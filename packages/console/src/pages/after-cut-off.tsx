@@ -189,7 +189,7 @@ function letterOf(
     '',
     `Client id: ${clientId}`,
     ...credentials.map((credential) => `Refused since then: the ${described(credential)}`),
-    ...(before === undefined ? [] : [`Also refused: access tokens issued until ${utc(before)}`]),
+    ...(before === undefined ? [] : [`Also refused: access tokens issued up to ${utc(before)}`]),
     '',
     'What to do:',
     `1. ${next}`,

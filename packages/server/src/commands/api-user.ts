@@ -63,9 +63,12 @@ export function apiUserCommand(program: Command, io: Io): void {
 function settingOptions(command: Command): Command {
   return command
     .option('--username <name>', 'A name that works as client_id too, such as an e-mail address.')
-    .option('--external-id <id>', 'Its id in another system; unique. An import makes it once.')
+    .option(
+      '--external-id <id>',
+      'Its id in another system; unique. An import of the same id creates no second API user.',
+    )
     .option('--contact <text>', 'Whom to ask about it.')
-    .option('--scope <scope>', 'A scope that it may have; again for more.', several)
+    .option('--scope <scope>', 'A scope that it may request; repeatable.', several)
     .option(
       '--audience <uri>',
       'An API that its tokens may be for; the first is the default. None: that of the server (MINTMARK_AUDIENCE).',

@@ -46,8 +46,8 @@ function filterOptions(command: Command): Command {
       '--search <text>',
       'Entries with this text in a name, id, address, reason or changed value, in any letter case.',
     )
-    .option('--from <time>', 'From then on: 2026-03-01 or 2026-03-01T12:00:00Z.', moment)
-    .option('--to <time>', 'Before then.', moment);
+    .option('--from <time>', 'Entries at or after this time: 2026-03-01 or 2026-03-01T12:00:00Z.', moment)
+    .option('--to <time>', 'Entries before this time.', moment);
 }
 
 function filterOf({ actor, action, subject, outcome, search, from, to }: FilterOptions): AuditFilter {

@@ -200,7 +200,7 @@ function endText({ retiredAt, retireWhenQuietFrom, expiresAt }: Credential): str
   const until = expiresAt === null ? '' : `, at the latest until ${time(expiresAt)}`;
   return retireWhenQuietFrom === null
     ? `works until ${time(expiresAt)}`
-    : `works until nothing used it for 25 hours and a newer one was used${until}`;
+    : `works until it was unused for 25 hours while a newer one was used${until}`;
 }
 
 function printPassword(io: Io, credential: Credential, asJson: boolean | undefined): void {

@@ -101,8 +101,8 @@ function restoreCommand(parent: Command, io: Io): void {
   command.argument('<file>', 'The backup.');
   addSettings(command, STORE_SETTINGS).addHelpText(
     'after',
-    '\nEverything that was changed since is taken back, revocations and disabled API users too. What was there is kept\n' +
-      'beside the store.\n\nExample:\n  mintmark store restore /backup/mintmark-monday.db',
+    '\nThis undoes every change made since the backup: revoked tokens and disabled API users work again. The replaced store\n' +
+      'is kept beside the new one.\n\nExample:\n  mintmark store restore /backup/mintmark-monday.db',
   );
   command.action(async (file: string, options: { json?: boolean }) => {
     const restored = await restore(configOf(command, io), commandLineActor(), file, Date.now());

@@ -34,7 +34,7 @@ export function tokenCommand(program: Command, io: Io): void {
       'Read the secret from standard input. Default: the variable MINTMARK_CLIENT_SECRET.',
     )
     .option('--scope <scopes>', 'Space-separated. Left out: all that it may have.')
-    .option('--resource <uri>', 'Audience of the token. Left out: its default.')
+    .option('--resource <uri>', 'Audience of the token. Left out: the first audience of the API user.')
     .option('--basic', 'Send the credentials by HTTP Basic instead of in the form.')
     .option('--allow-insecure', 'Send the secret by plain HTTP to another machine, too.')
     .option('--json', 'Print the whole response.')

@@ -6,10 +6,9 @@ export const ADMIN_SCOPE = 'mintmark:admin';
 export const READ_SCOPE = 'mintmark:read';
 
 /**
- * Stops an operator from gaining the rights of an admin through an API user with the admin scope: by creating
- * or changing one, or by creating a credential for it. `scopes` are those of the API user. Disabling it,
- * revoking its tokens and retiring its credentials do not call this: in an incident, any operator on duty may
- * do so.
+ * Prevents a privilege escalation: only an admin may create, change or delete an API user with the admin
+ * scope, or create a credential for it. `scopes` are those of the API user. Disabling it, revoking its tokens
+ * and retiring its credentials are open to any operator, for incidents.
  */
 export function refuseBeyondRole(by: Actor, scopes: readonly string[]): void {
   if (by.kind !== 'operator' || by.role === 'admin' || !scopes.includes(ADMIN_SCOPE)) return;

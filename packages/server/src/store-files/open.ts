@@ -76,7 +76,7 @@ export async function connectMigrated(config: OpenConfig): Promise<Connections> 
     if (pending.length > 0) {
       throw new StoreError(
         'not_migrated',
-        `The store needs the migration ${pending.join(', ')}: run mintmark migrate.`,
+        `The store lacks the migrations ${pending.join(', ')}: run mintmark migrate.`,
       );
     }
     await refuseUnfinished(connections);

@@ -115,7 +115,7 @@ test('an outdated store is migrated by changing commands, not by reading ones', 
   store.sql('delete from kysely_migration');
   for (const args of [READS, WRITES]) {
     const names = Object.keys(migrations).join(', ');
-    const message = new RegExp(`^The store needs the migration ${names}: run mintmark migrate\\.$`, 'm');
+    const message = new RegExp(`^The store lacks the migrations ${names}: run mintmark migrate\\.$`, 'm');
     await assertRefused(store.dataDir, args, { code: 5, message });
   }
 });

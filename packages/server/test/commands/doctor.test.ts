@@ -133,7 +133,7 @@ test('doctor finds a store that needs a migration', async () => {
   await assertFails(
     store,
     'store',
-    new RegExp(`needs the migration ${Object.keys(migrations).join(', ')}: run mintmark migrate`),
+    new RegExp(`lacks the migrations ${Object.keys(migrations).join(', ')}: run mintmark migrate`),
     null,
   );
 });

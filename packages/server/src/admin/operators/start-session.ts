@@ -149,7 +149,7 @@ async function insertFirstAdmin(transaction: StoreTransaction, operator: Operato
 function noSuchInvitation(): AppError {
   return new AppError(
     'not_found',
-    'The link is not good: it was used, or a newer one was made, or its time is over. Ask an admin for a new one.',
+    'The link is no longer valid: it was used, was replaced by a newer one, or has expired. Ask an admin for a new one.',
   );
 }
 

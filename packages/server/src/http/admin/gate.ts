@@ -52,7 +52,7 @@ async function bearerActor(
   const claims = context.readToken(token, Date.now());
   if (claims === null || claims.audience !== issuer || context.isRevoked(claims)) {
     throw unauthorized(
-      `The access token is expired, revoked, or none of this server with the audience ${issuer}: get another.`,
+      `The access token is expired, revoked, or not issued by this server for the audience ${issuer}: request a new one.`,
       'invalid_token',
     );
   }

@@ -2,8 +2,9 @@ import { usernameKey } from '../../domain/api-user.ts';
 import type { DirectoryEntry } from './entry.ts';
 
 /**
- * The entries of the directory, by client id and by username, at most `max` of them. A *past* is the history
- * of a store: a restored store has another one. An entry belongs to the past in which it was last kept.
+ * The entries of the directory, by client id and by username, at most `max` of them. A *past* is one
+ * history of the store; a restore starts another. An entry belongs to the past that was current when it was
+ * last kept.
  */
 export interface DirectoryEntries {
   /** Finds an entry of the current past. */
