@@ -50,8 +50,9 @@ export function inQuotes(text: string): string {
 }
 
 /**
- * The first string in a JSON value, a member's name or value, that a store would alter; null if there is none. RFC 8259 §8.2 allows a lone surrogate, which has no UTF-8: each reader turns it into something
- * else. PostgreSQL stores no NUL. Both come only from escapes, so a JSON text without `\u` needs no search.
+ * The first string in a JSON value, a member's name or value, that a store would alter; else null. RFC 8259
+ * §8.2 allows a lone surrogate, which has no UTF-8: each reader turns it into something else. PostgreSQL
+ * stores no NUL. Both come only from escapes, so a JSON text without `\u` needs no search.
  */
 export function jsonTextFault(value: unknown): Fault | null {
   const waiting: [member: string, value: unknown][] = [['', value]]; // explicit stack for deeply nested JSON

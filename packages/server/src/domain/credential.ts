@@ -1,8 +1,8 @@
 import { characterProblem } from './characters.ts';
 
 /**
- * `KIND_FACTS` (credential-kind.ts) holds the differences between the kinds. A new kind also needs a branch in
- * `checkCredentials` (oauth/authenticate-api-user.ts) and a place in `KnownApiUser`.
+ * `KIND_FACTS` (credential-kind.ts) holds the differences between the kinds. A new kind also needs a branch
+ * in `checkCredentials` (oauth/authenticate-api-user.ts) and a place in `KnownApiUser`.
  */
 export const CREDENTIAL_KINDS = ['secret', 'password'] as const;
 export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];
