@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ApiUser, ApiUserSettings } from '../domain/api-user.ts';
+import { UNSET_SETTINGS, type ApiUser, type ApiUserSettings } from '../domain/api-user.ts';
 import { apiUserFilter } from '../domain/api-user-list.ts';
 import {
   createApiUser,
@@ -269,17 +269,7 @@ function remove(parent: Command, io: Io): void {
 }
 
 function settingsOf(options: SettingOptions & { name: string }): ApiUserSettings {
-  return {
-    username: null,
-    externalId: null,
-    contact: null,
-    scopes: [],
-    audiences: [],
-    limitPerMinute: null,
-    allowedNetworks: [],
-    ...changesOf(options),
-    name: options.name,
-  };
+  return { ...UNSET_SETTINGS, ...changesOf(options), name: options.name };
 }
 
 /** Holds only the settings that the options name: the change leaves all others as they are. */

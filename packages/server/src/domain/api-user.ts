@@ -49,6 +49,17 @@ export type ApiUserSettings = Pick<
   | 'allowedNetworks'
 >;
 
+/** The settings that a request or command to create an API user leaves out. */
+export const UNSET_SETTINGS: Omit<ApiUserSettings, 'name'> = {
+  username: null,
+  externalId: null,
+  contact: null,
+  scopes: [],
+  audiences: [],
+  limitPerMinute: null,
+  allowedNetworks: [],
+};
+
 const CLIENT_ID_PREFIX = 'api_';
 const TEXT_LENGTH_MAX = 200;
 const USERNAME_LENGTH_MAX = 254; // the longest e-mail address (RFC 5321)

@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.ts';
 import { SYSTEM } from '../domain/actor.ts';
-import type { ApiUser } from '../domain/api-user.ts';
+import { UNSET_SETTINGS, type ApiUser } from '../domain/api-user.ts';
 import { signingKeyFacts } from '../domain/audit-facts.ts';
 import type { MasterKey } from '../storage/master-key.ts';
 import type { Store } from '../storage/store.ts';
@@ -37,13 +37,4 @@ export async function firstStart(
 
 const FIRST_SECRET = { name: 'made at the first start', expiresAt: null };
 
-const FIRST_API_USER = {
-  name: 'First API user',
-  username: null,
-  externalId: null,
-  contact: null,
-  scopes: ['campaigns:read'],
-  audiences: [],
-  limitPerMinute: null,
-  allowedNetworks: [],
-};
+const FIRST_API_USER = { ...UNSET_SETTINGS, name: 'First API user', scopes: ['campaigns:read'] };

@@ -1,5 +1,5 @@
 import Type, { type TOptional, type TString, type TUnsafe } from 'typebox';
-import type { ApiUser, ApiUserSettings } from '../../domain/api-user.ts';
+import { UNSET_SETTINGS, type ApiUser, type ApiUserSettings } from '../../domain/api-user.ts';
 import { API_USER_STATES, type ListedApiUser } from '../../domain/api-user-list.ts';
 import type { CredentialJson } from './credential.wire.ts';
 import { iso, nullable, oneOf, shared, text, time, timeInput, type Shared } from './schema.ts';
@@ -210,15 +210,5 @@ export function changesOf(given: ApiUserChangesJson): Partial<ApiUserSettings> {
 }
 
 export function settingsOf(given: ApiUserChangesJson & { name: string }): ApiUserSettings {
-  return {
-    username: null,
-    externalId: null,
-    contact: null,
-    scopes: [],
-    audiences: [],
-    limitPerMinute: null,
-    allowedNetworks: [],
-    ...changesOf(given),
-    name: given.name,
-  };
+  return { ...UNSET_SETTINGS, ...changesOf(given), name: given.name };
 }
