@@ -1,6 +1,7 @@
 import Type, { type TOptional, type TString, type TUnsafe } from 'typebox';
 import { UNSET_SETTINGS, type ApiUser, type ApiUserSettings } from '../../domain/api-user.ts';
 import { API_USER_STATES, type ListedApiUser } from '../../domain/api-user-list.ts';
+import { apiUserRecord } from '../../domain/api-user-record.ts';
 import type { CredentialJson } from './credential.wire.ts';
 import { iso, nullable, oneOf, shared, text, time, timeInput, type Shared } from './schema.ts';
 
@@ -165,21 +166,7 @@ export const newApiUserSchema: TUnsafe<NewApiUserJson> = Type.Unsafe<NewApiUserJ
 );
 
 export function apiUserJson(user: ApiUser): ApiUserJson {
-  return {
-    client_id: user.clientId,
-    name: user.name,
-    enabled: user.enabled,
-    username: user.username,
-    external_id: user.externalId,
-    contact: user.contact,
-    scopes: user.scopes,
-    audiences: user.audiences,
-    limit_per_minute: user.limitPerMinute,
-    allowed_networks: user.allowedNetworks,
-    created_at: iso(user.createdAt),
-    updated_at: iso(user.updatedAt),
-    version: user.version,
-  };
+  return { ...apiUserRecord(user, null), updated_at: iso(user.updatedAt), version: user.version };
 }
 
 export function disabledApiUserJson(user: ApiUser): DisabledApiUserJson {
