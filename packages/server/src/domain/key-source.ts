@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import type { MaybePromise } from '../lib/maybe-promise.ts';
 import type { AssertionAlgorithm } from './assertion-algorithm.ts';
 
-/** Where public keys of others come from: an issuer, by discovery, or the URL of a key set. */
+/** A source of public keys of others: an issuer, by discovery, or the URL of a key set. */
 export type KeySource = { issuer: string } | { url: string };
 
 /** The search for the key of an assertion in a key source. */

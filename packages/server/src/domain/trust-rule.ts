@@ -1,5 +1,5 @@
 /**
- * What a token of another issuer must say, so that it proves who its workload is (RFC 7523 §3). Stored and
+ * The content that an external token must have to prove its workload (RFC 7523 §3). Stored and
  * exported as JSON with these members.
  */
 export interface TrustRule {
@@ -26,9 +26,9 @@ export interface TrustRule {
 export type ClaimMatch = ClaimValue | readonly ClaimValue[] | { prefix: string };
 export type ClaimValue = string | number | boolean;
 
-/** Where the public keys of an issuer come from. */
+/** The source of the public keys of an issuer. */
 export type TrustedKeys =
-  /** OpenID discovery, or RFC 8414 if there is none. */
+  /** OpenID discovery, then RFC 8414. */
   { from: 'discovery' } | { from: 'url'; url: string } | { from: 'inline'; jwks: JsonWebKeySet };
 
 /** RFC 7517 §5. */
