@@ -5,7 +5,7 @@ import { offline, problemOf } from './problem.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
-export interface Asked {
+export interface RequestOptions {
   body?: unknown;
   /** NDJSON, sent in place of `body`. */
   ndjson?: Blob;
@@ -25,10 +25,10 @@ export interface Answered<T> {
 
 /** A path below the API's base, with the non-empty values of `query`. */
 export function withQuery(path: string, query: Record<string, string | number | null | undefined>): string {
-  const given = Object.entries(query).filter(
+  const entries = Object.entries(query).filter(
     ([, value]) => value !== null && value !== undefined && value !== '',
   );
-  const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+  const text = new URLSearchParams(entries.map(([name, value]) => [name, String(value)])).toString();
   return text === '' ? path : `${path}?${text}`;
 }
 
@@ -45,13 +45,17 @@ export function newIdempotencyKey(): string {
  * Sends one request. Throws a Problem. If the session has ended, waits for a new sign-in and retries: typed
  * text and a secret on display stay on the page.
  */
-export async function request<T>(method: Method, path: string, asked: Asked = {}): Promise<Answered<T>> {
-  let response = await send(method, path, asked);
-  if (response.status === 401 && asked.signIn !== false) {
+export async function request<T>(
+  method: Method,
+  path: string,
+  options: RequestOptions = {},
+): Promise<Answered<T>> {
+  let response = await send(method, path, options);
+  if (response.status === 401 && options.signIn !== false) {
     const problem = await problemOf(response.clone());
     if (problem.code === 'not_signed_in') {
       await signInAgain();
-      response = await send(method, path, asked);
+      response = await send(method, path, options);
     }
   }
   if (!response.ok) throw await problemOf(response);
@@ -66,30 +70,30 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await request<T>('GET', path, signal === undefined ? {} : { signal })).data;
 }
 
-export async function post<T>(path: string, body: unknown = {}, asked: Asked = {}): Promise<T> {
-  return (await request<T>('POST', path, { ...asked, body })).data;
+export async function post<T>(path: string, body: unknown = {}, options: RequestOptions = {}): Promise<T> {
+  return (await request<T>('POST', path, { ...options, body })).data;
 }
 
-async function send(method: Method, path: string, asked: Asked): Promise<Response> {
+async function send(method: Method, path: string, options: RequestOptions): Promise<Response> {
   const headers = new Headers({ Accept: 'application/json' });
-  if (asked.body !== undefined) headers.set('Content-Type', 'application/json');
-  if (asked.ndjson !== undefined) headers.set('Content-Type', 'application/x-ndjson');
-  if (asked.ifMatch !== undefined && asked.ifMatch !== null) headers.set('If-Match', asked.ifMatch);
-  if (asked.idempotencyKey !== undefined) headers.set('Idempotency-Key', asked.idempotencyKey);
+  if (options.body !== undefined) headers.set('Content-Type', 'application/json');
+  if (options.ndjson !== undefined) headers.set('Content-Type', 'application/x-ndjson');
+  if (options.ifMatch !== undefined && options.ifMatch !== null) headers.set('If-Match', options.ifMatch);
+  if (options.idempotencyKey !== undefined) headers.set('Idempotency-Key', options.idempotencyKey);
   try {
     const response = await fetch(apiUrl(path), {
       method,
       headers,
-      body: asked.ndjson ?? (asked.body === undefined ? null : JSON.stringify(asked.body)),
+      body: options.ndjson ?? (options.body === undefined ? null : JSON.stringify(options.body)),
       credentials: 'same-origin',
       cache: 'no-store',
       redirect: 'error',
-      signal: asked.signal ?? null,
+      signal: options.signal ?? null,
     });
     connection.set('online');
     return response;
   } catch (error) {
-    if (asked.signal?.aborted === true) throw error;
+    if (options.signal?.aborted === true) throw error;
     connection.set('offline');
     throw offline(error);
   }

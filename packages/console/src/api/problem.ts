@@ -37,10 +37,10 @@ export class Problem extends Error {
   /** The error detail for one member of the request body; null if it has no error. */
   of(member: string): string | null {
     const pointer = `/${member}`;
-    const found = this.errors.find(
+    const fault = this.errors.find(
       (error) => error.pointer === pointer || error.pointer.startsWith(`${pointer}/`),
     );
-    return found?.detail ?? null;
+    return fault?.detail ?? null;
   }
 }
 

@@ -20,8 +20,8 @@ export interface SignIn {
   code?: string;
 }
 
-export async function signIn(asked: SignIn): Promise<void> {
-  signedIn((await request<OperatorSessionJson>('POST', '/session', { body: asked, signIn: false })).data);
+export async function signIn(input: SignIn): Promise<void> {
+  signedIn((await request<OperatorSessionJson>('POST', '/session', { body: input, signIn: false })).data);
 }
 
 export async function signOut(): Promise<void> {

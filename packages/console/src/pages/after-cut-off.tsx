@@ -54,7 +54,7 @@ function AfterCutOff({ clientId }: { clientId: string }): JSX.Element {
   const name = user.data?.name ?? shown?.name ?? 'API user';
   const entry = credentials.data && cutOffs.data?.items[0];
   const working = credentials.data?.items.filter(({ state }) => state === 'live') ?? [];
-  const done = () => {
+  const leave = () => {
     setShown(null);
     route(paths.apiUser(clientId), true);
   };
@@ -73,7 +73,7 @@ function AfterCutOff({ clientId }: { clientId: string }): JSX.Element {
       </Card>
       {shown !== null && (
         <Card title="The new secret">
-          <SecretOnce shown={shown} live={live} done="Done" onDone={done} />
+          <SecretOnce shown={shown} live={live} buttonText="Done" onDone={leave} />
         </Card>
       )}
       {entry !== undefined && shown === null && (
@@ -151,7 +151,7 @@ function NextSecret(props: { clientId: string; entry: AuditEntryJson; isWorking:
   if (factsOf(entry).new_credential !== null) return <SecretGone clientId={clientId} />;
   return (
     <Notice
-      kind={isWorking ? 'note' : 'warn'}
+      kind={isWorking ? 'info' : 'warn'}
       title={isWorking ? 'The cut-off created no new secret' : 'It gets no tokens: it has no live credential'}
     >
       <div>

@@ -93,9 +93,9 @@ function Lead(props: {
 
 /** The latest use, stored or live. */
 function lastUse(credentials: readonly CredentialJson[], live: LiveUse): string | null {
-  const known = credentials.map(({ last_used_at: at }) => at).filter((at) => at !== null);
+  const uses = credentials.map(({ last_used_at: at }) => at).filter((at) => at !== null);
   const seen = [...live.credentials.values()].map(({ at }) => at);
-  return [...known, ...seen].sort().at(-1) ?? null;
+  return [...uses, ...seen].sort().at(-1) ?? null;
 }
 
 function HeadActions({ user }: { user: ApiUserJson }): JSX.Element | null {
@@ -191,7 +191,7 @@ function History({ clientId }: { clientId: string }): JSX.Element {
   ]);
   return (
     <Card title="History">
-      {list.known ? <AuditList entries={list.items} none="No changes yet." /> : <Skeleton size="tall" />}
+      {list.loaded ? <AuditList entries={list.items} none="No changes yet." /> : <Skeleton size="tall" />}
       <ListEnd of={list} narrow="The audit log has older entries." />
     </Card>
   );

@@ -118,15 +118,15 @@ export function ApiUsersPage(): JSX.Element {
         </Notice>
       )}
       <p class="unseen" aria-live="polite">
-        {list.known &&
+        {list.loaded &&
           !list.loading &&
           `${whole(list.items.length)}${list.hasMore ? ' or more' : ''} API users`}
       </p>
-      {list.known && list.items.length === 0 && !list.hasMore ? (
+      {list.loaded && list.items.length === 0 && !list.hasMore ? (
         <NoneFound isFiltered={isFiltered} onClear={() => setQuery({ search: '', state: '', scope: '' })} />
       ) : (
         <section class="card flush" aria-label="API users">
-          {list.known ? <Table list={list} /> : <Skeleton size="tall" />}
+          {list.loaded ? <Table list={list} /> : <Skeleton size="tall" />}
           <ListEnd of={list} narrow="To find others, search for a name, client id or contact." />
         </section>
       )}
@@ -289,14 +289,14 @@ type Sparks = ReadonlyMap<string, readonly number[]>;
 
 function useSparks(users: readonly ListedApiUserJson[]): Sparks {
   const [sparks, setSparks] = useState<Sparks>(new Map());
-  const asked = useRef(new Set<string>());
+  const requests = useRef(new Set<string>());
   useEffect(() => {
-    const missing = users.map(({ client_id }) => client_id).filter((id) => !asked.current.has(id));
+    const missing = users.map(({ client_id }) => client_id).filter((id) => !requests.current.has(id));
     for (let i = 0; i < missing.length; i += SPARKS_AT_A_TIME) {
       const ids = missing.slice(i, i + SPARKS_AT_A_TIME);
-      for (const id of ids) asked.current.add(id);
+      for (const id of ids) requests.current.add(id);
       void recent(ids).then(
-        (found) => setSparks((before) => new Map([...before, ...found])),
+        (batch) => setSparks((before) => new Map([...before, ...batch])),
         () => undefined, // a decoration: the list works without it
       );
     }

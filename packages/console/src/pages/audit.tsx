@@ -75,7 +75,7 @@ export function AuditPage(): JSX.Element {
         </div>
       )}
       <section class="card" aria-label="Entries" aria-busy={list.loading}>
-        {!list.known ? (
+        {!list.loaded ? (
           <Skeleton size="tall" />
         ) : list.items.length === 0 ? (
           <Empty icon="audit" title={isFiltered ? 'No matching entries' : 'No entries yet'}>

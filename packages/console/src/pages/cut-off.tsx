@@ -35,17 +35,17 @@ export function CutOff({ user, onClose }: { user: ApiUserJson; onClose: () => vo
   const live = credentials.data?.items.filter(({ state }) => state === 'live') ?? [];
   const action = useAction(async () => {
     const body = { ...(which !== '' && { credential_id: which }), new_secret: withNew };
-    const made = await post<CutOffAnswer>(`${apiUserPath(user.client_id)}/cut-off`, body);
+    const answer = await post<CutOffAnswer>(`${apiUserPath(user.client_id)}/cut-off`, body);
     announce(`${user.name} is cut off.`);
     onClose();
-    if (made.credential !== undefined && made.client_secret !== undefined) {
-      const { id: credentialId } = made.credential;
+    if (answer.credential !== undefined && answer.client_secret !== undefined) {
+      const { id: credentialId } = answer.credential;
       handOver({
         clientId: user.client_id,
         name: user.name,
         credentialId,
         kind: 'secret',
-        secret: made.client_secret,
+        secret: answer.client_secret,
       });
     }
     route(paths.cutOff(user.client_id));

@@ -38,11 +38,11 @@ function FirstSecret({ clientId }: { clientId: string }): JSX.Element {
 function Ready({ shown }: { shown: ShownSecret }): JSX.Element {
   const { route } = useLocation();
   const live = useLiveUse(shown.clientId);
-  const done = () => route(paths.apiUser(shown.clientId), true);
+  const leave = () => route(paths.apiUser(shown.clientId), true);
   return (
     <Page title={`${shown.name} is ready`} lead="Its client id and its first secret." narrow>
       <section class="card" aria-label="Client id and secret">
-        <SecretOnce shown={shown} live={live} done="Done" onDone={done} />
+        <SecretOnce shown={shown} live={live} buttonText="Done" onDone={leave} />
       </section>
     </Page>
   );

@@ -141,7 +141,7 @@ function Report({ report }: { report: readonly ReportLine[] }): JSX.Element {
   const lines = report.filter((line) => 'line' in line);
   // Lines that need attention come first.
   const sorted = [...lines.filter(isRefused), ...lines.filter((line) => !isRefused(line))];
-  const made =
+  const summary =
     total.outcome === 'done'
       ? `${plural(total.made, 'API user')} created`
       : `${plural(total.would_make, 'API user')} would be created`;
@@ -149,7 +149,7 @@ function Report({ report }: { report: readonly ReportLine[] }): JSX.Element {
     <>
       <Notice
         kind={total.refused + total.not_read === 0 ? 'good' : 'warn'}
-        title={`${made}, ${whole(total.refused)} refused, ${whole(total.exists)} there already`}
+        title={`${summary}, ${whole(total.refused)} refused, ${whole(total.exists)} there already`}
         alert
       >
         {total.outcome === 'checked' && <p>Nothing is created yet.</p>}

@@ -30,7 +30,7 @@ export function NewApiUserPage(): JSX.Element {
       </Page>
     );
   }
-  const take = ({ api_user: user, credential, client_secret: secret }: CreatedApiUserJson) => {
+  const showSecret = ({ api_user: user, credential, client_secret: secret }: CreatedApiUserJson) => {
     if (credential === undefined || secret === undefined) return route(paths.apiUser(user.client_id), true);
     handOver({
       clientId: user.client_id,
@@ -44,12 +44,12 @@ export function NewApiUserPage(): JSX.Element {
   };
   return (
     <Page title="New API user" lead="For one program that calls your APIs." back={BACK} narrow>
-      <CreateForm onMade={take} />
+      <CreateForm onMade={showSecret} />
     </Page>
   );
 }
 
-function CreateForm({ onMade }: { onMade: (made: CreatedApiUserJson) => void }): JSX.Element {
+function CreateForm({ onMade }: { onMade: (created: CreatedApiUserJson) => void }): JSX.Element {
   const [settings, setSettings] = useState<EditableSettings>(NO_SETTINGS);
   const [withSecret, setWithSecret] = useState(true);
   const [secretName, setSecretName] = useState('');

@@ -37,16 +37,16 @@ const ROLES: readonly Choice<Role>[] = [
 type Open =
   | { to: 'invite' }
   | { to: 'role' | 'reset' | 'remove'; operator: OperatorJson }
-  | { to: 'link'; made: InvitationJson };
+  | { to: 'link'; invitation: InvitationJson };
 
 export function OperatorsPage(): JSX.Element {
   const isAdmin = useMay('admin');
   const [open, setOpen] = useState<Open | null>(null);
   const operators = useResource<PageOf<OperatorJson>>('/operators?limit=200');
   const close = () => setOpen(null);
-  const made = (invitation: InvitationJson) => {
+  const showLink = (invitation: InvitationJson) => {
     operators.reload();
-    setOpen({ to: 'link', made: invitation });
+    setOpen({ to: 'link', invitation });
   };
   return (
     <Page
@@ -63,12 +63,12 @@ export function OperatorsPage(): JSX.Element {
       <Loaded from={operators} size="tall">
         {({ items }) => <OperatorTable items={items} onOpen={isAdmin ? setOpen : null} />}
       </Loaded>
-      {open?.to === 'invite' && <Invite onMade={made} onClose={close} />}
-      {open?.to === 'link' && <LinkOnce made={open.made} onClose={close} />}
+      {open?.to === 'invite' && <Invite onMade={showLink} onClose={close} />}
+      {open?.to === 'link' && <LinkOnce invitation={open.invitation} onClose={close} />}
       {open?.to === 'role' && (
         <ChangeRole operator={open.operator} onDone={operators.reload} onClose={close} />
       )}
-      {open?.to === 'reset' && <Reset operator={open.operator} onMade={made} onClose={close} />}
+      {open?.to === 'reset' && <Reset operator={open.operator} onMade={showLink} onClose={close} />}
       {open?.to === 'remove' && <Remove operator={open.operator} onDone={operators.reload} onClose={close} />}
     </Page>
   );
@@ -159,7 +159,7 @@ function Invite({
   onMade,
   onClose,
 }: {
-  onMade: (made: InvitationJson) => void;
+  onMade: (invitation: InvitationJson) => void;
   onClose: () => void;
 }): JSX.Element {
   const [email, setEmail] = useState('');
@@ -193,10 +193,10 @@ function Invite({
   );
 }
 
-function LinkOnce({ made, onClose }: { made: InvitationJson; onClose: () => void }): JSX.Element {
+function LinkOnce({ invitation, onClose }: { invitation: InvitationJson; onClose: () => void }): JSX.Element {
   return (
-    <Dialog title={`A link for ${made.operator.email}`} onClose={onClose}>
-      <Link made={made} onDone={onClose} />
+    <Dialog title={`A link for ${invitation.operator.email}`} onClose={onClose}>
+      <Link invitation={invitation} onDone={onClose} />
     </Dialog>
   );
 }
@@ -206,17 +206,17 @@ const WITHOUT_LINK = {
   text: 'It cannot be shown again. If you have not passed it on, create a new one.',
 };
 
-function Link({ made, onDone }: { made: InvitationJson; onDone: () => void }): JSX.Element {
+function Link({ invitation, onDone }: { invitation: InvitationJson; onDone: () => void }): JSX.Element {
   useLeaveGuard(true, WITHOUT_LINK);
   return (
     <>
       <Notice kind="warn" title="It is shown only once">
         <p>
           Send it privately: the first person to open it chooses the password. It works once, until{' '}
-          <At at={made.expires_at} />.
+          <At at={invitation.expires_at} />.
         </p>
       </Notice>
-      <CodeBlock text={made.invitation_url} what="invitation link" />
+      <CodeBlock text={invitation.invitation_url} what="invitation link" />
       <div class="form-actions">
         <Button kind="primary" onClick={onDone}>
           I have passed it on
@@ -255,7 +255,7 @@ function Reset({
   operator,
   onMade,
   onClose,
-}: OfOperator & { onMade: (made: InvitationJson) => void }): JSX.Element {
+}: OfOperator & { onMade: (invitation: InvitationJson) => void }): JSX.Element {
   const action = useAction(async () =>
     onMade(await post<InvitationJson>(`/operators/${operator.id}/invitation`)),
   );

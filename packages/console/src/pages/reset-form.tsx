@@ -57,7 +57,7 @@ export interface ResetFormProps {
   living: readonly CredentialJson[];
   live: LiveUse;
   ends: OldEnd;
-  onMade: (made: CreatedCredentialJson, secret: string) => void;
+  onMade: (created: CreatedCredentialJson, secret: string) => void;
   onSkip: (() => void) | null;
 }
 
@@ -88,8 +88,8 @@ export function ResetForm(props: ResetFormProps): JSX.Element {
     const text = JSON.stringify(body);
     if (attempt.current.body !== text) attempt.current = { key: newIdempotencyKey(), body: text };
     const path = `${apiUserPath(user.client_id)}/${isReset ? 'reset' : 'credentials'}`;
-    const made = await post<CreatedCredentialJson>(path, body, { idempotencyKey: attempt.current.key });
-    onMade(made, made.client_secret ?? password);
+    const created = await post<CreatedCredentialJson>(path, body, { idempotencyKey: attempt.current.key });
+    onMade(created, created.client_secret ?? password);
   };
   const action = useAction(async () => void (await force.attempt(send)));
   const isFull = living.length >= LIVE_MAX && ends !== 'now';

@@ -62,7 +62,7 @@ function Reset({ clientId }: { clientId: string }): JSX.Element {
   const name = user.data?.name ?? 'the API user';
   const living = credentials.data?.items.filter(({ state }) => state === 'live') ?? [];
   const hasOld = stage === 'old' || living.length > 1;
-  const done = () => {
+  const leave = () => {
     setShown(null);
     if (hasOld) goTo('old');
     else route(paths.apiUser(clientId), true);
@@ -108,8 +108,10 @@ function Reset({ clientId }: { clientId: string }): JSX.Element {
               key={shown.credentialId}
               shown={shown}
               live={live}
-              done={!hasOld ? 'Done' : shown.kind === 'secret' ? 'Next: the old secret' : 'Next: the old one'}
-              onDone={done}
+              buttonText={
+                !hasOld ? 'Done' : shown.kind === 'secret' ? 'Next: the old secret' : 'Next: the old one'
+              }
+              onDone={leave}
             />
           )}
         </Step>

@@ -60,7 +60,7 @@ interface Pending {
 function TurnOn({ onClose }: { onClose: () => void }): JSX.Element {
   const [pending, setPending] = useState<Pending | null>(null);
   const [codes, setCodes] = useState<readonly string[] | null>(null);
-  const done = async () => {
+  const finish = async () => {
     await loadSession();
     announce('The second factor is on. Your other sessions have ended.');
     onClose();
@@ -68,7 +68,7 @@ function TurnOn({ onClose }: { onClose: () => void }): JSX.Element {
   return (
     <Dialog title="Turn on the second factor" onClose={onClose} closable={codes === null}>
       {codes !== null ? (
-        <RecoveryCodes codes={codes} onDone={done} />
+        <RecoveryCodes codes={codes} onDone={finish} />
       ) : pending === null ? (
         <PasswordStep onPending={setPending} />
       ) : (

@@ -51,9 +51,9 @@ export function Door({ title, children }: { title: string; children: ComponentCh
 type Step = 'password' | 'code';
 
 /** E-mail address and password, then the second factor if it is on. */
-export function SignInForm({ email: known }: { email: string }): JSX.Element {
+export function SignInForm({ email: initialEmail }: { email: string }): JSX.Element {
   const [step, setStep] = useState<Step>('password');
-  const [email, setEmail] = useState(known);
+  const [email, setEmail] = useState(initialEmail);
   const [password, setPassword] = useState('');
   const [code, setCode] = useState('');
   const action = useAction(async () => {
@@ -86,7 +86,7 @@ export function SignInForm({ email: known }: { email: string }): JSX.Element {
             value={email}
             onInput={setEmail}
             required
-            autofocus={known === ''}
+            autofocus={initialEmail === ''}
           />
           <PasswordField
             label="Password"

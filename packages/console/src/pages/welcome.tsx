@@ -21,9 +21,9 @@ const token = takeToken();
 
 function takeToken(): string {
   if (location.pathname !== paths.welcome) return '';
-  const given = location.hash.slice(1);
-  if (given !== '') history.replaceState(null, '', location.pathname);
-  return given;
+  const fragment = location.hash.slice(1);
+  if (fragment !== '') history.replaceState(null, '', location.pathname);
+  return fragment;
 }
 
 interface Invited {

@@ -27,8 +27,8 @@ export function useNow(stepMs: 1000 | 30_000): number {
 }
 
 function clockOf(stepMs: number): Clock {
-  const known = clocks.get(stepMs);
-  if (known !== undefined) return known;
+  const existing = clocks.get(stepMs);
+  if (existing !== undefined) return existing;
   const clock: Clock = { time: createStore(Date.now()), followers: 0, timer: undefined };
   clocks.set(stepMs, clock);
   return clock;

@@ -9,16 +9,16 @@ export function useDraft(value: string, onSettled: (text: string) => void): [str
   const settled = useSettled(text, TYPING_MS);
   const latest = useRef(onSettled);
   latest.current = onSettled;
-  const told = useRef(value);
+  const reported = useRef(value);
 
   useEffect(() => {
-    if (settled === told.current) return;
-    told.current = settled;
+    if (settled === reported.current) return;
+    reported.current = settled;
     latest.current(settled);
   }, [settled]);
   useEffect(() => {
-    if (value === told.current) return;
-    told.current = value;
+    if (value === reported.current) return;
+    reported.current = value;
     setText(value);
   }, [value]);
   return [text, setText];

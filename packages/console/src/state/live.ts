@@ -107,8 +107,8 @@ function later(): void {
   retryMs = Math.min(retryMs * 2, RETRY_MAX_MS);
 }
 
-function listen<T>(from: EventSource, name: string, take: Listener<T>): void {
-  from.addEventListener(name, (event: MessageEvent<string>) => take(JSON.parse(event.data) as T));
+function listen<T>(from: EventSource, name: string, listener: Listener<T>): void {
+  from.addEventListener(name, (event: MessageEvent<string>) => listener(JSON.parse(event.data) as T));
 }
 
 function tell<T>(listeners: Set<Listener<T>>, event: T): void {

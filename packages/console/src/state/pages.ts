@@ -11,7 +11,7 @@ export interface Pages<T> {
   /** More items exist than one list shows. */
   isFull: boolean;
   /** The first page has been loaded. */
-  known: boolean;
+  loaded: boolean;
   loading: boolean;
   /** The last page had few of many items: the next pages load automatically. */
   searching: boolean;
@@ -32,7 +32,7 @@ interface State<T> {
   of: string;
   items: readonly T[];
   next: string | null;
-  known: boolean;
+  loaded: boolean;
   loading: boolean;
   searching: boolean;
   error: unknown;
@@ -42,14 +42,14 @@ interface State<T> {
 /** A list that loads pages as it is scrolled. `path` may have a query. */
 export function usePages<T>(path: string, follow: readonly Following[] = []): Pages<T> {
   const [state, setState] = useState<State<T>>(() => blank(path));
-  const [asked, setAsked] = useState(0);
+  const [reloads, setReloads] = useState(0);
   const latest = useRef(state);
   latest.current = state;
   const under = useRef<AbortController>(undefined);
   const retry = useRef<ReturnType<typeof setTimeout>>(undefined);
 
   const load = useCallback(
-    async (after: string | null, found = 0): Promise<void> => {
+    async (after: string | null, itemsSoFar = 0): Promise<void> => {
       under.current?.abort();
       clearTimeout(retry.current);
       const aborter = new AbortController();
@@ -60,13 +60,13 @@ export function usePages<T>(path: string, follow: readonly Following[] = []): Pa
       try {
         const page = await get<Page<T>>(url, aborter.signal);
         if (aborter.signal.aborted) return;
-        const seen = found + page.items.length;
+        const seen = itemsSoFar + page.items.length;
         const searching = page.next !== null && seen < PAGE;
         setState((before) => ({
           of: path,
           items: after === null ? page.items : [...before.items, ...page.items],
           next: page.next,
-          known: true,
+          loaded: true,
           loading: searching,
           searching,
           error: undefined,
@@ -77,7 +77,7 @@ export function usePages<T>(path: string, follow: readonly Following[] = []): Pa
       } catch (error) {
         if (aborter.signal.aborted) return;
         setState((before) => ({ ...before, loading: false, searching: false, error }));
-        if (isPassing(error)) retry.current = setTimeout(() => void load(after, found), RETRY_MS);
+        if (isPassing(error)) retry.current = setTimeout(() => void load(after, itemsSoFar), RETRY_MS);
       }
     },
     [path],
@@ -90,9 +90,9 @@ export function usePages<T>(path: string, follow: readonly Following[] = []): Pa
       under.current?.abort();
       clearTimeout(retry.current);
     };
-  }, [load, asked]);
+  }, [load, reloads]);
 
-  const reload = useCallback(() => setAsked((times) => times + 1), []);
+  const reload = useCallback(() => setReloads((times) => times + 1), []);
   const changed = useCallback(() => {
     if (latest.current.items.length <= PAGE) reload();
     else setState((before) => ({ ...before, stale: true }));
@@ -109,13 +109,13 @@ export function usePages<T>(path: string, follow: readonly Following[] = []): Pa
     setState((before) => ({ ...before, loading: false, searching: false }));
   }, []);
 
-  const { items, next, known, loading, searching, error, stale } = state;
+  const { items, next, loaded, loading, searching, error, stale } = state;
   const isFull = next !== null && items.length >= ITEMS_MAX;
   const hasMore = next !== null && !isFull;
-  return { items, hasMore, isFull, known, loading, searching, error, stale, more, stop, reload };
+  return { items, hasMore, isFull, loaded, loading, searching, error, stale, more, stop, reload };
 }
 
 function blank<T>(path: string): State<T> {
-  const nothing = { items: [], next: null, known: false, searching: false, error: undefined, stale: false };
+  const nothing = { items: [], next: null, loaded: false, searching: false, error: undefined, stale: false };
   return { of: path, loading: true, ...nothing };
 }

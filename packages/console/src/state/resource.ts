@@ -42,9 +42,9 @@ export function useResource<T>(
   everyMs: number | null = null,
 ): Resource<T> {
   const [state, setState] = useState(() => initial<T>(path));
-  const [asked, setAsked] = useState(0);
+  const [reloads, setReloads] = useState(0);
   const shownPath = useRef(path);
-  const reload = useCallback(() => setAsked((times) => times + 1), []);
+  const reload = useCallback(() => setReloads((times) => times + 1), []);
 
   useEffect(() => {
     if (shownPath.current !== path) {
@@ -72,7 +72,7 @@ export function useResource<T>(
       aborter.abort();
       clearTimeout(retry);
     };
-  }, [path, asked, reload]);
+  }, [path, reloads, reload]);
 
   useEffect(() => {
     if (everyMs === null) return undefined;
@@ -128,10 +128,10 @@ function isFollowed({ noun, id }: Following, change: ChangeEventJson): boolean {
 type State<T> = Omit<Resource<T>, 'reload'>;
 
 function initial<T>(path: string | null): State<T> {
-  const known = path === null ? undefined : remembered.get(path);
+  const cached = path === null ? undefined : remembered.get(path);
   return {
-    data: known?.data as T | undefined,
-    etag: known?.etag ?? null,
+    data: cached?.data as T | undefined,
+    etag: cached?.etag ?? null,
     error: undefined,
     loading: path !== null,
   };

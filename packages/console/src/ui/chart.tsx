@@ -130,13 +130,13 @@ function usePlot(
       format: (value) => latest.current.format(value),
       onHover,
     });
-    const made = new uPlot(options, latest.current.data, element);
-    plot.current = made;
-    const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT }));
+    const chart = new uPlot(options, latest.current.data, element);
+    plot.current = chart;
+    const observer = new ResizeObserver(() => chart.setSize({ width: element.clientWidth, height: HEIGHT }));
     observer.observe(element);
     return () => {
       observer.disconnect();
-      made.destroy();
+      chart.destroy();
       plot.current = null;
     };
   }, [holder, shape, onHover]);
@@ -263,8 +263,8 @@ function overall(
   counts: boolean,
   format: (value: number) => string,
 ): string {
-  const known = values.filter((value) => value !== null);
-  return text(counts && known.length > 0 ? sum(known) : known.at(-1), counts, counts ? whole : format);
+  const numbers = values.filter((value) => value !== null);
+  return text(counts && numbers.length > 0 ? sum(numbers) : numbers.at(-1), counts, counts ? whole : format);
 }
 
 function summary(series: readonly Series[], counts: boolean, format: (value: number) => string): string {

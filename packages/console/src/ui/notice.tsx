@@ -2,9 +2,9 @@ import type { ComponentChildren, JSX } from 'preact';
 import { messageOf } from '../api/problem.ts';
 import { Icon, type IconName } from './icon.tsx';
 
-export type NoticeKind = 'note' | 'good' | 'warn' | 'danger';
+export type NoticeKind = 'info' | 'good' | 'warn' | 'danger';
 
-const ICONS: Record<NoticeKind, IconName> = { note: 'info', good: 'check', warn: 'warning', danger: 'stop' };
+const ICONS: Record<NoticeKind, IconName> = { info: 'info', good: 'check', warn: 'warning', danger: 'stop' };
 
 export interface NoticeProps {
   kind?: NoticeKind;
@@ -14,7 +14,7 @@ export interface NoticeProps {
   children?: ComponentChildren;
 }
 
-export function Notice({ kind = 'note', title, alert = false, children }: NoticeProps): JSX.Element {
+export function Notice({ kind = 'info', title, alert = false, children }: NoticeProps): JSX.Element {
   return (
     <div class={`notice ${kind}`} role={alert ? 'alert' : undefined}>
       <Icon name={ICONS[kind]} />

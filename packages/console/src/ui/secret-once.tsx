@@ -39,13 +39,13 @@ const WITHOUT = {
 export function SecretOnce({
   shown,
   live,
-  done,
+  buttonText,
   onDone,
 }: {
   shown: ShownSecret;
   live: LiveUse;
   /** Label of the last button. */
-  done: string;
+  buttonText: string;
   onDone: () => void;
 }): JSX.Element {
   const [stored, setStored] = useState(false);
@@ -78,7 +78,7 @@ export function SecretOnce({
         <CheckField label={`I have stored the ${shown.kind}`} checked={stored} onInput={setStored} />
         <div class="form-actions">
           <Button kind="primary" disabled={!stored} onClick={onDone}>
-            {done}
+            {buttonText}
           </Button>
         </div>
       </div>

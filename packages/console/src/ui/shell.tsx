@@ -13,7 +13,7 @@ import { messageOf } from '../api/problem.ts';
 import { Button } from './button.tsx';
 import { Icon, Mark, type IconName } from './icon.tsx';
 
-interface Place {
+interface NavigationItem {
   href: string;
   text: string;
   /** For narrow screens. */
@@ -21,7 +21,7 @@ interface Place {
   icon: IconName;
 }
 
-const PLACES: readonly Place[] = [
+const NAVIGATION: readonly NavigationItem[] = [
   { href: paths.overview, text: 'Overview', icon: 'overview' },
   { href: paths.apiUsers, text: 'API users', icon: 'users' },
   { href: paths.audit, text: 'Audit', icon: 'audit' },
@@ -58,7 +58,7 @@ function Sidebar(): JSX.Element {
       </a>
       <nav class="nav" aria-label="Console">
         <ul>
-          {PLACES.map(({ href, text, short, icon }) => (
+          {NAVIGATION.map(({ href, text, short, icon }) => (
             <li key={href}>
               <a href={href} aria-current={isWithin(path, href) ? 'page' : undefined} aria-label={text}>
                 <Icon name={icon} size={20} />
@@ -107,7 +107,7 @@ export function LiveMark(): JSX.Element {
 }
 
 function isWithin(path: string, href: string): boolean {
-  const place = href.replace(/\/$/, '');
-  if (href === paths.overview) return path.replace(/\/$/, '') === place;
-  return path === place || path.startsWith(`${place}/`);
+  const target = href.replace(/\/$/, '');
+  if (href === paths.overview) return path.replace(/\/$/, '') === target;
+  return path === target || path.startsWith(`${target}/`);
 }

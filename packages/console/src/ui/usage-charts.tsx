@@ -105,8 +105,8 @@ const UNIT_MS: Readonly<Record<UsageUnit, number>> = { minute: 60_000, hour: 3_6
 /** The points of the last `ms`. During an outage, the time since the last response is unknown. */
 function pointsOf({ unit, points }: UsageJson, ms: number, { isOld }: Counted): UsageMoment[] {
   const from = Date.now() - ms - UNIT_MS[unit];
-  const known = points.map(({ at, tokens, refusals }) => ({ at: Date.parse(at), tokens, refusals }));
-  const shown: UsageMoment[] = known.filter(({ at }) => at > from);
+  const moments = points.map(({ at, tokens, refusals }) => ({ at: Date.parse(at), tokens, refusals }));
+  const shown: UsageMoment[] = moments.filter(({ at }) => at > from);
   if (!isOld) return shown;
   const last = shown.at(-1)?.at ?? from;
   for (let at = last + UNIT_MS[unit]; at <= Date.now(); at += UNIT_MS[unit]) shown.push(unknownAt(at));
@@ -145,7 +145,7 @@ export function UsageCharts(props: {
   const times = points.map(({ at }) => at);
   const tokens: Series[] = [{ label: 'Tokens', colour: 1, values: points.map((point) => point.tokens) }];
   const refusals = refusalSeries(points);
-  const known = points.filter((point) => point.refusals !== null).length;
+  const knownCount = points.filter((point) => point.refusals !== null).length;
   const shared = { times, kind, table, counts: true, ...(axis !== undefined && { span: axis }) };
   return (
     <>
@@ -153,9 +153,9 @@ export function UsageCharts(props: {
         <Chart label={`Tokens per ${each}`} series={tokens} {...shared} />
         {refusals.length === 0 ? (
           <p class="soft nothing">
-            {known === 0
+            {knownCount === 0
               ? 'Unknown: the server has not answered yet.'
-              : known < points.length
+              : knownCount < points.length
                 ? 'No known refusals, but part of this time is unknown.'
                 : 'No refusals.'}
           </p>
@@ -165,7 +165,7 @@ export function UsageCharts(props: {
       </div>
       <p class="soft small">
         Sums of {span}.
-        {known < points.length && (
+        {knownCount < points.length && (
           <> Unknown, and not in the sums: {unknownText(points)}, when the server could not be reached.</>
         )}
       </p>
