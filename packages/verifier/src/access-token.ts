@@ -41,8 +41,8 @@ export function checkClaims(payload: Uint8Array, expected: ExpectedClaims, nowSe
   }
   const audience = audienceOf(claims);
   if (!audience.some((one) => expected.audiences.includes(one))) {
-    const [found, own] = [quoted(audience), expected.audiences.map(quoted).join(' or ')];
-    throw new Refusal('audience', `It is meant for another API: its audience is ${found}, not ${own}.`);
+    const [actual, own] = [quoted(audience), expected.audiences.map(quoted).join(' or ')];
+    throw new Refusal('audience', `It is meant for another API: its audience is ${actual}, not ${own}.`);
   }
   const subject = text(claims, 'sub');
   const clientId = text(claims, 'client_id');

@@ -68,7 +68,7 @@ async function withinTime<T>(signal: AbortSignal, message: string, work: () => P
   let onAbort: (() => void) | undefined;
   const tooLate = new Promise<never>((_resolve, reject) => {
     onAbort = () => reject(new Error(message));
-    signal.addEventListener('abort', onAbort, { once: true });
+    signal.addEventListener('abort', onAbort);
   });
   try {
     return await Promise.race([work(), tooLate]);

@@ -25,7 +25,7 @@ export interface KeySet {
   /** A number that tells `find` whether a key set was fetched after a token's arrival. */
   arrival(): number;
   /** The keys that may have signed a token; empty if the key set has none. */
-  known(kid: string | undefined, algorithm: Algorithm): readonly PublicKey[];
+  candidates(kid: string | undefined, algorithm: Algorithm): readonly PublicKey[];
   /** Like `known`, but fetches the key set if that may help. Returns at least one key or throws a Refusal. */
   find(kid: string | undefined, algorithm: Algorithm, arrival: number): Promise<readonly PublicKey[]>;
 }
@@ -92,15 +92,15 @@ export function createKeySet(options: KeySetOptions, discovery: Discovery): KeyS
   const isFresh = (nowMs: number) => nowMs < times.renewMs && nowMs >= times.fetchedMs;
 
   /** The keys with this key id, in order. Without a key id, the one fitting key, if there is just one. */
-  function known(kid: string | undefined, algorithm: Algorithm): readonly PublicKey[] {
-    const found: PublicKey[] = [];
+  function candidatesFor(kid: string | undefined, algorithm: Algorithm): readonly PublicKey[] {
+    const candidates: PublicKey[] = [];
     for (const key of keys) {
       if ((kid !== undefined && key.kid !== kid) || !key.fits(algorithm)) continue;
-      if (kid === undefined && found.length === 1) return [];
-      found.push(key);
-      if (found.length === CANDIDATES_MAX) break;
+      if (kid === undefined && candidates.length === 1) return [];
+      candidates.push(key);
+      if (candidates.length === CANDIDATES_MAX) break;
     }
-    return found;
+    return candidates;
   }
 
   /** The fetch that may bring this key id; undefined if a fetch cannot help. */
@@ -113,7 +113,7 @@ export function createKeySet(options: KeySetOptions, discovery: Discovery): KeyS
 
   return {
     isFresh,
-    known,
+    candidates: candidatesFor,
     arrival: () => fetches,
 
     async ready() {
@@ -133,7 +133,7 @@ export function createKeySet(options: KeySetOptions, discovery: Discovery): KeyS
 
     async find(kid, algorithm, arrival) {
       for (;;) {
-        const candidates = known(kid, algorithm);
+        const candidates = candidatesFor(kid, algorithm);
         if (candidates.length > 0) return candidates;
         if (kid === undefined) {
           throw new Refusal(

@@ -22,11 +22,11 @@ interface ResponseMembers {
 }
 
 /** Without Node's types the import above is `any`. */
-type Known<Type, Otherwise> = 0 extends 1 & Type ? Otherwise : Type;
+type UnlessAny<Type, Otherwise> = 0 extends 1 & Type ? Otherwise : Type;
 
 /** node:http's own types, in programs that have them. */
-export type NodeRequest = Known<IncomingMessage, RequestMembers>;
-export type NodeResponse = Known<ServerResponse, ResponseMembers>;
+export type NodeRequest = UnlessAny<IncomingMessage, RequestMembers>;
+export type NodeResponse = UnlessAny<ServerResponse, ResponseMembers>;
 
 /** A request listener that receives the caller's token. */
 export type CallerListener = (request: NodeRequest, response: NodeResponse, caller: AccessToken) => unknown;

@@ -103,7 +103,7 @@ export function createTokenCheck(options: CheckedOptions, details: AccessTokenEr
       const choose = (header: CompactJWSHeaderParameters): Candidates | Promise<Candidates> => {
         const kid = kidOf(header);
         const algorithm = checkedAlgorithm(header);
-        const keys = keySet.known(kid, algorithm);
+        const keys = keySet.candidates(kid, algorithm);
         if (keys.length > 0) return { algorithm, keys };
         return keySet.find(kid, algorithm, arrival).then((fetched) => ({ algorithm, keys: fetched }));
       };
