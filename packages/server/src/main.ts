@@ -42,11 +42,11 @@ function withoutSecrets(text: string): string {
 function helpCommand(program: Command): void {
   const help = program.helpCommand(false).command('help [command...]');
   help.description('Show the help of a command.').action((names: string[]) => {
-    const found = names.reduce((parent, name) => {
+    const target = names.reduce((parent, name) => {
       const child = parent.commands.find((command) => command.name() === name);
       return child ?? parent.error(`error: unknown command '${name}'`);
     }, program);
-    found.help();
+    target.help();
   });
 }
 

@@ -23,9 +23,9 @@ export async function* exportApiUsers(
 ): AsyncGenerator<ApiUserRecord, void, undefined> {
   const { store, nowMs } = change;
   if (digests) {
-    const given = Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== null));
+    const criteria = Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== null));
     const attempt = { action: 'api_user.export', subject: { kind: 'store', id: null } } as const;
-    const after = { digests, ...given };
+    const after = { digests, ...criteria };
     await audited(change, attempt, async () => ({ result: null, after }));
   }
   for (let after: string | null = null; ;) {

@@ -96,7 +96,7 @@ function createCollector(bytesMax: number) {
       if (length <= bytesMax) kept.push(byte);
     },
     isEmpty: () => length === 0,
-    take(): TextLine['text'] {
+    read(): TextLine['text'] {
       const [bytes, tooLong] = [Buffer.from(kept), length > bytesMax];
       kept = [];
       length = 0;
@@ -131,7 +131,7 @@ async function* arrayItems(pieces: AsyncIterable<Buffer>, bytesMax: number): Asy
         escaped = byte === BACKSLASH && !escaped;
       } else if (depth === 1 && (byte === COMMA || CLOSING.has(byte))) {
         ended = byte !== COMMA;
-        if (!item.isEmpty()) yield { n: ++n, text: item.take() };
+        if (!item.isEmpty()) yield { n: ++n, text: item.read() };
         else if (byte === COMMA)
           return yield problem('An item of the array is empty: check it with a JSON parser.');
       } else {
@@ -168,13 +168,13 @@ async function* records(pieces: AsyncIterable<Buffer>, bytesMax: number): AsyncG
       if (byte === LINE_END) line += 1;
       if (byte !== LINE_END || quoted) record.add(byte);
       else {
-        if (!record.isEmpty()) yield { n: begins, text: record.take() };
+        if (!record.isEmpty()) yield { n: begins, text: record.read() };
         begins = line;
       }
     }
   }
   if (quoted) yield { n: begins, text: { problem: 'A quotation mark has no end.' } };
-  else if (!record.isEmpty()) yield { n: begins, text: record.take() };
+  else if (!record.isEmpty()) yield { n: begins, text: record.read() };
 }
 
 /** Spreadsheets write one of these, depending on the language. */

@@ -15,7 +15,7 @@ import { audited, recordRefusal, type Attempt, type Change, type Effect } from '
 
 /** The outcome of one line of an import. */
 export type ImportedLine =
-  | { line: number; made: { clientId: string } }
+  | { line: number; created: { clientId: string } }
   /** Only a dry run returns this. The client id is null if the import would generate a new one. */
   | { line: number; wouldMake: { clientId: string | null } }
   | ThereLine
@@ -74,7 +74,7 @@ export async function* importApiUsers(
   try {
     for await (const batch of batchesOf(lines)) {
       for (const line of await importBatch(changeNow(), batch, options)) {
-        if ('made' in line) count.made += 1;
+        if ('created' in line) count.made += 1;
         else if ('refused' in line) count.refused += 1;
         else count.exists += 1;
         yield line;
@@ -205,15 +205,15 @@ async function importTogether(
   return await audited(change, ATTEMPT, async (transaction) => {
     const names = await namesIn(transaction, records, options);
     const outcomes = parsed.map((line) => ('record' in line ? claimed(line.line, line.record, names) : line));
-    const made = outcomes.flatMap((line) => ('record' in line ? [line.record] : []));
-    await insert(transaction, made, options);
+    const newRecords = outcomes.flatMap((line) => ('record' in line ? [line.record] : []));
+    await insert(transaction, newRecords, options);
     return {
       result: outcomes.map((line) =>
-        'record' in line ? { line: line.line, made: { clientId: line.record.user.clientId } } : line,
+        'record' in line ? { line: line.line, created: { clientId: line.record.user.clientId } } : line,
       ),
       unchanged: true,
       also: [
-        ...made.map(({ user, credentials }) => ({
+        ...newRecords.map(({ user, credentials }) => ({
           action: 'api_user.import' as const,
           subject: { kind: 'api_user' as const, id: user.clientId },
           after: { ...apiUserFacts(user), credentials: credentials.map(({ id }) => id) },
@@ -417,7 +417,7 @@ const FAULTS_MAX = 10;
 /** The outcome of a line, as the command line and the admin API report it. */
 export function importedLineJson(imported: ImportedLine): Record<string, unknown> {
   const { line } = imported;
-  if ('made' in imported) return { line, outcome: 'made', client_id: imported.made.clientId };
+  if ('created' in imported) return { line, outcome: 'made', client_id: imported.created.clientId };
   if ('wouldMake' in imported) return { line, outcome: 'would_make', client_id: imported.wouldMake.clientId };
   if ('there' in imported)
     return { line, outcome: 'exists', client_id: imported.there.clientId, differs: imported.there.differs };

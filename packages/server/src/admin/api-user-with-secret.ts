@@ -18,14 +18,14 @@ export interface ApiUserWithSecret extends CreatedSecret {
 export async function createApiUserWithSecret(
   change: Change,
   settings: ApiUserSettings,
-  asked: Omit<NewCredential, 'owner'>,
+  secret: Omit<NewCredential, 'owner'>,
 ): Promise<ApiUserWithSecret> {
   const { actor, nowMs } = change;
   const attempt = { action: 'api_user.create', subject: { kind: 'api_user', id: null } } as const;
   return await audited(change, attempt, async (transaction) => {
     refuseBeyondRole(actor, settings.scopes);
-    const made = await insertApiUserWithSecret(transaction, settings, asked, nowMs);
-    return { result: made, unchanged: true, also: creationsOf(made) };
+    const created = await insertApiUserWithSecret(transaction, settings, secret, nowMs);
+    return { result: created, unchanged: true, also: creationsOf(created) };
   });
 }
 
@@ -33,11 +33,11 @@ export async function createApiUserWithSecret(
 export async function insertApiUserWithSecret(
   transaction: StoreTransaction,
   settings: ApiUserSettings,
-  asked: Omit<NewCredential, 'owner'>,
+  secret: Omit<NewCredential, 'owner'>,
   nowMs: number,
 ): Promise<ApiUserWithSecret> {
   const user = await insertApiUser(transaction, settings, nowMs);
-  const owned = { ...asked, owner: user.clientId };
+  const owned = { ...secret, owner: user.clientId };
   return { user, ...(await faultsBelow('secret', () => insertSecret(transaction, owned, nowMs))) };
 }
 

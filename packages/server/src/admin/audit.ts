@@ -36,14 +36,14 @@ export async function listAudit(
   filter: AuditFilter,
   { after, limit }: AuditPageAsked,
 ): Promise<AuditListed> {
-  const before = after === null ? null : placeOf(after);
+  const before = after === null ? null : cursorPosition(after);
   const search = filter.search ?? null;
   if (search !== null) return await searchAudit(store, { ...filter, search }, before, limit);
   // One more than the page holds, to know whether there is a next page.
-  const found = await store.audit.list(filter, { before, limit: limit + 1 });
-  const items = await named(store, found.slice(0, limit));
+  const entries = await store.audit.list(filter, { before, limit: limit + 1 });
+  const items = await named(store, entries.slice(0, limit));
   const last = items.at(-1);
-  return { items, next: found.length > limit && last !== undefined ? cursorOf(last) : null };
+  return { items, next: entries.length > limit && last !== undefined ? cursorOf(last) : null };
 }
 
 /** Reads the names too, because a search covers everything that the reader sees. No index has that. */
@@ -87,9 +87,9 @@ async function named(store: Store, entries: readonly AuditEntry[]): Promise<Name
 export async function listHistory(store: Store, name: string, page: AuditPageAsked): Promise<AuditListed> {
   const user = await existingApiUser(store, name).catch((error: unknown) => error);
   const subject = user instanceof Error ? name : (user as ApiUser).clientId;
-  const found = await listAudit(store, { subject }, page);
-  if (user instanceof Error && found.items.length === 0) throw user;
-  return found;
+  const listing = await listAudit(store, { subject }, page);
+  if (user instanceof Error && listing.items.length === 0) throw user;
+  return listing;
 }
 
 /**
@@ -100,7 +100,7 @@ function cursorOf({ at, n }: Pick<AuditEntry, 'at' | 'n'>): string {
   return `${Math.floor(at)}.${Math.floor(n)}`;
 }
 
-function placeOf(cursor: string): { at: number; n: number } {
+function cursorPosition(cursor: string): { at: number; n: number } {
   const [, at, n] = /^(-?\d{1,16})\.(-?\d{1,16})$/.exec(cursor) ?? [];
   if (at !== undefined && n !== undefined) return { at: Number(at), n: Number(n) };
   throw new AppError(
@@ -118,11 +118,11 @@ export async function* exportAudit(
   filter: AuditFilter,
 ): AsyncGenerator<NamedAuditEntry, void, undefined> {
   const { store } = change;
-  const given = Object.entries(filter).filter(([, value]) => value !== null && value !== undefined);
+  const criteria = Object.entries(filter).filter(([, value]) => value !== null && value !== undefined);
   const attempt = { action: 'audit.export', subject: { kind: 'store', id: null } } as const;
   await audited(change, attempt, async () => ({
     result: null,
-    after: { filter: Object.fromEntries(given) },
+    after: { filter: Object.fromEntries(criteria) },
   }));
   const { last } = await store.audit.head();
   for (let after = 0; ;) {
@@ -191,7 +191,7 @@ export async function verifyAudit(store: Store, noted: AuditLink | null = null):
     }
     if (followed.fault !== null) return result(followed.fault);
     // These entries were written after the page was read.
-    if ((ends.found?.highest ?? 0) > reached.n) continue;
+    if ((ends.range?.highest ?? 0) > reached.n) continue;
     const fault = endFault(ends, reached);
     if (fault === null && noted !== null && seen === null) {
       if (noted.n > reached.n) return result({ n: noted.n, fault: 'missing' });
@@ -202,6 +202,6 @@ export async function verifyAudit(store: Store, noted: AuditLink | null = null):
 }
 
 /** Whether maintenance has removed entries beyond the last one that was checked. */
-function wasRemoved({ removed, found }: ChainEnds, reached: AuditLink): boolean {
-  return removed.n > reached.n && (found === null || found.lowest > removed.n);
+function wasRemoved({ removed, range }: ChainEnds, reached: AuditLink): boolean {
+  return removed.n > reached.n && (range === null || range.lowest > removed.n);
 }

@@ -32,7 +32,7 @@ export interface Attempt {
  * Adds what the transaction found to the audit entry, even if the change is refused: the id of the API user
  * with this name, or the owner of a credential.
  */
-export type Identify = (found: { subjectId?: string; related?: AuditSubject }) => void;
+export type Identify = (identity: { subjectId?: string; related?: AuditSubject }) => void;
 
 /** The part of the audit entry that describes the effect of one change. */
 export interface Effect {
@@ -63,20 +63,20 @@ export async function audited<T>(
   attempt: Attempt,
   work: (transaction: StoreTransaction, identify: Identify) => Promise<Outcome<T>>,
 ): Promise<T> {
-  const found: Parameters<Identify>[0] = {};
-  const identify: Identify = (more) => void Object.assign(found, more);
+  const identity: Parameters<Identify>[0] = {};
+  const identify: Identify = (more) => void Object.assign(identity, more);
   try {
     return await change.store.write(async (transaction) => {
       await refuseReplay(transaction, change);
       const { result, also = [], unchanged = false, ...effect } = await work(transaction, identify);
-      const effects = unchanged ? also : [{ ...attempt, ...found, ...effect }, ...also];
+      const effects = unchanged ? also : [{ ...attempt, ...identity, ...effect }, ...also];
       await rememberKey(transaction, change, effects.map(subjectOf));
       await transaction.audit.append(effects.map((each) => recordOf(change, each)));
       return result;
     });
   } catch (error) {
     if (error instanceof AppError && error.code !== 'replayed')
-      await recordRefusal(change, { ...attempt, ...found }, error.message);
+      await recordRefusal(change, { ...attempt, ...identity }, error.message);
     throw error;
   }
 }
@@ -113,7 +113,8 @@ async function refuseReplay(
   if (idempotency === undefined) return;
   const kept = await transaction.idempotency.find(keptId(actor, idempotency));
   if (kept === undefined || kept.removesAt <= nowMs) return;
-  if (kept.request === idempotency.request) throw new AppError('replayed', REPLAYED, { created: kept.made });
+  if (kept.request === idempotency.request)
+    throw new AppError('replayed', REPLAYED, { created: kept.created });
   throw new AppError(
     'conflict',
     `The Idempotency-Key "${idempotency.key}" was used for another request: choose a new key for each change.`,
@@ -123,14 +124,14 @@ async function refuseReplay(
 async function rememberKey(
   transaction: StoreTransaction,
   { actor, nowMs, idempotency }: Change,
-  made: readonly AuditSubject[],
+  created: readonly AuditSubject[],
 ): Promise<void> {
   if (idempotency === undefined) return;
   const id = keptId(actor, idempotency);
   await transaction.idempotency.insert({
     id,
     request: idempotency.request,
-    made,
+    created,
     removesAt: nowMs + KEPT_MS,
   });
 }

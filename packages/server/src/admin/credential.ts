@@ -38,11 +38,11 @@ export interface CreatedSecret {
 /**
  * Makes a generated secret. Throws an AppError if the API user already has the most live credentials allowed.
  */
-export async function createSecret(change: Change, asked: NewCredential): Promise<CreatedSecret> {
+export async function createSecret(change: Change, input: NewCredential): Promise<CreatedSecret> {
   const { actor, nowMs } = change;
-  return await audited(change, creation(asked), async (transaction, identify) => {
-    const owner = await notedOwner(transaction, actor, asked.owner, identify);
-    const created = await insertSecret(transaction, { ...asked, owner }, nowMs);
+  return await audited(change, creation(input), async (transaction, identify) => {
+    const owner = await notedOwner(transaction, actor, input.owner, identify);
+    const created = await insertSecret(transaction, { ...input, owner }, nowMs);
     return { result: created, ...recordedAs(created.credential) };
   });
 }
@@ -50,13 +50,13 @@ export async function createSecret(change: Change, asked: NewCredential): Promis
 /** `createSecret` within a larger transaction. The caller records it. */
 export async function insertSecret(
   transaction: StoreTransaction,
-  asked: NewCredential,
+  input: NewCredential,
   nowMs: number,
 ): Promise<CreatedSecret> {
-  const { clientId } = await existingApiUser(transaction, asked.owner);
+  const { clientId } = await existingApiUser(transaction, input.owner);
   const { keyId, secret } = generateSecret();
-  const made = { id: keyId, kind: 'secret', digest: secretDigest(secret) } as const;
-  return { credential: await insert(transaction, clientId, asked, nowMs, made), secret };
+  const material = { id: keyId, kind: 'secret', digest: secretDigest(secret) } as const;
+  return { credential: await insert(transaction, clientId, input, nowMs, material), secret };
 }
 
 /**
@@ -65,14 +65,14 @@ export async function insertSecret(
  */
 export async function createPassword(
   change: Change,
-  asked: NewCredential,
+  input: NewCredential,
   password: string,
 ): Promise<Credential> {
   const { actor, nowMs } = change;
   const hashed = await hashChosen(password);
-  return await audited(change, creation(asked), async (transaction, identify) => {
-    const owner = await notedOwner(transaction, actor, asked.owner, identify);
-    const credential = await insertPassword(transaction, { ...asked, owner }, hashed, nowMs);
+  return await audited(change, creation(input), async (transaction, identify) => {
+    const owner = await notedOwner(transaction, actor, input.owner, identify);
+    const credential = await insertPassword(transaction, { ...input, owner }, hashed, nowMs);
     return { result: credential, ...recordedAs(credential) };
   });
 }
@@ -89,7 +89,7 @@ export async function hashChosen(password: string): Promise<ChosenPassword> {
 /** `createPassword` within a larger transaction. The caller records it. */
 export async function insertPassword(
   transaction: StoreTransaction,
-  asked: NewCredential,
+  input: NewCredential,
   password: ChosenPassword,
   nowMs: number,
 ): Promise<Credential> {
@@ -97,8 +97,8 @@ export async function insertPassword(
     const { problem } = password;
     throw new AppError('invalid', problem, { faults: [{ member: 'password', problem }] });
   }
-  const made = { id: randomBase62(KEY_ID_LENGTH), kind: 'password', digest: password.digest } as const;
-  return await insert(transaction, asked.owner, asked, nowMs, made);
+  const material = { id: randomBase62(KEY_ID_LENGTH), kind: 'password', digest: password.digest } as const;
+  return await insert(transaction, input.owner, input, nowMs, material);
 }
 
 function creation({ owner }: NewCredential): Attempt {
@@ -172,8 +172,8 @@ export async function retireCredential(
   { force, revoke = false }: Retirement,
 ): Promise<Credential> {
   const { store, nowMs } = change;
-  const found = force ? undefined : await store.credentials.find(credentialId);
-  if (found !== undefined) await gatherUses(store, found.clientId, ({ id }) => id === found.id);
+  const target = force ? undefined : await store.credentials.find(credentialId);
+  if (target !== undefined) await gatherUses(store, target.clientId, ({ id }) => id === target.id);
   const attempt = about('credential.retire', credentialId);
   return await audited(change, attempt, async (transaction, identify) => {
     const credential = await existingCredential(transaction, credentialId, identify);
@@ -192,24 +192,24 @@ function about(action: AuditAction, credentialId: string): Attempt {
   return { action, subject: { kind: 'credential', id: credentialId } };
 }
 
-type Made = Pick<Credential, 'id' | 'kind' | 'digest'>;
+type Material = Pick<Credential, 'id' | 'kind' | 'digest'>;
 
 async function insert(
   transaction: StoreTransaction,
   clientId: string,
   { name, expiresAt }: NewCredential,
   nowMs: number,
-  made: Made,
+  material: Material,
 ): Promise<Credential> {
   refuseBadName(name);
   refusePast(expiresAt, nowMs);
   const all = await transaction.credentials.listOf(clientId);
   refuseTooMany(
     all.filter((credential) => credentialState(credential, nowMs) === 'live'),
-    made.kind,
+    material.kind,
   );
   const credential: Credential = {
-    ...made,
+    ...material,
     clientId,
     name,
     createdAt: nowMs,

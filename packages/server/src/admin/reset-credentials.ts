@@ -47,37 +47,37 @@ export interface ResetResult {
  * a password, the old password ends at once, because only one may be live. Throws an AppError (`unsafe`) if
  * retiring a credential at once could break a live caller, unless forced.
  */
-export async function resetCredentials(change: Change, asked: Reset): Promise<ResetResult> {
+export async function resetCredentials(change: Change, input: Reset): Promise<ResetResult> {
   const { store, actor, nowMs } = change;
-  const { overlapMs, password, force } = asked;
-  const endsPassword = password !== undefined || asked.endPassword === true;
-  if (!force && (overlapMs === 0 || password !== undefined)) await gatherUsesOf(store, asked.owner);
+  const { overlapMs, password, force } = input;
+  const endsPassword = password !== undefined || input.endPassword === true;
+  if (!force && (overlapMs === 0 || password !== undefined)) await gatherUsesOf(store, input.owner);
   const chosen = password === undefined ? null : await hashChosen(password);
   const attempt = {
     action: 'credential.reset',
     subject: { kind: 'credential', id: null },
-    related: { kind: 'api_user', id: auditedId(asked.owner) },
+    related: { kind: 'api_user', id: auditedId(input.owner) },
   } as const;
   return await audited(change, attempt, async (transaction, identify) => {
-    const { clientId, scopes } = await existingApiUser(transaction, asked.owner);
+    const { clientId, scopes } = await existingApiUser(transaction, input.owner);
     identify({ related: { kind: 'api_user', id: clientId } });
     refuseBeyondRole(actor, scopes);
     const all = await transaction.credentials.listOf(clientId);
     const live = liveOf(all, nowMs).filter(({ kind }) => KIND_FACTS[kind].endsWithReset || endsPassword);
     const ending: Credential[] = [];
     for (const credential of live) {
-      const ends = endOf(credential, asked, nowMs);
+      const ends = endOf(credential, input, nowMs);
       if ('retiredAt' in ends && !force) await refuseUnsafe(transaction, credential, all, nowMs);
       ending.push(await end(transaction, credential, ends));
     }
-    const made = await insertNew(transaction, { ...asked, owner: clientId }, chosen, nowMs);
-    const revocation = asked.revoke === true ? await revokeTokens(transaction, clientId) : null;
+    const created = await insertNew(transaction, { ...input, owner: clientId }, chosen, nowMs);
+    const revocation = input.revoke === true ? await revokeTokens(transaction, clientId) : null;
     return {
-      result: { ...made, ending },
-      subjectId: made.credential.id,
+      result: { ...created, ending },
+      subjectId: created.credential.id,
       before: { others: live.map(described) },
       after: {
-        ...credentialFacts(made.credential),
+        ...credentialFacts(created.credential),
         forced: force,
         others: ending.map(described),
         ...revocationFacts(revocation),
@@ -95,12 +95,12 @@ function endOf(credential: Credential, { overlapMs, password }: Reset, nowMs: nu
 
 async function insertNew(
   transaction: StoreTransaction,
-  asked: NewCredential,
+  input: NewCredential,
   chosen: ChosenPassword | null,
   nowMs: number,
 ): Promise<Omit<ResetResult, 'ending'>> {
-  if (chosen === null) return await insertSecret(transaction, asked, nowMs);
-  return { credential: await insertPassword(transaction, asked, chosen, nowMs), secret: null };
+  if (chosen === null) return await insertSecret(transaction, input, nowMs);
+  return { credential: await insertPassword(transaction, input, chosen, nowMs), secret: null };
 }
 
 /**
@@ -145,7 +145,7 @@ export interface CutOff {
 export interface CutOffResult {
   retired: Credential[];
   /** Null if no new secret was requested. */
-  made: CreatedSecret | null;
+  replacement: CreatedSecret | null;
 }
 
 /** For a leak: ends credentials at once, even if they are in use, and revokes every token of the API user. */
@@ -166,16 +166,16 @@ export async function cutOff(
     const live = await toCutOff(transaction, clientId, credentialId, nowMs);
     const retired: Credential[] = [];
     for (const credential of live) retired.push(await end(transaction, credential, { retiredAt: nowMs }));
-    const asked = { owner: clientId, name: 'new after a cut-off', expiresAt: null };
-    const made = newSecret ? await insertSecret(transaction, asked, nowMs) : null;
+    const input = { owner: clientId, name: 'new after a cut-off', expiresAt: null };
+    const replacement = newSecret ? await insertSecret(transaction, input, nowMs) : null;
     const revocation = await revokeTokens(transaction, clientId);
     return {
-      result: { retired, made },
+      result: { retired, replacement },
       subjectId: credentialId ?? clientId,
       before: { credentials: live.map(described) },
       after: {
         credentials: retired.map(described),
-        new_credential: made === null ? null : described(made.credential),
+        new_credential: replacement === null ? null : described(replacement.credential),
         ...revocationFacts(revocation),
       },
     };

@@ -29,7 +29,7 @@ async function longestLifeSeconds({ meta }: Pick<Store, 'meta'>): Promise<number
  */
 export async function recordTokenLife(store: Store, tokenLifeSeconds: number): Promise<void> {
   await store.write(async ({ meta }) => {
-    const known = Number((await meta.get('longest_token_life')) ?? 0);
-    if (tokenLifeSeconds > known) await meta.set('longest_token_life', String(tokenLifeSeconds));
+    const longest = Number((await meta.get('longest_token_life')) ?? 0);
+    if (tokenLifeSeconds > longest) await meta.set('longest_token_life', String(tokenLifeSeconds));
   });
 }

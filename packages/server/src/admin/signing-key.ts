@@ -60,9 +60,9 @@ export async function rotateSigningKey(
   rotation: Rotation,
 ): Promise<SigningKey> {
   const { nowMs } = change;
-  const made = seal(generateSigningKey(rotation.algorithm), rotation.algorithm, masterKey);
+  const keyPair = seal(generateSigningKey(rotation.algorithm), rotation.algorithm, masterKey);
   return await audited(change, ROTATION, async (transaction) =>
-    rotate(transaction, masterKey, made, rotation, await clocksAt(transaction, nowMs)),
+    rotate(transaction, masterKey, keyPair, rotation, await clocksAt(transaction, nowMs)),
   );
 }
 
@@ -98,11 +98,11 @@ export async function rotateWhenDue(
   const isDue = async (rows: StoreRows) =>
     rotationIsDue((await readProvenKeys(rows, masterKey, nowMs)).proven, rotationSeconds, clocks.earlier);
   if (!(await isDue(store))) return null;
-  const made = seal(generateSigningKey(rotation.algorithm), rotation.algorithm, masterKey);
+  const keyPair = seal(generateSigningKey(rotation.algorithm), rotation.algorithm, masterKey);
   return await audited<SigningKey | null>(change, ROTATION, async (transaction) => {
     // Check again inside the transaction: another process may have rotated first.
     if (!(await isDue(transaction))) return { result: null, unchanged: true };
-    return await rotate(transaction, masterKey, made, { ...rotation, mode: 'scheduled' }, clocks);
+    return await rotate(transaction, masterKey, keyPair, { ...rotation, mode: 'scheduled' }, clocks);
   });
 }
 
@@ -141,16 +141,16 @@ export async function createFirstSigningKey(
   nowMs: number,
 ): Promise<SigningKey | null> {
   if ((await transaction.signingKeys.list()).length > 0) return null;
-  const made = seal(generateSigningKey(algorithm), algorithm, masterKey);
-  return await insert(transaction, masterKey, { ...made, announcedAt: nowMs, activatesAt: nowMs });
+  const keyPair = seal(generateSigningKey(algorithm), algorithm, masterKey);
+  return await insert(transaction, masterKey, { ...keyPair, announcedAt: nowMs, activatesAt: nowMs });
 }
 
-type Made = Pick<SealedSigningKey, 'kid' | 'algorithm' | 'publicJwk' | 'sealedPrivateKey'>;
+type SealedKeyPair = Pick<SealedSigningKey, 'kid' | 'algorithm' | 'publicJwk' | 'sealedPrivateKey'>;
 
 async function rotate(
   transaction: StoreTransaction,
   masterKey: MasterKey,
-  made: Made,
+  keyPair: SealedKeyPair,
   { schedule: own, mode }: Rotation,
   clocks: Clocks,
 ): Promise<Outcome<SigningKey>> {
@@ -182,7 +182,7 @@ async function rotate(
     before.push(signingKeyFacts(key));
     after.push(signingKeyFacts({ ...key, ...end }));
   }
-  const key = await insert(transaction, masterKey, { ...made, announcedAt: clocks.earlier, activatesAt });
+  const key = await insert(transaction, masterKey, { ...keyPair, announcedAt: clocks.earlier, activatesAt });
   return {
     result: key,
     subjectId: key.kid,
@@ -211,9 +211,9 @@ function endOf(
 async function insert(
   transaction: StoreTransaction,
   masterKey: MasterKey,
-  made: Made & Pick<SigningKey, 'announcedAt' | 'activatesAt'>,
+  keyPair: SealedKeyPair & Pick<SigningKey, 'announcedAt' | 'activatesAt'>,
 ): Promise<SigningKey> {
-  const key = { ...made, retiresAt: null, removesAt: null };
+  const key = { ...keyPair, retiresAt: null, removesAt: null };
   await transaction.signingKeys.insert({ ...key, proof: proofOf(key, masterKey) });
   await transaction.changed('signing_key', key.kid);
   return key;
@@ -223,7 +223,7 @@ function seal(
   { kid, publicJwk, privateKey }: ReturnType<typeof generateSigningKey>,
   algorithm: SigningAlgorithm,
   masterKey: MasterKey,
-): Made {
+): SealedKeyPair {
   const der = privateKey.export({ format: 'der', type: 'pkcs8' });
   const sealedPrivateKey = masterKey.seal(der, kid);
   der.fill(0);

@@ -58,19 +58,19 @@ export function importCommand(parent: Command, io: Io): void {
       '\n\nExample:\n  mintmark api-user import --dry-run api-users.ndjson',
   );
   command.action(async (file: string | undefined, options: ImportOptions) => {
-    const count = { made: 0, refused: 0, exists: 0 };
+    const count = { created: 0, refused: 0, exists: 0 };
     await withStore(command, io, async (store) => {
       const pieces = file === undefined || file === '-' ? io.stdin : fileOf(file);
       const lines = importLines(pieces, LINE_BYTES_MAX);
       for await (const line of importApiUsers(commandLineChange(store), lines, Date.now, options)) {
         if ('refused' in line) count.refused += 1;
         else if ('there' in line) count.exists += 1;
-        else count.made += 1;
+        else count.created += 1;
         io.out(JSON.stringify(importedLineJson(line)));
       }
     });
-    const made = options.dryRun === true ? 'would be made' : 'made';
-    io.err(`\n${count.made} ${made}, ${count.refused} refused, ${count.exists} there already.`);
+    const outcome = options.dryRun === true ? 'would be made' : 'made';
+    io.err(`\n${count.created} ${outcome}, ${count.refused} refused, ${count.exists} there already.`);
     if (count.refused > 0) throw new AppError('invalid', 'Some lines were refused: see above, line by line.');
   });
 }

@@ -95,25 +95,28 @@ function create(parent: Command, io: Io): void {
       const change = commandLineChange(store);
       const settings = settingsOf(options);
       const secret = { name: 'first secret', expiresAt: null };
-      const { user, ...made } = options.secret
+      const { user, ...created } = options.secret
         ? await createApiUserWithSecret(change, settings, secret)
         : { user: await createApiUser(change, settings) };
       if (options.json === true) {
         io.out(
           json({
             ...apiUserJson(user),
-            ...('secret' in made && { credential_id: made.credential.id, client_secret: made.secret }),
+            ...('secret' in created && {
+              credential_id: created.credential.id,
+              client_secret: created.secret,
+            }),
           }),
         );
         return;
       }
       io.out(`client_id      ${user.clientId}`);
-      if (!('secret' in made))
+      if (!('secret' in created))
         return io.err(`\nIt has no credential yet: mintmark credential create ${user.clientId}`);
-      io.out(`client_secret  ${made.secret}`);
+      io.out(`client_secret  ${created.secret}`);
       const issuer = await issuerFor(command, io, store, config);
       io.err(
-        `\nThe secret is shown this once. A token for it:\n\n${curlLine(issuer, user.clientId, made.secret)}`,
+        `\nThe secret is shown this once. A token for it:\n\n${curlLine(issuer, user.clientId, created.secret)}`,
       );
     });
   });

@@ -125,17 +125,17 @@ function verify(parent: Command, io: Io): void {
       '\n\nExample:\n  mintmark audit verify --head 1204:9f2c…',
   );
   command.action(async (options: { head?: AuditLink; json?: boolean }) => {
-    const found = await withStore(command, io, (store) => verifyAudit(store, options.head ?? null));
-    const { entries, head, removed, firstBad, noted } = found;
+    const verification = await withStore(command, io, (store) => verifyAudit(store, options.head ?? null));
+    const { entries, head, removed, firstBad, noted } = verification;
     if (options.json === true) {
-      io.out(json({ ...auditVerificationJson(found), noted }));
+      io.out(json({ ...auditVerificationJson(verification), noted }));
     } else {
       io.out(`entries  ${entries}`);
       if (removed.n > 0) io.out(`removed  up to ${removed.n}`);
       io.out(`head     ${head.n}:${head.hash}`);
       if (noted === 'removed') io.err('\nThe head that was noted is of an entry that was removed since.');
     }
-    if (firstBad !== null) throw new AppError('check_failed', sentence(firstBad, found));
+    if (firstBad !== null) throw new AppError('check_failed', sentence(firstBad, verification));
     if (options.json !== true) io.err('\nThe chain is whole.');
   });
 }

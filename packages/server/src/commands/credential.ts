@@ -58,12 +58,12 @@ function create(parent: Command, io: Io): void {
     await withStore(command, io, async (store, config) => {
       const nowMs = Date.now();
       const expiresAt = options.expiresIn === undefined ? null : nowMs + options.expiresIn;
-      const asked = { owner, name: options.name, expiresAt };
+      const input = { owner, name: options.name, expiresAt };
       if (password !== null) {
-        const credential = await createPassword(commandLineChange(store, nowMs), asked, password);
+        const credential = await createPassword(commandLineChange(store, nowMs), input, password);
         return printPassword(io, credential, options.json);
       }
-      const { credential, secret } = await createSecret(commandLineChange(store, nowMs), asked);
+      const { credential, secret } = await createSecret(commandLineChange(store, nowMs), input);
       printSecret(io, credential, secret, options.json, await issuerFor(command, io, store, config));
     });
   });

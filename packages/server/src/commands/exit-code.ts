@@ -3,7 +3,7 @@ import { AppError, type AppErrorCode } from '../domain/app-error.ts';
 import { StoreError } from '../storage/store-error.ts';
 
 export const EXIT = {
-  done: 0,
+  success: 0,
   /** An unexpected error: a bug. */
   bug: 1,
   /** Wrong usage, or an invalid setting. */
@@ -38,7 +38,7 @@ const EXIT_OF: Partial<Record<AppErrorCode, number>> = {
 /** The exit code for an error, and the message to print. */
 export function exitOf(error: unknown): { code: number; message: string } {
   if (error instanceof CommanderError)
-    return { code: error.exitCode === 0 ? EXIT.done : EXIT.usage, message: '' };
+    return { code: error.exitCode === 0 ? EXIT.success : EXIT.usage, message: '' };
   if (error instanceof AppError) {
     const message = error.message.replace(/\.$/, error.hint);
     return { code: EXIT_OF[error.code] ?? EXIT.refused, message };

@@ -54,7 +54,7 @@ async function firstLine(stdin: Io['stdin']): Promise<string | null> {
 /** Reads a line from a terminal without showing it. */
 async function readHidden(io: Io, prompt: string): Promise<string> {
   io.err(prompt);
-  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const nowhere = new Writable({ write: (_chunk, _encoding, callback) => callback() });
   const terminal = createInterface({ input: io.stdin, output: nowhere, terminal: true });
   try {
     return await terminal.question('');

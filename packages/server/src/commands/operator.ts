@@ -32,11 +32,11 @@ export function operatorCommand(program: Command, io: Io): void {
   list(parent, io);
   linkCommand(parent, io, 'invite', inviteAgain, {
     description: 'Print a new link for an operator who has not chosen a password yet.',
-    note: 'The link before it stops working.',
+    detail: 'The link before it stops working.',
   });
   linkCommand(parent, io, 'reset', resetOperator, {
     description: 'Take password, second factor and sessions away, and print a link to choose a new password.',
-    note: 'For an operator who forgot the password, lost the second factor, or had either stolen.',
+    detail: 'For an operator who forgot the password, lost the second factor, or had either stolen.',
   });
   update(parent, io);
   remove(parent, io);
@@ -45,9 +45,9 @@ export function operatorCommand(program: Command, io: Io): void {
 const LINK_SETTINGS = [...STORE_SETTINGS, ...URL_SETTINGS, 'invitationLifeSeconds'] as const;
 
 function role(text: string): Role {
-  const found = ROLES.find((name) => name === text);
-  if (found === undefined) throw new InvalidArgumentError(`Give one of ${ROLES.join(', ')}.`);
-  return found;
+  const match = ROLES.find((name) => name === text);
+  if (match === undefined) throw new InvalidArgumentError(`Give one of ${ROLES.join(', ')}.`);
+  return match;
 }
 
 const ROLE_HELP =
@@ -74,16 +74,16 @@ function create(parent: Command, io: Io): void {
     'after',
     URL_HELP + '\nExample:\n  mintmark operator create --email ada@example.com --role admin',
   );
-  command.action(async ({ email, role: asked, passwordStdin, json: asJson }: CreateOptions) => {
+  command.action(async ({ email, role: roleOption, passwordStdin, json: asJson }: CreateOptions) => {
     const password = passwordStdin === true ? await readLine(io, 'Password:') : null;
     await withStore(command, io, async (store, config) => {
       const change = commandLineChange(store);
       if (password === null) {
         const life = config.invitationLifeSeconds;
-        const invited = await inviteOperator(change, { email, role: asked }, life);
+        const invited = await inviteOperator(change, { email, role: roleOption }, life);
         return printInvited(io, invited, await issuerFor(command, io, store, config), asJson);
       }
-      const operator = await createOperator(change, { email, role: asked, password });
+      const operator = await createOperator(change, { email, role: roleOption, password });
       io.out(asJson === true ? json(operatorJson(operator)) : `created  ${operator.id}  ${operator.email}`);
     });
   });
@@ -138,12 +138,12 @@ function linkCommand(
   io: Io,
   verb: string,
   work: typeof inviteAgain,
-  { description, note }: { description: string; note: string },
+  { description, detail }: { description: string; detail: string },
 ): void {
   const command = storeCommand(parent, `${verb} <id-or-email>`, description);
   addSettings(command, LINK_SETTINGS).addHelpText(
     'after',
-    `\n${note}\n${URL_HELP}\nExample:\n  mintmark operator ${verb} ada@example.com`,
+    `\n${detail}\n${URL_HELP}\nExample:\n  mintmark operator ${verb} ada@example.com`,
   );
   command.action(async (name: string, options: { json?: boolean }) => {
     await withStore(command, io, async (store, config) => {

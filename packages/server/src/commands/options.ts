@@ -71,8 +71,8 @@ function flagOf(command: Command, name: SettingName): string | undefined {
 }
 
 function optionOf(command: Command, flag: string): string | undefined {
-  const given = command.opts<Record<string, unknown>>()[camelCase(flag)];
-  return typeof given === 'string' ? given : undefined;
+  const value = command.opts<Record<string, unknown>>()[camelCase(flag)];
+  return typeof value === 'string' ? value : undefined;
 }
 
 /**
@@ -82,8 +82,11 @@ function optionOf(command: Command, flag: string): string | undefined {
 export function refuseArguments(command: Command): void {
   const settings = new Set(Object.values(SETTINGS).map(({ flag }) => (flag === null ? '' : camelCase(flag))));
   const options = Object.entries(command.opts<Record<string, unknown>>());
-  const given = [...command.args, ...options.flatMap(([name, value]) => (settings.has(name) ? [] : [value]))];
-  for (const argument of given.flat()) {
+  const values = [
+    ...command.args,
+    ...options.flatMap(([name, value]) => (settings.has(name) ? [] : [value])),
+  ];
+  for (const argument of values.flat()) {
     const problem = typeof argument === 'string' ? givenTextProblem(argument) : null;
     if (problem !== null)
       throw new AppError('invalid', `The argument ${inQuotes(String(argument))} ${problem}.`);

@@ -35,8 +35,8 @@ function copy(parent: Command, io: Io): void {
   command.action(async (from: string, to: string, options: { update?: boolean; json?: boolean }) => {
     const config = configOf(command, io);
     const named = (url: string): Database => namedDatabase(url, config, io);
-    const asked = { from: named(from), to: named(to), update: options.update === true };
-    const { tables, different } = await copyBetween(config, asked, progressOn(io));
+    const request = { from: named(from), to: named(to), update: options.update === true };
+    const { tables, different } = await copyBetween(config, request, progressOn(io));
     if (options.json === true) io.out(json({ tables, different }));
     else {
       const rows = tables.map((each) => [each.table, String(each.rows), String(each.written), each.sha256]);

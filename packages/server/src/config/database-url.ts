@@ -23,12 +23,12 @@ const PARAMETERS = ['application_name', 'host', 'sslcert', 'sslkey', 'sslmode', 
 const PRIMARY = new Set(['target_session_attrs=read-write', 'target_session_attrs=primary']);
 
 /** `sqlite:<path>` or `postgres://user:password@host:port,host:port/database?…`, as psql takes it. */
-export function parseDatabaseUrl(given: string): Parsed<Database> {
-  if (given === '') return { value: { kind: 'sqlite', path: '' } };
-  if (/^sqlite:./.test(given)) return { value: { kind: 'sqlite', path: given.slice('sqlite:'.length) } };
+export function parseDatabaseUrl(url: string): Parsed<Database> {
+  if (url === '') return { value: { kind: 'sqlite', path: '' } };
+  if (/^sqlite:./.test(url)) return { value: { kind: 'sqlite', path: url.slice('sqlite:'.length) } };
   const [, userPart, serverPart = '', database = '', query = ''] =
-    /^postgres(?:ql)?:\/\/(?:(.*)@)?([^/?#]*)(?:\/([^/?#]*))?(?:\?([^#]*))?$/s.exec(given) ?? [];
-  if (!/^postgres(?:ql)?:\/\//.test(given)) return { allowed: ALLOWED };
+    /^postgres(?:ql)?:\/\/(?:(.*)@)?([^/?#]*)(?:\/([^/?#]*))?(?:\?([^#]*))?$/s.exec(url) ?? [];
+  if (!/^postgres(?:ql)?:\/\//.test(url)) return { allowed: ALLOWED };
   try {
     const options = parametersOf(query);
     const [user, password] = userOf(userPart ?? '');
@@ -85,20 +85,20 @@ function serversOrSocket(part: string, socketFolder: string | undefined): Postgr
 }
 
 function parametersOf(query: string): Map<string, string> {
-  const found = new Map<string, string>();
+  const parameters = new Map<string, string>();
   for (const pair of query.split('&').filter((one) => one !== '' && !PRIMARY.has(one))) {
     const [, name = '', value = ''] = /^([a-z_]+)=(.+)$/s.exec(pair) ?? [];
     if (!PARAMETERS.includes(name))
       throw new AppError('bad_setting', `the parameters may be ${PARAMETERS.join(', ')}`);
-    found.set(name, decoded(value, name));
+    parameters.set(name, decoded(value, name));
   }
-  return found;
+  return parameters;
 }
 
 function tlsOf(options: Map<string, string>): PostgresTarget['tls'] {
-  const given = options.get('sslmode');
-  const mode = TLS_MODES.find((one) => one === given);
-  if (given !== undefined && mode === undefined)
+  const sslMode = options.get('sslmode');
+  const mode = TLS_MODES.find((one) => one === sslMode);
+  if (sslMode !== undefined && mode === undefined)
     throw new AppError('bad_setting', `sslmode is one of ${TLS_MODES.join(', ')}`);
   return {
     mode: mode ?? null,

@@ -15,16 +15,16 @@ export function loadConfig(environment: Texts, flags: Texts = {}): Config {
   const values = Object.fromEntries(
     SETTING_NAMES.map((name) => {
       const { env, flag: flagName, default: standard, parse } = SETTINGS[name];
-      const given = flags[name] ?? environment[env];
-      const problem = givenTextProblem(given ?? '');
-      const parsed = problem === null ? parse(given || standard) : { allowed: `it ${problem}` };
+      const input = flags[name] ?? environment[env];
+      const problem = givenTextProblem(input ?? '');
+      const parsed = problem === null ? parse(input || standard) : { allowed: `it ${problem}` };
       // A password from another system may begin or end with a space. In another setting, a space is left
       // over from a file.
-      const isStray = flagName !== null && hasSurroundingSpace(given ?? '');
+      const isStray = flagName !== null && hasSurroundingSpace(input ?? '');
       const result =
         'value' in parsed && isStray ? { allowed: 'it begins or ends with white space: remove it' } : parsed;
       if ('value' in result) return [name, result.value];
-      const shown = flagName === null ? 'the value given' : quoted(given ?? '');
+      const shown = flagName === null ? 'the value given' : quoted(input ?? '');
       const source = flags[name] === undefined ? env : `--${flagName}`;
       problems.push(`${source}: ${shown} is not allowed: ${result.allowed}`);
       return [name, undefined];

@@ -19,11 +19,11 @@ const DATABASE_MAX = 65_535;
 /**
  * Null: no Redis. An error quotes nothing of the URL: in a URL with a mistake, any part may be the password.
  */
-export function parseRedisUrl(given: string): { value: RedisAddress | null } | { allowed: string } {
-  if (given === '') return { value: null };
-  const found = /^redis(s?)(?:\+(cluster|sentinel))?:\/\/(?:(.*)@)?([^/?#]*)(?:\/([^/?#]*))?$/s.exec(given);
-  if (found === null) return { allowed: ALLOWED };
-  const [, secure, topology, userPart = '', serverPart = '', path = ''] = found;
+export function parseRedisUrl(url: string): { value: RedisAddress | null } | { allowed: string } {
+  if (url === '') return { value: null };
+  const match = /^redis(s?)(?:\+(cluster|sentinel))?:\/\/(?:(.*)@)?([^/?#]*)(?:\/([^/?#]*))?$/s.exec(url);
+  if (match === null) return { allowed: ALLOWED };
+  const [, secure, topology, userPart = '', serverPart = '', path = ''] = match;
   const kind = topology === 'cluster' || topology === 'sentinel' ? topology : 'server';
   try {
     const servers = serversOf(serverPart, kind === 'sentinel' ? SENTINEL_PORT : PORT);

@@ -2,12 +2,12 @@
 import { networkProblem } from '../domain/network.ts';
 import { Redacted } from '../lib/redacted.ts';
 
-export function networkList(given: string): { value: string[] } | { allowed: string } {
-  const networks = given
+export function networkList(text: string): { value: string[] } | { allowed: string } {
+  const networks = text
     .split(',')
     .map((item) => item.trim())
     .filter((item) => item !== '');
-  const problem = networks.map(networkProblem).find((found) => found !== null);
+  const problem = networks.map(networkProblem).find((fault) => fault !== null);
   return problem === undefined || problem === null ? { value: networks } : { allowed: problem };
 }
 
@@ -25,10 +25,10 @@ export function issuerProblem(issuer: string): string | null {
     : 'an http or https URL such as https://api.example.com/marketing, without a slash at its end';
 }
 
-export function masterKey(given: string): { value: Redacted | null } | { allowed: string } {
-  if (given === '') return { value: null };
-  return /^[0-9A-Fa-f]{64}$/.test(given)
-    ? { value: new Redacted(given) }
+export function masterKey(text: string): { value: Redacted | null } | { allowed: string } {
+  if (text === '') return { value: null };
+  return /^[0-9A-Fa-f]{64}$/.test(text)
+    ? { value: new Redacted(text) }
     : { allowed: '64 hexadecimal digits (openssl rand -hex 32 prints some)' };
 }
 
@@ -36,8 +36,8 @@ export function masterKey(given: string): { value: Redacted | null } | { allowed
  * The name of a header with an address, in lower case. Refuses HTTP's own headers: their names are one word,
  * or they carry a secret.
  */
-export function headerName(given: string): { value: string } | { allowed: string } {
-  const name = given === '' ? 'x-forwarded-for' : given.toLowerCase();
+export function headerName(text: string): { value: string } | { allowed: string } {
+  const name = text === '' ? 'x-forwarded-for' : text.toLowerCase();
   const fits = /^(forwarded|(?!authorization|cookie|proxy-)[a-z0-9]+(-[a-z0-9]+)+)$/.test(name);
   return fits
     ? { value: name }

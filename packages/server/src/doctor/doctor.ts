@@ -60,10 +60,10 @@ function runtime(): Finding {
 
 function configuration(flags: Flags, env: Env, findings: Finding[]): Config | null {
   try {
-    const given = Object.entries(flags).filter(
+    const flagValues = Object.entries(flags).filter(
       (entry): entry is [string, string] => typeof entry[1] === 'string',
     );
-    const config = loadConfig(env, Object.fromEntries(given));
+    const config = loadConfig(env, Object.fromEntries(flagValues));
     findings.push({ what: 'configuration', state: 'ok', detail: `issuer ${config.issuer}` });
     findings.push(...strangeNames(env));
     return config;
@@ -76,8 +76,8 @@ function configuration(flags: Flags, env: Env, findings: Finding[]): Config | nu
 
 /** Variables that start with MINTMARK_ but name no setting: probably typos. Nothing else reports them. */
 function strangeNames(env: Env): Finding[] {
-  const known = new Set([...Object.values(SETTINGS).map((setting) => setting.env), ...CLIENT_VARIABLES]);
-  const strange = Object.keys(env).filter((name) => name.startsWith('MINTMARK_') && !known.has(name));
+  const variables = new Set([...Object.values(SETTINGS).map((setting) => setting.env), ...CLIENT_VARIABLES]);
+  const strange = Object.keys(env).filter((name) => name.startsWith('MINTMARK_') && !variables.has(name));
   const mend = 'mintmark serve --help lists every setting';
   return strange.map((name) => ({
     what: 'configuration',

@@ -108,12 +108,15 @@ export function readApiUserRecord(json: unknown, nowMs: number): ReadRecord | Fa
     version: 1,
   };
   const read = (credentials ?? []).map((each, i) => readCredential(each, i, user.clientId, nowMs));
-  const made = read.filter((each): each is Credential => !Array.isArray(each));
-  faults.push(...read.flatMap((each) => (Array.isArray(each) ? each : [])), ...togetherFaults(made));
+  const validCredentials = read.filter((each): each is Credential => !Array.isArray(each));
+  faults.push(
+    ...read.flatMap((each) => (Array.isArray(each) ? each : [])),
+    ...togetherFaults(validCredentials),
+  );
   if (faults.length > 0) return faults;
   const namesId = clientId !== undefined;
   const importKey = namesId || user.externalId !== null ? null : keyOf(json, user);
-  return { user, credentials: made, importKey, namesId };
+  return { user, credentials: validCredentials, importKey, namesId };
 }
 
 /**
@@ -134,16 +137,16 @@ function keyOf(json: Json, user: ApiUser): string {
 }
 
 function settingsOf(json: Json): ApiUserSettings {
-  const given = json as Partial<ApiUserRecord> & { name: string };
+  const record = json as Partial<ApiUserRecord> & { name: string };
   return {
-    name: given.name,
-    username: given.username ?? null,
-    externalId: given.external_id ?? null,
-    contact: given.contact ?? null,
-    scopes: given.scopes ?? [],
-    audiences: given.audiences ?? [],
-    limitPerMinute: given.limit_per_minute ?? null,
-    allowedNetworks: given.allowed_networks ?? [],
+    name: record.name,
+    username: record.username ?? null,
+    externalId: record.external_id ?? null,
+    contact: record.contact ?? null,
+    scopes: record.scopes ?? [],
+    audiences: record.audiences ?? [],
+    limitPerMinute: record.limit_per_minute ?? null,
+    allowedNetworks: record.allowed_networks ?? [],
   };
 }
 
@@ -217,9 +220,9 @@ function clientIdFaults(clientId: string): Fault[] {
   return fits ? [] : [{ member: 'client_id', problem }];
 }
 
-function timeFaults(member: string, given: string | null | undefined): Fault[] {
-  if (given === undefined || given === null) return [];
-  const isTime = new RegExp(RFC_3339).test(given) && parseTime(given) !== null;
+function timeFaults(member: string, time: string | null | undefined): Fault[] {
+  if (time === undefined || time === null) return [];
+  const isTime = new RegExp(RFC_3339).test(time) && parseTime(time) !== null;
   return isTime ? [] : [{ member, problem: 'This must be a time such as 2030-01-31T12:00:00Z.' }];
 }
 
@@ -228,22 +231,22 @@ function readCredential(json: object, i: number, clientId: string, nowMs: number
     faults.map(({ member, problem }) => ({ member: `credentials/${i}/${member}`, problem }));
   const shape = shapeFaults(json as Json, CREDENTIAL_MEMBERS);
   if (shape.length > 0) return below(shape);
-  const given = json as CredentialRecord;
+  const record = json as CredentialRecord;
   const faults = [
-    ...digestFaults(given),
-    ...problemFaults('name', credentialNameProblem(given.name)),
-    ...timeFaults('created_at', given.created_at),
-    ...timeFaults('expires_at', given.expires_at),
+    ...digestFaults(record),
+    ...problemFaults('name', credentialNameProblem(record.name)),
+    ...timeFaults('created_at', record.created_at),
+    ...timeFaults('expires_at', record.expires_at),
   ];
   if (faults.length > 0) return below(faults);
-  const expiresAt = given.expires_at ?? null;
+  const expiresAt = record.expires_at ?? null;
   return {
-    id: given.id ?? randomBase62(KEY_ID_LENGTH),
+    id: record.id ?? randomBase62(KEY_ID_LENGTH),
     clientId,
-    kind: given.kind,
-    name: given.name,
-    digest: given.digest,
-    createdAt: given.created_at === undefined ? nowMs : Date.parse(given.created_at),
+    kind: record.kind,
+    name: record.name,
+    digest: record.digest,
+    createdAt: record.created_at === undefined ? nowMs : Date.parse(record.created_at),
     expiresAt: expiresAt === null ? null : Date.parse(expiresAt),
     retiredAt: null,
     retireWhenQuietFrom: null,

@@ -33,12 +33,12 @@ export interface ChainEnds {
   /** The last entry that maintenance removed at the end of its retention. */
   removed: AuditLink;
   /** The lowest and highest number of the entries in the store; null: it holds none. */
-  found: { lowest: number; highest: number } | null;
+  range: { lowest: number; highest: number } | null;
 }
 
 /** The fault at the ends of the chain, once the caller has followed it to its last entry, `reached`. */
-export function endFault({ last, removed, found }: ChainEnds, reached: AuditLink): ChainFault | null {
-  if (found !== null && found.lowest <= removed.n) return { n: found.lowest, fault: 'added' };
+export function endFault({ last, removed, range }: ChainEnds, reached: AuditLink): ChainFault | null {
+  if (range !== null && range.lowest <= removed.n) return { n: range.lowest, fault: 'added' };
   if (reached.n < last.n) return { n: reached.n + 1, fault: 'missing' };
   if (reached.n > last.n) return { n: last.n + 1, fault: 'added' };
   return reached.hash === last.hash ? null : { n: reached.n, fault: 'changed' };

@@ -225,9 +225,9 @@ export function auditReason(message: string): string {
 }
 
 /** Keeps an id that was not found only if it has the form of an id: any other text may be a password. */
-export function auditedId(given: string | null): string | null {
-  return given !== null && /^(?:api_[0-9A-Za-z]{20}|op_[0-9A-Za-z]{16}|[0-9A-Za-z]{10})$/.test(given)
-    ? given
+export function auditedId(text: string | null): string | null {
+  return text !== null && /^(?:api_[0-9A-Za-z]{20}|op_[0-9A-Za-z]{16}|[0-9A-Za-z]{10})$/.test(text)
+    ? text
     : null;
 }
 

@@ -11,28 +11,32 @@ export interface KnownSecrets {
 export type Authentication = { credentialId: string } | { failure: AuthenticationFailure };
 
 /**
- * Checks a generated secret. Every failure costs the same work, even for an unknown client id (`known` is
+ * Checks a generated secret. Every failure costs the same work, even for an unknown client id (`apiUser` is
  * undefined): one SHA-256, one comparison in constant time, one check of the secret's form. The cause is
  * determined after that. A secret that matches needs no check of its form: only the real secret has this
  * digest.
  */
-export function checkSecret(known: KnownSecrets | undefined, secret: string, nowMs: number): Authentication {
+export function checkSecret(
+  apiUser: KnownSecrets | undefined,
+  secret: string,
+  nowMs: number,
+): Authentication {
   const keyId = secret.slice(SECRET_PREFIX.length, SECRET_PREFIX.length + KEY_ID_LENGTH);
-  const record = findSecret(known?.secrets ?? NO_SECRETS, keyId);
+  const record = findSecret(apiUser?.secrets ?? NO_SECRETS, keyId);
   const matches = sameDigest(secretDigest(secret), record?.digest ?? NO_DIGEST);
   const ended = record === null ? null : endOf(record, nowMs / 1000);
-  if (matches && ended === null && known?.policy.enabled === true) return { credentialId: keyId };
-  return { failure: failureOf(known, keyIdOf(secret), record, matches, ended) };
+  if (matches && ended === null && apiUser?.policy.enabled === true) return { credentialId: keyId };
+  return { failure: failureOf(apiUser, keyIdOf(secret), record, matches, ended) };
 }
 
 function failureOf(
-  known: KnownSecrets | undefined,
+  apiUser: KnownSecrets | undefined,
   keyId: string | null,
   record: SecretRecord | null,
   matches: boolean,
   ended: AuthenticationFailure | null,
 ): AuthenticationFailure {
-  if (known === undefined) return 'unknown_client_id';
+  if (apiUser === undefined) return 'unknown_client_id';
   if (keyId === null) return 'malformed_secret';
   if (record === null) return 'unknown_secret';
   return matches ? (ended ?? 'api_user_disabled') : 'wrong_secret';

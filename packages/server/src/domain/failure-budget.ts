@@ -70,7 +70,7 @@ export function payHere(
   nowMs: number,
 ): Payment | Denial {
   const perMinute = ownPart(failuresPerMinute, parts);
-  const state = failures.take(failuresKey(guesser), perMinute, nowMs);
+  const state = failures.consume(failuresKey(guesser), perMinute, nowMs);
   return state.allowed ? { perMinute, shared: false } : tooManyFailures(state);
 }
 
@@ -87,7 +87,7 @@ export function guessBudget(services: FailureBudgetServices, guesser: Guesser): 
   });
 
   async function payTogether(shared: SharedLimits): Promise<Payment | Denial> {
-    const verdict = await shared.take(call(1), services.now());
+    const verdict = await shared.count(call(1), services.now());
     if (verdict === null) return payHere(services, guesser, shared.processes, services.now());
     if (verdict.refusedBy === null) return { perMinute: failuresPerMinute, shared: true };
     return { denied: 'rate_limit_exceeded', policy: verdict.refusedBy, limit: verdict.limit };
@@ -101,7 +101,7 @@ export function guessBudget(services: FailureBudgetServices, guesser: Guesser): 
     async refund({ perMinute, shared }) {
       // Refund here even if the shared limits counted the guess: this process has learnt their count.
       services.failures.refund(key, perMinute, services.now());
-      if (shared) await sharedLimits?.take(call(-1), services.now());
+      if (shared) await sharedLimits?.count(call(-1), services.now());
     },
   };
 }

@@ -44,12 +44,12 @@ export function grant(
     const scope = may.scopes.join(' ');
     return { scope, audience, tellScope: scope !== '' };
   }
-  const asked = new Set(askedScope.split(' ').filter((scope) => scope !== ''));
-  if (asked.size === 0) return scopeDenial(); // nothing but spaces: malformed (RFC 6749 §3.3)
-  for (const scope of asked) {
+  const scopes = new Set(askedScope.split(' ').filter((scope) => scope !== ''));
+  if (scopes.size === 0) return scopeDenial(); // nothing but spaces: malformed (RFC 6749 §3.3)
+  for (const scope of scopes) {
     if (!may.scopes.includes(scope)) return scopeDenial();
   }
-  const scope = Array.from(asked).join(' ');
+  const scope = Array.from(scopes).join(' ');
   return { scope, audience, tellScope: scope !== askedScope };
 }
 

@@ -29,7 +29,7 @@ export interface KnownApiUser {
 
 /** One use of a credential by its API user. */
 export interface CredentialUse {
-  known: KnownApiUser;
+  apiUser: KnownApiUser;
   credentialId: string;
   nowMs: number;
 }

@@ -28,7 +28,7 @@ export interface Taken {
 export interface Counters {
   /** True if nothing is counted: callers then need not build a key to ask. */
   idle(nowMs: number): boolean;
-  take(key: string, perMinute: number, nowMs: number): LimitState;
+  consume(key: string, perMinute: number, nowMs: number): LimitState;
   peek(key: string, perMinute: number, nowMs: number): LimitState;
   /** Returns a call to the budget of a key. `perMinute` is the limit with which it was taken. */
   refund(key: string, perMinute: number, nowMs: number): void;

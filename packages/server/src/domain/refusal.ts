@@ -8,11 +8,11 @@ export interface Refusal {
   /** Null if the request was refused before its credentials were checked: it is counted, but not logged. */
   caller: Caller | null;
   /** The API user that the request names; undefined if this process does not know it. */
-  known: KnownApiUser | undefined;
+  apiUser: KnownApiUser | undefined;
 }
 
-export function refusal(denial: Denial, caller: Caller | null = null, known?: KnownApiUser): Refusal {
-  return { denial, caller, known };
+export function refusal(denial: Denial, caller: Caller | null = null, apiUser?: KnownApiUser): Refusal {
+  return { denial, caller, apiUser };
 }
 
 /** True for a `Refusal`, whatever the other members of the union are. */

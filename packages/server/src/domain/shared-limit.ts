@@ -49,7 +49,7 @@ export interface SharedCounts {
 /** The connection to the process or Redis that counts the limits of all processes. */
 export interface LimitTransport {
   /** Rejects on failure. It may be slow, but each call settles in the end, even without an answer. */
-  take(call: SharedCall): Promise<SharedCounts>;
+  count(call: SharedCall): Promise<SharedCounts>;
   /** Closes its connections. */
   close(): void;
 }
@@ -77,7 +77,7 @@ export interface SharedLimits {
    * Never rejects. Null if the limits cannot be shared now: the caller's own counters then decide, with its
    * part of each limit.
    */
-  take(call: SharedCall, nowMs: number): Promise<SharedVerdict | null>;
+  count(call: SharedCall, nowMs: number): Promise<SharedVerdict | null>;
 }
 
 /**
@@ -125,8 +125,8 @@ export function takeTogether(call: SharedCall, kept: KeptArrivals, nowMs: number
   }
   const { apiUser } = call;
   if (apiUser === null) return counts;
-  const known = Math.max(kept.apiUser ?? 0, nowMs + apiUser.aheadMs);
-  const own = takeCall(known, apiUser.perMinute, nowMs);
+  const arrivalMs = Math.max(kept.apiUser ?? 0, nowMs + apiUser.aheadMs);
+  const own = takeCall(arrivalMs, apiUser.perMinute, nowMs);
   kept.apiUser = own.arrivalMs;
   if (!own.state.allowed) counts.refusedBy = 'api-user';
   counts.apiUserAheadMs = own.arrivalMs - nowMs;

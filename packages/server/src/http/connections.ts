@@ -86,12 +86,12 @@ export function createConnections(
 
 /** Caches the result of `read` for each request. */
 export function oncePerRequest<T>(read: (request: IncomingMessage) => T): (request: IncomingMessage) => T {
-  const known = new WeakMap<IncomingMessage, { value: T }>();
+  const cache = new WeakMap<IncomingMessage, { value: T }>();
   return (request) => {
-    const before = known.get(request);
+    const before = cache.get(request);
     if (before !== undefined) return before.value;
     const value = read(request);
-    known.set(request, { value });
+    cache.set(request, { value });
     return value;
   };
 }

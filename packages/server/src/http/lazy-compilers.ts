@@ -19,16 +19,16 @@ type Compilers = NonNullable<NonNullable<FastifyServerOptions['schemaController'
  */
 const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   let validator: Validator | undefined;
-  return (given: unknown) => {
+  return (input: unknown) => {
     validator ??= validatorOf(schema);
-    const value = httpPart === 'querystring' ? parametersOf(schema, given) : given;
+    const value = httpPart === 'querystring' ? parametersOf(schema, input) : input;
     return validator.Check(value) ? { value } : { error: validator.Errors(value) as unknown as Error };
   };
 };
 
-function parametersOf(schema: TSchema, given: unknown): unknown {
+function parametersOf(schema: TSchema, input: unknown): unknown {
   const { properties = {} } = schema as { properties?: Record<string, { type?: unknown }> };
-  const parameters = Object.entries(given as Record<string, unknown>);
+  const parameters = Object.entries(input as Record<string, unknown>);
   return Object.fromEntries(parameters.map(([name, value]) => [name, typed(properties[name]?.type, value)]));
 }
 

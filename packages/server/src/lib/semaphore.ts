@@ -1,10 +1,10 @@
 /** Runs a few pieces of costly work at a time, with a short queue behind them. */
-export interface Slots {
+export interface Semaphore {
   /** Runs the work when its turn comes. Returns null at once if the queue is full. */
   run<T>(work: () => Promise<T>): Promise<T> | null;
 }
 
-export function createSlots(atATime: number, queueMax: number): Slots {
+export function createSemaphore(atATime: number, queueMax: number): Semaphore {
   const queue: (() => void)[] = [];
   let taken = 0;
 
@@ -14,7 +14,7 @@ export function createSlots(atATime: number, queueMax: number): Slots {
     else next();
   }
 
-  async function inSlot<T>(turn: Promise<void> | null, work: () => Promise<T>): Promise<T> {
+  async function inTurn<T>(turn: Promise<void> | null, work: () => Promise<T>): Promise<T> {
     if (turn !== null) await turn;
     try {
       return await work();
@@ -27,10 +27,10 @@ export function createSlots(atATime: number, queueMax: number): Slots {
     run(work) {
       if (taken < atATime) {
         taken += 1;
-        return inSlot(null, work);
+        return inTurn(null, work);
       }
       if (queue.length >= queueMax) return null;
-      return inSlot(new Promise((resolve) => queue.push(resolve)), work);
+      return inTurn(new Promise((resolve) => queue.push(resolve)), work);
     },
   };
 }

@@ -18,7 +18,7 @@ export async function* textLines(
   let length = 0;
   let n = 0;
 
-  function take(part: Buffer): void {
+  function append(part: Buffer): void {
     length += part.length;
     if (length <= bytesMax) kept.push(part);
     else kept = [];
@@ -39,11 +39,11 @@ export async function* textLines(
     const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece;
     let from = 0;
     for (let end = bytes.indexOf(LINE_END); end >= 0; end = bytes.indexOf(LINE_END, from)) {
-      take(bytes.subarray(from, end));
+      append(bytes.subarray(from, end));
       from = end + 1;
       yield line();
     }
-    take(bytes.subarray(from));
+    append(bytes.subarray(from));
   }
   if (length > 0) yield line();
 }

@@ -31,7 +31,7 @@ export interface AuthenticatingServices extends FailureBudgetServices {
   /** Returns a value if the guess was not charged, and a promise if it was. A right guess is refunded. */
   checkPassword(
     caller: Caller,
-    known: KnownApiUser | undefined,
+    apiUser: KnownApiUser | undefined,
     nowMs: number,
     budget: GuessBudget,
   ): MaybePromise<Authentication | Denial>;
@@ -42,7 +42,7 @@ export interface AuthenticatingServices extends FailureBudgetServices {
 /** A caller, and the API user that it names, if known. */
 interface Attempt {
   caller: Caller;
-  known: KnownApiUser | undefined;
+  apiUser: KnownApiUser | undefined;
   /** The time at which the credentials are checked. */
   nowMs: number;
 }
@@ -61,10 +61,10 @@ export function authenticateApiUser(
   caller: Caller,
   nowMs: number,
 ): MaybePromise<Authenticated | Refusal> {
-  const known = services.findApiUser(caller.clientId, nowMs);
-  if (known instanceof Promise) return authenticateAfterLookUp(services, caller, known, nowMs);
-  if (known !== undefined && isDenial(known)) return refusal(known, caller);
-  const attempt = { caller, known, nowMs };
+  const apiUser = services.findApiUser(caller.clientId, nowMs);
+  if (apiUser instanceof Promise) return authenticateAfterLookUp(services, caller, apiUser, nowMs);
+  if (apiUser !== undefined && isDenial(apiUser)) return refusal(apiUser, caller);
+  const attempt = { caller, apiUser, nowMs };
   const outcome = authenticateWithinLimits(services, attempt);
   return outcome instanceof Promise
     ? authenticateAfterWait(services, attempt, outcome)
@@ -77,9 +77,9 @@ async function authenticateAfterLookUp(
   lookUp: Promise<KnownApiUser | undefined | Denial>,
   nowMs: number,
 ): Promise<Authenticated | Refusal> {
-  const known = await lookUp;
-  if (known !== undefined && isDenial(known)) return refusal(known, caller);
-  const attempt = { caller, known, nowMs };
+  const apiUser = await lookUp;
+  if (apiUser !== undefined && isDenial(apiUser)) return refusal(apiUser, caller);
+  const attempt = { caller, apiUser, nowMs };
   return await authenticateAfterWait(services, attempt, authenticateWithinLimits(services, attempt));
 }
 
@@ -93,14 +93,14 @@ async function authenticateAfterWait(
 
 /** The last step: checks whether the API user may call from this network. */
 function withinItsNetworks(
-  { caller, known }: Attempt,
+  { caller, apiUser }: Attempt,
   outcome: Authenticated | Denial,
 ): Authenticated | Refusal {
-  if (isDenial(outcome)) return refusal(outcome, caller, known);
-  const { networks } = outcome.known.policy;
+  if (isDenial(outcome)) return refusal(outcome, caller, apiUser);
+  const { networks } = outcome.apiUser.policy;
   return networks === null || networks.includes(caller.address)
     ? outcome
-    : refusal({ denied: 'unauthorized_client', reason: 'address_not_allowed' }, caller, known);
+    : refusal({ denied: 'unauthorized_client', reason: 'address_not_allowed' }, caller, apiUser);
 }
 
 function authenticateWithinLimits(
@@ -121,11 +121,11 @@ function authenticateWithinLimits(
 /** Checks neither a secret nor a password if the budget is used up. */
 function checkCredentials(
   services: AuthenticatingServices,
-  { caller, known, nowMs }: Attempt,
+  { caller, apiUser, nowMs }: Attempt,
 ): MaybePromise<Authentication | Denial> {
-  if (!isSecret(caller)) return services.checkPassword(caller, known, nowMs, guessBudget(services, caller));
+  if (!isSecret(caller)) return services.checkPassword(caller, apiUser, nowMs, guessBudget(services, caller));
   // The check is synchronous: no other request runs, and no answer is sent, before the budget pays for it.
-  return exhaustedBudget(services, caller, nowMs) ?? checkSecret(known, caller.clientSecret, nowMs);
+  return exhaustedBudget(services, caller, nowMs) ?? checkSecret(apiUser, caller.clientSecret, nowMs);
 }
 
 /** Counts the call on the limits of this process, or on those that all processes share. */
@@ -142,19 +142,19 @@ function countCall(
 /** Counts on the limits of this process: the full limits, or one of `parts` equal parts. */
 function countHere(
   services: AuthenticatingServices,
-  { caller, known, nowMs }: Attempt,
+  { caller, apiUser, nowMs }: Attempt,
   authentication: Authentication,
   parts: number,
 ): Authenticated | Denial {
-  if ('failure' in authentication || known === undefined) {
+  if ('failure' in authentication || apiUser === undefined) {
     const payment = payHere(services, caller, parts, nowMs);
     return isDenial(payment) ? payment : invalidClient(authentication);
   }
-  const perMinute = ownPart(known.policy.limitPerMinute, parts);
-  const { state: limit, arrivalMs } = takeCall(known.arrivalMs, perMinute, nowMs);
-  known.arrivalMs = arrivalMs;
+  const perMinute = ownPart(apiUser.policy.limitPerMinute, parts);
+  const { state: limit, arrivalMs } = takeCall(apiUser.arrivalMs, perMinute, nowMs);
+  apiUser.arrivalMs = arrivalMs;
   if (!limit.allowed) return tooMany('api-user', limit);
-  return { known, credentialId: authentication.credentialId, limit, nowMs };
+  return { apiUser, credentialId: authentication.credentialId, limit, nowMs };
 }
 
 /** Counts on the limits that all processes share, in one call. */
@@ -164,9 +164,9 @@ async function countTogether(
   authentication: Authentication,
   shared: SharedLimits,
 ): Promise<Authenticated | Denial> {
-  const { caller, known } = attempt;
+  const { caller, apiUser } = attempt;
   const nowMs = services.now(); // later than the attempt's: a password check takes time
-  const isKnown = !('failure' in authentication) && known !== undefined;
+  const isKnown = !('failure' in authentication) && apiUser !== undefined;
   const call: SharedCall = {
     network: limitedNetwork(caller.address),
     addressPerMinute: services.addressPerMinute,
@@ -175,22 +175,22 @@ async function countTogether(
     failuresChange: isKnown ? 0 : 1,
     apiUser: isKnown
       ? {
-          id: known.clientId,
-          perMinute: known.policy.limitPerMinute,
-          aheadMs: Math.max(0, known.arrivalMs - nowMs),
+          id: apiUser.clientId,
+          perMinute: apiUser.policy.limitPerMinute,
+          aheadMs: Math.max(0, apiUser.arrivalMs - nowMs),
         }
       : null,
   };
-  const verdict = await shared.take(call, nowMs);
+  const verdict = await shared.count(call, nowMs);
   if (verdict === null) {
     // Other requests may have used up the budget during the wait.
     return (
       exhaustedBudget(services, caller, nowMs) ??
-      countHere(services, { caller, known, nowMs }, authentication, shared.processes)
+      countHere(services, { caller, apiUser, nowMs }, authentication, shared.processes)
     );
   }
   const { refusedBy, limit, apiUserAheadMs } = verdict;
-  if (known !== undefined && apiUserAheadMs !== null) known.arrivalMs = nowMs + apiUserAheadMs;
+  if (apiUser !== undefined && apiUserAheadMs !== null) apiUser.arrivalMs = nowMs + apiUserAheadMs;
   if (refusedBy !== null) return tooMany(refusedBy, limit);
   return authenticated(attempt, authentication, limit);
 }
@@ -208,10 +208,10 @@ async function confirm(
   for (let lookUps = 0; lookUps < LOOK_UPS_MAX; lookUps++) {
     if (isDenial(current)) return current;
     const attemptMs = services.now();
-    const known = await services.findApiUser(caller.clientId, attemptMs, true);
-    if (known !== undefined && isDenial(known)) return known;
-    if (known !== current.known || attemptMs - current.nowMs >= LONG_WAIT_MS) {
-      current = await authenticateAgain(services, { caller, known, nowMs: attemptMs }, current.limit);
+    const apiUser = await services.findApiUser(caller.clientId, attemptMs, true);
+    if (apiUser !== undefined && isDenial(apiUser)) return apiUser;
+    if (apiUser !== current.apiUser || attemptMs - current.nowMs >= LONG_WAIT_MS) {
+      current = await authenticateAgain(services, { caller, apiUser, nowMs: attemptMs }, current.limit);
     }
     const nowMs = services.now();
     if (nowMs - attemptMs < LONG_WAIT_MS) return isDenial(current) ? current : { ...current, nowMs };
@@ -225,20 +225,20 @@ async function authenticateAgain(
   attempt: Attempt,
   limit: LimitState,
 ): Promise<Authenticated | Denial> {
-  const { caller, known, nowMs } = attempt;
+  const { caller, apiUser, nowMs } = attempt;
   const authentication = isSecret(caller)
-    ? checkSecret(known, caller.clientSecret, nowMs)
+    ? checkSecret(apiUser, caller.clientSecret, nowMs)
     : await checkCredentials(services, attempt);
   return isDenial(authentication) ? authentication : authenticated(attempt, authentication, limit);
 }
 
 function authenticated(
-  { known, nowMs }: Attempt,
+  { apiUser, nowMs }: Attempt,
   authentication: Authentication,
   limit: LimitState,
 ): Authenticated | Denial {
-  if ('failure' in authentication || known === undefined) return invalidClient(authentication);
-  return { known, credentialId: authentication.credentialId, limit, nowMs };
+  if ('failure' in authentication || apiUser === undefined) return invalidClient(authentication);
+  return { apiUser, credentialId: authentication.credentialId, limit, nowMs };
 }
 
 function isSecret({ clientSecret }: Caller): boolean {

@@ -34,10 +34,10 @@ export function introspectToken(
     return refusal(invalidRequest('token is missing: send the token that you ask about.'));
   return andThen(authenticateApiUser(services, caller, nowMs), (authenticated) => {
     if (isRefusal(authenticated)) return authenticated;
-    const { known } = authenticated;
-    const { scopes, audiences } = known.policy;
+    const { apiUser } = authenticated;
+    const { scopes, audiences } = apiUser.policy;
     if (!scopes.includes(INTROSPECT_SCOPE)) {
-      return refusal({ denied: 'unauthorized_client', reason: 'may_not_introspect' }, caller, known);
+      return refusal({ denied: 'unauthorized_client', reason: 'may_not_introspect' }, caller, apiUser);
     }
     services.noteUse(authenticated, caller.address, 0);
     const claims = services.readToken(token, authenticated.nowMs);

@@ -48,11 +48,11 @@ export function issueToken(
   }
   return andThen(authenticateApiUser(services, caller, nowMs), (authenticated) => {
     if (isRefusal(authenticated)) return authenticated;
-    const { known } = authenticated;
-    const granted = grant(known.policy, request.scope, request.resource);
-    if (isDenial(granted)) return refusal(granted, caller, known);
+    const { apiUser } = authenticated;
+    const granted = grant(apiUser.policy, request.scope, request.resource);
+    if (isDenial(granted)) return refusal(granted, caller, apiUser);
     const issued = sign(services, authenticated, granted);
-    if (isDenial(issued)) return refusal(issued, caller, known);
+    if (isDenial(issued)) return refusal(issued, caller, apiUser);
     services.noteUse(authenticated, caller.address, 1);
     return issued;
   });
@@ -60,7 +60,7 @@ export function issueToken(
 
 function sign(
   services: IssuingServices,
-  { known, limit, nowMs }: Authenticated,
+  { apiUser, limit, nowMs }: Authenticated,
   granted: Grant,
 ): IssuedToken | Denial {
   const expiresInSeconds = services.tokenLifeSeconds;
@@ -68,7 +68,7 @@ function sign(
   if (signer === undefined) return { denied: 'temporarily_unavailable', reason: 'no signing key is active' };
   const accessToken = signer({
     issuer: services.issuer,
-    clientId: known.clientId,
+    clientId: apiUser.clientId,
     audience: granted.audience,
     scope: granted.scope,
     // `iat` is rounded down: a verifier with an exact clock must not see a token from the future. `exp` is

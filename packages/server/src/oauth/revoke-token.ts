@@ -29,18 +29,18 @@ export function revokeToken(
   if (token === undefined) return refusal(invalidRequest('token is missing: send the token to be revoked.'));
   return andThen(authenticateApiUser(services, caller, nowMs), (authenticated) => {
     if (isRefusal(authenticated)) return authenticated;
-    const { known } = authenticated;
+    const { apiUser } = authenticated;
     services.noteUse(authenticated, caller.address, 0);
     // Accept a token that has just expired: the clocks of some verifiers lag.
     const claims = services.readToken(token, authenticated.nowMs, VERIFIER_SKEW_MAX_SECONDS);
     if (claims === null) return REVOKED; // RFC 7009 §2.2: an invalid token is not an error
-    if (claims.clientId !== known.clientId) {
-      return refusal({ denied: 'unauthorized_client', reason: 'not_its_token' }, caller, known);
+    if (claims.clientId !== apiUser.clientId) {
+      return refusal({ denied: 'unauthorized_client', reason: 'not_its_token' }, caller, apiUser);
     }
     if (services.isRevoked(claims)) return REVOKED;
     return services
       .revoke(revocationOfToken(claims))
-      .then((outcome) => (isDenial(outcome) ? refusal(outcome, caller, known) : outcome));
+      .then((outcome) => (isDenial(outcome) ? refusal(outcome, caller, apiUser) : outcome));
   });
 }
 

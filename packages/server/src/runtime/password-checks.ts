@@ -21,7 +21,7 @@ export interface PasswordCheckSettings {
  */
 export type PasswordCheck = (
   caller: Caller,
-  known: KnownApiUser | undefined,
+  apiUser: KnownApiUser | undefined,
   nowMs: number,
   budget: GuessBudget,
 ) => MaybePromise<Authentication | Denial>;
@@ -68,28 +68,28 @@ export function createPasswordCheck(
     return matches === null ? BUSY : { matches };
   }
 
-  return (caller, known, nowMs, budget) => {
+  return (caller, apiUser, nowMs, budget) => {
     // If the store has no password at all, only a generated secret can be right, for any client id.
     if (!passwordsExist()) {
       return (
-        budget.exhausted() ?? { failure: known === undefined ? 'unknown_client_id' : 'malformed_secret' }
+        budget.exhausted() ?? { failure: apiUser === undefined ? 'unknown_client_id' : 'malformed_secret' }
       );
     }
     const proof = proofOf(caller.clientSecret);
-    const candidate = newestPassword(known, nowMs);
+    const candidate = newestPassword(apiUser, nowMs);
     const hash = candidate?.hash ?? NO_PASSWORD;
     // Identical guesses by one guesser at the same time are paid for and evaluated once.
     const key = `${proof} ${hash} ${budget.key}`;
     const joined = guesses.get(key);
     const refused = joined === undefined ? budget.exhausted() : null;
     if (refused !== null) return refused;
-    const accepted = (matches: boolean) => 'credentialId' in outcome(known, candidate, matches, nowMs);
+    const accepted = (matches: boolean) => 'credentialId' in outcome(apiUser, candidate, matches, nowMs);
     // A fast refusal would reveal that the password is right. So memory only accepts, and refusing a right
     // password costs a slow hash, like a wrong one.
     if (
       candidate !== undefined &&
       accepted(true) &&
-      mayCallFrom(known, caller) &&
+      mayCallFrom(apiUser, caller) &&
       isRemembered(candidate, proof)
     ) {
       return { credentialId: candidate.credentialId };
@@ -98,29 +98,29 @@ export function createPasswordCheck(
     return evaluating.then((evaluated) => {
       if (isDenial(evaluated)) return evaluated;
       if (candidate !== undefined && accepted(evaluated.matches)) remember(candidate, proof);
-      return outcome(known, candidate, evaluated.matches, nowMs);
+      return outcome(apiUser, candidate, evaluated.matches, nowMs);
     });
   };
 }
 
-function mayCallFrom(known: KnownApiUser | undefined, { address }: Caller): boolean {
-  return known?.policy.networks?.includes(address) !== false;
+function mayCallFrom(apiUser: KnownApiUser | undefined, { address }: Caller): boolean {
+  return apiUser?.policy.networks?.includes(address) !== false;
 }
 
 /** The live password, or else the newest one, for the log. An API user has at most one live password. */
-function newestPassword(known: KnownApiUser | undefined, nowMs: number): KnownPassword | undefined {
-  const passwords = known?.passwords ?? [];
+function newestPassword(apiUser: KnownApiUser | undefined, nowMs: number): KnownPassword | undefined {
+  const passwords = apiUser?.passwords ?? [];
   return passwords.find((password) => credentialState(password, nowMs) === 'live') ?? passwords[0];
 }
 
 function outcome(
-  known: KnownApiUser | undefined,
+  apiUser: KnownApiUser | undefined,
   candidate: KnownPassword | undefined,
   matches: boolean,
   nowMs: number,
 ): Authentication {
-  if (known === undefined) return { failure: 'unknown_client_id' };
+  if (apiUser === undefined) return { failure: 'unknown_client_id' };
   if (candidate === undefined || !matches) return { failure: 'wrong_password' };
   if (credentialState(candidate, nowMs) !== 'live') return { failure: 'expired_password' };
-  return known.policy.enabled ? { credentialId: candidate.credentialId } : { failure: 'api_user_disabled' };
+  return apiUser.policy.enabled ? { credentialId: candidate.credentialId } : { failure: 'api_user_disabled' };
 }

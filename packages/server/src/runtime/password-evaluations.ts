@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { passwordMatches } from '../domain/password.ts';
 import { singleFlight } from '../lib/single-flight.ts';
-import { createSlots } from '../lib/semaphore.ts';
+import { createSemaphore } from '../lib/semaphore.ts';
 
 /**
  * Evaluates slow hashes: a few at a time, with a short queue behind them. Identical guesses in flight share
@@ -20,7 +20,7 @@ export interface PasswordEvaluations {
 
 export function passwordEvaluations(atATime: number, queueMax: number): PasswordEvaluations {
   const processKey = randomBytes(32);
-  const slots = createSlots(atATime, queueMax);
+  const semaphore = createSemaphore(atATime, queueMax);
   const underWay = singleFlight<boolean>();
   const proofOf = (password: string) =>
     createHmac('sha256', processKey).update(password.normalize('NFC')).digest('base64url');
@@ -30,7 +30,7 @@ export function passwordEvaluations(atATime: number, queueMax: number): Password
       const key = `${proofOf(password)} ${hash} ${name}`;
       const joined = underWay.get(key);
       if (joined !== undefined) return joined;
-      const working = slots.run(() => passwordMatches(password, hash));
+      const working = semaphore.run(() => passwordMatches(password, hash));
       return working && underWay.add(key, working);
     },
   };

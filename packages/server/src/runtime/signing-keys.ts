@@ -67,10 +67,10 @@ export function createKeyring(
 
   function currentAt(nowMs: number): Current | undefined {
     const active = activeKey(keys, nowMs);
-    const found = active && signers.get(active.kid);
-    if (found === undefined) return undefined;
+    const activeSigners = active && signers.get(active.kid);
+    if (activeSigners === undefined) return undefined;
     const turns = keys.flatMap((key) => [key.activatesAt, key.retiresAt ?? Number.POSITIVE_INFINITY]);
-    return { ...found, untilMs: Math.min(...turns.filter((turn) => turn > nowMs)) };
+    return { ...activeSigners, untilMs: Math.min(...turns.filter((turn) => turn > nowMs)) };
   }
 
   function currentNow(nowMs: number): Current | undefined {

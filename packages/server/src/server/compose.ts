@@ -99,7 +99,7 @@ export async function compose(
     config.changePollMs,
   );
   const revocations = createRevocationList(store.revocations);
-  const directory: Directory = createDirectory(store.known, config, feed.staleMs);
+  const directory: Directory = createDirectory(store.knownApiUsers, config, feed.staleMs);
   const loading = createLoading(directory, log);
   const standby = createStandbyWatch(store, log);
   const sleep = createSleepWatch(feed.follow, () => performance.now());

@@ -20,8 +20,8 @@ export async function inviteFirstAdmin(
     await transaction.invitations.deleteOf(null);
     const wanted = lifeSeconds > 0 && !(await transaction.operators.any());
     if (!wanted) return { result: null, unchanged: true };
-    const made = makeInvitation(null, lifeSeconds, nowMs);
-    await transaction.invitations.put(made.invitation);
-    return { result: made, after: { role: 'admin', first: true } };
+    const created = makeInvitation(null, lifeSeconds, nowMs);
+    await transaction.invitations.put(created.invitation);
+    return { result: created, after: { role: 'admin', first: true } };
   });
 }

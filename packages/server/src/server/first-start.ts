@@ -28,10 +28,10 @@ export async function firstStart(
   return await audited({ store, actor: SYSTEM, nowMs }, attempt, async (transaction) => {
     const key = await createFirstSigningKey(transaction, masterKey, config.signingAlgorithm, nowMs);
     if (key === null) return { result: null, unchanged: true };
-    const done = { subjectId: key.kid, after: signingKeyFacts(key) };
-    if (!config.firstApiUser || (await transaction.apiUsers.any())) return { result: null, ...done };
-    const made = await insertApiUserWithSecret(transaction, FIRST_API_USER, FIRST_SECRET, nowMs);
-    return { result: { user: made.user, secret: made.secret }, ...done, also: creationsOf(made) };
+    const effect = { subjectId: key.kid, after: signingKeyFacts(key) };
+    if (!config.firstApiUser || (await transaction.apiUsers.any())) return { result: null, ...effect };
+    const created = await insertApiUserWithSecret(transaction, FIRST_API_USER, FIRST_SECRET, nowMs);
+    return { result: { user: created.user, secret: created.secret }, ...effect, also: creationsOf(created) };
   });
 }
 

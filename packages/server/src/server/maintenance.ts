@@ -50,7 +50,7 @@ export function createMaintenance(
    */
   let quietTo: string | null = null;
 
-  async function once(): Promise<void> {
+  async function runAll(): Promise<void> {
     await proveSigningKeys(store, masterKey, Date.now());
     const rotation = { algorithm: config.signingAlgorithm, schedule: config };
     const rotating = { store, actor: SYSTEM, nowMs: Date.now() };
@@ -103,7 +103,7 @@ export function createMaintenance(
   }
 
   async function run(): Promise<void> {
-    running ??= once()
+    running ??= runAll()
       .catch((error: Error) => log.warn({ error: error.message }, 'maintenance failed, and is tried again'))
       .finally(() => {
         running = undefined;

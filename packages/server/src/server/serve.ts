@@ -37,10 +37,10 @@ export interface FirstAdminLink {
 }
 
 /** Opens the store, creates what an empty store needs, and serves. Leaves nothing open if it throws. */
-export async function serve(asked: Config, log: Logger): Promise<RunningServer> {
+export async function serve(baseConfig: Config, log: Logger): Promise<RunningServer> {
   // Check the port before the first start creates a secret: it is shown once, and would be lost if the port
   // were taken.
-  const config = withPort(asked, await freePort(asked));
+  const config = withPort(baseConfig, await freePort(baseConfig));
   const begun = await begin(config, log);
   const { stop } = await serveFrom(begun, config, log, WHOLE);
   try {
@@ -116,8 +116,10 @@ export async function serveFrom(
 
 /** Makes a link for the first admin while no operator exists. Each call invalidates the earlier link. */
 export async function firstAdminLink(store: Store, config: Config): Promise<FirstAdminLink | null> {
-  const made = await inviteFirstAdmin(store, config.firstAdminLinkSeconds, Date.now());
-  return made && { url: invitationUrl(config.issuer, made.token), expiresAt: made.invitation.expiresAt };
+  const created = await inviteFirstAdmin(store, config.firstAdminLinkSeconds, Date.now());
+  return (
+    created && { url: invitationUrl(config.issuer, created.token), expiresAt: created.invitation.expiresAt }
+  );
 }
 
 function stopOnce(composed: Composed, store: Store, config: Config): Serving['stop'] {

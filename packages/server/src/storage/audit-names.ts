@@ -51,8 +51,8 @@ function nameIn(facts: string | null): string | null {
   if (facts === null) return null;
   try {
     const { name, email } = JSON.parse(facts) as Record<string, unknown>;
-    const found = name ?? email;
-    return typeof found === 'string' ? found : null;
+    const label = name ?? email;
+    return typeof label === 'string' ? label : null;
   } catch {
     return null;
   }

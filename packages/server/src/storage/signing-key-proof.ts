@@ -67,8 +67,8 @@ export async function acceptsWithoutProof(meta: StoreRows['meta'], nowMs: number
 }
 
 function isProven(key: SealedSigningKey, masterKey: MasterKey): boolean {
-  const [given, right] = [Buffer.from(key.proof ?? ''), Buffer.from(proofOf(key, masterKey))];
-  return given.length === right.length && timingSafeEqual(given, right);
+  const [stored, right] = [Buffer.from(key.proof ?? ''), Buffer.from(proofOf(key, masterKey))];
+  return stored.length === right.length && timingSafeEqual(stored, right);
 }
 
 /**

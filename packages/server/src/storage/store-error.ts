@@ -83,7 +83,7 @@ const CODES: Record<number, [StoreErrorCode, (path: string) => string]> = {
 export function sqliteError(message: string, errcode: number | undefined, path: string): Error {
   const primary = errcode === undefined ? undefined : errcode & 0xff;
   if (primary === CONSTRAINT) return new StoreError('conflict', message);
-  const known = primary === undefined ? undefined : CODES[primary];
-  if (known === undefined) return new Error(message);
-  return new StoreError(known[0], known[1](path), { cause: new Error(message) });
+  const entry = primary === undefined ? undefined : CODES[primary];
+  if (entry === undefined) return new Error(message);
+  return new StoreError(entry[0], entry[1](path), { cause: new Error(message) });
 }

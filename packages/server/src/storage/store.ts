@@ -49,7 +49,7 @@ export interface StoreTransaction extends StoreRows {
 
 /** Everything that Mintmark stores. Throws a StoreError if the database fails. */
 export interface Store extends StoreRows {
-  known: KnownApiUserRows;
+  knownApiUsers: KnownApiUserRows;
   apiUserList: ApiUserListRows;
   audit: Pick<AuditRows, 'head' | 'list' | 'after' | 'names'>;
   changes: TimedChangeRows;
@@ -75,7 +75,7 @@ export function createStore(connections: Connections, now: () => number = Date.n
     ...rowsOf(read),
     signingKeys: signingKeyRows(follow),
     revocations: revocationRows(follow),
-    known: knownApiUserRows(lookUp),
+    knownApiUsers: knownApiUserRows(lookUp),
     apiUserList: apiUserListRows(read),
     audit: auditRows(read),
     changes: changeRows(follow, connections.clock?.time),

@@ -155,14 +155,14 @@ export async function masterKeyOf(
   const check = await store.meta.get('master_key_check');
   const key = readMasterKey(config);
   if (check === null) {
-    const made = key ?? createMasterKey(config);
+    const masterKey = key ?? createMasterKey(config);
     const first = await store.write(async (transaction) => {
       // Check again inside the transaction: another process may have been first, with another key.
       if ((await transaction.meta.get('master_key_check')) !== null) return false;
-      await transaction.meta.set('master_key_check', made.check);
+      await transaction.meta.set('master_key_check', masterKey.check);
       return true;
     });
-    return first ? made : await masterKeyOf(store, config);
+    return first ? masterKey : await masterKeyOf(store, config);
   }
   if (key === null) {
     throw new AppError(

@@ -276,7 +276,7 @@ test('cutting off one credential retires it, revokes tokens and spares the other
   const asked = { owner: clientId, name: 'leaked', expiresAt: null };
   const leaked = await createSecret({ store, actor: ADA, nowMs: NOW }, asked);
   const other = await createSecret({ store, actor: ADA, nowMs: NOW }, { ...asked, name: 'other' });
-  const { retired, made } = await cutOff({ store, actor: ADA, nowMs: NOW + 5 }, clientId, {
+  const { retired, replacement } = await cutOff({ store, actor: ADA, nowMs: NOW + 5 }, clientId, {
     credentialId: leaked.credential.id,
     newSecret: true,
   });
@@ -286,7 +286,7 @@ test('cutting off one credential retires it, revokes tokens and spares the other
   );
   const kept = await store.credentials.listOf(clientId);
   const live = kept.filter(({ retiredAt }) => retiredAt === null).map(({ id }) => id);
-  assert.deepEqual(new Set(live), new Set([other.credential.id, made?.credential.id]));
+  assert.deepEqual(new Set(live), new Set([other.credential.id, replacement?.credential.id]));
   assert.equal((await store.revocations.page('', 10)).length, 1);
   const entry = await lastEntry(store);
   assert.deepEqual(entry.subject, { kind: 'credential', id: leaked.credential.id });
@@ -295,7 +295,7 @@ test('cutting off one credential retires it, revokes tokens and spares the other
     credentialId: leaked.credential.id,
     newSecret: false,
   });
-  assert.deepEqual(again, { retired: [], made: null }, 'one that has ended is no reason to refuse');
+  assert.deepEqual(again, { retired: [], replacement: null }, 'one that has ended is no reason to refuse');
   const foreign = createApiUser({ store, actor: ADA, nowMs: NOW }, apiUserSettings()).then((user) =>
     cutOff({ store, actor: ADA, nowMs: NOW }, user.clientId, {
       credentialId: other.credential.id,

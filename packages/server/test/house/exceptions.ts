@@ -32,10 +32,10 @@ export const UNNAMED_NOUNS: ReadonlySet<string> = names(`
 
 /** Declarations in each package whose name is no noun or verb of the field. */
 export const IDENTIFIERS: Readonly<Record<string, number>> = {
-  server: 199,
-  console: 40,
+  server: 32,
+  console: 0,
   client: 0,
-  verifier: 4,
+  verifier: 0,
 };
 
 /** Lines of comments that are wider than the code. */

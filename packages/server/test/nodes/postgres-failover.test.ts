@@ -89,7 +89,7 @@ test(
     const acknowledged = await writer.stop();
     const after = await later.stop();
     assert.deepEqual([...refused, ...after.refused], [], 'no token was refused that should have been issued');
-    const kept = await store.known.byIds(acknowledged);
+    const kept = await store.knownApiUsers.byIds(acknowledged);
     await store.close();
     assert.equal(kept.length, acknowledged.length, 'every acknowledged change is there');
     await nodes.cli('api-user', 'disable', user.client_id, '--force');

@@ -181,7 +181,7 @@ describe('a PostgreSQL under two nodes', { skip }, () => {
     const acknowledged = await writer.stop();
     const { issued, refused, p99Ms } = await load.stop();
     assert.deepEqual(refused, [], 'no token was refused that should have been issued');
-    const kept = new Set((await store.known.byIds(acknowledged)).map((row) => row.client_id));
+    const kept = new Set((await store.knownApiUsers.byIds(acknowledged)).map((row) => row.client_id));
     const changes = await store.changes.after(0, 1_000_000);
     await store.close();
     assert.equal(kept.size, acknowledged.length, 'every acknowledged write is there');

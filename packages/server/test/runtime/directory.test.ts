@@ -39,7 +39,7 @@ function counted(store: Store): { rows: KnownApiUserRows; reads: () => number } 
       return read(...args);
     };
   };
-  const { byName, byIds, page, anyPassword } = store.known;
+  const { byName, byIds, page, anyPassword } = store.knownApiUsers;
   const rows = {
     byName: count(byName),
     byIds: count(byIds),
@@ -117,7 +117,7 @@ test('too long or, once all are in memory, unknown names are free', async () => 
 
 test('look-ups beyond their bound are refused as unavailable, not queued', async () => {
   await using opened = await temporaryStore();
-  const directory = createDirectory(opened.store.known, { ...SETTINGS, lookupsMax: 5 }, () => 0);
+  const directory = createDirectory(opened.store.knownApiUsers, { ...SETTINGS, lookupsMax: 5 }, () => 0);
   const found = await Promise.all(Array.from({ length: 9 }, (_, i) => idFound(directory, `unknown ${i}`)));
   assert.equal(found.filter((name) => name === 'temporarily_unavailable').length, 4);
   assert.equal(await idFound(directory, 'later'), undefined, 'afterwards there is room again');
@@ -126,7 +126,7 @@ test('look-ups beyond their bound are refused as unavailable, not queued', async
 test('a directory smaller than the store keeps its bound and serves everybody', async () => {
   await using opened = await temporaryStore();
   const ids = await fill(opened.store, 300);
-  const directory = createDirectory(opened.store.known, { ...SETTINGS, directoryMax: 100 }, () => 0);
+  const directory = createDirectory(opened.store.knownApiUsers, { ...SETTINGS, directoryMax: 100 }, () => 0);
   await directory.load();
   for (let round = 0; round < 2; round++) {
     for (const id of ids) assert.equal(await idFound(directory, id), id);
@@ -138,7 +138,7 @@ test('a directory smaller than the store keeps its bound and serves everybody', 
 test('a recently used API user stays when others must go', async () => {
   await using opened = await temporaryStore();
   const ids = await fill(opened.store, 300);
-  const directory = createDirectory(opened.store.known, { ...SETTINGS, directoryMax: 100 }, () => 0);
+  const directory = createDirectory(opened.store.knownApiUsers, { ...SETTINGS, directoryMax: 100 }, () => 0);
   const [busy = '', ...others] = ids;
   await directory.find(busy, 0);
   for (const id of others) {
@@ -154,7 +154,11 @@ for (const [again, gone] of [
   test(`where each was ${again ? 'found again' : 'used'}, number ${gone} goes for another`, async () => {
     await using opened = await temporaryStore();
     const ids = await fill(opened.store, 101);
-    const directory = createDirectory(opened.store.known, { ...SETTINGS, directoryMax: 100 }, () => 0);
+    const directory = createDirectory(
+      opened.store.knownApiUsers,
+      { ...SETTINGS, directoryMax: 100 },
+      () => 0,
+    );
     for (const id of ids.slice(0, 100)) {
       await directory.find(id, 0);
       await directory.find(id, 0, again);
@@ -169,7 +173,7 @@ test('without the store the known are served up to the bound', async () => {
   await using opened = await temporaryStore();
   const [id = ''] = await fill(opened.store, 1);
   let staleMs = 0;
-  const directory = createDirectory(opened.store.known, SETTINGS, () => staleMs);
+  const directory = createDirectory(opened.store.knownApiUsers, SETTINGS, () => staleMs);
   await directory.load();
   await opened.store.close();
   staleMs = 899_999;
@@ -183,7 +187,7 @@ test('API users of another past are looked up before they are answered', async (
   await using opened = await temporaryStore();
   const [id = '', gone = '', late = ''] = await fill(opened.store, 3);
   const pages = Promise.withResolvers<never>();
-  const rows = { ...opened.store.known };
+  const rows = { ...opened.store.knownApiUsers };
   const directory = createDirectory(rows, SETTINGS, () => 0);
   await directory.load();
   await deleteApiUser({ store: opened.store, actor: SYSTEM, nowMs: 1 }, gone);

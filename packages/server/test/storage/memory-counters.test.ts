@@ -14,7 +14,7 @@ const call = fc.record({
 function unboundedCounters() {
   const arrivals = new Map<string, number>();
   return {
-    take(key: string, perMinute: number, nowMs: number) {
+    consume(key: string, perMinute: number, nowMs: number) {
       const { state, arrivalMs } = takeCall(arrivals.get(key), perMinute, nowMs);
       arrivals.set(key, arrivalMs);
       return state;
@@ -31,7 +31,7 @@ test('counters that forget quiet keys answer like counters that never forget', (
       let nowMs = 1_700_000_000_000;
       for (const { key, peek, waitMs } of calls) {
         nowMs += waitMs;
-        const method = peek ? 'peek' : 'take';
+        const method = peek ? 'peek' : 'consume';
         assert.deepEqual(counters[method](key, perMinute, nowMs), model[method](key, perMinute, nowMs));
       }
     }),
@@ -51,7 +51,7 @@ test('counters under a flood forgive calls and never refuse allowed ones', () =>
       for (const { key, waitMs } of calls) {
         nowMs += waitMs;
         const next = Math.max(arrivals.get(key) ?? 0, nowMs) + intervalMs;
-        if (counters.take(key, perMinute, nowMs).allowed) arrivals.set(key, next);
+        if (counters.consume(key, perMinute, nowMs).allowed) arrivals.set(key, next);
         else assert.ok(next - nowMs > WINDOW_MS, `${key} was refused with calls left`);
       }
     }),
@@ -62,20 +62,20 @@ test('counters under a flood forgive calls and never refuse allowed ones', () =>
 test('counters keep at most two generations of keys', () => {
   const counters = memoryCounters(1000);
   const nowMs = 1_700_000_000_000;
-  counters.take('first', 1, nowMs);
+  counters.consume('first', 1, nowMs);
   assert.equal(counters.peek('first', 1, nowMs).allowed, false);
-  for (let i = 0; i < 998; i++) counters.take(`key ${i}`, 1, nowMs);
+  for (let i = 0; i < 998; i++) counters.consume(`key ${i}`, 1, nowMs);
   assert.equal(counters.peek('first', 1, nowMs).allowed, false, 'one generation holds 1,000 keys');
-  for (let i = 0; i < 2000; i++) counters.take(`another ${i}`, 1, nowMs);
+  for (let i = 0; i < 2000; i++) counters.consume(`another ${i}`, 1, nowMs);
   assert.equal(counters.peek('first', 1, nowMs).allowed, true, 'and two of them are all that is kept');
 });
 
 test('a clock set back refuses nobody longer than a window', () => {
   const counters = memoryCounters(1000);
   const nowMs = 1_700_000_000_000;
-  for (let i = 0; i < 10; i++) counters.take('a', 5, nowMs);
+  for (let i = 0; i < 10; i++) counters.consume('a', 5, nowMs);
   const hourBack = nowMs - 3_600_000;
-  const { waitMs } = counters.take('a', 5, hourBack);
+  const { waitMs } = counters.consume('a', 5, hourBack);
   assert.ok(waitMs <= WINDOW_MS, `it would wait ${waitMs} ms`);
-  assert.equal(counters.take('a', 5, hourBack + WINDOW_MS).allowed, true);
+  assert.equal(counters.consume('a', 5, hourBack + WINDOW_MS).allowed, true);
 });

@@ -51,7 +51,7 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
           ? createApiUser({ store, actor: SYSTEM, nowMs: 1 }, apiUserSettings())
           : i % 2 === 0
             ? store.apiUsers.any()
-            : store.known.byName('x', 'x'),
+            : store.knownApiUsers.byName('x', 'x'),
       ),
     );
     const count = await connections(opened.database);
@@ -102,7 +102,7 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
 });
 
 async function lookUp(store: Store, i: number): Promise<void> {
-  assert.deepEqual(await store.known.byName(`api_${i}`, `api_${i}`), []);
+  assert.deepEqual(await store.knownApiUsers.byName(`api_${i}`, `api_${i}`), []);
 }
 
 function lookUps(store: Store, count: number): Promise<void>[] {

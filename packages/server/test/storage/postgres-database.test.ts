@@ -279,7 +279,7 @@ describe('a PostgreSQL database', { skip: postgresMissing() }, () => {
       apiUserSettings({ username: 'someone' }),
     );
     assert.equal(await opened.store.apiUsers.find('\0'), undefined);
-    assert.deepEqual(await opened.store.known.byName('someone\0', 'someone\0'), []);
+    assert.deepEqual(await opened.store.knownApiUsers.byName('someone\0', 'someone\0'), []);
   });
 
   test('whose server has no free connections says so with advice', async () => {

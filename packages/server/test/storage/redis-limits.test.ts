@@ -62,7 +62,7 @@ async function passed(
   asked: SharedCall,
 ): Promise<{ passed: number; last: SharedCounts }> {
   for (let n = 0; ; n++) {
-    const last = await limits.take(asked);
+    const last = await limits.count(asked);
     if (last.refusedBy !== null) return { passed: n, last };
   }
 }
@@ -76,7 +76,7 @@ describe('limits in Redis', { skip: redisMissing() }, () => {
     [redis, cluster] = await Promise.all([startRedis(), startRedisCluster()]);
     limits = openLimits(redis.url);
     inCluster = openLimits(cluster.url);
-    for (const opened of [limits, inCluster]) await eventually(async () => await opened.take(call()));
+    for (const opened of [limits, inCluster]) await eventually(async () => await opened.count(call()));
   });
   after(async () => {
     limits.close();
@@ -124,7 +124,7 @@ describe('limits in Redis', { skip: redisMissing() }, () => {
   test('Redis, cluster and memory let the same calls through', async () => {
     const counts = memoryLimits(1000);
     const memory: LimitTransport = {
-      take: (asked) => Promise.resolve(counts(asked, Date.now())),
+      count: (asked) => Promise.resolve(counts(asked, Date.now())),
       close: () => undefined,
     };
     for (const [name, where] of Object.entries({ memory, limits, inCluster })) {
@@ -137,12 +137,12 @@ describe('limits in Redis', { skip: redisMissing() }, () => {
       assert.deepEqual([failures.passed, failures.last.refusedBy], [2, 'failures'], name);
       const apiUser = { id: `api_right_${name}`, perMinute: 5, aheadMs: 0 };
       const right = { ...failing, failuresChange: 0, apiUser } as const;
-      assert.equal((await where.take(right)).refusedBy, 'failures', name);
-      await where.take({ ...failing, failuresChange: -1 });
-      assert.equal((await where.take(right)).refusedBy, null, `${name} gives back`);
-      assert.equal((await where.take(failing)).refusedBy, null, name);
-      assert.equal((await where.take(failing)).refusedBy, 'failures', `${name} gives back one`);
-      const told = await where.take(
+      assert.equal((await where.count(right)).refusedBy, 'failures', name);
+      await where.count({ ...failing, failuresChange: -1 });
+      assert.equal((await where.count(right)).refusedBy, null, `${name} gives back`);
+      assert.equal((await where.count(failing)).refusedBy, null, name);
+      assert.equal((await where.count(failing)).refusedBy, 'failures', `${name} gives back one`);
+      const told = await where.count(
         call({ apiUser: { id: `api_told_${name}`, perMinute: 5, aheadMs: 50_000 } }),
       );
       assert.equal(told.refusedBy, 'api-user', `${name} believes what the caller knows`);
@@ -152,7 +152,7 @@ describe('limits in Redis', { skip: redisMissing() }, () => {
   test('four thousand calls at once pass exactly to the limit', async () => {
     const asked = call({ addressPerMinute: 1e6, apiUser: { id: 'api_burst', perMinute: 100, aheadMs: 0 } });
     const startedAt = Date.now();
-    const all = await Promise.all(Array.from({ length: 4000 }, () => limits.take(asked)));
+    const all = await Promise.all(Array.from({ length: 4000 }, () => limits.count(asked)));
     const through = all.filter(({ refusedBy }) => refusedBy === null).length;
     const more = Math.ceil(((Date.now() - startedAt) * 100) / WINDOW_MS);
     assert.ok(through >= 100 && through <= 100 + more, `${through} passed`);
@@ -161,7 +161,7 @@ describe('limits in Redis', { skip: redisMissing() }, () => {
   test('keys hold no client id and disappear once meaningless', async () => {
     await redis.command('FLUSHALL');
     const fast = { network: '203.0.113.9', addressPerMinute: 60, failuresPerMinute: 60 };
-    await limits.take(
+    await limits.count(
       call({ ...fast, failuresKey: 'mms_a_secret_in_the_wrong_place 203.0.113.9', apiUser: null }),
     );
     const keys = (await redis.command('KEYS', '*')) as string[];
@@ -184,7 +184,7 @@ describe('limits in Redis', { skip: redisMissing() }, () => {
     for (const url of [redis.url, `${redis.url}/3`, cluster.url]) {
       const opened = openLimits(url.replace('://', '://mintmark:pass%20word@'));
       try {
-        await eventually(async () => await opened.take(call()));
+        await eventually(async () => await opened.count(call()));
       } finally {
         opened.close();
       }
@@ -195,7 +195,7 @@ describe('limits in Redis', { skip: redisMissing() }, () => {
     await redis.command('ACL', 'SETUSER', 'guest', 'on', 'nopass', `~${PREFIX}:*`, '+@all');
     const opened = openLimits(redis.url.replace('://', '://guest@'));
     try {
-      await eventually(async () => await opened.take(call()));
+      await eventually(async () => await opened.count(call()));
       assert.match(String(await redis.command('CLIENT', 'LIST')), / user=guest /);
     } finally {
       opened.close();
@@ -210,7 +210,7 @@ describe('limits in Redis', { skip: redisMissing() }, () => {
     for (const [url, why] of cases) {
       const opened = openLimits(url);
       try {
-        await eventually(async () => await assert.rejects(opened.take(call()), why));
+        await eventually(async () => await assert.rejects(opened.count(call()), why));
       } finally {
         opened.close();
       }
@@ -220,9 +220,9 @@ describe('limits in Redis', { skip: redisMissing() }, () => {
   test('a replica is left again, and said to be one', async () => {
     const opened = openLimits(redis.url);
     try {
-      await eventually(async () => await opened.take(call()));
+      await eventually(async () => await opened.count(call()));
       await redis.command('REPLICAOF', '127.0.0.1', '1');
-      for (let i = 0; i < 2; i++) await assert.rejects(opened.take(call()), /READONLY/);
+      for (let i = 0; i < 2; i++) await assert.rejects(opened.count(call()), /READONLY/);
     } finally {
       opened.close();
       await redis.command('REPLICAOF', 'NO', 'ONE');
@@ -231,7 +231,7 @@ describe('limits in Redis', { skip: redisMissing() }, () => {
 
   test('a Redis that has lost its scripts is given them again', async () => {
     await redis.command('SCRIPT', 'FLUSH', 'SYNC');
-    const all = await Promise.all(Array.from({ length: 20 }, () => limits.take(call())));
+    const all = await Promise.all(Array.from({ length: 20 }, () => limits.count(call())));
     assert.ok(all.every(({ refusedBy }) => refusedBy === null));
   });
 

@@ -159,10 +159,10 @@ function retentionContract(open: Open): void {
     const all = await store.audit.after(0, 10);
     const step = (at: number) => store.write(({ audit }) => audit.deleteBefore(at, 3));
     assert.deepEqual([await step(9), await step(9), await step(9)], [3, 1, 0]);
-    const { removed, last, found } = await store.audit.head();
+    const { removed, last, range } = await store.audit.head();
     assert.deepEqual(removed, { n: 4, hash: all[3]?.hash });
     assert.deepEqual(
-      [last, found],
+      [last, range],
       [
         { n: 8, hash: all[7]?.hash },
         { lowest: 5, highest: 8 },
@@ -170,7 +170,7 @@ function retentionContract(open: Open): void {
     );
     assert.deepEqual(await store.audit.after(0, 10), all.slice(4));
     assert.deepEqual([await step(10), await step(10), await step(10)], [3, 1, 0]);
-    assert.equal((await store.audit.head()).found, null);
+    assert.equal((await store.audit.head()).range, null);
     await append(store, {});
     const [next] = await store.audit.after(0, 10);
     assert.deepEqual(

@@ -64,7 +64,7 @@ export function operatorsContract(open: Open): void {
     };
     await both((at) => at.write(({ operators }) => operators.useTotpStep(id, 100)));
     await both((at) => at.write(({ operators }) => operators.useRecoveryCode(id, 'first')));
-    await both((at) => at.write(({ invitations }) => invitations.take(invitation.digest)));
+    await both((at) => at.write(({ invitations }) => invitations.consume(invitation.digest)));
     assert.equal(await store.write(({ operators }) => operators.useTotpStep(id, 99)), false);
     assert.equal(await store.write(({ operators }) => operators.useTotpStep(id, 101)), true);
     assert.equal(await store.write(({ operators }) => operators.useRecoveryCode(id, 'second')), true);

@@ -199,16 +199,16 @@ function knownApiUsersContract(open: Open): void {
     await store.write(async (transaction) => {
       for (const each of [older, newer]) await transaction.credentials.insert(each);
     });
-    const rows = await store.known.byName('no such id', 'user');
-    assert.deepEqual(await store.known.byName(user.clientId, 'no such name'), rows);
+    const rows = await store.knownApiUsers.byName('no such id', 'user');
+    assert.deepEqual(await store.knownApiUsers.byName(user.clientId, 'no such name'), rows);
     assert.deepEqual(
       rows.map((row) => [row.client_id, row.credential_id, row.digest, row.enabled, row.limit_per_minute]),
       [newer, older].map(({ id, digest }) => [user.clientId, id, digest, 1, 5]),
     );
-    const [alone, ...none] = await store.known.byIds([bare.clientId, 'no such id']);
+    const [alone, ...none] = await store.knownApiUsers.byIds([bare.clientId, 'no such id']);
     assert.deepEqual([alone?.client_id, alone?.enabled, alone?.credential_id], [bare.clientId, 0, null]);
     assert.equal(none.length, 0);
-    assert.deepEqual(await store.known.byName('no such id', 'no such name'), []);
+    assert.deepEqual(await store.knownApiUsers.byName('no such id', 'no such name'), []);
   });
 
   test('pages hold each API user once with all its credentials', async () => {
@@ -223,7 +223,7 @@ function knownApiUsersContract(open: Open): void {
     });
     const seen = new Map<string, number>();
     for (let after: string | undefined = ''; after !== undefined;) {
-      const rows = await store.known.page(after, 3);
+      const rows = await store.knownApiUsers.page(after, 3);
       const ids = new Set(rows.map((row) => row.client_id));
       assert.ok(ids.size <= 3);
       for (const id of ids) {
@@ -241,10 +241,10 @@ function knownApiUsersContract(open: Open): void {
     const user = apiUser();
     await insert(store, user);
     await store.write((transaction) => transaction.credentials.insert(credential(user)));
-    assert.equal(await store.known.anyPassword(), false);
+    assert.equal(await store.knownApiUsers.anyPassword(), false);
     const password = credential(user, { kind: 'password' });
     await store.write((transaction) => transaction.credentials.insert(password));
-    assert.equal(await store.known.anyPassword(), true);
+    assert.equal(await store.knownApiUsers.anyPassword(), true);
   });
 }
 

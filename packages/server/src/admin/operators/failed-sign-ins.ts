@@ -9,7 +9,7 @@ import type { Store } from '../../storage/store.ts';
  */
 export interface FailedSignIns {
   /** `operatorId`: null if no operator has that e-mail address. */
-  note(operatorId: string | null, address: string): void;
+  record(operatorId: string | null, address: string): void;
   /** Writes the attempts collected so far. */
   stop(): Promise<void>;
 }
@@ -54,7 +54,7 @@ export function createFailedSignIns(store: Store, log: Logger, now: () => number
   }
 
   return {
-    note(operatorId, address) {
+    record(operatorId, address) {
       timer ??= setTimeout(() => {
         timer = undefined;
         writing = writing.then(write);

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { AppError } from '../../domain/app-error.ts';
-import { createSlots } from '../../lib/semaphore.ts';
+import { createSemaphore } from '../../lib/semaphore.ts';
 
 /** The input of the worker. */
 export interface GuessableQuestion {
@@ -13,7 +13,7 @@ export interface GuessableQuestion {
  * Runs one check at a time, because each costs a fifth of a second and 60 MB. Only operators who are signed
  * in or invited can start one.
  */
-const slots = createSlots(1, 20);
+const semaphore = createSemaphore(1, 20);
 
 /**
  * Whether an attacker with a list of common passwords, and the usual changes to them, would soon guess this
@@ -21,7 +21,7 @@ const slots = createSlots(1, 20);
  * (docs/decisions/041).
  */
 export async function isGuessable(question: GuessableQuestion): Promise<boolean> {
-  const answer = slots.run(() => askWorker(question));
+  const answer = semaphore.run(() => askWorker(question));
   if (answer !== null) return await answer;
   throw new AppError(
     'conflict',

@@ -25,12 +25,12 @@ export interface Invited {
  */
 export async function inviteOperator(
   change: Change,
-  asked: NewOperator,
+  input: NewOperator,
   lifeSeconds: number,
 ): Promise<Invited> {
   const { nowMs } = change;
   return await audited(change, INVITE, async (transaction) => {
-    const operator = await insertOperator(transaction, newOperator(asked.email, asked.role, nowMs));
+    const operator = await insertOperator(transaction, newOperator(input.email, input.role, nowMs));
     const invited = await invite(transaction, operator, lifeSeconds, nowMs);
     return { result: invited, subjectId: operator.id, after: operatorFacts(operator) };
   });

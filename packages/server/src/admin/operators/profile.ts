@@ -71,8 +71,8 @@ export async function beginSecondFactor(
   return await audited<NewTotp | FactorRefusal>(change, attempt, async (transaction) => {
     const operator = await own(transaction, actor);
     if (operator.sealedTotpSecret !== null) {
-      const asked = { actor, action: attempt.action, operator, code };
-      const refusal = await factorRefusal(transaction, masterKey, asked, nowMs);
+      const codeAttempt = { actor, action: attempt.action, operator, code };
+      const refusal = await factorRefusal(transaction, masterKey, codeAttempt, nowMs);
       if (refusal !== null) return { result: refusal, unchanged: true };
     }
     const totp = newTotp(site, operator.email);
@@ -145,8 +145,8 @@ export async function removeSecondFactor(
   return await audited<Renewed | FactorRefusal>(change, attempt, async (transaction) => {
     const operator = await own(transaction, actor);
     if (operator.sealedTotpSecret === null) throw new AppError('conflict', 'There is no second factor.');
-    const asked = { actor, action: attempt.action, operator, code };
-    const refusal = await factorRefusal(transaction, masterKey, asked, nowMs);
+    const codeAttempt = { actor, action: attempt.action, operator, code };
+    const refusal = await factorRefusal(transaction, masterKey, codeAttempt, nowMs);
     if (refusal !== null) return { result: refusal, unchanged: true };
     await transaction.operators.update({ ...withoutSecondFactor(operator), updatedAt: nowMs });
     await transaction.operators.setRecoveryCodes(operator.id, []);
@@ -158,11 +158,11 @@ export async function removeSecondFactor(
 async function factorRefusal(
   transaction: StoreTransaction,
   masterKey: MasterKey,
-  asked: Parameters<typeof codeRefusal>[2],
+  codeAttempt: Parameters<typeof codeRefusal>[2],
   nowMs: number,
 ): Promise<FactorRefusal | null> {
-  if (asked.code.trim() === '') return { refused: 'code_missing' };
-  return await codeRefusal(transaction, masterKey, asked, nowMs);
+  if (codeAttempt.code.trim() === '') return { refused: 'code_missing' };
+  return await codeRefusal(transaction, masterKey, codeAttempt, nowMs);
 }
 
 /**

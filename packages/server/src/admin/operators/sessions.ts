@@ -50,12 +50,12 @@ export function createSessionFinder(store: Store, limits: SessionLimits, now: ()
 
   return async (token, isNewRequest) => {
     const digest = sessionDigest(token);
-    const found = digest === null ? undefined : await store.sessions.find(digest);
-    if (found === undefined || operatorState(found.operator) !== 'active') return null;
+    const row = digest === null ? undefined : await store.sessions.find(digest);
+    if (row === undefined || operatorState(row.operator) !== 'active') return null;
     const nowMs = now();
-    const endsAt = sessionEnd(found.session, limits);
+    const endsAt = sessionEnd(row.session, limits);
     if (endsAt <= nowMs) return null;
-    if (isNewRequest && seenAgain(found.session, limits, nowMs)) void noteSeen(found.session, nowMs);
-    return { ...found, endsAt };
+    if (isNewRequest && seenAgain(row.session, limits, nowMs)) void noteSeen(row.session, nowMs);
+    return { ...row, endsAt };
   };
 }

@@ -123,13 +123,13 @@ async function pay(
     failuresChange,
     apiUser: null,
   });
-  const verdict = shared === null ? null : await shared.take(call(1), now());
+  const verdict = shared === null ? null : await shared.count(call(1), now());
   if (shared !== null && verdict !== null) {
     if (verdict.refusedBy !== null) return { denied: 'too_many', waitMs: verdict.limit.waitMs };
-    return { refund: async () => void (await shared.take(call(-1), now())) };
+    return { refund: async () => void (await shared.count(call(-1), now())) };
   }
   const part = ownPart(perMinute, shared === null ? 1 : shared.processes);
-  const { allowed, waitMs } = counters.take(call(1).failuresKey, part, now());
+  const { allowed, waitMs } = counters.consume(call(1).failuresKey, part, now());
   if (!allowed) return { denied: 'too_many', waitMs };
   return { refund: async () => counters.refund(call(1).failuresKey, part, now()) };
 }

@@ -54,7 +54,7 @@ export type SignInDenial =
 
 export interface SignIn {
   signIn(
-    asked: { email: string; password: string; code?: string },
+    input: { email: string; password: string; code?: string },
     from: Caller,
   ): Promise<SignedIn | SignInDenial>;
   /**
@@ -63,7 +63,7 @@ export interface SignIn {
   inspect(token: string, address: string): Promise<{ email: string | null; role: Role } | SignInDenial>;
   /** Throws an AppError if the link is not valid, or the password is weak. */
   accept(
-    asked: { token: string; password: string; email?: string },
+    input: { token: string; password: string; email?: string },
     from: Caller,
   ): Promise<SignedIn | SignInDenial>;
   /** Checks the password of a signed-in operator again. Resolves to the hash that it matched. */
@@ -94,7 +94,7 @@ const HASHES_WAITING_MAX = 16;
 export function createSignIn({ store, masterKey, config, counters, failed, now }: SignInContext): SignIn {
   const browsers = createKnownBrowsers(masterKey);
   const strangers = passwordEvaluations(HASHES_AT_A_TIME, HASHES_WAITING_MAX);
-  const known = passwordEvaluations(HASHES_AT_A_TIME, HASHES_WAITING_MAX);
+  const knownBrowsers = passwordEvaluations(HASHES_AT_A_TIME, HASHES_WAITING_MAX);
   const budgets = signInBudgets(counters, config, now);
 
   function signedIn({ operator, session, token }: Started): SignedIn {
@@ -108,20 +108,20 @@ export function createSignIn({ store, masterKey, config, counters, failed, now }
       const browser = operator === undefined ? null : browsers.recognise(from.browser, operator.id, now());
       const paid = await budgets.payForAttempt(email, from.address, browser);
       if ('denied' in paid) {
-        failed.note(operator?.id ?? null, from.address);
+        failed.record(operator?.id ?? null, from.address);
         return paid;
       }
       // An unknown operator and one without a password cost the same work: they use a hash that no password
       // matches.
       const hash = operator?.passwordHash ?? NO_PASSWORD;
-      const lane = browser === null ? strangers : known;
+      const lane = browser === null ? strangers : knownBrowsers;
       const evaluating = lane.evaluate(emailKey(email), password, hash);
       if (evaluating === null) {
         await paid.refund();
         return { denied: 'unavailable' };
       }
       if (!(await evaluating) || operator === undefined || operator.passwordHash === null) {
-        failed.note(operator?.id ?? null, from.address);
+        failed.record(operator?.id ?? null, from.address);
         return { denied: 'wrong_credentials' };
       }
       if (operator.sealedTotpSecret !== null && code.trim() === '') {
@@ -161,7 +161,7 @@ export function createSignIn({ store, masterKey, config, counters, failed, now }
       const paid = await budgets.payForConfirmation(id);
       if ('denied' in paid) return paid;
       const hash = passwordHash ?? NO_PASSWORD;
-      const evaluating = known.evaluate(id, password, hash);
+      const evaluating = knownBrowsers.evaluate(id, password, hash);
       const matches = evaluating === null ? null : await evaluating;
       if (matches !== false) await paid.refund();
       if (matches === null) return { denied: 'unavailable' };

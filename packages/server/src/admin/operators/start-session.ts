@@ -72,8 +72,8 @@ export async function signInOperator(
       return { result: { refused: 'changed' }, unchanged: true };
     }
     if (operator.sealedTotpSecret !== null) {
-      const asked = { actor, action: attempt.action, operator, code };
-      const refusal = await codeRefusal(transaction, masterKey, asked, nowMs);
+      const codeAttempt = { actor, action: attempt.action, operator, code };
+      const refusal = await codeRefusal(transaction, masterKey, codeAttempt, nowMs);
       if (refusal !== null) return { result: refusal, unchanged: true };
     }
     const { started, ended } = await beginSession(transaction, operator, from, limits, nowMs);
@@ -119,13 +119,13 @@ export async function acceptInvitation(
 ): Promise<Started> {
   const { digest } = invited.invitation;
   const first = invited.operator === null;
-  const known = invited.operator ?? newOperator(email, 'admin', nowMs);
-  const attempt: Attempt = { action: 'operator.accept', subject: { kind: 'operator', id: known.id } };
-  const change = { store, actor: operatorActor(known, from.address), nowMs };
+  const invitee = invited.operator ?? newOperator(email, 'admin', nowMs);
+  const attempt: Attempt = { action: 'operator.accept', subject: { kind: 'operator', id: invitee.id } };
+  const change = { store, actor: operatorActor(invitee, from.address), nowMs };
   return await audited(change, attempt, async (transaction) => {
     await transaction.operators.lock();
-    if (!(await transaction.invitations.take(digest))) throw noSuchInvitation();
-    const before = first ? known : await transaction.operators.find(known.id);
+    if (!(await transaction.invitations.consume(digest))) throw noSuchInvitation();
+    const before = first ? invitee : await transaction.operators.find(invitee.id);
     if (before === undefined || before.passwordHash !== null) throw noSuchInvitation();
     const operator: Operator = { ...before, passwordHash, updatedAt: nowMs };
     if (first) await insertFirstAdmin(transaction, operator);

@@ -26,9 +26,9 @@ export async function bulkRoutes(app: AdminApp, context: AdminContext): Promise<
   // Fastify scopes these parsers, so that no other route accepts such a body.
   await app.register(async (scope: AdminApp) => {
     scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser([NDJSON, CSV], (request, body, done) => {
+    scope.addContentTypeParser([NDJSON, CSV], (request, body, callback) => {
       refuseCharset(request);
-      done(null, body);
+      callback(null, body);
     });
     importRoute(scope, context);
   });
@@ -111,12 +111,17 @@ function importRoute(app: AdminApp, context: AdminContext): void {
       if (!(request.body instanceof Readable))
         throw new Problem('unsupported_media_type', `Send ${NDJSON} or ${CSV}.`);
       const body = request.body.iterator({ destroyOnReturn: false }); // it is the connection
-      const given = importLines(body, config.adminBodyBytesMax);
+      const inputLines = importLines(body, config.adminBodyBytesMax);
       const options = {
         dryRun: request.query.dry_run === true,
         restoreDeleted: request.query.restore_deleted === true,
       };
-      const report = await imported(changeOf(request, context), given, options, config.adminImportLinesMax);
+      const report = await imported(
+        changeOf(request, context),
+        inputLines,
+        options,
+        config.adminImportLinesMax,
+      );
       reply.type(NDJSON);
       return report;
     },
@@ -126,7 +131,7 @@ function importRoute(app: AdminApp, context: AdminContext): void {
 /** Returns the report after it has read the whole body: many clients read no answer while they send. */
 async function imported(
   change: Change,
-  given: AsyncIterable<TextLine>,
+  inputLines: AsyncIterable<TextLine>,
   options: ImportOptions,
   linesMax: number,
 ): Promise<string> {
@@ -135,9 +140,14 @@ async function imported(
   let report = '';
   let last = 0;
   try {
-    for await (const line of importApiUsers(change, upTo(linesMax, given, passedOver), Date.now, options)) {
+    for await (const line of importApiUsers(
+      change,
+      upTo(linesMax, inputLines, passedOver),
+      Date.now,
+      options,
+    )) {
       report += `${JSON.stringify(importedLineJson(line))}\n`;
-      if ('made' in line) count.made += 1;
+      if ('created' in line) count.made += 1;
       else if ('wouldMake' in line) count.would_make += 1;
       else if ('there' in line) count.exists += 1;
       else count.refused += 1;
@@ -145,10 +155,10 @@ async function imported(
     }
   } catch (error) {
     if (storeFault(error) === null) throw error;
-    const done = `${count.made} API users were made and ${count.refused} refused`;
+    const progress = `${count.made} API users were made and ${count.refused} refused`;
     throw new Problem(
       'unavailable',
-      `The store failed after line ${last}: ${done}. Send the lines after it again.`,
+      `The store failed after line ${last}: ${progress}. Send the lines after it again.`,
       {
         headers: ['Connection', 'close'], // the rest is not read
         cause: error,
@@ -156,17 +166,17 @@ async function imported(
     );
   }
   const { made, would_make: wouldMake, ...others } = count;
-  const done = options.dryRun === true ? { would_make: wouldMake } : { made };
-  return `${report}${JSON.stringify({ outcome: options.dryRun === true ? 'checked' : 'done', ...done, ...others })}\n`;
+  const changes = options.dryRun === true ? { would_make: wouldMake } : { made };
+  return `${report}${JSON.stringify({ outcome: options.dryRun === true ? 'checked' : 'done', ...changes, ...others })}\n`;
 }
 
 /** Yields the first `linesMax` lines. Reads and discards the others, so that the client reads the answer. */
 async function* upTo(
   linesMax: number,
-  given: AsyncIterable<TextLine>,
+  inputLines: AsyncIterable<TextLine>,
   passedOver: () => void,
 ): AsyncGenerator<TextLine> {
-  for await (const line of given) {
+  for await (const line of inputLines) {
     if (line.n <= linesMax) yield line;
     else passedOver();
   }

@@ -166,27 +166,27 @@ function createRoute(app: AdminApp, context: AdminContext): void {
       const secret = secretOf(request.body.secret);
       if (secret === null) {
         const user = await createApiUser(change, settings).catch(async (error: unknown) => {
-          const made = error instanceof AppError ? error.created[0]?.id : null;
-          if (made === null || made === undefined) throw error;
-          return await existingApiUser(context.store, made); // without a secret, the answer is repeatable
+          const clientId = error instanceof AppError ? error.created[0]?.id : null;
+          if (clientId === null || clientId === undefined) throw error;
+          return await existingApiUser(context.store, clientId); // without a secret, the answer is repeatable
         });
         setEtag(reply, user);
         return { api_user: apiUserJson(user) };
       }
-      const made = await createApiUserWithSecret(change, settings, secret);
-      setEtag(reply, made.user);
+      const created = await createApiUserWithSecret(change, settings, secret);
+      setEtag(reply, created.user);
       return {
-        api_user: apiUserJson(made.user),
-        credential: credentialJson(made.credential, [], made.credential.createdAt),
-        client_secret: made.secret,
+        api_user: apiUserJson(created.user),
+        credential: credentialJson(created.credential, [], created.credential.createdAt),
+        client_secret: created.secret,
       };
     },
   );
 }
 
-function secretOf(given: NewApiUserJson['secret'] = {}): { name: string; expiresAt: number | null } | null {
-  if (given === false) return null;
-  const { name = FIRST_SECRET_NAME, expires_at: expiresAt } = given;
+function secretOf(input: NewApiUserJson['secret'] = {}): { name: string; expiresAt: number | null } | null {
+  if (input === false) return null;
+  const { name = FIRST_SECRET_NAME, expires_at: expiresAt } = input;
   return { name, expiresAt: millisecondsOf(expiresAt, '/secret/expires_at') };
 }
 

@@ -183,19 +183,19 @@ export function listedApiUserJson(listed: ListedApiUser): ListedApiUserJson {
 }
 
 /** Holds only the settings that the request names: the change leaves all others as they are. */
-export function changesOf(given: ApiUserChangesJson): Partial<ApiUserSettings> {
+export function changesOf(json: ApiUserChangesJson): Partial<ApiUserSettings> {
   return {
-    ...(given.name !== undefined && { name: given.name }),
-    ...(given.username !== undefined && { username: given.username }),
-    ...(given.external_id !== undefined && { externalId: given.external_id }),
-    ...(given.contact !== undefined && { contact: given.contact }),
-    ...(given.scopes !== undefined && { scopes: given.scopes }),
-    ...(given.audiences !== undefined && { audiences: given.audiences }),
-    ...(given.limit_per_minute !== undefined && { limitPerMinute: given.limit_per_minute }),
-    ...(given.allowed_networks !== undefined && { allowedNetworks: given.allowed_networks }),
+    ...(json.name !== undefined && { name: json.name }),
+    ...(json.username !== undefined && { username: json.username }),
+    ...(json.external_id !== undefined && { externalId: json.external_id }),
+    ...(json.contact !== undefined && { contact: json.contact }),
+    ...(json.scopes !== undefined && { scopes: json.scopes }),
+    ...(json.audiences !== undefined && { audiences: json.audiences }),
+    ...(json.limit_per_minute !== undefined && { limitPerMinute: json.limit_per_minute }),
+    ...(json.allowed_networks !== undefined && { allowedNetworks: json.allowed_networks }),
   };
 }
 
-export function settingsOf(given: ApiUserChangesJson & { name: string }): ApiUserSettings {
-  return { ...UNSET_SETTINGS, ...changesOf(given), name: given.name };
+export function settingsOf(json: ApiUserChangesJson & { name: string }): ApiUserSettings {
+  return { ...UNSET_SETTINGS, ...changesOf(json), name: json.name };
 }

@@ -85,18 +85,21 @@ function createRoute(app: AdminApp, context: AdminContext): void {
     },
     async (request, reply) => {
       const { name: called, expires_at: ends, password: chosen } = request.body;
-      const asked = {
+      const input = {
         owner: request.params.client_id,
         name: called,
         expiresAt: millisecondsOf(ends, '/expires_at'),
       };
       reply.code(201);
       if (chosen !== undefined) {
-        const made = await createPassword(repeatableChangeOf(request, context), asked, chosen);
-        return { credential: credentialJson(made, [], Date.now()) };
+        const credential = await createPassword(repeatableChangeOf(request, context), input, chosen);
+        return { credential: credentialJson(credential, [], Date.now()) };
       }
-      const made = await createSecret(repeatableChangeOf(request, context), asked);
-      return { credential: credentialJson(made.credential, [], Date.now()), client_secret: made.secret };
+      const created = await createSecret(repeatableChangeOf(request, context), input);
+      return {
+        credential: credentialJson(created.credential, [], Date.now()),
+        client_secret: created.secret,
+      };
     },
   );
 }
@@ -158,7 +161,7 @@ function resetRoute(app: AdminApp, context: AdminContext): void {
     },
     async (request, reply) => {
       const { body } = request;
-      const asked: Reset = {
+      const input: Reset = {
         owner: request.params.client_id,
         name: body.name,
         expiresAt: millisecondsOf(body.expires_at, '/expires_at'),
@@ -168,12 +171,12 @@ function resetRoute(app: AdminApp, context: AdminContext): void {
         force: body.force === true,
         revoke: body.revoke_tokens === true,
       };
-      const { ending, ...made } = await resetCredentials(repeatableChangeOf(request, context), asked);
-      const all = [made.credential, ...ending];
+      const { ending, ...created } = await resetCredentials(repeatableChangeOf(request, context), input);
+      const all = [created.credential, ...ending];
       reply.code(201);
       return {
-        credential: credentialJson(made.credential, all, Date.now()),
-        ...(made.secret !== null && { client_secret: made.secret }),
+        credential: credentialJson(created.credential, all, Date.now()),
+        ...(created.secret !== null && { client_secret: created.secret }),
         ending: ending.map((credential) => credentialJson(credential, all, Date.now())),
       };
     },
@@ -282,13 +285,13 @@ function cutOffRoute(app: AdminApp, context: AdminContext): void {
     async (request) => {
       const { credential_id: credentialId = null, new_secret: newSecret = false } = request.body;
       const owner = request.params.client_id;
-      const asked = { credentialId, newSecret };
-      const { retired, made } = await cutOff(repeatableChangeOf(request, context), owner, asked);
+      const input = { credentialId, newSecret };
+      const { retired, replacement } = await cutOff(repeatableChangeOf(request, context), owner, input);
       return {
         retired: retired.map((credential) => credentialJson(credential, [], Date.now())),
-        ...(made !== null && {
-          credential: credentialJson(made.credential, [], Date.now()),
-          client_secret: made.secret,
+        ...(replacement !== null && {
+          credential: credentialJson(replacement.credential, [], Date.now()),
+          client_secret: replacement.secret,
         }),
       };
     },

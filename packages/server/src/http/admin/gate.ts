@@ -94,7 +94,7 @@ function forbiddenAttempts({ store }: Pick<AdminContext, 'store'>): ForbiddenAtt
     const nowMs = Date.now();
     if (
       action !== undefined &&
-      recorded.take(`${actor.kind} ${actor.id}`, FORBIDDEN_RECORDED_MAX, nowMs).allowed
+      recorded.consume(`${actor.kind} ${actor.id}`, FORBIDDEN_RECORDED_MAX, nowMs).allowed
     ) {
       const { client_id: clientId = null, id = null } = request.params as { client_id?: string; id?: string };
       const related = clientId === null ? null : ({ kind: 'api_user', id: auditedId(clientId) } as const);

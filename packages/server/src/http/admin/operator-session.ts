@@ -29,10 +29,10 @@ export async function sessionActor(
   const token = request.cookies[SESSION_COOKIE];
   if (token === undefined) return null;
   if (request.method !== 'GET' && request.method !== 'HEAD') refuseCrossSite(request, config.issuer);
-  const found = await findSession(token, request.adminActor === null);
-  if (found === null) return null;
-  request.operatorSession = found;
-  return operatorActor(found.operator, addressOf(request.raw));
+  const session = await findSession(token, request.adminActor === null);
+  if (session === null) return null;
+  request.operatorSession = session;
+  return operatorActor(session.operator, addressOf(request.raw));
 }
 
 /** The first argument of a change by the operator who is signed in. */

@@ -41,10 +41,10 @@ function listRoute(app: AdminApp, { store }: AdminContext): void {
     },
     async ({ query: { limit = PAGE_DEFAULT, after } }) => {
       const position = positionOf('operators', after, isId);
-      const found = await store.operators.list({ after: position?.[0] ?? null, limit: limit + 1 });
-      const items = found.slice(0, limit);
+      const operators = await store.operators.list({ after: position?.[0] ?? null, limit: limit + 1 });
+      const items = operators.slice(0, limit);
       const last = items.at(-1);
-      const next = found.length > limit && last !== undefined ? cursorOf('operators', [last.id]) : null;
+      const next = operators.length > limit && last !== undefined ? cursorOf('operators', [last.id]) : null;
       return { items: items.map(operatorJson), next };
     },
   );

@@ -82,7 +82,7 @@ function limitAndGate(app: AdminApp, context: AdminContext, gate: Gate): void {
       reply.header(SECURITY_HEADERS[i] as string, SECURITY_HEADERS[i + 1]);
     }
     const network = limitedNetwork(context.addressOf(request.raw));
-    const limit = addresses.take(network, config.adminAddressLimit, Date.now());
+    const limit = addresses.consume(network, config.adminAddressLimit, Date.now());
     if (!limit.allowed) throw tooMany('Too many calls from this network address: wait.', limit.waitMs);
     if (urlHoldsSecret(request.url))
       throw new Problem('invalid', `${CREDENTIALS_IN_URL} send them in the body, and reset them.`);
@@ -109,11 +109,11 @@ function limitAndGate(app: AdminApp, context: AdminContext, gate: Gate): void {
 function onlyJson(app: AdminApp): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, callback) => {
     const text = jsonTextOf(request, body as Buffer);
-    if (text === '') return done(null, {});
+    if (text === '') return callback(null, {});
     void parse(request, text, (error, value) => {
-      done(error ?? escapeProblem(text, value), value);
+      callback(error ?? escapeProblem(text, value), value);
     });
   });
   app.addHook('preValidation', (request, _reply, next) => {

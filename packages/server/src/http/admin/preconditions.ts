@@ -64,6 +64,6 @@ function withoutPassword(member: string, value: unknown): unknown {
 export function idempotencyOf(request: FastifyRequest): Idempotency | undefined {
   const key = request.headers['idempotency-key'];
   if (typeof key !== 'string') return undefined;
-  const asked = JSON.stringify([request.method, request.url, request.body ?? null], withoutPassword);
-  return { key, request: hash('sha256', asked, 'base64url') };
+  const content = JSON.stringify([request.method, request.url, request.body ?? null], withoutPassword);
+  return { key, request: hash('sha256', content, 'base64url') };
 }

@@ -165,13 +165,13 @@ export function timeInput(description: string): TString {
 }
 
 /** Converts a time in a request to milliseconds since 1970. `pointer` names its member or parameter. */
-export function millisecondsOf(given: string, pointer: string): number;
-export function millisecondsOf(given: string | null | undefined, pointer: string): number | null;
-export function millisecondsOf(given: string | null | undefined, pointer: string): number | null {
-  if (given === null || given === undefined) return null;
-  const ms = parseTime(given);
+export function millisecondsOf(isoTime: string, pointer: string): number;
+export function millisecondsOf(isoTime: string | null | undefined, pointer: string): number | null;
+export function millisecondsOf(isoTime: string | null | undefined, pointer: string): number | null {
+  if (isoTime === null || isoTime === undefined) return null;
+  const ms = parseTime(isoTime);
   if (ms !== null) return ms;
-  const detail = `"${given}" is no time: give one as 2030-01-31T12:00:00Z.`;
+  const detail = `"${isoTime}" is no time: give one as 2030-01-31T12:00:00Z.`;
   throw new Problem('invalid', detail, { faults: [{ pointer, detail }] });
 }
 

@@ -58,8 +58,8 @@ export function usageRoutes(app: AdminApp, { store }: AdminContext): void {
         response: { 200: ref(usageSchema) },
       },
     },
-    async ({ params, query: asked }) => {
-      const span = spanOf(asked, Date.now());
+    async ({ params, query: input }) => {
+      const span = spanOf(input, Date.now());
       if ((await store.apiUsers.find(params.client_id)) === undefined) {
         throw new Problem('not_found', 'There is no API user with this client id.');
       }
@@ -78,8 +78,8 @@ export function usageRoutes(app: AdminApp, { store }: AdminContext): void {
         response: { 200: ref(usageSchema) },
       },
     },
-    async ({ query: asked }) => {
-      const span = spanOf(asked, Date.now());
+    async ({ query: input }) => {
+      const span = spanOf(input, Date.now());
       return usageJson(span, await store.usage.series(null, span.unit, span.from, span.to));
     },
   );
@@ -125,10 +125,10 @@ function recentRoute(app: AdminApp, usage: Pick<UsageRows, 'recent'>): void {
   );
 }
 
-function spanOf(asked: { unit?: UsageUnit; from?: string; to?: string }, nowMs: number): UsageSpan {
-  const { unit = 'hour' } = asked;
-  const to = timeOf('to', asked.to) ?? nowMs;
-  const from = timeOf('from', asked.from) ?? startOf(unit, to) - (POINTS_DEFAULT[unit] - 1) * UNIT_MS[unit];
+function spanOf(input: { unit?: UsageUnit; from?: string; to?: string }, nowMs: number): UsageSpan {
+  const { unit = 'hour' } = input;
+  const to = timeOf('to', input.to) ?? nowMs;
+  const from = timeOf('from', input.from) ?? startOf(unit, to) - (POINTS_DEFAULT[unit] - 1) * UNIT_MS[unit];
   if (from > to) throw invalid('from', 'is later than `to`');
   if ((to - from) / UNIT_MS[unit] > POINTS_MAX) {
     throw invalid(

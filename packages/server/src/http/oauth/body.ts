@@ -11,7 +11,7 @@ const DISCARDED_BYTES_MAX = 1_048_576;
 export function readBody(
   request: IncomingMessage,
   bytesMax: number,
-  done: (body: Buffer | 'too large') => void,
+  onBody: (body: Buffer | 'too large') => void,
 ): void {
   const chunks: Buffer[] = [];
   let length = 0;
@@ -23,12 +23,12 @@ export function readBody(
     if (length > bytesMax + DISCARDED_BYTES_MAX && !cut) {
       cut = true;
       request.pause();
-      done('too large');
+      onBody('too large');
     }
   });
   request.on('end', () => {
     if (cut) return;
-    if (length > bytesMax) done('too large');
-    else done(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
+    if (length > bytesMax) onBody('too large');
+    else onBody(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
   });
 }

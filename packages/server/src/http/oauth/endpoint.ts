@@ -79,7 +79,7 @@ export function formEndpoint<S extends FormEndpointServices>(
       // This check comes before the body, so it uses the counts of this process. Shared limits come later.
       const parts = sharedLimits === null ? 1 : sharedLimits.parts();
       const network = limitedNetwork(exchange.address);
-      const limit = services.addresses.take(network, ownPart(addressPerMinute, parts), nowMs);
+      const limit = services.addresses.consume(network, ownPart(addressPerMinute, parts), nowMs);
       if (!limit.allowed) {
         const denial = { denied: 'rate_limit_exceeded', policy: 'address', limit } as const;
         return finish(exchange, refusal(denial), nowMs);
@@ -113,12 +113,12 @@ export function formEndpoint<S extends FormEndpointServices>(
   function finish(exchange: Exchange, outcome: Answer | Refusal, nowMs: number): void {
     if (!isRefusal(outcome)) {
       send(exchange, outcome);
-      return route.statistics.note('ok', performance.now() - exchange.startedAt);
+      return route.statistics.record('ok', performance.now() - exchange.startedAt);
     }
     services.noteRefusal(outcome, nowMs);
     const usedBasic = usesBasic(exchange.request.headers.authorization);
     send(exchange, denialAnswer(outcome.denial, exchange.traceId, usedBasic, nowMs));
-    route.statistics.note(refusalReason(outcome.denial), performance.now() - exchange.startedAt);
+    route.statistics.record(refusalReason(outcome.denial), performance.now() - exchange.startedAt);
   }
 
   /**
@@ -134,14 +134,14 @@ export function formEndpoint<S extends FormEndpointServices>(
   }
 
   function refuseMethod(exchange: Exchange): void {
-    route.statistics.note('method_not_allowed', performance.now() - exchange.startedAt);
+    route.statistics.record('method_not_allowed', performance.now() - exchange.startedAt);
     const allow = ['Allow', 'POST'];
     send(exchange, errorAnswer(405, 'method_not_allowed', route.usage, exchange.traceId, allow));
   }
 
   /** Answers a bug with 500. The log has the cause under the trace id. */
   function fail({ response, traceId, startedAt }: Exchange, error: unknown): void {
-    route.statistics.note('server_error', performance.now() - startedAt);
+    route.statistics.record('server_error', performance.now() - startedAt);
     services.log.error({ traceId, err: error }, `${route.name} failed`);
     if (response.headersSent) response.destroy();
     else sendAnswer(response, serverErrorAnswer(traceId), traceId);

@@ -29,7 +29,7 @@ export interface Directory {
    * one look-up in the store. `again`: the request has found this API user before, so this is not another
    * use.
    */
-  find(name: string, nowMs: number, again?: boolean): Found | Promise<Found>;
+  find(name: string, nowMs: number, again?: boolean): LookUpResult | Promise<LookUpResult>;
   /** Reads these API users again, after a change. */
   refresh(clientIds: readonly string[]): Promise<void>;
   /** Reads all API users again, page by page, so that the server can answer requests in between. */
@@ -45,7 +45,7 @@ export interface Directory {
   status(): { entries: number; complete: boolean };
 }
 
-type Found = KnownApiUser | undefined | Denial;
+type LookUpResult = KnownApiUser | undefined | Denial;
 
 /** The directory may be this stale and still report a client id as unknown without a look-up in the store. */
 const FRESH_MS = 1000;
@@ -80,7 +80,7 @@ export function createDirectory(
   /** API users that changed during the load: a page of the load may hold older rows of them. */
   let changedWhileLoading = new Set<string>();
 
-  function find(name: string, nowMs: number, again = false): Found | Promise<Found> {
+  function find(name: string, nowMs: number, again = false): LookUpResult | Promise<LookUpResult> {
     const stale = staleMs();
     if (stale > settings.staleMaxSeconds * 1000) return tooStale(stale);
     const entry = entries.find(name);
@@ -94,15 +94,15 @@ export function createDirectory(
     return lookUpOnce(`${refreshes} ${name}`, () => lookUp(name, nowMs));
   }
 
-  async function lookUp(name: string, nowMs: number): Promise<Found> {
+  async function lookUp(name: string, nowMs: number): Promise<LookUpResult> {
     const refreshesBefore = refreshes;
-    let found: KnownApiUserRow[];
+    let matches: KnownApiUserRow[];
     try {
-      found = await withTimeout(rows.byName(name, usernameKey(name)), settings.lookupTimeoutMs);
+      matches = await withTimeout(rows.byName(name, usernameKey(name)), settings.lookupTimeoutMs);
     } catch (error) {
       return entries.findHeld(name) ?? unavailable((error as Error).message);
     }
-    const candidates = toEntries(found); // throws if the store answered with a damaged row
+    const candidates = toEntries(matches); // throws if the store answered with a damaged row
     const entry = candidates.find((candidate) => candidate.clientId === name) ?? candidates[0];
     // After a change during the look-up, this answer serves this request, but may be too old for the next.
     if (refreshes !== refreshesBefore) return entry;
@@ -131,10 +131,10 @@ export function createDirectory(
       complete || loading.underWay() ? clientIds : clientIds.filter((clientId) => entries.has(clientId));
     for (let at = 0; at < wanted.length; at += PAGE_SIZE) {
       const page = wanted.slice(at, at + PAGE_SIZE);
-      const found = toEntries(await rows.byIds(page), passOverDamaged);
-      const foundIds = new Set(found.map((entry) => entry.clientId));
+      const pageEntries = toEntries(await rows.byIds(page), passOverDamaged);
+      const foundIds = new Set(pageEntries.map((entry) => entry.clientId));
       for (const clientId of page) if (!foundIds.has(clientId)) entries.drop(clientId);
-      for (const entry of found) keep(entry);
+      for (const entry of pageEntries) keep(entry);
     }
     // Count once more: a look-up that began during these reads may have read rows from before the change.
     refreshes += 1;
@@ -191,8 +191,10 @@ export function createDirectory(
 }
 
 /** Callers with the same key share one look-up. At most `max` look-ups run at a time. */
-function createLookUps(max: number): (key: string, lookUp: () => Promise<Found>) => Found | Promise<Found> {
-  const underWay = new Map<string, Promise<Found>>();
+function createLookUps(
+  max: number,
+): (key: string, lookUp: () => Promise<LookUpResult>) => LookUpResult | Promise<LookUpResult> {
+  const underWay = new Map<string, Promise<LookUpResult>>();
   return (key, lookUp) => {
     const joined = underWay.get(key);
     if (joined !== undefined) return joined;

@@ -10,7 +10,7 @@ import type { Config } from '../../config/config.ts';
 export interface LimitCircuit {
   isClosed(): boolean;
   /** Never rejects. Null if the circuit is open, the call failed or it missed the deadline. */
-  take(call: SharedCall): Promise<SharedCounts | null>;
+  count(call: SharedCall): Promise<SharedCounts | null>;
   /** Resolves when limits are shared, or after a second without success. */
   start(): Promise<void>;
   stop(): void;
@@ -64,11 +64,11 @@ export function createLimitCircuit(
   const looking = setInterval(() => void look(), LOOK_MS);
   looking.unref();
 
-  async function take(call: SharedCall): Promise<SharedCounts | null> {
+  async function count(call: SharedCall): Promise<SharedCounts | null> {
     if (!isClosed) return null;
     const askedAt = performance.now();
     try {
-      const counts = await deadline(transport.take(call));
+      const counts = await deadline(transport.count(call));
       noteAnswer();
       return counts;
     } catch (error) {
@@ -115,7 +115,7 @@ export function createLimitCircuit(
 
   /** Returns the error, or null if limits are shared from now on (or the circuit was stopped). */
   async function probe(): Promise<unknown> {
-    const calls = Array.from({ length: PROBES }, (_, i) => transport.take(probeCall(i)));
+    const calls = Array.from({ length: PROBES }, (_, i) => transport.count(probeCall(i)));
     const problem = await Promise.all(calls.map((call) => deadline(call))).then(
       () => null,
       (error: unknown) => error,
@@ -138,13 +138,13 @@ export function createLimitCircuit(
     for (let i = 0; i < FAILURES_MAX; i++) {
       if (!isClosed) return;
       looks += 1;
-      if ((await take(probeCall(looks % PROBES))) !== null) return;
+      if ((await count(probeCall(looks % PROBES))) !== null) return;
     }
   }
 
   return {
     isClosed: () => isClosed,
-    take,
+    count,
     async start() {
       const startedAt = performance.now();
       let problem = await probe();

@@ -32,9 +32,9 @@ export interface Limits {
 /**
  * Counts in Redis if that is configured, else through `given` (to the primary process), else in this process.
  */
-export function createLimits(config: Config, log: Logger, given: LimitTransport | null): Limits {
+export function createLimits(config: Config, log: Logger, workerTransport: LimitTransport | null): Limits {
   const target = redisTargetOf(config);
-  const transport = target === null ? given : redisLimits(target, config.redisPrefix);
+  const transport = target === null ? workerTransport : redisLimits(target, config.redisPrefix);
   const addresses = memoryCounters(config.limiterKeysMax);
   const failures = memoryCounters(config.limiterKeysMax);
   const sharing = transport && createSharing(transport, config, log);

@@ -45,8 +45,8 @@ export function createSharing(
     limits: (counters) => ({
       processes,
       parts: () => (circuit.isClosed() ? 1 : processes),
-      async take(call, nowMs) {
-        const counts = await circuit.take(forgetting(call, limitsDeadlineMs));
+      async count(call, nowMs) {
+        const counts = await circuit.count(forgetting(call, limitsDeadlineMs));
         if (counts === null) {
           alone += 1;
           return null;

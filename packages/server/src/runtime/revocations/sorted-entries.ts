@@ -27,16 +27,16 @@ export function sortedEntries(width: number, keyBytes: number): SortedEntries {
   let firstEnd = Number.POSITIVE_INFINITY;
 
   /** The index of the key, or the index at which to insert it. */
-  function placeOf(entry: Buffer): { at: number; found: boolean } {
+  function positionOf(entry: Buffer): { at: number; present: boolean } {
     let [low, high] = [0, size];
     while (low < high) {
       const middle = (low + high) >>> 1;
       const order = entry.compare(held, middle * width, middle * width + keyBytes, 0, keyBytes);
-      if (order === 0) return { at: middle, found: true };
+      if (order === 0) return { at: middle, present: true };
       if (order < 0) high = middle;
       else low = middle + 1;
     }
-    return { at: low, found: false };
+    return { at: low, present: false };
   }
 
   function makeRoom(at: number): void {
@@ -54,15 +54,15 @@ export function sortedEntries(width: number, keyBytes: number): SortedEntries {
 
   return {
     put(entry, removesAt) {
-      const { at, found } = placeOf(entry);
-      if (!found) makeRoom(at);
-      if (!found || entry.compare(held, at * width, (at + 1) * width) > 0) entry.copy(held, at * width);
-      ends[at] = found ? Math.max(ends[at] as number, removesAt) : removesAt;
+      const { at, present } = positionOf(entry);
+      if (!present) makeRoom(at);
+      if (!present || entry.compare(held, at * width, (at + 1) * width) > 0) entry.copy(held, at * width);
+      ends[at] = present ? Math.max(ends[at] as number, removesAt) : removesAt;
       firstEnd = Math.min(firstEnd, removesAt);
     },
     find(key) {
-      const { at, found } = placeOf(key);
-      return found ? held.subarray(at * width, (at + 1) * width) : null;
+      const { at, present } = positionOf(key);
+      return present ? held.subarray(at * width, (at + 1) * width) : null;
     },
     dropOver(nowMs) {
       if (firstEnd > nowMs) return false;

@@ -21,8 +21,8 @@ export interface Live {
   watch(watcher: Watcher): Watch | 'full' | 'viewer has enough';
   /** Sends a change that the change feed delivered. */
   changed(noun: string, ids: readonly string[]): void;
-  noteUse(known: KnownApiUser, credentialId: string, address: string, nowMs: number): void;
-  noteRefusal(reason: string, known: KnownApiUser | undefined, nowMs: number): void;
+  noteUse(apiUser: KnownApiUser, credentialId: string, address: string, nowMs: number): void;
+  noteRefusal(reason: string, apiUser: KnownApiUser | undefined, nowMs: number): void;
   /** The rates of this process in the last `seconds`, at most `HISTORY_SECONDS`. */
   lately(seconds: number): Rates & { seconds: number };
   /** The number of watchers. */
@@ -128,16 +128,16 @@ export function createLive(counts: () => RouteCounts, { liveStreamsMax }: LiveSe
       if (changes.size === 0) setTimeout(tellChanges, CHANGES_TOGETHER_MS);
       for (const id of ids) if (changes.size <= CHANGES_MAX) changes.set(`${noun} ${id}`, { noun, id });
     },
-    noteUse(known, credentialId, address, nowMs) {
+    noteUse(apiUser, credentialId, address, nowMs) {
       if (watched.size === 0) return; // on the path of each token
-      const uses = watched.get(known.clientId)?.uses;
+      const uses = watched.get(apiUser.clientId)?.uses;
       if (uses === undefined) return;
       const count = (uses.get(credentialId)?.count ?? 0) + 1;
       uses.set(credentialId, { at: nowMs, address, count });
     },
-    noteRefusal(reason, known, nowMs) {
-      if (watched.size === 0 || known === undefined) return;
-      const refusals = watched.get(known.clientId)?.refusals;
+    noteRefusal(reason, apiUser, nowMs) {
+      if (watched.size === 0 || apiUser === undefined) return;
+      const refusals = watched.get(apiUser.clientId)?.refusals;
       refusals?.set(reason, { at: nowMs, count: (refusals.get(reason)?.count ?? 0) + 1 });
     },
     lately(seconds) {

@@ -21,10 +21,10 @@ export interface Gathered {
  * store is out of reach.
  */
 export interface UsageGathering {
-  noteUse(known: KnownApiUser, credentialId: string, address: string, nowMs: number, tokens: number): void;
-  noteRefusal(reason: RefusalReason, known: KnownApiUser | undefined, nowMs: number): void;
+  noteUse(apiUser: KnownApiUser, credentialId: string, address: string, nowMs: number, tokens: number): void;
+  noteRefusal(reason: RefusalReason, apiUser: KnownApiUser | undefined, nowMs: number): void;
   /** Removes and returns everything, one item per minute, the oldest first. */
-  take(nowMs: number): Gathered[];
+  drain(nowMs: number): Gathered[];
   /** Takes back what could not be written, for the next flush. */
   putBack(gathered: readonly Gathered[]): void;
   /** The number of waiting uses and refusals. */
@@ -74,9 +74,9 @@ export function createUsageGathering(usesMax: number, full: () => void): UsageGa
   }
 
   return {
-    noteUse(known, credentialId, address, nowMs, tokens) {
+    noteUse(apiUser, credentialId, address, nowMs, tokens) {
       turnMinute(nowMs);
-      for (let use = known.uses; use !== null; use = use.next) {
+      for (let use = apiUser.uses; use !== null; use = use.next) {
         if (use.credentialId !== credentialId) continue;
         use.lastUsedAt = nowMs;
         use.lastUsedAddress = address;
@@ -88,22 +88,26 @@ export function createUsageGathering(usesMax: number, full: () => void): UsageGa
         lost += 1;
         return;
       }
-      const [lastUsedAt, lastUsedAddress, next] = [nowMs, address, known.uses];
-      known.uses = { credentialId, lastUsedAt, lastUsedAddress, count: 1, tokens, of: known, next };
-      current.uses.push(known.uses);
+      const [lastUsedAt, lastUsedAddress, next] = [nowMs, address, apiUser.uses];
+      apiUser.uses = { credentialId, lastUsedAt, lastUsedAddress, count: 1, tokens, of: apiUser, next };
+      current.uses.push(apiUser.uses);
       if (current.uses.length === usesMax) full();
     },
-    noteRefusal(reason, known, nowMs) {
+    noteRefusal(reason, apiUser, nowMs) {
       turnMinute(nowMs);
       const { refusals } = current;
-      let key = known === undefined ? reason : `${reason} ${known.clientId}`;
+      let key = apiUser === undefined ? reason : `${reason} ${apiUser.clientId}`;
       if (!refusals.has(key) && waitingRefusals() >= REFUSALS_MAX) key = reason;
       const counted = refusals.get(key);
       if (counted !== undefined) counted.count += 1;
       else
-        refusals.set(key, { clientId: key === reason ? null : (known?.clientId ?? null), reason, count: 1 });
+        refusals.set(key, {
+          clientId: key === reason ? null : (apiUser?.clientId ?? null),
+          reason,
+          count: 1,
+        });
     },
-    take(nowMs) {
+    drain(nowMs) {
       close(nowMs);
       const taken = closed;
       closed = [];

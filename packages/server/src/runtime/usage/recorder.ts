@@ -59,7 +59,7 @@ export function createUsageRecorder(
   const process = randomUUID();
 
   async function writeAll(): Promise<void> {
-    const minutes = gathering.take(now());
+    const minutes = gathering.drain(now());
     for (const [i, gathered] of minutes.entries()) {
       const left = await writeMinute(gathered);
       if (left.length === 0) continue;

@@ -4,7 +4,7 @@ import type { Refusal } from '../../domain/refusal.ts';
 /** Logs refusals for the operator with their exact reason: in batches, up to `loggedMax` a second. */
 export interface RefusalLog {
   /** Logs nothing for a refusal without a caller. */
-  note(refusal: Refusal): void;
+  record(refusal: Refusal): void;
   flush(): void;
   start(): void;
   stop(): void;
@@ -33,7 +33,7 @@ export function createRefusalLog(log: Logger, loggedMax: number): RefusalLog {
   }
 
   return {
-    note({ denial, caller, known }) {
+    record({ denial, caller, apiUser }) {
       if (caller === null) return;
       if (lines.length >= loggedMax) {
         others += 1;
@@ -44,7 +44,7 @@ export function createRefusalLog(log: Logger, loggedMax: number): RefusalLog {
         reason: 'reason' in denial ? denial.reason : 'policy' in denial ? denial.policy : undefined,
         // Never log the text that an unknown caller sent: a caller that mixes up id and secret sends its
         // secret as the id.
-        clientId: known?.clientId ?? '(unknown)',
+        clientId: apiUser?.clientId ?? '(unknown)',
         address: caller.address,
         traceId: caller.traceId,
       });

@@ -17,7 +17,7 @@ export const LATENCY_BOUNDS_MS: readonly number[] = [
  */
 export interface RouteStatistics {
   /** `ms` is the time from the arrival of the head of the request to the handover of its answer. */
-  note(outcome: Outcome, ms: number): void;
+  record(outcome: Outcome, ms: number): void;
   /**
    * Counts a request that was refused before any work. Its time is left out of the latency, which it would
    * flatter.
@@ -42,7 +42,7 @@ export function createRouteStatistics(): RouteStatistics {
   let latencySumMs = 0;
 
   return {
-    note(outcome, ms) {
+    record(outcome, ms) {
       if (outcome === 'ok') ok += 1;
       else refusals.set(outcome, (refusals.get(outcome) ?? 0) + 1);
       let bucket = 0;

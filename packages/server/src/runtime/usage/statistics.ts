@@ -46,15 +46,15 @@ export function createStatistics(
   const live = createLive(routes.token.counts, config);
   return {
     services: {
-      noteUse({ known, credentialId, nowMs }, address, tokens) {
-        usage.noteUse(known, credentialId, address, nowMs, tokens);
-        live.noteUse(known, credentialId, address, nowMs);
+      noteUse({ apiUser, credentialId, nowMs }, address, tokens) {
+        usage.noteUse(apiUser, credentialId, address, nowMs, tokens);
+        live.noteUse(apiUser, credentialId, address, nowMs);
       },
       noteRefusal(refusal, nowMs) {
         const reason = refusalReason(refusal.denial);
-        usage.noteRefusal(reason, refusal.known, nowMs);
-        live.noteRefusal(reason, refusal.known, nowMs);
-        refusals.note(refusal);
+        usage.noteRefusal(reason, refusal.apiUser, nowMs);
+        live.noteRefusal(reason, refusal.apiUser, nowMs);
+        refusals.record(refusal);
       },
       routes,
     },

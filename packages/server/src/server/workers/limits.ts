@@ -36,7 +36,7 @@ export function limitsOfPrimary(send: (batch: number, calls: PackedCall[]) => vo
   }
 
   return {
-    take: async (call) =>
+    count: async (call) =>
       await new Promise((resolve, reject) => {
         if (isClosed) return reject(new Error('the primary process is gone'));
         if (sent.size >= BATCHES_MAX) return reject(new Error('the primary process does not answer'));

@@ -49,7 +49,7 @@ function recentArrivals(keysMax: number): Arrivals {
 export function memoryCounters(keysMax: number): Counters {
   const arrivals = recentArrivals(keysMax);
   return {
-    take(key: string, perMinute: number, nowMs: number): LimitState {
+    consume(key: string, perMinute: number, nowMs: number): LimitState {
       arrivals.turn(nowMs);
       const { state, arrivalMs } = takeCall(arrivals.get(key), perMinute, nowMs);
       arrivals.set(key, arrivalMs);

@@ -10,7 +10,7 @@ export interface RedisCluster {
   close(): void;
 }
 
-const SLOTS = 16_384;
+const HASH_SLOTS = 16_384;
 /** Interval between two reads of the slot table, in milliseconds … */
 const LOOK_MS = 5000;
 /** … and the shortest one after a fault: after a failover the slots have another master. */
@@ -36,9 +36,9 @@ export function redisCluster(target: RedisTarget): RedisCluster {
 
   function connectionTo(server: RedisServer): RedisConnection {
     const name = redisName(server);
-    const found = connections.get(name) ?? redisConnection(() => Promise.resolve(server), target);
-    connections.set(name, found);
-    return found;
+    const connection = connections.get(name) ?? redisConnection(() => Promise.resolve(server), target);
+    connections.set(name, connection);
+    return connection;
   }
 
   function look(): Promise<void> {
@@ -65,7 +65,7 @@ export function redisCluster(target: RedisTarget): RedisCluster {
 
   function adopt(ranges: readonly SlotRange[]): void {
     if (closed) return; // open no connection after `close`
-    const next = Array.from<string>({ length: SLOTS }).fill('');
+    const next = Array.from<string>({ length: HASH_SLOTS }).fill('');
     for (const { from, to, master } of ranges) next.fill(redisName(master), from, to + 1);
     for (const { master } of ranges) connectionTo(master);
     owners = next;
@@ -126,11 +126,11 @@ interface SlotRange {
 }
 
 /** `asked`: the node that answered. A node that does not know its own address leaves the host out. */
-function slotRanges(reply: unknown, asked: RedisServer): SlotRange[] {
+function slotRanges(reply: unknown, source: RedisServer): SlotRange[] {
   return (reply as [number, number, [string | null, number]][]).map(([from, to, [host, port]]) => ({
     from,
     to,
-    master: { host: host === null || host === '' || host === '?' ? asked.host : host, port },
+    master: { host: host === null || host === '' || host === '?' ? source.host : host, port },
   }));
 }
 
@@ -152,5 +152,5 @@ export function slotOf(tag: string): number {
     crc ^= byte << 8;
     for (let bit = 0; bit < 8; bit++) crc = ((crc << 1) ^ (crc & 0x80_00 ? 0x10_21 : 0)) & 0xff_ff;
   }
-  return crc % SLOTS;
+  return crc % HASH_SLOTS;
 }

@@ -93,8 +93,8 @@ export function redisConnection(
   }
 
   async function look(current: RedisServer): Promise<void> {
-    const found = await find().catch(() => current);
-    if (redisName(found) !== redisName(current)) drop(`the master is ${redisName(found)} now`);
+    const master = await find().catch(() => current);
+    if (redisName(master) !== redisName(current)) drop(`the master is ${redisName(master)} now`);
   }
 
   void keepConnected();
@@ -207,8 +207,8 @@ export async function masterBySentinels(target: RedisTarget): Promise<RedisServe
   for (const sentinel of servers) {
     const access = { user: null, password: sentinelPassword, database: 0, tls };
     try {
-      const found = await askOnce(sentinel, access, ['SENTINEL', 'get-master-addr-by-name', masterName]);
-      if (Array.isArray(found)) return { host: String(found[0]), port: Number(found[1]) };
+      const reply = await askOnce(sentinel, access, ['SENTINEL', 'get-master-addr-by-name', masterName]);
+      if (Array.isArray(reply)) return { host: String(reply[0]), port: Number(reply[1]) };
       problem = `${redisName(sentinel)} knows no master "${masterName}"`;
     } catch (error) {
       problem = (error as Error).message;

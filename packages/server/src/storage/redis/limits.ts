@@ -68,7 +68,7 @@ const HASH_CHARACTERS = 22;
 
 /** The limits in Redis. The connection is made and restored automatically; without it, calls fail at once. */
 export function redisLimits(target: RedisTarget, prefix: string): RedisLimits {
-  const { send, close, oneSlot } = wayTo(target);
+  const { send, close, oneSlot } = routeTo(target);
 
   async function run(tag: string, steps: readonly Step[]): Promise<StepsTaken> {
     const keys = steps.map(({ key }) => key);
@@ -87,7 +87,7 @@ export function redisLimits(target: RedisTarget, prefix: string): RedisLimits {
   return {
     run,
     close,
-    async take(call) {
+    async count(call) {
       const own = networkSteps(call, prefix);
       if (call.failuresChange === -1) return refundCounts(await run(call.network, own.slice(1)));
       const apiUser = apiUserStep(call, prefix);
@@ -103,14 +103,14 @@ export function redisLimits(target: RedisTarget, prefix: string): RedisLimits {
   };
 }
 
-interface Way {
+interface Route {
   send(tag: string, args: string[]): Promise<unknown>;
   close(): void;
   /** True in a cluster: all keys of a command must be in one slot, so have the same text in braces. */
   oneSlot: boolean;
 }
 
-function wayTo(target: RedisTarget): Way {
+function routeTo(target: RedisTarget): Route {
   if (target.kind === 'cluster') return { ...redisCluster(target), oneSlot: true };
   const connection = masterConnection(target);
   return {

@@ -81,8 +81,8 @@ function finish(file: string): void {
   const database = new DatabaseSync(file);
   try {
     database.exec('pragma journal_mode = delete');
-    const found = database.prepare('pragma integrity_check(1)').get()?.['integrity_check'];
-    if (found !== 'ok') throw new StoreError('corrupt', `What was copied is damaged: ${String(found)}.`);
+    const verdict = database.prepare('pragma integrity_check(1)').get()?.['integrity_check'];
+    if (verdict !== 'ok') throw new StoreError('corrupt', `What was copied is damaged: ${String(verdict)}.`);
   } finally {
     database.close();
   }
@@ -102,8 +102,8 @@ export function checkBackup(file: string): void {
   }
   try {
     using database = new DatabaseSync(file, { readOnly: true });
-    const found = database.prepare('pragma integrity_check(1)').get()?.['integrity_check'];
-    if (found !== 'ok') throw new StoreError('corrupt', `The backup ${file} is damaged: use another.`);
+    const verdict = database.prepare('pragma integrity_check(1)').get()?.['integrity_check'];
+    if (verdict !== 'ok') throw new StoreError('corrupt', `The backup ${file} is damaged: use another.`);
     const names = database.prepare('select name from kysely_migration order by name').all();
     const unknown = names.map(({ name }) => String(name)).filter((name) => !(name in migrations));
     if (unknown.length > 0) {

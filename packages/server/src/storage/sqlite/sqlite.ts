@@ -117,8 +117,10 @@ async function tablesOf(read: Kysely<Tables>): Promise<string[]> {
 
 async function damageOf(read: Kysely<Tables>): Promise<string | null> {
   const { rows } = await sql<{ integrity_check: string }>`pragma integrity_check(1)`.execute(read);
-  const found = rows[0]?.integrity_check ?? 'no answer';
-  return found === 'ok' ? null : found.replace('*** in database main ***', '').trim().replaceAll('\n', '; ');
+  const verdict = rows[0]?.integrity_check ?? 'no answer';
+  return verdict === 'ok'
+    ? null
+    : verdict.replace('*** in database main ***', '').trim().replaceAll('\n', '; ');
 }
 
 function texts(json: string): RawBuilder<unknown> {
@@ -145,7 +147,7 @@ async function startThread(settings: WorkerSettings): Promise<SqliteThread> {
     workerData: { ...settings, lockWaitMs: LOCK_WAIT_MS } satisfies WorkerData,
   });
   // Listen from the start: the thread may end on its own, and a later `close` must not wait forever.
-  const exited = once(worker, 'exit');
+  const exited = eventOf(worker, 'exit');
   const waiting = new Map<number, Waiting>();
   let ended: Error | undefined;
   let lastId = 0;
@@ -228,7 +230,7 @@ function opened(worker: Worker, path: string): Promise<void> {
   });
 }
 
-function once(worker: Worker, event: 'exit'): Promise<void> {
+function eventOf(worker: Worker, event: 'exit'): Promise<void> {
   return new Promise((resolve) => worker.once(event, () => resolve()));
 }
 

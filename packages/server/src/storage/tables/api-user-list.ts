@@ -55,9 +55,9 @@ export function apiUserListRows(db: Kysely<Tables>, bounds: ListBounds = BOUNDS)
       const first = page.after === null ? await namedBySearch(db, filter, page) : [];
       const firstIds = page.after === null ? first.map((row) => row.client_id) : firstOf(page.after);
       const rest = { ...page, limit: page.limit - first.length };
-      const found = await pageOf(db, conditionOf(filter, firstIds), filter, rest, bounds, isSmall);
-      const items = await withCredentials(db, [...first, ...found.rows], nowMs);
-      return { items, next: found.next && [found.next[0], found.next[1], ...firstIds] };
+      const others = await pageOf(db, conditionOf(filter, firstIds), filter, rest, bounds, isSmall);
+      const items = await withCredentials(db, [...first, ...others.rows], nowMs);
+      return { items, next: others.next && [others.next[0], others.next[1], ...firstIds] };
     },
     async byId(filter, { after, limit }, nowMs) {
       const matching = sql<SqlBool>`${amongOf(filter)} and ${conditionOf(filter, []) ?? sql`1 = 1`}`;
@@ -111,13 +111,13 @@ async function withCredentials(
 
 /** Returns whether the table is small. Counts in an index and remembers the result for `SMALL_KEPT_MS`. */
 function smallness(db: Kysely<Tables>, bounds: ListBounds): () => Promise<boolean> {
-  let known: { small: boolean; until: number } | undefined;
+  let estimate: { small: boolean; until: number } | undefined;
   return async () => {
-    if (known === undefined || known.until <= performance.now()) {
+    if (estimate === undefined || estimate.until <= performance.now()) {
       const small = await areFew(db, bounds);
-      known = { small, until: performance.now() + SMALL_KEPT_MS };
+      estimate = { small, until: performance.now() + SMALL_KEPT_MS };
     }
-    return known.small;
+    return estimate.small;
   };
 }
 
@@ -199,7 +199,7 @@ interface Stretch {
   descending: boolean;
 }
 
-interface Found {
+interface RowsPage {
   rows: Row[];
   next: ApiUserPosition | null;
 }
@@ -219,7 +219,7 @@ async function pageOf(
   page: ApiUserListPage,
   bounds: ListBounds,
   isSmall: () => Promise<boolean>,
-): Promise<Found> {
+): Promise<RowsPage> {
   const among = amongOf(filter);
   if (condition === null) return await inOrder(db, among, page);
   const startedAt = performance.now();
@@ -229,8 +229,8 @@ async function pageOf(
   for (let looked = bounds.lookedAtFirst; ; looked = Math.min(2 * looked, LOOKED_AT_MOST)) {
     const rest = { ...page, after, limit: page.limit - rows.length };
     const end = await lookedUpTo(db, among, rest, looked);
-    const found = await select(stretchOf(rest, end), both, rest.limit + 1).execute(db);
-    rows.push(...found.rows);
+    const stretch = await select(stretchOf(rest, end), both, rest.limit + 1).execute(db);
+    rows.push(...stretch.rows);
     if (rows.length > page.limit) return ended(rows, page);
     // API users without a value follow those with one.
     if (end === null && (page.sort !== 'last_used_at' || isPast(after))) return { rows, next: null };
@@ -249,7 +249,7 @@ async function inOrder(
   db: Kysely<Tables>,
   among: RawBuilder<SqlBool>,
   page: ApiUserListPage,
-): Promise<Found> {
+): Promise<RowsPage> {
   const rows: Row[] = [];
   if (!isPast(page.after))
     rows.push(...(await select(stretchOf(page), among, page.limit + 1).execute(db)).rows);
@@ -265,13 +265,13 @@ async function inTheTable(
   db: Kysely<Tables>,
   condition: RawBuilder<SqlBool>,
   page: ApiUserListPage,
-): Promise<Found> {
+): Promise<RowsPage> {
   const { rows } = await select(inTheOrderOfTheTable(page), condition, page.limit + 1).execute(db);
   return ended(rows, page);
 }
 
 /** A row beyond the limit shows that another page follows. */
-function ended(rows: Row[], { limit, sort }: ApiUserListPage): Found {
+function ended(rows: Row[], { limit, sort }: ApiUserListPage): RowsPage {
   const last = rows.length > limit ? rows[limit - 1] : undefined;
   return {
     rows: rows.slice(0, limit),

@@ -33,7 +33,7 @@ export interface ApiUserRows {
   insert(...users: ApiUser[]): Promise<void>;
   /** API users with one of these external ids, or created by a line with one of these import keys. */
   imported(externalIds: readonly string[], importKeys: readonly string[]): Promise<Imported[]>;
-  insertImported(made: readonly Imported[]): Promise<void>;
+  insertImported(records: readonly Imported[]): Promise<void>;
   /** API users that have one of these texts as their client id or username, in any letter case. */
   named(...names: string[]): Promise<Name[]>;
   /** Up to `limit` usernames that equal another's client id in any letter case: older versions allowed it. */
@@ -76,8 +76,8 @@ export function apiUserRows(db: Kysely<Tables>): ApiUserRows {
         .execute();
       return rows.map((row) => ({ user: fromRow(row), importKey: row.import_key }));
     },
-    async insertImported(made) {
-      const rows = made.map(({ user, importKey }) => ({ ...toRow(user), import_key: importKey }));
+    async insertImported(records) {
+      const rows = records.map(({ user, importKey }) => ({ ...toRow(user), import_key: importKey }));
       await db.insertInto('api_users').values(rows).execute();
     },
     async named(...names) {

@@ -69,7 +69,7 @@ async function ends(db: Kysely<Tables>): Promise<ChainEnds> {
   return {
     last: { n: head.n, hash: head.hash },
     removed: { n: head.removed_n, hash: head.removed_hash },
-    found: lowest === null || highest === null ? null : { lowest, highest },
+    range: lowest === null || highest === null ? null : { lowest, highest },
   };
 }
 
@@ -153,10 +153,10 @@ function comesAfter(
   { at, n }: NonNullable<AuditPage['before']>,
 ): Expression<SqlBool> {
   const isLowest = at <= -FURTHEST || n <= -LARGEST;
-  const place = isLowest
+  const position = isLowest
     ? tuple(within(sql.ref('audit.at'), FURTHEST), within(sql.ref('audit.n')))
     : refTuple('audit.at', 'audit.n');
-  return eb(place, '<', tuple(at, n));
+  return eb(position, '<', tuple(at, n));
 }
 
 function entriesOf(db: Kysely<Tables>) {

@@ -7,7 +7,7 @@ export interface KeptChange {
   /** A digest of the actor and the key. */
   id: string;
   request: string;
-  made: readonly AuditSubject[];
+  created: readonly AuditSubject[];
   removesAt: number;
 }
 
@@ -27,13 +27,13 @@ export function idempotencyRows(db: Kysely<Tables>): IdempotencyRows {
         row && {
           id,
           request: row.request,
-          made: JSON.parse(row.made) as readonly AuditSubject[],
+          created: JSON.parse(row.made) as readonly AuditSubject[],
           removesAt: row.removes_at,
         }
       );
     },
-    async insert({ id, request, made, removesAt }) {
-      const row = { id, request, made: JSON.stringify(made), removes_at: removesAt };
+    async insert({ id, request, created, removesAt }) {
+      const row = { id, request, made: JSON.stringify(created), removes_at: removesAt };
       // An existing row with this id has expired: the same transaction has checked it.
       await db
         .insertInto('idempotency_keys')

@@ -8,7 +8,7 @@ export interface InvitationRows {
   /** Replaces the operator's invitation; if `operatorId` is null, the first admin's. */
   put(invitation: Invitation): Promise<void>;
   /** Removes an invitation; false if it does not exist: another request used it first. */
-  take(digest: string): Promise<boolean>;
+  consume(digest: string): Promise<boolean>;
   /** Null: the invitation of the first admin. */
   deleteOf(operatorId: string | null): Promise<void>;
   /** Removes up to `limit` expired invitations; returns how many. */
@@ -18,8 +18,8 @@ export interface InvitationRows {
 export function invitationRows(db: Kysely<Tables>): InvitationRows {
   const rows: InvitationRows = {
     async find(digest) {
-      const found = db.selectFrom('invitations').selectAll().where('digest', '=', digest);
-      const row = await found.executeTakeFirst();
+      const query = db.selectFrom('invitations').selectAll().where('digest', '=', digest);
+      const row = await query.executeTakeFirst();
       return row && fromRow(row);
     },
     async put({ digest, operatorId, createdAt, expiresAt }) {
@@ -32,16 +32,16 @@ export function invitationRows(db: Kysely<Tables>): InvitationRows {
       };
       await db.insertInto('invitations').values(row).execute();
     },
-    async take(digest) {
+    async consume(digest) {
       const result = await db.deleteFrom('invitations').where('digest', '=', digest).executeTakeFirst();
       return result.numDeletedRows > 0n;
     },
     async deleteOf(operatorId) {
-      const found = db.deleteFrom('invitations');
+      const query = db.deleteFrom('invitations');
       await (
         operatorId === null
-          ? found.where('operator_id', 'is', null)
-          : found.where('operator_id', '=', operatorId)
+          ? query.where('operator_id', 'is', null)
+          : query.where('operator_id', '=', operatorId)
       ).execute();
     },
     async deleteOver(nowMs, limit) {

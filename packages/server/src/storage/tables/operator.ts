@@ -106,11 +106,11 @@ export function operatorRows(db: Kysely<Tables>): OperatorRows {
       await db.insertInto('recovery_codes').values(rows).execute();
     },
     async useRecoveryCode(id, digest) {
-      const found = db
+      const query = db
         .deleteFrom('recovery_codes')
         .where('operator_id', '=', id)
         .where('digest', '=', digest);
-      return (await found.executeTakeFirst()).numDeletedRows > 0n;
+      return (await query.executeTakeFirst()).numDeletedRows > 0n;
     },
   };
 }

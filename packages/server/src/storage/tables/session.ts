@@ -60,23 +60,23 @@ export function sessionRows(db: Kysely<Tables>): SessionRows {
       await db.updateTable('sessions').set({ last_seen_at: at }).where('id', '=', id).execute();
     },
     async setDigest(operatorId, id, digest) {
-      const found = db.updateTable('sessions').set({ digest });
-      const result = await found
+      const query = db.updateTable('sessions').set({ digest });
+      const result = await query
         .where('operator_id', '=', operatorId)
         .where('id', '=', id)
         .executeTakeFirst();
       return result.numUpdatedRows > 0n;
     },
     async delete(operatorId, id) {
-      const found = db.deleteFrom('sessions').where('operator_id', '=', operatorId).where('id', '=', id);
-      return (await found.executeTakeFirst()).numDeletedRows > 0n;
+      const query = db.deleteFrom('sessions').where('operator_id', '=', operatorId).where('id', '=', id);
+      return (await query.executeTakeFirst()).numDeletedRows > 0n;
     },
     async deleteOf(operatorId, exceptId = '') {
-      const found = db
+      const query = db
         .deleteFrom('sessions')
         .where('operator_id', '=', operatorId)
         .where('id', '!=', exceptId);
-      return Number((await found.executeTakeFirst()).numDeletedRows);
+      return Number((await query.executeTakeFirst()).numDeletedRows);
     },
     async trim(operatorId, keep) {
       const newest = db
