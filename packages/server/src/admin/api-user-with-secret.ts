@@ -1,7 +1,7 @@
 import { refuseBeyondRole } from '../domain/admin-scope.ts';
 import type { ApiUser, ApiUserSettings } from '../domain/api-user.ts';
 import { apiUserFacts, credentialFacts } from '../domain/audit-facts.ts';
-import { faultsBelow } from '../domain/app-error.ts';
+import { AppError } from '../domain/app-error.ts';
 import type { StoreTransaction } from '../storage/store.ts';
 import { insertApiUser } from './api-user.ts';
 import { audited, type Attempt, type Change, type Effect } from './audited.ts';
@@ -53,4 +53,18 @@ export function creationsOf({ user, credential }: Omit<ApiUserWithSecret, 'secre
       after: credentialFacts(credential),
     },
   ];
+}
+
+/**
+ * Runs `work`, and puts `member` before the members of its faults: its input is that member of a larger
+ * input.
+ */
+async function faultsBelow<T>(member: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof AppError) || error.faults.length === 0) throw error;
+    const faults = error.faults.map((fault) => ({ ...fault, member: `${member}/${fault.member}` }));
+    throw new AppError(error.code, error.message, { faults, hint: error.hint });
+  }
 }

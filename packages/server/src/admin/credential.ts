@@ -10,7 +10,8 @@ import {
   type Credential,
 } from '../domain/credential.ts';
 import { KIND_FACTS } from '../domain/credential-kind.ts';
-import { hashPassword, passwordProblem } from '../domain/password.ts';
+import { passwordProblem } from '../domain/password.ts';
+import { argon2id } from '../lib/argon2id.ts';
 import { randomBase62 } from '../lib/random.ts';
 import { AppError } from '../domain/app-error.ts';
 import { generateSecret, KEY_ID_LENGTH, secretDigest } from '../domain/secret.ts';
@@ -83,7 +84,7 @@ export type ChosenPassword = { digest: string } | { problem: string };
 /** Hashes the password. Call it before the transaction, because other changes wait for a transaction. */
 export async function hashChosen(password: string): Promise<ChosenPassword> {
   const problem = passwordProblem(password);
-  return problem === null ? { digest: await hashPassword(password) } : { problem };
+  return problem === null ? { digest: await argon2id(password) } : { problem };
 }
 
 /** `createPassword` within a larger transaction. The caller records it. */

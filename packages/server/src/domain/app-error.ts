@@ -75,17 +75,3 @@ export class AppError extends Error {
     this.hint = details.hint ?? '.';
   }
 }
-
-/**
- * Runs `work`, and puts `member` before the members of its faults: its input is that member of a larger
- * input.
- */
-export async function faultsBelow<T>(member: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof AppError) || error.faults.length === 0) throw error;
-    const faults = error.faults.map((fault) => ({ ...fault, member: `${member}/${fault.member}` }));
-    throw new AppError(error.code, error.message, { faults, hint: error.hint });
-  }
-}

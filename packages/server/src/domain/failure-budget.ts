@@ -3,7 +3,7 @@ import type { Denial } from './denial.ts';
 import type { MaybePromise } from '../lib/maybe-promise.ts';
 import { limitedNetwork } from './network.ts';
 import type { Counters, LimitState } from './rate-limit.ts';
-import { ownPart, type FailuresChange, type SharedCall, type SharedLimits } from './shared-limit.ts';
+import { ownPart, type SharedLimits } from './shared-limit.ts';
 
 // The budget for failed attempts, by client id and address. A guess pays before its evaluation, and gets a
 // refund if it was right: a hundred concurrent guesses count as a hundred.
@@ -72,38 +72,6 @@ export function payHere(
   const perMinute = ownPart(failuresPerMinute, parts);
   const state = failures.consume(failuresKey(guesser), perMinute, nowMs);
   return state.allowed ? { perMinute, shared: false } : tooManyFailures(state);
-}
-
-export function guessBudget(services: FailureBudgetServices, guesser: Guesser): GuessBudget {
-  const { sharedLimits, failuresPerMinute } = services;
-  const key = failuresKey(guesser);
-  const call = (failuresChange: FailuresChange): SharedCall => ({
-    network: limitedNetwork(guesser.address),
-    addressPerMinute: services.addressPerMinute,
-    failuresKey: key,
-    failuresPerMinute,
-    failuresChange,
-    apiUser: null,
-  });
-
-  async function payTogether(shared: SharedLimits): Promise<Payment | Denial> {
-    const verdict = await shared.count(call(1), services.now());
-    if (verdict === null) return payHere(services, guesser, shared.processes, services.now());
-    if (verdict.refusedBy === null) return { perMinute: failuresPerMinute, shared: true };
-    return { denied: 'rate_limit_exceeded', policy: verdict.refusedBy, limit: verdict.limit };
-  }
-
-  return {
-    key,
-    exhausted: () => exhaustedBudget(services, guesser, services.now()),
-    pay: () =>
-      sharedLimits === null ? payHere(services, guesser, 1, services.now()) : payTogether(sharedLimits),
-    async refund({ perMinute, shared }) {
-      // Refund here even if the shared limits counted the guess: this process has learnt their count.
-      services.failures.refund(key, perMinute, services.now());
-      if (shared) await sharedLimits?.count(call(-1), services.now());
-    },
-  };
 }
 
 function tooManyFailures(limit: LimitState): Denial {

@@ -4,11 +4,11 @@ import { isDenial, type Denial, type LimitPolicy } from '../domain/denial.ts';
 import {
   exhaustedBudget,
   failuresKey,
-  guessBudget,
   payHere,
   type FailureBudgetServices,
   type GuessBudget,
 } from '../domain/failure-budget.ts';
+import { guessBudget } from './guess-budget.ts';
 import type { CredentialUse, KnownApiUser } from '../domain/known-api-user.ts';
 import { limitedNetwork } from '../domain/network.ts';
 import { takeCall, type LimitState } from '../domain/rate-limit.ts';

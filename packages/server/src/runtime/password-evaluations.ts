@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { passwordMatches } from '../domain/password.ts';
+import { argon2idMatches } from '../lib/argon2id.ts';
 import { singleFlight } from '../lib/single-flight.ts';
 import { createSemaphore } from '../lib/semaphore.ts';
 
@@ -30,7 +30,7 @@ export function passwordEvaluations(atATime: number, queueMax: number): Password
       const key = `${proofOf(password)} ${hash} ${name}`;
       const joined = underWay.get(key);
       if (joined !== undefined) return joined;
-      const working = semaphore.run(() => passwordMatches(password, hash));
+      const working = semaphore.run(() => argon2idMatches(password, hash));
       return working && underWay.add(key, working);
     },
   };

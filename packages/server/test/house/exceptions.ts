@@ -23,7 +23,6 @@ export const MANY_PARAMETERS: ReadonlySet<string> = names(`
 
 /** Files of domain/ with a clock or something asynchronous. */
 export const IMPURE: ReadonlySet<string> = names(`
-  failure-budget.ts app-error.ts password.ts
 `);
 
 /** Layers with files of a noun but no file of its name. */

@@ -7,7 +7,7 @@ import { SYSTEM } from '../../src/domain/actor.ts';
 import { AppError } from '../../src/domain/app-error.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { generateSecret } from '../../src/domain/secret.ts';
-import { hashPassword } from '../../src/domain/password.ts';
+import { argon2id } from '../../src/lib/argon2id.ts';
 import type { GuessBudget } from '../../src/domain/failure-budget.ts';
 import type { KnownApiUser } from '../../src/domain/known-api-user.ts';
 import { createMaintenance } from '../../src/server/maintenance.ts';
@@ -116,7 +116,7 @@ test('no parameter gives a client an audience it lacks', async () => {
 
 test('a wrong guess costs at most one slow hash at any id', async () => {
   const hashes = countSlowHashes();
-  const hash = await hashPassword('correct horse battery staple');
+  const hash = await argon2id('correct horse battery staple');
   const ended = { credentialId: 'old', hash, expiresAt: 1, retiredAt: null };
   const rotated = [{ ...ended, credentialId: 'live', expiresAt: null }, ended, ended, ended];
   const policy = { enabled: true, limitPerMinute: 1, networks: null, scopes: [], audiences: ['a'] };

@@ -1,5 +1,6 @@
 import { emailKey } from '../../domain/operator.ts';
-import { hashPassword, passwordProblem } from '../../domain/password.ts';
+import { passwordProblem } from '../../domain/password.ts';
+import { argon2id } from '../../lib/argon2id.ts';
 import { AppError } from '../../domain/app-error.ts';
 import { isGuessable } from './guessable-password.ts';
 
@@ -17,7 +18,7 @@ export async function hashOfChosenPassword(
     emailInPassword(password, email) ??
     ((await isGuessable({ password, words: wordsOf(email) })) ? GUESSABLE : null);
   if (problem !== null) throw new AppError('invalid', problem, { faults: [{ member, problem }] });
-  return await hashPassword(password);
+  return await argon2id(password);
 }
 
 const GUESSABLE =
