@@ -6,6 +6,7 @@ import {
   type ApiUserPosition,
   type ApiUserSort,
 } from '../../domain/api-user-list.ts';
+import { changesOf, settingsOf } from '../../domain/api-user-record.ts';
 import { AppError } from '../../domain/app-error.ts';
 import {
   createApiUser,
@@ -20,13 +21,11 @@ import {
   apiUserFilterParameters,
   apiUserJson,
   apiUserSchema,
-  changesOf,
   disabledApiUserJson,
   disabledApiUserSchema,
   listedApiUserJson,
   listedApiUserSchema,
   newApiUserSchema,
-  settingsOf,
   type ApiUserJson,
   type NewApiUserJson,
 } from './api-user.wire.ts';

@@ -1,24 +1,13 @@
 import Type, { type TOptional, type TString, type TUnsafe } from 'typebox';
-import { UNSET_SETTINGS, type ApiUser, type ApiUserSettings } from '../../domain/api-user.ts';
+import type { ApiUser } from '../../domain/api-user.ts';
 import { API_USER_STATES, type ListedApiUser } from '../../domain/api-user-list.ts';
-import { apiUserRecord } from '../../domain/api-user-record.ts';
+import { apiUserRecord, type ApiUserRecord, type SettingsRecord } from '../../domain/api-user-record.ts';
 import type { CredentialJson } from './credential.wire.ts';
 import { iso, nullable, oneOf, shared, text, time, timeInput, type Shared } from './schema.ts';
 
 // API users in JSON. `mintmark api-user --json` has the same names.
 
-export interface ApiUserJson {
-  client_id: string;
-  name: string;
-  enabled: boolean;
-  username: string | null;
-  external_id: string | null;
-  contact: string | null;
-  scopes: readonly string[];
-  audiences: readonly string[];
-  limit_per_minute: number | null;
-  allowed_networks: readonly string[];
-  created_at: string;
+export interface ApiUserJson extends Omit<ApiUserRecord, 'credentials'> {
   updated_at: string;
   version: number;
 }
@@ -119,12 +108,7 @@ export const listedApiUserSchema: Shared<ListedApiUserJson> = shared(
   ),
 );
 
-export type ApiUserSettingsJson = Omit<
-  ApiUserJson,
-  'client_id' | 'enabled' | 'created_at' | 'updated_at' | 'version'
->;
-
-export type ApiUserChangesJson = Partial<ApiUserSettingsJson>;
+export type ApiUserChangesJson = Partial<SettingsRecord>;
 
 export const apiUserChangesSchema: TUnsafe<ApiUserChangesJson> = Type.Unsafe<ApiUserChangesJson>(
   Type.Partial(Type.Object(settings), {
@@ -180,22 +164,4 @@ export function listedApiUserJson(listed: ListedApiUser): ListedApiUserJson {
     live_credentials: listed.liveCredentials,
     next_expiry_at: iso(listed.nextExpiryAt),
   };
-}
-
-/** Holds only the settings that the request names: the change leaves all others as they are. */
-export function changesOf(given: ApiUserChangesJson): Partial<ApiUserSettings> {
-  return {
-    ...(given.name !== undefined && { name: given.name }),
-    ...(given.username !== undefined && { username: given.username }),
-    ...(given.external_id !== undefined && { externalId: given.external_id }),
-    ...(given.contact !== undefined && { contact: given.contact }),
-    ...(given.scopes !== undefined && { scopes: given.scopes }),
-    ...(given.audiences !== undefined && { audiences: given.audiences }),
-    ...(given.limit_per_minute !== undefined && { limitPerMinute: given.limit_per_minute }),
-    ...(given.allowed_networks !== undefined && { allowedNetworks: given.allowed_networks }),
-  };
-}
-
-export function settingsOf(given: ApiUserChangesJson & { name: string }): ApiUserSettings {
-  return { ...UNSET_SETTINGS, ...changesOf(given), name: given.name };
 }

@@ -1,24 +1,19 @@
 import Type, { type TString, type TUnsafe } from 'typebox';
+import type { CredentialRecord } from '../../domain/api-user-record.ts';
 import {
   CREDENTIAL_KINDS,
   credentialState,
   retirementObjection,
   type Credential,
-  type CredentialKind,
   type CredentialState,
 } from '../../domain/credential.ts';
 import { iso, nullable, oneOf, ref, shared, time, type Shared } from './schema.ts';
 
 // Credentials in JSON, without their digests.
 
-export interface CredentialJson {
-  id: string;
+export interface CredentialJson extends Omit<CredentialRecord, 'digest'> {
   client_id: string;
-  kind: CredentialKind;
-  name: string;
   state: CredentialState;
-  created_at: string;
-  expires_at: string | null;
   retired_at: string | null;
   retire_when_quiet_from: string | null;
   last_used_at: string | null;
