@@ -3,7 +3,7 @@ import type { ApiUser } from '../../domain/api-user.ts';
 import { API_USER_STATES, type ListedApiUser } from '../../domain/api-user-list.ts';
 import { apiUserRecord, type ApiUserRecord, type SettingsRecord } from '../../domain/api-user-record.ts';
 import type { CredentialJson } from './credential.wire.ts';
-import { iso, nullable, oneOf, shared, text, time, timeInput, type Shared } from './schema.ts';
+import { closedObject, iso, nullable, oneOf, shared, text, time, timeInput, type Shared } from './schema.ts';
 
 // API users in JSON. `mintmark api-user --json` has the same names.
 
@@ -77,42 +77,33 @@ const properties = {
   version: Type.Integer({ minimum: 1, description: 'One more with each change of a setting; its ETag' }),
 };
 
-const closed = { additionalProperties: false };
-
-export const apiUserSchema: Shared<ApiUserJson> = shared(
-  'ApiUser',
-  Type.Object(properties, { ...closed, description: 'An API user' }),
-);
+export const apiUserSchema: Shared<ApiUserJson> = shared('ApiUser', 'An API user', properties);
 
 export const disabledApiUserSchema: Shared<DisabledApiUserJson> = shared(
   'DisabledApiUser',
-  Type.Object(
-    {
-      ...properties,
-      undo: Type.String({ description: 'The request that enables it again: method and path below this API' }),
-    },
-    { ...closed, description: 'An API user that is refused tokens' },
-  ),
+  'An API user that is refused tokens',
+  {
+    ...properties,
+    undo: Type.String({ description: 'The request that enables it again: method and path below this API' }),
+  },
 );
 
 export const listedApiUserSchema: Shared<ListedApiUserJson> = shared(
   'ListedApiUser',
-  Type.Object(
-    {
-      ...properties,
-      last_used_at: nullable(time('When one of its credentials was last used, as far as that is written')),
-      live_credentials: Type.Integer({ minimum: 0 }),
-      next_expiry_at: nullable(time('When the first of its live credentials expires')),
-    },
-    { ...closed, description: 'An API user, and what there is to see of its credentials' },
-  ),
+  'An API user, and what there is to see of its credentials',
+  {
+    ...properties,
+    last_used_at: nullable(time('When one of its credentials was last used, as far as that is written')),
+    live_credentials: Type.Integer({ minimum: 0 }),
+    next_expiry_at: nullable(time('When the first of its live credentials expires')),
+  },
 );
 
 export type ApiUserChangesJson = Partial<SettingsRecord>;
 
 export const apiUserChangesSchema: TUnsafe<ApiUserChangesJson> = Type.Unsafe<ApiUserChangesJson>(
   Type.Partial(Type.Object(settings), {
-    ...closed,
+    additionalProperties: false,
     minProperties: 1,
     description: 'What is to be otherwise; null takes a setting back',
   }),
@@ -125,28 +116,22 @@ export interface NewApiUserJson extends ApiUserChangesJson {
 }
 
 export const newApiUserSchema: TUnsafe<NewApiUserJson> = Type.Unsafe<NewApiUserJson>(
-  Type.Object(
-    {
-      ...Type.Partial(Type.Object(settings)).properties,
-      name: settings.name,
-      secret: Type.Optional(
-        Type.Unsafe<NewApiUserJson['secret']>({
-          anyOf: [
-            Type.Object(
-              {
-                name: Type.Optional(text('Where it is deployed', TEXT_LENGTH_MAX)),
-                expires_at: Type.Optional(nullable(timeInput('From then on it is refused'))),
-              },
-              closed,
-            ),
-            { type: 'boolean', const: false },
-          ],
-          description: 'Its first secret; false: it gets none. Left out: one that does not expire',
-        }),
-      ),
-    },
-    closed,
-  ),
+  closedObject({
+    ...Type.Partial(Type.Object(settings)).properties,
+    name: settings.name,
+    secret: Type.Optional(
+      Type.Unsafe<NewApiUserJson['secret']>({
+        anyOf: [
+          closedObject({
+            name: Type.Optional(text('Where it is deployed', TEXT_LENGTH_MAX)),
+            expires_at: Type.Optional(nullable(timeInput('From then on it is refused'))),
+          }),
+          { type: 'boolean', const: false },
+        ],
+        description: 'Its first secret; false: it gets none. Left out: one that does not expire',
+      }),
+    ),
+  }),
 );
 
 export function apiUserJson(user: ApiUser): ApiUserJson {
