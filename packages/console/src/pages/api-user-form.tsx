@@ -1,10 +1,10 @@
 import type { ComponentChildren, JSX } from 'preact';
-import type { ApiUserSettingsJson } from '../../../server/src/http/admin/api-user.wire.ts';
+import type { SettingsRecord } from '../../../server/src/domain/api-user-record.ts';
 import { TextField } from '../ui/field.tsx';
 import { ListField } from '../ui/list-field.tsx';
 
 /** The settings that the forms have: an import alone sets an external id. */
-export type EditableSettings = Omit<ApiUserSettingsJson, 'external_id'>;
+export type EditableSettings = Omit<SettingsRecord, 'external_id'>;
 
 export const NO_SETTINGS: EditableSettings = {
   name: '',

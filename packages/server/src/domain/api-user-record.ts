@@ -1,5 +1,11 @@
 import { hash } from 'node:crypto';
-import { apiUserFaults, newClientId, type ApiUser, type ApiUserSettings } from './api-user.ts';
+import {
+  apiUserFaults,
+  newClientId,
+  UNSET_SETTINGS,
+  type ApiUser,
+  type ApiUserSettings,
+} from './api-user.ts';
 import {
   CREDENTIAL_KINDS,
   credentialNameProblem,
@@ -27,10 +33,9 @@ export interface CredentialRecord {
   expires_at: string | null;
 }
 
-export interface ApiUserRecord {
-  client_id: string;
+/** The settings of an API user in JSON: the one spelling of export, admin API, commands and audit log. */
+export interface SettingsRecord {
   name: string;
-  enabled: boolean;
   username: string | null;
   external_id: string | null;
   contact: string | null;
@@ -38,6 +43,11 @@ export interface ApiUserRecord {
   audiences: readonly string[];
   limit_per_minute: number | null;
   allowed_networks: readonly string[];
+}
+
+export interface ApiUserRecord extends SettingsRecord {
+  client_id: string;
+  enabled: boolean;
   created_at: string;
   /** Left out of an export without digests. */
   credentials?: readonly CredentialRecord[];
@@ -59,15 +69,7 @@ export interface ReadRecord {
 export function apiUserRecord(user: ApiUser, credentials: readonly Credential[] | null): ApiUserRecord {
   return {
     client_id: user.clientId,
-    name: user.name,
-    enabled: user.enabled,
-    username: user.username,
-    external_id: user.externalId,
-    contact: user.contact,
-    scopes: user.scopes,
-    audiences: user.audiences,
-    limit_per_minute: user.limitPerMinute,
-    allowed_networks: user.allowedNetworks,
+    ...settingsRecord(user),
     created_at: iso(user.createdAt),
     ...(credentials !== null && {
       credentials: credentials.map(({ id, kind, name, digest, createdAt, expiresAt }) => ({
@@ -82,6 +84,39 @@ export function apiUserRecord(user: ApiUser, credentials: readonly Credential[] 
   };
 }
 
+export function settingsRecord(user: ApiUser): SettingsRecord & { enabled: boolean } {
+  return {
+    name: user.name,
+    enabled: user.enabled,
+    username: user.username,
+    external_id: user.externalId,
+    contact: user.contact,
+    scopes: user.scopes,
+    audiences: user.audiences,
+    limit_per_minute: user.limitPerMinute,
+    allowed_networks: user.allowedNetworks,
+  };
+}
+
+/** Holds only the settings that the record names. */
+export function changesOf(record: Partial<SettingsRecord>): Partial<ApiUserSettings> {
+  return {
+    ...(record.name !== undefined && { name: record.name }),
+    ...(record.username !== undefined && { username: record.username }),
+    ...(record.external_id !== undefined && { externalId: record.external_id }),
+    ...(record.contact !== undefined && { contact: record.contact }),
+    ...(record.scopes !== undefined && { scopes: record.scopes }),
+    ...(record.audiences !== undefined && { audiences: record.audiences }),
+    ...(record.limit_per_minute !== undefined && { limitPerMinute: record.limit_per_minute }),
+    ...(record.allowed_networks !== undefined && { allowedNetworks: record.allowed_networks }),
+  };
+}
+
+/** All settings of a new API user: what the record leaves out is unset. */
+export function settingsOf(record: Partial<SettingsRecord> & { name: string }): ApiUserSettings {
+  return { ...UNSET_SETTINGS, ...changesOf(record), name: record.name };
+}
+
 type Json = Record<string, unknown>;
 
 /**
@@ -92,7 +127,7 @@ export function readApiUserRecord(json: unknown, nowMs: number): ReadRecord | Fa
   if (!isObject(json)) return [{ member: '', problem: 'A line is a JSON object.' }];
   const shape = shapeFaults(json, USER_MEMBERS);
   if (shape.length > 0) return shape;
-  const settings = settingsOf(json);
+  const settings = settingsOf(json as Partial<ApiUserRecord> & { name: string });
   const { client_id: clientId, enabled, created_at: createdAt, credentials } = json as Partial<ApiUserRecord>;
   const faults = [
     ...apiUserFaults(settings),
@@ -134,20 +169,6 @@ function keyOf(json: Json, user: ApiUser): string {
     ),
   };
   return hash('sha256', JSON.stringify(said), 'base64url');
-}
-
-function settingsOf(json: Json): ApiUserSettings {
-  const record = json as Partial<ApiUserRecord> & { name: string };
-  return {
-    name: record.name,
-    username: record.username ?? null,
-    externalId: record.external_id ?? null,
-    contact: record.contact ?? null,
-    scopes: record.scopes ?? [],
-    audiences: record.audiences ?? [],
-    limitPerMinute: record.limit_per_minute ?? null,
-    allowedNetworks: record.allowed_networks ?? [],
-  };
 }
 
 interface Member {

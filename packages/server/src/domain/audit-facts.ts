@@ -1,4 +1,5 @@
 import type { ApiUser } from './api-user.ts';
+import { settingsRecord } from './api-user-record.ts';
 import type { AuditFacts } from './audit-entry.ts';
 import type { Credential } from './credential.ts';
 import type { Revocation } from './revocation.ts';
@@ -8,17 +9,7 @@ import type { SigningKey } from './signing-key.ts';
 // use. No digests.
 
 export function apiUserFacts(user: ApiUser): AuditFacts {
-  return {
-    name: user.name,
-    enabled: user.enabled,
-    username: user.username,
-    external_id: user.externalId,
-    contact: user.contact,
-    scopes: user.scopes,
-    audiences: user.audiences,
-    limit_per_minute: user.limitPerMinute,
-    allowed_networks: user.allowedNetworks,
-  };
+  return { ...settingsRecord(user) };
 }
 
 export function credentialFacts(credential: Credential): AuditFacts {

@@ -9,6 +9,7 @@ import { replyWith, type Answer } from './answer.ts';
 import { authorizationEndpoint } from './public/authorization.ts';
 import type { Connections } from './connections.ts';
 import { consoleRoutes, consoleUrl } from './public/console.ts';
+import { endpointDescriptions } from './endpoint-descriptions.ts';
 import { errorAnswer, serverErrorAnswer } from './error-response.ts';
 import type { Health } from '../runtime/health.ts';
 import { healthRoutes } from './public/health.ts';
@@ -84,7 +85,7 @@ export async function createApp(services: AppServices, config: Config): Promise<
   revocationsRoute(app, services, config);
   healthRoutes(app, services.health);
   metricsRoute(app, services, config);
-  openapiRoute(app, config, services.version);
+  openapiRoute(app, config, services.version, endpointDescriptions(config.basePath));
   await consoleRoutes(app, config, services.version);
   errorRoutes(app, services);
   await app.register(adminPlugin, {

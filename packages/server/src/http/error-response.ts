@@ -1,6 +1,7 @@
 import type { Denial } from '../domain/denial.ts';
 import { INTROSPECT_SCOPE } from '../oauth/introspect-token.ts';
 import { NO_STORE, type Answer } from './answer.ts';
+import { header, headerReferences, jsonResponse, text, type Description } from './operation.ts';
 import { rateLimitHeaders, retryAfter } from './rate-limit-headers.ts';
 
 /** Only this file maps a denial to status and text on the wire (contract: "Every error is JSON"). */
@@ -96,3 +97,26 @@ const TOO_MANY = {
     'Too many failed attempts with this client_id from this network address. Wait for the time in Retry-After, and ' +
     'check the credentials.',
 } as const;
+
+/** An error in the OpenAPI document. */
+export function errorResponse(description: string, headers: readonly string[] = []): Description {
+  return {
+    ...jsonResponse(description, 'Error'),
+    headers: headerReferences(['X-Request-Id', ...headers]),
+  };
+}
+
+export const ERROR_SCHEMAS: Description = {
+  Error: {
+    type: 'object',
+    required: ['error', 'error_description', 'trace_id'],
+    properties: {
+      error: text,
+      error_description: text,
+      trace_id: { ...text, pattern: '^[0-9a-f]{32}$', description: 'The same as X-Request-Id' },
+    },
+    additionalProperties: false,
+  },
+};
+
+export const ERROR_HEADERS: Description = { 'WWW-Authenticate': header('RFC 7617') };

@@ -1,5 +1,6 @@
 import type { LimitPolicy } from '../domain/denial.ts';
 import { WINDOW_MS, type LimitState } from '../domain/rate-limit.ts';
+import { header, whole, type Description } from './operation.ts';
 
 /**
  * The platform's own `x-ratelimit-*` headers and the fields of draft-ietf-httpapi-ratelimit-headers-10: names
@@ -31,3 +32,16 @@ function resetSeconds(waitMs: number, nowMs: number): number {
 export function retryAfter(waitMs: number): string[] {
   return ['Retry-After', String(Math.max(1, Math.ceil(waitMs / 1000)))];
 }
+
+/** The headers of `rateLimitHeaders` in the OpenAPI document. */
+export const RATE_LIMIT_HEADERS: Description = {
+  'X-RateLimit-Limit': header('Calls a minute.', whole),
+  'X-RateLimit-Remaining': header('Calls that can be made at once.', whole),
+  'X-RateLimit-Reset': header('Seconds since 1970 at which a new call can be made.', whole),
+  'RateLimit-Policy': header('draft-ietf-httpapi-ratelimit-headers'),
+  RateLimit: header('draft-ietf-httpapi-ratelimit-headers'),
+};
+
+export const RETRY_HEADERS: Description = {
+  'Retry-After': header('Whole seconds.', { type: 'integer', minimum: 1 }),
+};

@@ -1,4 +1,5 @@
 import { pooledRandom } from '../lib/random.ts';
+import { header, type Description } from './operation.ts';
 
 const TRACE_ID_BYTES = 16;
 // W3C Trace Context §3.2.2: version ff is not allowed.
@@ -15,3 +16,7 @@ export function traceIdOf(traceparent: string | string[] | undefined): string {
   // Version 00 has exactly these fields; a later one may have more.
   return traceId === undefined || (version === '00' && more !== undefined) ? newTraceId() : traceId;
 }
+
+export const TRACE_HEADERS: Description = {
+  'X-Request-Id': header('The trace id of the request: 32 hexadecimal digits.'),
+};

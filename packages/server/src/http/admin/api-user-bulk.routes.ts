@@ -13,7 +13,7 @@ import { changeOf, type AdminContext } from './context.ts';
 import { refuseCharset } from './json-text.ts';
 import { inLines } from './lines.ts';
 import { Problem } from './problem.ts';
-import { CSV, lines, NDJSON } from './schema.ts';
+import { closedObject, CSV, lines, NDJSON } from './schema.ts';
 
 const TAG = { tags: ['API users'] };
 
@@ -45,15 +45,12 @@ function exportRoute(app: AdminApp, context: AdminContext): void {
         summary: 'API users, a line each, as `import` reads them: all, or those that the parameters name.',
         description:
           'The filters are those of the list. With `digests` for operators with the role `admin` only.',
-        querystring: Type.Object(
-          {
-            ...apiUserFilterParameters,
-            digests: Type.Optional(
-              Type.Boolean({ description: 'With the digests of live credentials, never with secrets' }),
-            ),
-          },
-          { additionalProperties: false },
-        ),
+        querystring: closedObject({
+          ...apiUserFilterParameters,
+          digests: Type.Optional(
+            Type.Boolean({ description: 'With the digests of live credentials, never with secrets' }),
+          ),
+        }),
         response: { 200: lines('API users, a line each') },
       },
     },
@@ -88,20 +85,17 @@ function importRoute(app: AdminApp, context: AdminContext): void {
           'may also be a JSON array, or CSV whose first line names the members. With 503 the lines after the one that it names are ' +
           'not made.',
         consumes: [NDJSON, CSV],
-        querystring: Type.Object(
-          {
-            dry_run: Type.Optional(
-              Type.Boolean({ description: 'Says what would become of each line, and makes nothing' }),
-            ),
-            restore_deleted: Type.Optional(
-              Type.Boolean({
-                description:
-                  'Also makes API users with client ids of deleted ones, from an export of this store. For admins only',
-              }),
-            ),
-          },
-          { additionalProperties: false },
-        ),
+        querystring: closedObject({
+          dry_run: Type.Optional(
+            Type.Boolean({ description: 'Says what would become of each line, and makes nothing' }),
+          ),
+          restore_deleted: Type.Optional(
+            Type.Boolean({
+              description:
+                'Also makes API users with client ids of deleted ones, from an export of this store. For admins only',
+            }),
+          ),
+        }),
         body: Type.Unsafe<Readable>({ description: 'API users, a line each' }),
         response: { 200: lines('A line for each line, and one at the end') },
       },

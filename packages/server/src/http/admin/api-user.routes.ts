@@ -6,6 +6,7 @@ import {
   type ApiUserPosition,
   type ApiUserSort,
 } from '../../domain/api-user-list.ts';
+import { changesOf, settingsOf } from '../../domain/api-user-record.ts';
 import { AppError } from '../../domain/app-error.ts';
 import {
   createApiUser,
@@ -20,13 +21,11 @@ import {
   apiUserFilterParameters,
   apiUserJson,
   apiUserSchema,
-  changesOf,
   disabledApiUserJson,
   disabledApiUserSchema,
   listedApiUserJson,
   listedApiUserSchema,
   newApiUserSchema,
-  settingsOf,
   type ApiUserJson,
   type NewApiUserJson,
 } from './api-user.wire.ts';
@@ -43,6 +42,8 @@ import {
   setEtag,
 } from './preconditions.ts';
 import {
+  answerObject,
+  closedObject,
   iso,
   millisecondsOf,
   nothing,
@@ -92,16 +93,13 @@ function listRoute(app: AdminApp, context: AdminContext): void {
         summary: 'API users, a page at a time.',
         description:
           'A page may hold fewer than `limit`, or none, where few of very many meet what is asked: the list ends where `next` is null.',
-        querystring: Type.Object(
-          {
-            ...apiUserFilterParameters,
-            sort: Type.Optional(
-              oneOf(SORTS, 'Left out: -created_at. Those that were never used come last by last_used_at'),
-            ),
-            ...pageParameters,
-          },
-          { additionalProperties: false },
-        ),
+        querystring: closedObject({
+          ...apiUserFilterParameters,
+          sort: Type.Optional(
+            oneOf(SORTS, 'Left out: -created_at. Those that were never used come last by last_used_at'),
+          ),
+          ...pageParameters,
+        }),
         response: { 200: pageOf(listedApiUserSchema) },
       },
     },
@@ -146,7 +144,7 @@ function createRoute(app: AdminApp, context: AdminContext): void {
         headers: Type.Object(idempotencyParameter),
         body: newApiUserSchema,
         response: {
-          201: Type.Object(
+          201: closedObject(
             {
               api_user: ref(apiUserSchema),
               credential: Type.Optional(ref(credentialSchema)),
@@ -154,7 +152,7 @@ function createRoute(app: AdminApp, context: AdminContext): void {
                 Type.String({ description: 'Shown this once, and stored nowhere' }),
               ),
             },
-            { additionalProperties: false, description: 'Made', headers: etagHeader },
+            { description: 'Made', headers: etagHeader },
           ),
         },
       },
@@ -253,10 +251,7 @@ function switchRoutes(app: AdminApp, context: AdminContext): void {
         description: `${IN_USE_REFUSED} \`enable\` undoes it.`,
         params: apiUserPath,
         headers: Type.Object(ifMatchParameter),
-        body: Type.Object(
-          { force: Type.Optional(force), revoke_tokens: Type.Optional(revokeTokens) },
-          { additionalProperties: false },
-        ),
+        body: closedObject({ force: Type.Optional(force), revoke_tokens: Type.Optional(revokeTokens) }),
         response: { 200: withHeaders(changed, disabledApiUserSchema) },
       },
     },
@@ -316,10 +311,10 @@ function deleteRoute(app: AdminApp, context: AdminContext): void {
         summary: 'Removes an API user and its credentials for good.',
         description: IN_USE_REFUSED,
         params: apiUserPath,
-        querystring: Type.Object(
-          { force: Type.Optional(force), revoke_tokens: Type.Optional(revokeTokens) },
-          { additionalProperties: false },
-        ),
+        querystring: closedObject({
+          force: Type.Optional(force),
+          revoke_tokens: Type.Optional(revokeTokens),
+        }),
         headers: Type.Object(ifMatchParameter),
         response: { 204: nothing('Removed') },
       },
@@ -350,10 +345,9 @@ function revokeTokensRoute(app: AdminApp, context: AdminContext): void {
         params: apiUserPath,
         headers: Type.Object(ifMatchParameter),
         response: {
-          200: Type.Object(
-            { revoked_issued_before: nullable(time('Tokens from before then are revoked')) },
-            { additionalProperties: false, description: 'Revoked' },
-          ),
+          200: answerObject('Revoked', {
+            revoked_issued_before: nullable(time('Tokens from before then are revoked')),
+          }),
         },
       },
     },

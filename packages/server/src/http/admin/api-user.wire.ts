@@ -1,24 +1,13 @@
 import Type, { type TOptional, type TString, type TUnsafe } from 'typebox';
-import { UNSET_SETTINGS, type ApiUser, type ApiUserSettings } from '../../domain/api-user.ts';
+import type { ApiUser } from '../../domain/api-user.ts';
 import { API_USER_STATES, type ListedApiUser } from '../../domain/api-user-list.ts';
-import { apiUserRecord } from '../../domain/api-user-record.ts';
+import { apiUserRecord, type ApiUserRecord, type SettingsRecord } from '../../domain/api-user-record.ts';
 import type { CredentialJson } from './credential.wire.ts';
-import { iso, nullable, oneOf, shared, text, time, timeInput, type Shared } from './schema.ts';
+import { closedObject, iso, nullable, oneOf, shared, text, time, timeInput, type Shared } from './schema.ts';
 
 // API users in JSON. `mintmark api-user --json` has the same names.
 
-export interface ApiUserJson {
-  client_id: string;
-  name: string;
-  enabled: boolean;
-  username: string | null;
-  external_id: string | null;
-  contact: string | null;
-  scopes: readonly string[];
-  audiences: readonly string[];
-  limit_per_minute: number | null;
-  allowed_networks: readonly string[];
-  created_at: string;
+export interface ApiUserJson extends Omit<ApiUserRecord, 'credentials'> {
   updated_at: string;
   version: number;
 }
@@ -88,47 +77,33 @@ const properties = {
   version: Type.Integer({ minimum: 1, description: 'One more with each change of a setting; its ETag' }),
 };
 
-const closed = { additionalProperties: false };
-
-export const apiUserSchema: Shared<ApiUserJson> = shared(
-  'ApiUser',
-  Type.Object(properties, { ...closed, description: 'An API user' }),
-);
+export const apiUserSchema: Shared<ApiUserJson> = shared('ApiUser', 'An API user', properties);
 
 export const disabledApiUserSchema: Shared<DisabledApiUserJson> = shared(
   'DisabledApiUser',
-  Type.Object(
-    {
-      ...properties,
-      undo: Type.String({ description: 'The request that enables it again: method and path below this API' }),
-    },
-    { ...closed, description: 'An API user that is refused tokens' },
-  ),
+  'An API user that is refused tokens',
+  {
+    ...properties,
+    undo: Type.String({ description: 'The request that enables it again: method and path below this API' }),
+  },
 );
 
 export const listedApiUserSchema: Shared<ListedApiUserJson> = shared(
   'ListedApiUser',
-  Type.Object(
-    {
-      ...properties,
-      last_used_at: nullable(time('When one of its credentials was last used, as far as that is written')),
-      live_credentials: Type.Integer({ minimum: 0 }),
-      next_expiry_at: nullable(time('When the first of its live credentials expires')),
-    },
-    { ...closed, description: 'An API user, and what there is to see of its credentials' },
-  ),
+  'An API user, and what there is to see of its credentials',
+  {
+    ...properties,
+    last_used_at: nullable(time('When one of its credentials was last used, as far as that is written')),
+    live_credentials: Type.Integer({ minimum: 0 }),
+    next_expiry_at: nullable(time('When the first of its live credentials expires')),
+  },
 );
 
-export type ApiUserSettingsJson = Omit<
-  ApiUserJson,
-  'client_id' | 'enabled' | 'created_at' | 'updated_at' | 'version'
->;
-
-export type ApiUserChangesJson = Partial<ApiUserSettingsJson>;
+export type ApiUserChangesJson = Partial<SettingsRecord>;
 
 export const apiUserChangesSchema: TUnsafe<ApiUserChangesJson> = Type.Unsafe<ApiUserChangesJson>(
   Type.Partial(Type.Object(settings), {
-    ...closed,
+    additionalProperties: false,
     minProperties: 1,
     description: 'What is to be otherwise; null takes a setting back',
   }),
@@ -141,28 +116,22 @@ export interface NewApiUserJson extends ApiUserChangesJson {
 }
 
 export const newApiUserSchema: TUnsafe<NewApiUserJson> = Type.Unsafe<NewApiUserJson>(
-  Type.Object(
-    {
-      ...Type.Partial(Type.Object(settings)).properties,
-      name: settings.name,
-      secret: Type.Optional(
-        Type.Unsafe<NewApiUserJson['secret']>({
-          anyOf: [
-            Type.Object(
-              {
-                name: Type.Optional(text('Where it is deployed', TEXT_LENGTH_MAX)),
-                expires_at: Type.Optional(nullable(timeInput('From then on it is refused'))),
-              },
-              closed,
-            ),
-            { type: 'boolean', const: false },
-          ],
-          description: 'Its first secret; false: it gets none. Left out: one that does not expire',
-        }),
-      ),
-    },
-    closed,
-  ),
+  closedObject({
+    ...Type.Partial(Type.Object(settings)).properties,
+    name: settings.name,
+    secret: Type.Optional(
+      Type.Unsafe<NewApiUserJson['secret']>({
+        anyOf: [
+          closedObject({
+            name: Type.Optional(text('Where it is deployed', TEXT_LENGTH_MAX)),
+            expires_at: Type.Optional(nullable(timeInput('From then on it is refused'))),
+          }),
+          { type: 'boolean', const: false },
+        ],
+        description: 'Its first secret; false: it gets none. Left out: one that does not expire',
+      }),
+    ),
+  }),
 );
 
 export function apiUserJson(user: ApiUser): ApiUserJson {
@@ -180,22 +149,4 @@ export function listedApiUserJson(listed: ListedApiUser): ListedApiUserJson {
     live_credentials: listed.liveCredentials,
     next_expiry_at: iso(listed.nextExpiryAt),
   };
-}
-
-/** Holds only the settings that the request names: the change leaves all others as they are. */
-export function changesOf(json: ApiUserChangesJson): Partial<ApiUserSettings> {
-  return {
-    ...(json.name !== undefined && { name: json.name }),
-    ...(json.username !== undefined && { username: json.username }),
-    ...(json.external_id !== undefined && { externalId: json.external_id }),
-    ...(json.contact !== undefined && { contact: json.contact }),
-    ...(json.scopes !== undefined && { scopes: json.scopes }),
-    ...(json.audiences !== undefined && { audiences: json.audiences }),
-    ...(json.limit_per_minute !== undefined && { limitPerMinute: json.limit_per_minute }),
-    ...(json.allowed_networks !== undefined && { allowedNetworks: json.allowed_networks }),
-  };
-}
-
-export function settingsOf(json: ApiUserChangesJson & { name: string }): ApiUserSettings {
-  return { ...UNSET_SETTINGS, ...changesOf(json), name: json.name };
 }

@@ -9,7 +9,7 @@ import {
   type AuditFacts,
   type NamedAuditEntry,
 } from '../../domain/audit-entry.ts';
-import { iso, nullable, oneOf, shared, time, type Shared } from './schema.ts';
+import { answerObject, closedObject, iso, nullable, oneOf, shared, time, type Shared } from './schema.ts';
 
 // Entries of the audit log in JSON, and the result of a verification of its chain. The types of kinds and
 // actions are `string`, because a later version may have written others. The schemas list those of today.
@@ -37,52 +37,40 @@ export interface AuditEntryJson {
   hash: string;
 }
 
-const closed = { additionalProperties: false };
-
-const subjectSchema = Type.Object(
-  {
-    kind: oneOf(AUDIT_SUBJECT_KINDS, 'What it is'),
-    id: nullable(Type.String()),
-    name: nullable(
-      Type.String({
-        description:
-          'Name, or e-mail address of an operator: the present one, or the last of what was deleted. Not in the hash',
-      }),
-    ),
-  },
-  closed,
-);
+const subjectSchema = closedObject({
+  kind: oneOf(AUDIT_SUBJECT_KINDS, 'What it is'),
+  id: nullable(Type.String()),
+  name: nullable(
+    Type.String({
+      description:
+        'Name, or e-mail address of an operator: the present one, or the last of what was deleted. Not in the hash',
+    }),
+  ),
+});
 
 export const auditEntrySchema: Shared<AuditEntryJson> = shared(
   'AuditEntry',
-  Type.Unsafe<AuditEntryJson>(
-    Type.Object(
-      {
-        n: Type.Integer({ minimum: 1, description: 'Its number in the chain, without gaps' }),
-        at: time('When it was'),
-        actor: Type.Object(
-          {
-            kind: oneOf(ACTOR_KINDS, 'Who it was'),
-            id: Type.String(),
-            name: Type.String(),
-            address: nullable(Type.String({ description: 'From where' })),
-            role: nullable(oneOf(ROLES, 'The role of an operator at that time')),
-          },
-          closed,
-        ),
-        action: oneOf(AUDIT_ACTIONS, 'What was done, or asked for'),
-        outcome: oneOf(AUDIT_OUTCOMES, 'Whether it was done'),
-        subject: subjectSchema,
-        related: Type.Unsafe<object | null>({ anyOf: [subjectSchema, { type: 'null' }] }),
-        before: Type.Unknown({ description: 'What was changed, as it was' }),
-        after: Type.Unknown({ description: 'and as it is since then' }),
-        reason: nullable(Type.String({ description: 'Why it was refused' })),
-        hash: Type.String({ description: 'SHA-256 of this entry and the hash of the one before' }),
-      },
-      { ...closed, description: 'A change, or a refused attempt to make one' },
-    ),
-  ),
-);
+  'A change, or a refused attempt to make one',
+  {
+    n: Type.Integer({ minimum: 1, description: 'Its number in the chain, without gaps' }),
+    at: time('When it was'),
+    actor: closedObject({
+      kind: oneOf(ACTOR_KINDS, 'Who it was'),
+      id: Type.String(),
+      name: Type.String(),
+      address: nullable(Type.String({ description: 'From where' })),
+      role: nullable(oneOf(ROLES, 'The role of an operator at that time')),
+    }),
+    action: oneOf(AUDIT_ACTIONS, 'What was done, or asked for'),
+    outcome: oneOf(AUDIT_OUTCOMES, 'Whether it was done'),
+    subject: subjectSchema,
+    related: Type.Unsafe<object | null>({ anyOf: [subjectSchema, { type: 'null' }] }),
+    before: Type.Unknown({ description: 'What was changed, as it was' }),
+    after: Type.Unknown({ description: 'and as it is since then' }),
+    reason: nullable(Type.String({ description: 'Why it was refused' })),
+    hash: Type.String({ description: 'SHA-256 of this entry and the hash of the one before' }),
+  },
+) as Shared<AuditEntryJson>;
 
 export function auditEntryJson(entry: NamedAuditEntry): AuditEntryJson {
   return {
@@ -119,24 +107,21 @@ export interface AuditVerificationJson {
 }
 
 export const auditVerificationSchema: TUnsafe<AuditVerificationJson> = Type.Unsafe<AuditVerificationJson>(
-  Type.Object(
-    {
-      entries: Type.Integer({
-        minimum: 0,
-        description: 'How many were looked at: all, where the chain is whole',
+  answerObject('The whole chain, followed', {
+    entries: Type.Integer({
+      minimum: 0,
+      description: 'How many were looked at: all, where the chain is whole',
+    }),
+    valid: Type.Boolean({ description: 'Whether each entry follows from the one before' }),
+    head: nullable(
+      Type.String({
+        description: '`n:hash` of the last entry, to be noted elsewhere (mintmark audit verify)',
       }),
-      valid: Type.Boolean({ description: 'Whether each entry follows from the one before' }),
-      head: nullable(
-        Type.String({
-          description: '`n:hash` of the last entry, to be noted elsewhere (mintmark audit verify)',
-        }),
-      ),
-      removed: Type.Integer({ minimum: 0, description: 'Up to here entries were removed' }),
-      first_bad: nullable(Type.Integer({ description: 'The first entry that is not as it was written' })),
-      fault: nullable(Type.String({ description: 'changed, missing, added or unlike' })),
-    },
-    { ...closed, description: 'The whole chain, followed' },
-  ),
+    ),
+    removed: Type.Integer({ minimum: 0, description: 'Up to here entries were removed' }),
+    first_bad: nullable(Type.Integer({ description: 'The first entry that is not as it was written' })),
+    fault: nullable(Type.String({ description: 'changed, missing, added or unlike' })),
+  }),
 );
 
 export function auditVerificationJson({

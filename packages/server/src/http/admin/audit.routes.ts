@@ -20,6 +20,7 @@ import {
 } from './audit-entry.wire.ts';
 import { inLines } from './lines.ts';
 import {
+  closedObject,
   lines,
   millisecondsOf,
   NDJSON,
@@ -32,7 +33,6 @@ import {
 } from './schema.ts';
 
 const TAG = { tags: ['Audit log'] };
-const closed = { additionalProperties: false };
 const ID_LENGTH_MAX = 300;
 
 const filterParameters = {
@@ -88,7 +88,7 @@ function listRoute(app: AdminApp, { store }: AdminContext): void {
         summary: 'Changes and refused attempts, the newest first.',
         description:
           'With `search` a page may hold fewer than `limit`, or none: the list ends where `next` is null.',
-        querystring: Type.Object({ ...filterParameters, ...pageParameters }, closed),
+        querystring: closedObject({ ...filterParameters, ...pageParameters }),
         response: { 200: pageOf(auditEntrySchema) },
       },
     },
@@ -110,7 +110,7 @@ function historyRoute(app: AdminApp, { store }: AdminContext): void {
         summary:
           'What was done to an API user and its credentials, the newest first; also to one that was deleted.',
         params: apiUserPath,
-        querystring: Type.Object(pageParameters, closed),
+        querystring: closedObject(pageParameters),
         response: { 200: pageOf(auditEntrySchema) },
       },
     },
@@ -131,7 +131,7 @@ function exportRoute(app: AdminApp, context: AdminContext): void {
         operationId: 'exportAudit',
         summary:
           'The entries in the order of the chain, a JSON object a line. The export itself is recorded.',
-        querystring: Type.Object(filterParameters, closed),
+        querystring: closedObject(filterParameters),
         response: { 200: lines('AuditEntry, a line each') },
       },
     },

@@ -8,10 +8,9 @@ import { apiUserPath, force, revokeTokens } from './api-user.routes.ts';
 import { createdCredentialSchema, credentialJson, credentialSchema, secretText } from './credential.wire.ts';
 import { changeOf, repeatableChangeOf, type AdminContext } from './context.ts';
 import { idempotencyParameter } from './preconditions.ts';
-import { millisecondsOf, nullable, ref, text, timeInput } from './schema.ts';
+import { answerObject, closedObject, millisecondsOf, nullable, ref, text, timeInput } from './schema.ts';
 
 const TAG = { tags: ['Credentials'] };
-const closed = { additionalProperties: false };
 /** Larger than the limits on ids and names: the domain explains a refusal better than a schema does. */
 const ID_LENGTH_MAX = 100;
 const NAME_LENGTH_MAX = 1000;
@@ -53,10 +52,7 @@ function listRoute(app: AdminApp, context: AdminContext): void {
         summary: 'The credentials of an API user, the oldest first.',
         params: apiUserPath,
         response: {
-          200: Type.Object(
-            { items: Type.Array(ref(credentialSchema)) },
-            { ...closed, description: 'Those that ended lately, too' },
-          ),
+          200: answerObject('Those that ended lately, too', { items: Type.Array(ref(credentialSchema)) }),
         },
       },
     },
@@ -79,7 +75,7 @@ function createRoute(app: AdminApp, context: AdminContext): void {
         summary: 'Makes a secret, shown this once, or a password, beside the other credentials.',
         params: apiUserPath,
         headers: Type.Object(idempotencyParameter),
-        body: Type.Object({ name, expires_at: expiresAt, password }, closed),
+        body: closedObject({ name, expires_at: expiresAt, password }),
         response: { 201: createdCredentialSchema },
       },
     },
@@ -118,44 +114,37 @@ function resetRoute(app: AdminApp, context: AdminContext): void {
           'of the two. A new password ends a live password at once, because only one may be live.',
         params: apiUserPath,
         headers: Type.Object(idempotencyParameter),
-        body: Type.Object(
-          {
-            name,
-            password,
-            overlap_seconds: Type.Optional(
-              Type.Integer({
-                minimum: 0,
-                maximum: OVERLAP_SECONDS_MAX,
-                description: 'How long the old credentials still work; 0: they are retired at once',
-              }),
-            ),
-            end_password: Type.Optional(
-              Type.Boolean({
-                description:
-                  'A live password ends as the secrets do, too; a new password ends it in any case',
-              }),
-            ),
-            when_quiet: Type.Optional(
-              Type.Literal(true, {
-                description:
-                  'Retires each old credential once nothing used it for 25 hours and a newer one was used',
-              }),
-            ),
-            expires_at: expiresAt,
-            force: Type.Optional(force),
-            revoke_tokens: Type.Optional(revokeTokens),
-          },
-          closed,
-        ),
-        response: {
-          201: Type.Object(
-            {
-              credential: ref(credentialSchema),
-              client_secret: Type.Optional(secretText),
-              ending: Type.Array(ref(credentialSchema), { description: 'The old ones, and when they end' }),
-            },
-            { ...closed, description: 'Made' },
+        body: closedObject({
+          name,
+          password,
+          overlap_seconds: Type.Optional(
+            Type.Integer({
+              minimum: 0,
+              maximum: OVERLAP_SECONDS_MAX,
+              description: 'How long the old credentials still work; 0: they are retired at once',
+            }),
           ),
+          end_password: Type.Optional(
+            Type.Boolean({
+              description: 'A live password ends as the secrets do, too; a new password ends it in any case',
+            }),
+          ),
+          when_quiet: Type.Optional(
+            Type.Literal(true, {
+              description:
+                'Retires each old credential once nothing used it for 25 hours and a newer one was used',
+            }),
+          ),
+          expires_at: expiresAt,
+          force: Type.Optional(force),
+          revoke_tokens: Type.Optional(revokeTokens),
+        }),
+        response: {
+          201: answerObject('Made', {
+            credential: ref(credentialSchema),
+            client_secret: Type.Optional(secretText),
+            ending: Type.Array(ref(credentialSchema), { description: 'The old ones, and when they end' }),
+          }),
         },
       },
     },
@@ -203,10 +192,7 @@ function changeRoute(app: AdminApp, context: AdminContext): void {
         operationId: 'changeCredential',
         summary: 'Renames a credential, or lets it expire at another time.',
         params: credentialPath,
-        body: Type.Object(
-          { name: Type.Optional(name), expires_at: expiresAt },
-          { ...closed, minProperties: 1 },
-        ),
+        body: closedObject({ name: Type.Optional(name), expires_at: expiresAt }, { minProperties: 1 }),
         response: { 200: ref(credentialSchema) },
       },
     },
@@ -234,10 +220,7 @@ function retireRoute(app: AdminApp, context: AdminContext): void {
         description:
           'Refused with the code `unsafe` where that could break a live caller, unless it is forced.',
         params: credentialPath,
-        body: Type.Object(
-          { force: Type.Optional(force), revoke_tokens: Type.Optional(revokeTokens) },
-          closed,
-        ),
+        body: closedObject({ force: Type.Optional(force), revoke_tokens: Type.Optional(revokeTokens) }),
         response: { 200: ref(credentialSchema) },
       },
     },
@@ -261,24 +244,18 @@ function cutOffRoute(app: AdminApp, context: AdminContext): void {
         summary: 'After a leak: ends credentials at once, whoever uses them, and revokes all tokens.',
         params: apiUserPath,
         headers: Type.Object(idempotencyParameter),
-        body: Type.Object(
-          {
-            credential_id: Type.Optional(
-              text('The one that leaked; left out: all that are live', ID_LENGTH_MAX),
-            ),
-            new_secret: Type.Optional(Type.Boolean({ description: 'Also makes a fresh secret' })),
-          },
-          closed,
-        ),
-        response: {
-          200: Type.Object(
-            {
-              retired: Type.Array(ref(credentialSchema)),
-              credential: Type.Optional(ref(credentialSchema)),
-              client_secret: Type.Optional(secretText),
-            },
-            { ...closed, description: 'Cut off' },
+        body: closedObject({
+          credential_id: Type.Optional(
+            text('The one that leaked; left out: all that are live', ID_LENGTH_MAX),
           ),
+          new_secret: Type.Optional(Type.Boolean({ description: 'Also makes a fresh secret' })),
+        }),
+        response: {
+          200: answerObject('Cut off', {
+            retired: Type.Array(ref(credentialSchema)),
+            credential: Type.Optional(ref(credentialSchema)),
+            client_secret: Type.Optional(secretText),
+          }),
         },
       },
     },

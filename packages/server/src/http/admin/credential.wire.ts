@@ -1,24 +1,19 @@
 import Type, { type TString, type TUnsafe } from 'typebox';
+import type { CredentialRecord } from '../../domain/api-user-record.ts';
 import {
   CREDENTIAL_KINDS,
   credentialState,
   retirementObjection,
   type Credential,
-  type CredentialKind,
   type CredentialState,
 } from '../../domain/credential.ts';
-import { iso, nullable, oneOf, ref, shared, time, type Shared } from './schema.ts';
+import { answerObject, iso, nullable, oneOf, ref, shared, time, type Shared } from './schema.ts';
 
 // Credentials in JSON, without their digests.
 
-export interface CredentialJson {
-  id: string;
+export interface CredentialJson extends Omit<CredentialRecord, 'digest'> {
   client_id: string;
-  kind: CredentialKind;
-  name: string;
   state: CredentialState;
-  created_at: string;
-  expires_at: string | null;
   retired_at: string | null;
   retire_when_quiet_from: string | null;
   last_used_at: string | null;
@@ -31,30 +26,28 @@ const STATES = ['live', 'expired', 'retired'] as const;
 
 export const credentialSchema: Shared<CredentialJson> = shared(
   'Credential',
-  Type.Object(
-    {
-      id: Type.String({ description: 'Of a secret: the ten characters after mms_' }),
-      client_id: Type.String(),
-      kind: oneOf(CREDENTIAL_KINDS, 'Generated, or chosen by a person'),
-      name: Type.String({ description: 'Where it is deployed' }),
-      state: oneOf(STATES, 'At the time of the answer'),
-      created_at: time('When it was made'),
-      expires_at: nullable(time('From then on it is refused; null: never')),
-      retired_at: nullable(time('From then on it is refused')),
-      retire_when_quiet_from: nullable(
-        time(
-          'From then on it is retired once nothing used it for 25 hours and a newer credential was used; null: it is not',
-        ),
+  'A credential, without the secret',
+  {
+    id: Type.String({ description: 'Of a secret: the ten characters after mms_' }),
+    client_id: Type.String(),
+    kind: oneOf(CREDENTIAL_KINDS, 'Generated, or chosen by a person'),
+    name: Type.String({ description: 'Where it is deployed' }),
+    state: oneOf(STATES, 'At the time of the answer'),
+    created_at: time('When it was made'),
+    expires_at: nullable(time('From then on it is refused; null: never')),
+    retired_at: nullable(time('From then on it is refused')),
+    retire_when_quiet_from: nullable(
+      time(
+        'From then on it is retired once nothing used it for 25 hours and a newer credential was used; null: it is not',
       ),
-      last_used_at: nullable(time('As far as that is written; null: never')),
-      last_used_address: nullable(Type.String()),
-      use_count: Type.Integer({ minimum: 0 }),
-      retirement_objection: nullable(
-        Type.String({ description: 'Why retiring it could break a live caller; null: it could not' }),
-      ),
-    },
-    { additionalProperties: false, description: 'A credential, without the secret' },
-  ),
+    ),
+    last_used_at: nullable(time('As far as that is written; null: never')),
+    last_used_address: nullable(Type.String()),
+    use_count: Type.Integer({ minimum: 0 }),
+    retirement_objection: nullable(
+      Type.String({ description: 'Why retiring it could break a live caller; null: it could not' }),
+    ),
+  },
 );
 
 export const secretText: TString = Type.String({
@@ -68,10 +61,7 @@ export interface CreatedCredentialJson {
 }
 
 export const createdCredentialSchema: TUnsafe<CreatedCredentialJson> = Type.Unsafe<CreatedCredentialJson>(
-  Type.Object(
-    { credential: ref(credentialSchema), client_secret: Type.Optional(secretText) },
-    { additionalProperties: false, description: 'Made' },
-  ),
+  answerObject('Made', { credential: ref(credentialSchema), client_secret: Type.Optional(secretText) }),
 );
 
 /** `all`: all credentials of the same API user. */

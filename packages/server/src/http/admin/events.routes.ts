@@ -1,3 +1,4 @@
+import { closedObject } from './schema.ts';
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
@@ -32,18 +33,15 @@ export function eventsRoute(app: AdminApp, { live }: Pick<AdminContext, 'live'>,
           'p99_ms} of this process; of the API user in `client_id` also `use` {credential_id, at, address, count} and ' +
           '`refusal` {reason, at, count}; `end` {code} before it ends for good.',
         tags: ['Usage'],
-        querystring: Type.Object(
-          {
-            client_id: Type.Optional(
-              Type.String({
-                minLength: 1,
-                maxLength: 256,
-                description: 'Tell the uses of this API user, too',
-              }),
-            ),
-          },
-          { additionalProperties: false },
-        ),
+        querystring: closedObject({
+          client_id: Type.Optional(
+            Type.String({
+              minLength: 1,
+              maxLength: 256,
+              description: 'Tell the uses of this API user, too',
+            }),
+          ),
+        }),
         response: {
           200: {
             description: 'Events, until either side ends it',

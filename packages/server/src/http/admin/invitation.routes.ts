@@ -3,7 +3,7 @@ import { ROLES } from '../../domain/actor.ts';
 import type { AdminContext } from './context.ts';
 import { refuseOtherSites } from './cross-site.ts';
 import type { AdminApp } from './admin-app.ts';
-import { nullable, oneOf, ref } from './schema.ts';
+import { answerObject, closedObject, nullable, oneOf, ref } from './schema.ts';
 import { begun, callerOf, denialProblem, emailSchema, passwordSchema } from './session.routes.ts';
 import { sessionSchema } from './session.wire.ts';
 
@@ -25,17 +25,14 @@ export function invitationRoutes(app: AdminApp, { signIn, config, addressOf }: A
         ...TAG,
         operationId: 'inspectInvitation',
         summary: 'Whose invitation this is. Changes nothing.',
-        body: Type.Object({ token }, { additionalProperties: false }),
+        body: closedObject({ token }),
         response: {
-          200: Type.Object(
-            {
-              email: nullable(
-                Type.String({ description: 'null: it makes the first admin, who gives an e-mail address' }),
-              ),
-              role: oneOf(ROLES, 'What the operator may do'),
-            },
-            { additionalProperties: false, description: 'An invitation that can be accepted' },
-          ),
+          200: answerObject('An invitation that can be accepted', {
+            email: nullable(
+              Type.String({ description: 'null: it makes the first admin, who gives an e-mail address' }),
+            ),
+            role: oneOf(ROLES, 'What the operator may do'),
+          }),
         },
       },
     },
@@ -53,14 +50,11 @@ export function invitationRoutes(app: AdminApp, { signIn, config, addressOf }: A
         ...TAG,
         operationId: 'acceptInvitation',
         summary: 'Chooses a password, once, and begins a session, whose cookie is in the answer.',
-        body: Type.Object(
-          {
-            token,
-            password: passwordSchema('12 to 128 characters that nobody would guess'),
-            email: Type.Optional(emailSchema('For the first admin: what to sign in with')),
-          },
-          { additionalProperties: false },
-        ),
+        body: closedObject({
+          token,
+          password: passwordSchema('12 to 128 characters that nobody would guess'),
+          email: Type.Optional(emailSchema('For the first admin: what to sign in with')),
+        }),
         response: { 200: ref(sessionSchema) },
       },
     },

@@ -11,7 +11,7 @@ import { idempotencyParameter } from './preconditions.ts';
 import type { AdminApp } from './admin-app.ts';
 import { changeOf, repeatableChangeOf, type AdminContext } from './context.ts';
 import { invitationJson, invitationSchema, operatorJson, operatorSchema } from './operator.wire.ts';
-import { nothing, oneOf, PAGE_DEFAULT, pageOf, pageParameters, ref } from './schema.ts';
+import { closedObject, nothing, oneOf, PAGE_DEFAULT, pageOf, pageParameters, ref } from './schema.ts';
 import { emailSchema } from './session.routes.ts';
 
 const TAG = { tags: ['Operators'] };
@@ -35,7 +35,7 @@ function listRoute(app: AdminApp, { store }: AdminContext): void {
         ...TAG,
         operationId: 'listOperators',
         summary: 'Operators, a page at a time, in the order of their ids.',
-        querystring: Type.Object(pageParameters, { additionalProperties: false }),
+        querystring: closedObject(pageParameters),
         response: { 200: pageOf(operatorSchema) },
       },
     },
@@ -64,10 +64,7 @@ function linkRoutes(app: AdminApp, context: AdminContext): void {
         operationId: 'inviteOperator',
         summary: 'Invites an operator, who chooses a password with the link.',
         headers: Type.Object(idempotencyParameter),
-        body: Type.Object(
-          { email: emailSchema('What the operator signs in with'), role },
-          { additionalProperties: false },
-        ),
+        body: closedObject({ email: emailSchema('What the operator signs in with'), role }),
         response: { 201: ref(invitationSchema) },
       },
     },
@@ -113,7 +110,7 @@ function changeRoutes(app: AdminApp, context: AdminContext): void {
         summary: 'Changes the role, and ends the sessions of the operator.',
         description: 'Refused for the last admin.',
         params: path,
-        body: Type.Object({ role }, { additionalProperties: false }),
+        body: closedObject({ role }),
         response: { 200: ref(operatorSchema) },
       },
     },

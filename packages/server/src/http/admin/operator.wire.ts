@@ -23,32 +23,24 @@ export interface InvitationJson {
   expires_at: string;
 }
 
-export const operatorSchema: Shared<OperatorJson> = shared(
-  'Operator',
-  Type.Object(
-    {
-      id: Type.String(),
-      email: Type.String({ description: 'What the operator signs in with' }),
-      role: oneOf(ROLES, 'What the operator may do'),
-      state: oneOf(['active', 'invited'] as const, 'invited: has not chosen a password yet'),
-      second_factor: Type.Boolean({ description: 'Whether sign-in asks for a code' }),
-      created_at: time('When the operator was invited'),
-      last_seen_at: nullable(time('When the operator last did something, to the minute')),
-    },
-    { additionalProperties: false, description: 'A person who manages API users' },
-  ),
-);
+export const operatorSchema: Shared<OperatorJson> = shared('Operator', 'A person who manages API users', {
+  id: Type.String(),
+  email: Type.String({ description: 'What the operator signs in with' }),
+  role: oneOf(ROLES, 'What the operator may do'),
+  state: oneOf(['active', 'invited'] as const, 'invited: has not chosen a password yet'),
+  second_factor: Type.Boolean({ description: 'Whether sign-in asks for a code' }),
+  created_at: time('When the operator was invited'),
+  last_seen_at: nullable(time('When the operator last did something, to the minute')),
+});
 
 export const invitationSchema: Shared<InvitationJson> = shared(
   'Invitation',
-  Type.Object(
-    {
-      operator: ref(operatorSchema),
-      invitation_url: Type.String({ description: 'To be given to the operator. Shown this once' }),
-      expires_at: time('The link works until then, once'),
-    },
-    { additionalProperties: false, description: 'A link with which an operator chooses a password' },
-  ),
+  'A link with which an operator chooses a password',
+  {
+    operator: ref(operatorSchema),
+    invitation_url: Type.String({ description: 'To be given to the operator. Shown this once' }),
+    expires_at: time('The link works until then, once'),
+  },
 );
 
 export function operatorJson(operator: Operator): OperatorJson {

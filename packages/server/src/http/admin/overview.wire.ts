@@ -1,6 +1,16 @@
 import Type from 'typebox';
 import { ATTENTION_KINDS, type Attention } from '../../runtime/usage/overview-source.ts';
-import { iso, nullable, oneOf, ref, shared, time, type Shared } from './schema.ts';
+import {
+  answerObject,
+  closedObject,
+  iso,
+  nullable,
+  oneOf,
+  ref,
+  shared,
+  time,
+  type Shared,
+} from './schema.ts';
 import { signingKeySchema, type SigningKeyJson } from './signing-key.wire.ts';
 
 export interface AttentionJson {
@@ -25,72 +35,54 @@ export interface OverviewJson {
   uptime_seconds: number;
 }
 
-export const overviewSchema: Shared<OverviewJson> = shared(
-  'Overview',
-  Type.Object(
+export const overviewSchema: Shared<OverviewJson> = shared('Overview', 'How things stand', {
+  tokens_per_second: Type.Number({ description: 'Of this process, in the last minute' }),
+  refusals_per_second: Type.Number({ description: 'Of this process, in the last minute' }),
+  latency_ms: answerObject(
+    'Of the token endpoint of this process: from the head of a request to its answer',
     {
-      tokens_per_second: Type.Number({ description: 'Of this process, in the last minute' }),
-      refusals_per_second: Type.Number({ description: 'Of this process, in the last minute' }),
-      latency_ms: Type.Object(
-        {
-          p50: nullable(Type.Number({ description: 'Null: no request in the last minute' })),
-          p99: nullable(Type.Number()),
-        },
-        {
-          additionalProperties: false,
-          description: 'Of the token endpoint of this process: from the head of a request to its answer',
-        },
-      ),
-      api_users: nullable(
-        Type.Object(
-          {
-            total: Type.Integer(),
-            enabled: Type.Integer(),
-            active_24h: Type.Integer({ description: 'Used in the last 24 hours' }),
-          },
-          {
-            additionalProperties: false,
-            description:
-              'A few seconds old; of millions, up to a few minutes. Null: this process has not counted them yet, which takes long ' +
-              'where they are millions. Ask again',
-          },
-        ),
-      ),
-      signing_keys: Type.Array(ref(signingKeySchema), { description: 'Those that are not removed' }),
-      attention: Type.Array(
-        Type.Object(
-          {
-            kind: oneOf(ATTENTION_KINDS, 'What it is about'),
-            client_id: Type.Optional(
-              Type.String({ description: 'Missing for a clock, and for unknown client ids' }),
-            ),
-            name: Type.String({
-              description: 'Of the API user; of a clock the host and process id, or the store',
-            }),
-            credential_id: Type.Optional(Type.String()),
-            at: Type.Optional(
-              time(
-                'When the secret expires, or the last use, the last refusal, or the last hit of the limit was',
-              ),
-            ),
-            reason: Type.Optional(Type.String({ description: 'Why it was refused, with `refused`' })),
-            count: Type.Optional(
-              Type.Integer({
-                description: 'Refused requests in the last hour, with `refused` and `limit_hit`',
-              }),
-            ),
-            detail: Type.String({ description: 'In words' }),
-          },
-          { additionalProperties: false },
-        ),
-        { description: 'What needs a look, up to 50 of each kind; a few seconds old' },
-      ),
-      version: Type.String(),
-      uptime_seconds: Type.Integer({ description: 'Of this process' }),
+      p50: nullable(Type.Number({ description: 'Null: no request in the last minute' })),
+      p99: nullable(Type.Number()),
     },
-    { additionalProperties: false, description: 'How things stand' },
   ),
-);
+  api_users: nullable(
+    answerObject(
+      'A few seconds old; of millions, up to a few minutes. Null: this process has not counted them yet, which takes long ' +
+        'where they are millions. Ask again',
+      {
+        total: Type.Integer(),
+        enabled: Type.Integer(),
+        active_24h: Type.Integer({ description: 'Used in the last 24 hours' }),
+      },
+    ),
+  ),
+  signing_keys: Type.Array(ref(signingKeySchema), { description: 'Those that are not removed' }),
+  attention: Type.Array(
+    closedObject({
+      kind: oneOf(ATTENTION_KINDS, 'What it is about'),
+      client_id: Type.Optional(
+        Type.String({ description: 'Missing for a clock, and for unknown client ids' }),
+      ),
+      name: Type.String({
+        description: 'Of the API user; of a clock the host and process id, or the store',
+      }),
+      credential_id: Type.Optional(Type.String()),
+      at: Type.Optional(
+        time('When the secret expires, or the last use, the last refusal, or the last hit of the limit was'),
+      ),
+      reason: Type.Optional(Type.String({ description: 'Why it was refused, with `refused`' })),
+      count: Type.Optional(
+        Type.Integer({
+          description: 'Refused requests in the last hour, with `refused` and `limit_hit`',
+        }),
+      ),
+      detail: Type.String({ description: 'In words' }),
+    }),
+    { description: 'What needs a look, up to 50 of each kind; a few seconds old' },
+  ),
+  version: Type.String(),
+  uptime_seconds: Type.Integer({ description: 'Of this process' }),
+});
 
 /** Rounds to two decimal places. */
 export function rounded(number: number): number;

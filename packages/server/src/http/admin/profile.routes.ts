@@ -13,7 +13,7 @@ import { sessionEnd } from '../../domain/session.ts';
 import type { AdminContext } from './context.ts';
 import { operatorChangeOf, operatorSessionOf, setSessionCookie } from './operator-session.ts';
 import type { AdminApp } from './admin-app.ts';
-import { nothing, ref } from './schema.ts';
+import { answerObject, closedObject, nothing, ref } from './schema.ts';
 import { codeSchema, denialProblem, passwordSchema } from './session.routes.ts';
 import { ownSessionJson, ownSessionSchema } from './session.wire.ts';
 
@@ -47,13 +47,10 @@ function passwordRoute(app: AdminApp, context: AdminContext): void {
         ...TAG,
         operationId: 'changePassword',
         summary: 'Changes the own password, renews this session and ends the own others.',
-        body: Type.Object(
-          {
-            current_password: currentPassword,
-            new_password: passwordSchema('12 to 128 characters that nobody would guess'),
-          },
-          { additionalProperties: false },
-        ),
+        body: closedObject({
+          current_password: currentPassword,
+          new_password: passwordSchema('12 to 128 characters that nobody would guess'),
+        }),
         response: { 204: nothing('Changed') },
       },
     },
@@ -77,13 +74,10 @@ function secondFactorRoutes(app: AdminApp, context: AdminContext): void {
 }
 
 /** Optional in the schema, so that a missing code gets `second_factor_required`, as at sign-in. */
-const withPasswordAndCode = Type.Object(
-  {
-    current_password: currentPassword,
-    code: Type.Optional(codeSchema('Of the second factor that is on, or a recovery code')),
-  },
-  { additionalProperties: false },
-);
+const withPasswordAndCode = closedObject({
+  current_password: currentPassword,
+  code: Type.Optional(codeSchema('Of the second factor that is on, or a recovery code')),
+});
 
 function beginSecondFactorRoute(app: AdminApp, context: AdminContext): void {
   app.post(
@@ -98,13 +92,10 @@ function beginSecondFactorRoute(app: AdminApp, context: AdminContext): void {
           'If a second factor is on, `code` must be one of it: 401 `second_factor_required` without.',
         body: withPasswordAndCode,
         response: {
-          200: Type.Object(
-            {
-              secret: Type.String({ description: 'Base 32, to be typed' }),
-              otpauth_uri: Type.String({ description: 'The same for a QR code' }),
-            },
-            { additionalProperties: false, description: 'Shown this once' },
-          ),
+          200: answerObject('Shown this once', {
+            secret: Type.String({ description: 'Base 32, to be typed' }),
+            otpauth_uri: Type.String({ description: 'The same for a QR code' }),
+          }),
         },
       },
     },
@@ -129,19 +120,13 @@ function confirmSecondFactorRoute(app: AdminApp, context: AdminContext): void {
         operationId: 'confirmSecondFactor',
         summary: 'Turns the second factor on: sign-in asks for a code from now on.',
         description: 'Renews this session, and ends the own others.',
-        body: Type.Object(
-          { code: codeSchema('That the app shows for the new secret') },
-          { additionalProperties: false },
-        ),
+        body: closedObject({ code: codeSchema('That the app shows for the new secret') }),
         response: {
-          200: Type.Object(
-            {
-              recovery_codes: Type.Array(Type.String(), {
-                description: 'Each signs in once without the app',
-              }),
-            },
-            { additionalProperties: false, description: 'Shown this once' },
-          ),
+          200: answerObject('Shown this once', {
+            recovery_codes: Type.Array(Type.String(), {
+              description: 'Each signs in once without the app',
+            }),
+          }),
         },
       },
     },
@@ -198,10 +183,7 @@ function ownSessionRoutes(app: AdminApp, context: AdminContext): void {
         operationId: 'listOwnSessions',
         summary: 'Where one is signed in, the newest first.',
         response: {
-          200: Type.Object(
-            { items: Type.Array(ref(ownSessionSchema)) },
-            { additionalProperties: false, description: 'All that are not over' },
-          ),
+          200: answerObject('All that are not over', { items: Type.Array(ref(ownSessionSchema)) }),
         },
       },
     },

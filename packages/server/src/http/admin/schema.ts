@@ -1,7 +1,10 @@
 import Type, {
   type Static,
   type TInteger,
+  type TObject,
+  type TObjectOptions,
   type TOptional,
+  type TProperties,
   type TSchema,
   type TString,
   type TUnsafe,
@@ -16,8 +19,22 @@ import { Problem, PROBLEM_CODES } from './problem.ts';
 /** A schema that the document lists under its own name. Exported constants must spell `T` out. */
 export type Shared<T> = TUnsafe<T> & { $id: string };
 
-export function shared<S extends TSchema>($id: string, schema: S): Shared<Static<S>> {
-  return { ...schema, $id } as unknown as Shared<Static<S>>;
+export function shared<P extends TProperties>(
+  $id: string,
+  description: string,
+  properties: P,
+): Shared<Static<TObject<P>>> {
+  return { ...answerObject(description, properties), $id } as unknown as Shared<Static<TObject<P>>>;
+}
+
+/** An object without other members: requests with more are refused. */
+export function closedObject<P extends TProperties>(properties: P, options: TObjectOptions = {}): TObject<P> {
+  return Type.Object(properties, { additionalProperties: false, ...options });
+}
+
+/** The same in an answer, where the document says what it is. */
+export function answerObject<P extends TProperties>(description: string, properties: P): TObject<P> {
+  return closedObject(properties, { description });
 }
 
 /** A reference to a shared schema, for responses only: the request validator needs the schema itself. */
@@ -65,15 +82,12 @@ export interface Page<T> {
 
 /** One page of a list. */
 export function pageOf<T>(item: Shared<T>): TUnsafe<Page<T>> {
-  const schema = Type.Object(
-    {
-      items: Type.Array(ref(item)),
-      next: nullable(
-        Type.String({ description: 'Send it as `after` for the next page; null: this was the last' }),
-      ),
-    },
-    { additionalProperties: false, description: 'A page' },
-  );
+  const schema = answerObject('A page', {
+    items: Type.Array(ref(item)),
+    next: nullable(
+      Type.String({ description: 'Send it as `after` for the next page; null: this was the last' }),
+    ),
+  });
   return Type.Unsafe<Page<T>>(schema);
 }
 
@@ -92,63 +106,44 @@ export const pageParameters: { limit: TOptional<TInteger>; after: TOptional<TStr
   ),
 };
 
-export const problemSchema: Shared<object> = shared(
-  'Problem',
-  Type.Object(
-    {
-      type: Type.String({ description: 'urn:mintmark:problem:<code>' }),
-      title: Type.String({ description: 'The same for all problems of a code' }),
-      status: Type.Integer(),
-      detail: Type.String({ description: 'What happened, and what to do' }),
-      code: oneOf(PROBLEM_CODES, 'To program against'),
-      trace_id: Type.String({ pattern: '^[0-9a-f]{32}$', description: 'The same as X-Request-Id' }),
-      errors: Type.Optional(
-        Type.Array(
-          Type.Object(
-            {
-              pointer: Type.String({ description: '`/name` in the body, `?name` for a parameter' }),
-              detail: Type.String(),
-            },
-            { additionalProperties: false },
-          ),
-        ),
-      ),
-      in_use: Type.Optional(
-        Type.Object(
-          {
-            credentials: Type.Array(
-              Type.Object(
-                {
-                  id: Type.String(),
-                  kind: oneOf(CREDENTIAL_KINDS, 'Generated, or chosen by a person'),
-                  name: Type.String({ description: 'Where it is deployed' }),
-                  last_used_at: time('Within the last hour'),
-                  last_used_address: nullable(Type.String()),
-                  use_count: Type.Integer({ minimum: 0 }),
-                },
-                { additionalProperties: false },
-              ),
-              { description: 'Live credentials of the API user that were used in the last hour' },
-            ),
-            tokens_last_hour: Type.Integer({ minimum: 0 }),
-            tokens_last_day: Type.Integer({ minimum: 0 }),
-          },
-          {
-            additionalProperties: false,
-            description: 'With the code `unsafe`: the callers that the change would have cut off',
-          },
-        ),
-      ),
-      made: Type.Optional(
-        Type.Array(
-          Type.Object({ kind: Type.String(), id: nullable(Type.String()) }, { additionalProperties: false }),
-          { description: 'With the code `replayed`: what the earlier request made' },
-        ),
-      ),
-    },
-    { additionalProperties: false, description: 'Why it was not done (RFC 9457)' },
+export const problemSchema: Shared<object> = shared('Problem', 'Why it was not done (RFC 9457)', {
+  type: Type.String({ description: 'urn:mintmark:problem:<code>' }),
+  title: Type.String({ description: 'The same for all problems of a code' }),
+  status: Type.Integer(),
+  detail: Type.String({ description: 'What happened, and what to do' }),
+  code: oneOf(PROBLEM_CODES, 'To program against'),
+  trace_id: Type.String({ pattern: '^[0-9a-f]{32}$', description: 'The same as X-Request-Id' }),
+  errors: Type.Optional(
+    Type.Array(
+      closedObject({
+        pointer: Type.String({ description: '`/name` in the body, `?name` for a parameter' }),
+        detail: Type.String(),
+      }),
+    ),
   ),
-);
+  in_use: Type.Optional(
+    answerObject('With the code `unsafe`: the callers that the change would have cut off', {
+      credentials: Type.Array(
+        closedObject({
+          id: Type.String(),
+          kind: oneOf(CREDENTIAL_KINDS, 'Generated, or chosen by a person'),
+          name: Type.String({ description: 'Where it is deployed' }),
+          last_used_at: time('Within the last hour'),
+          last_used_address: nullable(Type.String()),
+          use_count: Type.Integer({ minimum: 0 }),
+        }),
+        { description: 'Live credentials of the API user that were used in the last hour' },
+      ),
+      tokens_last_hour: Type.Integer({ minimum: 0 }),
+      tokens_last_day: Type.Integer({ minimum: 0 }),
+    }),
+  ),
+  made: Type.Optional(
+    Type.Array(closedObject({ kind: Type.String(), id: nullable(Type.String()) }), {
+      description: 'With the code `replayed`: what the earlier request made',
+    }),
+  ),
+});
 
 /** A text that a caller chooses. The domain checks its content and explains a refusal. */
 export function text(description: string, maxLength: number): TString {

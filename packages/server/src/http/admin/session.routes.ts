@@ -14,7 +14,7 @@ import {
 } from './operator-session.ts';
 import { actorOf, type AdminApp } from './admin-app.ts';
 import { Problem, tooMany } from './problem.ts';
-import { nothing, ref } from './schema.ts';
+import { closedObject, nothing, ref } from './schema.ts';
 import { sessionJson, sessionSchema, type SessionJson } from './session.wire.ts';
 
 const EMAIL_LENGTH_MAX = 254;
@@ -89,14 +89,11 @@ function signInRoute(app: AdminApp, { signIn, config, addressOf }: AdminContext)
         summary: 'Begins a session of an operator, whose cookie is in the answer.',
         description:
           'With a second factor and without `code`: 401 `second_factor_required`, once the password is right.',
-        body: Type.Object(
-          {
-            email: emailSchema('In any letter case'),
-            password: passwordSchema('The password'),
-            code: Type.Optional(codeSchema('Of the authenticator app, or a recovery code')),
-          },
-          { additionalProperties: false },
-        ),
+        body: closedObject({
+          email: emailSchema('In any letter case'),
+          password: passwordSchema('The password'),
+          code: Type.Optional(codeSchema('Of the authenticator app, or a recovery code')),
+        }),
         response: { 200: ref(sessionSchema) },
       },
     },

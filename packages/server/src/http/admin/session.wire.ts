@@ -2,7 +2,7 @@ import Type from 'typebox';
 import { ROLES, type Role } from '../../domain/actor.ts';
 import type { Operator } from '../../domain/operator.ts';
 import type { Session } from '../../domain/session.ts';
-import { iso, nullable, oneOf, shared, time, type Shared } from './schema.ts';
+import { closedObject, iso, nullable, oneOf, shared, time, type Shared } from './schema.ts';
 
 export type SessionJson = OperatorSessionJson | TokenSessionJson;
 
@@ -18,29 +18,16 @@ interface TokenSessionJson {
   expires_at: null;
 }
 
-export const sessionSchema: Shared<SessionJson> = shared(
-  'Session',
-  Type.Unsafe<SessionJson>(
-    Type.Object(
-      {
-        actor: Type.Object(
-          {
-            kind: oneOf(['operator', 'api_user'] as const, 'Who calls'),
-            id: Type.String({ description: 'Of the operator; or the client id' }),
-            name: Type.String({ description: 'E-mail address of the operator; or name of the API user' }),
-            role: nullable(oneOf(ROLES, 'What the operator may do')),
-            second_factor: nullable(Type.Boolean({ description: 'Whether sign-in asks for a code' })),
-          },
-          { additionalProperties: false },
-        ),
-        expires_at: nullable(
-          time('The session ends then, unless there is another request; null for a token'),
-        ),
-      },
-      { additionalProperties: false, description: 'Who is signed in' },
-    ),
-  ),
-);
+export const sessionSchema: Shared<SessionJson> = shared('Session', 'Who is signed in', {
+  actor: closedObject({
+    kind: oneOf(['operator', 'api_user'] as const, 'Who calls'),
+    id: Type.String({ description: 'Of the operator; or the client id' }),
+    name: Type.String({ description: 'E-mail address of the operator; or name of the API user' }),
+    role: nullable(oneOf(ROLES, 'What the operator may do')),
+    second_factor: nullable(Type.Boolean({ description: 'Whether sign-in asks for a code' })),
+  }),
+  expires_at: nullable(time('The session ends then, unless there is another request; null for a token')),
+}) as Shared<SessionJson>;
 
 export interface OwnSessionJson {
   id: string;
@@ -53,17 +40,15 @@ export interface OwnSessionJson {
 
 export const ownSessionSchema: Shared<OwnSessionJson> = shared(
   'OwnSession',
-  Type.Object(
-    {
-      id: Type.String(),
-      created_at: time('When it began'),
-      last_seen_at: time('When there was last a request, to the minute'),
-      address: Type.String({ description: 'The network address that signed in' }),
-      user_agent: Type.String({ description: 'The browser as it named itself' }),
-      current: Type.Boolean({ description: 'The one of this request' }),
-    },
-    { additionalProperties: false, description: 'A session of the operator who asks' },
-  ),
+  'A session of the operator who asks',
+  {
+    id: Type.String(),
+    created_at: time('When it began'),
+    last_seen_at: time('When there was last a request, to the minute'),
+    address: Type.String({ description: 'The network address that signed in' }),
+    user_agent: Type.String({ description: 'The browser as it named itself' }),
+    current: Type.Boolean({ description: 'The one of this request' }),
+  },
 );
 
 export function sessionJson({ id, email, role, sealedTotpSecret }: Operator, endsAt: number): SessionJson {

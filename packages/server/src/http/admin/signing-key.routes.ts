@@ -3,7 +3,7 @@ import { SIGNING_ALGORITHMS } from '../../domain/signing-algorithm.ts';
 import { listSigningKeys, rotateSigningKey } from '../../admin/signing-key.ts';
 import type { AdminApp } from './admin-app.ts';
 import { changeOf, type AdminContext } from './context.ts';
-import { oneOf, ref } from './schema.ts';
+import { answerObject, closedObject, oneOf, ref } from './schema.ts';
 import { signingKeyJson, signingKeySchema } from './signing-key.wire.ts';
 
 const MODES = ['scheduled', 'now', 'compromised'] as const;
@@ -18,10 +18,9 @@ export function signingKeyRoutes(app: AdminApp, context: AdminContext): void {
         summary: 'All signing keys, the oldest first.',
         tags: ['Signing keys'],
         response: {
-          200: Type.Object(
-            { items: Type.Array(ref(signingKeySchema)) },
-            { additionalProperties: false, description: 'Those that were removed lately, too' },
-          ),
+          200: answerObject('Those that were removed lately, too', {
+            items: Type.Array(ref(signingKeySchema)),
+          }),
         },
       },
     },
@@ -39,19 +38,16 @@ export function signingKeyRoutes(app: AdminApp, context: AdminContext): void {
         operationId: 'rotateSigningKey',
         summary: 'Makes the successor of the active signing key.',
         tags: ['Signing keys'],
-        body: Type.Object(
-          {
-            mode: Type.Optional(
-              oneOf(
-                MODES,
-                'scheduled (left out): announced before it signs. now: signs at once. compromised: signs at once, and the ' +
-                  'tokens of all others are refused as soon as verifiers see it',
-              ),
+        body: closedObject({
+          mode: Type.Optional(
+            oneOf(
+              MODES,
+              'scheduled (left out): announced before it signs. now: signs at once. compromised: signs at once, and the ' +
+                'tokens of all others are refused as soon as verifiers see it',
             ),
-            algorithm: Type.Optional(oneOf(SIGNING_ALGORITHMS, 'Left out: that of the settings')),
-          },
-          { additionalProperties: false },
-        ),
+          ),
+          algorithm: Type.Optional(oneOf(SIGNING_ALGORITHMS, 'Left out: that of the settings')),
+        }),
         response: { 201: ref(signingKeySchema) },
       },
     },

@@ -21,23 +21,21 @@ const STATES = ['announced', 'active', 'retired', 'removed'] as const;
 
 export const signingKeySchema: Shared<SigningKeyJson> = shared(
   'SigningKey',
-  Type.Object(
-    {
-      kid: Type.String({ description: 'RFC 7638 thumbprint of the public key' }),
-      algorithm: oneOf(SIGNING_ALGORITHMS, 'The `alg` of its tokens'),
-      state: oneOf(STATES, 'At the time of the answer'),
-      proven: Type.Boolean({
-        description:
-          'Whether its row has a valid proof. A key without one is neither published nor used, whatever its state; removed keys ' +
-          'of earlier versions have none',
-      }),
-      announced_at: time('Published from then on'),
-      activates_at: time('Signs from then on'),
-      retires_at: nullable(time('Signs no longer from then on; null: it has no successor yet')),
-      removes_at: nullable(time('Published no longer from then on')),
-    },
-    { additionalProperties: false, description: 'A signing key, without its private part' },
-  ),
+  'A signing key, without its private part',
+  {
+    kid: Type.String({ description: 'RFC 7638 thumbprint of the public key' }),
+    algorithm: oneOf(SIGNING_ALGORITHMS, 'The `alg` of its tokens'),
+    state: oneOf(STATES, 'At the time of the answer'),
+    proven: Type.Boolean({
+      description:
+        'Whether its row has a valid proof. A key without one is neither published nor used, whatever its state; removed keys ' +
+        'of earlier versions have none',
+    }),
+    announced_at: time('Published from then on'),
+    activates_at: time('Signs from then on'),
+    retires_at: nullable(time('Signs no longer from then on; null: it has no successor yet')),
+    removes_at: nullable(time('Published no longer from then on')),
+  },
 );
 
 export function signingKeyJson(key: ListedSigningKey, nowMs: number): SigningKeyJson {

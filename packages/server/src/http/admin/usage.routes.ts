@@ -5,7 +5,7 @@ import { parseTime } from '../../domain/parse-time.ts';
 import type { AdminApp } from './admin-app.ts';
 import type { AdminContext } from './context.ts';
 import { Problem } from './problem.ts';
-import { oneOf, ref } from './schema.ts';
+import { closedObject, oneOf, ref } from './schema.ts';
 import { RECENT_HOURS, recentUsageSchema, usageJson, usageSchema, type UsageSpan } from './usage.wire.ts';
 
 /** The most points of an answer. */
@@ -15,18 +15,15 @@ const POINTS_DEFAULT: Readonly<Record<UsageUnit, number>> = { minute: 60, hour: 
 export const RECENT_IDS_MAX = 200;
 const CLIENT_ID_LENGTH_MAX = 256;
 
-const query = Type.Object(
-  {
-    unit: Type.Optional(oneOf(USAGE_UNITS, 'How long each point is; left out: hour')),
-    from: Type.Optional(
-      timeParameter(
-        'The first point begins at this time, or next after it; left out: the last hour, day or month',
-      ),
+const query = closedObject({
+  unit: Type.Optional(oneOf(USAGE_UNITS, 'How long each point is; left out: hour')),
+  from: Type.Optional(
+    timeParameter(
+      'The first point begins at this time, or next after it; left out: the last hour, day or month',
     ),
-    to: Type.Optional(timeParameter('The last point begins before this time; left out: now')),
-  },
-  { additionalProperties: false },
-);
+  ),
+  to: Type.Optional(timeParameter('The last point begins before this time; left out: now')),
+});
 
 const clientIdParameter: TString = Type.String({
   minLength: 1,
@@ -95,16 +92,13 @@ function recentRoute(app: AdminApp, usage: Pick<UsageRows, 'recent'>): void {
         operationId: 'readRecentUsage',
         summary: 'Tokens of several API users in the last hours: for spark lines.',
         tags: ['Usage'],
-        querystring: Type.Object(
-          {
-            ids: Type.String({
-              minLength: 1,
-              maxLength: RECENT_IDS_MAX * (CLIENT_ID_LENGTH_MAX + 1),
-              description: `Client ids, comma-separated, at most ${RECENT_IDS_MAX}`,
-            }),
-          },
-          { additionalProperties: false },
-        ),
+        querystring: closedObject({
+          ids: Type.String({
+            minLength: 1,
+            maxLength: RECENT_IDS_MAX * (CLIENT_ID_LENGTH_MAX + 1),
+            description: `Client ids, comma-separated, at most ${RECENT_IDS_MAX}`,
+          }),
+        }),
         response: { 200: recentUsageSchema },
       },
     },

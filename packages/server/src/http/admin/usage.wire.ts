@@ -1,6 +1,6 @@
 import Type, { type TUnsafe } from 'typebox';
 import { USAGE_UNITS, withoutGaps, type UsagePoint, type UsageUnit } from '../../domain/usage.ts';
-import { iso, oneOf, shared, time, type Shared } from './schema.ts';
+import { answerObject, closedObject, iso, oneOf, shared, time, type Shared } from './schema.ts';
 
 export interface UsagePointJson {
   at: string;
@@ -15,25 +15,20 @@ export interface UsageJson {
 
 export const usageSchema: Shared<UsageJson> = shared(
   'Usage',
-  Type.Object(
-    {
-      unit: oneOf(USAGE_UNITS, 'How long each point is'),
-      points: Type.Array(
-        Type.Object(
-          {
-            at: time('Its start'),
-            tokens: Type.Integer({ description: 'Tokens issued' }),
-            refusals: Type.Record(Type.String(), Type.Integer(), {
-              description: 'Refused requests by reason; reasons without any are left out',
-            }),
-          },
-          { additionalProperties: false },
-        ),
-        { description: 'One after the other, the oldest first; zeros where nothing happened' },
-      ),
-    },
-    { additionalProperties: false, description: 'Tokens and refusals, up to what was last written' },
-  ),
+  'Tokens and refusals, up to what was last written',
+  {
+    unit: oneOf(USAGE_UNITS, 'How long each point is'),
+    points: Type.Array(
+      closedObject({
+        at: time('Its start'),
+        tokens: Type.Integer({ description: 'Tokens issued' }),
+        refusals: Type.Record(Type.String(), Type.Integer(), {
+          description: 'Refused requests by reason; reasons without any are left out',
+        }),
+      }),
+      { description: 'One after the other, the oldest first; zeros where nothing happened' },
+    ),
+  },
 );
 
 export interface RecentUsageJson {
@@ -43,22 +38,16 @@ export interface RecentUsageJson {
 export const RECENT_HOURS = 24;
 
 export const recentUsageSchema: TUnsafe<RecentUsageJson> = Type.Unsafe<RecentUsageJson>(
-  Type.Object(
-    {
-      items: Type.Array(
-        Type.Object(
-          {
-            client_id: Type.String(),
-            tokens: Type.Array(Type.Integer(), {
-              description: `Tokens issued in each of the last ${RECENT_HOURS} hours, the present one last`,
-            }),
-          },
-          { additionalProperties: false },
-        ),
-      ),
-    },
-    { additionalProperties: false, description: 'In the order of the request' },
-  ),
+  answerObject('In the order of the request', {
+    items: Type.Array(
+      closedObject({
+        client_id: Type.String(),
+        tokens: Type.Array(Type.Integer(), {
+          description: `Tokens issued in each of the last ${RECENT_HOURS} hours, the present one last`,
+        }),
+      }),
+    ),
+  }),
 );
 
 /** Milliseconds since 1970. */

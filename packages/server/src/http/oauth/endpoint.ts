@@ -11,9 +11,17 @@ import { ownPart } from '../../domain/shared-limit.ts';
 import type { MaybePromise } from '../../lib/maybe-promise.ts';
 import type { RouteStatistics } from '../../runtime/usage/route-statistics.ts';
 import { sendAnswer, type Answer, type RequestHandler } from '../answer.ts';
-import { denialAnswer, errorAnswer, overloadedAnswer, serverErrorAnswer } from '../error-response.ts';
+import {
+  denialAnswer,
+  errorAnswer,
+  errorResponse,
+  overloadedAnswer,
+  serverErrorAnswer,
+} from '../error-response.ts';
 import { parseForm, type Form } from '../form.ts';
 import { invitesBody } from '../framing.ts';
+import { header, text, type Description } from '../operation.ts';
+import { RATE_LIMIT_HEADERS } from '../rate-limit-headers.ts';
 import { traceIdOf } from '../trace.ts';
 import type { Admission } from './admission.ts';
 import { readBody } from './body.ts';
@@ -170,3 +178,49 @@ function send({ request, response, traceId }: Exchange, answer: Answer): void {
   if (!request.complete) response.shouldKeepAlive = false; // do not wait for the rest of the body
   sendAnswer(response, answer, traceId);
 }
+
+/** What the operations of all endpoints with a form and credentials share. `schema`: that of the form. */
+export function formOperation(schema: string, responses: Description): Description {
+  return {
+    tags: ['Authentication'],
+    security: [{}, { basic: [] }],
+    requestBody: {
+      content: {
+        'application/x-www-form-urlencoded': { schema: { $ref: `#/components/schemas/${schema}` } },
+      },
+    },
+    responses: {
+      ...responses,
+      '401': errorResponse('The client could not be authenticated, where HTTP Basic was used.', [
+        'WWW-Authenticate',
+      ]),
+      '405': errorResponse('Any method but POST.', ['Allow']),
+      '429': errorResponse('Rate limit reached.', ['Retry-After', ...Object.keys(RATE_LIMIT_HEADERS)]),
+      '500': errorResponse('Unknown error.'),
+      '503': errorResponse('Temporarily unavailable.', ['Retry-After']),
+    },
+  };
+}
+
+export const FORM_HEADERS: Description = { Allow: header('POST') };
+
+export const CREDENTIAL_PARAMETERS: Description = {
+  client_id: { ...text, description: 'API Client-Id or Username' },
+  client_secret: { ...text, format: 'password', description: 'API Client secret or password' },
+};
+
+/** A form about a token: RFC 7662 §2.1 and RFC 7009 §2.1. */
+const TOKEN_FORM: Description = {
+  type: 'object',
+  required: ['token'],
+  properties: {
+    ...CREDENTIAL_PARAMETERS,
+    token: { ...text, description: 'An access token' },
+    token_type_hint: { ...text, description: 'Ignored: there are access tokens only' },
+  },
+};
+
+export const TOKEN_FORM_SCHEMAS: Description = {
+  IntrospectionRequest: TOKEN_FORM,
+  RevocationRequest: TOKEN_FORM,
+};

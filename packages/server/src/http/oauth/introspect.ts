@@ -6,7 +6,14 @@ import {
   type Introspection,
 } from '../../oauth/introspect-token.ts';
 import { NO_STORE, type Answer, type RequestHandler } from '../answer.ts';
-import { formEndpoint, type FormEndpointConfig, type FormEndpointServices } from './endpoint.ts';
+import { errorResponse } from '../error-response.ts';
+import { headerReferences, jsonResponse, text, whole, type Description } from '../operation.ts';
+import {
+  formEndpoint,
+  formOperation,
+  type FormEndpointConfig,
+  type FormEndpointServices,
+} from './endpoint.ts';
 
 /** `POST {base}/oauth2/introspect` (RFC 7662). */
 export function introspectionEndpoint(
@@ -44,3 +51,36 @@ function introspectionAnswer(outcome: Introspection | Refusal): Answer | Refusal
         };
   return { status: 200, headers: NO_STORE, body: JSON.stringify(body) };
 }
+
+export const INTROSPECT_OPERATION: Description = {
+  operationId: 'introspectToken',
+  summary: 'Says whether an access token is good, to API users with the scope mintmark:introspect (RFC 7662)',
+  ...formOperation('IntrospectionRequest', {
+    '200': {
+      ...jsonResponse('What there is to say', 'Introspection'),
+      headers: headerReferences(['X-Request-Id']),
+    },
+    '400': errorResponse('Bad request, or no token.'),
+    '403': errorResponse('Forbidden: as for a token, or without the scope mintmark:introspect.'),
+  }),
+};
+
+export const INTROSPECT_SCHEMAS: Description = {
+  Introspection: {
+    type: 'object',
+    required: ['active'],
+    properties: {
+      active: { type: 'boolean', description: 'False for a token that is not meant for the caller, too' },
+      scope: text,
+      client_id: text,
+      token_type: { ...text, const: 'Bearer' },
+      exp: whole,
+      iat: whole,
+      sub: text,
+      aud: text,
+      iss: text,
+      jti: text,
+    },
+    additionalProperties: false,
+  },
+};

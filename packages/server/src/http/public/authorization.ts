@@ -1,5 +1,6 @@
 import { sendAnswer, type RequestHandler } from '../answer.ts';
-import { errorAnswer } from '../error-response.ts';
+import { errorAnswer, errorResponse } from '../error-response.ts';
+import type { Description } from '../operation.ts';
 import { TOKEN_PATH } from '../paths.ts';
 import { traceIdOf } from '../trace.ts';
 
@@ -15,5 +16,20 @@ export function authorizationEndpoint(basePath: string): RequestHandler {
   return (request, response) => {
     const traceId = traceIdOf(request.headers['traceparent']);
     sendAnswer(response, errorAnswer(400, 'unsupported_response_type', description, traceId), traceId);
+  };
+}
+
+export const AUTHORIZE_OPERATIONS: Description = {
+  get: authorizeOperation('get'),
+  post: authorizeOperation('post'),
+};
+
+function authorizeOperation(method: string): Description {
+  return {
+    operationId: `${method}Authorization`,
+    summary:
+      'Supports no response type: every request, with any method, gets the error (RFC 6749 section 4.1.2.1).',
+    security: [],
+    responses: { '400': errorResponse('unsupported_response_type') },
   };
 }

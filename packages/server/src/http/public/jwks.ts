@@ -2,8 +2,9 @@ import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config/config.ts';
 import type { Keyring } from '../../runtime/signing-keys.ts';
 import type { SleepWatch } from '../../runtime/sleep-watch.ts';
+import { getOperation, text, type Description } from '../operation.ts';
 import { JWKS_PATH } from '../paths.ts';
-import { publicRoute } from './public-route.ts';
+import { publicOperations, publicRoute } from './public-route.ts';
 
 /** The key set (RFC 7517). Verifiers cache it for less time than a new key is announced before it signs. */
 export function jwksRoute(
@@ -27,3 +28,42 @@ export function matches(ifNoneMatch: string | undefined, etag: string): boolean 
   if (ifNoneMatch === undefined) return false;
   return ifNoneMatch.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag);
 }
+
+export const JWKS_OPERATIONS: Description = publicOperations(
+  'KeySet',
+  getOperation(
+    'getKeySet',
+    'The keys that access tokens verify with (RFC 7517).',
+    'KeySet',
+    'application/jwk-set+json',
+  ),
+);
+
+export const JWKS_SCHEMAS: Description = {
+  KeySet: {
+    type: 'object',
+    required: ['keys'],
+    properties: {
+      keys: {
+        type: 'array',
+        items: {
+          type: 'object',
+          required: ['kty', 'kid', 'alg', 'use'],
+          properties: {
+            kty: text,
+            kid: text,
+            alg: text,
+            use: { ...text, const: 'sig' },
+            crv: text,
+            x: text,
+            y: text,
+            n: text,
+            e: text,
+          },
+          additionalProperties: false, // and so never a private member
+        },
+      },
+    },
+    additionalProperties: false,
+  },
+};

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config/config.ts';
 import { SIGNING_ALGORITHMS } from '../../domain/signing-algorithm.ts';
+import { getOperation, text, texts, type Description } from '../operation.ts';
 import {
   TOKEN_PATH,
   AUTHORIZE_PATH,
@@ -11,7 +12,7 @@ import {
   METADATA_PATH,
   OPENID_PATH,
 } from '../paths.ts';
-import { publicRoute } from './public-route.ts';
+import { publicOperations, publicRoute } from './public-route.ts';
 
 const AUTH_METHODS = ['client_secret_basic', 'client_secret_post'];
 
@@ -70,3 +71,76 @@ export function openidConfiguration(issuer: string): Record<string, unknown> {
     id_token_signing_alg_values_supported: SIGNING_ALGORITHMS,
   };
 }
+
+export const METADATA_OPERATIONS: Description = publicOperations(
+  'Metadata',
+  getOperation('getMetadata', 'Authorization server metadata (RFC 8414).', 'Metadata'),
+);
+
+export const METADATA_PATH_INSERTED_OPERATIONS: Description = publicOperations(
+  'MetadataPathInserted',
+  getOperation(
+    'getMetadataPathInserted',
+    'The same, at the path-inserted URL (RFC 8414 section 3).',
+    'Metadata',
+  ),
+);
+
+export const OPENID_OPERATIONS: Description = publicOperations(
+  'OpenIdConfiguration',
+  getOperation(
+    'getOpenIdConfiguration',
+    'The same for clients of OpenID Connect Discovery. There are no ID tokens.',
+    'OpenIdConfiguration',
+  ),
+);
+
+const MEMBERS_REQUIRED = [
+  'issuer',
+  'authorization_endpoint',
+  'token_endpoint',
+  'jwks_uri',
+  'grant_types_supported',
+  'response_types_supported',
+];
+
+const MEMBERS = {
+  issuer: text,
+  authorization_endpoint: {
+    ...text,
+    description: 'Answers every request with 400 unsupported_response_type',
+  },
+  token_endpoint: text,
+  jwks_uri: text,
+  revocation_list_uri: text,
+  grant_types_supported: texts,
+  response_types_supported: texts,
+  token_endpoint_auth_methods_supported: texts,
+  introspection_endpoint: text,
+  introspection_endpoint_auth_methods_supported: texts,
+  revocation_endpoint: text,
+  revocation_endpoint_auth_methods_supported: texts,
+  service_documentation: text,
+};
+
+export const METADATA_SCHEMAS: Description = {
+  Metadata: {
+    type: 'object',
+    required: MEMBERS_REQUIRED,
+    properties: MEMBERS,
+    additionalProperties: false,
+  },
+  OpenIdConfiguration: {
+    type: 'object',
+    required: [...MEMBERS_REQUIRED, 'subject_types_supported', 'id_token_signing_alg_values_supported'],
+    properties: {
+      ...MEMBERS,
+      subject_types_supported: texts,
+      id_token_signing_alg_values_supported: {
+        ...texts,
+        description: 'The algorithms that access tokens may be signed with; there are no ID tokens',
+      },
+    },
+    additionalProperties: false,
+  },
+};

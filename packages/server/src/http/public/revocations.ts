@@ -3,10 +3,11 @@ import type { Config } from '../../config/config.ts';
 import type { RevocationPublication } from '../../runtime/revocations/signed-list.ts';
 import type { SleepWatch } from '../../runtime/sleep-watch.ts';
 import { replyWith } from '../answer.ts';
-import { denialAnswer } from '../error-response.ts';
+import { denialAnswer, errorResponse } from '../error-response.ts';
+import { header, headerReferences, type Description } from '../operation.ts';
 import { matches } from './jwks.ts';
 import { REVOCATIONS_PATH } from '../paths.ts';
-import { publicRoute } from './public-route.ts';
+import { publicOperations, publicRoute } from './public-route.ts';
 
 export interface RevocationServices extends Pick<SleepWatch, 'catchingUp'> {
   /** Null while this process cannot sign, or its clock is wrong. */
@@ -38,3 +39,21 @@ export function revocationsRoute(
     return reply.type('application/vnd.mintmark.revocations').send(current.list.body);
   });
 }
+
+export const REVOCATIONS_HEADERS: Description = {
+  ETag: header('RFC 9110 section 8.8.3'),
+  'Mintmark-Revocations': header('A compact JWS with the members iss, iat, n and sha256.'),
+};
+
+const headers = headerReferences(['Mintmark-Revocations', 'ETag', 'X-Request-Id']);
+
+export const REVOCATIONS_OPERATIONS: Description = publicOperations('Revocations', {
+  operationId: 'getRevocations',
+  summary: 'The tokens that are revoked, by their digests, with a signed statement (docs/decisions/012).',
+  security: [],
+  responses: {
+    '200': { description: 'Success', headers, content: { 'application/vnd.mintmark.revocations': {} } },
+    '304': { description: 'Nothing new: the statement says as of when.', headers },
+    '503': errorResponse('No signing key is active.', ['Retry-After']),
+  },
+});
