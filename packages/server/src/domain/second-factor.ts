@@ -1,5 +1,6 @@
 import { hash, randomFillSync } from 'node:crypto';
 import { Secret, TOTP } from 'otpauth';
+import { backoffMs } from '../lib/backoff.ts';
 
 /** RFC 6238, with the values that every authenticator app has: SHA-1, six digits, a step of 30 seconds. */
 const STEP_SECONDS = 30;
@@ -82,8 +83,7 @@ function randomLetters(length: number): string {
 
 /** Wrong codes in a row without a lock. From then on each one locks, twice as long as the one before. */
 const FREE_TRIES = 5;
-const LOCK_MS = 30_000;
-const LOCK_MS_MAX = 900_000;
+const LOCK = { firstMs: 30_000, maxMs: 900_000 };
 
 /**
  * The end of the lock after this many wrong codes in a row; null: no lock. Only a caller with the password
@@ -92,5 +92,5 @@ const LOCK_MS_MAX = 900_000;
  */
 export function codesLockedUntil(wrongCodes: number, nowMs: number): number | null {
   if (wrongCodes < FREE_TRIES) return null;
-  return nowMs + Math.min(LOCK_MS_MAX, LOCK_MS * 2 ** Math.min(wrongCodes - FREE_TRIES, 10));
+  return nowMs + backoffMs(wrongCodes - FREE_TRIES + 1, LOCK);
 }

@@ -1,3 +1,5 @@
+import { valueWithin } from '../lib/deadline.ts';
+
 /**
  * Detects that the process did not run for a while (a sleeping machine, a stopped process):
  * docs/decisions/084.
@@ -31,10 +33,7 @@ export function createSleepWatch(catchUp: () => Promise<void>, clock: () => numb
   let caughtUp: Promise<void> | undefined;
 
   async function catchUpInTime(): Promise<void> {
-    const late = Promise.withResolvers<void>();
-    const deadline = setTimeout(late.resolve, CATCH_UP_MS);
-    await Promise.race([catchUp(), late.promise]);
-    clearTimeout(deadline);
+    await valueWithin(catchUp(), CATCH_UP_MS, undefined);
     caughtUp = undefined;
   }
 

@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { compose, WHOLE, type Composed, type ProcessPart } from './compose.ts';
 import type { Config } from '../config/config.ts';
 import { withPort } from '../config/load-config.ts';
+import { valueWithin } from '../lib/deadline.ts';
 import { AppError } from '../domain/app-error.ts';
 import { invitationUrl } from '../domain/invitation.ts';
 import { firstStart, type FirstApiUser } from './first-start.ts';
@@ -190,7 +191,7 @@ async function closeServer(server: HttpServer, idleMs: number, timeoutMs: number
   const closed = new Promise<void>((resolve) => {
     NetServer.prototype.close.call(server, () => resolve());
   });
-  if (idleMs > 0) await Promise.race([closed, sleep(idleMs, undefined, { ref: false })]);
+  if (idleMs > 0) await valueWithin(closed, idleMs, undefined);
   server.closeIdleConnections();
   const idle = setInterval(() => server.closeIdleConnections(), LOOK_MS);
   const timer = setTimeout(() => server.closeAllConnections(), timeoutMs);

@@ -4,6 +4,7 @@ import type { Denial } from '../../domain/denial.ts';
 import type { KnownApiUser } from '../../domain/known-api-user.ts';
 import { createEntries } from './entries.ts';
 import { knownApiUsers, type DirectoryEntry } from './entry.ts';
+import { withDeadline } from '../../lib/deadline.ts';
 import { inTurn } from '../../lib/in-turn.ts';
 import { createUnknownNames } from './unknown-names.ts';
 import type { KnownApiUserRow, KnownApiUserRows } from '../../storage/tables/known-api-user.ts';
@@ -249,15 +250,6 @@ function unavailable(reason: string): Denial {
   return { denied: 'temporarily_unavailable', reason };
 }
 
-async function withTimeout<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
-  const timeout = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => timeout.reject(new Error(`the store did not answer within ${timeoutMs} ms`)),
-    timeoutMs,
-  );
-  try {
-    return await Promise.race([work, timeout.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+function withTimeout<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
+  return withDeadline(work, timeoutMs, () => new Error(`the store did not answer within ${timeoutMs} ms`));
 }

@@ -2,6 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { LimitTransport, SharedCall, SharedCounts } from '../../domain/shared-limit.ts';
 import type { Config } from '../../config/config.ts';
+import { backoffMs } from '../../lib/backoff.ts';
+import { withDeadline } from '../../lib/deadline.ts';
 
 /**
  * The transport to the shared limits, with a deadline for each call and a circuit breaker that opens when the
@@ -26,13 +28,11 @@ const FAILURES_MAX = 3;
  * The number is high because a Redis Cluster spreads keys over its masters, and any one of them may be down.
  */
 const PROBES = 16;
-/** Time from the end of sharing to the first probe. */
-const PROBE_WAIT_MS = 250;
 /**
- * Each time that sharing ends within `STEADY_MS`, the wait doubles, up to this, to spare an unreliable
- * transport.
+ * The wait from the end of sharing to the first probe. It doubles each time that sharing ends within
+ * `STEADY_MS`, to spare an unreliable transport.
  */
-const PROBE_WAIT_MAX_MS = 8000;
+const PROBE_WAIT = { firstMs: 250, maxMs: 8000 };
 const STEADY_MS = 10_000;
 /**
  * An idle process makes a probe call at this interval, to notice a broken transport before its next request.
@@ -51,13 +51,14 @@ export function createLimitCircuit(
   { processes, limitsDeadlineMs }: Pick<Config, 'processes' | 'limitsDeadlineMs'>,
   log: Logger,
 ): LimitCircuit {
-  const deadline = createDeadline(limitsDeadlineMs);
+  const late = () => new Error(`no answer within ${limitsDeadlineMs} ms`);
+  const inTime = <T>(work: Promise<T>) => withDeadline(work, limitsDeadlineMs, late);
   let isClosed = false;
   let failuresInRow = 0;
   let failedAt = Number.NEGATIVE_INFINITY;
   let answeredAt = Number.NEGATIVE_INFINITY;
   let closedAt = Number.NEGATIVE_INFINITY;
-  let waitMs = PROBE_WAIT_MS;
+  let opensInRow = 1;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
   let looks = 0;
@@ -68,7 +69,7 @@ export function createLimitCircuit(
     if (!isClosed) return null;
     const askedAt = performance.now();
     try {
-      const counts = await deadline(transport.count(call));
+      const counts = await inTime(transport.count(call));
       noteAnswer();
       return counts;
     } catch (error) {
@@ -92,8 +93,7 @@ export function createLimitCircuit(
 
   function open(error: unknown): void {
     isClosed = false;
-    const again = performance.now() - closedAt < STEADY_MS;
-    waitMs = again ? Math.min(2 * waitMs, PROBE_WAIT_MAX_MS) : PROBE_WAIT_MS;
+    opensInRow = performance.now() - closedAt < STEADY_MS ? opensInRow + 1 : 1;
     warn(error);
     probeLater();
   }
@@ -105,7 +105,7 @@ export function createLimitCircuit(
 
   function probeLater(): void {
     if (stopped) return;
-    timer = setTimeout(() => void probeAgain(), waitMs);
+    timer = setTimeout(() => void probeAgain(), backoffMs(opensInRow, PROBE_WAIT));
     timer.unref();
   }
 
@@ -116,7 +116,7 @@ export function createLimitCircuit(
   /** Returns the error, or null if limits are shared from now on (or the circuit was stopped). */
   async function probe(): Promise<unknown> {
     const calls = Array.from({ length: PROBES }, (_, i) => transport.count(probeCall(i)));
-    const problem = await Promise.all(calls.map((call) => deadline(call))).then(
+    const problem = await Promise.all(calls.map(inTime)).then(
       () => null,
       (error: unknown) => error,
     );
@@ -183,52 +183,4 @@ function probeCall(i: number): SharedCall {
 function textOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.slice(0, ERROR_CHARS_MAX);
-}
-
-interface Waiting {
-  untilMs: number;
-  settled: boolean;
-  expire(): void;
-}
-
-/** Gives all promises the same deadline, with one timer for all of them. */
-function createDeadline(deadlineMs: number): <T>(work: Promise<T>) => Promise<T> {
-  let waiting: Waiting[] = [];
-  let armed = false;
-
-  function arm(inMs: number): void {
-    armed = true;
-    // Answers that arrived while this process was busy are read before the deadlines are checked.
-    setTimeout(() => setImmediate(expire), inMs);
-  }
-
-  function expire(): void {
-    const nowMs = performance.now();
-    for (const one of waiting) if (!one.settled && one.untilMs <= nowMs) one.expire();
-    waiting = waiting.filter((one) => !one.settled);
-    const [next] = waiting;
-    armed = false;
-    if (next !== undefined) arm(Math.max(1, next.untilMs - nowMs));
-  }
-
-  return async (work) =>
-    await new Promise((resolve, reject) => {
-      const one: Waiting = {
-        untilMs: performance.now() + deadlineMs,
-        settled: false,
-        expire() {
-          one.settled = true;
-          reject(new Error(`no answer within ${deadlineMs} ms`));
-        },
-      };
-      waiting.push(one);
-      if (!armed) arm(deadlineMs);
-      const settled = <A>(settle: (argument: A) => void) => {
-        return (argument: A) => {
-          one.settled = true;
-          return settle(argument);
-        };
-      };
-      work.then(settled(resolve), settled(reject));
-    });
 }

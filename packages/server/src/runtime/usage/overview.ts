@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Attention } from '../../storage/tables/attention.ts';
 import type { Store } from '../../storage/store.ts';
 import { UNIT_MS } from '../../domain/usage.ts';
+import { valueWithin } from '../../lib/deadline.ts';
 
 /** The state of the whole store. */
 export interface Standing {
@@ -117,16 +117,6 @@ function createCount(
     if (kept !== undefined && kept.until > now()) return kept.counts;
     counting ??= count();
     if (kept !== undefined && kept.tookMs > SLOW_MS) return kept.counts;
-    return (await within(WAIT_MS, counting)) ?? kept?.counts ?? null;
+    return (await valueWithin(counting, WAIT_MS, null)) ?? kept?.counts ?? null;
   };
-}
-
-/** The result of `work`, or null if it takes longer than `waitMs`. */
-async function within<T>(waitMs: number, work: Promise<T>): Promise<T | null> {
-  const over = new AbortController();
-  try {
-    return await Promise.race([work, sleep(waitMs, null, { signal: over.signal })]);
-  } finally {
-    over.abort();
-  }
 }

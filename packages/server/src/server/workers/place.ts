@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { AppError } from '../../domain/app-error.ts';
 import type { ToPrimary } from './messages.ts';
+import { backoffMs } from '../../lib/backoff.ts';
 import { tell, type Requests } from './requests.ts';
 
 /** A place for a worker. When its worker ends, a new one takes over the place. */
@@ -35,9 +36,8 @@ const ATTEMPTS_MAX = 3;
 const SILENT_MS = 60_000;
 /** A worker that served for this long counts as steady: if it ends, it is replaced at once. */
 const STEADY_MS = 10_000;
-/** After repeated failures, the next start waits: twice as long each time, up to `WAIT_MAX_MS`. */
-const WAIT_MS = 100;
-const WAIT_MAX_MS = 5000;
+/** The wait before the next start, after repeated failures. */
+const WAIT = { firstMs: 200, maxMs: 5000 };
 
 export function createPlace(number: number, surroundings: PlaceSurroundings): Place {
   const { port, log, alive, requests, isStopping } = surroundings;
@@ -80,7 +80,7 @@ export function createPlace(number: number, surroundings: PlaceSurroundings): Pl
       } catch (error) {
         const { message } = error as Error;
         log.error({ worker: number, attempt, error: message }, 'a worker could not start');
-        if (attempt < ATTEMPTS_MAX) await sleep(WAIT_MS * 2 ** attempt);
+        if (attempt < ATTEMPTS_MAX) await sleep(backoffMs(attempt, WAIT));
         // Check after the wait: a stop would not reach a worker that is started from now on.
         if (attempt === ATTEMPTS_MAX || isStopping()) throw notStarted(number, message);
       }
@@ -99,12 +99,12 @@ export function createPlace(number: number, surroundings: PlaceSurroundings): Pl
 
   async function replace(): Promise<void> {
     // No wait the first time: an operator may have killed the worker.
-    if (endedSoon > 1) await sleep(Math.min(WAIT_MAX_MS, WAIT_MS * 2 ** endedSoon));
+    if (endedSoon > 1) await sleep(backoffMs(endedSoon, WAIT));
     while (isEmpty()) {
       try {
         await fill();
       } catch {
-        await sleep(WAIT_MAX_MS); // `fillOnce` has logged it; the other workers serve
+        await sleep(WAIT.maxMs); // `fillOnce` has logged it; the other workers serve
       }
     }
   }

@@ -6,6 +6,7 @@ import pg from 'pg';
 import { isOutdatedStatement, postgresError, sqlState } from './error.ts';
 import { nameOf, tlsModeFor, type PostgresServer, type PostgresTarget } from './target.ts';
 import { StoreError } from '../store-error.ts';
+import { withDeadline } from '../../lib/deadline.ts';
 
 export interface PostgresTimeouts {
   /** To connect, sign in and check the server, in milliseconds. */
@@ -125,7 +126,9 @@ function connectionOver(
         const name = nameFor(text, parameters.length);
         const values = parameters.map(storable);
         const asked = client.query({ text, values, ...(name !== undefined && { name }) });
-        const { rows, rowCount, command } = await withDeadline(asked, deadlineMs, server);
+        const answer =
+          deadlineMs === 0 ? asked : withDeadline(asked, deadlineMs, () => noAnswer(server, deadlineMs));
+        const { rows, rowCount, command } = await answer;
         return { rows: rows as unknown[], affected: rowCount, command };
       } catch (error) {
         // A new connection finds the server that takes writes, and prepares its statements again.
@@ -147,19 +150,9 @@ function brokenError(server: PostgresServer): StoreError {
   return new StoreError('unavailable', text);
 }
 
-async function withDeadline<T>(work: Promise<T>, deadlineMs: number, server: PostgresServer): Promise<T> {
-  if (deadlineMs === 0) return await work;
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    const text = `PostgreSQL at ${nameOf(server)} did not answer within ${deadlineMs} ms.`;
-    late.reject(new StoreError('unavailable', text));
-  }, deadlineMs);
-  try {
-    return await Promise.race([work, late.promise]);
-  } finally {
-    clearTimeout(timer);
-    work.catch(() => undefined); // it fails later, when the connection ends: no unhandled rejection
-  }
+function noAnswer(server: PostgresServer, deadlineMs: number): StoreError {
+  const text = `PostgreSQL at ${nameOf(server)} did not answer within ${deadlineMs} ms.`;
+  return new StoreError('unavailable', text);
 }
 
 interface Looked {

@@ -1,5 +1,6 @@
 import { connectTo, type PostgresConnection, type PostgresTimeouts } from './connection.ts';
 import { nameOf, type PostgresServer, type PostgresTarget } from './target.ts';
+import { backoffMs, spreadMs } from '../../lib/backoff.ts';
 import { StoreError } from '../store-error.ts';
 
 /**
@@ -8,9 +9,8 @@ import { StoreError } from '../store-error.ts';
  */
 export type Connect = (timeouts?: Partial<PostgresTimeouts>) => Promise<PostgresConnection>;
 
-/** After each failure in a row the wait before the next attempt doubles, from the first to the longest. */
-const WAIT_FIRST_MS = 50;
-const WAIT_MAX_MS = 1000;
+/** The wait after a failure, before the next attempt. */
+const WAIT = { firstMs: 50, maxMs: 1000 };
 
 export function connectToPrimary(target: PostgresTarget, timeouts: PostgresTimeouts): Connect {
   let primary: PostgresServer | undefined;
@@ -43,9 +43,8 @@ export function connectToPrimary(target: PostgresTarget, timeouts: PostgresTimeo
       // Attempts that fail together count as one failure.
       if (performance.now() >= again.atMs) {
         failures += 1;
-        const waitMs = Math.min(WAIT_MAX_MS, WAIT_FIRST_MS * 2 ** (failures - 1));
-        // Random, so that processes do not retry at the same moment.
-        again = { atMs: performance.now() + waitMs * (0.5 + Math.random() / 2), error: error as Error };
+        const waitMs = spreadMs(backoffMs(failures, WAIT));
+        again = { atMs: performance.now() + waitMs, error: error as Error };
       }
       throw error;
     }

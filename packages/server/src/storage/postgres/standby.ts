@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { sql, type Kysely } from 'kysely';
 import type { Tables } from '../schema.ts';
+import { valueWithin } from '../../lib/deadline.ts';
 import { StoreError } from '../store-error.ts';
 
 /**
@@ -32,8 +32,7 @@ const MEND = 'Mend the standby, or take it out of synchronous_standby_names.';
 export async function standbyError(read: Kysely<Tables>, error: unknown): Promise<StoreError | null> {
   if (!(error instanceof StoreError && (error.code === 'locked' || error.code === 'unavailable')))
     return null;
-  const asked = Promise.race([standbyWaitMs(read), sleep(ASK_MS_MAX, 0, { ref: false })]);
-  const waitMs = await asked.catch(() => 0);
+  const waitMs = await valueWithin(standbyWaitMs(read), ASK_MS_MAX, 0).catch(() => 0);
   if (waitMs < WAITS_MS) return null;
   const waits = `PostgreSQL waits for a synchronous standby that has not answered for ${Math.round(waitMs / 1000)} s`;
   const outcome =

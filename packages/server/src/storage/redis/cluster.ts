@@ -1,3 +1,4 @@
+import { withDeadline } from '../../lib/deadline.ts';
 import { redisConnection, type RedisConnection } from './connection.ts';
 import { redisName, redisServerOf, type RedisServer, type RedisTarget } from './target.ts';
 
@@ -53,7 +54,8 @@ export function redisCluster(target: RedisTarget): RedisCluster {
     for (const server of target.servers) connectionTo(server);
     for (const [name, connection] of connections) {
       try {
-        const ranges = await withinDeadline(connection.send(['CLUSTER', 'SLOTS']));
+        const table = connection.send(['CLUSTER', 'SLOTS']);
+        const ranges = await withDeadline(table, LOOK_DEADLINE_MS, () => new Error('no answer'));
         problem = 'it is not complete';
         adopt(slotRanges(ranges, redisServerOf(name.replaceAll(/[[\]]/g, ''))));
         return;
@@ -132,14 +134,6 @@ function slotRanges(reply: unknown, source: RedisServer): SlotRange[] {
     to,
     master: { host: host === null || host === '' || host === '?' ? source.host : host, port },
   }));
-}
-
-async function withinDeadline<T>(work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('no answer')), LOOK_DEADLINE_MS);
-  });
-  return await Promise.race([work, late]).finally(() => clearTimeout(timer));
 }
 
 /**

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TLSSocketOptions } from 'node:tls';
+import { backoffMs, spreadMs } from '../../lib/backoff.ts';
+import { withDeadline } from '../../lib/deadline.ts';
 import { redisName, type RedisServer, type RedisTarget, type RedisTls } from './target.ts';
 
 /** A connection to one server, which reconnects until it is closed. */
@@ -38,9 +40,8 @@ const CONNECT_MS = 1000;
 const PING_MS = 1000;
 /** … and the longest silence before it is dropped: a server that is frozen or cut off reports no error. */
 const SILENT_MS = 3000;
-/** The first wait before a new attempt. It doubles each time; a random part adds up to as much again. */
-const AGAIN_MS = 50;
-const AGAIN_MAX_MS = 500;
+/** The wait before a new attempt. A random part of up to half is left out. */
+const AGAIN = { firstMs: 100, maxMs: 1000 };
 /** Most calls that wait for an answer. A deadline and a circuit breaker keep a process below this number. */
 const WAITING_MAX = 10_000;
 
@@ -60,20 +61,21 @@ export function redisConnection(
   const closed = new AbortController();
 
   async function keepConnected(): Promise<void> {
-    let waitMs = AGAIN_MS;
+    let failures = 0;
     while (!closed.signal.aborted) {
       try {
         const server = await find();
         const connected = await connect(server, access);
         client = connected;
-        waitMs = AGAIN_MS;
+        failures = 0;
         problem = await endOf(connected, server);
       } catch (error) {
         problem = (error as Error).message;
       }
       client = null;
-      await sleep(waitMs * (1 + Math.random()), undefined, { signal: closed.signal }).catch(() => undefined);
-      waitMs = Math.min(2 * waitMs, AGAIN_MAX_MS);
+      failures += 1;
+      const waitMs = spreadMs(backoffMs(failures, AGAIN));
+      await sleep(waitMs, undefined, { signal: closed.signal }).catch(() => undefined);
     }
   }
 
@@ -117,19 +119,14 @@ export async function connect(server: RedisServer, access: RedisAccess): Promise
   const client = await newClient(server, access);
   // Without a listener, an error would end the process. Each error also fails the waiting calls.
   client.on('error', () => undefined);
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no connection within ${CONNECT_MS} ms`)), CONNECT_MS);
-  });
+  const late = () => new Error(`no connection within ${CONNECT_MS} ms`);
   try {
-    await Promise.race([client.connect(), tooLate]);
+    await withDeadline(client.connect(), CONNECT_MS, late);
     return client;
   } catch (error) {
     destroy(client);
     const text = (error as Error).message || String((error as NodeJS.ErrnoException).code);
     throw new Error(`${redisName(server)}: ${text}`, { cause: error });
-  } finally {
-    clearTimeout(timer);
   }
 }
 
