@@ -16,3 +16,14 @@ export function singleFlight<T>(): SingleFlight<T> {
     },
   };
 }
+
+/** `work`, with one run at a time: callers during a run share it. */
+export function shareRun<T>(work: () => Promise<T>): () => Promise<T> {
+  let underWay: Promise<T> | undefined;
+  return () => {
+    underWay ??= work().finally(() => {
+      underWay = undefined;
+    });
+    return underWay;
+  };
+}

@@ -2,13 +2,8 @@ import { Readable } from 'node:stream';
 import Type from 'typebox';
 import { AUDIT_ACTIONS, AUDIT_OUTCOMES, type AuditOutcome } from '../../domain/audit-entry.ts';
 import type { AuditFilter } from '../../domain/audit-filter.ts';
-import {
-  exportAudit,
-  listAudit,
-  listHistory,
-  verifyAudit,
-  type AuditVerification,
-} from '../../admin/audit.ts';
+import { exportAudit, listAudit, listHistory, verifyAudit } from '../../admin/audit.ts';
+import { shareRun } from '../../lib/single-flight.ts';
 import type { AdminApp } from './admin-app.ts';
 import { changeOf, type AdminContext } from './context.ts';
 import { apiUserPath } from './api-user.routes.ts';
@@ -145,7 +140,7 @@ function exportRoute(app: AdminApp, context: AdminContext): void {
 
 function verificationRoute(app: AdminApp, { store }: AdminContext): void {
   /** Requests during a verification share its result. */
-  let underWay: Promise<AuditVerification> | undefined;
+  const verify = shareRun(() => verifyAudit(store));
   app.get(
     '/audit/verification',
     {
@@ -157,11 +152,6 @@ function verificationRoute(app: AdminApp, { store }: AdminContext): void {
         response: { 200: auditVerificationSchema },
       },
     },
-    async () => {
-      underWay ??= verifyAudit(store).finally(() => {
-        underWay = undefined;
-      });
-      return auditVerificationJson(await underWay);
-    },
+    async () => auditVerificationJson(await verify()),
   );
 }

@@ -2,6 +2,7 @@ import type { Attention } from '../../storage/tables/attention.ts';
 import type { Store } from '../../storage/store.ts';
 import { UNIT_MS } from '../../domain/usage.ts';
 import { valueWithin } from '../../lib/deadline.ts';
+import { shareRun } from '../../lib/single-flight.ts';
 
 /** The state of the whole store. */
 export interface Standing {
@@ -82,7 +83,6 @@ function createCount(
   noteFailure: (error: Error) => void,
 ): () => Promise<Counts | null> {
   let kept: { counts: Counts; until: number; tookMs: number } | undefined;
-  let counting: Promise<Counts | null> | undefined;
   /** The count takes longer than the timeout of a statement, so it runs without that timeout. */
   let unhurried = false;
 
@@ -108,14 +108,13 @@ function createCount(
       unhurried = false; // the store was out of reach, not slow
       noteFailure(error as Error);
       return null;
-    } finally {
-      counting = undefined;
     }
   }
 
+  const sharedCount = shareRun(count);
   return async () => {
     if (kept !== undefined && kept.until > now()) return kept.counts;
-    counting ??= count();
+    const counting = sharedCount();
     if (kept !== undefined && kept.tookMs > SLOW_MS) return kept.counts;
     return (await valueWithin(counting, WAIT_MS, null)) ?? kept?.counts ?? null;
   };

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { PendingUse } from '../../domain/known-api-user.ts';
 import { startOf, UNIT_MS } from '../../domain/usage.ts';
+import { shareRun } from '../../lib/single-flight.ts';
 import type { Refusals, UsageBatch } from '../../storage/tables/usage.ts';
 import { createUsageGathering, type Gathered, type UsageGathering } from './pending-usage.ts';
 
@@ -47,7 +48,6 @@ export function createUsageRecorder(
   now: () => number = Date.now,
 ): UsageRecorder {
   const gathering = createUsageGathering(usageMax, () => void flush());
-  let flushing: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
   let lostReported = 0;
   let failures = 0;
@@ -105,12 +105,7 @@ export function createUsageRecorder(
     });
   }
 
-  async function flush(): Promise<void> {
-    flushing ??= writeAll().finally(() => {
-      flushing = undefined;
-    });
-    await flushing;
-  }
+  const flush = shareRun(writeAll);
 
   return {
     noteUse: gathering.noteUse,

@@ -1,4 +1,5 @@
 import type { Metrics } from '../../runtime/usage/metrics.ts';
+import { valueWithin } from '../../lib/deadline.ts';
 import { limitsOfPrimary, type LimitsOfPrimary } from './limits.ts';
 import type { ToPrimary, ToWorker, WorkerPart } from './messages.ts';
 
@@ -51,9 +52,7 @@ export function linkToPrimary(): Link {
         void own?.text().then((text) => send({ kind: 'metrics', request: message.request, text }));
         return undefined;
       case 'all metrics':
-        asked.get(message.request)?.(message.text);
-        asked.delete(message.request);
-        return undefined;
+        return asked.get(message.request)?.(message.text);
     }
   }
 
@@ -67,6 +66,16 @@ export function linkToPrimary(): Link {
   process.on('SIGTERM', () => told.resolve({ drain: true, replaced: false }));
   process.on('SIGINT', () => undefined); // Ctrl-C reaches all processes; the primary process stops this one
   process.on('SIGHUP', () => undefined);
+
+  async function askPrimary(): Promise<string | null> {
+    request += 1;
+    const asking = request;
+    const answer = new Promise<string>((resolve) => asked.set(asking, resolve));
+    send({ kind: 'ask for metrics', request: asking });
+    const text = await valueWithin(answer, METRICS_MS, null);
+    asked.delete(asking);
+    return text;
+  }
 
   function hasStarted(): void {
     isStarting = false;
@@ -86,20 +95,10 @@ export function linkToPrimary(): Link {
     limits,
     allMetrics(ownMetrics) {
       own = ownMetrics;
-      const text = async (): Promise<string> =>
-        await new Promise((resolve) => {
-          request += 1;
-          const asking = request;
-          const answer = (all: string) => {
-            clearTimeout(timer);
-            asked.delete(asking);
-            resolve(all);
-          };
-          const timer = setTimeout(() => void ownMetrics.text().then(answer), METRICS_MS);
-          asked.set(asking, answer);
-          send({ kind: 'ask for metrics', request: asking });
-        });
-      return { contentType: ownMetrics.contentType, text };
+      return {
+        contentType: ownMetrics.contentType,
+        text: async () => (await askPrimary()) ?? ownMetrics.text(),
+      };
     },
     close() {
       hasStarted();

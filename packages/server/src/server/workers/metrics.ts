@@ -1,4 +1,6 @@
 import type { Worker } from 'node:cluster';
+import { valueWithin } from '../../lib/deadline.ts';
+import { shareRun } from '../../lib/single-flight.ts';
 import { mergedMetrics } from './merged-metrics.ts';
 
 /** A worker that does not answer within this time is left out. */
@@ -8,29 +10,33 @@ const ANSWER_MS = 1000;
 export interface MetricsOfAll {
   /** Records a worker's answer. */
   answered(worker: Worker, request: number, text: string): void;
-  /** Returns the metrics of these workers and `own`. Requests at the same time share one collection. */
-  gather(workers: readonly Worker[], own: string): Promise<string>;
+  /** Returns the metrics of all workers and of this process. Calls at the same time share one collection. */
+  gather(): Promise<string>;
 }
 
-export function createMetricsOfAll(ask: (worker: Worker, request: number) => void): MetricsOfAll {
+export interface MetricsOfAllSources {
+  workers(): readonly Worker[];
+  /** Requests the metrics of a worker, which come to `answered`. */
+  ask(worker: Worker, request: number): void;
+  /** The metrics of this process. */
+  own(): string;
+}
+
+export function createMetricsOfAll({ workers, ask, own }: MetricsOfAllSources): MetricsOfAll {
   let request = 0;
   let expected = new Map<Worker, string | null>();
-  let gathering: Promise<string> | undefined;
   let complete: () => void = () => undefined;
 
-  async function gatherAll(workers: readonly Worker[], own: string): Promise<string> {
+  async function gatherAll(): Promise<string> {
     request += 1;
-    expected = new Map(workers.map((worker) => [worker, null]));
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ANSWER_MS);
-      complete = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-      for (const worker of workers) ask(worker, request);
+    expected = new Map(workers().map((worker) => [worker, null]));
+    const all = new Promise<void>((resolve) => {
+      complete = resolve;
     });
+    for (const worker of expected.keys()) ask(worker, request);
+    await valueWithin(all, ANSWER_MS, undefined);
     const texts = Array.from(expected.values()).filter((text) => text !== null);
-    return mergedMetrics([...texts, own]);
+    return mergedMetrics([...texts, own()]);
   }
 
   return {
@@ -39,11 +45,6 @@ export function createMetricsOfAll(ask: (worker: Worker, request: number) => voi
       expected.set(worker, text);
       if (!Array.from(expected.values()).includes(null)) complete();
     },
-    async gather(workers, own) {
-      gathering ??= gatherAll(workers, own).finally(() => {
-        gathering = undefined;
-      });
-      return await gathering;
-    },
+    gather: shareRun(gatherAll),
   };
 }

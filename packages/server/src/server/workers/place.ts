@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { AppError } from '../../domain/app-error.ts';
 import type { ToPrimary } from './messages.ts';
 import { backoffMs } from '../../lib/backoff.ts';
+import { shareRun } from '../../lib/single-flight.ts';
 import { tell, type Requests } from './requests.ts';
 
 /** A place for a worker. When its worker ends, a new one takes over the place. */
@@ -44,7 +45,8 @@ export function createPlace(number: number, surroundings: PlaceSurroundings): Pl
   let current: Worker | null = null;
   let readyAt = 0;
   let endedSoon = 0;
-  let filling: Promise<Worker | null> | undefined;
+
+  const fill = shareRun(fillOnce);
 
   /** Resolves when the worker is ready to serve; rejects if it ends before. */
   async function start(): Promise<Worker> {
@@ -111,13 +113,6 @@ export function createPlace(number: number, surroundings: PlaceSurroundings): Pl
 
   function isEmpty(): boolean {
     return current === null && !isStopping();
-  }
-
-  async function fill(): Promise<Worker | null> {
-    filling ??= fillOnce().finally(() => {
-      filling = undefined;
-    });
-    return await filling;
   }
 
   return { number, worker: () => current, fill };

@@ -15,12 +15,14 @@ export interface WorkersNow {
 
 export function createRequests({ serving, replaced }: WorkersNow, limiterKeysMax: number): Requests {
   const count = limitsForWorkers(limiterKeysMax);
-  const metrics = createMetricsOfAll((worker, request) => tell(worker, { kind: 'tell metrics', request }));
+  const metrics = createMetricsOfAll({
+    workers: serving,
+    ask: (worker, request) => tell(worker, { kind: 'tell metrics', request }),
+    own: () => ownMetrics(serving().length, replaced()),
+  });
 
   async function tellMetrics(worker: Worker, request: number): Promise<void> {
-    const workers = serving();
-    const text = await metrics.gather(workers, ownMetrics(workers.length, replaced()));
-    tell(worker, { kind: 'all metrics', request, text });
+    tell(worker, { kind: 'all metrics', request, text: await metrics.gather() });
   }
 
   return (worker, message) => {

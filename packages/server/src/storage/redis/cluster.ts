@@ -1,4 +1,5 @@
 import { withDeadline } from '../../lib/deadline.ts';
+import { shareRun } from '../../lib/single-flight.ts';
 import { redisConnection, type RedisConnection } from './connection.ts';
 import { redisName, redisServerOf, type RedisServer, type RedisTarget } from './target.ts';
 
@@ -31,8 +32,8 @@ export function redisCluster(target: RedisTarget): RedisCluster {
   let lookedAt = Number.NEGATIVE_INFINITY;
   /** Why the last node did not send the slot table. */
   let problem = 'nobody was asked yet';
-  let looking: Promise<void> | null = null;
   let closed = false;
+  const look = shareRun(lookOnce);
   const timer = setInterval(() => void look(), LOOK_MS);
 
   function connectionTo(server: RedisServer): RedisConnection {
@@ -40,13 +41,6 @@ export function redisCluster(target: RedisTarget): RedisCluster {
     const connection = connections.get(name) ?? redisConnection(() => Promise.resolve(server), target);
     connections.set(name, connection);
     return connection;
-  }
-
-  function look(): Promise<void> {
-    looking ??= lookOnce().finally(() => {
-      looking = null;
-    });
-    return looking;
   }
 
   async function lookOnce(): Promise<void> {
