@@ -106,15 +106,12 @@ function EditForm({ user, etag }: { user: ApiUserJson; etag: string | null }): J
 }
 
 /** Fields that both operators edited, with both values. */
-function Conflicts({
-  theirs,
-  mine,
-  onTake,
-}: {
+function Conflicts(props: {
   theirs: Partial<EditableSettings>;
   mine: EditableSettings;
   onTake: (member: keyof EditableSettings) => void;
 }): JSX.Element | null {
+  const { theirs, mine, onTake } = props;
   const members = MEMBERS.filter(
     (member) => theirs[member] !== undefined && valueText(theirs[member]) !== valueText(mine[member]),
   );

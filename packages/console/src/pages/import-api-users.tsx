@@ -33,13 +33,8 @@ async function send(file: File, dryRun: boolean): Promise<ReportLine[]> {
 }
 
 /** Imports API users from a file: first a preview of each line, then the import after confirmation. */
-export function ImportApiUsers({
-  onDone,
-  onClose,
-}: {
-  onDone: () => void;
-  onClose: () => void;
-}): JSX.Element {
+export function ImportApiUsers(props: { onDone: () => void; onClose: () => void }): JSX.Element {
+  const { onDone, onClose } = props;
   const [file, setFile] = useState<File | null>(null);
   const [report, setReport] = useState<ReportLine[] | null>(null);
   const check = useAction(async () => {
@@ -103,19 +98,14 @@ function totalOf(report: readonly ReportLine[]): Total {
   return { outcome: 'checked', would_make: 0, refused: 0, exists: 0, not_read: 0 };
 }
 
-function ReportActions({
-  report,
-  busy,
-  onImport,
-  onBack,
-  onClose,
-}: {
+function ReportActions(props: {
   report: readonly ReportLine[];
   busy: boolean;
   onImport: () => void;
   onBack: () => void;
   onClose: () => void;
 }): JSX.Element {
+  const { report, busy, onImport, onBack, onClose } = props;
   const total = totalOf(report);
   if (total.outcome === 'done') {
     return (

@@ -131,13 +131,8 @@ function OperatorTable(props: {
   );
 }
 
-function RowActions({
-  operator,
-  onOpen,
-}: {
-  operator: OperatorJson;
-  onOpen: (open: Open) => void;
-}): JSX.Element {
+function RowActions(props: { operator: OperatorJson; onOpen: (open: Open) => void }): JSX.Element {
+  const { operator, onOpen } = props;
   const of = <span class="unseen"> {operator.email}</span>;
   return (
     <div class="row end">
@@ -155,13 +150,8 @@ function RowActions({
   );
 }
 
-function Invite({
-  onMade,
-  onClose,
-}: {
-  onMade: (invitation: InvitationJson) => void;
-  onClose: () => void;
-}): JSX.Element {
+function Invite(props: { onMade: (invitation: InvitationJson) => void; onClose: () => void }): JSX.Element {
+  const { onMade, onClose } = props;
   const [email, setEmail] = useState('');
   const [role, setRole] = useState<Role>('viewer');
   const action = useAction(async () =>

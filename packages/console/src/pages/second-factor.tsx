@@ -103,13 +103,8 @@ function PasswordStep({ onPending }: { onPending: (pending: Pending) => void }):
   );
 }
 
-function CodeStep({
-  pending,
-  onCodes,
-}: {
-  pending: Pending;
-  onCodes: (codes: string[]) => void;
-}): JSX.Element {
+function CodeStep(props: { pending: Pending; onCodes: (codes: string[]) => void }): JSX.Element {
+  const { pending, onCodes } = props;
   const [code, setCode] = useState('');
   const action = useAction(async () => {
     const body = { code: code.replaceAll(/\s/g, '') };
@@ -157,13 +152,8 @@ const WITHOUT_CODES = {
   text: 'They cannot be shown again. Without them you cannot sign in if you lose your phone.',
 };
 
-function RecoveryCodes({
-  codes,
-  onDone,
-}: {
-  codes: readonly string[];
-  onDone: () => Promise<void>;
-}): JSX.Element {
+function RecoveryCodes(props: { codes: readonly string[]; onDone: () => Promise<void> }): JSX.Element {
+  const { codes, onDone } = props;
   useLeaveGuard(true, WITHOUT_CODES);
   const text = codes.join('\n');
   const action = useAction(onDone);
