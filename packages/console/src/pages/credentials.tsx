@@ -15,9 +15,9 @@ import { Button, LinkButton } from '../ui/button.tsx';
 import { CancelButton, Dialog } from '../ui/dialog.tsx';
 import { ExpiryField, expiryOf } from '../ui/expiry.tsx';
 import { CheckField, TextField } from '../ui/field.tsx';
-import { Form } from '../ui/form.tsx';
+import { Form, FormEnd } from '../ui/form.tsx';
 import { Loaded } from '../ui/loaded.tsx';
-import { Empty, Failure } from '../ui/notice.tsx';
+import { Empty } from '../ui/notice.tsx';
 import { Card } from '../ui/page.tsx';
 import { Ago, At } from '../ui/time.tsx';
 import { Retire } from './retire.tsx';
@@ -248,13 +248,7 @@ function Edit(props: { credential: CredentialJson; onDone: () => void; onClose: 
           keep={credential.expires_at}
           error={action.errorOf('expires_at')}
         />
-        <Failure error={action.error} />
-        <div class="form-actions">
-          <CancelButton />
-          <Button kind="primary" type="submit" busy={action.busy}>
-            Save
-          </Button>
-        </div>
+        <FormEnd action={action} verb="Save" before={<CancelButton />} />
       </Form>
     </Dialog>
   );

@@ -6,7 +6,7 @@ import { useAction } from '../ui/action.ts';
 import { Button } from '../ui/button.tsx';
 import { CancelButton, Dialog } from '../ui/dialog.tsx';
 import { Field } from '../ui/field.tsx';
-import { Form } from '../ui/form.tsx';
+import { Form, FormEnd } from '../ui/form.tsx';
 import { Failure, Notice } from '../ui/notice.tsx';
 
 /** The result of a line, or the counts at the end; the same for a dry run. */
@@ -79,13 +79,7 @@ export function ImportApiUsers(props: { onDone: () => void; onClose: () => void 
               />
             )}
           </Field>
-          <Failure error={check.error} />
-          <div class="form-actions">
-            <CancelButton />
-            <Button kind="primary" type="submit" busy={check.busy} disabled={file === null}>
-              Check the file
-            </Button>
-          </div>
+          <FormEnd action={check} verb="Check the file" disabled={file === null} before={<CancelButton />} />
         </Form>
       )}
     </Dialog>

@@ -14,7 +14,7 @@ import { Button } from '../ui/button.tsx';
 import { CodeBlock } from '../ui/copy.tsx';
 import { CancelButton, Confirm, Dialog } from '../ui/dialog.tsx';
 import { ChoiceField, TextField, type Choice } from '../ui/field.tsx';
-import { Form } from '../ui/form.tsx';
+import { Form, FormEnd } from '../ui/form.tsx';
 import { Loaded } from '../ui/loaded.tsx';
 import { Failure, Notice } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
@@ -171,13 +171,7 @@ function Invite(props: { onMade: (invitation: InvitationJson) => void; onClose: 
           autofocus
         />
         <ChoiceField<Role> label="Role" value={role} choices={ROLES} onInput={setRole} />
-        <Failure error={action.error} />
-        <div class="form-actions">
-          <CancelButton />
-          <Button kind="primary" type="submit" busy={action.busy}>
-            Create the link
-          </Button>
-        </div>
+        <FormEnd action={action} verb="Create the link" before={<CancelButton />} />
       </Form>
     </Dialog>
   );

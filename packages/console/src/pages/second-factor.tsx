@@ -12,7 +12,7 @@ import { CodeBlock } from '../ui/copy.tsx';
 import { CancelButton, Dialog } from '../ui/dialog.tsx';
 import { saveAs } from '../ui/download.ts';
 import { PasswordField, TextField } from '../ui/field.tsx';
-import { Form } from '../ui/form.tsx';
+import { Form, FormEnd } from '../ui/form.tsx';
 import { Failure, Notice } from '../ui/notice.tsx';
 import { Card } from '../ui/page.tsx';
 import { QrCode } from '../ui/qr.tsx';
@@ -93,12 +93,7 @@ function PasswordStep({ onPending }: { onPending: (pending: Pending) => void }):
         onInput={setPassword}
         error={action.errorOf('current_password')}
       />
-      <Failure error={action.error} />
-      <div class="form-actions">
-        <Button kind="primary" type="submit" busy={action.busy}>
-          Next
-        </Button>
-      </div>
+      <FormEnd action={action} verb="Next" />
     </Form>
   );
 }
@@ -137,12 +132,7 @@ function CodeStep(props: { pending: Pending; onCodes: (codes: string[]) => void 
         autofocus
         mono
       />
-      <Failure error={action.error} />
-      <div class="form-actions">
-        <Button kind="primary" type="submit" busy={action.busy}>
-          Turn on
-        </Button>
-      </div>
+      <FormEnd action={action} verb="Turn on" />
     </Form>
   );
 }
@@ -209,13 +199,7 @@ function TurnOff({ onClose }: { onClose: () => void }): JSX.Element {
           required
           mono
         />
-        <Failure error={action.error} />
-        <div class="form-actions">
-          <CancelButton />
-          <Button kind="danger" type="submit" busy={action.busy}>
-            Turn off
-          </Button>
-        </div>
+        <FormEnd action={action} verb="Turn off" kind="danger" before={<CancelButton />} />
       </Form>
     </Dialog>
   );
