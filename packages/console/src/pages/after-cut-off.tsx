@@ -94,13 +94,8 @@ function NotCutOff({ name }: { name: string }): JSX.Element {
   return <p>{name} was not cut off, or the audit log no longer has the entry.</p>;
 }
 
-function Refused({
-  entry,
-  working,
-}: {
-  entry: AuditEntryJson;
-  working: readonly CredentialJson[];
-}): JSX.Element {
+function Refused(props: { entry: AuditEntryJson; working: readonly CredentialJson[] }): JSX.Element {
+  const { entry, working } = props;
   const { credentials, tokens_revoked_issued_before: before } = factsOf(entry);
   return (
     <div class="stack">

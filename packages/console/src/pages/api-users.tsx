@@ -222,23 +222,13 @@ function Table({ list }: { list: Pages<ListedApiUserJson> }): JSX.Element {
 const EXPIRES_SOON_MS = 30 * DAY_MS;
 
 /** Memoized, because there may be a thousand rows. */
-function Row({
-  user,
-  counts,
-}: {
-  user: ListedApiUserJson;
-  counts: readonly number[] | undefined;
-}): JSX.Element {
+function Row(props: { user: ListedApiUserJson; counts: readonly number[] | undefined }): JSX.Element {
+  const { user, counts } = props;
   return useMemo(() => <RowOf user={user} counts={counts} />, [user, counts]);
 }
 
-function RowOf({
-  user,
-  counts,
-}: {
-  user: ListedApiUserJson;
-  counts: readonly number[] | undefined;
-}): JSX.Element {
+function RowOf(props: { user: ListedApiUserJson; counts: readonly number[] | undefined }): JSX.Element {
+  const { user, counts } = props;
   const { next_expiry_at: expiry, live_credentials: live } = user;
   const expiresSoon = expiry !== null && Date.parse(expiry) - Date.now() < EXPIRES_SOON_MS;
   return (

@@ -96,13 +96,11 @@ export function AuditPage(): JSX.Element {
 
 type Query = Readonly<Record<string, string>>;
 
-function AuditFilters({
-  query,
-  setQuery,
-}: {
+function AuditFilters(props: {
   query: Query;
   setQuery: (changes: Record<string, string>) => void;
 }): JSX.Element {
+  const { query, setQuery } = props;
   const [search, setSearch] = useDraft(query['search'] ?? '', (text) => setQuery({ search: text }));
   const exact = (['actor', 'subject'] as const).filter((name) => (query[name] ?? '') !== '');
   const active = ['action', 'outcome', 'from', 'to'].some((name) => (query[name] ?? '') !== '');

@@ -15,9 +15,9 @@ import { Button, LinkButton } from '../ui/button.tsx';
 import { CancelButton, Dialog } from '../ui/dialog.tsx';
 import { ExpiryField, expiryOf } from '../ui/expiry.tsx';
 import { CheckField, TextField } from '../ui/field.tsx';
-import { Form } from '../ui/form.tsx';
+import { Form, FormEnd } from '../ui/form.tsx';
 import { Loaded } from '../ui/loaded.tsx';
-import { Empty, Failure } from '../ui/notice.tsx';
+import { Empty } from '../ui/notice.tsx';
 import { Card } from '../ui/page.tsx';
 import { Ago, At } from '../ui/time.tsx';
 import { Retire } from './retire.tsx';
@@ -72,15 +72,12 @@ export function Credentials({ clientId, credentials, live }: CredentialsProps): 
 /** The credential's dialog that is open. */
 type Open = { to: 'retire' | 'edit'; credential: CredentialJson };
 
-export function CredentialTable({
-  items,
-  live,
-  onChanged,
-}: {
+export function CredentialTable(props: {
   items: readonly CredentialJson[];
   live: LiveUse;
   onChanged: () => void;
 }): JSX.Element {
+  const { items, live, onChanged } = props;
   const mayWrite = useMay('operator');
   const [withEnded, setWithEnded] = useState(false);
   const [open, setOpen] = useState<Open | null>(null);
@@ -134,15 +131,12 @@ export function CredentialTable({
   );
 }
 
-function CredentialRow({
-  credential,
-  seen,
-  onOpen,
-}: {
+function CredentialRow(props: {
   credential: CredentialJson;
   seen: SeenUse | undefined;
   onOpen: ((to: Open['to']) => void) | null;
 }): JSX.Element {
+  const { credential, seen, onOpen } = props;
   const { id, name, kind, state, expires_at: expires } = credential;
   const quietFrom = state === 'live' ? quietAt(credential, seen) : null;
   return (
@@ -203,13 +197,8 @@ export function quietAt(credential: CredentialJson, seen: SeenUse | undefined): 
 }
 
 /** The later of the stored and the live use. */
-export function LastUse({
-  credential,
-  seen,
-}: {
-  credential: CredentialJson;
-  seen: SeenUse | undefined;
-}): JSX.Element {
+export function LastUse(props: { credential: CredentialJson; seen: SeenUse | undefined }): JSX.Element {
+  const { credential, seen } = props;
   const isLater =
     seen !== undefined && (credential.last_used_at === null || seen.at >= credential.last_used_at);
   const at = isLater ? seen.at : credential.last_used_at;
@@ -229,15 +218,8 @@ export function LastUse({
   );
 }
 
-function Edit({
-  credential,
-  onDone,
-  onClose,
-}: {
-  credential: CredentialJson;
-  onDone: () => void;
-  onClose: () => void;
-}): JSX.Element {
+function Edit(props: { credential: CredentialJson; onDone: () => void; onClose: () => void }): JSX.Element {
+  const { credential, onDone, onClose } = props;
   const [name, setName] = useState(credential.name);
   const [days, setDays] = useState('keep');
   const action = useAction(async () => {
@@ -266,13 +248,7 @@ function Edit({
           keep={credential.expires_at}
           error={action.errorOf('expires_at')}
         />
-        <Failure error={action.error} />
-        <div class="form-actions">
-          <CancelButton />
-          <Button kind="primary" type="submit" busy={action.busy}>
-            Save
-          </Button>
-        </div>
+        <FormEnd action={action} verb="Save" before={<CancelButton />} />
       </Form>
     </Dialog>
   );

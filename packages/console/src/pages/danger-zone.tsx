@@ -17,13 +17,8 @@ import { Card } from '../ui/page.tsx';
 import { apiUserPath } from '../api/paths.ts';
 
 /** Destructive actions: an undo if possible, otherwise a confirmation. */
-export function DangerZone({
-  user,
-  onChanged,
-}: {
-  user: ApiUserJson;
-  onChanged: () => void;
-}): JSX.Element | null {
+export function DangerZone(props: { user: ApiUserJson; onChanged: () => void }): JSX.Element | null {
+  const { user, onChanged } = props;
   const mayWrite = useMay('operator');
   const [open, setOpen] = useState<'revoke' | 'delete' | null>(null);
   if (!mayWrite) return null;

@@ -11,11 +11,11 @@ import { useAction } from '../ui/action.ts';
 import { Button, LinkButton } from '../ui/button.tsx';
 import { valueText } from '../ui/audit-list.tsx';
 import { Loaded, Skeleton } from '../ui/loaded.tsx';
-import { Failure, Notice } from '../ui/notice.tsx';
+import { Notice } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
 import { SettingsFields, type EditableSettings } from './api-user-form.tsx';
 import { isNoSuchApiUser, NoSuchApiUser } from './no-such-api-user.tsx';
-import { Form } from '../ui/form.tsx';
+import { Form, FormEnd } from '../ui/form.tsx';
 import { apiUserPath } from '../api/paths.ts';
 
 export function EditApiUserPage(): JSX.Element {
@@ -92,29 +92,22 @@ function EditForm({ user, etag }: { user: ApiUserJson; etag: string | null }): J
           />
         </Notice>
       )}
-      <Failure error={action.error} />
-      <div class="form-actions">
-        <Button kind="primary" type="submit" busy={action.busy}>
-          Save
-        </Button>
+      <FormEnd action={action} verb="Save">
         <LinkButton kind="quiet" href={paths.apiUser(user.client_id)}>
           Cancel
         </LinkButton>
-      </div>
+      </FormEnd>
     </Form>
   );
 }
 
 /** Fields that both operators edited, with both values. */
-function Conflicts({
-  theirs,
-  mine,
-  onTake,
-}: {
+function Conflicts(props: {
   theirs: Partial<EditableSettings>;
   mine: EditableSettings;
   onTake: (member: keyof EditableSettings) => void;
 }): JSX.Element | null {
+  const { theirs, mine, onTake } = props;
   const members = MEMBERS.filter(
     (member) => theirs[member] !== undefined && valueText(theirs[member]) !== valueText(mine[member]),
   );

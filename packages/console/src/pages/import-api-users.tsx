@@ -6,7 +6,7 @@ import { useAction } from '../ui/action.ts';
 import { Button } from '../ui/button.tsx';
 import { CancelButton, Dialog } from '../ui/dialog.tsx';
 import { Field } from '../ui/field.tsx';
-import { Form } from '../ui/form.tsx';
+import { Form, FormEnd } from '../ui/form.tsx';
 import { Failure, Notice } from '../ui/notice.tsx';
 
 /** The result of a line, or the counts at the end; the same for a dry run. */
@@ -33,13 +33,8 @@ async function send(file: File, dryRun: boolean): Promise<ReportLine[]> {
 }
 
 /** Imports API users from a file: first a preview of each line, then the import after confirmation. */
-export function ImportApiUsers({
-  onDone,
-  onClose,
-}: {
-  onDone: () => void;
-  onClose: () => void;
-}): JSX.Element {
+export function ImportApiUsers(props: { onDone: () => void; onClose: () => void }): JSX.Element {
+  const { onDone, onClose } = props;
   const [file, setFile] = useState<File | null>(null);
   const [report, setReport] = useState<ReportLine[] | null>(null);
   const check = useAction(async () => {
@@ -84,13 +79,7 @@ export function ImportApiUsers({
               />
             )}
           </Field>
-          <Failure error={check.error} />
-          <div class="form-actions">
-            <CancelButton />
-            <Button kind="primary" type="submit" busy={check.busy} disabled={file === null}>
-              Check the file
-            </Button>
-          </div>
+          <FormEnd action={check} verb="Check the file" disabled={file === null} before={<CancelButton />} />
         </Form>
       )}
     </Dialog>
@@ -103,19 +92,14 @@ function totalOf(report: readonly ReportLine[]): Total {
   return { outcome: 'checked', would_make: 0, refused: 0, exists: 0, not_read: 0 };
 }
 
-function ReportActions({
-  report,
-  busy,
-  onImport,
-  onBack,
-  onClose,
-}: {
+function ReportActions(props: {
   report: readonly ReportLine[];
   busy: boolean;
   onImport: () => void;
   onBack: () => void;
   onClose: () => void;
 }): JSX.Element {
+  const { report, busy, onImport, onBack, onClose } = props;
   const total = totalOf(report);
   if (total.outcome === 'done') {
     return (

@@ -8,13 +8,13 @@ import { paths } from '../paths.ts';
 import { handOver } from '../state/hand-over.ts';
 import { useMay } from '../state/session.ts';
 import { useAction } from '../ui/action.ts';
-import { Button, LinkButton } from '../ui/button.tsx';
+import { LinkButton } from '../ui/button.tsx';
 import { ExpiryField, expiryOf } from '../ui/expiry.tsx';
 import { CheckField, TextField } from '../ui/field.tsx';
-import { Failure, Notice } from '../ui/notice.tsx';
+import { Notice } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
 import { NO_SETTINGS, SettingsFields, type EditableSettings } from './api-user-form.tsx';
-import { Form } from '../ui/form.tsx';
+import { Form, FormEnd } from '../ui/form.tsx';
 
 const BACK = { href: paths.apiUsers, text: 'API users' };
 
@@ -100,15 +100,11 @@ function CreateForm({ onMade }: { onMade: (created: CreatedApiUserJson) => void 
           </>
         )}
       </fieldset>
-      <Failure error={action.error} />
-      <div class="form-actions">
-        <Button kind="primary" type="submit" busy={action.busy}>
-          Create
-        </Button>
+      <FormEnd action={action} verb="Create">
         <LinkButton kind="quiet" href={paths.apiUsers}>
           Cancel
         </LinkButton>
-      </div>
+      </FormEnd>
     </Form>
   );
 }

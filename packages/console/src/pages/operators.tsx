@@ -14,7 +14,7 @@ import { Button } from '../ui/button.tsx';
 import { CodeBlock } from '../ui/copy.tsx';
 import { CancelButton, Confirm, Dialog } from '../ui/dialog.tsx';
 import { ChoiceField, TextField, type Choice } from '../ui/field.tsx';
-import { Form } from '../ui/form.tsx';
+import { Form, FormEnd } from '../ui/form.tsx';
 import { Loaded } from '../ui/loaded.tsx';
 import { Failure, Notice } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
@@ -131,13 +131,8 @@ function OperatorTable(props: {
   );
 }
 
-function RowActions({
-  operator,
-  onOpen,
-}: {
-  operator: OperatorJson;
-  onOpen: (open: Open) => void;
-}): JSX.Element {
+function RowActions(props: { operator: OperatorJson; onOpen: (open: Open) => void }): JSX.Element {
+  const { operator, onOpen } = props;
   const of = <span class="unseen"> {operator.email}</span>;
   return (
     <div class="row end">
@@ -155,13 +150,8 @@ function RowActions({
   );
 }
 
-function Invite({
-  onMade,
-  onClose,
-}: {
-  onMade: (invitation: InvitationJson) => void;
-  onClose: () => void;
-}): JSX.Element {
+function Invite(props: { onMade: (invitation: InvitationJson) => void; onClose: () => void }): JSX.Element {
+  const { onMade, onClose } = props;
   const [email, setEmail] = useState('');
   const [role, setRole] = useState<Role>('viewer');
   const action = useAction(async () =>
@@ -181,13 +171,7 @@ function Invite({
           autofocus
         />
         <ChoiceField<Role> label="Role" value={role} choices={ROLES} onInput={setRole} />
-        <Failure error={action.error} />
-        <div class="form-actions">
-          <CancelButton />
-          <Button kind="primary" type="submit" busy={action.busy}>
-            Create the link
-          </Button>
-        </div>
+        <FormEnd action={action} verb="Create the link" before={<CancelButton />} />
       </Form>
     </Dialog>
   );

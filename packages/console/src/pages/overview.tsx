@@ -69,15 +69,12 @@ export function OverviewPage(): JSX.Element {
   );
 }
 
-function Tiles({
-  overview,
-  seconds,
-  isOld,
-}: {
+function Tiles(props: {
   overview: OverviewJson;
   seconds: readonly RatesEventJson[];
   isOld: boolean;
 }): JSX.Element {
+  const { overview, seconds, isOld } = props;
   if (isOld) return <UnknownTiles />;
   const { tokens, refusals, latency } = latest(overview, seconds);
   return (

@@ -10,7 +10,7 @@ import { useAction } from '../ui/action.ts';
 import { Badge, RoleBadge } from '../ui/badge.tsx';
 import { Button } from '../ui/button.tsx';
 import { PasswordField, UsernameForManagers } from '../ui/field.tsx';
-import { Form } from '../ui/form.tsx';
+import { Form, FormEnd } from '../ui/form.tsx';
 import { Loaded } from '../ui/loaded.tsx';
 import { Failure } from '../ui/notice.tsx';
 import { Card, Page } from '../ui/page.tsx';
@@ -72,12 +72,7 @@ function ChangePassword(): JSX.Element {
           onInput={setNext}
           error={action.errorOf('new_password')}
         />
-        <Failure error={action.error} />
-        <div class="form-actions">
-          <Button type="submit" busy={action.busy}>
-            Change the password
-          </Button>
-        </div>
+        <FormEnd action={action} verb="Change the password" kind="plain" />
       </Form>
     </Card>
   );

@@ -15,8 +15,8 @@ import { Button, LinkButton } from '../ui/button.tsx';
 import { ExpiryField, expiryOf } from '../ui/expiry.tsx';
 import { CheckField, ChoiceField, PasswordField, TextField, type Choice } from '../ui/field.tsx';
 import { Objection, useForce } from '../ui/force.tsx';
-import { Form } from '../ui/form.tsx';
-import { Failure, Notice } from '../ui/notice.tsx';
+import { Form, FormEnd } from '../ui/form.tsx';
+import { Notice } from '../ui/notice.tsx';
 import { LastUse } from './credentials.tsx';
 
 type Kind = CredentialJson['kind'];
@@ -136,16 +136,12 @@ export function ResetForm(props: ResetFormProps): JSX.Element {
         </>
       )}
       <Objection force={force} label="Reset although it is in use" />
-      <Failure error={action.error} />
-      <div class="form-actions">
-        <Button
-          kind={ends === 'now' && living.length > 0 ? 'danger' : 'primary'}
-          type="submit"
-          busy={action.busy}
-          disabled={isFull || (force.objection !== null && !force.overruled && isReset)}
-        >
-          {kind === 'secret' ? 'Create the secret' : 'Set the password'}
-        </Button>
+      <FormEnd
+        action={action}
+        verb={kind === 'secret' ? 'Create the secret' : 'Set the password'}
+        kind={ends === 'now' && living.length > 0 ? 'danger' : 'primary'}
+        disabled={isFull || (force.objection !== null && !force.overruled && isReset)}
+      >
         {onSkip !== null && (
           <Button kind="quiet" onClick={onSkip}>
             I have it: watch the old one
@@ -154,7 +150,7 @@ export function ResetForm(props: ResetFormProps): JSX.Element {
         <LinkButton kind="quiet" href={paths.apiUser(user.client_id)}>
           Cancel
         </LinkButton>
-      </div>
+      </FormEnd>
     </Form>
   );
 }

@@ -5,11 +5,10 @@ import { Problem } from '../api/problem.ts';
 import type { CredentialJson } from '../../../server/src/http/admin/credential.wire.ts';
 import { announce } from '../state/announce.ts';
 import { useAction } from '../ui/action.ts';
-import { Button } from '../ui/button.tsx';
 import { CancelButton, Dialog } from '../ui/dialog.tsx';
 import { CheckField } from '../ui/field.tsx';
-import { Form } from '../ui/form.tsx';
-import { Failure, Notice } from '../ui/notice.tsx';
+import { Form, FormEnd } from '../ui/form.tsx';
+import { Notice } from '../ui/notice.tsx';
 
 export interface RetireProps {
   credential: CredentialJson;
@@ -59,13 +58,13 @@ export function Retire({ credential, onRetired, onClose }: RetireProps): JSX.Ele
             />
           </>
         )}
-        <Failure error={action.error} />
-        <div class="form-actions">
-          <CancelButton />
-          <Button kind="danger" type="submit" busy={action.busy} disabled={objection !== null && !overruled}>
-            Retire
-          </Button>
-        </div>
+        <FormEnd
+          action={action}
+          verb="Retire"
+          kind="danger"
+          disabled={objection !== null && !overruled}
+          before={<CancelButton />}
+        />
       </Form>
     </Dialog>
   );

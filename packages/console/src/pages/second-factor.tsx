@@ -12,7 +12,7 @@ import { CodeBlock } from '../ui/copy.tsx';
 import { CancelButton, Dialog } from '../ui/dialog.tsx';
 import { saveAs } from '../ui/download.ts';
 import { PasswordField, TextField } from '../ui/field.tsx';
-import { Form } from '../ui/form.tsx';
+import { Form, FormEnd } from '../ui/form.tsx';
 import { Failure, Notice } from '../ui/notice.tsx';
 import { Card } from '../ui/page.tsx';
 import { QrCode } from '../ui/qr.tsx';
@@ -93,23 +93,13 @@ function PasswordStep({ onPending }: { onPending: (pending: Pending) => void }):
         onInput={setPassword}
         error={action.errorOf('current_password')}
       />
-      <Failure error={action.error} />
-      <div class="form-actions">
-        <Button kind="primary" type="submit" busy={action.busy}>
-          Next
-        </Button>
-      </div>
+      <FormEnd action={action} verb="Next" />
     </Form>
   );
 }
 
-function CodeStep({
-  pending,
-  onCodes,
-}: {
-  pending: Pending;
-  onCodes: (codes: string[]) => void;
-}): JSX.Element {
+function CodeStep(props: { pending: Pending; onCodes: (codes: string[]) => void }): JSX.Element {
+  const { pending, onCodes } = props;
   const [code, setCode] = useState('');
   const action = useAction(async () => {
     const body = { code: code.replaceAll(/\s/g, '') };
@@ -142,12 +132,7 @@ function CodeStep({
         autofocus
         mono
       />
-      <Failure error={action.error} />
-      <div class="form-actions">
-        <Button kind="primary" type="submit" busy={action.busy}>
-          Turn on
-        </Button>
-      </div>
+      <FormEnd action={action} verb="Turn on" />
     </Form>
   );
 }
@@ -157,13 +142,8 @@ const WITHOUT_CODES = {
   text: 'They cannot be shown again. Without them you cannot sign in if you lose your phone.',
 };
 
-function RecoveryCodes({
-  codes,
-  onDone,
-}: {
-  codes: readonly string[];
-  onDone: () => Promise<void>;
-}): JSX.Element {
+function RecoveryCodes(props: { codes: readonly string[]; onDone: () => Promise<void> }): JSX.Element {
+  const { codes, onDone } = props;
   useLeaveGuard(true, WITHOUT_CODES);
   const text = codes.join('\n');
   const action = useAction(onDone);
@@ -219,13 +199,7 @@ function TurnOff({ onClose }: { onClose: () => void }): JSX.Element {
           required
           mono
         />
-        <Failure error={action.error} />
-        <div class="form-actions">
-          <CancelButton />
-          <Button kind="danger" type="submit" busy={action.busy}>
-            Turn off
-          </Button>
-        </div>
+        <FormEnd action={action} verb="Turn off" kind="danger" before={<CancelButton />} />
       </Form>
     </Dialog>
   );

@@ -5,9 +5,8 @@ import { signIn } from '../api/session.ts';
 import { useAction } from '../ui/action.ts';
 import { Button } from '../ui/button.tsx';
 import { PasswordField, TextField } from '../ui/field.tsx';
-import { Form } from '../ui/form.tsx';
+import { Form, FormEnd } from '../ui/form.tsx';
 import { Mark } from '../ui/icon.tsx';
-import { Failure } from '../ui/notice.tsx';
 
 /** Replaces any page before sign-in. The URL stays, so that the page appears afterwards. */
 export function SignInPage(): JSX.Element {
@@ -98,13 +97,11 @@ export function SignInForm({ email: initialEmail }: { email: string }): JSX.Elem
       ) : (
         <CodeStep code={code} onInput={setCode} email={email} />
       )}
-      <Failure error={action.error} />
-      <div class="form-actions">
-        {step === 'code' && <Button onClick={startOver}>Back</Button>}
-        <Button kind="primary" type="submit" busy={action.busy}>
-          {step === 'code' ? 'Confirm' : 'Sign in'}
-        </Button>
-      </div>
+      <FormEnd
+        action={action}
+        verb={step === 'code' ? 'Confirm' : 'Sign in'}
+        before={step === 'code' && <Button onClick={startOver}>Back</Button>}
+      />
     </Form>
   );
 }

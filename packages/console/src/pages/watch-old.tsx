@@ -82,15 +82,12 @@ export function WatchOld({ clientId, living, live, onChanged }: WatchOldProps): 
 /** Time without a use before this page calls a credential unused. */
 const QUIET_SHOWN_MS = 10_000;
 
-function OldSecret({
-  credential,
-  seen,
-  onRetire,
-}: {
+function OldSecret(props: {
   credential: CredentialJson;
   seen: SeenUse | undefined;
   onRetire: () => void;
 }): JSX.Element {
+  const { credential, seen, onRetire } = props;
   const now = useNow(1000);
   const { name, id, retirement_objection: objection, expires_at: expires } = credential;
   const quietFrom = quietAt(credential, seen);

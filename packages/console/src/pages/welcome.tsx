@@ -9,9 +9,9 @@ import { announce } from '../state/announce.ts';
 import { signedIn } from '../state/session.ts';
 import { useAction } from '../ui/action.ts';
 import { RoleBadge } from '../ui/badge.tsx';
-import { Button, LinkButton } from '../ui/button.tsx';
+import { LinkButton } from '../ui/button.tsx';
 import { PasswordField, TextField, UsernameForManagers } from '../ui/field.tsx';
-import { Form } from '../ui/form.tsx';
+import { Form, FormEnd } from '../ui/form.tsx';
 import { Failure, Notice } from '../ui/notice.tsx';
 import { Skeleton } from '../ui/loaded.tsx';
 import { Door } from './sign-in.tsx';
@@ -111,12 +111,7 @@ function AcceptForm({ invited }: { invited: Invited }): JSX.Element {
         onInput={setPassword}
         error={action.errorOf('password')}
       />
-      <Failure error={action.error} />
-      <div class="form-actions">
-        <Button kind="primary" type="submit" busy={action.busy}>
-          Set the password and sign in
-        </Button>
-      </div>
+      <FormEnd action={action} verb="Set the password and sign in" />
     </Form>
   );
 }

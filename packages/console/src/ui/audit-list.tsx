@@ -6,13 +6,8 @@ import { Badge } from './badge.tsx';
 import { Ago, At } from './time.tsx';
 
 /** Entries of the audit log, newest first. Each opens to show its changes. */
-export function AuditList({
-  entries,
-  none,
-}: {
-  entries: readonly AuditEntryJson[];
-  none: string;
-}): JSX.Element {
+export function AuditList(props: { entries: readonly AuditEntryJson[]; none: string }): JSX.Element {
+  const { entries, none } = props;
   if (entries.length === 0) return <p class="soft">{none}</p>;
   return (
     <ol class="audit">
@@ -95,13 +90,11 @@ function SubjectLink({ subject: { kind, id, name } }: { subject: AuditSubjectJso
 }
 
 /** The changed members with old and new values. */
-function Changes({
-  before,
-  after,
-}: {
+function Changes(props: {
   before: AuditEntryJson['before'];
   after: AuditEntryJson['after'];
 }): JSX.Element | null {
+  const { before, after } = props;
   const names = [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])];
   const changed = names.filter((name) => valueText(before?.[name]) !== valueText(after?.[name]));
   if (changed.length === 0) return null;

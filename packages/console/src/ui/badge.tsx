@@ -5,13 +5,8 @@ import type { SigningKeyState } from '../../../server/src/domain/signing-key.ts'
 
 export type BadgeKind = 'plain' | 'good' | 'warn' | 'danger' | 'note';
 
-export function Badge({
-  kind = 'plain',
-  children,
-}: {
-  kind?: BadgeKind;
-  children: ComponentChildren;
-}): JSX.Element {
+export function Badge(props: { kind?: BadgeKind; children: ComponentChildren }): JSX.Element {
+  const { kind = 'plain', children } = props;
   return <span class={kind === 'plain' ? 'badge' : `badge ${kind}`}>{children}</span>;
 }
 

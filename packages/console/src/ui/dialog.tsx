@@ -6,8 +6,7 @@ import { askToLeave, LeaveScope } from '../state/leave-guard.ts';
 import { useAction } from './action.ts';
 import { Button, type ButtonKind } from './button.tsx';
 import { TextField } from './field.tsx';
-import { Form } from './form.tsx';
-import { Failure } from './notice.tsx';
+import { Form, FormEnd } from './form.tsx';
 
 export interface DialogProps {
   title: string;
@@ -109,18 +108,13 @@ export function Confirm(props: ConfirmProps): JSX.Element {
             placeholder={typed.text}
           />
         )}
-        <Failure error={action.error} />
-        <div class="form-actions">
-          <CancelButton />
-          <Button
-            kind={kind}
-            type="submit"
-            busy={action.busy}
-            disabled={disabled || (typed !== undefined && text.trim() !== typed.text)}
-          >
-            {verb}
-          </Button>
-        </div>
+        <FormEnd
+          action={action}
+          verb={verb}
+          kind={kind}
+          disabled={disabled || (typed !== undefined && text.trim() !== typed.text)}
+          before={<CancelButton />}
+        />
       </Form>
     </Dialog>
   );

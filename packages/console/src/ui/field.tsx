@@ -91,12 +91,7 @@ export function TextField(props: TextFieldProps): JSX.Element {
     }
   };
   return (
-    <Field
-      label={props.label}
-      hint={props.hint}
-      error={props.error ?? null}
-      optional={props.optional ?? false}
-    >
+    <Field {...props}>
       {(described) => (
         <>
           <input
@@ -139,7 +134,7 @@ export function PasswordField(
 ): JSX.Element {
   const [shown, setShown] = useState(false);
   return (
-    <Field label={props.label} hint={props.hint} error={props.error ?? null}>
+    <Field {...props}>
       {(described) => (
         <div class="with-button">
           <input
@@ -187,13 +182,7 @@ export function SelectField(
   props: FieldProps & { value: string; options: readonly Option[]; onInput: (value: string) => void },
 ): JSX.Element {
   return (
-    <Field
-      label={props.label}
-      hint={props.hint}
-      error={props.error ?? null}
-      optional={props.optional ?? false}
-      unseenLabel={props.unseenLabel ?? false}
-    >
+    <Field {...props}>
       {(described) => (
         <select
           {...described}

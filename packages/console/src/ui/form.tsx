@@ -2,6 +2,9 @@ import type { ComponentChildren, JSX } from 'preact';
 import { createContext } from 'preact';
 import { useCallback, useState } from 'preact/hooks';
 import { useLeaveGuard } from '../state/leave-guard.ts';
+import type { Action } from './action.ts';
+import { Button, type ButtonKind } from './button.tsx';
+import { Failure } from './notice.tsx';
 
 const UNSAVED = {
   title: 'Leave without saving?',
@@ -41,5 +44,33 @@ export function Form({
     >
       <MarkEdited.Provider value={mark}>{children}</MarkEdited.Provider>
     </form>
+  );
+}
+
+export interface FormEndProps {
+  action: Action<[]>;
+  /** The button's verb. */
+  verb: string;
+  kind?: ButtonKind;
+  disabled?: boolean;
+  /** Other buttons, before and after the one that submits. */
+  before?: ComponentChildren;
+  children?: ComponentChildren;
+}
+
+/** The end of a form: the error of its action, and its buttons. */
+export function FormEnd(props: FormEndProps): JSX.Element {
+  const { action, verb, kind = 'primary', disabled = false, before, children } = props;
+  return (
+    <>
+      <Failure error={action.error} />
+      <div class="form-actions">
+        {before}
+        <Button kind={kind} type="submit" busy={action.busy} disabled={disabled}>
+          {verb}
+        </Button>
+        {children}
+      </div>
+    </>
   );
 }

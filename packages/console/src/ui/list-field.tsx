@@ -26,12 +26,7 @@ export function ListField(
   };
   return (
     <div class="stack tight">
-      <Field
-        label={props.label}
-        hint={props.hint}
-        error={props.error ?? null}
-        optional={props.optional ?? false}
-      >
+      <Field {...props}>
         {(described) => (
           <div class="with-button">
             <input

@@ -27,13 +27,8 @@ export function Notice({ kind = 'info', title, alert = false, children }: Notice
 }
 
 /** The error of a request; renders nothing without one. */
-export function Failure({
-  error,
-  children,
-}: {
-  error: unknown;
-  children?: ComponentChildren;
-}): JSX.Element | null {
+export function Failure(props: { error: unknown; children?: ComponentChildren }): JSX.Element | null {
+  const { error, children } = props;
   if (error === undefined || error === null) return null;
   return (
     <Notice kind="danger" alert>
@@ -43,15 +38,8 @@ export function Failure({
   );
 }
 
-export function Empty({
-  icon,
-  title,
-  children,
-}: {
-  icon: IconName;
-  title: string;
-  children?: ComponentChildren;
-}): JSX.Element {
+export function Empty(props: { icon: IconName; title: string; children?: ComponentChildren }): JSX.Element {
+  const { icon, title, children } = props;
   return (
     <div class="empty">
       <Icon name={icon} size={40} />

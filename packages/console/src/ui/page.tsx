@@ -57,19 +57,14 @@ export function Page({ title, lead, actions, back, narrow = false, children }: P
   );
 }
 
-export function Card({
-  title,
-  id,
-  actions,
-  flush = false,
-  children,
-}: {
+export function Card(props: {
   title: string;
   id?: string;
   actions?: ComponentChildren;
   flush?: boolean;
   children: ComponentChildren;
 }): JSX.Element {
+  const { title, id, actions, flush = false, children } = props;
   const headingId = `${id ?? title.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')}-title`;
   return (
     <section class={flush ? 'card flush' : 'card'} id={id} aria-labelledby={headingId}>

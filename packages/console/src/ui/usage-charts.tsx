@@ -62,13 +62,11 @@ export function RecentUsage({ path, seen }: { path: string; seen: SeenMinutes })
   );
 }
 
-function CountedCharts({
-  usage,
-  children,
-}: {
+function CountedCharts(props: {
   usage: Counted;
   children: (data: UsageJson) => ComponentChildren;
 }): JSX.Element {
+  const { usage, children } = props;
   return (
     <>
       <Loaded from={usage} size="tall">
