@@ -6,7 +6,7 @@ import type { ToPrimary } from './messages.ts';
 import { tell, type Requests } from './requests.ts';
 
 /** A place for a worker. When its worker ends, a new one takes over the place. */
-export interface Place {
+export interface WorkerPlace {
   readonly number: number;
   /** Null while the place is empty. */
   worker(): Worker | null;
@@ -39,7 +39,7 @@ const STEADY_MS = 10_000;
 const WAIT_MS = 100;
 const WAIT_MAX_MS = 5000;
 
-export function createPlace(number: number, surroundings: PlaceSurroundings): Place {
+export function createPlace(number: number, surroundings: PlaceSurroundings): WorkerPlace {
   const { port, log, alive, requests, isStopping } = surroundings;
   let current: Worker | null = null;
   let readyAt = 0;

@@ -32,8 +32,8 @@ const MEND = 'Mend the standby, or take it out of synchronous_standby_names.';
 export async function standbyError(read: Kysely<Tables>, error: unknown): Promise<StoreError | null> {
   if (!(error instanceof StoreError && (error.code === 'locked' || error.code === 'unavailable')))
     return null;
-  const asked = Promise.race([standbyWaitMs(read), sleep(ASK_MS_MAX, 0, { ref: false })]);
-  const waitMs = await asked.catch(() => 0);
+  const wait = Promise.race([standbyWaitMs(read), sleep(ASK_MS_MAX, 0, { ref: false })]);
+  const waitMs = await wait.catch(() => 0);
   if (waitMs < WAITS_MS) return null;
   const waits = `PostgreSQL waits for a synchronous standby that has not answered for ${Math.round(waitMs / 1000)} s`;
   const outcome =
