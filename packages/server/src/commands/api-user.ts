@@ -52,8 +52,16 @@ export function apiUserCommand(program: Command, io: Io): void {
   list(parent, io);
   show(parent, io);
   update(parent, io);
-  switchCommand(parent, io, 'disable', false, 'Refuse tokens to an API user from now on.');
-  switchCommand(parent, io, 'enable', true, 'Give tokens to an API user again.');
+  switchCommand(parent, io, {
+    verb: 'disable',
+    enabled: false,
+    description: 'Refuse tokens to an API user from now on.',
+  });
+  switchCommand(parent, io, {
+    verb: 'enable',
+    enabled: true,
+    description: 'Give tokens to an API user again.',
+  });
   revoke(parent, io);
   remove(parent, io);
   exportCommand(parent, io);
@@ -209,7 +217,11 @@ interface StopOptions {
 const FORCE = 'Although a caller may still use it.';
 const IN_USE_REFUSED = '\nRefused (exit code 4) if one of its live credentials was used in the last hour.\n';
 
-function switchCommand(parent: Command, io: Io, verb: string, enabled: boolean, description: string): void {
+function switchCommand(
+  parent: Command,
+  io: Io,
+  { verb, enabled, description }: { verb: string; enabled: boolean; description: string },
+): void {
   const command = storeCommand(parent, `${verb} <client-id>`, description);
   if (!enabled) command.option('--force', FORCE).option('--revoke-tokens', REVOKE_TOKENS);
   addSettings(command, STORE_SETTINGS).addHelpText(

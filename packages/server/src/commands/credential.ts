@@ -2,7 +2,7 @@ import { Option, type Command } from 'commander';
 import { searchKey } from '../domain/api-user-list.ts';
 import { credentialState, type Credential } from '../domain/credential.ts';
 import { existingApiUser } from '../admin/api-user.ts';
-import { createPassword, createSecret, retireCredential } from '../admin/credential.ts';
+import { createPassword, createSecret, retireCredential, type CreatedSecret } from '../admin/credential.ts';
 import { resetCredentials } from '../admin/reset-credentials.ts';
 import { credentialJson } from '../http/admin/credential.wire.ts';
 import { commandLineChange } from './actor.ts';
@@ -64,7 +64,7 @@ function create(parent: Command, io: Io): void {
         return printPassword(io, credential, options.json);
       }
       const { credential, secret } = await createSecret(commandLineChange(store, nowMs), input);
-      printSecret(io, credential, secret, options.json, await issuerFor(command, io, store, config));
+      printSecret(io, { credential, secret }, await issuerFor(command, io, store, config), options.json);
     });
   });
 }
@@ -167,7 +167,7 @@ function reset(parent: Command, io: Io): void {
         revoke: options.revokeTokens === true,
       });
       if (secret === null) printPassword(io, credential, options.json);
-      else printSecret(io, credential, secret, options.json, await issuerFor(command, io, store, config));
+      else printSecret(io, { credential, secret }, await issuerFor(command, io, store, config), options.json);
       for (const old of ending) io.err(`The ${old.kind} ${old.id} (${old.name}) ${endText(old)}.`);
       if (options.revokeTokens !== true) return;
       io.err(REVOKED);
@@ -211,14 +211,8 @@ function printPassword(io: Io, credential: Credential, asJson: boolean | undefin
   );
 }
 
-function printSecret(
-  io: Io,
-  credential: Credential,
-  secret: string,
-  asJson: boolean | undefined,
-  issuer: string,
-): void {
-  if (asJson === true) {
+function printSecret(io: Io, { credential, secret }: CreatedSecret, issuer: string, asJson = false): void {
+  if (asJson) {
     io.out(json({ ...credentialJson(credential, [], credential.createdAt), client_secret: secret }));
     return;
   }

@@ -30,11 +30,13 @@ export function operatorCommand(program: Command, io: Io): void {
   parent.addHelpText('after', '\nExample:\n  mintmark operator create --email ada@example.com --role admin');
   create(parent, io);
   list(parent, io);
-  linkCommand(parent, io, 'invite', inviteAgain, {
+  linkCommand(parent, io, inviteAgain, {
+    verb: 'invite',
     description: 'Print a new link for an operator who has not chosen a password yet.',
     detail: 'The link before it stops working.',
   });
-  linkCommand(parent, io, 'reset', resetOperator, {
+  linkCommand(parent, io, resetOperator, {
+    verb: 'reset',
     description: 'Take password, second factor and sessions away, and print a link to choose a new password.',
     detail: 'For an operator who forgot the password, lost the second factor, or had either stolen.',
   });
@@ -136,9 +138,8 @@ function list(parent: Command, io: Io): void {
 function linkCommand(
   parent: Command,
   io: Io,
-  verb: string,
   work: typeof inviteAgain,
-  { description, detail }: { description: string; detail: string },
+  { verb, description, detail }: { verb: string; description: string; detail: string },
 ): void {
   const command = storeCommand(parent, `${verb} <id-or-email>`, description);
   addSettings(command, LINK_SETTINGS).addHelpText(

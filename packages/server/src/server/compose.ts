@@ -149,7 +149,9 @@ export async function compose(
       revocations: createPublication(revocations, keyring, feed, clocks, config.issuer),
       catchingUp: sleep.catchingUp,
       health,
-      metrics: part.allMetrics(metricsOf(statistics, health, keyring, feed, limits, callers, part.worker)),
+      metrics: part.allMetrics(
+        metricsOf({ statistics, health, keyring, feed, limits, callers, worker: part.worker }),
+      ),
       log,
       version: VERSION,
       admin,
@@ -277,15 +279,19 @@ function createLoading(directory: Directory, log: Logger): Loading {
   return { begin, beginAnew: () => start(directory.loadAnew), stop };
 }
 
-function metricsOf(
-  statistics: Statistics,
-  health: () => Health,
-  keyring: Keyring,
-  feed: ChangeFeed,
-  { decidedAlone }: Limits,
-  { connections }: Callers,
-  worker: string | null,
-): Metrics {
+interface MetricSources {
+  statistics: Statistics;
+  health: () => Health;
+  keyring: Keyring;
+  feed: ChangeFeed;
+  limits: Limits;
+  callers: Callers;
+  worker: string | null;
+}
+
+function metricsOf({ statistics, health, keyring, feed, limits, callers, worker }: MetricSources): Metrics {
+  const { decidedAlone } = limits;
+  const { connections } = callers;
   const signingKeys = () => keyring.states(Date.now());
   return createMetrics({
     statistics,

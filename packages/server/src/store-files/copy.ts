@@ -37,7 +37,7 @@ export async function copyBetween(
     try {
       await refuseNewer(writing);
       // Check before the migration: a refused target stays as it is.
-      await refuseOverwriting(reading, writing, source, nameOf(to), update);
+      await refuseOverwriting(reading, writing, { source, target: nameOf(to), update });
       await migrate(writing);
       return await copyStore(reading, writing, source, progress);
     } finally {
@@ -51,9 +51,7 @@ export async function copyBetween(
 async function refuseOverwriting(
   from: Connections,
   to: Connections,
-  source: string,
-  target: string,
-  update: boolean,
+  { source, target, update }: { source: string; target: string; update: boolean },
 ): Promise<void> {
   if (await isEmpty(to)) return;
   const unfinished = await unfinishedCopy(to);

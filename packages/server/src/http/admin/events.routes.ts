@@ -51,7 +51,7 @@ export function eventsRoute(app: AdminApp, { live }: Pick<AdminContext, 'live'>,
       },
     },
     async (request, reply) => {
-      const refusedBy = stream(request, reply, live, gate, request.query.client_id ?? null);
+      const refusedBy = stream(request, reply, { live, gate, clientId: request.query.client_id ?? null });
       if (refusedBy === 'viewer has enough') {
         throw tooMany('You have too many streams of events open: close one of their pages.', FULL_RETRY_MS);
       }
@@ -68,9 +68,7 @@ export function eventsRoute(app: AdminApp, { live }: Pick<AdminContext, 'live'>,
 function stream(
   request: FastifyRequest,
   reply: FastifyReply,
-  live: Pick<Live, 'watch'>,
-  gate: Gate,
-  clientId: string | null,
+  { live, gate, clientId }: { live: Pick<Live, 'watch'>; gate: Gate; clientId: string | null },
 ): 'full' | 'viewer has enough' | null {
   const response = reply.raw;
   const end = (code: string) => {

@@ -105,7 +105,7 @@ function sendPage(reply: FastifyReply, status: number, html: string): FastifyRep
 }
 
 function withConfig(html: string, config: ConsoleConfig): string {
-  const content = JSON.stringify(config).replace(/[&"<>]/g, (found) => `&#${found.charCodeAt(0)};`);
+  const content = JSON.stringify(config).replace(/[&"<>]/g, (character) => `&#${character.charCodeAt(0)};`);
   return html.replace('</head>', () => `  <meta name="mintmark-console" content="${content}" />\n  </head>`);
 }
 

@@ -6,7 +6,7 @@ import { packedCounts, unpackedCounts, type PackedCall, type PackedCounts } from
 
 interface Batch {
   calls: PackedCall[];
-  done: { resolve(counts: SharedCounts): void; reject(error: Error): void }[];
+  callers: { resolve(counts: SharedCounts): void; reject(error: Error): void }[];
 }
 
 export interface LimitsOfPrimary extends LimitTransport {
@@ -23,7 +23,7 @@ const BATCHES_MAX = 10_000;
 /** The worker's side: all calls of one turn of the event loop go in one message. */
 export function limitsOfPrimary(send: (batch: number, calls: PackedCall[]) => void): LimitsOfPrimary {
   const sent = new Map<number, Batch>();
-  let next: Batch = { calls: [], done: [] };
+  let next: Batch = { calls: [], callers: [] };
   let number = 0;
   let isClosed = false;
 
@@ -32,7 +32,7 @@ export function limitsOfPrimary(send: (batch: number, calls: PackedCall[]) => vo
     number += 1;
     sent.set(number, next);
     send(number, next.calls);
-    next = { calls: [], done: [] };
+    next = { calls: [], callers: [] };
   }
 
   return {
@@ -42,12 +42,12 @@ export function limitsOfPrimary(send: (batch: number, calls: PackedCall[]) => vo
         if (sent.size >= BATCHES_MAX) return reject(new Error('the primary process does not answer'));
         if (next.calls.length === 0) setImmediate(sendBatch);
         next.calls.push(packedCall(call));
-        next.done.push({ resolve, reject });
+        next.callers.push({ resolve, reject });
       }),
     counted(batch, counts) {
-      const done = sent.get(batch)?.done ?? [];
+      const callers = sent.get(batch)?.callers ?? [];
       sent.delete(batch);
-      for (const [i, packed] of counts.entries()) done[i]?.resolve(unpackedCounts(packed));
+      for (const [i, packed] of counts.entries()) callers[i]?.resolve(unpackedCounts(packed));
     },
     close() {
       isClosed = true;
@@ -57,16 +57,16 @@ export function limitsOfPrimary(send: (batch: number, calls: PackedCall[]) => vo
   };
 }
 
-function rejectAll({ done }: Batch): void {
-  for (const { reject } of done) reject(new Error('the primary process is gone'));
+function rejectAll({ callers }: Batch): void {
+  for (const { reject } of callers) reject(new Error('the primary process is gone'));
 }
 
 /** The primary's side. */
 export function limitsForWorkers(keysMax: number): (calls: readonly PackedCall[]) => PackedCounts[] {
-  const take = memoryLimits(keysMax);
+  const count = memoryLimits(keysMax);
   return (calls) => {
     const nowMs = Date.now();
-    return calls.map((call) => packedCounts(take(unpackedCall(call), nowMs)));
+    return calls.map((call) => packedCounts(count(unpackedCall(call), nowMs)));
   };
 }
 

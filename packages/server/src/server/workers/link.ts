@@ -9,7 +9,7 @@ export interface Link {
   start(): Promise<WorkerPart>;
   ready(): void;
   /** Resolves when this worker must stop: the primary process says so or is gone, or a signal arrives. */
-  told: Promise<{ drain: boolean; replaced: boolean }>;
+  stopRequest: Promise<{ drain: boolean; replaced: boolean }>;
   limits: LimitsOfPrimary;
   /** The metrics of all workers; `own` are those of this worker. */
   allMetrics(own: Metrics): Metrics;
@@ -27,9 +27,9 @@ const EXIT_GONE = 143;
 
 export function linkToPrimary(): Link {
   const started = Promise.withResolvers<WorkerPart>();
-  const told = Promise.withResolvers<{ drain: boolean; replaced: boolean }>();
+  const stopRequest = Promise.withResolvers<{ drain: boolean; replaced: boolean }>();
   const limits = limitsOfPrimary((batch, calls) => send({ kind: 'count', batch, calls }));
-  const asked = new Map<number, (text: string) => void>();
+  const pendingRequests = new Map<number, (text: string) => void>();
   let request = 0;
   let own: Metrics | undefined;
   let isStarting = true;
@@ -45,14 +45,14 @@ export function linkToPrimary(): Link {
       case 'start':
         return started.resolve(message);
       case 'stop':
-        return told.resolve(message);
+        return stopRequest.resolve(message);
       case 'counted':
         return limits.counted(message.batch, message.counts);
       case 'tell metrics':
         void own?.text().then((text) => send({ kind: 'metrics', request: message.request, text }));
         return undefined;
       case 'all metrics':
-        return asked.get(message.request)?.(message.text);
+        return pendingRequests.get(message.request)?.(message.text);
     }
   }
 
@@ -61,19 +61,19 @@ export function linkToPrimary(): Link {
     // A starting worker waits for answers that will not come, and has no request in flight.
     if (isStarting) process.exit(EXIT_GONE);
     limits.close();
-    told.resolve({ drain: false, replaced: false });
+    stopRequest.resolve({ drain: false, replaced: false });
   });
-  process.on('SIGTERM', () => told.resolve({ drain: true, replaced: false }));
+  process.on('SIGTERM', () => stopRequest.resolve({ drain: true, replaced: false }));
   process.on('SIGINT', () => undefined); // Ctrl-C reaches all processes; the primary process stops this one
   process.on('SIGHUP', () => undefined);
 
   async function askPrimary(): Promise<string | null> {
     request += 1;
     const asking = request;
-    const answer = new Promise<string>((resolve) => asked.set(asking, resolve));
+    const answer = new Promise<string>((resolve) => pendingRequests.set(asking, resolve));
     send({ kind: 'ask for metrics', request: asking });
     const text = await valueWithin(answer, METRICS_MS, null);
-    asked.delete(asking);
+    pendingRequests.delete(asking);
     return text;
   }
 
@@ -91,7 +91,7 @@ export function linkToPrimary(): Link {
       hasStarted();
       send({ kind: 'ready' });
     },
-    told: told.promise,
+    stopRequest: stopRequest.promise,
     limits,
     allMetrics(ownMetrics) {
       own = ownMetrics;

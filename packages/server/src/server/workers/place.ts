@@ -8,7 +8,7 @@ import { shareRun } from '../../lib/single-flight.ts';
 import { tell, type Requests } from './requests.ts';
 
 /** A place for a worker. When its worker ends, a new one takes over the place. */
-export interface Place {
+export interface WorkerPlace {
   readonly number: number;
   /** Null while the place is empty. */
   worker(): Worker | null;
@@ -40,7 +40,7 @@ const STEADY_MS = 10_000;
 /** The wait before the next start, after repeated failures. */
 const WAIT = { firstMs: 200, maxMs: 5000 };
 
-export function createPlace(number: number, surroundings: PlaceSurroundings): Place {
+export function createPlace(number: number, surroundings: PlaceSurroundings): WorkerPlace {
   const { port, log, alive, requests, isStopping } = surroundings;
   let current: Worker | null = null;
   let readyAt = 0;

@@ -5,7 +5,7 @@ import type { Config } from '../../config/config.ts';
 import { inTurn } from '../../lib/in-turn.ts';
 import { withPort } from '../../config/load-config.ts';
 import { begin, firstAdminLink, freePort, type RunningServer } from '../serve.ts';
-import { createPlace, type Place } from './place.ts';
+import { createPlace, type WorkerPlace } from './place.ts';
 import { createRequests, tell } from './requests.ts';
 
 /** The running workers of one command. */
@@ -23,8 +23,8 @@ export interface RunningWorkers extends RunningServer {
 const STOP_MARGIN_MS = 8000;
 
 /** Prepares the store for a start, and starts the workers. No worker keeps running if it throws. */
-export async function serveWithWorkers(asked: Config, log: Logger): Promise<RunningWorkers> {
-  const config = withPort(asked, await freePort(asked));
+export async function serveWithWorkers(baseConfig: Config, log: Logger): Promise<RunningWorkers> {
+  const config = withPort(baseConfig, await freePort(baseConfig));
   const begun = await begin(config, log, { watch: false });
   const workers = createWorkers(config, log);
   try {
@@ -49,7 +49,7 @@ function createWorkers(config: Config, log: Logger): Workers {
   let replaced = 0;
   let stopping: Promise<void> | undefined;
 
-  const serving = () => places.map((place) => place.worker()).filter((worker) => worker !== null);
+  const serving = () => places.map((workerPlace) => workerPlace.worker()).filter((worker) => worker !== null);
   const surroundings = {
     port: config.port,
     log,
@@ -58,13 +58,15 @@ function createWorkers(config: Config, log: Logger): Workers {
     isStopping: () => stopping !== undefined,
     ended: () => void (replaced += 1),
   };
-  const places = Array.from({ length: config.workers }, (_, i): Place => createPlace(i + 1, surroundings));
+  const places = Array.from({ length: config.workers }, (_, i): WorkerPlace =>
+    createPlace(i + 1, surroundings),
+  );
 
   async function restartAll(): Promise<void> {
-    for (const place of places) {
+    for (const workerPlace of places) {
       if (stopping !== undefined) return;
-      if (place.worker() === null) continue; // a worker with the new code is starting there
-      const old = await place.fill();
+      if (workerPlace.worker() === null) continue; // a worker with the new code is starting there
+      const old = await workerPlace.fill();
       if (old === null) continue;
       tell(old, { kind: 'stop', drain: false, replaced: true });
       // Wait before the next start, so that at most one extra worker is in memory.
@@ -97,7 +99,7 @@ function createWorkers(config: Config, log: Logger): Workers {
       // cache.
       const [first, ...others] = places;
       await first?.fill();
-      await Promise.all(others.map(async (place) => await place.fill()));
+      await Promise.all(others.map(async (workerPlace) => await workerPlace.fill()));
     },
     stop: ({ drain } = { drain: false }) => (stopping ??= stopAll(drain)),
     kill: () => {

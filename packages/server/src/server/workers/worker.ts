@@ -14,13 +14,13 @@ const MAINTAINS = 1;
 const LIMITS_DEADLINE_MS_MIN = 1000;
 
 /** Serves as one of the workers of the primary process that started it. Resolves when it has stopped. */
-export async function serveAsWorker(asked: Config, log: Logger): Promise<void> {
+export async function serveAsWorker(baseConfig: Config, log: Logger): Promise<void> {
   // Otherwise node:cluster ends this process abruptly when the primary process is gone.
   if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true;
   const link = linkToPrimary();
   try {
     const { number, port } = await link.start();
-    const config = withPort(asked.redisUrl === null ? patient(asked) : asked, port);
+    const config = withPort(baseConfig.redisUrl === null ? patient(baseConfig) : baseConfig, port);
     const ownLog = log.child({ worker: number });
     const serving = await serveFrom(await begin(config, ownLog), config, ownLog, {
       transport: link.limits,
@@ -29,7 +29,7 @@ export async function serveAsWorker(asked: Config, log: Logger): Promise<void> {
       allMetrics: link.allMetrics,
     });
     link.ready();
-    const { drain, replaced } = await link.told;
+    const { drain, replaced } = await link.stopRequest;
     await serving.stop(drain, replaced);
   } finally {
     link.close();

@@ -87,14 +87,14 @@ export async function connectTo(
 
 function connectError(
   error: unknown,
-  place: { server: PostgresServer; target: PostgresTarget },
+  endpoint: { server: PostgresServer; target: PostgresTarget },
   { connectMs }: PostgresTimeouts,
 ): Error {
   if (error instanceof Error && error.message === 'timeout expired') {
-    const text = `PostgreSQL at ${nameOf(place.server)} is out of reach: no connection within ${connectMs} ms.`;
+    const text = `PostgreSQL at ${nameOf(endpoint.server)} is out of reach: no connection within ${connectMs} ms.`;
     return new StoreError('unavailable', text, { cause: error });
   }
-  return postgresError(error, place);
+  return postgresError(error, endpoint);
 }
 
 function connectionOver(
@@ -125,9 +125,9 @@ function connectionOver(
       try {
         const name = nameFor(text, parameters.length);
         const values = parameters.map(storable);
-        const asked = client.query({ text, values, ...(name !== undefined && { name }) });
+        const query = client.query({ text, values, ...(name !== undefined && { name }) });
         const answer =
-          deadlineMs === 0 ? asked : withDeadline(asked, deadlineMs, () => noAnswer(server, deadlineMs));
+          deadlineMs === 0 ? query : withDeadline(query, deadlineMs, () => noAnswer(server, deadlineMs));
         const { rows, rowCount, command } = await answer;
         return { rows: rows as unknown[], affected: rowCount, command };
       } catch (error) {
@@ -266,8 +266,8 @@ const names = new Map<string, string>();
 
 /** The server keeps a statement that has a name: it is parsed once for each connection. */
 function nameFor(text: string, parameters: number): string | undefined {
-  const known = names.get(text);
-  if (known !== undefined) return known;
+  const existing = names.get(text);
+  if (existing !== undefined) return existing;
   if (parameters === 0 || parameters > NAMED_PARAMETERS_MAX || names.size >= NAMED_STATEMENTS_MAX)
     return undefined;
   const name = `mintmark_${createHash('sha256').update(text).digest('base64url').slice(0, 16)}`;

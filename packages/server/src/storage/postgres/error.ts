@@ -3,14 +3,14 @@ import type { PostgresServer, PostgresTarget } from './target.ts';
 import { nameOf } from './target.ts';
 
 /** The server, database and user of a failed call. */
-export interface Place {
+export interface PostgresEndpoint {
   server: PostgresServer;
   target: Pick<PostgresTarget, 'database' | 'user'>;
 }
 
 type Explained = [
   StoreErrorCode,
-  (place: { server: string; database: string; user: string; said: string }) => string,
+  (context: { server: string; database: string; user: string; said: string }) => string,
 ];
 
 /**
@@ -123,14 +123,20 @@ const UNREACHED: Record<string, string> = {
  * Turns an error of pg into a StoreError that says what to do. Returns any other error unchanged: it is a
  * bug.
  */
-export function postgresError(error: unknown, { server, target }: Place): Error {
+export function postgresError(error: unknown, { server, target }: PostgresEndpoint): Error {
   if (error instanceof StoreError || !(error instanceof Error)) return error as Error;
   const code = sqlState(error) ?? '';
-  const place = { server: nameOf(server), database: target.database, user: target.user, said: error.message };
+  const context = {
+    server: nameOf(server),
+    database: target.database,
+    user: target.user,
+    said: error.message,
+  };
   if (code.startsWith('23')) return new StoreError('conflict', error.message, { cause: error });
-  const [found, text] = STATES[code] ?? STATES[code.slice(0, 2)] ?? [];
-  if (found !== undefined && text !== undefined) return new StoreError(found, text(place), { cause: error });
-  return connectionError(error, code, place.server) ?? error;
+  const [storeCode, text] = STATES[code] ?? STATES[code.slice(0, 2)] ?? [];
+  if (storeCode !== undefined && text !== undefined)
+    return new StoreError(storeCode, text(context), { cause: error });
+  return connectionError(error, code, context.server) ?? error;
 }
 
 function connectionError(error: Error, code: string, server: string): StoreError | null {

@@ -72,17 +72,17 @@ export function listen(connect: Connect, wake: () => void, leastMs: number): Pos
  */
 function atMostEvery(ms: number, action: () => void): { call(): void; stop(): void } {
   let pause: NodeJS.Timeout | undefined;
-  let asked = false;
+  let pending = false;
   function call(): void {
     if (pause !== undefined) {
-      asked = true;
+      pending = true;
       return;
     }
     action();
     pause = setTimeout(() => {
       pause = undefined;
-      if (!asked) return;
-      asked = false;
+      if (!pending) return;
+      pending = false;
       call();
     }, ms);
     pause.unref();

@@ -20,7 +20,7 @@ export interface PoolSettings {
 }
 
 interface Waiter {
-  take(connection: PostgresConnection): void;
+  receive(connection: PostgresConnection): void;
   fail(error: Error): void;
 }
 
@@ -77,7 +77,7 @@ export function createPool({ max, waitMs, connect }: PoolSettings): PostgresPool
   function hand(connection: PostgresConnection): void {
     if (connection.broken()) return;
     const waiter = next();
-    if (waiter !== undefined) waiter.take(connection);
+    if (waiter !== undefined) waiter.receive(connection);
     else idle.push({ connection, sinceMs: performance.now() });
   }
 
@@ -94,7 +94,7 @@ export function createPool({ max, waitMs, connect }: PoolSettings): PostgresPool
           reject(new StoreError('unavailable', text));
         }, waitMs);
         const waiter: Waiter = {
-          take: (connection) => {
+          receive: (connection) => {
             clearTimeout(timer);
             resolve(connection);
           },

@@ -120,7 +120,7 @@ async function inTurn<T>(
   for (let attempt = 1; ; attempt++) {
     let announced = false;
     try {
-      const done = await write.transaction().execute(async (transaction) => {
+      const committed = await write.transaction().execute(async (transaction) => {
         await sql`select pg_advisory_xact_lock(${sql.lit(WRITE_LOCK)})`.execute(transaction);
         const result = await work(transaction, () => {
           announced = true;
@@ -129,7 +129,7 @@ async function inTurn<T>(
         return result;
       });
       if (announced) wakeThis();
-      return done;
+      return committed;
     } catch (error) {
       if (!isPassing(error) || attempt === ATTEMPTS_MAX) throw error;
     }

@@ -17,24 +17,24 @@ export function connectToPrimary(target: PostgresTarget, timeouts: PostgresTimeo
   let failures = 0;
   let again = { atMs: 0, error: undefined as Error | undefined };
 
-  async function attempt(asked: PostgresTimeouts): Promise<PostgresConnection> {
+  async function attempt(deadlines: PostgresTimeouts): Promise<PostgresConnection> {
     const before = primary;
     if (before !== undefined) {
       try {
-        return await connectTo(before, target, asked);
+        return await connectTo(before, target, deadlines);
       } catch (error) {
         if (target.servers.length === 1) throw error;
         primary = undefined;
       }
     }
-    return await firstOf(target.servers, (server) => connectTo(server, target, asked));
+    return await firstOf(target.servers, (server) => connectTo(server, target, deadlines));
   }
 
-  return async (asked) => {
+  return async (overrides) => {
     const startedAt = performance.now();
     if (again.error !== undefined && startedAt < again.atMs) throw again.error;
     try {
-      const connection = await attempt({ ...timeouts, ...asked });
+      const connection = await attempt({ ...timeouts, ...overrides });
       primary = connection.server;
       failures = 0;
       again = { atMs: 0, error: undefined };

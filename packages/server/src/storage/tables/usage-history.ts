@@ -52,7 +52,7 @@ export function usageHistory({ transaction: inOne, texts }: Connections): UsageH
     if (!(await advance(db, stored, next))) return false;
     const range = sql`client_id ${afterward(progress.after)}
       ${upTo === null ? sql`` : sql`and client_id <= ${upTo}`}`;
-    await sum(db, unit, at, starts, range);
+    await sum(db, unit, { at, starts, range });
     if (unit === 'hour') {
       const used = sql`select client_id from usage_hours where at = ${at} and ${range}`;
       await noteUsed(db, used, at);
@@ -129,9 +129,7 @@ function afterward(after: string | null): RawBuilder<unknown> {
 async function sum(
   db: Kysely<Tables>,
   unit: Coarse,
-  at: number,
-  starts: RawBuilder<unknown>,
-  range: RawBuilder<unknown>,
+  { at, starts, range }: { at: number; starts: RawBuilder<unknown>; range: RawBuilder<unknown> },
 ): Promise<void> {
   const finer = FINER[unit];
   await sql`
