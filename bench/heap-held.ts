@@ -69,6 +69,8 @@ function rowAt(i: number): KnownApiUserRow {
     credential_id: String(i).padStart(10, '0'),
     kind: 'secret',
     digest,
+    facts: null,
+    credential_created_at: 0,
     expires_at: null,
     retired_at: null,
   };
