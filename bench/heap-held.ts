@@ -94,6 +94,7 @@ async function longestTurn(): Promise<number> {
         lastUsedAddress: '::1',
         count: 1,
         tokens: 1,
+        lastSubject: null,
       };
       entry.uses = { ...use, of: entry, next: null };
       uses[asked % USES_KEPT] = entry.uses;

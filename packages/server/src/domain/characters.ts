@@ -36,6 +36,17 @@ export function givenTextProblem(text: string): string | null {
   return `holds ${what} (${inQuotes(character).slice(1, -1)}): remove it`;
 }
 
+/**
+ * A text from a token, to be stored and shown: at most `lengthMax` characters, and none that a store or a
+ * screen could stumble over.
+ */
+export function storedText(text: string, lengthMax: number): string {
+  const cut = text.length > lengthMax ? `${text.slice(0, lengthMax - 1)}…` : text;
+  return cut
+    .toWellFormed()
+    .replaceAll(new RegExp(`${CONTROL.source}|${TURNS_DIRECTION.source}`, 'gu'), '\ufffd');
+}
+
 /** True if a text begins or ends with white space or with a format character, which editors do not show. */
 export function hasSurroundingSpace(text: string): boolean {
   return /^[\s\p{Cf}]|[\s\p{Cf}]$/u.test(text);

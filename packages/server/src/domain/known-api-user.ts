@@ -51,6 +51,8 @@ export function trustRulesOf({ others }: Pick<KnownApiUser, 'others'>): readonly
 export interface CredentialUse {
   apiUser: KnownApiUser;
   credentialId: string;
+  /** `sub` of the assertion that a trust rule accepted; null for any other credential. */
+  subject?: string | null;
   nowMs: number;
 }
 
@@ -62,6 +64,8 @@ export interface PendingUse {
   /** Requests that the credential authenticated. `tokens` counts those of them that got a token. */
   count: number;
   tokens: number;
+  /** The last subject, as it is stored. */
+  lastSubject: string | null;
   of: KnownApiUser;
   /** The uses of the next credential of the same API user. */
   next: PendingUse | null;

@@ -17,7 +17,7 @@ export const TOO_LONG: ReadonlySet<string> = names(`
 /** Functions with more than four parameters, by name or, without one, by file. */
 export const MANY_PARAMETERS: ReadonlySet<string> = names(`
   beginSession callWithToken compose connectionOver createPublication errorAnswer failureFromResponse
-  failureOf heldToken insert linkCommand metricsOf pageOf pending-usage.ts printSecret refuse
+  failureOf heldToken insert linkCommand metricsOf pageOf printSecret refuse
   refuseOverwriting retryDelayMs rotate search stateAt stream sum switchCommand takeCode
 `);
 

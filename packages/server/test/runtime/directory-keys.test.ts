@@ -44,7 +44,7 @@ test('the directory holds keys and trust rules, the oldest first', async () => {
     credential(plain),
   ];
   await opened.store.write((transaction) => transaction.credentials.insert(...kept));
-  const directory = createDirectory(opened.store.known, SETTINGS, () => 0);
+  const directory = createDirectory(opened.store.knownApiUsers, SETTINGS, () => 0);
   await directory.load();
   const found = async (clientId: string): Promise<KnownApiUser> => {
     const known = await directory.find(clientId, 0);

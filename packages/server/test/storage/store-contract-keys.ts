@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Credential } from '../../src/domain/credential.ts';
 import type { TrustRule } from '../../src/domain/trust-rule.ts';
+import { batch, use } from '@mintmark/test-support/usage';
 import { apiUser, credential, insert, refusedWith, type OpenedStore } from './store-contract.ts';
 import type { Store } from '../../src/storage/store.ts';
 
@@ -84,6 +85,41 @@ export function keysContract(open: () => Promise<OpenedStore>): void {
     assert.equal(named.length, 3);
     assert.equal((await store.credentials.namedKeySources(4, 10)).length, 5);
     assert.equal((await store.credentials.namedKeySources(5, 2)).length, 2);
+  });
+
+  test('the last subject and the last refusal are those of the latest assertion', async () => {
+    await using opened = await open();
+    const { store } = opened;
+    const user = apiUser();
+    const [trust, secret] = [credential(user, { kind: 'trust', facts: RULE }), credential(user)];
+    await insert(store, user);
+    await add(store, trust, secret);
+    const used = (at: number, lastSubject: string) => ({ ...use(trust, at, 1), lastSubject });
+    const refused = (at: number, detail: string | null, id = trust.id) => ({
+      credentialId: id,
+      at,
+      address: '2001:db8::1',
+      reason: 'claim_mismatch',
+      detail,
+    });
+    await store.recordUsage({
+      ...batch(0, [use(secret, 5, 1), used(2000, 'repo:ü'), used(1000, 'repo:old')]),
+      credentialRefusals: [refused(3, 'ref is "ü"'), refused(4, null, 'gone000000')],
+    });
+    await store.recordUsage({
+      ...batch(0, [used(1500, 'repo:older')]),
+      credentialRefusals: [refused(2, 'older')],
+    });
+    const read = await store.credentials.find(trust.id);
+    assert.deepEqual([read?.lastSubject, read?.useCount], ['repo:ü', 3]);
+    const last = { at: 3, address: '2001:db8::1', reason: 'claim_mismatch', detail: 'ref is "ü"' };
+    assert.deepEqual(read?.lastRefusal, last);
+    await store.recordUsage({ ...batch(0, []), credentialRefusals: [refused(3, null)] });
+    assert.equal((await store.credentials.find(trust.id))?.lastRefusal?.detail, null);
+    const other = await store.credentials.find(secret.id);
+    assert.deepEqual([other?.lastSubject, other?.lastRefusal], [null, null]);
+    await store.write((transaction) => transaction.credentials.deleteOf(user.clientId));
+    assert.deepEqual(await store.credentials.listOf(user.clientId), []);
   });
 }
 
