@@ -69,6 +69,8 @@ function rowAt(i: number): KnownApiUserRow {
     credential_id: String(i).padStart(10, '0'),
     kind: 'secret',
     digest,
+    facts: null,
+    credential_created_at: 0,
     expires_at: null,
     retired_at: null,
   };
@@ -92,6 +94,7 @@ async function longestTurn(): Promise<number> {
         lastUsedAddress: '::1',
         count: 1,
         tokens: 1,
+        lastSubject: null,
       };
       entry.uses = { ...use, of: entry, next: null };
       uses[asked % USES_KEPT] = entry.uses;

@@ -34,6 +34,14 @@ const UNDO: Readonly<Record<string, (database: Database) => string[]>> = {
     'drop index credentials_when_quiet',
     'alter table credentials drop column retire_when_quiet_from',
   ],
+  '015-keys-and-trust-rules': () => [
+    'drop table credential_refusals',
+    'alter table credential_usage drop column last_subject',
+    'drop index credentials_keys',
+    'drop index credentials_key_source',
+    'alter table credentials drop column facts',
+    'alter table credentials drop column key_source',
+  ],
 };
 
 /** Names of the migrations from this one on. */

@@ -92,7 +92,13 @@ function Reset({ clientId }: { clientId: string }): JSX.Element {
                   ends={query['old'] === 'keep' ? 'keep' : 'quiet'}
                   onSkip={living.length > 1 ? () => goTo('old') : null}
                   onMade={({ credential: { id, kind } }, secret) => {
-                    setShown({ clientId, name, credentialId: id, kind, secret });
+                    setShown({
+                      clientId,
+                      name,
+                      credentialId: id,
+                      kind: kind === 'password' ? kind : 'secret',
+                      secret,
+                    });
                     goTo('secret');
                     credentials.reload();
                   }}

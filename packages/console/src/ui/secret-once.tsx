@@ -19,7 +19,7 @@ export interface ShownSecret {
   /** Name of the API user. */
   name: string;
   credentialId: string;
-  kind: CredentialJson['kind'];
+  kind: Extract<CredentialJson['kind'], 'secret' | 'password'>;
   /** The secret or password. */
   secret: string;
 }

@@ -7,6 +7,7 @@ import {
   credentialState,
   LIVE_CREDENTIALS_MAX,
   retirementObjection,
+  UNUSED_CREDENTIAL,
   type Credential,
 } from '../domain/credential.ts';
 import { KIND_FACTS } from '../domain/credential-kind.ts';
@@ -56,7 +57,7 @@ export async function insertSecret(
 ): Promise<CreatedSecret> {
   const { clientId } = await existingApiUser(transaction, input.owner);
   const { keyId, secret } = generateSecret();
-  const material = { id: keyId, kind: 'secret', digest: secretDigest(secret) } as const;
+  const material = { id: keyId, kind: 'secret', digest: secretDigest(secret), facts: null } as const;
   return { credential: await insert(transaction, clientId, input, nowMs, material), secret };
 }
 
@@ -98,7 +99,8 @@ export async function insertPassword(
     const { problem } = password;
     throw new AppError('invalid', problem, { faults: [{ member: 'password', problem }] });
   }
-  const material = { id: randomBase62(KEY_ID_LENGTH), kind: 'password', digest: password.digest } as const;
+  const id = randomBase62(KEY_ID_LENGTH);
+  const material = { id, kind: 'password', digest: password.digest, facts: null } as const;
   return await insert(transaction, input.owner, input, nowMs, material);
 }
 
@@ -193,7 +195,7 @@ function about(action: AuditAction, credentialId: string): Attempt {
   return { action, subject: { kind: 'credential', id: credentialId } };
 }
 
-type Material = Pick<Credential, 'id' | 'kind' | 'digest'>;
+type Material = Pick<Credential, 'id' | 'kind' | 'digest' | 'facts'>;
 
 async function insert(
   transaction: StoreTransaction,
@@ -215,11 +217,7 @@ async function insert(
     name,
     createdAt: nowMs,
     expiresAt,
-    retiredAt: null,
-    retireWhenQuietFrom: null,
-    lastUsedAt: null,
-    lastUsedAddress: null,
-    useCount: 0,
+    ...UNUSED_CREDENTIAL,
   };
   await transaction.credentials.insert(credential);
   await transaction.changed('api_user', clientId);

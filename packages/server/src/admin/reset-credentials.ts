@@ -63,7 +63,9 @@ export async function resetCredentials(change: Change, input: Reset): Promise<Re
     identify({ related: { kind: 'api_user', id: clientId } });
     refuseBeyondRole(actor, scopes);
     const all = await transaction.credentials.listOf(clientId);
-    const live = liveOf(all, nowMs).filter(({ kind }) => KIND_FACTS[kind].endsWithReset || endsPassword);
+    const live = liveOf(all, nowMs).filter(
+      ({ kind }) => KIND_FACTS[kind].endsWithReset || (endsPassword && kind === 'password'),
+    );
     const ending: Credential[] = [];
     for (const credential of live) {
       const ends = endOf(credential, input, nowMs);

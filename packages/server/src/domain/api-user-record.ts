@@ -10,6 +10,7 @@ import {
   CREDENTIAL_KINDS,
   credentialNameProblem,
   LIVE_CREDENTIALS_MAX,
+  UNUSED_CREDENTIAL,
   type Credential,
 } from './credential.ts';
 import { KIND_FACTS } from './credential-kind.ts';
@@ -206,8 +207,8 @@ const USER_MEMBERS: Readonly<Record<keyof ApiUserRecord, Member>> = {
 const CREDENTIAL_MEMBERS: Readonly<Record<keyof CredentialRecord, Member>> = {
   id: text,
   kind: {
-    is: CREDENTIAL_KINDS.join(' or '),
-    fits: (value) => CREDENTIAL_KINDS.some((kind) => kind === value),
+    is: 'secret or password',
+    fits: (value) => value === 'secret' || value === 'password',
     required: true,
   },
   name: { ...text, required: true },
@@ -267,19 +268,16 @@ function readCredential(json: object, i: number, clientId: string, nowMs: number
     kind: record.kind,
     name: record.name,
     digest: record.digest,
+    facts: null,
     createdAt: record.created_at === undefined ? nowMs : Date.parse(record.created_at),
     expiresAt: expiresAt === null ? null : Date.parse(expiresAt),
-    retiredAt: null,
-    retireWhenQuietFrom: null,
-    lastUsedAt: null,
-    lastUsedAddress: null,
-    useCount: 0,
+    ...UNUSED_CREDENTIAL,
   };
 }
 
 function digestFaults({ id, kind, digest }: CredentialRecord): Fault[] {
   const { idProblem, digestProblem } = KIND_FACTS[kind];
-  return [...problemFaults('id', idProblem(id)), ...problemFaults('digest', digestProblem(digest))];
+  return [...problemFaults('id', idProblem(id)), ...problemFaults('digest', digestProblem?.(digest) ?? null)];
 }
 
 function problemFaults(member: string, problem: string | null): Fault[] {

@@ -36,6 +36,17 @@ export function givenTextProblem(text: string): string | null {
   return `holds ${what} (${inQuotes(character).slice(1, -1)}): remove it`;
 }
 
+/**
+ * A text from a token, to be stored and shown: at most `lengthMax` characters, and none that a store or a
+ * screen could stumble over.
+ */
+export function storedText(text: string, lengthMax: number): string {
+  const cut = text.length > lengthMax ? `${text.slice(0, lengthMax - 1)}…` : text;
+  return cut
+    .toWellFormed()
+    .replaceAll(new RegExp(`${CONTROL.source}|${TURNS_DIRECTION.source}`, 'gu'), '\ufffd');
+}
+
 /** True if a text begins or ends with white space or with a format character, which editors do not show. */
 export function hasSurroundingSpace(text: string): boolean {
   return /^[\s\p{Cf}]|[\s\p{Cf}]$/u.test(text);
@@ -43,7 +54,12 @@ export function hasSurroundingSpace(text: string): boolean {
 
 /** A text in quotation marks on one line, with an escape for each character that a terminal does not show. */
 export function inQuotes(text: string): string {
-  return JSON.stringify(text).replaceAll(
+  return onOneLine(text);
+}
+
+/** A JSON value on one line, with the same escapes. */
+export function onOneLine(value: unknown): string {
+  return JSON.stringify(value).replaceAll(
     /[\u007f-\u00a0\u00ad\u200b-\u200f\u2028-\u202f\u2060-\u206f\u3000\ufeff]/g,
     (character) => String.raw`\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );

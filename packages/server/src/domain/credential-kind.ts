@@ -10,8 +10,11 @@ interface CredentialKindFacts {
   endsWithReset: boolean;
   /** Why an imported credential may not have this id; null if it may. */
   idProblem(id: string | undefined): string | null;
-  /** Why an imported credential may not have this digest; null if it may. */
-  digestProblem(digest: string): string | null;
+  /**
+   * Why an imported credential may not have this digest; null if it may. A kind without this function has
+   * facts, and its digest follows from them.
+   */
+  digestProblem?(digest: string): string | null;
 }
 
 export const KIND_FACTS: Readonly<Record<CredentialKind, CredentialKindFacts>> = {
@@ -32,7 +35,13 @@ export const KIND_FACTS: Readonly<Record<CredentialKind, CredentialKindFacts>> =
   password: {
     isSingle: true,
     endsWithReset: false,
-    idProblem: (id) => (id === undefined || isKeyId(id) ? null : 'The id has ten letters and digits.'),
+    idProblem: generatedIdProblem,
     digestProblem: passwordHashProblem,
   },
+  key: { isSingle: false, endsWithReset: false, idProblem: generatedIdProblem },
+  trust: { isSingle: false, endsWithReset: false, idProblem: generatedIdProblem },
 };
+
+function generatedIdProblem(id: string | undefined): string | null {
+  return id === undefined || isKeyId(id) ? null : 'The id has ten letters and digits.';
+}

@@ -1,13 +1,17 @@
+import type { CredentialFacts } from './assertion-credential.ts';
 import { characterProblem } from './characters.ts';
 
 /**
  * `KIND_FACTS` (credential-kind.ts) holds the differences between the kinds. A new kind also needs a branch
  * in `checkCredentials` (oauth/authenticate-api-user.ts) and a place in `KnownApiUser`.
  */
-export const CREDENTIAL_KINDS = ['secret', 'password'] as const;
+export const CREDENTIAL_KINDS = ['secret', 'password', 'key', 'trust'] as const;
 export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];
 
-/** A secret or password of an API user, as it is stored. Times are milliseconds since 1970 (UTC). */
+/**
+ * A secret, password, key or trust rule of an API user, as it is stored. Times are milliseconds since 1970
+ * (UTC).
+ */
 export interface Credential {
   /** Ten characters. For a generated secret, it is the key id that the secret carries. */
   id: string;
@@ -17,9 +21,11 @@ export interface Credential {
   name: string;
   /**
    * SHA-256 (base64url) of a secret; a PHC string (argon2id) of a password. Only an export with digests shows
-   * it.
+   * these. For a key or trust rule: `factsDigest`.
    */
   digest: string;
+  /** What the key or trust rule says; null for a secret or password. */
+  facts: CredentialFacts | null;
   createdAt: number;
   /** The credential is refused from this time on; null: it never expires. */
   expiresAt: number | null;
@@ -30,7 +36,41 @@ export interface Credential {
   lastUsedAt: number | null;
   lastUsedAddress: string | null;
   useCount: number;
+  /** `sub` of the assertion at the last use of a trust rule. */
+  lastSubject: string | null;
+  /** The last assertion that this key or trust rule refused. */
+  lastRefusal: CredentialRefusal | null;
 }
+
+/** The refusal of an assertion by a key or trust rule. */
+export interface CredentialRefusal {
+  at: number;
+  address: string;
+  /** One of `REFUSAL_REASONS`, or a reason that only a newer version knows. */
+  reason: string;
+  /** The check that failed, with its values; null if the reason says all. */
+  detail: string | null;
+}
+
+/** What no new credential has: a time at which it ended, uses, refusals. */
+export const UNUSED_CREDENTIAL: Pick<
+  Credential,
+  | 'retiredAt'
+  | 'retireWhenQuietFrom'
+  | 'lastUsedAt'
+  | 'lastUsedAddress'
+  | 'useCount'
+  | 'lastSubject'
+  | 'lastRefusal'
+> = {
+  retiredAt: null,
+  retireWhenQuietFrom: null,
+  lastUsedAt: null,
+  lastUsedAddress: null,
+  useCount: 0,
+  lastSubject: null,
+  lastRefusal: null,
+};
 
 export type CredentialState = 'live' | 'expired' | 'retired';
 

@@ -10,7 +10,11 @@ export type Denial =
   | { denied: 'unsupported_grant_type' }
   | { denied: 'invalid_scope'; description: string }
   | { denied: 'invalid_target'; description: string }
-  | { denied: 'invalid_client'; reason: AuthenticationFailure }
+  | {
+      denied: 'invalid_client';
+      reason: AuthenticationFailure;
+      refusedBy?: readonly RefusingCredential[] | undefined;
+    }
   | { denied: 'unauthorized_client'; reason: 'address_not_allowed' | 'may_not_introspect' | 'not_its_token' }
   | { denied: 'rate_limit_exceeded'; policy: LimitPolicy; limit: LimitState }
   | { denied: 'temporarily_unavailable'; reason: string }
@@ -29,6 +33,14 @@ export type AuthenticationFailure =
   | 'retired_secret'
   | 'expired_password'
   | 'api_user_disabled';
+
+/** The key or trust rule that refused an assertion. */
+export interface RefusingCredential {
+  credentialId: string;
+  reason: AuthenticationFailure;
+  /** The check that failed, with its values, for operators; null if the reason says all. */
+  detail: string | null;
+}
 
 /** The limit that was reached: its name in the `RateLimit` and `RateLimit-Policy` fields. */
 export type LimitPolicy = 'api-user' | 'address' | 'failures';

@@ -5,6 +5,13 @@ import type { AssertionAlgorithm } from './assertion-algorithm.ts';
 /** A source of public keys of others: an issuer, by discovery, or the URL of a key set. */
 export type KeySource = { issuer: string } | { url: string };
 
+/** A key source that a live credential names. */
+export interface NamedKeySource {
+  source: KeySource;
+  /** The issuer of the trust rule; null: the key set is that of an API user itself. */
+  issuer: string | null;
+}
+
 /** The search for the key of an assertion in a key source. */
 export type KeySearch =
   /** The key, which is fit for the algorithm. */

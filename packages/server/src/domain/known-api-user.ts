@@ -1,5 +1,7 @@
 import type { Grantable } from './grant.ts';
+import type { KnownKey, KnownTrustRule } from './known-assertion-credential.ts';
 import type { NetworkSet } from './network.ts';
+import { unpackKeys, unpackTrustRules, type PackedFacts } from './packed-facts.ts';
 import type { PackedSecrets } from './packed-secrets.ts';
 
 /** Settings that are in memory once for all API users that have the same ones. */
@@ -14,7 +16,8 @@ export interface KnownApiUser {
   clientId: string;
   policy: Policy;
   secrets: PackedSecrets;
-  passwords: readonly KnownPassword[] | null;
+  /** Null for most API users: they have secrets only. */
+  others: OtherCredentials | null;
   /**
    * The state of its limit (rate-limit.ts). In a table of its own, it would cost 80 bytes more for each API
    * user.
@@ -27,10 +30,29 @@ export interface KnownApiUser {
   uses: PendingUse | null;
 }
 
+/** The credentials of an API user that are not secrets. */
+export interface OtherCredentials {
+  passwords: readonly KnownPassword[];
+  keys: PackedFacts;
+  trustRules: PackedFacts;
+}
+
+/** The keys of an API user, the oldest first. Each call parses them. */
+export function keysOf({ others }: Pick<KnownApiUser, 'others'>): readonly KnownKey[] {
+  return others === null ? [] : unpackKeys(others.keys);
+}
+
+/** The trust rules of an API user, the oldest first. Each call parses them. */
+export function trustRulesOf({ others }: Pick<KnownApiUser, 'others'>): readonly KnownTrustRule[] {
+  return others === null ? [] : unpackTrustRules(others.trustRules);
+}
+
 /** One use of a credential by its API user. */
 export interface CredentialUse {
   apiUser: KnownApiUser;
   credentialId: string;
+  /** `sub` of the assertion that a trust rule accepted; null for any other credential. */
+  subject?: string | null;
   nowMs: number;
 }
 
@@ -42,6 +64,8 @@ export interface PendingUse {
   /** Requests that the credential authenticated. `tokens` counts those of them that got a token. */
   count: number;
   tokens: number;
+  /** The last subject, as it is stored. */
+  lastSubject: string | null;
   of: KnownApiUser;
   /** The uses of the next credential of the same API user. */
   next: PendingUse | null;

@@ -109,7 +109,7 @@ function mayCallFrom(apiUser: KnownApiUser | undefined, { address }: Caller): bo
 
 /** The live password, or else the newest one, for the log. An API user has at most one live password. */
 function newestPassword(apiUser: KnownApiUser | undefined, nowMs: number): KnownPassword | undefined {
-  const passwords = apiUser?.passwords ?? [];
+  const passwords = apiUser?.others?.passwords ?? [];
   return passwords.find((password) => credentialState(password, nowMs) === 'live') ?? passwords[0];
 }
 

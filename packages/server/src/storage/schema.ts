@@ -14,6 +14,14 @@ export interface Tables {
     last_used_at: number;
     last_used_address: string;
     use_count: number;
+    last_subject: Generated<string | null>;
+  };
+  credential_refusals: {
+    credential_id: string;
+    refused_at: number;
+    address: string;
+    reason: string;
+    detail: string | null;
   };
   signing_keys: SigningKeyRow;
   revocations: RevocationRow;
@@ -61,6 +69,7 @@ export const PRIMARY_KEYS: { readonly [Name in keyof Tables]: readonly (keyof Ta
   deleted_client_ids: ['client_id'],
   credentials: ['id'],
   credential_usage: ['credential_id'],
+  credential_refusals: ['credential_id'],
   signing_keys: ['kid'],
   revocations: ['digest'],
   audit: ['n'],
@@ -121,6 +130,10 @@ export interface CredentialRow {
   expires_at: number | null;
   retired_at: number | null;
   retire_when_quiet_from: number | null;
+  /** JSON: `CredentialFacts`. Null for secrets and passwords. */
+  facts: string | null;
+  /** JSON: `NamedKeySource`, from which the keys are fetched. Null if nothing is fetched. */
+  key_source: string | null;
 }
 
 export interface SigningKeyRow {

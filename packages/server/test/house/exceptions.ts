@@ -17,8 +17,7 @@ export const TOO_LONG: ReadonlySet<string> = names(`
 /** Functions with more than four parameters, by name or, without one, by file. */
 export const MANY_PARAMETERS: ReadonlySet<string> = names(`
   beginSession callWithToken compose connectionOver createPublication errorAnswer failureFromResponse
-  failureOf heldToken insert pageOf pending-usage.ts refuse
-  retryDelayMs rotate search stateAt takeCode
+  failureOf heldToken insert pageOf refuse retryDelayMs rotate search stateAt takeCode
 `);
 
 /** Files of domain/ with a clock or something asynchronous. */

@@ -78,6 +78,8 @@ function rowOf(clientId: string, value: number): KnownApiUserRow {
     credential_id: null,
     kind: null,
     digest: null,
+    facts: null,
+    credential_created_at: null,
     expires_at: null,
     retired_at: null,
   };

@@ -116,7 +116,8 @@ test(
       () => now,
     );
     const user = { clientId: 'api_a', uses: null } as KnownApiUser;
-    const use = () => recorder.noteUse(user, 'credential', '192.0.2.1', now, 1);
+    const use = () =>
+      recorder.noteUse({ apiUser: user, credentialId: 'credential', nowMs: now }, '192.0.2.1', 1);
     const minutes = async () => {
       const points = await opened.store.usage.series(user.clientId, 'minute', start, start + UNIT_MS.day);
       return points.map(({ at, tokens, refusals }) => [(at - start) / UNIT_MS.minute, tokens, refusals]);
@@ -158,7 +159,8 @@ test('memory is bounded: beyond it uses are lost, refusals lose their user', asy
   const fails = async () => await Promise.reject(new Error('no store'));
   const recorder = createUsageRecorder(fails, settings, log);
   const users = times(12_000, (i) => ({ clientId: `api_${i}`, uses: null }) as KnownApiUser);
-  for (const user of users) recorder.noteUse(user, user.clientId, '192.0.2.1', Date.now(), 1);
+  for (const user of users)
+    recorder.noteUse({ apiUser: user, credentialId: user.clientId, nowMs: Date.now() }, '192.0.2.1', 1);
   for (const user of users) recorder.noteRefusal('wrong_secret', user, Date.now());
   await recorder.flush();
   const { waiting, lost } = recorder.status();

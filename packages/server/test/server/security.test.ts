@@ -9,7 +9,7 @@ import { loadConfig } from '../../src/config/load-config.ts';
 import { generateSecret } from '../../src/domain/secret.ts';
 import { argon2id } from '../../src/lib/argon2id.ts';
 import type { GuessBudget } from '../../src/domain/failure-budget.ts';
-import type { KnownApiUser } from '../../src/domain/known-api-user.ts';
+import type { KnownApiUser, KnownPassword } from '../../src/domain/known-api-user.ts';
 import { createMaintenance } from '../../src/server/maintenance.ts';
 import { createMasterKey } from '../../src/storage/master-key.ts';
 import { createApiUser } from '../../src/admin/api-user.ts';
@@ -120,11 +120,11 @@ test('a wrong guess costs at most one slow hash at any id', async () => {
   const ended = { credentialId: 'old', hash, expiresAt: 1, retiredAt: null };
   const rotated = [{ ...ended, credentialId: 'live', expiresAt: null }, ended, ended, ended];
   const policy = { enabled: true, limitPerMinute: 1, networks: null, scopes: [], audiences: ['a'] };
-  const user = (passwords: KnownApiUser['passwords']): KnownApiUser => ({
+  const user = (passwords: readonly KnownPassword[]): KnownApiUser => ({
     clientId: 'x',
     policy,
     secrets: '',
-    passwords,
+    others: { passwords, keys: '', trustRules: '' },
     arrivalMs: 0,
     uses: null,
   });
@@ -138,7 +138,7 @@ test('a wrong guess costs at most one slow hash at any id', async () => {
   };
   assert.equal(await costOf(user(rotated), 'wrong 1'), 1);
   assert.equal(await costOf(user([ended, ended]), 'wrong 2'), 1);
-  assert.equal(await costOf(user(null), 'wrong 3'), 1);
+  assert.equal(await costOf(user([]), 'wrong 3'), 1);
   assert.equal(await costOf(undefined, 'wrong 4'), 1);
   assert.equal(await costOf(user(rotated), 'correct horse battery staple'), 1);
   assert.equal(await costOf(user(rotated), 'correct horse battery staple'), 0, 'it was verified before');

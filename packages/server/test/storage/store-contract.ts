@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ApiUser } from '../../src/domain/api-user.ts';
-import type { Credential } from '../../src/domain/credential.ts';
+import { UNUSED_CREDENTIAL, type Credential } from '../../src/domain/credential.ts';
 import { randomBase62 } from '../../src/lib/random.ts';
 import type { SealedSigningKey } from '../../src/storage/tables/signing-key.ts';
 import { batch, use } from '@mintmark/test-support/usage';
@@ -341,12 +341,9 @@ export function credential({ clientId }: ApiUser, changes: Partial<Credential> =
     name: 'production',
     digest: randomBase62(43),
     createdAt: 1,
+    facts: null,
     expiresAt: null,
-    retiredAt: null,
-    retireWhenQuietFrom: null,
-    lastUsedAt: null,
-    lastUsedAddress: null,
-    useCount: 0,
+    ...UNUSED_CREDENTIAL,
     ...changes,
   };
 }

@@ -1,5 +1,6 @@
 import { auditContract } from './store-contract-audit.ts';
 import { changesContract } from './store-contract-changes.ts';
+import { keysContract } from './store-contract-keys.ts';
 import { operatorsContract } from './store-contract-operators.ts';
 import { usageContract } from './store-contract-usage.ts';
 import { storeContract, type OpenedStore } from './store-contract.ts';
@@ -11,4 +12,5 @@ export function everyStoreContract(open: () => Promise<OpenedStore>): void {
   auditContract(open);
   operatorsContract(open);
   usageContract(open);
+  keysContract(open);
 }

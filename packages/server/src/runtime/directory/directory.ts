@@ -115,7 +115,7 @@ export function createDirectory(
 
   function keep(entry: DirectoryEntry): void {
     if (entries.keep(entry)) complete = false;
-    if (entry.passwords !== null) passwords.seen();
+    if (entry.others !== null && entry.others.passwords.length > 0) passwords.seen();
   }
 
   /** Skips a damaged API user. Only its own requests fail, in a look-up; the others stay in step. */

@@ -1,6 +1,8 @@
-import type { KnownApiUser, KnownPassword, Policy } from '../../domain/known-api-user.ts';
+import type { KnownApiUser, KnownPassword, OtherCredentials, Policy } from '../../domain/known-api-user.ts';
 import { networkSet } from '../../domain/network.ts';
+import { packFacts, type PackedFacts } from '../../domain/packed-facts.ts';
 import { packSecrets } from '../../domain/packed-secrets.ts';
+import type { CredentialKind } from '../../domain/credential.ts';
 import type { KnownApiUserRow } from '../../storage/tables/known-api-user.ts';
 
 /** An API user in the directory. Kept small: there may be a million. */
@@ -13,10 +15,10 @@ export interface DirectoryEntry extends KnownApiUser {
 /** At most this many different policies are kept for sharing between API users; then the map is cleared. */
 const SHARED_POLICIES_MAX = 10_000;
 /**
- * At most this many secrets per entry. Ended ones are kept too, so that the log can tell an expired secret
- * from one that never existed.
+ * At most this many credentials of a kind per entry. Ended ones are kept too, so that the log can tell an
+ * expired secret from one that never existed.
  */
-const SECRETS_MAX = 10;
+const KIND_MAX = 10;
 
 /** Called for an API user whose row cannot be parsed. If it does not throw, this API user is left out. */
 type OnDamaged = (error: unknown) => void;
@@ -64,11 +66,7 @@ function rethrow(error: unknown): never {
 }
 
 function toEntry(user: KnownApiUserRow, rows: readonly KnownApiUserRow[], policy: Policy): DirectoryEntry {
-  const secrets = rows
-    .filter((row) => row.kind === 'secret')
-    .toSorted(endsLaterFirst)
-    .slice(0, SECRETS_MAX);
-  const passwords = rows.filter((row) => row.kind === 'password');
+  const secrets = ofKind(rows, 'secret');
   return {
     clientId: user.client_id,
     policy,
@@ -80,7 +78,7 @@ function toEntry(user: KnownApiUserRow, rows: readonly KnownApiUserRow[], policy
         retiredAt: row.retired_at,
       })),
     ),
-    passwords: passwords.length === 0 ? null : passwords.map(toPassword),
+    others: rows.every(({ kind }) => kind === 'secret' || kind === null) ? null : toOthers(rows),
     // Not a small integer, so that V8 lays out this field as a double in all entries from the start.
     arrivalMs: Number.NEGATIVE_INFINITY,
     uses: null,
@@ -89,12 +87,42 @@ function toEntry(user: KnownApiUserRow, rows: readonly KnownApiUserRow[], policy
   };
 }
 
+function ofKind(rows: readonly KnownApiUserRow[], kind: CredentialKind): KnownApiUserRow[] {
+  return rows
+    .filter((row) => row.kind === kind)
+    .toSorted(endsLaterFirst)
+    .slice(0, KIND_MAX);
+}
+
 /**
- * Sorts live secrets before ended ones, whatever their age, so that `SECRETS_MAX` drops ended secrets first.
+ * Sorts live credentials before ended ones, whatever their age, so that `KIND_MAX` drops ended ones first.
  */
 function endsLaterFirst(a: KnownApiUserRow, b: KnownApiUserRow): number {
   const [endA, endB] = [a, b].map((row) => row.retired_at ?? row.expires_at ?? Number.MAX_SAFE_INTEGER);
   return (endB ?? 0) - (endA ?? 0);
+}
+
+const NO_PASSWORDS: readonly KnownPassword[] = [];
+
+function toOthers(rows: readonly KnownApiUserRow[]): OtherCredentials {
+  const passwords = rows.filter((row) => row.kind === 'password');
+  return {
+    passwords: passwords.length === 0 ? NO_PASSWORDS : passwords.map(toPassword),
+    keys: toPacked(ofKind(rows, 'key')),
+    trustRules: toPacked(ofKind(rows, 'trust')),
+  };
+}
+
+function toPacked(rows: readonly KnownApiUserRow[]): PackedFacts {
+  return packFacts(
+    rows.map((row) => ({
+      id: row.credential_id ?? '',
+      createdAt: row.credential_created_at ?? 0,
+      expiresAt: row.expires_at,
+      retiredAt: row.retired_at,
+      facts: row.facts ?? '',
+    })),
+  );
 }
 
 function toPassword(row: KnownApiUserRow): KnownPassword {

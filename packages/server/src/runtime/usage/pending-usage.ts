@@ -1,7 +1,9 @@
-import type { KnownApiUser, PendingUse } from '../../domain/known-api-user.ts';
+import { storedText } from '../../domain/characters.ts';
+import type { RefusingCredential } from '../../domain/denial.ts';
+import type { CredentialUse, KnownApiUser, PendingUse } from '../../domain/known-api-user.ts';
 import type { RefusalReason } from '../../domain/refusal.ts';
 import { startOf, UNIT_MS } from '../../domain/usage.ts';
-import type { Refusals } from '../../storage/tables/usage.ts';
+import type { CredentialRefusals, Refusals } from '../../storage/tables/usage.ts';
 
 /** The uses and refusals of one minute that are not written yet. */
 export interface Gathered {
@@ -9,6 +11,8 @@ export interface Gathered {
   minute: number;
   uses: PendingUse[];
   refusals: Map<string, Refusals>;
+  /** The last one of each key and trust rule, by its id. */
+  credentialRefusals: Map<string, CredentialRefusals>;
   /**
    * The number of the flush that tried to write this, with an unknown outcome. It is written again unchanged
    * under the same number. Null if no flush has tried.
@@ -21,8 +25,10 @@ export interface Gathered {
  * store is out of reach.
  */
 export interface UsageGathering {
-  noteUse(apiUser: KnownApiUser, credentialId: string, address: string, nowMs: number, tokens: number): void;
+  noteUse(use: CredentialUse, address: string, tokens: number): void;
   noteRefusal(reason: RefusalReason, apiUser: KnownApiUser | undefined, nowMs: number): void;
+  /** Notes the last assertion that each of these keys and trust rules refused. */
+  noteCredentialRefusals(credentials: readonly RefusingCredential[], address: string, nowMs: number): void;
   /** Removes and returns everything, one item per minute, the oldest first. */
   drain(nowMs: number): Gathered[];
   /** Takes back what could not be written, for the next flush. */
@@ -38,6 +44,10 @@ export interface UsageGathering {
  * reason only.
  */
 const REFUSALS_MAX = 10_000;
+/** While this many last refusals of keys and trust rules wait, those of others are not noted. */
+const CREDENTIAL_REFUSALS_MAX = 10_000;
+const SUBJECT_LENGTH_MAX = 300;
+const DETAIL_LENGTH_MAX = 300;
 
 /**
  * Calls `full` when `usesMax` uses wait. Beyond that, only further uses of the same credentials are counted.
@@ -51,7 +61,8 @@ export function createUsageGathering(usesMax: number, full: () => void): UsageGa
   /** Closes the current minute: later uses and refusals are gathered apart from it. */
   function close(nowMs: number): void {
     for (const use of current.uses) use.of.uses = null;
-    if (current.uses.length > 0 || current.refusals.size > 0) closed = byMinute([...closed, current]);
+    const gathered = usesIn(current) + refusalsIn(current) + credentialRefusalsIn(current);
+    if (gathered > 0) closed = byMinute([...closed, current]);
     current = emptyMinute(startOf('minute', nowMs));
   }
 
@@ -61,51 +72,47 @@ export function createUsageGathering(usesMax: number, full: () => void): UsageGa
     if (sinceMs >= UNIT_MS.minute || sinceMs < -UNIT_MS.minute) close(nowMs);
   }
 
-  function waitingUses(): number {
-    let waiting = current.uses.length;
-    for (const { uses } of closed) waiting += uses.length;
-    return waiting;
-  }
-
-  function waitingRefusals(): number {
-    let waiting = current.refusals.size;
-    for (const { refusals } of closed) waiting += refusals.size;
-    return waiting;
+  /** The number of these that wait. */
+  function waiting(of: (gathered: Gathered) => number): number {
+    return closed.reduce((sum, gathered) => sum + of(gathered), of(current));
   }
 
   return {
-    noteUse(apiUser, credentialId, address, nowMs, tokens) {
+    noteUse({ apiUser, credentialId, nowMs, subject }, address, tokens) {
       turnMinute(nowMs);
-      for (let use = apiUser.uses; use !== null; use = use.next) {
-        if (use.credentialId !== credentialId) continue;
-        use.lastUsedAt = nowMs;
-        use.lastUsedAddress = address;
-        use.count += 1;
-        use.tokens += tokens;
+      const lastSubject = typeof subject !== 'string' ? null : storedText(subject, SUBJECT_LENGTH_MAX);
+      const pending = pendingUse(apiUser, credentialId);
+      if (pending !== null) {
+        pending.lastUsedAt = nowMs;
+        pending.lastUsedAddress = address;
+        pending.count += 1;
+        pending.tokens += tokens;
+        pending.lastSubject = lastSubject;
         return;
       }
-      if (waitingUses() >= usesMax) {
+      if (waiting(usesIn) >= usesMax) {
         lost += 1;
         return;
       }
-      const [lastUsedAt, lastUsedAddress, next] = [nowMs, address, apiUser.uses];
-      apiUser.uses = { credentialId, lastUsedAt, lastUsedAddress, count: 1, tokens, of: apiUser, next };
+      const last = { lastUsedAt: nowMs, lastUsedAddress: address, lastSubject };
+      apiUser.uses = { credentialId, ...last, count: 1, tokens, of: apiUser, next: apiUser.uses };
       current.uses.push(apiUser.uses);
       if (current.uses.length === usesMax) full();
     },
     noteRefusal(reason, apiUser, nowMs) {
       turnMinute(nowMs);
-      const { refusals } = current;
-      let key = apiUser === undefined ? reason : `${reason} ${apiUser.clientId}`;
-      if (!refusals.has(key) && waitingRefusals() >= REFUSALS_MAX) key = reason;
-      const counted = refusals.get(key);
-      if (counted !== undefined) counted.count += 1;
-      else
-        refusals.set(key, {
-          clientId: key === reason ? null : (apiUser?.clientId ?? null),
-          reason,
-          count: 1,
-        });
+      const clientId = apiUser?.clientId ?? null;
+      const isFull = waiting(refusalsIn) >= REFUSALS_MAX;
+      countRefusal(current.refusals, { clientId, reason, count: 1 }, isFull);
+    },
+    noteCredentialRefusals(credentials, address, nowMs) {
+      turnMinute(nowMs);
+      const { credentialRefusals: noted } = current;
+      for (const { credentialId, reason, detail } of credentials) {
+        if (!noted.has(credentialId) && waiting(credentialRefusalsIn) >= CREDENTIAL_REFUSALS_MAX) continue;
+        const shown = detail === null ? null : storedText(detail, DETAIL_LENGTH_MAX);
+        noted.set(credentialId, { credentialId, at: nowMs, address, reason, detail: shown });
+      }
     },
     drain(nowMs) {
       close(nowMs);
@@ -116,13 +123,33 @@ export function createUsageGathering(usesMax: number, full: () => void): UsageGa
     putBack: (gathered) => {
       closed = byMinute([...gathered, ...closed]);
     },
-    waiting: () => waitingUses() + waitingRefusals(),
+    waiting: () => waiting(usesIn) + waiting(refusalsIn) + waiting(credentialRefusalsIn),
     lost: () => lost,
   };
 }
 
-function emptyMinute(minute: number): Gathered {
-  return { minute, uses: [], refusals: new Map(), flush: null };
+function pendingUse(apiUser: KnownApiUser, credentialId: string): PendingUse | null {
+  let use = apiUser.uses;
+  while (use !== null && use.credentialId !== credentialId) use = use.next;
+  return use;
+}
+
+/** If `isFull`, counts another pair of API user and reason by reason only. */
+function countRefusal(refusals: Map<string, Refusals>, refused: Refusals, isFull: boolean): void {
+  const { clientId, reason } = refused;
+  let key = clientId === null ? reason : `${reason} ${clientId}`;
+  if (isFull && !refusals.has(key)) key = reason;
+  const counted = refusals.get(key);
+  if (counted !== undefined) counted.count += 1;
+  else refusals.set(key, key === reason ? { ...refused, clientId: null } : refused);
+}
+
+const usesIn = ({ uses }: Gathered): number => uses.length;
+const refusalsIn = ({ refusals }: Gathered): number => refusals.size;
+const credentialRefusalsIn = ({ credentialRefusals }: Gathered): number => credentialRefusals.size;
+
+export function emptyMinute(minute: number): Gathered {
+  return { minute, uses: [], refusals: new Map(), credentialRefusals: new Map(), flush: null };
 }
 
 /**
@@ -139,6 +166,7 @@ function byMinute(all: readonly Gathered[]): Gathered[] {
       continue;
     }
     for (const use of gathered.uses) same.uses.push(use);
+    for (const [id, refused] of gathered.credentialRefusals) same.credentialRefusals.set(id, refused);
     for (const [key, refusals] of gathered.refusals) {
       const counted = same.refusals.get(key);
       if (counted === undefined) same.refusals.set(key, refusals);

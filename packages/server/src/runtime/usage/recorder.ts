@@ -3,11 +3,14 @@ import type { Logger } from 'pino';
 import type { PendingUse } from '../../domain/known-api-user.ts';
 import { startOf, UNIT_MS } from '../../domain/usage.ts';
 import { shareRun } from '../../lib/single-flight.ts';
-import type { Refusals, UsageBatch } from '../../storage/tables/usage.ts';
-import { createUsageGathering, type Gathered, type UsageGathering } from './pending-usage.ts';
+import type { UsageBatch } from '../../storage/tables/usage.ts';
+import { createUsageGathering, emptyMinute, type Gathered, type UsageGathering } from './pending-usage.ts';
 
 /** Gathers uses and refusals in memory and writes them every few seconds, so that no token costs a write. */
-export interface UsageRecorder extends Pick<UsageGathering, 'noteUse' | 'noteRefusal'> {
+export interface UsageRecorder extends Pick<
+  UsageGathering,
+  'noteUse' | 'noteRefusal' | 'noteCredentialRefusals'
+> {
   /** Writes everything that waits. What cannot be written is kept for the next flush. */
   flush(): Promise<void>;
   /** Flushes every `usageFlushMs` until `stop`, which flushes the rest. */
@@ -74,25 +77,29 @@ export function createUsageRecorder(
   }
 
   /** Returns what may not have been written. */
-  async function writeMinute({ minute, uses, refusals, flush: number }: Gathered): Promise<Gathered[]> {
+  async function writeMinute(gathered: Gathered): Promise<Gathered[]> {
+    const { minute, uses, flush: number } = gathered;
     const batches = number === null ? neighbours(uses) : [uses];
     if (batches.length === 0) batches.push([]);
-    const ofBatch = (i: number) => (i === 0 ? refusals : new Map<string, Refusals>());
+    const refusalsOf = (i: number) => {
+      const { refusals, credentialRefusals } = i === 0 ? gathered : emptyMinute(minute);
+      return { refusals, credentialRefusals };
+    };
     for (const [i, batch] of batches.entries()) {
-      const named = { minute, uses: batch, refusals: ofBatch(i), flush: number ?? (flushes += 1) };
+      const named = { minute, uses: batch, ...refusalsOf(i), flush: number ?? (flushes += 1) };
       try {
         await writeBatch(named, uses.length <= LAST_USE_NOTED_MAX);
       } catch (error) {
         failures += 1;
         log.warn({ error: (error as Error).message }, 'usage could not be written, and is kept');
-        return [named, { minute, uses: batches.slice(i + 1).flat(), refusals: new Map(), flush: null }];
+        return [named, { ...emptyMinute(minute), uses: batches.slice(i + 1).flat() }];
       }
     }
     return [];
   }
 
   async function writeBatch(
-    { minute, uses, refusals, flush: number }: Gathered & { flush: number },
+    { minute, uses, refusals, credentialRefusals, flush: number }: Gathered & { flush: number },
     noteLastUse: boolean,
   ): Promise<void> {
     const oldest = startOf('minute', now() - LATE_MS_MAX);
@@ -100,6 +107,7 @@ export function createUsageRecorder(
       minute: Math.max(minute, oldest),
       uses,
       refusals: Array.from(refusals.values()),
+      credentialRefusals: Array.from(credentialRefusals.values()),
       noteLastUse,
       flush: { process, number },
     });
@@ -110,6 +118,7 @@ export function createUsageRecorder(
   return {
     noteUse: gathering.noteUse,
     noteRefusal: gathering.noteRefusal,
+    noteCredentialRefusals: gathering.noteCredentialRefusals,
     flush,
     start() {
       timer = setInterval(() => void flush(), usageFlushMs);

@@ -44,15 +44,21 @@ export function createStatistics(
     revocation: createRouteStatistics(),
   };
   const live = createLive(routes.token.counts, config);
+  function noteRefusing({ denial, caller }: Refusal, nowMs: number): void {
+    if (denial.denied !== 'invalid_client' || denial.refusedBy === undefined || caller === null) return;
+    usage.noteCredentialRefusals(denial.refusedBy, caller.address, nowMs);
+  }
+
   return {
     services: {
-      noteUse({ apiUser, credentialId, nowMs }, address, tokens) {
-        usage.noteUse(apiUser, credentialId, address, nowMs, tokens);
-        live.noteUse(apiUser, credentialId, address, nowMs);
+      noteUse(use, address, tokens) {
+        usage.noteUse(use, address, tokens);
+        live.noteUse(use.apiUser, use.credentialId, address, use.nowMs);
       },
       noteRefusal(refusal, nowMs) {
         const reason = refusalReason(refusal.denial);
         usage.noteRefusal(reason, refusal.apiUser, nowMs);
+        noteRefusing(refusal, nowMs);
         live.noteRefusal(reason, refusal.apiUser, nowMs);
         refusals.record(refusal);
       },

@@ -1,6 +1,8 @@
 import { sql, type Kysely } from 'kysely';
-import type { Credential } from '../../domain/credential.ts';
-import type { Tables } from '../schema.ts';
+import { namedKeySourceOf, type CredentialFacts } from '../../domain/assertion-credential.ts';
+import type { Credential, CredentialRefusal } from '../../domain/credential.ts';
+import type { NamedKeySource } from '../../domain/key-source.ts';
+import type { CredentialRow, Tables } from '../schema.ts';
 
 export interface CredentialRows {
   find(id: string): Promise<Credential | undefined>;
@@ -11,7 +13,11 @@ export interface CredentialRows {
   listOfAll(clientIds: readonly string[]): Promise<Credential[]>;
   /** The ids among these that a credential already has. */
   taken(ids: readonly string[]): Promise<string[]>;
-  /** Updates name and end times. Digest, kind and owner never change. */
+  /** The owners of keys with these digests: a key belongs to one API user, even after it ended. */
+  keyOwners(digests: readonly string[]): Promise<KeyOwner[]>;
+  /** The key sources that live keys and trust rules name, each once, up to `max`. */
+  namedKeySources(nowMs: number, max: number): Promise<NamedKeySource[]>;
+  /** Updates name and end times. Digest, facts, kind and owner never change. */
   update(
     credential: Pick<Credential, 'id' | 'name' | 'expiresAt' | 'retiredAt' | 'retireWhenQuietFrom'>,
   ): Promise<void>;
@@ -31,58 +37,35 @@ export interface CredentialRows {
   deleteEnded(endedBefore: number, limit: number): Promise<number>;
 }
 
+/** The credential that has a key. */
+export interface KeyOwner extends Pick<
+  Credential,
+  'id' | 'clientId' | 'digest' | 'expiresAt' | 'retiredAt'
+> {}
+
 export function credentialRows(db: Kysely<Tables>): CredentialRows {
-  const all = db
-    .selectFrom('credentials')
-    .leftJoin('credential_usage', 'credential_usage.credential_id', 'credentials.id')
-    .select([
-      'id',
-      'client_id as clientId',
-      'kind',
-      'name',
-      'digest',
-      'created_at as createdAt',
-      'expires_at as expiresAt',
-      'retired_at as retiredAt',
-      'retire_when_quiet_from as retireWhenQuietFrom',
-      'last_used_at as lastUsedAt',
-      'last_used_address as lastUsedAddress',
-      sql<number>`coalesce(use_count, 0)`.as('useCount'),
-    ]);
+  const all = allCredentials(db);
   return {
-    find: async (id) => await all.where('id', '=', id).executeTakeFirst(),
-    listOf: async (clientId) =>
-      await all.where('client_id', '=', clientId).orderBy('created_at').orderBy('id').execute(),
-    listOfAll: async (clientIds) =>
-      await all
-        .where('client_id', 'in', clientIds)
-        .orderBy('client_id')
-        .orderBy('created_at')
-        .orderBy('id')
-        .execute(),
+    find: async (id) => (await all.where('id', '=', id).execute()).map(toCredential)[0],
+    listOf: async (clientId) => {
+      const rows = await all.where('client_id', '=', clientId).orderBy('created_at').orderBy('id').execute();
+      return rows.map(toCredential);
+    },
+    async listOfAll(clientIds) {
+      const of = all.where('client_id', 'in', clientIds);
+      const rows = await of.orderBy('client_id').orderBy('created_at').orderBy('id').execute();
+      return rows.map(toCredential);
+    },
     async taken(ids) {
       if (ids.length === 0) return []; // PostgreSQL takes no empty list
       const rows = await db.selectFrom('credentials').select('id').where('id', 'in', ids).execute();
       return rows.map(({ id }) => id);
     },
     async insert(...credentials) {
-      await db
-        .insertInto('credentials')
-        .values(
-          credentials.map((credential) => ({
-            id: credential.id,
-            client_id: credential.clientId,
-            kind: credential.kind,
-            name: credential.name,
-            digest: credential.digest,
-            created_at: credential.createdAt,
-            expires_at: credential.expiresAt,
-            retired_at: credential.retiredAt,
-            retire_when_quiet_from: credential.retireWhenQuietFrom,
-          })),
-        )
-        .execute();
+      await db.insertInto('credentials').values(credentials.map(toRow)).execute();
     },
+    keyOwners: async (digests) => await keyOwners(db, digests),
+    namedKeySources: async (nowMs, max) => await namedKeySources(db, nowMs, max),
     async update({ id, name, expiresAt, retiredAt, retireWhenQuietFrom }) {
       const ends = { expires_at: expiresAt, retired_at: retiredAt };
       const changed = { name, ...ends, retire_when_quiet_from: retireWhenQuietFrom };
@@ -130,4 +113,91 @@ export function credentialRows(db: Kysely<Tables>): CredentialRows {
       return Number(result.numDeletedRows);
     },
   };
+}
+
+/** The columns of `Credential`, in the spelling of the store. */
+function allCredentials(db: Kysely<Tables>) {
+  return db
+    .selectFrom('credentials')
+    .leftJoin('credential_usage', 'credential_usage.credential_id', 'credentials.id')
+    .leftJoin('credential_refusals', 'credential_refusals.credential_id', 'credentials.id')
+    .select([
+      'id',
+      'client_id as clientId',
+      'kind',
+      'name',
+      'digest',
+      'facts',
+      'created_at as createdAt',
+      'expires_at as expiresAt',
+      'retired_at as retiredAt',
+      'retire_when_quiet_from as retireWhenQuietFrom',
+      'last_used_at as lastUsedAt',
+      'last_used_address as lastUsedAddress',
+      sql<number>`coalesce(use_count, 0)`.as('useCount'),
+      'last_subject as lastSubject',
+      'refused_at',
+      'credential_refusals.address',
+      'reason',
+      'detail',
+    ]);
+}
+
+type ReadCredential = Awaited<ReturnType<ReturnType<typeof allCredentials>['execute']>>[number];
+
+function toCredential({
+  refused_at: at,
+  address,
+  reason,
+  detail,
+  facts,
+  ...row
+}: ReadCredential): Credential {
+  return {
+    ...row,
+    facts: facts === null ? null : (JSON.parse(facts) as CredentialFacts),
+    lastRefusal: at === null ? null : ({ at, address, reason, detail } as CredentialRefusal),
+  };
+}
+
+function toRow(credential: Credential): CredentialRow {
+  const { facts } = credential;
+  const source = facts === null ? null : namedKeySourceOf(facts);
+  return {
+    id: credential.id,
+    client_id: credential.clientId,
+    kind: credential.kind,
+    name: credential.name,
+    digest: credential.digest,
+    created_at: credential.createdAt,
+    expires_at: credential.expiresAt,
+    retired_at: credential.retiredAt,
+    retire_when_quiet_from: credential.retireWhenQuietFrom,
+    facts: facts === null ? null : JSON.stringify(facts),
+    key_source: source === null ? null : JSON.stringify(source),
+  };
+}
+
+async function keyOwners(db: Kysely<Tables>, digests: readonly string[]): Promise<KeyOwner[]> {
+  if (digests.length === 0) return []; // PostgreSQL takes no empty list
+  return await db
+    .selectFrom('credentials')
+    .select(['id', 'client_id as clientId', 'digest', 'expires_at as expiresAt', 'retired_at as retiredAt'])
+    .where('kind', '=', sql.lit('key')) // a literal, for the partial index
+    .where('digest', 'in', digests)
+    .execute();
+}
+
+async function namedKeySources(db: Kysely<Tables>, nowMs: number, max: number): Promise<NamedKeySource[]> {
+  const rows = await db
+    .selectFrom('credentials')
+    .select('key_source')
+    .distinct()
+    .where('key_source', 'is not', null)
+    .where((is) => is.or([is('retired_at', 'is', null), is('retired_at', '>', nowMs)]))
+    .where((is) => is.or([is('expires_at', 'is', null), is('expires_at', '>', nowMs)]))
+    .orderBy('key_source')
+    .limit(max)
+    .execute();
+  return rows.flatMap(({ key_source: text }) => (text === null ? [] : [JSON.parse(text) as NamedKeySource]));
 }

@@ -17,6 +17,8 @@ export interface KnownApiUserRow {
   credential_id: string | null;
   kind: CredentialKind | null;
   digest: string | null;
+  facts: string | null;
+  credential_created_at: number | null;
   expires_at: number | null;
   retired_at: number | null;
 }
@@ -33,7 +35,8 @@ export function knownApiUserRows(db: Kysely<Tables>): KnownApiUserRows {
   const read = async (which: RawBuilder<unknown>): Promise<KnownApiUserRow[]> => {
     const query = sql<KnownApiUserRow>`
       select u.client_id, u.username_key, u.enabled, u.scopes, u.audiences, u.allowed_networks, u.limit_per_minute,
-        c.id as credential_id, c.kind, c.digest, c.expires_at, c.retired_at
+        c.id as credential_id, c.kind, c.digest, c.facts, c.created_at as credential_created_at, c.expires_at,
+        c.retired_at
       from (select * from api_users where ${which}) as u
       left join credentials as c on c.client_id = u.client_id
       order by u.client_id, c.created_at desc, c.id`;

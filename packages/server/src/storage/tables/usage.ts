@@ -1,4 +1,5 @@
 import { sql, type Kysely, type RawBuilder } from 'kysely';
+import type { CredentialRefusal } from '../../domain/credential.ts';
 import { startsBetween, UNIT_MS, type UsagePoint, type UsageUnit } from '../../domain/usage.ts';
 import type { Connections } from '../connections.ts';
 import type { Tables } from '../schema.ts';
@@ -14,6 +15,13 @@ export interface Use {
   /** Requests that got a token. */
   tokens: number;
   of: { clientId: string };
+  /** `sub` of the assertion at the last use of a trust rule. */
+  lastSubject?: string | null;
+}
+
+/** The last assertion that a key or trust rule refused since the last flush. */
+export interface CredentialRefusals extends CredentialRefusal {
+  credentialId: string;
 }
 
 /** Refused requests for one reason. `clientId` is null if no API user has the client id of the request. */
@@ -28,6 +36,8 @@ export interface UsageBatch {
   minute: number;
   uses: readonly Use[];
   refusals: readonly Refusals[];
+  /** At most one for each credential. */
+  credentialRefusals?: readonly CredentialRefusals[];
   /** Also records the last use in the rows of the API users: about 10 µs each. */
   noteLastUse: boolean;
   /** A batch with a name is added only once, even if a process writes it several times. */
@@ -66,20 +76,25 @@ const COUNT_WIDTH = 10;
 const TIME_WIDTH = 13; // milliseconds until the year 2286
 const CREDENTIAL_ID_WIDTH = 10;
 const REASON_WIDTH = 30;
+const ADDRESS_WIDTH = 45;
 
 /** Adds a batch in one transaction, unless it was added before. A credential may occur in it repeatedly. */
 export async function recordUsage(
   { transaction: inOne, texts }: Connections,
   batch: UsageBatch,
 ): Promise<void> {
-  const { minute, uses, refusals, noteLastUse, flush } = batch;
-  if (uses.length === 0 && refusals.length === 0) return;
+  const { minute, uses, refusals, credentialRefusals = [], noteLastUse, flush } = batch;
+  if (uses.length + refusals.length + credentialRefusals.length === 0) return;
   await inOne(async (transaction) => {
     if (flush !== undefined && !(await isNew(transaction, flush))) return;
     if (uses.length > 0) await addUses(transaction, texts(credentialRecords(uses)));
+    const subjects = subjectRecords(uses);
+    if (subjects !== null) await setSubjects(transaction, texts(subjects));
     const tokens = tokenRecords(uses);
     if (tokens !== null) await addTokens(transaction, minute, texts(tokens));
     if (refusals.length > 0) await addRefusals(transaction, minute, texts(refusalRecords(refusals)));
+    if (credentialRefusals.length > 0)
+      await setCredentialRefusals(transaction, texts(credentialRefusalRecords(credentialRefusals)));
     if (noteLastUse && uses.length > 0) {
       const clientIds = Array.from(new Set(uses.map((use) => use.of.clientId)));
       await noteUsed(transaction, sql`select value from ${texts(JSON.stringify(clientIds))} as ids`, minute);
@@ -119,6 +134,35 @@ async function addUses(db: Kysely<Tables>, records: RawBuilder<unknown>): Promis
       use_count = credential_usage.use_count + excluded.use_count`.execute(db);
 }
 
+/** Sets the subjects of the uses that are the last ones of their credentials. */
+async function setSubjects(db: Kysely<Tables>, records: RawBuilder<unknown>): Promise<void> {
+  const [at, id, subject] = fields(TIME_WIDTH, CREDENTIAL_ID_WIDTH);
+  await sql`
+    update credential_usage set last_subject = records.subject
+    from (select ${id} as id, cast(${at} as bigint) as at, ${subject} as subject from ${records} as texts) as records
+    where credential_usage.credential_id = records.id and credential_usage.last_used_at = records.at`.execute(
+    db,
+  );
+}
+
+/** Leaves out credentials that were deleted since. */
+async function setCredentialRefusals(db: Kysely<Tables>, records: RawBuilder<unknown>): Promise<void> {
+  const [at, id, reason, address, detail] = fields(
+    TIME_WIDTH,
+    CREDENTIAL_ID_WIDTH,
+    REASON_WIDTH,
+    ADDRESS_WIDTH,
+  );
+  await sql`
+    insert into credential_refusals (credential_id, refused_at, reason, address, detail)
+    select ${id}, cast(${at} as bigint), rtrim(${reason}), rtrim(${address}), nullif(${detail}, '')
+    from ${records} as records
+    where exists (select 1 from credentials where credentials.id = ${id}) order by 1
+    on conflict (credential_id) do update set refused_at = excluded.refused_at, reason = excluded.reason,
+      address = excluded.address, detail = excluded.detail
+    where excluded.refused_at >= credential_refusals.refused_at`.execute(db);
+}
+
 async function addTokens(db: Kysely<Tables>, minute: number, records: RawBuilder<unknown>): Promise<void> {
   const [count, clientId] = fields(COUNT_WIDTH);
   await sql`
@@ -152,6 +196,14 @@ export async function noteUsed(
 
 /** One record for each credential: PostgreSQL does not update a row twice in one statement. */
 function credentialRecords(uses: readonly Use[]): string {
+  const records = Array.from(lastUses(uses), ({ credentialId, lastUsedAt, lastUsedAddress, count }) => {
+    return padded(lastUsedAt, TIME_WIDTH) + padded(count, COUNT_WIDTH) + credentialId + lastUsedAddress;
+  });
+  return JSON.stringify(records);
+}
+
+/** The last use of each credential, with the count of all its uses. */
+function lastUses(uses: readonly Use[]): Iterable<Use> {
   const byId = new Map<string, Use>();
   for (const use of uses) {
     const other = byId.get(use.credentialId);
@@ -161,12 +213,24 @@ function credentialRecords(uses: readonly Use[]): string {
       byId.set(use.credentialId, { ...later, count: use.count + other.count });
     }
   }
-  const records: string[] = [];
-  for (const { credentialId, lastUsedAt, lastUsedAddress, count } of byId.values()) {
-    records.push(
-      padded(lastUsedAt, TIME_WIDTH) + padded(count, COUNT_WIDTH) + credentialId + lastUsedAddress,
-    );
-  }
+  return byId.values();
+}
+
+/** Null if no use has a subject. */
+function subjectRecords(uses: readonly Use[]): string | null {
+  const withSubject = uses.filter(({ lastSubject }) => typeof lastSubject === 'string');
+  if (withSubject.length === 0) return null;
+  const records = Array.from(lastUses(withSubject), ({ credentialId, lastUsedAt, lastSubject }) => {
+    return padded(lastUsedAt, TIME_WIDTH) + credentialId + String(lastSubject);
+  });
+  return JSON.stringify(records);
+}
+
+function credentialRefusalRecords(refusals: readonly CredentialRefusals[]): string {
+  const records = refusals.map(({ credentialId, at, reason, address, detail }) => {
+    const where = address.padEnd(ADDRESS_WIDTH).slice(0, ADDRESS_WIDTH);
+    return padded(at, TIME_WIDTH) + credentialId + reason.padEnd(REASON_WIDTH) + where + (detail ?? '');
+  });
   return JSON.stringify(records);
 }
 
