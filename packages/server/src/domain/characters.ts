@@ -43,7 +43,12 @@ export function hasSurroundingSpace(text: string): boolean {
 
 /** A text in quotation marks on one line, with an escape for each character that a terminal does not show. */
 export function inQuotes(text: string): string {
-  return JSON.stringify(text).replaceAll(
+  return onOneLine(text);
+}
+
+/** A JSON value on one line, with the same escapes. */
+export function onOneLine(value: unknown): string {
+  return JSON.stringify(value).replaceAll(
     /[\u007f-\u00a0\u00ad\u200b-\u200f\u2028-\u202f\u2060-\u206f\u3000\ufeff]/g,
     (character) => String.raw`\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );

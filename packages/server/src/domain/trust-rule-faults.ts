@@ -1,0 +1,140 @@
+import { characterProblem, hasSurroundingSpace } from './characters.ts';
+import { claimNameProblem } from './claim-name.ts';
+import type { Fault } from './fault.ts';
+import { readJwk } from './public-key.ts';
+import { sharedIssuerOf } from './shared-issuer.ts';
+import { trustRuleText } from './trust-rule-text.ts';
+import type { ClaimMatch, TrustedKeys, TrustRule } from './trust-rule.ts';
+
+/** Characters of an issuer, subject, audience, URL or value of a claim. */
+const TEXT_LENGTH_MAX = 512;
+const CLAIMS_MAX = 16;
+/** Values that a claim may have. */
+const VALUES_MAX = 32;
+/** Keys that a rule holds itself. */
+export const INLINE_KEYS_MAX = 32;
+/** A token that is valid for longer is as good as a secret. */
+export const TRUST_LIFE_SECONDS_MAX = 86_400;
+
+/**
+ * Names of branches and tags: everybody who can choose them can write to the repository. A prefix of them may
+ * end anywhere: `refs/tags/v*`.
+ */
+const NAMES_INSIDE: ReadonlySet<string> = new Set(['ref', 'ref_path']);
+
+type Problem = [member: string, problem: string | null];
+
+/** All faults of a rule, with members as in its JSON. `force` lets a rule match more than is safe. */
+export function trustRuleFaults(rule: TrustRule, { force }: { force: boolean }): Fault[] {
+  const { issuer, subject, audience, claims, lifeSecondsMax, keys } = rule;
+  const problems: Problem[] = [
+    ['issuer', textProblem('issuer', issuer) ?? (keys.from === 'discovery' ? urlProblem(issuer) : null)],
+    ['subject', textProblem('subject', subject) ?? subjectProblem(subject)],
+    ['audience', textProblem('audience', audience)],
+    ['claims', claimCountProblem(Object.keys(claims).length)],
+    ...Object.entries(claims).map(([name, match]): Problem => {
+      return [`claims/${name}`, claimNameProblem(name) ?? matchProblem(name, match)];
+    }),
+    ['life_seconds_max', lifeProblem(lifeSecondsMax)],
+    ...keyProblems(keys),
+    ...(force ? [] : breadthProblems(rule)),
+  ];
+  return problems.flatMap(([member, problem]) => (problem === null ? [] : [{ member, problem }]));
+}
+
+function textProblem(what: string, text: string): string | null {
+  if (text === '' || text.length > TEXT_LENGTH_MAX)
+    return `The ${what} has 1 to ${TEXT_LENGTH_MAX} characters.`;
+  if (hasSurroundingSpace(text)) return `The ${what} begins or ends with a space: remove it.`;
+  return characterProblem(what, text);
+}
+
+function urlProblem(text: string): string | null {
+  const url = URL.parse(text);
+  if (url?.protocol !== 'https:') return `${JSON.stringify(text)} is not a URL that begins with https://.`;
+  return url.username !== '' || url.password !== '' || text.includes('#')
+    ? `${JSON.stringify(text)} has a user name, a password or a fragment: remove it.`
+    : null;
+}
+
+function subjectProblem(subject: string): string | null {
+  const star = subject.indexOf('*');
+  if (star >= 0 && star < subject.length - 1)
+    return `A * stands for the rest of the subject, so it comes last: ${JSON.stringify(subject)} has one before.`;
+  return star > 0 ? prefixProblem(subject.slice(0, -1), ':/') : null;
+}
+
+/** A prefix that ends within a name would also let in longer names, which strangers may choose. */
+function prefixProblem(prefix: string, ends: string): string | null {
+  if (prefix === '') return 'A prefix has at least one character.';
+  return ends.includes(prefix.slice(-1))
+    ? null
+    : `The prefix ${JSON.stringify(prefix)} ends within a name, so it lets in longer names, too: end it with ` +
+        `${Array.from(ends).join(' or ')}, or give the whole value.`;
+}
+
+function claimCountProblem(count: number): string | null {
+  return count > CLAIMS_MAX ? `The rule has ${count} claims; at most ${CLAIMS_MAX} are allowed.` : null;
+}
+
+function matchProblem(name: string, match: ClaimMatch): string | null {
+  if (typeof match === 'object' && 'prefix' in match) {
+    const problem = textProblem('prefix', match.prefix);
+    return problem ?? (NAMES_INSIDE.has(name) ? null : prefixProblem(match.prefix, ':/@'));
+  }
+  const values = typeof match === 'object' ? match : [match];
+  if (values.length === 0 || values.length > VALUES_MAX)
+    return `A claim has 1 to ${VALUES_MAX} values; this one has ${values.length}.`;
+  for (const value of values) {
+    if (typeof value === 'number' && !Number.isFinite(value)) return 'A number must be finite.';
+    const problem = typeof value === 'string' ? valueProblem(value) : null;
+    if (problem !== null) return problem;
+  }
+  return null;
+}
+
+function valueProblem(value: string): string | null {
+  return value.endsWith('*')
+    ? `The value ${JSON.stringify(value)} would be compared with its *. For a prefix, give {"prefix": …}.`
+    : textProblem('value', value);
+}
+
+function lifeProblem(seconds: number): string | null {
+  return Number.isInteger(seconds) && seconds >= 1 && seconds <= TRUST_LIFE_SECONDS_MAX
+    ? null
+    : `The longest life is a whole number of seconds from 1 to ${TRUST_LIFE_SECONDS_MAX}.`;
+}
+
+function keyProblems(keys: TrustedKeys): Problem[] {
+  if (keys.from === 'discovery') return [];
+  if (keys.from === 'url') return [['keys/url', textProblem('URL', keys.url) ?? urlProblem(keys.url)]];
+  const all: readonly unknown[] = keys.jwks.keys;
+  if (all.length === 0 || all.length > INLINE_KEYS_MAX)
+    return [['keys/jwks', `The key set has 1 to ${INLINE_KEYS_MAX} keys; this one has ${all.length}.`]];
+  return all.flatMap((key, index) => {
+    const outcome = readJwk(key);
+    if (!Array.isArray(outcome)) return [];
+    return outcome.map(({ problem }): Problem => [`keys/jwks/keys/${index}`, problem]);
+  });
+}
+
+/** Why a rule lets in more than is safe. */
+function breadthProblems(rule: TrustRule): Problem[] {
+  const forced = `Forced, it lets in ${trustRuleText(rule)}.`;
+  const shared = sharedIssuerOf(rule);
+  return [
+    [
+      'subject',
+      rule.subject === '*'
+        ? `A * alone lets in every token of the issuer that has the claims. ${forced}`
+        : null,
+    ],
+    [
+      'claims',
+      shared === null || shared.isBound(rule)
+        ? null
+        : `Everybody can get tokens of ${shared.name}, and a name can pass to somebody else. Give the exact value of ` +
+          `${shared.ids}. ${forced}`,
+    ],
+  ];
+}
