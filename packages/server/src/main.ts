@@ -5,6 +5,7 @@ import { credentialCommand } from './commands/credential.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { EXIT_CODES_HELP, exitOf } from './commands/exit-code.ts';
 import { processIo, type Io } from './commands/io.ts';
+import { keyCommand } from './commands/key.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { operatorCommand } from './commands/operator.ts';
 import { refuseArguments } from './commands/options.ts';
@@ -77,6 +78,7 @@ function commandLine(io: Io): Command {
   migrateCommand(program, io);
   apiUserCommand(program, io);
   credentialCommand(program, io);
+  keyCommand(program, io);
   signingKeyCommand(program, io);
   operatorCommand(program, io);
   auditCommand(program, io);
