@@ -34,6 +34,7 @@ const UNDO: Readonly<Record<string, (database: Database) => string[]>> = {
     'drop index credentials_when_quiet',
     'alter table credentials drop column retire_when_quiet_from',
   ],
+  '016-key-sources': () => ['drop table key_sources'],
 };
 
 /** Names of the migrations from this one on. */

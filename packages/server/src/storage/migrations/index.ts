@@ -13,6 +13,7 @@ import { deletedClientIds } from './011-deleted-client-ids.ts';
 import { externalIds } from './012-external-ids.ts';
 import { clientIdKeys } from './013-client-id-keys.ts';
 import { quietCredentials } from './014-quiet-credentials.ts';
+import { keySources } from './016-key-sources.ts';
 
 /** In order, forward only: during an upgrade, an older program must keep working on the newer store. */
 export const migrations: Record<string, Migration> = {
@@ -30,4 +31,5 @@ export const migrations: Record<string, Migration> = {
   '012-external-ids': externalIds,
   '013-client-id-keys': clientIdKeys,
   '014-quiet-credentials': quietCredentials,
+  '016-key-sources': keySources,
 };
