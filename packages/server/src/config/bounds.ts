@@ -63,13 +63,8 @@ export const FORMER_SETTINGS = {
   usageHoursKeptDays: 7,
 };
 
-/**
- * Bounds that are not settings, since no deployment needs other values. Tests override `unknownTtlMs` by the
- * environment variable MINTMARK_TEST_UNKNOWN_TTL.
- */
-const BOUNDS = {
-  ...FORMER_SETTINGS,
-
+/** Bounds that were never settings. */
+const OTHER_BOUNDS = {
   // Public keys of other issuers and of API users.
   /** Issuers and URLs of key sets. Beyond this number, a new one gets no keys. */
   keySourcesMax: 1000,
@@ -92,7 +87,13 @@ const BOUNDS = {
   unknownKeyLimit: 6,
 };
 
-export type Bounds = Readonly<typeof BOUNDS>;
+export type Bounds = Readonly<typeof FORMER_SETTINGS & typeof OTHER_BOUNDS>;
+
+/**
+ * Bounds that are not settings, since no deployment needs other values. Tests override `unknownTtlMs` by the
+ * environment variable MINTMARK_TEST_UNKNOWN_TTL.
+ */
+export const BOUNDS: Bounds = { ...FORMER_SETTINGS, ...OTHER_BOUNDS };
 
 type Texts = Readonly<Record<string, string | undefined>>;
 

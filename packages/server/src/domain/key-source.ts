@@ -35,8 +35,8 @@ export interface TrustedKeySets {
     nowMs: number,
   ): MaybePromise<KeySearch>;
   /**
-   * Like `find`, for an issuer that only the assertion names. Finds no key, and fetches nothing, unless a live
-   * trust rule of any API user names the issuer.
+   * Like `find`, for an issuer that only the assertion names. Finds no key, and fetches nothing, unless a
+   * live trust rule of any API user names the issuer.
    */
   findNamed(
     issuer: string,
@@ -61,7 +61,11 @@ export interface KeySourceState {
   triedAt: number | null;
 }
 
-/** `current`: the keys are fresh. `old`: no fetch succeeded in their life. `away`: there are no usable keys. */
+/**
+ * - `current`: the keys are fresh.
+ * - `old`: no fetch succeeded in their life.
+ * - `away`: there are no usable keys.
+ */
 export type KeysState = 'current' | 'old' | 'away';
 
 const HOUR_MS = 3_600_000;

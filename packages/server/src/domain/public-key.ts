@@ -215,7 +215,8 @@ function smallOrderProblem({ kty, x = '' }: PublicJwk): string | null {
   return SMALL_ORDER.has(point.toString('hex')) ? 'The key is a point that everybody can sign for.' : null;
 }
 
-function thumbprintOf(jwk: PublicJwk): string {
+/** SHA-256 of a key, base64url (RFC 7638). */
+export function thumbprintOf(jwk: PublicJwk): string {
   return createHash('sha256')
     .update(JSON.stringify(keyMembers(jwk)))
     .digest('base64url');

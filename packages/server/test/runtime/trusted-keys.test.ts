@@ -180,7 +180,7 @@ test('keys that cannot be used are left out and counted', async () => {
   assert.deepEqual([state?.keys, state?.leftOut], [32, 13]);
 });
 
-test('a check of a key source names its fault or stores the keys', async () => {
+test('a check of a key source names the fault or stores keys', async () => {
   await using all = await setup();
   const check = createKeySourceCheck(all.opened.store, all.opened.config);
   await assert.rejects(check({ issuer: `${all.issuer.url}/typo` }, 'keys', all.clock.ms), {

@@ -7,7 +7,7 @@ import { isIP } from 'node:net';
 import type { Config } from '../../config/config.ts';
 import { inQuotes } from '../../domain/characters.ts';
 import { addressKind } from '../../domain/special-address.ts';
-import { createSlots } from '../../lib/semaphore.ts';
+import { createSemaphore } from '../../lib/semaphore.ts';
 import { VERSION } from '../../lib/version.ts';
 
 export interface Answer {
@@ -73,9 +73,9 @@ export function shortened(text: string): string {
 }
 
 function createResolve({ keySourcesMax }: GuardConfig): Resolve {
-  const slots = createSlots(LOOKUPS_MAX, keySourcesMax);
+  const lookUps = createSemaphore(LOOKUPS_MAX, keySourcesMax);
   return async (host) => {
-    const addresses = slots.run(() => lookUpHost(host, { all: true, order: 'verbatim' }));
+    const addresses = lookUps.run(() => lookUpHost(host, { all: true, order: 'verbatim' }));
     if (addresses === null) throw new Error('too many look-ups of host names wait');
     return await addresses;
   };
