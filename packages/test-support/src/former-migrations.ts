@@ -42,6 +42,7 @@ const UNDO: Readonly<Record<string, (database: Database) => string[]>> = {
     'alter table credentials drop column facts',
     'alter table credentials drop column key_source',
   ],
+  '016-key-sources': () => ['drop table key_sources'],
 };
 
 /** Names of the migrations from this one on. */

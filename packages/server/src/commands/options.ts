@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { CLOCK_NOTICE_MS } from '../runtime/clock-watch.ts';
-import { boundFlag, BOUNDS } from '../config/bounds.ts';
+import { boundFlag, FORMER_SETTINGS } from '../config/bounds.ts';
 import { SETTING_NAMES, SETTINGS, type Config, type SettingName } from '../config/config.ts';
 import { DURATION_EXAMPLES, durationMs, durationText } from '../lib/duration.ts';
 import { holdsPassword } from '../config/database-url.ts';
@@ -28,7 +28,7 @@ export function addSettings(command: Command, names: readonly SettingName[]): Co
 
 /** Hides the flags of former settings from --help. `loadConfig` explains what became of them. */
 export function addRemovedSettings(command: Command): void {
-  for (const name of Object.keys(BOUNDS)) {
+  for (const name of Object.keys(FORMER_SETTINGS)) {
     command.addOption(new Option(`--${boundFlag(name)} <value>`).hideHelp());
   }
 }
@@ -58,7 +58,7 @@ export async function issuerFor(command: Command, io: Io, store: Store, config: 
 export function configOf(command: Command, io: Io): Config {
   const flags: Partial<Record<string, string>> = {};
   for (const name of SETTING_NAMES) flags[name] = flagOf(command, name);
-  for (const name of Object.keys(BOUNDS)) flags[name] = optionOf(command, boundFlag(name));
+  for (const name of Object.keys(FORMER_SETTINGS)) flags[name] = optionOf(command, boundFlag(name));
   warnOfPassword(flags['databaseUrl'] ?? '', io);
   if (holdsRedisPassword(flags['redisUrl'] ?? ''))
     io.err(passwordWarning('REDIS_URL', 'MINTMARK_REDIS_PASSWORD'));

@@ -1,11 +1,7 @@
 import { durationText } from '../lib/duration.ts';
 
-/**
- * Bounds that are not settings, since no deployment needs other values. Tests override `unknownTtlMs` by the
- * environment variable MINTMARK_TEST_UNKNOWN_TTL. All of them were settings once: `removedSettings` reports
- * those that are still set.
- */
-export const BOUNDS = {
+/** Bounds that were settings once: `removedSettings` reports those that are still set. */
+export const FORMER_SETTINGS = {
   // Requests and connections.
   /** Body of a request, except to the admin API. */
   bodyBytesMax: 8192,
@@ -67,7 +63,37 @@ export const BOUNDS = {
   usageHoursKeptDays: 7,
 };
 
-export type Bounds = Readonly<typeof BOUNDS>;
+/** Bounds that were never settings. */
+const OTHER_BOUNDS = {
+  // Public keys of other issuers and of API users.
+  /** Issuers and URLs of key sets. Beyond this number, a new one gets no keys. */
+  keySourcesMax: 1000,
+  /** Keys of one source. The excess is left out. */
+  keysMax: 32,
+  /** Body of a discovery document or a key set. */
+  keySetBytesMax: 65_536,
+  /** Time to fetch the keys of one source, including discovery. */
+  keyFetchTimeoutMs: 5000,
+  /** Fetches at a time. The others wait for their turn. */
+  keyFetchesMax: 8,
+  /** Requests that wait for a fetch. The excess gets 503. */
+  keyWaitersMax: 1000,
+  /** Life of keys whose answer names no other (Cache-Control). */
+  keyLifeMs: 3_600_000,
+  /** Bounds of the life that an answer names. */
+  keyLifeMinMs: 300_000,
+  keyLifeMaxMs: 86_400_000,
+  /** Fetches of one source for unknown key ids: in a minute, and at once. */
+  unknownKeyLimit: 6,
+};
+
+export type Bounds = Readonly<typeof FORMER_SETTINGS & typeof OTHER_BOUNDS>;
+
+/**
+ * Bounds that are not settings, since no deployment needs other values. Tests override `unknownTtlMs` by the
+ * environment variable MINTMARK_TEST_UNKNOWN_TTL.
+ */
+export const BOUNDS: Bounds = { ...FORMER_SETTINGS, ...OTHER_BOUNDS };
 
 type Texts = Readonly<Record<string, string | undefined>>;
 
@@ -83,7 +109,7 @@ export function boundsOf(environment: Texts): Bounds {
 
 /** One sentence for each bound that is still set as a setting. */
 export function removedSettings(environment: Texts, flags: Texts): string[] {
-  return Object.entries(BOUNDS).flatMap(([name, value]) => {
+  return Object.entries(FORMER_SETTINGS).flatMap(([name, value]) => {
     const variable = `MINTMARK_${variableOf(name)}`;
     const source = flags[name] === undefined ? variable : `--${boundFlag(name)}`;
     if ((flags[name] ?? environment[variable] ?? '') === '') return [];

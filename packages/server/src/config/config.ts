@@ -8,11 +8,13 @@ import { RETENTION_SETTINGS } from './settings/retention.ts';
 import { SERVER_SETTINGS } from './settings/server.ts';
 import { STORE_SETTINGS } from './settings/store.ts';
 import { TOKEN_SETTINGS } from './settings/tokens.ts';
+import { TRUSTED_KEY_SETTINGS } from './settings/trusted-keys.ts';
 
 type Definitions = typeof SERVER_SETTINGS &
   typeof STORE_SETTINGS &
   typeof PROCESS_SETTINGS &
   typeof TOKEN_SETTINGS &
+  typeof TRUSTED_KEY_SETTINGS &
   typeof LIMIT_SETTINGS &
   typeof HTTP_SETTINGS &
   typeof OPERATOR_SETTINGS &
@@ -31,6 +33,7 @@ const DEFINITIONS: Definitions = {
   ...STORE_SETTINGS,
   ...PROCESS_SETTINGS,
   ...TOKEN_SETTINGS,
+  ...TRUSTED_KEY_SETTINGS,
   ...LIMIT_SETTINGS,
   ...HTTP_SETTINGS,
   ...OPERATOR_SETTINGS,

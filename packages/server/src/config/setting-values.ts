@@ -1,4 +1,5 @@
 // Checks of single settings: each returns the value, or says what is allowed.
+import { isIP } from 'node:net';
 import { networkProblem } from '../domain/network.ts';
 import { Redacted } from '../lib/redacted.ts';
 
@@ -9,6 +10,31 @@ export function networkList(text: string): { value: string[] } | { allowed: stri
     .filter((item) => item !== '');
   const problem = networks.map(networkProblem).find((fault) => fault !== null);
   return problem === undefined || problem === null ? { value: networks } : { allowed: problem };
+}
+
+/** A host that may have a private address. */
+export interface KeyHost {
+  /** As in a URL, in lower case, without brackets. */
+  host: string;
+  /** Certificate authorities (PEM) for it; null: those of Node. */
+  caFile: string | null;
+}
+
+export function keyHosts(list: string): { value: KeyHost[] } | { allowed: string } {
+  const items = list.split(',').map((item) => item.trim());
+  const hosts = items
+    .filter((item) => item !== '')
+    .map((item) => {
+      const [host = '', ...path] = item.split('=');
+      return { host: host.toLowerCase().replace(/^\[(.*)\]$/, '$1'), caFile: path.join('=') || null };
+    });
+  const bad = hosts.find(({ host }) => !/^[a-z0-9._-]+$/.test(host) && isIP(host) === 0);
+  return bad === undefined
+    ? { value: hosts }
+    : {
+        allowed:
+          'host names such as idp.internal, without a port, each with =<path of a PEM file> if it needs one',
+      };
 }
 
 export function basePathProblem(path: string): string | null {

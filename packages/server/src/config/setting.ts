@@ -9,9 +9,11 @@ import {
   basePathProblem,
   headerName,
   issuerProblem,
+  keyHosts,
   masterKey,
   networkList,
   prefixProblem,
+  type KeyHost,
 } from './setting-values.ts';
 
 /** The value of a setting of each type. */
@@ -26,6 +28,7 @@ export interface SettingTypes {
   database: Database;
   masterKey: Redacted | null;
   networks: readonly string[];
+  keyHosts: readonly KeyHost[];
   /** In lower case, as node:http names headers. */
   header: string;
   redis: RedisAddress | null;
@@ -85,6 +88,7 @@ const PARSERS: { readonly [T in keyof SettingTypes]?: (text: string) => Parsed<S
   redis: parseRedisUrl,
   masterKey,
   networks: networkList,
+  keyHosts,
   header: headerName,
 };
 

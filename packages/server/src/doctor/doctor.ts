@@ -5,6 +5,7 @@ import { clockDifferences, differenceText } from '../runtime/clock-differences.t
 import { CLOCK_NOTICE_MS } from '../runtime/clock-watch.ts';
 import { SETTINGS, type Config } from '../config/config.ts';
 import { describeDatabase } from '../config/database-url.ts';
+import { keySourceFindings } from './key-sources.ts';
 import { redisFindings } from './redis.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { rotationIsDue, signingKeyState } from '../domain/signing-key.ts';
@@ -41,6 +42,7 @@ export async function diagnose(flags: Flags, env: Env): Promise<Finding[]> {
       ...(await clocksOfProcesses(store)),
       ...(await nameConflicts(store)),
       ...(await unreadableAddresses(store)),
+      ...(await keySourceFindings(store, config)),
     );
   } catch (error) {
     findings.push({ what: 'store', state: 'fail', detail: (error as Error).message });

@@ -6,6 +6,7 @@ export interface Finding {
     | 'store'
     | 'master key'
     | 'signing keys'
+    | 'keys of others'
     | 'clock'
     | 'limits'
     | 'proxy';

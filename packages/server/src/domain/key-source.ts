@@ -25,7 +25,8 @@ export type KeySearch =
 export interface TrustedKeySets {
   /**
    * Returns at once if the key is in memory. Otherwise all callers share one fetch, whose rate is bounded.
-   * Without `kid`, the source must have exactly one key for the algorithm.
+   * Without `kid`, the source must have exactly one key for the algorithm. A live credential of the API user
+   * must name the source: the process fetches it.
    */
   find(
     source: KeySource,
@@ -33,4 +34,67 @@ export interface TrustedKeySets {
     algorithm: AssertionAlgorithm,
     nowMs: number,
   ): MaybePromise<KeySearch>;
+  /**
+   * Like `find`, for an issuer that only the assertion names. Finds no key, and fetches nothing, unless a
+   * live trust rule of any API user names the issuer.
+   */
+  findNamed(
+    issuer: string,
+    kid: string | null,
+    algorithm: AssertionAlgorithm,
+    nowMs: number,
+  ): MaybePromise<KeySearch>;
+}
+
+/** A key source as it stands: for operators. */
+export interface KeySourceState {
+  source: KeySource;
+  state: KeysState;
+  keys: number;
+  /** Keys of the set that Mintmark cannot use. */
+  leftOut: number;
+  /** When the keys were fetched; null: never. */
+  fetchedAt: number | null;
+  /** Why the last fetch failed; null: it succeeded. */
+  error: string | null;
+  /** When the last fetch ended. */
+  triedAt: number | null;
+}
+
+/**
+ * - `current`: the keys are fresh.
+ * - `old`: no fetch succeeded in their life.
+ * - `away`: there are no usable keys.
+ */
+export type KeysState = 'current' | 'old' | 'away';
+
+const HOUR_MS = 3_600_000;
+
+/** The state of keys that outlive an outage of their source by `keptHours`. */
+export function keysState(
+  { fetchedAt, lifeMs }: { fetchedAt: number | null; lifeMs: number },
+  keptHours: number,
+  nowMs: number,
+): KeysState {
+  const endOfLife = (fetchedAt ?? Number.NEGATIVE_INFINITY) + lifeMs;
+  if (nowMs < endOfLife) return 'current';
+  return nowMs < endOfLife + keptHours * HOUR_MS ? 'old' : 'away';
+}
+
+/** The address of a key source and what it is the address of. */
+export function keySourceAddress(source: KeySource): { kind: KeySourceKind; address: string } {
+  if ('issuer' in source) return { kind: 'issuer', address: source.issuer };
+  return { kind: 'url', address: source.url };
+}
+
+export type KeySourceKind = 'issuer' | 'url';
+
+export function keySourceOf(kind: KeySourceKind, address: string): KeySource {
+  return kind === 'issuer' ? { issuer: address } : { url: address };
+}
+
+/** Equal for equal key sources. */
+export function keySourceId(source: KeySource): string {
+  const { kind, address } = keySourceAddress(source);
+  return `${kind} ${address}`;
 }

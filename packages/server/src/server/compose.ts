@@ -32,6 +32,7 @@ import { createTokenRevoker } from '../oauth/record-revocation.ts';
 import { createStatistics, type Statistics } from '../runtime/usage/statistics.ts';
 import type { Store } from '../storage/store.ts';
 import { createSleepWatch, type SleepWatch } from '../runtime/sleep-watch.ts';
+import { createTrustedKeys, type TrustedKeys } from '../runtime/trusted-keys/trusted-keys.ts';
 import { createUnreadableAddresses } from '../runtime/unreadable-addresses.ts';
 import { VERSION } from '../lib/version.ts';
 
@@ -86,7 +87,7 @@ export async function compose(
   const feed = createChangeFeed(
     clocks.watching(store.changes),
     tellingChanges((noun, ids) => statistics.live.changed(noun, ids), {
-      apiUsersChanged: (clientIds) => directory.refresh(clientIds),
+      apiUsersChanged: (clientIds) => apiUsersChanged(clientIds, keySets, directory),
       signingKeysChanged: () => keyring.reload(),
       revocationsChanged: (digests) => revocations.refresh(digests),
       usageRequested: () => void statistics.writeUsage(),
@@ -107,6 +108,7 @@ export async function compose(
   const readToken = tokenReader(keyring, config);
   const limits = createLimits(config, log, part.transport);
   const maintenance = createMaintenance(store, masterKey, config, log);
+  const keySets = keySetsOf(store, config, log, part);
   let stopping = false;
 
   async function loadKeysAndRevocations(): Promise<void> {
@@ -149,9 +151,7 @@ export async function compose(
       revocations: createPublication(revocations, keyring, feed, clocks, config.issuer),
       catchingUp: sleep.catchingUp,
       health,
-      metrics: part.allMetrics(
-        metricsOf({ statistics, health, keyring, feed, limits, callers, worker: part.worker }),
-      ),
+      metrics: metricsOf({ statistics, health, keyring, keySets, feed, limits, callers, part }),
       log,
       version: VERSION,
       admin,
@@ -163,6 +163,7 @@ export async function compose(
     server,
     async start() {
       await feed.start(loadKeysAndRevocations);
+      await keySets.start();
       sleep.start();
       standby.start();
       await limits.start();
@@ -177,6 +178,7 @@ export async function compose(
     },
     async stop() {
       limits.stop();
+      keySets.stop();
       sleep.stop();
       standby.stop();
       loading.stop();
@@ -197,6 +199,20 @@ function operatorsOf(
   const counters = createSignInCounters(config.limiterKeysMax, share);
   const signIn = createSignIn({ store, masterKey, config, counters, failed, now });
   return { failed, services: { findSession: createSessionFinder(store, config, now), signIn } };
+}
+
+/** The keys of other issuers and of API users. No kind of credential names a key source yet. */
+function keySetsOf(store: Store, config: Config, log: Logger, { maintains }: ProcessPart): TrustedKeys {
+  return createTrustedKeys({ store, config, log, maintains, named: async () => [] });
+}
+
+function apiUsersChanged(
+  clientIds: readonly string[],
+  keySets: TrustedKeys,
+  directory: Directory,
+): Promise<void> {
+  keySets.credentialsChanged();
+  return directory.refresh(clientIds);
 }
 
 /** Logs when the store is out of reach and when it is in reach again; in the second case it calls `back`. */
@@ -283,26 +299,35 @@ interface MetricSources {
   statistics: Statistics;
   health: () => Health;
   keyring: Keyring;
+  keySets: TrustedKeys;
   feed: ChangeFeed;
   limits: Limits;
   callers: Callers;
-  worker: string | null;
+  part: ProcessPart;
 }
 
-function metricsOf({ statistics, health, keyring, feed, limits, callers, worker }: MetricSources): Metrics {
-  const { decidedAlone } = limits;
-  const { connections } = callers;
-  const signingKeys = () => keyring.states(Date.now());
-  return createMetrics({
+function metricsOf({
+  statistics,
+  health,
+  keyring,
+  keySets,
+  feed,
+  limits,
+  callers,
+  part,
+}: MetricSources): Metrics {
+  const own = createMetrics({
     statistics,
     health,
-    signingKeys,
+    signingKeys: () => keyring.states(Date.now()),
+    keySources: keySets,
     epoch: feed.applied,
-    decidedAlone,
-    connections,
+    decidedAlone: limits.decidedAlone,
+    connections: callers.connections,
     version: VERSION,
-    worker,
+    worker: part.worker,
   });
+  return part.allMetrics(own);
 }
 
 interface HealthSources {

@@ -1,5 +1,6 @@
 import type { Generated } from 'kysely';
 import type { CredentialKind } from '../domain/credential.ts';
+import type { KeySourceKind } from '../domain/key-source.ts';
 
 /** The tables, for Kysely. docs/storage.md explains each column. Times are milliseconds since 1970 (UTC). */
 export interface Tables {
@@ -24,6 +25,7 @@ export interface Tables {
     detail: string | null;
   };
   signing_keys: SigningKeyRow;
+  key_sources: KeySourceRow;
   revocations: RevocationRow;
   audit: AuditRow;
   idempotency_keys: { id: string; request: string; made: string; removes_at: number };
@@ -71,6 +73,7 @@ export const PRIMARY_KEYS: { readonly [Name in keyof Tables]: readonly (keyof Ta
   credential_usage: ['credential_id'],
   credential_refusals: ['credential_id'],
   signing_keys: ['kid'],
+  key_sources: ['kind', 'address'],
   revocations: ['digest'],
   audit: ['n'],
   idempotency_keys: ['id'],
@@ -152,6 +155,18 @@ export interface SigningKeyRow {
    * row.
    */
   proof: string | null;
+}
+
+export interface KeySourceRow {
+  kind: KeySourceKind;
+  address: string;
+  /** JSON (RFC 7517 §5): only the keys that Mintmark can use. Null: never fetched. */
+  key_set: string | null;
+  left_out: number;
+  fetched_at: number | null;
+  life_ms: number;
+  tried_at: number;
+  error: string | null;
 }
 
 export interface RevocationRow {

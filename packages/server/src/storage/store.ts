@@ -9,6 +9,7 @@ import { changeRows, type ChangeNoun, type ChangeRows, type TimedChangeRows } fr
 import { credentialRows, type CredentialRows } from './tables/credential.ts';
 import { deletedClientIdRows, type DeletedClientIdRows } from './tables/deleted-client-id.ts';
 import { idempotencyRows, type IdempotencyRows } from './tables/idempotency.ts';
+import { keySourceRows, type KeySourceRows } from './tables/key-source.ts';
 import { knownApiUserRows, type KnownApiUserRows } from './tables/known-api-user.ts';
 import { invitationRows, type InvitationRows } from './tables/invitation.ts';
 import { metaRows, type MetaRows } from './tables/meta.ts';
@@ -25,6 +26,7 @@ export interface StoreRows {
   deletedClientIds: DeletedClientIdRows;
   credentials: CredentialRows;
   signingKeys: SigningKeyRows;
+  keySources: KeySourceRows;
   revocations: RevocationRows;
   operators: OperatorRows;
   sessions: SessionRows;
@@ -114,6 +116,7 @@ function rowsOf(db: Kysely<Tables>): StoreRows {
     deletedClientIds: deletedClientIdRows(db),
     credentials: credentialRows(db),
     signingKeys: signingKeyRows(db),
+    keySources: keySourceRows(db),
     revocations: revocationRows(db),
     operators: operatorRows(db),
     sessions: sessionRows(db),

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { BOUNDS } from '../../src/config/bounds.ts';
+import { FORMER_SETTINGS } from '../../src/config/bounds.ts';
 import { SETTINGS, type SettingName } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { mintmark } from '@mintmark/test-support/server';
@@ -157,7 +157,7 @@ test('a removed setting stops the start and says what became of it', async () =>
     'mintmark: MINTMARK_HEADERS_TIMEOUT: this is no longer a setting: Mintmark always uses 10s. Remove it.',
     'mintmark: MINTMARK_USAGE_HOURS_KEPT: this is no longer a setting: Mintmark always uses 7 days. Remove it.',
   ]);
-  assert.equal(Object.keys(BOUNDS).length, 26);
+  assert.equal(Object.keys(FORMER_SETTINGS).length, 26);
 });
 
 test('a test overrides a bound by a variable of its own', () => {

@@ -19,6 +19,9 @@ const UNAUDITED: Record<string, string> = {
   'oauth/record-revocation.ts revokeOneToken': 'an API user gives up a token of its own (RFC 7009)',
   'admin/operators/failed-sign-ins.ts createFailedSignIns': 'it makes an entry for many attempts together',
   'admin/operators/sessions.ts createSessionFinder': 'when an operator was last seen, to the minute',
+  'runtime/trusted-keys/check.ts createKeySourceCheck': 'public keys that others publish',
+  'runtime/trusted-keys/stored-keys.ts createStoredKeys': 'the same',
+  'runtime/trusted-keys/stored-keys.ts removeUnnamed': 'the same',
   'runtime/unreadable-addresses.ts createUnreadableAddresses': 'a fact about the proxies, for doctor',
   'server/maintenance.ts createMaintenance': 'removes what was kept for as long as the settings say',
 };

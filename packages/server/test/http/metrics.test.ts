@@ -54,6 +54,8 @@ test('metrics count outcomes, latency and state, without text from callers', asy
   assert.equal(series.get('mintmark_ready'), 1);
   assert.equal(series.get('mintmark_api_users_in_memory'), 1);
   assert.equal(series.get('mintmark_signing_keys{state="active"}'), 1);
+  assert.equal(series.get('mintmark_key_sources{state="away"}'), 0);
+  assert.equal(series.get('mintmark_key_fetches_total{outcome="failed"}'), 0);
   assert.equal(series.get('mintmark_usage_flush_failures_total'), 0);
   assert.equal(series.get('mintmark_build_info{version="0.1.0"}'), 1);
   assert.ok(series.get('process_resident_memory_bytes')! > 1e7);

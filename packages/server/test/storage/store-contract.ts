@@ -22,6 +22,7 @@ export function storeContract(open: Open): void {
   apiUsersContract(open);
   credentialsContract(open);
   signingKeysContract(open);
+  keySourcesContract(open);
   knownApiUsersContract(open);
   transactionsContract(open);
 }
@@ -185,6 +186,31 @@ function signingKeysContract(open: Open): void {
       await opened.store.write((transaction) => transaction.meta.set('master_key_check', value));
     }
     assert.equal(await (await opened.another()).meta.get('master_key_check'), 'two');
+  });
+}
+
+function keySourcesContract(open: Open): void {
+  test('the keys of a source that were fetched last are kept', async () => {
+    await using opened = await open();
+    const source = { issuer: 'https://issuer.example' };
+    const fetched = (at: number, error: string | null = null) => {
+      const keys = [{ kty: 'EC', kid: `key-${at}` } as const];
+      return { source, keys, leftOut: 1, lifeMs: 5, fetchedAt: at, triedAt: at, error };
+    };
+    const other = { ...fetched(2 ** 41), source: { url: source.issuer } };
+    await opened.store.write(async ({ keySources }) => {
+      await keySources.putFailure(source, 'first', 1);
+      await keySources.put(other);
+      await keySources.put(fetched(20));
+      await keySources.put(fetched(10));
+      await keySources.putFailure(source, 'away', 30);
+    });
+    const { keySources } = await opened.another();
+    assert.deepEqual(await keySources.find(source), { ...fetched(20, 'away'), triedAt: 30 });
+    assert.deepEqual((await keySources.list(2)).length, 2);
+    assert.deepEqual(await keySources.triedBefore(31), [source]);
+    await opened.store.write((transaction) => transaction.keySources.delete(source));
+    assert.deepEqual(await keySources.list(2), [other]);
   });
 }
 

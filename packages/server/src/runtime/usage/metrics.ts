@@ -1,7 +1,9 @@
 import { collectDefaultMetrics, Registry, type Metric } from 'prom-client';
+import { keySourceAddress, type KeysState } from '../../domain/key-source.ts';
 import { REFUSAL_REASONS } from '../../domain/refusal.ts';
 import type { SigningKeyState } from '../../domain/signing-key.ts';
 import type { Health } from '../health.ts';
+import type { TrustedKeys } from '../trusted-keys/trusted-keys.ts';
 import { LATENCY_BOUNDS_MS, type Outcome } from './route-statistics.ts';
 import type { Statistics } from './statistics.ts';
 
@@ -13,6 +15,7 @@ export interface MetricSources {
   epoch(): number;
   /** Requests that this process decided alone, although limits are configured to be shared. */
   decidedAlone(): number;
+  keySources: Pick<TrustedKeys, 'states' | 'fetches'>;
   connections: { open(): number; refused(): Readonly<Record<string, number>> };
   version: string;
   /** The label of a worker process; null if the server runs as one process. */
@@ -42,12 +45,15 @@ const OUTCOMES: readonly Outcome[] = ['ok', ...REFUSAL_REASONS, 'method_not_allo
 /** How often prom-client samples the delay of the event loop. */
 const LOOP_PRECISION_MS = 50;
 
-/** Label values come from bounded sets: never a client id, an address, or text that a caller sent. */
+/**
+ * Label values come from bounded sets: never a client id, an address, or text that a caller sent. Operators
+ * name the key sources, whose number is bounded.
+ */
 export function createMetrics(sources: MetricSources): Metrics {
   const registry = new Registry();
   if (sources.worker !== null) registry.setDefaultLabels({ worker: sources.worker });
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LOOP_PRECISION_MS });
-  for (const metric of [...requestMetrics(sources), ...stateMetrics(sources)]) {
+  for (const metric of [...requestMetrics(sources), ...keySourceMetrics(sources), ...stateMetrics(sources)]) {
     // prom-client only formats our numbers: its own counters would count each token a second time.
     const { name, help, type, values } = metric;
     const get = async () => ({ name, help, type, values: values(), aggregator: 'sum' });
@@ -97,6 +103,44 @@ function histogram(name: string, endpoint: string, latency: readonly number[], s
     ...buckets,
     { metricName: `${name}_sum`, labels: { endpoint }, value: sumMs / 1000 },
     { metricName: `${name}_count`, labels: { endpoint }, value: count },
+  ];
+}
+
+const KEYS_STATES: readonly KeysState[] = ['current', 'old', 'away'];
+
+function keySourceMetrics({ keySources }: MetricSources): Described[] {
+  return [
+    {
+      name: 'mintmark_key_sources',
+      help: 'Issuers and URLs whose public keys are fetched, by state: old: no fetch succeeded in the life of the keys; away: no usable keys.',
+      type: 'gauge',
+      values() {
+        const states = keySources.states(Date.now()).map(({ state }) => state);
+        return KEYS_STATES.map((state) => ({
+          labels: { state },
+          value: states.filter((one) => one === state).length,
+        }));
+      },
+    },
+    {
+      name: 'mintmark_key_source_age_seconds',
+      help: 'How long ago the keys of a source were fetched. Missing where they never were.',
+      type: 'gauge',
+      values() {
+        const nowMs = Date.now();
+        return keySources.states(nowMs).flatMap(({ source, fetchedAt }) => {
+          const labels = { source: keySourceAddress(source).address };
+          return fetchedAt === null ? [] : [{ labels, value: Math.max(0, nowMs - fetchedAt) / 1000 }];
+        });
+      },
+    },
+    {
+      name: 'mintmark_key_fetches_total',
+      help: 'Fetches of public keys of others, by outcome: ok or failed.',
+      type: 'counter',
+      values: () =>
+        Object.entries(keySources.fetches()).map(([outcome, value]) => ({ labels: { outcome }, value })),
+    },
   ];
 }
 

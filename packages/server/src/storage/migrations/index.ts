@@ -14,6 +14,7 @@ import { externalIds } from './012-external-ids.ts';
 import { clientIdKeys } from './013-client-id-keys.ts';
 import { quietCredentials } from './014-quiet-credentials.ts';
 import { keysAndTrustRules } from './015-keys-and-trust-rules.ts';
+import { keySources } from './016-key-sources.ts';
 
 /** In order, forward only: during an upgrade, an older program must keep working on the newer store. */
 export const migrations: Record<string, Migration> = {
@@ -32,4 +33,5 @@ export const migrations: Record<string, Migration> = {
   '013-client-id-keys': clientIdKeys,
   '014-quiet-credentials': quietCredentials,
   '015-keys-and-trust-rules': keysAndTrustRules,
+  '016-key-sources': keySources,
 };

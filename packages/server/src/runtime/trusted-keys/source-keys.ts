@@ -1,0 +1,120 @@
+import type { Config } from '../../config/config.ts';
+import type { AssertionAlgorithm } from '../../domain/assertion-algorithm.ts';
+import {
+  keySourceAddress,
+  keysState,
+  type KeysState,
+  type KeySearch,
+  type KeySource,
+  type KeySourceState,
+} from '../../domain/key-source.ts';
+import { takeCall } from '../../domain/rate-limit.ts';
+import type { MaybePromise } from '../../lib/maybe-promise.ts';
+import type { StoredKeySource } from '../../storage/tables/key-source.ts';
+import { isDue, isUnknown, keyIn, type HeldKeys } from './held-keys.ts';
+import { createKeyFetch, type KeyFetchParts } from './key-fetch.ts';
+
+/** The search in one key source. */
+export interface SourceKeys {
+  find(kid: string | null, algorithm: AssertionAlgorithm, nowMs: number): MaybePromise<KeySearch>;
+  /** Fetches the keys if about half of their life is over; null if no fetch is due. */
+  refreshWhenDue(nowMs: number): Promise<void> | null;
+  state(nowMs: number): KeySourceState;
+}
+
+export interface SourceKeysParts extends KeyFetchParts {
+  /** Callers that wait for a fetch, of all sources together. */
+  waiters: { count: number };
+  config: Pick<Config, 'keyWaitersMax' | 'unknownKeyLimit' | 'trustedKeysKeptHours'>;
+}
+
+/** Waits between attempts that fail: if a caller waits for the keys, and otherwise. */
+const RETRY_FOR_CALLER = { firstMs: 1000, maxMs: 10_000 };
+const RETRY = { firstMs: 1000, maxMs: 300_000 };
+
+const NONE = { none: true } as const;
+const TOO_MANY_WAIT = { away: 'too many requests wait for keys of others' } as const;
+
+export function createSourceKeys(
+  source: KeySource,
+  parts: SourceKeysParts,
+  row: StoredKeySource | undefined,
+): SourceKeys {
+  const { waiters, config, now } = parts;
+  const fetch = createKeyFetch(source, parts, row);
+  /** Of the limit of fetches for unknown key ids. */
+  let unknownArrivalMs: number | undefined;
+
+  function stateAt(nowMs: number): KeysState {
+    const held = fetch.held();
+    return held === null ? 'away' : keysState(held, config.trustedKeysKeptHours, nowMs);
+  }
+
+  function usable(nowMs: number): HeldKeys | null {
+    return stateAt(nowMs) === 'away' ? null : fetch.held();
+  }
+
+  /** Searches in memory. */
+  function search(kid: string | null, algorithm: AssertionAlgorithm, nowMs: number): KeySearch {
+    const held = usable(nowMs);
+    if (held === null) return { away: awayText(source, fetch.last().error) };
+    const key = keyIn(held, kid, algorithm);
+    return key === null ? NONE : { key };
+  }
+
+  /** Whether a fetch may begin for a search without a key. Takes it from the limit. */
+  function mayFetch(result: KeySearch, nowMs: number): boolean {
+    if (!fetch.mayTry(nowMs, RETRY_FOR_CALLER)) return false;
+    if ('away' in result) return true;
+    const { state, arrivalMs } = takeCall(unknownArrivalMs, config.unknownKeyLimit, nowMs);
+    unknownArrivalMs = arrivalMs;
+    return state.allowed;
+  }
+
+  async function searchAfterFetch(kid: string | null, algorithm: AssertionAlgorithm): Promise<KeySearch> {
+    const again = () => search(kid, algorithm, now());
+    const isFound = () => 'key' in again();
+    waiters.count += 1;
+    try {
+      // A fetch that began earlier may miss a new key, so one more may follow.
+      const wasUnderWay = fetch.underWay();
+      await fetch.renew(isFound);
+      if (wasUnderWay && !isFound() && mayFetch(again(), now())) await fetch.renew(isFound);
+      return again();
+    } finally {
+      waiters.count -= 1;
+    }
+  }
+
+  return {
+    find(kid, algorithm, nowMs) {
+      const result = search(kid, algorithm, nowMs);
+      const held = usable(nowMs);
+      if ('key' in result || (held !== null && !isUnknown(held, kid, algorithm))) return result;
+      if (!fetch.underWay() && !mayFetch(result, nowMs)) return result;
+      return waiters.count < config.keyWaitersMax ? searchAfterFetch(kid, algorithm) : TOO_MANY_WAIT;
+    },
+    refreshWhenDue(nowMs) {
+      const due = () => {
+        const held = fetch.held();
+        return held === null || isDue(held, now());
+      };
+      return due() && !fetch.underWay() && fetch.mayTry(nowMs, RETRY) ? fetch.renew(() => !due()) : null;
+    },
+    state(nowMs) {
+      const held = fetch.held();
+      return {
+        source,
+        state: stateAt(nowMs),
+        keys: held?.keys.length ?? 0,
+        leftOut: held?.leftOut ?? 0,
+        fetchedAt: held?.fetchedAt ?? null,
+        ...fetch.last(),
+      };
+    },
+  };
+}
+
+function awayText(source: KeySource, error: string | null): string {
+  return `the keys of ${keySourceAddress(source).address} are not known: ${error ?? 'no fetch has ended yet'}`;
+}
