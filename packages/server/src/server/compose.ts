@@ -201,9 +201,10 @@ function operatorsOf(
   return { failed, services: { findSession: createSessionFinder(store, config, now), signIn } };
 }
 
-/** The keys of other issuers and of API users. No kind of credential names a key source yet. */
+/** The keys of other issuers and of API users. */
 function keySetsOf(store: Store, config: Config, log: Logger, { maintains }: ProcessPart): TrustedKeys {
-  return createTrustedKeys({ store, config, log, maintains, named: async () => [] });
+  const named = store.credentials.namedKeySources;
+  return createTrustedKeys({ store, config, log, maintains, named });
 }
 
 function apiUsersChanged(
