@@ -21,12 +21,15 @@ export async function keySourceFindings(
 
 function failure(row: StoredKeySource, keptHours: number, nowMs: number): Finding {
   const isAway = keysState(row, keptHours, nowMs) === 'away';
-  const since = row.fetchedAt === null ? 'never' : `last at ${new Date(row.fetchedAt).toISOString()}`;
+  const fetched =
+    row.fetchedAt === null
+      ? 'were never fetched'
+      : `were last fetched at ${new Date(row.fetchedAt).toISOString()}`;
   const { address } = keySourceAddress(row.source);
   return {
     what: WHAT,
     state: isAway ? 'fail' : 'warn',
-    detail: `the keys of ${address} were fetched ${since}: ${row.error}`,
+    detail: `the keys of ${address} ${fetched}: ${row.error}`,
     mend: isAway
       ? 'its callers get 503 until its keys can be fetched: check the issuer, or mend its trust rule'
       : 'its keys stay in use for a time: check the issuer and the network to it',

@@ -221,6 +221,29 @@ test('doctor finds a sealed key that was altered or moved', async () => {
   assert.equal((await diagnosis(store)).code, 0, 'what doctor says to do mends it');
 });
 
+test('doctor finds issuers whose keys cannot be fetched', async () => {
+  using store = await testStore({ keys: true });
+  const insert =
+    'insert into key_sources (kind, address, key_set, left_out, fetched_at, life_ms, tried_at, error) values (?, ?, ?, 0, ?, ?, ?, ?)';
+  const [now, hour] = [Date.now(), 3_600_000];
+  const sources: [string, number | null, string | null][] = [
+    ['https://current.example', now, null],
+    ['https://old.example', now - 2 * hour, 'https://old.example cannot be reached (ECONNREFUSED)'],
+    ['https://away.example', null, 'https://away.example answered with status 404'],
+  ];
+  for (const [address, fetchedAt, error] of sources)
+    store.sql(insert, 'issuer', address, '{"keys":[]}', fetchedAt, hour, now, error);
+  const { bad } = await diagnosis(store);
+  assert.deepEqual(
+    bad.map(({ what, state }) => [what, state]),
+    [
+      ['keys of others', 'fail'],
+      ['keys of others', 'warn'],
+    ],
+  );
+  assert.match(bad[0]?.detail ?? '', /https:\/\/away\.example were never fetched: .* status 404$/);
+});
+
 test('doctor finds a damaged database', async () => {
   using store = await testStore({ keys: true });
   store.sql('pragma journal_mode = delete'); // all of it in the one file

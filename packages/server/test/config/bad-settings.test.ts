@@ -29,6 +29,7 @@ const WRONG: Partial<Record<SettingName, [value: string, allowed: RegExp][]>> = 
     ['https://example.com/#here', /.+/],
   ],
   audience: [['not a uri', /.+/]],
+  privateKeyHosts: [['https://idp.internal', /host names such as idp\.internal, without a port/]],
   databaseUrl: [
     ['./data/mintmark.db', /sqlite: and the path of a file, such as sqlite:\.\/data\/mintmark\.db/],
     ['sqlite:', /sqlite: and the path/],

@@ -91,7 +91,7 @@ function fitKeys(keys: readonly unknown[], max: number): PublicJwk[] {
   const fit: PublicJwk[] = [];
   for (const key of keys) {
     const result = fit.length < max ? readJwk(key) : [];
-    if (!Array.isArray(result)) fit.push((result as { jwk: PublicJwk }).jwk);
+    if (!Array.isArray(result)) fit.push(result.jwk);
   }
   return fit;
 }

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { keySourceId } from '../../domain/key-source.ts';
+import { valueWithin } from '../../lib/deadline.ts';
 import type { Store } from '../../storage/store.ts';
 import type { KeySourceRows } from '../../storage/tables/key-source.ts';
 import type { StoredKeys } from './key-fetch.ts';
@@ -23,7 +23,7 @@ export function createStoredKeys(store: KeySourceStore, log: Pick<Logger, 'warn'
   return {
     async find(source) {
       const reading = store.keySources.find(source).catch(() => undefined);
-      return await Promise.race([reading, sleep(READ_MS, undefined, { ref: false })]);
+      return await valueWithin(reading, READ_MS, undefined);
     },
     put: (row) => write((rows) => rows.put(row)),
     putFailure: (source, error, triedAt) => write((rows) => rows.putFailure(source, error, triedAt)),
