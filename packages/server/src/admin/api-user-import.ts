@@ -277,6 +277,8 @@ interface Names {
   /** Client ids of deleted API users, which these lines may not use. */
   deletedKeys: Set<string>;
   credentialIds: Set<string>;
+  /** Digests of keys: each belongs to one API user. */
+  keyDigests: Set<string>;
   /** API users by external id. */
   externalIds: Map<string, ApiUser>;
   /** API users by the key of the line that made them. */
@@ -290,6 +292,7 @@ function noNames(): Names {
     usernameKeys: new Set(),
     deletedKeys: new Set(),
     credentialIds: new Set(),
+    keyDigests: new Set(),
     externalIds: new Map(),
     importKeys: new Map(),
   };
@@ -316,6 +319,8 @@ async function namesIn(
     names.deletedKeys.add(key);
   const ids = records.flatMap(({ credentials }) => credentials.map(({ id }) => id));
   for (const id of await rows.credentials.taken(ids)) names.credentialIds.add(id);
+  const digests = records.flatMap(({ credentials }) => keyDigests(credentials));
+  for (const { digest } of await rows.credentials.keyOwners(digests)) names.keyDigests.add(digest);
   const externalIds = records.flatMap(({ user }) => user.externalId ?? []);
   const importKeys = records.flatMap(({ importKey }) => importKey ?? []);
   for (const { user, importKey } of await rows.apiUsers.imported(externalIds, importKeys)) {
@@ -341,6 +346,7 @@ function claimed(line: number, record: ReadRecord, names: Names): ParsedLine | T
   names.clientIdKeys.add(usernameKey(clientId));
   if (username !== null) names.usernameKeys.add(usernameKey(username));
   for (const { id } of credentials) names.credentialIds.add(id);
+  for (const digest of keyDigests(credentials)) names.keyDigests.add(digest);
   if (externalId !== null) names.externalIds.set(externalId, user);
   if (importKey !== null) names.importKeys.set(importKey, user);
   return { line, record };
@@ -383,9 +389,17 @@ function usernameProblem(username: string, names: Names): string | null {
   return names.deletedKeys.has(key) ? deletedUsernameProblem(username) : null;
 }
 
-function credentialFault(credentials: readonly Credential[], { credentialIds }: Names): Fault | null {
-  return credentials.some(({ id }) => credentialIds.has(id))
-    ? { member: 'credentials', problem: 'One of the credentials belongs to another API user.' }
+function keyDigests(credentials: readonly Credential[]): string[] {
+  return credentials.filter(({ kind }) => kind === 'key').map(({ digest }) => digest);
+}
+
+function credentialFault(credentials: readonly Credential[], names: Names): Fault | null {
+  const member = 'credentials';
+  if (credentials.some(({ id }) => names.credentialIds.has(id)))
+    return { member, problem: 'One of the credentials belongs to another API user.' };
+  const digests = keyDigests(credentials);
+  return digests.some((digest) => names.keyDigests.has(digest)) || new Set(digests).size < digests.length
+    ? { member, problem: 'One of the keys belongs to another credential: each key is registered once.' }
     : null;
 }
 

@@ -1,7 +1,7 @@
 import type { Actor } from '../domain/actor.ts';
 import { refuseBeyondRole } from '../domain/admin-scope.ts';
 import { auditedId, type AuditAction } from '../domain/audit-entry.ts';
-import { changedFacts, credentialFacts, revocationFacts } from '../domain/audit-facts.ts';
+import { changedFacts, credentialFacts, newCredentialFacts, revocationFacts } from '../domain/audit-facts.ts';
 import {
   credentialNameProblem,
   credentialState,
@@ -104,13 +104,14 @@ export async function insertPassword(
   return await insert(transaction, input.owner, input, nowMs, material);
 }
 
-function creation({ owner }: NewCredential): Attempt {
+/** The attempt to give an API user a credential. */
+export function creation({ owner }: NewCredential): Attempt {
   const related = { kind: 'api_user', id: auditedId(owner) } as const;
   return { action: 'credential.create', subject: { kind: 'credential', id: null }, related };
 }
 
 /** The client id of the API user that gets the new credential. The audit entry names it, too. */
-async function notedOwner(
+export async function notedOwner(
   transaction: StoreTransaction,
   by: Actor,
   owner: string,
@@ -122,8 +123,9 @@ async function notedOwner(
   return clientId;
 }
 
-function recordedAs(credential: Credential): Effect {
-  return { subjectId: credential.id, after: credentialFacts(credential) };
+/** The effect of a creation, for the audit log. */
+export function recordedAs(credential: Credential): Effect {
+  return { subjectId: credential.id, after: newCredentialFacts(credential) };
 }
 
 export interface CredentialChanges {
@@ -197,7 +199,8 @@ function about(action: AuditAction, credentialId: string): Attempt {
 
 type Material = Pick<Credential, 'id' | 'kind' | 'digest' | 'facts'>;
 
-async function insert(
+/** Adds a credential with this material. The caller records it. */
+export async function insert(
   transaction: StoreTransaction,
   clientId: string,
   { name, expiresAt }: NewCredential,

@@ -6,6 +6,7 @@ import {
   type ApiUser,
   type ApiUserSettings,
 } from './api-user.ts';
+import { factsDigest, keyFactsOf, trustRuleOf } from './assertion-credential.ts';
 import {
   CREDENTIAL_KINDS,
   credentialNameProblem,
@@ -14,6 +15,15 @@ import {
   type Credential,
 } from './credential.ts';
 import { KIND_FACTS } from './credential-kind.ts';
+import { readJwk } from './public-key.ts';
+import { trustRuleFaults, urlProblem } from './trust-rule-faults.ts';
+import {
+  trustRuleFromJson,
+  trustRuleJson,
+  trustRuleShapeFaults,
+  type TrustRuleJson,
+} from './trust-rule-json.ts';
+import type { PublicJwk } from './trust-rule.ts';
 import { parseTime, RFC_3339 } from './parse-time.ts';
 import { randomBase62 } from '../lib/random.ts';
 import type { Fault } from './fault.ts';
@@ -29,7 +39,14 @@ export interface CredentialRecord {
   id: string;
   kind: Credential['kind'];
   name: string;
-  digest: string;
+  /** Left out for a key or trust rule: it follows from these. */
+  digest?: string;
+  /** Of a registered key. */
+  public_key?: PublicJwk;
+  /** Of a key behind the URL of its key set. */
+  jwks_url?: string;
+  /** Of a trust rule. */
+  trust_rule?: TrustRuleJson;
   created_at: string;
   expires_at: string | null;
 }
@@ -73,16 +90,26 @@ export function apiUserRecord(user: ApiUser, credentials: readonly Credential[] 
     ...settingsRecord(user),
     created_at: iso(user.createdAt),
     ...(credentials !== null && {
-      credentials: credentials.map(({ id, kind, name, digest, createdAt, expiresAt }) => ({
-        id,
-        kind,
-        name,
-        digest,
-        created_at: iso(createdAt),
-        expires_at: expiresAt === null ? null : iso(expiresAt),
+      credentials: credentials.map((credential) => ({
+        id: credential.id,
+        kind: credential.kind,
+        name: credential.name,
+        ...(credential.facts === null ? { digest: credential.digest } : factsRecord(credential)),
+        created_at: iso(credential.createdAt),
+        expires_at: credential.expiresAt === null ? null : iso(credential.expiresAt),
       })),
     }),
   };
+}
+
+/** What a key or trust rule says; empty for a secret or password. */
+export function factsRecord(
+  credential: Pick<Credential, 'kind' | 'facts'>,
+): Pick<CredentialRecord, 'public_key' | 'jwks_url' | 'trust_rule'> {
+  const [key, rule] = [keyFactsOf(credential), trustRuleOf(credential)];
+  if (rule !== null) return { trust_rule: trustRuleJson(rule) };
+  if (key === null) return {};
+  return 'jwk' in key ? { public_key: key.jwk } : { jwks_url: key.jwks_url };
 }
 
 export function settingsRecord(user: ApiUser): SettingsRecord & { enabled: boolean } {
@@ -165,9 +192,10 @@ function keyOf(json: Json, user: ApiUser): string {
     ...apiUserRecord(user, null),
     client_id: null,
     created_at: createdAt,
-    credentials: credentials.map(({ id, kind, name, digest, created_at: at, expires_at: end }) =>
-      [id, kind, name, digest, at, end].map((value) => value ?? null),
-    ),
+    credentials: credentials.map(({ id, kind, name, digest, created_at: at, expires_at: end, ...facts }) => [
+      ...[id, kind, name, digest, at, end].map((value) => value ?? null),
+      ...Object.values(facts),
+    ]),
   };
   return hash('sha256', JSON.stringify(said), 'base64url');
 }
@@ -207,12 +235,15 @@ const USER_MEMBERS: Readonly<Record<keyof ApiUserRecord, Member>> = {
 const CREDENTIAL_MEMBERS: Readonly<Record<keyof CredentialRecord, Member>> = {
   id: text,
   kind: {
-    is: 'secret or password',
-    fits: (value) => value === 'secret' || value === 'password',
+    is: CREDENTIAL_KINDS.join(' or '),
+    fits: (value) => CREDENTIAL_KINDS.some((kind) => kind === value),
     required: true,
   },
   name: { ...text, required: true },
-  digest: { ...text, required: true },
+  digest: text,
+  public_key: { is: 'an object', fits: isObject },
+  jwks_url: text,
+  trust_rule: { is: 'an object', fits: isObject },
   created_at: text,
   expires_at: textOrNull,
 };
@@ -254,30 +285,76 @@ function readCredential(json: object, i: number, clientId: string, nowMs: number
   const shape = shapeFaults(json as Json, CREDENTIAL_MEMBERS);
   if (shape.length > 0) return below(shape);
   const record = json as CredentialRecord;
+  const material = readMaterial(record);
   const faults = [
-    ...digestFaults(record),
+    ...(Array.isArray(material) ? material : []),
+    ...problemFaults('id', KIND_FACTS[record.kind].idProblem(record.id)),
     ...problemFaults('name', credentialNameProblem(record.name)),
     ...timeFaults('created_at', record.created_at),
     ...timeFaults('expires_at', record.expires_at),
   ];
-  if (faults.length > 0) return below(faults);
+  if (Array.isArray(material) || faults.length > 0) return below(faults);
   const expiresAt = record.expires_at ?? null;
   return {
     id: record.id ?? randomBase62(KEY_ID_LENGTH),
     clientId,
     kind: record.kind,
     name: record.name,
-    digest: record.digest,
-    facts: null,
+    ...material,
     createdAt: record.created_at === undefined ? nowMs : Date.parse(record.created_at),
     expiresAt: expiresAt === null ? null : Date.parse(expiresAt),
     ...UNUSED_CREDENTIAL,
   };
 }
 
-function digestFaults({ id, kind, digest }: CredentialRecord): Fault[] {
-  const { idProblem, digestProblem } = KIND_FACTS[kind];
-  return [...problemFaults('id', idProblem(id)), ...problemFaults('digest', digestProblem?.(digest) ?? null)];
+type StoredMaterial = Pick<Credential, 'digest' | 'facts'>;
+
+/** The digest of a secret or password; the facts of a key or trust rule, and the digest that follows. */
+function readMaterial(record: CredentialRecord): StoredMaterial | Fault[] {
+  const own = MATERIAL_MEMBERS.filter((member) => record[member] !== undefined);
+  const allowed = ALLOWED_MATERIAL[record.kind];
+  const [member] = own;
+  if (own.length !== 1 || member === undefined || !allowed.includes(member))
+    return [
+      {
+        member: allowed[0] ?? '',
+        problem: `A ${record.kind} has ${allowed.join(' or ')}, and nothing else.`,
+      },
+    ];
+  if (record.jwks_url !== undefined) return readKeySetUrl(record.jwks_url);
+  if (record.public_key !== undefined) {
+    const outcome = readJwk(record.public_key);
+    if (Array.isArray(outcome)) return outcome;
+    return { digest: outcome.thumbprint, facts: { jwk: outcome.jwk } };
+  }
+  if (record.trust_rule !== undefined) return readTrustRule(record.trust_rule);
+  const digest = record.digest ?? '';
+  const problem = KIND_FACTS[record.kind].digestProblem?.(digest) ?? null;
+  return problem === null ? { digest, facts: null } : problemFaults('digest', problem);
+}
+
+const MATERIAL_MEMBERS = ['digest', 'public_key', 'jwks_url', 'trust_rule'] as const;
+const ALLOWED_MATERIAL: Readonly<Record<Credential['kind'], readonly (typeof MATERIAL_MEMBERS)[number][]>> = {
+  secret: ['digest'],
+  password: ['digest'],
+  key: ['public_key', 'jwks_url'],
+  trust: ['trust_rule'],
+};
+
+function readKeySetUrl(url: string): StoredMaterial | Fault[] {
+  const problem = urlProblem(url);
+  const facts = { jwks_url: url };
+  return problem === null ? { digest: factsDigest(facts), facts } : problemFaults('jwks_url', problem);
+}
+
+/** An export may hold a rule that somebody forced. */
+function readTrustRule(json: TrustRuleJson): StoredMaterial | Fault[] {
+  const shape = trustRuleShapeFaults(json);
+  const facts = shape.length > 0 ? null : trustRuleFromJson(json, json.audience);
+  const faults = facts === null ? shape : trustRuleFaults(facts, { force: true });
+  if (facts === null || faults.length > 0)
+    return faults.map(({ member, problem }) => ({ member: `trust_rule/${member}`, problem }));
+  return { digest: factsDigest(facts), facts };
 }
 
 function problemFaults(member: string, problem: string | null): Fault[] {

@@ -1,9 +1,13 @@
 import type { ApiUser } from './api-user.ts';
 import { settingsRecord } from './api-user-record.ts';
+import { keyFactsOf, trustRuleOf } from './assertion-credential.ts';
 import type { AuditFacts } from './audit-entry.ts';
 import type { Credential } from './credential.ts';
 import type { Revocation } from './revocation.ts';
 import type { SigningKey } from './signing-key.ts';
+import { trustRuleJson } from './trust-rule-json.ts';
+import { trustRuleText } from './trust-rule-text.ts';
+import type { TrustRule } from './trust-rule.ts';
 
 // The facts that the audit log records of each noun, with the names that the command line and the admin API
 // use. No digests.
@@ -23,6 +27,29 @@ export function credentialFacts(credential: Credential): AuditFacts {
     }),
   };
 }
+
+/** Of a new key or trust rule also what it says. */
+export function newCredentialFacts(credential: Credential): AuditFacts {
+  const [key, rule] = [keyFactsOf(credential), trustRuleOf(credential)];
+  return {
+    ...credentialFacts(credential),
+    ...(key !== null && ('jwk' in key ? { thumbprint: credential.digest } : { jwks_url: key.jwks_url })),
+    ...(rule !== null && { trust_rule: ruleFacts(rule) }),
+  };
+}
+
+/** A rule with many values would not fit in an entry, so the entry has a text in its place. */
+function ruleFacts(rule: TrustRule): object | string {
+  const json = trustRuleJson(rule);
+  const { keys } = rule;
+  const facts =
+    keys.from === 'inline' ? { ...json, keys: { from: 'inline', count: keys.jwks.keys.length } } : json;
+  return JSON.stringify(facts).length <= RULE_LENGTH_MAX
+    ? facts
+    : trustRuleText(rule).slice(0, RULE_LENGTH_MAX);
+}
+
+const RULE_LENGTH_MAX = 8000;
 
 export function signingKeyFacts(key: SigningKey): AuditFacts {
   return {

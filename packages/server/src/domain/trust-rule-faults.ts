@@ -49,7 +49,8 @@ function textProblem(what: string, text: string): string | null {
   return characterProblem(what, text);
 }
 
-function urlProblem(text: string): string | null {
+/** Why a text is not a URL to fetch keys from; null if it is. */
+export function urlProblem(text: string): string | null {
   const url = URL.parse(text);
   if (url?.protocol !== 'https:') return `${JSON.stringify(text)} is not a URL that begins with https://.`;
   return url.username !== '' || url.password !== '' || text.includes('#')

@@ -130,6 +130,7 @@ export async function compose(
     followChanges: feed.follow,
     ...operators.services,
     ...statistics.admin,
+    checkKeySource: async () => undefined,
   };
   const server = await createApp(
     {

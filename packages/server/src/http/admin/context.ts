@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Change } from '../../admin/audited.ts';
+import type { KeySourceCheck } from '../../admin/key.ts';
 import type { FindSession } from '../../admin/operators/sessions.ts';
 import type { SignIn } from '../../admin/operators/sign-in.ts';
 import type { Config } from '../../config/config.ts';
@@ -36,6 +37,7 @@ export interface AdminContext {
   signIn: SignIn;
   live: Pick<Live, 'watch'>;
   overview: OverviewSource;
+  checkKeySource: KeySourceCheck;
 }
 
 /** The first argument of a change by the caller of this request, dated now. */

@@ -1,40 +1,37 @@
 import Type, { type TObject, type TString } from 'typebox';
 import { existingApiUser } from '../../admin/api-user.ts';
-import { createPassword, createSecret, retireCredential, updateCredential } from '../../admin/credential.ts';
+import { retireCredential, updateCredential } from '../../admin/credential.ts';
 import { cutOff, resetCredentials, type Reset } from '../../admin/reset-credentials.ts';
 import { AppError } from '../../domain/app-error.ts';
 import type { AdminApp } from './admin-app.ts';
 import { apiUserPath, force, revokeTokens } from './api-user.routes.ts';
-import { createdCredentialSchema, credentialJson, credentialSchema, secretText } from './credential.wire.ts';
+import {
+  credentialExpiryInput,
+  credentialJson,
+  credentialNameInput,
+  credentialSchema,
+  passwordInput,
+  secretText,
+} from './credential.wire.ts';
+import { createCredentialRoute } from './new-credential.routes.ts';
 import { changeOf, repeatableChangeOf, type AdminContext } from './context.ts';
 import { idempotencyParameter } from './preconditions.ts';
-import { answerObject, closedObject, millisecondsOf, nullable, ref, text, timeInput } from './schema.ts';
+import { answerObject, closedObject, millisecondsOf, ref, text } from './schema.ts';
 
 const TAG = { tags: ['Credentials'] };
 /** Larger than the limits on ids and names: the domain explains a refusal better than a schema does. */
 const ID_LENGTH_MAX = 100;
-const NAME_LENGTH_MAX = 1000;
-/** Larger than the limit on passwords, for the same reason. */
-const PASSWORD_BODY_LENGTH_MAX = 1000;
 /** The longest time that old secrets can stay live beside a new one: ten years. */
 const OVERLAP_SECONDS_MAX = 315_360_000;
 
 const credentialPath: TObject<{ id: TString }> = Type.Object({
   id: text('Id of the credential', ID_LENGTH_MAX),
 });
-const name = text('Where it is deployed', NAME_LENGTH_MAX);
-const expiresAt = Type.Optional(nullable(timeInput('From then on it is refused; null, or left out: never')));
-const password = Type.Optional(
-  Type.String({
-    maxLength: PASSWORD_BODY_LENGTH_MAX,
-    writeOnly: true,
-    description: 'A password of 12 to 128 characters that a person chose, instead of a generated secret',
-  }),
-);
+const [name, expiresAt, password] = [credentialNameInput, credentialExpiryInput, passwordInput];
 
 export function credentialRoutes(app: AdminApp, context: AdminContext): void {
   listRoute(app, context);
-  createRoute(app, context);
+  createCredentialRoute(app, context);
   resetRoute(app, context);
   changeRoute(app, context);
   retireRoute(app, context);
@@ -60,42 +57,6 @@ function listRoute(app: AdminApp, context: AdminContext): void {
       const { clientId } = await existingApiUser(context.store, params.client_id);
       const all = await context.store.credentials.listOf(clientId);
       return { items: all.map((credential) => credentialJson(credential, all, Date.now())) };
-    },
-  );
-}
-
-function createRoute(app: AdminApp, context: AdminContext): void {
-  app.post(
-    '/api-users/:client_id/credentials',
-    {
-      config: { needs: 'write', action: 'credential.create' },
-      schema: {
-        ...TAG,
-        operationId: 'createSecret',
-        summary: 'Makes a secret, shown this once, or a password, beside the other credentials.',
-        params: apiUserPath,
-        headers: Type.Object(idempotencyParameter),
-        body: closedObject({ name, expires_at: expiresAt, password }),
-        response: { 201: createdCredentialSchema },
-      },
-    },
-    async (request, reply) => {
-      const { name: called, expires_at: ends, password: chosen } = request.body;
-      const input = {
-        owner: request.params.client_id,
-        name: called,
-        expiresAt: millisecondsOf(ends, '/expires_at'),
-      };
-      reply.code(201);
-      if (chosen !== undefined) {
-        const credential = await createPassword(repeatableChangeOf(request, context), input, chosen);
-        return { credential: credentialJson(credential, [], Date.now()) };
-      }
-      const created = await createSecret(repeatableChangeOf(request, context), input);
-      return {
-        credential: credentialJson(created.credential, [], Date.now()),
-        client_secret: created.secret,
-      };
     },
   );
 }

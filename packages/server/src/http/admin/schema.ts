@@ -16,6 +16,9 @@ import { Problem, PROBLEM_CODES } from './problem.ts';
 
 // Parts that the schemas of all nouns share. The document of the API comes from the schemas that validate.
 
+export const KINDS_TEXT =
+  'Generated; chosen by a person; a public key; or a rule for tokens of another issuer';
+
 /** A schema that the document lists under its own name. Exported constants must spell `T` out. */
 export type Shared<T> = TUnsafe<T> & { $id: string };
 
@@ -126,7 +129,7 @@ export const problemSchema: Shared<object> = shared('Problem', 'Why it was not d
       credentials: Type.Array(
         closedObject({
           id: Type.String(),
-          kind: oneOf(CREDENTIAL_KINDS, 'Generated, or chosen by a person'),
+          kind: oneOf(CREDENTIAL_KINDS, KINDS_TEXT),
           name: Type.String({ description: 'Where it is deployed' }),
           last_used_at: time('Within the last hour'),
           last_used_address: nullable(Type.String()),

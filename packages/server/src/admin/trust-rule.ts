@@ -1,0 +1,73 @@
+import { factsDigest, namedKeySourceOf } from '../domain/assertion-credential.ts';
+import { AppError } from '../domain/app-error.ts';
+import { credentialState, type Credential } from '../domain/credential.ts';
+import { readJwk } from '../domain/public-key.ts';
+import { KEY_ID_LENGTH } from '../domain/secret.ts';
+import { trustRuleFaults } from '../domain/trust-rule-faults.ts';
+import { withOwnKeys } from '../domain/trust-rule-json.ts';
+import type { PublicJwk, TrustRule } from '../domain/trust-rule.ts';
+import { randomBase62 } from '../lib/random.ts';
+import type { StoreTransaction } from '../storage/store.ts';
+import { audited, type Change } from './audited.ts';
+import { creation, insert, notedOwner, recordedAs, type NewCredential } from './credential.ts';
+import type { KeySourceCheck } from './key.ts';
+
+export interface NewTrustRule {
+  rule: TrustRule;
+  /** Creates a rule that matches more than is safe. */
+  force: boolean;
+}
+
+/**
+ * Gives the API user a rule for tokens from another issuer. Throws an AppError if the rule matches nothing or
+ * too much, if its keys cannot be fetched, or if the API user has an equal one.
+ */
+export async function createTrustRule(
+  change: Change,
+  input: NewCredential,
+  { rule, force }: NewTrustRule,
+  check: KeySourceCheck,
+): Promise<Credential> {
+  const { actor, nowMs } = change;
+  const faults = trustRuleFaults(rule, { force });
+  if (faults.length > 0) {
+    const below = faults.map((fault) => ({ ...fault, member: `trust_rule/${fault.member}` }));
+    throw new AppError('invalid', faults.map(({ problem }) => problem).join(' '), { faults: below });
+  }
+  const facts = withOwnKeys(rule, ownKeys(rule));
+  const named = namedKeySourceOf(facts);
+  if (named !== null) await check(named.source, 'trust_rule/keys', nowMs);
+  const digest = factsDigest(facts);
+  return await audited(change, creation(input), async (transaction, identify) => {
+    const owner = await notedOwner(transaction, actor, input.owner, identify);
+    await refuseEqualRule(transaction, owner, digest, nowMs);
+    const material = { id: randomBase62(KEY_ID_LENGTH), kind: 'trust', digest, facts } as const;
+    const credential = await insert(transaction, owner, input, nowMs, material);
+    const recorded = recordedAs(credential);
+    return { result: credential, ...recorded, after: { ...recorded.after, forced: force } };
+  });
+}
+
+/** The keys that the rule holds itself, in their canonical form. */
+function ownKeys({ keys }: TrustRule): PublicJwk[] {
+  if (keys.from !== 'inline') return [];
+  return keys.jwks.keys.flatMap((key) => {
+    const outcome = readJwk(key);
+    return Array.isArray(outcome) ? [] : [outcome.jwk];
+  });
+}
+
+async function refuseEqualRule(
+  transaction: StoreTransaction,
+  owner: string,
+  digest: string,
+  nowMs: number,
+): Promise<void> {
+  const all = await transaction.credentials.listOf(owner);
+  const equal = all.find(
+    (each) => each.kind === 'trust' && each.digest === digest && credentialState(each, nowMs) === 'live',
+  );
+  if (equal === undefined) return;
+  const problem = `The API user has an equal trust rule already: it is credential ${equal.id}.`;
+  throw new AppError('conflict', problem, { faults: [{ member: 'trust_rule', problem }] });
+}
