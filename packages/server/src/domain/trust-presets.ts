@@ -366,5 +366,10 @@ function fieldFaults(
     return isRequired ? [{ member: name, problem: `${name} is missing, such as ${example}. ${help}` }] : [];
   return form.test(value)
     ? []
-    : [{ member: name, problem: `${JSON.stringify(value)} is not of the form of ${example}. ${help}` }];
+    : [
+        {
+          member: name,
+          problem: `${name} ${JSON.stringify(value)} is not of the form of ${example}. ${help}`,
+        },
+      ];
 }

@@ -33,7 +33,8 @@ export function trustRuleFaults(rule: TrustRule, { force }: { force: boolean }):
     ['audience', textProblem('audience', audience)],
     ['claims', claimCountProblem(Object.keys(claims).length)],
     ...Object.entries(claims).map(([name, match]): Problem => {
-      return [`claims/${name}`, claimNameProblem(name) ?? matchProblem(name, match)];
+      const problem = claimNameProblem(name) ?? matchProblem(name, match);
+      return [`claims/${name}`, problem === null ? null : `Claim ${JSON.stringify(name)}: ${problem}`];
     }),
     ['life_seconds_max', lifeProblem(lifeSecondsMax)],
     ...keyProblems(keys),
