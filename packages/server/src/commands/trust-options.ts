@@ -1,6 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { AppError } from '../domain/app-error.ts';
-import { keySetOf } from '../domain/public-key.ts';
 import { ruleFromPreset, TRUST_PRESETS } from '../domain/trust-presets.ts';
 import { trustRuleText } from '../domain/trust-rule-text.ts';
 import type { ClaimMatch, ClaimValue, JsonWebKeySet, TrustedKeys, TrustRule } from '../domain/trust-rule.ts';
@@ -63,7 +62,7 @@ export function addTrustOptions(command: Command): void {
     );
 }
 
-/** The rule that the options describe, and what it lets in. Throws an AppError with all faults of a preset. */
+/** The rule that the options describe, and what it lets in. Throws an AppError for faults of a preset. */
 export function ruleOfOptions(options: TrustOptions, ownIssuer: string): { rule: TrustRule; letsIn: string } {
   const audience = options.audience ?? ownIssuer;
   const base =
@@ -95,7 +94,7 @@ function presetRule(name: string, fields: Record<string, string>, audience: stri
   if (preset === undefined) throw new AppError('invalid', `There is no preset ${JSON.stringify(name)}.`);
   const outcome = ruleFromPreset(preset, fields, audience);
   if (!Array.isArray(outcome)) return outcome;
-  throw new AppError('invalid', outcome.map(({ problem }) => problem).join('\n'), { faults: outcome });
+  throw new AppError('invalid', outcome.map(({ problem }) => problem).join(' '), { faults: outcome });
 }
 
 function lifeSeconds({ life }: TrustOptions, base: TrustRule | undefined): number {
@@ -116,7 +115,7 @@ function readKeySet(file: string): JsonWebKeySet {
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && 'keys' in value && Array.isArray(value.keys))
-      return keySetOf(value.keys);
+      return { keys: value.keys };
   } catch {
     // The error below says what is missing.
   }

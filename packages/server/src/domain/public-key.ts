@@ -2,7 +2,7 @@ import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { ASSERTION_ALGORITHMS, ASSERTION_FACTS, type AssertionAlgorithm } from './assertion-algorithm.ts';
 import { characterProblem, inQuotes } from './characters.ts';
 import type { Fault } from './fault.ts';
-import type { JsonWebKeySet, PublicJwk } from './trust-rule.ts';
+import type { PublicJwk } from './trust-rule.ts';
 
 /** A public key that proves an API user. */
 export interface RegisteredKey {
@@ -29,8 +29,8 @@ const LEAKED =
   'public key.';
 
 /**
- * Reads a public key that a person registers: PEM, a JWK, or a JWKS with one key. Returns all faults, with the
- * member `public_key`.
+ * Reads a public key that a person registers: PEM, a JWK, or a JWKS with one key. Returns all faults, with
+ * the member `public_key`.
  */
 export function readPublicKey(text: string): RegisteredKey | Fault[] {
   const trimmed = text.replace(/^\ufeff/, '').trim();
@@ -104,18 +104,6 @@ export function readJwk(value: unknown): RegisteredKey | Fault[] {
   if (typeof canonical === 'string') problems.push(canonical);
   if (canonical === null || typeof canonical === 'string') return problems.flatMap(faults);
   return { jwk: canonical, thumbprint: thumbprintOf(canonical) };
-}
-
-/**
- * The keys of a set that a trust rule holds, without the members that no rule needs. A key with a fault stays
- * as it is: `trustRuleFaults` reports it.
- */
-export function keySetOf(keys: readonly unknown[]): JsonWebKeySet {
-  const read = (value: unknown): PublicJwk => {
-    const outcome = readJwk(value);
-    return Array.isArray(outcome) ? (value as PublicJwk) : outcome.jwk;
-  };
-  return { keys: keys.map(read) };
 }
 
 function faults(problem: string): Fault[] {

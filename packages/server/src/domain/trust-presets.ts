@@ -326,7 +326,7 @@ const spiffe: TrustPreset = {
 
 export const TRUST_PRESETS: readonly TrustPreset[] = [github, gitlab, kubernetes, aws, google, entra, spiffe];
 
-/** The rule that a preset makes for `audience`, and what it lets in; or all faults, with the fields as members. */
+/** The rule that a preset makes for `audience`, and what it lets in; or all faults, by field. */
 export function ruleFromPreset(
   preset: TrustPreset,
   filledIn: PresetValues,

@@ -17,7 +17,7 @@ export const INLINE_KEYS_MAX = 32;
 export const TRUST_LIFE_SECONDS_MAX = 86_400;
 
 /**
- * Names of branches and tags: everybody who can choose them can write to the repository. A prefix of them may
+ * Names of branches and tags: only people with write access to the repository choose them. A prefix of them may
  * end anywhere: `refs/tags/v*`.
  */
 const NAMES_INSIDE: ReadonlySet<string> = new Set(['ref', 'ref_path']);
@@ -50,7 +50,8 @@ function textProblem(what: string, text: string): string | null {
   return characterProblem(what, text);
 }
 
-function urlProblem(text: string): string | null {
+/** Why a text is not a URL to fetch keys from; null if it is. */
+export function urlProblem(text: string): string | null {
   const url = URL.parse(text);
   if (url?.protocol !== 'https:') return `${JSON.stringify(text)} is not a URL that begins with https://.`;
   return url.username !== '' || url.password !== '' || text.includes('#')
