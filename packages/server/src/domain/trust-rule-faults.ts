@@ -17,8 +17,8 @@ export const INLINE_KEYS_MAX = 32;
 export const TRUST_LIFE_SECONDS_MAX = 86_400;
 
 /**
- * Names of branches and tags: only people with write access to the repository choose them. A prefix of them may
- * end anywhere: `refs/tags/v*`.
+ * Names of branches and tags: only people with write access to the repository choose them. A prefix of them
+ * may end anywhere: `refs/tags/v*`.
  */
 const NAMES_INSIDE: ReadonlySet<string> = new Set(['ref', 'ref_path']);
 
