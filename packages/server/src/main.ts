@@ -14,6 +14,7 @@ import { serveCommand } from './commands/serve.ts';
 import { signingKeyCommand } from './commands/signing-key.ts';
 import { storeCommands } from './commands/store.ts';
 import { tokenCommand } from './commands/token.ts';
+import { trustCommand } from './commands/trust.ts';
 import { VERSION } from './lib/version.ts';
 
 /** Runs one command of the `mintmark` command line; resolves to its exit code and never throws. */
@@ -84,6 +85,7 @@ function commandLine(io: Io): Command {
   auditCommand(program, io);
   storeCommands(program, io);
   tokenCommand(program, io);
+  trustCommand(program, io);
   secretCommand(program, io);
   doctorCommand(program, io);
   helpCommand(program);

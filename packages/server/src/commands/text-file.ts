@@ -19,7 +19,7 @@ export function readTextFile(path: string): string {
   );
 }
 
-/** Writes a file that only its owner can read. Throws an AppError if the file exists: nothing is overwritten. */
+/** Writes a file that only its owner can read. Throws an AppError if the file exists. */
 export function writeSecretFile(path: string, text: string): void {
   try {
     const file = openSync(path, 'wx', 0o600);

@@ -121,7 +121,7 @@ function variable(io: Io, name: string): string | undefined {
 /** Loopback hosts, as the URL parser spells them. */
 const LOOPBACK = /^(localhost|127\.[\d.]+|\[::1\])$/;
 
-/** Throws an AppError if the secret or assertion would travel to another machine by plain HTTP, readable on the way. */
+/** Throws an AppError if the credentials would travel to another machine by plain HTTP. */
 function refusePlainHttp(url: string): void {
   const parsed = URL.parse(url);
   if (parsed === null || parsed.protocol !== 'http:' || LOOPBACK.test(parsed.hostname)) return;

@@ -11,7 +11,7 @@ function pathOf(name: string): string[] | null {
   return members.map((member) => member.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
-/** The value of a claim; undefined if there is none. A pointer passes through objects only, not through lists. */
+/** The value of a claim; undefined if it is absent. A pointer leads through objects, not through lists. */
 export function claimAt(claims: AssertionClaims, name: string): unknown {
   const path = pathOf(name);
   if (path === null) return undefined;

@@ -28,9 +28,9 @@ interface Check extends Pick<TrustMismatch, 'check' | 'name'> {
 }
 
 /**
- * The first check, in a fixed order, that the claims of a token fail; null if they pass all. Every check runs,
- * whatever the others found: time tells a guesser nothing about a rule. `exp` comes last, so only a token that
- * was right is reported as expired.
+ * The first check, in a fixed order, that the claims of a token fail; null if they pass all. Every check
+ * runs, so the time of an answer says nothing about a rule. `exp` comes last: only a token that passed the
+ * other checks is reported as expired.
  */
 export function trustMismatch(rule: TrustRule, claims: AssertionClaims, nowMs: number): TrustMismatch | null {
   const checks = [...identityChecks(rule, claims), ...timeChecks(rule, claims, nowMs / 1000)];

@@ -29,8 +29,8 @@ const LEAKED =
   'public key.';
 
 /**
- * Reads a public key that a person registers: PEM, a JWK, or a JWKS with one key. Returns all faults, with the
- * member `public_key`.
+ * Reads a public key that a person registers: PEM, a JWK, or a JWKS with one key. Returns all faults, with
+ * the member `public_key`.
  */
 export function readPublicKey(text: string): RegisteredKey | Fault[] {
   const trimmed = text.replace(/^\ufeff/, '').trim();

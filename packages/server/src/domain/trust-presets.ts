@@ -326,7 +326,7 @@ const spiffe: TrustPreset = {
 
 export const TRUST_PRESETS: readonly TrustPreset[] = [github, gitlab, kubernetes, aws, google, entra, spiffe];
 
-/** The rule that a preset makes for `audience`, and what it lets in; or all faults, with the fields as members. */
+/** The rule that a preset makes for `audience`, and what it lets in; or all faults, by field. */
 export function ruleFromPreset(
   preset: TrustPreset,
   filledIn: PresetValues,
@@ -366,5 +366,10 @@ function fieldFaults(
     return isRequired ? [{ member: name, problem: `${name} is missing, such as ${example}. ${help}` }] : [];
   return form.test(value)
     ? []
-    : [{ member: name, problem: `${JSON.stringify(value)} is not of the form of ${example}. ${help}` }];
+    : [
+        {
+          member: name,
+          problem: `${name} ${JSON.stringify(value)} is not of the form of ${example}. ${help}`,
+        },
+      ];
 }

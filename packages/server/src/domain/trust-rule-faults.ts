@@ -17,8 +17,8 @@ export const INLINE_KEYS_MAX = 32;
 export const TRUST_LIFE_SECONDS_MAX = 86_400;
 
 /**
- * Names of branches and tags: everybody who can choose them can write to the repository. A prefix of them may
- * end anywhere: `refs/tags/v*`.
+ * Names of branches and tags: only people with write access to the repository choose them. A prefix of them
+ * may end anywhere: `refs/tags/v*`.
  */
 const NAMES_INSIDE: ReadonlySet<string> = new Set(['ref', 'ref_path']);
 
@@ -33,7 +33,8 @@ export function trustRuleFaults(rule: TrustRule, { force }: { force: boolean }):
     ['audience', textProblem('audience', audience)],
     ['claims', claimCountProblem(Object.keys(claims).length)],
     ...Object.entries(claims).map(([name, match]): Problem => {
-      return [`claims/${name}`, claimNameProblem(name) ?? matchProblem(name, match)];
+      const problem = claimNameProblem(name) ?? matchProblem(name, match);
+      return [`claims/${name}`, problem === null ? null : `Claim ${JSON.stringify(name)}: ${problem}`];
     }),
     ['life_seconds_max', lifeProblem(lifeSecondsMax)],
     ...keyProblems(keys),
