@@ -39,7 +39,7 @@ export interface TokenResponseWithHttpInfo {
 
 /** The platform's authentication API. Its one method exchanges credentials for an access token. */
 export class AuthenticationApi {
-  readonly configuration: Settings;
+  declare readonly configuration: Settings;
 
   /** Without a `Configuration`, the defaults apply and each call passes its credentials. */
   constructor(configuration: Settings = defaults) {
@@ -91,9 +91,10 @@ export async function requestToken(
     background,
   });
   try {
-    const request = await tokenRequest(configuration, parameters, limit());
+    let request: TokenRequest | undefined;
     let lastingFaults = 0;
     for (let attempt = 1; ; attempt++) {
+      if (!request || request.renew) request = await tokenRequest(configuration, parameters, limit());
       const outcome = await attemptOnce(configuration, request, limit(), { ...about, attempt });
       if (!(outcome instanceof ApiException)) return outcome;
       const { code, status, retryAfterMs } = outcome;

@@ -21,10 +21,10 @@ function now(): number {
   return monotonic + wallMinusMonotonic;
 }
 
-function after(ms: number, run: () => void, background = false): () => void {
+function after(ms: number, run: () => void, background?: boolean): () => void {
   const timer = setTimeout(run, ms);
   // Browsers have numbers as timers, and no process to keep alive.
-  if (background && typeof timer === 'object') timer.unref();
+  if (background) timer.unref?.();
   return () => clearTimeout(timer);
 }
 

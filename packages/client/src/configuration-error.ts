@@ -4,7 +4,7 @@ import { escaped } from './escape.ts';
 export class ConfigurationError extends TypeError {
   readonly code = 'invalid_configuration';
   /** The option, parameter, environment variable or file at fault. */
-  readonly option: string;
+  declare readonly option: string;
 
   constructor(option: string, problem: string) {
     super(escaped(`${option} ${problem}.`));

@@ -5,10 +5,10 @@ import { mustBeSecure } from './plain-http.ts';
 import { REDACTED, printAsString } from './redaction.ts';
 import type { RetryPolicy } from './retry.ts';
 import { defaultRetry, withoutUndefined, retryPolicy } from './retry.ts';
-import type { ClientSecret, FetchFunction, Settings } from './settings.ts';
+import type { ClientAssertion, ClientSecret, FetchFunction, Settings } from './settings.ts';
 import { defaults } from './settings.ts';
 import type { Rules } from './validation.ts';
-import { aFunction, check, flag, number, objectWith, pattern, text, textOrFunction } from './validation.ts';
+import { aFunction, check, flag, number, objectWith, orFunction, pattern, text } from './validation.ts';
 
 export interface ConfigurationParameters {
   /** Base URL of the platform's API, path included. Default `https://api.criteo.com/marketing`. */
@@ -20,8 +20,11 @@ export interface ConfigurationParameters {
   /** Client id or username of the API user. */
   readonly clientId?: string | undefined;
   readonly clientSecret?: ClientSecret | undefined;
-  /** How credentials are sent: in the form (default) or as HTTP Basic (RFC 6749 §2.3.1). */
-  readonly clientAuthentication?: 'form' | 'basic' | undefined;
+  /**
+   * How the secret is sent: in the form (default) or as HTTP Basic (RFC 6749 §2.3.1). Or a function that
+   * proves the caller without a secret: from `@mintmark/client/key` or `@mintmark/client/identity`.
+   */
+  readonly clientAuthentication?: 'form' | 'basic' | ClientAssertion | undefined;
   /** Space-separated scopes to request. Default: all that the API user may have. */
   readonly scope?: string | undefined;
   /** Resource to request a token for (RFC 8707). Default: the API user's own audience. */
@@ -51,8 +54,8 @@ const rules: Rules = {
   tokenPath: pattern(/^\/[^\s?#]*$/, 'a path such as /oauth2/token'),
   allowInsecure: flag,
   clientId: text,
-  clientSecret: textOrFunction,
-  clientAuthentication: pattern(/^(form|basic)$/, '"form" or "basic"'),
+  clientSecret: orFunction(text),
+  clientAuthentication: orFunction(pattern(/^(form|basic)$/, '"form", "basic"')),
   scope: text,
   resource: text,
   fetch: aFunction,
@@ -62,17 +65,17 @@ const rules: Rules = {
 
 /** Server, credentials and policies of token requests. Checked and frozen; prints without the secret. */
 export class Configuration implements Settings {
-  readonly host: string;
+  declare readonly host: string;
   declare readonly tokenPath: string;
   declare readonly allowInsecure: boolean | undefined;
   declare readonly clientId: string | undefined;
   declare readonly clientSecret: ClientSecret | undefined;
-  declare readonly clientAuthentication: 'form' | 'basic' | undefined;
+  declare readonly clientAuthentication: 'form' | 'basic' | ClientAssertion | undefined;
   declare readonly scope: string | undefined;
   declare readonly resource: string | undefined;
   declare readonly fetch: FetchFunction;
   declare readonly timeoutMs: number;
-  readonly retry: RetryPolicy;
+  declare readonly retry: RetryPolicy;
   declare readonly clock: Clock;
   declare readonly onEvent: EventListener | undefined;
 
@@ -89,7 +92,8 @@ export class Configuration implements Settings {
     mustBeSecure('host', this.host, this.allowInsecure);
     this.retry = retryPolicy(defaults.retry, parameters.retry);
     // A getter outside the enumerable properties: printing, spreading or JSON does not show the secret.
-    const get = () => parameters.clientSecret;
+    const { clientAuthentication, clientSecret } = parameters;
+    const get = () => (typeof clientAuthentication === 'function' ? clientAuthentication : clientSecret);
     Object.defineProperty(this, 'clientSecret', { get, enumerable: false });
     Object.freeze(this);
   }
@@ -98,7 +102,7 @@ export class Configuration implements Settings {
    * Reads the credentials from `MINTMARK_CLIENT_ID` and `MINTMARK_CLIENT_SECRET` or
    * `MINTMARK_CLIENT_SECRET_FILE`. That file is read for each token request; line breaks at its end are
    * ignored. `MINTMARK_CLIENT_ALLOW_INSECURE=true` sets `allowInsecure`. No other variable is read; in
-   * particular, none sets the host.
+   * particular, none sets the host. With a `clientAuthentication` that needs no secret, none is read.
    *
    * @throws ConfigurationError that names the missing or wrong variable.
    */
@@ -106,7 +110,7 @@ export class Configuration implements Settings {
     parameters?: ConfigurationParameters,
     env?: Record<string, string | undefined>,
   ): Configuration {
-    return new Configuration({ ...credentialsFromEnv(env), ...parameters });
+    return new Configuration({ ...credentialsFromEnv(env, parameters?.clientAuthentication), ...parameters });
   }
 
   /**

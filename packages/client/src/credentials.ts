@@ -3,10 +3,11 @@ import { ConfigurationError } from './configuration-error.ts';
 import { parseJson } from './inline-response-200.ts';
 import { mustBePrintable } from './printable.ts';
 import { property } from './redaction.ts';
+import { readSecretFile, readTextFile } from './text-file.ts';
 
 interface Credentials {
   readonly clientId: string;
-  readonly clientSecret: string | (() => Promise<string>);
+  readonly clientSecret?: string | (() => Promise<string>);
   readonly host?: string;
   readonly allowInsecure?: boolean;
 }
@@ -15,6 +16,7 @@ const PREFIX = 'MINTMARK_CLIENT_';
 
 export function credentialsFromEnv(
   env: Record<string, string | undefined> = runtime?.env ?? {},
+  clientAuthentication?: unknown,
 ): Credentials {
   const [clientId, secret, file, insecure] = ['ID', 'SECRET', 'SECRET_FILE', 'ALLOW_INSECURE'].map((name) => {
     const value = env[PREFIX + name];
@@ -23,19 +25,16 @@ export function credentialsFromEnv(
   });
   if (insecure && !/^(true|false)$/.test(insecure))
     throw new ConfigurationError(`${PREFIX}ALLOW_INSECURE`, 'must be true or false');
-  if (!clientId) throw new ConfigurationError(`${PREFIX}ID`, 'is not set in the environment');
-  const allowInsecure = insecure === 'true';
-  if (secret) return { clientId, clientSecret: secret, allowInsecure };
-  if (!file)
-    throw new ConfigurationError(`${PREFIX}SECRET`, 'is not set in the environment, nor is its file');
-  return { clientId, clientSecret: () => secretFromFile(file), allowInsecure };
-}
-
-async function secretFromFile(path: string): Promise<string> {
-  const secret = (await readTextFile(path, 'is not text')).replace(/[\r\n]+$/, '');
-  if (!secret) throw new ConfigurationError(path, 'is empty');
-  mustBePrintable(path, secret);
-  return secret;
+  if (!clientId) throw new ConfigurationError(`${PREFIX}ID`, 'is not set');
+  const credentials = { clientId, allowInsecure: insecure === 'true' };
+  if (typeof clientAuthentication === 'function') return credentials;
+  const clientSecret = secret || (file && (() => readSecretFile(file)));
+  if (!clientSecret)
+    throw new ConfigurationError(
+      `${PREFIX}SECRET`,
+      'is not set, nor is its file (for keys: @mintmark/client/env)',
+    );
+  return { ...credentials, clientSecret };
 }
 
 export async function credentialsFromFile(path: string, profile?: string): Promise<Credentials> {
@@ -55,16 +54,4 @@ export async function credentialsFromFile(path: string, profile?: string): Promi
   };
   const credentials = { clientId: member('client_id'), clientSecret: member('client_secret') };
   return host === undefined ? credentials : { ...credentials, host: member('host') };
-}
-
-/** Reads UTF-8 without the byte order mark. No `import` of `node:fs`, which breaks bundles for browsers. */
-async function readTextFile(path: string, problem: string): Promise<string> {
-  const files = runtime?.getBuiltinModule?.('node:fs/promises');
-  if (!files) throw new ConfigurationError(path, 'cannot be read here');
-  const bytes = await files.readFile(path);
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw new ConfigurationError(path, `${problem}: save it as UTF-8`);
-  }
 }

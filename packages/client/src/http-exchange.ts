@@ -6,9 +6,8 @@ const BODY_MAX_BYTES = 65_536;
 const utf8 = new TextDecoder();
 
 /** `x-request-id`, which the server's support asks for. */
-export function requestIdOf({ headers }: Response): string | undefined {
-  const id = headers.get('x-request-id');
-  return id === null ? undefined : shown(id);
+export function requestIdOf({ headers }: Pick<Response, 'headers'>): string | undefined {
+  return shown(headers.get('x-request-id') ?? '') || undefined;
 }
 
 /** Sends one request and reads the body. */

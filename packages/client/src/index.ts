@@ -4,7 +4,7 @@ export type { OAuth2TokenPostParameters } from './token-request.ts';
 export { InlineResponse200 } from './inline-response-200.ts';
 export { Configuration } from './configuration.ts';
 export type { ConfigurationParameters } from './configuration.ts';
-export type { ClientSecret, FetchFunction, Settings } from './settings.ts';
+export type { ClientAssertion, ClientSecret, FetchFunction, ProofContext, Settings } from './settings.ts';
 export { ConfigurationError } from './configuration-error.ts';
 export type { RetryPolicy } from './retry.ts';
 export type { Clock } from './clock.ts';

@@ -4,9 +4,9 @@ import { REDACTED, printAsString, property } from './redaction.ts';
 export class InlineResponse200 {
   readonly #accessToken: string;
   /** `Bearer`, in the server's letter case. */
-  readonly token_type: string;
+  declare readonly token_type: string;
   /** Seconds since the request was sent. */
-  readonly expires_in: number;
+  declare readonly expires_in: number;
   /** The granted scopes, if they differ from the requested ones (RFC 6749 §5.1). */
   declare readonly scope?: string;
 

@@ -1,7 +1,7 @@
 import { ConfigurationError } from './configuration-error.ts';
 
 // The URL parser has lowered the case and expanded short and hexadecimal addresses.
-const loopback = /^(localhost|127\.[\d.]+|\[::1\])$/;
+export const loopback: RegExp = /^(localhost|127\.[\d.]+|\[::1\])$/;
 
 /**
  * Refuses to send secrets or tokens over plain HTTP, which anyone on the way can read (RFC 6750 §5.3). A
@@ -16,7 +16,7 @@ export function mustBeSecure(option: string, url: string, allowInsecure: boolean
   if (loopback.test(hostname)) return;
   throw new ConfigurationError(
     option,
-    `must use https, not ${origin}: plain HTTP shows secrets and tokens to everybody on the way. In a network that you ` +
-      'trust, set allowInsecure (or MINTMARK_CLIENT_ALLOW_INSECURE=true)',
+    `must use https, not ${origin}: anybody on the way can read it. In a network that you trust, ` +
+      'set allowInsecure (or MINTMARK_CLIENT_ALLOW_INSECURE=true)',
   );
 }

@@ -9,6 +9,6 @@ import { escaped, unprintable } from './escape.ts';
  */
 export function mustBePrintable(option: string, value: unknown, where = ''): void {
   const [character] = (typeof value === 'string' && unprintable.exec(value)) || [];
-  if (character === undefined) return;
+  if (!character) return;
   throw new ConfigurationError(option, `has the control character ${escaped(character)}${where}`);
 }

@@ -16,7 +16,7 @@ export type Scrub = (text: string) => string;
 function spellings(character: string): string {
   const units = character
     .split('')
-    .map((unit) => `000${unit.charCodeAt(0).toString(16)}`.slice(-4).toUpperCase());
+    .map((unit) => unit.charCodeAt(0).toString(16).padStart(4, '0').toUpperCase());
   // encodeURIComponent does not escape all ASCII that other encoders do.
   const hex = `%${units[0]?.slice(2)}`;
   const literal = new Set(['+', character, encodeURIComponent(character), hex, `\\u${units.join('\\u')}`]);

@@ -50,7 +50,7 @@ export function isLasting(status: number, thrown: unknown): boolean {
   const cause = property(thrown, 'cause');
   const code = property(cause, 'code') ?? property(thrown, 'code');
   // Without code and cause, `fetch` rejected the request itself, or a browser hides why.
-  const unexplained = !status && !cause && !code && property(thrown, 'name') === 'TypeError';
+  const unexplained = !cause && !code && property(thrown, 'name') === 'TypeError';
   return unexplained || lasting.test(`${status || String(code)}`);
 }
 

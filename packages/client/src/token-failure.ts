@@ -11,6 +11,7 @@ import {
 } from './api-exception.ts';
 import { escaped, shown } from './escape.ts';
 import { codeOf } from './events.ts';
+import { requestIdOf } from './http-exchange.ts';
 import { parseJson } from './inline-response-200.ts';
 import { property, scrubbedError } from './redaction.ts';
 import { retryAfterMs } from './retry.ts';
@@ -20,7 +21,7 @@ import type { TokenRequest } from './token-request.ts';
 type Kind = readonly [typeof ApiException, ApiExceptionCode, advice?: string];
 
 const redirected: Kind = [ApiException, 'redirected', 'Check host'];
-const forbidden: Kind = [ForbiddenException, 'forbidden', 'Check that client id and secret belong together'];
+const forbidden: Kind = [ForbiddenException, 'forbidden', 'Check id and credential'];
 
 /** By status or its first digit. Browsers report a redirect that was not followed as status 0. */
 const kinds: Record<number, Kind> = {
@@ -87,7 +88,7 @@ export function failureFromResponse(
     const value = property(parseJson(body), name);
     return typeof value === 'string' ? shown(value) : undefined;
   });
-  const requestId = shown(headers.get('x-request-id') ?? '') || traceId;
+  const requestId = requestIdOf({ headers }) ?? traceId;
   const message = [
     `POST ${url}: ${status} ${reason}`,
     error,

@@ -50,9 +50,9 @@ const LOCK_TIMEOUTS = 2;
  * renews it before it expires. No timer: calls that need the token start the renewal.
  */
 export class TokenManager {
-  readonly configuration: Settings;
+  declare readonly configuration: Settings;
   /** `fetch` with the token; see `withToken`. */
-  readonly fetch: FetchFunction;
+  declare readonly fetch: FetchFunction;
   readonly #windows: RenewalWindows;
   readonly #shared: SharedToken | undefined;
   #held: (HeldToken & { readonly promise: Promise<string> }) | undefined;

@@ -25,10 +25,12 @@ export interface TokenRequest {
   readonly init: RequestInit;
   /** Removes this request's secret from a text. */
   readonly scrub: Scrub;
+  /** It holds an assertion, which the server accepts once: each attempt needs a new request. */
+  readonly renew: boolean;
 }
 
 /**
- * Builds the request once for all attempts.
+ * Builds the request for all attempts, or for one if it holds an assertion.
  *
  * @throws ConfigurationError if a credential is missing; any error of a `clientSecret` function.
  */
@@ -39,28 +41,31 @@ export async function tokenRequest(
 ): Promise<TokenRequest> {
   const parameter = <Name extends 'clientId' | 'clientSecret' | 'scope' | 'resource'>(name: Name) =>
     parameters[name] ?? configuration[name];
-  const secret = parameter('clientSecret');
   const clientId = required('clientId', parameter('clientId'));
-  const clientSecret = required(
+  const { clientAuthentication } = configuration;
+  const secret = parameter('clientSecret');
+  const proof = required(
     'clientSecret',
-    typeof secret === 'function' ? await within(limit, async (signal) => secret({ signal })) : secret,
+    typeof secret === 'function'
+      ? await within(limit, async (signal) => secret({ signal, clientId, configuration }))
+      : secret,
   );
-  const { grantType = 'client_credentials' } = parameters;
-  const [scope, resource] = [parameter('scope'), parameter('resource')];
-  const texts = { clientId, clientSecret, grantType, scope, resource };
-  for (const [name, text] of Object.entries(texts)) mustBePrintable(name, text);
-  const inForm = configuration.clientAuthentication !== 'basic';
+  const hasAssertion = secret === clientAuthentication && typeof secret === 'function';
+  const inForm = clientAuthentication !== 'basic';
   // RFC 6749 §2.3.1: form-encode both parts before joining, so that they may hold colons and umlauts.
-  const basic = inForm ? '' : btoa(`${encodeURIComponent(clientId)}:${encodeURIComponent(clientSecret)}`);
+  const basic = inForm ? proof : btoa(`${encodeURIComponent(clientId)}:${encodeURIComponent(proof)}`);
   const fields = {
-    grant_type: grantType,
+    grant_type: required('grantType', parameters.grantType || 'client_credentials'),
     client_id: inForm && clientId,
-    client_secret: inForm && clientSecret,
-    scope,
-    resource,
+    client_secret: inForm && !hasAssertion && proof,
+    client_assertion: hasAssertion && proof,
+    client_assertion_type: hasAssertion && 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+    scope: parameter('scope'),
+    resource: parameter('resource'),
   };
   let body = '';
   for (const [name, value] of Object.entries(fields)) {
+    mustBePrintable(name, value);
     if (value) body += `&${name}=${encodeURIComponent(value)}`;
   }
   return {
@@ -70,17 +75,19 @@ export async function tokenRequest(
       headers: {
         accept: 'application/json',
         'content-type': 'application/x-www-form-urlencoded',
-        ...(basic && { authorization: `Basic ${basic}` }),
+        ...(!inForm && { authorization: `Basic ${basic}` }),
       },
       body: body.slice(1),
       // Following a redirect would send the secret to another host.
       redirect: 'manual',
     },
-    scrub: scrubber([clientSecret, basic || clientSecret]),
+    scrub: scrubber([proof, basic]),
+    renew: hasAssertion,
   };
 }
 
 function required(name: string, value: unknown): string {
+  mustBePrintable(name, value);
   if (typeof value === 'string' && value) return value;
   throw new ConfigurationError(name, 'is missing');
 }

@@ -13,9 +13,9 @@ const isPattern = (pattern: RegExp) => (value: unknown) => typeof value === 'str
 export const text: Rule = [isPattern(/./s), 'a string that is not empty'];
 export const flag: Rule = [(value) => typeof value === 'boolean', 'true or false'];
 export const aFunction: Rule = [isFunction, 'a function'];
-export const textOrFunction: Rule = [
-  (value) => text[0](value) || isFunction(value),
-  `${text[1]} or a function`,
+export const orFunction = ([holds, requirement]: Rule): Rule => [
+  (value) => holds(value) || isFunction(value),
+  `${requirement} or a function`,
 ];
 export const pattern = (of: RegExp, requirement: string): Rule => [isPattern(of), requirement];
 export const objectWith = (...functions: string[]): Rule => [
@@ -42,7 +42,8 @@ export function check(options: object, rules: Rules, prefix = ''): void {
     mustBePrintable(option, value);
     if (value === undefined || holds(value)) continue;
     const json = shown(JSON.stringify(value) ?? '');
-    const quoted = name === 'clientSecret' || json.includes('@') ? '' : `, not ${json}`;
+    // A URL may hold a password, an object a private key.
+    const quoted = name === 'clientSecret' || /@|":/.test(json) ? '' : `, not ${json}`;
     throw new ConfigurationError(option, `must be ${requirement}${quoted}`);
   }
 }

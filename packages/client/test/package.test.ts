@@ -1,5 +1,6 @@
 // Test setup: first.
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -7,6 +8,7 @@ import { gzipSync } from 'node:zlib';
 import { publint } from 'publint';
 import { rolldown } from 'rolldown';
 import { runtime, runtimeNames } from '@mintmark/test-support/runtimes';
+import { startAssertionServer } from './support/assertion-server.ts';
 import type { FaultServer } from './support/fault-server.ts';
 import { json, plain, startFaultServer, token } from './support/fault-server.ts';
 import type { PackedPackage } from './support/packed.ts';
@@ -67,7 +69,7 @@ test('attw finds the types of every entry right under ESM', async () => {
   );
   // It exits with 1 when it finds a problem. CommonJS is not its concern here: require() of ESM is tested below.
   for (const kind of ['node16 (from ESM)', 'bundler']) {
-    assert.equal(printed.split(`${kind}: 🟢`).length - 1, 5, printed);
+    assert.equal(printed.split(`${kind}: 🟢`).length - 1, 8, printed);
   }
 });
 
@@ -88,6 +90,9 @@ test('the package used with require gives the same module as with import', async
 const program = `
 import { ApiException, AuthenticationApi, Configuration, TokenManager, TokenManagerPool } from '@mintmark/client';
 import type { ClientEvent, InlineResponse200, RetryPolicy, TokenStore } from '@mintmark/client';
+import { fromEnv } from '@mintmark/client/env';
+import { githubActions, identityToken } from '@mintmark/client/identity';
+import { privateKey } from '@mintmark/client/key';
 import { tokenMiddleware } from '@mintmark/client/openapi-fetch';
 import { tokenConfiguration } from '@mintmark/client/typescript-fetch';
 const retry: Partial<RetryPolicy> = { attempts: 2 };
@@ -102,6 +107,15 @@ const wrapped: typeof fetch = manager.withToken(fetch);
 const { fetchApi } = tokenConfiguration(manager);
 const middleware = tokenMiddleware(manager);
 const pool = new TokenManagerPool((tenant) => new Configuration({ clientId: tenant, clientSecret: 's' }));
+const pair = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']);
+if (!('privateKey' in pair)) throw new Error('no pair');
+const jwk = await crypto.subtle.exportKey('jwk', pair.privateKey);
+for (const key of [pair, pair.privateKey, jwk, 'PEM', { file: '/key.pem' }, async (data: Uint8Array) => data]) {
+  new Configuration({ clientId: 'a', clientAuthentication: privateKey({ key, alg: 'ES256', kid: 'k' }) });
+}
+for (const clientAuthentication of [githubActions({ audience: 'urn:a' }), identityToken({ file: '/t' }), identityToken(async ({ signal, clientId }) => \`\${signal.aborted}\${clientId}\`)]) {
+  fromEnv({ clientAuthentication }).clientAuthentication;
+}
 try { await pool.for('x').getToken({ signal: AbortSignal.timeout(5) }); } catch (error) {
   if (error instanceof ApiException && error.code === 'rate_limited') error.retryAfterMs?.toFixed();
 }
@@ -109,6 +123,8 @@ try { await pool.for('x').getToken({ signal: AbortSignal.timeout(5) }); } catch 
 response.accessToken;
 // @ts-expect-error -- the host is a string
 new Configuration({ host: 1 });
+// @ts-expect-error -- the server does not take it
+privateKey({ key: 'PEM', alg: 'HS256' });
 export { answer, wrapped, fetchApi, middleware };
 `;
 
@@ -187,7 +203,7 @@ test('a browser bundle works and has no trace of Node modules', async () => {
   assert.equal((await output(process.execPath, [script], packed.project, env)).trim(), '"from a bundle"');
 });
 
-test('the package is small: 4 KB for AuthenticationApi, 8 KB in total', async () => {
+test('the package is small: 4 KB for AuthenticationApi, 8 KB without keys', async () => {
   const sizes = {
     'AuthenticationApi alone': [4096, `export { AuthenticationApi } from '@mintmark/client';`],
     'everything, with both adapters': [
@@ -196,6 +212,8 @@ test('the package is small: 4 KB for AuthenticationApi, 8 KB in total', async ()
         .map((path) => `export * from '@mintmark/client${path}';`)
         .join(''),
     ],
+    'privateKey alone': [4096, `export { privateKey } from '@mintmark/client/key';`],
+    'identityToken and githubActions alone': [4096, `export * from '@mintmark/client/identity';`],
   } as const;
   for (const [name, [limit, code]] of Object.entries(sizes)) {
     const size = gzipSync(await bundle(code), { level: 9 }).length;
@@ -226,6 +244,39 @@ for (const name of runtimeNames) {
     const line = printed.split('\n').find((text) => text.startsWith('{"token"')) ?? '';
     assert.deepEqual(JSON.parse(line || 'null'), expected, printed);
     assert.doesNotMatch(printed, /sec\+ret|eyJ/);
+  });
+}
+
+for (const name of runtimeNames) {
+  test(`keys of each type sign under ${name}`, async (t) => {
+    const { command, problem } = await runtime(name);
+    if (problem !== undefined) return t.skip(problem);
+    await using keyServer = await startAssertionServer();
+    const files: string[] = [];
+    for (const [type, options] of [
+      ['ec', { namedCurve: 'P-256' }],
+      ['ec', { namedCurve: 'P-384' }],
+      ['rsa', { modulusLength: 2048 }],
+      ['ed25519', {}],
+    ] as const) {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its overloads take one type each
+      const { privateKey, publicKey } = generateKeyPairSync(type as 'ec', options as { namedCurve: string });
+      await keyServer.register('api_user', publicKey.export({ format: 'jwk' }));
+      const pem = privateKey.export({ type: 'pkcs8', format: 'pem' });
+      files.push(await packed.write(`keys/${files.length}.pem`, pem));
+    }
+    const script = await packed.write(
+      'keys.mjs',
+      `import { AuthenticationApi } from '@mintmark/client';
+       import { fromEnv } from '@mintmark/client/env';
+       for (const file of process.env.FILES.split(',')) {
+         const env = { MINTMARK_CLIENT_ID: 'api_user', MINTMARK_CLIENT_KEY_FILE: file };
+         await new AuthenticationApi(fromEnv({ host: process.env.HOST }, env)).oAuth2TokenPost();
+       }`,
+    );
+    const [executable, ...args] = [...command, script];
+    await output(executable, args, packed.project, { HOST: keyServer.host, FILES: files.join(',') });
+    assert.deepEqual([keyServer.accepted.length, keyServer.refusals], [files.length, []]);
   });
 }
 

@@ -46,6 +46,8 @@ test('no document names a setting that does not exist', () => {
     'CLIENT_SECRET',
     'CLIENT_SECRET_FILE',
     'CLIENT_ALLOW_INSECURE',
+    'CLIENT_KEY_FILE',
+    'IDENTITY_TOKEN_FILE',
   ])
     known.add(`MINTMARK_${name}`);
   for (const document of documents) {
