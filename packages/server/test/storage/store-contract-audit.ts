@@ -146,7 +146,7 @@ function chainContract(open: Open): void {
       last = { n: entry.n, hash };
     }
     const head = await opened.store.audit.head();
-    assert.deepEqual(head, { last, removed: AUDIT_START, found: { lowest: 1, highest: last.n } });
+    assert.deepEqual(head, { last, removed: AUDIT_START, range: { lowest: 1, highest: last.n } });
   });
 }
 
