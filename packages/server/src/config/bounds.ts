@@ -85,6 +85,12 @@ const OTHER_BOUNDS = {
   keyLifeMaxMs: 86_400_000,
   /** Fetches of one source for unknown key ids: in a minute, and at once. */
   unknownKeyLimit: 6,
+
+  // Assertions.
+  /** Assertions that this machine remembers as used, 100 bytes each. The excess gets 503. */
+  usedAssertionsMax: 1_000_000,
+  /** Keys of API users that a process keeps parsed, 1 kB each. */
+  parsedKeysMax: 10_000,
 };
 
 export type Bounds = Readonly<typeof FORMER_SETTINGS & typeof OTHER_BOUNDS>;

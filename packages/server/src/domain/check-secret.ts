@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { AuthenticationFailure } from './denial.ts';
+import type { AuthenticationFailure, RefusingCredential } from './denial.ts';
 import { findSecret, type PackedSecrets, type SecretRecord } from './packed-secrets.ts';
 import { KEY_ID_LENGTH, keyIdOf, SECRET_PREFIX, secretDigest } from './secret.ts';
 
@@ -8,7 +8,10 @@ export interface KnownSecrets {
   secrets: PackedSecrets;
 }
 
-export type Authentication = { credentialId: string } | { failure: AuthenticationFailure };
+/** `subject`: that of the assertion, if a trust rule accepted it. */
+export type Authentication =
+  | { credentialId: string; subject?: string | null }
+  | { failure: AuthenticationFailure; refusedBy?: readonly RefusingCredential[] | undefined };
 
 /**
  * Checks a generated secret. Every failure costs the same work, even for an unknown client id (`apiUser` is

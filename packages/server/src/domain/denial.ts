@@ -17,7 +17,7 @@ export type Denial =
     }
   | { denied: 'unauthorized_client'; reason: 'address_not_allowed' | 'may_not_introspect' | 'not_its_token' }
   | { denied: 'rate_limit_exceeded'; policy: LimitPolicy; limit: LimitState }
-  | { denied: 'temporarily_unavailable'; reason: string }
+  | { denied: 'temporarily_unavailable'; reason: string; cause?: 'keys_away' }
   | { denied: 'overloaded' };
 
 /**
@@ -32,14 +32,38 @@ export type AuthenticationFailure =
   | 'expired_secret'
   | 'retired_secret'
   | 'expired_password'
+  | AssertionFailure
   | 'api_user_disabled';
+
+/** Why an assertion does not prove the caller. `malformed_assertion` includes a header that is not accepted. */
+export type AssertionFailure =
+  | 'malformed_assertion'
+  | 'assertion_algorithm'
+  | 'unknown_key'
+  | 'wrong_signature'
+  | 'expired_assertion'
+  | 'early_assertion'
+  | 'assertion_life'
+  | 'assertion_audience'
+  | 'assertion_subject'
+  | 'assertion_id'
+  | 'assertion_reused'
+  | 'untrusted_issuer'
+  | 'claim_mismatch'
+  | 'retired_key'
+  | 'expired_key'
+  | 'retired_trust_rule'
+  | 'expired_trust_rule';
 
 /** The key or trust rule that refused an assertion. */
 export interface RefusingCredential {
   credentialId: string;
   reason: AuthenticationFailure;
-  /** The check that failed, with its values, for operators; null if the reason says all. */
-  detail: string | null;
+  /**
+   * The check that failed, with its values, for operators; null if the reason says all. A function, because
+   * the time for the text would tell callers about the rule.
+   */
+  detail(): string | null;
 }
 
 /** The limit that was reached: its name in the `RateLimit` and `RateLimit-Policy` fields. */

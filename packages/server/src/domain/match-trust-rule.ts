@@ -21,7 +21,8 @@ export interface TrustMismatch {
   actual: string;
 }
 
-interface Check extends Pick<TrustMismatch, 'check' | 'name'> {
+/** One check of a trust rule. Its texts are made when an operator needs them. */
+export interface TrustCheck extends Pick<TrustMismatch, 'check' | 'name'> {
   passed: boolean;
   expected(): string;
   actual(): string;
@@ -32,15 +33,24 @@ interface Check extends Pick<TrustMismatch, 'check' | 'name'> {
  * runs, so the time of an answer says nothing about a rule. `exp` comes last: only a token that passed the
  * other checks is reported as expired.
  */
-export function trustMismatch(rule: TrustRule, claims: AssertionClaims, nowMs: number): TrustMismatch | null {
+export function failedTrustCheck(
+  rule: TrustRule,
+  claims: AssertionClaims,
+  nowMs: number,
+): TrustCheck | null {
   const checks = [...identityChecks(rule, claims), ...timeChecks(rule, claims, nowMs / 1000)];
-  const first = checks.find(({ passed }) => !passed);
-  if (first === undefined) return null;
-  const { check, name, expected, actual } = first;
+  return checks.find(({ passed }) => !passed) ?? null;
+}
+
+/** Like `failedTrustCheck`, with the texts. */
+export function trustMismatch(rule: TrustRule, claims: AssertionClaims, nowMs: number): TrustMismatch | null {
+  const failed = failedTrustCheck(rule, claims, nowMs);
+  if (failed === null) return null;
+  const { check, name, expected, actual } = failed;
   return { check, ...(name === undefined ? {} : { name }), expected: expected(), actual: actual() };
 }
 
-function identityChecks(rule: TrustRule, claims: AssertionClaims): Check[] {
+function identityChecks(rule: TrustRule, claims: AssertionClaims): TrustCheck[] {
   const { iss, sub, aud } = claims;
   const { issuer, subject, audience, otherAudiences } = rule;
   return [
@@ -62,7 +72,7 @@ function identityChecks(rule: TrustRule, claims: AssertionClaims): Check[] {
       expected: () => `${valueText(audience)}${otherAudiences ? '' : ' alone'}`,
       actual: () => valueText(aud),
     },
-    ...Object.entries(rule.claims).map(([name, match]): Check => {
+    ...Object.entries(rule.claims).map(([name, match]): TrustCheck => {
       const value = claimAt(claims, name);
       const passed = matchesClaim(match, value);
       return {
@@ -76,7 +86,7 @@ function identityChecks(rule: TrustRule, claims: AssertionClaims): Check[] {
   ];
 }
 
-function timeChecks(rule: TrustRule, claims: AssertionClaims, nowSeconds: number): Check[] {
+function timeChecks(rule: TrustRule, claims: AssertionClaims, nowSeconds: number): TrustCheck[] {
   const { exp, iat, nbf } = claims;
   const latest = nowSeconds + ASSERTION_CLOCK_SKEW_SECONDS;
   const earliest = nowSeconds - ASSERTION_CLOCK_SKEW_SECONDS;

@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { ACCESS_TOKEN_TYPE, type AccessTokenClaims } from './access-token.ts';
+import { bytesOfPart, jsonOfPart, type JsonObject } from './compact-jws.ts';
 import { ALGORITHM_FACTS, type SigningAlgorithm } from './signing-algorithm.ts';
 
 /** A key with which this issuer's tokens are verified. */
@@ -40,22 +41,20 @@ export function readAccessToken(
 ): AccessTokenClaims | null {
   const [header64 = '', payload64 = '', signature64 = '', ...more] = token.split('.');
   if (more.length > 0) return null;
-  const key = keyOf(jsonOf(header64), expected, nowMs);
-  const signature = decode(signature64);
+  const key = keyOf(jsonOfPart(header64), expected, nowMs);
+  const signature = bytesOfPart(signature64);
   if (key === undefined || signature === null) return null;
   const signed = Buffer.from(`${header64}.${payload64}`, 'latin1');
   if (!ALGORITHM_FACTS[key.algorithm].verify(signed, key.publicKey, signature)) return null;
-  const claims = claimsOf(jsonOf(payload64));
+  const claims = claimsOf(jsonOfPart(payload64));
   if (claims === null || claims.issuer !== expected.issuer) return null;
   const nowSeconds = nowMs / 1000;
   if (claims.issuedAt > nowSeconds + expected.clockSkewSeconds) return null;
   return claims.expiresAt > nowSeconds - expiredSeconds ? claims : null;
 }
 
-type Json = Record<string, unknown>;
-
 /** The key that a header names; undefined if the header is not one of ours. */
-function keyOf(header: Json | null, expected: ExpectedToken, nowMs: number): VerifyingKey | undefined {
+function keyOf(header: JsonObject | null, expected: ExpectedToken, nowMs: number): VerifyingKey | undefined {
   if (header === null || Object.keys(header).toSorted().join(' ') !== 'alg kid typ') return undefined;
   const { alg, kid, typ } = header;
   if (typ !== ACCESS_TOKEN_TYPE || typeof kid !== 'string') return undefined;
@@ -63,7 +62,7 @@ function keyOf(header: Json | null, expected: ExpectedToken, nowMs: number): Ver
   return key?.algorithm === alg ? key : undefined;
 }
 
-function claimsOf(claims: Json | null): AccessTokenClaims | null {
+function claimsOf(claims: JsonObject | null): AccessTokenClaims | null {
   if (claims === null) return null;
   const { iss, sub, client_id: clientId, aud, iat, exp, jti, scope = '' } = claims;
   if (typeof iss !== 'string' || typeof clientId !== 'string' || sub !== clientId) return null;
@@ -78,22 +77,4 @@ function claimsOf(claims: Json | null): AccessTokenClaims | null {
     expiresAt: exp as number,
     tokenId: jti,
   };
-}
-
-function jsonOf(text: string): Json | null {
-  try {
-    const value: unknown = JSON.parse(decode(text)?.toString('utf8') ?? '');
-    return typeof value === 'object' && value !== null ? (value as Json) : null;
-  } catch {
-    return null;
-  }
-}
-
-/**
- * Decodes base64url (RFC 7515 §2). Accepts one text for each value: no padding, other characters or stray
- * bits.
- */
-function decode(text: string): Buffer | null {
-  const bytes = Buffer.from(text, 'base64url');
-  return bytes.toString('base64url') === text ? bytes : null;
 }

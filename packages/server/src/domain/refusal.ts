@@ -37,6 +37,23 @@ export const REFUSAL_REASONS = [
   'expired_secret',
   'retired_secret',
   'expired_password',
+  'malformed_assertion',
+  'assertion_algorithm',
+  'unknown_key',
+  'wrong_signature',
+  'expired_assertion',
+  'early_assertion',
+  'assertion_life',
+  'assertion_audience',
+  'assertion_subject',
+  'assertion_id',
+  'assertion_reused',
+  'untrusted_issuer',
+  'claim_mismatch',
+  'retired_key',
+  'expired_key',
+  'retired_trust_rule',
+  'expired_trust_rule',
   'api_user_disabled',
   'address_not_allowed',
   'may_not_introspect',
@@ -44,6 +61,7 @@ export const REFUSAL_REASONS = [
   'api_user_limit',
   'address_limit',
   'failures_limit',
+  'keys_away',
   'temporarily_unavailable',
   'overloaded',
 ] as const;
@@ -67,8 +85,9 @@ export function refusalReason(denial: Denial): RefusalReason {
     case 'unsupported_grant_type':
     case 'invalid_scope':
     case 'invalid_target':
-    case 'temporarily_unavailable':
     case 'overloaded':
       return denial.denied;
+    case 'temporarily_unavailable':
+      return denial.cause ?? denial.denied;
   }
 }

@@ -1,3 +1,4 @@
+import type { Assertion } from '../domain/assertion.ts';
 import type { Caller } from '../domain/caller.ts';
 import { checkSecret, type Authentication } from '../domain/check-secret.ts';
 import { isDenial, type Denial, type LimitPolicy } from '../domain/denial.ts';
@@ -16,6 +17,8 @@ import { refusal, type Refusal } from '../domain/refusal.ts';
 import { SECRET_PREFIX } from '../domain/secret.ts';
 import { ownPart, type SharedCall, type SharedLimits } from '../domain/shared-limit.ts';
 import type { MaybePromise } from '../lib/maybe-promise.ts';
+import { checkAssertion } from './authenticate-by-assertion.ts';
+import type { AssertionServices } from './proof.ts';
 
 /** An authenticated API user, and the credential that it used. */
 export interface Authenticated extends CredentialUse {
@@ -27,6 +30,7 @@ export interface Authenticated extends CredentialUse {
  * What authenticating needs from the process. For an API user in memory no part of it waits for a database.
  */
 export interface AuthenticatingServices extends FailureBudgetServices {
+  assertions: AssertionServices;
   findApiUser(name: string, nowMs: number, again?: boolean): MaybePromise<KnownApiUser | undefined | Denial>;
   /** Returns a value if the guess was not charged, and a promise if it was. A right guess is refunded. */
   checkPassword(
@@ -113,19 +117,34 @@ function authenticateWithinLimits(
   }
   return checking.then((authentication) => {
     if (isDenial(authentication)) return authentication;
-    if ('failure' in authentication) return invalidClient(authentication); // already charged to the budget
+    // A wrong password is charged to the budget before its evaluation, an assertion after it.
+    if ('failure' in authentication && attempt.caller.assertion === null) {
+      return invalidClient(authentication);
+    }
     return countCall(services, attempt, authentication);
   });
 }
 
-/** Checks neither a secret nor a password if the budget is used up. */
+/** Checks no secret, password or assertion if the budget is used up. */
 function checkCredentials(
   services: AuthenticatingServices,
-  { caller, apiUser, nowMs }: Attempt,
+  attempt: Attempt,
 ): MaybePromise<Authentication | Denial> {
+  const { caller, apiUser, nowMs } = attempt;
+  if (caller.assertion !== null) return checkAssertionOf(services, attempt, caller.assertion, true);
   if (!isSecret(caller)) return services.checkPassword(caller, apiUser, nowMs, guessBudget(services, caller));
   // The check is synchronous: no other request runs, and no answer is sent, before the budget pays for it.
   return exhaustedBudget(services, caller, nowMs) ?? checkSecret(apiUser, caller.clientSecret, nowMs);
+}
+
+function checkAssertionOf(
+  services: AuthenticatingServices,
+  attempt: Attempt,
+  assertion: Assertion,
+  consumes: boolean,
+): MaybePromise<Authentication | Denial> {
+  const exhausted = () => exhaustedBudget(services, attempt.caller, services.now());
+  return exhausted() ?? checkAssertion(services.assertions, { ...attempt, assertion, exhausted }, consumes);
 }
 
 /** Counts the call on the limits of this process, or on those that all processes share. */
@@ -154,7 +173,13 @@ function countHere(
   const { state: limit, arrivalMs } = takeCall(apiUser.arrivalMs, perMinute, nowMs);
   apiUser.arrivalMs = arrivalMs;
   if (!limit.allowed) return tooMany('api-user', limit);
-  return { apiUser, credentialId: authentication.credentialId, limit, nowMs };
+  return {
+    apiUser,
+    credentialId: authentication.credentialId,
+    subject: authentication.subject ?? null,
+    limit,
+    nowMs,
+  };
 }
 
 /** Counts on the limits that all processes share, in one call. */
@@ -225,11 +250,19 @@ async function authenticateAgain(
   attempt: Attempt,
   limit: LimitState,
 ): Promise<Authenticated | Denial> {
-  const { caller, apiUser, nowMs } = attempt;
-  const authentication = isSecret(caller)
-    ? checkSecret(apiUser, caller.clientSecret, nowMs)
-    : await checkCredentials(services, attempt);
+  const authentication = await checkAgain(services, attempt);
   return isDenial(authentication) ? authentication : authenticated(attempt, authentication, limit);
+}
+
+function checkAgain(
+  services: AuthenticatingServices,
+  attempt: Attempt,
+): MaybePromise<Authentication | Denial> {
+  const { caller, apiUser, nowMs } = attempt;
+  if (caller.assertion !== null) return checkAssertionOf(services, attempt, caller.assertion, false);
+  return isSecret(caller)
+    ? checkSecret(apiUser, caller.clientSecret, nowMs)
+    : checkCredentials(services, attempt);
 }
 
 function authenticated(
@@ -238,7 +271,13 @@ function authenticated(
   limit: LimitState,
 ): Authenticated | Denial {
   if ('failure' in authentication || apiUser === undefined) return invalidClient(authentication);
-  return { apiUser, credentialId: authentication.credentialId, limit, nowMs };
+  return {
+    apiUser,
+    credentialId: authentication.credentialId,
+    subject: authentication.subject ?? null,
+    limit,
+    nowMs,
+  };
 }
 
 function isSecret({ clientSecret }: Caller): boolean {
@@ -246,8 +285,9 @@ function isSecret({ clientSecret }: Caller): boolean {
 }
 
 function invalidClient(authentication: Authentication): Denial {
-  const reason = 'failure' in authentication ? authentication.failure : 'unknown_client_id';
-  return { denied: 'invalid_client', reason };
+  return 'failure' in authentication
+    ? { denied: 'invalid_client', reason: authentication.failure, refusedBy: authentication.refusedBy }
+    : { denied: 'invalid_client', reason: 'unknown_client_id' };
 }
 
 function tooMany(policy: LimitPolicy, limit: LimitState): Denial {

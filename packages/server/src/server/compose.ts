@@ -11,6 +11,7 @@ import { createClockWatch, type ClockWatch } from '../runtime/clock-watch.ts';
 import { createDirectory, type Directory } from '../runtime/directory/directory.ts';
 import { readAccessToken, type AccessTokenReader } from '../domain/read-access-token.ts';
 import { pooledRandom } from '../lib/random.ts';
+import { TOKEN_PATH } from '../http/paths.ts';
 import { addressReader } from '../http/address.ts';
 import { createAdmission } from '../http/oauth/admission.ts';
 import type { AdminContext } from '../http/admin/context.ts';
@@ -25,6 +26,11 @@ import type { MasterKey } from '../storage/master-key.ts';
 import { createMetrics, type Metrics } from '../runtime/usage/metrics.ts';
 import { createPasswordCheck } from '../runtime/password-checks.ts';
 import { createPublication } from '../runtime/revocations/signed-list.ts';
+import type { TrustedKeySets } from '../domain/key-source.ts';
+import type { UsedAssertions, UseElsewhere } from '../domain/used-assertion.ts';
+import type { AssertionServices } from '../oauth/proof.ts';
+import { createSignatureCheck } from '../runtime/signature-check.ts';
+import { createUsedAssertions, type UsedAssertionsOfProcess } from '../runtime/used-assertions.ts';
 import type { LimitTransport } from '../domain/shared-limit.ts';
 import { createRevocationList } from '../runtime/revocations/revocation-list.ts';
 import { createStandbyWatch, type StandbyWatch } from '../runtime/standby-watch.ts';
@@ -58,6 +64,8 @@ const LOAD_AGAIN_MS = 5000;
 export interface ProcessPart {
   /** The connection to the shared limits, unless they are in Redis; null: this process counts alone. */
   transport: LimitTransport | null;
+  /** Records used assertions for all workers of this machine; null: this process does so itself. */
+  useAssertion: UseElsewhere | null;
   /** Whether this process runs maintenance. One process is enough; more would be harmless but wasteful. */
   maintains: boolean;
   /** The `worker` label of its metrics; null: none. */
@@ -69,6 +77,7 @@ export interface ProcessPart {
 /** The part of a process that serves alone. */
 export const WHOLE: ProcessPart = {
   transport: null,
+  useAssertion: null,
   maintains: true,
   worker: null,
   allMetrics: (own) => own,
@@ -107,6 +116,7 @@ export async function compose(
   const statistics = createStatistics(store, config, log);
   const readToken = tokenReader(keyring, config);
   const limits = createLimits(config, log, part.transport);
+  const usedAssertions = createUsedAssertions(config, part.useAssertion, limits.useInRedis);
   const maintenance = createMaintenance(store, masterKey, config, log);
   const keySets = keySetsOf(store, config, log, part);
   let stopping = false;
@@ -139,6 +149,7 @@ export async function compose(
       tokenLifeSeconds: config.tokenLifeSeconds,
       findApiUser: findingAwake(directory, sleep, clocks.isOff),
       checkPassword: createPasswordCheck(config, directory.passwordsExist),
+      assertions: assertionsOf(config, usedAssertions, keySets),
       ...limits.services,
       ...callers,
       admission: createAdmission(config.inFlightMax),
@@ -152,7 +163,17 @@ export async function compose(
       revocations: createPublication(revocations, keyring, feed, clocks, config.issuer),
       catchingUp: sleep.catchingUp,
       health,
-      metrics: metricsOf({ statistics, health, keyring, keySets, feed, limits, callers, part }),
+      metrics: metricsOf({
+        statistics,
+        health,
+        keyring,
+        keySets,
+        feed,
+        limits,
+        callers,
+        usedAssertions,
+        part,
+      }),
       log,
       version: VERSION,
       admin,
@@ -224,6 +245,16 @@ function reachOf(log: Logger, back: () => void): (error: Error | null) => void {
     log.info('the store is in reach again');
     back();
   };
+}
+
+/** What checks the assertions of API users. */
+function assertionsOf(
+  { issuer, tokenUrlAudience, parsedKeysMax }: Config,
+  used: UsedAssertions,
+  keySets: TrustedKeySets,
+): AssertionServices {
+  const audiences = tokenUrlAudience ? [issuer, issuer + TOKEN_PATH] : [issuer];
+  return { audiences, signatures: createSignatureCheck(parsedKeysMax), keySets, used };
 }
 
 interface Callers {
@@ -305,6 +336,7 @@ interface MetricSources {
   feed: ChangeFeed;
   limits: Limits;
   callers: Callers;
+  usedAssertions: UsedAssertionsOfProcess;
   part: ProcessPart;
 }
 
@@ -316,6 +348,7 @@ function metricsOf({
   feed,
   limits,
   callers,
+  usedAssertions,
   part,
 }: MetricSources): Metrics {
   const own = createMetrics({
@@ -323,6 +356,7 @@ function metricsOf({
     health,
     signingKeys: () => keyring.states(Date.now()),
     keySources: keySets,
+    usedAssertions,
     epoch: feed.applied,
     decidedAlone: limits.decidedAlone,
     connections: callers.connections,

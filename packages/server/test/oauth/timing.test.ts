@@ -1,11 +1,21 @@
 // Test setup: alone.
 import assert from 'node:assert/strict';
 import { before, after, describe, test } from 'node:test';
+import type { JWTPayload } from 'jose';
 import { SYSTEM } from '../../src/domain/actor.ts';
 import { randomBase62 } from '../../src/lib/random.ts';
 import { generateSecret } from '../../src/domain/secret.ts';
 import { createApiUser, updateApiUser } from '../../src/admin/api-user.ts';
 import { createSecret, retireCredential } from '../../src/admin/credential.ts';
+import {
+  assertionForm,
+  newSigner,
+  ownClaims,
+  trustRule,
+  userWith,
+  workloadClaims,
+} from '@mintmark/test-support/assertions';
+import { eventually } from '@mintmark/test-support/eventually';
 import { FORM } from '@mintmark/test-support/http';
 import { keepAlive } from '@mintmark/test-support/keep-alive';
 import { startServer, type TestServer } from '@mintmark/test-support/server';
@@ -16,6 +26,8 @@ const ROUNDS = 2500;
 /** Of each class, so that no one of them is warmer in the caches than an unknown id. */
 const USERS_EACH = 20;
 const PLANTED_MICROS = 60;
+/** A change holds in the server after this time. */
+const CHANGED_MS = 1000;
 
 let opened: TemporaryStore;
 let server: TestServer;
@@ -53,8 +65,8 @@ async function userWithSecret(): Promise<{ id: string; secret: string; credentia
   return { id, secret, credentialId: credential.id };
 }
 
-async function several<T>(make: () => Promise<T>): Promise<T[]> {
-  return await Promise.all(Array.from({ length: USERS_EACH }, make));
+async function several<T>(make: () => Promise<T>, count = USERS_EACH): Promise<T[]> {
+  return await Promise.all(Array.from({ length: count }, make));
 }
 
 async function secretClasses(): Promise<Classes> {
@@ -89,6 +101,91 @@ async function secretClasses(): Promise<Classes> {
     expired: () => formOf(pick(expired)),
     retired: () => formOf(pick(retired)),
   };
+}
+
+/** Assertions in the form of a request. None of them is accepted, so each can be sent again and again. */
+type Assertions = Record<string, () => Promise<string>>;
+
+async function formsOf(makers: Assertions, count: number): Promise<Classes> {
+  const classes: Classes = {};
+  for (const [name, make] of Object.entries(makers)) {
+    const forms = await several(make, count);
+    classes[name] = () => pick(forms);
+  }
+  return classes;
+}
+
+const assertionOf = async (signing: Promise<string>, id: string) =>
+  new URLSearchParams(assertionForm(await signing, { client_id: id })).toString();
+
+/** Sends an assertion once: it is used after that. */
+async function used(form: string): Promise<string> {
+  await eventually(async () => assert.equal((await server.post(form)).status, 200));
+  return form;
+}
+
+/** An API user with these credentials. */
+async function disabledIf(isDisabled: boolean, clientId: string): Promise<string> {
+  if (isDisabled) {
+    await updateApiUser({ store: opened.store, actor: SYSTEM, nowMs: 1 }, clientId, { enabled: false });
+  }
+  return clientId;
+}
+
+/** `count`: API users of each class; the keys of RSA take long to make. */
+async function keyClasses(algorithm: string, count: number): Promise<Classes> {
+  const stranger = await newSigner(algorithm);
+  const signed = async (changes: JWTPayload = {}, { isWrong = false, isDisabled = false } = {}) => {
+    const own = await newSigner(algorithm);
+    const id = await disabledIf(isDisabled, await userWith(opened.store, { jwk: own.jwk }));
+    return await assertionOf((isWrong ? stranger : own).sign(ownClaims(id, server.url, changes)), id);
+  };
+  const classes = await formsOf(
+    {
+      'unknown id': () => {
+        const id = unknownId();
+        return assertionOf(stranger.sign(ownClaims(id, server.url)), id);
+      },
+      'no key': async () => {
+        const { id } = await userWithSecret();
+        return await assertionOf(stranger.sign(ownClaims(id, server.url)), id);
+      },
+      'wrong key': () => signed({}, { isWrong: true }),
+      'wrong claim': () => signed({ aud: 'https://elsewhere.example.com' }),
+      'used before': async () => await used(await signed()),
+      disabled: () => signed({}, { isDisabled: true }),
+    },
+    count,
+  );
+  await inMemory();
+  return classes;
+}
+
+async function ruleClasses(): Promise<Classes> {
+  const [issuer, stranger] = [await newSigner(), await newSigner()];
+  const signed = async (changes: JWTPayload = {}, { isWrong = false, isDisabled = false } = {}) => {
+    const id = await disabledIf(isDisabled, await userWith(opened.store, trustRule(issuer)));
+    return await assertionOf((isWrong ? stranger : issuer).sign(workloadClaims(changes)), id);
+  };
+  const classes = await formsOf(
+    {
+      'unknown id': () => assertionOf(issuer.sign(workloadClaims()), unknownId()),
+      'no rule': async () => assertionOf(issuer.sign(workloadClaims()), (await userWithSecret()).id),
+      'wrong key': () => signed({}, { isWrong: true }),
+      'wrong key and claim': () => signed({ repository_id: '2' }, { isWrong: true }),
+      'wrong claim': () => signed({ repository_id: '2' }),
+      'used before': async () => await used(await signed()),
+      disabled: () => signed({}, { isDisabled: true }),
+    },
+    USERS_EACH,
+  );
+  await inMemory();
+  return classes;
+}
+
+/** Waits until the server has all API users in memory. */
+async function inMemory(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, CHANGED_MS));
 }
 
 const formOf = ({ id, secret }: { id: string; secret: string }) => form(id, secret);
@@ -133,6 +230,33 @@ describe('a refused request', () => {
     const classes = { ...secrets, disabled };
     const proxy = await proxyThatIsSlowFor(server.port, PLANTED_MICROS, (request) =>
       slow.has(request.slice(request.indexOf('client_id='))),
+    );
+    const found = await differencesFoundEachTime(proxy.port, classes, ROUNDS / 5);
+    proxy.close();
+    assert.ok(found.length >= 4, `only these were found: ${found.join('; ')}`);
+    assert.ok(
+      found.every((pair) => pair.includes('disabled')),
+      found.join('; '),
+    );
+  });
+
+  for (const algorithm of ['ES256', 'RS256']) {
+    test(`with an assertion takes the same time for every fault, with ${algorithm}`, async () => {
+      const classes = await keyClasses(algorithm, algorithm === 'RS256' ? 4 : USERS_EACH);
+      assert.deepEqual(await differencesFoundEachTime(server.port, classes, ROUNDS / 2), []);
+    });
+  }
+
+  test('with a token of another issuer takes the same time for every fault', async () => {
+    const classes = await ruleClasses();
+    assert.deepEqual(await differencesFoundEachTime(server.port, classes, ROUNDS / 2), []);
+  });
+
+  test('with an assertion that is 60 microseconds late is detected', async () => {
+    const classes = await keyClasses('ES256', USERS_EACH);
+    const slow = new Set(Array.from({ length: 10 * USERS_EACH }, () => classes['disabled']!()));
+    const proxy = await proxyThatIsSlowFor(server.port, PLANTED_MICROS, (request) =>
+      slow.has(request.slice(request.indexOf('client_assertion_type='))),
     );
     const found = await differencesFoundEachTime(proxy.port, classes, ROUNDS / 5);
     proxy.close();

@@ -130,7 +130,13 @@ test('a wrong guess costs at most one slow hash at any id', async () => {
   });
   const settings = { passwordChecksMax: 2, passwordQueueMax: 16 };
   const check = asynchronous(createPasswordCheck(settings, () => true));
-  const caller = (clientSecret: string) => ({ clientId: 'api_x', clientSecret, address: '::1', traceId: '' });
+  const caller = (clientSecret: string) => ({
+    clientId: 'api_x',
+    clientSecret,
+    assertion: null,
+    address: '::1',
+    traceId: '',
+  });
   const costOf = async (known: KnownApiUser | undefined, password: string) => {
     const soFar = hashes.count();
     await check(caller(password), known, 1000, ENDLESS);

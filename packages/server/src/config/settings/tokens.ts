@@ -1,4 +1,4 @@
-/** Access tokens, signing keys and password checks. */
+/** Access tokens, signing keys, password checks and assertions. */
 export const TOKEN_SETTINGS = {
   tokenLifeSeconds: {
     type: 'whole',
@@ -59,5 +59,11 @@ export const TOKEN_SETTINGS = {
     min: 1,
     max: 64,
     help: 'Most passwords hashed at a time (19 MiB and 9 ms each).',
+  },
+  tokenUrlAudience: {
+    type: 'flag',
+    env: 'MINTMARK_TOKEN_URL_AUDIENCE',
+    default: 'false',
+    help: 'Also accept the URL of the token endpoint as aud of an assertion signed with an own key.',
   },
 } as const;

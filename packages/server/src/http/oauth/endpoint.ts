@@ -169,8 +169,8 @@ function formOf(request: IncomingMessage, body: Buffer | 'too large', bytesMax: 
 function callerOf({ request, address, traceId }: Exchange, form: Form): Caller | Denial {
   const credentials = readCredentials(form, request.headers.authorization);
   if (isDenial(credentials)) return credentials;
-  const { clientId, clientSecret } = credentials;
-  return { clientId, clientSecret, address, traceId };
+  const { clientId, clientSecret, assertion } = credentials;
+  return { clientId, clientSecret, assertion, address, traceId };
 }
 
 function send({ request, response, traceId }: Exchange, answer: Answer): void {

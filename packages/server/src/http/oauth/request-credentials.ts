@@ -1,22 +1,32 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders } from 'node:http';
+import { clientIdOf, NO_ASSERTION, parseAssertion } from '../../domain/assertion.ts';
+import type { Caller } from '../../domain/caller.ts';
 import { invalidRequest, isDenial, type Denial } from '../../domain/denial.ts';
 import { decodeFormText, type Form } from '../form.ts';
 import { CREDENTIALS_IN_URL, urlHoldsCredentials } from '../url-secrets.ts';
 
-export interface Credentials {
-  clientId: string;
-  clientSecret: string;
-}
+/** What proves the caller: a secret, or an assertion and an empty secret. */
+export type Credentials = Pick<Caller, 'clientId' | 'clientSecret' | 'assertion'>;
 
-/** The credentials of a request, from the form or from HTTP Basic, never from both (RFC 6749 §2.3). */
+/**
+ * The credentials of a request: in the form, by HTTP Basic, or as an assertion, never in two ways (RFC 6749
+ * §2.3).
+ */
 export function readCredentials(form: Form, authorization: string | undefined): Credentials | Denial {
   const clientId = form.get('client_id');
   const clientSecret = form.get('client_secret');
   const basic = usesBasic(authorization) ? parseBasic(authorization) : undefined;
+  if (form.has('client_assertion') || form.has('client_assertion_type')) {
+    return clientSecret === undefined && basic === undefined
+      ? readAssertion(form, clientId)
+      : invalidRequest('There are a client_assertion and other credentials: send one or the other.');
+  }
   if (basic === undefined) {
     if (clientId === undefined) return invalidRequest(missing('client_id'));
-    return clientSecret === undefined ? invalidRequest(missing('client_secret')) : { clientId, clientSecret };
+    return clientSecret === undefined
+      ? invalidRequest(missing('client_secret'))
+      : { clientId, clientSecret, assertion: null };
   }
   if (isDenial(basic)) return basic;
   // Some clients repeat the client id in the form, which is not a second authentication method.
@@ -25,7 +35,30 @@ export function readCredentials(form: Form, authorization: string | undefined): 
       'There are credentials in the Authorization header and in the form: send one or the other.',
     );
   }
-  return basic;
+  return { clientId: basic.clientId, clientSecret: basic.clientSecret, assertion: null };
+}
+
+/** RFC 7523 §2.2. */
+const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+
+/** Whether the assertion can be parsed depends on the request alone. Still, callers get the one answer. */
+function readAssertion(form: Form, named: string | undefined): Credentials | Denial {
+  const text = form.get('client_assertion');
+  const type = form.get('client_assertion_type');
+  if (text === undefined) {
+    return invalidRequest('client_assertion is missing: send the JWT beside client_assertion_type.');
+  }
+  if (type !== ASSERTION_TYPE) {
+    const fault = type === undefined ? 'is missing' : 'is not supported';
+    return invalidRequest(`client_assertion_type ${fault}: send ${ASSERTION_TYPE}.`);
+  }
+  const assertion = parseAssertion(text) ?? NO_ASSERTION;
+  const clientId = named ?? clientIdOf(assertion.claims);
+  if (clientId !== null) return { clientId, clientSecret: '', assertion };
+  return invalidRequest(
+    'client_id is missing: send it beside client_assertion. Only an assertion with the client id in iss and in ' +
+      'sub needs no client_id.',
+  );
 }
 
 export function usesBasic(authorization: string | undefined): authorization is string {
@@ -35,7 +68,7 @@ export function usesBasic(authorization: string | undefined): authorization is s
 /**
  * Parses HTTP Basic (RFC 7617). The client form-encodes both parts before it joins them (RFC 6749 §2.3.1).
  */
-export function parseBasic(authorization: string): Credentials | Denial {
+export function parseBasic(authorization: string): Omit<Credentials, 'assertion'> | Denial {
   const encoded = authorization.slice('basic'.length).trim();
   const bytes = Buffer.from(encoded, 'base64');
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(encoded) || !isUtf8(bytes)) return invalidRequest(MALFORMED_BASIC);

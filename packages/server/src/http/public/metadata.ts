@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config/config.ts';
+import { ASSERTION_ALGORITHMS } from '../../domain/assertion-algorithm.ts';
 import { SIGNING_ALGORITHMS } from '../../domain/signing-algorithm.ts';
 import { getOperation, text, texts, type Description } from '../operation.ts';
 import {
@@ -14,7 +15,7 @@ import {
 } from '../paths.ts';
 import { publicOperations, publicRoute } from './public-route.ts';
 
-const AUTH_METHODS = ['client_secret_basic', 'client_secret_post'];
+const AUTH_METHODS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'];
 
 type MetadataConfig = Pick<Config, 'issuer' | 'basePath' | 'jwksMaxAgeSeconds'>;
 
@@ -54,10 +55,13 @@ export function metadata(issuer: string): Record<string, unknown> {
     // The authorization endpoint supports none, but RFC 8414 requires the member.
     response_types_supported: [],
     token_endpoint_auth_methods_supported: AUTH_METHODS,
+    token_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
     introspection_endpoint: issuer + INTROSPECT_PATH,
     introspection_endpoint_auth_methods_supported: AUTH_METHODS,
+    introspection_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
     revocation_endpoint: issuer + REVOKE_PATH,
     revocation_endpoint_auth_methods_supported: AUTH_METHODS,
+    revocation_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
     service_documentation: `${new URL(issuer).origin}/openapi.json`,
   };
 }

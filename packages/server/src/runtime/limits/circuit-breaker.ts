@@ -13,6 +13,8 @@ export interface LimitCircuit {
   isClosed(): boolean;
   /** Never rejects. Null if the circuit is open, the call failed or it missed the deadline. */
   count(call: SharedCall): Promise<SharedCounts | null>;
+  /** Like `count`, for any other call on the same transport. */
+  attempt<T>(send: () => Promise<T>): Promise<T | null>;
   /** Resolves when limits are shared, or after a second without success. */
   start(): Promise<void>;
   stop(): void;
@@ -65,13 +67,15 @@ export function createLimitCircuit(
   const looking = setInterval(() => void look(), LOOK_MS);
   looking.unref();
 
-  async function count(call: SharedCall): Promise<SharedCounts | null> {
+  const count = async (call: SharedCall) => await attempt(() => transport.count(call));
+
+  async function attempt<T>(send: () => Promise<T>): Promise<T | null> {
     if (!isClosed) return null;
     const askedAt = performance.now();
     try {
-      const counts = await inTime(transport.count(call));
+      const answer = await inTime(send());
       noteAnswer();
-      return counts;
+      return answer;
     } catch (error) {
       noteFailure(error, askedAt);
       return null;
@@ -145,6 +149,7 @@ export function createLimitCircuit(
   return {
     isClosed: () => isClosed,
     count,
+    attempt,
     async start() {
       const startedAt = performance.now();
       let problem = await probe();

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Config } from '../../config/config.ts';
 import type { Counters } from '../../domain/rate-limit.ts';
+import type { AssertionUse } from '../../domain/used-assertion.ts';
 import type { LimitTransport, SharedLimits } from '../../domain/shared-limit.ts';
 import type { Health } from '../health.ts';
 import { createSharing } from './shared-limits.ts';
@@ -21,6 +22,8 @@ export interface Limits {
   };
   /** Shares other counters of this process in the same way; null if this process counts alone. */
   share(failures: Counters): SharedLimits | null;
+  /** Records the use of an assertion in Redis, and resolves to null while that is away; null without Redis. */
+  useInRedis: ((key: string, lifeMs: number) => Promise<AssertionUse | null>) | null;
   /** Whose calls the limits count. */
   health(): Health['limits'];
   /** Requests that this process decided alone, although limits are configured to be shared. */
@@ -34,7 +37,8 @@ export interface Limits {
  */
 export function createLimits(config: Config, log: Logger, workerTransport: LimitTransport | null): Limits {
   const target = redisTargetOf(config);
-  const transport = target === null ? workerTransport : redisLimits(target, config.redisPrefix);
+  const redis = target === null ? null : redisLimits(target, config.redisPrefix);
+  const transport = redis ?? workerTransport;
   const addresses = memoryCounters(config.limiterKeysMax);
   const failures = memoryCounters(config.limiterKeysMax);
   const sharing = transport && createSharing(transport, config, log);
@@ -48,6 +52,8 @@ export function createLimits(config: Config, log: Logger, workerTransport: Limit
       failuresPerMinute: config.failureLimit,
     },
     share,
+    useInRedis:
+      redis && sharing && (async (key, lifeMs) => await sharing.attempt(() => redis.use(key, lifeMs))),
     health() {
       if (sharing === null) return 'own';
       return sharing.isSharing() ? 'shared' : 'divided';

@@ -7,7 +7,7 @@ import type {
   SharedLimits,
   SharedVerdict,
 } from '../../domain/shared-limit.ts';
-import { createLimitCircuit } from './circuit-breaker.ts';
+import { createLimitCircuit, type LimitCircuit } from './circuit-breaker.ts';
 import type { Config } from '../../config/config.ts';
 
 /** Limits that are shared while the transport works, and divided while it does not. */
@@ -17,6 +17,8 @@ export interface Sharing {
    * shared.
    */
   limits(counters: LearningCounters): SharedLimits;
+  /** Makes another call on the transport; null if it is out of reach. */
+  attempt: LimitCircuit['attempt'];
   /** Resolves when limits are shared, or after a second without success. */
   start(): Promise<void>;
   stop(): void;
@@ -55,6 +57,7 @@ export function createSharing(
         return verdictOf(call, counts);
       },
     }),
+    attempt: circuit.attempt,
     start: circuit.start,
     stop: circuit.stop,
   };

@@ -4,6 +4,7 @@ import { REFUSAL_REASONS } from '../../domain/refusal.ts';
 import type { SigningKeyState } from '../../domain/signing-key.ts';
 import type { Health } from '../health.ts';
 import type { TrustedKeys } from '../trusted-keys/trusted-keys.ts';
+import type { UsedAssertionsOfProcess } from '../used-assertions.ts';
 import { LATENCY_BOUNDS_MS, type Outcome } from './route-statistics.ts';
 import type { Statistics } from './statistics.ts';
 
@@ -16,6 +17,7 @@ export interface MetricSources {
   /** Requests that this process decided alone, although limits are configured to be shared. */
   decidedAlone(): number;
   keySources: Pick<TrustedKeys, 'states' | 'fetches'>;
+  usedAssertions: Pick<UsedAssertionsOfProcess, 'size' | 'usedAlone'>;
   connections: { open(): number; refused(): Readonly<Record<string, number>> };
   version: string;
   /** The label of a worker process; null if the server runs as one process. */
@@ -44,6 +46,8 @@ interface Described {
 const OUTCOMES: readonly Outcome[] = ['ok', ...REFUSAL_REASONS, 'method_not_allowed', 'server_error'];
 /** How often prom-client samples the delay of the event loop. */
 const LOOP_PRECISION_MS = 50;
+
+export const USED_ASSERTIONS_HELP = 'Assertions that this process remembers as used until they expire.';
 
 /**
  * Label values come from bounded sets: never a client id, an address, or text that a caller sent. Operators
@@ -150,6 +154,7 @@ function stateMetrics({
   signingKeys,
   epoch,
   decidedAlone,
+  usedAssertions,
   connections,
   version,
 }: MetricSources): Described[] {
@@ -202,6 +207,12 @@ function stateMetrics({
       'mintmark_limits_divided_total',
       'Requests whose limits were to be shared, and could not be.',
       () => decidedAlone(),
+    ),
+    gauge('mintmark_used_assertions', USED_ASSERTIONS_HELP, usedAssertions.size),
+    counter(
+      'mintmark_used_assertions_alone_total',
+      'Assertions whose use was to be recorded in Redis, and is known on this machine alone.',
+      usedAssertions.usedAlone,
     ),
     gauge('mintmark_usage_waiting', 'Uses and refusals that wait to be written.', () => {
       return statistics.recorder().waiting;

@@ -3,7 +3,13 @@ import type { RefusingCredential } from '../../domain/denial.ts';
 import type { CredentialUse, KnownApiUser, PendingUse } from '../../domain/known-api-user.ts';
 import type { RefusalReason } from '../../domain/refusal.ts';
 import { startOf, UNIT_MS } from '../../domain/usage.ts';
-import type { CredentialRefusals, Refusals } from '../../storage/tables/usage.ts';
+import type { Refusals } from '../../storage/tables/usage.ts';
+
+/** The refusal of an assertion. Its detail becomes a text when it is written. */
+export interface PendingCredentialRefusal extends RefusingCredential {
+  at: number;
+  address: string;
+}
 
 /** The uses and refusals of one minute that are not written yet. */
 export interface Gathered {
@@ -12,7 +18,7 @@ export interface Gathered {
   uses: PendingUse[];
   refusals: Map<string, Refusals>;
   /** The last one of each key and trust rule, by its id. */
-  credentialRefusals: Map<string, CredentialRefusals>;
+  credentialRefusals: Map<string, PendingCredentialRefusal>;
   /**
    * The number of the flush that tried to write this, with an unknown outcome. It is written again unchanged
    * under the same number. Null if no flush has tried.
@@ -47,7 +53,6 @@ const REFUSALS_MAX = 10_000;
 /** While this many last refusals of keys and trust rules wait, those of others are not noted. */
 const CREDENTIAL_REFUSALS_MAX = 10_000;
 const SUBJECT_LENGTH_MAX = 300;
-const DETAIL_LENGTH_MAX = 300;
 
 /**
  * Calls `full` when `usesMax` uses wait. Beyond that, only further uses of the same credentials are counted.
@@ -110,8 +115,7 @@ export function createUsageGathering(usesMax: number, full: () => void): UsageGa
       const { credentialRefusals: noted } = current;
       for (const { credentialId, reason, detail } of credentials) {
         if (!noted.has(credentialId) && waiting(credentialRefusalsIn) >= CREDENTIAL_REFUSALS_MAX) continue;
-        const shown = detail === null ? null : storedText(detail, DETAIL_LENGTH_MAX);
-        noted.set(credentialId, { credentialId, at: nowMs, address, reason, detail: shown });
+        noted.set(credentialId, { credentialId, at: nowMs, address, reason, detail });
       }
     },
     drain(nowMs) {

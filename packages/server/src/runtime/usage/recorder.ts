@@ -1,10 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
+import { storedText } from '../../domain/characters.ts';
 import type { PendingUse } from '../../domain/known-api-user.ts';
 import { startOf, UNIT_MS } from '../../domain/usage.ts';
 import { shareRun } from '../../lib/single-flight.ts';
-import type { UsageBatch } from '../../storage/tables/usage.ts';
-import { createUsageGathering, emptyMinute, type Gathered, type UsageGathering } from './pending-usage.ts';
+import type { CredentialRefusals, UsageBatch } from '../../storage/tables/usage.ts';
+import {
+  createUsageGathering,
+  emptyMinute,
+  type Gathered,
+  type PendingCredentialRefusal,
+  type UsageGathering,
+} from './pending-usage.ts';
 
 /** Gathers uses and refusals in memory and writes them every few seconds, so that no token costs a write. */
 export interface UsageRecorder extends Pick<
@@ -107,7 +114,7 @@ export function createUsageRecorder(
       minute: Math.max(minute, oldest),
       uses,
       refusals: Array.from(refusals.values()),
-      credentialRefusals: Array.from(credentialRefusals.values()),
+      credentialRefusals: Array.from(credentialRefusals.values(), withText),
       noteLastUse,
       flush: { process, number },
     });
@@ -130,6 +137,13 @@ export function createUsageRecorder(
     },
     status: () => ({ waiting: gathering.waiting(), failures, lost: gathering.lost() }),
   };
+}
+
+const DETAIL_LENGTH_MAX = 300;
+
+function withText({ detail, ...refusal }: PendingCredentialRefusal): CredentialRefusals {
+  const text = detail();
+  return { ...refusal, detail: text === null ? null : storedText(text, DETAIL_LENGTH_MAX) };
 }
 
 /** The least number of credentials in a batch, if there are enough: each batch waits for the disk once. */

@@ -1,5 +1,6 @@
 import type { Metrics } from '../../runtime/usage/metrics.ts';
 import { valueWithin } from '../../lib/deadline.ts';
+import { assertionsOfPrimary, type AssertionsOfPrimary } from './assertions.ts';
 import { limitsOfPrimary, type LimitsOfPrimary } from './limits.ts';
 import type { ToPrimary, ToWorker, WorkerPart } from './messages.ts';
 
@@ -11,6 +12,7 @@ export interface Link {
   /** Resolves when this worker must stop: the primary process says so or is gone, or a signal arrives. */
   stopRequest: Promise<{ drain: boolean; replaced: boolean }>;
   limits: LimitsOfPrimary;
+  useAssertion: AssertionsOfPrimary['use'];
   /** The metrics of all workers; `own` are those of this worker. */
   allMetrics(own: Metrics): Metrics;
   close(): void;
@@ -30,6 +32,9 @@ export function linkToPrimary(): Link {
   const stopRequest = Promise.withResolvers<{ drain: boolean; replaced: boolean }>();
   const limits = limitsOfPrimary((batch, calls) => send({ kind: 'count', batch, calls }));
   const pendingRequests = new Map<number, (text: string) => void>();
+  const assertions = assertionsOfPrimary((request, key, untilMs) =>
+    send({ kind: 'use assertion', request, key, untilMs }),
+  );
   let request = 0;
   let own: Metrics | undefined;
   let isStarting = true;
@@ -48,6 +53,8 @@ export function linkToPrimary(): Link {
         return stopRequest.resolve(message);
       case 'counted':
         return limits.counted(message.batch, message.counts);
+      case 'assertion used':
+        return assertions.answered(message.request, message.use);
       case 'tell metrics':
         void own?.text().then((text) => send({ kind: 'metrics', request: message.request, text }));
         return undefined;
@@ -93,6 +100,7 @@ export function linkToPrimary(): Link {
     },
     stopRequest: stopRequest.promise,
     limits,
+    useAssertion: assertions.use,
     allMetrics(ownMetrics) {
       own = ownMetrics;
       return {

@@ -1,5 +1,6 @@
 import type { SharedCounts } from '../../domain/shared-limit.ts';
 import type { LimitPolicy } from '../../domain/denial.ts';
+import type { AssertionUse } from '../../domain/used-assertion.ts';
 
 // Messages between the primary process and its workers, as JSON: one for each event or, for limits, one for
 // each turn of the event loop.
@@ -19,6 +20,7 @@ export type ToWorker =
    */
   | { kind: 'stop'; drain: boolean; replaced: boolean }
   | { kind: 'counted'; batch: number; counts: PackedCounts[] }
+  | { kind: 'assertion used'; request: number; use: AssertionUse }
   | { kind: 'tell metrics'; request: number }
   | { kind: 'all metrics'; request: number; text: string };
 
@@ -28,6 +30,7 @@ export type ToPrimary =
   | { kind: 'starting' }
   | { kind: 'ready' }
   | { kind: 'count'; batch: number; calls: PackedCall[] }
+  | { kind: 'use assertion'; request: number; key: string; untilMs: number }
   | { kind: 'metrics'; request: number; text: string }
   | { kind: 'ask for metrics'; request: number };
 

@@ -54,7 +54,7 @@ function createWorkers(config: Config, log: Logger): Workers {
     port: config.port,
     log,
     alive,
-    requests: createRequests({ serving, replaced: () => replaced }, config.limiterKeysMax),
+    requests: createRequests({ serving, replaced: () => replaced }, config),
     isStopping: () => stopping !== undefined,
     ended: () => void (replaced += 1),
   };

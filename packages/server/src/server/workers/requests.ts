@@ -1,4 +1,7 @@
 import type { Worker } from 'node:cluster';
+import type { Config } from '../../config/config.ts';
+import { USED_ASSERTIONS_HELP } from '../../runtime/usage/metrics.ts';
+import { usedAssertionsInMemory } from '../../storage/memory/used-assertions.ts';
 import { limitsForWorkers } from './limits.ts';
 import type { ToPrimary, ToWorker } from './messages.ts';
 import { createMetricsOfAll } from './metrics.ts';
@@ -13,12 +16,16 @@ export interface WorkersNow {
   replaced(): number;
 }
 
-export function createRequests({ serving, replaced }: WorkersNow, limiterKeysMax: number): Requests {
+export function createRequests(
+  { serving, replaced }: WorkersNow,
+  { limiterKeysMax, usedAssertionsMax }: Pick<Config, 'limiterKeysMax' | 'usedAssertionsMax'>,
+): Requests {
   const count = limitsForWorkers(limiterKeysMax);
+  const assertions = usedAssertionsInMemory(usedAssertionsMax);
   const metrics = createMetricsOfAll({
     workers: serving,
     ask: (worker, request) => tell(worker, { kind: 'tell metrics', request }),
-    own: () => ownMetrics(serving().length, replaced()),
+    own: () => ownMetrics(serving().length, replaced(), assertions.size()),
   });
 
   async function tellMetrics(worker: Worker, request: number): Promise<void> {
@@ -29,6 +36,11 @@ export function createRequests({ serving, replaced }: WorkersNow, limiterKeysMax
     switch (message.kind) {
       case 'count':
         return tell(worker, { kind: 'counted', batch: message.batch, counts: count(message.calls) });
+      case 'use assertion': {
+        const { request, key, untilMs } = message;
+        const use = assertions.use(key, untilMs, Date.now());
+        return tell(worker, { kind: 'assertion used', request, use });
+      }
       case 'metrics':
         return metrics.answered(worker, message.request, message.text);
       case 'ask for metrics':
@@ -46,7 +58,7 @@ export function tell(worker: Worker, message: ToWorker): void {
   if (worker.isConnected()) worker.send(message, () => undefined);
 }
 
-function ownMetrics(workers: number, replaced: number): string {
+function ownMetrics(workers: number, replaced: number, usedAssertions: number): string {
   return `# HELP mintmark_workers Worker processes that serve.
 # TYPE mintmark_workers gauge
 mintmark_workers ${workers}
@@ -54,5 +66,9 @@ mintmark_workers ${workers}
 # HELP mintmark_workers_replaced_total Workers that ended by themselves and were replaced.
 # TYPE mintmark_workers_replaced_total counter
 mintmark_workers_replaced_total ${replaced}
+
+# HELP mintmark_used_assertions ${USED_ASSERTIONS_HELP}
+# TYPE mintmark_used_assertions gauge
+mintmark_used_assertions ${usedAssertions}
 `;
 }

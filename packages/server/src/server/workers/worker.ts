@@ -24,6 +24,7 @@ export async function serveAsWorker(baseConfig: Config, log: Logger): Promise<vo
     const ownLog = log.child({ worker: number });
     const serving = await serveFrom(await begin(config, ownLog), config, ownLog, {
       transport: link.limits,
+      useAssertion: link.useAssertion,
       maintains: number === MAINTAINS,
       worker: String(number),
       allMetrics: link.allMetrics,

@@ -2,6 +2,7 @@ import { createHash, hash } from 'node:crypto';
 import { ROUNDING, WINDOW_MS } from '../../domain/rate-limit.ts';
 import type { LimitTransport, SharedCall, SharedCounts } from '../../domain/shared-limit.ts';
 import type { LimitPolicy } from '../../domain/denial.ts';
+import type { AssertionUse } from '../../domain/used-assertion.ts';
 import { redisCluster } from './cluster.ts';
 import { masterConnection } from './connection.ts';
 import type { RedisTarget } from './target.ts';
@@ -12,6 +13,8 @@ export interface RedisLimits extends LimitTransport {
    * Runs the script on some keys and returns its reply: a test compares it with the same rule in TypeScript.
    */
   run(tag: string, steps: readonly Step[]): Promise<StepsTaken>;
+  /** Records the use of an assertion for `lifeMs`. */
+  use(key: string, lifeMs: number): Promise<AssertionUse>;
 }
 
 /** One limit of a call. */
@@ -99,6 +102,11 @@ export function redisLimits(target: RedisTarget, prefix: string): RedisLimits {
         run(call.apiUser?.id ?? '', [apiUser]),
       ]);
       return merged(countsOf(network), user);
+    },
+    async use(key, lifeMs) {
+      const name = `${prefix}:j:{${key}}`;
+      const reply = await send(key, ['SET', name, '1', 'NX', 'PX', String(Math.max(1, Math.ceil(lifeMs)))]);
+      return reply === null ? 'used' : 'new';
     },
   };
 }

@@ -1,0 +1,57 @@
+import type { Authentication } from '../domain/check-secret.ts';
+import { isDenial, type Denial } from '../domain/denial.ts';
+import { usedAssertionKey, usedUntilMs } from '../domain/used-assertion.ts';
+import { andThen, type MaybePromise } from '../lib/maybe-promise.ts';
+import type { AssertionAttempt, AssertionServices, Proof } from './proof.ts';
+import { proveByKey } from './prove-by-key.ts';
+import { proveByTrustRule } from './prove-by-trust-rule.ts';
+
+/**
+ * Checks an assertion (RFC 7523 §3): the key, the signature, the claims and then whether it was used before.
+ * An assertion with the client id in `iss` was signed with an own key of the API user; any other comes from
+ * an issuer that a trust rule names. Waits only for keys that are not in memory, and for other processes
+ * that count used assertions.
+ *
+ * After a wait, `authenticateApiUser` checks again with `consumes` false: the same request must not use its
+ * assertion twice.
+ */
+export function checkAssertion(
+  services: AssertionServices,
+  attempt: AssertionAttempt,
+  consumes: boolean,
+): MaybePromise<Authentication | Denial> {
+  const { caller, assertion } = attempt;
+  const proof =
+    assertion.claims['iss'] === caller.clientId
+      ? proveByKey(services, attempt)
+      : proveByTrustRule(services, attempt);
+  if (!consumes) return proof;
+  // Computed for every assertion: the time for it must not tell which proof was right.
+  const key = usedAssertionKey(assertion);
+  return andThen(proof, (proven) => consume(services, attempt, proven, key));
+}
+
+function consume(
+  { used, signatures }: AssertionServices,
+  { assertion, nowMs }: AssertionAttempt,
+  proof: Proof | Denial,
+  key: string,
+): MaybePromise<Authentication | Denial> {
+  if (isDenial(proof) || 'failure' in proof || !proof.once) return proof;
+  const use = used.use(key, usedUntilMs(assertion), nowMs);
+  return andThen(use, (outcome): Authentication | Denial => {
+    if (outcome === 'new') return proof;
+    if (outcome !== 'used') return { denied: 'temporarily_unavailable', reason: UNCOUNTED[outcome] };
+    signatures.settle(assertion, proof.signature);
+    const refusedBy = [{ credentialId: proof.credentialId, reason: REUSED, detail: () => null }];
+    return { failure: REUSED, refusedBy };
+  });
+}
+
+const REUSED = 'assertion_reused' as const;
+
+/** Why a use could not be recorded. */
+const UNCOUNTED = {
+  full: 'the memory of used assertions is full',
+  away: 'the process that remembers used assertions does not answer',
+} as const;
