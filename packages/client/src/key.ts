@@ -36,7 +36,7 @@ export interface PrivateKeyOptions {
     | { readonly file: string }
     | SignFunction;
   /**
-   * Default: that of the JWK, or the thumbprint (RFC 7638). There is none for a function, nor for a single
+   * Default: that of the JWK, or the thumbprint (RFC 7638). A function has none, nor has a single
    * `CryptoKey` that cannot be exported.
    */
   readonly kid?: string | undefined;
