@@ -2,22 +2,16 @@ import { factsDigest, keyFactsOf, type KeyFacts } from '../domain/assertion-cred
 import { AppError } from '../domain/app-error.ts';
 import { credentialState, type Credential } from '../domain/credential.ts';
 import { urlProblem } from '../domain/trust-rule-faults.ts';
-import type { KeySource } from '../domain/key-source.ts';
 import { readPublicKey } from '../domain/public-key.ts';
 import { KEY_ID_LENGTH } from '../domain/secret.ts';
 import { randomBase62 } from '../lib/random.ts';
+import type { KeySourceCheck } from '../runtime/trusted-keys/check.ts';
 import type { StoreTransaction } from '../storage/store.ts';
 import { audited, type Change } from './audited.ts';
 import { creation, insert, notedOwner, recordedAs, type NewCredential } from './credential.ts';
 
 /** A public key as text (PEM, JWK, JWKS), or the URL of a key set. */
 export type KeyInput = { publicKey: string } | { jwksUrl: string };
-
-/**
- * Fetches the keys of a source that a new credential names, so that a typing error shows at once. Throws an
- * AppError with a fault at `member` if there are no keys.
- */
-export type KeySourceCheck = (source: KeySource, member: string, nowMs: number) => Promise<void>;
 
 export interface CreatedKey {
   credential: Credential;

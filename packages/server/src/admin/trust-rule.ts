@@ -7,10 +7,10 @@ import { trustRuleFaults } from '../domain/trust-rule-faults.ts';
 import { withOwnKeys } from '../domain/trust-rule-json.ts';
 import type { PublicJwk, TrustRule } from '../domain/trust-rule.ts';
 import { randomBase62 } from '../lib/random.ts';
+import type { KeySourceCheck } from '../runtime/trusted-keys/check.ts';
 import type { StoreTransaction } from '../storage/store.ts';
 import { audited, type Change } from './audited.ts';
 import { creation, insert, notedOwner, recordedAs, type NewCredential } from './credential.ts';
-import type { KeySourceCheck } from './key.ts';
 
 export interface NewTrustRule {
   rule: TrustRule;

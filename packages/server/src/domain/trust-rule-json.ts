@@ -18,7 +18,6 @@ export interface TrustRuleJson {
 export type TrustRuleInput = Partial<TrustRuleJson> & Pick<TrustRuleJson, 'issuer' | 'subject'>;
 
 export const TRUST_REUSES: readonly TrustRule['reuse'][] = ['once', 'until_expired'];
-export const TRUSTED_KEYS_FROM: readonly TrustedKeys['from'][] = ['discovery', 'url', 'inline'];
 
 /** The longest life of tokens if the rule does not say it. */
 const LIFE_SECONDS_DEFAULT = 3600;

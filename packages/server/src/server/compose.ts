@@ -38,6 +38,7 @@ import { createTokenRevoker } from '../oauth/record-revocation.ts';
 import { createStatistics, type Statistics } from '../runtime/usage/statistics.ts';
 import type { Store } from '../storage/store.ts';
 import { createSleepWatch, type SleepWatch } from '../runtime/sleep-watch.ts';
+import { createKeySourceCheck } from '../runtime/trusted-keys/check.ts';
 import { createTrustedKeys, type TrustedKeys } from '../runtime/trusted-keys/trusted-keys.ts';
 import { createUnreadableAddresses } from '../runtime/unreadable-addresses.ts';
 import { VERSION } from '../lib/version.ts';
@@ -128,7 +129,7 @@ export async function compose(
 
   const health = () => healthOf({ stopping, feed, clocks, standby, keyring, directory, limits, config });
   const callers = callersOf(store, config, log);
-  const stored = { store, masterKey, config, log };
+  const stored = withSourceCheck({ store, masterKey, config, log, keySets });
   const operators = operatorsOf(stored, limits.share);
   const admin = {
     ...stored,
@@ -140,7 +141,6 @@ export async function compose(
     followChanges: feed.follow,
     ...operators.services,
     ...statistics.admin,
-    checkKeySource: async () => undefined,
   };
   const server = await createApp(
     {
@@ -221,6 +221,12 @@ function operatorsOf(
   const counters = createSignInCounters(config.limiterKeysMax, share);
   const signIn = createSignIn({ store, masterKey, config, counters, failed, now });
   return { failed, services: { findSession: createSessionFinder(store, config, now), signIn } };
+}
+
+function withSourceCheck<T extends { store: Store; config: Config }>(
+  parts: T,
+): T & Pick<AdminContext, 'checkKeySource'> {
+  return { ...parts, checkKeySource: createKeySourceCheck(parts.store, parts.config) };
 }
 
 /** The keys of other issuers and of API users. */

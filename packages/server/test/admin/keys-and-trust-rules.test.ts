@@ -40,13 +40,13 @@ async function refused(
   pointer: string,
   text: RegExp,
 ): Promise<void> {
-  const before = (await admin.get(`${path}/credentials`)).text;
+  const unchanged = (await admin.get(`${path}/credentials`)).text;
   const reply = await admin.send('POST', `${path}/credentials`, { name: 'CI', ...body });
   assert.equal(reply.status, status, reply.text);
   const [error] = reply.body['errors'] as { pointer: string; detail: string }[];
   assert.equal(error?.pointer, pointer, reply.text);
   assert.match(error?.detail ?? '', text);
-  assert.equal((await admin.get(`${path}/credentials`)).text, before, 'nothing changed');
+  assert.equal((await admin.get(`${path}/credentials`)).text, unchanged, 'nothing changed');
 }
 
 function newKey(): { pem: string; jwk: Json; privatePem: string } {
@@ -64,6 +64,7 @@ const RULE = {
   subject: 'repo:acme/shop:ref:refs/heads/main',
   claims: { repository_id: '123', repository_owner_id: '456' },
   life_seconds_max: 600,
+  keys: { from: 'inline', jwks: { keys: [newKey().jwk] } },
 };
 
 test('a registered key shows its JWK and thumbprint, and no secret', async () => {
@@ -110,12 +111,12 @@ test('a trust rule is shown as it was created, with defaults', async () => {
     audience: server.url,
     other_audiences: false,
     reuse: 'once',
-    keys: { from: 'discovery' },
   });
   assert.deepEqual([credential['last_subject'], credential['last_refusal']], [null, null]);
   await refused(path, { trust_rule: RULE }, 409, '/trust_rule', /equal trust rule/);
-  const url = { from: 'url', url: 'https://keys.example.com/jwks' };
-  await create(path, { trust_rule: { ...RULE, keys: url } });
+  const issuer = 'https://issuer.invalid';
+  const away = { ...RULE, preset: null, issuer, keys: { from: 'discovery' } };
+  await refused(path, { trust_rule: away }, 400, '/trust_rule/keys', /No keys can be fetched/);
 });
 
 test('a rule that matches too much is refused unless forced', async () => {

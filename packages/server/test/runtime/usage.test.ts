@@ -117,7 +117,11 @@ test(
     );
     const user = { clientId: 'api_a', uses: null } as KnownApiUser;
     const use = () =>
-      recorder.noteUse({ apiUser: user, credentialId: 'credential', nowMs: now }, '192.0.2.1', 1);
+      recorder.noteUse(
+        { apiUser: user, credentialId: 'credential', subject: null, nowMs: now },
+        '192.0.2.1',
+        1,
+      );
     const minutes = async () => {
       const points = await opened.store.usage.series(user.clientId, 'minute', start, start + UNIT_MS.day);
       return points.map(({ at, tokens, refusals }) => [(at - start) / UNIT_MS.minute, tokens, refusals]);
@@ -160,7 +164,11 @@ test('memory is bounded: beyond it uses are lost, refusals lose their user', asy
   const recorder = createUsageRecorder(fails, settings, log);
   const users = times(12_000, (i) => ({ clientId: `api_${i}`, uses: null }) as KnownApiUser);
   for (const user of users)
-    recorder.noteUse({ apiUser: user, credentialId: user.clientId, nowMs: Date.now() }, '192.0.2.1', 1);
+    recorder.noteUse(
+      { apiUser: user, credentialId: user.clientId, subject: null, nowMs: Date.now() },
+      '192.0.2.1',
+      1,
+    );
   for (const user of users) recorder.noteRefusal('wrong_secret', user, Date.now());
   await recorder.flush();
   const { waiting, lost } = recorder.status();

@@ -87,7 +87,7 @@ export function keysContract(open: () => Promise<OpenedStore>): void {
     assert.equal((await store.credentials.namedKeySources(5, 2)).length, 2);
   });
 
-  test('last subject and last refusal are those of the latest assertion', async () => {
+  test('the latest assertion sets the last subject and the last refusal', async () => {
     await using opened = await open();
     const { store } = opened;
     const user = apiUser();

@@ -2,12 +2,13 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Change } from '../../admin/audited.ts';
-import type { KeySourceCheck } from '../../admin/key.ts';
 import type { FindSession } from '../../admin/operators/sessions.ts';
 import type { SignIn } from '../../admin/operators/sign-in.ts';
 import type { Config } from '../../config/config.ts';
 import type { AccessTokenClaims } from '../../domain/access-token.ts';
 import type { AccessTokenReader } from '../../domain/read-access-token.ts';
+import type { KeySourceCheck } from '../../runtime/trusted-keys/check.ts';
+import type { TrustedKeys } from '../../runtime/trusted-keys/trusted-keys.ts';
 import type { Live } from '../../runtime/usage/live-events.ts';
 import type { OverviewSource } from '../../runtime/usage/overview-source.ts';
 import type { MasterKey } from '../../storage/master-key.ts';
@@ -37,6 +38,7 @@ export interface AdminContext {
   signIn: SignIn;
   live: Pick<Live, 'watch'>;
   overview: OverviewSource;
+  keySets: TrustedKeys;
   checkKeySource: KeySourceCheck;
 }
 

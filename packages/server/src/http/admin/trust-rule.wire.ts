@@ -1,10 +1,5 @@
 import Type, { type TUnsafe } from 'typebox';
-import {
-  TRUST_REUSES,
-  TRUSTED_KEYS_FROM,
-  type TrustRuleInput,
-  type TrustRuleJson,
-} from '../../domain/trust-rule-json.ts';
+import { TRUST_REUSES, type TrustRuleInput, type TrustRuleJson } from '../../domain/trust-rule-json.ts';
 import type { PublicJwk } from '../../domain/trust-rule.ts';
 import { answerObject, closedObject, nullable, oneOf, text } from './schema.ts';
 
@@ -37,24 +32,18 @@ const claims = Type.Unsafe<TrustRuleJson['claims']>({
   },
 });
 
+const from = (value: TrustRuleJson['keys']['from']) => ({ type: 'string', const: value });
+
 const keys = Type.Unsafe<TrustRuleJson['keys']>({
-  type: 'object',
-  description: 'Where the public keys of the issuer come from; left out: discovery',
-  properties: {
-    from: oneOf(TRUSTED_KEYS_FROM, 'OpenID or RFC 8414 discovery, a URL of a key set, or `jwks`'),
-    url: text('With `url`: the URL of the key set', TEXT_LENGTH_MAX),
-    jwks: {
-      type: 'object',
-      description: 'With `inline`: the key set (RFC 7517)',
-      properties: { keys: { type: 'array', maxItems: KEYS_MAX, items: { type: 'object' } } },
-      required: ['keys'],
-    },
-  },
-  required: ['from'],
-  additionalProperties: false,
-  allOf: [
-    { if: { properties: { from: { const: 'url' } } }, then: { required: ['url'] } },
-    { if: { properties: { from: { const: 'inline' } } }, then: { required: ['jwks'] } },
+  description:
+    'Where the public keys of the issuer come from: OpenID or RFC 8414 discovery, the URL of a key set, or the key set itself. Left out: discovery',
+  anyOf: [
+    closedObject({ from: Type.Unsafe(from('discovery')) }),
+    closedObject({ from: Type.Unsafe(from('url')), url: text('The URL of the key set', TEXT_LENGTH_MAX) }),
+    closedObject({
+      from: Type.Unsafe(from('inline')),
+      jwks: Type.Object({ keys: Type.Array(Type.Object({}), { maxItems: KEYS_MAX }) }),
+    }),
   ],
 });
 

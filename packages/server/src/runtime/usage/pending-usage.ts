@@ -51,7 +51,7 @@ export interface UsageGathering {
  */
 const REFUSALS_MAX = 10_000;
 /** While this many last refusals of keys and trust rules wait, those of others are not noted. */
-const CREDENTIAL_REFUSALS_MAX = 10_000;
+const CREDENTIAL_REFUSALS_MAX = 1000;
 const SUBJECT_LENGTH_MAX = 300;
 
 /**
