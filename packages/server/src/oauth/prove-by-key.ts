@@ -27,12 +27,19 @@ export function proveByKey(services: AssertionServices, attempt: AssertionAttemp
   const expected = { clientId: caller.clientId, audiences: services.audiences };
   const claims = ownAssertionFailure(assertion.claims, expected, nowMs);
   const failure = failureOf(attempt, chosen?.credential ?? null, signature, claims);
-  if (failure === null && chosen !== null) return { credentialId: chosen.credential.credentialId, once: true, signature };
+  if (failure === null && chosen !== null)
+    return { credentialId: chosen.credential.credentialId, once: true, signature };
   services.signatures.settle(assertion, signature);
   const refusedBy =
     chosen === null || apiUser === undefined
       ? undefined
-      : [{ credentialId: chosen.credential.credentialId, reason: failure ?? 'unknown_key', detail: () => null }];
+      : [
+          {
+            credentialId: chosen.credential.credentialId,
+            reason: failure ?? 'unknown_key',
+            detail: () => null,
+          },
+        ];
   return { failure: failure ?? 'unknown_key', refusedBy };
 }
 
