@@ -38,11 +38,22 @@ export const seconds = (): number => Math.floor(Date.now() / 1000);
 /** Claims with which an API user proves by its own key who it is (RFC 7523 §3). */
 export function ownClaims(clientId: string, issuer: string, changes: JWTPayload = {}): JWTPayload {
   const now = seconds();
-  return { iss: clientId, sub: clientId, aud: issuer, iat: now, exp: now + 60, jti: randomUUID(), ...changes };
+  return {
+    iss: clientId,
+    sub: clientId,
+    aud: issuer,
+    iat: now,
+    exp: now + 60,
+    jti: randomUUID(),
+    ...changes,
+  };
 }
 
 /** The parameters of a form that carry an assertion. */
-export function assertionForm(assertion: string, others: Record<string, string> = {}): Record<string, string> {
+export function assertionForm(
+  assertion: string,
+  others: Record<string, string> = {},
+): Record<string, string> {
   return { client_assertion_type: ASSERTION_TYPE, client_assertion: assertion, ...others };
 }
 

@@ -33,11 +33,7 @@ export interface TrustCheck extends Pick<TrustMismatch, 'check' | 'name'> {
  * runs, so the time of an answer says nothing about a rule. `exp` comes last: only a token that passed the
  * other checks is reported as expired.
  */
-export function failedTrustCheck(
-  rule: TrustRule,
-  claims: AssertionClaims,
-  nowMs: number,
-): TrustCheck | null {
+export function failedTrustCheck(rule: TrustRule, claims: AssertionClaims, nowMs: number): TrustCheck | null {
   const checks = [...identityChecks(rule, claims), ...timeChecks(rule, claims, nowMs / 1000)];
   return checks.find(({ passed }) => !passed) ?? null;
 }

@@ -10,6 +10,8 @@ export type UseElsewhere = (key: string, untilMs: number) => Promise<AssertionUs
 
 /** The assertions that may be used once, and were used. */
 export interface UsedAssertions {
+  /** Whether this process remembers the use. */
+  includes(key: string): boolean;
   /** Records the use. `away`: the process that counts for this machine does not answer. */
   use(key: string, untilMs: number, nowMs: number): MaybePromise<AssertionUse | 'away'>;
 }

@@ -11,7 +11,7 @@ import type { KeySearch } from '../domain/key-source.ts';
 import type { KnownTrustRule } from '../domain/known-assertion-credential.ts';
 import { trustRulesOf } from '../domain/known-api-user.ts';
 import { failedTrustCheck, type TrustCheck } from '../domain/match-trust-rule.ts';
-import { NOBODY } from '../domain/nobody.ts';
+import { nobody } from '../domain/nobody.ts';
 import type { PublicJwk } from '../domain/trust-rule.ts';
 import type { MaybePromise } from '../lib/maybe-promise.ts';
 import type { AssertionAttempt, AssertionServices, Proof } from './proof.ts';
@@ -21,6 +21,12 @@ interface Candidate {
   credential: KnownTrustRule;
   state: CredentialState;
   failed: TrustCheck | null;
+}
+
+/** The rules of the issuer, and the one whose keys check the signature; null if there is none. */
+interface Choice {
+  candidates: readonly Candidate[];
+  chosen: Candidate | null;
 }
 
 /** The key of the issuer; `jwk`: from the rule itself. */
@@ -43,15 +49,16 @@ export function proveByTrustRule(
     candidates[0] ??
     null;
   const search = searchKey(services, attempt, chosen);
-  if (!(search instanceof Promise)) return conclude(services, attempt, candidates, chosen, search);
+  if (!(search instanceof Promise)) return conclude(services, attempt, { candidates, chosen }, search);
   // Other requests may have used up the budget during the wait.
   return search.then(
-    (found) => attempt.exhausted() ?? conclude(services, attempt, candidates, chosen, found),
+    (found) => attempt.exhausted() ?? conclude(services, attempt, { candidates, chosen }, found),
   );
 }
 
-function candidatesOf({ assertion: { claims }, apiUser, nowMs }: AssertionAttempt): Candidate[] {
-  const holder = apiUser?.others?.trustRules ? apiUser : NOBODY;
+function candidatesOf({ assertion, apiUser, nowMs }: AssertionAttempt): Candidate[] {
+  const { algorithm, claims } = assertion;
+  const holder = apiUser?.others?.trustRules ? apiUser : nobody(algorithm);
   const rules = trustRulesOf(holder);
   const ofIssuer = rules.filter(({ rule }) => rule.issuer === claims['iss']);
   const candidates = (ofIssuer.length === 0 ? rules.slice(0, 1) : ofIssuer).map((credential) => ({
@@ -59,7 +66,7 @@ function candidatesOf({ assertion: { claims }, apiUser, nowMs }: AssertionAttemp
     state: credentialState(credential, nowMs),
     failed: failedTrustCheck(credential.rule, claims, nowMs),
   }));
-  return holder === NOBODY || ofIssuer.length === 0 ? [] : candidates;
+  return holder !== apiUser || ofIssuer.length === 0 ? [] : candidates;
 }
 
 function searchKey(
@@ -83,8 +90,7 @@ const NO_KEY: KeySearch = { none: true };
 function conclude(
   { signatures }: AssertionServices,
   attempt: AssertionAttempt,
-  candidates: readonly Candidate[],
-  chosen: Candidate | null,
+  { candidates, chosen }: Choice,
   found: FoundKey,
 ): Proof | Denial {
   if ('away' in found) {

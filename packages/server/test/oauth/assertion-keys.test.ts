@@ -115,7 +115,9 @@ describe('an assertion signed with an own key', () => {
     assert.deepEqual(statuses, [200, 403]);
     const jti = randomUUID();
     const twice = await Promise.all(
-      [1, 2].map(async (exp) => (await send(await signer.sign(claims({ jti, exp: seconds() + exp })))).status),
+      [1, 2].map(
+        async (exp) => (await send(await signer.sign(claims({ jti, exp: seconds() + exp })))).status,
+      ),
     );
     assert.deepEqual(twice.toSorted(), [200, 403]);
   });
@@ -133,7 +135,7 @@ describe('an assertion signed with an own key', () => {
   });
 });
 
-test('every assertion that is refused gets the same bytes, with its reason logged', async () => {
+test('every refused assertion gets the same bytes; the log has its reason', async () => {
   const stranger = await newSigner();
   const now = seconds();
   const used = await signer.sign(claims());
@@ -179,13 +181,18 @@ test('every assertion that is refused gets the same bytes, with its reason logge
   }
   for (const [traceId, reason] of reasons) await logged(traceId, reason);
   const wrongSecret = await server.post({ client_id: clientId, client_secret: 'mms_wrong' });
-  answers.add(`${wrongSecret.status} ${wrongSecret.text.replaceAll(wrongSecret.body['trace_id'] as string, '')}`);
+  answers.add(
+    `${wrongSecret.status} ${wrongSecret.text.replaceAll(wrongSecret.body['trace_id'] as string, '')}`,
+  );
   assert.equal(answers.size, 1, Array.from(answers).join('\n'));
 });
 
 async function logged(traceId: string, reason: string): Promise<void> {
   await eventually(() => {
-    const line = server.output().split('\n').find((text) => text.includes(traceId));
+    const line = server
+      .output()
+      .split('\n')
+      .find((text) => text.includes(traceId));
     assert.equal((JSON.parse(line ?? '{}') as { reason?: string }).reason, reason);
     return Promise.resolve();
   });

@@ -125,7 +125,10 @@ describe('a token of an issuer that a trust rule names', () => {
 });
 
 function assertLogged(traceId: string, reason: string): Promise<void> {
-  const line = server.output().split('\n').find((text) => text.includes(traceId));
+  const line = server
+    .output()
+    .split('\n')
+    .find((text) => text.includes(traceId));
   assert.equal((JSON.parse(line ?? '{}') as { reason?: string }).reason, reason);
   return Promise.resolve();
 }

@@ -247,7 +247,7 @@ describe('a refused request', () => {
     });
   }
 
-  test('with a token of another issuer takes the same time for every fault', async () => {
+  test('with an issuer’s token takes the same time for every fault', async () => {
     const classes = await ruleClasses();
     assert.deepEqual(await differencesFoundEachTime(server.port, classes, ROUNDS / 2), []);
   });
