@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { MaybePromise } from '../lib/maybe-promise.ts';
 import { ASSERTION_CLOCK_SKEW_SECONDS, type Assertion } from './assertion.ts';
 
-/** `used`: it was used before. `full`: there is no space to remember it, so it must be refused. */
+/** `used`: it was used before. `full`: the memory is full, so it must be refused. */
 export type AssertionUse = 'new' | 'used' | 'full';
 
 /** Records the use of an assertion in another process. Rejects if that does not answer. */

@@ -31,7 +31,7 @@ export function checkAssertion(
   const key = usedAssertionKey(assertion);
   const wasUsed = services.used.includes(key);
   return andThen(proof, (proven) => {
-    if (isDenial(proven) || 'failure' in proven || !proven.once) return proven;
+    if (isDenial(proven) || 'failure' in proven || !proven.isSingleUse) return proven;
     if (wasUsed) return reused(services, assertion, proven);
     return consume(services, attempt, proven, key);
   });

@@ -26,11 +26,11 @@ export interface AssertionAttempt {
   exhausted(): Denial | null;
 }
 
-/** An assertion that proves the caller; if `once`, only if it was not used before. */
+/** An assertion that proves the caller; if `isSingleUse`, only if it was not used before. */
 export interface AcceptedProof {
   credentialId: string;
   subject?: string | null;
-  once: boolean;
+  isSingleUse: boolean;
   signature: SignatureOutcome;
 }
 

@@ -17,8 +17,8 @@ interface Chosen {
 }
 
 /**
- * Checks an assertion that the API user signed with its own key. Every step runs, whatever the ones before
- * it found, and costs the same for an unknown API user.
+ * Checks an assertion that the API user signed with its own key. Every step runs, whatever the results of
+ * those before it, and costs the same for an unknown API user.
  */
 export function proveByKey(services: AssertionServices, attempt: AssertionAttempt): Proof {
   const { assertion, caller, apiUser, nowMs } = attempt;
@@ -28,7 +28,7 @@ export function proveByKey(services: AssertionServices, attempt: AssertionAttemp
   const claims = ownAssertionFailure(assertion.claims, expected, nowMs);
   const failure = failureOf(attempt, chosen?.credential ?? null, signature, claims);
   if (failure === null && chosen !== null)
-    return { credentialId: chosen.credential.credentialId, once: true, signature };
+    return { credentialId: chosen.credential.credentialId, isSingleUse: true, signature };
   services.signatures.settle(assertion, signature);
   const refusedBy =
     chosen === null || apiUser === undefined

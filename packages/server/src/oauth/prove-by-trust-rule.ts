@@ -23,7 +23,7 @@ interface Candidate {
   failed: TrustCheck | null;
 }
 
-/** The rules of the issuer, and the one whose keys check the signature; null if there is none. */
+/** The rules of the issuer, and the one whose keys check the signature. */
 interface Choice {
   candidates: readonly Candidate[];
   chosen: Candidate | null;
@@ -33,9 +33,9 @@ interface Choice {
 type FoundKey = KeySearch | { jwk: PublicJwk | null };
 
 /**
- * Checks a token that another issuer gave to the workload. Its claims choose the rule, and the rule names the
- * keys. Every step runs, whatever the ones before it found. The keys of an issuer that some rule names are
- * searched for every client id: a 503 and its time depend on the issuer alone.
+ * Checks a token that another issuer gave to the workload. Its claims choose the rule, and the rule names
+ * the keys. Every step runs, whatever the results of those before it. The keys of an issuer that some rule
+ * names are searched for every client id: a 503 and its time depend on the issuer alone.
  */
 export function proveByTrustRule(
   services: AssertionServices,
@@ -52,7 +52,7 @@ export function proveByTrustRule(
   if (!(search instanceof Promise)) return conclude(services, attempt, { candidates, chosen }, search);
   // Other requests may have used up the budget during the wait.
   return search.then(
-    (found) => attempt.exhausted() ?? conclude(services, attempt, { candidates, chosen }, found),
+    (result) => attempt.exhausted() ?? conclude(services, attempt, { candidates, chosen }, result),
   );
 }
 
@@ -91,19 +91,24 @@ function conclude(
   { signatures }: AssertionServices,
   attempt: AssertionAttempt,
   { candidates, chosen }: Choice,
-  found: FoundKey,
+  search: FoundKey,
 ): Proof | Denial {
-  if ('away' in found) {
-    return { denied: 'temporarily_unavailable', reason: found.away, cause: 'keys_away' };
+  if ('away' in search) {
+    return { denied: 'temporarily_unavailable', reason: search.away, cause: 'keys_away' };
   }
   const { assertion } = attempt;
-  const key = 'jwk' in found ? found.jwk : 'key' in found ? found.key : null;
+  const key = 'jwk' in search ? search.jwk : 'key' in search ? search.key : null;
   const signature = signatures.verify(assertion, key);
   const unproven = failureBeforeClaims(attempt, chosen, key !== null, signature.isRight);
   const failure = unproven ?? failureOf(attempt, chosen);
   if (failure === null && chosen !== null) {
     const { credentialId, rule } = chosen.credential;
-    return { credentialId, subject: subjectOf(assertion.claims), once: rule.reuse === 'once', signature };
+    return {
+      credentialId,
+      subject: subjectOf(assertion.claims),
+      isSingleUse: rule.reuse === 'once',
+      signature,
+    };
   }
   signatures.settle(assertion, signature);
   return { failure: failure ?? 'untrusted_issuer', refusedBy: refusing(candidates, chosen, unproven) };

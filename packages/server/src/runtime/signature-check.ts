@@ -16,7 +16,7 @@ export interface SignatureOutcome {
  * costs exactly one verification and one parsing of a key, which depend on the assertion alone.
  */
 export interface SignatureCheck {
-  /** Null: there is no such key, and a dummy takes its place. */
+  /** A dummy takes the place of a missing key (null). */
   verify(assertion: Assertion, key: PublicJwk | KeyObject | null): SignatureOutcome;
   /** Call it for each assertion that is refused after `verify`. */
   settle(assertion: Assertion, outcome: SignatureOutcome): void;
@@ -63,8 +63,8 @@ function textOf({ kty, x, y }: PublicJwk): string | null {
 }
 
 /**
- * False if RSA refuses the signature without a calculation, because of the modulus: of another length, or
- * not above the signature (RFC 8017 §8.2.2). A dummy then takes its place. Otherwise a fast refusal would
+ * False if RSA refuses the signature without a calculation, because the modulus has a different length, or
+ * is not above the signature (RFC 8017 §8.2.2). A dummy then takes its place. Otherwise a fast refusal would
  * reveal that the API user has a key.
  */
 function canVerify(key: PublicJwk | KeyObject, signature: Buffer): boolean {
