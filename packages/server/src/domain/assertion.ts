@@ -1,7 +1,7 @@
 import { ASSERTION_ALGORITHMS, type AssertionAlgorithm } from './assertion-algorithm.ts';
 import { bytesOfPart, jsonOfPart, type JsonObject } from './compact-jws.ts';
 
-/** The JWT that proves a caller in place of a secret (RFC 7521, RFC 7523), before its signature is checked. */
+/** The JWT that proves a caller in place of a secret (RFC 7523), before the check of its signature. */
 export interface Assertion {
   /** Null: `alg` is not one of `ASSERTION_ALGORITHMS`. */
   algorithm: AssertionAlgorithm | null;

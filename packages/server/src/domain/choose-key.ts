@@ -20,12 +20,12 @@ export function candidateKeys(
   if (algorithm === null) return [];
   const fit = keys.filter(({ key }) => !isJwk(key) || algorithmsOf(key).includes(algorithm));
   if (fit.length < 2) return fit;
-  const rank = (known: KnownKey): number =>
-    (credentialState(known, nowMs) === 'live' ? 0 : 3) + (kid === null ? 0 : rankByName(known, kid));
+  const rank = (key: KnownKey): number =>
+    (credentialState(key, nowMs) === 'live' ? 0 : 3) + (kid === null ? 0 : rankByName(key, kid));
   return fit.toSorted((a, b) => rank(a) - rank(b));
 }
 
-/** The key of an inline key set for a header; null if there is none. */
+/** The key of an inline key set for a header, or null. */
 export function keyOfSet({ keys }: JsonWebKeySet, { algorithm, kid }: Header): PublicJwk | null {
   if (algorithm === null) return null;
   const fit = keys.filter(

@@ -35,7 +35,7 @@ export type AuthenticationFailure =
   | AssertionFailure
   | 'api_user_disabled';
 
-/** Why an assertion does not prove the caller. `malformed_assertion` includes a header that is not accepted. */
+/** Why an assertion does not prove the caller. `malformed_assertion`: also a header that is not accepted. */
 export type AssertionFailure =
   | 'malformed_assertion'
   | 'assertion_algorithm'

@@ -52,7 +52,7 @@ export interface CredentialUse {
   apiUser: KnownApiUser;
   credentialId: string;
   /** `sub` of the assertion that a trust rule accepted; null for any other credential. */
-  subject: string | null;
+  subject?: string | null;
   nowMs: number;
 }
 

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { MaybePromise } from '../lib/maybe-promise.ts';
 import { ASSERTION_CLOCK_SKEW_SECONDS, type Assertion } from './assertion.ts';
 
-/** `used`: it was used before. `full`: there is no space to remember it, so it must be refused. */
+/** `used`: it was used before. `full`: the memory is full, so it must be refused. */
 export type AssertionUse = 'new' | 'used' | 'full';
 
 /** Records the use of an assertion in another process. Rejects if that does not answer. */
@@ -10,6 +10,8 @@ export type UseElsewhere = (key: string, untilMs: number) => Promise<AssertionUs
 
 /** The assertions that may be used once, and were used. */
 export interface UsedAssertions {
+  /** Whether this process remembers the use. */
+  includes(key: string): boolean;
   /** Records the use. `away`: the process that counts for this machine does not answer. */
   use(key: string, untilMs: number, nowMs: number): MaybePromise<AssertionUse | 'away'>;
 }

@@ -1,8 +1,9 @@
+import type { Assertion } from '../domain/assertion.ts';
 import type { Authentication } from '../domain/check-secret.ts';
 import { isDenial, type Denial } from '../domain/denial.ts';
 import { usedAssertionKey, usedUntilMs } from '../domain/used-assertion.ts';
 import { andThen, type MaybePromise } from '../lib/maybe-promise.ts';
-import type { AssertionAttempt, AssertionServices, Proof } from './proof.ts';
+import type { AcceptedProof, AssertionAttempt, AssertionServices } from './proof.ts';
 import { proveByKey } from './prove-by-key.ts';
 import { proveByTrustRule } from './prove-by-trust-rule.ts';
 
@@ -26,29 +27,39 @@ export function checkAssertion(
       ? proveByKey(services, attempt)
       : proveByTrustRule(services, attempt);
   if (!consumes) return proof;
-  // Computed for every assertion: the time for it must not tell which proof was right.
+  // Searched for every assertion: the time for it must not tell which one was right.
   const key = usedAssertionKey(assertion);
-  return andThen(proof, (proven) => consume(services, attempt, proven, key));
-}
-
-function consume(
-  { used, signatures }: AssertionServices,
-  { assertion, nowMs }: AssertionAttempt,
-  proof: Proof | Denial,
-  key: string,
-): MaybePromise<Authentication | Denial> {
-  if (isDenial(proof) || 'failure' in proof || !proof.once) return proof;
-  const use = used.use(key, usedUntilMs(assertion), nowMs);
-  return andThen(use, (outcome): Authentication | Denial => {
-    if (outcome === 'new') return proof;
-    if (outcome !== 'used') return { denied: 'temporarily_unavailable', reason: UNCOUNTED[outcome] };
-    signatures.settle(assertion, proof.signature);
-    const refusedBy = [{ credentialId: proof.credentialId, reason: REUSED, detail: () => null }];
-    return { failure: REUSED, refusedBy };
+  const wasUsed = services.used.includes(key);
+  return andThen(proof, (proven) => {
+    if (isDenial(proven) || 'failure' in proven || !proven.isSingleUse) return proven;
+    if (wasUsed) return reused(services, assertion, proven);
+    return consume(services, attempt, proven, key);
   });
 }
 
-const REUSED = 'assertion_reused' as const;
+function consume(
+  services: AssertionServices,
+  { assertion, nowMs }: AssertionAttempt,
+  proof: AcceptedProof,
+  key: string,
+): MaybePromise<Authentication | Denial> {
+  const use = services.used.use(key, usedUntilMs(assertion), nowMs);
+  return andThen(use, (outcome): Authentication | Denial => {
+    if (outcome === 'new') return proof;
+    if (outcome === 'used') return reused(services, assertion, proof);
+    return { denied: 'temporarily_unavailable', reason: UNCOUNTED[outcome] };
+  });
+}
+
+function reused(
+  { signatures }: AssertionServices,
+  assertion: Assertion,
+  { credentialId, signature }: AcceptedProof,
+): Authentication {
+  signatures.settle(assertion, signature);
+  const reason = 'assertion_reused';
+  return { failure: reason, refusedBy: [{ credentialId, reason, detail: () => null }] };
+}
 
 /** Why a use could not be recorded. */
 const UNCOUNTED = {

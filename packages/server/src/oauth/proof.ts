@@ -26,7 +26,13 @@ export interface AssertionAttempt {
   exhausted(): Denial | null;
 }
 
-/** An assertion that proves the caller: if `once`, only if it was not used before. Or why it does not. */
-export type Proof =
-  | { credentialId: string; subject?: string | null; once: boolean; signature: SignatureOutcome }
-  | Extract<Authentication, { failure: unknown }>;
+/** An assertion that proves the caller; if `isSingleUse`, only if it was not used before. */
+export interface AcceptedProof {
+  credentialId: string;
+  subject?: string | null;
+  isSingleUse: boolean;
+  signature: SignatureOutcome;
+}
+
+/** The outcome of all checks but that of a use before. */
+export type Proof = AcceptedProof | Extract<Authentication, { failure: unknown }>;

@@ -4,7 +4,7 @@ import { credentialState } from '../domain/credential.ts';
 import type { AssertionFailure, AuthenticationFailure } from '../domain/denial.ts';
 import type { KnownKey } from '../domain/known-assertion-credential.ts';
 import { keysOf } from '../domain/known-api-user.ts';
-import { NOBODY } from '../domain/nobody.ts';
+import { nobody } from '../domain/nobody.ts';
 import { ownAssertionFailure } from '../domain/own-assertion.ts';
 import type { PublicJwk } from '../domain/trust-rule.ts';
 import type { SignatureOutcome } from '../runtime/signature-check.ts';
@@ -17,8 +17,8 @@ interface Chosen {
 }
 
 /**
- * Checks an assertion that the API user signed with its own key. Every step runs, whatever the ones before
- * it found, and costs the same for an unknown API user.
+ * Checks an assertion that the API user signed with its own key. Every step runs, whatever the results of
+ * those before it, and costs the same for an unknown API user.
  */
 export function proveByKey(services: AssertionServices, attempt: AssertionAttempt): Proof {
   const { assertion, caller, apiUser, nowMs } = attempt;
@@ -28,7 +28,7 @@ export function proveByKey(services: AssertionServices, attempt: AssertionAttemp
   const claims = ownAssertionFailure(assertion.claims, expected, nowMs);
   const failure = failureOf(attempt, chosen?.credential ?? null, signature, claims);
   if (failure === null && chosen !== null)
-    return { credentialId: chosen.credential.credentialId, once: true, signature };
+    return { credentialId: chosen.credential.credentialId, isSingleUse: true, signature };
   services.signatures.settle(assertion, signature);
   const refusedBy =
     chosen === null || apiUser === undefined
@@ -51,10 +51,10 @@ function chooseKey(
   { keySets }: AssertionServices,
   { assertion, apiUser, nowMs }: AssertionAttempt,
 ): Chosen | null {
-  const holder = apiUser?.others?.keys ? apiUser : NOBODY;
   if (assertion.algorithm === null) return null;
+  const holder = apiUser?.others?.keys ? apiUser : nobody(assertion.algorithm);
   for (const candidate of candidateKeys(keysOf(holder), assertion, nowMs)) {
-    if (holder === NOBODY) return null;
+    if (holder !== apiUser) return null;
     if (isJwk(candidate.key)) return { credential: candidate, key: candidate.key };
     if (credentialState(candidate, nowMs) !== 'live') continue;
     const search = keySets.find(candidate.key, assertion.kid, assertion.algorithm, nowMs);

@@ -11,7 +11,7 @@ import type { KeySearch } from '../domain/key-source.ts';
 import type { KnownTrustRule } from '../domain/known-assertion-credential.ts';
 import { trustRulesOf } from '../domain/known-api-user.ts';
 import { failedTrustCheck, type TrustCheck } from '../domain/match-trust-rule.ts';
-import { NOBODY } from '../domain/nobody.ts';
+import { nobody } from '../domain/nobody.ts';
 import type { PublicJwk } from '../domain/trust-rule.ts';
 import type { MaybePromise } from '../lib/maybe-promise.ts';
 import type { AssertionAttempt, AssertionServices, Proof } from './proof.ts';
@@ -23,13 +23,19 @@ interface Candidate {
   failed: TrustCheck | null;
 }
 
+/** The rules of the issuer, and the one whose keys check the signature. */
+interface Choice {
+  candidates: readonly Candidate[];
+  chosen: Candidate | null;
+}
+
 /** The key of the issuer; `jwk`: from the rule itself. */
 type FoundKey = KeySearch | { jwk: PublicJwk | null };
 
 /**
- * Checks a token that another issuer gave to the workload. Its claims choose the rule, and the rule names the
- * keys. Every step runs, whatever the ones before it found. The keys of an issuer that some rule names are
- * searched for every client id: a 503 and its time depend on the issuer alone.
+ * Checks a token that another issuer gave to the workload. Its claims choose the rule, and the rule names
+ * the keys. Every step runs, whatever the results of those before it. The keys of an issuer that some rule
+ * names are searched for every client id: a 503 and its time depend on the issuer alone.
  */
 export function proveByTrustRule(
   services: AssertionServices,
@@ -43,15 +49,16 @@ export function proveByTrustRule(
     candidates[0] ??
     null;
   const search = searchKey(services, attempt, chosen);
-  if (!(search instanceof Promise)) return conclude(services, attempt, candidates, chosen, search);
+  if (!(search instanceof Promise)) return conclude(services, attempt, { candidates, chosen }, search);
   // Other requests may have used up the budget during the wait.
   return search.then(
-    (found) => attempt.exhausted() ?? conclude(services, attempt, candidates, chosen, found),
+    (result) => attempt.exhausted() ?? conclude(services, attempt, { candidates, chosen }, result),
   );
 }
 
-function candidatesOf({ assertion: { claims }, apiUser, nowMs }: AssertionAttempt): Candidate[] {
-  const holder = apiUser?.others?.trustRules ? apiUser : NOBODY;
+function candidatesOf({ assertion, apiUser, nowMs }: AssertionAttempt): Candidate[] {
+  const { algorithm, claims } = assertion;
+  const holder = apiUser?.others?.trustRules ? apiUser : nobody(algorithm);
   const rules = trustRulesOf(holder);
   const ofIssuer = rules.filter(({ rule }) => rule.issuer === claims['iss']);
   const candidates = (ofIssuer.length === 0 ? rules.slice(0, 1) : ofIssuer).map((credential) => ({
@@ -59,7 +66,7 @@ function candidatesOf({ assertion: { claims }, apiUser, nowMs }: AssertionAttemp
     state: credentialState(credential, nowMs),
     failed: failedTrustCheck(credential.rule, claims, nowMs),
   }));
-  return holder === NOBODY || ofIssuer.length === 0 ? [] : candidates;
+  return holder !== apiUser || ofIssuer.length === 0 ? [] : candidates;
 }
 
 function searchKey(
@@ -83,21 +90,25 @@ const NO_KEY: KeySearch = { none: true };
 function conclude(
   { signatures }: AssertionServices,
   attempt: AssertionAttempt,
-  candidates: readonly Candidate[],
-  chosen: Candidate | null,
-  found: FoundKey,
+  { candidates, chosen }: Choice,
+  search: FoundKey,
 ): Proof | Denial {
-  if ('away' in found) {
-    return { denied: 'temporarily_unavailable', reason: found.away, cause: 'keys_away' };
+  if ('away' in search) {
+    return { denied: 'temporarily_unavailable', reason: search.away, cause: 'keys_away' };
   }
   const { assertion } = attempt;
-  const key = 'jwk' in found ? found.jwk : 'key' in found ? found.key : null;
+  const key = 'jwk' in search ? search.jwk : 'key' in search ? search.key : null;
   const signature = signatures.verify(assertion, key);
   const unproven = failureBeforeClaims(attempt, chosen, key !== null, signature.isRight);
   const failure = unproven ?? failureOf(attempt, chosen);
   if (failure === null && chosen !== null) {
     const { credentialId, rule } = chosen.credential;
-    return { credentialId, subject: subjectOf(assertion.claims), once: rule.reuse === 'once', signature };
+    return {
+      credentialId,
+      subject: subjectOf(assertion.claims),
+      isSingleUse: rule.reuse === 'once',
+      signature,
+    };
   }
   signatures.settle(assertion, signature);
   return { failure: failure ?? 'untrusted_issuer', refusedBy: refusing(candidates, chosen, unproven) };

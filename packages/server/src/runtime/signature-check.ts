@@ -16,7 +16,7 @@ export interface SignatureOutcome {
  * costs exactly one verification and one parsing of a key, which depend on the assertion alone.
  */
 export interface SignatureCheck {
-  /** Null: there is no such key, and a dummy takes its place. */
+  /** A dummy takes the place of a missing key (null). */
   verify(assertion: Assertion, key: PublicJwk | KeyObject | null): SignatureOutcome;
   /** Call it for each assertion that is refused after `verify`. */
   settle(assertion: Assertion, outcome: SignatureOutcome): void;
@@ -39,12 +39,12 @@ export function createSignatureCheck(keysMax: number): SignatureCheck {
     verify(assertion, key) {
       const { signed, signature } = assertion;
       const algorithm = assertion.algorithm ?? DEFAULT_ALGORITHM;
-      const real = key !== null && canVerify(key, signature) ? key : null;
-      const source = real ?? dummies(algorithm, signature.length);
+      const dummy = dummies(algorithm, signature.length);
+      const source = canVerify(key ?? dummy, signature) ? (key ?? dummy) : dummy;
       const text = source instanceof KeyObject ? null : textOf(source);
       const kept = source instanceof KeyObject ? source : text === null ? undefined : parsed.get(text);
       const publicKey = kept ?? keyObjectOf(source as PublicJwk);
-      const isRight = ASSERTION_FACTS[algorithm].verify(signed, publicKey, signature) && real !== null;
+      const isRight = ASSERTION_FACTS[algorithm].verify(signed, publicKey, signature) && source === key;
       if (isRight && text !== null && kept === undefined) remember(text, publicKey);
       return { isRight, owesParsing: kept !== undefined };
     },
@@ -63,8 +63,8 @@ function textOf({ kty, x, y }: PublicJwk): string | null {
 }
 
 /**
- * False if RSA refuses the signature without a calculation, because of the modulus: of another length, or
- * not above the signature (RFC 8017 §8.2.2). A dummy then takes its place. Otherwise a fast refusal would
+ * False if RSA refuses the signature without a calculation, because the modulus has a different length, or
+ * is not above the signature (RFC 8017 §8.2.2). A dummy then takes its place. Otherwise a fast refusal would
  * reveal that the API user has a key.
  */
 function canVerify(key: PublicJwk | KeyObject, signature: Buffer): boolean {

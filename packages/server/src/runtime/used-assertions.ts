@@ -42,6 +42,7 @@ export function createUsedAssertions(
   }
 
   return {
+    includes: memory.includes,
     use(key, untilMs, nowMs) {
       const here = useHere(key, untilMs, nowMs);
       return redis === null ? here : useTogether(here, () => redis(key, untilMs - nowMs));

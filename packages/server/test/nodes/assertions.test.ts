@@ -63,7 +63,7 @@ async function metric({ port }: TestServer, name: string): Promise<number> {
   return values.reduce((sum, value) => sum + value, 0);
 }
 
-test('an assertion is used once over all workers, and after one is replaced', async () => {
+test('an assertion is used once over all workers, also new ones', async () => {
   const server = await start({ MINTMARK_WORKERS: '2' });
   try {
     for (let i = 0; i < 5; i++) assert.equal(await tokensFor(Array(16).fill(server.port), await sign()), 1);
@@ -128,7 +128,7 @@ describe('an assertion with three nodes and Redis', { skip: redisMissing() }, ()
     assert.equal(await tokensFor([nodes[0].port], assertion), 0);
   });
 
-  test('is used once by each node while Redis is away, as metrics say', async () => {
+  test('is used once by each node while Redis is away', async () => {
     redis.freeze();
     await limitsBecome('divided');
     const assertion = await sign();

@@ -135,7 +135,7 @@ describe('an assertion signed with an own key', () => {
   });
 });
 
-test('every assertion that is refused gets the same bytes, with its reason logged', async () => {
+test('every refused assertion gets the same bytes; the log has its reason', async () => {
   const stranger = await newSigner();
   const now = seconds();
   const used = await signer.sign(claims());

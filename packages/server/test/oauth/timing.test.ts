@@ -119,9 +119,9 @@ const assertionOf = async (signing: Promise<string>, id: string) =>
   new URLSearchParams(assertionForm(await signing, { client_id: id })).toString();
 
 /** Sends an assertion once: it is used after that. */
-async function used(form: string): Promise<string> {
-  await eventually(async () => assert.equal((await server.post(form)).status, 200));
-  return form;
+async function used(body: string): Promise<string> {
+  await eventually(async () => assert.equal((await server.post(body)).status, 200));
+  return body;
 }
 
 /** An API user with these credentials. */
@@ -247,7 +247,7 @@ describe('a refused request', () => {
     });
   }
 
-  test('with a token of another issuer takes the same time for every fault', async () => {
+  test('with an issuer’s token takes the same time for every fault', async () => {
     const classes = await ruleClasses();
     assert.deepEqual(await differencesFoundEachTime(server.port, classes, ROUNDS / 2), []);
   });

@@ -25,7 +25,7 @@ import { RATE_LIMIT_HEADERS } from '../rate-limit-headers.ts';
 import { traceIdOf } from '../trace.ts';
 import type { Admission } from './admission.ts';
 import { readBody } from './body.ts';
-import { readCredentials, requestProblem, usesBasic } from './request-credentials.ts';
+import { ASSERTION_TYPE, readCredentials, requestProblem, usesBasic } from './request-credentials.ts';
 
 /** Dependencies of every endpoint that accepts a form with credentials. */
 export interface FormEndpointServices extends Pick<
@@ -207,6 +207,15 @@ export const FORM_HEADERS: Description = { Allow: header('POST') };
 export const CREDENTIAL_PARAMETERS: Description = {
   client_id: { ...text, description: 'API Client-Id or Username' },
   client_secret: { ...text, format: 'password', description: 'API Client secret or password' },
+  client_assertion_type: {
+    ...text,
+    const: ASSERTION_TYPE,
+    description: 'The type of client_assertion (RFC 7521 section 4.2)',
+  },
+  client_assertion: {
+    ...text,
+    description: 'In place of a secret: a JWT that proves the API user (RFC 7523)',
+  },
 };
 
 /** A form about a token: RFC 7662 §2.1 and RFC 7009 §2.1. */

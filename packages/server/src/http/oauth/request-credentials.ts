@@ -39,7 +39,7 @@ export function readCredentials(form: Form, authorization: string | undefined): 
 }
 
 /** RFC 7523 §2.2. */
-const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+export const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 
 /** Whether the assertion can be parsed depends on the request alone. Still, callers get the one answer. */
 function readAssertion(form: Form, named: string | undefined): Credentials | Denial {

@@ -120,10 +120,13 @@ const MEMBERS = {
   grant_types_supported: texts,
   response_types_supported: texts,
   token_endpoint_auth_methods_supported: texts,
+  token_endpoint_auth_signing_alg_values_supported: texts,
   introspection_endpoint: text,
   introspection_endpoint_auth_methods_supported: texts,
+  introspection_endpoint_auth_signing_alg_values_supported: texts,
   revocation_endpoint: text,
   revocation_endpoint_auth_methods_supported: texts,
+  revocation_endpoint_auth_signing_alg_values_supported: texts,
   service_documentation: text,
 };
 

@@ -22,7 +22,7 @@ export interface Limits {
   };
   /** Shares other counters of this process in the same way; null if this process counts alone. */
   share(failures: Counters): SharedLimits | null;
-  /** Records the use of an assertion in Redis, and resolves to null while that is away; null without Redis. */
+  /** Records the use of an assertion in Redis. Resolves to null while that is away. Null without Redis. */
   useInRedis: ((key: string, lifeMs: number) => Promise<AssertionUse | null>) | null;
   /** Whose calls the limits count. */
   health(): Health['limits'];

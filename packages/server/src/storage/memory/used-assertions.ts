@@ -3,6 +3,7 @@ import type { AssertionUse } from '../../domain/used-assertion.ts';
 /** The used assertions in the memory of one process, each until it expires. */
 export interface UsedAssertionsInMemory {
   use(key: string, untilMs: number, nowMs: number): AssertionUse;
+  includes(key: string): boolean;
   size(): number;
 }
 
@@ -40,6 +41,7 @@ export function usedAssertionsInMemory(max: number): UsedAssertionsInMemory {
       else keys.push(key);
       return 'new';
     },
+    includes: (key) => used.has(key),
     size: () => used.size,
   };
 }
