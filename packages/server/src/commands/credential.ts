@@ -1,12 +1,15 @@
 import { Option, type Command } from 'commander';
+import { createKeySourceCheck } from '../runtime/trusted-keys/check.ts';
 import { searchKey } from '../domain/api-user-list.ts';
 import { credentialState, type Credential } from '../domain/credential.ts';
 import { existingApiUser } from '../admin/api-user.ts';
 import { createPassword, createSecret, retireCredential, type CreatedSecret } from '../admin/credential.ts';
+import { createKey, type CreatedKey, type KeyInput } from '../admin/key.ts';
 import { resetCredentials } from '../admin/reset-credentials.ts';
 import { credentialJson } from '../http/admin/credential.wire.ts';
 import { commandLineChange } from './actor.ts';
 import { curlLine } from './curl-line.ts';
+import { readTextFile } from './text-file.ts';
 import { REVOKED, REVOKE_TOKENS } from './revoke-tokens.ts';
 import { json, readLine, table, time, type Io } from './io.ts';
 import {
@@ -29,44 +32,77 @@ export function credentialCommand(program: Command, io: Io): void {
   create(parent, io);
   list(parent, io);
   reset(parent, io);
-  retire(parent, io);
+  retireCommand(parent, io, {
+    description: 'Make a credential useless at once.',
+    example: 'mintmark credential retire 4Kq0Zt7RbX',
+  });
 }
 
 interface CreateOptions {
-  name: string;
+  name?: string;
   expiresIn?: number;
   passwordStdin?: boolean;
+  publicKey?: string;
+  jwksUrl?: string;
   json?: boolean;
 }
 
+const CREATE_EXAMPLES = `
+Examples:
+  mintmark credential create api_… --name "importer, production" --expires-in 90d
+  mintmark credential create api_… --public-key importer.pub.pem`;
+
 function create(parent: Command, io: Io): void {
-  const command = storeCommand(parent, 'create <client-id>', 'Create a secret, which is shown this once.');
+  const command = storeCommand(
+    parent,
+    'create <client-id>',
+    'Create a secret, which is shown this once, or register a public key.',
+  );
   command
-    .option('--name <name>', 'Says where it is deployed.', 'secret')
+    .option('--name <name>', 'Says where it is deployed. Default: secret, or key.')
     .option('--expires-in <duration>', 'After this time it is refused: 90d, 24h. Left out: never.', duration)
     .option(
       '--password-stdin',
       'Instead of a secret, a password chosen by a person, read from standard input.',
+    )
+    .addOption(
+      new Option(
+        '--public-key <file>',
+        'Instead of a secret, a public key (PEM, JWK or JWKS): mintmark key generate makes one.',
+      ).conflicts(['passwordStdin', 'jwksUrl']),
+    )
+    .addOption(
+      new Option(
+        '--jwks-url <url>',
+        'Instead of a secret, the URL of the key set of the API user.',
+      ).conflicts('passwordStdin'),
     );
-  addSettings(command, [...STORE_SETTINGS, ...URL_SETTINGS]).addHelpText(
-    'after',
-    URL_HELP +
-      '\nExample:\n  mintmark credential create api_… --name "importer, production" --expires-in 90d',
-  );
+  addSettings(command, [...STORE_SETTINGS, ...URL_SETTINGS]).addHelpText('after', URL_HELP + CREATE_EXAMPLES);
   command.action(async (owner: string, options: CreateOptions) => {
     const password = options.passwordStdin === true ? await readLine(io, 'Password:') : null;
+    const key = keyInput(options);
     await withStore(command, io, async (store, config) => {
       const nowMs = Date.now();
+      const change = commandLineChange(store, nowMs);
       const expiresAt = options.expiresIn === undefined ? null : nowMs + options.expiresIn;
-      const input = { owner, name: options.name, expiresAt };
-      if (password !== null) {
-        const credential = await createPassword(commandLineChange(store, nowMs), input, password);
-        return printPassword(io, credential, options.json);
+      const input = { owner, name: options.name ?? (key === null ? 'secret' : 'key'), expiresAt };
+      if (key !== null) {
+        const created = await createKey(change, input, key, createKeySourceCheck(store, config));
+        return printKey(io, created, options.json);
       }
-      const { credential, secret } = await createSecret(commandLineChange(store, nowMs), input);
-      printSecret(io, { credential, secret }, await issuerFor(command, io, store, config), options.json);
+      if (password !== null) {
+        return printPassword(io, await createPassword(change, input, password), options.json);
+      }
+      const created = await createSecret(change, input);
+      printSecret(io, created, await issuerFor(command, io, store, config), options.json);
     });
   });
+}
+
+/** The key that the options name; null if they name none. */
+function keyInput({ publicKey, jwksUrl }: CreateOptions): KeyInput | null {
+  if (publicKey !== undefined) return { publicKey: readTextFile(publicKey) };
+  return jwksUrl === undefined ? null : { jwksUrl };
 }
 
 function list(parent: Command, io: Io): void {
@@ -176,13 +212,18 @@ function reset(parent: Command, io: Io): void {
   });
 }
 
-function retire(parent: Command, io: Io): void {
-  const command = storeCommand(parent, 'retire <credential-id>', 'Make a credential useless at once.');
+/** `retire <credential-id>`, for credentials of every kind. */
+export function retireCommand(
+  parent: Command,
+  io: Io,
+  { description, example }: { description: string; example: string },
+): void {
+  const command = storeCommand(parent, 'retire <credential-id>', description);
   command.option('--force', 'Although a caller may still use it.').option('--revoke-tokens', REVOKE_TOKENS);
   addSettings(command, STORE_SETTINGS).addHelpText(
     'after',
     '\nRefused (exit code 4) where it was used in the last hour, or its successor was never used.' +
-      '\n\nExample:\n  mintmark credential retire 4Kq0Zt7RbX',
+      `\n\nExample:\n  ${example}`,
   );
   command.action(async (id: string, options: { force?: boolean; revokeTokens?: boolean; json?: boolean }) => {
     const nowMs = Date.now();
@@ -201,6 +242,17 @@ function endText({ retiredAt, retireWhenQuietFrom, expiresAt }: Credential): str
   return retireWhenQuietFrom === null
     ? `works until ${time(expiresAt)}`
     : `works until it was unused for 25 hours while a newer one was used${until}`;
+}
+
+function printKey(io: Io, { credential, notice }: CreatedKey, asJson: boolean | undefined): void {
+  if (asJson === true) {
+    io.out(json({ ...credentialJson(credential, [], credential.createdAt), notice }));
+    return;
+  }
+  io.out(`credential     ${credential.id}`);
+  io.out(`client_id      ${credential.clientId}`);
+  if ('jwk' in (credential.facts ?? {})) io.out(`thumbprint     ${credential.digest}`);
+  if (notice !== null) io.err(`\n${notice}`);
 }
 
 function printPassword(io: Io, credential: Credential, asJson: boolean | undefined): void {

@@ -10,9 +10,9 @@ import { readTextFile } from './text-file.ts';
 export interface TrustOptions {
   preset?: string;
   field?: Record<string, string>;
-  issuer?: string;
-  subject?: string;
-  audience?: string;
+  iss?: string;
+  sub?: string;
+  aud?: string;
   otherAudiences?: boolean;
   claim?: Record<string, ClaimMatch>;
   /** Milliseconds. */
@@ -34,10 +34,10 @@ export function addTrustOptions(command: Command): void {
       'With --preset: a field of it. Repeat it. See mintmark trust presets.',
       field,
     )
-    .option('--issuer <url>', 'Equals iss exactly.')
-    .option('--subject <text>', 'Equals sub; or a prefix that ends in : or /, and then *.')
-    .option('--audience <text>', 'Equals aud. Default: the issuer of the server.')
-    .option('--other-audiences', 'aud may name others, too.')
+    .option('--iss <issuer>', 'The issuer of the tokens.')
+    .option('--sub <subject>', 'Their subject; or a prefix that ends in : or /, and then *.')
+    .option('--aud <audience>', 'Their audience. Default: the issuer of the server.')
+    .option('--other-audiences', 'Their aud may name others, too.')
     .option(
       '--claim <name=value>',
       'Another claim. name=prefix* takes a prefix, name:=true a JSON value. Repeat a name for one of several values.',
@@ -64,15 +64,15 @@ export function addTrustOptions(command: Command): void {
 
 /** The rule that the options describe, and what it lets in. Throws an AppError for faults of a preset. */
 export function ruleOfOptions(options: TrustOptions, ownIssuer: string): { rule: TrustRule; letsIn: string } {
-  const audience = options.audience ?? ownIssuer;
+  const audience = options.aud ?? ownIssuer;
   const base =
     options.preset === undefined ? null : presetRule(options.preset, options.field ?? {}, audience);
   if (base === null && options.field !== undefined) {
-    throw new AppError('invalid', '--field belongs to a preset: give --preset, or --issuer and --subject.');
+    throw new AppError('invalid', '--field belongs to a preset: give --preset, or --iss and --sub.');
   }
-  const { issuer = base?.rule.issuer, subject = base?.rule.subject } = options;
+  const { iss: issuer = base?.rule.issuer, sub: subject = base?.rule.subject } = options;
   if (issuer === undefined || subject === undefined) {
-    throw new AppError('invalid', 'A trust rule needs --preset, or --issuer and --subject.');
+    throw new AppError('invalid', 'A trust rule needs --preset, or --iss and --sub.');
   }
   const rule = {
     preset: options.preset ?? null,
