@@ -84,25 +84,16 @@ test('a rule of a preset is created, listed, shown and retired', async () => {
 
 test('a rule of one option each has what the options say', async () => {
   using store = await testStore();
-  const options = [
-    ...['--iss', 'https://ci.example.com', '--sub', 'project:importer:*', '--aud', 'mintmark'],
-    ...['--claim', 'ref=main', '--claim', 'ref=release', '--claim', 'path=a/*', '--claim', 'admin:=false'],
-    ...[
-      '--claim',
-      '/kubernetes.io/uid=7=8',
-      '--life',
-      '10m',
-      '--reuse',
-      'until-expired',
-      '--other-audiences',
-    ],
-  ];
+  const options =
+    '--iss https://ci.example.com --sub project:importer:* --aud mintmark --claim ref=main --claim ref=release ' +
+    '--claim path=a/* --claim admin:=false --claim /kubernetes.io/uid=7=8 --life 10m --reuse until-expired ' +
+    '--other-audiences';
   const keys = ['--jwks', keySetIn(store)];
   const created = await store.json<CredentialJson>(
     'trust',
     'create',
     await apiUser(store),
-    ...options,
+    ...options.split(' '),
     ...keys,
   );
   const { keys: _, ...rule } = created.trust_rule ?? {};
@@ -136,7 +127,7 @@ test('a rule that lets in too much needs --force', async () => {
   assert.equal(forced.code, 0, forced.err);
 });
 
-test('options of a trust rule that are wrong are refused with what to do', async () => {
+test('wrong options of a trust rule are refused with what to do', async () => {
   using store = await testStore();
   const owner = await apiUser(store);
   const file = keySetIn(store);
@@ -166,7 +157,7 @@ test('options of a trust rule that are wrong are refused with what to do', async
   }
 });
 
-test('credential create registers a public key and says what a second one needs', async () => {
+test('credential create registers a public key and says what a second needs', async () => {
   using store = await testStore();
   const owner = await apiUser(store);
   const generated = async (name: string) => {
