@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import { createKeySourceCheck } from '../runtime/trusted-keys/check.ts';
+import { createKeySearch } from '../runtime/trusted-keys/key-search.ts';
 import { existingApiUser } from '../admin/api-user.ts';
+import { checkTrust, type CheckedRule, type TrustCheck } from '../admin/trust-check.ts';
 import { createTrustRule } from '../admin/trust-rule.ts';
 import { AppError } from '../domain/app-error.ts';
 import { trustRuleOf } from '../domain/assertion-credential.ts';
@@ -11,7 +13,7 @@ import { credentialJson } from '../http/admin/credential.wire.ts';
 import { durationText } from '../lib/duration.ts';
 import { commandLineChange } from './actor.ts';
 import { retireCommand } from './credential.ts';
-import { json, table, time, type Io } from './io.ts';
+import { json, readLine, table, time, type Io } from './io.ts';
 import {
   addSettings,
   duration,
@@ -40,6 +42,7 @@ export function trustCommand(program: Command, io: Io): void {
     description: 'End a trust rule at once.',
     example: 'mintmark trust retire 4Kq0Zt7RbX',
   });
+  check(parent, io);
   presetsCommand(parent, io);
 }
 
@@ -162,4 +165,54 @@ function keysText({ keys }: TrustRule): string {
     case 'inline':
       return `${keys.jwks.keys.length} in the rule itself`;
   }
+}
+
+function check(parent: Command, io: Io): void {
+  const command = storeCommand(
+    parent,
+    'check <client-id>',
+    'Would this token prove the API user, and if not, why not? Reads it from standard input.',
+  );
+  addSettings(command, STORE_SETTINGS).addHelpText(
+    'after',
+    '\nThe token is not stored, and not used up. Exit code 6: no rule lets it in.' +
+      '\n\nExample:\n  mintmark trust check api_… < token',
+  );
+  command.action(async (owner: string, options: { json?: boolean }) => {
+    const token = await readLine(io, 'Paste the token and press Enter:');
+    const checked = await withStore(command, io, async (store, config) => {
+      const findKey = createKeySearch(store, config);
+      return await checkTrust({ store, findKey }, owner, token, Date.now());
+    });
+    const passes = checked.rules.some(({ failed }) => failed === null);
+    if (options.json === true) io.out(json(checkJson(checked, passes)));
+    else for (const rule of checked.rules) io.out(checkText(rule));
+    if (passes) return;
+    const { problem, rules } = checked;
+    const why =
+      problem ?? (rules.length === 0 ? 'The API user has no live trust rule.' : 'No rule lets the token in.');
+    throw new AppError('check_failed', why);
+  });
+}
+
+function checkText({ credentialId, name, failed }: CheckedRule): string {
+  const subject = `${credentialId} (${name})`;
+  if (failed === null) return `${subject} lets it in`;
+  const what = failed.name === undefined ? failed.check : `${failed.check} ${failed.name}`;
+  return `${subject} refuses it: ${what}: expected ${failed.expected}, actual ${failed.actual}`;
+}
+
+function checkJson({ problem, issuer, rules }: TrustCheck, passes: boolean): Record<string, unknown> {
+  return {
+    passes,
+    problem,
+    issuer,
+    rules: rules.map(({ credentialId, name, rule, failed }) => ({
+      credential_id: credentialId,
+      name,
+      issuer: rule.issuer,
+      passes: failed === null,
+      failed,
+    })),
+  };
 }

@@ -4,6 +4,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { SignJWT } from 'jose';
 import { testStore, type TestStore } from '@mintmark/test-support/command-line';
 import { mintmark } from '@mintmark/test-support/server';
 
@@ -195,4 +196,67 @@ test('credential create registers a public key and says what a second needs', as
     all.map((each) => each.name),
     ['key', 'new'],
   );
+});
+
+test('trust check says why each rule refuses a token, and keeps nothing', async () => {
+  using store = await testStore();
+  const owner = await apiUser(store);
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const file = join(store.dataDir, 'issuer.jwks');
+  writeFileSync(file, JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'a' }] }));
+  const rule = [
+    '--iss',
+    'https://ci.example.com',
+    '--sub',
+    'project:importer',
+    '--aud',
+    'mintmark',
+    '--jwks',
+    file,
+  ];
+  const { id } = await store.json<CredentialJson>('trust', 'create', owner, ...rule, '--claim', 'ref=main');
+  const now = Math.floor(Date.now() / 1000);
+  const claims = { iss: 'https://ci.example.com', sub: 'project:importer', aud: 'mintmark', ref: 'main' };
+  const token = async (changes: object = {}, header: object = {}, key = privateKey) =>
+    await new SignJWT({ ...claims, iat: now, exp: now + 300, ...changes })
+      .setProtectedHeader({ alg: 'ES256', kid: 'a', ...header })
+      .sign(key);
+  const check = async (stdin: string, ...options: string[]) =>
+    await store.run(['trust', 'check', owner, ...options], { stdin });
+
+  const good = await token();
+  for (const stdin of [good, `${good}\n`]) {
+    const { code, out } = await check(stdin);
+    assert.deepEqual([code, out], [0, `${id} (trust rule) lets it in\n`]);
+  }
+  const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+  const refused: [string, RegExp][] = [
+    [
+      await token({ iss: 'https://other.example' }),
+      /issuer: expected "https:\/\/ci\.example\.com", actual "https:/,
+    ],
+    [await token({ ref: 'dev' }), /claim ref: expected "main", actual "dev"/],
+    [await token({ exp: now - 60 }), /expired: expected later than/],
+    [await token({}, {}, stranger), /signature: expected the signature of the key "a"/],
+    [await token({}, { kid: 'b' }), /key: expected a key of the issuer, actual the kid "b"/],
+    [await token({}, { typ: 'at+jwt' }), /header: expected no typ, JWT or/],
+  ];
+  for (const [stdin, expected] of refused) {
+    const { code, out, err } = await check(stdin);
+    assert.deepEqual([code, err], [6, 'mintmark: No rule lets the token in.\n']);
+    assert.match(out, expected);
+  }
+  const none = await check('hello');
+  assert.deepEqual([none.code, none.out], [6, '']);
+  assert.match(none.err, /The text is not a JWT/);
+
+  const { out } = await check(await token({ ref: 'dev' }), '--json');
+  const failed = { check: 'claim', name: 'ref', expected: '"main"', actual: '"dev"' };
+  assert.deepEqual(JSON.parse(out), {
+    passes: false,
+    problem: null,
+    issuer: claims.iss,
+    rules: [{ credential_id: id, name: 'trust rule', issuer: claims.iss, passes: false, failed }],
+  });
+  assert.ok(!JSON.stringify(store.sql('select * from audit')).includes(good.slice(-20)));
 });
