@@ -13,7 +13,7 @@ import type { Store } from '../storage/store.ts';
 import { existingApiUser } from './api-user.ts';
 
 /** The answer to "would this token prove the API user, and if not, why not?". */
-export interface TrustCheck {
+export interface TokenCheck {
   /** Why the text is not an assertion; null if it is one. */
   problem: string | null;
   /** `iss` of the token, if it is a text. */
@@ -49,7 +49,7 @@ export async function checkTrust(
   owner: string,
   token: string,
   nowMs: number,
-): Promise<TrustCheck> {
+): Promise<TokenCheck> {
   const { clientId } = await existingApiUser(store, owner);
   const assertion = parseAssertion(token.trim());
   if (assertion === null) return { problem: NO_ASSERTION_TEXT, issuer: null, rules: [] };

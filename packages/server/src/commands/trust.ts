@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { createKeySourceCheck } from '../runtime/trusted-keys/check.ts';
 import { createKeySearch } from '../runtime/trusted-keys/key-search.ts';
 import { existingApiUser } from '../admin/api-user.ts';
-import { checkTrust, type CheckedRule, type TrustCheck } from '../admin/trust-check.ts';
+import { checkTrust, type CheckedRule, type TokenCheck } from '../admin/trust-check.ts';
 import { createTrustRule } from '../admin/trust-rule.ts';
 import { AppError } from '../domain/app-error.ts';
 import { trustRuleOf } from '../domain/assertion-credential.ts';
@@ -202,7 +202,7 @@ function checkText({ credentialId, name, failed }: CheckedRule): string {
   return `${subject} refuses it: ${what}: expected ${failed.expected}, actual ${failed.actual}`;
 }
 
-function checkJson({ problem, issuer, rules }: TrustCheck, passes: boolean): Record<string, unknown> {
+function checkJson({ problem, issuer, rules }: TokenCheck, passes: boolean): Record<string, unknown> {
   return {
     passes,
     problem,

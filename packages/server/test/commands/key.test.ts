@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { calculateJwkThumbprint, jwtVerify } from 'jose';
 import { temporaryFolder } from '@mintmark/test-support/command-line';
-import { mintmark } from '@mintmark/test-support/server';
+import { eventually } from '@mintmark/test-support/eventually';
+import { mintmark, startServer } from '@mintmark/test-support/server';
 
 const folder = temporaryFolder();
 after(() => rmSync(folder, { recursive: true }));
@@ -140,4 +141,23 @@ test('a file without a usable private key is refused without its content', async
   }
   const both = await mintmark(['token', '--client-id', 'api_x', '--key', 'a', '--basic']);
   assert.equal(both.code, 2);
+});
+
+test('a generated key, once registered, gets a token from a server', async () => {
+  await using server = await startServer();
+  const file = join(folder, 'registered.pem');
+  const { out } = await mintmark(['key', 'generate', file]);
+  writeFileSync(`${file}.pub`, out);
+  await server.json('credential', 'create', server.clientId, '--public-key', `${file}.pub`);
+  const request = ['token', '--url', server.url, '--client-id', server.clientId, '--key', file];
+  await eventually(async () => {
+    const { code, out: token } = await mintmark(request);
+    if (code === 0) server.noteSecret(token.trim());
+    return code === 0;
+  }, 10_000);
+  const other = join(folder, 'other.pem');
+  await mintmark(['key', 'generate', other]);
+  const refused = await mintmark([...request.slice(0, -1), other]);
+  assert.deepEqual([refused.code, refused.out], [6, '']);
+  assert.match(refused.err, /^mintmark: 40[13] invalid_client/);
 });
