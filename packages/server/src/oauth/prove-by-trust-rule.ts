@@ -163,16 +163,20 @@ function refusing(
 ): readonly RefusingCredential[] | undefined {
   if (chosen === null) return undefined;
   if (unproven !== null) {
-    return [{ credentialId: chosen.credential.credentialId, reason: unproven, detail: () => null }];
+    return [{ credentialId: chosen.credential.credentialId, reason: unproven, detail: NO_DETAIL }];
   }
-  return candidates.flatMap((candidate) => {
+  const refused: RefusingCredential[] = [];
+  for (const candidate of candidates) {
     const { credential, failed } = candidate;
     const reason = failureOfRule(candidate);
-    if (reason === null) return [];
-    const detail = () => (failed === null ? null : textOf(failed));
-    return [{ credentialId: credential.credentialId, reason, detail }];
-  });
+    if (reason === null) continue;
+    const detail = failed === null ? NO_DETAIL : () => textOf(failed);
+    refused.push({ credentialId: credential.credentialId, reason, detail });
+  }
+  return refused;
 }
+
+const NO_DETAIL = () => null;
 
 function textOf({ check, name, expected, actual }: TrustCheck): string {
   const subject = name === undefined ? check : `${check} ${name}`;

@@ -61,7 +61,7 @@ test('the metadata is the same at both URLs and names every endpoint', async () 
   assert.equal(body['revocation_endpoint'], `${server.url}/oauth2/revoke`);
   assert.deepEqual(body['grant_types_supported'], ['client_credentials']);
   assert.deepEqual(body['response_types_supported'], []);
-  const methods = ['client_secret_basic', 'client_secret_post'];
+  const methods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'];
   for (const endpoint of ['token', 'introspection', 'revocation']) {
     const supported = body[`${endpoint}_endpoint_auth_methods_supported`] as string[];
     assert.deepEqual(supported.toSorted(), methods, endpoint);
