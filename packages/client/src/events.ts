@@ -41,7 +41,7 @@ export interface RetryEvent extends EventBase {
 /** A token manager has a new token. */
 export interface RenewalEvent extends Omit<EventBase, 'id'> {
   readonly type: 'renewal';
-  /** `store`: another process had put it into the shared store. */
+  /** `store`: the shared store had it, because another process fetched it. */
   readonly source: 'server' | 'store';
   readonly expiresInMs: number;
   readonly durationMs: number;

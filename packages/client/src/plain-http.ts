@@ -4,7 +4,7 @@ import { ConfigurationError } from './configuration-error.ts';
 export const loopback: RegExp = /^(localhost|127\.[\d.]+|\[::1\])$/;
 
 /**
- * Refuses to send secrets or tokens over plain HTTP, which anyone on the way can read (RFC 6750 §5.3). A
+ * Refuses to send secrets or tokens over plain HTTP, which anyone on the network can read (RFC 6750 §5.3). A
  * relative URL is allowed: it has the page's own scheme.
  *
  * @throws ConfigurationError that says what to do.
@@ -16,7 +16,7 @@ export function mustBeSecure(option: string, url: string, allowInsecure: boolean
   if (loopback.test(hostname)) return;
   throw new ConfigurationError(
     option,
-    `must use https, not ${origin}: anybody on the way can read it. In a network that you trust, ` +
+    `must use https, not ${origin}: anyone on the network can read it. In a network that you trust, ` +
       'set allowInsecure (or MINTMARK_CLIENT_ALLOW_INSECURE=true)',
   );
 }

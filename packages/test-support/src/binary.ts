@@ -10,7 +10,7 @@ export interface BinaryOptions {
   stdin?: string;
   /** Arguments before the command line, such as a command that drops rights. */
   prefix?: readonly string[];
-  /** Path of a `mintmark` from outside this repository. */
+  /** Path of a `mintmark` that was installed outside this repository. */
   program?: string | undefined;
 }
 

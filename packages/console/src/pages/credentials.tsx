@@ -69,7 +69,7 @@ export function Credentials({ clientId, credentials, live }: CredentialsProps): 
   );
 }
 
-/** The credential's dialog that is open. */
+/** The open dialog, and its credential. */
 type Open = { to: 'retire' | 'edit'; credential: CredentialJson };
 
 export function CredentialTable(props: {
@@ -113,7 +113,7 @@ export function CredentialTable(props: {
           ))}
         </tbody>
       </table>
-      {shown.length === 0 && <p class="soft">No credential is live: it gets no tokens.</p>}
+      {shown.length === 0 && <p class="soft">No credential is live: this API user gets no tokens.</p>}
       {ended.length > 0 && (
         <CheckField
           label={`Show the ${whole(ended.length)} that ended`}

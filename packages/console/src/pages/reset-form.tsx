@@ -37,7 +37,7 @@ const ENDS: readonly Choice<OldEnd>[] = [
   {
     value: 'quiet',
     text: 'when quiet',
-    hint: 'Automatically, after 25 hours without a use and a use of the new one. For jobs that run less than once a day, choose a time.',
+    hint: 'Automatically, when the new one was used and the old ones were unused for 25 hours. For jobs that run less than once a day, choose a time.',
   },
   { value: 'time', text: 'at a time', hint: 'Programs that still use them then stop getting tokens.' },
   { value: 'now', text: 'now', hint: 'Programs that use them get no more tokens.' },

@@ -190,7 +190,7 @@ function headingOf(text: TextLine['text']): { columns: string[]; separator: stri
     return { columns, separator };
   throw new AppError(
     'invalid',
-    'The file is neither a JSON object a line, nor a JSON array, nor CSV: the first line of CSV names the columns, each once, out of ' +
+    'The file is not one JSON object per line, a JSON array or CSV: the first line of CSV names the columns, each once, out of ' +
       `${Object.keys(COLUMNS).join(', ')}; \`name\` must be one of them` +
       `${unknown === undefined ? '' : `, and "${unknown.slice(0, SHOWN)}" is not`}.`,
   );

@@ -105,7 +105,7 @@ function cursorPosition(cursor: string): { at: number; n: number } {
   if (at !== undefined && n !== undefined) return { at: Number(at), n: Number(n) };
   throw new AppError(
     'invalid',
-    `"${cursor}" is no page of the audit log: give the next of a page before it.`,
+    `"${cursor}" is not a page of the audit log: give the value of "next" in the page before.`,
   );
 }
 

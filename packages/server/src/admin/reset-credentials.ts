@@ -28,7 +28,7 @@ export interface Reset extends NewCredential, Retirement {
   /** Also ends a live password if the new credential is a secret. */
   endPassword?: boolean;
   /**
-   * How long the live credentials still work; 0: they are retired at once; null: they are retired when quiet.
+   * How long the live credentials still work. 0 retires them at once; null retires them when they are quiet.
    */
   overlapMs: number | null;
 }

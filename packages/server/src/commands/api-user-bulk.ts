@@ -16,7 +16,7 @@ export function exportCommand(parent: Command, io: Io): void {
   const command = parent
     .command('export')
     .description(
-      'Write API users to standard output, a JSON object a line: all of them, or those that the options name.',
+      'Write API users to standard output, one JSON object per line: all, or those that the options select.',
     )
     .option(
       '--search <text>',
@@ -24,7 +24,10 @@ export function exportCommand(parent: Command, io: Io): void {
     )
     .addOption(new Option('--state <state>', 'Only those in this state.').choices(API_USER_STATES))
     .option('--scope <scope>', 'Only those that may have this scope.')
-    .option('--digests', 'With the digests of live credentials: whoever has them can try passwords on them.');
+    .option(
+      '--digests',
+      'With the digests of live credentials. A reader of the file can guess passwords against them.',
+    );
   addSettings(command, STORE_SETTINGS).addHelpText(
     'after',
     '\nSecrets are not stored, so none are written; a secret whose digest is imported elsewhere works there.' +
@@ -44,16 +47,16 @@ export function exportCommand(parent: Command, io: Io): void {
 export function importCommand(parent: Command, io: Io): void {
   const command = parent
     .command('import [file]')
-    .description('Make an API user of each line of a file, or of standard input, as export writes them.')
-    .option('--dry-run', 'Say what would become of each line, and make nothing.')
+    .description('Create an API user for each line of a file, or of standard input, in the format of export.')
+    .option('--dry-run', 'Print what each line would do, and change nothing.')
     .option(
       '--restore-deleted',
       'Also make API users with client ids of deleted ones, from an export of this store.',
     );
   addSettings(command, STORE_SETTINGS).addHelpText(
     'after',
-    '\nThe file holds a JSON object a line, a JSON array, or CSV whose first line names the members. Only `name` must be there.' +
-      '\nPrints what became of each line; a line that is refused keeps no other from being made. Exit code 3 if one was refused.' +
+    '\nThe file holds one JSON object per line, a JSON array, or CSV whose first line names the members. Only `name` is required.' +
+      '\nPrints the outcome of each line; a refused line does not stop the others. Exit code 3 if a line was refused.' +
       '\nA line makes its API user once: by its `external_id`, or, without external_id and client_id, if it says the same as before.' +
       '\n\nExample:\n  mintmark api-user import --dry-run api-users.ndjson',
   );

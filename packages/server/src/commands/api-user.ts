@@ -90,7 +90,7 @@ function create(parent: Command, io: Io): void {
   const command = storeCommand(
     parent,
     'create',
-    'Create an API user with a first secret, which is shown this once.',
+    'Create an API user with a first secret, which is shown only once.',
   );
   command.requiredOption('--name <name>', 'What it is.');
   settingOptions(command).option('--no-secret', 'Without a secret: give it a credential later.');
@@ -124,7 +124,7 @@ function create(parent: Command, io: Io): void {
       io.out(`client_secret  ${created.secret}`);
       const issuer = await issuerFor(command, io, store, config);
       io.err(
-        `\nThe secret is shown this once. A token for it:\n\n${curlLine(issuer, user.clientId, created.secret)}`,
+        `\nThe secret is shown only once. A token for it:\n\n${curlLine(issuer, user.clientId, created.secret)}`,
       );
     });
   });

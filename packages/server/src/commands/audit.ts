@@ -36,9 +36,9 @@ interface FilterOptions {
 
 function filterOptions(command: Command): Command {
   return command
-    .option('--actor <id>', 'Changes of this operator (id), API user, or user of the operating system.')
+    .option('--actor <id>', 'Changes by this operator (id), API user, or user of the operating system.')
     .addOption(new Option('--action <action>', 'Changes of this kind.').choices(AUDIT_ACTIONS))
-    .option('--subject <id>', 'Changes of this API user and its credentials, credential or signing key.')
+    .option('--subject <id>', 'Changes to this credential, signing key, or API user with its credentials.')
     .addOption(
       new Option('--outcome <outcome>', 'What was done, or what was refused.').choices(AUDIT_OUTCOMES),
     )
@@ -83,7 +83,7 @@ function list(parent: Command, io: Io): void {
       listAudit(store, filterOf(options), page),
     );
     if (options.json === true) return io.out(json({ items: items.map(auditEntryJson), next }));
-    if (items.length === 0 && next === null) return io.err('There is nothing like that in the audit log.');
+    if (items.length === 0 && next === null) return io.err('The audit log has no such entry.');
     io.out(table(['TIME', 'N', 'WHO', 'FROM', 'ACTION', 'OUTCOME', 'WHAT'], items.map(row)));
     if (next !== null) io.err(`\nMore: the same with --after ${next}`);
   });
@@ -162,10 +162,10 @@ function link(text: string): AuditLink {
 function exportTo(parent: Command, io: Io): void {
   const command = parent
     .command('export')
-    .description('Write the audit log to standard output, the oldest entry first, a JSON object a line.');
+    .description('Write the audit log to standard output, oldest entry first, one JSON object per line.');
   addSettings(filterOptions(command), STORE_SETTINGS).addHelpText(
     'after',
-    '\nThat it was exported is recorded too.' +
+    '\nThe audit log records the export.' +
       '\n\nExample:\n  mintmark audit export --to 2026-04-01 > audit-2026-q1.ndjson',
   );
   command.action(async (options: FilterOptions) => {

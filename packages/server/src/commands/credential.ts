@@ -56,11 +56,11 @@ function create(parent: Command, io: Io): void {
   const command = storeCommand(
     parent,
     'create <client-id>',
-    'Create a secret, which is shown this once, or register a public key.',
+    'Create a secret, which is shown only once, or register a public key.',
   );
   command
     .option('--name <name>', 'Says where it is deployed. Default: secret, or key.')
-    .option('--expires-in <duration>', 'After this time it is refused: 90d, 24h. Left out: never.', duration)
+    .option('--expires-in <duration>', 'It expires after this time: 90d, 24h. Default: never.', duration)
     .option(
       '--password-stdin',
       'Instead of a secret, a password chosen by a person, read from standard input.',
@@ -272,6 +272,6 @@ function printSecret(io: Io, { credential, secret }: CreatedSecret, issuer: stri
   io.out(`client_id      ${credential.clientId}`);
   io.out(`client_secret  ${secret}`);
   io.err(
-    `\nThe secret is shown this once. A token for it:\n\n${curlLine(issuer, credential.clientId, secret)}\n`,
+    `\nThe secret is shown only once. A token for it:\n\n${curlLine(issuer, credential.clientId, secret)}\n`,
   );
 }

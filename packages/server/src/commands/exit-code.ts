@@ -23,10 +23,10 @@ Exit codes:
   0  done
   1  an error that should not happen
   2  wrong usage, or a wrong setting
-  3  refused, nothing was changed: no such thing, a conflict, a value that is not allowed
-  4  refused because a live caller might break: --force does it all the same
+  3  refused, nothing was changed: not found, a conflict, a value that is not allowed
+  4  refused because a live caller might break: --force does it anyway
   5  the store cannot be used
-  6  what was checked is not right (doctor, secret check, trust check, token, audit verify)`;
+  6  a check failed (doctor, secret check, trust check, token, audit verify)`;
 
 /** Every other code maps to `refused`. */
 const EXIT_OF: Partial<Record<AppErrorCode, number>> = {

@@ -37,8 +37,8 @@ export function operatorCommand(program: Command, io: Io): void {
   });
   linkCommand(parent, io, resetOperator, {
     verb: 'reset',
-    description: 'Take password, second factor and sessions away, and print a link to choose a new password.',
-    detail: 'For an operator who forgot the password, lost the second factor, or had either stolen.',
+    description: 'Remove password, second factor and sessions, and print a link to choose a new password.',
+    detail: 'For an operator whose password or second factor is lost or stolen.',
   });
   update(parent, io);
   remove(parent, io);
@@ -193,6 +193,6 @@ function printInvited(io: Io, invited: Invited, issuer: string, asJson: boolean 
   const { operator, token, expiresAt } = invited;
   io.out(invitationUrl(issuer, token));
   io.err(
-    `\nThe link is shown this once. With it ${operator.email} chooses a password, once, until ${time(expiresAt)}.`,
+    `\nThe link is shown only once. With it, ${operator.email} chooses a password: it works once, until ${time(expiresAt)}.`,
   );
 }

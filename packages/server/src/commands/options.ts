@@ -39,8 +39,8 @@ export const STORE_SETTINGS: readonly SettingName[] = ['dataDir', 'databaseUrl',
 export const URL_SETTINGS: readonly SettingName[] = ['issuer', 'host', 'port', 'basePath'];
 
 export const URL_HELP: string =
-  '\nA printed URL is that of the server that started last on this store. --issuer, --host, --port, --base-path,\n' +
-  'MINTMARK_ISSUER or MINTMARK_PORT name another one.\n';
+  '\nPrinted URLs name the server that last started on this store. To name another one, use --issuer, --host, --port,\n' +
+  '--base-path, MINTMARK_ISSUER or MINTMARK_PORT.\n';
 
 /**
  * The issuer in the URLs that a command prints. Options, MINTMARK_ISSUER and MINTMARK_PORT decide it, unless

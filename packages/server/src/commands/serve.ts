@@ -57,7 +57,7 @@ function onlyInTheEnvironment(): string {
 function greet({ config, first, firstAdmin }: RunningServer, io: Io): void {
   if (first !== null) {
     io.out(
-      'This store is new. It has a signing key and one API user; its secret is shown this once:\n\n' +
+      'This store is new. It has a signing key and one API user; its secret is shown only once:\n\n' +
         `  client_id      ${first.user.clientId}\n  client_secret  ${first.secret}\n\n` +
         `Get a token:\n\n  ${curlLine(config.issuer, first.user.clientId, first.secret)}\n`,
     );

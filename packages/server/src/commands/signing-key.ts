@@ -53,8 +53,11 @@ function rotate(parent: Command, io: Io): void {
     'Announce a new signing key, which takes over when verifiers know it.',
   );
   command
-    .option('--now', 'It signs at once: verifiers fetch the key set when they meet the new key id.')
-    .option('--compromised', 'It signs at once, and all others are withdrawn: their tokens are refused.');
+    .option('--now', 'The new key signs at once: verifiers fetch the key set when they see its key id.')
+    .option(
+      '--compromised',
+      'The new key signs at once, and all others are withdrawn: verifiers refuse their tokens.',
+    );
   addSettings(command, [
     ...STORE_SETTINGS,
     'signingAlgorithm',
@@ -65,7 +68,7 @@ function rotate(parent: Command, io: Io): void {
     'staleMaxSeconds',
   ]).addHelpText(
     'after',
-    '\nEach duration is the one given here or that of the server that started last on this store, whichever is longer.' +
+    '\nFor each duration, the longer one counts: the one given here, or that of the server that last started on this store.' +
       '\n\nExample:\n  mintmark signing-key rotate --signing-algorithm EdDSA',
   );
   command.action(async (options: RotateOptions) => {

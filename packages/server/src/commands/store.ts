@@ -21,15 +21,15 @@ function copy(parent: Command, io: Io): void {
   const command = storeCommand(
     parent,
     'copy',
-    'Copy a store into an empty database, also while it is served: sqlite:<path> or postgres://… each.',
+    'Copy a store into an empty database, even while a server runs on it. Both are sqlite:<path> or postgres://….',
   );
   command
     .argument('<from>', 'The store that is read.')
     .argument('<to>', 'The database that becomes its copy.')
-    .option('--update', 'Bring an earlier copy up to date: what differs there is overwritten.')
+    .option('--update', 'Bring an earlier copy up to date: overwrite what differs.')
     .addHelpText(
       'after',
-      '\nA copy that was cut off is completed by the same command.' +
+      '\nTo complete an interrupted copy, run the same command again.' +
         '\n\nExample:\n  mintmark store copy sqlite:./data/mintmark.db postgres://mintmark@db.example.com/mintmark',
     );
   command.action(async (from: string, to: string, options: { update?: boolean; json?: boolean }) => {
@@ -76,9 +76,9 @@ function backup(parent: Command, io: Io): void {
   const command = storeCommand(
     parent,
     'backup',
-    'Write a store that is a SQLite file into another file, also while it is served.',
+    'Copy a store that is a SQLite file into another file, even while a server runs on it.',
   );
-  command.argument('<file>', 'The file to make.');
+  command.argument('<file>', 'The file to create.');
   addSettings(command, ['dataDir', 'databaseUrl']).addHelpText(
     'after',
     '\nThe master key is not in it: keep that elsewhere.\n\nExample:\n  mintmark store backup /backup/mintmark-monday.db',

@@ -33,7 +33,7 @@ export function tokenCommand(program: Command, io: Io): void {
     .option(
       '--url <url>',
       'Base URL of the server, without /oauth2/token. Default: its issuer by MINTMARK_ISSUER, or by MINTMARK_HOST, ' +
-        'MINTMARK_PORT and MINTMARK_BASE_PATH: http://localhost:8080/marketing where none is set.',
+        'MINTMARK_PORT and MINTMARK_BASE_PATH; http://localhost:8080/marketing if none is set.',
     )
     .option('--client-id <id>', 'Client id or username. [MINTMARK_CLIENT_ID]')
     .option(
@@ -54,8 +54,8 @@ export function tokenCommand(program: Command, io: Io): void {
           '[MINTMARK_IDENTITY_TOKEN_FILE]',
       ).conflicts(['secretStdin', 'basic']),
     )
-    .option('--scope <scopes>', 'Space-separated. Left out: all that it may have.')
-    .option('--resource <uri>', 'Audience of the token. Left out: the first audience of the API user.')
+    .option('--scope <scopes>', 'Space-separated. Default: all scopes of the API user.')
+    .option('--resource <uri>', 'Audience of the token. Default: the first audience of the API user.')
     .option('--basic', 'Send the credentials by HTTP Basic instead of in the form.')
     .option('--allow-insecure', 'Send the credentials by plain HTTP to another machine, too.')
     .option('--json', 'Print the whole response.')
@@ -127,7 +127,7 @@ function refusePlainHttp(url: string): void {
   if (parsed === null || parsed.protocol !== 'http:' || LOOPBACK.test(parsed.hostname)) return;
   throw new AppError(
     'invalid',
-    `${parsed.origin} would get the credentials by plain HTTP, which everybody on the way can read: use https, or give ` +
+    `${parsed.origin} would get the credentials by plain HTTP, which anyone on the network can read: use https, or give ` +
       '--allow-insecure in a network that you trust.',
   );
 }

@@ -2,8 +2,12 @@ import type { CredentialFacts } from './assertion-credential.ts';
 import { characterProblem } from './characters.ts';
 
 /**
- * `KIND_FACTS` (credential-kind.ts) holds the differences between the kinds. A new kind also needs a branch
- * in `checkCredentials` (oauth/authenticate-api-user.ts) and a place in `KnownApiUser`.
+ * `KIND_FACTS` (credential-kind.ts) holds the differences between the kinds. A new kind also needs:
+ * - a member of `KnownApiUser`, which `toEntry` (runtime/directory/entry.ts) fills;
+ * - a branch in `checkCredentials` (oauth/authenticate-api-user.ts);
+ * - a function in admin/ that creates it, and its input in http/admin/new-credential.routes.ts, in
+ *   commands/credential.ts and in the console;
+ * - its JSON in http/admin/credential.wire.ts, and in api-user-record.ts for export and import.
  */
 export const CREDENTIAL_KINDS = ['secret', 'password', 'key', 'trust'] as const;
 export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];

@@ -5,8 +5,9 @@ import { limitedNetwork } from './network.ts';
 import type { Counters, LimitState } from './rate-limit.ts';
 import { ownPart, type SharedLimits } from './shared-limit.ts';
 
-// The budget for failed attempts, by client id and address. A guess pays before its evaluation, and gets a
-// refund if it was right: a hundred concurrent guesses count as a hundred.
+// The budget for failed attempts, by client id and address. A wrong secret or assertion pays after its check
+// (oauth/authenticate-api-user.ts). A password pays before its evaluation, which takes time, and gets a refund
+// if it was right (oauth/guess-budget.ts): a hundred concurrent guesses count as a hundred.
 
 export interface FailureBudgetServices {
   /** Milliseconds since 1970 (UTC). */
@@ -62,7 +63,7 @@ export function exhaustedBudget(
   return state.allowed ? null : tooManyFailures(state);
 }
 
-/** Takes a failed attempt from the part of the budget that one of `parts` processes has. */
+/** Counts a failed attempt in this process, against its part of the budget: one of `parts` equal parts. */
 export function payHere(
   { failures, failuresPerMinute }: FailureBudgetServices,
   guesser: Guesser,

@@ -113,7 +113,7 @@ function notFound(
             'not_found',
             `There is nothing at this path: ${config.basePath}${ADMIN_PATH}/openapi.json lists all.`,
           )
-        : new Problem('method_not_allowed', `This path has the methods ${allowed}.`),
+        : new Problem('method_not_allowed', `This path allows only ${allowed}.`),
     );
   } else if (allowed === '') replyWith(reply, notFoundAnswer(request.id, config));
   else replyWith(reply, errorAnswer(405, 'method_not_allowed', 'This is read with GET.', request.id));

@@ -8,7 +8,7 @@ const ENCODED_BYTE = /%(?:25)*([0-9a-f]{2})/gi;
 const DECODINGS_MAX = 2;
 
 const SECRET_NAMES = String.raw`client[_-]?secret|client[_-]?assertion|assertion|password|(?:access[_-]?|refresh[_-]?)?token`;
-/** A whole name with a value after it, as in a query, JSON or YAML. */
+/** Matches one of the names as a whole, if a value follows: as in a query, JSON or YAML. */
 const named = (names: string) =>
   new RegExp(`(?<![\\w-])(?:${names})(?:\\[[^\\]]{0,40}\\])?[\\])"']*[=:]`, 'i');
 const SECRET = named(SECRET_NAMES);

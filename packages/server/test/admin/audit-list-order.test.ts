@@ -28,7 +28,7 @@ test('pages of the audit log continue, and an invented page is refused', async (
   } while (after !== null);
   assert.deepEqual(seen, [7, 6, 5, 4, 3, 2, 1]);
   for (const wrong of ['x', '1', "1.1' or 1=1", '']) {
-    await assert.rejects(listAudit(store, {}, { after: wrong, limit: 3 }), /is no page of the audit log/);
+    await assert.rejects(listAudit(store, {}, { after: wrong, limit: 3 }), /is not a page of the audit log/);
   }
 });
 

@@ -10,7 +10,7 @@ import { auditOf } from '@mintmark/test-support/operators';
 import type { TestServer } from '@mintmark/test-support/server';
 import { newStore } from '@mintmark/test-support/store';
 
-// Imports that are tried first, sent again, and in other forms than a JSON object a line.
+// Imports that are tried first, sent again, and in other forms than one JSON object per line.
 
 const NDJSON = { 'Content-Type': 'application/x-ndjson' };
 
@@ -217,7 +217,7 @@ test('a file of another form is refused whole with one text', async () => {
   for (const body of ['client,secret\na,b\n', 'name,name\na,b\n', 'hello', '<xml/>']) {
     const reply = await admin.send('POST', '/api-users/import', body, NDJSON);
     assertProblem(reply, 400, 'invalid');
-    assert.match(reply.body['detail'] as string, /neither a JSON object a line, nor a JSON array, nor CSV/);
+    assert.match(reply.body['detail'] as string, /not one JSON object per line, a JSON array or CSV/);
   }
   const json = await admin.send('POST', '/api-users/import', '[{"name":"a"}]');
   assertProblem(json, 415, 'unsupported_media_type');

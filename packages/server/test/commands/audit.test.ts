@@ -40,7 +40,7 @@ test('audit list shows changes and refusals, the newest first', async () => {
   using store = await testStore();
   const none = await store.run(['audit', 'list']);
   assert.deepEqual([none.code, none.out], [0, '']);
-  assert.match(none.err, /nothing like that in the audit log/);
+  assert.match(none.err, /audit log has no such entry/);
   const id = await someChanges(store);
   const lines = (await store.cli('audit', 'list')).trimEnd().split('\n');
   assert.match(lines[0] ?? '', /^TIME +N +WHO +FROM +ACTION +OUTCOME +WHAT$/);

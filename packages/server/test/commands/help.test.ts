@@ -175,7 +175,7 @@ test('the binary separates results from explanations and returns the exit code',
   const created = await binary(['api-user', 'create', '--name', 'Importer'], { env: store.env });
   assert.equal(created.code, 0);
   assert.match(created.out, /^client_id {6}api_\w{20}\nclient_secret {2}mms_\w+\n$/);
-  assert.match(created.err, /shown this once[^]*curl -d client_id=api_/);
+  assert.match(created.err, /shown only once[^]*curl -d client_id=api_/);
 
   const unknown = await binary(['api-user', 'show', 'nobody'], { env: store.env });
   assert.deepEqual(unknown, {

@@ -140,7 +140,7 @@ function createRoute(app: AdminApp, context: AdminContext): void {
       schema: {
         ...TAG,
         operationId: 'createApiUser',
-        summary: 'Makes an API user, and its first secret, which is shown this once.',
+        summary: 'Makes an API user, and its first secret, which is shown only once.',
         headers: Type.Object(idempotencyParameter),
         body: newApiUserSchema,
         response: {
@@ -149,7 +149,7 @@ function createRoute(app: AdminApp, context: AdminContext): void {
               api_user: ref(apiUserSchema),
               credential: Type.Optional(ref(credentialSchema)),
               client_secret: Type.Optional(
-                Type.String({ description: 'Shown this once, and stored nowhere' }),
+                Type.String({ description: 'Shown only once, and stored nowhere' }),
               ),
             },
             { description: 'Made', headers: etagHeader },

@@ -125,7 +125,7 @@ function exportRoute(app: AdminApp, context: AdminContext): void {
         ...TAG,
         operationId: 'exportAudit',
         summary:
-          'The entries in the order of the chain, a JSON object a line. The export itself is recorded.',
+          'The entries in the order of the chain, one JSON object per line. The export itself is recorded.',
         querystring: closedObject(filterParameters),
         response: { 200: lines('AuditEntry, a line each') },
       },

@@ -99,7 +99,7 @@ export const credentialSchema: Shared<CredentialJson> = shared(
 
 export const secretText: TString = Type.String({
   description:
-    'The generated secret, shown this once, and stored nowhere; left out if the credential is a password',
+    'The generated secret, shown only once, and stored nowhere; left out if the credential is not a secret',
 });
 /** A new credential. If it is a secret, this answer alone shows it; a password is never shown. */
 export interface CreatedCredentialJson {

@@ -49,7 +49,7 @@ export function createCredentialRoute(app: AdminApp, context: AdminContext): voi
       schema: {
         tags: ['Credentials'],
         operationId: 'createSecret',
-        summary: 'Makes a secret, shown this once, or another credential, beside the others.',
+        summary: 'Makes one more credential of an API user. A secret is shown only once.',
         description:
           'At most one of `password`, `public_key`, `jwks_url` and `trust_rule`; without one of them, a secret.',
         params: apiUserPath,

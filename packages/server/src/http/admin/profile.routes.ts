@@ -46,7 +46,8 @@ function passwordRoute(app: AdminApp, context: AdminContext): void {
       schema: {
         ...TAG,
         operationId: 'changePassword',
-        summary: 'Changes the own password, renews this session and ends the own others.',
+        summary:
+          "Changes the operator's own password, renews this session and ends the operator's other sessions.",
         body: closedObject({
           current_password: currentPassword,
           new_password: passwordSchema('12 to 128 characters that nobody would guess'),
@@ -87,12 +88,12 @@ function beginSecondFactorRoute(app: AdminApp, context: AdminContext): void {
       schema: {
         ...TAG,
         operationId: 'beginSecondFactor',
-        summary: 'A secret for an authenticator app. It counts once a code of it was given.',
+        summary: 'Makes a secret for an authenticator app. It takes effect when a code from it is confirmed.',
         description:
-          'If a second factor is on, `code` must be one of it: 401 `second_factor_required` without.',
+          'If a second factor is on, `code` must come from it: 401 `second_factor_required` without it.',
         body: withPasswordAndCode,
         response: {
-          200: answerObject('Shown this once', {
+          200: answerObject('Shown only once', {
             secret: Type.String({ description: 'Base 32, to be typed' }),
             otpauth_uri: Type.String({ description: 'The same for a QR code' }),
           }),
@@ -119,10 +120,10 @@ function confirmSecondFactorRoute(app: AdminApp, context: AdminContext): void {
         ...TAG,
         operationId: 'confirmSecondFactor',
         summary: 'Turns the second factor on: sign-in asks for a code from now on.',
-        description: 'Renews this session, and ends the own others.',
+        description: "Renews this session and ends the operator's other sessions.",
         body: closedObject({ code: codeSchema('That the app shows for the new secret') }),
         response: {
-          200: answerObject('Shown this once', {
+          200: answerObject('Shown only once', {
             recovery_codes: Type.Array(Type.String(), {
               description: 'Each signs in once without the app',
             }),
@@ -154,8 +155,8 @@ function removeSecondFactorRoute(app: AdminApp, context: AdminContext): void {
         operationId: 'removeSecondFactor',
         summary: 'Turns the second factor off: the password alone signs in.',
         description:
-          '`code` must be one of the second factor: 401 `second_factor_required` without. Renews this session, and ends the own ' +
-          'others.',
+          'Needs a `code` of the second factor: 401 `second_factor_required` without it. Renews this session and ends the ' +
+          "operator's other sessions.",
         body: withPasswordAndCode,
         response: { 204: nothing('Turned off') },
       },
@@ -181,7 +182,7 @@ function ownSessionRoutes(app: AdminApp, context: AdminContext): void {
       schema: {
         ...TAG,
         operationId: 'listOwnSessions',
-        summary: 'Where one is signed in, the newest first.',
+        summary: 'The sessions of this operator, the newest first.',
         response: {
           200: answerObject('All that are not over', { items: Type.Array(ref(ownSessionSchema)) }),
         },

@@ -10,7 +10,7 @@ export interface AssertionsOfPrimary {
 
 /** The primary process is local and does little: if it is slower than this, the whole machine is too slow. */
 const ANSWER_MS = 1000;
-/** Requests that may wait for the primary process. */
+/** At most this many requests wait for the primary process. */
 const WAITING_MAX = 10_000;
 
 /** The worker's side. The primary's side is in requests.ts. */

@@ -78,7 +78,7 @@ function unverified(target: PostgresTarget): DatabaseFacts['risks'] {
   }
   if (modes.has('require') && target.tls.rootCertificateFile === null) {
     risks.push({
-      detail: 'the certificate of PostgreSQL is not looked at: anybody on the way can be the server',
+      detail: 'the certificate of PostgreSQL is not checked: anyone on the network can pose as the server',
       mend: 'sslmode=verify-full in DATABASE_URL, and name the authority with sslrootcert',
     });
   }

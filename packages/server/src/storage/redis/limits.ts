@@ -128,7 +128,7 @@ function routeTo(target: RedisTarget): Route {
       try {
         return await connection.send(args);
       } catch (error) {
-        // This server was the master; a failover has chosen another.
+        // READONLY: a failover has chosen another master, so look it up again.
         const { message } = error as Error;
         if (message.startsWith('READONLY')) connection.again(message);
         throw error;

@@ -33,7 +33,10 @@ export interface CredentialRows {
    * use after its credential was deleted. Returns the last id that it checked; null at the end of the table.
    */
   sweepUses(after: string, limit: number): Promise<string | null>;
-  /** Removes credentials that ended before `endedBefore`, up to `limit` for each end. Returns how many. */
+  /**
+   * Removes up to `limit` credentials that expired before `endedBefore`, and up to `limit` that were retired
+   * before it. Returns how many.
+   */
   deleteEnded(endedBefore: number, limit: number): Promise<number>;
 }
 
