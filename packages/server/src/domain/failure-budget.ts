@@ -6,8 +6,8 @@ import type { Counters, LimitState } from './rate-limit.ts';
 import { ownPart, type SharedLimits } from './shared-limit.ts';
 
 // The budget for failed attempts, by client id and address. A wrong secret or assertion pays after its check
-// (oauth/authenticate-api-user.ts). A password pays before its evaluation, which takes time, and gets a refund
-// if it was right (oauth/guess-budget.ts): a hundred concurrent guesses count as a hundred.
+// (oauth/authenticate-api-user.ts). A password pays before its evaluation, which takes time, and gets a
+// refund if it was right (oauth/guess-budget.ts): a hundred concurrent guesses count as a hundred.
 
 export interface FailureBudgetServices {
   /** Milliseconds since 1970 (UTC). */
