@@ -52,9 +52,9 @@ async function refused(
 function newKey(): { pem: string; jwk: Json; privatePem: string } {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   return {
-    pem: publicKey.export({ type: 'spki', format: 'pem' }) as string,
-    jwk: publicKey.export({ format: 'jwk' }) as Json,
-    privatePem: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
+    pem: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+    jwk: { ...publicKey.export({ format: 'jwk' }) },
+    privatePem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
   };
 }
 
