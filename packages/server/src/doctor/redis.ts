@@ -50,7 +50,7 @@ export async function redisFindings(config: Config): Promise<Finding[]> {
     return findings;
   } catch (error) {
     const mend =
-      'check REDIS_URL, the password and the certificates; until then each process counts by itself';
+      'check REDIS_URL, the password and the certificates; until then each process counts, and remembers used assertions, by itself';
     return [
       { what, state: 'fail', detail: `${shown} does not count them: ${(error as Error).message}`, mend },
     ];

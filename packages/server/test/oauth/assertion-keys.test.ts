@@ -236,6 +236,21 @@ test('requests with an assertion in the wrong form say what to send', async () =
   assert.match((await server.post(twice)).text, /more than once/);
 });
 
+test('a full memory of used assertions is 503; a restart forgets them', async () => {
+  const env = { MINTMARK_TEST_USED_ASSERTIONS_MAX: '1' };
+  const full = await startServer({ dataDir: opened.dataDir, env });
+  const { port } = full;
+  const assertion = await signer.sign(ownClaims(clientId, full.url));
+  assert.equal((await full.post(assertionForm(assertion))).status, 200);
+  const another = await signer.sign(ownClaims(clientId, full.url));
+  assert.equal((await full.post(assertionForm(another))).status, 503);
+  assert.equal((await full.post(assertionForm(assertion))).status, 403);
+  await full.stop();
+  const restarted = await startServer({ dataDir: opened.dataDir, env, port });
+  assert.equal((await restarted.post(assertionForm(assertion))).status, 200);
+  await restarted.stop();
+});
+
 test('failed assertions exhaust the budget for failures', async () => {
   const dataDir = opened.dataDir;
   const strict = await startServer({ dataDir, env: { MINTMARK_FAILURE_LIMIT: '5' } });

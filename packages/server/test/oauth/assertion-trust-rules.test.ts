@@ -5,6 +5,7 @@ import {
   addCredential,
   assertionForm,
   newSigner,
+  ownClaims,
   seconds,
   trustRule,
   userWith,
@@ -105,7 +106,7 @@ describe('a token of an issuer that a trust rule names', () => {
     }
     assert.equal(answers.size, 1, Array.from(answers).join('\n'));
     assert.match(Array.from(answers).join(''), /^403 .*invalid_client/);
-    for (const [traceId, reason] of reasons) await eventually(() => assertLogged(traceId, reason));
+    for (const [traceId, reason] of reasons) await assertLogged(traceId, reason);
   });
 
   test('is refused within a second after its rule ended', async () => {
@@ -124,11 +125,41 @@ describe('a token of an issuer that a trust rule names', () => {
   });
 });
 
-function assertLogged(traceId: string, reason: string): Promise<void> {
-  const line = server
-    .output()
-    .split('\n')
-    .find((text) => text.includes(traceId));
-  assert.equal((JSON.parse(line ?? '{}') as { reason?: string }).reason, reason);
-  return Promise.resolve();
+test('an issuer that is away is 503 for every client id', async () => {
+  const iss = 'https://issuer.invalid';
+  const id = await userWith(opened.store, trustRule(issuer, { issuer: iss, keys: { from: 'discovery' } }));
+  await eventually(async () => {
+    for (const clientIdOrNobody of [id, NOBODY]) {
+      const { status, body } = await send(await issuer.sign(workloadClaims({ iss })), clientIdOrNobody);
+      assert.deepEqual([status, body['error']], [503, 'temporarily_unavailable']);
+      await eventually(() => {
+        const line = lineOf(body['trace_id'] as string);
+        assert.match(line, /"denied":"temporarily_unavailable"/);
+      });
+    }
+  });
+});
+
+test('an API user’s own key URL that is away is 403', async () => {
+  const id = await userWith(opened.store, { jwks_url: 'https://keys.invalid/' });
+  await eventually(async () => {
+    const { status, body } = await send(await issuer.sign(ownClaims(id, server.url)), id);
+    assert.equal(status, 403);
+    await assertLogged(body['trace_id'] as string, 'unknown_key');
+  }, 20_000);
+});
+
+function lineOf(traceId: string): string {
+  return (
+    server
+      .output()
+      .split('\n')
+      .find((text) => text.includes(traceId)) ?? '{}'
+  );
+}
+
+async function assertLogged(traceId: string, reason: string): Promise<void> {
+  await eventually(() => {
+    assert.equal((JSON.parse(lineOf(traceId)) as { reason?: string }).reason, reason);
+  });
 }
