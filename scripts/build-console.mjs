@@ -8,7 +8,13 @@ import { join } from 'node:path';
 const FOLDER = 'packages/console';
 const BUILT = 'packages/server/console/dist';
 /** Sources outside the folder. The lock file stands for Vite and the libraries. */
-const OTHER_SOURCES = ['packages/server/src/http/public/console-pages.ts', 'package-lock.json'];
+const OTHER_SOURCES = [
+  'packages/server/src/http/public/console-pages.ts',
+  ...['credential', 'characters', 'trust-presets', 'trust-rule-json', 'trust-rule-text'].map(
+    (name) => `packages/server/src/domain/${name}.ts`,
+  ),
+  'package-lock.json',
+];
 
 /** True if the console is built from the present sources. */
 export function buildConsole(root, node, { force = false } = {}) {

@@ -3,10 +3,12 @@ import { useEffect, useErrorBoundary } from 'preact/hooks';
 import { LocationProvider, Route, Router, useLocation } from 'preact-iso/router';
 import { CONSOLE_PAGES, CONSOLE_PATH, type ConsolePage } from '../../server/src/http/public/console-pages.ts';
 import { loadSession } from './api/session.ts';
+import { AddKeyPage } from './pages/add-key.tsx';
 import { AfterCutOffPage } from './pages/after-cut-off.tsx';
 import { ApiUserPage } from './pages/api-user.tsx';
 import { ApiUsersPage } from './pages/api-users.tsx';
 import { AuditPage } from './pages/audit.tsx';
+import { CredentialPage } from './pages/credential.tsx';
 import { EditApiUserPage } from './pages/edit-api-user.tsx';
 import { FirstSecretPage } from './pages/first-secret.tsx';
 import { NewApiUserPage } from './pages/new-api-user.tsx';
@@ -17,6 +19,7 @@ import { ProfilePage } from './pages/profile.tsx';
 import { FormerResetPage, ResetPage } from './pages/reset.tsx';
 import { Door, SignInForm, SignInPage } from './pages/sign-in.tsx';
 import { SigningKeysPage } from './pages/signing-keys.tsx';
+import { TrustPage } from './pages/trust.tsx';
 import { WelcomePage } from './pages/welcome.tsx';
 import { paths } from './paths.ts';
 import { connection } from './state/connection.ts';
@@ -46,6 +49,9 @@ const PAGES: Record<ConsolePage, ComponentType> = {
   '/api-users/:clientId/reset': ResetPage,
   '/api-users/:clientId/rotate': FormerResetPage,
   '/api-users/:clientId/cut-off': AfterCutOffPage,
+  '/api-users/:clientId/add-key': AddKeyPage,
+  '/api-users/:clientId/trust': TrustPage,
+  '/api-users/:clientId/credentials/:id': CredentialPage,
   '/audit': AuditPage,
   '/signing-keys': SigningKeysPage,
   '/operators': OperatorsPage,

@@ -80,6 +80,14 @@ export function plural(count: number, one: string, many: string = `${one}s`): st
   return `${WHOLE.format(count)} ${count === 1 ? one : many}`;
 }
 
+export function capital(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
+export function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
 export function sum(values: Iterable<number>): number {
   let total = 0;
   for (const value of values) total += value;

@@ -12,6 +12,10 @@ export const paths = {
   firstSecret: (clientId: string): string => `${paths.apiUser(clientId)}/first-secret`,
   reset: (clientId: string): string => `${paths.apiUser(clientId)}/reset`,
   cutOff: (clientId: string): string => `${paths.apiUser(clientId)}/cut-off`,
+  addKey: (clientId: string): string => `${paths.apiUser(clientId)}/add-key`,
+  trust: (clientId: string): string => `${paths.apiUser(clientId)}/trust`,
+  credential: (clientId: string, id: string): string =>
+    `${paths.apiUser(clientId)}/credentials/${encodeURIComponent(id)}`,
   audit: `${CONSOLE_PATH}/audit`,
   signingKeys: `${CONSOLE_PATH}/signing-keys`,
   operators: `${CONSOLE_PATH}/operators`,

@@ -1,26 +1,26 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { request } from '../api/client.ts';
 import { RETIRED_WHEN_QUIET_MS } from '../../../server/src/domain/credential.ts';
 import type { CredentialJson } from '../../../server/src/http/admin/credential.wire.ts';
 import { whole } from '../format.ts';
 import { paths } from '../paths.ts';
-import { announce } from '../state/announce.ts';
 import type { Resource } from '../state/resource.ts';
 import { useMay } from '../state/session.ts';
 import type { LiveUse, SeenUse } from '../state/uses.ts';
-import { useAction } from '../ui/action.ts';
 import { CredentialBadge } from '../ui/badge.tsx';
 import { Button, LinkButton } from '../ui/button.tsx';
-import { CancelButton, Dialog } from '../ui/dialog.tsx';
-import { ExpiryField, expiryOf } from '../ui/expiry.tsx';
-import { CheckField, TextField } from '../ui/field.tsx';
-import { Form, FormEnd } from '../ui/form.tsx';
+import { kindText } from '../ui/credential-kind.ts';
+import { Dialog } from '../ui/dialog.tsx';
+import { CheckField } from '../ui/field.tsx';
 import { Loaded } from '../ui/loaded.tsx';
 import { Empty } from '../ui/notice.tsx';
 import { Card } from '../ui/page.tsx';
+import { reasonText } from '../ui/reasons.ts';
 import { Ago, At } from '../ui/time.tsx';
+import { EditCredential } from './edit-credential.tsx';
 import { Retire } from './retire.tsx';
+import { TokenCheck } from './token-check.tsx';
+import { ruleText } from './trust-draft.ts';
 
 export interface CredentialsProps {
   clientId: string;
@@ -35,9 +35,17 @@ export function Credentials({ clientId, credentials, live }: CredentialsProps): 
       title="Credentials"
       actions={
         mayWrite && (
-          <LinkButton small icon="plus" href={`${paths.reset(clientId)}?old=keep`}>
-            New secret
-          </LinkButton>
+          <div class="row">
+            <LinkButton small icon="plus" href={`${paths.reset(clientId)}?old=keep`}>
+              New secret
+            </LinkButton>
+            <LinkButton small icon="key" href={paths.addKey(clientId)}>
+              Add a key
+            </LinkButton>
+            <LinkButton small icon="operators" href={paths.trust(clientId)}>
+              Trust a workload
+            </LinkButton>
+          </div>
         )
       }
     >
@@ -45,7 +53,10 @@ export function Credentials({ clientId, credentials, live }: CredentialsProps): 
         {({ items }) =>
           items.length === 0 ? (
             <Empty icon="key" title="It has no credential">
-              <p>Without one, it gets no tokens.</p>
+              <p>
+                Without one, it gets no tokens. A program that has a key of its own, or a platform that gives
+                it a token, needs no secret.
+              </p>
               {mayWrite && (
                 <LinkButton kind="primary" href={paths.reset(clientId)}>
                   New secret
@@ -54,13 +65,8 @@ export function Credentials({ clientId, credentials, live }: CredentialsProps): 
             </Empty>
           ) : (
             <>
-              <CredentialTable items={items} live={live} onChanged={credentials.reload} />
-              {mayWrite && (
-                <p class="hint">
-                  Forgot or lost a secret or password?{' '}
-                  <a href={paths.reset(clientId)}>Reset the credentials</a>.
-                </p>
-              )}
+              <CredentialTable clientId={clientId} items={items} live={live} onChanged={credentials.reload} />
+              <Help clientId={clientId} items={items} />
             </>
           )
         }
@@ -69,15 +75,46 @@ export function Credentials({ clientId, credentials, live }: CredentialsProps): 
   );
 }
 
+/** What to do if a caller is refused. */
+function Help({ clientId, items }: { clientId: string; items: readonly CredentialJson[] }): JSX.Element {
+  const mayWrite = useMay('operator');
+  const [isChecking, setChecking] = useState(false);
+  const hasRules = items.some(({ kind, state }) => kind === 'trust' && state === 'live');
+  const hasSecrets = items.some(({ kind }) => kind === 'secret' || kind === 'password');
+  return (
+    <>
+      {mayWrite && hasSecrets && (
+        <p class="hint">
+          Forgot or lost a secret or password? <a href={paths.reset(clientId)}>Reset the credentials</a>.
+        </p>
+      )}
+      {hasRules && (
+        <div class="row">
+          <span class="hint">Is the token of a workload refused?</span>
+          <Button small icon="search" onClick={() => setChecking(true)}>
+            Check a token
+          </Button>
+        </div>
+      )}
+      {isChecking && (
+        <Dialog title="Check a token" onClose={() => setChecking(false)}>
+          <TokenCheck clientId={clientId} />
+        </Dialog>
+      )}
+    </>
+  );
+}
+
 /** The open dialog, and its credential. */
 type Open = { to: 'retire' | 'edit'; credential: CredentialJson };
 
-export function CredentialTable(props: {
+function CredentialTable(props: {
+  clientId: string;
   items: readonly CredentialJson[];
   live: LiveUse;
   onChanged: () => void;
 }): JSX.Element {
-  const { items, live, onChanged } = props;
+  const { clientId, items, live, onChanged } = props;
   const mayWrite = useMay('operator');
   const [withEnded, setWithEnded] = useState(false);
   const [open, setOpen] = useState<Open | null>(null);
@@ -106,6 +143,7 @@ export function CredentialTable(props: {
           {shown.map((credential) => (
             <CredentialRow
               key={credential.id}
+              clientId={clientId}
               credential={credential}
               seen={live.credentials.get(credential.id)}
               onOpen={mayWrite ? (to) => setOpen({ to, credential }) : null}
@@ -125,36 +163,34 @@ export function CredentialTable(props: {
         <Retire credential={open.credential} onRetired={onChanged} onClose={() => setOpen(null)} />
       )}
       {open?.to === 'edit' && (
-        <Edit credential={open.credential} onDone={onChanged} onClose={() => setOpen(null)} />
+        <EditCredential credential={open.credential} onDone={onChanged} onClose={() => setOpen(null)} />
       )}
     </>
   );
 }
 
 function CredentialRow(props: {
+  clientId: string;
   credential: CredentialJson;
   seen: SeenUse | undefined;
   onOpen: ((to: Open['to']) => void) | null;
 }): JSX.Element {
-  const { credential, seen, onOpen } = props;
-  const { id, name, kind, state, expires_at: expires } = credential;
+  const { clientId, credential, seen, onOpen } = props;
+  const { name, state, expires_at: expires } = credential;
   const quietFrom = state === 'live' ? quietAt(credential, seen) : null;
   return (
     <tr>
       <th scope="row">
-        <div class="name-cell">
-          <strong class="breakable">{name}</strong>
-          <code class="soft">
-            {kind === 'password' ? 'password ' : ''}
-            {id}
-          </code>
-        </div>
+        <Name clientId={clientId} credential={credential} />
       </th>
       <td class="fit">
         <CredentialBadge state={state} />
       </td>
       <td data-label="Last used">
-        <LastUse credential={credential} seen={seen} />
+        <div class="stack tight">
+          <LastUse credential={credential} seen={seen} />
+          <LastRefusal credential={credential} seen={seen} />
+        </div>
       </td>
       <td data-label="Uses" class="fit end number">
         {whole(credential.use_count)}
@@ -188,6 +224,39 @@ function CredentialRow(props: {
   );
 }
 
+/** A key or trust rule has a page of its own, and says what it lets in. */
+function Name({ clientId, credential }: { clientId: string; credential: CredentialJson }): JSX.Element {
+  const { id, name, kind, trust_rule: rule, jwks_url: url } = credential;
+  const hasPage = kind === 'key' || kind === 'trust';
+  return (
+    <div class="name-cell">
+      {hasPage ? (
+        <a href={paths.credential(clientId, id)}>{name}</a>
+      ) : (
+        <strong class="breakable">{name}</strong>
+      )}
+      <code class="soft">
+        {kind === 'secret' ? '' : `${kindText(kind)} `}
+        {id}
+      </code>
+      {rule !== undefined && <span class="hint breakable">Lets in {ruleText(rule)}.</span>}
+      {url !== undefined && <span class="hint breakable">Keys of {url}</span>}
+    </div>
+  );
+}
+
+/** The last refusal of a key or trust rule, if no use followed. */
+function LastRefusal(props: { credential: CredentialJson; seen: SeenUse | undefined }): JSX.Element | null {
+  const { last_refusal: refusal, last_used_at: used } = props.credential;
+  const usedAt = Math.max(...[used, props.seen?.at].map((at) => (at ? Date.parse(at) : 0)));
+  if (refusal === undefined || refusal === null || Date.parse(refusal.at) < usedAt) return null;
+  return (
+    <span class="refused small">
+      refused <Ago at={refusal.at} seconds />: {reasonText(refusal.reason)}
+    </span>
+  );
+}
+
 /** When it is retired if unused until then; null: not marked. */
 export function quietAt(credential: CredentialJson, seen: SeenUse | undefined): string | null {
   const { retire_when_quiet_from: from, last_used_at: used } = credential;
@@ -215,41 +284,5 @@ export function LastUse(props: { credential: CredentialJson; seen: SeenUse | und
         </>
       )}
     </span>
-  );
-}
-
-function Edit(props: { credential: CredentialJson; onDone: () => void; onClose: () => void }): JSX.Element {
-  const { credential, onDone, onClose } = props;
-  const [name, setName] = useState(credential.name);
-  const [days, setDays] = useState('keep');
-  const action = useAction(async () => {
-    const expiry = days === 'keep' ? {} : days === '' ? { expires_at: null } : expiryOf(days);
-    await request('PATCH', `/credentials/${credential.id}`, { body: { name: name.trim(), ...expiry } });
-    announce(`Changed ${name.trim()}.`);
-    onDone();
-    onClose();
-  });
-  return (
-    <Dialog title="Edit the credential" onClose={onClose}>
-      <Form onSubmit={() => action.run()}>
-        <TextField
-          label="Name"
-          hint="Where it is deployed."
-          value={name}
-          onInput={setName}
-          error={action.errorOf('name')}
-          required
-          maxLength={200}
-          autofocus
-        />
-        <ExpiryField
-          days={days}
-          onInput={setDays}
-          keep={credential.expires_at}
-          error={action.errorOf('expires_at')}
-        />
-        <FormEnd action={action} verb="Save" before={<CancelButton />} />
-      </Form>
-    </Dialog>
   );
 }

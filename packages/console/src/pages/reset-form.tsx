@@ -12,6 +12,7 @@ import { paths } from '../paths.ts';
 import type { LiveUse } from '../state/uses.ts';
 import { useAction } from '../ui/action.ts';
 import { Button, LinkButton } from '../ui/button.tsx';
+import { kindText } from '../ui/credential-kind.ts';
 import { ExpiryField, expiryOf } from '../ui/expiry.tsx';
 import { CheckField, ChoiceField, PasswordField, TextField, type Choice } from '../ui/field.tsx';
 import { Objection, useForce } from '../ui/force.tsx';
@@ -54,7 +55,10 @@ const END_DAYS_MAX = 3650;
 
 export interface ResetFormProps {
   user: ApiUserJson;
+  /** Live secrets and passwords. */
   living: readonly CredentialJson[];
+  /** Number of live credentials of all kinds. */
+  liveCount: number;
   live: LiveUse;
   ends: OldEnd;
   onMade: (created: CreatedCredentialJson, secret: string) => void;
@@ -62,7 +66,7 @@ export interface ResetFormProps {
 }
 
 export function ResetForm(props: ResetFormProps): JSX.Element {
-  const { user, living, live, onMade, onSkip } = props;
+  const { user, living, liveCount, live, onMade, onSkip } = props;
   const [kind, setKind] = useState<Kind>('secret');
   const [password, setPassword] = useState('');
   const [name, setName] = useState('');
@@ -92,11 +96,11 @@ export function ResetForm(props: ResetFormProps): JSX.Element {
     onMade(created, created.client_secret ?? password);
   };
   const action = useAction(async () => void (await force.attempt(send)));
-  const isFull = living.length >= LIVE_MAX && ends !== 'now';
+  const isFull = liveCount >= LIVE_MAX && (ends !== 'now' || living.length === 0);
   return (
     <Form onSubmit={() => action.run()}>
       {isFull && (
-        <Notice kind="warn" title={`It has ${living.length} live credentials, the most there may be`}>
+        <Notice kind="warn" title={`It has ${liveCount} live credentials, the most there may be`}>
           <p>Retire one first, or end the old ones now.</p>
         </Notice>
       )}
@@ -224,7 +228,7 @@ function OldOnes({ living, live }: { living: readonly CredentialJson[]; live: Li
     <ul class="consequences" aria-label="The old ones">
       {living.map((credential) => (
         <li key={credential.id}>
-          The {credential.kind} <strong class="breakable">{credential.name}</strong> (
+          The {kindText(credential.kind)} <strong class="breakable">{credential.name}</strong> (
           <code>{credential.id}</code>), last used{' '}
           <LastUse credential={credential} seen={live.credentials.get(credential.id)} />
         </li>

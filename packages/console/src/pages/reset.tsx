@@ -60,7 +60,9 @@ function Reset({ clientId }: { clientId: string }): JSX.Element {
   const goTo = (step: Stage) => setQuery({ step, old: '' });
   if (isNoSuchApiUser(user)) return <NoSuchApiUser clientId={clientId} />;
   const name = user.data?.name ?? 'the API user';
-  const living = credentials.data?.items.filter(({ state }) => state === 'live') ?? [];
+  const allLive = credentials.data?.items.filter(({ state }) => state === 'live') ?? [];
+  // A reset leaves keys and trust rules as they are.
+  const living = allLive.filter(({ kind }) => kind === 'secret' || kind === 'password');
   const hasOld = stage === 'old' || living.length > 1;
   const leave = () => {
     setShown(null);
@@ -88,6 +90,7 @@ function Reset({ clientId }: { clientId: string }): JSX.Element {
                 <ResetForm
                   user={data}
                   living={living}
+                  liveCount={allLive.length}
                   live={live}
                   ends={query['old'] === 'keep' ? 'keep' : 'quiet'}
                   onSkip={living.length > 1 ? () => goTo('old') : null}

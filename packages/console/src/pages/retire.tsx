@@ -3,9 +3,11 @@ import { useState } from 'preact/hooks';
 import { post } from '../api/client.ts';
 import { Problem } from '../api/problem.ts';
 import type { CredentialJson } from '../../../server/src/http/admin/credential.wire.ts';
+import { sentence } from '../format.ts';
 import { announce } from '../state/announce.ts';
 import { useAction } from '../ui/action.ts';
 import { CancelButton, Dialog } from '../ui/dialog.tsx';
+import { kindText } from '../ui/credential-kind.ts';
 import { CheckField } from '../ui/field.tsx';
 import { Form, FormEnd } from '../ui/form.tsx';
 import { Notice } from '../ui/notice.tsx';
@@ -18,6 +20,7 @@ export interface RetireProps {
 
 /** Retires a credential. If a caller could fail, explains why and offers to override. */
 export function Retire({ credential, onRetired, onClose }: RetireProps): JSX.Element {
+  const kind = kindText(credential.kind);
   const [objection, setObjection] = useState(credential.retirement_objection);
   const [overruled, setOverruled] = useState(false);
   const action = useAction(async () => {
@@ -37,8 +40,8 @@ export function Retire({ credential, onRetired, onClose }: RetireProps): JSX.Ele
     <Dialog title={`Retire ${credential.name}?`} onClose={onClose}>
       <Form onSubmit={() => action.run()} guarded={false}>
         <p>
-          From then on, calls with the {credential.kind} <code>{credential.id}</code> are refused. This cannot
-          be undone: a retired {credential.kind} never works again.
+          From then on, calls with the {kind} <code>{credential.id}</code> are refused. This cannot be undone:
+          a retired {kind} never works again.
         </p>
         {objection === null ? (
           <Notice kind="good" title="It seems to be unused">
@@ -48,7 +51,7 @@ export function Retire({ credential, onRetired, onClose }: RetireProps): JSX.Ele
           <>
             <Notice kind="warn" title="A caller could fail" alert>
               <p>Why it should stay: {sentence(objection)}</p>
-              <p>Move its callers to the new secret first; this page shows when the old one is quiet.</p>
+              <p>Move its callers to another credential first; this page shows when the old one is quiet.</p>
             </Notice>
             <CheckField
               label="Retire it anyway"
@@ -68,8 +71,4 @@ export function Retire({ credential, onRetired, onClose }: RetireProps): JSX.Ele
       </Form>
     </Dialog>
   );
-}
-
-export function sentence(text: string): string {
-  return /[.!?]$/.test(text) ? text : `${text}.`;
 }

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import type { CredentialJson } from '../../../server/src/http/admin/credential.wire.ts';
-import { duration, plural } from '../format.ts';
+import { duration, plural, sentence } from '../format.ts';
 import { paths } from '../paths.ts';
 import { useNow } from '../state/clock.ts';
 import type { LiveUse, SeenUse } from '../state/uses.ts';
@@ -10,7 +10,7 @@ import { Button, LinkButton } from '../ui/button.tsx';
 import { Notice } from '../ui/notice.tsx';
 import { Ago } from '../ui/time.tsx';
 import { LastUse, quietAt } from './credentials.tsx';
-import { Retire, sentence } from './retire.tsx';
+import { Retire } from './retire.tsx';
 
 export interface WatchOldProps {
   clientId: string;

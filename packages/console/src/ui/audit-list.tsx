@@ -1,7 +1,9 @@
 import type { JSX } from 'preact';
 import type { AuditEntryJson, AuditSubjectJson } from '../../../server/src/http/admin/audit-entry.wire.ts';
-import { cut, whole } from '../format.ts';
+import { CREDENTIAL_KINDS } from '../../../server/src/domain/credential.ts';
+import { capital, cut, whole } from '../format.ts';
 import { paths } from '../paths.ts';
+import { kindText } from './credential-kind.ts';
 import { Badge } from './badge.tsx';
 import { Ago, At } from './time.tsx';
 
@@ -26,7 +28,7 @@ function Entry({ entry }: { entry: AuditEntryJson }): JSX.Element {
       <details>
         <summary>
           <span class="audit-what">
-            <strong>{actionText(action)}</strong>
+            <strong>{actionText(entry)}</strong>
             {outcome === 'refused' && <Badge kind="danger">refused</Badge>}
             {about.name !== null && <span class="audit-name breakable">{cut(about.name)}</span>}
             {about.id !== null && <code class="audit-about">{about.id}</code>}
@@ -137,7 +139,7 @@ const ACTIONS: ReadonlyMap<string, string> = new Map([
   ['api_user.import', 'API users imported'],
   ['api_user.export', 'API users exported'],
   ['api_user.export', 'Digests exported'],
-  ['credential.create', 'Secret created'],
+  ['credential.create', 'Credential created'],
   ['credential.update', 'Credential changed'],
   ['credential.retire', 'Credential retired'],
   ['credential.reset', 'Credentials reset'],
@@ -167,6 +169,8 @@ export const ACTION_OPTIONS: readonly { value: string; text: string }[] = [...AC
   }),
 );
 
-function actionText(action: string): string {
+function actionText({ action, after }: AuditEntryJson): string {
+  const kind = CREDENTIAL_KINDS.find((one) => one === after?.['kind']);
+  if (action === 'credential.create' && kind !== undefined) return `${capital(kindText(kind))} created`;
   return ACTIONS.get(action) ?? action;
 }

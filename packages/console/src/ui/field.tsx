@@ -125,6 +125,37 @@ export function TextField(props: TextFieldProps): JSX.Element {
   );
 }
 
+export function TextAreaField(
+  props: FieldProps & {
+    value: string;
+    onInput: (value: string) => void;
+    rows: number;
+    placeholder?: string;
+    required?: boolean;
+    maxLength?: number;
+  },
+): JSX.Element {
+  return (
+    <Field {...props}>
+      {(described) => (
+        <textarea
+          {...described}
+          class="mono"
+          rows={props.rows}
+          value={props.value}
+          placeholder={props.placeholder}
+          required={props.required}
+          maxLength={props.maxLength}
+          autocomplete="off"
+          autocapitalize="none"
+          spellcheck={false}
+          onInput={(event) => props.onInput(event.currentTarget.value)}
+        />
+      )}
+    </Field>
+  );
+}
+
 export function PasswordField(
   props: FieldProps & {
     value: string;

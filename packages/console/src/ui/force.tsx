@@ -2,6 +2,7 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { Problem } from '../api/problem.ts';
 import { plural } from '../format.ts';
+import { kindText } from './credential-kind.ts';
 import { CheckField } from './field.tsx';
 import { Notice } from './notice.tsx';
 import { Ago } from './time.tsx';
@@ -64,7 +65,7 @@ function Callers({ problem }: { problem: Problem }): JSX.Element {
       <ul class="consequences">
         {inUse.credentials.map(({ id, kind, name, last_used_at: at, last_used_address: address }) => (
           <li key={id}>
-            The {kind} “<span class="breakable">{name}</span>” (<code>{id}</code>) was used{' '}
+            The {kindText(kind)} “<span class="breakable">{name}</span>” (<code>{id}</code>) was used{' '}
             <Ago at={at} seconds />
             {address !== null && (
               <>

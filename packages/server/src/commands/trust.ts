@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { createKeySourceCheck } from '../runtime/trusted-keys/check.ts';
 import { createKeySearch } from '../runtime/trusted-keys/key-search.ts';
 import { existingApiUser } from '../admin/api-user.ts';
-import { checkTrust, type CheckedRule, type TokenCheck } from '../admin/trust-check.ts';
+import { checkTrust, type CheckedRule } from '../admin/trust-check.ts';
 import { createTrustRule } from '../admin/trust-rule.ts';
 import { AppError } from '../domain/app-error.ts';
 import { trustRuleOf } from '../domain/assertion-credential.ts';
@@ -10,6 +10,7 @@ import { credentialState, type Credential } from '../domain/credential.ts';
 import { trustRuleText, valueText } from '../domain/trust-rule-text.ts';
 import type { TrustRule } from '../domain/trust-rule.ts';
 import { credentialJson } from '../http/admin/credential.wire.ts';
+import { trustCheckJson } from '../http/admin/trust-check.wire.ts';
 import { durationText } from '../lib/duration.ts';
 import { commandLineChange } from './actor.ts';
 import { retireCommand } from './credential.ts';
@@ -185,7 +186,7 @@ function check(parent: Command, io: Io): void {
       return await checkTrust({ store, findKey }, owner, token, Date.now());
     });
     const passes = checked.rules.some(({ failed }) => failed === null);
-    if (options.json === true) io.out(json(checkJson(checked, passes)));
+    if (options.json === true) io.out(json(trustCheckJson(checked)));
     else for (const rule of checked.rules) io.out(checkText(rule));
     if (passes) return;
     const { problem, rules } = checked;
@@ -200,19 +201,4 @@ function checkText({ credentialId, name, failed }: CheckedRule): string {
   if (failed === null) return `${subject} lets it in`;
   const what = failed.name === undefined ? failed.check : `${failed.check} ${failed.name}`;
   return `${subject} refuses it: ${what}: expected ${failed.expected}, actual ${failed.actual}`;
-}
-
-function checkJson({ problem, issuer, rules }: TokenCheck, passes: boolean): Record<string, unknown> {
-  return {
-    passes,
-    problem,
-    issuer,
-    rules: rules.map(({ credentialId, name, rule, failed }) => ({
-      credential_id: credentialId,
-      name,
-      issuer: rule.issuer,
-      passes: failed === null,
-      failed,
-    })),
-  };
 }

@@ -49,6 +49,7 @@ test('every route answers as the document says, and is in it', async () => {
   for (const action of ['disable', 'enable', 'revoke-tokens']) await admin.send('POST', `${path}/${action}`);
   const cutOff = await admin.send('POST', `${path}/cut-off`, { new_secret: true });
   server.noteSecret(cutOff.body['client_secret'] as string);
+  await admin.send('POST', `${path}/trust-check`, { token: 'not a token' });
   const lines = { 'Content-Type': 'application/x-ndjson' };
   await admin.send('POST', '/api-users/import', '{"name":"Imported"}\n', lines);
   await made('/signing-keys/rotate', {});
@@ -63,6 +64,7 @@ test('every route answers as the document says, and is in it', async () => {
     '/api-users/export',
     path,
     `${path}/credentials`,
+    `${path}/key-sources`,
     `${path}/history`,
     `${path}/usage`,
     '/usage',

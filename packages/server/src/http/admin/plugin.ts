@@ -6,6 +6,7 @@ import { VERSION } from '../../lib/version.ts';
 import { invitesBody } from '../framing.ts';
 import { CREDENTIALS_IN_URL, urlHoldsSecret } from '../url-secrets.ts';
 import type { AdminApp, SchemaTypes } from './admin-app.ts';
+import { keySourceRoutes } from './key-source.routes.ts';
 import { invitationRoutes } from './invitation.routes.ts';
 import { apiUserRoutes } from './api-user.routes.ts';
 import { auditRoutes } from './audit.routes.ts';
@@ -24,6 +25,7 @@ import { Problem, problemOf, replyWithProblem, SECURITY_HEADERS, tooMany } from 
 import { profileRoutes } from './profile.routes.ts';
 import { sessionRoutes } from './session.routes.ts';
 import { signingKeyRoutes } from './signing-key.routes.ts';
+import { trustCheckRoutes } from './trust-check.routes.ts';
 import { usageRoutes } from './usage.routes.ts';
 
 /**
@@ -57,6 +59,8 @@ export async function adminPlugin(
   apiUserRoutes(app, context);
   await bulkRoutes(app, context);
   credentialRoutes(app, context);
+  keySourceRoutes(app, context);
+  trustCheckRoutes(app, context);
   signingKeyRoutes(app, context);
   usageRoutes(app, context);
   overviewRoute(app, context);
