@@ -71,9 +71,9 @@ async function refuseKnownKey(
   { owner, digest, member }: NewKey,
   nowMs: number,
 ): Promise<void> {
-  const [known] = await transaction.credentials.keyOwners([digest]);
-  if (known === undefined) return;
-  const problem = knownKeyProblem(known, owner, credentialState(known, nowMs));
+  const [holder] = await transaction.credentials.keyOwners([digest]);
+  if (holder === undefined) return;
+  const problem = knownKeyProblem(holder, owner, credentialState(holder, nowMs));
   throw new AppError('conflict', problem, { faults: [{ member, problem }] });
 }
 

@@ -32,7 +32,7 @@ const claims = Type.Unsafe<TrustRuleJson['claims']>({
   },
 });
 
-const from = (value: TrustRuleJson['keys']['from']) => ({ type: 'string', const: value });
+const from = (literal: TrustRuleJson['keys']['from']) => ({ type: 'string', const: literal });
 
 const keys = Type.Unsafe<TrustRuleJson['keys']>({
   description:
