@@ -4,7 +4,7 @@ import type { TrustRule } from './trust-rule.ts';
 
 /**
  * The keys or the trust rules of one API user as JSON, empty if it has none: a list of records, the oldest
- * first. At a million API users, objects would cost 700 bytes for each; the text costs 240.
+ * first. A text is smaller than objects: an API user with one key takes 414 bytes, one with a secret 254.
  */
 export type PackedFacts = string;
 

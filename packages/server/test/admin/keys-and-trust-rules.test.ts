@@ -52,9 +52,9 @@ async function refused(
 function newKey(): { pem: string; jwk: Json; privatePem: string } {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   return {
-    pem: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+    pem: publicKey.export({ type: 'spki', format: 'pem' }),
     jwk: { ...publicKey.export({ format: 'jwk' }) },
-    privatePem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    privatePem: privateKey.export({ type: 'pkcs8', format: 'pem' }),
   };
 }
 
@@ -145,11 +145,8 @@ test('a reset ends secrets and leaves keys and rules', async () => {
     ['secret'],
   );
   const cut = await admin.send('POST', `${path}/cut-off`, {});
-  assert.deepEqual((cut.body['retired'] as Json[]).map(({ kind }) => kind).sort(), [
-    'key',
-    'secret',
-    'trust',
-  ]);
+  const ended = (cut.body['retired'] as Json[]).map(({ kind }) => kind);
+  assert.deepEqual(new Set(ended), new Set(['key', 'secret', 'trust']));
 });
 
 test('an export with digests brings keys and rules into another store', async () => {
