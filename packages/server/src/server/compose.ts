@@ -142,6 +142,7 @@ export async function compose(
     ...operators.services,
     ...statistics.admin,
   };
+  const measured = { statistics, health, keyring, keySets, feed, limits, callers, usedAssertions, part };
   const server = await createApp(
     {
       now: Date.now,
@@ -163,17 +164,7 @@ export async function compose(
       revocations: createPublication(revocations, keyring, feed, clocks, config.issuer),
       catchingUp: sleep.catchingUp,
       health,
-      metrics: metricsOf({
-        statistics,
-        health,
-        keyring,
-        keySets,
-        feed,
-        limits,
-        callers,
-        usedAssertions,
-        part,
-      }),
+      metrics: metricsOf(measured),
       log,
       version: VERSION,
       admin,
