@@ -219,7 +219,8 @@ const commands = {
       ['OpenAPI documents', node, [join(root, 'scripts/openapi.ts')]],
       ['format (oxfmt)', node, [tool('oxfmt', 'bin/oxfmt'), join(root, 'docs')]],
     ),
-  screenshots: () => (buildConsole(root, node) ? run(node, [join(root, 'scripts/screenshots.ts')]) : 1),
+  screenshots: () =>
+    buildConsole(root, node) ? run(node, [join(root, 'scripts/screenshots.ts'), ...args]) : 1,
 };
 
 if (!commands[command]) {

@@ -1,9 +1,10 @@
 // `npm run screenshots`: takes the documents' screenshots of the console, on a new store. Needs Debian's
-// Chromium, as the tests do.
+// Chromium, as the tests do. `npm run screenshots -- --without-secret`: only those of keys and trust rules.
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { PHONE } from '@mintmark/test-support/browser';
+import { assertionForm, newSigner, workloadClaims, type Signer } from '@mintmark/test-support/assertions';
 import { sqlOn } from '@mintmark/test-support/command-line';
 import {
   becomeFirstAdmin,
@@ -25,6 +26,7 @@ const HEIGHT = 670;
 const TALL = 900;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
+const GITHUB = 'https://token.actions.githubusercontent.com';
 /** Time of traffic before the pictures, so that the live charts have data. */
 const TRAFFIC_MS = 75_000;
 
@@ -74,6 +76,10 @@ async function take(on: TestServer, opened: Browser): Promise<void> {
   const origin = `http://localhost:${on.port}`;
   const viewport = { width: WIDTH, height: HEIGHT };
   const first = await opened.newPage({ viewport, colorScheme: 'light' });
+  if (process.argv.includes('--without-secret')) {
+    await becomeFirstAdmin(first, on);
+    return await withoutSecret(on, opened, first);
+  }
   await first.goto(`${origin}/console`);
   await first.getByLabel('E-mail address').waitFor();
   await shoot(first, 'sign-in');
@@ -102,6 +108,7 @@ async function take(on: TestServer, opened: Browser): Promise<void> {
     await first.goto(`${origin}/console`);
     await first.waitForTimeout(TRAFFIC_MS);
     await pictures(on, origin, first, phone, importer, callers[0] as Caller);
+    await withoutSecret(on, opened, first);
   } finally {
     await Promise.all(callers.map((caller) => caller.stop()));
   }
@@ -205,6 +212,69 @@ async function stopping(on: TestServer, page: Page, origin: string, clientId: st
   await page.getByLabel('I have stored the secret').check();
 }
 
+/** The keys and trust rules of an API user. The rule holds its key, because no picture asks GitHub. */
+async function withoutSecret(on: TestServer, opened: Browser, desk: Page): Promise<void> {
+  const user = await on.json<Made>('api-user', 'create', '--name', 'Catalogue upload');
+  const origin = `http://localhost:${on.port}`;
+  const path = `${origin}/console/api-users/${user.client_id}`;
+  await desk.goto(`${path}/trust`);
+  await desk.getByLabel('Repository id').fill('1296269');
+  await desk.getByLabel('Branch').fill('main');
+  await desk.getByLabel('Environment').fill('production');
+  await desk.getByLabel('Name of the rule').fill('shop, production');
+  await desk.getByRole('heading', { level: 1 }).click();
+  await desk.setViewportSize({ width: WIDTH, height: TALL - 10 });
+  await desk.evaluate('scrollTo(0, 130)');
+  await shoot(desk, 'trust');
+  await desk.setViewportSize({ width: WIDTH, height: HEIGHT });
+  const signer = await newSigner();
+  await desk.goto(`${path}/trust`);
+  await writeRule(desk, signer);
+  const token = async (changes: Record<string, string>) => {
+    const claims = { iss: GITHUB, sub: 'repo:acme/shop:environment:production', aud: on.url, ...changes };
+    return await signer.sign(workloadClaims({ repository_id: '1296269', ref: 'refs/heads/main', ...claims }));
+  };
+  for (const ref of ['refs/heads/main', 'refs/heads/feature-7'])
+    await on.post(assertionForm(await token({ ref }), { client_id: user.client_id }));
+  await desk.getByText('repo:acme/shop:environment:production').waitFor();
+  await desk.getByText(/^Last refusal .*:/).waitFor();
+  await desk.getByRole('button', { name: 'Dismiss' }).click();
+  await shoot(desk, 'trust-rule', TALL - 80);
+  const phone = await opened.newPage({ ...PHONE, colorScheme: 'dark' });
+  await phone.goto(path);
+  await signIn(phone, 'ada@example.com', PASSWORD);
+  await phone.getByRole('button', { name: 'Check a token' }).click();
+  await phone.getByLabel('Token of the workload').fill(await token({ ref: 'refs/heads/feature-7' }));
+  await phone.getByRole('button', { name: 'Check the token' }).click();
+  await phone.getByText('The token has').waitFor();
+  await shoot(phone, 'trust-check-phone');
+  await phone.close();
+  await desk.goto(`${path}/add-key`);
+  await desk.getByLabel('Public key', { exact: true }).fill(JSON.stringify(signer.jwk, null, 2));
+  await desk.getByLabel('Name of the key').fill('cluster 2');
+  await shoot(desk, 'add-key', TALL - 40);
+}
+
+async function writeRule(page: Page, signer: Signer): Promise<void> {
+  await page.getByLabel('The workload runs in').selectOption({ label: 'Another issuer: write the rule' });
+  await page.getByLabel('Issuer').fill(GITHUB);
+  await page.getByLabel('Subject').fill('repo:*');
+  for (const [i, [name, value]] of [
+    ['repository_id', '1296269'],
+    ['ref', 'refs/heads/main'],
+  ].entries()) {
+    await page.getByRole('button', { name: 'Add a claim' }).click();
+    await page.getByLabel(`Claim ${i + 1}`, { exact: true }).fill(name ?? '');
+    await page.getByLabel(`Value of claim ${i + 1}`).fill(value ?? '');
+  }
+  await page.getByText('More: audience, life').click();
+  await page.getByLabel('Its public keys come').selectOption('inline');
+  await page.getByLabel('Key set').fill(JSON.stringify({ keys: [signer.jwk] }));
+  await page.getByLabel('Name of the rule').fill('shop, production');
+  await page.getByRole('button', { name: 'Create the rule' }).click();
+  await page.getByRole('heading', { name: 'shop, production', level: 1 }).waitFor();
+}
+
 async function importing(page: Page): Promise<void> {
   const lines = ['{"name": "Newsletter, southern shops", "scopes": ["campaigns:read"]}', '{"name": ""}'];
   const dialog = await importLines(page, lines);
@@ -273,7 +343,13 @@ function seedUsage(database: string, clientId: string, i: number): void {
   const usedAt = Date.now() - (i + 1) * (i + 2) * 61_000;
   sqlOn(database, 'update api_users set last_used_at = ? where client_id = ?', usedAt, clientId);
   const [credential] = sqlOn(database, 'select id from credentials where client_id = ?', clientId);
-  insert(database, 'credential_usage', [String(credential?.['id']), usedAt, '203.0.113.14', 400 * (i + 1)]);
+  insert(database, 'credential_usage', [
+    String(credential?.['id']),
+    usedAt,
+    '203.0.113.14',
+    400 * (i + 1),
+    null,
+  ]);
   for (let ago = 1; ago < 48; ago++) {
     const at = hour - ago * HOUR_MS;
     const wave = 1 + Math.sin(((new Date(at).getUTCHours() + 2 * i) / 24) * 2 * Math.PI);
@@ -288,7 +364,7 @@ function seedUsage(database: string, clientId: string, i: number): void {
   }
 }
 
-function insert(database: string, table: string, values: readonly (string | number)[]): void {
+function insert(database: string, table: string, values: readonly (string | number | null)[]): void {
   const marks = values.map(() => '?').join(', ');
   sqlOn(database, `insert into ${table} values (${marks})`, ...values);
 }

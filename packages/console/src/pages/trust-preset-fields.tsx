@@ -82,7 +82,7 @@ export function PresetFields(props: PresetFieldsProps): JSX.Element {
       {often.filter((field) => !isAlternative(field)).map(fieldOf)}
       {preset.oneOf.map((group) => (
         <fieldset class="stack" key={group.join()}>
-          <legend class="label">At least one of these</legend>
+          <legend class="hint">At least one of {group.join(', ')}:</legend>
           {often.filter(({ name }) => group.includes(name)).map(fieldOf)}
         </fieldset>
       ))}
