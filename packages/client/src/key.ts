@@ -36,11 +36,11 @@ export interface PrivateKeyOptions {
     | { readonly file: string }
     | SignFunction;
   /**
-   * Default: that of the JWK, or the thumbprint (RFC 7638). A function has none, nor has a single
+   * Default: the `kid` of the JWK, or the thumbprint (RFC 7638). No default for a function, or for a single
    * `CryptoKey` that cannot be exported.
    */
   readonly kid?: string | undefined;
-  /** Default: that of the key; PS256 for RSA as PEM. A function needs it. */
+  /** Default: the algorithm of the key; PS256 for an RSA key in PEM. Required if `key` is a function. */
   readonly alg?: AssertionAlgorithm | undefined;
   /** The server's issuer. Default: the configuration's `host`. */
   readonly audience?: string | undefined;
@@ -63,7 +63,7 @@ const rules = {
  * @throws ConfigurationError that names the wrong option. A key that cannot be used fails the token request.
  */
 export function privateKey(options: PrivateKeyOptions): ClientAssertion {
-  // The rules would quote a wrong value.
+  // Without the key: a message about a wrong value quotes it.
   check({ ...options, key: undefined }, rules);
   const load = keyLoader(options);
   return async ({ clientId, configuration, signal }) => {
@@ -102,7 +102,8 @@ function keyLoader({ key, alg, kid }: PrivateKeyOptions): KeyLoader {
 
 function keyOfFunction(signFunction: SignFunction, { alg, kid }: KeyChoice): KeyLoader {
   const facts = ALGORITHMS.find((each) => each.alg === alg);
-  if (!facts) throw new ConfigurationError('alg', 'is missing: a function that signs does not name it');
+  if (!facts)
+    throw new ConfigurationError('alg', 'is missing: name the algorithm of the function that signs');
   const sign = async (data: Bytes, signal: AbortSignal) => {
     const result: unknown = await signFunction(data, { alg: facts.alg, signal });
     const bytes = result instanceof ArrayBuffer ? new Uint8Array(result) : result;

@@ -4,7 +4,7 @@ import type { TrustRuleJson } from '../../../server/src/domain/trust-rule-json.t
 
 export interface Snippet {
   title: string;
-  /** What the lines do, and where they go. */
+  /** Says what the lines do, and to which file or shell they belong. */
   text: string;
   code: string;
 }

@@ -20,25 +20,32 @@ interface GenerateOptions {
 }
 
 export function keyCommand(program: Command, io: Io): void {
-  const parent = program.command('key').description('Generate keys that prove API users without a secret.');
+  const parent = program.command('key').description('Generate the key of an API user that has no secret.');
   parent.addHelpText('after', '\nExample:\n  mintmark key generate importer.pem > importer.pub.pem');
   const command = parent
     .command('generate <file>')
     .description('Write a new private key into a file, and print its public key.')
     .addOption(
-      new Option('--algorithm <algorithm>', 'What it signs. PS256: an RSA key, for RS256, too.')
+      new Option(
+        '--algorithm <algorithm>',
+        'Algorithm of the signatures. PS256 makes an RSA key, which also signs RS256.',
+      )
         .choices(Object.keys(GENERATORS))
         .default('ES256'),
     )
     .option('--json', 'Print JSON.')
     .addHelpText(
       'after',
-      '\nNothing is sent. The file can be read by its owner only, and an existing file is not overwritten.' +
+      '\nContacts no server. Only the owner of the file can read it; an existing file is not overwritten.' +
         '\n\nExample:\n  mintmark key generate importer.pem > importer.pub.pem',
     );
   command.action((file: string, { algorithm, json: asJson }: GenerateOptions) => {
     const privateKey = GENERATORS[algorithm]?.();
-    if (privateKey === undefined) throw new AppError('invalid', `${algorithm} is not an algorithm of keys.`);
+    if (privateKey === undefined)
+      throw new AppError(
+        'invalid',
+        `The algorithm ${algorithm} is not supported: use ${Object.keys(GENERATORS).join(', ')}.`,
+      );
     writeSecretFile(file, privateKey.export({ type: 'pkcs8', format: 'pem' }));
     const pem = createPublicKey(privateKey).export({ type: 'spki', format: 'pem' });
     const key = readPublicKey(pem);

@@ -4,7 +4,7 @@ import { AppError } from '../domain/app-error.ts';
 import { json, readLine, type Io } from './io.ts';
 
 export function secretCommand(program: Command, io: Io): void {
-  const parent = program.command('secret').description('Look at secrets offline.');
+  const parent = program.command('secret').description('Check secrets offline.');
   parent.addHelpText('after', '\nExample:\n  mintmark secret check < secret.txt');
   const command = parent
     .command('check')

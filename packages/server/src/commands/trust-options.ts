@@ -31,28 +31,28 @@ export function addTrustOptions(command: Command): void {
     .addOption(new Option('--preset <name>', 'A rule for a well-known issuer.').choices(presets))
     .option(
       '--field <name=value>',
-      'With --preset: a field of it. Repeat it. See mintmark trust presets.',
+      'A field of the preset; repeat the option for each. mintmark trust presets lists them.',
       field,
     )
     .option('--iss <issuer>', 'The issuer of the tokens.')
-    .option('--sub <subject>', 'Their subject; or a prefix that ends in : or /, and then *.')
-    .option('--aud <audience>', 'Their audience. Default: the issuer of the server.')
-    .option('--other-audiences', 'Their aud may name others, too.')
+    .option('--sub <subject>', 'The subject of the tokens; or a prefix that ends in : or /, followed by *.')
+    .option('--aud <audience>', 'The audience of the tokens. Default: the issuer of the server.')
+    .option('--other-audiences', 'Accept tokens whose aud names other audiences, too.')
     .option(
       '--claim <name=value>',
-      'Another claim. name=prefix* takes a prefix, name:=true a JSON value. Repeat a name for one of several values.',
+      'Another claim that must match. name=prefix* compares a prefix, name:=true a JSON value. Repeat a name to allow several values.',
       claim,
     )
     .option(
       '--life <duration>',
-      'The longest time from iat to exp: 1h, 15m. Default: 1h, or by the preset.',
+      'The longest time from iat to exp: 1h, 15m. Default: that of the preset, or 1h.',
       duration,
     )
     .addOption(
-      new Option('--reuse <when>', 'Whether a token proves once. Default: once, or by the preset.').choices([
-        'once',
-        'until-expired',
-      ]),
+      new Option(
+        '--reuse <when>',
+        'How often a token may be used. Default: that of the preset, or once.',
+      ).choices(['once', 'until-expired']),
     )
     .option('--jwks-url <url>', 'URL of the public keys. Default: discovery from the issuer.')
     .addOption(

@@ -65,9 +65,9 @@ function create(parent: Command, io: Io): void {
   const command = storeCommand(parent, 'create <client-id>', 'Create a trust rule.');
   command
     .option('--name <name>', 'Says where the workload is deployed.', 'trust rule')
-    .option('--expires-in <duration>', 'After this time it is refused: 90d, 24h. Left out: never.', duration);
+    .option('--expires-in <duration>', 'It expires after this time: 90d, 24h. Default: never.', duration);
   addTrustOptions(command);
-  command.option('--force', 'Although the rule lets in more than is safe.');
+  command.option('--force', 'Create the rule even if it matches more than is safe.');
   addSettings(command, [...STORE_SETTINGS, ...URL_SETTINGS]).addHelpText('after', URL_HELP + CREATE_EXAMPLES);
   command.action(async (owner: string, options: CreateOptions) => {
     await withStore(command, io, async (store, config) => {
@@ -172,11 +172,11 @@ function check(parent: Command, io: Io): void {
   const command = storeCommand(
     parent,
     'check <client-id>',
-    'Would this token prove the API user, and if not, why not? Reads it from standard input.',
+    'Check whether the token on standard input would prove the API user, and if not, why not.',
   );
   addSettings(command, STORE_SETTINGS).addHelpText(
     'after',
-    '\nThe token is not stored, and not used up. Exit code 6: no rule lets it in.' +
+    '\nThe token is not stored, and can still be used. Exit code 6: no rule accepts it.' +
       '\n\nExample:\n  mintmark trust check api_… < token',
   );
   command.action(async (owner: string, options: { json?: boolean }) => {

@@ -12,7 +12,7 @@ export interface RegisteredKey {
   thumbprint: string;
 }
 
-/** Characters of a key as text: an RSA key of 4096 bits in PEM has 800. */
+/** The longest text of a key, in characters. The PEM of an RSA key of 4096 bits has 800. */
 export const PUBLIC_KEY_LENGTH_MAX = 16_384;
 const RSA_BITS_MIN = 2048;
 const RSA_BITS_MAX = 4096;
@@ -66,7 +66,7 @@ function readPem(text: string): RegisteredKey | Fault[] {
     jwk = createPublicKey({ key: text, format: 'pem' }).export({ format: 'jwk' });
   } catch {
     return faults(
-      'The PEM cannot be read, or its key is of a type that is not supported: copy the file whole.',
+      'The PEM cannot be read, or its type of key is not supported: check that it was copied whole.',
     );
   }
   return readJwk(jwk);

@@ -9,9 +9,9 @@ import type { ClaimMatch, TrustedKeys, TrustRule } from './trust-rule.ts';
 /** Characters of an issuer, subject, audience, URL or value of a claim. */
 const TEXT_LENGTH_MAX = 512;
 const CLAIMS_MAX = 16;
-/** Values that a claim may have. */
+/** Values that a rule allows for one claim. */
 const VALUES_MAX = 32;
-/** Keys that a rule holds itself. */
+/** Inline keys of a rule. */
 export const INLINE_KEYS_MAX = 32;
 /** A token that is valid for longer is as good as a secret. */
 export const TRUST_LIFE_SECONDS_MAX = 86_400;
@@ -71,7 +71,7 @@ function prefixProblem(prefix: string, ends: string): string | null {
   if (prefix === '') return 'A prefix has at least one character.';
   return ends.includes(prefix.slice(-1))
     ? null
-    : `The prefix ${JSON.stringify(prefix)} ends within a name, so it lets in longer names, too: end it with ` +
+    : `The prefix ${JSON.stringify(prefix)} ends within a name, so it also matches longer names: end it with ` +
         `${Array.from(ends).join(' or ')}, or give the whole value.`;
 }
 
@@ -135,7 +135,7 @@ function breadthProblems(rule: TrustRule): Problem[] {
       'claims',
       shared === null || shared.isBound(rule)
         ? null
-        : `Everybody can get tokens of ${shared.name}, and a name can pass to somebody else. Give the exact value of ` +
+        : `Anyone can get tokens of ${shared.name}, and a name can pass to someone else. Give the exact value of ` +
           `${shared.ids}. ${forced}`,
     ],
   ];

@@ -65,8 +65,9 @@ const UNSUPPORTED_GRANT_TYPE =
   'The only grant type here is client_credentials: send grant_type=client_credentials, or leave it out.';
 
 const INVALID_CLIENT =
-  'The client could not be authenticated. Check that client_id and client_secret belong together and were copied ' +
-  'whole; a secret may have been reset, retired or expired, or the API user disabled: ask the operator of the platform.';
+  'The client could not be authenticated. Check that client_id belongs to the client_secret or client_assertion, and that ' +
+  'both were copied whole. The credential may have been reset, retired or expired, or the API user disabled: ask the ' +
+  'operator of the platform.';
 
 const UNAUTHORIZED = {
   address_not_allowed:

@@ -122,7 +122,7 @@ test('a trust rule is shown as it was created, with defaults', async () => {
 test('a rule that matches too much is refused unless forced', async () => {
   const path = await newUser();
   const wide = { ...RULE, claims: {} };
-  await refused(path, { trust_rule: wide }, 400, '/trust_rule/claims', /Everybody can get tokens/);
+  await refused(path, { trust_rule: wide }, 400, '/trust_rule/claims', /Anyone can get tokens/);
   await create(path, { trust_rule: wide, force: true });
   await refused(path, { trust_rule: { ...RULE, subject: 'a*b' } }, 400, '/trust_rule/subject', /comes last/);
 });

@@ -25,8 +25,8 @@ export type Resolve = (host: string) => Promise<readonly LookupAddress[]>;
 export type GuardConfig = Pick<Config, 'privateKeyHosts' | 'keySetBytesMax' | 'keySourcesMax'>;
 
 /**
- * Look-ups of host names at a time. Each occupies a thread of Node's pool until the system's resolver
- * answers.
+ * At most this many look-ups of host names run at a time. Each occupies a thread of Node's pool until the
+ * system's resolver answers.
  */
 const LOOKUPS_MAX = 2;
 
@@ -96,7 +96,7 @@ function addressProblem(address: string, mayBePrivate: boolean): string | null {
   if (kind === 'public' || (kind === 'private' && mayBePrivate)) return null;
   return kind === 'private'
     ? 'which is private: name the host in MINTMARK_PRIVATE_KEY_HOSTS if it is yours'
-    : 'at which no server of others can be';
+    : 'which is reserved: Mintmark fetches no keys from it';
 }
 
 async function authorities(caFile: string): Promise<string> {
@@ -161,10 +161,10 @@ async function readAnswer(response: IncomingMessage, bytesMax: number): Promise<
   return { status, headers, text: Buffer.concat(chunks).toString('utf8') };
 }
 
-/** Like `work`, but throws when the signal aborts. A later outcome is dropped. */
+/** The outcome of the look-up or read, or an Error when the signal aborts. */
 async function within<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(new Error('the look-up of its host did not end in time'));
+  const abort = () => reject(new Error('the host name was not resolved in time'));
   if (signal.aborted) abort();
   signal.addEventListener('abort', abort);
   try {

@@ -24,7 +24,7 @@ export function heldKeys({ keys, leftOut, lifeMs }: LoadedKeySet, fetchedAt: num
   const fit = keys.filter((key) => !Array.isArray(readJwk(key)));
   if (fit.length === 0) return null;
   const trusted = fit.map((jwk) => ({ kid: jwk.kid, algorithms: algorithmsOf(jwk), key: keyObjectOf(jwk) }));
-  // About half of their life, so that processes take turns.
+  // Somewhat before half of their life, and at random, so that not all processes fetch at once.
   const dueAt = fetchedAt + lifeMs * (0.4 + Math.random() * 0.1);
   return { keys: trusted, leftOut, fetchedAt, lifeMs, dueAt };
 }
@@ -40,7 +40,7 @@ export function keyIn(
   return first === undefined || (kid === null && second !== undefined) ? null : first.key;
 }
 
-/** Whether a newer key set may have the key: here none has its id, or fits if the search has no id. */
+/** Whether a newer key set may have the key: none here has its id, or, without an id, its algorithm. */
 export function isUnknown(held: HeldKeys, kid: string | null, algorithm: AssertionAlgorithm): boolean {
   if (kid !== null) return !held.keys.some((one) => one.kid === kid);
   return !held.keys.some(({ algorithms }) => algorithms.includes(algorithm));

@@ -15,11 +15,11 @@ export interface KeySources {
 
 interface Entry {
   keys: SourceKeys;
-  /** When a search last required the source. */
+  /** The time of the last search for a key in the source. */
   searchedAt: number;
 }
 
-/** A source that was searched in this time stays, though the last list of names does not have it. */
+/** A source that no credential names stays for this long after its last search. */
 const SEARCHED_KEPT_MS = 120_000;
 
 export function createKeySources(parts: SourceKeysParts, max: number): KeySources {

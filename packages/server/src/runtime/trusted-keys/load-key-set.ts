@@ -55,9 +55,7 @@ async function keySetUrl(issuer: string, get: Get): Promise<string> {
   }
   const { issuer: named, jwks_uri: jwksUri } = jsonObject(url, answer);
   if (named !== issuer)
-    throw new Error(
-      `${url} is the document of another issuer, ${shown(named)}, and not of ${shortened(issuer)}`,
-    );
+    throw new Error(`${url} names the issuer ${shown(named)} instead of ${shortened(issuer)}`);
   if (typeof jwksUri !== 'string') throw new Error(`${url} names no key set ("jwks_uri")`);
   return jwksUri;
 }
@@ -106,7 +104,7 @@ function lifeOf({ headers }: Answer, { keyLifeMs, keyLifeMinMs, keyLifeMaxMs }: 
   return Math.min(keyLifeMaxMs, Math.max(keyLifeMinMs, (Number(maxAge) - Number(age)) * 1000));
 }
 
-/** A value that another server sent, for a text. */
+/** An issuer that another server sent, for an error text. */
 function shown(value: unknown): string {
-  return typeof value === 'string' ? shortened(value) : 'which it does not name';
+  return typeof value === 'string' ? shortened(value) : '(none)';
 }

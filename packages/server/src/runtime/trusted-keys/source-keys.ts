@@ -28,8 +28,9 @@ export interface SourceKeysParts extends KeyFetchParts {
   config: Pick<Config, 'keyWaitersMax' | 'unknownKeyLimit' | 'trustedKeysKeptHours'>;
 }
 
-/** Waits between attempts that fail: if a caller waits for the keys, and otherwise. */
+/** Waits between failed attempts, if a caller waits for the keys. */
 const RETRY_FOR_CALLER = { firstMs: 1000, maxMs: 10_000 };
+/** The same, if no caller waits. */
 const RETRY = { firstMs: 1000, maxMs: 300_000 };
 
 const NONE = { none: true } as const;
@@ -42,7 +43,7 @@ export function createSourceKeys(
 ): SourceKeys {
   const { waiters, config, now } = parts;
   const fetch = createKeyFetch(source, parts, row);
-  /** Of the limit of fetches for unknown key ids. */
+  /** The state of the limit on fetches for unknown key ids (`takeCall`). */
   let unknownArrivalMs: number | undefined;
 
   function stateAt(nowMs: number): KeysState {

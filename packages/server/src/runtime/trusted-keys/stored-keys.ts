@@ -13,7 +13,7 @@ export interface KeySourceStore {
 /** A read of the store that takes longer is dropped: the keys are fetched without it. */
 const READ_MS = 500;
 
-/** The key sources in the store, for a process that can do without the store. */
+/** Reads and writes key sources in the store. A store that fails or is slow stops no caller. */
 export function createStoredKeys(store: KeySourceStore, log: Pick<Logger, 'warn'>): StoredKeys {
   function write(work: (rows: KeySourceRows) => Promise<void>): void {
     const writing = store.write((transaction) => work(transaction.keySources));
@@ -30,7 +30,7 @@ export function createStoredKeys(store: KeySourceStore, log: Pick<Logger, 'warn'
   };
 }
 
-/** Removes the key sources that no credential names and whose last fetch was before a time. */
+/** Removes the key sources that no credential names, if their last fetch began before `triedBefore`. */
 export async function removeUnnamed(
   store: KeySourceStore,
   namedIds: ReadonlySet<string>,
