@@ -190,11 +190,7 @@ export async function compose(
       statistics.live.end();
     },
     async stop() {
-      limits.stop();
-      keySets.stop();
-      sleep.stop();
-      standby.stop();
-      loading.stop();
+      for (const each of [limits, keySets, sleep, standby, loading]) each.stop();
       await feed.stop();
       await maintenance.stop();
       await Promise.all([operators.failed.stop(), statistics.stop()]);

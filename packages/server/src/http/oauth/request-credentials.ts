@@ -20,7 +20,7 @@ export function readCredentials(form: Form, authorization: string | undefined): 
   if (form.has('client_assertion') || form.has('client_assertion_type')) {
     return clientSecret === undefined && basic === undefined
       ? readAssertion(form, clientId)
-      : invalidRequest('The request has a client_assertion and other credentials: send one of them.');
+      : invalidRequest('The request has a client_assertion and other credentials: send one or the other.');
   }
   if (basic === undefined) {
     if (clientId === undefined) return invalidRequest(missing('client_id'));
