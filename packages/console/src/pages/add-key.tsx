@@ -1,12 +1,9 @@
 import type { JSX } from 'preact';
-import { useRef, useState } from 'preact/hooks';
-import { useLocation, useRoute } from 'preact-iso/router';
+import { useState } from 'preact/hooks';
+import { useRoute } from 'preact-iso/router';
 import type { ApiUserJson } from '../../../server/src/http/admin/api-user.wire.ts';
-import type { CreatedCredentialJson } from '../../../server/src/http/admin/credential.wire.ts';
-import { newIdempotencyKey, post } from '../api/client.ts';
 import { apiUserPath } from '../api/paths.ts';
 import { paths } from '../paths.ts';
-import { announce } from '../state/announce.ts';
 import { useResource } from '../state/resource.ts';
 import { useMay } from '../state/session.ts';
 import { useAction } from '../ui/action.ts';
@@ -17,6 +14,7 @@ import { ChoiceField, TextAreaField, TextField, type Choice } from '../ui/field.
 import { Form, FormEnd } from '../ui/form.tsx';
 import { Notice } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
+import { useCredentialCreation } from './credential-creation.ts';
 import { isNoSuchApiUser, NoSuchApiUser } from './no-such-api-user.tsx';
 
 export function AddKeyPage(): JSX.Element {
@@ -58,58 +56,21 @@ const SOURCES: readonly Choice<Source>[] = [
 ];
 
 function KeyForm({ clientId }: { clientId: string }): JSX.Element {
-  const { route } = useLocation();
   const [source, setSource] = useState<Source>('text');
   const [publicKey, setPublicKey] = useState('');
   const [url, setUrl] = useState('');
   const [name, setName] = useState('');
   const [days, setDays] = useState('');
-  const attempt = useRef({ key: newIdempotencyKey(), body: '' });
-  const action = useAction(async () => {
+  const create = useCredentialCreation(clientId);
+  const action = useAction(() => {
     const key = source === 'text' ? { public_key: publicKey.trim() } : { jwks_url: url.trim() };
-    const body = { name: name.trim(), ...expiryOf(days), ...key };
-    const text = JSON.stringify(body);
-    if (attempt.current.body !== text) attempt.current = { key: newIdempotencyKey(), body: text };
-    const options = { idempotencyKey: attempt.current.key };
-    try {
-      const path = `${apiUserPath(clientId)}/credentials`;
-      const { credential } = await post<CreatedCredentialJson>(path, body, options);
-      announce(`Added the key ${credential.name}.`);
-      route(paths.credential(clientId, credential.id), true);
-      scrollTo(0, 0);
-    } catch (error) {
-      attempt.current.body = '';
-      throw error;
-    }
+    return create({ name: name.trim(), ...expiryOf(days), ...key });
   });
   return (
     <Form onSubmit={() => action.run()} class="card">
       <ChoiceField label="The public key is" value={source} choices={SOURCES} onInput={setSource} />
       {source === 'text' ? (
-        <>
-          <TextAreaField
-            label="Public key"
-            hint="PEM, JWK, or a JWKS with one key: P-256, P-384, Ed25519, or RSA of 2048 to 4096 bits. Never a private key."
-            placeholder="-----BEGIN PUBLIC KEY-----"
-            rows={6}
-            value={publicKey}
-            onInput={setPublicKey}
-            error={action.errorOf('public_key')}
-            required
-            maxLength={32_768}
-          />
-          <details>
-            <summary>How the integrator makes a key</summary>
-            <div class="stack tight">
-              <p class="hint">
-                With OpenSSL, or with mintmark. The private key stays in importer.pem; send only the public
-                key.
-              </p>
-              <CodeBlock text={OPENSSL} what="the commands of OpenSSL" />
-              <CodeBlock text={MINTMARK} what="the command of mintmark" />
-            </div>
-          </details>
-        </>
+        <PublicKeyField value={publicKey} onInput={setPublicKey} error={action.errorOf('public_key')} />
       ) : (
         <TextField
           label="URL of the key set"
@@ -139,6 +100,39 @@ function KeyForm({ clientId }: { clientId: string }): JSX.Element {
         </LinkButton>
       </FormEnd>
     </Form>
+  );
+}
+
+function PublicKeyField(props: {
+  value: string;
+  onInput: (text: string) => void;
+  error: string | null;
+}): JSX.Element {
+  const { value, onInput, error } = props;
+  return (
+    <>
+      <TextAreaField
+        label="Public key"
+        hint="PEM, JWK, or a JWKS with one key: P-256, P-384, Ed25519, or RSA of 2048 to 4096 bits. Never a private key."
+        placeholder="-----BEGIN PUBLIC KEY-----"
+        rows={6}
+        value={value}
+        onInput={onInput}
+        error={error}
+        required
+        maxLength={32_768}
+      />
+      <details>
+        <summary>How the integrator makes a key</summary>
+        <div class="stack tight">
+          <p class="hint">
+            With OpenSSL, or with mintmark. The private key stays in importer.pem; send only the public key.
+          </p>
+          <CodeBlock text={OPENSSL} what="the commands of OpenSSL" />
+          <CodeBlock text={MINTMARK} what="the command of mintmark" />
+        </div>
+      </details>
+    </>
   );
 }
 

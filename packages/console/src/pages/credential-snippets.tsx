@@ -12,7 +12,8 @@ import { trustSnippets, type Snippet } from './trust-snippets.ts';
 export function CredentialSnippets({ credential }: { credential: CredentialJson }): JSX.Element | null {
   const { client_id: clientId, trust_rule: rule, public_key: jwk, id } = credential;
   const server = { issuer: config.issuer, tokenEndpoint: config.token_endpoint, clientId };
-  const snippets = rule === undefined ? keySnippets(server, jwk?.kid ?? id) : trustSnippets(server, rule);
+  const snippets =
+    rule === undefined ? keySnippets(server, jwk?.kid ?? id, jwk) : trustSnippets(server, rule);
   const [title, setTitle] = useState(snippets[0]?.title ?? '');
   const shown = snippets.find((one) => one.title === title);
   return (

@@ -129,7 +129,7 @@ export function presetRule(
     : { rule: trustRuleJson(outcome.rule), letsIn: outcome.letsIn, faults: new Map() };
 }
 
-/** The sentence of what is typed; while values are missing, that of the examples in their places. */
+/** What the typed values let in. Until they are complete, examples stand in for the missing ones. */
 function LetsIn(props: { preset: TrustPreset; values: PresetValues; audience: string }): JSX.Element {
   const { preset, values, audience } = props;
   const typed = presetRule(preset, values, audience);

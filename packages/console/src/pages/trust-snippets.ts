@@ -16,6 +16,9 @@ export interface SnippetServer {
   clientId: string;
 }
 
+/** Kubernetes gives no token with a shorter life. */
+const EXPIRATION_SECONDS_MIN = 600;
+
 const TOKEN_FILE = '/var/run/secrets/mintmark/token';
 
 /** The snippets for a rule: that of its platform first. */
@@ -109,7 +112,7 @@ function kubernetes({ clientId }: SnippetServer, { subject, audience, ...rule }:
           - serviceAccountToken:
               path: token
               audience: ${audience}
-              expirationSeconds: ${Math.min(3600, rule.life_seconds_max)}`;
+              expirationSeconds: ${Math.max(EXPIRATION_SECONDS_MIN, Math.min(3600, rule.life_seconds_max))}`;
   return {
     title: 'Kubernetes',
     text: 'In the pod: a file with the token of its service account, which Kubernetes renews.',

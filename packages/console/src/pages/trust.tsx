@@ -1,19 +1,14 @@
 import type { JSX } from 'preact';
-import { useRef, useState } from 'preact/hooks';
-import { useLocation, useRoute } from 'preact-iso/router';
+import { useState } from 'preact/hooks';
+import { useRoute } from 'preact-iso/router';
 import type { ApiUserJson } from '../../../server/src/http/admin/api-user.wire.ts';
-import type {
-  CreatedCredentialJson,
-  CredentialJson,
-} from '../../../server/src/http/admin/credential.wire.ts';
+import type { CredentialJson } from '../../../server/src/http/admin/credential.wire.ts';
 import { TRUST_PRESETS } from '../../../server/src/domain/trust-presets.ts';
 import type { TrustRuleInput } from '../../../server/src/domain/trust-rule-json.ts';
-import { newIdempotencyKey, post } from '../api/client.ts';
 import { apiUserPath } from '../api/paths.ts';
 import { Problem } from '../api/problem.ts';
 import { config } from '../config.ts';
 import { paths } from '../paths.ts';
-import { announce } from '../state/announce.ts';
 import { useQuery } from '../state/query.ts';
 import { useResource } from '../state/resource.ts';
 import { useMay } from '../state/session.ts';
@@ -25,6 +20,7 @@ import { Form, FormEnd } from '../ui/form.tsx';
 import { Loaded } from '../ui/loaded.tsx';
 import { Notice } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
+import { useCredentialCreation } from './credential-creation.ts';
 import { isNoSuchApiUser, NoSuchApiUser } from './no-such-api-user.tsx';
 import { draftOf, emptyDraft, ruleOf, ruleText, type TrustDraft } from './trust-draft.ts';
 import { PresetFields, presetRule } from './trust-preset-fields.tsx';
@@ -80,7 +76,6 @@ interface TrustFormProps {
 }
 
 function TrustForm({ clientId, model }: TrustFormProps): JSX.Element {
-  const { route } = useLocation();
   const [platform, setPlatform] = useState(model === undefined ? 'github' : OWN);
   const [values, setValues] = useState<Readonly<Record<string, string>>>({});
   const [audience, setAudience] = useState(config.issuer);
@@ -91,32 +86,17 @@ function TrustForm({ clientId, model }: TrustFormProps): JSX.Element {
   const [days, setDays] = useState('');
   const [forced, setForced] = useState(false);
   const [wasTried, setTried] = useState(false);
-  const attempt = useRef({ key: newIdempotencyKey(), body: '' });
   const preset = TRUST_PRESETS.find((one) => one.name === platform);
   const own = ruleOf(draft);
   const fromPreset = preset === undefined ? null : presetRule(preset, values, audience.trim());
 
+  const change = (changes: Partial<TrustDraft>) => setDraft((before) => ({ ...before, ...changes }));
+  const create = useCredentialCreation(clientId);
   const action = useAction(async () => {
     setTried(true);
     const rule = fromPreset === null ? own.rule : fromPreset.rule;
     if (rule === null || (fromPreset === null && own.faults.size > 0)) return;
-    const body = { name: name.trim(), ...expiryOf(days), trust_rule: rule, ...(forced && { force: true }) };
-    const text = JSON.stringify(body);
-    if (attempt.current.body !== text) attempt.current = { key: newIdempotencyKey(), body: text };
-    const options = { idempotencyKey: attempt.current.key };
-    try {
-      const { credential } = await post<CreatedCredentialJson>(
-        `${apiUserPath(clientId)}/credentials`,
-        body,
-        options,
-      );
-      announce(`Created the trust rule ${credential.name}.`);
-      route(paths.credential(clientId, credential.id), true);
-      scrollTo(0, 0);
-    } catch (error) {
-      attempt.current.body = '';
-      throw error;
-    }
+    await create({ name: name.trim(), ...expiryOf(days), trust_rule: rule, ...(forced && { force: true }) });
   });
   return (
     <Form onSubmit={() => action.run()} class="card">
@@ -131,14 +111,7 @@ function TrustForm({ clientId, model }: TrustFormProps): JSX.Element {
         }}
       />
       {preset === undefined ? (
-        <>
-          <TrustRuleFields
-            draft={draft}
-            onChange={(change) => setDraft((before) => ({ ...before, ...change }))}
-            errorOf={(member) => own.faults.get(member) ?? action.errorOf(`trust_rule/${member}`)}
-          />
-          <LetsIn rule={own.rule.issuer !== '' && own.rule.subject !== '' ? own.rule : null} />
-        </>
+        <OwnRule draft={draft} onChange={change} own={own} action={action} />
       ) : (
         <PresetFields
           key={preset.name}
@@ -167,6 +140,26 @@ function TrustForm({ clientId, model }: TrustFormProps): JSX.Element {
         </LinkButton>
       </FormEnd>
     </Form>
+  );
+}
+
+function OwnRule(props: {
+  draft: TrustDraft;
+  onChange: (change: Partial<TrustDraft>) => void;
+  own: ReturnType<typeof ruleOf>;
+  action: Action<[]>;
+}): JSX.Element {
+  const { draft, onChange, own, action } = props;
+  const { rule, faults } = own;
+  return (
+    <>
+      <TrustRuleFields
+        draft={draft}
+        onChange={onChange}
+        errorOf={(member) => faults.get(member) ?? action.errorOf(`trust_rule/${member}`)}
+      />
+      <LetsIn rule={rule.issuer !== '' && rule.subject !== '' ? rule : null} />
+    </>
   );
 }
 

@@ -59,7 +59,7 @@ test('a token passes one rule, and another names the claim that fails', async ()
   assert.deepEqual(body, { items: [] }, 'the rules hold their keys');
 });
 
-test('a text that is no token, and an unknown API user, get an answer', async () => {
+test('a malformed token and an unknown API user get an answer', async () => {
   const path = await newUser();
   const { status, body } = await admin.send('POST', `${path}/trust-check`, { token: 'not a token' });
   assert.equal(status, 200);
