@@ -12,6 +12,8 @@ export const SETUP_WORDS = new Set([
   'PostgreSQL',
   'Redis',
   'faketime',
+  'jose',
+  'authlib',
   // It has a store of its own, or none: a run with --store=postgres leaves it out.
   'own store',
   // The same for limits: a run with --limits=redis leaves it out.

@@ -44,6 +44,7 @@ const NEEDS = {
   PostgreSQL: /test-support\/(?:postgres|postgres-binaries|postgres-store)'/,
   Redis: /test-support\/redis'/,
   faketime: /test-support\/faketime'/,
+  'jose, authlib': /test-support\/debian-programs'/,
 } as const;
 
 test('each test file says in its first line what it needs', () => {

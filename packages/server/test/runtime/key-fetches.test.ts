@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { request } from 'node:https';
-import { json as readJson } from 'node:stream/consumers';
+import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import { ASSERTION_FACTS, type AssertionAlgorithm } from '../../src/domain/assertion-algorithm.ts';
 import { certificate, DISCOVERY, json, type Issuer } from './issuer.ts';
 import { awayOf, isKey, setup, TLS } from './key-setup.ts';
+import { oidcProvider } from './real-issuers.ts';
 
 // Where keys of others are fetched from, and which answers are refused.
 
@@ -163,42 +161,12 @@ test('the certificate must be for the host and of its authority', async () => {
   assert.equal(all.issuer.requests.length, 0);
 });
 
-interface OidcProvider {
-  new (issuer: string, configuration: object): { callback(): (...parameters: never[]) => void };
-}
-
-// Not a literal, because it comes without types.
-const OIDC_PROVIDER: string = 'oidc-provider';
-
 test('the keys of oidc-provider verify what it signs', async () => {
   await using all = await setup();
   all.named.length = 0;
-  const { default: Provider } = (await import(OIDC_PROVIDER)) as { default: OidcProvider };
-  const resource = 'https://mintmark.example';
-  const provider = new Provider(all.issuer.url, {
-    clients: [
-      {
-        client_id: 'workload',
-        client_secret: 'secret-of-a-test',
-        grant_types: ['client_credentials'],
-        redirect_uris: [],
-        response_types: [],
-      },
-    ],
-    features: {
-      clientCredentials: { enabled: true },
-      resourceIndicators: {
-        enabled: true,
-        defaultResource: () => resource,
-        getResourceServerInfo: () => ({ scope: '', audience: resource, accessTokenFormat: 'jwt' }),
-      },
-    },
-  });
-  const handle = provider.callback() as unknown as Parameters<Issuer['handlers']['set']>[1];
-  for (const path of [DISCOVERY, '/jwks', '/token']) all.issuer.handlers.set(path, handle);
+  const provider = await oidcProvider(all.issuer, TLS, 'https://mintmark.example');
   const { find } = await all.process();
-  const token = await tokenOf(all.issuer);
-  const [header = '', payload = '', signature = ''] = token.split('.');
+  const [header = '', payload = '', signature = ''] = (await provider.token()).split('.');
   const { alg, kid } = JSON.parse(Buffer.from(header, 'base64url').toString()) as Record<string, string>;
   const found = await find(kid ?? null, undefined, alg as AssertionAlgorithm);
   assert.ok('key' in found, awayOf(found));
@@ -207,16 +175,3 @@ test('the keys of oidc-provider verify what it signs', async () => {
     facts.verify(Buffer.from(`${header}.${payload}`), found.key, Buffer.from(signature, 'base64url')),
   );
 });
-
-/** A token for the workload, from the token endpoint of the issuer. */
-async function tokenOf({ port }: Issuer): Promise<string> {
-  const headers = {
-    authorization: `Basic ${Buffer.from('workload:secret-of-a-test').toString('base64')}`,
-    'content-type': 'application/x-www-form-urlencoded',
-  };
-  const options = { host: 'localhost', port, path: '/token', method: 'POST', headers, ca: TLS.cert };
-  const sent = request(options).end('grant_type=client_credentials');
-  const [response] = (await once(sent, 'response')) as [IncomingMessage];
-  const { access_token: token } = (await readJson(response)) as { access_token: string };
-  return token;
-}
