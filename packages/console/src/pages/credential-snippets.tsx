@@ -10,10 +10,10 @@ import { trustSnippets, type Snippet } from './trust-snippets.ts';
 
 /** What an integrator copies, with the client id, issuer and audience in it. */
 export function CredentialSnippets({ credential }: { credential: CredentialJson }): JSX.Element | null {
-  const { client_id: clientId, trust_rule: rule, public_key: jwk, id } = credential;
+  const { client_id: clientId, trust_rule: rule, public_key: jwk } = credential;
   const server = { issuer: config.issuer, tokenEndpoint: config.token_endpoint, clientId };
   const snippets =
-    rule === undefined ? keySnippets(server, jwk?.kid ?? id, jwk) : trustSnippets(server, rule);
+    rule === undefined ? keySnippets(server, kidOf(credential), jwk) : trustSnippets(server, rule);
   const [title, setTitle] = useState(snippets[0]?.title ?? '');
   const shown = snippets.find((one) => one.title === title);
   return (
@@ -31,6 +31,11 @@ export function CredentialSnippets({ credential }: { credential: CredentialJson 
       {shown !== undefined && <Shown snippet={shown} />}
     </Card>
   );
+}
+
+/** A key set names its keys itself. */
+function kidOf({ id, public_key: jwk, jwks_url: url }: CredentialJson): string {
+  return url === undefined ? (jwk?.kid ?? id) : 'the kid in the key set';
 }
 
 function Shown({ snippet }: { snippet: Snippet }): JSX.Element {
