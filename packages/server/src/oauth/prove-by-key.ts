@@ -24,7 +24,8 @@ export function proveByKey(services: AssertionServices, attempt: AssertionAttemp
   const { assertion, caller, apiUser, nowMs } = attempt;
   const chosen = chooseKey(services, attempt);
   const signature = services.signatures.verify(assertion, chosen?.key ?? null);
-  const expected = { clientId: caller.clientId, audiences: services.audiences };
+  // The caller may have sent a username as client id: `iss` and `sub` have the client id all the same.
+  const expected = { clientId: apiUser?.clientId ?? caller.clientId, audiences: services.audiences };
   const claims = ownAssertionFailure(assertion.claims, expected, nowMs);
   const failure = failureOf(attempt, chosen?.credential ?? null, signature, claims);
   if (failure === null && chosen !== null)
