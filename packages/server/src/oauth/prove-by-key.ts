@@ -58,10 +58,8 @@ function chooseKey(
     if (holder !== apiUser) return null;
     if (isJwk(candidate.key)) return { credential: candidate, key: candidate.key };
     if (credentialState(candidate, nowMs) !== 'live') continue;
-    const search = keySets.find(candidate.key, assertion.kid, assertion.algorithm, nowMs);
-    if (!(search instanceof Promise) && 'key' in search) {
-      return { credential: candidate, key: jwkOf(search.key) };
-    }
+    const search = keySets.findNow(candidate.key, assertion.kid, assertion.algorithm, nowMs);
+    if ('key' in search) return { credential: candidate, key: jwkOf(search.key) };
   }
   return null;
 }
