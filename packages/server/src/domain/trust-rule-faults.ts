@@ -54,8 +54,9 @@ function textProblem(what: string, text: string): string | null {
 export function urlProblem(text: string): string | null {
   const url = URL.parse(text);
   if (url?.protocol !== 'https:') return `${JSON.stringify(text)} is not a URL that begins with https://.`;
+  // The URL is not quoted: the password is a secret.
   return url.username !== '' || url.password !== '' || text.includes('#')
-    ? `${JSON.stringify(text)} has a user name, a password or a fragment: remove it.`
+    ? `The URL of ${url.host} has a user name, a password or a fragment: remove it.`
     : null;
 }
 
