@@ -8,7 +8,14 @@ import { randomBase62 } from '../lib/random.ts';
 import type { KeySourceCheck } from '../runtime/trusted-keys/check.ts';
 import type { StoreTransaction } from '../storage/store.ts';
 import { audited, type Change } from './audited.ts';
-import { beforeCreation, creation, insert, notedOwner, recordedAs, type NewCredential } from './credential.ts';
+import {
+  beforeCreation,
+  creation,
+  insert,
+  notedOwner,
+  recordedAs,
+  type NewCredential,
+} from './credential.ts';
 
 /** A public key as text (PEM, JWK, JWKS), or the URL of a key set. */
 export type KeyInput = { publicKey: string } | { jwksUrl: string };

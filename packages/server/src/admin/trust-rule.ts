@@ -1,16 +1,22 @@
 import { factsDigest, namedKeySourceOf } from '../domain/assertion-credential.ts';
 import { AppError } from '../domain/app-error.ts';
 import { credentialState, type Credential } from '../domain/credential.ts';
-import { readJwk } from '../domain/public-key.ts';
 import { KEY_ID_LENGTH } from '../domain/secret.ts';
 import { trustRuleFaults } from '../domain/trust-rule-faults.ts';
-import { withOwnKeys } from '../domain/trust-rule-json.ts';
-import type { PublicJwk, TrustRule } from '../domain/trust-rule.ts';
+import { storedRule } from '../domain/trust-rule-json.ts';
+import type { TrustRule } from '../domain/trust-rule.ts';
 import { randomBase62 } from '../lib/random.ts';
 import type { KeySourceCheck } from '../runtime/trusted-keys/check.ts';
 import type { StoreTransaction } from '../storage/store.ts';
 import { audited, type Change } from './audited.ts';
-import { beforeCreation, creation, insert, notedOwner, recordedAs, type NewCredential } from './credential.ts';
+import {
+  beforeCreation,
+  creation,
+  insert,
+  notedOwner,
+  recordedAs,
+  type NewCredential,
+} from './credential.ts';
 
 export interface NewTrustRule {
   rule: TrustRule;
@@ -53,19 +59,10 @@ async function factsOf(
     const below = faults.map((fault) => ({ ...fault, member: `trust_rule/${fault.member}` }));
     throw new AppError('invalid', faults.map(({ problem }) => problem).join(' '), { faults: below });
   }
-  const facts = withOwnKeys(rule, ownKeys(rule));
+  const facts = storedRule(rule);
   const named = namedKeySourceOf(facts);
   if (named !== null) await check(named.source, 'trust_rule/keys', nowMs);
   return facts;
-}
-
-/** The keys that the rule holds itself, in their canonical form. */
-function ownKeys({ keys }: TrustRule): PublicJwk[] {
-  if (keys.from !== 'inline') return [];
-  return keys.jwks.keys.flatMap((key) => {
-    const outcome = readJwk(key);
-    return Array.isArray(outcome) ? [] : [outcome.jwk];
-  });
 }
 
 async function refuseEqualRule(

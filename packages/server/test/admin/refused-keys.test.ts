@@ -72,3 +72,37 @@ test('a repeated creation gets its answer while the issuer is away', async () =>
   const reply = await admin.send('POST', path, rule('b'), headers);
   assertProblem(reply, 409, 'replayed');
 });
+
+test('an imported key or trust rule has the bounds of a created one', async () => {
+  const { jwk } = await newSigner();
+  const keys = { from: 'inline', more: 'x', jwks: { more: 'x', keys: [{ ...jwk, x5c: ['x'], note: 'x' }] } };
+  const imported = { issuer: 'https://ci.example.com', subject: 'a', keys };
+  const { status, text } = await importTrust(imported);
+  assert.match(text, /"outcome":"made"/, `${status} ${text}`);
+  const id = /"client_id":"(\w+)"/.exec(text)?.[1] ?? '';
+  const { body } = await admin.get(`/api-users/${id}/credentials`);
+  const [credential] = body['items'] as { trust_rule: { keys: unknown } }[];
+  assert.deepEqual(credential?.trust_rule.keys, { from: 'inline', jwks: { keys: [jwk] } });
+  const preset = await importTrust({
+    issuer: 'https://ci.example.com',
+    subject: 'a',
+    keys,
+    preset: 'x'.repeat(600),
+  });
+  assert.match(preset.text, /"pointer":"\/credentials\/0\/trust_rule\/preset"/);
+  for (const url of [`https://ci.example.com/${'x'.repeat(2000)}`, 'https://ci.example.com/\n']) {
+    const reply = await importLine({ kind: 'key', name: 'CI', jwks_url: url });
+    assert.match(reply.text, /"pointer":"\/credentials\/0\/jwks_url"/);
+  }
+});
+
+async function importTrust(changes: object) {
+  const unset = { preset: null, audience: 'a', other_audiences: false, claims: {} };
+  const trust = { ...unset, life_seconds_max: 60, reuse: 'once', ...changes };
+  return await importLine({ kind: 'trust', name: 'CI', trust_rule: trust });
+}
+
+async function importLine(credential: object) {
+  const line = JSON.stringify({ name: 'Imported', credentials: [credential] });
+  return await admin.send('POST', '/api-users/import', line, { 'content-type': 'application/x-ndjson' });
+}
