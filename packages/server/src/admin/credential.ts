@@ -123,6 +123,28 @@ export async function notedOwner(
   return clientId;
 }
 
+/**
+ * Does work for a new credential that takes too long for a transaction, if the API user may get one. Call the
+ * returned function in the transaction: it throws the AppError of the work. So the refusal is on record, and
+ * a replay gets its answer even if the work fails this time.
+ */
+export async function beforeCreation<T>(
+  { store, actor }: Change,
+  { owner }: NewCredential,
+  work: () => Promise<T>,
+): Promise<() => T> {
+  try {
+    refuseBeyondRole(actor, (await existingApiUser(store, owner)).scopes);
+    const result = await work();
+    return () => result;
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return () => {
+      throw error;
+    };
+  }
+}
+
 /** The effect of a creation, for the audit log. */
 export function recordedAs(credential: Credential): Effect {
   return { subjectId: credential.id, after: newCredentialFacts(credential) };

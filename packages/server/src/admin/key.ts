@@ -8,7 +8,14 @@ import { randomBase62 } from '../lib/random.ts';
 import type { KeySourceCheck } from '../runtime/trusted-keys/check.ts';
 import type { StoreTransaction } from '../storage/store.ts';
 import { audited, type Change } from './audited.ts';
-import { creation, insert, notedOwner, recordedAs, type NewCredential } from './credential.ts';
+import {
+  beforeCreation,
+  creation,
+  insert,
+  notedOwner,
+  recordedAs,
+  type NewCredential,
+} from './credential.ts';
 
 /** A public key as text (PEM, JWK, JWKS), or the URL of a key set. */
 export type KeyInput = { publicKey: string } | { jwksUrl: string };
@@ -30,10 +37,14 @@ export async function createKey(
   check: KeySourceCheck,
 ): Promise<CreatedKey> {
   const { actor, nowMs } = change;
-  const { facts, digest } = readKey(key);
-  if ('jwks_url' in facts) await check({ url: facts.jwks_url }, 'jwks_url', nowMs);
+  const checked = await beforeCreation(change, input, async () => {
+    const { facts, digest } = readKey(key);
+    if ('jwks_url' in facts) await check({ url: facts.jwks_url }, 'jwks_url', nowMs);
+    return { facts, digest };
+  });
   return await audited(change, creation(input), async (transaction, identify) => {
     const owner = await notedOwner(transaction, actor, input.owner, identify);
+    const { facts, digest } = checked();
     await refuseKnownKey(transaction, { owner, digest, member: memberOf(facts) }, nowMs);
     const others = await liveKeys(transaction, owner, nowMs);
     const material = { id: randomBase62(KEY_ID_LENGTH), kind: 'key', digest, facts } as const;

@@ -1,16 +1,22 @@
 import { factsDigest, namedKeySourceOf } from '../domain/assertion-credential.ts';
 import { AppError } from '../domain/app-error.ts';
 import { credentialState, type Credential } from '../domain/credential.ts';
-import { readJwk } from '../domain/public-key.ts';
 import { KEY_ID_LENGTH } from '../domain/secret.ts';
 import { trustRuleFaults } from '../domain/trust-rule-faults.ts';
-import { withOwnKeys } from '../domain/trust-rule-json.ts';
-import type { PublicJwk, TrustRule } from '../domain/trust-rule.ts';
+import { storedRule } from '../domain/trust-rule-json.ts';
+import type { TrustRule } from '../domain/trust-rule.ts';
 import { randomBase62 } from '../lib/random.ts';
 import type { KeySourceCheck } from '../runtime/trusted-keys/check.ts';
 import type { StoreTransaction } from '../storage/store.ts';
 import { audited, type Change } from './audited.ts';
-import { creation, insert, notedOwner, recordedAs, type NewCredential } from './credential.ts';
+import {
+  beforeCreation,
+  creation,
+  insert,
+  notedOwner,
+  recordedAs,
+  type NewCredential,
+} from './credential.ts';
 
 export interface NewTrustRule {
   rule: TrustRule;
@@ -25,36 +31,38 @@ export interface NewTrustRule {
 export async function createTrustRule(
   change: Change,
   input: NewCredential,
-  { rule, force }: NewTrustRule,
+  trust: NewTrustRule,
   check: KeySourceCheck,
 ): Promise<Credential> {
   const { actor, nowMs } = change;
+  const checked = await beforeCreation(change, input, async () => await factsOf(trust, check, nowMs));
+  return await audited(change, creation(input), async (transaction, identify) => {
+    const owner = await notedOwner(transaction, actor, input.owner, identify);
+    const facts = checked();
+    const digest = factsDigest(facts);
+    await refuseEqualRule(transaction, owner, digest, nowMs);
+    const material = { id: randomBase62(KEY_ID_LENGTH), kind: 'trust', digest, facts } as const;
+    const credential = await insert(transaction, owner, input, nowMs, material);
+    const recorded = recordedAs(credential);
+    return { result: credential, ...recorded, after: { ...recorded.after, forced: trust.force } };
+  });
+}
+
+/** The rule as it is stored, once its faults and its keys are checked. */
+async function factsOf(
+  { rule, force }: NewTrustRule,
+  check: KeySourceCheck,
+  nowMs: number,
+): Promise<TrustRule> {
   const faults = trustRuleFaults(rule, { force });
   if (faults.length > 0) {
     const below = faults.map((fault) => ({ ...fault, member: `trust_rule/${fault.member}` }));
     throw new AppError('invalid', faults.map(({ problem }) => problem).join(' '), { faults: below });
   }
-  const facts = withOwnKeys(rule, ownKeys(rule));
+  const facts = storedRule(rule);
   const named = namedKeySourceOf(facts);
   if (named !== null) await check(named.source, 'trust_rule/keys', nowMs);
-  const digest = factsDigest(facts);
-  return await audited(change, creation(input), async (transaction, identify) => {
-    const owner = await notedOwner(transaction, actor, input.owner, identify);
-    await refuseEqualRule(transaction, owner, digest, nowMs);
-    const material = { id: randomBase62(KEY_ID_LENGTH), kind: 'trust', digest, facts } as const;
-    const credential = await insert(transaction, owner, input, nowMs, material);
-    const recorded = recordedAs(credential);
-    return { result: credential, ...recorded, after: { ...recorded.after, forced: force } };
-  });
-}
-
-/** The keys that the rule holds itself, in their canonical form. */
-function ownKeys({ keys }: TrustRule): PublicJwk[] {
-  if (keys.from !== 'inline') return [];
-  return keys.jwks.keys.flatMap((key) => {
-    const outcome = readJwk(key);
-    return Array.isArray(outcome) ? [] : [outcome.jwk];
-  });
+  return facts;
 }
 
 async function refuseEqualRule(

@@ -78,6 +78,8 @@ const OTHER_BOUNDS = {
   keyFetchesMax: 8,
   /** Requests that wait for a fetch. The excess gets 503. */
   keyWaitersMax: 1000,
+  /** Those of them that wait for one source: a slow source must not stop the callers of others. */
+  keyWaitersOfSourceMax: 250,
   /** Life of keys whose answer names no other (Cache-Control). */
   keyLifeMs: 3_600_000,
   /** Bounds of the life that an answer names. */

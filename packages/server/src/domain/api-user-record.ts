@@ -18,6 +18,7 @@ import { KIND_FACTS } from './credential-kind.ts';
 import { readJwk } from './public-key.ts';
 import { trustRuleFaults, urlProblem } from './trust-rule-faults.ts';
 import {
+  storedRule,
   trustRuleFromJson,
   trustRuleJson,
   trustRuleShapeFaults,
@@ -354,7 +355,8 @@ function readTrustRule(json: TrustRuleJson): StoredMaterial | Fault[] {
   const faults = facts === null ? shape : trustRuleFaults(facts, { force: true });
   if (facts === null || faults.length > 0)
     return faults.map(({ member, problem }) => ({ member: `trust_rule/${member}`, problem }));
-  return { digest: factsDigest(facts), facts };
+  const stored = storedRule(facts);
+  return { digest: factsDigest(stored), facts: stored };
 }
 
 function problemFaults(member: string, problem: string | null): Fault[] {

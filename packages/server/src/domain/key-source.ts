@@ -34,6 +34,8 @@ export interface TrustedKeySets {
     algorithm: AssertionAlgorithm,
     nowMs: number,
   ): MaybePromise<KeySearch>;
+  /** Like `find`, but never waits: a fetch serves later searches. */
+  findNow(source: KeySource, kid: string | null, algorithm: AssertionAlgorithm, nowMs: number): KeySearch;
   /**
    * Like `find`, for an issuer that only the assertion names. Finds no key, and fetches nothing, unless a
    * live trust rule of any API user names the issuer.

@@ -2,6 +2,7 @@ import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { ASSERTION_ALGORITHMS, ASSERTION_FACTS, type AssertionAlgorithm } from './assertion-algorithm.ts';
 import { characterProblem, inQuotes } from './characters.ts';
 import type { Fault } from './fault.ts';
+import { holdsPrivateKey } from './private-key-text.ts';
 import type { PublicJwk } from './trust-rule.ts';
 
 /** A public key that proves an API user. */
@@ -39,6 +40,11 @@ export function readPublicKey(text: string): RegisteredKey | Fault[] {
     return faults(
       `The key has ${trimmed.length} characters; the longest allowed has ${PUBLIC_KEY_LENGTH_MAX}.`,
     );
+  const outcome = readText(trimmed);
+  return Array.isArray(outcome) && holdsPrivateKey(trimmed) ? faults(LEAKED) : outcome;
+}
+
+function readText(trimmed: string): RegisteredKey | Fault[] {
   if (trimmed.startsWith('{')) return readJson(trimmed);
   return trimmed.includes('-----BEGIN ') ? readPem(trimmed) : faults(unreadableProblem(trimmed));
 }

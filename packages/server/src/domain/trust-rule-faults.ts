@@ -8,6 +8,8 @@ import type { ClaimMatch, TrustedKeys, TrustRule } from './trust-rule.ts';
 
 /** Characters of an issuer, subject, audience, URL or value of a claim. */
 const TEXT_LENGTH_MAX = 512;
+/** Characters of the URL of an API user's own key set. */
+export const URL_LENGTH_MAX = 2000;
 const CLAIMS_MAX = 16;
 /** Values that a rule allows for one claim. */
 const VALUES_MAX = 32;
@@ -26,8 +28,9 @@ type Problem = [member: string, problem: string | null];
 
 /** All faults of a rule, with members as in its JSON. `force` lets a rule match more than is safe. */
 export function trustRuleFaults(rule: TrustRule, { force }: { force: boolean }): Fault[] {
-  const { issuer, subject, audience, claims, lifeSecondsMax, keys } = rule;
+  const { preset, issuer, subject, audience, claims, lifeSecondsMax, keys } = rule;
   const problems: Problem[] = [
+    ['preset', preset === null ? null : textProblem('preset', preset)],
     ['issuer', textProblem('issuer', issuer) ?? (keys.from === 'discovery' ? urlProblem(issuer) : null)],
     ['subject', textProblem('subject', subject) ?? subjectProblem(subject)],
     ['audience', textProblem('audience', audience)],
@@ -43,19 +46,21 @@ export function trustRuleFaults(rule: TrustRule, { force }: { force: boolean }):
   return problems.flatMap(([member, problem]) => (problem === null ? [] : [{ member, problem }]));
 }
 
-function textProblem(what: string, text: string): string | null {
-  if (text === '' || text.length > TEXT_LENGTH_MAX)
-    return `The ${what} has 1 to ${TEXT_LENGTH_MAX} characters.`;
+function textProblem(what: string, text: string, lengthMax: number = TEXT_LENGTH_MAX): string | null {
+  if (text === '' || text.length > lengthMax) return `The ${what} has 1 to ${lengthMax} characters.`;
   if (hasSurroundingSpace(text)) return `The ${what} begins or ends with a space: remove it.`;
   return characterProblem(what, text);
 }
 
 /** Why a text is not a URL to fetch keys from; null if it is. */
 export function urlProblem(text: string): string | null {
+  const problem = textProblem('URL', text, URL_LENGTH_MAX);
+  if (problem !== null) return problem;
   const url = URL.parse(text);
   if (url?.protocol !== 'https:') return `${JSON.stringify(text)} is not a URL that begins with https://.`;
+  // The URL is not quoted: the password is a secret.
   return url.username !== '' || url.password !== '' || text.includes('#')
-    ? `${JSON.stringify(text)} has a user name, a password or a fragment: remove it.`
+    ? `The URL of ${url.host} has a user name, a password or a fragment: remove it.`
     : null;
 }
 

@@ -1,5 +1,6 @@
 import type { Fault } from './fault.ts';
-import type { ClaimMatch, PublicJwk, TrustedKeys, TrustRule } from './trust-rule.ts';
+import { readJwk } from './public-key.ts';
+import type { ClaimMatch, TrustedKeys, TrustRule } from './trust-rule.ts';
 
 /** A trust rule in JSON: the one spelling of export, admin API and audit log. */
 export interface TrustRuleJson {
@@ -110,7 +111,17 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The rule with its own keys as they are stored: only public members, in the canonical form. */
-export function withOwnKeys(rule: TrustRule, keys: readonly PublicJwk[]): TrustRule {
-  return rule.keys.from === 'inline' ? { ...rule, keys: { from: 'inline', jwks: { keys } } } : rule;
+/** The rule as it is stored: of its keys, only public members in the canonical form. */
+export function storedRule(rule: TrustRule): TrustRule {
+  return { ...rule, keys: storedKeys(rule.keys) };
+}
+
+function storedKeys(keys: TrustedKeys): TrustedKeys {
+  if (keys.from === 'discovery') return { from: 'discovery' };
+  if (keys.from === 'url') return { from: 'url', url: keys.url };
+  const own = keys.jwks.keys.flatMap((key) => {
+    const outcome = readJwk(key);
+    return Array.isArray(outcome) ? [] : [outcome.jwk];
+  });
+  return { from: 'inline', jwks: { keys: own } };
 }

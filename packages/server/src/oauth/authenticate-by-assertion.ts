@@ -1,6 +1,7 @@
 import type { Assertion } from '../domain/assertion.ts';
 import type { Authentication } from '../domain/check-secret.ts';
 import { isDenial, type Denial } from '../domain/denial.ts';
+import { peekCall } from '../domain/rate-limit.ts';
 import { usedAssertionKey, usedUntilMs } from '../domain/used-assertion.ts';
 import { andThen, type MaybePromise } from '../lib/maybe-promise.ts';
 import type { AcceptedProof, AssertionAttempt, AssertionServices } from './proof.ts';
@@ -37,12 +38,18 @@ export function checkAssertion(
   });
 }
 
+/**
+ * Records the use. A call beyond the limit of its API user is refused first: it can be repeated with the same
+ * assertion, and one API user cannot fill the memory for all.
+ */
 function consume(
   services: AssertionServices,
-  { assertion, nowMs }: AssertionAttempt,
+  { assertion, apiUser, nowMs }: AssertionAttempt,
   proof: AcceptedProof,
   key: string,
 ): MaybePromise<Authentication | Denial> {
+  const limit = apiUser && peekCall(apiUser.arrivalMs, apiUser.policy.limitPerMinute, nowMs);
+  if (limit?.allowed === false) return { denied: 'rate_limit_exceeded', policy: 'api-user', limit };
   const use = services.used.use(key, usedUntilMs(assertion), nowMs);
   return andThen(use, (outcome): Authentication | Denial => {
     if (outcome === 'new') return proof;

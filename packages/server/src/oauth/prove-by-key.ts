@@ -24,7 +24,8 @@ export function proveByKey(services: AssertionServices, attempt: AssertionAttemp
   const { assertion, caller, apiUser, nowMs } = attempt;
   const chosen = chooseKey(services, attempt);
   const signature = services.signatures.verify(assertion, chosen?.key ?? null);
-  const expected = { clientId: caller.clientId, audiences: services.audiences };
+  // The caller may have sent a username as client id: `iss` and `sub` have the client id all the same.
+  const expected = { clientId: apiUser?.clientId ?? caller.clientId, audiences: services.audiences };
   const claims = ownAssertionFailure(assertion.claims, expected, nowMs);
   const failure = failureOf(attempt, chosen?.credential ?? null, signature, claims);
   if (failure === null && chosen !== null)
@@ -57,10 +58,8 @@ function chooseKey(
     if (holder !== apiUser) return null;
     if (isJwk(candidate.key)) return { credential: candidate, key: candidate.key };
     if (credentialState(candidate, nowMs) !== 'live') continue;
-    const search = keySets.find(candidate.key, assertion.kid, assertion.algorithm, nowMs);
-    if (!(search instanceof Promise) && 'key' in search) {
-      return { credential: candidate, key: jwkOf(search.key) };
-    }
+    const search = keySets.findNow(candidate.key, assertion.kid, assertion.algorithm, nowMs);
+    if ('key' in search) return { credential: candidate, key: jwkOf(search.key) };
   }
   return null;
 }

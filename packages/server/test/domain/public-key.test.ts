@@ -71,6 +71,32 @@ test('a private key is refused as leaked, in every form', () => {
   }
 });
 
+test('a private key in a form that people copy is refused as leaked', () => {
+  const { privateKey } = p256;
+  const pkcs8 = privateKey.export({ type: 'pkcs8', format: 'pem' });
+  const jwk = jwkOf(privateKey);
+  const json = JSON.stringify(jwk);
+  const der = (['pkcs8', 'sec1'] as const).map((type) => privateKey.export({ type, format: 'der' }));
+  const forms = [
+    ...der.map((bytes) => bytes.toString('base64')),
+    der[0]?.toString('base64url'),
+    rsa.privateKey.export({ type: 'pkcs1', format: 'der' }).toString('base64'),
+    Buffer.from(pkcs8).toString('base64'),
+    Buffer.from(json).toString('base64'),
+    pkcs8.slice(pkcs8.indexOf('\n')),
+    pkcs8.toLowerCase(),
+    JSON.stringify({ type: 'service_account', private_key: pkcs8 }),
+    { privateKey: jwk },
+    { keys: { own: jwk } },
+    JSON.stringify([jwk]),
+    JSON.stringify(json),
+    json.slice(0, -2),
+    'PuTTY-User-Key-File-3: ssh-ed25519',
+    '-----BEGIN PGP PRIVATE KEY BLOCK-----',
+  ];
+  for (const form of forms) assert.match(problemsOf(form), /^This is a private key\./);
+});
+
 test('a key that does not fit is refused with what to do', () => {
   const jwk = jwkOf(p256.publicKey);
   const ofCurve = (namedCurve: string) => pem(generateKeyPairSync('ec', { namedCurve }).publicKey);

@@ -217,13 +217,41 @@ function withHeader(assertion: string, header: object): string {
   return `${part(header)}${assertion.slice(assertion.indexOf('.'))}`;
 }
 
+test('a username in iss and sub proves nothing', async () => {
+  const own = await newSigner();
+  const id = await userWith(opened.store, { jwk: own.jwk });
+  const change = { store: opened.store, actor: SYSTEM, nowMs: Date.now() };
+  await updateApiUser(change, id, { username: 'ann@example.com' });
+  await eventually(async () => assert.equal((await send(await own.sign(claims({}, id)))).status, 200));
+  const named = async () => await own.sign(claims({}, 'ann@example.com'));
+  assert.equal((await send(await named())).status, 403);
+  assert.equal((await send(await named(), { client_id: 'ann@example.com' })).status, 403);
+});
+
+test('assertions beyond the limit of calls stay unused and fill no memory', async () => {
+  const env = { MINTMARK_TEST_USED_ASSERTIONS_MAX: '2', MINTMARK_API_USER_LIMIT: '2' };
+  const limited = await startServer({ dataDir: opened.dataDir, env });
+  try {
+    const waiting = await signer.sign(ownClaims(clientId, limited.url));
+    const statuses: number[] = [];
+    for (let i = 0; i < 2; i++) {
+      const assertion = await signer.sign(ownClaims(clientId, limited.url));
+      statuses.push((await limited.post(assertionForm(assertion))).status);
+    }
+    for (let i = 0; i < 3; i++) statuses.push((await limited.post(assertionForm(waiting))).status);
+    assert.deepEqual(statuses, [200, 200, 429, 429, 429]);
+  } finally {
+    await limited.stop();
+  }
+});
+
 test('requests with an assertion in the wrong form say what to send', async () => {
   const assertion = await signer.sign(claims());
   const form = assertionForm(assertion);
   const byBasic = { Authorization: basic(clientId, 'x') };
   const refused: [RegExp, Record<string, string>, Record<string, string>?][] = [
-    [/one or the other/, { ...form, client_secret: 'x' }],
-    [/one or the other/, form, byBasic],
+    [/send one of them/, { ...form, client_secret: 'x' }],
+    [/send one of them/, form, byBasic],
     [/client_assertion is missing/, { ...form, client_assertion: '', client_id: clientId }],
     [/client_assertion_type is missing/, { client_assertion: assertion }],
     [/client_assertion_type is not supported/, { ...form, client_assertion_type: 'urn:x' }],

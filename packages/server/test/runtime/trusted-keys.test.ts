@@ -42,6 +42,31 @@ test('requests beyond the bound do not wait', async () => {
 
 const NEVER: KeySearch = { none: true };
 
+test('requests that wait for one slow source leave room for others', async () => {
+  await using all = await setup({
+    MINTMARK_TEST_KEY_WAITERS_MAX: '10',
+    MINTMARK_TEST_KEY_WAITERS_OF_SOURCE_MAX: '5',
+  });
+  all.named.length = 0;
+  const { find } = await all.process();
+  const slow = { url: `${all.issuer.url}/slow` };
+  all.issuer.handlers.set('/slow', () => undefined);
+  const searches = Array.from({ length: 20 }, () => find('first', slow));
+  assert.ok(isKey(await find('first')));
+  for (const search of await Promise.all(searches)) assert.ok('away' in search);
+});
+
+test('a search that does not wait starts a fetch and holds no room', async () => {
+  await using all = await setup({ MINTMARK_TEST_KEY_WAITERS_MAX: '1' });
+  all.named.length = 0;
+  const { keys, find } = await all.process();
+  const slow = { url: `${all.issuer.url}/slow` };
+  all.issuer.handlers.set('/slow', () => undefined);
+  for (let i = 0; i < 20; i++) assert.ok('away' in keys.findNow(slow, 'first', 'ES256', all.clock.ms));
+  assert.ok(isKey(await find('first')));
+  await eventually(async () => assert.ok(all.issuer.requests.includes('/slow')));
+});
+
 test('a rotated key is fetched with its first use', async () => {
   await using all = await setup();
   const { find } = await all.process();

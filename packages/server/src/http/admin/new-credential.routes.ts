@@ -5,6 +5,7 @@ import { createKey } from '../../admin/key.ts';
 import { createTrustRule } from '../../admin/trust-rule.ts';
 import { AppError } from '../../domain/app-error.ts';
 import type { Credential } from '../../domain/credential.ts';
+import { URL_LENGTH_MAX } from '../../domain/trust-rule-faults.ts';
 import { trustRuleFromJson } from '../../domain/trust-rule-json.ts';
 import type { AdminApp } from './admin-app.ts';
 import { apiUserPath } from './api-user.routes.ts';
@@ -22,7 +23,6 @@ import { trustRuleInputSchema } from './trust-rule.wire.ts';
 
 /** Larger than the limits of domain/, which explains a refusal better than a schema does. */
 const KEY_TEXT_LENGTH_MAX = 32_768;
-const URL_LENGTH_MAX = 2000;
 
 const newCredentialSchema = closedObject({
   name: credentialNameInput,

@@ -17,6 +17,8 @@ import { createKeyFetch, type KeyFetchParts } from './key-fetch.ts';
 /** The search in one key source. */
 export interface SourceKeys {
   find(kid: string | null, algorithm: AssertionAlgorithm, nowMs: number): MaybePromise<KeySearch>;
+  /** Like `find`, but never waits: a fetch serves later searches. */
+  findNow(kid: string | null, algorithm: AssertionAlgorithm, nowMs: number): KeySearch;
   /** Fetches the keys if about half of their life is over; null if no fetch is due. */
   refreshWhenDue(nowMs: number): Promise<void> | null;
   state(nowMs: number): KeySourceState;
@@ -25,7 +27,10 @@ export interface SourceKeys {
 export interface SourceKeysParts extends KeyFetchParts {
   /** Callers that wait for a fetch, of all sources together. */
   waiters: { count: number };
-  config: Pick<Config, 'keyWaitersMax' | 'unknownKeyLimit' | 'trustedKeysKeptHours'>;
+  config: Pick<
+    Config,
+    'keyWaitersMax' | 'keyWaitersOfSourceMax' | 'unknownKeyLimit' | 'trustedKeysKeptHours'
+  >;
 }
 
 /** Waits between failed attempts, if a caller waits for the keys. */
@@ -45,6 +50,8 @@ export function createSourceKeys(
   const fetch = createKeyFetch(source, parts, row);
   /** The state of the limit on fetches for unknown key ids (`takeCall`). */
   let unknownArrivalMs: number | undefined;
+  /** Callers that wait for a fetch of this source. */
+  let waiting = 0;
 
   function stateAt(nowMs: number): KeysState {
     const held = fetch.held();
@@ -72,10 +79,27 @@ export function createSourceKeys(
     return state.allowed;
   }
 
+  /** Whether a search has to wait for a fetch, which is under way or may begin. */
+  function needsFetch(
+    result: KeySearch,
+    kid: string | null,
+    algorithm: AssertionAlgorithm,
+    nowMs: number,
+  ): boolean {
+    const held = usable(nowMs);
+    if ('key' in result || (held !== null && !isUnknown(held, kid, algorithm))) return false;
+    return fetch.underWay() || mayFetch(result, nowMs);
+  }
+
+  function mayWait(): boolean {
+    return waiters.count < config.keyWaitersMax && waiting < config.keyWaitersOfSourceMax;
+  }
+
   async function searchAfterFetch(kid: string | null, algorithm: AssertionAlgorithm): Promise<KeySearch> {
     const again = () => search(kid, algorithm, now());
     const isFound = () => 'key' in again();
     waiters.count += 1;
+    waiting += 1;
     try {
       // A fetch that began earlier may miss a new key, so one more may follow.
       const wasUnderWay = fetch.underWay();
@@ -84,16 +108,21 @@ export function createSourceKeys(
       return again();
     } finally {
       waiters.count -= 1;
+      waiting -= 1;
     }
   }
 
   return {
     find(kid, algorithm, nowMs) {
       const result = search(kid, algorithm, nowMs);
-      const held = usable(nowMs);
-      if ('key' in result || (held !== null && !isUnknown(held, kid, algorithm))) return result;
-      if (!fetch.underWay() && !mayFetch(result, nowMs)) return result;
-      return waiters.count < config.keyWaitersMax ? searchAfterFetch(kid, algorithm) : TOO_MANY_WAIT;
+      if (!needsFetch(result, kid, algorithm, nowMs)) return result;
+      return mayWait() ? searchAfterFetch(kid, algorithm) : TOO_MANY_WAIT;
+    },
+    findNow(kid, algorithm, nowMs) {
+      const result = search(kid, algorithm, nowMs);
+      if (needsFetch(result, kid, algorithm, nowMs))
+        void fetch.renew(() => 'key' in search(kid, algorithm, now()));
+      return result;
     },
     refreshWhenDue(nowMs) {
       const due = () => {

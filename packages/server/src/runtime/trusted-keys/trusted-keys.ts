@@ -72,6 +72,8 @@ export function createTrustedKeys(parts: TrustedKeysParts): TrustedKeys {
 
   return {
     find,
+    findNow: (source, kid, algorithm, nowMs) =>
+      sources.keysOf(source, nowMs)?.findNow(kid, algorithm, nowMs) ?? TOO_MANY_SOURCES,
     findNamed(issuer, kid, algorithm, nowMs) {
       const source = sources.sourceOf(issuer);
       return source === undefined ? NONE : find(source, kid, algorithm, nowMs);
