@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { BurstResult, LoadOptions, LoadResult } from './load.ts';
 
@@ -99,14 +100,16 @@ function costOf(bursts: readonly Burst[]): Cost {
   };
 }
 
+/** `checkout`: the folder of another checkout of Mintmark; empty: this one. */
 export async function startMintmark(
   name: string,
   dataDir: string,
   apiUsers: number,
   settings: Record<string, string> = {},
+  checkout: string = '',
 ): Promise<Peer> {
   const port = await freePort();
-  const child = pinned(['packages/server/bin/mintmark.mjs', 'serve'], {
+  const child = pinned([join(checkout, 'packages/server/bin/mintmark.mjs'), 'serve'], {
     MINTMARK_PORT: String(port),
     MINTMARK_DATA_DIR: dataDir,
     MINTMARK_ADDRESS_LIMIT: '1000000000',
@@ -190,7 +193,7 @@ export function cpuSeconds(child: ChildProcess): number {
 }
 
 /** CPU time of all threads by the scheduler's count: bursts are shorter than the ticks of `cpuSeconds`. */
-function cpuNanos({ pid }: ChildProcess): number {
+export function cpuNanos({ pid }: ChildProcess): number {
   return readdirSync(`/proc/${pid}/task`)
     .map((id) => Number(readFileSync(`/proc/${pid}/task/${id}/schedstat`, 'utf8').split(' ')[0]))
     .reduce((sum, nanos) => sum + nanos, 0);

@@ -93,6 +93,10 @@ const OTHER_BOUNDS = {
   usedAssertionsMax: 1_000_000,
   /** Keys of API users that a process keeps parsed, 1 kB each. */
   parsedKeysMax: 10_000,
+  /** Time for assertions in a turn of the event loop. The others wait: callers with secrets come first. */
+  assertionTurnMs: 2,
+  /** Assertions that wait for a later turn. The excess gets 503. */
+  assertionsWaitingMax: 1000,
 };
 
 export type Bounds = Readonly<typeof FORMER_SETTINGS & typeof OTHER_BOUNDS>;

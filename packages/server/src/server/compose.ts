@@ -14,6 +14,7 @@ import { pooledRandom } from '../lib/random.ts';
 import { TOKEN_PATH } from '../http/paths.ts';
 import { addressReader } from '../http/address.ts';
 import { createAdmission } from '../http/oauth/admission.ts';
+import { createAssertionQueue } from '../http/oauth/assertion-queue.ts';
 import type { AdminContext } from '../http/admin/context.ts';
 import { createApp } from '../http/app.ts';
 import { createConnections, oncePerRequest, type Connections } from '../http/connections.ts';
@@ -154,6 +155,7 @@ export async function compose(
       ...limits.services,
       ...callers,
       admission: createAdmission(config.inFlightMax),
+      assertionQueue: createAssertionQueue(config),
       signer: keyring.signer,
       newTokenId: pooledRandom(TOKEN_ID_BYTES, 'base64url'),
       ...statistics.services,

@@ -24,6 +24,7 @@ import { header, text, type Description } from '../operation.ts';
 import { RATE_LIMIT_HEADERS } from '../rate-limit-headers.ts';
 import { traceIdOf } from '../trace.ts';
 import type { Admission } from './admission.ts';
+import type { AssertionQueue } from './assertion-queue.ts';
 import { readBody } from './body.ts';
 import { ASSERTION_TYPE, readCredentials, requestProblem, usesBasic } from './request-credentials.ts';
 
@@ -36,6 +37,7 @@ export interface FormEndpointServices extends Pick<
   /** Calls per network address. */
   addresses: Counters;
   admission: Admission;
+  assertionQueue: AssertionQueue;
   noteRefusal(refusal: Refusal, nowMs: number): void;
   routes: { token: RouteStatistics; introspection: RouteStatistics; revocation: RouteStatistics };
   log: Logger;
@@ -74,7 +76,7 @@ export function formEndpoint<S extends FormEndpointServices>(
   route: FormRoute,
   answer: (services: S, caller: Caller, form: Form, nowMs: number) => MaybePromise<Answer | Refusal>,
 ): RequestHandler {
-  const { addressPerMinute, sharedLimits, admission } = services;
+  const { addressPerMinute, sharedLimits, admission, assertionQueue } = services;
 
   function receive(request: IncomingMessage, response: ServerResponse): void {
     if (!admission.admits()) return shed(request, response);
@@ -107,6 +109,16 @@ export function formEndpoint<S extends FormEndpointServices>(
       if (isDenial(form)) return finish(exchange, refusal(form), nowMs);
       const caller = callerOf(exchange, form);
       if (isDenial(caller)) return finish(exchange, refusal(caller), nowMs);
+      if (caller.assertion === null) return respond(exchange, caller, form, nowMs);
+      const isAdmitted = assertionQueue.add(() => respond(exchange, caller, form, services.now()));
+      if (!isAdmitted) finish(exchange, OVERLOADED, nowMs);
+    } catch (error) {
+      fail(exchange, error);
+    }
+  }
+
+  function respond(exchange: Exchange, caller: Caller, form: Form, nowMs: number): void {
+    try {
       const outcome = answer(services, caller, form, nowMs);
       if (!(outcome instanceof Promise)) return finish(exchange, outcome, nowMs);
       admission
