@@ -1,0 +1,12 @@
+export type { Check, CheckResult, Level, Outcome } from './check.ts';
+export type { Exchange } from './redactor.ts';
+export { CHECKS } from './checks/all.ts';
+export type { Client, KeyClient } from './client.ts';
+export { parseDeviations, unusedDeviations, type Deviation } from './deviation.ts';
+export type { Signer } from './jwt.ts';
+export { jsonReport } from './report/json.ts';
+export { junitReport } from './report/junit.ts';
+export { markdownReport } from './report/markdown.ts';
+export { summaryOf, type Summary } from './report/summary.ts';
+export { runChecks, type RunOptions } from './run-checks.ts';
+export type { Endpoints, TargetOptions } from './target.ts';
