@@ -24,9 +24,9 @@ export async function gatherUses(
 ): Promise<void> {
   const live = async (): Promise<Credential[]> => {
     const all = await store.credentials.listOf(clientId);
-    return all.filter((each) => matters(each) && credentialState(each, Date.now()) === 'live');
+    return all.filter((each) => matters(each) && credentialState(each, store.clock.ownNow()) === 'live');
   };
-  const inUse = async () => (await live()).some((credential) => isInUse(credential, Date.now()));
+  const inUse = async () => (await live()).some((credential) => isInUse(credential, store.clock.ownNow()));
   if ((await live()).length === 0 || (await inUse())) return;
   await store.write(({ changed }) => changed('usage', clientId));
   const deadline = performance.now() + GATHER_MS;

@@ -124,8 +124,8 @@ const SAME_CLOCK_MS = 5000;
  * clock, so that every process sees its end. It signs only after its announcement time has passed by the
  * later one.
  */
-async function clocksAt(clock: Pick<ClockRows, 'now'>, nowMs: number): Promise<Clocks> {
-  const aheadMs = (await clock.now()) - Date.now();
+async function clocksAt(clock: Pick<ClockRows, 'now' | 'ownNow'>, nowMs: number): Promise<Clocks> {
+  const aheadMs = (await clock.now()) - clock.ownNow();
   if (Math.abs(aheadMs) < SAME_CLOCK_MS) return { earlier: nowMs, later: nowMs };
   return { earlier: nowMs + Math.min(0, aheadMs), later: nowMs + Math.max(0, aheadMs) };
 }

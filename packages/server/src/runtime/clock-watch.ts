@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { SYSTEM_CLOCK, type Clock } from '../lib/clock.ts';
 import type { ChangeRows, TimedChangeRows } from '../storage/tables/change.ts';
 import type { ClockRows } from '../storage/tables/clock.ts';
 
@@ -25,6 +26,8 @@ export interface ClockWatch {
   /** The same rows, but each read of a position also compares the clocks. */
   watching(changes: TimedChangeRows): ChangeRows;
   state(): ClockState;
+  /** The clock of this process. */
+  now(): number;
   isOff(): boolean;
   /**
    * The clock of this process or the store's, whichever is behind. What has ended by it has ended by both.
@@ -54,9 +57,21 @@ interface Moment {
   steadyMs: number;
 }
 
-const moment = (): Moment => ({ dayMs: Date.now(), steadyMs: performance.now() });
+const JUDGEMENT_TEXTS: Readonly<Record<ClockState['judgement'], string>> = {
+  ok: 'the clock agrees with that of the store again',
+  off: 'the clock of this machine is wrong: no tokens are issued until it is set',
+  agreed: 'all processes agree, and the clock of the store differs: tokens are issued, set its clock',
+};
 
-export function createClockWatch(clock: ClockRows, self: string, log: Logger): ClockWatch {
+const momentOf = ({ now, steady }: Clock): Moment => ({ dayMs: now(), steadyMs: steady() });
+
+export function createClockWatch(
+  clock: ClockRows,
+  self: string,
+  log: Logger,
+  time: Clock = SYSTEM_CLOCK,
+): ClockWatch {
+  const { now, steady } = time;
   /** The last time that the store reported, and the time in this process when it arrived. */
   let seen: (Moment & { storeMs: number }) | undefined;
   let offsetMs: number | null = null;
@@ -91,7 +106,7 @@ export function createClockWatch(clock: ClockRows, self: string, log: Logger): C
 
   async function record(): Promise<void> {
     if (offsetMs === null) return;
-    recordedAt = performance.now();
+    recordedAt = steady();
     try {
       await clock.record({ process: self, offsetMs });
     } catch {
@@ -101,7 +116,7 @@ export function createClockWatch(clock: ClockRows, self: string, log: Logger): C
 
   /** Checks whether the other processes agree with this one. */
   async function judge(): Promise<void> {
-    if (judging || performance.now() - judgedAt < JUDGE_MS) return;
+    if (judging || steady() - judgedAt < JUDGE_MS) return;
     judging = true;
     try {
       await record();
@@ -116,7 +131,7 @@ export function createClockWatch(clock: ClockRows, self: string, log: Logger): C
       // As above.
     } finally {
       judging = false;
-      judgedAt = performance.now();
+      judgedAt = steady();
     }
   }
 
@@ -125,31 +140,21 @@ export function createClockWatch(clock: ClockRows, self: string, log: Logger): C
    * have recorded it yet.
    */
   function mayAgreeSoon(): boolean {
-    const now = moment();
-    if (close === undefined || now.steadyMs - offSince > OTHERS_SEE_MS) return false;
-    const jumpedMs = now.dayMs - close.dayMs - (now.steadyMs - close.steadyMs);
+    const { dayMs, steadyMs } = momentOf(time);
+    if (close === undefined || steadyMs - offSince > OTHERS_SEE_MS) return false;
+    const jumpedMs = dayMs - close.dayMs - (steadyMs - close.steadyMs);
     return Math.abs(jumpedMs) < CLOCK_FAR_MS / 2;
   }
 
   function judged(next: ClockState['judgement']): void {
     if (next === judgement) return;
     judgement = next;
-    const offset = { offsetSeconds: seconds() };
-    if (next === 'ok') log.info(offset, 'the clock agrees with that of the store again');
-    if (next === 'off') {
-      log.error(offset, 'the clock of this machine is wrong: no tokens are issued until it is set');
-    }
-    if (next === 'agreed') {
-      log.error(
-        offset,
-        'all processes agree, and the clock of the store differs: tokens are issued, set its clock',
-      );
-    }
+    log[next === 'ok' ? 'info' : 'error']({ offsetSeconds: seconds() }, JUDGEMENT_TEXTS[next]);
   }
 
   function logOffset(ms: number): void {
-    if (performance.now() - loggedAt < LOG_MS) return;
-    loggedAt = performance.now();
+    if (steady() - loggedAt < LOG_MS) return;
+    loggedAt = steady();
     log.warn({ offsetSeconds: ms / 1000 }, 'the clock of this machine and that of the store differ');
   }
 
@@ -159,17 +164,18 @@ export function createClockWatch(clock: ClockRows, self: string, log: Logger): C
     watching: (changes) => ({
       ...changes,
       async position(n) {
-        const sent = moment();
+        const sent = momentOf(time);
         const { position, storeMs } = await changes.timedPosition(n);
-        if (storeMs !== null) compare(sent, moment(), storeMs);
+        if (storeMs !== null) compare(sent, momentOf(time), storeMs);
         return position;
       },
     }),
+    now,
     isOff: () => judgement === 'off',
     state: () => ({ judgement, offsetSeconds: seconds() }),
     earlier() {
-      if (seen === undefined) return Date.now();
-      return Math.min(Date.now(), seen.storeMs + performance.now() - seen.steadyMs);
+      if (seen === undefined) return now();
+      return Math.min(now(), seen.storeMs + steady() - seen.steadyMs);
     },
   };
 }

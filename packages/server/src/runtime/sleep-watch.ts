@@ -1,3 +1,4 @@
+import type { Clock } from '../lib/clock.ts';
 import { valueWithin } from '../lib/deadline.ts';
 
 /**
@@ -22,11 +23,11 @@ const BEAT_MS = 200;
 const CATCH_UP_MS = 1000;
 
 /**
- * `catchUp` resolves when the process knows what happened during the sleep. `clock` counts milliseconds from
- * an arbitrary start and never jumps, but stands still while the machine sleeps; the time of day does not.
- * Setting the time of day forward costs one needless catch-up.
+ * `catchUp` resolves when the process knows what happened during the sleep. The steady clock stands still
+ * while the machine sleeps; the time of day does not. Setting the time of day forward costs one needless
+ * catch-up.
  */
-export function createSleepWatch(catchUp: () => Promise<void>, clock: () => number): SleepWatch {
+export function createSleepWatch(catchUp: () => Promise<void>, clock: Clock): SleepWatch {
   let ranAt = Number.POSITIVE_INFINITY;
   let ranAtDayTime = Number.POSITIVE_INFINITY;
   let beat: NodeJS.Timeout | undefined;
@@ -39,7 +40,7 @@ export function createSleepWatch(catchUp: () => Promise<void>, clock: () => numb
 
   /** Requests and the beat both call this: after a sleep, either may come first. */
   function catchingUp(nowMs: number): Promise<void> | undefined {
-    const now = clock();
+    const now = clock.steady();
     const slept = now - ranAt >= SLEPT_MS || nowMs - ranAtDayTime >= SLEPT_MS;
     ranAt = now;
     ranAtDayTime = nowMs;
@@ -49,9 +50,9 @@ export function createSleepWatch(catchUp: () => Promise<void>, clock: () => numb
 
   return {
     start() {
-      ranAt = clock();
-      ranAtDayTime = Date.now();
-      beat = setInterval(() => void catchingUp(Date.now()), BEAT_MS);
+      ranAt = clock.steady();
+      ranAtDayTime = clock.now();
+      beat = setInterval(() => void catchingUp(clock.now()), BEAT_MS);
     },
     stop: () => clearInterval(beat),
     catchingUp,

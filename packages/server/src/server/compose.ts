@@ -10,6 +10,7 @@ import type { Config } from '../config/config.ts';
 import { createClockWatch, type ClockWatch } from '../runtime/clock-watch.ts';
 import { createDirectory, type Directory } from '../runtime/directory/directory.ts';
 import { readAccessToken, type AccessTokenReader } from '../domain/read-access-token.ts';
+import { SYSTEM_CLOCK, type Clock } from '../lib/clock.ts';
 import { pooledRandom } from '../lib/random.ts';
 import { TOKEN_PATH } from '../http/paths.ts';
 import { addressReader } from '../http/address.ts';
@@ -54,6 +55,8 @@ export interface Composed {
    * (`replaced`).
    */
   announceStop(replaced: boolean): void;
+  /** Writes the usage that waits in memory, and applies all changes of the store. Waits for no timer. */
+  settle(): Promise<void>;
   /** Writes pending statistics and stops all timers. Leaves the store open. */
   stop(): Promise<void>;
 }
@@ -72,6 +75,7 @@ export interface ProcessPart {
   maintains: boolean;
   /** The `worker` label of its metrics; null: none. */
   worker: string | null;
+  clock: Clock;
   /** Returns the metrics for `/metrics` of this process: its own, or those of all processes. */
   allMetrics(own: Metrics): Metrics;
 }
@@ -82,6 +86,7 @@ export const WHOLE: ProcessPart = {
   useAssertion: null,
   maintains: true,
   worker: null,
+  clock: SYSTEM_CLOCK,
   allMetrics: (own) => own,
 };
 
@@ -93,7 +98,8 @@ export async function compose(
   log: Logger,
   part: ProcessPart = WHOLE,
 ): Promise<Composed> {
-  const clocks = createClockWatch(store.clock, clockName(part), log);
+  const { now, steady } = part.clock;
+  const clocks = createClockWatch(store.clock, clockName(part), log, part.clock);
   const keyring = createKeyring(store, masterKey, log, clocks.earlier);
   const feed = createChangeFeed(
     clocks.watching(store.changes),
@@ -109,13 +115,14 @@ export async function compose(
       reach: reachOf(log, () => void (directory.status().complete || loading.begin())),
     }),
     config.changePollMs,
+    steady,
   );
   const revocations = createRevocationList(store.revocations);
   const directory: Directory = createDirectory(store.knownApiUsers, config, feed.staleMs);
   const loading = createLoading(directory, log);
   const standby = createStandbyWatch(store, log);
-  const sleep = createSleepWatch(feed.follow, () => performance.now());
-  const statistics = createStatistics(store, config, log);
+  const sleep = createSleepWatch(feed.follow, part.clock);
+  const statistics = createStatistics(store, config, log, part.clock);
   const readToken = tokenReader(keyring, config);
   const limits = createLimits(config, log, part.transport);
   const usedAssertions = createUsedAssertions(config, part.useAssertion, limits.useInRedis);
@@ -129,8 +136,8 @@ export async function compose(
   }
 
   const health = () => healthOf({ stopping, feed, clocks, standby, keyring, directory, limits, config });
-  const callers = callersOf(store, config, log);
-  const stored = withSourceCheck({ store, masterKey, config, log, keySets });
+  const callers = callersOf(store, config, log, now);
+  const stored = withSourceCheck({ store, masterKey, config, log, keySets, now });
   const operators = operatorsOf(stored, limits.share);
   const admin = {
     ...stored,
@@ -146,7 +153,7 @@ export async function compose(
   const measured = { statistics, health, keyring, keySets, feed, limits, callers, usedAssertions, part };
   const server = await createApp(
     {
-      now: Date.now,
+      now,
       issuer: config.issuer,
       tokenLifeSeconds: config.tokenLifeSeconds,
       findApiUser: findingAwake(directory, sleep, clocks.isOff),
@@ -191,6 +198,7 @@ export async function compose(
       stopping = !replaced;
       statistics.live.end();
     },
+    settle: () => statistics.writeUsage().then(feed.follow),
     async stop() {
       for (const each of [limits, keySets, sleep, standby, loading]) each.stop();
       await feed.stop();
@@ -202,10 +210,15 @@ export async function compose(
 
 /** The services for the sign-in and the sessions of operators. */
 function operatorsOf(
-  { store, masterKey, config, log }: Pick<AdminContext, 'store' | 'masterKey' | 'config' | 'log'>,
+  {
+    store,
+    masterKey,
+    config,
+    log,
+    now,
+  }: Pick<AdminContext, 'store' | 'masterKey' | 'config' | 'log' | 'now'>,
   share: Limits['share'],
 ): { failed: FailedSignIns; services: Pick<AdminContext, 'findSession' | 'signIn'> } {
-  const now = Date.now;
   const failed = createFailedSignIns(store, log, now);
   const counters = createSignInCounters(config.limiterKeysMax, share);
   const signIn = createSignIn({ store, masterKey, config, counters, failed, now });
@@ -219,9 +232,14 @@ function withSourceCheck<T extends { store: Store; config: Config }>(
 }
 
 /** The keys of other issuers and of API users. */
-function keySetsOf(store: Store, config: Config, log: Logger, { maintains }: ProcessPart): TrustedKeys {
+function keySetsOf(
+  store: Store,
+  config: Config,
+  log: Logger,
+  { maintains, clock: { now } }: ProcessPart,
+): TrustedKeys {
   const named = store.credentials.namedKeySources;
-  return createTrustedKeys({ store, config, log, maintains, named });
+  return createTrustedKeys({ store, config, log, maintains, named, now });
 }
 
 function apiUsersChanged(
@@ -257,8 +275,8 @@ interface Callers {
   connections: Connections;
 }
 
-function callersOf(store: Store, config: Config, log: Logger): Callers {
-  const noteUnreadable = createUnreadableAddresses(store, config.forwardedHeader, log, Date.now);
+function callersOf(store: Store, config: Config, log: Logger, now: () => number): Callers {
+  const noteUnreadable = createUnreadableAddresses(store, config.forwardedHeader, log, now);
   const reader = addressReader(config, noteUnreadable);
   const addressOf = config.trustedProxies.length === 0 ? reader : oncePerRequest(reader);
   return { addressOf, connections: createConnections(config, addressOf, log) };
@@ -349,7 +367,8 @@ function metricsOf({
   const own = createMetrics({
     statistics,
     health,
-    signingKeys: () => keyring.states(Date.now()),
+    signingKeys: () => keyring.states(part.clock.now()),
+    now: part.clock.now,
     keySources: keySets,
     usedAssertions,
     epoch: feed.applied,
@@ -391,7 +410,7 @@ function statusOf({ stopping, feed, clocks, keyring, config }: HealthSources): H
   if (stopping) return 'stopping';
   if (staleMs > staleMaxSeconds * 1000) return 'stale';
   if (clocks.isOff()) return 'clock_off';
-  if (!keyring.canSign(Date.now())) return 'no_signing_key';
+  if (!keyring.canSign(clocks.now())) return 'no_signing_key';
   return staleMs > (staleMaxSeconds - staleDrainSeconds) * 1000 ? 'going_stale' : 'ready';
 }
 

@@ -51,9 +51,9 @@ export function createMaintenance(
   let quietTo: string | null = null;
 
   async function runAll(): Promise<void> {
-    await proveSigningKeys(store, masterKey, Date.now());
+    await proveSigningKeys(store, masterKey, store.clock.ownNow());
     const rotation = { algorithm: config.signingAlgorithm, schedule: config };
-    const rotating = { store, actor: SYSTEM, nowMs: Date.now() };
+    const rotating = { store, actor: SYSTEM, nowMs: store.clock.ownNow() };
     const key = await rotateWhenDue(rotating, masterKey, rotation, config.keyRotationSeconds);
     if (key !== null)
       log.info({ kid: key.kid, activatesAt: key.activatesAt }, 'signing key rotated by schedule');

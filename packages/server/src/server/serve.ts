@@ -71,10 +71,15 @@ export async function begin(
   { watch }: { watch: boolean } = { watch: true },
 ): Promise<Begun> {
   const { store, migrated } = await openStore(config, { watch });
+  if (migrated.length > 0) log.info({ migrated }, 'the store was migrated');
+  return await prepare(store, config, log);
+}
+
+/** Creates what an empty store needs. Closes the store if it throws. */
+export async function prepare(store: Store, config: Config, log: Logger): Promise<Begun> {
   try {
-    if (migrated.length > 0) log.info({ migrated }, 'the store was migrated');
     const masterKey = await masterKeyOf(store, config);
-    const proven = await proveSigningKeys(store, masterKey, Date.now());
+    const proven = await proveSigningKeys(store, masterKey, store.clock.ownNow());
     if (proven.length > 0)
       log.info({ kids: proven }, 'signing keys of an earlier version were given their proof');
     // By the earlier clock, so that the first signing key signs in every process at once.
@@ -90,7 +95,7 @@ export async function begin(
   }
 }
 
-export interface Serving {
+export interface Serving extends Pick<Composed, 'server' | 'settle'> {
   /** `replaced`: another process takes over, and callers get time to move to it. */
   stop(drain: boolean, replaced: boolean): Promise<void>;
 }
@@ -107,7 +112,8 @@ export async function serveFrom(
     composed = await compose(store, masterKey, config, log, part);
     await composed.start();
     await listen(composed.server, config);
-    return { stop: stopOnce(composed, store, config) };
+    const { server, settle } = composed;
+    return { server, settle, stop: stopOnce(composed, store, config) };
   } catch (error) {
     await composed?.stop();
     await store.close();
@@ -117,7 +123,7 @@ export async function serveFrom(
 
 /** Makes a link for the first admin while no operator exists. Each call invalidates the earlier link. */
 export async function firstAdminLink(store: Store, config: Config): Promise<FirstAdminLink | null> {
-  const created = await inviteFirstAdmin(store, config.firstAdminLinkSeconds, Date.now());
+  const created = await inviteFirstAdmin(store, config.firstAdminLinkSeconds, store.clock.ownNow());
   return (
     created && { url: invitationUrl(config.issuer, created.token), expiresAt: created.invitation.expiresAt }
   );

@@ -42,6 +42,7 @@ export interface StoreTransaction extends StoreRows {
   changes: Pick<ChangeRows, 'append' | 'appendAll' | 'deleteBefore'>;
   /** The time by the store's clock. */
   now: ClockRows['now'];
+  ownNow: ClockRows['ownNow'];
   /**
    * When the transaction commits, every process reads this API user, the signing keys or this revocation
    * again, or writes the uses that it holds.
@@ -81,7 +82,7 @@ export function createStore(connections: Connections, now: () => number = Date.n
     apiUserList: apiUserListRows(read),
     audit: auditRows(read),
     changes: changeRows(follow, connections.clock?.time),
-    clock: clockRows(read, connections.clock),
+    clock: clockRows(read, connections.clock, now),
     write: async (work) =>
       await connections.transaction(async (transaction, announce) => {
         const changes = changeRows(transaction);
@@ -91,7 +92,8 @@ export function createStore(connections: Connections, now: () => number = Date.n
           idempotency: idempotencyRows(transaction),
           usage: usageRows({ read: transaction, texts: connections.texts }),
           changes,
-          now: () => storeNow(transaction, connections.clock),
+          now: () => storeNow(transaction, connections.clock, now),
+          ownNow: now,
           async changed(noun, ...ids) {
             await changes.appendAll(noun, ids, now());
             announce();

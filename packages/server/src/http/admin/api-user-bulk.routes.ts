@@ -107,6 +107,7 @@ function importRoute(app: AdminApp, context: AdminContext): void {
       const body = request.body.iterator({ destroyOnReturn: false }); // it is the connection
       const inputLines = importLines(body, config.adminBodyBytesMax);
       const options = {
+        now: context.now,
         dryRun: request.query.dry_run === true,
         restoreDeleted: request.query.restore_deleted === true,
       };
@@ -126,7 +127,7 @@ function importRoute(app: AdminApp, context: AdminContext): void {
 async function imported(
   change: Change,
   inputLines: AsyncIterable<TextLine>,
-  options: ImportOptions,
+  { now, ...options }: ImportOptions & Pick<AdminContext, 'now'>,
   linesMax: number,
 ): Promise<string> {
   const count = { made: 0, would_make: 0, refused: 0, exists: 0, not_read: 0 };
@@ -134,12 +135,7 @@ async function imported(
   let report = '';
   let last = 0;
   try {
-    for await (const line of importApiUsers(
-      change,
-      upTo(linesMax, inputLines, passedOver),
-      Date.now,
-      options,
-    )) {
+    for await (const line of importApiUsers(change, upTo(linesMax, inputLines, passedOver), now, options)) {
       report += `${JSON.stringify(importedLineJson(line))}\n`;
       if ('created' in line) count.made += 1;
       else if ('wouldMake' in line) count.would_make += 1;

@@ -113,7 +113,7 @@ function listRoute(app: AdminApp, context: AdminContext): void {
         limit,
       };
       const { store } = context;
-      const { items, next } = await store.apiUserList.page(apiUserFilter(filter), page, Date.now());
+      const { items, next } = await store.apiUserList.page(apiUserFilter(filter), page, context.now());
       return {
         items: items.map(listedApiUserJson),
         next: next === null ? null : cursorOf(`api-users ${sort}`, next),

@@ -18,6 +18,8 @@ import { idempotencyOf } from './preconditions.ts';
 
 /** Dependencies of the admin API. Routes pass parts of it to the functions of admin/. */
 export interface AdminContext {
+  /** Milliseconds since 1970 (UTC). */
+  now(): number;
   store: Store;
   masterKey: MasterKey;
   config: Config;
@@ -43,11 +45,17 @@ export interface AdminContext {
 }
 
 /** The first argument of a change by the caller of this request, dated now. */
-export function changeOf(request: FastifyRequest, { store }: Pick<AdminContext, 'store'>): Change {
-  return { store, actor: actorOf(request), nowMs: Date.now() };
+export function changeOf(
+  request: FastifyRequest,
+  { store, now }: Pick<AdminContext, 'store' | 'now'>,
+): Change {
+  return { store, actor: actorOf(request), nowMs: now() };
 }
 
 /** Like `changeOf`, for a route that accepts an `Idempotency-Key`. */
-export function repeatableChangeOf(request: FastifyRequest, context: Pick<AdminContext, 'store'>): Change {
+export function repeatableChangeOf(
+  request: FastifyRequest,
+  context: Pick<AdminContext, 'store' | 'now'>,
+): Change {
   return { ...changeOf(request, context), idempotency: idempotencyOf(request) };
 }

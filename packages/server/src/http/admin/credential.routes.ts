@@ -56,7 +56,7 @@ function listRoute(app: AdminApp, context: AdminContext): void {
     async ({ params }) => {
       const { clientId } = await existingApiUser(context.store, params.client_id);
       const all = await context.store.credentials.listOf(clientId);
-      return { items: all.map((credential) => credentialJson(credential, all, Date.now())) };
+      return { items: all.map((credential) => credentialJson(credential, all, context.now())) };
     },
   );
 }
@@ -125,9 +125,9 @@ function resetRoute(app: AdminApp, context: AdminContext): void {
       const all = [created.credential, ...ending];
       reply.code(201);
       return {
-        credential: credentialJson(created.credential, all, Date.now()),
+        credential: credentialJson(created.credential, all, context.now()),
         ...(created.secret !== null && { client_secret: created.secret }),
-        ending: ending.map((credential) => credentialJson(credential, all, Date.now())),
+        ending: ending.map((credential) => credentialJson(credential, all, context.now())),
       };
     },
   );
@@ -164,7 +164,7 @@ function changeRoute(app: AdminApp, context: AdminContext): void {
         ...(ends !== undefined && { expiresAt: millisecondsOf(ends, '/expires_at') }),
       };
       const changed = await updateCredential(changeOf(request, context), request.params.id, changes);
-      return credentialJson(changed, await context.store.credentials.listOf(changed.clientId), Date.now());
+      return credentialJson(changed, await context.store.credentials.listOf(changed.clientId), context.now());
     },
   );
 }
@@ -189,7 +189,7 @@ function retireRoute(app: AdminApp, context: AdminContext): void {
       const { force: forced = false, revoke_tokens: revoke = false } = request.body;
       const change = changeOf(request, context);
       const retired = await retireCredential(change, request.params.id, { force: forced, revoke });
-      return credentialJson(retired, [], Date.now());
+      return credentialJson(retired, [], context.now());
     },
   );
 }
@@ -226,9 +226,9 @@ function cutOffRoute(app: AdminApp, context: AdminContext): void {
       const input = { credentialId, newSecret };
       const { retired, replacement } = await cutOff(repeatableChangeOf(request, context), owner, input);
       return {
-        retired: retired.map((credential) => credentialJson(credential, [], Date.now())),
+        retired: retired.map((credential) => credentialJson(credential, [], context.now())),
         ...(replacement !== null && {
-          credential: credentialJson(replacement.credential, [], Date.now()),
+          credential: credentialJson(replacement.credential, [], context.now()),
           client_secret: replacement.secret,
         }),
       };

@@ -48,8 +48,8 @@ async function bearerActor(
   const [, token] = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(request.headers.authorization ?? '') ?? [];
   if (token === undefined)
     throw unauthorized('The Authorization header is malformed: it is Bearer and an access token.');
-  await context.catchingUp(Date.now());
-  const claims = context.readToken(token, Date.now());
+  await context.catchingUp(context.now());
+  const claims = context.readToken(token, context.now());
   if (claims === null || claims.audience !== issuer || context.isRevoked(claims)) {
     throw unauthorized(
       `The access token is expired, revoked, or not issued by this server for the audience ${issuer}: request a new one.`,
@@ -87,11 +87,11 @@ type ForbiddenAttempts = (
   headers?: readonly string[],
 ) => Promise<Problem>;
 
-function forbiddenAttempts({ store }: Pick<AdminContext, 'store'>): ForbiddenAttempts {
+function forbiddenAttempts({ store, now }: Pick<AdminContext, 'store' | 'now'>): ForbiddenAttempts {
   const recorded = memoryCounters(FORBIDDEN_CALLERS_MAX);
   return async (request, actor, detail, headers = []) => {
     const { action } = request.routeOptions.config;
-    const nowMs = Date.now();
+    const nowMs = now();
     if (
       action !== undefined &&
       recorded.consume(`${actor.kind} ${actor.id}`, FORBIDDEN_RECORDED_MAX, nowMs).allowed

@@ -65,7 +65,7 @@ export function createCredentialRoute(app: AdminApp, context: AdminContext): voi
         owner,
         ...request.body,
       });
-      return { credential: credentialJson(credential, [], Date.now()), ...rest };
+      return { credential: credentialJson(credential, [], context.now()), ...rest };
     },
   );
 }

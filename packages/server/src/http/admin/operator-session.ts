@@ -38,10 +38,10 @@ export async function sessionActor(
 /** The first argument of a change by the operator who is signed in. */
 export function operatorChangeOf(
   request: FastifyRequest,
-  { store, addressOf }: Pick<AdminContext, 'store' | 'addressOf'>,
+  { store, addressOf, now }: Pick<AdminContext, 'store' | 'addressOf' | 'now'>,
 ): OperatorChange {
   const { operator } = operatorSessionOf(request);
-  return { store, actor: operatorActor(operator, addressOf(request.raw)), nowMs: Date.now() };
+  return { store, actor: operatorActor(operator, addressOf(request.raw)), nowMs: now() };
 }
 
 /** The session of the caller, for routes that only operators can use. */

@@ -7,7 +7,7 @@ import { ref } from './schema.ts';
 import { signingKeyJson } from './signing-key.wire.ts';
 
 /** Register it after `signingKeyRoutes`, because it refers to their schema. */
-export function overviewRoute(app: AdminApp, { overview, store, masterKey }: AdminContext): void {
+export function overviewRoute(app: AdminApp, { overview, store, masterKey, now }: AdminContext): void {
   app.addSchema(overviewSchema);
   app.get(
     '/overview',
@@ -21,7 +21,7 @@ export function overviewRoute(app: AdminApp, { overview, store, masterKey }: Adm
       },
     },
     async () => {
-      const nowMs = Date.now();
+      const nowMs = now();
       const keys = await listSigningKeys(store, masterKey, nowMs);
       const { apiUsers, attention } = await overview.standing();
       const { tokens, refusals, seconds, p50Ms, p99Ms } = overview.lately();

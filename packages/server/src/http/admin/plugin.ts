@@ -86,7 +86,7 @@ function limitAndGate(app: AdminApp, context: AdminContext, gate: Gate): void {
       reply.header(SECURITY_HEADERS[i] as string, SECURITY_HEADERS[i + 1]);
     }
     const network = limitedNetwork(context.addressOf(request.raw));
-    const limit = addresses.consume(network, config.adminAddressLimit, Date.now());
+    const limit = addresses.consume(network, config.adminAddressLimit, context.now());
     if (!limit.allowed) throw tooMany('Too many calls from this network address: wait.', limit.waitMs);
     if (urlHoldsSecret(request.url))
       throw new Problem('invalid', `${CREDENTIALS_IN_URL} send them in the body, and reset them.`);

@@ -105,7 +105,7 @@ function beginSecondFactorRoute(app: AdminApp, context: AdminContext): void {
       const { masterKey, config } = context;
       const input = { site: new URL(config.issuer).host, code: request.body.code ?? '' };
       const outcome = await beginSecondFactor(operatorChangeOf(request, context), masterKey, input);
-      if ('refused' in outcome) throw denialProblem(denialOf(outcome, Date.now()));
+      if ('refused' in outcome) throw denialProblem(denialOf(outcome, context.now()));
       return { secret: outcome.secret, otpauth_uri: outcome.uri };
     },
   );
@@ -167,7 +167,7 @@ function removeSecondFactorRoute(app: AdminApp, context: AdminContext): void {
       const change = operatorChangeOf(request, context);
       const input = { code: request.body.code ?? '', sessionId: session.id };
       const outcome = await removeSecondFactor(change, context.masterKey, input);
-      if ('refused' in outcome) throw denialProblem(denialOf(outcome, Date.now()));
+      if ('refused' in outcome) throw denialProblem(denialOf(outcome, context.now()));
       setSessionCookie(reply, outcome.token);
       return reply.code(204).send();
     },
@@ -191,7 +191,7 @@ function ownSessionRoutes(app: AdminApp, context: AdminContext): void {
     async (request) => {
       const { session, operator } = operatorSessionOf(request);
       const all = await context.store.sessions.listOf(operator.id);
-      const sessions = all.filter((each) => sessionEnd(each, context.config) > Date.now());
+      const sessions = all.filter((each) => sessionEnd(each, context.config) > context.now());
       return { items: sessions.map((each) => ownSessionJson(each, session.id)) };
     },
   );

@@ -25,7 +25,7 @@ export function signingKeyRoutes(app: AdminApp, context: AdminContext): void {
       },
     },
     async () => {
-      const nowMs = Date.now();
+      const nowMs = context.now();
       const keys = await listSigningKeys(context.store, context.masterKey, nowMs);
       return { items: keys.map((key) => signingKeyJson(key, nowMs)) };
     },
@@ -57,7 +57,7 @@ export function signingKeyRoutes(app: AdminApp, context: AdminContext): void {
       const rotation = { algorithm, schedule: config, mode };
       const key = await rotateSigningKey(changeOf(request, context), masterKey, rotation);
       reply.code(201);
-      return signingKeyJson({ ...key, proven: true }, Date.now());
+      return signingKeyJson({ ...key, proven: true }, context.now());
     },
   );
 }

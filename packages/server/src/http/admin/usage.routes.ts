@@ -39,7 +39,7 @@ function timeParameter(description: string): TUnsafe<string> {
   });
 }
 
-export function usageRoutes(app: AdminApp, { store }: AdminContext): void {
+export function usageRoutes(app: AdminApp, { store, now }: AdminContext): void {
   app.addSchema(usageSchema);
   const tags = ['Usage'];
   app.get(
@@ -56,7 +56,7 @@ export function usageRoutes(app: AdminApp, { store }: AdminContext): void {
       },
     },
     async ({ params, query: input }) => {
-      const span = spanOf(input, Date.now());
+      const span = spanOf(input, now());
       if ((await store.apiUsers.find(params.client_id)) === undefined) {
         throw new Problem('not_found', 'There is no API user with this client id.');
       }
@@ -76,14 +76,14 @@ export function usageRoutes(app: AdminApp, { store }: AdminContext): void {
       },
     },
     async ({ query: input }) => {
-      const span = spanOf(input, Date.now());
+      const span = spanOf(input, now());
       return usageJson(span, await store.usage.series(null, span.unit, span.from, span.to));
     },
   );
-  recentRoute(app, store.usage);
+  recentRoute(app, store.usage, now);
 }
 
-function recentRoute(app: AdminApp, usage: Pick<UsageRows, 'recent'>): void {
+function recentRoute(app: AdminApp, usage: Pick<UsageRows, 'recent'>, now: () => number): void {
   app.get(
     '/usage/recent',
     {
@@ -107,7 +107,7 @@ function recentRoute(app: AdminApp, usage: Pick<UsageRows, 'recent'>): void {
       if (clientIds.length > RECENT_IDS_MAX) {
         throw invalid('ids', `names more than ${RECENT_IDS_MAX} API users: ask in parts`);
       }
-      const to = startOf('hour', Date.now()) + UNIT_MS.hour;
+      const to = startOf('hour', now()) + UNIT_MS.hour;
       const from = to - RECENT_HOURS * UNIT_MS.hour;
       const counted = new Map(clientIds.map((id) => [id, Array.from({ length: RECENT_HOURS }, () => 0)]));
       for (const { clientId, at, tokens } of await usage.recent(clientIds, from, to)) {

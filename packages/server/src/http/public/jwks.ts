@@ -9,14 +9,14 @@ import { publicOperations, publicRoute } from './public-route.ts';
 /** The key set (RFC 7517). Verifiers cache it for less time than a new key is announced before it signs. */
 export function jwksRoute(
   app: FastifyInstance,
-  { keyring, catchingUp }: { keyring: Keyring } & Pick<SleepWatch, 'catchingUp'>,
+  { keyring, catchingUp, now }: { keyring: Keyring; now(): number } & Pick<SleepWatch, 'catchingUp'>,
   config: Pick<Config, 'basePath' | 'jwksMaxAgeSeconds'>,
 ): void {
   publicRoute(app, config.basePath + JWKS_PATH, async (request, reply) => {
     // Verifiers cache the answer. With a key set from before a sleep, they would accept a withdrawn key for
     // several more minutes.
-    await catchingUp(Date.now());
-    const { body, etag } = keyring.jwks(Date.now());
+    await catchingUp(now());
+    const { body, etag } = keyring.jwks(now());
     reply.header('Cache-Control', `public, max-age=${config.jwksMaxAgeSeconds}`).header('ETag', etag);
     if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
     return reply.type('application/jwk-set+json').send(body);

@@ -10,6 +10,8 @@ import { REVOCATIONS_PATH } from '../paths.ts';
 import { publicOperations, publicRoute } from './public-route.ts';
 
 export interface RevocationServices extends Pick<SleepWatch, 'catchingUp'> {
+  /** Milliseconds since 1970 (UTC). */
+  now(): number;
   /** Null while this process cannot sign, or its clock is wrong. */
   revocations(): RevocationPublication | null;
 }
@@ -20,15 +22,15 @@ const MAX_AGE_SECONDS = 1;
 /** Serves the revocation list (docs/decisions/012). A 304 answer also carries the current statement. */
 export function revocationsRoute(
   app: FastifyInstance,
-  { revocations, catchingUp }: RevocationServices,
+  { revocations, catchingUp, now }: RevocationServices,
   { basePath }: Pick<Config, 'basePath'>,
 ): void {
   publicRoute(app, basePath + REVOCATIONS_PATH, async (request, reply) => {
-    await catchingUp(Date.now());
+    await catchingUp(now());
     const current = revocations();
     if (current === null) {
       const denial = { denied: 'temporarily_unavailable', reason: 'nothing can be signed' } as const;
-      return replyWith(reply, denialAnswer(denial, request.id, false, Date.now()));
+      return replyWith(reply, denialAnswer(denial, request.id, false, now()));
     }
     const etag = `"${current.list.sha256}"`;
     reply

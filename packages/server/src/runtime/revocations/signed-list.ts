@@ -23,12 +23,12 @@ export function createPublication(
   list: RevocationList,
   keyring: Pick<Keyring, 'statementSigner'>,
   feed: Pick<ChangeFeed, 'applied' | 'staleMs'>,
-  clocks: Pick<ClockWatch, 'isOff' | 'earlier'>,
+  clocks: Pick<ClockWatch, 'isOff' | 'earlier' | 'now'>,
   issuer: string,
 ): () => RevocationPublication | null {
   let current: (RevocationPublication & { signedAt: number }) | undefined;
   return () => {
-    const nowMs = Date.now();
+    const nowMs = clocks.now();
     const published = list.published(clocks.earlier());
     if (clocks.isOff()) return null;
     const age = nowMs - (current?.signedAt ?? 0);

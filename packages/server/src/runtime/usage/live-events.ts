@@ -69,7 +69,11 @@ interface Watched {
   refusals: Map<string, { at: number; count: number }>;
 }
 
-export function createLive(counts: () => RouteCounts, { liveStreamsMax }: LiveSettings): Live {
+export function createLive(
+  counts: () => RouteCounts,
+  { liveStreamsMax }: LiveSettings,
+  clock: () => number = Date.now,
+): Live {
   const watchers = new Set<Watcher>();
   const watched = new Map<string, Watched>();
   const history: RouteCounts[] = [counts()];
@@ -82,7 +86,7 @@ export function createLive(counts: () => RouteCounts, { liveStreamsMax }: LiveSe
     const before = history.at(-1) ?? counts();
     history.push(counts());
     if (history.length > HISTORY_SECONDS + 1) history.shift();
-    const second = { at: Date.now(), ...ratesBetween(before, history.at(-1) ?? before) };
+    const second = { at: clock(), ...ratesBetween(before, history.at(-1) ?? before) };
     past.push(second);
     if (past.length > PAST_SECONDS) past.shift();
     if (watchers.size === 0) return;

@@ -10,6 +10,8 @@ import type { Statistics } from './statistics.ts';
 
 /** The sources of the metrics: numbers that the process keeps anyway, read at each scrape. */
 export interface MetricSources {
+  /** Milliseconds since 1970 (UTC). */
+  now(): number;
   statistics: Pick<Statistics, 'recorder' | 'live'> & { services: Pick<Statistics['services'], 'routes'> };
   health(): Health;
   signingKeys(): Readonly<Record<SigningKeyState | 'unproven', number>>;
@@ -112,14 +114,14 @@ function histogram(name: string, endpoint: string, latency: readonly number[], s
 
 const KEYS_STATES: readonly KeysState[] = ['current', 'old', 'away'];
 
-function keySourceMetrics({ keySources }: MetricSources): Described[] {
+function keySourceMetrics({ keySources, now }: MetricSources): Described[] {
   return [
     {
       name: 'mintmark_key_sources',
       help: 'Issuers and URLs whose public keys are fetched, by state: old: no fetch succeeded in the life of the keys; away: no usable keys.',
       type: 'gauge',
       values() {
-        const states = keySources.states(Date.now()).map(({ state }) => state);
+        const states = keySources.states(now()).map(({ state }) => state);
         return KEYS_STATES.map((state) => ({
           labels: { state },
           value: states.filter((one) => one === state).length,
@@ -131,7 +133,7 @@ function keySourceMetrics({ keySources }: MetricSources): Described[] {
       help: 'How long ago the keys of a source were fetched. Missing where they never were.',
       type: 'gauge',
       values() {
-        const nowMs = Date.now();
+        const nowMs = now();
         return keySources.states(nowMs).flatMap(({ source, fetchedAt }) => {
           const labels = { source: keySourceAddress(source).address };
           return fetchedAt === null ? [] : [{ labels, value: Math.max(0, nowMs - fetchedAt) / 1000 }];

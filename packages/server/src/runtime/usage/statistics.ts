@@ -3,6 +3,7 @@ import { clockDifferences, type ClockDifference } from '../clock-differences.ts'
 import type { Config } from '../../config/config.ts';
 import type { CredentialUse } from '../../domain/known-api-user.ts';
 import { refusalReason, type Refusal } from '../../domain/refusal.ts';
+import type { Clock } from '../../lib/clock.ts';
 import { createLive, HISTORY_SECONDS, type Live } from './live-events.ts';
 import { createOverview } from './overview.ts';
 import type { OverviewSource } from './overview-source.ts';
@@ -35,15 +36,16 @@ export function createStatistics(
   store: Pick<Store, 'recordUsage' | 'attention' | 'clock'>,
   config: Config,
   log: Logger,
+  { now }: Pick<Clock, 'now'>,
 ): Statistics {
-  const usage = createUsageRecorder(store.recordUsage, config, log);
+  const usage = createUsageRecorder(store.recordUsage, config, log, now);
   const refusals = createRefusalLog(log, config.refusalsLoggedMax);
   const routes = {
     token: createRouteStatistics(),
     introspection: createRouteStatistics(),
     revocation: createRouteStatistics(),
   };
-  const live = createLive(routes.token.counts, config);
+  const live = createLive(routes.token.counts, config, now);
   function noteRefusing({ denial, caller }: Refusal, nowMs: number): void {
     if (denial.denied !== 'invalid_client' || denial.refusedBy === undefined || caller === null) return;
     usage.noteCredentialRefusals(denial.refusedBy, caller.address, nowMs);
@@ -69,8 +71,8 @@ export function createStatistics(
       live,
       overview: {
         lately: () => live.lately(HISTORY_SECONDS),
-        standing: standingOf(store, log),
-        startedAt: Date.now(),
+        standing: standingOf(store, log, now),
+        startedAt: now(),
       },
     },
     recorder: usage.status,
@@ -92,8 +94,12 @@ export function createStatistics(
 }
 
 /** Adds the clocks that differ to what needs attention, before API users. */
-function standingOf(store: Pick<Store, 'attention' | 'clock'>, log: Logger): OverviewSource['standing'] {
-  const standing = createOverview(store, Date.now, (error) => {
+function standingOf(
+  store: Pick<Store, 'attention' | 'clock'>,
+  log: Logger,
+  now: () => number,
+): OverviewSource['standing'] {
+  const standing = createOverview(store, now, (error) => {
     log.warn({ error: error.message }, 'API users could not be counted for the overview');
   });
   return async () => {

@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
 import type { Logger } from 'pino';
 import type { Config } from '../../config/config.ts';
+import { SYSTEM_CLOCK } from '../../lib/clock.ts';
 import { withPort } from '../../config/load-config.ts';
 import { begin, serveFrom } from '../serve.ts';
 import { linkToPrimary } from './link.ts';
@@ -27,6 +28,7 @@ export async function serveAsWorker(baseConfig: Config, log: Logger): Promise<vo
       useAssertion: link.useAssertion,
       maintains: number === MAINTAINS,
       worker: String(number),
+      clock: SYSTEM_CLOCK,
       allMetrics: link.allMetrics,
     });
     link.ready();

@@ -16,7 +16,9 @@ import {
 import type { Connections, DatabaseFacts } from '../connections.ts';
 import type { Tables } from '../schema.ts';
 import { APPLICATION_ID, prepareFile } from './file.ts';
+import { isInMemory } from './memory.ts';
 import { sqliteError, StoreError } from '../store-error.ts';
+import { openStatements } from './statements.ts';
 
 export type SqliteParameter = null | number | bigint | string | Uint8Array;
 
@@ -55,12 +57,14 @@ interface Waiting {
 }
 
 /**
- * Opens the store at `path`. Throws a StoreError, and changes nothing, if the store is missing (and `create`
- * is false), the folder is missing, or the file belongs to another program.
+ * Opens the store at `path`, a file or a URI that names a database in memory. Throws a StoreError, and changes
+ * nothing, if the store is missing (and `create` is false), the folder is missing, or the file belongs to
+ * another program.
  */
 export async function openSqlite({ create = true, ...settings }: SqliteSettings): Promise<Connections> {
-  prepareFile(settings.path, create);
-  const thread = await startThread({ ...settings, applicationId: APPLICATION_ID });
+  if (!isInMemory(settings.path)) prepareFile(settings.path, create);
+  const workerSettings = { ...settings, applicationId: APPLICATION_ID };
+  const thread = isInMemory(settings.path) ? onThisThread(workerSettings) : await startThread(workerSettings);
   const read = new Kysely<Tables>({ dialect: dialect(() => thread.connection('read')) });
   const write = new Kysely<Tables>({ dialect: dialect(serialized(thread.connection('write'))) });
   return {
@@ -168,16 +172,10 @@ async function startThread(settings: WorkerSettings): Promise<SqliteThread> {
   }
 
   const thread: SqliteThread = {
-    connection: (on) => ({
-      executeQuery: <R>(query: CompiledQuery) =>
-        untilUnlocked(() => execute<R>(on, query), settings.busyTimeoutMs),
-      streamQuery: () => {
-        throw new Error('Streaming is not used: pages are read one after the other.');
-      },
-    }),
+    connection: connectionsOver(execute, settings),
     wake: () => undefined,
     close: async () => {
-      ended ??= new StoreError('unavailable', 'The store is closed.');
+      ended ??= new StoreError('unavailable', CLOSED);
       worker.postMessage('close');
       await exited;
     },
@@ -200,6 +198,47 @@ async function startThread(settings: WorkerSettings): Promise<SqliteThread> {
   return thread;
 }
 
+/** A database in memory never waits for a disk. Its statements run on this thread. */
+function onThisThread(settings: WorkerSettings): SqliteThread {
+  const { run, close } = openStatements({ ...settings, lockWaitMs: LOCK_WAIT_MS });
+  let isOpen = true;
+  async function execute<R>(
+    on: 'read' | 'write',
+    { sql: text, parameters }: CompiledQuery,
+  ): Promise<QueryResult<R>> {
+    if (!isOpen) throw new StoreError('unavailable', CLOSED);
+    const answer = run({ id: 0, on, sql: text, parameters: parameters as SqliteParameter[] });
+    if ('error' in answer) throw sqliteError(answer.error.message, answer.error.errcode, settings.path);
+    return { rows: answer.rows as R[], numAffectedRows: BigInt(answer.changes) };
+  }
+  return {
+    connection: connectionsOver(execute, settings),
+    wake: () => undefined,
+    close: async () => {
+      if (isOpen) close();
+      isOpen = false;
+    },
+  };
+}
+
+type Execute = <R>(on: 'read' | 'write', query: CompiledQuery) => Promise<QueryResult<R>>;
+
+const CLOSED = 'The store is closed.';
+
+function connectionsOver(
+  execute: Execute,
+  { busyTimeoutMs, path }: WorkerSettings,
+): SqliteThread['connection'] {
+  const waitMs = isInMemory(path) ? 0 : LOCK_WAIT_MS;
+  return (on) => ({
+    executeQuery: <R>(query: CompiledQuery) =>
+      untilUnlocked(() => execute<R>(on, query), busyTimeoutMs, waitMs),
+    streamQuery: () => {
+      throw new Error('Streaming is not used: pages are read one after the other.');
+    },
+  });
+}
+
 /** The thread waits this long for a lock, and then does other work for as long before the next attempt. */
 const LOCK_WAIT_MS = 20;
 
@@ -208,7 +247,7 @@ const LOCK_WAIT_MS = 20;
  * look-ups and the change feed, so this function waits outside it. A retry is safe: a statement that got
  * no lock has changed nothing.
  */
-async function untilUnlocked<T>(attempt: () => Promise<T>, timeoutMs: number): Promise<T> {
+async function untilUnlocked<T>(attempt: () => Promise<T>, timeoutMs: number, waitMs: number): Promise<T> {
   const giveUpAt = performance.now() + timeoutMs;
   for (;;) {
     try {
@@ -216,7 +255,7 @@ async function untilUnlocked<T>(attempt: () => Promise<T>, timeoutMs: number): P
     } catch (error) {
       if (!(error instanceof StoreError && error.code === 'locked') || performance.now() >= giveUpAt)
         throw error;
-      await sleep(LOCK_WAIT_MS);
+      await sleep(waitMs);
     }
   }
 }

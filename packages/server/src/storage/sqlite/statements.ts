@@ -1,0 +1,67 @@
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { FromWorker, SqliteParameter, ToWorker, WorkerData } from './sqlite.ts';
+
+/** The two connections to one SQLite database. All calls are synchronous. */
+export interface Statements {
+  run(message: Exclude<ToWorker, 'close'>): Extract<FromWorker, object>;
+  /** Changes when another connection commits, in this process or any other. */
+  dataVersion(): SqliteParameter | undefined;
+  close(): void;
+}
+
+const STATEMENTS_MAX = 200;
+
+/** One connection writes. The other only reads, so it never waits for the writer. */
+export function openStatements({ path, busyTimeoutMs, lockWaitMs, applicationId }: WorkerData): Statements {
+  const writer = new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
+  // Mark the database first: a store whose creation is cut off must not look like another program's.
+  if (writer.prepare('pragma application_id').get()?.['application_id'] !== applicationId) {
+    writer.exec(`pragma application_id = ${applicationId}`);
+  }
+  writer.exec('pragma journal_mode = wal; pragma synchronous = full; pragma cache_size = -16384');
+  // Pages of the write-ahead log before SQLite moves them to the database (16 MiB): under load the same pages
+  // change many times.
+  writer.exec('pragma wal_autocheckpoint = 4000');
+  const reader = new DatabaseSync(path, { timeout: busyTimeoutMs, readOnly: true });
+  reader.exec('pragma cache_size = -4096'); // 4 MiB: the reader reads each page once
+  // From here on a statement waits only briefly for a lock, so that other statements can run. The caller
+  // retries (`untilUnlocked`).
+  for (const database of [writer, reader]) database.exec(`pragma busy_timeout = ${lockWaitMs}`);
+
+  const connections = {
+    write: { database: writer, statements: new Map<string, StatementSync>() },
+    read: { database: reader, statements: new Map<string, StatementSync>() },
+  };
+
+  function prepared(on: 'read' | 'write', sql: string): StatementSync {
+    const { database, statements } = connections[on];
+    let statement = statements.get(sql);
+    if (statement === undefined) {
+      statement = database.prepare(sql);
+      if (statements.size >= STATEMENTS_MAX) statements.clear();
+      statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  const version = reader.prepare('pragma data_version');
+  return {
+    run({ id, on, sql, parameters }) {
+      try {
+        const statement = prepared(on, sql);
+        if (statement.columns().length > 0) {
+          return { id, rows: statement.all(...parameters), changes: 0 };
+        }
+        return { id, rows: [], changes: Number(statement.run(...parameters).changes) };
+      } catch (error) {
+        const { message, errcode } = error as Error & { errcode?: number };
+        return { id, error: { message, errcode } };
+      }
+    },
+    dataVersion: () => version.get()?.['data_version'] as SqliteParameter | undefined,
+    close() {
+      reader.close();
+      writer.close();
+    },
+  };
+}
