@@ -1,7 +1,7 @@
 // A million API users with one key each, against as many with one secret each: memory, and the time until all
 // are in memory.
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync } from 'node:fs';
+import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
@@ -50,8 +50,7 @@ export async function starts(folder: string): Promise<boolean> {
   const emptyBytes = rss(empty.process);
   await stop(empty.process);
   seed(join(folders.secret, 'mintmark.db'), API_USERS);
-  mkdirSync(folders.key);
-  copyFileSync(join(folders.secret, 'mintmark.db'), join(folders.key, 'mintmark.db'));
+  cpSync(folders.secret, folders.key, { recursive: true });
   secretsBecomeKeys(join(folders.key, 'mintmark.db'));
   const ratios: number[] = [];
   const rows: string[][] = [];
