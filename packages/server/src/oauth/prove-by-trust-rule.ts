@@ -51,27 +51,27 @@ export function proveByTrustRule(
   const choice = { candidates, chosen };
   const own = ownKey(services, attempt, chosen);
   if (own === null) {
-    return afterSearch(attempt, searchKey(services, attempt, chosen), (found) =>
-      'away' in found
-        ? awayInEqualTime(services, attempt, found)
-        : conclude(services, attempt, choice, found),
+    return afterSearch(attempt, searchKey(services, attempt, chosen), (result) =>
+      'away' in result
+        ? awayInEqualTime(services, attempt, result)
+        : conclude(services, attempt, choice, result),
     );
   }
   const proof = conclude(services, attempt, choice, own);
   if (!('failure' in proof)) return proof;
-  return afterSearch(attempt, searchKey(services, attempt, null), (found) =>
-    'away' in found ? away(found) : proof,
+  return afterSearch(attempt, searchKey(services, attempt, null), (result) =>
+    'away' in result ? away(result) : proof,
   );
 }
 
 function afterSearch(
   { exhausted }: AssertionAttempt,
   search: MaybePromise<KeySearch>,
-  then: (found: KeySearch) => Proof | Denial,
+  then: (result: KeySearch) => Proof | Denial,
 ): MaybePromise<Proof | Denial> {
   if (!(search instanceof Promise)) return then(search);
   // Other requests may have used up the budget during the wait.
-  return search.then((found) => exhausted() ?? then(found));
+  return search.then((result) => exhausted() ?? then(result));
 }
 
 function away(search: { away: string }): Denial {
@@ -103,7 +103,7 @@ function candidatesOf({ assertion, apiUser, nowMs }: AssertionAttempt): Candidat
 
 /**
  * The key of a rule whose keys are not those of the source that other rules name for its issuer; null if they
- * are. Never waits, and an absent key is no 503: a refusal must depend on the source that others name.
+ * are. Never waits, and never causes a 503: a refusal must depend on the source that others name.
  */
 function ownKey(
   { keySets }: AssertionServices,

@@ -140,7 +140,7 @@ test('an issuer that is away is 503 for every client id', async () => {
   });
 });
 
-test('keys of one’s own for an issuer that is away reveal no rule', async () => {
+test('an issuer that is away reveals no rule with other keys', async () => {
   const iss = 'https://away.invalid';
   const named = await userWith(opened.store, trustRule(issuer, { issuer: iss, keys: { from: 'discovery' } }));
   const inline = await userWith(opened.store, trustRule(issuer, { issuer: iss }));
