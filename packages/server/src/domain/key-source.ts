@@ -46,6 +46,8 @@ export interface TrustedKeySets {
     algorithm: AssertionAlgorithm,
     nowMs: number,
   ): MaybePromise<KeySearch>;
+  /** The source in which `findNamed` searches; undefined: it finds nothing. */
+  sourceOf(issuer: string): KeySource | undefined;
 }
 
 /** A key source as it stands: for operators. */

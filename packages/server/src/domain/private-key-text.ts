@@ -7,8 +7,8 @@ const JWK_MEMBER = /\\?"(d|p|q|dp|dq|qi|oth|k|priv)\\?"\s*:/;
 const BASE64 = /^[A-Za-z0-9+/_\-=\s]+$/;
 
 /**
- * Whether a text that is no public key holds a private one, in any form that people copy: so that they learn
- * that it has leaked. Base64 may hide any of these forms.
+ * Whether a text holds a private key, in any form that people copy: they must learn that it has leaked.
+ * Base64 may hide any of these forms.
  */
 export function holdsPrivateKey(text: string): boolean {
   if (isPrivate(text)) return true;

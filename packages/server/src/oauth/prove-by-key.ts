@@ -24,7 +24,7 @@ export function proveByKey(services: AssertionServices, attempt: AssertionAttemp
   const { assertion, caller, apiUser, nowMs } = attempt;
   const chosen = chooseKey(services, attempt);
   const signature = services.signatures.verify(assertion, chosen?.key ?? null);
-  // The caller may have sent a username as client id: `iss` and `sub` have the client id all the same.
+  // Even if the caller sent a username as client id, `iss` and `sub` must be the client id.
   const expected = { clientId: apiUser?.clientId ?? caller.clientId, audiences: services.audiences };
   const claims = ownAssertionFailure(assertion.claims, expected, nowMs);
   const failure = failureOf(attempt, chosen?.credential ?? null, signature, claims);

@@ -7,12 +7,12 @@ import type {
   Denial,
   RefusingCredential,
 } from '../domain/denial.ts';
-import type { KeySearch } from '../domain/key-source.ts';
+import { keySourceId, type KeySearch, type KeySource } from '../domain/key-source.ts';
 import type { KnownTrustRule } from '../domain/known-assertion-credential.ts';
 import { trustRulesOf } from '../domain/known-api-user.ts';
 import { failedTrustCheck, type TrustCheck } from '../domain/match-trust-rule.ts';
 import { nobody } from '../domain/nobody.ts';
-import type { PublicJwk } from '../domain/trust-rule.ts';
+import type { PublicJwk, TrustRule } from '../domain/trust-rule.ts';
 import type { MaybePromise } from '../lib/maybe-promise.ts';
 import type { AssertionAttempt, AssertionServices, Proof } from './proof.ts';
 
@@ -30,7 +30,7 @@ interface Choice {
 }
 
 /** The key of the issuer; `jwk`: from the rule itself. */
-type FoundKey = KeySearch | { jwk: PublicJwk | null };
+type FoundKey = Exclude<KeySearch, { away: string }> | { jwk: PublicJwk | null };
 
 /**
  * Checks a token that another issuer gave to the workload. Its claims choose the rule, and the rule names
@@ -48,12 +48,44 @@ export function proveByTrustRule(
     candidates.find(({ state }) => state === 'live') ??
     candidates[0] ??
     null;
-  const search = searchKey(services, attempt, chosen);
-  if (!(search instanceof Promise)) return conclude(services, attempt, { candidates, chosen }, search);
-  // Other requests may have used up the budget during the wait.
-  return search.then(
-    (result) => attempt.exhausted() ?? conclude(services, attempt, { candidates, chosen }, result),
+  const choice = { candidates, chosen };
+  const own = ownKey(services, attempt, chosen);
+  if (own === null) {
+    return afterSearch(attempt, searchKey(services, attempt, chosen), (result) =>
+      'away' in result
+        ? awayInEqualTime(services, attempt, result)
+        : conclude(services, attempt, choice, result),
+    );
+  }
+  const proof = conclude(services, attempt, choice, own);
+  if (!('failure' in proof)) return proof;
+  return afterSearch(attempt, searchKey(services, attempt, null), (result) =>
+    'away' in result ? away(result) : proof,
   );
+}
+
+function afterSearch(
+  { exhausted }: AssertionAttempt,
+  search: MaybePromise<KeySearch>,
+  then: (result: KeySearch) => Proof | Denial,
+): MaybePromise<Proof | Denial> {
+  if (!(search instanceof Promise)) return then(search);
+  // Other requests may have used up the budget during the wait.
+  return search.then((result) => exhausted() ?? then(result));
+}
+
+function away(search: { away: string }): Denial {
+  return { denied: 'temporarily_unavailable', reason: search.away, cause: 'keys_away' };
+}
+
+/** Verifies like a request whose rule has keys of its own: the time must not tell them apart. */
+function awayInEqualTime(
+  { signatures }: AssertionServices,
+  { assertion }: AssertionAttempt,
+  search: { away: string },
+): Denial {
+  signatures.settle(assertion, signatures.verify(assertion, null));
+  return away(search);
 }
 
 function candidatesOf({ assertion, apiUser, nowMs }: AssertionAttempt): Candidate[] {
@@ -69,33 +101,56 @@ function candidatesOf({ assertion, apiUser, nowMs }: AssertionAttempt): Candidat
   return holder !== apiUser || ofIssuer.length === 0 ? [] : candidates;
 }
 
+/**
+ * The key of a rule whose keys are not those of the source that other rules name for its issuer; null if they
+ * are. Never waits, and never causes a 503: a refusal must depend on the source that others name.
+ */
+function ownKey(
+  { keySets }: AssertionServices,
+  { assertion, nowMs }: AssertionAttempt,
+  chosen: Candidate | null,
+): FoundKey | null {
+  const { algorithm, kid } = assertion;
+  const rule = chosen?.credential.rule;
+  if (algorithm === null || rule === undefined) return null;
+  if (rule.keys.from === 'inline') return { jwk: keyOfSet(rule.keys.jwks, assertion) };
+  const named = keySets.sourceOf(rule.issuer);
+  const source = sourceOf(rule);
+  if (chosen?.state !== 'live' || named === undefined || isSame(named, source)) return null;
+  const search = keySets.findNow(source, kid, algorithm, nowMs);
+  return 'key' in search ? search : NO_KEY;
+}
+
+function sourceOf({ issuer, keys }: TrustRule): KeySource {
+  return keys.from === 'url' ? { url: keys.url } : { issuer };
+}
+
+function isSame(a: KeySource, b: KeySource): boolean {
+  return keySourceId(a) === keySourceId(b);
+}
+
+/** `chosen`: null if its keys, or the lack of a rule, make no difference to the search. */
 function searchKey(
   { keySets }: AssertionServices,
   { assertion, nowMs }: AssertionAttempt,
   chosen: Candidate | null,
-): MaybePromise<FoundKey> {
+): MaybePromise<KeySearch> {
   const { algorithm, kid, claims } = assertion;
   const { iss } = claims;
   if (algorithm === null || typeof iss !== 'string') return NO_KEY;
-  const keys = chosen?.credential.rule.keys;
-  if (keys?.from === 'inline') return { jwk: keyOfSet(keys.jwks, assertion) };
   // A live rule may start a fetch. An ended one, like none, must not.
-  if (keys === undefined || chosen?.state !== 'live') return keySets.findNamed(iss, kid, algorithm, nowMs);
-  const source = keys.from === 'url' ? { url: keys.url } : { issuer: iss };
-  return keySets.find(source, kid, algorithm, nowMs);
+  if (chosen?.state !== 'live') return keySets.findNamed(iss, kid, algorithm, nowMs);
+  return keySets.find(sourceOf(chosen.credential.rule), kid, algorithm, nowMs);
 }
 
-const NO_KEY: KeySearch = { none: true };
+const NO_KEY = { none: true } as const;
 
 function conclude(
   { signatures }: AssertionServices,
   attempt: AssertionAttempt,
   { candidates, chosen }: Choice,
   search: FoundKey,
-): Proof | Denial {
-  if ('away' in search) {
-    return { denied: 'temporarily_unavailable', reason: search.away, cause: 'keys_away' };
-  }
+): Proof {
   const { assertion } = attempt;
   const key = 'jwk' in search ? search.jwk : 'key' in search ? search.key : null;
   const signature = signatures.verify(assertion, key);

@@ -73,7 +73,7 @@ test('a repeated creation gets its answer while the issuer is away', async () =>
   assertProblem(reply, 409, 'replayed');
 });
 
-test('an imported key or trust rule has the bounds of a created one', async () => {
+test('imported keys and trust rules have the bounds of created ones', async () => {
   const { jwk } = await newSigner();
   const keys = { from: 'inline', more: 'x', jwks: { more: 'x', keys: [{ ...jwk, x5c: ['x'], note: 'x' }] } };
   const imported = { issuer: 'https://ci.example.com', subject: 'a', keys };

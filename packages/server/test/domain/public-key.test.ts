@@ -71,7 +71,7 @@ test('a private key is refused as leaked, in every form', () => {
   }
 });
 
-test('a private key in a form that people copy is refused as leaked', () => {
+test('a copied private key is refused as leaked, whatever its form', () => {
   const { privateKey } = p256;
   const pkcs8 = privateKey.export({ type: 'pkcs8', format: 'pem' });
   const jwk = jwkOf(privateKey);

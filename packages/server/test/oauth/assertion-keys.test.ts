@@ -250,8 +250,8 @@ test('requests with an assertion in the wrong form say what to send', async () =
   const form = assertionForm(assertion);
   const byBasic = { Authorization: basic(clientId, 'x') };
   const refused: [RegExp, Record<string, string>, Record<string, string>?][] = [
-    [/send one of them/, { ...form, client_secret: 'x' }],
-    [/send one of them/, form, byBasic],
+    [/one or the other/, { ...form, client_secret: 'x' }],
+    [/one or the other/, form, byBasic],
     [/client_assertion is missing/, { ...form, client_assertion: '', client_id: clientId }],
     [/client_assertion_type is missing/, { client_assertion: assertion }],
     [/client_assertion_type is not supported/, { ...form, client_assertion_type: 'urn:x' }],

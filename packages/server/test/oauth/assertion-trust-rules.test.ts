@@ -140,6 +140,22 @@ test('an issuer that is away is 503 for every client id', async () => {
   });
 });
 
+test('an issuer that is away reveals no rule with other keys', async () => {
+  const iss = 'https://away.invalid';
+  const named = await userWith(opened.store, trustRule(issuer, { issuer: iss, keys: { from: 'discovery' } }));
+  const inline = await userWith(opened.store, trustRule(issuer, { issuer: iss }));
+  const url = { from: 'url', url: 'https://other.invalid/' } as const;
+  const byUrl = await userWith(opened.store, trustRule(issuer, { issuer: iss, keys: url }));
+  const stranger = await newSigner('RS256');
+  await eventually(async () => {
+    for (const id of [named, inline, byUrl, NOBODY]) {
+      const { status } = await send(await stranger.sign(workloadClaims({ iss })), id);
+      assert.equal(status, 503, `${[named, inline, byUrl, NOBODY].indexOf(id)}`);
+    }
+  }, 20_000);
+  assert.equal((await send(await issuer.sign(workloadClaims({ iss })), inline)).status, 200);
+});
+
 test('an API user’s own key URL that is away is 403', async () => {
   const id = await userWith(opened.store, { jwks_url: 'https://keys.invalid/' });
   await eventually(async () => {

@@ -56,7 +56,7 @@ test('requests that wait for one slow source leave room for others', async () =>
   for (const search of await Promise.all(searches)) assert.ok('away' in search);
 });
 
-test('a search that does not wait starts a fetch and holds no room', async () => {
+test('a search that does not wait starts a fetch', async () => {
   await using all = await setup({ MINTMARK_TEST_KEY_WAITERS_MAX: '1' });
   all.named.length = 0;
   const { keys, find } = await all.process();

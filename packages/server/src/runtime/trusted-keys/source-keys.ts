@@ -41,6 +41,12 @@ const RETRY = { firstMs: 1000, maxMs: 300_000 };
 const NONE = { none: true } as const;
 const TOO_MANY_WAIT = { away: 'too many requests wait for keys of others' } as const;
 
+/** A search that may have to go on after a fetch. */
+interface Beginning {
+  result: KeySearch;
+  needsFetch: boolean;
+}
+
 export function createSourceKeys(
   source: KeySource,
   parts: SourceKeysParts,
@@ -50,8 +56,7 @@ export function createSourceKeys(
   const fetch = createKeyFetch(source, parts, row);
   /** The state of the limit on fetches for unknown key ids (`takeCall`). */
   let unknownArrivalMs: number | undefined;
-  /** Callers that wait for a fetch of this source. */
-  let waiting = 0;
+  const room = createRoom(waiters, config);
 
   function stateAt(nowMs: number): KeysState {
     const held = fetch.held();
@@ -79,49 +84,33 @@ export function createSourceKeys(
     return state.allowed;
   }
 
-  /** Whether a search has to wait for a fetch, which is under way or may begin. */
-  function needsFetch(
-    result: KeySearch,
-    kid: string | null,
-    algorithm: AssertionAlgorithm,
-    nowMs: number,
-  ): boolean {
+  /** Searches in memory. `needsFetch`: a fetch may find the key, and is under way or may begin. */
+  function begin(kid: string | null, algorithm: AssertionAlgorithm, nowMs: number): Beginning {
+    const result = search(kid, algorithm, nowMs);
     const held = usable(nowMs);
-    if ('key' in result || (held !== null && !isUnknown(held, kid, algorithm))) return false;
-    return fetch.underWay() || mayFetch(result, nowMs);
-  }
-
-  function mayWait(): boolean {
-    return waiters.count < config.keyWaitersMax && waiting < config.keyWaitersOfSourceMax;
+    const mayBeNew = !('key' in result) && (held === null || isUnknown(held, kid, algorithm));
+    return { result, needsFetch: mayBeNew && (fetch.underWay() || mayFetch(result, nowMs)) };
   }
 
   async function searchAfterFetch(kid: string | null, algorithm: AssertionAlgorithm): Promise<KeySearch> {
     const again = () => search(kid, algorithm, now());
     const isFound = () => 'key' in again();
-    waiters.count += 1;
-    waiting += 1;
-    try {
-      // A fetch that began earlier may miss a new key, so one more may follow.
-      const wasUnderWay = fetch.underWay();
-      await fetch.renew(isFound);
-      if (wasUnderWay && !isFound() && mayFetch(again(), now())) await fetch.renew(isFound);
-      return again();
-    } finally {
-      waiters.count -= 1;
-      waiting -= 1;
-    }
+    // A fetch that began earlier may miss a new key, so one more may follow.
+    const wasUnderWay = fetch.underWay();
+    await fetch.renew(isFound);
+    if (wasUnderWay && !isFound() && mayFetch(again(), now())) await fetch.renew(isFound);
+    return again();
   }
 
   return {
     find(kid, algorithm, nowMs) {
-      const result = search(kid, algorithm, nowMs);
-      if (!needsFetch(result, kid, algorithm, nowMs)) return result;
-      return mayWait() ? searchAfterFetch(kid, algorithm) : TOO_MANY_WAIT;
+      const { result, needsFetch } = begin(kid, algorithm, nowMs);
+      if (!needsFetch) return result;
+      return room.isFull() ? TOO_MANY_WAIT : room.during(() => searchAfterFetch(kid, algorithm));
     },
     findNow(kid, algorithm, nowMs) {
-      const result = search(kid, algorithm, nowMs);
-      if (needsFetch(result, kid, algorithm, nowMs))
-        void fetch.renew(() => 'key' in search(kid, algorithm, now()));
+      const { result, needsFetch } = begin(kid, algorithm, nowMs);
+      if (needsFetch) void fetch.renew(() => 'key' in search(kid, algorithm, now()));
       return result;
     },
     refreshWhenDue(nowMs) {
@@ -131,16 +120,33 @@ export function createSourceKeys(
       };
       return due() && !fetch.underWay() && fetch.mayTry(nowMs, RETRY) ? fetch.renew(() => !due()) : null;
     },
-    state(nowMs) {
-      const held = fetch.held();
-      return {
-        source,
-        state: stateAt(nowMs),
-        keys: held?.keys.length ?? 0,
-        leftOut: held?.leftOut ?? 0,
-        fetchedAt: held?.fetchedAt ?? null,
-        ...fetch.last(),
-      };
+    state: (nowMs) => ({ source, state: stateAt(nowMs), ...countsOf(fetch.held()), ...fetch.last() }),
+  };
+}
+
+function countsOf(held: HeldKeys | null): Pick<KeySourceState, 'keys' | 'leftOut' | 'fetchedAt'> {
+  return held === null
+    ? { keys: 0, leftOut: 0, fetchedAt: null }
+    : { keys: held.keys.length, leftOut: held.leftOut, fetchedAt: held.fetchedAt };
+}
+
+/** Room for callers that wait for a fetch of one source. `waiters`: those of all sources. */
+function createRoom(
+  waiters: SourceKeysParts['waiters'],
+  { keyWaitersMax, keyWaitersOfSourceMax }: SourceKeysParts['config'],
+) {
+  let waiting = 0;
+  return {
+    isFull: () => waiters.count >= keyWaitersMax || waiting >= keyWaitersOfSourceMax,
+    async during<T>(work: () => Promise<T>): Promise<T> {
+      waiters.count += 1;
+      waiting += 1;
+      try {
+        return await work();
+      } finally {
+        waiters.count -= 1;
+        waiting -= 1;
+      }
     },
   };
 }

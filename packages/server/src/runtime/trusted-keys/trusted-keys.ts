@@ -78,6 +78,7 @@ export function createTrustedKeys(parts: TrustedKeysParts): TrustedKeys {
       const source = sources.sourceOf(issuer);
       return source === undefined ? NONE : find(source, kid, algorithm, nowMs);
     },
+    sourceOf: sources.sourceOf,
     async start() {
       await names.readFirst();
       timer = setInterval(tick, TICK_MS);
