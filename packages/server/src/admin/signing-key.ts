@@ -201,7 +201,9 @@ function endOf(
   const state = signingKeyState(key, earlier);
   if (state === 'removed') return null;
   if (mode === 'compromised') {
-    return { retiresAt: Math.min(key.retiresAt ?? earlier, earlier), removesAt: earlier };
+    // The same time in both: a withdrawn key is removed by any clock (domain/signing-key.ts).
+    const withdrawnAt = Math.min(key.retiresAt ?? earlier, earlier);
+    return { retiresAt: withdrawnAt, removesAt: withdrawnAt };
   }
   if (state === 'retired') return null;
   const retiresAt = Math.min(key.retiresAt ?? successorActivatesAt, successorActivatesAt);

@@ -34,10 +34,16 @@ export interface KeySchedule {
   staleMaxSeconds: number;
 }
 
+/**
+ * What took effect at once is decided by the row alone: a process with a slow clock must neither sign with a
+ * withdrawn key nor wait for its successor.
+ */
 export function signingKeyState(key: SigningKey, nowMs: number): SigningKeyState {
-  if (key.removesAt !== null && key.removesAt <= nowMs) return 'removed';
-  if (key.retiresAt !== null && key.retiresAt <= nowMs) return 'retired';
-  return key.activatesAt <= nowMs ? 'active' : 'announced';
+  const { announcedAt, activatesAt, retiresAt, removesAt } = key;
+  const isWithdrawn = removesAt !== null && retiresAt !== null && removesAt <= retiresAt;
+  if (isWithdrawn || (removesAt !== null && removesAt <= nowMs)) return 'removed';
+  if (retiresAt !== null && retiresAt <= nowMs) return 'retired';
+  return activatesAt <= Math.max(nowMs, announcedAt) ? 'active' : 'announced';
 }
 
 /** The key that signs at `nowMs`: the newest active one. */

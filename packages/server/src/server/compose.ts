@@ -9,6 +9,7 @@ import { createChangeFeed, type ChangeFeed } from '../runtime/change-feed.ts';
 import type { Config } from '../config/config.ts';
 import { createClockWatch, type ClockWatch } from '../runtime/clock-watch.ts';
 import { createDirectory, type Directory } from '../runtime/directory/directory.ts';
+import { createLoading } from '../runtime/directory/loading.ts';
 import { readAccessToken, type AccessTokenReader } from '../domain/read-access-token.ts';
 import { SYSTEM_CLOCK, type Clock } from '../lib/clock.ts';
 import { pooledRandom } from '../lib/random.ts';
@@ -19,6 +20,7 @@ import { createAssertionQueue } from '../http/oauth/assertion-queue.ts';
 import type { AdminContext } from '../http/admin/context.ts';
 import { createApp } from '../http/app.ts';
 import { createConnections, oncePerRequest, type Connections } from '../http/connections.ts';
+import { findingAwake } from '../runtime/find-awake.ts';
 import type { Health } from '../runtime/health.ts';
 import { createKeyring, type Keyring } from '../runtime/signing-keys.ts';
 import { createLimits, type Limits } from '../runtime/limits/limits.ts';
@@ -39,7 +41,7 @@ import { createStandbyWatch, type StandbyWatch } from '../runtime/standby-watch.
 import { createTokenRevoker } from '../oauth/record-revocation.ts';
 import { createStatistics, type Statistics } from '../runtime/usage/statistics.ts';
 import type { Store } from '../storage/store.ts';
-import { createSleepWatch, type SleepWatch } from '../runtime/sleep-watch.ts';
+import { createSleepWatch } from '../runtime/sleep-watch.ts';
 import { createKeySourceCheck } from '../runtime/trusted-keys/check.ts';
 import { createTrustedKeys, type TrustedKeys } from '../runtime/trusted-keys/trusted-keys.ts';
 import { createUnreadableAddresses } from '../runtime/unreadable-addresses.ts';
@@ -62,8 +64,6 @@ export interface Composed {
 }
 
 const TOKEN_ID_BYTES = 16;
-/** Wait between a failed load of all API users and the next. */
-const LOAD_AGAIN_MS = 5000;
 
 /** The part of one process if several serve together (workers/worker.ts). */
 export interface ProcessPart {
@@ -285,60 +285,6 @@ function callersOf(store: Store, config: Config, log: Logger, now: () => number)
 function tokenReader({ verifyingKey }: Keyring, config: Config): AccessTokenReader {
   const expected = { ...config, verifyingKey };
   return (token, nowMs, expiredSeconds) => readAccessToken(token, expected, nowMs, expiredSeconds);
-}
-
-/**
- * A process that slept catches up first, since its API users are out of date. With a wrong clock, every
- * search is denied.
- */
-function findingAwake(directory: Directory, sleep: SleepWatch, clockIsOff: () => boolean): Directory['find'] {
-  const find: Directory['find'] = (name, nowMs, again) =>
-    clockIsOff() ? CLOCK_OFF : directory.find(name, nowMs, again);
-  return (name, nowMs, again) =>
-    sleep.catchingUp(nowMs)?.then(() => find(name, nowMs, again)) ?? find(name, nowMs, again);
-}
-
-const CLOCK_OFF = {
-  denied: 'temporarily_unavailable',
-  reason: 'the clock of this machine is wrong',
-} as const;
-
-interface Loading {
-  begin(): void;
-  /** Loads all API users again after the feed lost track of the changes. */
-  beginAnew(): void;
-  stop(): void;
-}
-
-/** Loads all API users into memory, and retries if the store fails. */
-function createLoading(directory: Directory, log: Logger): Loading {
-  let again: NodeJS.Timeout | undefined;
-  let stopped = false;
-
-  function begin(): void {
-    if (!directory.loading()) start(directory.load);
-  }
-
-  function start(load: () => Promise<void>): void {
-    clearTimeout(again);
-    if (stopped) return;
-    load().catch((error: Error) => {
-      if (stopped) return;
-      log.warn(
-        { error: error.message },
-        'API users are not all in memory: they are looked up one by one, and read again soon',
-      );
-      clearTimeout(again);
-      again = setTimeout(begin, LOAD_AGAIN_MS);
-    });
-  }
-
-  function stop(): void {
-    stopped = true;
-    clearTimeout(again);
-  }
-
-  return { begin, beginAnew: () => start(directory.loadAnew), stop };
 }
 
 interface MetricSources {
