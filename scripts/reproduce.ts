@@ -14,11 +14,14 @@ const RUN_TIMEOUT_MS = 300_000;
 const OUTPUT_MAX_BYTES = 64 * 1024 * 1024;
 /** Lines of a failure that are printed: the message and the two values, not the whole stack. */
 const FAILURE_LINES_MAX = 12;
+/** The server of a test did not start, which a busy machine can cause: that proves nothing, and the test runs again. */
+const NOT_STARTED = /was not ready in time|not within \d+ ms: ready/;
+const ATTEMPTS_MAX = 3;
 /** What is taken from the commit of the test: tests, and what they import. */
 const TEST_PATH = /(?:^|\/)test\/|\.test\.ts$|^packages\/test-support\/|^test-vectors\//;
 
 export interface TestRun {
-  result: 'passed' | 'failed' | 'skipped' | 'did not run';
+  result: 'passed' | 'failed' | 'failed for another reason' | 'skipped' | 'did not run';
   output: string;
 }
 
@@ -81,7 +84,8 @@ function patternOf(name: string): string {
   return `${name.replaceAll(/[$()*+.?[\\\]^{|}]/g, '\\$&')}$`;
 }
 
-function runTest(worktree: string, { file, test }: Reproduction): TestRun {
+function runTest(worktree: string, reproduction: Reproduction, attempt = 1): TestRun {
+  const { file, test } = reproduction;
   const env: NodeJS.ProcessEnv = {
     ...process.env,
     NODE_COMPILE_CACHE: join(ROOT, 'node_modules/.cache/mintmark'),
@@ -94,7 +98,10 @@ function runTest(worktree: string, { file, test }: Reproduction): TestRun {
     [...options, `--test-name-pattern=${patternOf(test)}`, file],
     { cwd: worktree, env, encoding: 'utf8', timeout: RUN_TIMEOUT_MS, maxBuffer: OUTPUT_MAX_BYTES },
   );
-  return { result: resultIn(stdout, test), output: `${stdout}\n${stderr}` };
+  const run: TestRun = { result: resultIn(stdout, test), output: `${stdout}\n${stderr}` };
+  if (run.result === 'passed' || !NOT_STARTED.test(run.output)) return run;
+  if (attempt < ATTEMPTS_MAX) return runTest(worktree, reproduction, attempt + 1);
+  return { ...run, result: 'did not run' };
 }
 
 /** Runs the test before and after the mend. */
@@ -107,6 +114,8 @@ export function reproduce(reproduction: Reproduction): { before: TestRun; after:
     linkModules(worktree);
     checkOut(worktree, `${mend}^`, testsFrom);
     const before = runTest(worktree, reproduction);
+    if (before.result === 'failed' && !before.output.includes(reproduction.failure ?? ''))
+      before.result = 'failed for another reason';
     checkOut(worktree, mend, testsFrom);
     return { before, after: runTest(worktree, reproduction) };
   } finally {

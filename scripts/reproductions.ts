@@ -7,6 +7,8 @@ export interface Reproduction {
   /** The test file, and the name of the test in it, as they were in that commit. */
   file: string;
   test: string;
+  /** A part of the message with which it fails before the mend: another failure proves nothing. */
+  failure?: string;
 }
 
 /** An entry without a command: it is in the track record, and counts as not reproduced. */
@@ -161,6 +163,7 @@ export const reproductions: Readonly<Record<string, Reproduction | NotReproducib
     mend: '065e32b',
     file: 'packages/server/test/rate-limit.test.ts',
     test: 'a burst of any size passes exactly to its limit',
+    failure: 'Property failed',
   },
   h2: {
     mend: 'cb4e658',
@@ -178,12 +181,14 @@ export const reproductions: Readonly<Record<string, Reproduction | NotReproducib
     testsFrom: 'f298124',
     file: 'packages/server/test/token-response.test.ts',
     test: 'a traceparent that is not well-formed is ignored',
+    failure: '00-4bf92f3577b34da6a3ce929d0e0e4736',
   },
   h5: {
     mend: '8f835cc',
     testsFrom: '360be19',
     file: 'packages/server/test/token-request.test.ts',
     test: 'an unknown path is answered 404 as JSON, with any method and any body',
+    failure: '400 !== 404',
   },
   h6: {
     mend: '5706ec7',
@@ -213,11 +218,13 @@ export const reproductions: Readonly<Record<string, Reproduction | NotReproducib
     mend: 'a63748a',
     file: 'packages/server/test/memory-counters.test.ts',
     test: 'a clock that is set back refuses nobody for longer than a window',
+    failure: 'it would wait 36',
   },
   h11: {
     mend: '60a7666',
     file: 'packages/server/test/change-feed.test.ts',
     test: 'changes that are removed in the middle of a poll are noticed, not passed over',
+    failure: 'it did not happen in time',
   },
   h12: {
     mend: 'e7338da',
@@ -244,11 +251,13 @@ export const reproductions: Readonly<Record<string, Reproduction | NotReproducib
     mend: '2297088',
     file: 'packages/verifier/test/revocations.test.ts',
     test: 'after the clock was set back by an hour in an outage, the list is asked for again at once',
+    failure: ' was accepted',
   },
   h17: {
     mend: '802845b',
     file: 'packages/server/test/change-feed.test.ts',
     test: 'a feed with another past has everything loaded again, whether its number is lower, the same or higher',
+    failure: 'it did not happen in time',
   },
   h18: {
     mend: '85c2b62',
@@ -258,7 +267,7 @@ export const reproductions: Readonly<Record<string, Reproduction | NotReproducib
   h19: {
     mend: 'c1b6123',
     file: 'packages/server/test/audit-chain.test.ts',
-    test: 'each kind of tampering with the audit log is found, and the first wrong entry named',
+    test: 'each kind of tampering with the audit log is found, with the first bad entry',
   },
   h20: {
     mend: '7643ca6',
@@ -294,6 +303,7 @@ export const reproductions: Readonly<Record<string, Reproduction | NotReproducib
     mend: '201ddfe',
     file: 'packages/server/test/store-backup.test.ts',
     test: 'a store that is restored twice in a second is kept twice',
+    failure: 'exists: name another, or remove it',
   },
   h27: {
     mend: '471baff',
@@ -309,6 +319,7 @@ export const reproductions: Readonly<Record<string, Reproduction | NotReproducib
     mend: '56fb9c4',
     file: 'packages/server/test/store-backup.test.ts',
     test: 'a backup is not written through what lies in its place already',
+    failure: 'it was written over',
   },
   h30: {
     mend: '7da320d',
@@ -321,33 +332,121 @@ export const reproductions: Readonly<Record<string, Reproduction | NotReproducib
     test: 'API users of another past are looked up before they are answered, while all are read again',
   },
   h32: {
+    mend: 'e5143d4',
+    file: 'packages/verifier/test/malicious-tokens.test.ts',
+    test: 'security 9: no malicious token is believed, in the vectors that the server’s own reader is held against too',
+    failure: 'stray bits at the end of the signature was accepted',
+  },
+  h33: {
+    mend: 'efa564a',
+    file: 'packages/server/test/store-copy.test.ts',
+    test: 'a store that holds anything is not copied over, nor onto itself, nor from where there is none',
+  },
+  h34: {
+    mend: '8d85aaf',
+    file: 'packages/server/test/postgres-database.test.ts',
+    test: 'a database URL is taken apart as psql does it, and what is wrong is said without quoting it',
+    failure: 'me:hush@h/d',
+  },
+  h35: {
+    mend: '8ac0d55',
+    file: 'packages/server/test/cli-live.test.ts',
+    test: 'what changes while the server is stopped (SIGSTOP) holds for the first request that it sees when it goes on',
+  },
+  h36: {
+    mend: '64375fe',
+    file: 'packages/server/test/postgres-migrations.test.ts',
+    test: 'stay made up to the one that fails, from which the next start goes on',
+  },
+  h37: {
+    mend: '149afe0',
+    file: 'packages/server/test/postgres-connections.test.ts',
+    test: 'in which look-ups wait for a lock gets no more and more connections, and what keeps the process in step goes on',
+  },
+  h38: {
+    mend: '2c1c1fb',
+    file: 'packages/server/test/workers.test.ts',
+    test: 'SIGHUP counts from when the first worker serves, each one is answered after a restart of its own, and none outlives SIGTERM',
+  },
+  h39: {
+    mend: '5e53c16',
+    file: 'packages/server/test/redis-limits.test.ts',
+    test: 'a user without a password is that user, and not the default one',
+  },
+  h40: {
+    mend: '60f1a6f',
+    file: 'packages/server/test/redis-nodes.test.ts',
+    test: 'a process that nobody asks notices that Redis is gone, and that it is there again',
+  },
+  h41: {
+    mend: '108d0ec',
+    file: 'packages/server/test/bad-disk.test.ts',
+    test: 'another process that holds the store locked for seconds delays neither look-ups nor the change feed',
+  },
+  h42: {
+    mend: '108d0ec',
+    file: 'packages/server/test/secrets.test.ts',
+    test: 'a configuration with a master key shows none of it, however it is printed',
+  },
+  h43: {
+    mend: 'f6e1931',
+    file: 'packages/server/test/operator-administration.test.ts',
+    test: 'an invitation that is asked for again with its Idempotency-Key is not made again',
+  },
+  h44: {
+    mend: 'e4523a2',
+    file: 'packages/server/test/admin-events.test.ts',
+    test: 'a reader who is gone before the stream begins takes no room',
+  },
+  h45: {
+    mend: '5002ae8',
+    file: 'packages/server/test/malformed-http.test.ts',
+    test: 'connections that come all at once while the server is busy wait in the queue: none is lost',
+  },
+  h46: {
+    mend: 'aae5682',
+    file: 'packages/server/test/asleep.test.ts',
+    test: 'a token that was revoked while a server slept is refused by the first answer of its admin API',
+  },
+  h47: {
     mend: '1596492',
     file: 'packages/server/test/config/bad-settings.test.ts',
     test: 'every setting but passwords refuses white space around it, and shows it',
+    failure: 'Missing expected exception',
   },
-  h33: {
+  h48: {
     mend: 'db9170b',
     file: 'packages/server/test/admin/list-parameters.test.ts',
     test: 'a scope filter tells letter case apart',
   },
-  h34: {
+  h49: {
     mend: 'd2e4916',
     file: 'packages/server/test/text-encoding.test.ts',
     test: 'an API user with a name that is older than a rule can be disabled and renamed',
   },
-  h35: {
+  h50: {
     mend: 'a8bc83b',
     file: 'packages/client/test/event-listener.test.ts',
     test: 'a listener that throws or rejects costs no token and ends no process',
   },
-  h36: {
+  h51: {
     mend: '1617e9f',
     file: 'packages/client/test/outage.test.ts',
     test: 'a single 500 after many refusals does not end a call',
   },
-  h37: {
+  h52: {
     mend: '84e22a1',
     file: 'packages/server/test/commands/cli-token.test.ts',
     test: 'mintmark token sends no secret by plain HTTP to another host',
+  },
+  h53: {
+    mend: '3be2315',
+    file: 'packages/server/test/runtime/signing-key-proof.test.ts',
+    test: 'with a public key that is not JSON is not published, and log and doctor name it',
+  },
+  h54: {
+    mend: '80c5978',
+    file: 'packages/client/test/configuration.test.ts',
+    test: 'each option with a wrong value is an error that names it and quotes the value',
   },
 };
