@@ -219,6 +219,7 @@ const commands = {
       ['OpenAPI documents', node, [join(root, 'scripts/openapi.ts')]],
       ['format (oxfmt)', node, [tool('oxfmt', 'bin/oxfmt'), join(root, 'docs')]],
     ),
+  reproduce: () => run(node, [join(root, 'scripts/reproduce.ts'), ...args]),
   screenshots: () =>
     buildConsole(root, node) ? run(node, [join(root, 'scripts/screenshots.ts'), ...args]) : 1,
 };
