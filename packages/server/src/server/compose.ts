@@ -128,12 +128,8 @@ export async function compose(
   const usedAssertions = createUsedAssertions(config, part.useAssertion, limits.useInRedis);
   const maintenance = createMaintenance(store, masterKey, config, log);
   const keySets = keySetsOf(store, config, log, part);
+  const loadKeysAndRevocations = async () => await keyring.reload().then(revocations.load);
   let stopping = false;
-
-  async function loadKeysAndRevocations(): Promise<void> {
-    await keyring.reload();
-    await revocations.load();
-  }
 
   const health = () => healthOf({ stopping, feed, clocks, standby, keyring, directory, limits, config });
   const callers = callersOf(store, config, log, now);

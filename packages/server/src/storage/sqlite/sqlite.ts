@@ -18,38 +18,13 @@ import type { Tables } from '../schema.ts';
 import { APPLICATION_ID, prepareFile } from './file.ts';
 import { isInMemory } from './memory.ts';
 import { sqliteError, StoreError } from '../store-error.ts';
+import type { FromWorker, SqliteParameter, WorkerData, WorkerSettings } from './messages.ts';
 import { openStatements } from './statements.ts';
-
-export type SqliteParameter = null | number | bigint | string | Uint8Array;
-
-export interface WorkerSettings {
-  path: string;
-  busyTimeoutMs: number;
-  /** Interval of checks for commits of other processes, in milliseconds; 0: no checks. */
-  wakePollMs: number;
-  /** Marks a database as ours (pragma application_id). */
-  applicationId: number;
-}
 
 export interface SqliteSettings extends Omit<WorkerSettings, 'applicationId'> {
   /** Creates the store if the file is missing. Default: true. */
   create?: boolean;
 }
-
-export interface WorkerData extends WorkerSettings {
-  /** How long the thread waits for a lock before it reports the lock, in milliseconds. */
-  lockWaitMs: number;
-}
-
-export type ToWorker =
-  | { id: number; on: 'read' | 'write'; sql: string; parameters: SqliteParameter[] }
-  | 'close';
-
-export type FromWorker =
-  | 'open'
-  | 'wake'
-  | { id: number; rows: unknown[]; changes: number }
-  | { id: number; error: { message: string; errcode: number | undefined } };
 
 interface Waiting {
   resolve(result: { rows: unknown[]; changes: number }): void;

@@ -1,5 +1,5 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import type { FromWorker, SqliteParameter, ToWorker, WorkerData } from './sqlite.ts';
+import type { FromWorker, SqliteParameter, ToWorker, WorkerData } from './messages.ts';
 
 /** The two connections to one SQLite database. All calls are synchronous. */
 export interface Statements {
@@ -58,7 +58,7 @@ export function openStatements({ path, busyTimeoutMs, lockWaitMs, applicationId 
         return { id, error: { message, errcode } };
       }
     },
-    dataVersion: () => version.get()?.['data_version'] as SqliteParameter | undefined,
+    dataVersion: () => version.get()?.['data_version'],
     close() {
       reader.close();
       writer.close();

@@ -1,7 +1,7 @@
 // SQLite runs on this thread: its calls are synchronous and a write waits for the disk, and a caller of the
 // token endpoint must never wait for that.
 import { parentPort, workerData } from 'node:worker_threads';
-import type { FromWorker, SqliteParameter, ToWorker, WorkerData } from './sqlite.ts';
+import type { FromWorker, SqliteParameter, ToWorker, WorkerData } from './messages.ts';
 import { openStatements } from './statements.ts';
 
 const settings = workerData as WorkerData;
