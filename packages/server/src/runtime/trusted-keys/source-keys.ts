@@ -29,7 +29,7 @@ export interface SourceKeysParts extends KeyFetchParts {
   waiters: { count: number };
   config: Pick<
     Config,
-    'keyWaitersMax' | 'keyWaitersOfSourceMax' | 'unknownKeyLimit' | 'trustedKeysKeptHours'
+    'inFlightMax' | 'keyWaitersMax' | 'keyWaitersOfSourceMax' | 'unknownKeyLimit' | 'trustedKeysKeptHours'
   >;
 }
 
@@ -130,14 +130,16 @@ function countsOf(held: HeldKeys | null): Pick<KeySourceState, 'keys' | 'leftOut
     : { keys: held.keys.length, leftOut: held.leftOut, fetchedAt: held.fetchedAt };
 }
 
-/** Room for callers that wait for a fetch of one source. `waiters`: those of all sources. */
-function createRoom(
-  waiters: SourceKeysParts['waiters'],
-  { keyWaitersMax, keyWaitersOfSourceMax }: SourceKeysParts['config'],
-) {
+/**
+ * Room for callers that wait for a fetch of one source. `waiters`: those of all sources. They are at most
+ * half of the requests that may wait (http/oauth/admission.ts): the others are for callers with secrets.
+ */
+function createRoom(waiters: SourceKeysParts['waiters'], config: SourceKeysParts['config']) {
+  const max = Math.min(config.keyWaitersMax, 2 * config.inFlightMax);
+  const ofSourceMax = Math.min(config.keyWaitersOfSourceMax, config.inFlightMax);
   let waiting = 0;
   return {
-    isFull: () => waiters.count >= keyWaitersMax || waiting >= keyWaitersOfSourceMax,
+    isFull: () => waiters.count >= max || waiting >= ofSourceMax,
     async during<T>(work: () => Promise<T>): Promise<T> {
       waiters.count += 1;
       waiting += 1;
