@@ -18,7 +18,9 @@ export interface Fault {
   reset?: 'before' | 'in the headers' | 'in the body';
   /** Sends the body byte by byte, with this wait before each, by the clock of the sandbox. */
   slow?: Span;
-  /** `half`: the answer has only half of the token. `unknown key`: a key that is not in the key set signed it. */
+  /**
+   * `half`: the answer has only half of the token. `unknown key`: a key that is not in the key set signed it.
+   */
   token?: 'half' | 'unknown key';
 }
 
