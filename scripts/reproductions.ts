@@ -26,6 +26,7 @@ export const reproductions: Readonly<Record<string, Reproduction | NotReproducib
     mend: '3b1c6ec',
     file: 'packages/server/test/password-guesses.test.ts',
     test: 'guesses at a password that come at once end at the budget',
+    failure: ' of at most ',
   },
   3: {
     mend: '7c07201',
@@ -36,6 +37,7 @@ export const reproductions: Readonly<Record<string, Reproduction | NotReproducib
     mend: '2739bef',
     file: 'packages/server/test/forwarded-address.test.ts',
     test: 'a text that is not an address opens neither metrics nor allow-lists',
+    failure: '200 !== 403',
   },
   5: {
     mend: '97f04db',
@@ -177,6 +179,7 @@ export const reproductions: Readonly<Record<string, Reproduction | NotReproducib
     testsFrom: 'f298124',
     file: 'packages/server/test/token-response.test.ts',
     test: 'a scope that the API user does not have is refused, and so is one that is malformed',
+    failure: 'a scope of spaces is malformed',
   },
   h4: {
     mend: 'd456361',
@@ -197,12 +200,13 @@ export const reproductions: Readonly<Record<string, Reproduction | NotReproducib
     testsFrom: '2ae816a',
     file: 'packages/server/test/token-failures.test.ts',
     test: 'an API user whose row is damaged while the server runs harms no other, and changes go on to be seen',
+    failure: '200 !== 500',
   },
   h7: {
     mend: '1da6595',
     testsFrom: 'a332f28',
     file: 'packages/server/test/token-failures.test.ts',
-    test: 'an API user whose row is damaged while the server runs harms no other, and changes go on to be seen',
+    test: 'an API user whose row is damaged gets 500, with the cause in the log under the trace id and not in the body',
   },
   h8: {
     mend: 'e02d8db',
@@ -298,6 +302,7 @@ export const reproductions: Readonly<Record<string, Reproduction | NotReproducib
     mend: '667e875',
     file: 'packages/server/test/asleep.test.ts',
     test: 'a machine that slept, and the clock of its processes with it, is told by the time of day',
+    failure: '0 !== 1',
   },
   h26: {
     mend: '201ddfe',
