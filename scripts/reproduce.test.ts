@@ -6,8 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { resultIn } from './reproduce.ts';
-import { reproductions } from './reproductions.ts';
+import { reproductions, resultIn } from './reproduce.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const track = readFileSync(join(ROOT, 'docs/robustness.md'), 'utf8');
