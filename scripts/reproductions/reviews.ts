@@ -49,6 +49,7 @@ export const reviews: Readonly<Record<string, Entry>> = {
     mend: '91be0cb',
     file: 'packages/server/test/username-conflicts.test.ts',
     test: 'a username that is a client id in any letter case is refused',
+    failure: "'conflict'",
   },
   9: {
     mend: 'cc3628b',
