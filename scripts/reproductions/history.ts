@@ -123,6 +123,7 @@ export const history: Readonly<Record<string, Entry>> = {
     mend: '7785fa9',
     file: 'packages/server/test/admin-api-user-list.test.ts',
     test: 'a search for a client id or a username has its API user first, and once, whatever the order',
+    failure: 'winter 0',
   },
   h23: {
     mend: '8dbc0d3',

@@ -59,7 +59,7 @@ export const reviews: Readonly<Record<string, Entry>> = {
   10: {
     mend: 'daf5bbd',
     file: 'packages/server/test/list-parameters.test.ts',
-    test: 'pages of every sort list each API user exactly once, in order',
+    test: 'a time that is on no calendar is refused by every parameter and member',
   },
   11: {
     mend: '8244ad9',
