@@ -5,9 +5,9 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { history } from './reproductions/history.ts';
-import type { Entry, Reproduction } from './reproductions/reproduction.ts';
-import { reviews } from './reproductions/reviews.ts';
+import { history } from './reproductions-history.ts';
+import type { Entry, Reproduction } from './reproduction.ts';
+import { reviews } from './reproductions-reviews.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** A fault may show as a test that never ends. */
