@@ -6,8 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { resultIn } from './reproduce.ts';
-import { reproductions } from './reproductions.ts';
+import { reproductions, resultIn } from './reproduce.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const track = readFileSync(join(ROOT, 'docs/robustness.md'), 'utf8');
@@ -38,7 +37,7 @@ function fastEntry() {
 const skipWithoutHistory =
   git('cat-file', '-e', `${fastEntry().mend}^`).status === 0 ? false : 'this clone lacks the history';
 
-void test('every entry of the track record has a reproduction, or says why not', () => {
+void test('every entry of the track record has a reproduction or its reason', () => {
   const ids = [...track.matchAll(/^### (?<id>\w+)\. /gm)].map(({ groups }) => groups?.['id'] ?? '');
   assert.deepEqual(ids.toSorted(), Object.keys(reproductions).toSorted());
   for (const [id, entry] of Object.entries(reproductions))
@@ -74,7 +73,7 @@ void test('a test fails before the mend and passes after it', { skip: skipWithou
   assert.ok(!git('worktree', 'list').stdout.includes(folder), 'its worktree is still registered');
 });
 
-void test('a shallow clone says which commits it lacks, and how to get them', (t) => {
+void test('a shallow clone names the commits it lacks and the remedy', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'mintmark-shallow-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const clone = join(folder, 'clone');

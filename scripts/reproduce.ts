@@ -5,7 +5,9 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { reproductions, type Reproduction } from './reproductions.ts';
+import { history } from './reproductions-history.ts';
+import type { Entry, Reproduction } from './reproduction.ts';
+import { reviews } from './reproductions-reviews.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** A fault may show as a test that never ends. */
@@ -19,6 +21,9 @@ const NOT_STARTED = /was not ready in time|not within \d+ ms: ready/;
 const ATTEMPTS_MAX = 3;
 /** What is taken from the commit of the test: tests, and what they import. */
 const TEST_PATH = /(?:^|\/)test\/|\.test\.ts$|^packages\/test-support\/|^test-vectors\//;
+
+/** All entries of docs/robustness.md, by id. */
+export const reproductions: Readonly<Record<string, Entry>> = { ...reviews, ...history };
 
 export interface TestRun {
   result: 'passed' | 'failed' | 'failed for another reason' | 'skipped' | 'did not run';

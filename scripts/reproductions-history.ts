@@ -1,166 +1,7 @@
-/** How an entry of docs/robustness.md is reproduced. */
-export interface Reproduction {
-  /** The commit that mended the fault. The code before it is that of its first parent. */
-  mend: string;
-  /** The commit whose tests run on both; the mend if it has the test. */
-  testsFrom?: string;
-  /** The test file, and the name of the test in it, as they were in that commit. */
-  file: string;
-  test: string;
-  /** A part of the message with which it fails before the mend: another failure proves nothing. */
-  failure?: string;
-}
+import type { Entry } from './reproduction.ts';
 
-/** An entry without a command: it is in the track record, and counts as not reproduced. */
-export interface NotReproducible {
-  notReproducible: string;
-}
-
-export const reproductions: Readonly<Record<string, Reproduction | NotReproducible>> = {
-  1: {
-    mend: '7c38ec8',
-    file: 'packages/server/test/change-feed.test.ts',
-    test: 'changes during the load of a start are handed on after it',
-  },
-  2: {
-    mend: '3b1c6ec',
-    file: 'packages/server/test/password-guesses.test.ts',
-    test: 'guesses at a password that come at once end at the budget',
-  },
-  3: {
-    mend: '7c07201',
-    file: 'packages/server/test/timing-passwords.test.ts',
-    test: 'takes the same time, wrong or disabled, expired or retired, remembered or not',
-  },
-  4: {
-    mend: '2739bef',
-    file: 'packages/server/test/forwarded-address.test.ts',
-    test: 'a text that is not an address opens neither metrics nor allow-lists',
-  },
-  5: {
-    mend: '97f04db',
-    file: 'packages/server/test/postgres-clocks.test.ts',
-    test: 'a node an hour ahead deletes no revocation',
-  },
-  6: {
-    mend: 'efc2ef0',
-    file: 'packages/server/test/postgres-standby.test.ts',
-    test: 'usage whose write had an unknown outcome is counted once',
-  },
-  '6a': {
-    mend: '486affd',
-    file: 'packages/server/test/token-failures.test.ts',
-    test: 'with the store away readiness fails seconds before tokens are refused',
-  },
-  7: {
-    mend: '79fff93',
-    file: 'packages/server/test/text-encoding.test.ts',
-    test: 'a JSON body that is not UTF-8 is refused on every route',
-  },
-  8: {
-    mend: '91be0cb',
-    file: 'packages/server/test/username-conflicts.test.ts',
-    test: 'a username that is a client id in any letter case is refused',
-  },
-  9: {
-    mend: 'cc3628b',
-    file: 'packages/server/test/bad-settings.test.ts',
-    test: 'a path from a file with the line ends of Windows stops the start, and nothing is made',
-  },
-  10: {
-    mend: 'daf5bbd',
-    file: 'packages/server/test/list-parameters.test.ts',
-    test: 'pages of every sort list each API user exactly once, in order',
-  },
-  11: {
-    mend: '8244ad9',
-    file: 'packages/server/test/admin-events.test.ts',
-    test: 'one caller opens no more streams than its part, and others still open theirs',
-  },
-  12: {
-    mend: 'e708e5c',
-    file: 'packages/server/test/deleted-client-ids.test.ts',
-    test: 'security 12: an operator cannot delete an API user that may do everything',
-  },
-  13: {
-    mend: 'f27d431',
-    file: 'packages/server/test/signing-key-proof.test.ts',
-    test: 'a good key whose row was changed is no longer published',
-  },
-  14: {
-    mend: 'e46bf88',
-    file: 'packages/server/test/operator-profile.test.ts',
-    test: 'the second factor is turned off with a code of it, or a recovery code',
-  },
-  15: {
-    mend: '1e6a4f2',
-    file: 'packages/server/test/http-framing.test.ts',
-    test: 'a caller that sends Authorization twice is refused',
-  },
-  16: {
-    mend: 'd538597',
-    file: 'packages/verifier/test/key-choice.test.ts',
-    test: 'a key with the kid that cannot be used does not hide the one that can',
-    failure: 'No single key of the issuer fits',
-  },
-  17: {
-    notReproducible:
-      "the test drives a browser over a build of the console of that time, which today's packages do not make.",
-  },
-  18: {
-    notReproducible:
-      "the test drives a browser over a build of the console of that time, which today's packages do not make.",
-  },
-  19: {
-    mend: '13c7c8e',
-    file: 'packages/server/test/in-use.test.ts',
-    test: 'disabling an API user in use is refused with its callers, unless forced',
-  },
-  20: {
-    mend: '0bd4db6',
-    file: 'packages/server/test/credential-reset.test.ts',
-    test: 'a reset gives a password that works by client id and username',
-  },
-  21: {
-    mend: '4acc727',
-    file: 'packages/server/test/repeated-import.test.ts',
-    test: 'the same file a second time makes nothing, with and without keys',
-  },
-  22: {
-    mend: '797a953',
-    file: 'packages/server/test/admin-events.test.ts',
-    test: 'a new stream begins with the seconds before it',
-  },
-  23: {
-    mend: 'f704787',
-    file: 'packages/server/test/admin-search.test.ts',
-    test: 'an export of API users has those that the list has',
-  },
-  24: {
-    notReproducible:
-      'the test clones the repository at its newest commit and installs from the registry, so it tests the packages of today.',
-  },
-  25: {
-    mend: '4b5157e',
-    file: 'examples/marketing-api/marketing-api.test.ts',
-    test: 'the API user of the first start reads the portfolio and campaigns',
-  },
-  26: {
-    mend: '8024623',
-    file: 'packages/server/test/cli.test.ts',
-    test: 'mintmark help prints the help of any command, nested ones too',
-  },
-  27: {
-    mend: '4a94987',
-    file: 'packages/client/test/outage.test.ts',
-    test: '20 jobs that start during a restart of 22 seconds all get tokens',
-    failure: 'connect ECONNREFUSED',
-  },
-  28: {
-    mend: 'e2469b1',
-    file: 'packages/server/test/discovery.test.ts',
-    test: 'the OpenID document is the metadata with what OpenID discovery demands',
-  },
+/** Entries h1 and on: from the history of the repository. */
+export const history: Readonly<Record<string, Entry>> = {
   h1: {
     mend: '065e32b',
     file: 'packages/server/test/rate-limit.test.ts',
@@ -177,6 +18,7 @@ export const reproductions: Readonly<Record<string, Reproduction | NotReproducib
     testsFrom: 'f298124',
     file: 'packages/server/test/token-response.test.ts',
     test: 'a scope that the API user does not have is refused, and so is one that is malformed',
+    failure: 'a scope of spaces is malformed',
   },
   h4: {
     mend: 'd456361',
@@ -197,12 +39,14 @@ export const reproductions: Readonly<Record<string, Reproduction | NotReproducib
     testsFrom: '2ae816a',
     file: 'packages/server/test/token-failures.test.ts',
     test: 'an API user whose row is damaged while the server runs harms no other, and changes go on to be seen',
+    failure: '200 !== 500',
   },
   h7: {
     mend: '1da6595',
     testsFrom: 'a332f28',
     file: 'packages/server/test/token-failures.test.ts',
-    test: 'an API user whose row is damaged while the server runs harms no other, and changes go on to be seen',
+    test: 'an API user whose row is damaged gets 500, with the cause in the log under the trace id and not in the body',
+    failure: '503 !== 500',
   },
   h8: {
     mend: 'e02d8db',
@@ -210,12 +54,7 @@ export const reproductions: Readonly<Record<string, Reproduction | NotReproducib
     file: 'packages/server/test/malformed-http.test.ts',
     test: 'a caller that sends requests and reads no answers is cut off',
   },
-  h9: {
-    mend: '6429714',
-    testsFrom: '6dc2a1c',
-    file: 'packages/server/test/bad-input.test.ts',
-    test: "another program's database is not touched, in either journal mode",
-  },
+  h9: { notReproducible: 'the test uses commands that came later.' },
   h10: {
     mend: 'a63748a',
     file: 'packages/server/test/memory-counters.test.ts',
@@ -243,9 +82,8 @@ export const reproductions: Readonly<Record<string, Reproduction | NotReproducib
     test: 'the same guess at many names is not worked out once, or the queue would tell which of them have a password',
   },
   h15: {
-    mend: '367777f',
-    file: 'packages/server/test/log.test.ts',
-    test: 'a log on a full disk loses lines; the server answers on, and stops when it is told to',
+    notReproducible:
+      'before the mend its server does not start, as on a busy machine, so the failure proves nothing.',
   },
   h16: {
     mend: '2297088',
@@ -268,6 +106,7 @@ export const reproductions: Readonly<Record<string, Reproduction | NotReproducib
     mend: 'c1b6123',
     file: 'packages/server/test/audit-chain.test.ts',
     test: 'each kind of tampering with the audit log is found, with the first bad entry',
+    failure: 'too large to be represented',
   },
   h20: {
     mend: '7643ca6',
@@ -283,6 +122,7 @@ export const reproductions: Readonly<Record<string, Reproduction | NotReproducib
     mend: '7785fa9',
     file: 'packages/server/test/admin-api-user-list.test.ts',
     test: 'a search for a client id or a username has its API user first, and once, whatever the order',
+    failure: 'winter 0',
   },
   h23: {
     mend: '8dbc0d3',
@@ -298,6 +138,7 @@ export const reproductions: Readonly<Record<string, Reproduction | NotReproducib
     mend: '667e875',
     file: 'packages/server/test/asleep.test.ts',
     test: 'a machine that slept, and the clock of its processes with it, is told by the time of day',
+    failure: '0 !== 1',
   },
   h26: {
     mend: '201ddfe',
@@ -415,6 +256,7 @@ export const reproductions: Readonly<Record<string, Reproduction | NotReproducib
     mend: 'db9170b',
     file: 'packages/server/test/admin/list-parameters.test.ts',
     test: 'a scope filter tells letter case apart',
+    failure: 'orders:read',
   },
   h49: {
     mend: 'd2e4916',
@@ -437,6 +279,7 @@ export const reproductions: Readonly<Record<string, Reproduction | NotReproducib
     mend: '84e22a1',
     file: 'packages/server/test/commands/cli-token.test.ts',
     test: 'mintmark token sends no secret by plain HTTP to another host',
+    failure: '6 !== 3',
   },
   h53: {
     mend: '3be2315',
