@@ -209,6 +209,7 @@ const commands = {
   'fleet-files': () => example('fleet-files.ts'),
   'fleet-redis': () => example('fleet-redis.ts'),
   bench: () => run(node, [join(root, 'bench/run.ts'), ...args]),
+  simulate: () => run(node, [join(root, 'packages/server/test/simulation/simulate.ts'), ...args]),
   soak: () => run(node, [join(root, 'bench/soak.ts'), ...args]),
   'try-image': () => run(node, [join(root, 'scripts/try-image.ts')]),
   'try-compose': () => run(node, [join(root, 'scripts/try-compose.ts'), ...args]),

@@ -1,0 +1,149 @@
+// Replaces the clocks, timers and random numbers of this Node process, so that the product's modules run in a universe
+// as they are. Import this module before any of them. Without a universe everything works as usual.
+import crypto from 'node:crypto';
+import { syncBuiltinESMExports } from 'node:module';
+import timersPromises from 'node:timers/promises';
+import type { Scheduled, Universe } from './universe.ts';
+
+let universe: Universe | undefined;
+
+const real = {
+  setTimeout: globalThis.setTimeout,
+  setInterval: globalThis.setInterval,
+  setImmediate: globalThis.setImmediate,
+  clearTimeout: globalThis.clearTimeout,
+  clearInterval: globalThis.clearInterval,
+  clearImmediate: globalThis.clearImmediate,
+  now: Date.now,
+  steady: performance.now.bind(performance),
+  random: Math.random,
+  sleep: timersPromises.setTimeout,
+  randomFillSync: crypto.randomFillSync,
+  randomBytes: crypto.randomBytes,
+  randomUUID: crypto.randomUUID,
+  generateKeyPairSync: crypto.generateKeyPairSync,
+};
+
+/** The real clock, for the speed of the simulator. */
+export const realNow: () => number = real.steady;
+
+type Work = (...args: unknown[]) => void;
+
+class SimulatedTimer {
+  scheduled: Scheduled | undefined;
+  ref(): this {
+    return this;
+  }
+  unref(): this {
+    return this;
+  }
+  hasRef(): boolean {
+    return true;
+  }
+  cancel(): void {
+    if (this.scheduled !== undefined) this.scheduled.cancelled = true;
+  }
+}
+
+function after(ms: number, work: Work, args: unknown[], repeats: boolean): SimulatedTimer {
+  const timer = new SimulatedTimer();
+  const within = universe as Universe;
+  const host = within.current;
+  const run = () => {
+    if (repeats) timer.scheduled = within.schedule(host, ms, run);
+    work(...args);
+  };
+  timer.scheduled = within.schedule(host, ms, run);
+  return timer;
+}
+
+function cancelling(cancelReal: (timer: never) => void): (timer: unknown) => void {
+  return (timer) => {
+    if (timer instanceof SimulatedTimer) timer.cancel();
+    else cancelReal(timer as never);
+  };
+}
+
+const fakes = {
+  setTimeout: (work: Work, ms = 1, ...args: unknown[]) =>
+    universe === undefined ? real.setTimeout(work, ms, ...args) : after(Math.max(1, ms), work, args, false),
+  setInterval: (work: Work, ms = 1, ...args: unknown[]) =>
+    universe === undefined ? real.setInterval(work, ms, ...args) : after(Math.max(1, ms), work, args, true),
+  setImmediate: (work: Work, ...args: unknown[]) =>
+    universe === undefined ? real.setImmediate(work, ...args) : after(0, work, args, false),
+  clearTimeout: cancelling(real.clearTimeout),
+  clearInterval: cancelling(real.clearInterval),
+  clearImmediate: cancelling(real.clearImmediate),
+};
+
+/** PKCS #8 before the 32 bytes of an Ed25519 private key (RFC 8410 §7). */
+const ED25519_HEAD = Buffer.from('302e020100300506032b657004220420', 'hex');
+
+function seededBytes(length: number): Buffer {
+  const { random } = universe as Universe;
+  const bytes = Buffer.alloc(length);
+  for (let i = 0; i < length; i++) bytes[i] = Math.floor(random() * 256);
+  return bytes;
+}
+
+function seededKeyPair(type: string, ...options: unknown[]): unknown {
+  if (universe === undefined || type !== 'ed25519') {
+    return (real.generateKeyPairSync as (...args: unknown[]) => unknown)(type, ...options);
+  }
+  const der = Buffer.concat([ED25519_HEAD, seededBytes(32)]);
+  const privateKey = crypto.createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+  return { privateKey, publicKey: crypto.createPublicKey(privateKey) };
+}
+
+function seededUuid(): string {
+  const hex = seededBytes(16).toString('hex');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+}
+
+Object.assign(globalThis, fakes);
+Date.now = () => universe?.dayMs() ?? real.now();
+performance.now = () => universe?.steadyMs() ?? real.steady();
+Math.random = () => universe?.random() ?? real.random();
+Object.assign(timersPromises, {
+  setTimeout: (ms: number, value?: unknown, options?: object) =>
+    universe === undefined
+      ? real.sleep(ms, value, options)
+      : new Promise((resolve) => after(ms, () => resolve(value), [], false)),
+});
+Object.assign(crypto, {
+  randomFillSync: (buffer: Uint8Array) => {
+    if (universe === undefined) return real.randomFillSync(buffer);
+    buffer.set(seededBytes(buffer.length));
+    return buffer;
+  },
+  randomBytes: (length: number) => (universe === undefined ? real.randomBytes(length) : seededBytes(length)),
+  randomUUID: () => (universe === undefined ? real.randomUUID() : seededUuid()),
+  generateKeyPairSync: seededKeyPair,
+});
+syncBuiltinESMExports();
+
+/** Runs the events of a universe up to `until`, or until `stop` returns true. */
+export async function runUniverse(
+  running: Universe,
+  until: number,
+  stop: () => boolean = () => false,
+): Promise<void> {
+  if (universe !== undefined) throw new Error('one universe runs at a time');
+  universe = running;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      // Node runs all promises that follow from an event before the next immediate.
+      const next = () => {
+        try {
+          if (!stop() && running.step(until)) real.setImmediate(next);
+          else resolve();
+        } catch (error) {
+          reject(error as Error);
+        }
+      };
+      next();
+    });
+  } finally {
+    universe = undefined;
+  }
+}
