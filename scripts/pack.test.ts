@@ -23,6 +23,10 @@ const PACKAGES = {
     folder: 'packages/verifier',
     files: ['dist/index.js', 'dist/index.d.ts', 'dist/express.js', 'dist/node-http.d.ts'],
   },
+  '@mintmark/conformance': {
+    folder: 'packages/conformance',
+    files: ['dist/index.js', 'dist/index.d.ts', 'dist/main.js', 'bin/mintmark-conformance.mjs'],
+  },
   mintmark: {
     folder: 'packages/server',
     files: ['dist/main.js', 'bin/mintmark.mjs', 'console/dist/index.html'],

@@ -155,7 +155,7 @@ const consoleTypes = tsc('types of the console (tsc)', 'packages/console/tsconfi
 const lint = ['lint (oxlint)', node, [tool('oxlint', 'bin/oxlint'), '--type-aware', '--deny-warnings']];
 const formatted = ['format (oxfmt)', node, [tool('oxfmt', 'bin/oxfmt'), '--check', '.']];
 const build = (name) => tsc(`build (${name})`, `packages/${name}/tsconfig.build.json`);
-const packages = ['server', 'verifier', 'client'];
+const packages = ['server', 'verifier', 'client', 'conformance'];
 const checks = [types, consoleTypes, lint, formatted];
 
 /** Tokens matter more than the console: without it, the server starts and says so at /console. */
@@ -221,6 +221,11 @@ const commands = {
       ['format (oxfmt)', node, [tool('oxfmt', 'bin/oxfmt'), join(root, 'docs')]],
     ),
   reproduce: () => run(node, [join(root, 'scripts/reproduce.ts'), ...args]),
+  conformance: () =>
+    inOrder(
+      ['conformance', node, [join(root, 'scripts/conformance.ts')]],
+      ['format (oxfmt)', node, [tool('oxfmt', 'bin/oxfmt'), join(root, 'docs')]],
+    ),
   screenshots: () =>
     buildConsole(root, node) ? run(node, [join(root, 'scripts/screenshots.ts'), ...args]) : 1,
 };

@@ -8,7 +8,8 @@ The server:
   --introspection-endpoint <url>     The same.
   --revocation-endpoint <url>        The same.
   --jwks-uri <url>                   The same.
-  --protected-url <url>              A URL that answers GET only with an access token of the client.
+  --protected-url <url>              A URL that answers GET only with an access token of the client; none: there
+                                     are only tokens for other servers.
 
 The clients:
   --client-id <id>                   A client that gets tokens, and may introspect them.
@@ -17,7 +18,8 @@ The clients:
   --resource <uri>                   An API that its tokens may be for (RFC 8707); none: the server has no such parameter.
   --other-client-id <id>             A second client, with another secret.
   --other-client-secret-file <file>
-  --key-client-id <id>               A client with a key in place of a secret (RFC 7523).
+  --key-client-id <id>               A client with a key in place of a secret (RFC 7523); none: the server takes
+                                     no assertions.
   --key-file <file>                  Its private key, as PEM (PKCS #8) or JWK.
 
 The report:

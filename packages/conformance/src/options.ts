@@ -144,7 +144,8 @@ function unknownIds(ids: readonly string[]): string[] {
 function wrongUrls(values: Values): string[] {
   return URL_OPTIONS.flatMap((name) => {
     const value = values[name];
-    return value === undefined || isHttpUrl(value)
+    const isNone = name === 'protected-url' && value === 'none';
+    return value === undefined || isNone || isHttpUrl(value)
       ? []
       : [`--${name}: ${JSON.stringify(value)} is not an http or https URL.`];
   });
@@ -187,8 +188,9 @@ function readClient(values: Values, names: ClientOptions, reading: Reading): Cli
   return secret === undefined ? undefined : { id, secret };
 }
 
-function readKeyClient(values: Values, reading: Reading): KeyClient | undefined {
+function readKeyClient(values: Values, reading: Reading): KeyClient | 'none' | undefined {
   const { 'key-client-id': id, 'key-file': file } = values;
+  if (id === 'none' && file === undefined) return 'none';
   if (id === undefined && file === undefined) return undefined;
   if (id === undefined || file === undefined) {
     reading.faults.push('--key-client-id and --key-file go together: one of them is missing.');

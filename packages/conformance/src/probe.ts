@@ -35,14 +35,19 @@ export interface Caller {
   method: AuthenticationMethod;
 }
 
+/** How patient a run is. */
+export interface Pace {
+  answerTimeoutMs: number;
+  /** The time that rate limits took so far. */
+  waitedSeconds: number;
+}
+
 /** What all checks of a run share. */
-export interface Run {
+export interface Run extends Pace {
   target: Target;
   redactor: Redactor;
   /** The first token, which the checks of responses and tokens share. */
   firstToken: { issued: Issued; exchange: Exchange } | null;
-  waitedSeconds: number;
-  answerTimeoutMs: number;
   /** Requests that must work before a refusal proves anything, each with its fault or null. */
   baselines: Map<string, Promise<string | null>>;
 }
@@ -94,8 +99,9 @@ export function createProbe(run: Run): Probe {
     target,
     exchanges,
     async send(request) {
-      const answer = await throughLimits(run, request);
+      const answer = await sendThroughLimits(run, request);
       record(request, answer);
+      if (answer.status === 429) needs('a higher rate limit: the server answered 429');
       return answer;
     },
     async raw(url, bytes) {
@@ -134,7 +140,11 @@ export function createProbe(run: Run): Probe {
       client: target.options.otherClient ?? needs('a second client (--other-client-id)'),
       method,
     }),
-    keyClient: () => target.options.keyClient ?? needs('a client with a key (--key-client-id, --key-file)'),
+    keyClient() {
+      const { keyClient } = target.options;
+      if (keyClient === 'none') notApplicable('The server accepts no assertions.');
+      return keyClient ?? needs('a client with a key, or none (--key-client-id, --key-file)');
+    },
     async baseline(name, attempt) {
       const outcome = run.baselines.get(name) ?? attempt();
       run.baselines.set(name, outcome);
@@ -163,24 +173,22 @@ export function formRequest(url: string, form: Form, caller: Caller | null): Htt
   return { method: 'POST', url, headers, body: formEncoded({ ...form, ...formCredentials(caller.client) }) };
 }
 
-/** Waits for as long as a rate limit says, and sends the request again. */
-async function throughLimits(run: Run, request: HttpRequest): Promise<HttpAnswer> {
+/** Waits for as long as rate limits say, and sends the request again; returns 429 if that takes too long. */
+export async function sendThroughLimits(pace: Pace, request: HttpRequest): Promise<HttpAnswer> {
   for (;;) {
-    const answer = await exchange({ timeoutMs: run.answerTimeoutMs, ...request });
-    if (answer.status !== 429) return answer;
+    const answer = await exchange({ timeoutMs: pace.answerTimeoutMs, ...request });
     const seconds = Number(headerOf(answer, 'retry-after') ?? RETRY_AFTER_SECONDS_MAX);
     const isBearable = seconds >= 0 && seconds <= RETRY_AFTER_SECONDS_MAX;
-    run.waitedSeconds += isBearable ? seconds : 0;
-    if (!isBearable || run.waitedSeconds > RATE_LIMIT_WAIT_SECONDS_MAX) {
-      needs('a higher rate limit: the server answered 429');
-    }
+    if (answer.status !== 429 || !isBearable) return answer;
+    pace.waitedSeconds += seconds;
+    if (pace.waitedSeconds > RATE_LIMIT_WAIT_SECONDS_MAX) return answer;
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
   }
 }
 
 function hideToken(redactor: Redactor, answer: HttpAnswer): void {
   const token = jsonOf(answer)?.['access_token'];
-  if (typeof token === 'string') redactor.hide(token, 'access token');
+  if (typeof token === 'string') redactor.hideToken(token);
 }
 
 function issuedIn(answer: HttpAnswer): Issued {

@@ -1,3 +1,4 @@
+import { basicHeader, escapedBasicHeader, formEncoded, type Client } from './client.ts';
 import { REPORTED_BODY_CHARACTERS_MAX } from './bounds.ts';
 import type { HttpAnswer, HttpRequest } from './http-exchange.ts';
 
@@ -9,15 +10,17 @@ export interface Exchange {
 
 /** Turns exchanges into texts without secrets, tokens, and assertions. */
 export interface Redactor {
-  /** Every later text shows `<label>` in place of this secret. */
-  hide(secret: string, label: string): void;
+  /** Every later text shows `<token>` in place of this one. */
+  hideToken(token: string): void;
+  /** Hides the secret of a client, as text and as a server may repeat it from a form or from HTTP Basic. */
+  hideClient(client: Client): void;
   redact(text: string): string;
   render(request: HttpRequest, answer: HttpAnswer | string): Exchange;
 }
 
 const JWT = /\beyJ[\w-]+\.[\w-]*\.[\w-]*/g;
 const SECRET_PARAMETERS =
-  /\b(client_secret|client_assertion|access_token|refresh_token|token|password)=[^&\s]*/g;
+  /\b(client_secret|client_assertion|access_token|refresh_token|token|password)=(?!<)[^&\s]*/g;
 const SECRET_MEMBERS = /"(access_token|refresh_token|id_token|client_secret)"(\s*):(\s*)"[^"]*"/g;
 const SECRET_HEADERS = /^((?:proxy-)?authorization|cookie|set-cookie)$/i;
 
@@ -36,9 +39,16 @@ export function createRedactor(): Redactor {
   const headerLine = (name: string, value: string) =>
     `${name}: ${SECRET_HEADERS.test(name) ? redactedHeader(value) : value}`;
   return {
-    hide(secret, label) {
-      if (secret === '') return;
-      for (const spelling of [secret, encodeURIComponent(secret)]) labels.set(spelling, label);
+    hideToken(token) {
+      if (token !== '') labels.set(token, 'token');
+    },
+    hideClient(client) {
+      const { secret } = client;
+      const headers = [basicHeader(client), escapedBasicHeader(client)];
+      const encoded = headers.map((header) => header.slice('Basic '.length));
+      const spellings = [secret, encodeURIComponent(secret), formEncoded({ secret }).slice('secret='.length)];
+      for (const spelling of [...spellings, ...encoded])
+        if (spelling !== '') labels.set(spelling, 'client-secret');
     },
     redact,
     render({ method, url, headers = {}, body = '' }, answer) {

@@ -8,8 +8,8 @@ import type { AuthenticationMethod } from './client.ts';
 import { withDeviation, type Deviation } from './deviation.ts';
 import { discover } from './discovery.ts';
 import { expectToken } from './expect.ts';
-import { exchange } from './http-exchange.ts';
-import { createProbe, formRequest, type Run } from './probe.ts';
+import type { HttpRequest } from './http-exchange.ts';
+import { createProbe, formRequest, sendThroughLimits, type Pace, type Run } from './probe.ts';
 import { createRedactor, type Redactor } from './redactor.ts';
 import { endpointsOf, type Target, type TargetOptions } from './target.ts';
 
@@ -34,13 +34,13 @@ export async function runChecks(
 ): Promise<CheckResult[]> {
   const redactor = createRedactor();
   for (const client of [target.client, target.otherClient])
-    if (client !== undefined) redactor.hide(client.secret, 'client secret');
+    if (client !== undefined) redactor.hideClient(client);
+  const pace: Pace = { answerTimeoutMs, waitedSeconds: 0 };
   const run: Run = {
-    target: await describeTarget(target),
+    ...pace,
+    target: await describeTarget(target, pace),
     redactor,
     firstToken: null,
-    waitedSeconds: 0,
-    answerTimeoutMs,
     baselines: new Map(),
   };
   const results: CheckResult[] = [];
@@ -53,14 +53,15 @@ export async function runChecks(
   return results;
 }
 
-async function describeTarget(options: TargetOptions): Promise<Target> {
-  const discovery = await discover(options.url, exchange);
+async function describeTarget(options: TargetOptions, pace: Pace): Promise<Target> {
+  const send = async (request: HttpRequest) => await sendThroughLimits(pace, request);
+  const discovery = await discover(options.url, send);
   const endpoints = endpointsOf(options, discovery);
   const methods: AuthenticationMethod[] = [];
   for (const method of ['basic', 'form'] as const) {
     const caller = { client: options.client, method };
     const request = formRequest(endpoints.token, { grant_type: 'client_credentials' }, caller);
-    if (expectToken(await exchange(request)) === null) methods.push(method);
+    if (expectToken(await send(request)) === null) methods.push(method);
   }
   return { options, discovery, endpoints, methods };
 }

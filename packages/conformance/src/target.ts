@@ -15,12 +15,13 @@ export interface TargetOptions {
   client: Client;
   /** A second client: its tokens are not those of the first. */
   otherClient?: Client;
-  keyClient?: KeyClient;
+  /** `none` if the server accepts no assertions. */
+  keyClient?: KeyClient | 'none';
   /** Scopes that the client may have. */
   scopes?: readonly string[];
   /** An API that the client's tokens may be for; `none` if the server has no `resource` parameter. */
   resource?: string;
-  /** A URL that answers GET only with an access token of the client. */
+  /** A URL that answers GET only with an access token of the client; `none` if the server protects none. */
   protectedUrl?: string;
   /** In place of those of the metadata. */
   endpoints?: Partial<Endpoints>;

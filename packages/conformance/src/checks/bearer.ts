@@ -1,5 +1,5 @@
 import type { Check } from '../check.ts';
-import { needs } from '../not-judged.ts';
+import { needs, notApplicable } from '../not-judged.ts';
 import { challengeOf, expectChallenge, expectStatus } from '../expect.ts';
 import { FORGERIES } from '../forged-tokens.ts';
 import type { HttpAnswer } from '../http-exchange.ts';
@@ -13,7 +13,9 @@ async function get(probe: Probe, authorization: string | null): Promise<HttpAnsw
 }
 
 function protectedUrl({ target }: Probe): string {
-  return target.options.protectedUrl ?? needs('a URL that wants an access token (--protected-url)');
+  const { protectedUrl: url } = target.options;
+  if (url === 'none') notApplicable('The server protects no URL with its tokens.');
+  return url ?? needs('a URL that requires an access token, or none (--protected-url)');
 }
 
 function expectWelcome({ status }: HttpAnswer): string | null {

@@ -1,5 +1,5 @@
 import type { Check } from '../check.ts';
-import { needs } from '../not-judged.ts';
+import { needs, notApplicable } from '../not-judged.ts';
 import type { Form } from '../client.ts';
 import { expectJson, expectRefusal, expectStatus, expectValue, isText, listOf } from '../expect.ts';
 import { FORGERIES } from '../forged-tokens.ts';
@@ -12,6 +12,8 @@ const UNKNOWN_TOKEN = 'mintmark-conformance-unknown-token';
 async function introspect(probe: Probe, form: Form): Promise<HttpAnswer> {
   const answer = await probe.post(probe.endpoint('introspection'), form);
   if (answer.status === 403) needs('a client that may introspect: the server answered 403');
+  if (jsonOf(answer)?.['error'] === 'unsupported_token_type')
+    notApplicable('The server introspects no tokens of this type.');
   return answer;
 }
 
@@ -151,7 +153,9 @@ export const INTROSPECTION_CHECKS: readonly Check[] = [
     rule: 'The answer names the client and the scopes of an active token.',
     async run(probe) {
       const { scopes = [] } = probe.target.options;
-      const report = await firstTokenReport(probe);
+      probe.endpoint('introspection');
+      const { token } = await probe.issue(scopes.length > 0 ? { scope: scopes.join(' ') } : {});
+      const report = jsonOf(await introspect(probe, { token })) ?? {};
       const missing = ['client_id', ...(scopes.length > 0 ? ['scope'] : [])].filter(
         (name) => !isText(report[name]),
       );

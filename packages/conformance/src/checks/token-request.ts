@@ -17,11 +17,11 @@ function scopesOf(probe: Probe, atLeast: number): readonly string[] {
     : needs(`${atLeast === 1 ? 'a scope' : 'two scopes'} of the client (--scope)`);
 }
 
-/** The scopes that a successful answer grants, by its body or, if that has none, by its JWT; null if neither tells. */
-function grantedScopes(answer: HttpAnswer, requested: string | null): readonly string[] | null {
+/** The scopes of a token, in alphabetical order: by its JWT, else by the response; null if neither has them. */
+function grantedScopes(answer: HttpAnswer): readonly string[] | null {
   const body = jsonOf(answer);
   const claim = parseJwt(String(body?.['access_token']))?.claims['scope'];
-  const scope = body?.['scope'] ?? claim ?? requested;
+  const scope = claim ?? body?.['scope'];
   return isText(scope) ? scope.split(' ').toSorted() : null;
 }
 
@@ -148,9 +148,8 @@ export const TOKEN_REQUEST_CHECKS: readonly Check[] = [
       if (changed === scope) notApplicable(`The scope ${quoted(scope)} has no small letters.`);
       const answer = await probe.token({ scope: changed });
       if (answer.status !== 200) return expectError(answer, ['invalid_scope']);
-      const granted = jsonOf(answer)?.['scope'];
-      const isOther = typeof granted === 'string' && !granted.split(' ').includes(scope);
-      return isOther ? null : `${quoted(changed)} got the scope ${quoted(granted)}.`;
+      const granted = grantedScopes(answer) ?? [];
+      return granted.includes(scope) ? `${quoted(changed)} got the scope ${quoted(scope)}.` : null;
     },
   },
   {
@@ -166,7 +165,7 @@ export const TOKEN_REQUEST_CHECKS: readonly Check[] = [
         const answer = await probe.token({ scope });
         const wrong = expectToken(answer);
         if (wrong !== null) return `${quoted(scope)}: ${wrong}`;
-        granted.push(grantedScopes(answer, scope));
+        granted.push(grantedScopes(answer));
       }
       const [first, second] = granted.map((each) => quoted(each));
       return first === second ? null : `The scopes are ${first} for one order and ${second} for the other.`;

@@ -55,6 +55,8 @@ interface Parts {
 }
 
 /** How long a supervisor waits before it starts a process again that could not start. */
+/** The simulator replaces both clocks, so each call must find its own. */
+const CLOCK = { now: () => Date.now(), steady: () => performance.now() };
 const START_AGAIN_MS = 500;
 const LIMIT_CALL_MS = 1000;
 const CRASH_AT_COMMIT_MS = 300;
@@ -127,7 +129,7 @@ export class SimulatedNode {
     const { config, masterKey } = template;
     const plant = this.#surroundings.plant ?? NO_PLANT;
     const log = this.#logger();
-    const clocks = createClockWatch(store.clock, this.host.name, log);
+    const clocks = createClockWatch(store.clock, this.host.name, log, CLOCK);
     const keyring = plant.keyring(createKeyring(store, masterKey, log, clocks.earlier));
     const handlers: ChangeHandlers = {
       apiUsersChanged: (clientIds) => directory.refresh(clientIds),
@@ -147,11 +149,12 @@ export class SimulatedNode {
     const revocations = createRevocationList(store.revocations);
     const directory = createDirectory(store.knownApiUsers, config, feed.staleMs);
     const loading = createLoading(directory, log);
-    const sleep = plant.sleep(createSleepWatch(feed.follow, () => performance.now()));
+    const sleep = plant.sleep(createSleepWatch(feed.follow, CLOCK));
     const statistics = createStatistics(
       { ...store, recordUsage: plant.recordUsage(store.recordUsage) },
       config,
       log,
+      CLOCK,
     );
     const limits = plant.limits(createLimits(config, log, this.#transport()));
 
