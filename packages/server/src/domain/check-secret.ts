@@ -46,7 +46,7 @@ function failureOf(
 }
 
 function endOf(record: SecretRecord, nowSeconds: number): AuthenticationFailure | null {
-  if (record.retiredAtSeconds !== null && record.retiredAtSeconds <= nowSeconds) return 'retired_secret';
+  if (record.retiredAtSeconds !== null) return 'retired_secret'; // by any clock
   if (record.expiresAtSeconds !== null && record.expiresAtSeconds <= nowSeconds) return 'expired_secret';
   return null;
 }

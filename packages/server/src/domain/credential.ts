@@ -103,7 +103,8 @@ export function credentialState(
   credential: Pick<Credential, 'expiresAt' | 'retiredAt'>,
   nowMs: number,
 ): CredentialState {
-  if (credential.retiredAt !== null && credential.retiredAt <= nowMs) return 'retired';
+  // By the row alone: a process with a slow clock must not accept a retired credential for longer.
+  if (credential.retiredAt !== null) return 'retired';
   return credential.expiresAt !== null && credential.expiresAt <= nowMs ? 'expired' : 'live';
 }
 
