@@ -144,10 +144,15 @@ function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
+/** What the list says of an entry. */
+function summary(entry: Entry): string {
+  if (!('mend' in entry)) return `not reproducible: ${entry.notReproducible}`;
+  return entry.failure === undefined ? `not compared yet: ${entry.test}` : entry.test;
+}
+
 function list(): number {
   print('Usage: npm run reproduce -- <id>. The entries of docs/robustness.md:\n');
-  for (const [id, entry] of Object.entries(reproductions))
-    print(`${id.padEnd(5)} ${'mend' in entry ? entry.test : `not reproducible: ${entry.notReproducible}`}`);
+  for (const [id, entry] of Object.entries(reproductions)) print(`${id.padEnd(5)} ${summary(entry)}`);
   return 2;
 }
 
