@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { assertions } from './reproductions-assertions.ts';
 import { history } from './reproductions-history.ts';
 import type { Entry, Reproduction } from './reproduction.ts';
 import { reviews } from './reproductions-reviews.ts';
@@ -23,7 +24,7 @@ const ATTEMPTS_MAX = 3;
 const TEST_PATH = /(?:^|\/)test\/|\.test\.ts$|^packages\/test-support\/|^test-vectors\//;
 
 /** All entries of docs/robustness.md, by id. */
-export const reproductions: Readonly<Record<string, Entry>> = { ...reviews, ...history };
+export const reproductions: Readonly<Record<string, Entry>> = { ...reviews, ...assertions, ...history };
 
 export interface TestRun {
   result: 'passed' | 'failed' | 'failed for another reason' | 'skipped' | 'did not run';

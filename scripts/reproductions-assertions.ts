@@ -1,0 +1,61 @@
+import type { Entry } from './reproduction.ts';
+
+/** Entries k1 and on: found while keys and trust rules were built. */
+export const assertions: Readonly<Record<string, Entry>> = {
+  k1: {
+    mend: '8ba0d07',
+    file: 'packages/server/test/oauth/slow-issuer.test.ts',
+    test: 'strangers who name a slow issuer stop no caller with a secret',
+  },
+  k2: {
+    mend: '4866735',
+    file: 'packages/server/test/storage/used-assertions.test.ts',
+    test: 'a clock that jumps ahead for a while forgets no assertion',
+  },
+  k3: {
+    mend: '6e25c60',
+    file: 'packages/server/test/oauth/assertion-keys.test.ts',
+    test: 'assertions beyond the limit of calls stay unused and fill no memory',
+  },
+  k4: {
+    mend: '6845d62',
+    file: 'packages/server/test/oauth/assertion-trust-rules.test.ts',
+    test: 'keys of one’s own for an issuer that is away reveal no rule',
+  },
+  k5: {
+    mend: '4b75e63',
+    file: 'packages/server/test/admin/refused-keys.test.ts',
+    test: 'a refused key or trust rule is on record, without a secret',
+  },
+  k6: {
+    mend: '120f092',
+    file: 'packages/server/test/domain/public-key.test.ts',
+    test: 'a private key in a form that people copy is refused as leaked',
+  },
+  k7: {
+    mend: 'b9600fe',
+    file: 'packages/server/test/admin/refused-keys.test.ts',
+    test: 'an imported key or trust rule has the bounds of a created one',
+  },
+  k8: {
+    mend: '6e25c60',
+    file: 'packages/server/test/oauth/assertion-keys.test.ts',
+    test: 'a username in iss and sub proves nothing',
+  },
+  k9: {
+    mend: 'd51bad6',
+    file: 'packages/server/test/http/assertion-queue.test.ts',
+    test: 'a caller with a secret does not wait for assertions sent before',
+  },
+  k10: {
+    mend: 'df08210',
+    file: 'packages/server/test/runtime/withdrawn-keys.test.ts',
+    test: 'a withdrawn key is gone at once, whatever the clock',
+  },
+  k11: {
+    mend: 'f2381e8',
+    file: 'packages/server/test/runtime/retired-by-any-clock.test.ts',
+    test: 'a retired credential is refused at once, whatever the clock',
+    failure: 'retired_secret',
+  },
+};
