@@ -20,7 +20,7 @@ export interface Check {
 
 export interface CheckResult extends Omit<Check, 'run'> {
   outcome: Outcome;
-  /** What the server does instead, why the rule does not apply, or what the check needs; null after a pass. */
+  /** What the server does instead, why the rule does not apply, or what the check needs; else null. */
   detail: string | null;
   /** Why the operator declared this deviation. */
   reason: string | null;

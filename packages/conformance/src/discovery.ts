@@ -13,7 +13,7 @@ export function insertedUrl(issuerUrl: string): string {
   return `${origin}/.well-known/oauth-authorization-server${pathname === '/' ? '' : pathname}`;
 }
 
-/** Where metadata may be: first as RFC 8414 says, then after the path, then as OpenID Connect Discovery says. */
+/** The URLs of metadata: by RFC 8414, then after the path, then by OpenID Connect Discovery. */
 function candidates(issuerUrl: string): string[] {
   const base = issuerUrl.replace(/\/$/, '');
   return [

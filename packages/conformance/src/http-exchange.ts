@@ -22,7 +22,7 @@ export interface HttpAnswer {
   body: string;
 }
 
-/** Sends one request on a connection of its own. Follows no redirect. Rejects if no whole answer comes in time. */
+/** Sends one request on its own connection; follows no redirect. Rejects without a whole answer in time. */
 export function exchange(request: HttpRequest): Promise<HttpAnswer> {
   const { method, url, headers, body = '', isChunked, timeoutMs = ANSWER_TIMEOUT_MS } = request;
   const send = url.startsWith('https:') ? requestByHttps : requestByHttp;

@@ -56,7 +56,7 @@ const ALGORITHMS: Readonly<Record<string, Algorithm>> = {
 
 export const SIGNATURE_ALGORITHMS: readonly string[] = Object.keys(ALGORITHMS);
 
-/** Verifies a signature with a public key of a key set; false also for a key that does not fit the algorithm. */
+/** Verifies a signature with a public key; false also for a key that does not fit the algorithm. */
 export function isSignedBy(jwt: Jwt, jwk: Jwk): boolean {
   const algorithm = ALGORITHMS[String(jwt.header['alg'])];
   const key = publicKeyOf(jwk);

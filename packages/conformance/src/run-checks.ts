@@ -25,8 +25,8 @@ export interface RunOptions {
 }
 
 /**
- * Runs the checks against a server, one after the other. Rejects if the server cannot be reached at all; every
- * other fault is a result. No result contains a secret, a token or an assertion.
+ * Runs the checks against a server, one after the other. Rejects if the server cannot be reached; every other
+ * fault is a result. No result contains a secret, a token or an assertion.
  */
 export async function runChecks(
   target: TargetOptions,

@@ -61,7 +61,8 @@ test('a program gets results with their types from the package', async () => {
   `;
   writeFileSync(join(folder, 'use.ts'), program);
   writeFileSync(join(folder, 'package.json'), '{"private":true,"type":"module"}');
-  const flags = ['--strict', '--noEmit', '--module', 'nodenext', '--target', 'es2022', '--types', ''];
+  const types = ['--types', 'node', '--typeRoots', join(ROOT, 'node_modules/@types')];
+  const flags = ['--strict', '--noEmit', '--module', 'nodenext', '--target', 'es2022', ...types];
   await execute(process.execPath, [TSC, ...flags, 'use.ts'], { cwd: folder });
   const printed = 'console.log((await import("@mintmark/conformance")).CHECKS.length)';
   const { stdout } = await execute(process.execPath, ['--input-type=module', '-e', printed], { cwd: folder });

@@ -15,7 +15,7 @@ async function revoke(probe: Probe, form: Form): Promise<HttpAnswer> {
     : answer;
 }
 
-/** What introspection says of a token after an attempt to revoke it, if introspection recognises active tokens. */
+/** What introspection says of a token after an attempt to revoke it. */
 async function isActiveAfter(probe: Probe, token: string, attempt: () => Promise<void>): Promise<unknown> {
   const url = probe.endpoint('introspection');
   const isActive = async () => {

@@ -17,7 +17,7 @@ function scopesOf(probe: Probe, atLeast: number): readonly string[] {
     : needs(`${atLeast === 1 ? 'a scope' : 'two scopes'} of the client (--scope)`);
 }
 
-/** The scopes of a token, in alphabetical order: by its JWT, else by the response; null if neither has them. */
+/** The sorted scopes of a token: by its JWT, else by the response; null if neither has them. */
 function grantedScopes(answer: HttpAnswer): readonly string[] | null {
   const body = jsonOf(answer);
   const claim = parseJwt(String(body?.['access_token']))?.claims['scope'];
