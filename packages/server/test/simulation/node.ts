@@ -4,6 +4,7 @@ import type { Denial } from '../../src/domain/denial.ts';
 import { isRefusal } from '../../src/domain/refusal.ts';
 import type { SharedCounts } from '../../src/domain/shared-limit.ts';
 import { readAccessToken } from '../../src/domain/read-access-token.ts';
+import { SYSTEM_CLOCK } from '../../src/lib/clock.ts';
 import { pooledRandom } from '../../src/lib/random.ts';
 import { createTokenRevoker } from '../../src/oauth/record-revocation.ts';
 import { issueToken, type IssuingServices } from '../../src/oauth/issue-token.ts';
@@ -147,11 +148,12 @@ export class SimulatedNode {
     const revocations = createRevocationList(store.revocations);
     const directory = createDirectory(store.knownApiUsers, config, feed.staleMs);
     const loading = createLoading(directory, log);
-    const sleep = plant.sleep(createSleepWatch(feed.follow, () => performance.now()));
+    const sleep = plant.sleep(createSleepWatch(feed.follow, SYSTEM_CLOCK));
     const statistics = createStatistics(
       { ...store, recordUsage: plant.recordUsage(store.recordUsage) },
       config,
       log,
+      SYSTEM_CLOCK,
     );
     const limits = plant.limits(createLimits(config, log, this.#transport()));
 
