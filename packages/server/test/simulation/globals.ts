@@ -1,4 +1,5 @@
-// Replaces the clocks, timers and random numbers of this Node process, so that the product's modules run in a universe
+// Replaces the clocks, timers and random numbers of this Node process, so that the product's modules run in
+// a universe
 // as they are. Import this module before any of them. Without a universe everything works as usual.
 import crypto from 'node:crypto';
 import { syncBuiltinESMExports } from 'node:module';

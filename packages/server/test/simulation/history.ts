@@ -105,7 +105,9 @@ export class History {
     }
   }
 
-  /** Whether the node could follow the store all the time since then. A node that slept catches up at once. */
+  /**
+   * Whether the node could follow the store all the time since then. A node that slept catches up at once.
+   */
   #isInReach(node: SimulatedNode, since: number): boolean {
     return worksSince(node.storeLink, since - RECOVERS_MS) && node.readyAt <= since;
   }
@@ -180,7 +182,8 @@ export class History {
     const crashes = crashesOf(nodes);
     const alone = nodes.reduce((sum, { parts }) => sum + (parts?.limits.decidedAlone() ?? 0), 0);
     const share = Math.max(1, Math.floor(LIMIT / NODES));
-    // When sharing ends, one more burst may pass, and a share for each node that forgets (docs/decisions/090).
+    // When sharing ends, one more burst may pass, and a share for each node that forgets
+    // (docs/decisions/090).
     const burst = alone + crashes === 0 ? 0 : LIMIT;
     const extra = burst + share * crashes + (LIMIT * this.#jumpMs) / MINUTE_MS;
     for (const [i, from] of this.#limited.entries()) {

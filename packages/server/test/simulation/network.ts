@@ -28,7 +28,10 @@ export function createLink(): Link {
 
 const MESSAGE_TAKES_MS = { from: 0.3, to: 3 };
 
-/** Random, but the same for the same seed: each message takes a little longer or shorter than the one before. */
+/**
+ * Random, but the same for the same seed: each message takes a little longer or shorter than the one
+ * before.
+ */
 export class Network {
   readonly #universe: Universe;
   readonly #chance: () => number;
@@ -39,8 +42,10 @@ export class Network {
   }
 
   /**
-   * Sends a request from the host whose code runs now. `serve` runs at the service and calls `reply`. Rejects if the
-   * request or its answer is lost, or takes longer than `timeoutMs`. `gone` runs when the host ceases to wait.
+   * Sends a request from the host whose code runs now. `serve` runs at the service and calls `reply`.
+   * Rejects if the
+   * request or its answer is lost, or takes longer than `timeoutMs`. `gone` runs when the host ceases to
+   * wait.
    */
   call<T>(host: Host, link: Link, { serve, timeoutMs, gone }: Call<T>): Promise<T> {
     return new Promise((resolve, reject) => {

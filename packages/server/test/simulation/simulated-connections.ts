@@ -28,7 +28,10 @@ export interface StoreAccess {
   crash(): void;
 }
 
-/** How long a host waits for a statement. The feed and look-ups wait less (MINTMARK_POSTGRES_FOLLOW_TIMEOUT). */
+/**
+ * How long a host waits for a statement. The feed and look-ups wait less
+ * (MINTMARK_POSTGRES_FOLLOW_TIMEOUT).
+ */
 const STATEMENT_MS = 2000;
 const FOLLOW_MS = 750;
 const TIME: RawBuilder<number> = sql`store_now()`;

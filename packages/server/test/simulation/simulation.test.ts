@@ -1,5 +1,6 @@
 // Test setup: own store, own limits.
-// The modules of three serving processes over simulated time, network and store: `npm run simulate` runs more seeds.
+// The modules of three serving processes over simulated time, network and store: `npm run simulate` runs
+// more seeds.
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import './globals.ts';

@@ -25,7 +25,8 @@ export interface ServerConnection {
 }
 
 /**
- * The database server: real SQLite in memory, with the tables of the product. Readers see what is committed, and one
+ * The database server: real SQLite in memory, with the tables of the product. Readers see what is
+ * committed, and one
  * transaction writes at a time. Its history can be cut: by a restore from a backup, or by a failover.
  */
 export class StoreServer {
