@@ -27,9 +27,13 @@ const PACKAGES = {
     folder: 'packages/conformance',
     files: ['dist/index.js', 'dist/index.d.ts', 'dist/main.js', 'bin/mintmark-conformance.mjs'],
   },
+  '@mintmark/testing': {
+    folder: 'packages/testing',
+    files: ['dist/index.js', 'dist/index.d.ts'],
+  },
   mintmark: {
     folder: 'packages/server',
-    files: ['dist/main.js', 'bin/mintmark.mjs', 'console/dist/index.html'],
+    files: ['dist/main.js', 'dist/server/sandbox/index.d.ts', 'bin/mintmark.mjs', 'console/dist/index.html'],
   },
 } as const;
 
@@ -74,7 +78,8 @@ void test('npm pack in a fresh clone builds each package', { timeout: CLONE_AND_
       paths.filter((path) => /left-over|^(src|test)\/|\.test\./.test(path)),
       [],
     );
-    if (name === 'mintmark') continue;
+    // These two are installed together only: the second needs the first.
+    if (name === 'mintmark' || name === '@mintmark/testing') continue;
     const project = join(folder, place.replace('/', '-'));
     mkdirSync(project);
     writeFileSync(join(project, 'package.json'), '{"private":true,"type":"module"}');

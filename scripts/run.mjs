@@ -155,7 +155,7 @@ const consoleTypes = tsc('types of the console (tsc)', 'packages/console/tsconfi
 const lint = ['lint (oxlint)', node, [tool('oxlint', 'bin/oxlint'), '--type-aware', '--deny-warnings']];
 const formatted = ['format (oxfmt)', node, [tool('oxfmt', 'bin/oxfmt'), '--check', '.']];
 const build = (name) => tsc(`build (${name})`, `packages/${name}/tsconfig.build.json`);
-const packages = ['server', 'verifier', 'client', 'conformance'];
+const packages = ['server', 'verifier', 'client', 'conformance', 'testing'];
 const checks = [types, consoleTypes, lint, formatted];
 
 /** Tokens matter more than the console: without it, the server starts and says so at /console. */

@@ -17,7 +17,7 @@ import {
 import { lintedWith, ROOT } from './lint.ts';
 
 const SOURCES = join(import.meta.dirname, '../../src');
-const PACKAGES = ['server', 'console', 'client', 'verifier', 'conformance'];
+const PACKAGES = ['server', 'console', 'client', 'verifier', 'conformance', 'testing'];
 const NOUNS = [
   'api-user',
   'credential',

@@ -129,3 +129,17 @@ test('the installed tarball issues a token and serves the console', async (t) =>
   }
   assert.equal(child.exitCode, 0);
 });
+
+test('the installed tarball has the entry of @mintmark/testing', (t) => {
+  const project = join(folder, 'project');
+  if (!existsSync(join(project, 'node_modules/mintmark'))) return t.skip('the tarball was not installed');
+  const program = `
+    const { startMintmark } = await import('mintmark/testing');
+    const mint = await startMintmark();
+    const { clientId } = await mint.createApiUser();
+    console.log((await mint.token({ clientId })).split('.').length);
+    await mint.stop();
+  `;
+  const run = [process.execPath, ['--input-type=module', '-e', program], { cwd: project, env }] as const;
+  assert.equal(execFileSync(...run).toString(), '3\n');
+});

@@ -65,6 +65,9 @@ function answerWith(fault: Fault, request: IncomingMessage, response: ServerResp
   sendAnswer(response, errorAnswer(status, error, 'A fault of the sandbox.', traceId, retry), traceId);
 }
 
+/** The number of parts of a slow body. */
+const SLOW_PARTS = 16;
+
 interface CapturedAnswer {
   status: number;
   /** Names and values, alternating. */
@@ -84,12 +87,12 @@ function captureAnswer(response: ServerResponse, send: (answer: CapturedAnswer) 
     else if (chunk instanceof Uint8Array) chunks.push(Buffer.from(chunk));
   };
   const own = { writeHead: response.writeHead, write: response.write, end: response.end };
-  response.writeHead = ((status: number, ...rest: unknown[]) => {
+  response.writeHead = (status: number, ...rest: unknown[]) => {
     answer.status = status;
     const headers = rest.find((part): part is Headers => typeof part === 'object' && part !== null) ?? [];
     answer.headers = (Array.isArray(headers) ? headers : Object.entries(headers).flat()).map(String);
     return response;
-  }) as typeof response.writeHead;
+  };
   response.write = ((chunk: unknown, encoding: unknown) => {
     keep(chunk, encoding);
     return true;
@@ -112,9 +115,10 @@ async function sendWith(fault: Fault, answer: CapturedAnswer, context: FaultCont
   response.writeHead(answer.status, headers);
   if (fault.slow === undefined) return void response.end(body);
   const ms = spanMs(fault.slow, 'slow');
-  for (let at = 0; at < body.length && !response.destroyed; at++) {
+  const part = Math.ceil(body.length / SLOW_PARTS);
+  for (let at = 0; at < body.length && !response.destroyed; at += part) {
     await wait(ms);
-    response.write(body.subarray(at, at + 1));
+    response.write(body.subarray(at, at + part));
   }
   response.end();
 }

@@ -16,11 +16,9 @@ export interface Fault {
   delay?: Span;
   /** Resets the connection before the first byte of the answer, in its headers, or in its body. */
   reset?: 'before' | 'in the headers' | 'in the body';
-  /** Sends the body byte by byte, with this wait before each, by the clock of the sandbox. */
+  /** Sends the body in 16 parts, with this wait before each, by the clock of the sandbox. */
   slow?: Span;
-  /**
-   * `half`: the answer has only half of the token. `unknown key`: a key that is not in the key set signed it.
-   */
+  /** `half`: half of the token is missing. `unknown key`: a key that is not in the key set signed it. */
   token?: 'half' | 'unknown key';
 }
 
@@ -88,7 +86,8 @@ export function createFaults(now: () => number): FaultSource {
   function add(fault: Fault): FaultSequence {
     queue.push(checked(fault));
     return {
-      // A promise would call `then` with functions: an `await` of the sequence must not hang.
+      // An `await` calls `then` with functions, and must not hang.
+      // oxlint-disable-next-line unicorn/no-thenable
       then(following: Fault | ((value: undefined) => void)) {
         if (typeof following === 'function') return following(undefined) as never;
         const { endpoint } = fault;

@@ -2,6 +2,7 @@ import type { KyselyPlugin } from 'kysely';
 import { migrate } from '../../storage/migrate.ts';
 import { copyMemory, memoryPath } from '../../storage/sqlite/memory.ts';
 import { openSqlite } from '../../storage/sqlite/sqlite.ts';
+import type { Connections } from '../../storage/connections.ts';
 import { createStore, type Store } from '../../storage/store.ts';
 import { StoreError } from '../../storage/store-error.ts';
 
@@ -11,20 +12,27 @@ const BUSY_MS = 5000;
  * The migrations take most of a start. The process runs them for its first sandbox and keeps the result, an
  * empty store, for the others to copy.
  */
-let migratedPath: Promise<string> | undefined;
+let migrated: Promise<Migrated> | undefined;
 
-async function openMigrated(): Promise<string> {
+/** The database lasts as long as its connections. */
+interface Migrated {
+  path: string;
+  connections: Connections;
+}
+
+async function openMigrated(): Promise<Migrated> {
   const path = memoryPath();
-  await migrate(await openSqlite({ path, busyTimeoutMs: BUSY_MS, wakePollMs: 0 }));
-  return path;
+  const connections = await openSqlite({ path, busyTimeoutMs: BUSY_MS, wakePollMs: 0 });
+  await migrate(connections);
+  return { path, connections };
 }
 
 /** Opens a migrated store in memory. While `isAway()`, every read and write of it fails. */
 export async function openMemoryStore(now: () => number, isAway: () => boolean): Promise<Store> {
-  migratedPath ??= openMigrated();
+  migrated ??= openMigrated();
   const path = memoryPath();
   const connections = await openSqlite({ path, busyTimeoutMs: BUSY_MS, wakePollMs: 0 });
-  await copyMemory(await migratedPath, path);
+  await copyMemory((await migrated).path, path);
   const failing: KyselyPlugin = {
     transformQuery({ node }) {
       if (isAway()) throw away();

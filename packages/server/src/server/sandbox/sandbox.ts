@@ -41,9 +41,7 @@ const MASTER_KEY_BYTES = 32;
 /** Another process may take the free port before the server listens on it. */
 const STARTS_MAX = 5;
 
-/**
- * Starts a server on a free port of this machine. Nothing of it is on disk, and nothing remains after `stop`.
- */
+/** Starts a server that only this machine reaches. It writes no file, and leaves nothing after `stop`. */
 export async function startMintmark(options: MintmarkOptions = {}): Promise<Mintmark> {
   return await startSandbox({ ...options, runs: false });
 }

@@ -34,9 +34,26 @@ interface Timer {
   run: () => void;
 }
 
+function earliestOf(timers: ReadonlySet<Timer>): Timer | undefined {
+  let earliest: Timer | undefined;
+  for (const timer of timers) if (earliest === undefined || timer.at < earliest.at) earliest = timer;
+  return earliest;
+}
+
+/** Resolves when the server has handled no request for a few turns of the event loop. */
+async function idle(busy: () => number): Promise<void> {
+  const giveUpAt = performance.now() + BUSY_MS_MAX;
+  for (let turns = 0; turns < IDLE_TURNS && performance.now() < giveUpAt; turns++) {
+    await sleep(1);
+    if (busy() > 0) turns = 0;
+  }
+}
+
 /** A long advance runs the schedule at most this many times. */
 const PARTS_MAX = 16;
 const PART_MS_MIN = 3_600_000;
+/** `until` runs the schedule at most this often. */
+const UPKEEP_MS = 10_000;
 /** The process counts as idle after this many turns of the event loop without a request. */
 const IDLE_TURNS = 8;
 /** A request that takes longer than this (real time) does not hold the clock up. */
@@ -47,29 +64,21 @@ const TIMERS_MAX = 100_000;
 /** A clock that stands still. With `runs`, it runs like the system's, ahead of it by what was advanced. */
 export function createVirtualClock(startMs: number, runs: boolean): VirtualClock {
   const timers = new Set<Timer>();
+  let upkeptAt = startMs;
   let ahead = runs ? startMs - Date.now() : startMs;
   const now = () => (runs ? Date.now() + ahead : ahead);
 
-  async function idle(): Promise<void> {
-    const giveUpAt = performance.now() + BUSY_MS_MAX;
-    for (let turns = 0; turns < IDLE_TURNS && performance.now() < giveUpAt; turns++) {
-      await sleep(1);
-      if (clock.busy() > 0) turns = 0;
-    }
-  }
-
-  function first(): Timer | undefined {
-    let earliest: Timer | undefined;
-    for (const timer of timers) if (earliest === undefined || timer.at < earliest.at) earliest = timer;
-    return earliest;
+  async function upkeep(): Promise<void> {
+    upkeptAt = now();
+    await clock.upkeep();
   }
 
   async function advanceTo(end: number): Promise<void> {
-    for (let timer = first(); timer !== undefined && timer.at <= end; timer = first()) {
+    for (let timer = earliestOf(timers); timer !== undefined && timer.at <= end; timer = earliestOf(timers)) {
       timers.delete(timer);
       ahead += Math.max(0, timer.at - now());
       timer.run();
-      await idle();
+      await idle(clock.busy);
     }
     ahead += Math.max(0, end - now());
   }
@@ -91,11 +100,11 @@ export function createVirtualClock(startMs: number, runs: boolean): VirtualClock
     async advance(span) {
       const ms = spanMs(span, 'advance');
       const start = now();
-      await idle();
+      await idle(clock.busy);
       const part = Math.max(PART_MS_MIN, ms / PARTS_MAX);
       for (let passed = 0; passed < ms; passed += part) {
         await advanceTo(start + Math.min(ms, passed + part));
-        await clock.upkeep();
+        await upkeep();
       }
     },
     async until(promise) {
@@ -103,14 +112,14 @@ export function createVirtualClock(startMs: number, runs: boolean): VirtualClock
       const settle = () => void (settled = true);
       promise.then(settle, settle);
       for (let count = 0; ; count++) {
-        await idle();
+        await idle(clock.busy);
         if (settled) return await promise;
-        const timer = first();
+        const timer = earliestOf(timers);
         if (timer === undefined || count === TIMERS_MAX) {
           throw new Error('until: the promise is pending, and no timer of this clock can settle it.');
         }
         await advanceTo(timer.at);
-        await clock.upkeep();
+        if (now() - upkeptAt >= UPKEEP_MS) await upkeep();
       }
     },
     stop: () => timers.clear(),

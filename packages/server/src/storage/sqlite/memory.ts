@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { backup, DatabaseSync } from 'node:sqlite';
 
 /**
- * The URI of a new database in memory, which all connections of this process share (sqlite.org/uri.html).
+ * The URI of a new database in memory, which all connections of this process share
+ * (https://sqlite.org/uri.html).
  */
 export function memoryPath(): string {
   return `file:${randomUUID()}?mode=memory&cache=shared`;

@@ -33,8 +33,8 @@ interface Waiting {
 
 /**
  * Opens the store at `path`, a file or a URI that names a database in memory. Throws a StoreError, and
- * changes nothing, if the store is missing (and `create` is false), the folder is missing, or the file belongs to
- * another program.
+ * changes nothing, if the store is missing (and `create` is false), the folder is missing, or the file
+ * belongs to another program.
  */
 export async function openSqlite({ create = true, ...settings }: SqliteSettings): Promise<Connections> {
   if (!isInMemory(settings.path)) prepareFile(settings.path, create);
