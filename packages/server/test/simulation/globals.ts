@@ -139,7 +139,7 @@ export async function runUniverse(
           if (!stop() && running.step(until)) real.setImmediate(next);
           else resolve();
         } catch (error) {
-          reject(error as Error);
+          reject(error);
         }
       };
       next();

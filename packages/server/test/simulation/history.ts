@@ -114,7 +114,7 @@ export class History {
 
   /** A verifier read the revocation list of a node. */
   published(node: SimulatedNode, { list, statement }: RevocationPublication): void {
-    const { iat, n } = partOf<{ iat: number; n: number }>(statement, 1);
+    const { iat, n } = partOf(statement, 1);
     const claimsAt = iat * 1000 - STARTS_AT - node.host.dayOffsetMs;
     const isSamePast = this.isOfThisPast(node);
     this.line(`${node.host.name} published a list of ${n}, complete at ${claimsAt.toFixed(0)} ms`);
@@ -228,9 +228,17 @@ export function claimsOf(token: string): { jti: string; sub: string } {
 }
 
 export function kidOf(token: string): string {
-  return partOf<{ kid: string }>(token, 0).kid;
+  return partOf(token, 0).kid;
 }
 
-function partOf<T>(jws: string, part: 0 | 1): T {
-  return JSON.parse(Buffer.from(jws.split('.')[part] ?? '', 'base64url').toString()) as T;
+interface JwsPart {
+  kid: string;
+  jti: string;
+  sub: string;
+  iat: number;
+  n: number;
+}
+
+function partOf(jws: string, part: 0 | 1): JwsPart {
+  return JSON.parse(Buffer.from(jws.split('.')[part] ?? '', 'base64url').toString()) as JwsPart;
 }

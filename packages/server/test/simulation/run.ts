@@ -120,7 +120,7 @@ async function finish(world: World): Promise<void> {
     "select coalesce(sum(tokens), 0) as n from usage_minutes where client_id = ''",
     [],
   ).rows;
-  history.checkUsage(Number((row as { n: number }).n), nodes);
+  history.checkUsage((row as { n: number }).n, nodes);
 }
 
 async function decide(world: World, node: SimulatedNode, user: number): Promise<void> {
