@@ -1,4 +1,4 @@
-// Test setup: first.
+// Test setup: long.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
