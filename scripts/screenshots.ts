@@ -175,7 +175,6 @@ async function pictures(
   await shoot(desk, 'operators');
   await desk.emulateMedia({ colorScheme: 'dark' });
   await go(desk, '/audit');
-  await desk.getByText('Filter', { exact: true }).click();
   await desk.locator('.audit-entry summary').nth(3).click();
   await desk.evaluate('scrollTo(0, 0)');
   await shoot(desk, 'audit');
