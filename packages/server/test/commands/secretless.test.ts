@@ -140,6 +140,7 @@ function block(section: string, language: string, index = 0): string {
 /** Asserts that the output is an access token, alone or in a response. */
 function assertToken(output: string, clientId: string): void {
   const [token = ''] = /eyJ[\w-]+\.[\w-]+\.[\w-]+/.exec(output) ?? [];
+  assert.notEqual(token, '', output); // not yet a token: an empty text would be found in every log
   server.noteSecret(token);
   const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString() || '{}') as object;
   assert.equal((claims as { sub?: string }).sub, clientId, output);
