@@ -9,7 +9,7 @@ import { useMay } from '../state/session.ts';
 import { useAction } from '../ui/action.ts';
 import { LinkButton } from '../ui/button.tsx';
 import { CodeBlock } from '../ui/copy.tsx';
-import { ExpiryField, expiryOf } from '../ui/expiry.tsx';
+import { expiryOf, NameAndExpiry } from '../ui/expiry.tsx';
 import { ChoiceField, TextAreaField, TextField, type Choice } from '../ui/field.tsx';
 import { Form, FormEnd } from '../ui/form.tsx';
 import { Notice } from '../ui/notice.tsx';
@@ -84,16 +84,15 @@ function KeyForm({ clientId }: { clientId: string }): JSX.Element {
           mono
         />
       )}
-      <TextField
+      <NameAndExpiry
         label="Name of the key"
         hint="Where it is used: “production, cluster 2”."
-        value={name}
-        onInput={setName}
-        error={action.errorOf('name')}
-        required
-        maxLength={200}
+        name={name}
+        onName={setName}
+        days={days}
+        onDays={setDays}
+        errorOf={action.errorOf}
       />
-      <ExpiryField days={days} onInput={setDays} error={action.errorOf('expires_at')} />
       <FormEnd action={action} verb="Add the key">
         <LinkButton kind="quiet" href={paths.apiUser(clientId)}>
           Cancel

@@ -13,7 +13,7 @@ import type { LiveUse } from '../state/uses.ts';
 import { useAction } from '../ui/action.ts';
 import { Button, LinkButton } from '../ui/button.tsx';
 import { kindText } from '../ui/credential-kind.ts';
-import { ExpiryField, expiryOf } from '../ui/expiry.tsx';
+import { expiryOf, NameAndExpiry } from '../ui/expiry.tsx';
 import { CheckField, ChoiceField, PasswordField, TextField, type Choice } from '../ui/field.tsx';
 import { Objection, useForce } from '../ui/force.tsx';
 import { Form, FormEnd } from '../ui/form.tsx';
@@ -113,16 +113,15 @@ export function ResetForm(props: ResetFormProps): JSX.Element {
           error={action.errorOf('password')}
         />
       )}
-      <TextField
+      <NameAndExpiry
         label={`Name of the new ${kind}`}
         hint="Where it will be deployed: “production, cluster 2”."
-        value={name}
-        onInput={setName}
-        error={action.errorOf('name')}
-        required
-        maxLength={200}
+        name={name}
+        onName={setName}
+        days={days}
+        onDays={setDays}
+        errorOf={action.errorOf}
       />
-      <ExpiryField days={days} onInput={setDays} error={action.errorOf('expires_at')} />
       {living.length > 0 && (
         <>
           <EndFields

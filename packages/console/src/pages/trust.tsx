@@ -14,8 +14,8 @@ import { useResource } from '../state/resource.ts';
 import { useMay } from '../state/session.ts';
 import { useAction, type Action } from '../ui/action.ts';
 import { LinkButton } from '../ui/button.tsx';
-import { ExpiryField, expiryOf } from '../ui/expiry.tsx';
-import { CheckField, SelectField, TextField } from '../ui/field.tsx';
+import { expiryOf, NameAndExpiry } from '../ui/expiry.tsx';
+import { CheckField, SelectField } from '../ui/field.tsx';
 import { Form, FormEnd } from '../ui/form.tsx';
 import { Loaded } from '../ui/loaded.tsx';
 import { Notice } from '../ui/notice.tsx';
@@ -123,16 +123,15 @@ function TrustForm({ clientId, model }: TrustFormProps): JSX.Element {
           wasTried={wasTried}
         />
       )}
-      <TextField
+      <NameAndExpiry
         label="Name of the rule"
         hint="The workload, for colleagues: “nightly import, production”."
-        value={name}
-        onInput={setName}
-        error={action.errorOf('name')}
-        required
-        maxLength={200}
+        name={name}
+        onName={setName}
+        days={days}
+        onDays={setDays}
+        errorOf={action.errorOf}
       />
-      <ExpiryField days={days} onInput={setDays} error={action.errorOf('expires_at')} />
       {preset === undefined && <TooWide action={action} forced={forced} onForce={setForced} />}
       <FormEnd action={action} verb="Create the rule">
         <LinkButton kind="quiet" href={paths.apiUser(clientId)}>

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { DAY_MS, dateTime } from '../format.ts';
-import { SelectField } from './field.tsx';
+import { SelectField, TextField } from './field.tsx';
 
 const EXPIRIES = [
   { value: '', text: 'Never' },
@@ -40,6 +40,33 @@ export function ExpiryField({ days, onInput, error = null, keep }: ExpiryFieldPr
       onInput={onInput}
       error={error}
     />
+  );
+}
+
+/** Name and expiry time of a new credential. */
+export function NameAndExpiry(props: {
+  label: string;
+  hint: string;
+  name: string;
+  onName: (name: string) => void;
+  days: string;
+  onDays: (days: string) => void;
+  errorOf: (member: string) => string | null;
+}): JSX.Element {
+  const { label, hint, name, onName, days, onDays, errorOf } = props;
+  return (
+    <>
+      <TextField
+        label={label}
+        hint={hint}
+        value={name}
+        onInput={onName}
+        error={errorOf('name')}
+        required
+        maxLength={200}
+      />
+      <ExpiryField days={days} onInput={onDays} error={errorOf('expires_at')} />
+    </>
   );
 }
 

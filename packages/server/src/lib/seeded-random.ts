@@ -1,4 +1,4 @@
-/** A random number from 0 to 1 for each call, the same ones for the same seed (mulberry32). */
+/** Pseudo-random numbers from 0 to 1: the same ones for the same seed, on every machine (mulberry32). */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

@@ -161,10 +161,11 @@ function countCall(
 /** Counts on the limits of this process: the full limits, or one of `parts` equal parts. */
 function countHere(
   services: AuthenticatingServices,
-  { caller, apiUser, nowMs }: Attempt,
+  attempt: Attempt,
   authentication: Authentication,
   parts: number,
 ): Authenticated | Denial {
+  const { caller, apiUser, nowMs } = attempt;
   if ('failure' in authentication || apiUser === undefined) {
     const payment = payHere(services, caller, parts, nowMs);
     return isDenial(payment) ? payment : invalidClient(authentication);
@@ -173,13 +174,7 @@ function countHere(
   const { state: limit, arrivalMs } = takeCall(apiUser.arrivalMs, perMinute, nowMs);
   apiUser.arrivalMs = arrivalMs;
   if (!limit.allowed) return tooMany('api-user', limit);
-  return {
-    apiUser,
-    credentialId: authentication.credentialId,
-    subject: authentication.subject ?? null,
-    limit,
-    nowMs,
-  };
+  return authenticated(attempt, authentication, limit);
 }
 
 /** Counts on the limits that all processes share, in one call. */

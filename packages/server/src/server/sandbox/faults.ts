@@ -1,4 +1,4 @@
-import { seededRandom } from './seeded-random.ts';
+import { seededRandom } from '../../lib/seeded-random.ts';
 import type { Endpoint } from './journal.ts';
 import { spanMs, type Span } from './span.ts';
 
