@@ -28,6 +28,9 @@ function rowAt(i: number): KnownApiUserRow {
   const digest = hash('sha256', `digest ${i}`, 'base64url');
   return {
     client_id: clientIdAt(i),
+    organisation_id: null,
+    claims: null,
+    token_life_seconds: null,
     username_key: null,
     enabled: 1,
     scopes: '["campaigns:read"]',

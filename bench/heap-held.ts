@@ -60,6 +60,9 @@ process.exit();
 function rowAt(i: number): KnownApiUserRow {
   return {
     client_id: clientIdAt(i),
+    organisation_id: null,
+    claims: null,
+    token_life_seconds: null,
     username_key: null,
     enabled: 1,
     scopes: '["campaigns:read"]',

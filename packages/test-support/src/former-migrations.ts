@@ -43,6 +43,23 @@ const UNDO: Readonly<Record<string, (database: Database) => string[]>> = {
     'alter table credentials drop column key_source',
   ],
   '016-key-sources': () => ['drop table key_sources'],
+  '017-organisations': () => [
+    'drop index audit_organisation_id',
+    'alter table audit drop column organisation_id',
+    'drop index credentials_created_by',
+    'alter table credentials drop column created_by',
+    'drop index api_users_organisation_id_created_at',
+    'drop index api_users_organisation_id_name_key',
+    'alter table api_users drop column organisation_id',
+    'alter table api_users drop column claims',
+    'alter table api_users drop column token_life_seconds',
+    'drop table audience_settings',
+    'drop table member_invitations',
+    'drop table members',
+    'drop table organisations',
+  ],
+  '018-secret-links': () => ['drop table secret_links'],
+  '019-refused-requests': () => ['drop table refused_requests'],
 };
 
 /** Names of the migrations from this one on. */

@@ -50,6 +50,8 @@ export function apiUserSettings(changes: Partial<ApiUserSettings> = {}): ApiUser
     audiences: [],
     limitPerMinute: null,
     allowedNetworks: [],
+    claims: {},
+    tokenLifeSeconds: null,
     ...changes,
   };
 }

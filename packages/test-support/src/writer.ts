@@ -30,6 +30,8 @@ async function writeOn(worker: number): Promise<never> {
       audiences: [],
       limitPerMinute: null,
       allowedNetworks: [],
+      claims: {},
+      tokenLifeSeconds: null,
     };
     const { clientId, name } = await createApiUser({ store, actor: SYSTEM, nowMs: Date.now() }, settings);
     acknowledge({ made: 'api user', clientId, name });

@@ -3,8 +3,8 @@ import type { SettingsRecord } from '../../../server/src/domain/api-user-record.
 import { TextField } from '../ui/field.tsx';
 import { ListField } from '../ui/list-field.tsx';
 
-/** The settings that the forms have: an import alone sets an external id. */
-export type EditableSettings = Omit<SettingsRecord, 'external_id'>;
+/** The settings that the forms have. Only imports, commands and the admin API set the others. */
+export type EditableSettings = Omit<SettingsRecord, 'external_id' | 'claims' | 'token_life_seconds'>;
 
 export const NO_SETTINGS: EditableSettings = {
   name: '',

@@ -7,6 +7,14 @@ const asList = (cell: string): unknown => cell.split(/\s+/);
 /** A cell that is not a number, `true` or `false` stays text: the check of the API user then refuses it. */
 const asNumber = (cell: string): unknown => (/^\d{1,15}$/.test(cell) ? Number(cell) : cell);
 const asTruth = (cell: string): unknown => (/^(true|false)$/i.test(cell) ? /^true$/i.test(cell) : cell);
+/** A cell that is not JSON stays text: the check of the API user then refuses it. */
+const asJson = (cell: string): unknown => {
+  try {
+    return JSON.parse(cell);
+  } catch {
+    return cell;
+  }
+};
 
 /** How each column of CSV is converted. Credentials have no column: only lines of JSON carry them. */
 const COLUMNS: Readonly<Record<string, (cell: string) => unknown>> = {
@@ -21,6 +29,9 @@ const COLUMNS: Readonly<Record<string, (cell: string) => unknown>> = {
   limit_per_minute: asNumber,
   allowed_networks: asList,
   created_at: asText,
+  organisation_id: asText,
+  claims: asJson,
+  token_life_seconds: asNumber,
 } satisfies Record<Exclude<keyof ApiUserRecord, 'credentials'>, (cell: string) => unknown>;
 
 /** The format of a file, recognised by its first character that is not white space. */

@@ -1,10 +1,10 @@
 import { refuseBeyondRole } from '../domain/admin-scope.ts';
-import type { ApiUser, ApiUserSettings } from '../domain/api-user.ts';
+import type { ApiUser, NewApiUser } from '../domain/api-user.ts';
 import { apiUserFacts, credentialFacts } from '../domain/audit-facts.ts';
 import { AppError } from '../domain/app-error.ts';
 import type { StoreTransaction } from '../storage/store.ts';
 import { insertApiUser } from './api-user.ts';
-import { audited, type Attempt, type Change, type Effect } from './audited.ts';
+import { audited, type Attempt, type Change, type ChangeAuthor, type Effect } from './audited.ts';
 import { insertSecret, type CreatedSecret, type NewCredential } from './credential.ts';
 
 export interface ApiUserWithSecret extends CreatedSecret {
@@ -17,14 +17,13 @@ export interface ApiUserWithSecret extends CreatedSecret {
  */
 export async function createApiUserWithSecret(
   change: Change,
-  settings: ApiUserSettings,
+  input: NewApiUser,
   secret: Omit<NewCredential, 'owner'>,
 ): Promise<ApiUserWithSecret> {
-  const { actor, nowMs } = change;
   const attempt = { action: 'api_user.create', subject: { kind: 'api_user', id: null } } as const;
   return await audited(change, attempt, async (transaction) => {
-    refuseBeyondRole(actor, settings.scopes);
-    const created = await insertApiUserWithSecret(transaction, settings, secret, nowMs);
+    refuseBeyondRole(change.actor, input.scopes);
+    const created = await insertApiUserWithSecret(transaction, input, secret, change);
     return { result: created, unchanged: true, also: creationsOf(created) };
   });
 }
@@ -32,24 +31,26 @@ export async function createApiUserWithSecret(
 /** The same within a larger transaction. The caller records `creationsOf` the result. */
 export async function insertApiUserWithSecret(
   transaction: StoreTransaction,
-  settings: ApiUserSettings,
+  input: NewApiUser,
   secret: Omit<NewCredential, 'owner'>,
-  nowMs: number,
+  by: ChangeAuthor,
 ): Promise<ApiUserWithSecret> {
-  const user = await insertApiUser(transaction, settings, nowMs);
+  const user = await insertApiUser(transaction, input, by);
   const owned = { ...secret, owner: user.clientId };
-  return { user, ...(await faultsBelow('secret', () => insertSecret(transaction, owned, nowMs))) };
+  return { user, ...(await faultsBelow('secret', () => insertSecret(transaction, owned, by))) };
 }
 
 /** The audit entries: first the API user, then its credential. */
 export function creationsOf({ user, credential }: Omit<ApiUserWithSecret, 'secret'>): (Attempt & Effect)[] {
   const subject = { kind: 'api_user', id: user.clientId } as const;
+  const { organisationId } = user;
   return [
-    { action: 'api_user.create', subject, after: apiUserFacts(user) },
+    { action: 'api_user.create', subject, organisationId, after: apiUserFacts(user) },
     {
       action: 'credential.create',
       subject: { kind: 'credential', id: credential.id },
       related: subject,
+      organisationId,
       after: credentialFacts(credential),
     },
   ];

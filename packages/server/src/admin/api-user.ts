@@ -1,3 +1,4 @@
+import { confinedTo, reaches, type Actor } from '../domain/actor.ts';
 import { refuseBeyondRole } from '../domain/admin-scope.ts';
 import {
   apiUserFaults,
@@ -5,37 +6,40 @@ import {
   usernameKey,
   type ApiUser,
   type ApiUserSettings,
+  type NewApiUser,
 } from '../domain/api-user.ts';
 import { apiUserFacts, changedFacts, revocationFacts } from '../domain/audit-facts.ts';
 import { AppError } from '../domain/app-error.ts';
 import type { Revocation } from '../domain/revocation.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
-import { audited, type Change } from './audited.ts';
+import { audited, type Change, type ChangeAuthor } from './audited.ts';
 import { gatherUsesOf, refuseLiveCaller } from './in-use.ts';
 import { revokeTokens } from './revocation.ts';
 
 /**
  * Makes an API user without credentials. Throws an AppError if a setting is invalid or the username is taken.
  */
-export async function createApiUser(change: Change, settings: ApiUserSettings): Promise<ApiUser> {
-  const { actor, nowMs } = change;
+export async function createApiUser(change: Change, input: NewApiUser): Promise<ApiUser> {
+  const { actor } = change;
   const attempt = { action: 'api_user.create', subject: { kind: 'api_user', id: null } } as const;
   return await audited(change, attempt, async (transaction) => {
-    refuseBeyondRole(actor, settings.scopes);
-    const user = await insertApiUser(transaction, settings, nowMs);
-    return { result: user, subjectId: user.clientId, after: apiUserFacts(user) };
+    refuseBeyondRole(actor, input.scopes);
+    const user = await insertApiUser(transaction, input, change);
+    const { clientId: subjectId, organisationId } = user;
+    return { result: user, subjectId, organisationId, after: apiUserFacts(user) };
   });
 }
 
 /** `createApiUser` within a larger transaction. The caller records it. */
 export async function insertApiUser(
   transaction: StoreTransaction,
-  settings: ApiUserSettings,
-  nowMs: number,
+  { organisationId = null, ...settings }: NewApiUser,
+  { actor, nowMs }: ChangeAuthor,
 ): Promise<ApiUser> {
   refuseProblems(settings);
   const user: ApiUser = {
     clientId: newClientId(),
+    organisationId: confinedTo(actor) ?? organisationId,
     ...settings,
     enabled: true,
     createdAt: nowMs,
@@ -87,8 +91,8 @@ export async function updateApiUser(
   if (guarded) await gatherUsesOf(store, name);
   const attempt = { action: actionOf(changes), subject: { kind: 'api_user', id: name } } as const;
   return await audited(change, attempt, async (transaction, identify) => {
-    const before = await existingApiUser(transaction, name);
-    identify({ subjectId: before.clientId });
+    const before = await existingApiUser(transaction, name, change.actor);
+    identify({ subjectId: before.clientId, organisationId: before.organisationId });
     refuseStale(before, ifVersion);
     if (attempt.action !== 'api_user.disable')
       refuseBeyondRole(actor, [...before.scopes, ...(changes.scopes ?? [])]);
@@ -130,8 +134,8 @@ export async function deleteApiUser(
   if (!force) await gatherUsesOf(store, name);
   const attempt = { action: 'api_user.delete', subject: { kind: 'api_user', id: name } } as const;
   return await audited(change, attempt, async (transaction, identify) => {
-    const user = await existingApiUser(transaction, name);
-    identify({ subjectId: user.clientId });
+    const user = await existingApiUser(transaction, name, change.actor);
+    identify({ subjectId: user.clientId, organisationId: user.organisationId });
     refuseStale(user, ifVersion);
     refuseBeyondRole(actor, user.scopes);
     if (!force) await refuseLiveCaller(transaction, user, 'deleted', nowMs);
@@ -153,8 +157,8 @@ export async function revokeApiUserTokens(
 ): Promise<{ user: ApiUser; revocation: Revocation }> {
   const attempt = { action: 'api_user.revoke_tokens', subject: { kind: 'api_user', id: name } } as const;
   return await audited(change, attempt, async (transaction, identify) => {
-    const user = await existingApiUser(transaction, name);
-    identify({ subjectId: user.clientId });
+    const user = await existingApiUser(transaction, name, change.actor);
+    identify({ subjectId: user.clientId, organisationId: user.organisationId });
     refuseStale(user, ifVersion);
     const revocation = await revokeTokens(transaction, user.clientId);
     return { result: { user, revocation }, after: revocationFacts(revocation) };
@@ -169,10 +173,17 @@ async function revokedIf(
   return revoke ? await revokeTokens(transaction, clientId) : null;
 }
 
-/** The API user with this client id or username. Throws an AppError if it does not exist. */
-export async function existingApiUser(rows: Pick<Store, 'apiUsers'>, name: string): Promise<ApiUser> {
+/**
+ * The API user with this client id or username. Throws an AppError if it does not exist, and the same if the
+ * actor may not know of it.
+ */
+export async function existingApiUser(
+  rows: Pick<Store, 'apiUsers'>,
+  name: string,
+  actor: Actor,
+): Promise<ApiUser> {
   const user = (await rows.apiUsers.find(name)) ?? (await rows.apiUsers.findByUsername(name));
-  if (user !== undefined) return user;
+  if (user !== undefined && reaches(actor, user.organisationId)) return user;
   throw new AppError('not_found', `There is no API user "${name}".`, {
     hint: ': mintmark api-user list shows all.',
   });

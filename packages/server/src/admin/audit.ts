@@ -1,3 +1,4 @@
+import { confinedTo, type Actor } from '../domain/actor.ts';
 import { endFault, followChain, type ChainEnds, type ChainFault } from '../domain/audit-chain.ts';
 import { isFoundBy, type AuditEntry, type AuditLink, type NamedAuditEntry } from '../domain/audit-entry.ts';
 import { AppError } from '../domain/app-error.ts';
@@ -84,10 +85,15 @@ async function named(store: Store, entries: readonly AuditEntry[]): Promise<Name
  * the API user is deleted: then they are found by its client id. Throws an AppError if neither the API user
  * nor an entry exists.
  */
-export async function listHistory(store: Store, name: string, page: AuditPageAsked): Promise<AuditListed> {
-  const user = await existingApiUser(store, name).catch((error: unknown) => error);
+export async function listHistory(
+  store: Store,
+  name: string,
+  actor: Actor,
+  page: AuditPageAsked,
+): Promise<AuditListed> {
+  const user = await existingApiUser(store, name, actor).catch((error: unknown) => error);
   const subject = user instanceof Error ? name : (user as ApiUser).clientId;
-  const listing = await listAudit(store, { subject }, page);
+  const listing = await listAudit(store, { subject, organisation: confinedTo(actor) }, page);
   if (user instanceof Error && listing.items.length === 0) throw user;
   return listing;
 }

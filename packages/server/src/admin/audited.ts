@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { Actor } from '../domain/actor.ts';
+import { confinedTo, type Actor } from '../domain/actor.ts';
 import {
   auditedId,
   auditReason,
@@ -20,6 +20,9 @@ export interface Change {
   idempotency?: Idempotency | undefined;
 }
 
+/** The author and the time of a change, for its parts within a larger transaction. */
+export type ChangeAuthor = Pick<Change, 'actor' | 'nowMs'>;
+
 /** The attempted change, as far as it is known before the transaction. */
 export interface Attempt {
   action: AuditAction;
@@ -32,13 +35,19 @@ export interface Attempt {
  * Adds what the transaction found to the audit entry, even if the change is refused: the id of the API user
  * with this name, or the owner of a credential.
  */
-export type Identify = (identity: { subjectId?: string; related?: AuditSubject }) => void;
+export type Identify = (identity: {
+  subjectId?: string;
+  related?: AuditSubject;
+  organisationId?: string | null;
+}) => void;
 
 /** The part of the audit entry that describes the effect of one change. */
 export interface Effect {
   /** Set if the attempt had no id, or a name instead of an id. */
   subjectId?: string;
   related?: AuditSubject | null;
+  /** The organisation of the subject: its admins may read the entry. Left out: that of the actor. */
+  organisationId?: string | null;
   before?: AuditFacts | null;
   after?: AuditFacts | null;
   /** Why the change was refused. */
@@ -87,7 +96,7 @@ export async function audited<T>(
  */
 export async function recordRefusal(
   change: Change,
-  attempt: Attempt & Pick<Effect, 'subjectId' | 'after'>,
+  attempt: Attempt & Pick<Effect, 'subjectId' | 'organisationId' | 'after'>,
   refusal: string,
 ): Promise<void> {
   const subject = { ...attempt.subject, id: attempt.subjectId ?? auditedId(attempt.subject.id) };
@@ -142,6 +151,7 @@ function subjectOf({ subject, subjectId }: Attempt & Effect): AuditSubject {
 
 function recordOf({ actor, nowMs }: Pick<Change, 'actor' | 'nowMs'>, effect: Attempt & Effect) {
   const { action, related = null, before = null, after = null, refusal } = effect;
+  const { organisationId = confinedTo(actor) } = effect;
   return {
     at: nowMs,
     actor,
@@ -149,6 +159,7 @@ function recordOf({ actor, nowMs }: Pick<Change, 'actor' | 'nowMs'>, effect: Att
     outcome: refusal === undefined ? ('done' as const) : ('refused' as const),
     subject: subjectOf(effect),
     related,
+    organisationId,
     before,
     after,
     reason: refusal === undefined ? null : auditReason(refusal),

@@ -1,4 +1,5 @@
-import type { Actor } from '../domain/actor.ts';
+import { reaches, type Actor } from '../domain/actor.ts';
+import type { ApiUser } from '../domain/api-user.ts';
 import { refuseBeyondRole } from '../domain/admin-scope.ts';
 import { auditedId, type AuditAction } from '../domain/audit-entry.ts';
 import { changedFacts, credentialFacts, newCredentialFacts, revocationFacts } from '../domain/audit-facts.ts';
@@ -18,7 +19,14 @@ import { AppError } from '../domain/app-error.ts';
 import { generateSecret, KEY_ID_LENGTH, secretDigest } from '../domain/secret.ts';
 import type { StoreTransaction } from '../storage/store.ts';
 import { existingApiUser, type Revoking } from './api-user.ts';
-import { audited, type Attempt, type Change, type Effect, type Identify } from './audited.ts';
+import {
+  audited,
+  type Attempt,
+  type Change,
+  type ChangeAuthor,
+  type Effect,
+  type Identify,
+} from './audited.ts';
 import { callersOf, gatherUses } from './in-use.ts';
 import { revokeTokens } from './revocation.ts';
 
@@ -41,24 +49,23 @@ export interface CreatedSecret {
  * Makes a generated secret. Throws an AppError if the API user already has the most live credentials allowed.
  */
 export async function createSecret(change: Change, input: NewCredential): Promise<CreatedSecret> {
-  const { actor, nowMs } = change;
+  const { actor } = change;
   return await audited(change, creation(input), async (transaction, identify) => {
     const owner = await notedOwner(transaction, actor, input.owner, identify);
-    const created = await insertSecret(transaction, { ...input, owner }, nowMs);
+    const created = await insertSecret(transaction, { ...input, owner }, change);
     return { result: created, ...recordedAs(created.credential) };
   });
 }
 
-/** `createSecret` within a larger transaction. The caller records it. */
+/** `createSecret` within a larger transaction, for the owner with this client id. The caller records it. */
 export async function insertSecret(
   transaction: StoreTransaction,
   input: NewCredential,
-  nowMs: number,
+  by: ChangeAuthor,
 ): Promise<CreatedSecret> {
-  const { clientId } = await existingApiUser(transaction, input.owner);
   const { keyId, secret } = generateSecret();
   const material = { id: keyId, kind: 'secret', digest: secretDigest(secret), facts: null } as const;
-  return { credential: await insert(transaction, clientId, input, nowMs, material), secret };
+  return { credential: await insert(transaction, input, by, material), secret };
 }
 
 /**
@@ -70,11 +77,11 @@ export async function createPassword(
   input: NewCredential,
   password: string,
 ): Promise<Credential> {
-  const { actor, nowMs } = change;
+  const { actor } = change;
   const hashed = await hashChosen(password);
   return await audited(change, creation(input), async (transaction, identify) => {
     const owner = await notedOwner(transaction, actor, input.owner, identify);
-    const credential = await insertPassword(transaction, { ...input, owner }, hashed, nowMs);
+    const credential = await insertPassword(transaction, { ...input, owner }, hashed, change);
     return { result: credential, ...recordedAs(credential) };
   });
 }
@@ -93,7 +100,7 @@ export async function insertPassword(
   transaction: StoreTransaction,
   input: NewCredential,
   password: ChosenPassword,
-  nowMs: number,
+  by: ChangeAuthor,
 ): Promise<Credential> {
   if ('problem' in password) {
     const { problem } = password;
@@ -101,7 +108,7 @@ export async function insertPassword(
   }
   const id = randomBase62(KEY_ID_LENGTH);
   const material = { id, kind: 'password', digest: password.digest, facts: null } as const;
-  return await insert(transaction, input.owner, input, nowMs, material);
+  return await insert(transaction, input, by, material);
 }
 
 /** The attempt to give an API user a credential. */
@@ -117,8 +124,8 @@ export async function notedOwner(
   owner: string,
   identify: Identify,
 ): Promise<string> {
-  const { clientId, scopes } = await existingApiUser(transaction, owner);
-  identify({ related: { kind: 'api_user', id: clientId } });
+  const { clientId, scopes, organisationId } = await existingApiUser(transaction, owner, by);
+  identify({ related: { kind: 'api_user', id: clientId }, organisationId });
   refuseBeyondRole(by, scopes);
   return clientId;
 }
@@ -134,7 +141,7 @@ export async function beforeCreation<T>(
   work: () => Promise<T>,
 ): Promise<() => T> {
   try {
-    refuseBeyondRole(actor, (await existingApiUser(store, owner)).scopes);
+    refuseBeyondRole(actor, (await existingApiUser(store, owner, actor)).scopes);
     const result = await work();
     return () => result;
   } catch (error) {
@@ -168,8 +175,13 @@ export async function updateCredential(
   const { actor, nowMs } = change;
   const attempt = about('credential.update', credentialId);
   return await audited(change, attempt, async (transaction, identify) => {
-    const before = await existingCredential(transaction, credentialId, identify);
-    refuseBeyondRole(actor, (await existingApiUser(transaction, before.clientId)).scopes);
+    const { credential: before, owner } = await existingCredential(
+      transaction,
+      actor,
+      credentialId,
+      identify,
+    );
+    refuseBeyondRole(actor, owner.scopes);
     const state = credentialState(before, nowMs);
     if (state !== 'live') {
       throw new AppError('conflict', `Credential ${before.id} is ${state} for good: create another.`);
@@ -198,12 +210,12 @@ export async function retireCredential(
   credentialId: string,
   { force, revoke = false }: Retirement,
 ): Promise<Credential> {
-  const { store, nowMs } = change;
+  const { store, actor, nowMs } = change;
   const target = force ? undefined : await store.credentials.find(credentialId);
   if (target !== undefined) await gatherUses(store, target.clientId, ({ id }) => id === target.id);
   const attempt = about('credential.retire', credentialId);
   return await audited(change, attempt, async (transaction, identify) => {
-    const credential = await existingCredential(transaction, credentialId, identify);
+    const { credential } = await existingCredential(transaction, actor, credentialId, identify);
     if (!force) {
       const all = await transaction.credentials.listOf(credential.clientId);
       await refuseUnsafe(transaction, credential, all, nowMs);
@@ -221,12 +233,11 @@ function about(action: AuditAction, credentialId: string): Attempt {
 
 type Material = Pick<Credential, 'id' | 'kind' | 'digest' | 'facts'>;
 
-/** Adds a credential with this material. The caller records it. */
+/** Adds a credential with this material to the owner with this client id. The caller records it. */
 export async function insert(
   transaction: StoreTransaction,
-  clientId: string,
-  { name, expiresAt }: NewCredential,
-  nowMs: number,
+  { owner: clientId, name, expiresAt }: NewCredential,
+  { actor, nowMs }: ChangeAuthor,
   material: Material,
 ): Promise<Credential> {
   refuseBadName(name);
@@ -243,6 +254,7 @@ export async function insert(
     createdAt: nowMs,
     expiresAt,
     ...UNUSED_CREDENTIAL,
+    createdBy: actor.kind === 'operator' || actor.kind === 'member' ? actor.id : null,
   };
   await transaction.credentials.insert(credential);
   await transaction.changed('api_user', clientId);
@@ -275,15 +287,19 @@ function refuseTooMany(live: readonly Credential[], kind: Credential['kind']): v
   }
 }
 
+/** Throws the same AppError if the actor may not know of the credential. */
 async function existingCredential(
   transaction: StoreTransaction,
+  actor: Actor,
   id: string,
   identify: Identify,
-): Promise<Credential> {
+): Promise<{ credential: Credential; owner: ApiUser }> {
   const credential = await transaction.credentials.find(id);
-  if (credential !== undefined) {
-    identify({ subjectId: credential.id, related: { kind: 'api_user', id: credential.clientId } });
-    return credential;
+  const owner = credential && (await transaction.apiUsers.find(credential.clientId));
+  if (credential !== undefined && owner !== undefined && reaches(actor, owner.organisationId)) {
+    const related = { kind: 'api_user', id: credential.clientId } as const;
+    identify({ subjectId: credential.id, related, organisationId: owner.organisationId });
+    return { credential, owner };
   }
   throw new AppError('not_found', `There is no credential "${id}".`, {
     hint: ': mintmark credential list <client id> shows all.',

@@ -48,7 +48,7 @@ export async function createKey(
     await refuseKnownKey(transaction, { owner, digest, member: memberOf(facts) }, nowMs);
     const others = await liveKeys(transaction, owner, nowMs);
     const material = { id: randomBase62(KEY_ID_LENGTH), kind: 'key', digest, facts } as const;
-    const credential = await insert(transaction, owner, input, nowMs, material);
+    const credential = await insert(transaction, { ...input, owner }, change, material);
     const notice = others.length === 0 ? null : secondKeyNotice(credential, others);
     return { result: { credential, notice }, ...recordedAs(credential) };
   });

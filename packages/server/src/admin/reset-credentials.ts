@@ -6,7 +6,7 @@ import { AppError } from '../domain/app-error.ts';
 import { KIND_FACTS } from '../domain/credential-kind.ts';
 import type { StoreTransaction } from '../storage/store.ts';
 import { existingApiUser } from './api-user.ts';
-import { audited, type Change } from './audited.ts';
+import { audited, type Change, type ChangeAuthor } from './audited.ts';
 import {
   end,
   hashChosen,
@@ -59,8 +59,8 @@ export async function resetCredentials(change: Change, input: Reset): Promise<Re
     related: { kind: 'api_user', id: auditedId(input.owner) },
   } as const;
   return await audited(change, attempt, async (transaction, identify) => {
-    const { clientId, scopes } = await existingApiUser(transaction, input.owner);
-    identify({ related: { kind: 'api_user', id: clientId } });
+    const { clientId, scopes, organisationId } = await existingApiUser(transaction, input.owner, actor);
+    identify({ related: { kind: 'api_user', id: clientId }, organisationId });
     refuseBeyondRole(actor, scopes);
     const all = await transaction.credentials.listOf(clientId);
     const live = liveOf(all, nowMs).filter(
@@ -72,7 +72,7 @@ export async function resetCredentials(change: Change, input: Reset): Promise<Re
       if ('retiredAt' in ends && !force) await refuseUnsafe(transaction, credential, all, nowMs);
       ending.push(await end(transaction, credential, ends));
     }
-    const created = await insertNew(transaction, { ...input, owner: clientId }, chosen, nowMs);
+    const created = await insertNew(transaction, { ...input, owner: clientId }, chosen, change);
     const revocation = input.revoke === true ? await revokeTokens(transaction, clientId) : null;
     return {
       result: { ...created, ending },
@@ -99,10 +99,10 @@ async function insertNew(
   transaction: StoreTransaction,
   input: NewCredential,
   chosen: ChosenPassword | null,
-  nowMs: number,
+  by: ChangeAuthor,
 ): Promise<Omit<ResetResult, 'ending'>> {
-  if (chosen === null) return await insertSecret(transaction, input, nowMs);
-  return { credential: await insertPassword(transaction, input, chosen, nowMs), secret: null };
+  if (chosen === null) return await insertSecret(transaction, input, by);
+  return { credential: await insertPassword(transaction, input, chosen, by), secret: null };
 }
 
 /**
@@ -162,14 +162,14 @@ export async function cutOff(
     credentialId === null ? related : ({ kind: 'credential', id: auditedId(credentialId) } as const);
   const attempt = { action: 'credential.cut_off', subject, related } as const;
   return await audited(change, attempt, async (transaction, identify) => {
-    const { clientId, scopes } = await existingApiUser(transaction, owner);
-    identify({ related: { kind: 'api_user', id: clientId } });
+    const { clientId, scopes, organisationId } = await existingApiUser(transaction, owner, actor);
+    identify({ related: { kind: 'api_user', id: clientId }, organisationId });
     if (newSecret) refuseBeyondRole(actor, scopes);
     const live = await toCutOff(transaction, clientId, credentialId, nowMs);
     const retired: Credential[] = [];
     for (const credential of live) retired.push(await end(transaction, credential, { retiredAt: nowMs }));
     const input = { owner: clientId, name: 'new after a cut-off', expiresAt: null };
-    const replacement = newSecret ? await insertSecret(transaction, input, nowMs) : null;
+    const replacement = newSecret ? await insertSecret(transaction, input, change) : null;
     const revocation = await revokeTokens(transaction, clientId);
     return {
       result: { retired, replacement },

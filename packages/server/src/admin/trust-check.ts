@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import type { Change } from './audited.ts';
 import { ASSERTION_FACTS, ASSERTION_ALGORITHMS } from '../domain/assertion-algorithm.ts';
 import { trustRuleOf } from '../domain/assertion-credential.ts';
 import { parseAssertion, type Assertion } from '../domain/assertion.ts';
@@ -48,9 +49,9 @@ export async function checkTrust(
   { store, findKey }: TrustCheckServices,
   owner: string,
   token: string,
-  nowMs: number,
+  { actor, nowMs }: Pick<Change, 'actor' | 'nowMs'>,
 ): Promise<TokenCheck> {
-  const { clientId } = await existingApiUser(store, owner);
+  const { clientId } = await existingApiUser(store, owner, actor);
   const assertion = parseAssertion(token.trim());
   if (assertion === null) return { problem: NO_ASSERTION_TEXT, issuer: null, rules: [] };
   const { iss } = assertion.claims;

@@ -42,7 +42,7 @@ export async function createTrustRule(
     const digest = factsDigest(facts);
     await refuseEqualRule(transaction, owner, digest, nowMs);
     const material = { id: randomBase62(KEY_ID_LENGTH), kind: 'trust', digest, facts } as const;
-    const credential = await insert(transaction, owner, input, nowMs, material);
+    const credential = await insert(transaction, { ...input, owner }, change, material);
     const recorded = recordedAs(credential);
     return { result: credential, ...recorded, after: { ...recorded.after, forced: trust.force } };
   });

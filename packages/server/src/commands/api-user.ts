@@ -12,7 +12,7 @@ import { createApiUserWithSecret } from '../admin/api-user-with-secret.ts';
 import { apiUserJson, listedApiUserJson } from '../http/admin/api-user.wire.ts';
 import { iso } from '../http/admin/schema.ts';
 import { exportCommand, importCommand } from './api-user-bulk.ts';
-import { commandLineChange } from './actor.ts';
+import { commandLineActor, commandLineChange } from './actor.ts';
 import { curlLine } from './curl-line.ts';
 import { REVOKED, REVOKE_TOKENS } from './revoke-tokens.ts';
 import { json, shellWord, table, time, type Io } from './io.ts';
@@ -184,7 +184,11 @@ function show(parent: Command, io: Io): void {
     '\nExample:\n  mintmark api-user show importer@example.com',
   );
   command.action(async (name: string, options: { json?: boolean }) => {
-    print(io, await withStore(command, io, (store) => existingApiUser(store, name)), options.json);
+    print(
+      io,
+      await withStore(command, io, (store) => existingApiUser(store, name, commandLineActor())),
+      options.json,
+    );
   });
 }
 

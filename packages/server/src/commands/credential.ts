@@ -7,7 +7,7 @@ import { createPassword, createSecret, retireCredential, type CreatedSecret } fr
 import { createKey, type CreatedKey, type KeyInput } from '../admin/key.ts';
 import { resetCredentials } from '../admin/reset-credentials.ts';
 import { credentialJson } from '../http/admin/credential.wire.ts';
-import { commandLineChange } from './actor.ts';
+import { commandLineActor, commandLineChange } from './actor.ts';
 import { curlLine } from './curl-line.ts';
 import { readTextFile } from './text-file.ts';
 import { REVOKED, REVOKE_TOKENS } from './revoke-tokens.ts';
@@ -117,7 +117,7 @@ function list(parent: Command, io: Io): void {
     const nowMs = Date.now();
     const key = searchKey(options.search?.trim() ?? '');
     const all = await withStore(command, io, async (store) =>
-      store.credentials.listOf((await existingApiUser(store, owner)).clientId),
+      store.credentials.listOf((await existingApiUser(store, owner, commandLineActor())).clientId),
     );
     const credentials = all.filter(({ name, id }) => searchKey(`${name}\n${id}`).includes(key));
     if (options.json === true)

@@ -12,7 +12,7 @@ import type { TrustRule } from '../domain/trust-rule.ts';
 import { credentialJson } from '../http/admin/credential.wire.ts';
 import { trustCheckJson } from '../http/admin/trust-check.wire.ts';
 import { durationText } from '../lib/duration.ts';
-import { commandLineChange } from './actor.ts';
+import { commandLineActor, commandLineChange } from './actor.ts';
 import { retireCommand } from './credential.ts';
 import { json, readLine, table, time, type Io } from './io.ts';
 import {
@@ -94,7 +94,7 @@ function list(parent: Command, io: Io): void {
   command.action(async (owner: string, options: { json?: boolean }) => {
     const nowMs = Date.now();
     const all = await withStore(command, io, async (store) =>
-      store.credentials.listOf((await existingApiUser(store, owner)).clientId),
+      store.credentials.listOf((await existingApiUser(store, owner, commandLineActor())).clientId),
     );
     const rules = all.filter(({ kind }) => kind === 'trust');
     if (options.json === true)
@@ -183,7 +183,7 @@ function check(parent: Command, io: Io): void {
     const token = await readLine(io, 'Paste the token and press Enter:');
     const checked = await withStore(command, io, async (store, config) => {
       const findKey = createKeySearch(store, config);
-      return await checkTrust({ store, findKey }, owner, token, Date.now());
+      return await checkTrust({ store, findKey }, owner, token, commandLineChange(store));
     });
     const passes = checked.rules.some(({ failed }) => failed === null);
     if (options.json === true) io.out(json(trustCheckJson(checked)));

@@ -1,3 +1,5 @@
+import type { MemberRole } from './organisation.ts';
+
 export const ROLES = ['viewer', 'operator', 'admin'] as const;
 /**
  * The rights of an operator: a viewer reads, an operator also changes API users and credentials, an admin
@@ -5,7 +7,7 @@ export const ROLES = ['viewer', 'operator', 'admin'] as const;
  */
 export type Role = (typeof ROLES)[number];
 
-export const ACTOR_KINDS = ['operator', 'api_user', 'command_line', 'system'] as const;
+export const ACTOR_KINDS = ['operator', 'member', 'api_user', 'command_line', 'system'] as const;
 
 /**
  * The author of a change or attempt. `address` is its network address without a port; null if it has none.
@@ -13,6 +15,18 @@ export const ACTOR_KINDS = ['operator', 'api_user', 'command_line', 'system'] as
 export type Actor =
   /** `name` is the e-mail address. */
   | { kind: 'operator'; id: string; name: string; address: string | null; role: Role }
+  /**
+   * A person in one organisation, who reaches nothing outside it. `name` is the e-mail address. `viewer`: an
+   * operator who views the organisation as its members see it, and changes nothing.
+   */
+  | {
+      kind: 'member';
+      id: string;
+      name: string;
+      address: string | null;
+      role: MemberRole | 'viewer';
+      organisationId: string;
+    }
   /** `id` is the client id. */
   | { kind: 'api_user'; id: string; name: string; address: string | null }
   /** `name` is the user name in the operating system. */
@@ -21,3 +35,14 @@ export type Actor =
 
 /** The server: the actor of scheduled work and of the first start. */
 export const SYSTEM: Actor = { kind: 'system', id: 'mintmark', name: 'mintmark', address: null };
+
+/** The organisation that the actor is confined to; null: the actor may reach all of them. */
+export function confinedTo(actor: Actor): string | null {
+  return actor.kind === 'member' ? actor.organisationId : null;
+}
+
+/** Whether the actor may know of a thing of this organisation (null: of the platform). */
+export function reaches(actor: Actor, organisationId: string | null): boolean {
+  const only = confinedTo(actor);
+  return only === null || only === organisationId;
+}

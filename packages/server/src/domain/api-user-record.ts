@@ -7,6 +7,7 @@ import {
   type ApiUserSettings,
 } from './api-user.ts';
 import { factsDigest, keyFactsOf, trustRuleOf } from './assertion-credential.ts';
+import type { Claims } from './claims.ts';
 import {
   CREDENTIAL_KINDS,
   credentialNameProblem,
@@ -62,10 +63,14 @@ export interface SettingsRecord {
   audiences: readonly string[];
   limit_per_minute: number | null;
   allowed_networks: readonly string[];
+  claims: Claims;
+  token_life_seconds: number | null;
 }
 
 export interface ApiUserRecord extends SettingsRecord {
   client_id: string;
+  /** Null: it belongs to the platform. */
+  organisation_id: string | null;
   enabled: boolean;
   created_at: string;
   /** Left out of an export without digests. */
@@ -88,6 +93,7 @@ export interface ReadRecord {
 export function apiUserRecord(user: ApiUser, credentials: readonly Credential[] | null): ApiUserRecord {
   return {
     client_id: user.clientId,
+    organisation_id: user.organisationId,
     ...settingsRecord(user),
     created_at: iso(user.createdAt),
     ...(credentials !== null && {
@@ -124,6 +130,8 @@ export function settingsRecord(user: ApiUser): SettingsRecord & { enabled: boole
     audiences: user.audiences,
     limit_per_minute: user.limitPerMinute,
     allowed_networks: user.allowedNetworks,
+    claims: user.claims,
+    token_life_seconds: user.tokenLifeSeconds,
   };
 }
 
@@ -138,6 +146,8 @@ export function changesOf(record: Partial<SettingsRecord>): Partial<ApiUserSetti
     ...(record.audiences !== undefined && { audiences: record.audiences }),
     ...(record.limit_per_minute !== undefined && { limitPerMinute: record.limit_per_minute }),
     ...(record.allowed_networks !== undefined && { allowedNetworks: record.allowed_networks }),
+    ...(record.claims !== undefined && { claims: record.claims }),
+    ...(record.token_life_seconds !== undefined && { tokenLifeSeconds: record.token_life_seconds }),
   };
 }
 
@@ -157,7 +167,9 @@ export function readApiUserRecord(json: unknown, nowMs: number): ReadRecord | Fa
   const shape = shapeFaults(json, USER_MEMBERS);
   if (shape.length > 0) return shape;
   const settings = settingsOf(json as Partial<ApiUserRecord> & { name: string });
-  const { client_id: clientId, enabled, created_at: createdAt, credentials } = json as Partial<ApiUserRecord>;
+  const record = json as Partial<ApiUserRecord>;
+  const { client_id: clientId, organisation_id: organisationId, enabled, credentials } = record;
+  const { created_at: createdAt } = record;
   const faults = [
     ...apiUserFaults(settings),
     ...(clientId === undefined ? [] : clientIdFaults(clientId)),
@@ -165,6 +177,7 @@ export function readApiUserRecord(json: unknown, nowMs: number): ReadRecord | Fa
   ];
   const user: ApiUser = {
     clientId: clientId ?? newClientId(),
+    organisationId: organisationId ?? null,
     ...settings,
     enabled: enabled ?? true,
     createdAt: createdAt === undefined ? nowMs : Date.parse(createdAt),
@@ -189,8 +202,16 @@ export function readApiUserRecord(json: unknown, nowMs: number): ReadRecord | Fa
  */
 function keyOf(json: Json, user: ApiUser): string {
   const { created_at: createdAt = null, credentials = [] } = json as Partial<ApiUserRecord>;
+  const { organisation_id, claims, token_life_seconds, ...settings } = apiUserRecord(user, null);
+  // Only if set: lines of an older version, which has none of these, must keep their keys.
+  const later = {
+    ...(organisation_id !== null && { organisation_id }),
+    ...(Object.keys(claims).length > 0 && { claims }),
+    ...(token_life_seconds !== null && { token_life_seconds }),
+  };
   const said = {
-    ...apiUserRecord(user, null),
+    ...settings,
+    ...later,
     client_id: null,
     created_at: createdAt,
     credentials: credentials.map(({ id, kind, name, digest, created_at: at, expires_at: end, ...facts }) => [
@@ -217,6 +238,7 @@ const texts: Member = {
 
 const USER_MEMBERS: Readonly<Record<keyof ApiUserRecord, Member>> = {
   client_id: text,
+  organisation_id: textOrNull,
   name: { ...text, required: true },
   enabled: { is: 'true or false', fits: (value) => typeof value === 'boolean' },
   username: textOrNull,
@@ -229,6 +251,11 @@ const USER_MEMBERS: Readonly<Record<keyof ApiUserRecord, Member>> = {
     fits: (value) => value === null || typeof value === 'number',
   },
   allowed_networks: texts,
+  claims: { is: 'an object', fits: isObject },
+  token_life_seconds: {
+    is: 'a number, or null',
+    fits: (value) => value === null || typeof value === 'number',
+  },
   created_at: text,
   credentials: { is: 'a list of objects', fits: (value) => Array.isArray(value) && value.every(isObject) },
 };

@@ -1,4 +1,5 @@
 import { characterProblem } from './characters.ts';
+import { NO_CLAIMS, type Claims } from './claims.ts';
 import { randomBase62 } from '../lib/random.ts';
 import type { Fault } from './fault.ts';
 import { networkProblem } from './network.ts';
@@ -30,6 +31,12 @@ export interface ApiUser {
   limitPerMinute: number | null;
   /** Networks from which it may request tokens. Empty: every network. */
   allowedNetworks: readonly string[];
+  /** The organisation that it belongs to; null: the platform. Only a move changes it. */
+  organisationId: string | null;
+  /** Claims of its tokens, beside those of its audience and organisation. */
+  claims: Claims;
+  /** Life of its access tokens; null: that of the organisation, audience or server. At most the server's. */
+  tokenLifeSeconds: number | null;
   createdAt: number;
   updatedAt: number;
   /** Starts at 1 and grows by one with each change of a setting. */
@@ -47,7 +54,15 @@ export type ApiUserSettings = Pick<
   | 'audiences'
   | 'limitPerMinute'
   | 'allowedNetworks'
+  | 'claims'
+  | 'tokenLifeSeconds'
 >;
+
+/** An API user to create. */
+export interface NewApiUser extends ApiUserSettings {
+  /** Left out: that of the member who creates it, otherwise the platform. */
+  organisationId?: string | null;
+}
 
 /** The settings that a request or command to create an API user leaves out. */
 export const UNSET_SETTINGS: Omit<ApiUserSettings, 'name'> = {
@@ -58,6 +73,8 @@ export const UNSET_SETTINGS: Omit<ApiUserSettings, 'name'> = {
   audiences: [],
   limitPerMinute: null,
   allowedNetworks: [],
+  claims: NO_CLAIMS,
+  tokenLifeSeconds: null,
 };
 
 const CLIENT_ID_PREFIX = 'api_';

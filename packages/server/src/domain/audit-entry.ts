@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Actor, Role } from './actor.ts';
+import type { Actor } from './actor.ts';
 import { searchKey } from './api-user-list.ts';
 
 /** Everything that the audit log records, `<noun>.<verb>`. */
@@ -17,6 +17,23 @@ export const AUDIT_ACTIONS = [
   'credential.retire',
   'credential.reset',
   'credential.cut_off',
+  'api_user.move',
+  'organisation.create',
+  'organisation.update',
+  'organisation.disable',
+  'organisation.enable',
+  'organisation.delete',
+  'organisation.import',
+  'organisation.export',
+  'organisation.view',
+  'member.invite',
+  'member.accept',
+  'member.update',
+  'member.remove',
+  'secret_link.create',
+  'secret_link.open',
+  'secret_link.remove',
+  'audience_settings.update',
   'signing_key.create',
   'signing_key.rotate',
   'operator.invite',
@@ -38,6 +55,10 @@ export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 export const AUDIT_SUBJECT_KINDS = [
   'api_user',
   'credential',
+  'organisation',
+  'member',
+  'secret_link',
+  'audience_settings',
   'signing_key',
   'operator',
   'session',
@@ -69,6 +90,8 @@ export interface AuditRecord {
   subject: AuditSubject;
   /** The owner of the subject, such as the API user of a credential. */
   related: AuditSubject | null;
+  /** The organisation that the entry is about, whose admins may read it; null: none. */
+  organisationId?: string | null;
   before: AuditFacts | null;
   after: AuditFacts | null;
   /** Why Mintmark refused the change; null if it made the change. */
@@ -95,6 +118,7 @@ export interface AuditEntry {
   before: string | null;
   after: string | null;
   reason: string | null;
+  organisationId: string | null;
   /** SHA-256 of this entry and the hash of the one before, in hexadecimal. */
   hash: string;
 }
@@ -140,6 +164,8 @@ export function auditHash(entry: Omit<AuditEntry, 'hash'>, previousHash: string)
     entry.before,
     entry.after,
     entry.reason,
+    // Only if there is one: entries of older versions keep their hashes.
+    ...(entry.organisationId === null ? [] : [entry.organisationId]),
   ]);
   return createHash('sha256').update(canonical).digest('hex');
 }
@@ -150,7 +176,7 @@ export function auditHash(entry: Omit<AuditEntry, 'hash'>, previousHash: string)
  */
 export function auditEntry(record: AuditRecord, previous: AuditLink): AuditEntry {
   const { actor, subject, related } = record;
-  const role: Role | null = actor.kind === 'operator' ? actor.role : null;
+  const role = actor.kind === 'operator' || actor.kind === 'member' ? actor.role : null;
   const entry = {
     n: previous.n + 1,
     at: record.at,
@@ -168,6 +194,7 @@ export function auditEntry(record: AuditRecord, previous: AuditLink): AuditEntry
     before: factsText(record.before),
     after: factsText(record.after),
     reason: record.reason === null ? null : clean(record.reason, REASON_LENGTH_MAX),
+    organisationId: record.organisationId ?? null,
   };
   return { ...entry, hash: auditHash(entry, previous.hash) };
 }
@@ -226,7 +253,7 @@ export function auditReason(message: string): string {
 
 /** Keeps an id that was not found only if it has the form of an id: any other text may be a password. */
 export function auditedId(text: string | null): string | null {
-  return text !== null && /^(?:api_[0-9A-Za-z]{20}|op_[0-9A-Za-z]{16}|[0-9A-Za-z]{10})$/.test(text)
+  return text !== null && /^(?:(?:api|org)_[0-9A-Za-z]{20}|op_[0-9A-Za-z]{16}|[0-9A-Za-z]{10})$/.test(text)
     ? text
     : null;
 }

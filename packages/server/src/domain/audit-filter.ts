@@ -7,6 +7,8 @@ export interface AuditFilter {
   action?: string | null;
   /** Id of a subject or of its owner: a client id also selects the entries about its credentials. */
   subject?: string | null;
+  /** Id of an organisation. */
+  organisation?: string | null;
   outcome?: AuditOutcome | null;
   /** A part of a name, id, address, reason or changed value, in any letter case. */
   search?: string | null;

@@ -31,6 +31,8 @@ export interface Credential {
   /** What the key or trust rule says; null for a secret or password. */
   facts: CredentialFacts | null;
   createdAt: number;
+  /** The operator or member who created it, and so saw the secret; null: another actor, or unknown. */
+  createdBy: string | null;
   /** The credential is refused from this time on; null: it never expires. */
   expiresAt: number | null;
   retiredAt: number | null;
@@ -59,6 +61,7 @@ export interface CredentialRefusal {
 /** What no new credential has: a time at which it ended, uses, refusals. */
 export const UNUSED_CREDENTIAL: Pick<
   Credential,
+  | 'createdBy'
   | 'retiredAt'
   | 'retireWhenQuietFrom'
   | 'lastUsedAt'
@@ -67,6 +70,7 @@ export const UNUSED_CREDENTIAL: Pick<
   | 'lastSubject'
   | 'lastRefusal'
 > = {
+  createdBy: null,
   retiredAt: null,
   retireWhenQuietFrom: null,
   lastUsedAt: null,

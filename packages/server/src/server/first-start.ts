@@ -30,7 +30,10 @@ export async function firstStart(
     if (key === null) return { result: null, unchanged: true };
     const effect = { subjectId: key.kid, after: signingKeyFacts(key) };
     if (!config.firstApiUser || (await transaction.apiUsers.any())) return { result: null, ...effect };
-    const created = await insertApiUserWithSecret(transaction, FIRST_API_USER, FIRST_SECRET, nowMs);
+    const created = await insertApiUserWithSecret(transaction, FIRST_API_USER, FIRST_SECRET, {
+      actor: SYSTEM,
+      nowMs,
+    });
     return { result: { user: created.user, secret: created.secret }, ...effect, also: creationsOf(created) };
   });
 }

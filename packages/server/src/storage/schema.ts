@@ -7,6 +7,8 @@ export interface Tables {
   meta: { key: string; value: string };
   epoch: { id: number; n: number };
   changes: { n: number; noun: string; id: string; at: number };
+  organisations: OrganisationRow;
+  audience_settings: AudienceSettingsRow;
   api_users: ApiUserRow;
   deleted_client_ids: { client_id: string; id_key: string; deleted_at: number };
   credentials: CredentialRow;
@@ -30,7 +32,11 @@ export interface Tables {
   audit: AuditRow;
   idempotency_keys: { id: string; request: string; made: string; removes_at: number };
   audit_head: { id: number; n: number; hash: string; removed_n: number; removed_hash: string };
+  secret_links: SecretLinkRow;
+  refused_requests: RefusedRequestRow;
   operators: OperatorRow;
+  members: MemberRow;
+  member_invitations: MemberInvitationRow;
   recovery_codes: { operator_id: string; digest: string };
   sessions: SessionRow;
   invitations: InvitationRow;
@@ -67,6 +73,8 @@ export const PRIMARY_KEYS: { readonly [Name in keyof Tables]: readonly (keyof Ta
   meta: ['key'],
   epoch: ['id'],
   changes: ['n'],
+  organisations: ['id'],
+  audience_settings: ['audience'],
   api_users: ['client_id'],
   deleted_client_ids: ['client_id'],
   credentials: ['id'],
@@ -78,7 +86,11 @@ export const PRIMARY_KEYS: { readonly [Name in keyof Tables]: readonly (keyof Ta
   audit: ['n'],
   idempotency_keys: ['id'],
   audit_head: ['id'],
+  secret_links: ['digest'],
+  refused_requests: ['client_id', 'at', 'trace_id'],
   operators: ['id'],
+  members: ['organisation_id', 'operator_id'],
+  member_invitations: ['digest'],
   recovery_codes: ['operator_id', 'digest'],
   sessions: ['digest'],
   invitations: ['digest'],
@@ -121,6 +133,80 @@ export interface ApiUserRow {
    * Never changes.
    */
   import_key: string | null;
+  /** Null: it belongs to the platform. No foreign key: organisations with API users are never deleted. */
+  organisation_id: string | null;
+  /** A JSON object. Null: no claims of its own. */
+  claims: string | null;
+  token_life_seconds: number | null;
+}
+
+export interface OrganisationRow {
+  id: string;
+  name: string;
+  name_key: string;
+  search_text: string;
+  contact: string | null;
+  external_id: string | null;
+  enabled: number;
+  /** JSON: `PolicyRecord`. */
+  policy: string;
+  /** A JSON object. */
+  claims: string;
+  created_at: number;
+  updated_at: number;
+  version: number;
+}
+
+export interface AudienceSettingsRow {
+  audience: string;
+  /** A JSON object. */
+  claims: string;
+  token_life_seconds: number | null;
+  updated_at: number;
+  version: number;
+}
+
+export interface MemberRow {
+  organisation_id: string;
+  operator_id: string;
+  role: string;
+  created_at: number;
+}
+
+export interface MemberInvitationRow {
+  digest: string;
+  organisation_id: string;
+  email: string;
+  email_key: string;
+  role: string;
+  created_at: number;
+  expires_at: number;
+}
+
+export interface SecretLinkRow {
+  digest: string;
+  /** For lists and the audit log. It opens nothing. */
+  id: string;
+  client_id: string;
+  /** JSON: the reset or new secret that the link makes when it is opened. */
+  request: string;
+  /** A PHC string. */
+  passphrase_hash: string | null;
+  wrong_passphrases: number;
+  created_by: string;
+  created_at: number;
+  expires_at: number;
+}
+
+export interface RefusedRequestRow {
+  client_id: string;
+  at: number;
+  trace_id: string;
+  endpoint: string;
+  address: string;
+  reason: string;
+  credential_id: string | null;
+  detail: string | null;
 }
 
 export interface CredentialRow {
@@ -137,6 +223,8 @@ export interface CredentialRow {
   facts: string | null;
   /** JSON: `NamedKeySource`, from which the keys are fetched. Null if nothing is fetched. */
   key_source: string | null;
+  /** The operator or member who created it, and so saw the secret; null: another actor, or unknown. */
+  created_by: Generated<string | null>;
 }
 
 export interface SigningKeyRow {
@@ -195,6 +283,7 @@ export interface AuditRow {
   after: string | null;
   reason: string | null;
   hash: string;
+  organisation_id: string | null;
 }
 
 export interface OperatorRow {

@@ -4,6 +4,7 @@ import { clockRows, storeNow, type ClockRows } from './tables/clock.ts';
 import { apiUserRows, type ApiUserRows } from './tables/api-user.ts';
 import { apiUserListRows, type ApiUserListRows } from './tables/api-user-list.ts';
 import { auditRows, type AuditRows } from './tables/audit.ts';
+import { audienceSettingsRows, type AudienceSettingsRows } from './tables/audience-settings.ts';
 import { attentionRows, type AttentionRows } from './tables/attention.ts';
 import { changeRows, type ChangeNoun, type ChangeRows, type TimedChangeRows } from './tables/change.ts';
 import { credentialRows, type CredentialRows } from './tables/credential.ts';
@@ -12,8 +13,10 @@ import { idempotencyRows, type IdempotencyRows } from './tables/idempotency.ts';
 import { keySourceRows, type KeySourceRows } from './tables/key-source.ts';
 import { knownApiUserRows, type KnownApiUserRows } from './tables/known-api-user.ts';
 import { invitationRows, type InvitationRows } from './tables/invitation.ts';
+import { memberRows, type MemberRows } from './tables/member.ts';
 import { metaRows, type MetaRows } from './tables/meta.ts';
 import { operatorRows, type OperatorRows } from './tables/operator.ts';
+import { organisationRows, type OrganisationRows } from './tables/organisation.ts';
 import { revocationRows, type RevocationRows } from './tables/revocation.ts';
 import type { Tables } from './schema.ts';
 import { sessionRows, type SessionRows } from './tables/session.ts';
@@ -22,6 +25,9 @@ import { recordUsage, usageRows, type UsageBatch, type UsageRows } from './table
 import { usageHistory, type UsageHistory } from './tables/usage-history.ts';
 
 export interface StoreRows {
+  organisations: OrganisationRows;
+  members: MemberRows;
+  audienceSettings: AudienceSettingsRows;
   apiUsers: ApiUserRows;
   deletedClientIds: DeletedClientIdRows;
   credentials: CredentialRows;
@@ -114,6 +120,9 @@ export function createStore(connections: Connections, now: () => number = Date.n
 
 function rowsOf(db: Kysely<Tables>): StoreRows {
   return {
+    organisations: organisationRows(db),
+    members: memberRows(db),
+    audienceSettings: audienceSettingsRows(db),
     apiUsers: apiUserRows(db),
     deletedClientIds: deletedClientIdRows(db),
     credentials: credentialRows(db),

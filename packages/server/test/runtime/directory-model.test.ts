@@ -69,6 +69,9 @@ function controlledStore() {
 function rowOf(clientId: string, value: number): KnownApiUserRow {
   return {
     client_id: clientId,
+    organisation_id: null,
+    claims: null,
+    token_life_seconds: null,
     username_key: null,
     enabled: 1,
     scopes: '[]',

@@ -59,6 +59,7 @@ function entriesContract(open: Open): void {
       before: JSON.stringify({ name: 'ü "quoted" \' \0 name', list: [1, null] }),
       after: '{}',
       reason: 'no half characters: \u{FFFD}, no NUL: \u{FFFD}.',
+      organisationId: null,
     });
     assert.equal(hash, auditHash(texts, AUDIT_START.hash));
   });

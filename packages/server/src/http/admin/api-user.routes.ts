@@ -31,7 +31,7 @@ import {
 } from './api-user.wire.ts';
 import { credentialJson, credentialSchema } from './credential.wire.ts';
 import { cursorOf, positionOf } from './cursor.ts';
-import type { AdminApp } from './admin-app.ts';
+import { actorOf, type AdminApp } from './admin-app.ts';
 import { changeOf, repeatableChangeOf, type AdminContext } from './context.ts';
 import {
   etagHeader,
@@ -166,7 +166,7 @@ function createRoute(app: AdminApp, context: AdminContext): void {
         const user = await createApiUser(change, settings).catch(async (error: unknown) => {
           const clientId = error instanceof AppError ? error.created[0]?.id : null;
           if (clientId === null || clientId === undefined) throw error;
-          return await existingApiUser(context.store, clientId); // without a secret, the answer is repeatable
+          return await existingApiUser(context.store, clientId, change.actor); // without a secret, the answer is repeatable
         });
         setEtag(reply, user);
         return { api_user: apiUserJson(user) };
@@ -203,8 +203,8 @@ function readRoute(app: AdminApp, context: AdminContext): void {
         response: { 200: withHeaders(changed) },
       },
     },
-    async ({ params }, reply) => {
-      const user = await existingApiUser(context.store, params.client_id);
+    async (request, reply) => {
+      const user = await existingApiUser(context.store, request.params.client_id, actorOf(request));
       setEtag(reply, user);
       return apiUserJson(user);
     },

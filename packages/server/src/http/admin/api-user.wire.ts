@@ -2,6 +2,7 @@ import Type, { type TOptional, type TString, type TUnsafe } from 'typebox';
 import type { ApiUser } from '../../domain/api-user.ts';
 import { API_USER_STATES, type ListedApiUser } from '../../domain/api-user-list.ts';
 import { apiUserRecord, type ApiUserRecord, type SettingsRecord } from '../../domain/api-user-record.ts';
+import type { Claims } from '../../domain/claims.ts';
 import type { CredentialJson } from './credential.wire.ts';
 import { closedObject, iso, nullable, oneOf, shared, text, time, timeInput, type Shared } from './schema.ts';
 
@@ -62,6 +63,17 @@ const settings = {
     Type.Integer({ minimum: 1, maximum: LIMIT_MAX, description: 'Calls a minute; null: that of the server' }),
   ),
   allowed_networks: list('Networks it may call from. None: anywhere'),
+  claims: Type.Unsafe<Claims>({
+    type: 'object',
+    additionalProperties: true,
+    description: 'Claims of its tokens, beside those of its audience and organisation',
+  }),
+  token_life_seconds: nullable(
+    Type.Integer({
+      minimum: 1,
+      description: 'Life of its tokens; null: that of its organisation, audience or the server',
+    }),
+  ),
 };
 
 function list(description: string) {
@@ -70,6 +82,7 @@ function list(description: string) {
 
 const properties = {
   client_id: Type.String(),
+  organisation_id: nullable(Type.String({ description: 'Its organisation; null: the platform' })),
   ...settings,
   enabled: Type.Boolean({ description: 'False: it is refused tokens' }),
   created_at: time('When it was made'),

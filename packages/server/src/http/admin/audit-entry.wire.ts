@@ -34,6 +34,7 @@ export interface AuditEntryJson {
   before: AuditFacts | null;
   after: AuditFacts | null;
   reason: string | null;
+  organisation_id: string | null;
   hash: string;
 }
 
@@ -59,7 +60,7 @@ export const auditEntrySchema: Shared<AuditEntryJson> = shared(
       id: Type.String(),
       name: Type.String(),
       address: nullable(Type.String({ description: 'From where' })),
-      role: nullable(oneOf(ROLES, 'The role of an operator at that time')),
+      role: nullable(oneOf([...ROLES, 'member'] as const, 'The role of an operator or member at that time')),
     }),
     action: oneOf(AUDIT_ACTIONS, 'What was done, or asked for'),
     outcome: oneOf(AUDIT_OUTCOMES, 'Whether it was done'),
@@ -68,6 +69,7 @@ export const auditEntrySchema: Shared<AuditEntryJson> = shared(
     before: Type.Unknown({ description: 'What was changed, as it was' }),
     after: Type.Unknown({ description: 'and as it is since then' }),
     reason: nullable(Type.String({ description: 'Why it was refused' })),
+    organisation_id: nullable(Type.String({ description: 'The organisation that the entry is about' })),
     hash: Type.String({ description: 'SHA-256 of this entry and the hash of the one before' }),
   },
 ) as Shared<AuditEntryJson>;
@@ -93,6 +95,7 @@ export function auditEntryJson(entry: NamedAuditEntry): AuditEntryJson {
     before: factsIn(entry.before) as AuditFacts | null,
     after: factsIn(entry.after) as AuditFacts | null,
     reason: entry.reason,
+    organisation_id: entry.organisationId,
     hash: entry.hash,
   };
 }

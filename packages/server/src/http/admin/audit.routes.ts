@@ -4,7 +4,7 @@ import { AUDIT_ACTIONS, AUDIT_OUTCOMES, type AuditOutcome } from '../../domain/a
 import type { AuditFilter } from '../../domain/audit-filter.ts';
 import { exportAudit, listAudit, listHistory, verifyAudit } from '../../admin/audit.ts';
 import { shareRun } from '../../lib/single-flight.ts';
-import type { AdminApp } from './admin-app.ts';
+import { actorOf, type AdminApp } from './admin-app.ts';
 import { changeOf, type AdminContext } from './context.ts';
 import { apiUserPath } from './api-user.routes.ts';
 import {
@@ -34,6 +34,7 @@ const filterParameters = {
   actor: Type.Optional(text('Id of an operator, client id, or user of the operating system', ID_LENGTH_MAX)),
   action: Type.Optional(oneOf(AUDIT_ACTIONS, 'Changes of this kind')),
   subject: Type.Optional(text('Client id (with its credentials), or id of another thing', ID_LENGTH_MAX)),
+  organisation: Type.Optional(text('Id of an organisation', ID_LENGTH_MAX)),
   outcome: Type.Optional(oneOf(AUDIT_OUTCOMES, 'What was done, or what was refused')),
   search: Type.Optional(
     text('A part of a name, id, address, reason or changed value, in any letter case', ID_LENGTH_MAX),
@@ -46,14 +47,17 @@ interface FilterParameters {
   actor?: string;
   action?: string;
   subject?: string;
+  organisation?: string;
   outcome?: AuditOutcome;
   search?: string;
   from?: string;
   to?: string;
 }
 
-function filterOf({ actor, action, subject, outcome, search, from, to }: FilterParameters): AuditFilter {
+function filterOf(parameters: FilterParameters): AuditFilter {
+  const { actor, action, subject, organisation, outcome, search, from, to } = parameters;
   return {
+    organisation: organisation ?? null,
     actor: actor ?? null,
     action: action ?? null,
     subject: subject ?? null,
@@ -109,8 +113,11 @@ function historyRoute(app: AdminApp, { store }: AdminContext): void {
         response: { 200: pageOf(auditEntrySchema) },
       },
     },
-    async ({ params, query: { limit = PAGE_DEFAULT, after = null } }) => {
-      const { items, next } = await listHistory(store, params.client_id, { after, limit });
+    async (request) => {
+      const { limit = PAGE_DEFAULT, after = null } = request.query;
+      const page = { after, limit };
+      const { client_id: name } = request.params;
+      const { items, next } = await listHistory(store, name, actorOf(request), page);
       return { items: items.map(auditEntryJson), next };
     },
   );

@@ -3,7 +3,7 @@ import { existingApiUser } from '../../admin/api-user.ts';
 import { retireCredential, updateCredential } from '../../admin/credential.ts';
 import { cutOff, resetCredentials, type Reset } from '../../admin/reset-credentials.ts';
 import { AppError } from '../../domain/app-error.ts';
-import type { AdminApp } from './admin-app.ts';
+import { actorOf, type AdminApp } from './admin-app.ts';
 import { apiUserPath, force, revokeTokens } from './api-user.routes.ts';
 import {
   credentialExpiryInput,
@@ -53,8 +53,9 @@ function listRoute(app: AdminApp, context: AdminContext): void {
         },
       },
     },
-    async ({ params }) => {
-      const { clientId } = await existingApiUser(context.store, params.client_id);
+    async (request) => {
+      const { client_id: owner } = request.params;
+      const { clientId } = await existingApiUser(context.store, owner, actorOf(request));
       const all = await context.store.credentials.listOf(clientId);
       return { items: all.map((credential) => credentialJson(credential, all, context.now())) };
     },

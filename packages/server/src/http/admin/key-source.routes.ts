@@ -3,7 +3,7 @@ import { existingApiUser } from '../../admin/api-user.ts';
 import { namedKeySourceOf } from '../../domain/assertion-credential.ts';
 import { credentialState, type Credential } from '../../domain/credential.ts';
 import { keySourceId } from '../../domain/key-source.ts';
-import type { AdminApp } from './admin-app.ts';
+import { actorOf, type AdminApp } from './admin-app.ts';
 import { apiUserPath } from './api-user.routes.ts';
 import type { AdminContext } from './context.ts';
 import { keySourceJson, keySourceSchema } from './key-source.wire.ts';
@@ -25,9 +25,9 @@ export function keySourceRoutes(app: AdminApp, { store, keySets }: AdminContext)
         },
       },
     },
-    async ({ params }) => {
+    async (request) => {
       const nowMs = Date.now();
-      const { clientId } = await existingApiUser(store, params.client_id);
+      const { clientId } = await existingApiUser(store, request.params.client_id, actorOf(request));
       const namers = namersOf(await store.credentials.listOf(clientId), nowMs);
       const states = namers.size === 0 ? [] : keySets.states(nowMs);
       return {

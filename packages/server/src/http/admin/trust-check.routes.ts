@@ -1,5 +1,5 @@
 import { checkTrust } from '../../admin/trust-check.ts';
-import type { AdminApp } from './admin-app.ts';
+import { actorOf, type AdminApp } from './admin-app.ts';
 import { apiUserPath } from './api-user.routes.ts';
 import type { AdminContext } from './context.ts';
 import { closedObject, text } from './schema.ts';
@@ -23,9 +23,11 @@ export function trustCheckRoutes(app: AdminApp, { store, keySets }: AdminContext
         response: { 200: trustCheckSchema },
       },
     },
-    async ({ params, body }) => {
+    async (request) => {
+      const { params, body } = request;
       const services = { store, findKey: keySets.find };
-      return trustCheckJson(await checkTrust(services, params.client_id, body.token, Date.now()));
+      const caller = { actor: actorOf(request), nowMs: Date.now() };
+      return trustCheckJson(await checkTrust(services, params.client_id, body.token, caller));
     },
   );
 }

@@ -74,7 +74,7 @@ export function createIssuing({ store, masterKey, config, now, settle }: Issuing
     },
     async token({ clientId, scopes, audience, life, expired = false, unknownKey = false }) {
       const nowMs = now();
-      const user = await existingApiUser(store, clientId);
+      const user = await existingApiUser(store, clientId, SYSTEM);
       const lifeSeconds =
         life === undefined ? config.tokenLifeSeconds : Math.ceil(spanMs(life, 'life') / 1000);
       const { proven } = await readProvenKeys(store, masterKey, nowMs);

@@ -15,6 +15,9 @@ import { clientIdKeys } from './013-client-id-keys.ts';
 import { quietCredentials } from './014-quiet-credentials.ts';
 import { keysAndTrustRules } from './015-keys-and-trust-rules.ts';
 import { keySources } from './016-key-sources.ts';
+import { organisations } from './017-organisations.ts';
+import { secretLinks } from './018-secret-links.ts';
+import { refusedRequests } from './019-refused-requests.ts';
 
 /** In order, forward only: during an upgrade, an older program must keep working on the newer store. */
 export const migrations: Record<string, Migration> = {
@@ -34,4 +37,7 @@ export const migrations: Record<string, Migration> = {
   '014-quiet-credentials': quietCredentials,
   '015-keys-and-trust-rules': keysAndTrustRules,
   '016-key-sources': keySources,
+  '017-organisations': organisations,
+  '018-secret-links': secretLinks,
+  '019-refused-requests': refusedRequests,
 };

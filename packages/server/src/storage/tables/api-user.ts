@@ -1,5 +1,6 @@
 import { sql, type Insertable, type Kysely, type RawBuilder, type Selectable } from 'kysely';
 import { usernameKey, type ApiUser } from '../../domain/api-user.ts';
+import { NO_CLAIMS, type Claims } from '../../domain/claims.ts';
 import { searchKey, searchText } from '../../domain/api-user-list.ts';
 import type { ApiUserRow, Tables } from '../schema.ts';
 import { StoreError } from '../store-error.ts';
@@ -150,6 +151,9 @@ function toRow(user: ApiUser): Insertable<ApiUserRow> {
     name_key: searchKey(user.name),
     search_text: searchText(user),
     version: user.version,
+    organisation_id: user.organisationId,
+    claims: Object.keys(user.claims).length === 0 ? null : JSON.stringify(user.claims),
+    token_life_seconds: user.tokenLifeSeconds,
   };
 }
 
@@ -168,5 +172,8 @@ export function fromRow(row: Selectable<ApiUserRow>): ApiUser {
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     version: row.version,
+    organisationId: row.organisation_id,
+    claims: row.claims === null ? NO_CLAIMS : (JSON.parse(row.claims) as Claims),
+    tokenLifeSeconds: row.token_life_seconds,
   };
 }

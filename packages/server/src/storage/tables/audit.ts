@@ -110,6 +110,7 @@ const TEXTS = {
   before: 'before',
   after: 'after',
   reason: 'reason',
+  organisationId: 'organisation_id',
   hash: 'hash',
 } as const satisfies Record<Exclude<keyof AuditEntry, 'n' | 'at'>, keyof AuditRow>;
 
@@ -165,10 +166,11 @@ function entriesOf(db: Kysely<Tables>) {
 
 function conditions(
   { eb, or }: ExpressionBuilder<Tables, 'audit'>,
-  { actor, action, subject, outcome, from, to }: AuditFilter,
+  { actor, action, subject, organisation, outcome, from, to }: AuditFilter,
 ): Expression<SqlBool>[] {
   const all: Expression<SqlBool>[] = [];
   if (isGiven(actor)) all.push(eb('actor_id', '=', actor));
+  if (isGiven(organisation)) all.push(eb('organisation_id', '=', organisation));
   if (isGiven(action)) all.push(eb('action', '=', action));
   // A literal: the databases do not use the partial index of refused entries for a parameter.
   if (isGiven(outcome)) all.push(eb('outcome', '=', sql.lit(outcome)));

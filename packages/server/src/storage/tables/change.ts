@@ -6,13 +6,19 @@ import type { Tables } from '../schema.ts';
  * is a request: every process writes the uses that it has in memory, because an operator is about to stop
  * this API user. Older versions ignore the request.
  */
-export type ChangeNoun = 'api_user' | 'signing_key' | 'revocation' | 'usage';
+export type ChangeNoun =
+  | 'api_user'
+  | 'organisation'
+  | 'audience_settings'
+  | 'signing_key'
+  | 'revocation'
+  | 'usage';
 
 export interface Change {
   /** The epoch of the change. */
   n: number;
   noun: ChangeNoun;
-  /** Client id, kid, or the digest of a revocation. */
+  /** Client id, id of an organisation, audience, kid, or the digest of a revocation. */
   id: string;
   /** The time of the change, by the clock of the process that made it. */
   at: number;

@@ -1,4 +1,4 @@
-import { sql, type Kysely } from 'kysely';
+import { sql, type Insertable, type Kysely } from 'kysely';
 import { namedKeySourceOf, type CredentialFacts } from '../../domain/assertion-credential.ts';
 import type { Credential, CredentialRefusal } from '../../domain/credential.ts';
 import type { NamedKeySource } from '../../domain/key-source.ts';
@@ -132,6 +132,7 @@ function allCredentials(db: Kysely<Tables>) {
       'digest',
       'facts',
       'created_at as createdAt',
+      'created_by as createdBy',
       'expires_at as expiresAt',
       'retired_at as retiredAt',
       'retire_when_quiet_from as retireWhenQuietFrom',
@@ -163,7 +164,7 @@ function toCredential({
   };
 }
 
-function toRow(credential: Credential): CredentialRow {
+function toRow(credential: Credential): Insertable<CredentialRow> {
   const { facts } = credential;
   const source = facts === null ? null : namedKeySourceOf(facts);
   return {
@@ -178,6 +179,7 @@ function toRow(credential: Credential): CredentialRow {
     retire_when_quiet_from: credential.retireWhenQuietFrom,
     facts: facts === null ? null : JSON.stringify(facts),
     key_source: source === null ? null : JSON.stringify(source),
+    created_by: credential.createdBy,
   };
 }
 

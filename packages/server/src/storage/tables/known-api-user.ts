@@ -8,6 +8,9 @@ import type { Tables } from '../schema.ts';
  */
 export interface KnownApiUserRow {
   client_id: string;
+  organisation_id: string | null;
+  claims: string | null;
+  token_life_seconds: number | null;
   username_key: string | null;
   enabled: number;
   scopes: string;
@@ -34,7 +37,7 @@ export interface KnownApiUserRows {
 export function knownApiUserRows(db: Kysely<Tables>): KnownApiUserRows {
   const read = async (which: RawBuilder<unknown>): Promise<KnownApiUserRow[]> => {
     const query = sql<KnownApiUserRow>`
-      select u.client_id, u.username_key, u.enabled, u.scopes, u.audiences, u.allowed_networks, u.limit_per_minute,
+      select u.client_id, u.organisation_id, u.claims, u.token_life_seconds, u.username_key, u.enabled, u.scopes, u.audiences, u.allowed_networks, u.limit_per_minute,
         c.id as credential_id, c.kind, c.digest, c.facts, c.created_at as credential_created_at, c.expires_at,
         c.retired_at
       from (select * from api_users where ${which}) as u
