@@ -1,6 +1,6 @@
 import { seededRandom } from '../../lib/seeded-random.ts';
 import type { Endpoint } from './journal.ts';
-import { spanMs, type Span } from './span.ts';
+import { InvalidInput, spanMs, type Span } from './span.ts';
 
 /** What goes wrong with a request. A fault with only `delay` or `slow` leaves the answer as it is. */
 export interface Fault {
@@ -68,6 +68,9 @@ const RANDOM: readonly Fault[] = [
   { delay: '1 s' },
 ];
 
+/** The most faults that wait for a request or hold for a span. */
+const FAULTS_MAX = 1000;
+
 export function createFaults(now: () => number): FaultSource {
   let queue: Fault[] = [];
   let lasting: { untilMs: number; fault: Fault }[] = [];
@@ -83,7 +86,13 @@ export function createFaults(now: () => number): FaultSource {
     return RANDOM[Math.floor(next() * RANDOM.length)] ?? null;
   }
 
+  function refuseTooMany(): void {
+    if (queue.length + lasting.length >= FAULTS_MAX)
+      throw new InvalidInput(`${FAULTS_MAX} faults wait for a request: clear them first.`);
+  }
+
   function add(fault: Fault): FaultSequence {
+    refuseTooMany();
     queue.push(checked(fault));
     return {
       // An `await` calls `then` with functions, and must not hang.
@@ -99,6 +108,7 @@ export function createFaults(now: () => number): FaultSource {
   return {
     next: add,
     during(span, fault) {
+      refuseTooMany();
       lasting.push({ untilMs: now() + spanMs(span, 'during'), fault: checked(fault) });
     },
     bySeed(seed, options = {}) {
@@ -118,7 +128,7 @@ export function createFaults(now: () => number): FaultSource {
   };
 }
 
-/** Throws a TypeError that names all that is wrong with a fault. */
+/** Throws InvalidInput that names all that is wrong with a fault. */
 function checked(fault: Fault): Fault {
   const { endpoint, status, retryAfter, html, delay, reset, slow, token, ...others } = fault;
   const oneOf = (name: string, value: string | undefined, names: string) =>
@@ -140,6 +150,7 @@ function checked(fault: Fault): Fault {
   ];
   if (delay !== undefined) spanMs(delay, 'delay');
   if (slow !== undefined) spanMs(slow, 'slow');
-  if (problems.length > 0) throw new TypeError(`The fault ${JSON.stringify(fault)}: ${problems.join('; ')}.`);
+  if (problems.length > 0)
+    throw new InvalidInput(`The fault ${JSON.stringify(fault)}: ${problems.join('; ')}.`);
   return fault;
 }

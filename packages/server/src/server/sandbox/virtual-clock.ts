@@ -32,6 +32,8 @@ export interface VirtualClock extends SandboxClock, Clock {
 interface Timer {
   at: number;
   run: () => void;
+  /** Fires the timer if the clock runs. */
+  real?: NodeJS.Timeout;
 }
 
 function earliestOf(timers: ReadonlySet<Timer>): Timer | undefined {
@@ -58,6 +60,8 @@ const UPKEEP_MS = 10_000;
 const IDLE_TURNS = 8;
 /** A request that takes longer than this (real time) does not hold the clock up. */
 const BUSY_MS_MAX = 5000;
+/** The longest time that setTimeout can wait. */
+const REAL_MS_MAX = 2_147_483_647;
 /** `until` gives up after this many timers. */
 const TIMERS_MAX = 100_000;
 
@@ -68,6 +72,24 @@ export function createVirtualClock(startMs: number, runs: boolean): VirtualClock
   let ahead = runs ? startMs - Date.now() : startMs;
   const now = () => (runs ? Date.now() + ahead : ahead);
 
+  function drop(timer: Timer): void {
+    clearTimeout(timer.real);
+    timers.delete(timer);
+  }
+
+  function fire(timer: Timer): void {
+    drop(timer);
+    timer.run();
+  }
+
+  /** Lets a timer fire by the running clock. After an advance, it fires that much earlier. */
+  function arm(timer: Timer): void {
+    if (!runs) return;
+    clearTimeout(timer.real);
+    const ms = timer.at - now();
+    timer.real = setTimeout(() => (timer.at <= now() ? fire(timer) : arm(timer)), Math.min(ms, REAL_MS_MAX));
+  }
+
   async function upkeep(): Promise<void> {
     upkeptAt = now();
     await clock.upkeep();
@@ -75,12 +97,12 @@ export function createVirtualClock(startMs: number, runs: boolean): VirtualClock
 
   async function advanceTo(end: number): Promise<void> {
     for (let timer = earliestOf(timers); timer !== undefined && timer.at <= end; timer = earliestOf(timers)) {
-      timers.delete(timer);
       ahead += Math.max(0, timer.at - now());
-      timer.run();
+      fire(timer);
       await idle(clock.busy);
     }
     ahead += Math.max(0, end - now());
+    timers.forEach(arm);
   }
 
   const clock: VirtualClock = {
@@ -89,13 +111,10 @@ export function createVirtualClock(startMs: number, runs: boolean): VirtualClock
     now,
     steady: now,
     after(ms, run) {
-      const timer = { at: now() + ms, run };
+      const timer: Timer = { at: now() + ms, run };
       timers.add(timer);
-      const real = runs ? setTimeout(() => timers.delete(timer) && run(), ms) : undefined;
-      return () => {
-        clearTimeout(real);
-        timers.delete(timer);
-      };
+      arm(timer);
+      return () => drop(timer);
     },
     async advance(span) {
       const ms = spanMs(span, 'advance');
@@ -122,7 +141,7 @@ export function createVirtualClock(startMs: number, runs: boolean): VirtualClock
         if (now() - upkeptAt >= UPKEEP_MS) await upkeep();
       }
     },
-    stop: () => timers.clear(),
+    stop: () => timers.forEach(drop),
   };
   return clock;
 }
