@@ -272,7 +272,7 @@ test('a given jwksUrl needs no metadata; plain http is local only', async () => 
   assert.doesNotThrow(() => issuer.verifier({ issuer: 'http://auth.internal', insecureHttp: true }));
 });
 
-test('the issuer of a sandbox needs the option, and no other takes it', async () => {
+test('only the issuer of a sandbox takes the option, and needs it', async () => {
   await using issuer = await startIssuer();
   const sandboxes = [
     'http://127.0.0.1:8090/mintmark-sandbox/marketing',

@@ -38,8 +38,8 @@ export function keyHosts(list: string): { value: KeyHost[] } | { allowed: string
 }
 
 /**
- * The first part of the path in the issuer of every sandbox. @mintmark/verifier refuses such an issuer outside
- * tests (docs/decisions/105).
+ * The first part of the path in the issuer of every sandbox. Outside tests, @mintmark/verifier refuses such
+ * an issuer (docs/decisions/105).
  */
 export const SANDBOX_PATH = '/mintmark-sandbox';
 const SANDBOX_PROBLEM = `a path that does not begin with ${SANDBOX_PATH}: it is reserved for sandboxes`;

@@ -4,16 +4,18 @@ import { parseForm } from '../../http/form.ts';
 import { isDenial } from '../../domain/denial.ts';
 import { urlHoldsSecret } from '../../http/url-secrets.ts';
 
-/** The part of the server that a request is for. */
-export type Endpoint =
-  | 'token'
-  | 'introspection'
-  | 'revocation'
-  | 'metadata'
-  | 'keys'
-  | 'revocation list'
-  | 'admin'
-  | 'other';
+/** The parts of the server that a request may be for. */
+export const ENDPOINT_NAMES = [
+  'token',
+  'introspection',
+  'revocation',
+  'metadata',
+  'keys',
+  'revocation list',
+  'admin',
+  'other',
+] as const;
+export type Endpoint = (typeof ENDPOINT_NAMES)[number];
 
 /** A request as the server received it. Secrets, assertions and tokens are replaced by `…`. */
 export interface SandboxRequest {

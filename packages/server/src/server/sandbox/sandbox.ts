@@ -28,8 +28,8 @@ export interface MintmarkOptions {
 /** A running server in this process, with a store in memory and a clock of its own. */
 export interface Mintmark extends Issuing {
   /**
-   * `http://127.0.0.1:PORT/mintmark-sandbox/marketing`: the host for the SDK, and the issuer for the verifier,
-   * which accepts it with the option `sandbox: true` only.
+   * `http://127.0.0.1:PORT/mintmark-sandbox/marketing`: the host for the SDK, and the issuer for the
+   * verifier, which accepts it only with the option `sandbox: true`.
    */
   baseUrl: string;
   /** One clock for the server, the SDK and the verifier. */

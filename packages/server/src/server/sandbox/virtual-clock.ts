@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../../lib/clock.ts';
 import { spanMs, type Span } from './span.ts';
+import { createTimers } from './timers.ts';
 
 /** The clock of a sandbox. It fits the option `clock` of the SDK. It stands still between advances. */
 export interface SandboxClock {
@@ -29,19 +30,6 @@ export interface VirtualClock extends SandboxClock, Clock {
   stop(): void;
 }
 
-interface Timer {
-  at: number;
-  run: () => void;
-  /** Fires the timer if the clock runs. */
-  real?: NodeJS.Timeout;
-}
-
-function earliestOf(timers: ReadonlySet<Timer>): Timer | undefined {
-  let earliest: Timer | undefined;
-  for (const timer of timers) if (earliest === undefined || timer.at < earliest.at) earliest = timer;
-  return earliest;
-}
-
 /** Resolves when the server has handled no request for a few turns of the event loop. */
 async function idle(busy: () => number): Promise<void> {
   const giveUpAt = performance.now() + BUSY_MS_MAX;
@@ -60,35 +48,15 @@ const UPKEEP_MS = 10_000;
 const IDLE_TURNS = 8;
 /** A request that takes longer than this (real time) does not hold the clock up. */
 const BUSY_MS_MAX = 5000;
-/** The longest time that setTimeout can wait. */
-const REAL_MS_MAX = 2_147_483_647;
 /** `until` gives up after this many timers. */
 const TIMERS_MAX = 100_000;
 
 /** A clock that stands still. With `runs`, it runs like the system's, ahead of it by what was advanced. */
 export function createVirtualClock(startMs: number, runs: boolean): VirtualClock {
-  const timers = new Set<Timer>();
   let upkeptAt = startMs;
   let ahead = runs ? startMs - Date.now() : startMs;
   const now = () => (runs ? Date.now() + ahead : ahead);
-
-  function drop(timer: Timer): void {
-    clearTimeout(timer.real);
-    timers.delete(timer);
-  }
-
-  function fire(timer: Timer): void {
-    drop(timer);
-    timer.run();
-  }
-
-  /** Lets a timer fire by the running clock. After an advance, it fires that much earlier. */
-  function arm(timer: Timer): void {
-    if (!runs) return;
-    clearTimeout(timer.real);
-    const ms = timer.at - now();
-    timer.real = setTimeout(() => (timer.at <= now() ? fire(timer) : arm(timer)), Math.min(ms, REAL_MS_MAX));
-  }
+  const timers = createTimers(now, runs);
 
   async function upkeep(): Promise<void> {
     upkeptAt = now();
@@ -96,13 +64,13 @@ export function createVirtualClock(startMs: number, runs: boolean): VirtualClock
   }
 
   async function advanceTo(end: number): Promise<void> {
-    for (let timer = earliestOf(timers); timer !== undefined && timer.at <= end; timer = earliestOf(timers)) {
-      ahead += Math.max(0, timer.at - now());
-      fire(timer);
+    for (let at = timers.nextAt(); at !== undefined && at <= end; at = timers.nextAt()) {
+      ahead += Math.max(0, at - now());
+      timers.fireNext();
       await idle(clock.busy);
     }
     ahead += Math.max(0, end - now());
-    timers.forEach(arm);
+    timers.rearm();
   }
 
   const clock: VirtualClock = {
@@ -110,12 +78,7 @@ export function createVirtualClock(startMs: number, runs: boolean): VirtualClock
     upkeep: async () => undefined,
     now,
     steady: now,
-    after(ms, run) {
-      const timer: Timer = { at: now() + ms, run };
-      timers.add(timer);
-      arm(timer);
-      return () => drop(timer);
-    },
+    after: timers.add,
     async advance(span) {
       const ms = spanMs(span, 'advance');
       const start = now();
@@ -133,15 +96,15 @@ export function createVirtualClock(startMs: number, runs: boolean): VirtualClock
       for (let count = 0; ; count++) {
         await idle(clock.busy);
         if (settled) return await promise;
-        const timer = earliestOf(timers);
-        if (timer === undefined || count === TIMERS_MAX) {
+        const at = timers.nextAt();
+        if (at === undefined || count === TIMERS_MAX) {
           throw new Error('until: the promise is pending, and no timer of this clock can settle it.');
         }
-        await advanceTo(timer.at);
+        await advanceTo(at);
         if (now() - upkeptAt >= UPKEEP_MS) await upkeep();
       }
     },
-    stop: () => timers.forEach(drop),
+    stop: timers.clear,
   };
   return clock;
 }
