@@ -9,6 +9,7 @@ import { keyCommand } from './commands/key.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { operatorCommand } from './commands/operator.ts';
 import { refuseArguments } from './commands/options.ts';
+import { sandboxCommand } from './commands/sandbox.ts';
 import { secretCommand } from './commands/secret.ts';
 import { serveCommand } from './commands/serve.ts';
 import { signingKeyCommand } from './commands/signing-key.ts';
@@ -87,6 +88,7 @@ function commandLine(io: Io): Command {
   tokenCommand(program, io);
   trustCommand(program, io);
   secretCommand(program, io);
+  sandboxCommand(program, io);
   doctorCommand(program, io);
   helpCommand(program);
   return program;
