@@ -1,4 +1,4 @@
-import { acceptedCalls, refusedCalls, type Leak, type Observation } from './observation.ts';
+import { acceptedCalls, refusedCalls, type Observation } from './observation.ts';
 
 export type Verdict = 'yes' | 'no' | 'not judged';
 
@@ -121,7 +121,7 @@ export function judgeRotation(calls: number): Judge {
 /** Timers may fire this much early, and clocks round. */
 const EARLY_MS_MAX = 50;
 
-/** The first token request was refused with `Retry-After`: the next one comes after that time, and not before. */
+/** The first token request got `Retry-After`: the next one comes after that time. */
 export function judgeRetryAfter(calls: number, status: number, waitMs: number): Judge {
   return (observation) => {
     const [first, second] = observation.tokenRequests;
@@ -135,7 +135,7 @@ export function judgeRetryAfter(calls: number, status: number, waitMs: number): 
   };
 }
 
-/** One request, and one more with the credentials sent in the other way (RFC 6749 §2.3.1). */
+/** One request, and one more with the credentials sent differently (RFC 6749 §2.3.1). */
 const FORBIDDEN_REQUESTS_MAX = 2;
 
 /** With a wrong secret, the program stops and reports it. */
@@ -156,18 +156,14 @@ export function judgeForbidden(observation: Observation): Judgement {
 
 /** Over all runs: neither secret nor token on stdout and stderr. */
 export function judgeLeaks(runs: readonly { name: string; observation: Observation }[]): Judgement {
-  const places = new Map<string, string[]>();
+  const names = new Map<string, string[]>();
   for (const { name, observation } of runs)
-    for (const leak of observation.program.leaks) {
-      const place = placeOf(leak);
-      places.set(place, [...(places.get(place) ?? []), name]);
+    for (const { what, stream } of observation.program.leaks) {
+      const leak = `${what} on ${stream}`;
+      names.set(leak, [...(names.get(leak) ?? []), name]);
     }
-  if (places.size > 0)
-    return no(Array.from(places, ([place, names]) => `It printed ${place} (${names.join(', ')}).`).join(' '));
+  if (names.size > 0)
+    return no(Array.from(names, ([leak, list]) => `It printed ${leak} (${list.join(', ')}).`).join(' '));
   const hadToken = runs.some(({ observation }) => acceptedCalls(observation) > 0);
   return hadToken ? yes('It printed neither.') : notJudged('It never used a token.');
-}
-
-function placeOf({ what, stream }: Leak): string {
-  return `${what} on ${stream}`;
 }

@@ -26,31 +26,31 @@ export function createLeakScan({ issuer, clientId, clientSecret }: Credentials):
   // Without the padding, which some programs leave out.
   const basic = Buffer.from(`${clientId}:${clientSecret}`).toString('base64').replace(/=*$/, '');
   const seams = { stdout: '', stderr: '' };
-  const places = new Map<string, Leak>();
+  const leaks = new Map<string, Leak>();
   let end = '';
 
   const isOwnToken = (payload: string) =>
     Buffer.from(payload, 'base64url').toString('latin1').includes(JSON.stringify(issuer));
 
-  function note(what: Leak['what'], stream: Leak['stream']): void {
-    places.set(`${what} ${stream}`, { what, stream });
+  function record(what: Leak['what'], stream: Leak['stream']): void {
+    leaks.set(`${what} ${stream}`, { what, stream });
   }
 
   return {
     add(stream, chunk) {
       const text = seams[stream] + chunk.toString('latin1');
-      if (text.includes(clientSecret) || text.includes(basic)) note('the client secret', stream);
+      if (text.includes(clientSecret) || text.includes(basic)) record('the client secret', stream);
       if (Array.from(text.matchAll(JWT)).some(([, payload = '']) => isOwnToken(payload)))
-        note('an access token', stream);
+        record('an access token', stream);
       seams[stream] = text.slice(-SEAM_CHARACTERS);
       end = (end + chunk.toString('utf8')).slice(-LAST_CHARACTERS);
     },
-    leaks: () => Array.from(places.values()),
+    leaks: () => Array.from(leaks.values()),
     lastLine() {
       // A cut may leave a part of a secret.
       const whole = end.length < LAST_CHARACTERS ? end : end.replace(/^\S+/, '…');
       const shown = whole.replaceAll(clientSecret, '…').replaceAll(basic, '…').replaceAll(JWT, '…');
-      // A token whose beginning is no longer kept is one long word.
+      // A token without its beginning is one long word.
       const lines = shown
         .replaceAll(/[\w.-]{100,}/g, '…')
         .split('\n')

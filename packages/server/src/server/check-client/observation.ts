@@ -36,7 +36,7 @@ export interface Observation {
   tokenRequests: readonly TokenRequest[];
   /** The largest number of calls that the API had at a time. */
   callsAtOnceMax: number;
-  /** When the event of the scenario happened, in milliseconds since 1970; null: the calls did not reach it. */
+  /** When the event of the scenario happened, in milliseconds since 1970; null: it did not. */
   eventAtMs: number | null;
   program: ProgramEnd;
 }

@@ -8,7 +8,7 @@ import type { ProgramEnd } from './observation.ts';
 
 /** Time between SIGTERM and SIGKILL. */
 const KILL_MS = 2000;
-/** Time for the last output after the end of the program: a process that left its group may hold the pipes. */
+/** Time for the last output after the end: a process that left the group may hold the pipes. */
 const OUTPUT_MS = 1000;
 
 export interface ProgramStart {

@@ -100,7 +100,7 @@ async function post(
   return await response.text();
 }
 
-/** The environment of the check, with the variables that a program reads in place of all others of Mintmark. */
+/** The environment of the check, with the variables for the program instead of all others of Mintmark. */
 function environment(
   { env }: Subject,
   { calls, parallel }: Scenario,
