@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { apiUserCommand } from './commands/api-user.ts';
 import { auditCommand } from './commands/audit.ts';
+import { checkClientCommand } from './commands/check-client.ts';
 import { credentialCommand } from './commands/credential.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { EXIT_CODES_HELP, exitOf } from './commands/exit-code.ts';
@@ -89,6 +90,7 @@ function commandLine(io: Io): Command {
   trustCommand(program, io);
   secretCommand(program, io);
   sandboxCommand(program, io);
+  checkClientCommand(program, io);
   doctorCommand(program, io);
   helpCommand(program);
   return program;
