@@ -123,6 +123,29 @@ Object.assign(crypto, {
 });
 syncBuiltinESMExports();
 
+/** Events in a turn of Node's event loop. A turn costs more than most events. */
+const TURN_EVENTS = 200;
+
+/** Runs some events; resolves to false if no more are due. */
+async function runTurn(running: Universe, until: number, stop: () => boolean): Promise<boolean> {
+  return await new Promise((resolve, reject) => {
+    let isEnded = false;
+    const next = () => {
+      if (isEnded) return;
+      try {
+        isEnded = stop() || !running.step(until);
+        if (isEnded) resolve(false);
+      } catch (error) {
+        isEnded = true;
+        reject(error as Error);
+      }
+    };
+    // Node runs all promises that follow from an immediate before the next one.
+    for (let n = 0; n < TURN_EVENTS; n++) real.setImmediate(next);
+    real.setImmediate(() => resolve(!isEnded));
+  });
+}
+
 /** Runs the events of a universe up to `until`, or until `stop` returns true. */
 export async function runUniverse(
   running: Universe,
@@ -132,18 +155,7 @@ export async function runUniverse(
   if (universe !== undefined) throw new Error('one universe runs at a time');
   universe = running;
   try {
-    await new Promise<void>((resolve, reject) => {
-      // Node runs all promises that follow from an event before the next immediate.
-      const next = () => {
-        try {
-          if (!stop() && running.step(until)) real.setImmediate(next);
-          else resolve();
-        } catch (error) {
-          reject(error);
-        }
-      };
-      next();
-    });
+    while (await runTurn(running, until, stop));
   } finally {
     universe = undefined;
   }

@@ -48,7 +48,7 @@ export async function run({
   isTraced = false,
 }: RunOptions): Promise<Run> {
   const universe = new Universe(seed);
-  const server = new StoreServer(universe, template.bytes);
+  const server = new StoreServer(universe, template.database);
   const history = new History(universe, server, template);
   history.isTraced = isTraced;
   const network = new Network(universe, seededRandom(seed ^ 0x5bd1e995));
@@ -63,14 +63,10 @@ export async function run({
   };
   for (const node of nodes) universe.schedule(node.host, 0, () => node.start());
   for (const step of plan) universe.schedule(universe.outside, step.at, () => perform(world, step));
-  try {
-    await runUniverse(universe, PLAN_ENDS_MS);
-    universe.schedule(universe.outside, 0, () => heal(world));
-    await runUniverse(universe, PLAN_ENDS_MS + RECOVERY_MS);
-    await finish(world);
-  } finally {
-    server.close();
-  }
+  await runUniverse(universe, PLAN_ENDS_MS);
+  universe.schedule(universe.outside, 0, () => heal(world));
+  await runUniverse(universe, PLAN_ENDS_MS + RECOVERY_MS);
+  await finish(world);
   const { violations, tokens, lines } = history;
   return { violations, tokens, lines, events: universe.events, commits: server.history.length };
 }

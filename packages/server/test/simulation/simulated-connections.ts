@@ -16,7 +16,8 @@ import type { Tables } from '../../src/storage/schema.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import type { DatabaseClock } from '../../src/storage/tables/clock.ts';
 import type { Link, Network } from './network.ts';
-import type { Answer, ServerConnection, StoreServer } from './store-server.ts';
+import type { Answer } from './store-database.ts';
+import type { ServerConnection, StoreServer } from './store-server.ts';
 import type { Host } from './universe.ts';
 
 export interface StoreAccess {
