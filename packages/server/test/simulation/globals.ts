@@ -137,7 +137,7 @@ async function runTurn(running: Universe, until: number, stop: () => boolean): P
         if (isEnded) resolve(false);
       } catch (error) {
         isEnded = true;
-        reject(error as Error);
+        reject(error);
       }
     };
     // Node runs all promises that follow from an immediate before the next one.

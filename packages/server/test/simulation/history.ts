@@ -97,7 +97,7 @@ export class History {
     const ackedAt = Math.max(this.#acknowledged.get(since.id) ?? now, this.#server.lostAt);
     const behindMs = now - ackedAt;
     const { staleMaxSeconds } = this.#template.config;
-    if (behindMs > staleMaxSeconds * 1000 + FOLLOWED_MS + node.host.suspendedMs) {
+    if (behindMs > staleMaxSeconds * 1000 + FOLLOWED_MS) {
       this.violate('stale', `${node.host.name} is ${ms(behindMs)} behind: ${what}`);
     }
     if (behindMs > FOLLOWED_MS && this.#isInReach(node, ackedAt)) {

@@ -145,7 +145,7 @@ export class SimulatedNode {
       },
     };
     const watched = plant.changes(clocks.watching(store.changes));
-    const feed = plant.feed(createChangeFeed(watched, plant.handlers(handlers), config.changePollMs));
+    const feed = plant.feed(createChangeFeed(watched, plant.handlers(handlers), config.changePollMs, CLOCK));
     const revocations = createRevocationList(store.revocations);
     const directory = createDirectory(store.knownApiUsers, config, feed.staleMs);
     const loading = createLoading(directory, log);
