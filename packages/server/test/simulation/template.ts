@@ -45,7 +45,7 @@ export async function createTemplate(): Promise<Template> {
     MINTMARK_STALE_MAX: '4',
     MINTMARK_STALE_DRAIN: '1',
     MINTMARK_USAGE_FLUSH: '3000',
-    MINTMARK_CHANGE_POLL: '400',
+    MINTMARK_CHANGE_POLL: '900', // the longest that is allowed: each promise must hold with it
   });
   const masterKey = readMasterKey({ masterKey: new Redacted('5a'.repeat(32)), masterKeyFile: '' });
   if (masterKey === null) throw new Error('the master key is missing');
