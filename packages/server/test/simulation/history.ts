@@ -97,7 +97,7 @@ export class History {
     const ackedAt = Math.max(this.#acknowledged.get(since.id) ?? now, this.#server.lostAt);
     const behindMs = now - ackedAt;
     const { staleMaxSeconds } = this.#template.config;
-    if (behindMs > staleMaxSeconds * 1000 + FOLLOWED_MS + node.host.suspendedMs) {
+    if (behindMs > staleMaxSeconds * 1000 + FOLLOWED_MS) {
       this.violate('stale', `${node.host.name} is ${ms(behindMs)} behind: ${what}`);
     }
     if (behindMs > FOLLOWED_MS && this.#isInReach(node, ackedAt)) {
@@ -138,27 +138,29 @@ export class History {
     }
   }
 
+  /** What each node lacks of what the store has. */
+  lacks(nodes: readonly SimulatedNode[]): string[] {
+    return nodes.flatMap((node) => this.#lacks(node));
+  }
+
   /** After the last step, all links work, all clocks are right, and all nodes had time to recover. */
   settled(nodes: readonly SimulatedNode[]): void {
-    for (const node of nodes) this.#checkConverged(node);
+    for (const lack of this.lacks(nodes)) this.violate('converges', lack);
     this.#checkLimit(nodes);
   }
 
-  #checkConverged(node: SimulatedNode): void {
-    const { name } = node.host;
-    const { parts } = node;
+  #lacks({ host: { name }, parts, ready }: SimulatedNode): string[] {
     const { head } = this.#server;
-    if (!node.ready || parts === undefined) return this.violate('converges', `${name} did not start`);
+    if (!ready || parts === undefined) return [`${name} did not start`];
+    const lacks: string[] = [];
     const applied = parts.feed.applied();
-    if (applied !== head.epoch) this.violate('converges', `${name} applied ${applied} of ${head.epoch}`);
-    if (!parts.directory.status().complete)
-      this.violate('converges', `${name} has not all API users in memory`);
-    if (parts.limits.health() !== 'shared') this.violate('converges', `${name} does not share limits`);
+    if (applied !== head.epoch) lacks.push(`${name} applied ${applied} of ${head.epoch}`);
+    if (!parts.directory.status().complete) lacks.push(`${name} has not all API users in memory`);
+    if (parts.limits.health() !== 'shared') lacks.push(`${name} does not share limits`);
     const list = parts.revocations.published(STARTS_AT).body;
-    for (const digest of head.revocations.keys()) {
-      if (!list.includes(Buffer.from(digest, 'hex')))
-        this.violate('converges', `${name}: its list lacks ${digest}`);
-    }
+    for (const digest of head.revocations.keys())
+      if (!list.includes(Buffer.from(digest, 'hex'))) lacks.push(`${name}: its list lacks ${digest}`);
+    return lacks;
   }
 
   refused(node: SimulatedNode, user: number, denial: Denial): void {

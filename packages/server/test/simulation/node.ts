@@ -54,9 +54,9 @@ interface Parts {
   stop(): Promise<void>;
 }
 
-/** How long a supervisor waits before it starts a process again that could not start. */
 /** The simulator replaces both clocks, so each call must find its own. */
 const CLOCK = { now: () => Date.now(), steady: () => performance.now() };
+/** How long a supervisor waits before it starts a process again that could not start. */
 const START_AGAIN_MS = 500;
 const LIMIT_CALL_MS = 1000;
 const CRASH_AT_COMMIT_MS = 300;
@@ -145,7 +145,7 @@ export class SimulatedNode {
       },
     };
     const watched = plant.changes(clocks.watching(store.changes));
-    const feed = plant.feed(createChangeFeed(watched, plant.handlers(handlers), config.changePollMs));
+    const feed = plant.feed(createChangeFeed(watched, plant.handlers(handlers), config.changePollMs, CLOCK));
     const revocations = createRevocationList(store.revocations);
     const directory = createDirectory(store.knownApiUsers, config, feed.staleMs);
     const loading = createLoading(directory, log);
@@ -219,7 +219,10 @@ export class SimulatedNode {
   }
 
   #logger(): Logger {
-    const line = (fields: object, message: string) => this.#surroundings.log(this.host.name, message, fields);
+    const line = (fields: object | string, message?: string) => {
+      const [text, facts] = typeof fields === 'string' ? [fields, {}] : [message ?? '', fields];
+      this.#surroundings.log(this.host.name, text, facts);
+    };
     return { info: line, warn: line, error: line, debug: line } as unknown as Logger;
   }
 

@@ -18,8 +18,11 @@ import { StoreServer, type Commit } from './store-server.ts';
 import { NODES, type Member, type Template } from './template.ts';
 import { Universe } from './universe.ts';
 
-/** After the last step everything works for this long: a circuit breaker waits up to 8 s. */
+/** After the last step everything works for up to this long: a circuit breaker waits up to 8 s. */
 const RECOVERY_MS = 9500;
+/** The run ends sooner if all nodes know what the store has, and still do after this time. */
+const SETTLED_MS = 2500;
+const LOOK_MS = 100;
 const STOP_MS = 15_000;
 
 export interface Run {
@@ -48,13 +51,13 @@ export async function run({
   isTraced = false,
 }: RunOptions): Promise<Run> {
   const universe = new Universe(seed);
-  const server = new StoreServer(universe, template.bytes);
+  const server = new StoreServer(universe, template.database);
   const history = new History(universe, server, template);
   history.isTraced = isTraced;
   const network = new Network(universe, seededRandom(seed ^ 0x5bd1e995));
   const count = memoryLimits(1000);
   const log: Surroundings['log'] = (node, message, fields) =>
-    history.line(`${node} logs: ${message} ${JSON.stringify(fields)}`);
+    history.isTraced && history.line(`${node} logs: ${message} ${JSON.stringify(fields)}`);
   const surroundings = { universe, network, server, template, plant, log };
   const nodes = Array.from({ length: NODES }, (_, n) => new SimulatedNode(`node ${n}`, surroundings, count));
   const world: World = { universe, server, network, history, nodes, template };
@@ -63,14 +66,10 @@ export async function run({
   };
   for (const node of nodes) universe.schedule(node.host, 0, () => node.start());
   for (const step of plan) universe.schedule(universe.outside, step.at, () => perform(world, step));
-  try {
-    await runUniverse(universe, PLAN_ENDS_MS);
-    universe.schedule(universe.outside, 0, () => heal(world));
-    await runUniverse(universe, PLAN_ENDS_MS + RECOVERY_MS);
-    await finish(world);
-  } finally {
-    server.close();
-  }
+  await runUniverse(universe, PLAN_ENDS_MS);
+  universe.schedule(universe.outside, 0, () => heal(world));
+  await runUniverse(universe, PLAN_ENDS_MS + RECOVERY_MS, settling(world));
+  await finish(world);
   const { violations, tokens, lines } = history;
   return { violations, tokens, lines, events: universe.events, commits: server.history.length };
 }
@@ -97,6 +96,18 @@ function heal({ universe, server, nodes }: World): void {
       }
     }
   }
+}
+
+/** Returns whether nothing of what the store has was missing anywhere for a while. */
+function settling({ universe, history, nodes }: World): () => boolean {
+  let lacksAt = universe.now;
+  let looksAt = universe.now;
+  return () => {
+    if (universe.now < looksAt) return false;
+    looksAt = universe.now + LOOK_MS;
+    if (history.lacks(nodes).length > 0) lacksAt = universe.now;
+    return universe.now - lacksAt >= SETTLED_MS;
+  };
 }
 
 /** Checks that all nodes know what the store has, then stops them and checks what they counted. */
@@ -141,7 +152,7 @@ function onNode({ universe, history }: World, node: SimulatedNode, work: () => P
 
 function perform(world: World, step: Step): void {
   const node = world.nodes[step.node] as SimulatedNode;
-  world.history.line(stepText(step));
+  if (world.history.isTraced) world.history.line(stepText(step));
   if (step.kind === 'call') callNode(world, node, step);
   else if (step.kind === 'change') onNode(world, node, () => change(world, node, step));
   else disturb(world, node, step);

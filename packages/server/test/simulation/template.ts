@@ -15,6 +15,7 @@ import { readMasterKey, type MasterKey } from '../../src/storage/master-key.ts';
 import { migrate } from '../../src/storage/migrate.ts';
 import { openSqlite } from '../../src/storage/sqlite/sqlite.ts';
 import { createStore } from '../../src/storage/store.ts';
+import { StoreDatabase } from './store-database.ts';
 import { STARTS_AT } from './universe.ts';
 
 export const NODES = 3;
@@ -28,7 +29,7 @@ export interface Member {
 
 /** What each run starts with: a store with API users and a signing key, and the settings of the processes. */
 export interface Template {
-  bytes: Uint8Array;
+  database: StoreDatabase;
   users: readonly Member[];
   config: Config;
   masterKey: MasterKey;
@@ -44,7 +45,7 @@ export async function createTemplate(): Promise<Template> {
     MINTMARK_STALE_MAX: '4',
     MINTMARK_STALE_DRAIN: '1',
     MINTMARK_USAGE_FLUSH: '3000',
-    MINTMARK_CHANGE_POLL: '400',
+    MINTMARK_CHANGE_POLL: '900', // the longest that is allowed: each promise must hold with it
   });
   const masterKey = readMasterKey({ masterKey: new Redacted('5a'.repeat(32)), masterKeyFile: '' });
   if (masterKey === null) throw new Error('the master key is missing');
@@ -56,7 +57,7 @@ export async function createTemplate(): Promise<Template> {
     database.exec('pragma journal_mode = delete; drop trigger if exists api_user_deleted');
     const bytes = database.serialize();
     database.close();
-    return { bytes, users, config, masterKey };
+    return { database: new StoreDatabase(bytes), users, config, masterKey };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
