@@ -5,11 +5,12 @@ import { describe, test } from 'node:test';
 import { join } from 'node:path';
 import { checkClient, type ClientCheck } from '../../src/server/check-client/check-client.ts';
 import { SCENARIOS, type Scenario } from '../../src/server/check-client/scenarios.ts';
-import { CURL, nodeCommand, OUR_CLIENT } from './subjects.ts';
+import { CURL, nodeCommand, OUR_CLIENT, skipReason } from './subjects.ts';
 
 const RUNS_AT_ONCE = 3;
 
-const planted = (fault: string) => [...nodeCommand(join(import.meta.dirname, 'clients/planted.ts')), fault];
+const CLIENTS = join(import.meta.dirname, 'clients');
+const planted = (fault: string) => [...nodeCommand(join(CLIENTS, 'planted.ts')), fault];
 
 const named = (...names: string[]) => SCENARIOS.filter(({ name }) => names.includes(name));
 
@@ -109,24 +110,29 @@ describe('mintmark check-client', { concurrency: RUNS_AT_ONCE }, () => {
     assert.deepEqual(others, []);
   });
 
-  test(
-    'curl in a loop keeps its token and survives no refusal',
-    { skip: CURL.missing() ?? false },
-    async () => {
-      const checks = await checked(
-        CURL.command(''),
-        SCENARIOS.filter(({ name }) => name !== 'renewal'),
-      );
-      assert.deepEqual(verdicts(checks), {
-        cache: 'yes',
-        parallel: 'yes',
-        unauthorized: 'no',
-        rotation: 'no',
-        'retry-after-429': 'yes',
-        'retry-after-503': 'yes',
-        forbidden: 'yes',
-        leaks: 'yes',
-      });
-    },
-  );
+  test('an uncaught error of simple-oauth2 prints the secret', async () => {
+    const program = nodeCommand(join(CLIENTS, 'simple-oauth2-uncaught.ts'));
+    const [, leaks] = await checked(program, named('forbidden'));
+    assert.deepEqual(
+      [leaks?.verdict, leaks?.detail],
+      ['no', 'It printed the client secret on stderr (forbidden).'],
+    );
+  });
+
+  test('curl in a loop keeps its token and survives no refusal', { skip: skipReason(CURL) }, async () => {
+    const checks = await checked(
+      CURL.command(''),
+      SCENARIOS.filter(({ name }) => name !== 'renewal'),
+    );
+    assert.deepEqual(verdicts(checks), {
+      cache: 'yes',
+      parallel: 'yes',
+      unauthorized: 'no',
+      rotation: 'no',
+      'retry-after-429': 'yes',
+      'retry-after-503': 'yes',
+      forbidden: 'yes',
+      leaks: 'yes',
+    });
+  });
 });

@@ -6,7 +6,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { after, describe, test } from 'node:test';
 import { temporaryFolder } from '@mintmark/test-support/command-line';
 import { CHECK_CLIENT_FILE, verdictCells } from '../../../../scripts/check-clients.ts';
-import { columnOf, SUBJECTS } from './subjects.ts';
+import { columnOf, skipReason, SUBJECTS } from './subjects.ts';
 
 const RUNS_AT_ONCE = 2;
 const page = readFileSync(CHECK_CLIENT_FILE, 'utf8');
@@ -15,9 +15,7 @@ after(() => rmSync(folder, { recursive: true }));
 
 describe('the clients of docs/check-client.md', { concurrency: RUNS_AT_ONCE }, () => {
   SUBJECTS.forEach((subject, number) => {
-    const missing = subject.missing();
-    if (missing !== null) console.warn(`\n*** ${subject.name} is not tried. It is missing: ${missing} ***\n`);
-    test(`${subject.name} has the verdicts of the page`, { skip: missing ?? false }, async () => {
+    test(`${subject.name} has the verdicts of the page`, { skip: skipReason(subject) }, async () => {
       const { checks } = await columnOf(subject, folder);
       const heading = `| Check | `;
       const lines = page.split('\n').map((line) => line.replaceAll(/ +/g, ' '));

@@ -42,6 +42,16 @@ export async function columnOf(subject: ProgramSubject, folder: string): Promise
   return { name, file, library, version: subject.version(), checks };
 }
 
+/** False if the program can run here; else the reason to skip its test. CI requires it. */
+export function skipReason({ name, missing }: ProgramSubject): string | false {
+  const install = missing();
+  if (install === null) return false;
+  const how = `${name} cannot run here: ${install}`;
+  if (process.env['CI'] === 'true') throw new Error(how);
+  console.warn(`\n*** A test is skipped. ${how} ***\n`);
+  return how;
+}
+
 const needsNothing = () => null;
 
 /** A program that this Node runs, with a library from npm. */

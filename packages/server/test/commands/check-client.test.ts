@@ -11,6 +11,8 @@ import { mintmark } from '@mintmark/test-support/server';
 import { EXIT } from '../../src/commands/exit-code.ts';
 
 const PATH = process.env['PATH'] ?? '';
+/** The server starts in this time on a busy machine. */
+const START_MS = 60_000;
 const PLANTED = join(import.meta.dirname, '../check-client/clients/planted.ts');
 
 const check = (fault: string, ...options: string[]) =>
@@ -109,7 +111,7 @@ test('SIGTERM ends mintmark check-client and the processes of the program', asyn
     const text = existsSync(pidFile) ? readFileSync(pidFile, 'utf8').trim() : '';
     assert.notEqual(text, '');
     return Number(text);
-  });
+  }, START_MS);
   child.kill('SIGTERM');
   const { code, err } = await result;
   rmSync(folder, { recursive: true });

@@ -38,7 +38,7 @@ export interface ScenarioEvent {
   change: 'revoke the token' | 'withdraw the signing key';
 }
 
-const USUAL = { parallel: 1, holdMs: 0, tokenLifeSeconds: 900, wrongSecret: false, limitMs: 20_000 };
+const USUAL = { parallel: 1, holdMs: 0, tokenLifeSeconds: 900, wrongSecret: false, limitMs: 30_000 };
 
 const CACHE_CALLS = 20;
 const PARALLEL_CALLS = 50;
@@ -49,7 +49,7 @@ const OVERLAP_MS = 300;
 const SHORT_LIFE_SECONDS = 12;
 const RENEWAL_CALLS = 16;
 const RENEWAL_HOLD_MS = 1000;
-const RENEWAL_LIMIT_MS = 40_000;
+const RENEWAL_LIMIT_MS = 60_000;
 
 const UNAUTHORIZED_CALLS = 8;
 const REVOKED_AT_CALL = 4;
