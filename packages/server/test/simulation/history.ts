@@ -3,7 +3,8 @@ import { worksSince } from './network.ts';
 import type { SimulatedNode } from './node.ts';
 import type { Commit, StoreServer } from './store-server.ts';
 import { LIMIT, NODES, type Template } from './template.ts';
-import { STARTS_AT, type Universe } from './universe.ts';
+import { STARTS_AT, type Host, type Universe } from './universe.ts';
+import { CLOCK_FAR_MS } from '../../src/runtime/clock-watch.ts';
 import type { RevocationPublication } from '../../src/runtime/revocations/signed-list.ts';
 import type { Denial } from '../../src/domain/denial.ts';
 import { UNIT_MS } from '../../src/domain/usage.ts';
@@ -14,6 +15,13 @@ const FOLLOWED_MS = 1000 + 150;
 const RECOVERS_MS = 2500;
 const MINUTE_MS: number = UNIT_MS.minute;
 
+/** A use of an assertion that a node accepted. */
+interface Proof {
+  host: Host;
+  life: number;
+  offsetMs: number;
+}
+
 export type Outcome = Awaited<ReturnType<SimulatedNode['requestToken']>>;
 
 /** What happened in a run, and what must not have happened. */
@@ -23,6 +31,8 @@ export class History {
   tokens = 0;
   refusals = 0;
   readonly #limited: number[] = [];
+  /** Which lives of nodes issued a token for each assertion. */
+  readonly #proofs = new Map<string, Proof[]>();
   /** When each commit was acknowledged. */
   readonly #acknowledged = new Map<number, number>();
   #jumpMs = 0;
@@ -75,6 +85,29 @@ export class History {
     if (disabled !== null) this.#checkOutdated(node, disabled, 'disabled', `user ${user} is disabled`);
     const withdrawn = this.#since((commit) => isWithdrawn(commit, kid));
     if (withdrawn !== null) this.#checkOutdated(node, withdrawn, 'withdrawn', `key ${kid} is withdrawn`);
+  }
+
+  /**
+   * A node issued a token for an assertion. While Redis is away, or a clock is so wrong that its process will
+   * soon issue nothing, each node knows its own uses only.
+   */
+  proved(node: SimulatedNode, key: string, isShared: boolean): void {
+    const before = this.#proofs.get(key) ?? [];
+    const own = before.some(({ host, life }) => host === node.host && life === node.host.life);
+    const proof = { host: node.host, life: node.host.life, offsetMs: node.host.dayOffsetMs };
+    const proofs = [...before, proof];
+    const areClocksClose = proofs.every(({ offsetMs }) => Math.abs(offsetMs) <= CLOCK_FAR_MS);
+    if (own || (before.length > 0 && isShared && areClocksClose))
+      this.violate('reused', `${node.host.name} accepts ${key}, as ${before[0]?.host.name} did`);
+    this.#proofs.set(key, proofs);
+  }
+
+  /** Maintenance may only remove revocations that have ended. */
+  committed(): void {
+    const [before, after] = this.#server.history.slice(-2) as [Commit, Commit];
+    for (const [digest, removesAt] of before.revocations)
+      if (!after.revocations.has(digest) && removesAt > STARTS_AT + after.at)
+        this.violate('kept', `${digest} was removed ${ms(removesAt - STARTS_AT - after.at)} early`);
   }
 
   /** The oldest commit since which all commits satisfy this; null if the newest does not. */
@@ -149,8 +182,10 @@ export class History {
     this.#checkLimit(nodes);
   }
 
-  #lacks({ host: { name }, parts, ready }: SimulatedNode): string[] {
+  #lacks({ host, parts, ready }: SimulatedNode): string[] {
+    const { name } = host;
     const { head } = this.#server;
+    if (host.asleepUntil > this.#universe.now) return [`${name} sleeps`];
     if (!ready || parts === undefined) return [`${name} did not start`];
     const lacks: string[] = [];
     const applied = parts.feed.applied();

@@ -42,7 +42,8 @@ export class StoreServer {
   losses = 0;
   /** How far its clock is ahead of the true time. */
   clockOffsetMs = 0;
-  onCommit: () => void = () => undefined;
+  /** Called for each commit. `isNumbered`: it has a change in the feed. */
+  onCommit: (isNumbered: boolean) => void = () => undefined;
 
   constructor(universe: Universe, database: StoreDatabase) {
     this.#universe = universe;
@@ -151,8 +152,8 @@ export class StoreServer {
     if (commits && statements.length > 0) {
       this.#committed.push(statements);
       const before = this.head;
-      this.history.push(this.#state());
-      if (this.head.epoch !== before.epoch) this.onCommit();
+      this.history.push(this.#state(statements.some(({ sql }) => REMOVAL.test(sql))));
+      this.onCommit(this.head.epoch !== before.epoch);
     }
     const next = this.#waiting.shift();
     if (next !== undefined) next.granted();
@@ -178,14 +179,14 @@ export class StoreServer {
     return { sql, parameters, nowMs };
   }
 
-  #state(): Commit {
+  /** Only a change with a number concerns what processes keep in memory, and a removal the checks. */
+  #state(removes = false): Commit {
     this.#commits += 1;
     const rows = (sql: string) =>
       this.#database.run({ sql, parameters: [], nowMs: 0 }).rows as Record<string, string & number>[];
     const epoch = Number(rows('select n from epoch')[0]?.['n']);
     const before = this.history.at(-1);
-    // Only a change with a number concerns what processes keep in memory.
-    if (before?.epoch === epoch) return { ...before, id: this.#commits, at: this.#universe.now };
+    if (before?.epoch === epoch && !removes) return { ...before, id: this.#commits, at: this.#universe.now };
     return {
       id: this.#commits,
       at: this.#universe.now,
@@ -212,4 +213,5 @@ export class StoreServer {
   }
 }
 
+const REMOVAL = /^delete from "revocations"/;
 const NOTHING: Answer = { rows: [], changes: 0 };

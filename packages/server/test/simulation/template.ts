@@ -1,8 +1,11 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Change } from '../../src/admin/audited.ts';
 import { createApiUserWithSecret } from '../../src/admin/api-user-with-secret.ts';
+import { createKey } from '../../src/admin/key.ts';
 import { recordTokenLife } from '../../src/admin/revocation.ts';
 import { recordSchedule } from '../../src/admin/signing-key.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
@@ -25,6 +28,8 @@ export const LIMIT = 12;
 export interface Member {
   clientId: string;
   secret: string;
+  /** Signs its assertions. */
+  privateKey: KeyObject;
 }
 
 /** What each run starts with: a store with API users and a signing key, and the settings of the processes. */
@@ -76,8 +81,17 @@ async function fill(path: string, config: Config, masterKey: MasterKey): Promise
     const limitPerMinute = n === 0 ? LIMIT : 100_000;
     const settings = { ...UNSET_SETTINGS, name: `user ${n}`, scopes: ['campaigns:read'], limitPerMinute };
     const made = await createApiUserWithSecret(change, settings, { name: 'first', expiresAt: null });
-    users.push({ clientId: made.user.clientId, secret: made.secret });
+    const { clientId } = made.user;
+    users.push({ clientId, secret: made.secret, privateKey: await registeredKey(change, clientId) });
   }
   await store.close();
   return users;
+}
+
+async function registeredKey(change: Change, owner: string): Promise<KeyObject> {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  const pem = publicKey.export({ format: 'pem', type: 'spki' });
+  const key = { owner, name: 'key', expiresAt: null };
+  await createKey(change, key, { publicKey: pem }, async () => undefined);
+  return privateKey;
 }
