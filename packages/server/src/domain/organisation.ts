@@ -109,5 +109,6 @@ export interface Member {
   operatorId: string;
   email: string;
   role: MemberRole;
+  secondFactor: boolean;
   createdAt: number;
 }
