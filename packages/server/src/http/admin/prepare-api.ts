@@ -80,7 +80,7 @@ function limitAndGate(app: AdminApp, context: AdminContext, gate: Gate): void {
 }
 
 /** Accepts only JSON. An empty body counts as `{}`: clients omit the body if all members are optional. */
-function onlyJson(app: AdminApp): void {
+export function onlyJson(app: AdminApp): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, callback) => {
