@@ -46,7 +46,7 @@ function takeWaiting(): typeof waiting {
   return taken;
 }
 
-const RANK: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 };
+const RANK: Record<Role | 'none', number> = { none: -1, viewer: 0, operator: 1, admin: 2 };
 
 /** Whether the operator's role includes `role`. It only hides controls: the server decides. */
 export function useMay(role: Role): boolean {

@@ -31,6 +31,6 @@ export function SigningKeyBadge({ state }: { state: SigningKeyState }): JSX.Elem
   return <Badge kind={SIGNING_KEY[state]}>{state}</Badge>;
 }
 
-export function RoleBadge({ role }: { role: Role }): JSX.Element {
+export function RoleBadge({ role }: { role: Role | 'none' }): JSX.Element {
   return <Badge kind={role === 'admin' ? 'note' : 'plain'}>{role}</Badge>;
 }
