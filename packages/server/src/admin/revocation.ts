@@ -16,6 +16,33 @@ export async function revokeTokens(transaction: StoreTransaction, clientId: stri
   return revocation;
 }
 
+/**
+ * Revokes every token of an organisation, within a transaction: by one entry that counts for tokens with its
+ * `org_id`, and by one for each of its API users, for verifiers that do not know organisations yet.
+ */
+export async function revokeOrganisation(
+  transaction: StoreTransaction,
+  organisationId: string,
+): Promise<void> {
+  const { later } = await bothClocks(transaction);
+  const lifeSeconds = await longestLifeSeconds(transaction);
+  const revoke = async (ids: readonly string[]) => {
+    const revocations = ids.map((id) => revocationOfAll(id, lifeSeconds, later));
+    await transaction.revocations.putAll(revocations);
+    await transaction.changed('revocation', ...revocations.map(({ digest }) => digest));
+  };
+  await revoke([organisationId]);
+  for (let after = ''; ;) {
+    const clientIds = await transaction.apiUsers.clientIdsOf(organisationId, after, REVOKED_AT_A_TIME);
+    if (clientIds.length > 0) await revoke(clientIds);
+    if (clientIds.length < REVOKED_AT_A_TIME) return;
+    after = clientIds.at(-1) ?? '';
+  }
+}
+
+/** API users of an organisation whose tokens are revoked in one statement. */
+const REVOKED_AT_A_TIME = 500;
+
 /** If no server has stored its token life yet, revocations are kept for the longest life allowed. */
 const LONGEST_LIFE_SECONDS = 86_400;
 

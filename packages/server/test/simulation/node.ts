@@ -10,6 +10,7 @@ import { issueToken, type IssuingServices } from '../../src/oauth/issue-token.ts
 import { revokeToken, type RevokingServices } from '../../src/oauth/revoke-token.ts';
 import { createChangeFeed, type ChangeFeed, type ChangeHandlers } from '../../src/runtime/change-feed.ts';
 import { createClockWatch } from '../../src/runtime/clock-watch.ts';
+import { createOrganisations } from '../../src/runtime/directory/organisations.ts';
 import { createDirectory, type Directory } from '../../src/runtime/directory/directory.ts';
 import { createLoading } from '../../src/runtime/directory/loading.ts';
 import { findingAwake } from '../../src/runtime/find-awake.ts';
@@ -131,7 +132,9 @@ export class SimulatedNode {
     const log = this.#logger();
     const clocks = createClockWatch(store.clock, this.host.name, log, CLOCK);
     const keyring = plant.keyring(createKeyring(store, masterKey, log, clocks.earlier));
+    const organisations = createOrganisations(store, config, log, Date.now);
     const handlers: ChangeHandlers = {
+      ...organisations.changes,
       apiUsersChanged: (clientIds) => directory.refresh(clientIds),
       signingKeysChanged: () => keyring.reload(),
       revocationsChanged: (digests) => revocations.refresh(digests),
@@ -147,26 +150,27 @@ export class SimulatedNode {
     const watched = plant.changes(clocks.watching(store.changes));
     const feed = plant.feed(createChangeFeed(watched, plant.handlers(handlers), config.changePollMs));
     const revocations = createRevocationList(store.revocations);
-    const directory = createDirectory(store.knownApiUsers, config, feed.staleMs);
+    const directory = createDirectory(store.knownApiUsers, config, feed.staleMs, organisations);
     const loading = createLoading(directory, log);
     const sleep = plant.sleep(createSleepWatch(feed.follow, CLOCK));
     const statistics = createStatistics(
       { ...store, recordUsage: plant.recordUsage(store.recordUsage) },
       config,
       log,
-      CLOCK,
+      { now: Date.now, organisations, sharedLimits: null },
     );
     const limits = plant.limits(createLimits(config, log, this.#transport()));
 
     async function load(): Promise<void> {
       await keyring.reload();
       await revocations.load();
+      await organisations.load();
     }
 
     const services = {
       now: Date.now,
       issuer: config.issuer,
-      tokenLifeSeconds: config.tokenLifeSeconds,
+      tokenSettings: organisations.tokenSettings,
       findApiUser: findingAwake(directory, sleep, clocks.isOff),
       checkPassword: () => NO_PASSWORDS,
       assertions: undefined as unknown as IssuingServices['assertions'],
@@ -214,6 +218,7 @@ export class SimulatedNode {
           timeoutMs: LIMIT_CALL_MS,
           serve: (reply) => reply(this.#count(call, universe.dayMs())),
         }),
+      countToken: async () => await Promise.reject(new Error('no organisation has a quota here')),
       close: () => undefined,
     };
   }
