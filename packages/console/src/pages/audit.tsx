@@ -5,6 +5,7 @@ import type {
   AuditVerificationJson,
 } from '../../../server/src/http/admin/audit-entry.wire.ts';
 import { dateTime, plural, whole } from '../format.ts';
+import { site } from '../site.ts';
 import { usePages } from '../state/pages.ts';
 import { isOneOf, isText, useCheckedQuery } from '../state/checked-query.ts';
 import { useResource } from '../state/resource.ts';
@@ -50,14 +51,14 @@ export function AuditPage(): JSX.Element {
   return (
     <Page
       title="Audit"
-      lead="Every change and every refused change: who, what, when, from where."
+      lead={`Every change and every refused change${site.kind === 'console' ? '' : ' in your organisation'}: who, what, when, from where.`}
       actions={
         <LinkButton icon="download" href={apiUrl(withQuery('/audit/export', filter))} download>
           Export
         </LinkButton>
       }
     >
-      <Chain />
+      {site.kind === 'console' && <Chain />}
       <DroppedParameters names={dropped} />
       <AuditFilters query={query} setQuery={setQuery} />
       {isFiltered && (

@@ -1,15 +1,25 @@
 import { Problem } from '../api/problem.ts';
 import type { Role } from '../../../server/src/domain/actor.ts';
 import type { OperatorSessionJson } from '../../../server/src/http/admin/session.wire.ts';
+import type { MemberRole } from '../../../server/src/domain/organisation.ts';
+import type { OwnOrganisationJson } from '../api/organisation.wire.ts';
+import { site } from '../site.ts';
+import { organisation } from './organisation.ts';
 import { createStore, useStore, type Store } from './store.ts';
+
+/** A person who is signed in. The role `none`: only a member of organisations. */
+export interface PersonSessionJson extends Omit<OperatorSessionJson, 'actor'> {
+  actor: Omit<OperatorSessionJson['actor'], 'role'> & { role: Role | 'none' };
+  organisations?: OwnOrganisationJson[];
+}
 
 export type SessionState =
   | { is: 'unknown' }
   /** No operator is signed in: the sign-in page replaces every page. */
   | { is: 'out' }
-  | { is: 'in'; session: OperatorSessionJson }
+  | { is: 'in'; session: PersonSessionJson }
   /** The session ended on this page: the sign-in lies over the page, which stays. */
-  | { is: 'ended'; session: OperatorSessionJson };
+  | { is: 'ended'; session: PersonSessionJson };
 
 export const session: Store<SessionState> = createStore<SessionState>({ is: 'unknown' });
 
@@ -23,7 +33,7 @@ export function signInAgain(): Promise<void> {
   return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
 }
 
-export function signedIn(next: OperatorSessionJson): void {
+export function signedIn(next: PersonSessionJson): void {
   const before = session.get();
   if (before.is === 'ended' && before.session.actor.id !== next.actor.id) {
     location.reload(); // the page shows another operator's data
@@ -46,15 +56,32 @@ function takeWaiting(): typeof waiting {
   return taken;
 }
 
-const RANK: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 };
+const RANK: Record<Role | MemberRole | 'none', number> = {
+  none: -1,
+  viewer: 0,
+  operator: 1,
+  member: 1,
+  admin: 2,
+};
 
-/** Whether the operator's role includes `role`. It only hides controls: the server decides. */
+/**
+ * Whether the person's role here includes `role`: in an organisation, a member counts as an operator. It only
+ * hides controls: the server decides.
+ */
 export function useMay(role: Role): boolean {
   const actor = useActor();
-  return actor !== null && RANK[actor.role] >= RANK[role];
+  const shown = useStore(organisation);
+  const own = site.kind === 'organisation' ? shown?.role : actor?.role;
+  return own !== undefined && RANK[own] >= RANK[role];
 }
 
-export function useActor(): OperatorSessionJson['actor'] | null {
+export function useActor(): PersonSessionJson['actor'] | null {
   const now = useStore(session);
   return now.is === 'in' || now.is === 'ended' ? now.session.actor : null;
+}
+
+/** The organisations of the person signed in. */
+export function useOwnOrganisations(): readonly OwnOrganisationJson[] {
+  const now = useStore(session);
+  return now.is === 'in' || now.is === 'ended' ? (now.session.organisations ?? []) : [];
 }
