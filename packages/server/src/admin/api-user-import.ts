@@ -1,3 +1,4 @@
+import { confinedTo } from '../domain/actor.ts';
 import { refuseBeyondRole } from '../domain/admin-scope.ts';
 import { usernameKey, type ApiUser } from '../domain/api-user.ts';
 import { readApiUserRecord, type ReadRecord } from '../domain/api-user-record.ts';
@@ -11,6 +12,13 @@ import { storeFault } from '../storage/store-error.ts';
 import type { StoreTransaction } from '../storage/store.ts';
 import type { TextLine } from '../lib/text-lines.ts';
 import { deletedUsernameProblem } from './api-user.ts';
+import {
+  addOrganisations,
+  lockOrganisations,
+  occupy,
+  organisationFaults,
+  type Organisations,
+} from './api-user-import-policy.ts';
 import { audited, recordRefusal, type Attempt, type Change, type Effect } from './audited.ts';
 
 /** The outcome of one line of an import. */
@@ -67,6 +75,8 @@ export async function* importApiUsers(
   now: () => number,
   options: ImportOptions = {},
 ): AsyncGenerator<ImportedLine, void, undefined> {
+  if (confinedTo(actor) !== null)
+    throw new AppError('forbidden', 'Only operators of the platform import API users.');
   const changeNow = (): Change => ({ store, actor, nowMs: now() });
   if (options.dryRun === true) return yield* dryRun(changeNow, lines, options);
   const count = { made: 0, exists: 0, refused: 0 };
@@ -203,6 +213,7 @@ async function importTogether(
   const recorded = parsed.flatMap((line) => ('refused' in line ? refusalsToRecord(line) : []));
   if (records.length + recorded.length === 0) return parsed as ImportedLine[];
   return await audited(change, ATTEMPT, async (transaction) => {
+    await lockOrganisations(transaction, records);
     const names = await namesIn(transaction, records, options);
     const outcomes = parsed.map((line) => ('record' in line ? claimed(line.line, line.record, names) : line));
     const newRecords = outcomes.flatMap((line) => ('record' in line ? [line.record] : []));
@@ -216,6 +227,7 @@ async function importTogether(
         ...newRecords.map(({ user, credentials }) => ({
           action: 'api_user.import' as const,
           subject: { kind: 'api_user' as const, id: user.clientId },
+          organisationId: user.organisationId,
           after: { ...apiUserFacts(user), credentials: credentials.map(({ id }) => id) },
         })),
         ...recorded,
@@ -283,6 +295,7 @@ interface Names {
   externalIds: Map<string, ApiUser>;
   /** API users by the key of the line that made them. */
   importKeys: Map<string, ApiUser>;
+  organisations: Organisations;
 }
 
 function noNames(): Names {
@@ -295,12 +308,13 @@ function noNames(): Names {
     keyDigests: new Set(),
     externalIds: new Map(),
     importKeys: new Map(),
+    organisations: new Map(),
   };
 }
 
 /** Adds to `names` the names of these lines that the store already has. */
 async function namesIn(
-  rows: Pick<StoreTransaction, 'apiUsers' | 'credentials' | 'deletedClientIds'>,
+  rows: Pick<StoreTransaction, 'apiUsers' | 'credentials' | 'deletedClientIds' | 'organisations'>,
   records: readonly ReadRecord[],
   { restoreDeleted = false }: ImportOptions,
   names: Names = noNames(),
@@ -327,6 +341,7 @@ async function namesIn(
     if (user.externalId !== null) names.externalIds.set(user.externalId, user);
     if (importKey !== null) names.importKeys.set(importKey, user);
   }
+  await addOrganisations(rows, records, names.organisations);
   return names;
 }
 
@@ -342,6 +357,9 @@ function claimed(line: number, record: ReadRecord, names: Names): ParsedLine | T
     return { line, there: { clientId: there.clientId, differs: differences(user, there) } };
   const fault = nameFault(user, names) ?? credentialFault(credentials, names);
   if (fault !== null) return { line, refused: new AppError('conflict', fault.problem, { faults: [fault] }) };
+  const forbidden = organisationFaults(record, names.organisations);
+  if (forbidden.length > 0) return { line, refused: invalid(forbidden) };
+  occupy(record, names.organisations);
   names.clientIds.add(clientId);
   names.clientIdKeys.add(usernameKey(clientId));
   if (username !== null) names.usernameKeys.add(usernameKey(username));

@@ -12,6 +12,8 @@ import {
   type Credential,
 } from '../domain/credential.ts';
 import { KIND_FACTS } from '../domain/credential-kind.ts';
+import { boundCredential, type BoundCredential } from '../domain/organisation-policy.ts';
+import { trustRuleOf } from '../domain/assertion-credential.ts';
 import { passwordProblem } from '../domain/password.ts';
 import { argon2id } from '../lib/argon2id.ts';
 import { randomBase62 } from '../lib/random.ts';
@@ -28,6 +30,7 @@ import {
   type Identify,
 } from './audited.ts';
 import { callersOf, gatherUses } from './in-use.ts';
+import { allowedExpiry, lockedOwner, policyOfOwner, refuseCredential } from './organisation-policy.ts';
 import { revokeTokens } from './revocation.ts';
 
 export interface NewCredential {
@@ -133,15 +136,18 @@ export async function notedOwner(
 /**
  * Does work for a new credential that takes too long for a transaction, if the API user may get one. Call the
  * returned function in the transaction: it throws the AppError of the work. So the refusal is on record, and
- * a replay gets its answer even if the work fails this time.
+ * a replay gets its answer even if the work fails this time. The transaction checks the policy once more.
  */
 export async function beforeCreation<T>(
-  { store, actor }: Change,
-  { owner }: NewCredential,
+  { store, actor, nowMs }: Change,
+  { owner, expiresAt }: NewCredential,
+  bound: Pick<BoundCredential, 'kind' | 'issuer'>,
   work: () => Promise<T>,
 ): Promise<() => T> {
   try {
-    refuseBeyondRole(actor, (await existingApiUser(store, owner, actor)).scopes);
+    const user = await existingApiUser(store, owner, actor);
+    refuseBeyondRole(actor, user.scopes);
+    allowedExpiry(await policyOfOwner(store, user), { ...bound, createdAt: nowMs, expiresAt });
     const result = await work();
     return () => result;
   } catch (error) {
@@ -193,10 +199,18 @@ export async function updateCredential(
     };
     refuseBadName(credential.name);
     refusePast(credential.expiresAt, nowMs);
+    const { policy } = await lockedOwner(transaction, owner);
+    if (policy !== null && endsLater(credential, before))
+      refuseCredential(policy, boundCredential(credential));
     await transaction.credentials.update(credential);
     await transaction.changed('api_user', credential.clientId);
     return { result: credential, ...changedFacts(credentialFacts(before), credentialFacts(credential)) };
   });
+}
+
+function endsLater(credential: Credential, before: Credential): boolean {
+  const end = (each: Credential) => each.expiresAt ?? Number.POSITIVE_INFINITY;
+  return end(credential) > end(before);
 }
 
 export interface Retirement extends Revoking {
@@ -236,16 +250,22 @@ type Material = Pick<Credential, 'id' | 'kind' | 'digest' | 'facts'>;
 /** Adds a credential with this material to the owner with this client id. The caller records it. */
 export async function insert(
   transaction: StoreTransaction,
-  { owner: clientId, name, expiresAt }: NewCredential,
+  { owner: clientId, name, expiresAt: requestedExpiry }: NewCredential,
   { actor, nowMs }: ChangeAuthor,
   material: Material,
 ): Promise<Credential> {
   refuseBadName(name);
-  refusePast(expiresAt, nowMs);
+  refusePast(requestedExpiry, nowMs);
+  const owner = await existingApiUser(transaction, clientId, actor);
+  const { policy } = await lockedOwner(transaction, owner);
+  const { kind } = material;
+  const issuer = trustRuleOf(material)?.issuer ?? null;
+  const bound = { kind, createdAt: nowMs, expiresAt: requestedExpiry, issuer };
+  const expiresAt = allowedExpiry(policy, bound);
   const all = await transaction.credentials.listOf(clientId);
   refuseTooMany(
     all.filter((credential) => credentialState(credential, nowMs) === 'live'),
-    material.kind,
+    kind,
   );
   const credential: Credential = {
     ...material,

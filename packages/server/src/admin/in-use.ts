@@ -45,6 +45,8 @@ export async function gatherUsesOf(store: Store, name: string): Promise<void> {
 const WHAT = {
   disabled: 'Move its callers to another API user first. A disable can be undone: `enable` does it',
   deleted: 'Move its callers to another API user first, or disable it, which can be undone: a delete cannot',
+  moved:
+    'Keep its credentials, if the same people have it afterwards, or move its callers to another API user first',
 } as const;
 
 /** Throws an AppError (`unsafe`) if a caller used one of the live credentials in the last hour. */

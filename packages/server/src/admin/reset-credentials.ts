@@ -131,7 +131,8 @@ export async function retireQuiet(
         credentialFacts(await end(transaction, credential, { retiredAt: nowMs })),
       );
       const related = { kind: 'api_user', id: credential.clientId } as const;
-      return { result: undefined, related, ...facts };
+      const owner = await transaction.apiUsers.find(credential.clientId);
+      return { result: undefined, related, organisationId: owner?.organisationId ?? null, ...facts };
     });
   }
   return ids.length < limit ? null : (ids.at(-1) ?? null);

@@ -1,3 +1,4 @@
+import type { ApiUser } from '../domain/api-user.ts';
 import { revocationOfAll, type Revocation } from '../domain/revocation.ts';
 import { bothClocks } from '../storage/tables/clock.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
@@ -14,6 +15,27 @@ export async function revokeTokens(transaction: StoreTransaction, clientId: stri
   await transaction.revocations.put(revocation);
   await transaction.changed('revocation', revocation.digest);
   return revocation;
+}
+
+/** API users read at a time. */
+const PAGE = 200;
+
+/**
+ * Revokes every token of the API users of an organisation: one entry for the organisation, and one for each
+ * API user, for verifiers that do not know organisations.
+ */
+export async function revokeOrganisation(
+  transaction: StoreTransaction,
+  organisationId: string,
+): Promise<void> {
+  await revokeTokens(transaction, organisationId);
+  for (let after: string | null = null; ;) {
+    const page = { after, limit: PAGE };
+    const users: ApiUser[] = await transaction.apiUsers.listOfOrganisation(organisationId, page);
+    for (const { clientId } of users) await revokeTokens(transaction, clientId);
+    after = users.at(-1)?.clientId ?? null;
+    if (users.length < PAGE) return;
+  }
 }
 
 /** If no server has stored its token life yet, revocations are kept for the longest life allowed. */

@@ -95,6 +95,9 @@ export function newOrganisationId(): string {
   return ID_PREFIX + randomBase62(ID_LENGTH);
 }
 
+/** Every process holds all organisations in memory. */
+export const ORGANISATIONS_MAX = 100_000;
+
 export const MEMBER_ROLES = ['member', 'admin'] as const;
 /**
  * The rights of a member in an organisation: a member sees and manages its API users, an admin also its
