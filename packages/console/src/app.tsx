@@ -11,6 +11,7 @@ import { SITE_PAGES } from './site-pages.ts';
 import { connection } from './state/connection.ts';
 import { startLive, stopLive } from './state/live.ts';
 import { present, watchPresence } from './state/presence.ts';
+import { organisation } from './state/organisation.ts';
 import { forgetAnswers } from './state/resource.ts';
 import { session, useActor } from './state/session.ts';
 import { OrganisationGate } from './portal/organisation-gate.tsx';
@@ -54,7 +55,9 @@ function Gate(): JSX.Element | null {
     return stopLive;
   }, [follows]);
   useEffect(() => {
-    if (state.is === 'out') forgetAnswers();
+    if (state.is !== 'out') return;
+    forgetAnswers();
+    organisation.set(null);
   }, [state.is]);
 
   // Invitation links work with or without a session, also another operator's.

@@ -18,6 +18,22 @@ export function joseMissing(): string | false {
   return !runs('jose', ['alg']) && missing('The command jose', 'apt-get install jose');
 }
 
+/** Debian's packages of Go are in this GOPATH, and have no modules. */
+export const GO_ENV: Readonly<Record<string, string>> = {
+  GO111MODULE: 'off',
+  GOPATH: '/usr/share/gocode',
+  GOFLAGS: '',
+};
+
+/** False if the program is installed; else the reason to skip. `packages`: what brings it. CI requires it. */
+export function programMissing(
+  program: string,
+  parameters: readonly string[],
+  packages: string = program,
+): string | false {
+  return !runs(program, parameters) && missing(`The command ${program}`, `apt-get install ${packages}`);
+}
+
 function runs(program: string, parameters: readonly string[]): boolean {
   return spawnSync(program, parameters).status === 0;
 }

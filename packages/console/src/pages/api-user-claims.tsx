@@ -8,9 +8,9 @@ import { announce } from '../state/announce.ts';
 import { useResource } from '../state/resource.ts';
 import { useMay } from '../state/session.ts';
 import { Loaded, Skeleton } from '../ui/loaded.tsx';
-import { Notice } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
 import { TokenSettingsForm, type TokenSettings } from '../ui/token-settings.tsx';
+import { ReadOnly } from '../ui/read-only.tsx';
 import { isNoSuchApiUser, NoSuchApiUser } from './no-such-api-user.tsx';
 
 export function ApiUserClaimsPage(): JSX.Element {
@@ -55,9 +55,7 @@ function EditClaims({ clientId }: { clientId: string }): JSX.Element {
           }
         </Loaded>
       ) : (
-        <Notice title="Your role is read-only">
-          <p>An operator or admin can change claims.</p>
-        </Notice>
+        <ReadOnly text="An operator or admin can change claims." />
       )}
     </Page>
   );

@@ -15,11 +15,11 @@ import { useAction } from '../ui/action.ts';
 import { LinkButton } from '../ui/button.tsx';
 import { ExpiryField, expiryOf } from '../ui/expiry.tsx';
 import { CheckField, ChoiceField, TextField, type Choice } from '../ui/field.tsx';
-import { Notice } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
 import { NEW_API_USER } from './api-user-list.tsx';
 import { NO_SETTINGS, SettingsFields, type EditableSettings } from './api-user-form.tsx';
 import { Form, FormEnd } from '../ui/form.tsx';
+import { ReadOnly } from '../ui/read-only.tsx';
 
 const BACK = { href: paths.apiUsers, text: 'API users' };
 
@@ -29,9 +29,7 @@ export function NewApiUserPage(): JSX.Element {
   if (!mayWrite) {
     return (
       <Page title="New API user" back={BACK} narrow>
-        <Notice title="Your role is read-only">
-          <p>An operator or admin can create API users. An admin can give you the role.</p>
-        </Notice>
+        <ReadOnly text="An operator or admin can create API users. An admin can give you the role." />
       </Page>
     );
   }

@@ -11,8 +11,8 @@ import { useMay } from '../state/session.ts';
 import { useAction } from '../ui/action.ts';
 import { LinkButton } from '../ui/button.tsx';
 import { Form, FormEnd } from '../ui/form.tsx';
-import { Notice } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
+import { ReadOnly } from '../ui/read-only.tsx';
 import { NO_NAMES, OrganisationNames, type Names } from './organisation-names.tsx';
 import { PolicyFields } from './policy-fields.tsx';
 
@@ -27,13 +27,7 @@ export function NewOrganisationPage(): JSX.Element {
       back={BACK}
       narrow
     >
-      {isAdmin ? (
-        <CreateForm />
-      ) : (
-        <Notice title="Your role is read-only here">
-          <p>An admin can create organisations.</p>
-        </Notice>
-      )}
+      {isAdmin ? <CreateForm /> : <ReadOnly text="An admin can create organisations." />}
     </Page>
   );
 }

@@ -16,6 +16,7 @@ import { Form, FormEnd } from '../ui/form.tsx';
 import { Loaded, Skeleton } from '../ui/loaded.tsx';
 import { Failure, Notice } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
+import { ReadOnly } from '../ui/read-only.tsx';
 import { isNoSuchOrganisation, NoSuchOrganisation, organisationPath } from './organisation.tsx';
 import { PolicyFields } from './policy-fields.tsx';
 import { ViolationList } from './violations.tsx';
@@ -48,9 +49,7 @@ function EditPolicy({ id }: { id: string }): JSX.Element {
           }
         </Loaded>
       ) : (
-        <Notice title="Your role is read-only here">
-          <p>An admin can change policies.</p>
-        </Notice>
+        <ReadOnly text="An admin can change policies." />
       )}
     </Page>
   );

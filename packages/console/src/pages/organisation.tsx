@@ -306,7 +306,7 @@ function Policy({ organisation: { id, policy } }: { organisation: OrganisationJs
 }
 
 function History({ id }: { id: string }): JSX.Element {
-  const list = usePages<AuditEntryJson>(`${organisationPath(id)}/history`, [{ noun: '*' }]);
+  const list = usePages<AuditEntryJson>(withQuery('/audit', { organisation: id }), [{ noun: '*' }]);
   return (
     <Card title="History">
       {list.loaded ? (
@@ -315,6 +315,9 @@ function History({ id }: { id: string }): JSX.Element {
         list.error === undefined && <Skeleton size="tall" />
       )}
       <ListEnd of={list} narrow="The audit log has older entries." />
+      <p class="small">
+        <a href={withQuery(paths.audit, { organisation: id })}>Search and filter them</a>
+      </p>
     </Card>
   );
 }

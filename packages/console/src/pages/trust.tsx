@@ -22,6 +22,7 @@ import { Chips } from '../ui/list-field.tsx';
 import { Loaded } from '../ui/loaded.tsx';
 import { Notice } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
+import { ReadOnly } from '../ui/read-only.tsx';
 import { useCredentialCreation } from './credential-creation.ts';
 import { isNoSuchApiUser, NoSuchApiUser } from './no-such-api-user.tsx';
 import { draftOf, emptyDraft, ruleOf, ruleText, type TrustDraft } from './trust-draft.ts';
@@ -57,9 +58,7 @@ function Trust({ clientId }: { clientId: string }): JSX.Element {
           }}
         </Loaded>
       ) : (
-        <Notice title="Your role is read-only">
-          <p>An operator or admin can create trust rules.</p>
-        </Notice>
+        <ReadOnly text="An operator or admin can create trust rules." />
       )}
     </Page>
   );

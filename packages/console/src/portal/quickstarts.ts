@@ -63,9 +63,9 @@ async function accessToken(): Promise<string> {
     const id = response.headers.get('x-request-id');
     throw new Error(\`No token: \${await response.text()} (x-request-id \${id})\`);
   }
-  const { access_token: text, expires_in: seconds } = await response.json();
-  kept = { text, expiresAt: Date.now() + (seconds - 30) * 1000 };
-  return text;
+  const answer = (await response.json()) as { access_token: string; expires_in: number };
+  kept = { text: answer.access_token, expiresAt: Date.now() + (answer.expires_in - 30) * 1000 };
+  return kept.text;
 }
 
 await accessToken();
