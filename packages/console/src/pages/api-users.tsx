@@ -86,7 +86,7 @@ function ChooseAndMove({ search, onDone }: { search: ApiUserSearch; onDone: () =
               Cancel
             </Button>
             <Button small kind="primary" disabled={ids.size === 0} onClick={() => setMoving(true)}>
-              Move {plural(ids.size, 'API user')}
+              {ids.size === 0 ? 'Move' : `Move ${plural(ids.size, 'API user')}`}
             </Button>
           </div>
         </div>

@@ -150,7 +150,7 @@ function Limits({ policy, onChange, errorOf }: PolicyFieldsProps): JSX.Element {
     onChange({ quota: { ...quota, ...change } });
   return (
     <>
-      <div class="halves">
+      <div class="pairs">
         <NumberField
           label="API users"
           hint="The most it may have."

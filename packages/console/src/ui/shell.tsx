@@ -21,13 +21,21 @@ interface NavigationItem {
   text: string;
   /** For narrow screens. */
   short?: string;
+  /** The name for screen readers, which has to contain both texts. */
+  label?: string;
   icon: IconName;
 }
 
 const CONSOLE: readonly NavigationItem[] = [
   { href: paths.overview, text: 'Overview', icon: 'overview' },
   { href: paths.apiUsers, text: 'API users', icon: 'users' },
-  { href: paths.organisations, text: 'Organisations', short: 'Orgs', icon: 'organisation' },
+  {
+    href: paths.organisations,
+    text: 'Organisations',
+    short: 'Orgs',
+    label: 'Organisations (Orgs)',
+    icon: 'organisation',
+  },
   { href: paths.audit, text: 'Audit', icon: 'audit' },
   { href: paths.signingKeys, text: 'Signing keys', short: 'Keys', icon: 'key' },
   { href: paths.operators, text: 'Operators', icon: 'operators' },
@@ -99,9 +107,13 @@ function Sidebar(): JSX.Element {
       {site.kind === 'organisation' && <OrganisationName />}
       <nav class="nav" aria-label={site.kind === 'console' ? 'Console' : 'Portal'}>
         <ul>
-          {items.map(({ href, text, short, icon }) => (
+          {items.map(({ href, text, short, label, icon }) => (
             <li key={href}>
-              <a href={href} aria-current={isWithin(path, href) ? 'page' : undefined} aria-label={text}>
+              <a
+                href={href}
+                aria-current={isWithin(path, href) ? 'page' : undefined}
+                aria-label={label ?? text}
+              >
                 <Icon name={icon} size={20} />
                 <span class={short === undefined ? undefined : 'long'}>{text}</span>
                 {short !== undefined && <span class="short">{short}</span>}

@@ -96,8 +96,8 @@ async function createAgency({ page }: Desk): Promise<void> {
   await page.getByRole('link', { name: 'New organisation' }).first().click();
   await page.getByLabel('Name', { exact: true }).fill(AGENCY);
   for (const scope of ['campaigns:read', 'reports:read']) {
-    await page.getByLabel('Scopes', { exact: true }).fill(scope);
-    await page.getByLabel('Scopes', { exact: true }).press('Enter');
+    await page.getByRole('textbox', { name: 'Scopes' }).fill(scope);
+    await page.getByRole('textbox', { name: 'Scopes' }).press('Enter');
   }
   await page.getByLabel('Tokens per hour').fill('100000');
   await check(page, 'the form of an organisation');
