@@ -81,9 +81,7 @@ export function SettingsFields({
           settings.username !== null || settings.audiences.length > 0 || settings.allowed_networks.length > 0
         }
       >
-        <summary>
-          {policy === null ? 'More: networks, audiences, username' : 'More: networks, audiences'}
-        </summary>
+        <summary>More: {moreText(policy)}</summary>
         <div class="stack">
           <ListField
             label="Allowed networks"
@@ -112,6 +110,11 @@ export function SettingsFields({
       </details>
     </>
   );
+}
+
+function moreText(policy: ReturnType<typeof usePolicy>): string {
+  if (policy === null) return 'networks, audiences, username';
+  return policy.audiences.length === 0 ? 'networks' : 'networks, audiences';
 }
 
 type OwnFieldProps = Pick<SettingsFieldsProps, 'settings' | 'onChange' | 'errorOf'>;

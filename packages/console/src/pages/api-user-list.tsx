@@ -180,7 +180,9 @@ function SearchBox({ value, onSearch }: { value: string; onSearch: (text: string
         ref={input}
         type="search"
         aria-label="Search API users"
-        placeholder="Name, client id, username or contact"
+        placeholder={
+          site.kind === 'console' ? 'Name, client id, username or contact' : 'Name, client id or contact'
+        }
         value={text}
         autocomplete="off"
         autocapitalize="none"

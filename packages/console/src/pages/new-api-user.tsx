@@ -151,7 +151,9 @@ function CreateForm({ onMade }: CreateFormProps): JSX.Element {
         autofocus
       />
       <fieldset class="stack">
-        <legend class="label">First {policy === null ? 'secret' : 'credential'}</legend>
+        <legend class={policy === null ? 'label' : 'unseen'}>
+          First {policy === null ? 'secret' : 'credential'}
+        </legend>
         {policy === null ? (
           <CheckField
             label="Make a secret now"

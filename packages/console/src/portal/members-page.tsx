@@ -22,7 +22,7 @@ export function MembersPage(): JSX.Element {
         )
       }
     >
-      <section class="card flush" aria-label="Members">
+      <section class="card" aria-label="Members">
         <Members
           path=""
           members={members}

@@ -75,15 +75,17 @@ function Programs({ clientId }: { clientId: string }): JSX.Element {
   const shown = programs.find((one) => one.title === title);
   return (
     <Card title="A program that gets a token">
-      <Segments
-        label="Language"
-        value={title}
-        options={programs.map((one) => ({ value: one.title, text: one.title }))}
-        onInput={setTitle}
-      />
-      <p class="hint">
-        It reads the secret from the environment variable <code>{SECRET_VARIABLE}</code>.
-      </p>
+      <div class="row">
+        <Segments
+          label="Language"
+          value={title}
+          options={programs.map((one) => ({ value: one.title, text: one.title }))}
+          onInput={setTitle}
+        />
+        <p class="hint">
+          It reads the secret from <code>{SECRET_VARIABLE}</code>, a variable of the environment.
+        </p>
+      </div>
       {shown !== undefined && (
         <div class="stack tight">
           <CodeBlock key={title} text={shown.code} what={`the program in ${title}`} />

@@ -25,14 +25,14 @@ function curl({ clientId, tokenEndpoint }: QuickstartServer): Quickstart {
     title: 'curl',
     text: 'In a shell, to try it out. Needs curl 7.76 or newer.',
     file: 'quickstart.sh',
-    code: `# Reads the secret from the environment, so that it is not in the list of processes.
+    code: `# From the environment, so that no list of processes shows the secret.
 printf '%s' "$${SECRET_VARIABLE}" |
   curl --silent --show-error --fail-with-body --dump-header /dev/stderr \\
     --data client_id=${clientId} \\
     --data-urlencode client_secret@- \\
     ${tokenEndpoint}
 # {"access_token":"…","token_type":"Bearer","expires_in":3600}
-# Call the API with: curl --header "Authorization: Bearer $token" https://api.example.com/v1/campaigns`,
+# Then call the API with: curl --header "Authorization: Bearer $token" …`,
   };
 }
 
@@ -61,7 +61,7 @@ async function accessToken(): Promise<string> {
   });
   if (!response.ok) {
     const id = response.headers.get('x-request-id');
-    throw new Error(\`No token: \${await response.text()} (x-request-id \${id})\`);
+    throw new Error(\`\${await response.text()} (x-request-id \${id})\`);
   }
   const answer = (await response.json()) as { access_token: string; expires_in: number };
   kept = { text: answer.access_token, expiresAt: Date.now() + (answer.expires_in - 30) * 1000 };
@@ -103,8 +103,8 @@ def access_token():
             timeout=10,
         )
         if not response.ok:
-            request_id = response.headers.get("x-request-id")
-            raise RuntimeError(f"No token: {response.text} (x-request-id {request_id})")
+            trace = response.headers.get("x-request-id")
+            raise RuntimeError(f"{response.text} (x-request-id {trace})")
         answer = response.json()
         _token = answer["access_token"]
         _expires_at = time.monotonic() + answer["expires_in"] - 30
@@ -113,7 +113,8 @@ def access_token():
 
 access_token()
 print("It works: got a token.")
-# requests.get("https://api.example.com/v1/campaigns", headers={"Authorization": f"Bearer {access_token()}"})`,
+# headers = {"Authorization": f"Bearer {access_token()}"}
+# requests.get("https://api.example.com/v1/campaigns", headers=headers)`,
   };
 }
 
@@ -135,8 +136,10 @@ import java.util.regex.Pattern;
 public class Quickstart {
   private static final URI TOKEN_ENDPOINT = URI.create("${tokenEndpoint}");
   private static final String CLIENT_ID = "${clientId}";
-  private static final Pattern TOKEN = Pattern.compile("\\"access_token\\"\\\\s*:\\\\s*\\"([^\\"]+)\\"");
-  private static final Pattern SECONDS = Pattern.compile("\\"expires_in\\"\\\\s*:\\\\s*(\\\\d+)");
+  private static final Pattern TOKEN =
+      Pattern.compile("\\"access_token\\"\\\\s*:\\\\s*\\"([^\\"]+)\\"");
+  private static final Pattern SECONDS =
+      Pattern.compile("\\"expires_in\\"\\\\s*:\\\\s*(\\\\d+)");
 
   private final HttpClient http = HttpClient.newHttpClient();
   private String token = "";
@@ -145,16 +148,18 @@ public class Quickstart {
   /** An access token: the same one until shortly before it expires. */
   synchronized String accessToken() throws Exception {
     if (Instant.now().isBefore(expiresAt)) return token;
-    String secret = URLEncoder.encode(System.getenv("${SECRET_VARIABLE}"), StandardCharsets.UTF_8);
+    String secret = URLEncoder.encode(
+        System.getenv("${SECRET_VARIABLE}"), StandardCharsets.UTF_8);
     HttpRequest request = HttpRequest.newBuilder(TOKEN_ENDPOINT)
         .timeout(Duration.ofSeconds(10))
         .header("Content-Type", "application/x-www-form-urlencoded")
-        .POST(HttpRequest.BodyPublishers.ofString("client_id=" + CLIENT_ID + "&client_secret=" + secret))
+        .POST(HttpRequest.BodyPublishers.ofString(
+            "client_id=" + CLIENT_ID + "&client_secret=" + secret))
         .build();
     HttpResponse<String> response = http.send(request, HttpResponse.BodyHandlers.ofString());
     if (response.statusCode() != 200) {
       String id = response.headers().firstValue("x-request-id").orElse("none");
-      throw new IllegalStateException("No token: " + response.body() + " (x-request-id " + id + ")");
+      throw new IllegalStateException(response.body() + " (x-request-id " + id + ")");
     }
     token = find(TOKEN, response.body());
     expiresAt = Instant.now().plusSeconds(Long.parseLong(find(SECONDS, response.body())) - 30);
@@ -246,7 +251,7 @@ function access_token(): array
         throw new RuntimeException(curl_error($request));
     }
     if (curl_getinfo($request, CURLINFO_RESPONSE_CODE) !== 200) {
-        throw new RuntimeException("No token: $body (x-request-id {$headers['x-request-id']})");
+        throw new RuntimeException("$body (x-request-id {$headers['x-request-id']})");
     }
     return json_decode($body, true, flags: JSON_THROW_ON_ERROR);
 }
