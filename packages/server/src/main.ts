@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { apiUserCommand } from './commands/api-user.ts';
 import { auditCommand } from './commands/audit.ts';
+import { checkClientCommand } from './commands/check-client.ts';
 import { credentialCommand } from './commands/credential.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { EXIT_CODES_HELP, exitOf } from './commands/exit-code.ts';
@@ -9,6 +10,7 @@ import { keyCommand } from './commands/key.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { operatorCommand } from './commands/operator.ts';
 import { refuseArguments } from './commands/options.ts';
+import { sandboxCommand } from './commands/sandbox.ts';
 import { secretCommand } from './commands/secret.ts';
 import { serveCommand } from './commands/serve.ts';
 import { signingKeyCommand } from './commands/signing-key.ts';
@@ -87,6 +89,8 @@ function commandLine(io: Io): Command {
   tokenCommand(program, io);
   trustCommand(program, io);
   secretCommand(program, io);
+  sandboxCommand(program, io);
+  checkClientCommand(program, io);
   doctorCommand(program, io);
   helpCommand(program);
   return program;

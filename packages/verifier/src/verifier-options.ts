@@ -33,6 +33,8 @@ export interface VerifierOptions {
   fetchTimeoutMs?: number | undefined;
   /** Allows issuers and key sets on other hosts without TLS. Default false. */
   insecureHttp?: boolean | undefined;
+  /** The issuer is a sandbox for tests: true for such an issuer, and for no other. Default false. */
+  sandbox?: boolean | undefined;
   /** URL of this API's protected-resource metadata (RFC 9728), shown in `WWW-Authenticate`. */
   resourceMetadataUrl?: string | undefined;
   /**
@@ -77,7 +79,7 @@ export function checkedOptions(input: VerifierOptions): CheckedOptions {
   const { resourceMetadataUrl, onKeySetFailure, onRefused } = input;
   if (resourceMetadataUrl !== undefined) quotable('resourceMetadataUrl', resourceMetadataUrl);
   return Object.freeze({
-    issuer: checkedUrl('issuer', input.issuer, insecureHttp),
+    issuer: issuerOf(input, insecureHttp),
     audiences: audiencesOf(input.audience),
     algorithms: algorithmsOf(input.algorithms ?? DEFAULT_ALGORITHMS),
     jwksUrl: input.jwksUrl === undefined ? undefined : checkedUrl('jwksUrl', input.jwksUrl, insecureHttp),
@@ -94,6 +96,23 @@ export function checkedOptions(input: VerifierOptions): CheckedOptions {
     onFailure: onKeySetFailure === undefined ? () => {} : harmless(onKeySetFailure),
     onRefused: onRefused && harmless(onRefused),
   } satisfies CheckedOptions);
+}
+
+/** The issuers of sandboxes, and no others, have this path or one below it. */
+const SANDBOX_PATH = '/mintmark-sandbox';
+
+/** A sandbox gives tokens to everybody: neither its issuer nor the option may reach production alone. */
+function issuerOf({ issuer, sandbox = false }: VerifierOptions, insecureHttp: boolean): string {
+  const checked = checkedUrl('issuer', issuer, insecureHttp);
+  const isSandbox = `${new URL(checked).pathname}/`.startsWith(`${SANDBOX_PATH}/`);
+  if (sandbox === isSandbox) return checked;
+  throw new TypeError(
+    isSandbox
+      ? `issuer: ${quoted(checked)} is a sandbox for tests. Everybody can get any token from it: name the issuer of ` +
+          'your platform, or in a test say sandbox: true.'
+      : `sandbox: ${quoted(sandbox)} is not for the issuer ${quoted(checked)}: true is only for a sandbox of ` +
+          'Mintmark. Leave the option out.',
+  );
 }
 
 /** Ignores a hook's errors: a failing logger must not take the API down. */

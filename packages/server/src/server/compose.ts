@@ -98,7 +98,7 @@ export async function compose(
   log: Logger,
   part: ProcessPart = WHOLE,
 ): Promise<Composed> {
-  const { now, steady } = part.clock;
+  const { now } = part.clock;
   const clocks = createClockWatch(store.clock, clockName(part), log, part.clock);
   const keyring = createKeyring(store, masterKey, log, clocks.earlier);
   const feed = createChangeFeed(
@@ -115,7 +115,7 @@ export async function compose(
       reach: reachOf(log, () => void (directory.status().complete || loading.begin())),
     }),
     config.changePollMs,
-    steady,
+    part.clock,
   );
   const revocations = createRevocationList(store.revocations);
   const directory: Directory = createDirectory(store.knownApiUsers, config, feed.staleMs);

@@ -1,4 +1,5 @@
 import type { ChangeFeed, ChangeHandlers } from '../../src/runtime/change-feed.ts';
+import type { UsedAssertionsOfProcess } from '../../src/runtime/used-assertions.ts';
 import type { Limits } from '../../src/runtime/limits/limits.ts';
 import type { Keyring } from '../../src/runtime/signing-keys.ts';
 import type { SleepWatch } from '../../src/runtime/sleep-watch.ts';
@@ -17,6 +18,9 @@ export interface Plant {
   sleep(sleep: SleepWatch): SleepWatch;
   recordUsage(write: Store['recordUsage']): Store['recordUsage'];
   limits(limits: Limits): Limits;
+  used(used: UsedAssertionsOfProcess): UsedAssertionsOfProcess;
+  /** The store as maintenance sees it. */
+  maintained(store: Store): Store;
 }
 
 const same = <T>(value: T): T => value;
@@ -30,6 +34,8 @@ export const NO_PLANT: Plant = {
   sleep: same,
   recordUsage: same,
   limits: same,
+  used: same,
+  maintained: same,
 };
 
 export interface PlantedBug {
@@ -190,6 +196,37 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
     plant: () =>
       planted({
         limits: (limits) => ({ ...limits, services: { ...limits.services, sharedLimits: null } }),
+      }),
+  },
+  'limits that cannot be shared are not divided': {
+    breaks: ['limit'],
+    seed: 1,
+    plant: () =>
+      planted({
+        limits(limits) {
+          const { sharedLimits } = limits.services;
+          if (sharedLimits === null) return limits;
+          return {
+            ...limits,
+            services: { ...limits.services, sharedLimits: { ...sharedLimits, processes: 1, parts: () => 1 } },
+          };
+        },
+      }),
+  },
+  'each process remembers only the assertions that it saw': {
+    breaks: ['reused'],
+    seed: 1,
+    plant: () => planted({ used: (used) => ({ ...used, use: () => 'new' }) }),
+  },
+  'maintenance removes what has ended by its own clock': {
+    breaks: ['kept'],
+    seed: 1,
+    plant: () =>
+      planted({
+        maintained: (store) => ({
+          ...store,
+          clock: { ...store.clock, now: async () => store.clock.ownNow() },
+        }),
       }),
   },
 };

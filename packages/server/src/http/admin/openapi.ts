@@ -39,7 +39,7 @@ export async function adminDocument(
         title: 'Mintmark admin API',
         version,
         description:
-          'Manages API users, their credentials, signing keys and operators. Errors are problem details (RFC 9457).',
+          'Manages API users, their credentials, organisations, signing keys and operators. Errors are problem details (RFC 9457).',
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       servers: [{ url: issuer + ADMIN_PATH }],

@@ -7,7 +7,9 @@ import { invitesBody } from '../framing.ts';
 import { CREDENTIALS_IN_URL, urlHoldsSecret } from '../url-secrets.ts';
 import type { AdminApp, SchemaTypes } from './admin-app.ts';
 import { keySourceRoutes } from './key-source.routes.ts';
+import { audienceSettingsRoutes } from './audience-settings.routes.ts';
 import { invitationRoutes } from './invitation.routes.ts';
+import { moveRoute } from './api-user-move.routes.ts';
 import { apiUserRoutes } from './api-user.routes.ts';
 import { auditRoutes } from './audit.routes.ts';
 import { bulkRoutes } from './api-user-bulk.routes.ts';
@@ -20,6 +22,7 @@ import { adminDocument } from './openapi.ts';
 import { escapeProblem, jsonTextOf } from './json-text.ts';
 import { refuseParameters } from './parameters.ts';
 import { operatorRoutes } from './operator.routes.ts';
+import { organisationRoutes } from './organisation.routes.ts';
 import { overviewRoute } from './overview.routes.ts';
 import { Problem, problemOf, replyWithProblem, SECURITY_HEADERS, tooMany } from './problem.ts';
 import { profileRoutes } from './profile.routes.ts';
@@ -58,6 +61,9 @@ export async function adminPlugin(
   app.addSchema(credentialSchema);
   apiUserRoutes(app, context);
   await bulkRoutes(app, context);
+  moveRoute(app, context);
+  organisationRoutes(app, context);
+  audienceSettingsRoutes(app, context);
   credentialRoutes(app, context);
   keySourceRoutes(app, context);
   trustCheckRoutes(app, context);
@@ -110,7 +116,7 @@ function limitAndGate(app: AdminApp, context: AdminContext, gate: Gate): void {
 }
 
 /** Accepts only JSON. An empty body counts as `{}`: clients omit the body if all members are optional. */
-function onlyJson(app: AdminApp): void {
+export function onlyJson(app: AdminApp): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, callback) => {
