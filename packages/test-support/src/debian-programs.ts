@@ -18,13 +18,6 @@ export function joseMissing(): string | false {
   return !runs('jose', ['alg']) && missing('The command jose', 'apt-get install jose');
 }
 
-/** Debian's packages of Go are in this GOPATH, and have no modules. */
-export const GO_ENV: Readonly<Record<string, string>> = {
-  GO111MODULE: 'off',
-  GOPATH: '/usr/share/gocode',
-  GOFLAGS: '',
-};
-
 /** False if the program is installed; else the reason to skip. `packages`: what brings it. CI requires it. */
 export function programMissing(
   program: string,

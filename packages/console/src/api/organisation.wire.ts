@@ -1,8 +1,7 @@
 import type { MemberRole } from '../../../server/src/domain/organisation.ts';
-import type { Claims } from '../../../server/src/domain/claims.ts';
-import type { OrganisationRecord, PolicyRecord } from '../../../server/src/domain/organisation-record.ts';
+import type { PolicyRecord } from '../../../server/src/domain/organisation-record.ts';
 
-// Answers of the portal's API, and of the admin API about organisations.
+// Answers of the portal's API.
 
 /** An organisation of the person signed in. */
 export interface OwnOrganisationJson {
@@ -58,36 +57,6 @@ export interface RefusedRequestJson {
   reason: string;
   detail: string | null;
   trace_id: string;
-}
-
-/** An organisation as operators see it. */
-export interface OrganisationJson extends OrganisationRecord {
-  updated_at: string;
-  version: number;
-}
-
-export interface ListedOrganisationJson extends OrganisationJson {
-  api_users: number;
-  members: number;
-}
-
-/** Something that the policy forbids. */
-export interface ViolationJson {
-  /** Null: the organisation has too many API users. */
-  client_id: string | null;
-  api_user_name: string | null;
-  /** Null: a setting of the API user. */
-  credential_id: string | null;
-  member: string;
-  detail: string;
-}
-
-export interface AudienceSettingsJson {
-  audience: string;
-  claims: Claims;
-  token_life_seconds: number | null;
-  updated_at: string;
-  version: number;
 }
 
 /** The token that the API user, or any of the organisation, would get. */

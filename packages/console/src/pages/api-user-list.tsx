@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { get, withQuery } from '../api/client.ts';
-import type { ListedApiUserJson as Listed } from '../../../server/src/http/admin/api-user.wire.ts';
+import type { ListedApiUserJson } from '../../../server/src/http/admin/api-user.wire.ts';
 import { cut, DAY_MS, whole } from '../format.ts';
 import { paths } from '../paths.ts';
 import { site } from '../site.ts';
@@ -19,8 +19,6 @@ import { Skeleton } from '../ui/loaded.tsx';
 import { Empty, Notice } from '../ui/notice.tsx';
 import { Spark } from '../ui/spark.tsx';
 import { Ago } from '../ui/time.tsx';
-
-type ListedApiUserJson = Listed & { organisation_name?: string | null };
 
 const SORTS = [
   { value: '-created_at', text: 'Newest first' },

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { request } from '../api/client.ts';
-import type { AudienceSettingsJson } from '../api/organisation.wire.ts';
+import type { AudienceSettingsJson } from '../../../server/src/http/admin/audience-settings.wire.ts';
 import { plural } from '../format.ts';
 import { paths } from '../paths.ts';
 import { announce } from '../state/announce.ts';

@@ -6,6 +6,7 @@ import { plural } from '../format.ts';
 import { announce } from '../state/announce.ts';
 import { Confirm } from '../ui/dialog.tsx';
 import { CheckField } from '../ui/field.tsx';
+import { Objection, useForce } from '../ui/force.tsx';
 import { Notice } from '../ui/notice.tsx';
 import { OrganisationField, PLATFORM } from '../ui/organisation-field.tsx';
 
@@ -19,28 +20,33 @@ export function MoveApiUsers(props: {
   const [organisation, setOrganisation] = useState('');
   const [keep, setKeep] = useState(false);
   const [faults, setFaults] = useState<Problem['errors']>([]);
-  const move = async () => {
-    setFaults([]);
+  const force = useForce();
+  const send = async (forced: boolean) => {
     const body = {
       client_ids: clientIds,
       organisation_id: organisation === PLATFORM ? null : organisation,
-      keep_credentials: keep,
+      ...(keep ? { keep_credentials: true } : { force: forced }),
     };
+    const { moved } = await post<{ moved: string[] }>('/api-users/move', body);
+    announce(`Moved ${plural(moved.length, 'API user')}.`);
+    onMoved();
+  };
+  const move = async () => {
+    setFaults([]);
     try {
-      const { moved } = await post<{ moved: string[] }>('/api-users/move', body);
-      announce(`Moved ${plural(moved.length, 'API user')}.`);
-      onMoved();
+      return await force.attempt(send);
     } catch (error) {
       if (error instanceof Problem) setFaults(error.errors);
       throw error;
     }
   };
+  const isHeldBack = !keep && force.objection !== null && !force.overruled;
   return (
     <Confirm
       title={`Move ${plural(clientIds.length, 'API user')}`}
       verb="Move"
       kind={keep ? 'primary' : 'danger'}
-      disabled={organisation === ''}
+      disabled={organisation === '' || isHeldBack}
       onConfirm={move}
       onClose={onClose}
     >
@@ -51,6 +57,7 @@ export function MoveApiUsers(props: {
         checked={keep}
         onInput={setKeep}
       />
+      {!keep && <Objection force={force} label="Move although it is in use" />}
       {faults.length > 0 && (
         <Notice kind="warn" title="The policy of the organisation forbids it" alert>
           <ul class="consequences">

@@ -4,7 +4,7 @@ import { useLocation } from 'preact-iso/router';
 import { DEFAULT_POLICY } from '../../../server/src/domain/organisation.ts';
 import { policyRecord, type PolicyRecord } from '../../../server/src/domain/organisation-record.ts';
 import { newIdempotencyKey, post } from '../api/client.ts';
-import type { OrganisationJson } from '../api/organisation.wire.ts';
+import type { OrganisationJson } from '../../../server/src/http/admin/organisation.wire.ts';
 import { paths } from '../paths.ts';
 import { announce } from '../state/announce.ts';
 import { useMay } from '../state/session.ts';

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import type { ApiUserJson } from '../../../server/src/http/admin/api-user.wire.ts';
-import type { OrganisationJson } from '../api/organisation.wire.ts';
+import type { OrganisationJson } from '../../../server/src/http/admin/organisation.wire.ts';
 import { plural } from '../format.ts';
 import { paths } from '../paths.ts';
 import { useResource } from '../state/resource.ts';

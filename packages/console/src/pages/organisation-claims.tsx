@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useLocation, useRoute } from 'preact-iso/router';
 import { request } from '../api/client.ts';
-import type { OrganisationJson } from '../api/organisation.wire.ts';
+import type { OrganisationJson } from '../../../server/src/http/admin/organisation.wire.ts';
 import { paths } from '../paths.ts';
 import { announce } from '../state/announce.ts';
 import { useResource } from '../state/resource.ts';

@@ -3,7 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { useLocation, useRoute } from 'preact-iso/router';
 import type { PolicyRecord } from '../../../server/src/domain/organisation-record.ts';
 import { post, request } from '../api/client.ts';
-import type { OrganisationJson, ViolationJson } from '../api/organisation.wire.ts';
+import type { OrganisationJson, ViolationJson } from '../../../server/src/http/admin/organisation.wire.ts';
 import { Problem } from '../api/problem.ts';
 import { paths } from '../paths.ts';
 import { announce } from '../state/announce.ts';

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { useLocation, useRoute } from 'preact-iso/router';
 import { post, request, withQuery } from '../api/client.ts';
 import type { AuditEntryJson } from '../../../server/src/http/admin/audit-entry.wire.ts';
-import type { OrganisationJson } from '../api/organisation.wire.ts';
+import type { OrganisationJson } from '../../../server/src/http/admin/organisation.wire.ts';
 import { Problem } from '../api/problem.ts';
 import { plural } from '../format.ts';
 import { paths } from '../paths.ts';

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { withQuery } from '../api/client.ts';
-import type { ListedOrganisationJson } from '../api/organisation.wire.ts';
+import type { ListedOrganisationJson } from '../../../server/src/http/admin/organisation.wire.ts';
 import { cut, whole } from '../format.ts';
 import { paths } from '../paths.ts';
 import { isOneOf, isText, useCheckedQuery } from '../state/checked-query.ts';

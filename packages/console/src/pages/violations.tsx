@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import type { ViolationJson } from '../api/organisation.wire.ts';
+import type { ViolationJson } from '../../../server/src/http/admin/organisation.wire.ts';
 import { sentence } from '../format.ts';
 import { paths } from '../paths.ts';
 import { usePages } from '../state/pages.ts';

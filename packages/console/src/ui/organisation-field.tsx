@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { withQuery } from '../api/client.ts';
-import type { ListedOrganisationJson } from '../api/organisation.wire.ts';
+import type { ListedOrganisationJson } from '../../../server/src/http/admin/organisation.wire.ts';
 import { plural } from '../format.ts';
 import { useDraft } from '../state/draft.ts';
 import { useResource } from '../state/resource.ts';

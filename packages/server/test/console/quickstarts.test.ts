@@ -8,12 +8,8 @@ import type { Page } from 'playwright-core';
 import { openBrowser, watchedPage } from '@mintmark/test-support/browser';
 import { temporaryFolder } from '@mintmark/test-support/command-line';
 import { becomeFirstAdmin } from '@mintmark/test-support/console-journey';
-import {
-  authlibMissing,
-  authlibPython,
-  GO_ENV,
-  programMissing,
-} from '@mintmark/test-support/debian-programs';
+import { authlibMissing, authlibPython, programMissing } from '@mintmark/test-support/debian-programs';
+import { GO_ENV, goMissing } from '@mintmark/test-support/go-program';
 import { startServer } from '@mintmark/test-support/server';
 
 interface Runtime {
@@ -49,7 +45,7 @@ const RUNTIMES: readonly Runtime[] = [
     file: 'quickstart.go',
     command: ['go', 'run'],
     env: GO_ENV,
-    missing: () => programMissing('go', ['version'], 'golang-go golang-golang-x-oauth2-dev'),
+    missing: goMissing,
   },
   {
     language: 'PHP',
