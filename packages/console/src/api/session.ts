@@ -1,11 +1,12 @@
-import { session, signedIn, signedOut, type PersonSessionJson } from '../state/session.ts';
+import type { OperatorSessionJson } from '../../../server/src/http/admin/session.wire.ts';
+import { session, signedIn, signedOut } from '../state/session.ts';
 import { request } from './client.ts';
 import { Problem } from './problem.ts';
 
 /** Loads the session, if there is one. */
 export async function loadSession(): Promise<void> {
   try {
-    signedIn((await request<PersonSessionJson>('GET', '/session', { signIn: false })).data);
+    signedIn((await request<OperatorSessionJson>('GET', '/session', { signIn: false })).data);
   } catch (error) {
     if (!(error instanceof Problem) || error.status !== 401) throw error;
     session.set({ is: 'out' });
@@ -20,7 +21,7 @@ export interface SignIn {
 }
 
 export async function signIn(input: SignIn): Promise<void> {
-  signedIn((await request<PersonSessionJson>('POST', '/session', { body: input, signIn: false })).data);
+  signedIn((await request<OperatorSessionJson>('POST', '/session', { body: input, signIn: false })).data);
 }
 
 export async function signOut(): Promise<void> {

@@ -190,7 +190,7 @@ interface OfOperator {
 }
 
 function ChangeRole({ operator, onDone, onClose }: OfOperator & { onDone: () => void }): JSX.Element {
-  const [role, setRole] = useState(operator.role);
+  const [role, setRole] = useState<Role>(operator.role === 'none' ? 'viewer' : operator.role);
   const change = async () => {
     await request('PATCH', `/operators/${operator.id}`, { body: { role } });
     announce(`${operator.email} is ${role} now.`);

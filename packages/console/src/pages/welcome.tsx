@@ -5,10 +5,11 @@ import { post } from '../api/client.ts';
 import { Problem } from '../api/problem.ts';
 import type { Role } from '../../../server/src/domain/actor.ts';
 import type { MemberRole } from '../../../server/src/domain/organisation.ts';
+import type { OperatorSessionJson } from '../../../server/src/http/admin/session.wire.ts';
 import { paths } from '../paths.ts';
 import { site } from '../site.ts';
 import { announce } from '../state/announce.ts';
-import { session, signedIn, type PersonSessionJson } from '../state/session.ts';
+import { session, signedIn } from '../state/session.ts';
 import { useStore } from '../state/store.ts';
 import { useAction } from '../ui/action.ts';
 import { RoleBadge } from '../ui/badge.tsx';
@@ -34,7 +35,7 @@ interface Invited {
   email: string | null;
   role: Role | MemberRole;
   /** Null: invited as an operator. */
-  organisation?: string | null;
+  organisation: string | null;
   /** `nothing`: the person is signed in with the invited account. */
   needs: 'password' | 'nothing';
 }
@@ -69,7 +70,7 @@ export function WelcomePage(): JSX.Element | null {
         </Failure>
       )}
       {invited !== null &&
-        (invited.organisation === null || invited.organisation === undefined ? (
+        (invited.organisation === null ? (
           <AcceptForm invited={invited} />
         ) : (
           <JoinForm invited={invited} organisation={invited.organisation} />
@@ -87,7 +88,7 @@ function AcceptForm({ invited }: { invited: Invited }): JSX.Element {
   const [password, setPassword] = useState('');
   const action = useAction(async () => {
     const body = { token, password, ...(invited.email === null && { email: email.trim() }) };
-    signedIn(await post<PersonSessionJson>('/invitations/accept', body, { signIn: false }));
+    signedIn(await post<OperatorSessionJson>('/invitations/accept', body, { signIn: false }));
     announce('Your password is set. Now turn on the second factor.');
     route(paths.profile, true);
   });
@@ -147,7 +148,7 @@ function JoinForm({ invited, organisation }: { invited: Invited; organisation: s
       ...(code !== null && { code: code.replaceAll(/\s/g, '') }),
     };
     try {
-      signedIn(await post<PersonSessionJson>('/invitations/accept', body, { signIn: false }));
+      signedIn(await post<OperatorSessionJson>('/invitations/accept', body, { signIn: false }));
     } catch (error) {
       if (!(error instanceof Problem) || error.code !== 'second_factor_required' || code !== null)
         throw error;

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { CONSOLE_PATH } from '../../../server/src/http/public/console-pages.ts';
-import type { OwnOrganisationJson } from '../api/organisation.wire.ts';
+import type { MembershipJson } from '../../../server/src/http/admin/session.wire.ts';
 import { paths } from '../paths.ts';
 import { useActor, useOwnOrganisations } from '../state/session.ts';
 import { Badge, RoleBadge } from '../ui/badge.tsx';
@@ -47,11 +47,7 @@ export function ChoosePage(): JSX.Element | null {
   );
 }
 
-function Row({
-  organisation: { id, name, role, second_factor_required },
-}: {
-  organisation: OwnOrganisationJson;
-}) {
+function Row({ organisation: { id, name, role, second_factor_required } }: { organisation: MembershipJson }) {
   const actor = useActor();
   return (
     <tr>

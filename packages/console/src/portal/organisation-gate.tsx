@@ -1,6 +1,6 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
-import type { PortalOrganisationJson } from '../api/organisation.wire.ts';
+import type { PortalOrganisationJson } from '../../../server/src/http/portal/organisation.wire.ts';
 import { Problem } from '../api/problem.ts';
 import { Door } from '../pages/sign-in.tsx';
 import { paths } from '../paths.ts';

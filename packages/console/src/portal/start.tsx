@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { compact, whole } from '../format.ts';
-import type { PortalOrganisationJson } from '../api/organisation.wire.ts';
+import type { PortalOrganisationJson } from '../../../server/src/http/portal/organisation.wire.ts';
 import { ApiUserList, NEW_API_USER, useApiUserSearch } from '../pages/api-user-list.tsx';
 import { paths } from '../paths.ts';
 import { organisation } from '../state/organisation.ts';

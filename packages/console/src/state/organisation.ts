@@ -1,5 +1,5 @@
 import type { CredentialKind } from '../../../server/src/domain/credential.ts';
-import type { PortalOrganisationJson } from '../api/organisation.wire.ts';
+import type { PortalOrganisationJson } from '../../../server/src/http/portal/organisation.wire.ts';
 import { createStore, useStore, type Store } from './store.ts';
 
 /** The organisation of the portal; null in the console, and until it is loaded. */

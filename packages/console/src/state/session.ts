@@ -1,25 +1,18 @@
 import { Problem } from '../api/problem.ts';
-import type { Role } from '../../../server/src/domain/actor.ts';
-import type { OperatorSessionJson } from '../../../server/src/http/admin/session.wire.ts';
+import type { AccountRole, Role } from '../../../server/src/domain/actor.ts';
+import type { MembershipJson, OperatorSessionJson } from '../../../server/src/http/admin/session.wire.ts';
 import type { MemberRole } from '../../../server/src/domain/organisation.ts';
-import type { OwnOrganisationJson } from '../api/organisation.wire.ts';
 import { site } from '../site.ts';
 import { organisation } from './organisation.ts';
 import { createStore, useStore, type Store } from './store.ts';
-
-/** A person who is signed in. The role `none`: only a member of organisations. */
-export interface PersonSessionJson extends Omit<OperatorSessionJson, 'actor'> {
-  actor: Omit<OperatorSessionJson['actor'], 'role'> & { role: Role | 'none' };
-  organisations?: OwnOrganisationJson[];
-}
 
 export type SessionState =
   | { is: 'unknown' }
   /** No operator is signed in: the sign-in page replaces every page. */
   | { is: 'out' }
-  | { is: 'in'; session: PersonSessionJson }
+  | { is: 'in'; session: OperatorSessionJson }
   /** The session ended on this page: the sign-in lies over the page, which stays. */
-  | { is: 'ended'; session: PersonSessionJson };
+  | { is: 'ended'; session: OperatorSessionJson };
 
 export const session: Store<SessionState> = createStore<SessionState>({ is: 'unknown' });
 
@@ -33,7 +26,7 @@ export function signInAgain(): Promise<void> {
   return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
 }
 
-export function signedIn(next: PersonSessionJson): void {
+export function signedIn(next: OperatorSessionJson): void {
   const before = session.get();
   if (before.is === 'ended' && before.session.actor.id !== next.actor.id) {
     location.reload(); // the page shows another operator's data
@@ -56,7 +49,7 @@ function takeWaiting(): typeof waiting {
   return taken;
 }
 
-const RANK: Record<Role | MemberRole | 'none', number> = {
+const RANK: Record<AccountRole | MemberRole, number> = {
   none: -1,
   viewer: 0,
   operator: 1,
@@ -75,13 +68,13 @@ export function useMay(role: Role): boolean {
   return own !== undefined && RANK[own] >= RANK[role];
 }
 
-export function useActor(): PersonSessionJson['actor'] | null {
+export function useActor(): OperatorSessionJson['actor'] | null {
   const now = useStore(session);
   return now.is === 'in' || now.is === 'ended' ? now.session.actor : null;
 }
 
 /** The organisations of the person signed in. */
-export function useOwnOrganisations(): readonly OwnOrganisationJson[] {
+export function useOwnOrganisations(): readonly MembershipJson[] {
   const now = useStore(session);
-  return now.is === 'in' || now.is === 'ended' ? (now.session.organisations ?? []) : [];
+  return now.is === 'in' || now.is === 'ended' ? now.session.organisations : [];
 }

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { post } from '../api/client.ts';
-import type { MadeCredentialJson } from '../api/organisation.wire.ts';
+import type { MadeCredentialJson } from '../../../server/src/http/admin/member.wire.ts';
 import { plural } from '../format.ts';
 import { useLeaveGuard } from '../state/leave-guard.ts';
 import { useAction } from './action.ts';

@@ -1,7 +1,11 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { post, request } from '../api/client.ts';
-import type { MadeCredentialJson, MemberInvitationJson, MemberJson } from '../api/organisation.wire.ts';
+import type {
+  MadeCredentialJson,
+  InvitedMemberJson,
+  MemberJson,
+} from '../../../server/src/http/admin/member.wire.ts';
 import type { MemberRole } from '../../../server/src/domain/organisation.ts';
 import { announce } from '../state/announce.ts';
 import { useResource, type Resource } from '../state/resource.ts';
@@ -26,7 +30,7 @@ const ROLES: readonly Choice<MemberRole>[] = [
 type Open =
   | { to: 'invite' }
   | { to: 'role' | 'link' | 'remove'; member: MemberJson }
-  | { to: 'show'; invitation: MemberInvitationJson }
+  | { to: 'show'; invitation: InvitedMemberJson }
   | { to: 'made'; member: MemberJson; credentials: readonly MadeCredentialJson[] };
 
 /** The members of an organisation, whose API path is `path`: in the portal, the empty one. */
@@ -45,7 +49,7 @@ export function Members(props: {
   const { path, members, mayChange, inviting, onInvited } = props;
   const [open, setOpen] = useState<Open | null>(null);
   const close = () => setOpen(null);
-  const show = (invitation: MemberInvitationJson) => {
+  const show = (invitation: InvitedMemberJson) => {
     members.reload();
     onInvited();
     setOpen({ to: 'show', invitation });
@@ -190,11 +194,11 @@ interface OfPath {
   onClose: () => void;
 }
 
-function Invite({ path, onMade, onClose }: OfPath & { onMade: (made: MemberInvitationJson) => void }) {
+function Invite({ path, onMade, onClose }: OfPath & { onMade: (made: InvitedMemberJson) => void }) {
   const [email, setEmail] = useState('');
   const [role, setRole] = useState<MemberRole>('member');
   const action = useAction(async () =>
-    onMade(await post<MemberInvitationJson>(`${path}/members`, { email: email.trim(), role })),
+    onMade(await post<InvitedMemberJson>(`${path}/members`, { email: email.trim(), role })),
   );
   return (
     <Dialog title="Invite a member" onClose={onClose}>
@@ -240,10 +244,10 @@ function ChangeRole({ path, member, onDone, onClose }: OfMember & { onDone: () =
   );
 }
 
-function NewLink(props: OfMember & { onMade: (made: MemberInvitationJson) => void }): JSX.Element {
+function NewLink(props: OfMember & { onMade: (made: InvitedMemberJson) => void }): JSX.Element {
   const { path, member, onMade, onClose } = props;
   const action = useAction(async () =>
-    onMade(await post<MemberInvitationJson>(`${path}/members/${member.id}/invitation`)),
+    onMade(await post<InvitedMemberJson>(`${path}/members/${member.id}/invitation`)),
   );
   return (
     <Dialog title={`A new link for ${member.email}?`} onClose={onClose}>

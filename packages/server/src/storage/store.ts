@@ -14,6 +14,7 @@ import { keySourceRows, type KeySourceRows } from './tables/key-source.ts';
 import { knownApiUserRows, type KnownApiUserRows } from './tables/known-api-user.ts';
 import { invitationRows, type InvitationRows } from './tables/invitation.ts';
 import { memberRows, type MemberRows } from './tables/member.ts';
+import { memberInvitationRows, type MemberInvitationRows } from './tables/member-invitation.ts';
 import { metaRows, type MetaRows } from './tables/meta.ts';
 import { operatorRows, type OperatorRows } from './tables/operator.ts';
 import { organisationRows, type OrganisationRows } from './tables/organisation.ts';
@@ -27,6 +28,7 @@ import { usageHistory, type UsageHistory } from './tables/usage-history.ts';
 export interface StoreRows {
   organisations: OrganisationRows;
   members: MemberRows;
+  memberInvitations: MemberInvitationRows;
   audienceSettings: AudienceSettingsRows;
   apiUsers: ApiUserRows;
   deletedClientIds: DeletedClientIdRows;
@@ -122,6 +124,7 @@ function rowsOf(db: Kysely<Tables>): StoreRows {
   return {
     organisations: organisationRows(db),
     members: memberRows(db),
+    memberInvitations: memberInvitationRows(db),
     audienceSettings: audienceSettingsRows(db),
     apiUsers: apiUserRows(db),
     deletedClientIds: deletedClientIdRows(db),

@@ -13,7 +13,7 @@ import {
   PORTAL_PATH,
   type ConsoleConfig,
 } from './console-pages.ts';
-import { ADMIN_PATH, PORTAL_API_PATH, TOKEN_PATH } from '../paths.ts';
+import { ADMIN_PATH, PORTAL_PATH as PORTAL_API_PATH, TOKEN_PATH } from '../paths.ts';
 
 /**
  * `npm start` and `npm run build` write it: beside src/ in a clone, beside dist/ in the published package.
