@@ -103,8 +103,8 @@ async function lockedApiUsers(
     unlocked.set(user.clientId, user);
   }
   const users = Array.from(unlocked.values());
-  const ids = new Set([...users.map((user) => user.organisationId), organisationId]);
-  for (const id of Array.from(ids).toSorted()) if (id !== null) await transaction.organisations.lock(id);
+  const ids = new Set(users.flatMap((user) => user.organisationId ?? []).concat(organisationId ?? []));
+  for (const id of Array.from(ids).toSorted()) await transaction.organisations.lock(id);
   const locked: ApiUser[] = [];
   for (const user of users) {
     const now = await transaction.apiUsers.lock(user.clientId);

@@ -201,7 +201,7 @@ test('the settings of an audience are set, shown and removed', async () => {
   using store = await testStore();
   const audience = 'https://api.example/';
   await store.cli('audience', 'set', audience, '--claim', 'tier=gold');
-  const set = await store.json<Record<string, unknown>>('audience', 'set', audience, '--token-life', '300');
+  const set = await store.json('audience', 'set', audience, '--token-life', '300');
   assert.deepEqual([set['claims'], set['token_life_seconds']], [{ tier: 'gold' }, 300]);
   assert.deepEqual(await store.json('audience', 'list'), [set]);
   await store.cli('audience', 'set', audience, '--no-claim', '--token-life', '0');

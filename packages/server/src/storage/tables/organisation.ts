@@ -79,7 +79,7 @@ export function organisationRows(db: Kysely<Tables>): OrganisationRows {
     },
     async count() {
       const query = db.selectFrom('organisations').select((eb) => eb.fn.countAll<number>().as('count'));
-      return Number((await query.executeTakeFirstOrThrow()).count);
+      return (await query.executeTakeFirstOrThrow()).count;
     },
     sizes: async (ids) => await sizesOf(db, ids),
     async insert(organisation) {
@@ -113,7 +113,7 @@ async function sizesOf(db: Kysely<Tables>, ids: readonly string[]): Promise<Map<
       .where('organisation_id', 'in', ids)
       .groupBy('organisation_id')
       .execute();
-    return new Map(counted.map(({ id, count }) => [id, Number(count)]));
+    return new Map(counted.map(({ id, count }) => [id, count]));
   };
   const [apiUsers, members] = [await countOf('api_users'), await countOf('members')];
   return new Map(ids.map((id) => [id, { apiUsers: apiUsers.get(id) ?? 0, members: members.get(id) ?? 0 }]));
