@@ -136,6 +136,7 @@ export interface AuditJson {
   outcome: string;
   subject: { kind: string; id: string | null };
   related: { kind: string; id: string | null } | null;
+  organisation_id: string | null;
   before: Record<string, unknown> | null;
   after: Record<string, unknown> | null;
   reason: string | null;

@@ -11,7 +11,7 @@ import {
 import { createApiUserWithSecret } from '../admin/api-user-with-secret.ts';
 import { apiUserJson, listedApiUserJson } from '../http/admin/api-user.wire.ts';
 import { iso } from '../http/admin/schema.ts';
-import { exportCommand, importCommand } from './api-user-bulk.ts';
+import { exportCommand, importCommand, ORGANISATION_HELP, organisationFilter } from './api-user-bulk.ts';
 import { commandLineActor, commandLineChange } from './actor.ts';
 import { curlLine } from './curl-line.ts';
 import { REVOKED, REVOKE_TOKENS } from './revoke-tokens.ts';
@@ -132,6 +132,7 @@ function create(parent: Command, io: Io): void {
 
 interface ListOptions {
   search?: string;
+  organisation?: string;
   after?: string;
   limit: number;
   json?: boolean;
@@ -148,6 +149,7 @@ function list(parent: Command, io: Io): void {
       '--search <text>',
       'Only those with this text in their name, client id, username or contact, in any letter case.',
     )
+    .option('--organisation <id>', ORGANISATION_HELP)
     .option('--after <client-id>', 'Begin after this one: the next page.')
     .option('--limit <number>', 'How many at most.', atLeastOne, 100);
   addSettings(command, STORE_SETTINGS).addHelpText(
@@ -158,7 +160,11 @@ function list(parent: Command, io: Io): void {
     const search = options.search?.trim() ?? '';
     const page = { after: options.after ?? null, limit: options.limit };
     const listed = await withStore(command, io, (store) =>
-      store.apiUserList.byId(apiUserFilter({ search }), page, Date.now()),
+      store.apiUserList.byId(
+        apiUserFilter({ search, ...organisationFilter(options) }, commandLineActor()),
+        page,
+        Date.now(),
+      ),
     );
     if (options.json === true) return io.out(json(listed.map(listedApiUserJson)));
     if (listed.length === 0 && search !== '') return io.err(`No API user matches ${JSON.stringify(search)}.`);
@@ -172,7 +178,9 @@ function list(parent: Command, io: Io): void {
     ]);
     io.out(table(['CLIENT ID', 'STATE', 'NAME', 'LAST USED', 'SCOPES'], rows));
     if (listed.length < options.limit) return;
-    const again = search === '' ? '' : ` --search ${shellWord(search)}`;
+    const again =
+      (search === '' ? '' : ` --search ${shellWord(search)}`) +
+      (options.organisation === undefined ? '' : ` --organisation ${shellWord(options.organisation)}`);
     io.err(`\nMore: mintmark api-user list${again} --after ${listed.at(-1)?.user.clientId}`);
   });
 }

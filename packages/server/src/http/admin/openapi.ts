@@ -101,7 +101,7 @@ const NEEDS: Record<Needs, string> = {
 
 export const ADMIN_API: ApiDescription = {
   title: 'Mintmark admin API',
-  description: 'Manages API users, their credentials, signing keys and operators.',
+  description: 'Manages API users, their credentials, organisations, signing keys and operators.',
   path: ADMIN_PATH,
   operationId: 'getAdminDescription',
   needs: NEEDS,
