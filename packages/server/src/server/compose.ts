@@ -1,7 +1,8 @@
 import type { IncomingMessage, Server } from 'node:http';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
-import { createFailedSignIns, type FailedSignIns } from '../admin/operators/failed-sign-ins.ts';
+import { createFailedSignIns } from '../admin/operators/failed-sign-ins.ts';
+import { createRefusedLookUps } from '../admin/refused-look-ups.ts';
 import { createSessionFinder } from '../admin/operators/sessions.ts';
 import { createSignInCounters } from '../admin/operators/sign-in-budgets.ts';
 import { createSignIn } from '../admin/operators/sign-in.ts';
@@ -200,12 +201,12 @@ export async function compose(
       for (const each of [limits, keySets, sleep, standby, loading]) each.stop();
       await feed.stop();
       await maintenance.stop();
-      await Promise.all([operators.failed.stop(), statistics.stop()]);
+      await Promise.all([operators.stop(), statistics.stop()]);
     },
   };
 }
 
-/** The services for the sign-in and the sessions of operators. */
+/** The services for the sign-in and the sessions of operators and members. */
 function operatorsOf(
   {
     store,
@@ -215,11 +216,18 @@ function operatorsOf(
     now,
   }: Pick<AdminContext, 'store' | 'masterKey' | 'config' | 'log' | 'now'>,
   share: Limits['share'],
-): { failed: FailedSignIns; services: Pick<AdminContext, 'findSession' | 'signIn'> } {
+): {
+  services: Pick<AdminContext, 'findSession' | 'signIn' | 'refusedLookUps'>;
+  stop(): Promise<unknown>;
+} {
   const failed = createFailedSignIns(store, log, now);
   const counters = createSignInCounters(config.limiterKeysMax, share);
   const signIn = createSignIn({ store, masterKey, config, counters, failed, now });
-  return { failed, services: { findSession: createSessionFinder(store, config, now), signIn } };
+  const refusedLookUps = createRefusedLookUps(store, log, now);
+  return {
+    services: { findSession: createSessionFinder(store, config, now), signIn, refusedLookUps },
+    stop: () => Promise.all([failed.stop(), refusedLookUps.stop()]),
+  };
 }
 
 function withSourceCheck<T extends { store: Store; config: Config }>(
