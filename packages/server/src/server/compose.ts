@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
+import { createSecretLinks } from '../admin/open-secret-link.ts';
 import { createFailedSignIns, type FailedSignIns } from '../admin/operators/failed-sign-ins.ts';
 import { createSessionFinder } from '../admin/operators/sessions.ts';
 import { createSignInCounters } from '../admin/operators/sign-in-budgets.ts';
@@ -214,11 +215,12 @@ function operatorsOf(
     now,
   }: Pick<AdminContext, 'store' | 'masterKey' | 'config' | 'log' | 'now'>,
   share: Limits['share'],
-): { failed: FailedSignIns; services: Pick<AdminContext, 'findSession' | 'signIn'> } {
+): { failed: FailedSignIns; services: Pick<AdminContext, 'findSession' | 'signIn' | 'secretLinks'> } {
   const failed = createFailedSignIns(store, log, now);
   const counters = createSignInCounters(config.limiterKeysMax, share);
   const signIn = createSignIn({ store, masterKey, config, counters, failed, now });
-  return { failed, services: { findSession: createSessionFinder(store, config, now), signIn } };
+  const secretLinks = createSecretLinks({ store, payForAddress: signIn.payForAddress, now });
+  return { failed, services: { findSession: createSessionFinder(store, config, now), signIn, secretLinks } };
 }
 
 function withSourceCheck<T extends { store: Store; config: Config }>(

@@ -193,6 +193,7 @@ export interface SecretLinkRow {
   /** A PHC string. */
   passphrase_hash: string | null;
   wrong_passphrases: number;
+  /** JSON: `LinkAuthor`. */
   created_by: string;
   created_at: number;
   expires_at: number;

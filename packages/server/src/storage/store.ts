@@ -19,6 +19,7 @@ import { operatorRows, type OperatorRows } from './tables/operator.ts';
 import { organisationRows, type OrganisationRows } from './tables/organisation.ts';
 import { revocationRows, type RevocationRows } from './tables/revocation.ts';
 import type { Tables } from './schema.ts';
+import { secretLinkRows, type SecretLinkRows } from './tables/secret-link.ts';
 import { sessionRows, type SessionRows } from './tables/session.ts';
 import { signingKeyRows, type SigningKeyRows } from './tables/signing-key.ts';
 import { recordUsage, usageRows, type UsageBatch, type UsageRows } from './tables/usage.ts';
@@ -37,6 +38,7 @@ export interface StoreRows {
   operators: OperatorRows;
   sessions: SessionRows;
   invitations: InvitationRows;
+  secretLinks: SecretLinkRows;
   meta: MetaRows;
 }
 
@@ -132,6 +134,7 @@ function rowsOf(db: Kysely<Tables>): StoreRows {
     operators: operatorRows(db),
     sessions: sessionRows(db),
     invitations: invitationRows(db),
+    secretLinks: secretLinkRows(db),
     meta: metaRows(db),
   };
 }

@@ -31,7 +31,7 @@ export function createGate(context: AdminContext): Gate {
   };
 }
 
-const CLOCK_OFF =
+export const CLOCK_OFF =
   'The clock of this server is wrong, so it makes no changes. Set the clock, or use another server.';
 
 const RANK = { read: 0, write: 1, admin: 2 } as const;

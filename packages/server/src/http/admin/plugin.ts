@@ -23,6 +23,7 @@ import { operatorRoutes } from './operator.routes.ts';
 import { overviewRoute } from './overview.routes.ts';
 import { Problem, problemOf, replyWithProblem, SECURITY_HEADERS, tooMany } from './problem.ts';
 import { profileRoutes } from './profile.routes.ts';
+import { openSecretLinkRoutes, secretLinkRoutes } from './secret-link.routes.ts';
 import { sessionRoutes } from './session.routes.ts';
 import { signingKeyRoutes } from './signing-key.routes.ts';
 import { trustCheckRoutes } from './trust-check.routes.ts';
@@ -59,6 +60,8 @@ export async function adminPlugin(
   apiUserRoutes(app, context);
   await bulkRoutes(app, context);
   credentialRoutes(app, context);
+  secretLinkRoutes(app, context);
+  openSecretLinkRoutes(app, context);
   keySourceRoutes(app, context);
   trustCheckRoutes(app, context);
   signingKeyRoutes(app, context);
