@@ -14,6 +14,7 @@ import { iso } from '../http/admin/schema.ts';
 import { exportCommand, importCommand } from './api-user-bulk.ts';
 import { commandLineActor, commandLineChange } from './actor.ts';
 import { curlLine } from './curl-line.ts';
+import { refusedCommand } from './api-user-refused.ts';
 import { REVOKED, REVOKE_TOKENS } from './revoke-tokens.ts';
 import { json, shellWord, table, time, type Io } from './io.ts';
 import {
@@ -64,6 +65,7 @@ export function apiUserCommand(program: Command, io: Io): void {
   });
   revoke(parent, io);
   remove(parent, io);
+  refusedCommand(parent, io);
   exportCommand(parent, io);
   importCommand(parent, io);
 }

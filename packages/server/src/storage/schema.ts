@@ -203,8 +203,11 @@ export interface RefusedRequestRow {
   client_id: string;
   at: number;
   trace_id: string;
-  endpoint: string;
   address: string;
+  /** The network of the address. */
+  network: string;
+  /** 1: of a caller of the API user; 0: it may be a stranger's. */
+  own: number;
   reason: string;
   credential_id: string | null;
   detail: string | null;

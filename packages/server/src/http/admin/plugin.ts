@@ -23,6 +23,7 @@ import { operatorRoutes } from './operator.routes.ts';
 import { overviewRoute } from './overview.routes.ts';
 import { Problem, problemOf, replyWithProblem, SECURITY_HEADERS, tooMany } from './problem.ts';
 import { profileRoutes } from './profile.routes.ts';
+import { refusedRequestRoutes } from './refused-request.routes.ts';
 import { openSecretLinkRoutes, secretLinkRoutes } from './secret-link.routes.ts';
 import { sessionRoutes } from './session.routes.ts';
 import { signingKeyRoutes } from './signing-key.routes.ts';
@@ -66,6 +67,7 @@ export async function adminPlugin(
   trustCheckRoutes(app, context);
   signingKeyRoutes(app, context);
   usageRoutes(app, context);
+  refusedRequestRoutes(app, context);
   overviewRoute(app, context);
   eventsRoute(app, context, gate);
   auditRoutes(app, context);

@@ -8,6 +8,7 @@ import { createLive, HISTORY_SECONDS, type Live } from './live-events.ts';
 import { createOverview } from './overview.ts';
 import type { OverviewSource } from './overview-source.ts';
 import { createRefusalLog } from './refusal-log.ts';
+import { createRefusedRequestRecorder } from './refused-requests.ts';
 import { createRouteStatistics, type RouteStatistics } from './route-statistics.ts';
 import type { Store } from '../../storage/store.ts';
 import { createUsageRecorder, type UsageRecorderStatus } from './recorder.ts';
@@ -33,13 +34,14 @@ export interface Statistics {
 }
 
 export function createStatistics(
-  store: Pick<Store, 'recordUsage' | 'attention' | 'clock'>,
+  store: Pick<Store, 'recordUsage' | 'recordRefusedRequests' | 'attention' | 'clock'>,
   config: Config,
   log: Logger,
   { now }: Pick<Clock, 'now'>,
 ): Statistics {
   const usage = createUsageRecorder(store.recordUsage, config, log, now);
   const refusals = createRefusalLog(log, config.refusalsLoggedMax);
+  const requests = createRefusedRequestRecorder(store.recordRefusedRequests, config, log);
   const routes = {
     token: createRouteStatistics(),
     introspection: createRouteStatistics(),
@@ -63,6 +65,7 @@ export function createStatistics(
         noteRefusing(refusal, nowMs);
         live.noteRefusal(reason, refusal.apiUser, nowMs);
         refusals.record(refusal);
+        requests.note(refusal, nowMs);
       },
       routes,
     },
@@ -79,16 +82,19 @@ export function createStatistics(
     async writeUsage() {
       await usage.flush(); // a flush under way lacks what came after its start
       await usage.flush();
+      await requests.flush();
     },
     start() {
       usage.start();
       refusals.start();
+      requests.start();
       live.start();
     },
     async stop() {
       live.end();
       refusals.stop();
       await usage.stop();
+      await requests.stop();
     },
   };
 }
