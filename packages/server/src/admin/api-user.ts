@@ -41,8 +41,9 @@ export async function insertApiUser(
   { organisationId = null, ...settings }: NewApiUser,
   { actor, nowMs }: ChangeAuthor,
 ): Promise<ApiUser> {
-  refuseForMembers(actor, { ...UNSET_SETTINGS, name: '' }, settings);
-  const ownerId = confinedTo(actor) ?? organisationId;
+  const ownerId = organisationId ?? confinedTo(actor);
+  const unset = { ...UNSET_SETTINGS, organisationId: confinedTo(actor) };
+  refuseForMembers(actor, unset, { ...settings, organisationId: ownerId });
   const owner = ownerId === null ? null : await lockedOrganisation(transaction, ownerId);
   refuseFaults(faultsOf(settings, owner?.policy ?? null));
   if (owner !== null) await refuseTooManyApiUsers(transaction, owner, 1);
@@ -237,13 +238,16 @@ function refuseNewFaults(user: ApiUser, before: ApiUser, policy: OrganisationPol
 
 /** Settings that would tell members what others have, or that APIs trust: only operators change them. */
 const OPERATOR_SETTINGS = {
+  organisation_id: 'organisationId',
   username: 'username',
   external_id: 'externalId',
   claims: 'claims',
   token_life_seconds: 'tokenLifeSeconds',
 } as const;
 
-function refuseForMembers(actor: Actor, before: ApiUserSettings, after: ApiUserSettings): void {
+type OperatorSettings = Pick<ApiUser, (typeof OPERATOR_SETTINGS)[keyof typeof OPERATOR_SETTINGS]>;
+
+function refuseForMembers(actor: Actor, before: OperatorSettings, after: OperatorSettings): void {
   if (confinedTo(actor) === null) return;
   const changed = Object.entries(OPERATOR_SETTINGS).filter(
     ([, name]) => JSON.stringify(before[name]) !== JSON.stringify(after[name]),

@@ -2,8 +2,13 @@ import { reaches, type Actor } from '../domain/actor.ts';
 import { AppError } from '../domain/app-error.ts';
 import { auditedId, type AuditAction } from '../domain/audit-entry.ts';
 import { changedFacts, organisationFacts } from '../domain/audit-facts.ts';
-import { newOrganisationId, ORGANISATIONS_MAX, type Organisation } from '../domain/organisation.ts';
-import { organisationFaults, type OrganisationSettings } from '../domain/organisation-faults.ts';
+import {
+  newOrganisationId,
+  ORGANISATIONS_MAX,
+  type Organisation,
+  type OrganisationSettings,
+} from '../domain/organisation.ts';
+import { organisationFaults } from '../domain/organisation-faults.ts';
 import type { OrganisationPage, OrganisationSize } from '../storage/tables/organisation.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
 import { refuseStale, type IfUnchanged, type Revoking } from './api-user.ts';
@@ -52,10 +57,11 @@ export async function insertOrganisation(
   await transaction.changed('organisation', organisation.id);
 }
 
-export type OrganisationChanges = Partial<OrganisationSettings>;
+/** The settings after a change of these. */
+export type OrganisationChanges = (before: OrganisationSettings) => OrganisationSettings;
 
 /**
- * Changes some settings of an organisation and keeps the others. If the policy ends violations, a stricter
+ * Changes settings of an organisation. If the policy ends violations, a stricter
  * policy disables API users and retires credentials in the same transaction.
  */
 export async function updateOrganisation(
@@ -68,13 +74,18 @@ export async function updateOrganisation(
     const before = await lockedById(transaction, id);
     identify({ subjectId: id, organisationId: id });
     refuseStale(`organisation ${id}`, before, ifVersion);
-    const organisation = { ...before, ...changes, updatedAt: change.nowMs, version: before.version + 1 };
+    const organisation = {
+      ...before,
+      ...changes(before),
+      updatedAt: change.nowMs,
+      version: before.version + 1,
+    };
     refuseFaults(organisation);
     await refuseTakenExternalId(transaction, organisation);
     const facts = changedFacts(organisationFacts(before), organisationFacts(organisation));
     if (Object.keys(facts.after).length === 0) return { result: before, unchanged: true };
     await save(transaction, organisation);
-    const ends = changes.policy !== undefined && organisation.policy.violations === 'end';
+    const ends = organisation.policy !== before.policy && organisation.policy.violations === 'end';
     const also = ends ? await endViolations(transaction, organisation, change) : [];
     return { result: organisation, ...facts, also };
   });

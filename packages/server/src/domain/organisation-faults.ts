@@ -11,13 +11,7 @@ import { claimsFaults } from './claims.ts';
 import type { Fault } from './fault.ts';
 import { resourceProblem } from './grant.ts';
 import { networkProblem } from './network.ts';
-import type { Organisation, OrganisationPolicy } from './organisation.ts';
-
-/** The part of an organisation that operators choose. */
-export type OrganisationSettings = Pick<
-  Organisation,
-  'name' | 'contact' | 'externalId' | 'policy' | 'claims'
->;
+import type { OrganisationPolicy, OrganisationSettings } from './organisation.ts';
 
 /** The most API users that a policy can allow: one transaction checks them all. */
 export const ORGANISATION_API_USERS_MAX = 10_000;

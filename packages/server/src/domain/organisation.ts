@@ -25,6 +25,12 @@ export interface Organisation {
   version: number;
 }
 
+/** The part of an organisation that operators choose. */
+export type OrganisationSettings = Pick<
+  Organisation,
+  'name' | 'contact' | 'externalId' | 'policy' | 'claims'
+>;
+
 /** What the API users of an organisation may be and have. Operators set it. */
 export interface OrganisationPolicy {
   /** The scopes that they may have. None of them begins with `mintmark:`. */
@@ -112,5 +118,6 @@ export interface Member {
   operatorId: string;
   email: string;
   role: MemberRole;
+  secondFactor: boolean;
   createdAt: number;
 }

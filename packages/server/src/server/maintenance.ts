@@ -73,6 +73,7 @@ export function createMaintenance(
     await inBatches((transaction) => transaction.secretLinks.deleteOver(nowMs, BATCH));
     const refusedBefore = nowMs - REFUSED_REQUESTS_KEPT_MS;
     await inBatches(({ refusedRequests }) => refusedRequests.deleteBefore(refusedBefore, BATCH));
+    await inBatches((transaction) => transaction.memberInvitations.deleteOver(nowMs, BATCH));
     if (config.auditKeptDays > 0) {
       const before = nowMs - config.auditKeptDays * UNIT_MS.day;
       await inBatches((transaction) => transaction.audit.deleteBefore(before, BATCH));

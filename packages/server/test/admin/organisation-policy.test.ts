@@ -171,7 +171,9 @@ test('an API user that violates a stricter policy is not enabled', async () => {
   const settings = { ...UNSET_SETTINGS, name: 'Importer', scopes: ['a', 'b'], organisationId: id };
   const { clientId } = await createApiUser(change, settings);
   await updateApiUser(change, clientId, { enabled: false });
-  await updateOrganisation(change, id, { policy: { ...WIDE, scopes: ['a'] } }, { ifVersion: [version] });
+  await updateOrganisation(change, id, (all) => ({ ...all, policy: { ...WIDE, scopes: ['a'] } }), {
+    ifVersion: [version],
+  });
   assert.equal(await isRefused(() => updateApiUser(change, clientId, { enabled: true })), true);
   await updateApiUser(change, clientId, { scopes: ['a'], enabled: true });
 });

@@ -1,12 +1,11 @@
 import { hash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type TOptional, type TString } from 'typebox';
-import type { ApiUser } from '../../domain/api-user.ts';
 import type { Idempotency } from '../../domain/idempotency.ts';
 import { Problem } from './problem.ts';
 
-/** The version of an API user as a strong entity tag (RFC 9110 §8.8.3). */
-export function setEtag(reply: FastifyReply, { version }: ApiUser): void {
+/** The version of an API user or organisation as a strong entity tag (RFC 9110 §8.8.3). */
+export function setEtag(reply: FastifyReply, { version }: { version: number }): void {
   reply.header('ETag', `"${version}"`);
 }
 

@@ -19,7 +19,7 @@ import { actorOf, type AdminApp } from './admin-app.ts';
 import { apiUserPath } from './api-user.routes.ts';
 import { changeOf, repeatableChangeOf, type AdminContext } from './context.ts';
 import { credentialExpiryInput, credentialNameInput } from './credential.wire.ts';
-import { CLOCK_OFF } from './gate.ts';
+import { refuseWrongClock } from './gate.ts';
 import { idempotencyParameter } from './preconditions.ts';
 import { Problem, tooMany } from './problem.ts';
 import { answerObject, closedObject, millisecondsOf, nothing, ref, text } from './schema.ts';
@@ -238,7 +238,7 @@ export function openSecretLinkRoutes(app: AdminApp, context: AdminContext): void
       },
     },
     async (request) => {
-      if (context.clockIsOff()) throw new Problem('unavailable', CLOCK_OFF);
+      refuseWrongClock(context, 'write');
       const opened = await secretLinks.open(request.body, addressOf(request.raw));
       if ('denied' in opened) throw denialProblem(opened);
       return openedSecretLinkJson(opened, config.issuer);

@@ -2,6 +2,7 @@ import Type from 'typebox';
 import type { AdminApp } from '../../../http/admin/admin-app.ts';
 import { apiUserJson, apiUserSchema } from '../../../http/admin/api-user.wire.ts';
 import { answerObject, closedObject, ref, text } from '../../../http/admin/schema.ts';
+import { SYSTEM } from '../../../domain/actor.ts';
 import { apiUserFilter } from '../../../domain/api-user-list.ts';
 import type { ApiUser } from '../../../domain/api-user.ts';
 import type { Sandbox } from '../sandbox.ts';
@@ -97,6 +98,6 @@ function tokenRoute(app: AdminApp, sandbox: CurrentSandbox): void {
 
 async function apiUsersOf({ store, now }: Sandbox): Promise<ApiUser[]> {
   const page = { after: null, limit: API_USERS_MAX };
-  const listed = await store.apiUserList.byId(apiUserFilter({}), page, now());
+  const listed = await store.apiUserList.byId(apiUserFilter({}, SYSTEM), page, now());
   return listed.map(({ user }) => user);
 }
