@@ -35,6 +35,8 @@ export const REASONS: ReadonlyMap<string, string> = new Map([
   ['may_not_introspect', 'may not introspect'],
   ['not_its_token', 'token of another'],
   ['api_user_limit', 'limit of the API user'],
+  ['organisation_limit', 'limit of the organisation'],
+  ['organisation_quota', 'quota of the organisation'],
   ['address_limit', 'limit of the address'],
   ['failures_limit', 'too many failures'],
   ['organisation_disabled', 'organisation disabled'],
