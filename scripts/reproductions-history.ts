@@ -294,6 +294,7 @@ export const history: Readonly<Record<string, Entry>> = {
     mend: '3be2315',
     file: 'packages/server/test/runtime/signing-key-proof.test.ts',
     test: 'with a public key that is not JSON is not published, and log and doctor name it',
+    failure: 'mintmark_change_epoch',
   },
   h54: {
     mend: '80c5978',
