@@ -176,7 +176,7 @@ describe('limits in Redis', { skip: redisMissing() }, () => {
         `${name}: ${aheadMs} ms: refused calls are not charged to the API user`,
       );
       assert.equal(
-        (await where.count(user('few', 1000))).refusedBy,
+        (await where.count(user('third', 1000))).refusedBy,
         'organisation',
         `${name}: nor to others`,
       );
@@ -195,6 +195,7 @@ describe('limits in Redis', { skip: redisMissing() }, () => {
     const quota = fc.option(number, { nil: null });
     const asked = fc.record({
       organisationId: fc.constantFrom('org_1', 'org_2'),
+      tokens: fc.constantFrom(0, 1),
       enforces: fc.boolean(),
       perHour: quota,
       perDay: quota,
