@@ -65,7 +65,7 @@ async function withinAnHour(): Promise<void> {
   if (leftMs < MINUTE_MS) await eventually(() => Date.now() % HOUR_MS < MINUTE_MS, 2 * MINUTE_MS);
 }
 
-test('API users of an organisation share its limit, and refused calls charge neither', async () => {
+test('API users share their organisation’s limit, and refused calls charge neither', async () => {
   const { store } = opened;
   const { id } = await newOrganisation(store, { policy: { limitPerMinute: 12 } });
   const [small, large] = [await userOf(store, id, { limitPerMinute: 3 }), await userOf(store, id)];
