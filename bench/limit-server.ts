@@ -1,15 +1,16 @@
 // The lower limit of a token's cost on node:http: parse the form, hash the secret, compare, sign ES256 with
 // the same claims, respond. No limits, scopes, logs, statistics or error handling.
-import { generateKeyPairSync, hash, timingSafeEqual } from 'node:crypto';
+import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import { accessTokenSigner } from '../packages/server/src/domain/access-token.ts';
 import { pooledRandom } from '../packages/server/src/lib/random.ts';
+import { seededSecrets } from './peers/secrets.ts';
 
-const [port = '0', clientId = '', secret = ''] = process.argv.slice(2);
+const [port = '0', apiUsers = '1'] = process.argv.slice(2);
+const isSecretOf = seededSecrets(Number(apiUsers));
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const sign = accessTokenSigner('ES256', 'limit', privateKey);
 const newTokenId = pooledRandom(16, 'base64url');
-const digest = Buffer.from(hash('sha256', secret, 'base64url'));
 const issuer = `http://localhost:${port}/marketing`;
 
 createServer((request, response) => {
@@ -28,8 +29,8 @@ createServer((request, response) => {
       const equals = pair.indexOf('=');
       form.set(pair.slice(0, equals), pair.slice(equals + 1));
     }
-    const given = Buffer.from(hash('sha256', form.get('client_secret') ?? '', 'base64url'));
-    if (form.get('client_id') !== clientId || !timingSafeEqual(given, digest)) {
+    const clientId = form.get('client_id') ?? '';
+    if (!isSecretOf(clientId, form.get('client_secret') ?? '')) {
       response.writeHead(403).end();
       return;
     }

@@ -15,7 +15,7 @@ import {
   type Cost,
   type Peer,
 } from './peer.ts';
-import { seed } from './population.ts';
+import { clientIdAt, secretAt, seed } from './population.ts';
 import { table } from './table.ts';
 
 const ROUNDS = 100;
@@ -97,11 +97,8 @@ function report(targets: [name: string, measured: number, most: number][]): bool
 
 async function startLimit(): Promise<Peer> {
   const port = await freePort();
-  const [clientId, clientSecret] = [
-    'api_limit',
-    'mms_0000000000_0000000000000000000000000000000000000000000000000',
-  ];
-  const child = pinned(['bench/limit-server.ts', String(port), clientId, clientSecret]);
+  const [clientId, clientSecret] = [clientIdAt(0), secretAt(0)];
+  const child = pinned(['bench/limit-server.ts', String(port), '1']);
   const readyMs = await ready(child, 'ready');
   const options = {
     port,

@@ -9,12 +9,12 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { FaultServer } from '../packages/client/test/support/fault-server.ts';
 import { json, plain, startFaultServer } from '../packages/client/test/support/fault-server.ts';
-import type { PackedPackage } from '../packages/client/test/support/packed.ts';
+import type { PackedClient } from '../packages/client/test/support/packed.ts';
 import { modules, output, packClient } from '../packages/client/test/support/packed.ts';
 import { freePort, startServer, type TestServer } from '@mintmark/test-support/server';
 
 const here = dirname(fileURLToPath(import.meta.url));
-let packed: PackedPackage;
+let packed: PackedClient;
 let server: TestServer;
 let api: FaultServer;
 let env: Record<string, string>;

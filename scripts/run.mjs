@@ -226,6 +226,11 @@ const commands = {
       ['conformance', node, [join(root, 'scripts/conformance.ts')]],
       ['format (oxfmt)', node, [tool('oxfmt', 'bin/oxfmt'), join(root, 'docs')]],
     ),
+  'check-clients': () =>
+    inOrder(
+      ['clients', node, [join(root, 'scripts/check-clients.ts')]],
+      ['format (oxfmt)', node, [tool('oxfmt', 'bin/oxfmt'), join(root, 'docs')]],
+    ),
   screenshots: () =>
     buildConsole(root, node) ? run(node, [join(root, 'scripts/screenshots.ts'), ...args]) : 1,
 };

@@ -6,12 +6,12 @@ import * as client from '../src/index.ts';
 import { configure } from './support/credentials.ts';
 import type { FaultServer } from './support/fault-server.ts';
 import { json, problem, startFaultServer, token } from './support/fault-server.ts';
-import type { PackedPackage } from './support/packed.ts';
+import type { PackedClient } from './support/packed.ts';
 import { modules, output, packClient, packageDir, tsc } from './support/packed.ts';
 
 const root = join(packageDir, '../..');
 const documents = ['packages/client/README.md', 'docs/AuthenticationApi.md', 'docs/migration.md'];
-let packed: PackedPackage;
+let packed: PackedClient;
 let server: FaultServer;
 before(async () => {
   packed = await packClient();

@@ -11,10 +11,10 @@ import { runtime, runtimeNames } from '@mintmark/test-support/runtimes';
 import { startAssertionServer } from './support/assertion-server.ts';
 import type { FaultServer } from './support/fault-server.ts';
 import { json, plain, startFaultServer, token } from './support/fault-server.ts';
-import type { PackedPackage } from './support/packed.ts';
+import type { PackedClient } from './support/packed.ts';
 import { modules, output, packClient, packageDir, readJson, tsc } from './support/packed.ts';
 
-let packed: PackedPackage;
+let packed: PackedClient;
 let server: FaultServer;
 let env: Record<string, string>;
 before(async () => {

@@ -1,6 +1,8 @@
 import { Command } from 'commander';
 import { apiUserCommand } from './commands/api-user.ts';
+import { audienceCommand } from './commands/audience.ts';
 import { auditCommand } from './commands/audit.ts';
+import { checkClientCommand } from './commands/check-client.ts';
 import { credentialCommand } from './commands/credential.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { EXIT_CODES_HELP, exitOf } from './commands/exit-code.ts';
@@ -8,7 +10,9 @@ import { processIo, type Io } from './commands/io.ts';
 import { keyCommand } from './commands/key.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { operatorCommand } from './commands/operator.ts';
+import { organisationCommand } from './commands/organisation.ts';
 import { refuseArguments } from './commands/options.ts';
+import { sandboxCommand } from './commands/sandbox.ts';
 import { secretCommand } from './commands/secret.ts';
 import { serveCommand } from './commands/serve.ts';
 import { signingKeyCommand } from './commands/signing-key.ts';
@@ -35,7 +39,7 @@ export async function run(argv: readonly string[], io: Io = processIo): Promise<
  */
 function withoutSecrets(text: string): string {
   return text
-    .replaceAll(/(mm[si]_)[0-9A-Za-z_]+/g, '$1…')
+    .replaceAll(/(mm[sil]_)[0-9A-Za-z_]+/g, '$1…')
     .replaceAll(/\b[0-9a-f]{64}\b/gi, '…')
     .replaceAll(/'(--[a-z-]+)=[^']*'/g, "'$1'");
 }
@@ -79,6 +83,8 @@ function commandLine(io: Io): Command {
   migrateCommand(program, io);
   apiUserCommand(program, io);
   credentialCommand(program, io);
+  organisationCommand(program, io);
+  audienceCommand(program, io);
   keyCommand(program, io);
   signingKeyCommand(program, io);
   operatorCommand(program, io);
@@ -87,6 +93,8 @@ function commandLine(io: Io): Command {
   tokenCommand(program, io);
   trustCommand(program, io);
   secretCommand(program, io);
+  sandboxCommand(program, io);
+  checkClientCommand(program, io);
   doctorCommand(program, io);
   helpCommand(program);
   return program;

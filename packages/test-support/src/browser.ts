@@ -22,13 +22,13 @@ export const PHONE: BrowserContextOptions = {
   isMobile: true,
 };
 
-/** A browser; null skips the test if none is installed. In CI that is a failure. */
-export async function openBrowser(t: TestContext): Promise<Browser | null> {
+/** A browser; null skips the test if none is installed. In CI that is a failure. `what` is not tested then. */
+export async function openBrowser(t: TestContext, what: string = 'THE CONSOLE'): Promise<Browser | null> {
   if (existsSync(CHROMIUM)) return await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
   const problem = `there is no ${CHROMIUM}: install it (apt-get install chromium), or set MINTMARK_TEST_CHROMIUM to one.`;
-  assert.ok(!process.env['CI'], `The console needs a browser for its tests, and ${problem}`);
-  console.error(`THE CONSOLE WAS NOT TESTED: ${problem}`);
-  t.skip(`THE CONSOLE WAS NOT TESTED: ${problem}`);
+  assert.ok(!process.env['CI'], `The tests need a browser, and ${problem}`);
+  console.error(`NOT TESTED: ${what}: ${problem}`);
+  t.skip(`NOT TESTED: ${what}: ${problem}`);
   return null;
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { exchange, type Reply } from './http.ts';
 
-// Checks replies of the admin API against its own OpenAPI document.
+// Checks replies of an API against its own OpenAPI document: those of the admin API, and of a sandbox.
 
 const BASE = '/marketing/admin/v1';
 
@@ -42,7 +42,11 @@ export async function describedBy(port: number): Promise<Check> {
 }
 
 async function checkOf(port: number): Promise<Check> {
-  const document = await adminDocument(port);
+  return checkAgainst(await adminDocument(port), BASE);
+}
+
+/** Asserts that replies match an OpenAPI document whose paths are below `base`. */
+export function checkAgainst(document: AdminDocument, base: string): Check {
   const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
   ajv.addSchema(document, 'document');
   const compiled = new Map<object, ValidateFunction>();
@@ -53,7 +57,7 @@ async function checkOf(port: number): Promise<Check> {
     assert.ok(validate(value), `${what}: ${ajv.errorsText(validate.errors)}`);
   };
   return (method, path, reply) => {
-    const [at = ''] = path.slice(BASE.length).split('?');
+    const [at = ''] = path.slice(base.length).split('?');
     const operation = operationAt(document, method, at);
     if (operation === null)
       return assert.ok([404, 405].includes(reply.status), `${method} ${at} is not described`);

@@ -32,7 +32,7 @@ async function setUp(options: MintmarkOptions = {}): Promise<Setup> {
     clientId,
     clientSecret,
     manager: new TokenManager(new Configuration({ host, clientId, clientSecret, clock })),
-    verifier: createVerifier({ issuer: host, audience: host, clock: clock.now }),
+    verifier: createVerifier({ issuer: host, audience: host, clock: clock.now, sandbox: true }),
     [Symbol.asyncDispose]: () => mint.stop(),
   };
 }
@@ -238,7 +238,7 @@ test('the journal shows what the client sent, without its secret', async () => {
   assert.equal(header?.clientId, clientId);
   assert.equal(header?.headers['authorization'], 'Basic …');
   assert.equal(header?.form?.['scope'], SCOPE);
-  assert.equal(url?.url, '/marketing/oauth2/token?…');
+  assert.equal(url?.url, '/mintmark-sandbox/marketing/oauth2/token?…');
   const journal = JSON.stringify(mint.requests);
   for (const secret of [clientSecret, Buffer.from(`${clientId}:${clientSecret}`).toString('base64')])
     assert.ok(!journal.includes(secret));

@@ -38,6 +38,8 @@ export interface VerifierOptions<Claims = AnyClaims> {
   fetchTimeoutMs?: number | undefined;
   /** Allows issuers and key sets on other hosts without TLS. Default false. */
   insecureHttp?: boolean | undefined;
+  /** The issuer is a sandbox for tests: true for such an issuer, and for no other. Default false. */
+  sandbox?: boolean | undefined;
   /** URL of this API's protected-resource metadata (RFC 9728), shown in `WWW-Authenticate`. */
   resourceMetadataUrl?: string | undefined;
   /**
@@ -82,7 +84,7 @@ export function checkedOptions<Claims>(input: VerifierOptions<Claims>): CheckedO
   const { resourceMetadataUrl, onKeySetFailure, onRefused } = input;
   if (resourceMetadataUrl !== undefined) quotable('resourceMetadataUrl', resourceMetadataUrl);
   return Object.freeze({
-    issuer: checkedUrl('issuer', input.issuer, insecureHttp),
+    issuer: issuerOf(input, insecureHttp),
     audiences: audiencesOf(input.audience),
     claims: claimsOf(input.claims),
     algorithms: algorithmsOf(input.algorithms ?? DEFAULT_ALGORITHMS),
@@ -105,6 +107,26 @@ export function checkedOptions<Claims>(input: VerifierOptions<Claims>): CheckedO
 function claimsOf<T>(check: T): T {
   if (check === undefined || typeof check === 'function') return check;
   throw new TypeError('claims: it is not a function.');
+}
+
+/** The issuers of sandboxes, and no others, have this path or one below it. */
+const SANDBOX_PATH = '/mintmark-sandbox';
+
+/** A sandbox gives tokens to everybody: neither its issuer nor the option may reach production alone. */
+function issuerOf<Claims>(
+  { issuer, sandbox = false }: VerifierOptions<Claims>,
+  insecureHttp: boolean,
+): string {
+  const checked = checkedUrl('issuer', issuer, insecureHttp);
+  const isSandbox = `${new URL(checked).pathname}/`.startsWith(`${SANDBOX_PATH}/`);
+  if (sandbox === isSandbox) return checked;
+  throw new TypeError(
+    isSandbox
+      ? `issuer: ${quoted(checked)} is a sandbox for tests. Everybody can get any token from it: name the issuer of ` +
+          'your platform, or in a test say sandbox: true.'
+      : `sandbox: ${quoted(sandbox)} is not for the issuer ${quoted(checked)}: true is only for a sandbox of ` +
+          'Mintmark. Leave the option out.',
+  );
 }
 
 /** Ignores a hook's errors: a failing logger must not take the API down. */

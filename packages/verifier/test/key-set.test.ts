@@ -272,6 +272,28 @@ test('a given jwksUrl needs no metadata; plain http is local only', async () => 
   assert.doesNotThrow(() => issuer.verifier({ issuer: 'http://auth.internal', insecureHttp: true }));
 });
 
+test('only the issuer of a sandbox takes the option, and needs it', async () => {
+  await using issuer = await startIssuer();
+  const sandboxes = [
+    'http://127.0.0.1:8090/mintmark-sandbox/marketing',
+    'https://a.example/mintmark-sandbox',
+  ];
+  for (const sandbox of [...sandboxes, 'http://127.0.0.1:1/x/../mintmark-sandbox/y']) {
+    for (const wrong of [{}, { sandbox: false }, { sandbox: 'true' as unknown as boolean }])
+      assert.throws(() => issuer.verifier({ issuer: sandbox, ...wrong }), /is a sandbox for tests/, sandbox);
+    assert.doesNotThrow(() => issuer.verifier({ issuer: sandbox, sandbox: true }));
+  }
+  const others = [
+    'https://a.example/marketing',
+    'https://mintmark-sandbox/',
+    'https://a.example/mintmark-sandboxes',
+  ];
+  for (const other of [...others, 'http://localhost:8080/marketing']) {
+    assert.doesNotThrow(() => issuer.verifier({ issuer: other, sandbox: false }));
+    assert.throws(() => issuer.verifier({ issuer: other, sandbox: true }), /Leave the option out/, other);
+  }
+});
+
 test('a logger that throws does no harm', async () => {
   await using issuer = await startIssuer();
   await issuer.stop();

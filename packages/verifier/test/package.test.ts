@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { execFile, execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { execFile, execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { publint } from 'publint';
 import { rolldown } from 'rolldown';
+import { projectWith, type PackedPackage, type Project } from '@mintmark/test-support/packed';
 import { runtime, runtimeNames } from '@mintmark/test-support/runtimes';
 import { API, revocationBody, startIssuer } from './support/issuer.ts';
 
@@ -25,52 +25,25 @@ env['PATH'] = (process.env['PATH'] ?? '')
   .filter((folder) => !folder.includes('node_modules'))
   .join(delimiter);
 
-let folder: string;
+let installation: Project;
 let project: string;
-let tarball: string;
-let problem: string | undefined;
+let packed: PackedPackage;
 
-before(() => {
-  folder = mkdtempSync(join(tmpdir(), 'mintmark-package-'));
-  // Built beside the sources, as npm run build does, but nowhere where it could be taken for them.
-  const copy = join(folder, 'package');
-  mkdirSync(copy);
-  cpSync(join(PACKAGE, 'package.json'), join(copy, 'package.json'));
-  for (const name of ['README.md', 'LICENSE']) cpSync(join(PACKAGE, name), join(copy, name));
-  const outDir = join(copy, 'dist');
-  execFileSync(process.execPath, [TSC, '-p', join(PACKAGE, 'tsconfig.build.json'), '--outDir', outDir]);
-  execFileSync('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], {
-    cwd: copy,
-    env,
-    stdio: 'pipe',
-  });
-  tarball = join(folder, readdirSync(folder).find((file) => file.endsWith('.tgz')) ?? '');
-  project = join(folder, 'project');
-  mkdirSync(project);
-  writeFileSync(join(project, 'package.json'), '{"private":true,"type":"module"}');
+before(async () => {
+  installation = await projectWith('verifier');
+  project = installation.folder;
+  [packed] = installation.packed as [PackedPackage];
 });
-after(() => rmSync(folder, { recursive: true, force: true }));
+after(async () => await installation[Symbol.asyncDispose]());
 
 /** From npm's cache, else from the registry, once. Without either a failure in CI, and a skip that says so elsewhere. */
 function installed(t: TestContext): boolean {
-  problem ??= install();
+  const { problem } = installation;
   if (problem === '') return true;
   if (process.env['CI'] !== undefined) assert.fail(`npm install failed:\n${problem}`);
   console.error(`SKIPPED: the packed verifier was not tried: jose could not be installed.\n${problem}`);
   t.skip('jose could not be installed from the npm cache or the registry');
   return false;
-}
-
-/** What npm said where it failed. */
-function install(): string {
-  const flags = ['--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund', '--fetch-retries=1'];
-  const npm = spawnSync('npm', ['install', ...flags, tarball], {
-    cwd: project,
-    env,
-    encoding: 'utf8',
-    timeout: 60_000,
-  });
-  return npm.status === 0 ? '' : npm.stderr || 'it took too long';
 }
 
 const USE = `
@@ -92,10 +65,12 @@ for (const name of runtimeNames) {
     writeFileSync(join(project, 'use.mjs'), USE);
     await using issuer = await startIssuer();
     const [executable, ...args] = [...command, 'use.mjs', issuer.url, API, issuer.token()] as const;
-    const startedAt = performance.now();
-    const { stdout, stderr } = await execute(executable, args, { cwd: project, env, timeout: 30_000 });
+    const running = execute(executable, args, { cwd: project, env, timeout: 30_000 });
+    let printedAt = Infinity;
+    running.child.stdout?.on('data', () => (printedAt = performance.now()));
+    const { stdout, stderr } = await running;
     assert.equal(stdout.trim(), 'api_one authorization-token-invalid', stderr);
-    assert.ok(performance.now() - startedAt < 4000, 'it went on after its last line');
+    assert.ok(performance.now() - printedAt < 4000, 'it went on after its last line');
   });
 }
 
@@ -207,7 +182,7 @@ for (const [name, tsc, sources, options] of [
 
 test('attw finds the types of every entry right under ESM', async () => {
   const attw = join(ROOT, 'node_modules/@arethetypeswrong/cli/dist/index.js');
-  const args = [attw, tarball, '--profile', 'esm-only', '--format', 'ascii'];
+  const args = [attw, packed.tarball, '--profile', 'esm-only', '--format', 'ascii'];
   // It exits with 1 when it finds a problem.
   const { stdout } = await execute(process.execPath, args, { cwd: project });
   for (const kind of ['node16 (from ESM)', 'bundler']) {
@@ -217,12 +192,12 @@ test('attw finds the types of every entry right under ESM', async () => {
 
 test('publint finds nothing, and the tarball has only its files', async () => {
   const { messages } = await publint({
-    pkgDir: join(folder, 'package'),
+    pkgDir: packed.folder,
     strict: true,
     pack: false,
   });
   assert.deepEqual(messages, []);
-  const files = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).trim().split('\n');
+  const files = execFileSync('tar', ['-tzf', packed.tarball], { encoding: 'utf8' }).trim().split('\n');
   for (const file of files)
     assert.match(file, /^package\/(dist\/[\w-]+\.(js|d\.ts)|package\.json|README\.md|LICENSE)$/);
   assert.ok(files.includes('package/LICENSE'));

@@ -1,16 +1,24 @@
+import { confinedTo } from '../domain/actor.ts';
 import { refuseBeyondRole } from '../domain/admin-scope.ts';
 import { usernameKey, type ApiUser } from '../domain/api-user.ts';
 import { readApiUserRecord, type ReadRecord } from '../domain/api-user-record.ts';
 import type { Credential } from '../domain/credential.ts';
 import { auditedId } from '../domain/audit-entry.ts';
 import { apiUserFacts, changedFacts } from '../domain/audit-facts.ts';
-import { jsonTextFault } from '../domain/characters.ts';
 import type { Fault } from '../domain/fault.ts';
 import { AppError } from '../domain/app-error.ts';
 import { storeFault } from '../storage/store-error.ts';
 import type { StoreTransaction } from '../storage/store.ts';
 import type { TextLine } from '../lib/text-lines.ts';
 import { deletedUsernameProblem } from './api-user.ts';
+import { invalid, jsonOf, refusedLineJson } from './import-line.ts';
+import {
+  addOrganisations,
+  lockOrganisations,
+  occupy,
+  organisationFaults,
+  type Organisations,
+} from './api-user-import-policy.ts';
 import { audited, recordRefusal, type Attempt, type Change, type Effect } from './audited.ts';
 
 /** The outcome of one line of an import. */
@@ -67,6 +75,8 @@ export async function* importApiUsers(
   now: () => number,
   options: ImportOptions = {},
 ): AsyncGenerator<ImportedLine, void, undefined> {
+  if (confinedTo(actor) !== null)
+    throw new AppError('forbidden', 'Only operators of the platform import API users.');
   const changeNow = (): Change => ({ store, actor, nowMs: now() });
   if (options.dryRun === true) return yield* dryRun(changeNow, lines, options);
   const count = { made: 0, exists: 0, refused: 0 };
@@ -203,6 +213,7 @@ async function importTogether(
   const recorded = parsed.flatMap((line) => ('refused' in line ? refusalsToRecord(line) : []));
   if (records.length + recorded.length === 0) return parsed as ImportedLine[];
   return await audited(change, ATTEMPT, async (transaction) => {
+    await lockOrganisations(transaction, records);
     const names = await namesIn(transaction, records, options);
     const outcomes = parsed.map((line) => ('record' in line ? claimed(line.line, line.record, names) : line));
     const newRecords = outcomes.flatMap((line) => ('record' in line ? [line.record] : []));
@@ -216,6 +227,7 @@ async function importTogether(
         ...newRecords.map(({ user, credentials }) => ({
           action: 'api_user.import' as const,
           subject: { kind: 'api_user' as const, id: user.clientId },
+          organisationId: user.organisationId,
           after: { ...apiUserFacts(user), credentials: credentials.map(({ id }) => id) },
         })),
         ...recorded,
@@ -248,24 +260,6 @@ function parse({ n: line, text }: TextLine, { actor, nowMs }: Change): ParsedLin
   }
 }
 
-function jsonOf(text: TextLine['text']): unknown {
-  if (typeof text !== 'string') throw new AppError('invalid', text.problem);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw new AppError('invalid', 'The line is not JSON: write an API user a line, each on one line.');
-  }
-  const fault = text.includes('\\u') ? jsonTextFault(value) : null;
-  if (fault !== null) throw invalid([fault]);
-  return value;
-}
-
-function invalid(faults: readonly Fault[]): AppError {
-  const said = faults.map(({ member, problem }) => (member === '' ? problem : `${member}: ${problem}`));
-  return new AppError('invalid', said.join(' '), { faults });
-}
-
 /**
  * The names that are taken: those in the store that a batch also uses, and those of the lines checked so far.
  */
@@ -283,6 +277,7 @@ interface Names {
   externalIds: Map<string, ApiUser>;
   /** API users by the key of the line that made them. */
   importKeys: Map<string, ApiUser>;
+  organisations: Organisations;
 }
 
 function noNames(): Names {
@@ -295,12 +290,13 @@ function noNames(): Names {
     keyDigests: new Set(),
     externalIds: new Map(),
     importKeys: new Map(),
+    organisations: new Map(),
   };
 }
 
 /** Adds to `names` the names of these lines that the store already has. */
 async function namesIn(
-  rows: Pick<StoreTransaction, 'apiUsers' | 'credentials' | 'deletedClientIds'>,
+  rows: Pick<StoreTransaction, 'apiUsers' | 'credentials' | 'deletedClientIds' | 'organisations'>,
   records: readonly ReadRecord[],
   { restoreDeleted = false }: ImportOptions,
   names: Names = noNames(),
@@ -327,6 +323,7 @@ async function namesIn(
     if (user.externalId !== null) names.externalIds.set(user.externalId, user);
     if (importKey !== null) names.importKeys.set(importKey, user);
   }
+  await addOrganisations(rows, records, names.organisations);
   return names;
 }
 
@@ -342,6 +339,9 @@ function claimed(line: number, record: ReadRecord, names: Names): ParsedLine | T
     return { line, there: { clientId: there.clientId, differs: differences(user, there) } };
   const fault = nameFault(user, names) ?? credentialFault(credentials, names);
   if (fault !== null) return { line, refused: new AppError('conflict', fault.problem, { faults: [fault] }) };
+  const forbidden = organisationFaults(record, names.organisations);
+  if (forbidden.length > 0) return { line, refused: invalid(forbidden) };
+  occupy(record, names.organisations);
   names.clientIds.add(clientId);
   names.clientIdKeys.add(usernameKey(clientId));
   if (username !== null) names.usernameKeys.add(usernameKey(username));
@@ -424,10 +424,6 @@ async function insert(
   await transaction.changed('api_user', ...clientIds);
 }
 
-/** Characters of a message, which may quote the input. */
-const DETAIL_LENGTH_MAX = 500;
-const FAULTS_MAX = 10;
-
 /** The outcome of a line, as the command line and the admin API report it. */
 export function importedLineJson(imported: ImportedLine): Record<string, unknown> {
   const { line } = imported;
@@ -435,18 +431,5 @@ export function importedLineJson(imported: ImportedLine): Record<string, unknown
   if ('wouldMake' in imported) return { line, outcome: 'would_make', client_id: imported.wouldMake.clientId };
   if ('there' in imported)
     return { line, outcome: 'exists', client_id: imported.there.clientId, differs: imported.there.differs };
-  const { code, message, faults } = imported.refused;
-  return {
-    line,
-    outcome: 'refused',
-    code,
-    detail: short(message),
-    errors: faults
-      .slice(0, FAULTS_MAX)
-      .map(({ member, problem }) => ({ pointer: member === '' ? '' : `/${member}`, detail: short(problem) })),
-  };
-}
-
-function short(text: string): string {
-  return text.length > DETAIL_LENGTH_MAX ? `${text.slice(0, DETAIL_LENGTH_MAX - 1)}…` : text;
+  return refusedLineJson(line, imported.refused);
 }

@@ -1,8 +1,9 @@
-import { confinedTo, reaches, type Actor } from '../domain/actor.ts';
+import { confinedTo, type Actor } from '../domain/actor.ts';
 import { refuseBeyondRole } from '../domain/admin-scope.ts';
 import {
   apiUserFaults,
   newClientId,
+  UNSET_SETTINGS,
   usernameKey,
   type ApiUser,
   type ApiUserSettings,
@@ -10,10 +11,15 @@ import {
 } from '../domain/api-user.ts';
 import { apiUserFacts, changedFacts, revocationFacts } from '../domain/audit-facts.ts';
 import { AppError } from '../domain/app-error.ts';
+import type { Fault } from '../domain/fault.ts';
+import type { OrganisationPolicy } from '../domain/organisation.ts';
+import { settingsFaults } from '../domain/organisation-policy.ts';
 import type { Revocation } from '../domain/revocation.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
 import { audited, type Change, type ChangeAuthor } from './audited.ts';
+import { findApiUser } from './find-api-user.ts';
 import { gatherUsesOf, refuseLiveCaller } from './in-use.ts';
+import { lockedOrganisation, lockedOwner, refuseTooManyApiUsers } from './organisation-policy.ts';
 import { revokeTokens } from './revocation.ts';
 
 /**
@@ -36,10 +42,15 @@ export async function insertApiUser(
   { organisationId = null, ...settings }: NewApiUser,
   { actor, nowMs }: ChangeAuthor,
 ): Promise<ApiUser> {
-  refuseProblems(settings);
+  const ownerId = organisationId ?? confinedTo(actor);
+  const unset = { ...UNSET_SETTINGS, organisationId: confinedTo(actor) };
+  refuseForMembers(actor, unset, { ...settings, organisationId: ownerId });
+  const owner = ownerId === null ? null : await lockedOrganisation(transaction, ownerId);
+  refuseFaults(faultsOf(settings, owner?.policy ?? null));
+  if (owner !== null) await refuseTooManyApiUsers(transaction, owner, 1);
   const user: ApiUser = {
     clientId: newClientId(),
-    organisationId: confinedTo(actor) ?? organisationId,
+    organisationId: ownerId,
     ...settings,
     enabled: true,
     createdAt: nowMs,
@@ -88,16 +99,18 @@ export async function updateApiUser(
 ): Promise<ApiUser> {
   const { store, actor, nowMs } = change;
   const guarded = changes.enabled === false && !force;
-  if (guarded) await gatherUsesOf(store, name);
+  if (guarded) await gatherUsesOf(store, name, actor);
   const attempt = { action: actionOf(changes), subject: { kind: 'api_user', id: name } } as const;
   return await audited(change, attempt, async (transaction, identify) => {
-    const before = await existingApiUser(transaction, name, change.actor);
-    identify({ subjectId: before.clientId, organisationId: before.organisationId });
-    refuseStale(before, ifVersion);
+    const unlocked = await existingApiUser(transaction, name, actor);
+    identify({ subjectId: unlocked.clientId, organisationId: unlocked.organisationId });
+    const { user: before, policy } = await lockedOwner(transaction, unlocked);
+    refuseStale(`API user ${before.clientId}`, before, ifVersion);
+    refuseForMembers(actor, before, { ...before, ...changes });
     if (attempt.action !== 'api_user.disable')
       refuseBeyondRole(actor, [...before.scopes, ...(changes.scopes ?? [])]);
     const user: ApiUser = { ...before, ...changes, updatedAt: nowMs, version: before.version + 1 };
-    refuseProblems(user, before);
+    refuseNewFaults(user, before, policy);
     if (guarded) await refuseLiveCaller(transaction, before, 'disabled', nowMs);
     const facts = changedFacts(apiUserFacts(before), apiUserFacts(user));
     if (Object.keys(facts.after).length === 0 && !revoke) return { result: before, unchanged: true };
@@ -131,12 +144,12 @@ export async function deleteApiUser(
   { revoke = false, force = false, ifVersion }: Revoking & Forcing & IfUnchanged = {},
 ): Promise<ApiUser> {
   const { store, actor, nowMs } = change;
-  if (!force) await gatherUsesOf(store, name);
+  if (!force) await gatherUsesOf(store, name, actor);
   const attempt = { action: 'api_user.delete', subject: { kind: 'api_user', id: name } } as const;
   return await audited(change, attempt, async (transaction, identify) => {
     const user = await existingApiUser(transaction, name, change.actor);
     identify({ subjectId: user.clientId, organisationId: user.organisationId });
-    refuseStale(user, ifVersion);
+    refuseStale(`API user ${user.clientId}`, user, ifVersion);
     refuseBeyondRole(actor, user.scopes);
     if (!force) await refuseLiveCaller(transaction, user, 'deleted', nowMs);
     const credentials = (await transaction.credentials.listOf(user.clientId)).map(({ id }) => id);
@@ -159,7 +172,7 @@ export async function revokeApiUserTokens(
   return await audited(change, attempt, async (transaction, identify) => {
     const user = await existingApiUser(transaction, name, change.actor);
     identify({ subjectId: user.clientId, organisationId: user.organisationId });
-    refuseStale(user, ifVersion);
+    refuseStale(`API user ${user.clientId}`, user, ifVersion);
     const revocation = await revokeTokens(transaction, user.clientId);
     return { result: { user, revocation }, after: revocationFacts(revocation) };
   });
@@ -182,8 +195,8 @@ export async function existingApiUser(
   name: string,
   actor: Actor,
 ): Promise<ApiUser> {
-  const user = (await rows.apiUsers.find(name)) ?? (await rows.apiUsers.findByUsername(name));
-  if (user !== undefined && reaches(actor, user.organisationId)) return user;
+  const user = await findApiUser(rows, name, actor);
+  if (user !== undefined) return user;
   throw new AppError('not_found', `There is no API user "${name}".`, {
     hint: ': mintmark api-user list shows all.',
   });
@@ -191,27 +204,61 @@ export async function existingApiUser(
 
 /** Refuses a change that starts from an older version: its author may not want it any more. */
 export function refuseStale(
-  { clientId, version, updatedAt }: ApiUser,
+  subject: string,
+  { version, updatedAt }: Pick<ApiUser, 'version' | 'updatedAt'>,
   ifVersion: IfUnchanged['ifVersion'],
 ): void {
   if (ifVersion === undefined || ifVersion.includes(version)) return;
   const at = new Date(updatedAt).toISOString();
   throw new AppError(
     'stale',
-    `The API user ${clientId} was last changed at ${at} and has version ${version}, not the one that this change was ` +
+    `The ${subject} was last changed at ${at} and has version ${version}, not the one that this change was ` +
       'made from: read it again, and make the change again if it is still meant.',
   );
 }
 
-/**
- * Ignores faults that `before` has as well. They are older than a rule, and must not prevent disabling the
- * API user.
- */
-function refuseProblems(settings: ApiUserSettings, before?: ApiUserSettings): void {
-  const old = new Set(before === undefined ? [] : apiUserFaults(before).map(({ problem }) => problem));
-  const faults = apiUserFaults(settings).filter(({ problem }) => !old.has(problem));
+function faultsOf(settings: ApiUserSettings, policy: OrganisationPolicy | null): Fault[] {
+  return [...apiUserFaults(settings), ...(policy === null ? [] : settingsFaults(policy, settings))];
+}
+
+function refuseFaults(faults: readonly Fault[]): void {
   if (faults.length === 0) return;
   throw new AppError('invalid', faults.map(({ problem }) => problem).join('\n'), { faults });
+}
+
+/**
+ * Ignores faults that `before` has as well: they are older than a rule or policy, and must not prevent
+ * disabling the API user. But an API user that violates the policy is not enabled.
+ */
+function refuseNewFaults(user: ApiUser, before: ApiUser, policy: OrganisationPolicy | null): void {
+  const isEnabled = user.enabled && !before.enabled;
+  const former = faultsOf(before, isEnabled ? null : policy);
+  const old = new Set(former.map(({ problem }) => problem));
+  refuseFaults(faultsOf(user, policy).filter(({ problem }) => !old.has(problem)));
+}
+
+/** Settings that would tell members what others have, or that APIs trust: only operators change them. */
+const OPERATOR_SETTINGS = {
+  organisation_id: 'organisationId',
+  username: 'username',
+  external_id: 'externalId',
+  claims: 'claims',
+  token_life_seconds: 'tokenLifeSeconds',
+} as const;
+
+type OperatorSettings = Pick<ApiUser, (typeof OPERATOR_SETTINGS)[keyof typeof OPERATOR_SETTINGS]>;
+
+function refuseForMembers(actor: Actor, before: OperatorSettings, after: OperatorSettings): void {
+  if (confinedTo(actor) === null) return;
+  const changed = Object.entries(OPERATOR_SETTINGS).filter(
+    ([, name]) => JSON.stringify(before[name]) !== JSON.stringify(after[name]),
+  );
+  if (changed.length === 0) return;
+  const faults = changed.map(([member]) => ({
+    member,
+    problem: `Only operators of the platform set ${member}: leave it out, or ask one of them.`,
+  }));
+  throw new AppError('forbidden', faults.map(({ problem }) => problem).join('\n'), { faults });
 }
 
 /**

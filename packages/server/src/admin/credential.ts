@@ -1,4 +1,4 @@
-import { reaches, type Actor } from '../domain/actor.ts';
+import type { Actor } from '../domain/actor.ts';
 import type { ApiUser } from '../domain/api-user.ts';
 import { refuseBeyondRole } from '../domain/admin-scope.ts';
 import { auditedId, type AuditAction } from '../domain/audit-entry.ts';
@@ -12,6 +12,8 @@ import {
   type Credential,
 } from '../domain/credential.ts';
 import { KIND_FACTS } from '../domain/credential-kind.ts';
+import { boundCredential, type BoundCredential } from '../domain/organisation-policy.ts';
+import { trustRuleOf } from '../domain/assertion-credential.ts';
 import { passwordProblem } from '../domain/password.ts';
 import { argon2id } from '../lib/argon2id.ts';
 import { randomBase62 } from '../lib/random.ts';
@@ -27,7 +29,9 @@ import {
   type Effect,
   type Identify,
 } from './audited.ts';
+import { findCredential } from './find-api-user.ts';
 import { callersOf, gatherUses } from './in-use.ts';
+import { allowedExpiry, lockedOwner, policyOfOwner, refuseCredential } from './organisation-policy.ts';
 import { revokeTokens } from './revocation.ts';
 
 export interface NewCredential {
@@ -133,15 +137,18 @@ export async function notedOwner(
 /**
  * Does work for a new credential that takes too long for a transaction, if the API user may get one. Call the
  * returned function in the transaction: it throws the AppError of the work. So the refusal is on record, and
- * a replay gets its answer even if the work fails this time.
+ * a replay gets its answer even if the work fails this time. The transaction checks the policy once more.
  */
 export async function beforeCreation<T>(
-  { store, actor }: Change,
-  { owner }: NewCredential,
+  { store, actor, nowMs }: Change,
+  { owner, expiresAt }: NewCredential,
+  bound: Pick<BoundCredential, 'kind' | 'issuer'>,
   work: () => Promise<T>,
 ): Promise<() => T> {
   try {
-    refuseBeyondRole(actor, (await existingApiUser(store, owner, actor)).scopes);
+    const user = await existingApiUser(store, owner, actor);
+    refuseBeyondRole(actor, user.scopes);
+    allowedExpiry(await policyOfOwner(store, user), { ...bound, createdAt: nowMs, expiresAt });
     const result = await work();
     return () => result;
   } catch (error) {
@@ -193,10 +200,18 @@ export async function updateCredential(
     };
     refuseBadName(credential.name);
     refusePast(credential.expiresAt, nowMs);
+    const { policy } = await lockedOwner(transaction, owner);
+    if (policy !== null && endsLater(credential, before))
+      refuseCredential(policy, boundCredential(credential));
     await transaction.credentials.update(credential);
     await transaction.changed('api_user', credential.clientId);
     return { result: credential, ...changedFacts(credentialFacts(before), credentialFacts(credential)) };
   });
+}
+
+function endsLater(credential: Credential, before: Credential): boolean {
+  const expiry = (each: Credential) => each.expiresAt ?? Number.POSITIVE_INFINITY;
+  return expiry(credential) > expiry(before);
 }
 
 export interface Retirement extends Revoking {
@@ -211,7 +226,7 @@ export async function retireCredential(
   { force, revoke = false }: Retirement,
 ): Promise<Credential> {
   const { store, actor, nowMs } = change;
-  const target = force ? undefined : await store.credentials.find(credentialId);
+  const target = force ? undefined : (await findCredential(store, credentialId, actor))?.credential;
   if (target !== undefined) await gatherUses(store, target.clientId, ({ id }) => id === target.id);
   const attempt = about('credential.retire', credentialId);
   return await audited(change, attempt, async (transaction, identify) => {
@@ -236,16 +251,22 @@ type Material = Pick<Credential, 'id' | 'kind' | 'digest' | 'facts'>;
 /** Adds a credential with this material to the owner with this client id. The caller records it. */
 export async function insert(
   transaction: StoreTransaction,
-  { owner: clientId, name, expiresAt }: NewCredential,
+  { owner: clientId, name, expiresAt: requestedExpiry }: NewCredential,
   { actor, nowMs }: ChangeAuthor,
   material: Material,
 ): Promise<Credential> {
   refuseBadName(name);
-  refusePast(expiresAt, nowMs);
+  refusePast(requestedExpiry, nowMs);
+  const owner = await existingApiUser(transaction, clientId, actor);
+  const { policy } = await lockedOwner(transaction, owner);
+  const { kind } = material;
+  const issuer = trustRuleOf(material)?.issuer ?? null;
+  const bound = { kind, createdAt: nowMs, expiresAt: requestedExpiry, issuer };
+  const expiresAt = allowedExpiry(policy, bound);
   const all = await transaction.credentials.listOf(clientId);
   refuseTooMany(
     all.filter((credential) => credentialState(credential, nowMs) === 'live'),
-    material.kind,
+    kind,
   );
   const credential: Credential = {
     ...material,
@@ -294,12 +315,12 @@ async function existingCredential(
   id: string,
   identify: Identify,
 ): Promise<{ credential: Credential; owner: ApiUser }> {
-  const credential = await transaction.credentials.find(id);
-  const owner = credential && (await transaction.apiUsers.find(credential.clientId));
-  if (credential !== undefined && owner !== undefined && reaches(actor, owner.organisationId)) {
+  const found = await findCredential(transaction, id, actor);
+  if (found !== undefined) {
+    const { credential, owner } = found;
     const related = { kind: 'api_user', id: credential.clientId } as const;
     identify({ subjectId: credential.id, related, organisationId: owner.organisationId });
-    return { credential, owner };
+    return found;
   }
   throw new AppError('not_found', `There is no credential "${id}".`, {
     hint: ': mintmark credential list <client id> shows all.',

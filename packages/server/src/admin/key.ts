@@ -1,3 +1,4 @@
+import { reaches } from '../domain/actor.ts';
 import { factsDigest, keyFactsOf, type KeyFacts } from '../domain/assertion-credential.ts';
 import { AppError } from '../domain/app-error.ts';
 import { credentialState, type Credential } from '../domain/credential.ts';
@@ -7,7 +8,8 @@ import { KEY_ID_LENGTH } from '../domain/secret.ts';
 import { randomBase62 } from '../lib/random.ts';
 import type { KeySourceCheck } from '../runtime/trusted-keys/check.ts';
 import type { StoreTransaction } from '../storage/store.ts';
-import { audited, type Change } from './audited.ts';
+import { audited, type Change, type ChangeAuthor } from './audited.ts';
+import { checkFor } from './key-source-check.ts';
 import {
   beforeCreation,
   creation,
@@ -37,15 +39,16 @@ export async function createKey(
   check: KeySourceCheck,
 ): Promise<CreatedKey> {
   const { actor, nowMs } = change;
-  const checked = await beforeCreation(change, input, async () => {
+  const confinedCheck = checkFor(actor, check);
+  const checked = await beforeCreation(change, input, { kind: 'key', issuer: null }, async () => {
     const { facts, digest } = readKey(key);
-    if ('jwks_url' in facts) await check({ url: facts.jwks_url }, 'jwks_url', nowMs);
+    if ('jwks_url' in facts) await confinedCheck({ url: facts.jwks_url }, 'jwks_url', nowMs);
     return { facts, digest };
   });
   return await audited(change, creation(input), async (transaction, identify) => {
     const owner = await notedOwner(transaction, actor, input.owner, identify);
     const { facts, digest } = checked();
-    await refuseKnownKey(transaction, { owner, digest, member: memberOf(facts) }, nowMs);
+    await refuseKnownKey(transaction, { owner, digest, member: memberOf(facts) }, change);
     const others = await liveKeys(transaction, owner, nowMs);
     const material = { id: randomBase62(KEY_ID_LENGTH), kind: 'key', digest, facts } as const;
     const credential = await insert(transaction, { ...input, owner }, change, material);
@@ -80,13 +83,19 @@ interface NewKey {
 async function refuseKnownKey(
   transaction: StoreTransaction,
   { owner, digest, member }: NewKey,
-  nowMs: number,
+  { actor, nowMs }: ChangeAuthor,
 ): Promise<void> {
   const [holder] = await transaction.credentials.keyOwners([digest]);
   if (holder === undefined) return;
-  const problem = knownKeyProblem(holder, owner, credentialState(holder, nowMs));
+  const user = await transaction.apiUsers.find(holder.clientId);
+  const problem = reaches(actor, user?.organisationId ?? null)
+    ? knownKeyProblem(holder, owner, credentialState(holder, nowMs))
+    : UNUSABLE_KEY;
   throw new AppError('conflict', problem, { faults: [{ member, problem }] });
 }
+
+/** A member does not learn which API users outside the organisation exist. */
+const UNUSABLE_KEY = 'The key cannot be registered: generate one for this API user alone.';
 
 function knownKeyProblem(
   { id, clientId }: { id: string; clientId: string },

@@ -9,6 +9,7 @@ import { randomBase62 } from '../lib/random.ts';
 import type { KeySourceCheck } from '../runtime/trusted-keys/check.ts';
 import type { StoreTransaction } from '../storage/store.ts';
 import { audited, type Change } from './audited.ts';
+import { checkFor } from './key-source-check.ts';
 import {
   beforeCreation,
   creation,
@@ -35,7 +36,10 @@ export async function createTrustRule(
   check: KeySourceCheck,
 ): Promise<Credential> {
   const { actor, nowMs } = change;
-  const checked = await beforeCreation(change, input, async () => await factsOf(trust, check, nowMs));
+  const bound = { kind: 'trust', issuer: trust.rule.issuer } as const;
+  const confinedCheck = checkFor(actor, check);
+  const work = async () => await factsOf(trust, confinedCheck, nowMs);
+  const checked = await beforeCreation(change, input, bound, work);
   return await audited(change, creation(input), async (transaction, identify) => {
     const owner = await notedOwner(transaction, actor, input.owner, identify);
     const facts = checked();

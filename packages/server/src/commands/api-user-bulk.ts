@@ -5,12 +5,24 @@ import { AppError } from '../domain/app-error.ts';
 import { exportApiUsers } from '../admin/api-user-export.ts';
 import { importApiUsers, importedLineJson, type ImportOptions } from '../admin/api-user-import.ts';
 import { importLines } from '../admin/api-user-import-lines.ts';
-import { commandLineChange } from './actor.ts';
+import { commandLineActor, commandLineChange } from './actor.ts';
 import type { Io } from './io.ts';
 import { addSettings, STORE_SETTINGS, withStore } from './options.ts';
 
 /** An API user with every setting at its maximum is shorter. */
-const LINE_BYTES_MAX = 1_048_576;
+export const LINE_BYTES_MAX = 1_048_576;
+
+type ExportOptions = ApiUserFilterParameters & { organisation?: string; digests?: boolean };
+
+export const ORGANISATION_HELP = 'Only those of this organisation; none: those of the platform.';
+
+export function organisationFilter({
+  organisation,
+}: {
+  organisation?: string;
+}): Pick<ApiUserFilterParameters, 'organisation_id'> {
+  return organisation === undefined ? {} : { organisation_id: organisation };
+}
 
 export function exportCommand(parent: Command, io: Io): void {
   const command = parent
@@ -24,6 +36,7 @@ export function exportCommand(parent: Command, io: Io): void {
     )
     .addOption(new Option('--state <state>', 'Only those in this state.').choices(API_USER_STATES))
     .option('--scope <scope>', 'Only those that may have this scope.')
+    .option('--organisation <id>', ORGANISATION_HELP)
     .option(
       '--digests',
       'With the digests of live credentials. A reader of the file can guess passwords against them.',
@@ -34,9 +47,10 @@ export function exportCommand(parent: Command, io: Io): void {
       '\n\nExample:\n  mintmark api-user export --digests > api-users.ndjson' +
       '\n  mintmark api-user export --state disabled > disabled.ndjson',
   );
-  command.action(async (options: ApiUserFilterParameters & { digests?: boolean }) => {
+  command.action(async (options: ExportOptions) => {
     await withStore(command, io, async (store) => {
-      const request = { digests: options.digests === true, filter: apiUserFilter(options) };
+      const filter = apiUserFilter({ ...options, ...organisationFilter(options) }, commandLineActor());
+      const request = { digests: options.digests === true, filter };
       for await (const record of exportApiUsers(commandLineChange(store), request)) {
         io.out(JSON.stringify(record));
       }
@@ -78,7 +92,7 @@ export function importCommand(parent: Command, io: Io): void {
   });
 }
 
-async function* fileOf(path: string): AsyncGenerator<Buffer> {
+export async function* fileOf(path: string): AsyncGenerator<Buffer> {
   try {
     for await (const piece of createReadStream(path)) yield piece as Buffer;
   } catch (error) {

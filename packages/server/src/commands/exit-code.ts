@@ -14,7 +14,7 @@ export const EXIT = {
   unsafe: 4,
   /** The store cannot be used. */
   store: 5,
-  /** A check failed: doctor, secret check, trust check, token, audit verify. */
+  /** A check failed: doctor, secret check, trust check, token, audit verify, check-client. */
   checkFailed: 6,
 } as const;
 
@@ -26,7 +26,7 @@ Exit codes:
   3  refused, nothing was changed: not found, a conflict, a value that is not allowed
   4  refused because a live caller might break: --force does it anyway
   5  the store cannot be used
-  6  a check failed (doctor, secret check, trust check, token, audit verify)`;
+  6  a check failed (doctor, secret check, trust check, token, audit verify, check-client)`;
 
 /** Every other code maps to `refused`. */
 const EXIT_OF: Partial<Record<AppErrorCode, number>> = {

@@ -9,6 +9,7 @@ import type { RunningServer } from '../server/serve.ts';
 import type { RunningWorkers } from '../server/workers/primary.ts';
 import { curlLine } from './curl-line.ts';
 import { time, type Io } from './io.ts';
+import { untilSignal } from './until-signal.ts';
 import { addRemovedSettings, addSettings, configOf } from './options.ts';
 
 export function serveCommand(program: Command, io: Io): void {
@@ -104,27 +105,4 @@ function hangUps(io: Io): (running: RunningWorkers) => void {
   }
 
   return started.resolve;
-}
-
-/** One Ctrl-C reaches a process repeatedly: the terminal signals the whole group, and npm forwards it. */
-const SAME_SIGNAL_MS = 500;
-
-/** SIGTERM (an orchestrator) drains first, SIGINT (a person) does not. A second signal exits at once. */
-function untilSignal(running: RunningServer | RunningWorkers, io: Io): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let firstAt: number | undefined;
-    const stop = (signal: NodeJS.Signals) => {
-      const now = performance.now();
-      firstAt ??= now;
-      if (now - firstAt > SAME_SIGNAL_MS) {
-        if ('kill' in running) running.kill();
-        process.exit(signal === 'SIGINT' ? 130 : 143);
-      }
-      if (now > firstAt) return;
-      io.err(`mintmark: ${signal}: stopping.`);
-      running.stop({ drain: signal === 'SIGTERM' }).then(resolve, reject);
-    };
-    process.on('SIGTERM', stop);
-    process.on('SIGINT', stop);
-  });
 }

@@ -37,7 +37,19 @@ export function keyHosts(list: string): { value: KeyHost[] } | { allowed: string
       };
 }
 
+/**
+ * The first part of the path in the issuer of every sandbox. Outside tests, @mintmark/verifier refuses such
+ * an issuer (docs/decisions/105).
+ */
+export const SANDBOX_PATH = '/mintmark-sandbox';
+const SANDBOX_PROBLEM = `a path that does not begin with ${SANDBOX_PATH}: it is reserved for sandboxes`;
+
+function isSandboxPath(path: string): boolean {
+  return `${path}/`.startsWith(`${SANDBOX_PATH}/`);
+}
+
 export function basePathProblem(path: string): string | null {
+  if (isSandboxPath(path)) return SANDBOX_PROBLEM;
   return /^(\/[A-Za-z0-9._~-]+)+$/.test(path)
     ? null
     : 'a path such as /marketing, without a slash at its end';
@@ -46,6 +58,7 @@ export function basePathProblem(path: string): string | null {
 /** RFC 8414 §2: a URL without query and fragment. It is also part of a line to paste into a shell. */
 export function issuerProblem(issuer: string): string | null {
   const fits = /^https?:\/\/[A-Za-z0-9.:[\]-]+(\/[A-Za-z0-9._~-]+)*$/.test(issuer) && URL.canParse(issuer);
+  if (fits && isSandboxPath(new URL(issuer).pathname)) return `a URL with ${SANDBOX_PROBLEM}`;
   return fits
     ? null
     : 'an http or https URL such as https://api.example.com/marketing, without a slash at its end';

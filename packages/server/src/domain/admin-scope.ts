@@ -5,6 +5,11 @@ import { AppError } from './app-error.ts';
 export const ADMIN_SCOPE = 'mintmark:admin';
 export const READ_SCOPE = 'mintmark:read';
 
+/** Whether a scope is for Mintmark's own API. No API user of an organisation may have one. */
+export function isAdminApiScope(scope: string): boolean {
+  return scope.startsWith('mintmark:');
+}
+
 /**
  * Prevents a privilege escalation: only an admin may create, change or delete an API user with the admin
  * scope, or create a credential for it. `scopes` are those of the API user. Disabling it, revoking its tokens

@@ -1,3 +1,4 @@
+import { confinedTo, type Actor } from './actor.ts';
 import { usernameKey, type ApiUser } from './api-user.ts';
 
 /**
@@ -13,15 +14,27 @@ export interface ApiUserFilter {
   search: string | null;
   enabled: boolean | null;
   scope: string | null;
+  /** The id of an organisation, or `OF_THE_PLATFORM`. */
+  organisation: string | null;
 }
 
-/** Converts the parameters of the admin API and the command line to a filter. */
-export function apiUserFilter({ search, state, scope }: ApiUserFilterParameters): ApiUserFilter {
+/** In a filter: the API users that belong to no organisation. */
+export const OF_THE_PLATFORM = 'none';
+
+/**
+ * Converts the parameters of the admin API and the command line to a filter. The filter of an actor who is
+ * confined to an organisation selects only API users of that organisation.
+ */
+export function apiUserFilter(
+  { search, state, scope, organisation_id: organisation }: ApiUserFilterParameters,
+  actor: Actor,
+): ApiUserFilter {
   const text = search?.trim() ?? '';
   return {
     search: text === '' ? null : text,
     enabled: state === undefined ? null : state === 'enabled',
     scope: scope ?? null,
+    organisation: confinedTo(actor) ?? organisation ?? null,
   };
 }
 
@@ -29,6 +42,7 @@ export interface ApiUserFilterParameters {
   search?: string;
   state?: (typeof API_USER_STATES)[number];
   scope?: string;
+  organisation_id?: string;
 }
 
 export const API_USER_STATES = ['enabled', 'disabled'] as const;
@@ -68,6 +82,8 @@ export interface ApiUserListed {
 /** An API user in a list, with a summary of its credentials. */
 export interface ListedApiUser {
   user: ApiUser;
+  /** Null: it belongs to the platform. */
+  organisationName: string | null;
   /** Null: never used. */
   lastUsedAt: number | null;
   liveCredentials: number;

@@ -26,9 +26,21 @@ import {
   type TrustRuleJson,
 } from './trust-rule-json.ts';
 import type { PublicJwk } from './trust-rule.ts';
-import { parseTime, RFC_3339 } from './parse-time.ts';
 import { randomBase62 } from '../lib/random.ts';
 import type { Fault } from './fault.ts';
+import {
+  isObject,
+  numberOrNull,
+  object,
+  shapeFaults,
+  text,
+  textOrNull,
+  texts,
+  timeFaults,
+  truth,
+  type Json,
+  type Member,
+} from './record-shape.ts';
 import { KEY_ID_LENGTH } from './secret.ts';
 
 // An API user as one line of an export or import: its settings, and the digests of its credentials.
@@ -156,8 +168,6 @@ export function settingsOf(record: Partial<SettingsRecord> & { name: string }): 
   return { ...UNSET_SETTINGS, ...changesOf(record), name: record.name };
 }
 
-type Json = Record<string, unknown>;
-
 /**
  * Reads a line of an import: returns the API user, or every fault of the line. Only the name is required. An
  * API user without a client id gets a new one.
@@ -222,40 +232,20 @@ function keyOf(json: Json, user: ApiUser): string {
   return hash('sha256', JSON.stringify(said), 'base64url');
 }
 
-interface Member {
-  /** Completes the sentence "This must be …". */
-  is: string;
-  fits(value: unknown): boolean;
-  required?: boolean;
-}
-
-const text: Member = { is: 'a text', fits: (value) => typeof value === 'string' };
-const textOrNull: Member = { is: 'a text, or null', fits: (value) => value === null || text.fits(value) };
-const texts: Member = {
-  is: 'a list of texts',
-  fits: (value) => Array.isArray(value) && value.every((item) => typeof item === 'string'),
-};
-
 const USER_MEMBERS: Readonly<Record<keyof ApiUserRecord, Member>> = {
   client_id: text,
   organisation_id: textOrNull,
   name: { ...text, required: true },
-  enabled: { is: 'true or false', fits: (value) => typeof value === 'boolean' },
+  enabled: truth,
   username: textOrNull,
   external_id: textOrNull,
   contact: textOrNull,
   scopes: texts,
   audiences: texts,
-  limit_per_minute: {
-    is: 'a number, or null',
-    fits: (value) => value === null || typeof value === 'number',
-  },
+  limit_per_minute: numberOrNull,
   allowed_networks: texts,
-  claims: { is: 'an object', fits: isObject },
-  token_life_seconds: {
-    is: 'a number, or null',
-    fits: (value) => value === null || typeof value === 'number',
-  },
+  claims: object,
+  token_life_seconds: numberOrNull,
   created_at: text,
   credentials: { is: 'a list of objects', fits: (value) => Array.isArray(value) && value.every(isObject) },
 };
@@ -269,26 +259,12 @@ const CREDENTIAL_MEMBERS: Readonly<Record<keyof CredentialRecord, Member>> = {
   },
   name: { ...text, required: true },
   digest: text,
-  public_key: { is: 'an object', fits: isObject },
+  public_key: object,
   jwks_url: text,
-  trust_rule: { is: 'an object', fits: isObject },
+  trust_rule: object,
   created_at: text,
   expires_at: textOrNull,
 };
-
-function shapeFaults(json: Json, members: Readonly<Record<string, Member>>): Fault[] {
-  const unknown = Object.keys(json).filter((name) => !Object.hasOwn(members, name));
-  return [
-    ...unknown.map((name) => ({ member: name.slice(0, NAME_SHOWN), problem: 'This member is not known.' })),
-    ...Object.entries(members).flatMap(([member, { is, fits, required = false }]) => {
-      const value = json[member];
-      if (value === undefined) return required ? [{ member, problem: 'This member is missing.' }] : [];
-      return fits(value) ? [] : [{ member, problem: `This must be ${is}.` }];
-    }),
-  ];
-}
-
-const NAME_SHOWN = 100;
 
 /**
  * An import keeps client ids from other systems. It refuses `export` and `import`: in the admin API, paths
@@ -299,12 +275,6 @@ function clientIdFaults(clientId: string): Fault[] {
     /^[A-Za-z0-9._~-]{1,100}$/.test(clientId) && !['export', 'import', '.', '..'].includes(clientId);
   const problem = 'A client id has 1 to 100 letters, digits, dots, hyphens, underscores and tildes.';
   return fits ? [] : [{ member: 'client_id', problem }];
-}
-
-function timeFaults(member: string, time: string | null | undefined): Fault[] {
-  if (time === undefined || time === null) return [];
-  const isTime = new RegExp(RFC_3339).test(time) && parseTime(time) !== null;
-  return isTime ? [] : [{ member, problem: 'This must be a time such as 2030-01-31T12:00:00Z.' }];
 }
 
 function readCredential(json: object, i: number, clientId: string, nowMs: number): Credential | Fault[] {
@@ -406,10 +376,6 @@ function togetherFaults(credentials: readonly Credential[]): Fault[] {
     ...repeated.map((kind) => ({ member, problem: `There is more than one ${kind}.` })),
     ...(ids.size < credentials.length ? [{ member, problem: 'Two credentials have the same id.' }] : []),
   ];
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function iso(ms: number): string {

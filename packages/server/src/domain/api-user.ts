@@ -1,5 +1,5 @@
 import { characterProblem } from './characters.ts';
-import { NO_CLAIMS, type Claims } from './claims.ts';
+import { claimsFaults, NO_CLAIMS, type Claims } from './claims.ts';
 import { randomBase62 } from '../lib/random.ts';
 import type { Fault } from './fault.ts';
 import { networkProblem } from './network.ts';
@@ -82,7 +82,7 @@ const TEXT_LENGTH_MAX = 200;
 const USERNAME_LENGTH_MAX = 254; // the longest e-mail address (RFC 5321)
 const LIST_LENGTH_MAX = 50;
 const SCOPE_TEXT_LENGTH_MAX = 1000;
-const LIMIT_MAX = 1_000_000;
+export const LIMIT_MAX = 1_000_000;
 
 export function newClientId(): string {
   return CLIENT_ID_PREFIX + randomBase62(20);
@@ -107,23 +107,38 @@ export function apiUserFaults(settings: ApiUserSettings): Fault[] {
     ['audiences', listProblem('audiences', settings.audiences, resourceProblem)],
     ['allowed_networks', listProblem('allowed networks', settings.allowedNetworks, networkProblem)],
     ['limit_per_minute', settings.limitPerMinute === null ? null : limitProblem(settings.limitPerMinute)],
+    ['token_life_seconds', tokenLifeProblem(settings.tokenLifeSeconds)],
   ];
-  return problems.flatMap(([member, problem]) => (problem === null ? [] : [{ member, problem }]));
+  const faults = problems.flatMap(([member, problem]) => (problem === null ? [] : [{ member, problem }]));
+  return [...faults, ...claimsFaults(settings.claims)];
 }
 
-function scopesProblem(scopes: readonly string[]): string | null {
+/** The bounds of the server's own token life (config/settings), in seconds. */
+const TOKEN_LIFE_MIN = 10;
+const TOKEN_LIFE_MAX = 86_400;
+
+/** A life that is longer than the server's is allowed, and has the effect of the server's. */
+export function tokenLifeProblem(seconds: number | null): string | null {
+  const fits =
+    seconds === null || (Number.isInteger(seconds) && seconds >= TOKEN_LIFE_MIN && seconds <= TOKEN_LIFE_MAX);
+  return fits
+    ? null
+    : `The token life ${seconds} is not a whole number of seconds from ${TOKEN_LIFE_MIN} to ${TOKEN_LIFE_MAX}.`;
+}
+
+export function scopesProblem(scopes: readonly string[]): string | null {
   return scopes.join(' ').length > SCOPE_TEXT_LENGTH_MAX
     ? `The scopes together are longer than ${SCOPE_TEXT_LENGTH_MAX} characters: tokens would not fit into headers.`
     : listProblem('scopes', scopes, scopeProblem);
 }
 
-function textProblem(what: string, text: string): string | null {
+export function textProblem(what: string, text: string): string | null {
   if (text.trim() === '') return `The ${what} is empty: give one.`;
   if (text.length > TEXT_LENGTH_MAX) return `The ${what} is longer than ${TEXT_LENGTH_MAX} characters.`;
   return characterProblem(what, text);
 }
 
-function externalIdProblem(externalId: string): string | null {
+export function externalIdProblem(externalId: string): string | null {
   if (externalId !== externalId.trim())
     return `The external id "${externalId}" begins or ends with white space: remove it.`;
   return textProblem('external id', externalId);
@@ -139,7 +154,7 @@ function usernameProblem(username: string): string | null {
   return characterProblem('username', username);
 }
 
-function listProblem(
+export function listProblem(
   what: string,
   list: readonly string[],
   problemOf: (item: string) => string | null,
@@ -153,7 +168,7 @@ function listProblem(
   return null;
 }
 
-function limitProblem(limit: number): string | null {
+export function limitProblem(limit: number): string | null {
   const fits = Number.isInteger(limit) && limit >= 1 && limit <= LIMIT_MAX;
   return fits ? null : `The limit ${limit} is not a whole number of calls a minute from 1 to ${LIMIT_MAX}.`;
 }

@@ -1,8 +1,11 @@
 import type { ApiUser } from './api-user.ts';
 import { settingsRecord } from './api-user-record.ts';
 import { keyFactsOf, trustRuleOf } from './assertion-credential.ts';
+import type { AudienceSettings } from './audience-settings.ts';
 import type { AuditFacts } from './audit-entry.ts';
 import type { Credential } from './credential.ts';
+import type { Organisation } from './organisation.ts';
+import { organisationRecord } from './organisation-record.ts';
 import type { Revocation } from './revocation.ts';
 import type { SigningKey } from './signing-key.ts';
 import { trustRuleJson } from './trust-rule-json.ts';
@@ -13,7 +16,18 @@ import type { TrustRule } from './trust-rule.ts';
 // use. No digests.
 
 export function apiUserFacts(user: ApiUser): AuditFacts {
-  return { ...settingsRecord(user) };
+  const { organisationId } = user;
+  return { ...settingsRecord(user), ...(organisationId !== null && { organisation_id: organisationId }) };
+}
+
+/** The policy is not nested, so that a change shows only the parts that it changed. */
+export function organisationFacts(organisation: Organisation): AuditFacts {
+  const { name, contact, external_id, enabled, policy, claims } = organisationRecord(organisation);
+  return { name, contact, external_id, enabled, ...policy, claims };
+}
+
+export function audienceSettingsFacts({ claims, tokenLifeSeconds }: AudienceSettings): AuditFacts {
+  return { claims, token_life_seconds: tokenLifeSeconds };
 }
 
 export function credentialFacts(credential: Credential): AuditFacts {

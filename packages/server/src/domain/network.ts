@@ -30,6 +30,20 @@ export function networkSet(networks: readonly string[]): NetworkSet {
   return { includes: (address) => list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4') };
 }
 
+/** Whether one of `networks` holds every address of `network`. All of them are well-formed. */
+export function isWithin(network: string, networks: readonly string[]): boolean {
+  const [address = '', bits] = network.split('/');
+  const bitsMax = isIP(address) === 6 ? 128 : 32;
+  return networks.some((outer) => {
+    const [outerAddress = '', outerBits] = outer.split('/');
+    return (
+      isIP(outerAddress) === isIP(address) &&
+      Number(outerBits ?? bitsMax) <= Number(bits ?? bitsMax) &&
+      networkSet([outer]).includes(address)
+    );
+  });
+}
+
 /**
  * Stands for the address of a caller if no proxy names a readable one. RFC 7239 §6.2 defines this word. No
  * network includes it, and it has a budget of its own.

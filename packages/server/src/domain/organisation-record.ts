@@ -1,9 +1,10 @@
-import type { Claims } from './claims.ts';
+import { NO_CLAIMS, type Claims } from './claims.ts';
 import type { CredentialKind } from './credential.ts';
 import {
   DEFAULT_POLICY,
   type Organisation,
   type OrganisationPolicy,
+  type OrganisationSettings,
   type TokenQuota,
 } from './organisation.ts';
 
@@ -99,4 +100,28 @@ export function organisationRecord(organisation: Organisation): OrganisationReco
     claims: organisation.claims,
     created_at: new Date(organisation.createdAt).toISOString(),
   };
+}
+
+/** Settings in JSON, as requests and commands give them. */
+export type SettingsInput = Partial<
+  Pick<OrganisationRecord, 'name' | 'contact' | 'external_id' | 'claims'>
+> & {
+  policy?: Partial<PolicyRecord>;
+};
+
+/** The settings of `before`, except those that the input names. Of the policy, too, it may name a part. */
+export function changedSettings(before: OrganisationSettings, input: SettingsInput): OrganisationSettings {
+  return {
+    name: input.name ?? before.name,
+    contact: input.contact === undefined ? before.contact : input.contact,
+    externalId: input.external_id === undefined ? before.externalId : input.external_id,
+    policy: input.policy === undefined ? before.policy : policyOf(input.policy, before.policy),
+    claims: input.claims ?? before.claims,
+  };
+}
+
+/** All settings of a new organisation: what the input leaves out is unset, or has the default policy. */
+export function newSettings(input: SettingsInput & { name: string }): OrganisationSettings {
+  const unset = { contact: null, externalId: null, policy: DEFAULT_POLICY, claims: NO_CLAIMS };
+  return changedSettings({ name: input.name, ...unset }, input);
 }

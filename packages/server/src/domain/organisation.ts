@@ -25,6 +25,12 @@ export interface Organisation {
   version: number;
 }
 
+/** The part of an organisation that operators choose. */
+export type OrganisationSettings = Pick<
+  Organisation,
+  'name' | 'contact' | 'externalId' | 'policy' | 'claims'
+>;
+
 /** What the API users of an organisation may be and have. Operators set it. */
 export interface OrganisationPolicy {
   /** The scopes that they may have. None of them begins with `mintmark:`. */
@@ -95,6 +101,9 @@ export function newOrganisationId(): string {
   return ID_PREFIX + randomBase62(ID_LENGTH);
 }
 
+/** Every process holds all organisations in memory. */
+export const ORGANISATIONS_MAX = 100_000;
+
 export const MEMBER_ROLES = ['member', 'admin'] as const;
 /**
  * The rights of a member in an organisation: a member sees and manages its API users, an admin also its
@@ -109,5 +118,6 @@ export interface Member {
   operatorId: string;
   email: string;
   role: MemberRole;
+  secondFactor: boolean;
   createdAt: number;
 }

@@ -8,3 +8,11 @@ export interface Clock {
 
 /** `now` is Date.now itself: the path of a token request calls no wrapper. */
 export const SYSTEM_CLOCK: Clock = { now: Date.now, steady: () => performance.now() };
+
+/** A point in time by both clocks. */
+export interface Moment {
+  dayMs: number;
+  steadyMs: number;
+}
+
+export const momentOf = ({ now, steady }: Clock): Moment => ({ dayMs: now(), steadyMs: steady() });

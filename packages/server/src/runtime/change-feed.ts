@@ -1,3 +1,4 @@
+import { momentOf, SYSTEM_CLOCK, type Clock, type Moment } from '../lib/clock.ts';
 import type { Change, ChangeRows } from '../storage/tables/change.ts';
 
 /** Keeps the memory of a process in step with the store: at most a second behind while the store answers. */
@@ -12,7 +13,10 @@ export interface ChangeFeed {
   /** Resolves when all changes that the store has at the time of the call are applied, or the poll failed. */
   follow(): Promise<void>;
   stop(): Promise<void>;
-  /** How long ago the last poll that succeeded began, in milliseconds. */
+  /**
+   * How long ago the last poll that succeeded began, in milliseconds, by the clock that counts more: the
+   * steady one stands still while the machine sleeps, and the time of day may be set back.
+   */
   staleMs(): number;
   /** The number of the last change that was applied. */
   applied(): number;
@@ -37,17 +41,16 @@ export interface ChangeHandlers {
 
 const BATCH = 1000;
 
-/** `clock` counts milliseconds from an arbitrary start and never jumps (performance.now). */
 export function createChangeFeed(
   changes: ChangeRows,
   handlers: ChangeHandlers,
   pollMs: number,
-  clock: () => number = () => performance.now(),
+  clock: Clock = SYSTEM_CLOCK,
 ): ChangeFeed {
   let last = 0;
   /** The change with that number, as it was read. A store with another past has another change under it. */
   let lastChange: Change | null = null;
-  let freshAt = Number.NEGATIVE_INFINITY;
+  let freshAt: Moment = { dayMs: Number.NEGATIVE_INFINITY, steadyMs: Number.NEGATIVE_INFINITY };
   let timer: NodeJS.Timeout | undefined;
   let polling: Promise<void> | undefined;
   let again = false;
@@ -56,7 +59,7 @@ export function createChangeFeed(
   let failing = false;
 
   async function poll(): Promise<void> {
-    const startedAt = clock();
+    const startedAt = momentOf(clock);
     try {
       await catchUp();
       freshAt = startedAt;
@@ -128,7 +131,7 @@ export function createChangeFeed(
 
   return {
     async start(load) {
-      const startedAt = clock();
+      const startedAt = momentOf(clock);
       await loadFromHere(load);
       freshAt = startedAt;
       running = true;
@@ -147,7 +150,7 @@ export function createChangeFeed(
       clearTimeout(timer);
       await polling;
     },
-    staleMs: () => clock() - freshAt,
+    staleMs: () => Math.max(clock.steady() - freshAt.steadyMs, clock.now() - freshAt.dayMs),
     applied: () => last,
   };
 }

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { SYSTEM_CLOCK, type Clock } from '../lib/clock.ts';
+import { momentOf, SYSTEM_CLOCK, type Clock, type Moment } from '../lib/clock.ts';
 import type { ChangeRows, TimedChangeRows } from '../storage/tables/change.ts';
 import type { ClockRows } from '../storage/tables/clock.ts';
 
@@ -51,19 +51,11 @@ const JUDGE_MS = 1000;
 const OTHERS_SEE_MS = 2000;
 const LOG_MS = 60_000;
 
-/** A point in time by two clocks of this process: the time of day, and a clock that never jumps. */
-interface Moment {
-  dayMs: number;
-  steadyMs: number;
-}
-
 const JUDGEMENT_TEXTS: Readonly<Record<ClockState['judgement'], string>> = {
   ok: 'the clock agrees with that of the store again',
   off: 'the clock of this machine is wrong: no tokens are issued until it is set',
   agreed: 'all processes agree, and the clock of the store differs: tokens are issued, set its clock',
 };
-
-const momentOf = ({ now, steady }: Clock): Moment => ({ dayMs: now(), steadyMs: steady() });
 
 export function createClockWatch(
   clock: ClockRows,

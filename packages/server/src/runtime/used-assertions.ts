@@ -2,7 +2,14 @@ import type { Config } from '../config/config.ts';
 import type { AssertionUse, UsedAssertions, UseElsewhere } from '../domain/used-assertion.ts';
 import type { MaybePromise } from '../lib/maybe-promise.ts';
 import { usedAssertionsInMemory } from '../storage/memory/used-assertions.ts';
+import { CLOCK_FAR_MS } from './clock-watch.ts';
 import type { Limits } from './limits/limits.ts';
+
+/**
+ * Redis keeps a use for this much longer than this process accepts the assertion: this clock may be ahead,
+ * and a process whose clock is behind accepts the assertion for longer.
+ */
+const CLOCKS_APART_MS: number = 2 * CLOCK_FAR_MS;
 
 export interface UsedAssertionsOfProcess extends UsedAssertions {
   /** Assertions in the memory of this process. */
@@ -45,7 +52,7 @@ export function createUsedAssertions(
     includes: memory.includes,
     use(key, untilMs, nowMs) {
       const here = useHere(key, untilMs, nowMs);
-      return redis === null ? here : useTogether(here, () => redis(key, untilMs - nowMs));
+      return redis === null ? here : useTogether(here, () => redis(key, untilMs - nowMs + CLOCKS_APART_MS));
     },
     size: memory.size,
     usedAlone: () => alone,

@@ -1,7 +1,9 @@
 import type { IncomingMessage, Server } from 'node:http';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
-import { createFailedSignIns, type FailedSignIns } from '../admin/operators/failed-sign-ins.ts';
+import { createSecretLinks } from '../admin/open-secret-link.ts';
+import { createFailedSignIns } from '../admin/operators/failed-sign-ins.ts';
+import { createRefusedLookUps } from '../admin/refused-look-ups.ts';
 import { createSessionFinder } from '../admin/operators/sessions.ts';
 import { createSignInCounters } from '../admin/operators/sign-in-budgets.ts';
 import { createSignIn } from '../admin/operators/sign-in.ts';
@@ -100,7 +102,7 @@ export async function compose(
   log: Logger,
   part: ProcessPart = WHOLE,
 ): Promise<Composed> {
-  const { now, steady } = part.clock;
+  const { now } = part.clock;
   const clocks = createClockWatch(store.clock, clockName(part), log, part.clock);
   const keyring = createKeyring(store, masterKey, log, clocks.earlier);
   const organisations = createOrganisations(store, config, log, now);
@@ -119,7 +121,7 @@ export async function compose(
       reach: reachOf(log, () => void (directory.status().complete || loading.begin())),
     }),
     config.changePollMs,
-    steady,
+    part.clock,
   );
   const revocations = createRevocationList(store.revocations);
   const directory: Directory = createDirectory(store.knownApiUsers, config, feed.staleMs, organisations);
@@ -201,12 +203,12 @@ export async function compose(
       for (const each of [limits, keySets, sleep, standby, loading]) each.stop();
       await feed.stop();
       await maintenance.stop();
-      await Promise.all([operators.failed.stop(), statistics.stop()]);
+      await Promise.all([operators.stop(), statistics.stop()]);
     },
   };
 }
 
-/** The services for the sign-in and the sessions of operators. */
+/** The services for the sign-in and the sessions of operators and members. */
 function operatorsOf(
   {
     store,
@@ -216,11 +218,20 @@ function operatorsOf(
     now,
   }: Pick<AdminContext, 'store' | 'masterKey' | 'config' | 'log' | 'now'>,
   share: Limits['share'],
-): { failed: FailedSignIns; services: Pick<AdminContext, 'findSession' | 'signIn'> } {
+): {
+  services: Pick<AdminContext, 'findSession' | 'signIn' | 'refusedLookUps' | 'secretLinks'>;
+  stop(): Promise<unknown>;
+} {
   const failed = createFailedSignIns(store, log, now);
   const counters = createSignInCounters(config.limiterKeysMax, share);
   const signIn = createSignIn({ store, masterKey, config, counters, failed, now });
-  return { failed, services: { findSession: createSessionFinder(store, config, now), signIn } };
+  const refusedLookUps = createRefusedLookUps(store, log, now);
+  const secretLinks = createSecretLinks({ store, payForAddress: signIn.payForAddress, now });
+  const findSession = createSessionFinder(store, config, now);
+  return {
+    services: { findSession, signIn, refusedLookUps, secretLinks },
+    stop: () => Promise.all([failed.stop(), refusedLookUps.stop()]),
+  };
 }
 
 function withSourceCheck<T extends { store: Store; config: Config }>(

@@ -175,6 +175,8 @@ export interface MemberRow {
 
 export interface MemberInvitationRow {
   digest: string;
+  /** For lists and the audit log. It opens nothing. */
+  id: string;
   organisation_id: string;
   email: string;
   email_key: string;
@@ -193,6 +195,7 @@ export interface SecretLinkRow {
   /** A PHC string. */
   passphrase_hash: string | null;
   wrong_passphrases: number;
+  /** JSON: `LinkAuthor`. */
   created_by: string;
   created_at: number;
   expires_at: number;
@@ -202,8 +205,11 @@ export interface RefusedRequestRow {
   client_id: string;
   at: number;
   trace_id: string;
-  endpoint: string;
   address: string;
+  /** The network of the address. */
+  network: string;
+  /** 1: of a caller of the API user; 0: it may be a stranger's. */
+  own: number;
   reason: string;
   credential_id: string | null;
   detail: string | null;

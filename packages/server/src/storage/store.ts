@@ -15,11 +15,19 @@ import { knownApiUserRows, type KnownApiUserRows } from './tables/known-api-user
 import { knownOrganisationRows, type KnownOrganisationRows } from './tables/known-organisation.ts';
 import { invitationRows, type InvitationRows } from './tables/invitation.ts';
 import { memberRows, type MemberRows } from './tables/member.ts';
+import { memberInvitationRows, type MemberInvitationRows } from './tables/member-invitation.ts';
 import { metaRows, type MetaRows } from './tables/meta.ts';
 import { operatorRows, type OperatorRows } from './tables/operator.ts';
 import { organisationRows, type OrganisationRows } from './tables/organisation.ts';
+import type { RefusedRequest } from '../domain/refused-request.ts';
+import {
+  recordRefusedRequests,
+  refusedRequestRows,
+  type RefusedRequestRows,
+} from './tables/refused-request.ts';
 import { revocationRows, type RevocationRows } from './tables/revocation.ts';
 import type { Tables } from './schema.ts';
+import { secretLinkRows, type SecretLinkRows } from './tables/secret-link.ts';
 import { sessionRows, type SessionRows } from './tables/session.ts';
 import { signingKeyRows, type SigningKeyRows } from './tables/signing-key.ts';
 import { recordUsage, usageRows, type UsageBatch, type UsageRows } from './tables/usage.ts';
@@ -28,6 +36,7 @@ import { usageHistory, type UsageHistory } from './tables/usage-history.ts';
 export interface StoreRows {
   organisations: OrganisationRows;
   members: MemberRows;
+  memberInvitations: MemberInvitationRows;
   audienceSettings: AudienceSettingsRows;
   apiUsers: ApiUserRows;
   deletedClientIds: DeletedClientIdRows;
@@ -38,6 +47,8 @@ export interface StoreRows {
   operators: OperatorRows;
   sessions: SessionRows;
   invitations: InvitationRows;
+  secretLinks: SecretLinkRows;
+  refusedRequests: RefusedRequestRows;
   meta: MetaRows;
 }
 
@@ -69,6 +80,7 @@ export interface Store extends StoreRows {
   write<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T>;
   /** Adds tokens and refusals to the usage, and uses to the credentials: all of the batch or nothing. */
   recordUsage(batch: UsageBatch): Promise<void>;
+  recordRefusedRequests(batch: readonly RefusedRequest[]): Promise<void>;
   usage: UsageRows;
   attention: AttentionRows;
   /** Sums up minutes to hours and hours to days, and removes usage past its retention. */
@@ -110,6 +122,7 @@ export function createStore(connections: Connections, now: () => number = Date.n
         });
       }),
     recordUsage: (batch) => recordUsage(connections, batch),
+    recordRefusedRequests: (batch) => recordRefusedRequests(connections, batch),
     usage: usageRows(connections),
     attention: attentionRows(connections),
     usageHistory: usageHistory(connections),
@@ -125,6 +138,7 @@ function rowsOf(db: Kysely<Tables>): StoreRows {
   return {
     organisations: organisationRows(db),
     members: memberRows(db),
+    memberInvitations: memberInvitationRows(db),
     audienceSettings: audienceSettingsRows(db),
     apiUsers: apiUserRows(db),
     deletedClientIds: deletedClientIdRows(db),
@@ -135,6 +149,8 @@ function rowsOf(db: Kysely<Tables>): StoreRows {
     operators: operatorRows(db),
     sessions: sessionRows(db),
     invitations: invitationRows(db),
+    secretLinks: secretLinkRows(db),
+    refusedRequests: refusedRequestRows(db),
     meta: metaRows(db),
   };
 }

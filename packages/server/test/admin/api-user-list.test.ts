@@ -201,7 +201,7 @@ test('a list ordered by id and read in stretches is complete', async () => {
   const bounds = { lookedAtFirst: 3, tableMax: 5, countMs: 1000, lookMs: 0, scopeMax: 1, stretch: 7 };
   const inStretches = apiUserListRows(connections.read, bounds);
   for (const text of [null, 'winter', '07 1', 'user.9@example.com', 'nobody']) {
-    const filter = { search: text, enabled: null, scope: null };
+    const filter = { search: text, enabled: null, scope: null, organisation: null };
     const at = (from: string | null, limit: number) => ({ after: from, limit });
     const whole = await store.apiUserList.byId(filter, at(null, 1000), 0);
     const ids = whole.map(({ user }) => user.clientId);
@@ -235,7 +235,7 @@ test('filtered pages of a huge store together are every match', async () => {
   const list = apiUserListRows(connections.read, bounds);
   const whole = store.apiUserList;
   for (const some of filters) {
-    const filter = { search: null, enabled: null, scope: null, ...some };
+    const filter = { search: null, enabled: null, scope: null, organisation: null, ...some };
     for (const sort of API_USER_SORTS) {
       for (const descending of [false, true]) {
         const order = { sort, descending };
@@ -260,7 +260,7 @@ test('filtered pages of a huge store together are every match', async () => {
 });
 
 test('a page ends early in a store that is slow to count', async () => {
-  const nobody = { search: 'nobody', enabled: null, scope: null };
+  const nobody = { search: 'nobody', enabled: null, scope: null, organisation: null };
   const first = { sort: 'created_at', descending: false, after: null, limit: 4 } as const;
   for (const [countMs, endsEarly] of [
     [0, true],

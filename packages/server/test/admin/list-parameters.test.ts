@@ -126,7 +126,7 @@ test('pages that end early list each API user exactly once', async () => {
     for (const descending of [true, false]) {
       for (const limit of [1, 2, 3, 7]) {
         for (const scope of ['campaigns:read', null]) {
-          const filter = { search: scope === null ? 'a' : null, enabled: null, scope };
+          const filter = { search: scope === null ? 'a' : null, enabled: null, scope, organisation: null };
           const listed: string[] = [];
           let position: ApiUserPosition | null = null;
           do {

@@ -23,10 +23,12 @@ const WRONG: Partial<Record<SettingName, [value: string, allowed: RegExp][]>> = 
     ['/marketing/', /a path such as/],
     ['/', /a path such as/],
     ['/a b', /a path such as/],
+    ['/mintmark-sandbox', /it is reserved for sandboxes/],
   ],
   issuer: [
     ['example.com', /.+/],
     ['https://example.com/#here', /.+/],
+    ['https://example.com/mintmark-sandbox/marketing', /it is reserved for sandboxes/],
   ],
   audience: [['not a uri', /.+/]],
   privateKeyHosts: [['https://idp.internal', /host names such as idp\.internal, without a port/]],

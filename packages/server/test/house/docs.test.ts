@@ -48,6 +48,11 @@ test('no document names a setting that does not exist', () => {
     'CLIENT_ALLOW_INSECURE',
     'CLIENT_KEY_FILE',
     'IDENTITY_TOKEN_FILE',
+    // Of `mintmark check-client`.
+    'TOKEN_URL',
+    'API_URL',
+    'CALLS',
+    'PARALLEL',
   ])
     known.add(`MINTMARK_${name}`);
   for (const document of documents) {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
+import type { Clock } from '../../src/lib/clock.ts';
 import { createChangeFeed, type ChangeFeed } from '../../src/runtime/change-feed.ts';
 import type { Change, ChangeRows } from '../../src/storage/tables/change.ts';
 import { temporaryStore } from '@mintmark/test-support/temporary-store';
@@ -24,7 +25,7 @@ interface Heard {
   reach: string[];
 }
 
-function listening(changes: ChangeRows, clock?: () => number): { feed: ChangeFeed; heard: Heard } {
+function listening(changes: ChangeRows, clock?: Clock): { feed: ChangeFeed; heard: Heard } {
   const heard: Heard = {
     organisations: [],
     audienceSettings: 0,
@@ -179,7 +180,7 @@ test('a feed without its store grows stale, reports once, catches up later', asy
     if (failing) throw new Error('away');
     return { epoch, kept };
   });
-  const { feed, heard } = listening(rows, () => nowMs);
+  const { feed, heard } = listening(rows, { now: () => nowMs, steady: () => nowMs });
   assert.equal(feed.staleMs(), Number.POSITIVE_INFINITY, 'never in step yet');
   await feed.start(noLoad);
   assert.equal(feed.staleMs(), 0);
@@ -224,6 +225,24 @@ test('a change whose handler fails is handed on again', async () => {
   await sleep(50);
   await feed.stop();
   assert.equal(attempts, 3);
+});
+
+test('a feed counts its machine’s sleep as time without a poll', async () => {
+  let [dayMs, steadyMs] = [Date.UTC(2030, 0, 1), 1000];
+  const rows = rowsOf(() => ({ epoch: 0, kept: [] }));
+  const away = { ...rows, position: async () => await Promise.reject(new Error('away')) };
+  let source: ChangeRows = rows;
+  const { feed } = listening(
+    { ...rows, position: async (n) => await source.position(n) },
+    { now: () => dayMs, steady: () => steadyMs },
+  );
+  await feed.start(noLoad);
+  source = away;
+  dayMs += 800; // on Linux, the steady clock stands still
+  assert.equal(feed.staleMs(), 800);
+  dayMs -= 3_600_000; // the clock is set back
+  steadyMs += 50;
+  assert.equal(feed.staleMs(), 50);
 });
 
 test('a feed misses no write, whenever it is woken', async () => {

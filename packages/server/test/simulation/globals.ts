@@ -4,6 +4,7 @@
 import crypto from 'node:crypto';
 import { syncBuiltinESMExports } from 'node:module';
 import timersPromises from 'node:timers/promises';
+import { keyPairOf, rememberedKey, simulatedSign, simulatedVerify } from './simulated-crypto.ts';
 import type { Scheduled, Universe } from './universe.ts';
 
 let universe: Universe | undefined;
@@ -23,12 +24,15 @@ const real = {
   randomBytes: crypto.randomBytes,
   randomUUID: crypto.randomUUID,
   generateKeyPairSync: crypto.generateKeyPairSync,
+  createPrivateKey: crypto.createPrivateKey,
+  sign: crypto.sign,
+  verify: crypto.verify,
 };
 
 /** The real clock, for the speed of the simulator. */
 export const realNow: () => number = real.steady;
 
-type Work = (...args: unknown[]) => void;
+type Work = (...args: unknown[]) => unknown;
 
 class SimulatedTimer {
   scheduled: Scheduled | undefined;
@@ -77,9 +81,6 @@ const fakes = {
   clearImmediate: cancelling(real.clearImmediate),
 };
 
-/** PKCS #8 before the 32 bytes of an Ed25519 private key (RFC 8410 §7). */
-const ED25519_HEAD = Buffer.from('302e020100300506032b657004220420', 'hex');
-
 function seededBytes(length: number): Buffer {
   const { random } = universe as Universe;
   const bytes = Buffer.alloc(length);
@@ -87,18 +88,26 @@ function seededBytes(length: number): Buffer {
   return bytes;
 }
 
+/** Pairs that stand for a missing key, one for each type: all runs may share them. */
+const dummies = new Map<string, unknown>();
+
 function seededKeyPair(type: string, ...options: unknown[]): unknown {
-  if (universe === undefined || type !== 'ed25519') {
-    return (real.generateKeyPairSync as (...args: unknown[]) => unknown)(type, ...options);
-  }
-  const der = Buffer.concat([ED25519_HEAD, seededBytes(32)]);
-  const privateKey = crypto.createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
-  return { privateKey, publicKey: crypto.createPublicKey(privateKey) };
+  if (universe !== undefined && type === 'ed25519') return keyPairOf(seededBytes(32));
+  const generate = () => (real.generateKeyPairSync as Work)(type, ...options);
+  if (universe === undefined) return generate();
+  const name = JSON.stringify([type, options]);
+  if (!dummies.has(name)) dummies.set(name, generate());
+  return dummies.get(name);
 }
 
 function seededUuid(): string {
   const hex = seededBytes(16).toString('hex');
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+}
+
+/** Calls `simulated` while a universe runs, otherwise the function that it replaces. */
+function inUniverse(simulated: unknown, replaced: unknown): Work {
+  return (...args) => ((universe === undefined ? replaced : simulated) as Work)(...args);
 }
 
 Object.assign(globalThis, fakes);
@@ -120,8 +129,34 @@ Object.assign(crypto, {
   randomBytes: (length: number) => (universe === undefined ? real.randomBytes(length) : seededBytes(length)),
   randomUUID: () => (universe === undefined ? real.randomUUID() : seededUuid()),
   generateKeyPairSync: seededKeyPair,
+  createPrivateKey: inUniverse(rememberedKey, real.createPrivateKey),
+  sign: inUniverse(simulatedSign, real.sign),
+  verify: inUniverse(simulatedVerify, real.verify),
 });
 syncBuiltinESMExports();
+
+/** Events in a turn of Node's event loop. A turn costs more than most events. */
+const TURN_EVENTS = 200;
+
+/** Runs some events; resolves to false if no more are due. */
+async function runTurn(running: Universe, until: number, stop: () => boolean): Promise<boolean> {
+  return await new Promise((resolve, reject) => {
+    let isEnded = false;
+    const next = () => {
+      if (isEnded) return;
+      try {
+        isEnded = stop() || !running.step(until);
+        if (isEnded) resolve(false);
+      } catch (error) {
+        isEnded = true;
+        reject(error);
+      }
+    };
+    // Node runs all promises that follow from an immediate before the next one.
+    for (let n = 0; n < TURN_EVENTS; n++) real.setImmediate(next);
+    real.setImmediate(() => resolve(!isEnded));
+  });
+}
 
 /** Runs the events of a universe up to `until`, or until `stop` returns true. */
 export async function runUniverse(
@@ -132,18 +167,7 @@ export async function runUniverse(
   if (universe !== undefined) throw new Error('one universe runs at a time');
   universe = running;
   try {
-    await new Promise<void>((resolve, reject) => {
-      // Node runs all promises that follow from an event before the next immediate.
-      const next = () => {
-        try {
-          if (!stop() && running.step(until)) real.setImmediate(next);
-          else resolve();
-        } catch (error) {
-          reject(error);
-        }
-      };
-      next();
-    });
+    while (await runTurn(running, until, stop));
   } finally {
     universe = undefined;
   }

@@ -3,7 +3,8 @@ import { worksSince } from './network.ts';
 import type { SimulatedNode } from './node.ts';
 import type { Commit, StoreServer } from './store-server.ts';
 import { LIMIT, NODES, type Template } from './template.ts';
-import { STARTS_AT, type Universe } from './universe.ts';
+import { STARTS_AT, type Host, type Universe } from './universe.ts';
+import { CLOCK_FAR_MS } from '../../src/runtime/clock-watch.ts';
 import type { RevocationPublication } from '../../src/runtime/revocations/signed-list.ts';
 import type { Denial } from '../../src/domain/denial.ts';
 import { UNIT_MS } from '../../src/domain/usage.ts';
@@ -14,6 +15,13 @@ const FOLLOWED_MS = 1000 + 150;
 const RECOVERS_MS = 2500;
 const MINUTE_MS: number = UNIT_MS.minute;
 
+/** A use of an assertion that a node accepted. */
+interface Proof {
+  host: Host;
+  life: number;
+  offsetMs: number;
+}
+
 export type Outcome = Awaited<ReturnType<SimulatedNode['requestToken']>>;
 
 /** What happened in a run, and what must not have happened. */
@@ -23,6 +31,8 @@ export class History {
   tokens = 0;
   refusals = 0;
   readonly #limited: number[] = [];
+  /** Which lives of nodes issued a token for each assertion. */
+  readonly #proofs = new Map<string, Proof[]>();
   /** When each commit was acknowledged. */
   readonly #acknowledged = new Map<number, number>();
   #jumpMs = 0;
@@ -77,6 +87,29 @@ export class History {
     if (withdrawn !== null) this.#checkOutdated(node, withdrawn, 'withdrawn', `key ${kid} is withdrawn`);
   }
 
+  /**
+   * A node issued a token for an assertion. While Redis is away, or a clock is so wrong that its process will
+   * soon issue nothing, each node knows its own uses only.
+   */
+  proved(node: SimulatedNode, key: string, isShared: boolean): void {
+    const before = this.#proofs.get(key) ?? [];
+    const own = before.some(({ host, life }) => host === node.host && life === node.host.life);
+    const proof = { host: node.host, life: node.host.life, offsetMs: node.host.dayOffsetMs };
+    const proofs = [...before, proof];
+    const areClocksClose = proofs.every(({ offsetMs }) => Math.abs(offsetMs) <= CLOCK_FAR_MS);
+    if (own || (before.length > 0 && isShared && areClocksClose))
+      this.violate('reused', `${node.host.name} accepts ${key}, as ${before[0]?.host.name} did`);
+    this.#proofs.set(key, proofs);
+  }
+
+  /** Maintenance may only remove revocations that have ended. */
+  committed(): void {
+    const [before, after] = this.#server.history.slice(-2) as [Commit, Commit];
+    for (const [digest, removesAt] of before.revocations)
+      if (!after.revocations.has(digest) && removesAt > STARTS_AT + after.at)
+        this.violate('kept', `${digest} was removed ${ms(removesAt - STARTS_AT - after.at)} early`);
+  }
+
   /** The oldest commit since which all commits satisfy this; null if the newest does not. */
   #since(holds: (commit: Commit) => boolean): Commit | null {
     let first: Commit | null = null;
@@ -97,7 +130,7 @@ export class History {
     const ackedAt = Math.max(this.#acknowledged.get(since.id) ?? now, this.#server.lostAt);
     const behindMs = now - ackedAt;
     const { staleMaxSeconds } = this.#template.config;
-    if (behindMs > staleMaxSeconds * 1000 + FOLLOWED_MS + node.host.suspendedMs) {
+    if (behindMs > staleMaxSeconds * 1000 + FOLLOWED_MS) {
       this.violate('stale', `${node.host.name} is ${ms(behindMs)} behind: ${what}`);
     }
     if (behindMs > FOLLOWED_MS && this.#isInReach(node, ackedAt)) {
@@ -138,27 +171,31 @@ export class History {
     }
   }
 
+  /** What each node lacks of what the store has. */
+  lacks(nodes: readonly SimulatedNode[]): string[] {
+    return nodes.flatMap((node) => this.#lacks(node));
+  }
+
   /** After the last step, all links work, all clocks are right, and all nodes had time to recover. */
   settled(nodes: readonly SimulatedNode[]): void {
-    for (const node of nodes) this.#checkConverged(node);
+    for (const lack of this.lacks(nodes)) this.violate('converges', lack);
     this.#checkLimit(nodes);
   }
 
-  #checkConverged(node: SimulatedNode): void {
-    const { name } = node.host;
-    const { parts } = node;
+  #lacks({ host, parts, ready }: SimulatedNode): string[] {
+    const { name } = host;
     const { head } = this.#server;
-    if (!node.ready || parts === undefined) return this.violate('converges', `${name} did not start`);
+    if (host.asleepUntil > this.#universe.now) return [`${name} sleeps`];
+    if (!ready || parts === undefined) return [`${name} did not start`];
+    const lacks: string[] = [];
     const applied = parts.feed.applied();
-    if (applied !== head.epoch) this.violate('converges', `${name} applied ${applied} of ${head.epoch}`);
-    if (!parts.directory.status().complete)
-      this.violate('converges', `${name} has not all API users in memory`);
-    if (parts.limits.health() !== 'shared') this.violate('converges', `${name} does not share limits`);
+    if (applied !== head.epoch) lacks.push(`${name} applied ${applied} of ${head.epoch}`);
+    if (!parts.directory.status().complete) lacks.push(`${name} has not all API users in memory`);
+    if (parts.limits.health() !== 'shared') lacks.push(`${name} does not share limits`);
     const list = parts.revocations.published(STARTS_AT).body;
-    for (const digest of head.revocations.keys()) {
-      if (!list.includes(Buffer.from(digest, 'hex')))
-        this.violate('converges', `${name}: its list lacks ${digest}`);
-    }
+    for (const digest of head.revocations.keys())
+      if (!list.includes(Buffer.from(digest, 'hex'))) lacks.push(`${name}: its list lacks ${digest}`);
+    return lacks;
   }
 
   refused(node: SimulatedNode, user: number, denial: Denial): void {

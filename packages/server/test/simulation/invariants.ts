@@ -7,6 +7,8 @@ export const INVARIANTS = {
   revoked: 'a revocation list has every revocation up to the time and change that it claims',
   lost: 'an acknowledged change is in the store',
   usage: 'each token is counted once',
+  reused: 'an assertion proves its API user once',
+  kept: 'a revocation stays in the store until the tokens that it covers have expired',
   limit: 'all nodes together stay within the bound of a limit',
   converges: 'after all faults, every node knows what the store has',
 } as const;

@@ -1,8 +1,9 @@
 import type { Logger } from 'pino';
+import type { Assertion } from '../../src/domain/assertion.ts';
 import type { Caller } from '../../src/domain/caller.ts';
 import type { Denial } from '../../src/domain/denial.ts';
+import type { LimitTransport } from '../../src/domain/shared-limit.ts';
 import { isRefusal } from '../../src/domain/refusal.ts';
-import type { SharedCounts } from '../../src/domain/shared-limit.ts';
 import { readAccessToken } from '../../src/domain/read-access-token.ts';
 import { pooledRandom } from '../../src/lib/random.ts';
 import { createTokenRevoker } from '../../src/oauth/record-revocation.ts';
@@ -18,13 +19,16 @@ import { createLimits, type Limits } from '../../src/runtime/limits/limits.ts';
 import { createRevocationList, type RevocationList } from '../../src/runtime/revocations/revocation-list.ts';
 import { createPublication, type RevocationPublication } from '../../src/runtime/revocations/signed-list.ts';
 import { createKeyring, type Keyring } from '../../src/runtime/signing-keys.ts';
+import { createSignatureCheck } from '../../src/runtime/signature-check.ts';
 import { createSleepWatch } from '../../src/runtime/sleep-watch.ts';
+import { createUsedAssertions } from '../../src/runtime/used-assertions.ts';
 import { createStatistics, type Statistics } from '../../src/runtime/usage/statistics.ts';
-import type { memoryLimits } from '../../src/storage/memory/counters.ts';
+import { createMaintenance, type Maintenance } from '../../src/server/maintenance.ts';
 import { createStore, type Store } from '../../src/storage/store.ts';
 import { createLink, type Link, type Network } from './network.ts';
 import { NO_PLANT, type Plant } from './planted-bugs.ts';
 import { simulatedConnections } from './simulated-connections.ts';
+import type { SharedCounters } from './shared-counters.ts';
 import type { StoreServer } from './store-server.ts';
 import type { Member, Template } from './template.ts';
 import { createHost, type Host, type Universe } from './universe.ts';
@@ -34,6 +38,7 @@ export interface Surroundings {
   universe: Universe;
   network: Network;
   server: StoreServer;
+  counters: SharedCounters;
   template: Template;
   plant: Plant | null;
   /** Each line that a node logs. */
@@ -48,6 +53,7 @@ interface Parts {
   revocations: RevocationList;
   limits: Limits;
   statistics: Statistics;
+  maintenance: Maintenance;
   services: IssuingServices & RevokingServices;
   publication(): RevocationPublication | null;
   catchingUp(nowMs: number): Promise<void> | undefined;
@@ -55,11 +61,10 @@ interface Parts {
   stop(): Promise<void>;
 }
 
-/** How long a supervisor waits before it starts a process again that could not start. */
 /** The simulator replaces both clocks, so each call must find its own. */
 const CLOCK = { now: () => Date.now(), steady: () => performance.now() };
+/** How long a supervisor waits before it starts a process again that could not start. */
 const START_AGAIN_MS = 500;
-const LIMIT_CALL_MS = 1000;
 const CRASH_AT_COMMIT_MS = 300;
 
 /** A serving process on a machine of its own. It may crash, and starts again with nothing in memory. */
@@ -68,7 +73,6 @@ export class SimulatedNode {
   readonly storeLink: Link = createLink();
   readonly limitsLink: Link = createLink();
   readonly #surroundings: Surroundings;
-  readonly #count: ReturnType<typeof memoryLimits>;
   store: Store | undefined;
   parts: Parts | undefined;
   /** True from the end of a start until a crash. */
@@ -78,10 +82,9 @@ export class SimulatedNode {
   lossesAtStart = 0;
   crashes = 0;
 
-  constructor(name: string, surroundings: Surroundings, count: ReturnType<typeof memoryLimits>) {
+  constructor(name: string, surroundings: Surroundings) {
     this.host = createHost(name);
     this.#surroundings = surroundings;
-    this.#count = count;
   }
 
   /** Begins a life. Call it as this host. */
@@ -148,7 +151,7 @@ export class SimulatedNode {
       },
     };
     const watched = plant.changes(clocks.watching(store.changes));
-    const feed = plant.feed(createChangeFeed(watched, plant.handlers(handlers), config.changePollMs));
+    const feed = plant.feed(createChangeFeed(watched, plant.handlers(handlers), config.changePollMs, CLOCK));
     const revocations = createRevocationList(store.revocations);
     const directory = createDirectory(store.knownApiUsers, config, feed.staleMs, organisations);
     const loading = createLoading(directory, log);
@@ -160,6 +163,10 @@ export class SimulatedNode {
       { now: Date.now, organisations, sharedLimits: null },
     );
     const limits = plant.limits(createLimits(config, log, this.#transport()));
+
+    const used = plant.used(createUsedAssertions(config, null, this.#useInRedis(limits)));
+    const signatures = createSignatureCheck(config.parsedKeysMax);
+    const maintenance = createMaintenance(plant.maintained(store), masterKey, config, log);
 
     async function load(): Promise<void> {
       await keyring.reload();
@@ -173,7 +180,7 @@ export class SimulatedNode {
       tokenSettings: organisations.tokenSettings,
       findApiUser: findingAwake(directory, sleep, clocks.isOff),
       checkPassword: () => NO_PASSWORDS,
-      assertions: undefined as unknown as IssuingServices['assertions'],
+      assertions: { audiences: [config.issuer], signatures, keySets: NO_KEY_SETS, used },
       ...limits.services,
       signer: keyring.signer,
       newTokenId: pooledRandom(16, 'base64url', 64),
@@ -190,6 +197,7 @@ export class SimulatedNode {
       revocations,
       limits,
       statistics,
+      maintenance,
       services,
       publication: createPublication(revocations, keyring, feed, clocks, config.issuer),
       catchingUp: sleep.catchingUp,
@@ -210,29 +218,41 @@ export class SimulatedNode {
     };
   }
 
-  #transport() {
-    const { network, universe } = this.#surroundings;
+  #transport(): LimitTransport {
+    const { counters } = this.#surroundings;
     return {
-      count: (call: Parameters<ReturnType<typeof memoryLimits>>[0]) =>
-        network.call<SharedCounts>(this.host, this.limitsLink, {
-          timeoutMs: LIMIT_CALL_MS,
-          serve: (reply) => reply(this.#count(call, universe.dayMs())),
-        }),
+      count: (call) => counters.count(this.host, this.limitsLink, call),
       countToken: async () => await Promise.reject(new Error('no organisation has a quota here')),
       close: () => undefined,
     };
   }
 
+  #useInRedis(limits: Limits): Limits['useInRedis'] {
+    const { counters, template } = this.#surroundings;
+    const deadlineMs = template.config.limitsDeadlineMs;
+    return async (key, lifeMs) =>
+      limits.health() === 'shared'
+        ? await counters.use(this.host, this.limitsLink, { key, lifeMs, deadlineMs })
+        : counters.miss(key);
+  }
+
   #logger(): Logger {
-    const line = (fields: object, message: string) => this.#surroundings.log(this.host.name, message, fields);
+    const line = (fields: object | string, message?: string) => {
+      const [text, facts] = typeof fields === 'string' ? [fields, {}] : [message ?? '', fields];
+      this.#surroundings.log(this.host.name, text, facts);
+    };
     return { info: line, warn: line, error: line, debug: line } as unknown as Logger;
   }
 
   /** Requests a token as this API user does. Undefined: the process is not there. */
-  async requestToken(member: Member): Promise<{ token: string } | Denial | undefined> {
+  async requestToken(
+    member: Member,
+    assertion: Assertion | null = null,
+  ): Promise<{ token: string } | Denial | undefined> {
     const { parts } = this;
     if (!this.ready || parts === undefined) return undefined;
-    const issued = await issueToken(parts.services, callerOf(member), NO_PARAMETERS, Date.now());
+    const caller = assertion === null ? callerOf(member) : senderOf(member, assertion);
+    const issued = await issueToken(parts.services, caller, NO_PARAMETERS, Date.now());
     return isRefusal(issued) ? issued.denial : { token: issued.accessToken };
   }
 
@@ -245,9 +265,11 @@ export class SimulatedNode {
 }
 
 const NO_PASSWORDS = { denied: 'invalid_client', reason: 'wrong_password' } as never;
+/** Each API user has its key in the store. */
+const NO_KEY_SETS = {} as IssuingServices['assertions']['keySets'];
 const NO_PARAMETERS = { grantType: 'client_credentials', scope: undefined, resource: undefined };
 
-function callerOf({ clientId, secret }: Member): Caller {
+function callerOf({ clientId, secret }: Pick<Member, 'clientId' | 'secret'>): Caller {
   return {
     clientId,
     clientSecret: secret,
@@ -255,4 +277,9 @@ function callerOf({ clientId, secret }: Member): Caller {
     address: '192.0.2.1',
     traceId: '0'.repeat(32),
   };
+}
+
+/** From an address of its own: refused assertions take from no other budget. */
+function senderOf({ clientId }: Member, assertion: Assertion): Caller {
+  return { ...callerOf({ clientId, secret: '' }), assertion, address: '198.51.100.1' };
 }

@@ -5,16 +5,31 @@ import { NODES } from './template.ts';
 export type Call =
   | { does: 'token'; user: number; calls: number }
   | { does: 'revoke token'; user: number }
+  | AssertionCall
   | { does: 'read revocation list' };
 
-/** What an operator does. */
+/** An API user or a thief sends one assertion to several nodes in turn. It expires after `validMs`. */
+export interface AssertionCall {
+  does: 'assertion';
+  user: number;
+  validMs: number;
+  sends: number;
+  everyMs: number;
+  stride: number;
+}
+
+/** What an operator or maintenance does. */
 export type AdminChange =
   | { does: 'enable' | 'disable' | 'revoke all'; user: number }
   | { does: 'rotate'; mode: 'scheduled' | 'now' | 'compromised' }
-  | { does: 'prune changes' };
+  | { does: 'prune changes' }
+  | { does: 'maintain' };
 
 export type Fault =
-  | { does: 'cut store' | 'lose answers' | 'cut limits' | 'stop' | 'suspend' | 'crash'; forMs: number }
+  | {
+      does: 'cut store' | 'lose answers' | 'cut limits' | 'stop limits' | 'stop' | 'suspend' | 'crash';
+      forMs: number;
+    }
   | { does: 'slow store'; forMs: number; times: number }
   | { does: 'at next commit'; fault: 'lose its answer' | 'crash before it' | 'crash after it' }
   | { does: 'set clock' | 'set clock of store'; byMs: number }
@@ -48,6 +63,18 @@ const KINDS: readonly [number, (chance: Chance) => Action][] = [
   ],
   [6, (chance) => ({ kind: 'call', does: 'token', user: 0, calls: whole(chance, 6, 14) })],
   [4, (chance) => ({ kind: 'call', does: 'revoke token', user: whole(chance, 1, USERS - 1) })],
+  [
+    5,
+    (chance) => ({
+      kind: 'call',
+      does: 'assertion',
+      user: whole(chance, 1, USERS - 1),
+      validMs: whole(chance, 1000, 8000),
+      sends: whole(chance, 2, 4),
+      everyMs: duration(chance, 3000),
+      stride: whole(chance, 0, NODES - 1),
+    }),
+  ],
   [10, (chance) => ({ kind: 'change', does: 'disable', user: whole(chance, 1, USERS - 1) })],
   [6, (chance) => ({ kind: 'change', does: 'enable', user: whole(chance, 1, USERS - 1) })],
   [2, (chance) => ({ kind: 'change', does: 'revoke all', user: whole(chance, 1, USERS - 1) })],
@@ -60,6 +87,7 @@ const KINDS: readonly [number, (chance: Chance) => Action][] = [
     }),
   ],
   [1, () => ({ kind: 'change', does: 'prune changes' })],
+  [2, () => ({ kind: 'change', does: 'maintain' })],
   [8, () => ({ kind: 'call', does: 'read revocation list' })],
   [5, (chance) => ({ kind: 'fault', does: 'cut store', forMs: duration(chance, 9000) })],
   [3, (chance) => ({ kind: 'fault', does: 'lose answers', forMs: duration(chance, 4000) })],
@@ -73,6 +101,7 @@ const KINDS: readonly [number, (chance: Chance) => Action][] = [
     }),
   ],
   [3, (chance) => ({ kind: 'fault', does: 'cut limits', forMs: duration(chance, 7000) })],
+  [2, (chance) => ({ kind: 'fault', does: 'stop limits', forMs: duration(chance, 9000) })],
   [3, (chance) => ({ kind: 'fault', does: 'stop', forMs: duration(chance, 4000) })],
   [2, (chance) => ({ kind: 'fault', does: 'suspend', forMs: duration(chance, 4000) })],
   [
@@ -84,7 +113,7 @@ const KINDS: readonly [number, (chance: Chance) => Action][] = [
     }),
   ],
   [2, (chance) => ({ kind: 'fault', does: 'crash', forMs: duration(chance, 3000) })],
-  [2, (chance) => ({ kind: 'fault', does: 'set clock', byMs: clockJump(chance) })],
+  [3, (chance) => ({ kind: 'fault', does: 'set clock', byMs: clockJump(chance) })],
   [1, (chance) => ({ kind: 'fault', does: 'set clock of store', byMs: clockJump(chance) })],
   [1, (chance) => ({ kind: 'fault', does: 'fail over', commits: whole(chance, 1, 3) })],
   [1, (chance) => ({ kind: 'fault', does: 'restore', commits: whole(chance, 2, 12) })],
@@ -121,7 +150,7 @@ function duration(chance: Chance, max: number): number {
 }
 
 function clockJump(chance: Chance): number {
-  const size = one(chance, [400, 3000, 20_000, 600_000]);
+  const size = one(chance, [400, 3000, 20_000, 600_000, 7_200_000, 7_200_000]);
   return Math.round((chance() - 0.5) * 2 * size);
 }
 

@@ -1,4 +1,5 @@
 import type { ChangeFeed, ChangeHandlers } from '../../src/runtime/change-feed.ts';
+import type { UsedAssertionsOfProcess } from '../../src/runtime/used-assertions.ts';
 import type { Limits } from '../../src/runtime/limits/limits.ts';
 import type { Keyring } from '../../src/runtime/signing-keys.ts';
 import type { SleepWatch } from '../../src/runtime/sleep-watch.ts';
@@ -17,6 +18,9 @@ export interface Plant {
   sleep(sleep: SleepWatch): SleepWatch;
   recordUsage(write: Store['recordUsage']): Store['recordUsage'];
   limits(limits: Limits): Limits;
+  used(used: UsedAssertionsOfProcess): UsedAssertionsOfProcess;
+  /** The store as maintenance sees it. */
+  maintained(store: Store): Store;
 }
 
 const same = <T>(value: T): T => value;
@@ -30,6 +34,8 @@ export const NO_PLANT: Plant = {
   sleep: same,
   recordUsage: same,
   limits: same,
+  used: same,
+  maintained: same,
 };
 
 export interface PlantedBug {
@@ -57,7 +63,7 @@ function exceptEvery<A extends unknown[]>(n: number, work: (...args: A) => Promi
 export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
   'a change of an API user is not read': {
     breaks: ['disabled', 'prefix', 'converges'],
-    seed: 11,
+    seed: 4,
     plant: () =>
       planted({
         handlers: (handlers) => ({
@@ -68,7 +74,7 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
   },
   'the feed always says that it is fresh': {
     breaks: ['stale', 'revoked'],
-    seed: 3,
+    seed: 166,
     plant: () => planted({ feed: (feed) => ({ ...feed, staleMs: () => 0 }) }),
   },
   'a process that slept does not catch up': {
@@ -78,7 +84,7 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
   },
   'the keys are read only once': {
     breaks: ['withdrawn'],
-    seed: 5,
+    seed: 2,
     plant: () =>
       planted({
         keyring: (keyring) => {
@@ -116,7 +122,7 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
   },
   'the feed skips a change': {
     breaks: ['disabled', 'prefix', 'converges', 'revoked', 'withdrawn'],
-    seed: 6,
+    seed: 18,
     plant: () =>
       planted({
         changes: (rows) => ({
@@ -146,7 +152,7 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
   },
   'a change is acknowledged before it is committed': {
     breaks: ['lost'],
-    seed: 7,
+    seed: 6,
     plant: () =>
       planted({
         connections: (connections) => ({
@@ -166,7 +172,7 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
   },
   'a flush with a lost answer is written again': {
     breaks: ['usage'],
-    seed: 17,
+    seed: 25,
     plant: () =>
       planted({
         recordUsage: (write) => {
@@ -180,7 +186,7 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
   },
   'a flush with a lost answer is dropped': {
     breaks: ['usage'],
-    seed: 23,
+    seed: 6,
     plant: () =>
       planted({ recordUsage: (write) => async (batch) => await write(batch).catch(() => undefined) }),
   },
@@ -190,6 +196,37 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
     plant: () =>
       planted({
         limits: (limits) => ({ ...limits, services: { ...limits.services, sharedLimits: null } }),
+      }),
+  },
+  'limits that cannot be shared are not divided': {
+    breaks: ['limit'],
+    seed: 98,
+    plant: () =>
+      planted({
+        limits(limits) {
+          const { sharedLimits } = limits.services;
+          if (sharedLimits === null) return limits;
+          return {
+            ...limits,
+            services: { ...limits.services, sharedLimits: { ...sharedLimits, processes: 1, parts: () => 1 } },
+          };
+        },
+      }),
+  },
+  'each process remembers only the assertions that it saw': {
+    breaks: ['reused'],
+    seed: 2,
+    plant: () => planted({ used: (used) => ({ ...used, use: () => 'new' }) }),
+  },
+  'maintenance removes what has ended by its own clock': {
+    breaks: ['kept'],
+    seed: 377,
+    plant: () =>
+      planted({
+        maintained: (store) => ({
+          ...store,
+          clock: { ...store.clock, now: async () => store.clock.ownNow() },
+        }),
       }),
   },
 };

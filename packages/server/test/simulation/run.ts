@@ -4,22 +4,37 @@ import { updateApiUser, revokeApiUserTokens } from '../../src/admin/api-user.ts'
 import { rotateSigningKey } from '../../src/admin/signing-key.ts';
 import { AppError } from '../../src/domain/app-error.ts';
 import { SYSTEM } from '../../src/domain/actor.ts';
+import type { Assertion } from '../../src/domain/assertion.ts';
+import { usedAssertionKey } from '../../src/domain/used-assertion.ts';
 import { revocationDigest } from '../../src/domain/revocation.ts';
-import { memoryLimits } from '../../src/storage/memory/counters.ts';
+import type { Maintenance } from '../../src/server/maintenance.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import type { Store } from '../../src/storage/store.ts';
 import { claimsOf, History, isWithdrawn, kidOf, type Outcome } from './history.ts';
 import type { Violation } from './invariants.ts';
 import { Network, type Link } from './network.ts';
 import { SimulatedNode, type Surroundings } from './node.ts';
-import { PLAN_ENDS_MS, stepText, type AdminChange, type Call, type Fault, type Step } from './plan.ts';
+import {
+  PLAN_ENDS_MS,
+  stepText,
+  type AdminChange,
+  type AssertionCall,
+  type Call,
+  type Fault,
+  type Step,
+} from './plan.ts';
 import type { Plant } from './planted-bugs.ts';
+import { signedAssertion } from './sent-assertion.ts';
+import { SharedCounters } from './shared-counters.ts';
 import { StoreServer, type Commit } from './store-server.ts';
 import { NODES, type Member, type Template } from './template.ts';
-import { Universe } from './universe.ts';
+import { STARTS_AT, Universe } from './universe.ts';
 
-/** After the last step everything works for this long: a circuit breaker waits up to 8 s. */
+/** After the last step everything works for up to this long: a circuit breaker waits up to 8 s. */
 const RECOVERY_MS = 9500;
+/** The run ends sooner if all nodes know what the store has, and still do after this time. */
+const SETTLED_MS = 2500;
+const LOOK_MS = 100;
 const STOP_MS = 15_000;
 
 export interface Run {
@@ -48,29 +63,27 @@ export async function run({
   isTraced = false,
 }: RunOptions): Promise<Run> {
   const universe = new Universe(seed);
-  const server = new StoreServer(universe, template.bytes);
+  const server = new StoreServer(universe, template.database);
   const history = new History(universe, server, template);
   history.isTraced = isTraced;
   const network = new Network(universe, seededRandom(seed ^ 0x5bd1e995));
-  const count = memoryLimits(1000);
+  const counters = new SharedCounters(universe, network);
   const log: Surroundings['log'] = (node, message, fields) =>
-    history.line(`${node} logs: ${message} ${JSON.stringify(fields)}`);
-  const surroundings = { universe, network, server, template, plant, log };
-  const nodes = Array.from({ length: NODES }, (_, n) => new SimulatedNode(`node ${n}`, surroundings, count));
-  const world: World = { universe, server, network, history, nodes, template };
-  server.onCommit = () => {
+    history.isTraced && history.line(`${node} logs: ${message} ${JSON.stringify(fields)}`);
+  const surroundings = { universe, network, server, counters, template, plant, log };
+  const nodes = Array.from({ length: NODES }, (_, n) => new SimulatedNode(`node ${n}`, surroundings));
+  const world: World = { universe, server, network, counters, history, nodes, template };
+  server.onCommit = (isNumbered) => {
+    history.committed();
+    if (!isNumbered) return;
     for (const node of nodes) network.tell(node.host, node.storeLink, () => node.parts?.feed.wake());
   };
   for (const node of nodes) universe.schedule(node.host, 0, () => node.start());
   for (const step of plan) universe.schedule(universe.outside, step.at, () => perform(world, step));
-  try {
-    await runUniverse(universe, PLAN_ENDS_MS);
-    universe.schedule(universe.outside, 0, () => heal(world));
-    await runUniverse(universe, PLAN_ENDS_MS + RECOVERY_MS);
-    await finish(world);
-  } finally {
-    server.close();
-  }
+  await runUniverse(universe, PLAN_ENDS_MS);
+  universe.schedule(universe.outside, 0, () => heal(world));
+  await runUniverse(universe, PLAN_ENDS_MS + RECOVERY_MS, settling(world));
+  await finish(world);
   const { violations, tokens, lines } = history;
   return { violations, tokens, lines, events: universe.events, commits: server.history.length };
 }
@@ -79,16 +92,16 @@ interface World {
   universe: Universe;
   server: StoreServer;
   network: Network;
+  counters: SharedCounters;
   history: History;
   nodes: readonly SimulatedNode[];
   template: Template;
 }
 
-/** Ends all faults: the links work, all processes run, and the clocks are right. */
+/** Ends all faults, apart from a sleep: the links work, and the clocks are right. */
 function heal({ universe, server, nodes }: World): void {
   server.clockOffsetMs = 0;
   for (const { host, storeLink, limitsLink } of nodes) {
-    host.asleepUntil = Math.min(host.asleepUntil, universe.now);
     host.dayOffsetMs = 0;
     storeLink.atCommit = null;
     for (const link of [storeLink, limitsLink]) {
@@ -97,6 +110,18 @@ function heal({ universe, server, nodes }: World): void {
       }
     }
   }
+}
+
+/** Returns whether nothing of what the store has was missing anywhere for a while. */
+function settling({ universe, history, nodes }: World): () => boolean {
+  let lacksAt = universe.now;
+  let looksAt = universe.now;
+  return () => {
+    if (universe.now < looksAt) return false;
+    looksAt = universe.now + LOOK_MS;
+    if (history.lacks(nodes).length > 0) lacksAt = universe.now;
+    return universe.now - lacksAt >= SETTLED_MS;
+  };
 }
 
 /** Checks that all nodes know what the store has, then stops them and checks what they counted. */
@@ -141,13 +166,14 @@ function onNode({ universe, history }: World, node: SimulatedNode, work: () => P
 
 function perform(world: World, step: Step): void {
   const node = world.nodes[step.node] as SimulatedNode;
-  world.history.line(stepText(step));
+  if (world.history.isTraced) world.history.line(stepText(step));
   if (step.kind === 'call') callNode(world, node, step);
   else if (step.kind === 'change') onNode(world, node, () => change(world, node, step));
   else disturb(world, node, step);
 }
 
 function callNode(world: World, node: SimulatedNode, call: Call): void {
+  if (call.does === 'assertion') return sendAssertion(world, node, call);
   if (call.does === 'read revocation list') return onNode(world, node, () => readList(world, node));
   if (call.does === 'revoke token') return onNode(world, node, () => revokeOwn(world, node, call.user));
   for (let n = 0; n < call.calls; n++) onNode(world, node, () => requestToken(world, node, call.user));
@@ -163,6 +189,36 @@ async function requestToken(
   if ('token' in outcome) history.issued(node, user, outcome.token);
   else history.refused(node, user, outcome);
   return outcome;
+}
+
+function sendAssertion(world: World, first: SimulatedNode, call: AssertionCall): void {
+  const { universe, nodes, template } = world;
+  const member = template.users[call.user] as Member;
+  const assertion = signedAssertion(member.privateKey, {
+    clientId: member.clientId,
+    audience: template.config.issuer,
+    refusedAt: STARTS_AT + universe.now + call.validMs,
+    tokenId: `${universe.now} ${first.host.name}`,
+  });
+  for (let n = 0; n < call.sends; n++) {
+    const node = nodes[(nodes.indexOf(first) + n * call.stride) % nodes.length] as SimulatedNode;
+    universe.schedule(universe.outside, n * call.everyMs, () =>
+      onNode(world, node, () => proveByAssertion(world, node, { user: call.user, assertion })),
+    );
+  }
+}
+
+async function proveByAssertion(
+  { history, counters, template }: World,
+  node: SimulatedNode,
+  { user, assertion }: { user: number; assertion: Assertion },
+): Promise<void> {
+  const outcome = await node.requestToken(template.users[user] as Member, assertion);
+  if (outcome === undefined) return;
+  if (!('token' in outcome)) return history.refused(node, user, outcome);
+  history.issued(node, user, outcome.token);
+  const key = usedAssertionKey(assertion);
+  history.proved(node, key, !counters.missed.has(key));
 }
 
 async function revokeOwn(world: World, node: SimulatedNode, user: number): Promise<void> {
@@ -195,7 +251,7 @@ async function change(world: World, node: SimulatedNode, wanted: AdminChange): P
   const { parts, store } = node;
   if (!node.ready || parts === undefined || store === undefined) return;
   const { losses } = server;
-  const isIn = await applyChange(world, store, wanted);
+  const isIn = await applyChange(world, { store, maintenance: parts.maintenance }, wanted);
   await parts.feed.follow();
   history.acknowledged(wanted.does, losses, isIn);
 }
@@ -203,13 +259,17 @@ async function change(world: World, node: SimulatedNode, wanted: AdminChange): P
 /** Returns how to recognise a commit that has the change. */
 async function applyChange(
   { template, server }: World,
-  store: Store,
+  { store, maintenance }: { store: Store; maintenance: Maintenance },
   wanted: AdminChange,
 ): Promise<(commit: Commit) => boolean> {
   const by = { store, actor: SYSTEM, nowMs: Date.now() };
   if (wanted.does === 'prune changes') {
     const { epoch } = server.head;
     await store.write(({ changes }) => changes.deleteBefore(epoch - 1, 1000));
+    return () => true;
+  }
+  if (wanted.does === 'maintain') {
+    await maintenance.run();
     return () => true;
   }
   if (wanted.does === 'rotate') {
@@ -252,6 +312,9 @@ function disturb({ universe, server, history, nodes }: World, node: SimulatedNod
       return endLater(universe, storeLink, 'slowUntil', fault.forMs);
     case 'cut limits':
       return endLater(universe, limitsLink, 'cutUntil', fault.forMs);
+    case 'stop limits':
+      for (const each of nodes) endLater(universe, each.limitsLink, 'cutUntil', fault.forMs);
+      return;
     case 'at next commit':
       storeLink.atCommit = fault.fault;
       return;

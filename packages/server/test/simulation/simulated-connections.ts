@@ -16,7 +16,8 @@ import type { Tables } from '../../src/storage/schema.ts';
 import { StoreError } from '../../src/storage/store-error.ts';
 import type { DatabaseClock } from '../../src/storage/tables/clock.ts';
 import type { Link, Network } from './network.ts';
-import type { Answer, ServerConnection, StoreServer } from './store-server.ts';
+import type { Answer } from './store-database.ts';
+import type { ServerConnection, StoreServer } from './store-server.ts';
 import type { Host } from './universe.ts';
 
 export interface StoreAccess {
@@ -39,8 +40,9 @@ const RECORDED_MAX = 1000;
 
 /** The connections of a host to the simulated store. It has a clock of its own, as PostgreSQL has. */
 export function simulatedConnections(access: StoreAccess): Connections {
-  const read = new Kysely<Tables>({ dialect: dialect(() => reading(access, STATEMENT_MS)) });
-  const follow = new Kysely<Tables>({ dialect: dialect(() => reading(access, FOLLOW_MS)) });
+  const [reads, follows] = [reading(access, STATEMENT_MS), reading(access, FOLLOW_MS)];
+  const read = new Kysely<Tables>({ dialect: dialect(() => reads) });
+  const follow = new Kysely<Tables>({ dialect: dialect(() => follows) });
   const write = new Kysely<Tables>({ dialect: dialect(() => writing(access)) });
   return {
     read,

@@ -1,5 +1,5 @@
-import { DatabaseSync, type SQLInputValue, type Session, type StatementSync } from 'node:sqlite';
-import type { Universe } from './universe.ts';
+import type { Answer, Statement, StoreDatabase } from './store-database.ts';
+import { STARTS_AT, type Universe } from './universe.ts';
 
 /** What a commit left in the store, as the checks need it. */
 export interface Commit {
@@ -13,11 +13,6 @@ export interface Commit {
   revocations: ReadonlyMap<string, number>;
 }
 
-export interface Answer {
-  rows: unknown[];
-  changes: number;
-}
-
 /** A connection of a host to the store. */
 export interface ServerConnection {
   inTransaction: boolean;
@@ -25,17 +20,18 @@ export interface ServerConnection {
 }
 
 /**
- * The database server: real SQLite in memory, with the tables of the product. Readers see what is
- * committed, and one
- * transaction writes at a time. Its history can be cut: by a restore from a backup, or by a failover.
+ * The database server. Readers see what is committed, and one transaction writes at a time. Its history can
+ * be cut: by a restore from a backup, or by a failover.
  */
 export class StoreServer {
   readonly #universe: Universe;
-  readonly #template: Uint8Array;
-  #committed: Database;
-  #working: Database;
-  #changesets: Uint8Array[] = [];
-  #session: Session | undefined;
+  readonly #database: StoreDatabase;
+  /** The statements of each commit in the history, apart from the first. */
+  #committed: Statement[][] = [];
+  /** The statements of the open transaction. */
+  #open: Statement[] = [];
+  /** Whether the open transaction is rolled back for a reader. Its next statement repeats those before it. */
+  #isSetAside = false;
   #holder: ServerConnection | undefined;
   #waiting: { connection: ServerConnection; granted: () => void }[] = [];
   #commits = 0;
@@ -46,20 +42,14 @@ export class StoreServer {
   losses = 0;
   /** How far its clock is ahead of the true time. */
   clockOffsetMs = 0;
-  onCommit: () => void = () => undefined;
+  /** Called for each commit. `isNumbered`: it has a change in the feed. */
+  onCommit: (isNumbered: boolean) => void = () => undefined;
 
-  constructor(universe: Universe, template: Uint8Array) {
+  constructor(universe: Universe, database: StoreDatabase) {
     this.#universe = universe;
-    this.#template = template;
-    this.#committed = this.#open();
-    this.#working = this.#open();
+    this.#database = database;
+    database.reset();
     this.history.push(this.#state());
-  }
-
-  #open(): Database {
-    return new Database(this.#template, () =>
-      Math.floor(this.#universe.dayMs() - this.#universe.current.dayOffsetMs + this.clockOffsetMs),
-    );
   }
 
   /** The newest commit. */
@@ -68,7 +58,8 @@ export class StoreServer {
   }
 
   read(sql: string, parameters: readonly unknown[]): Answer {
-    return this.#committed.run(sql, parameters);
+    this.#setAside();
+    return this.#database.read(this.#statement(sql, parameters));
   }
 
   /** A statement of a transaction, or a write of its own. Calls `reply` when it has run. */
@@ -116,23 +107,11 @@ export class StoreServer {
       this.#end(this.#holder, false);
     }
     this.history = this.history.slice(0, kept);
-    this.#changesets = this.#changesets.slice(0, kept - 1);
-    this.#committed.close();
-    this.#working.close();
-    this.#committed = this.#open();
-    this.#working = this.#open();
-    for (const changeset of this.#changesets) {
-      this.#committed.apply(changeset);
-      this.#working.apply(changeset);
-    }
+    this.#committed = this.#committed.slice(0, kept - 1);
+    this.#database.reset();
+    for (const statement of this.#committed.flat()) this.#database.run(statement);
     this.losses += 1;
     this.lostAt = this.#universe.now;
-  }
-
-  close(): void {
-    this.#session = undefined;
-    this.#committed.close();
-    this.#working.close();
   }
 
   #whenFree(connection: ServerConnection, granted: () => void): void {
@@ -143,14 +122,17 @@ export class StoreServer {
   #begin(connection: ServerConnection, reply: (answer: Answer) => void): void {
     this.#holder = connection;
     connection.inTransaction = true;
-    this.#working.database.exec('begin');
-    this.#session = this.#working.database.createSession();
+    this.#isSetAside = true;
     reply(NOTHING);
   }
 
   #attempt(sql: string, parameters: readonly unknown[]): Answer | Error {
+    this.#takeUp();
+    const statement = this.#statement(sql, parameters);
     try {
-      return this.#working.run(sql, parameters);
+      const answer = this.#database.run(statement);
+      if (answer.changes > 0) this.#open.push(statement);
+      return answer;
     } catch (error) {
       return error as Error;
     }
@@ -158,30 +140,53 @@ export class StoreServer {
 
   #end(connection: ServerConnection, commits: boolean): void {
     if (this.#holder !== connection) return;
-    const changeset = this.#session?.changeset() ?? new Uint8Array();
-    this.#session?.close();
-    this.#session = undefined;
-    this.#working.database.exec(commits ? 'commit' : 'rollback');
+    const statements = this.#open;
+    if (commits) this.#takeUp();
+    if (!this.#isSetAside) {
+      if (commits) this.#database.commit();
+      else this.#database.rollBack();
+    }
+    this.#open = [];
     connection.inTransaction = false;
     this.#holder = undefined;
-    if (commits && changeset.length > 0) {
-      this.#committed.apply(changeset);
-      this.#changesets.push(changeset);
+    if (commits && statements.length > 0) {
+      this.#committed.push(statements);
       const before = this.head;
-      this.history.push(this.#state());
-      if (this.head.epoch !== before.epoch) this.onCommit();
+      this.history.push(this.#state(statements.some(({ sql }) => REMOVAL.test(sql))));
+      this.onCommit(this.head.epoch !== before.epoch);
     }
     const next = this.#waiting.shift();
     if (next !== undefined) next.granted();
   }
 
-  #state(): Commit {
+  /** Rolls the open transaction back, for a statement that must not see it. */
+  #setAside(): void {
+    if (this.#holder === undefined || this.#isSetAside || this.#open.length === 0) return;
+    this.#database.rollBack();
+    this.#isSetAside = true;
+  }
+
+  /** Repeats what the open transaction had done. */
+  #takeUp(): void {
+    if (!this.#isSetAside) return;
+    this.#database.begin();
+    for (const statement of this.#open) this.#database.run(statement);
+    this.#isSetAside = false;
+  }
+
+  #statement(sql: string, parameters: readonly unknown[]): Statement {
+    const nowMs = Math.floor(STARTS_AT + this.#universe.now + this.clockOffsetMs);
+    return { sql, parameters, nowMs };
+  }
+
+  /** Only a change with a number concerns what processes keep in memory, and a removal the checks. */
+  #state(removes = false): Commit {
     this.#commits += 1;
-    const rows = (sql: string) => this.#committed.run(sql, []).rows as Record<string, string & number>[];
+    const rows = (sql: string) =>
+      this.#database.run({ sql, parameters: [], nowMs: 0 }).rows as Record<string, string & number>[];
     const epoch = Number(rows('select n from epoch')[0]?.['n']);
     const before = this.history.at(-1);
-    // Only a change with a number concerns what processes keep in memory.
-    if (before?.epoch === epoch) return { ...before, id: this.#commits, at: this.#universe.now };
+    if (before?.epoch === epoch && !removes) return { ...before, id: this.#commits, at: this.#universe.now };
     return {
       id: this.#commits,
       at: this.#universe.now,
@@ -208,37 +213,5 @@ export class StoreServer {
   }
 }
 
+const REMOVAL = /^delete from "revocations"/;
 const NOTHING: Answer = { rows: [], changes: 0 };
-
-class Database {
-  readonly database = new DatabaseSync(':memory:');
-  readonly #statements = new Map<string, { statement: StatementSync; hasRows: boolean }>();
-
-  constructor(template: Uint8Array, storeNow: () => number) {
-    this.database.deserialize(template);
-    this.database.function('store_now', storeNow);
-  }
-
-  run(sql: string, parameters: readonly unknown[]): Answer {
-    let prepared = this.#statements.get(sql);
-    if (prepared === undefined) {
-      const statement = this.database.prepare(sql);
-      prepared = { statement, hasRows: statement.columns().length > 0 };
-      this.#statements.set(sql, prepared);
-    }
-    const { statement, hasRows } = prepared;
-    const values = parameters as SQLInputValue[];
-    if (!hasRows) return { rows: [], changes: Number(statement.run(...values).changes) };
-    const rows = statement.all(...values);
-    return { rows, changes: rows.length };
-  }
-
-  apply(changeset: Uint8Array): void {
-    this.database.applyChangeset(changeset);
-  }
-
-  close(): void {
-    this.#statements.clear();
-    this.database.close();
-  }
-}

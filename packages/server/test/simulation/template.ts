@@ -1,8 +1,11 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Change } from '../../src/admin/audited.ts';
 import { createApiUserWithSecret } from '../../src/admin/api-user-with-secret.ts';
+import { createKey } from '../../src/admin/key.ts';
 import { recordTokenLife } from '../../src/admin/revocation.ts';
 import { recordSchedule } from '../../src/admin/signing-key.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
@@ -15,6 +18,7 @@ import { readMasterKey, type MasterKey } from '../../src/storage/master-key.ts';
 import { migrate } from '../../src/storage/migrate.ts';
 import { openSqlite } from '../../src/storage/sqlite/sqlite.ts';
 import { createStore } from '../../src/storage/store.ts';
+import { StoreDatabase } from './store-database.ts';
 import { STARTS_AT } from './universe.ts';
 
 export const NODES = 3;
@@ -24,11 +28,13 @@ export const LIMIT = 12;
 export interface Member {
   clientId: string;
   secret: string;
+  /** Signs its assertions. */
+  privateKey: KeyObject;
 }
 
 /** What each run starts with: a store with API users and a signing key, and the settings of the processes. */
 export interface Template {
-  bytes: Uint8Array;
+  database: StoreDatabase;
   users: readonly Member[];
   config: Config;
   masterKey: MasterKey;
@@ -44,7 +50,7 @@ export async function createTemplate(): Promise<Template> {
     MINTMARK_STALE_MAX: '4',
     MINTMARK_STALE_DRAIN: '1',
     MINTMARK_USAGE_FLUSH: '3000',
-    MINTMARK_CHANGE_POLL: '400',
+    MINTMARK_CHANGE_POLL: '900', // the longest that is allowed: each promise must hold with it
   });
   const masterKey = readMasterKey({ masterKey: new Redacted('5a'.repeat(32)), masterKeyFile: '' });
   if (masterKey === null) throw new Error('the master key is missing');
@@ -56,7 +62,7 @@ export async function createTemplate(): Promise<Template> {
     database.exec('pragma journal_mode = delete; drop trigger if exists api_user_deleted');
     const bytes = database.serialize();
     database.close();
-    return { bytes, users, config, masterKey };
+    return { database: new StoreDatabase(bytes), users, config, masterKey };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -75,8 +81,17 @@ async function fill(path: string, config: Config, masterKey: MasterKey): Promise
     const limitPerMinute = n === 0 ? LIMIT : 100_000;
     const settings = { ...UNSET_SETTINGS, name: `user ${n}`, scopes: ['campaigns:read'], limitPerMinute };
     const made = await createApiUserWithSecret(change, settings, { name: 'first', expiresAt: null });
-    users.push({ clientId: made.user.clientId, secret: made.secret });
+    const { clientId } = made.user;
+    users.push({ clientId, secret: made.secret, privateKey: await registeredKey(change, clientId) });
   }
   await store.close();
   return users;
+}
+
+async function registeredKey(change: Change, owner: string): Promise<KeyObject> {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+  const pem = publicKey.export({ format: 'pem', type: 'spki' });
+  const key = { owner, name: 'key', expiresAt: null };
+  await createKey(change, key, { publicKey: pem }, async () => undefined);
+  return privateKey;
 }

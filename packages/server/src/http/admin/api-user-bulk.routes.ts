@@ -7,7 +7,7 @@ import { importApiUsers, importedLineJson, type ImportOptions } from '../../admi
 import { importLines } from '../../admin/api-user-import-lines.ts';
 import type { TextLine } from '../../lib/text-lines.ts';
 import { storeFault } from '../../storage/store-error.ts';
-import type { AdminApp } from './admin-app.ts';
+import { actorOf, type AdminApp } from './admin-app.ts';
 import { apiUserFilterParameters } from './api-user.wire.ts';
 import { changeOf, type AdminContext } from './context.ts';
 import { refuseCharset } from './json-text.ts';
@@ -56,7 +56,7 @@ function exportRoute(app: AdminApp, context: AdminContext): void {
     },
     async (request, reply) => {
       const { digests = false, ...parameters } = request.query;
-      const filter = apiUserFilter(parameters);
+      const filter = apiUserFilter(parameters, actorOf(request));
       const records = exportApiUsers(changeOf(request, context), { digests, filter });
       reply.type(NDJSON).header('Content-Disposition', 'attachment; filename="api-users.ndjson"');
       return Readable.from(inLines(records, (record) => record));

@@ -103,8 +103,8 @@ function listRoute(app: AdminApp, context: AdminContext): void {
         response: { 200: pageOf(listedApiUserSchema) },
       },
     },
-    async ({ query }) => {
-      const { sort = '-created_at', limit = PAGE_DEFAULT, after, ...filter } = query;
+    async (request) => {
+      const { sort = '-created_at', limit = PAGE_DEFAULT, after, ...parameters } = request.query;
       const by = sort.replace('-', '') as ApiUserSort;
       const page = {
         sort: by,
@@ -113,7 +113,8 @@ function listRoute(app: AdminApp, context: AdminContext): void {
         limit,
       };
       const { store } = context;
-      const { items, next } = await store.apiUserList.page(apiUserFilter(filter), page, context.now());
+      const filter = apiUserFilter(parameters, actorOf(request));
+      const { items, next } = await store.apiUserList.page(filter, page, context.now());
       return {
         items: items.map(listedApiUserJson),
         next: next === null ? null : cursorOf(`api-users ${sort}`, next),
@@ -159,7 +160,8 @@ function createRoute(app: AdminApp, context: AdminContext): void {
     },
     async (request, reply) => {
       const change = repeatableChangeOf(request, context);
-      const settings = settingsOf(request.body);
+      const { organisation_id: organisationId = null } = request.body;
+      const settings = { ...settingsOf(request.body), organisationId };
       reply.code(201);
       const secret = secretOf(request.body.secret);
       if (secret === null) {

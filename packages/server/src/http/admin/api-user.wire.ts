@@ -2,8 +2,8 @@ import Type, { type TOptional, type TString, type TUnsafe } from 'typebox';
 import type { ApiUser } from '../../domain/api-user.ts';
 import { API_USER_STATES, type ListedApiUser } from '../../domain/api-user-list.ts';
 import { apiUserRecord, type ApiUserRecord, type SettingsRecord } from '../../domain/api-user-record.ts';
-import type { Claims } from '../../domain/claims.ts';
 import type { CredentialJson } from './credential.wire.ts';
+import { claimsInput } from './organisation.wire.ts';
 import { closedObject, iso, nullable, oneOf, shared, text, time, timeInput, type Shared } from './schema.ts';
 
 // API users in JSON. `mintmark api-user --json` has the same names.
@@ -18,6 +18,7 @@ export interface DisabledApiUserJson extends ApiUserJson {
 }
 
 export interface ListedApiUserJson extends ApiUserJson {
+  organisation_name: string | null;
   last_used_at: string | null;
   live_credentials: number;
   next_expiry_at: string | null;
@@ -28,6 +29,7 @@ export const apiUserFilterParameters: {
   search: TOptional<TString>;
   state: TOptional<TUnsafe<'enabled' | 'disabled'>>;
   scope: TOptional<TString>;
+  organisation_id: TOptional<TString>;
 } = {
   search: Type.Optional(
     Type.String({
@@ -38,6 +40,7 @@ export const apiUserFilterParameters: {
   ),
   state: Type.Optional(oneOf(API_USER_STATES, 'Only these')),
   scope: Type.Optional(text('Only those that may have this scope', 100)),
+  organisation_id: Type.Optional(text('Only those of this organisation; `none`: of the platform', 100)),
 };
 
 /** A new API user, with its first secret if the request did not decline one. */
@@ -51,6 +54,7 @@ export interface CreatedApiUserJson {
 const TEXT_LENGTH_MAX = 1000;
 const ITEMS_MAX = 100;
 const LIMIT_MAX = 1_000_000;
+const ORGANISATION_ID_LENGTH_MAX = 100;
 
 const settings = {
   name: text('What it is', TEXT_LENGTH_MAX),
@@ -63,11 +67,7 @@ const settings = {
     Type.Integer({ minimum: 1, maximum: LIMIT_MAX, description: 'Calls a minute; null: that of the server' }),
   ),
   allowed_networks: list('Networks it may call from. None: anywhere'),
-  claims: Type.Unsafe<Claims>({
-    type: 'object',
-    additionalProperties: true,
-    description: 'Claims of its tokens, beside those of its audience and organisation',
-  }),
+  claims: claimsInput('Claims of its tokens, beside those of its audience and organisation'),
   token_life_seconds: nullable(
     Type.Integer({
       minimum: 1,
@@ -106,6 +106,7 @@ export const listedApiUserSchema: Shared<ListedApiUserJson> = shared(
   'An API user, and what there is to see of its credentials',
   {
     ...properties,
+    organisation_name: nullable(Type.String()),
     last_used_at: nullable(time('When one of its credentials was last used, as far as that is written')),
     live_credentials: Type.Integer({ minimum: 0 }),
     next_expiry_at: nullable(time('When the first of its live credentials expires')),
@@ -124,6 +125,7 @@ export const apiUserChangesSchema: TUnsafe<ApiUserChangesJson> = Type.Unsafe<Api
 
 export interface NewApiUserJson extends ApiUserChangesJson {
   name: string;
+  organisation_id?: string | null;
   /** False: create no secret. */
   secret?: { name?: string; expires_at?: string | null } | false;
 }
@@ -132,6 +134,9 @@ export const newApiUserSchema: TUnsafe<NewApiUserJson> = Type.Unsafe<NewApiUserJ
   closedObject({
     ...Type.Partial(Type.Object(settings)).properties,
     name: settings.name,
+    organisation_id: Type.Optional(
+      nullable(text('Its organisation; null or left out: the platform', ORGANISATION_ID_LENGTH_MAX)),
+    ),
     secret: Type.Optional(
       Type.Unsafe<NewApiUserJson['secret']>({
         anyOf: [
@@ -158,6 +163,7 @@ export function disabledApiUserJson(user: ApiUser): DisabledApiUserJson {
 export function listedApiUserJson(listed: ListedApiUser): ListedApiUserJson {
   return {
     ...apiUserJson(listed.user),
+    organisation_name: listed.organisationName,
     last_used_at: iso(listed.lastUsedAt),
     live_credentials: listed.liveCredentials,
     next_expiry_at: iso(listed.nextExpiryAt),

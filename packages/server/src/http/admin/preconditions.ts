@@ -1,12 +1,11 @@
 import { hash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type TOptional, type TString } from 'typebox';
-import type { ApiUser } from '../../domain/api-user.ts';
 import type { Idempotency } from '../../domain/idempotency.ts';
 import { Problem } from './problem.ts';
 
-/** The version of an API user as a strong entity tag (RFC 9110 §8.8.3). */
-export function setEtag(reply: FastifyReply, { version }: ApiUser): void {
+/** The version of an API user or organisation as a strong entity tag (RFC 9110 §8.8.3). */
+export function setEtag(reply: FastifyReply, { version }: { version: number }): void {
   reply.header('ETag', `"${version}"`);
 }
 
@@ -55,9 +54,9 @@ export function requiredIfMatch(request: FastifyRequest): readonly number[] | un
   );
 }
 
-/** Leaves passwords out: the store keeps the digest, and read access to a fast digest would allow guesses. */
+/** Leaves passwords and passphrases out: the store keeps the digest, and read access to a fast digest would allow guesses. */
 function withoutPassword(member: string, value: unknown): unknown {
-  return member === 'password' ? null : value;
+  return member === 'password' || member === 'passphrase' ? null : value;
 }
 
 /** The `Idempotency-Key` and the digest of the request; undefined without the header. */

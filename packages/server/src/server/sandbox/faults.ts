@@ -1,6 +1,6 @@
 import { seededRandom } from '../../lib/seeded-random.ts';
-import type { Endpoint } from './journal.ts';
-import { spanMs, type Span } from './span.ts';
+import { ENDPOINT_NAMES, type Endpoint } from './journal.ts';
+import { InvalidInput, spanMs, type Span } from './span.ts';
 
 /** What goes wrong with a request. A fault with only `delay` or `slow` leaves the answer as it is. */
 export interface Fault {
@@ -15,11 +15,11 @@ export interface Fault {
   /** Waits by the clock of the sandbox before the request reaches the server. */
   delay?: Span;
   /** Resets the connection before the first byte of the answer, in its headers, or in its body. */
-  reset?: 'before' | 'in the headers' | 'in the body';
+  reset?: (typeof RESET_NAMES)[number];
   /** Sends the body in 16 parts, with this wait before each, by the clock of the sandbox. */
   slow?: Span;
   /** `half`: half of the token is missing. `unknown key`: a key that is not in the key set signed it. */
-  token?: 'half' | 'unknown key';
+  token?: (typeof TOKEN_FAULT_NAMES)[number];
 }
 
 /** Faults that follow each other. */
@@ -52,9 +52,8 @@ export interface FaultSource extends RequestFaults {
   faultOf(endpoint: Endpoint): Fault | null;
 }
 
-const ENDPOINTS = 'token, introspection, revocation, metadata, keys, revocation list, admin, other';
-const RESETS = 'before, in the headers, in the body';
-const TOKENS = 'half, unknown key';
+export const RESET_NAMES = ['before', 'in the headers', 'in the body'] as const;
+export const TOKEN_FAULT_NAMES = ['half', 'unknown key'] as const;
 
 /** The faults that a seed chooses from: all that a client should survive by a retry. */
 const RANDOM: readonly Fault[] = [
@@ -67,6 +66,9 @@ const RANDOM: readonly Fault[] = [
   { reset: 'in the body' },
   { delay: '1 s' },
 ];
+
+/** The most faults that wait for a request or hold for a span. */
+const FAULTS_MAX = 1000;
 
 export function createFaults(now: () => number): FaultSource {
   let queue: Fault[] = [];
@@ -83,8 +85,14 @@ export function createFaults(now: () => number): FaultSource {
     return RANDOM[Math.floor(next() * RANDOM.length)] ?? null;
   }
 
+  function refuseTooMany(): void {
+    if (queue.length + lasting.length >= FAULTS_MAX)
+      throw new InvalidInput(`${FAULTS_MAX} faults wait for a request: clear them first.`);
+  }
+
   function add(fault: Fault): FaultSequence {
-    queue.push(checked(fault));
+    refuseTooMany();
+    queue.push(checkedFault(fault));
     return {
       // An `await` calls `then` with functions, and must not hang.
       // oxlint-disable-next-line unicorn/no-thenable
@@ -99,7 +107,8 @@ export function createFaults(now: () => number): FaultSource {
   return {
     next: add,
     during(span, fault) {
-      lasting.push({ untilMs: now() + spanMs(span, 'during'), fault: checked(fault) });
+      refuseTooMany();
+      lasting.push({ untilMs: now() + spanMs(span, 'during'), fault: checkedFault(fault) });
     },
     bySeed(seed, options = {}) {
       random = { next: seededRandom(seed), options };
@@ -118,15 +127,15 @@ export function createFaults(now: () => number): FaultSource {
   };
 }
 
-/** Throws a TypeError that names all that is wrong with a fault. */
-function checked(fault: Fault): Fault {
+/** Throws InvalidInput that names all that is wrong with a fault. */
+export function checkedFault(fault: Fault): Fault {
   const { endpoint, status, retryAfter, html, delay, reset, slow, token, ...others } = fault;
-  const oneOf = (name: string, value: string | undefined, names: string) =>
-    value === undefined || names.split(', ').includes(value) ? [] : [`${name}: not one of ${names}`];
+  const oneOf = (name: string, value: string | undefined, names: readonly string[]) =>
+    value === undefined || names.includes(value) ? [] : [`${name}: not one of ${names.join(', ')}`];
   const problems = [
-    ...oneOf('endpoint', endpoint, ENDPOINTS),
-    ...oneOf('reset', reset, RESETS),
-    ...oneOf('token', token, TOKENS),
+    ...oneOf('endpoint', endpoint, ENDPOINT_NAMES),
+    ...oneOf('reset', reset, RESET_NAMES),
+    ...oneOf('token', token, TOKEN_FAULT_NAMES),
     ...Object.keys(others).map((name) => `${name}: there is no such fault`),
     ...(status === undefined || (Number.isInteger(status) && status >= 200 && status <= 599)
       ? []
@@ -140,6 +149,7 @@ function checked(fault: Fault): Fault {
   ];
   if (delay !== undefined) spanMs(delay, 'delay');
   if (slow !== undefined) spanMs(slow, 'slow');
-  if (problems.length > 0) throw new TypeError(`The fault ${JSON.stringify(fault)}: ${problems.join('; ')}.`);
+  if (problems.length > 0)
+    throw new InvalidInput(`The fault ${JSON.stringify(fault)}: ${problems.join('; ')}.`);
   return fault;
 }

@@ -4,16 +4,18 @@ import { parseForm } from '../../http/form.ts';
 import { isDenial } from '../../domain/denial.ts';
 import { urlHoldsSecret } from '../../http/url-secrets.ts';
 
-/** The part of the server that a request is for. */
-export type Endpoint =
-  | 'token'
-  | 'introspection'
-  | 'revocation'
-  | 'metadata'
-  | 'keys'
-  | 'revocation list'
-  | 'admin'
-  | 'other';
+/** The parts of the server that a request may be for. */
+export const ENDPOINT_NAMES = [
+  'token',
+  'introspection',
+  'revocation',
+  'metadata',
+  'keys',
+  'revocation list',
+  'admin',
+  'other',
+] as const;
+export type Endpoint = (typeof ENDPOINT_NAMES)[number];
 
 /** A request as the server received it. Secrets, assertions and tokens are replaced by `…`. */
 export interface SandboxRequest {
@@ -34,8 +36,23 @@ export interface SandboxRequest {
   fault: string | null;
 }
 
-/** The journal forgets the oldest requests beyond this number. */
-export const REQUESTS_MAX = 10_000;
+/** The requests that a sandbox received. Forgets the oldest beyond its bounds. */
+export interface Journal {
+  requests: readonly SandboxRequest[];
+  add(request: IncomingMessage, at: number): SandboxRequest;
+  /** The number of requests that were forgotten or cleared: the position of `requests[0]`. */
+  forgotten(): number;
+  clear(): void;
+}
+
+interface JournalBounds {
+  /** The journal forgets the oldest requests beyond this number. */
+  requestsMax: number;
+  /** The same beyond this many characters of URLs, headers and forms. */
+  charactersMax: number;
+}
+
+const BOUNDS: JournalBounds = { requestsMax: 10_000, charactersMax: 50_000_000 };
 /** The journal reads this much of a body. The server accepts less at the endpoints for API users. */
 const BODY_BYTES_MAX = 16_384;
 const HIDDEN = '…';
@@ -57,8 +74,42 @@ export function endpointOf(url: string): Endpoint {
   return ENDPOINTS.find(([pattern]) => pattern.test(path))?.[1] ?? 'other';
 }
 
+export function createJournal({ requestsMax, charactersMax }: JournalBounds = BOUNDS): Journal {
+  const requests: SandboxRequest[] = [];
+  const sizes = new WeakMap<SandboxRequest, number>();
+  let characters = 0;
+  let forgotten = 0;
+
+  function forget(count: number): void {
+    for (const entry of requests.splice(0, count)) characters -= sizes.get(entry) ?? 0;
+    forgotten += count;
+  }
+
+  return {
+    requests,
+    add(request, at) {
+      const entry = journalEntry(request, at);
+      // The form arrives later: its longest length counts from the start.
+      const size = (request.url ?? '').length + request.rawHeaders.join('').length + formBytes(request);
+      sizes.set(entry, size);
+      characters += size;
+      requests.push(entry);
+      while (requests.length > requestsMax || characters > charactersMax) forget(1);
+      return entry;
+    },
+    forgotten: () => forgotten,
+    clear: () => forget(requests.length),
+  };
+}
+
+/** A chunked body does not declare its length. */
+function formBytes({ headers }: IncomingMessage): number {
+  if (headers['transfer-encoding'] !== undefined) return BODY_BYTES_MAX;
+  return Math.min(Number(headers['content-length'] ?? 0) || 0, BODY_BYTES_MAX);
+}
+
 /** Begins the journal entry of a request, and completes it as the body arrives. */
-export function journalEntry(request: IncomingMessage, at: number): SandboxRequest {
+function journalEntry(request: IncomingMessage, at: number): SandboxRequest {
   const { method = '', url = '' } = request;
   const entry: SandboxRequest = {
     at,

@@ -2,12 +2,14 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import pino from 'pino';
 import type { Config } from '../../config/config.ts';
 import { loadConfig, withPort } from '../../config/load-config.ts';
+import { SANDBOX_PATH } from '../../config/setting-values.ts';
 import { createMaintenance } from '../maintenance.ts';
 import { WHOLE } from '../compose.ts';
 import { freePort, prepare, serveFrom, type Begun, type Serving } from '../serve.ts';
 import { applyFault } from './apply-fault.ts';
 import { createFaults, type FaultSource, type RequestFaults } from './faults.ts';
-import { journalEntry, REQUESTS_MAX, type SandboxRequest } from './journal.ts';
+import { createJournal, type Journal, type SandboxRequest } from './journal.ts';
+import type { Store } from '../../storage/store.ts';
 import { openMemoryStore } from './memory-store.ts';
 import { stateFaults, type StateFaults } from './state-faults.ts';
 import { createIssuing, type Issuing } from './issuing.ts';
@@ -25,7 +27,10 @@ export interface MintmarkOptions {
 
 /** A running server in this process, with a store in memory and a clock of its own. */
 export interface Mintmark extends Issuing {
-  /** `http://127.0.0.1:PORT/marketing`: the host for the SDK and the issuer for the verifier. */
+  /**
+   * `http://127.0.0.1:PORT/mintmark-sandbox/marketing`: the host for the SDK, and the issuer for the
+   * verifier, which accepts it only with the option `sandbox: true`.
+   */
   baseUrl: string;
   /** One clock for the server, the SDK and the verifier. */
   clock: SandboxClock;
@@ -49,13 +54,28 @@ export async function startMintmark(options: MintmarkOptions = {}): Promise<Mint
 export interface SandboxOptions extends MintmarkOptions {
   /** The clock runs like that of the system. */
   runs: boolean;
+  /** The life of tokens, which may be shorter than the setting allows. */
+  tokenLifeSeconds?: number;
 }
 
-export async function startSandbox(options: SandboxOptions): Promise<Mintmark> {
-  const base = loadConfig(
+/** A sandbox with what its control API needs. */
+export interface Sandbox extends Mintmark {
+  config: Config;
+  store: Store;
+  journal: Journal;
+  /** Milliseconds since 1970 (UTC), by the clock of the server. */
+  now(): number;
+  /** Resolves when the server knows every change. */
+  settle(): Promise<void>;
+}
+
+export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
+  const loaded = loadConfig(
     { ...options.settings, MINTMARK_MASTER_KEY: randomBytes(MASTER_KEY_BYTES).toString('hex') },
     { host: HOST, port: String(options.port ?? 0), firstApiUser: 'false', logLevel: 'silent' },
   );
+  const { tokenLifeSeconds = loaded.tokenLifeSeconds } = options;
+  const base = Object.freeze({ ...loaded, tokenLifeSeconds });
   for (let start = 1; ; start++) {
     try {
       return await startOn(withIssuer(base, await freePort(base)), options);
@@ -66,14 +86,16 @@ export async function startSandbox(options: SandboxOptions): Promise<Mintmark> {
   }
 }
 
+/** No setting chooses the issuer: verifiers recognise a sandbox by it. */
 function withIssuer(base: Config, port: number): Config {
   const config = withPort(base, port);
-  const issuer = `http://${HOST}:${port}${config.basePath}`;
+  const basePath = SANDBOX_PATH + config.basePath;
+  const issuer = `http://${HOST}:${port}${basePath}`;
   const audience = config.audience === config.issuer ? issuer : config.audience;
-  return Object.freeze({ ...config, issuer, audience });
+  return Object.freeze({ ...config, basePath, issuer, audience });
 }
 
-async function startOn(config: Config, { startMs, runs }: SandboxOptions): Promise<Mintmark> {
+async function startOn(config: Config, { startMs, runs }: SandboxOptions): Promise<Sandbox> {
   const clock = createVirtualClock(startMs ?? Date.now(), runs);
   const state = { skewMs: 0, awayUntilMs: Number.NEGATIVE_INFINITY };
   const serverNow = () => clock.now() + state.skewMs;
@@ -81,16 +103,16 @@ async function startOn(config: Config, { startMs, runs }: SandboxOptions): Promi
   const store = await openMemoryStore(serverNow, () => clock.now() < state.awayUntilMs);
   const begun = await prepare(store, config, log);
   const maintenance = createMaintenance(store, begun.masterKey, config, log);
-  const part = { ...WHOLE, maintains: false, clock: { now: serverNow, steady: clock.steady } };
+  const part = { ...WHOLE, maintains: runs, clock: { now: serverNow, steady: clock.steady } };
   const serving = await serveFrom(begun, config, log, part);
   clock.upkeep = async () => {
     await maintenance.run();
     await serving.settle();
   };
   const faults = createFaults(clock.now);
-  const requests: SandboxRequest[] = [];
-  interpose(serving.server, { clock, faults, requests });
-  return assemble({ begun, config, serving, clock, faults, requests, state, serverNow });
+  const journal = createJournal();
+  interpose(serving.server, { clock, faults, journal });
+  return assemble({ begun, config, serving, clock, faults, journal, state, serverNow });
 }
 
 interface Parts {
@@ -99,13 +121,13 @@ interface Parts {
   serving: Serving;
   clock: VirtualClock;
   faults: FaultSource;
-  requests: SandboxRequest[];
+  journal: Journal;
   state: { skewMs: number; awayUntilMs: number };
   serverNow: () => number;
 }
 
-function assemble(parts: Parts): Mintmark {
-  const { begun, config, serving, clock, faults, requests, state, serverNow } = parts;
+function assemble(parts: Parts): Sandbox {
+  const { begun, config, serving, clock, faults, journal, state, serverNow } = parts;
   const settle = serving.settle;
   const source = { ...begun, config, now: serverNow, settle };
   const { next, during, bySeed, clear } = faults;
@@ -119,7 +141,12 @@ function assemble(parts: Parts): Mintmark {
     baseUrl: config.issuer,
     clock,
     faults: { next, during, bySeed, clear, ...stateFaults(source, clock, state) },
-    requests,
+    requests: journal.requests,
+    config,
+    store: begun.store,
+    journal,
+    now: serverNow,
+    settle,
     stop,
     [Symbol.asyncDispose]: stop,
   };
@@ -128,7 +155,7 @@ function assemble(parts: Parts): Mintmark {
 /** Puts the journal and the faults before the server. */
 function interpose(
   server: Server,
-  { clock, faults, requests }: Pick<Parts, 'clock' | 'faults' | 'requests'>,
+  { clock, faults, journal }: Pick<Parts, 'clock' | 'faults' | 'journal'>,
 ): void {
   const handlers = server.listeners('request') as ((
     request: IncomingMessage,
@@ -144,9 +171,7 @@ function interpose(
   };
   server.removeAllListeners('request');
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    const entry = journalEntry(request, clock.now());
-    requests.push(entry);
-    if (requests.length > REQUESTS_MAX) requests.shift();
+    const entry = journal.add(request, clock.now());
     inFlight += 1;
     response.once('close', () => {
       inFlight -= 1;

@@ -2,7 +2,7 @@ import { revokeApiUserTokens } from '../../admin/api-user.ts';
 import { rotateSigningKey, type Rotation } from '../../admin/signing-key.ts';
 import { SYSTEM } from '../../domain/actor.ts';
 import type { IssuingSource } from './issuing.ts';
-import { spanMs, type Span } from './span.ts';
+import { InvalidInput, spanMs, type Span } from './span.ts';
 import type { SandboxClock } from './virtual-clock.ts';
 
 /** Faults and events of the server as a whole. */
@@ -18,6 +18,8 @@ export interface StateFaults {
   /** Revokes all tokens of an API user, given by client id or username. */
   revokeTokens(clientId: string): Promise<void>;
 }
+
+const SKEW_SECONDS_MAX = 315_360_000;
 
 export function stateFaults(
   { store, masterKey, config, now, settle }: IssuingSource,
@@ -35,7 +37,8 @@ export function stateFaults(
   }
   return {
     skewClock(seconds) {
-      if (!Number.isFinite(seconds)) throw new TypeError(`skewClock: ${seconds} is not a number of seconds.`);
+      if (!(Math.abs(seconds) <= SKEW_SECONDS_MAX))
+        throw new InvalidInput(`skewClock: ${seconds} is not a number of seconds of at most ten years.`);
       state.skewMs = seconds * 1000;
     },
     storeAway(span) {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../../lib/clock.ts';
 import { spanMs, type Span } from './span.ts';
+import { createTimers } from './timers.ts';
 
 /** The clock of a sandbox. It fits the option `clock` of the SDK. It stands still between advances. */
 export interface SandboxClock {
@@ -29,17 +30,6 @@ export interface VirtualClock extends SandboxClock, Clock {
   stop(): void;
 }
 
-interface Timer {
-  at: number;
-  run: () => void;
-}
-
-function earliestOf(timers: ReadonlySet<Timer>): Timer | undefined {
-  let earliest: Timer | undefined;
-  for (const timer of timers) if (earliest === undefined || timer.at < earliest.at) earliest = timer;
-  return earliest;
-}
-
 /** Resolves when the server has handled no request for a few turns of the event loop. */
 async function idle(busy: () => number): Promise<void> {
   const giveUpAt = performance.now() + BUSY_MS_MAX;
@@ -63,10 +53,10 @@ const TIMERS_MAX = 100_000;
 
 /** A clock that stands still. With `runs`, it runs like the system's, ahead of it by what was advanced. */
 export function createVirtualClock(startMs: number, runs: boolean): VirtualClock {
-  const timers = new Set<Timer>();
   let upkeptAt = startMs;
   let ahead = runs ? startMs - Date.now() : startMs;
   const now = () => (runs ? Date.now() + ahead : ahead);
+  const timers = createTimers(now, runs);
 
   async function upkeep(): Promise<void> {
     upkeptAt = now();
@@ -74,13 +64,13 @@ export function createVirtualClock(startMs: number, runs: boolean): VirtualClock
   }
 
   async function advanceTo(end: number): Promise<void> {
-    for (let timer = earliestOf(timers); timer !== undefined && timer.at <= end; timer = earliestOf(timers)) {
-      timers.delete(timer);
-      ahead += Math.max(0, timer.at - now());
-      timer.run();
+    for (let at = timers.nextAt(); at !== undefined && at <= end; at = timers.nextAt()) {
+      ahead += Math.max(0, at - now());
+      timers.fireNext();
       await idle(clock.busy);
     }
     ahead += Math.max(0, end - now());
+    timers.rearm();
   }
 
   const clock: VirtualClock = {
@@ -88,15 +78,7 @@ export function createVirtualClock(startMs: number, runs: boolean): VirtualClock
     upkeep: async () => undefined,
     now,
     steady: now,
-    after(ms, run) {
-      const timer = { at: now() + ms, run };
-      timers.add(timer);
-      const real = runs ? setTimeout(() => timers.delete(timer) && run(), ms) : undefined;
-      return () => {
-        clearTimeout(real);
-        timers.delete(timer);
-      };
-    },
+    after: timers.add,
     async advance(span) {
       const ms = spanMs(span, 'advance');
       const start = now();
@@ -114,15 +96,15 @@ export function createVirtualClock(startMs: number, runs: boolean): VirtualClock
       for (let count = 0; ; count++) {
         await idle(clock.busy);
         if (settled) return await promise;
-        const timer = earliestOf(timers);
-        if (timer === undefined || count === TIMERS_MAX) {
+        const at = timers.nextAt();
+        if (at === undefined || count === TIMERS_MAX) {
           throw new Error('until: the promise is pending, and no timer of this clock can settle it.');
         }
-        await advanceTo(timer.at);
+        await advanceTo(at);
         if (now() - upkeptAt >= UPKEEP_MS) await upkeep();
       }
     },
-    stop: () => timers.clear(),
+    stop: timers.clear,
   };
   return clock;
 }

@@ -29,8 +29,14 @@ export interface ApiUserRows {
   find(clientId: string): Promise<ApiUser | undefined>;
   findByUsername(username: string): Promise<ApiUser | undefined>;
   list(page: ApiUserPage): Promise<ApiUser[]>;
+  /** Up to `limit` API users of an organisation with a client id greater than `after`, in that order. */
+  listOfOrganisation(organisationId: string, page: ApiUserPage): Promise<ApiUser[]>;
+  /** Makes other transactions that lock or change this API user wait. Undefined: it does not exist. */
+  lock(clientId: string): Promise<ApiUser | undefined>;
   /** True if at least one API user exists. With a million of them, this is cheaper than a count. */
   any(): Promise<boolean>;
+  /** The number of API users of an organisation, and of the enabled ones among them. */
+  countIn(organisationId: string): Promise<{ total: number; enabled: number }>;
   insert(...users: ApiUser[]): Promise<void>;
   /** API users with one of these external ids, or created by a line with one of these import keys. */
   imported(externalIds: readonly string[], importKeys: readonly string[]): Promise<Imported[]>;
@@ -57,20 +63,31 @@ export function apiUserRows(db: Kysely<Tables>): ApiUserRows {
       const row = await all.where('username_key', '=', usernameKey(username)).executeTakeFirst();
       return row && fromRow(row);
     },
-    async clientIdsOf(organisationId, after, limit) {
-      const rows = await db
+    async countIn(organisationId) {
+      const { total, enabled } = await db
         .selectFrom('api_users')
-        .select('client_id')
         .where('organisation_id', '=', organisationId)
-        .where('client_id', '>', after)
-        .orderBy('client_id')
-        .limit(limit)
-        .execute();
-      return rows.map((row) => row.client_id);
+        .select(({ fn }) => [fn.countAll().as('total'), fn.sum('enabled').as('enabled')])
+        .executeTakeFirstOrThrow();
+      return { total: Number(total), enabled: Number(enabled ?? 0) };
+    },
+    async clientIdsOf(organisationId, after, limit) {
+      const within = db.selectFrom('api_users').where('organisation_id', '=', organisationId);
+      const rows = within.select('client_id').where('client_id', '>', after).orderBy('client_id');
+      return (await rows.limit(limit).execute()).map((row) => row.client_id);
     },
     async list({ after, limit }) {
       const from = after === null ? all : all.where('client_id', '>', after);
       return (await from.orderBy('client_id').limit(limit).execute()).map(fromRow);
+    },
+    async listOfOrganisation(organisationId, { after, limit }) {
+      const within = all.where('organisation_id', '=', organisationId).where('client_id', '>', after ?? '');
+      return (await within.orderBy('client_id').limit(limit).execute()).map(fromRow);
+    },
+    async lock(clientId) {
+      const query = db.updateTable('api_users').set({ version: sql<number>`version` });
+      const row = await query.where('client_id', '=', clientId).returningAll().executeTakeFirst();
+      return row && fromRow(row);
     },
     async any() {
       return (await db.selectFrom('api_users').select('client_id').limit(1).execute()).length > 0;

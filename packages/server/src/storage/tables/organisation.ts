@@ -14,6 +14,12 @@ export interface OrganisationPage {
   limit: number;
   /** A part of the name, id, external id or contact, in any letter case. */
   search: string | null;
+  enabled: boolean | null;
+}
+
+export interface OrganisationSize {
+  apiUsers: number;
+  members: number;
 }
 
 export interface OrganisationRows {
@@ -24,8 +30,12 @@ export interface OrganisationRows {
   list(page: OrganisationPage): Promise<Organisation[]>;
   /** Up to `limit` organisations with an id greater than `after`, in that order. */
   page(after: string, limit: number): Promise<Organisation[]>;
-  /** Makes other transactions that lock this organisation wait; false if it does not exist. */
-  lock(id: string): Promise<boolean>;
+  /** Makes other transactions that lock this organisation wait. Undefined: it does not exist. */
+  lock(id: string): Promise<Organisation | undefined>;
+  /** How many exist. */
+  count(): Promise<number>;
+  /** The numbers of API users and members of each of these organisations. */
+  sizes(ids: readonly string[]): Promise<Map<string, OrganisationSize>>;
   insert(organisation: Organisation): Promise<void>;
   /** Throws a conflict unless the version of `organisation` is one above the version in the store. */
   update(organisation: Organisation): Promise<void>;
@@ -47,8 +57,9 @@ export function organisationRows(db: Kysely<Tables>): OrganisationRows {
       if (ids.length === 0) return []; // PostgreSQL accepts no empty list
       return (await all.where('id', 'in', ids).execute()).map(organisationOf);
     },
-    async list({ after, limit, search }) {
-      const matching = search === null ? all : all.where(contains('search_text', searchKey(search)));
+    async list({ after, limit, search, enabled }) {
+      const inState = enabled === null ? all : all.where('enabled', '=', enabled ? 1 : 0);
+      const matching = search === null ? inState : inState.where(contains('search_text', searchKey(search)));
       const from =
         after === null
           ? matching
@@ -63,8 +74,14 @@ export function organisationRows(db: Kysely<Tables>): OrganisationRows {
     },
     async lock(id) {
       const query = db.updateTable('organisations').set({ version: sql<number>`version` });
-      return (await query.where('id', '=', id).executeTakeFirst()).numUpdatedRows > 0n;
+      const row = await query.where('id', '=', id).returningAll().executeTakeFirst();
+      return row && organisationOf(row);
     },
+    async count() {
+      const query = db.selectFrom('organisations').select((eb) => eb.fn.countAll<number>().as('count'));
+      return (await query.executeTakeFirstOrThrow()).count;
+    },
+    sizes: async (ids) => await sizesOf(db, ids),
     async insert(organisation) {
       await db.insertInto('organisations').values(rowOf(organisation)).execute();
     },
@@ -85,6 +102,21 @@ export function organisationRows(db: Kysely<Tables>): OrganisationRows {
       await db.deleteFrom('organisations').where('id', '=', id).execute();
     },
   };
+}
+
+async function sizesOf(db: Kysely<Tables>, ids: readonly string[]): Promise<Map<string, OrganisationSize>> {
+  if (ids.length === 0) return new Map();
+  const countOf = async (table: 'api_users' | 'members') => {
+    const counted = await db
+      .selectFrom(table)
+      .select(({ fn }) => ['organisation_id as id', fn.countAll<number>().as('count')])
+      .where('organisation_id', 'in', ids)
+      .groupBy('organisation_id')
+      .execute();
+    return new Map(counted.map(({ id, count }) => [id, count]));
+  };
+  const [apiUsers, members] = [await countOf('api_users'), await countOf('members')];
+  return new Map(ids.map((id) => [id, { apiUsers: apiUsers.get(id) ?? 0, members: members.get(id) ?? 0 }]));
 }
 
 function rowOf(organisation: Organisation): OrganisationRow {

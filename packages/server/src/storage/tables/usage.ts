@@ -61,8 +61,16 @@ export interface UsageRows {
    * before `to`, the oldest first. Omits units without usage, and units that are no longer kept.
    */
   series(clientId: string | null, unit: UsageUnit, from: number, to: number): Promise<UsagePoint[]>;
-  /** Tokens of each of these API users, by hour, from `from` to `to`. Omits hours without tokens. */
-  recent(clientIds: readonly string[], from: number, to: number): Promise<HourOfTokens[]>;
+  /**
+   * Tokens of each of these API users, by hour, from `from` to `to`. Omits hours without tokens, and API users
+   * outside the organisation if there is one.
+   */
+  recent(
+    clientIds: readonly string[],
+    from: number,
+    to: number,
+    organisation?: string | null,
+  ): Promise<HourOfTokens[]>;
 }
 
 export interface HourOfTokens {
@@ -327,7 +335,7 @@ export function usageRows({ read, texts }: Pick<Connections, 'read' | 'texts'>):
       }
       return Array.from(points, ([at, point]) => ({ at, ...point })).sort((a, b) => a.at - b.at);
     },
-    async recent(clientIds, from, to) {
+    async recent(clientIds, from, to, organisation = null) {
       const hours: HourOfTokens[] = [];
       for (const part of await partsOf(read, 'hour', from, to)) {
         const { rows } = await sql<HourOfTokens>`
@@ -336,6 +344,8 @@ export function usageRows({ read, texts }: Pick<Connections, 'read' | 'texts'>):
           from ${tokensTable(part.unit)} as used
           where used.at in (select cast(value as bigint) from ${texts(JSON.stringify(part.starts.map(String)))} as starts)
             and used.client_id in (select value from ${texts(JSON.stringify(clientIds))} as ids)
+            and (cast(${organisation} as text) is null or used.client_id in
+              (select client_id from api_users where organisation_id = ${organisation}))
           group by 1, 2`.execute(read);
         hours.push(...rows);
       }
