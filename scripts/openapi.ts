@@ -8,6 +8,7 @@ import { startServer, type TestServer } from '@mintmark/test-support/server';
 export const GOLDEN: Readonly<Record<string, URL>> = {
   '/openapi.json': new URL('../docs/openapi.json', import.meta.url),
   '/marketing/admin/v1/openapi.json': new URL('../docs/admin-openapi.json', import.meta.url),
+  '/marketing/portal/v1/openapi.json': new URL('../docs/portal-openapi.json', import.meta.url),
 };
 
 export const ADMIN_API_FILE: URL = new URL('../docs/admin-api.md', import.meta.url);
@@ -32,6 +33,7 @@ function routesTable({ paths }: AdminDocument): string {
 /** The last sentence of each description names the role (http/admin/openapi.ts). */
 function whoMay(description: string): string {
   if (description.endsWith('For anybody.')) return 'anybody';
+  if (description.includes('every person who is signed in')) return 'everybody signed in';
   if (description.includes('of every role')) return '`viewer`';
   return description.includes('`operator` or `admin`') ? '`operator`' : '`admin`';
 }

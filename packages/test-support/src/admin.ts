@@ -5,6 +5,7 @@ import type { TestServer } from './server.ts';
 import type { MadeApiUser } from './store.ts';
 
 export const ADMIN = '/marketing/admin/v1';
+export const PORTAL = '/marketing/portal/v1';
 
 /** One caller of the admin API. Checks every reply against the server's OpenAPI document. */
 export interface AdminClient {

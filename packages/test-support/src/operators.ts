@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Secret, TOTP } from 'otpauth';
-import { ADMIN } from './admin.ts';
+import { ADMIN, PORTAL } from './admin.ts';
 import { exchange, type Reply } from './http.ts';
 import { mintmark, type TestServer } from './server.ts';
 
@@ -16,6 +16,8 @@ export interface Browser {
   cookies: Map<string, string>;
   send(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Reply>;
   get(path: string): Promise<Reply>;
+  /** Calls the API of the portal. */
+  portal(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Reply>;
   /** Signs in; fails if the server refuses. */
   signIn(email: string, password?: string, code?: string): Promise<Reply>;
 }
@@ -26,14 +28,14 @@ export const BROWSER_COOKIE = '__Host-mintmark_browser';
 /** `from`: its address on this machine, 127.0.0.2 and so on. */
 export function browser(server: TestServer, from?: string): Browser {
   const cookies = new Map<string, string>();
-  const made: Browser = {
-    cookies,
-    async send(method, path, body, headers = { 'Sec-Fetch-Site': 'same-origin' }) {
+  const sendTo =
+    (api: string): Browser['send'] =>
+    async (method, path, body, headers = { 'Sec-Fetch-Site': 'same-origin' }) => {
       const cookie = Array.from(cookies, ([name, value]) => `${name}=${value}`).join('; ');
       const text = body === undefined ? undefined : JSON.stringify(body);
       const reply = await exchange(server.port, {
         method,
-        path: ADMIN + path,
+        path: api + path,
         headers: {
           ...(cookie !== '' && { Cookie: cookie }),
           ...(text !== undefined && {
@@ -54,7 +56,11 @@ export function browser(server: TestServer, from?: string): Browser {
         }
       }
       return reply;
-    },
+    };
+  const made: Browser = {
+    cookies,
+    send: sendTo(ADMIN),
+    portal: sendTo(PORTAL),
     get: (path) => made.send('GET', path, undefined, {}),
     async signIn(email, password = PASSWORD, code) {
       const reply = await made.send('POST', '/session', {

@@ -45,7 +45,7 @@ export async function moveApiUsers(change: Change, move: Move): Promise<MoveResu
   const { organisationId } = move;
   const names = await namesOf(change, move);
   const only = names.length === 1 ? (names[0] ?? null) : null;
-  if (only !== null && guarded(move)) await gatherUsesOf(change.store, only);
+  if (only !== null && guarded(move)) await gatherUsesOf(change.store, only, change.actor);
   const subject = { kind: 'api_user', id: auditedId(only) } as const;
   const attempt = { action: 'api_user.move', subject } as const;
   return await audited(change, attempt, async (transaction, identify) => {

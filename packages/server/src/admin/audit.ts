@@ -5,6 +5,7 @@ import { AppError } from '../domain/app-error.ts';
 import type { ApiUser } from '../domain/api-user.ts';
 import type { AuditFilter } from '../domain/audit-filter.ts';
 import type { Store } from '../storage/store.ts';
+import { entryForMembers, filterForMembers } from '../domain/audit-view.ts';
 import { existingApiUser } from './api-user.ts';
 import { audited, type Change } from './audited.ts';
 
@@ -29,27 +30,37 @@ export interface AuditListed {
  */
 const SEARCHED_MAX = 4000;
 
+/** Who reads the audit log: members see only the entries of their organisation. */
+export type AuditReader = Pick<Change, 'store' | 'actor'>;
+
 /**
  * A page of the audit log, newest first. Throws an AppError if `after` does not have the form of a `next`.
  */
 export async function listAudit(
-  store: Store,
-  filter: AuditFilter,
+  reader: AuditReader,
+  input: AuditFilter,
   { after, limit }: AuditPageAsked,
 ): Promise<AuditListed> {
+  const { store } = reader;
+  const filter = confined(input, reader.actor);
   const before = after === null ? null : cursorPosition(after);
   const search = filter.search ?? null;
-  if (search !== null) return await searchAudit(store, { ...filter, search }, before, limit);
+  if (search !== null) return await searchAudit(reader, { ...filter, search }, before, limit);
   // One more than the page holds, to know whether there is a next page.
   const entries = await store.audit.list(filter, { before, limit: limit + 1 });
-  const items = await named(store, entries.slice(0, limit));
+  const items = await named(reader, entries.slice(0, limit));
   const last = items.at(-1);
   return { items, next: entries.length > limit && last !== undefined ? cursorOf(last) : null };
 }
 
+function confined(filter: AuditFilter, actor: Actor): AuditFilter {
+  const organisation = confinedTo(actor);
+  return organisation === null ? filter : filterForMembers(filter, organisation);
+}
+
 /** Reads the names too, because a search covers everything that the reader sees. No index has that. */
 async function searchAudit(
-  store: Store,
+  reader: AuditReader,
   filter: AuditFilter & { search: string },
   from: Pick<AuditEntry, 'at' | 'n'> | null,
   limit: number,
@@ -57,8 +68,8 @@ async function searchAudit(
   const items: NamedAuditEntry[] = [];
   let before: Pick<AuditEntry, 'at' | 'n'> | null = from;
   for (let searched = 0; searched < SEARCHED_MAX; searched += PAGE) {
-    const page: AuditEntry[] = await store.audit.list(filter, { before, limit: PAGE });
-    for (const entry of await named(store, page)) {
+    const page: AuditEntry[] = await reader.store.audit.list(filter, { before, limit: PAGE });
+    for (const entry of await named(reader, page)) {
       if (isFoundBy(entry, filter.search)) items.push(entry);
       if (items.length === limit) return { items, next: cursorOf(entry) };
       before = entry;
@@ -68,16 +79,26 @@ async function searchAudit(
   return { items, next: before === null ? null : cursorOf(before) };
 }
 
-/** Adds the names of the subjects to the entries. */
-async function named(store: Store, entries: readonly AuditEntry[]): Promise<NamedAuditEntry[]> {
+/** Adds the names of the subjects to the entries, and leaves out what the reader may not know. */
+async function named(
+  { store, actor }: AuditReader,
+  entries: readonly AuditEntry[],
+): Promise<NamedAuditEntry[]> {
+  const organisation = confinedTo(actor);
   const ids = new Set(entries.flatMap(({ subjectId, relatedId }) => [subjectId, relatedId]));
-  const names = await store.audit.names(Array.from(ids).filter((id) => id !== null));
+  const names = await store.audit.names(
+    Array.from(ids).filter((id) => id !== null),
+    organisation,
+  );
   const nameOf = (id: string | null) => (id === null ? null : (names.get(id) ?? null));
-  return entries.map((entry) => ({
-    ...entry,
-    subjectName: nameOf(entry.subjectId),
-    relatedName: nameOf(entry.relatedId),
-  }));
+  return entries.map((entry) => {
+    const withNames = {
+      ...entry,
+      subjectName: nameOf(entry.subjectId),
+      relatedName: nameOf(entry.relatedId),
+    };
+    return organisation === null ? withNames : entryForMembers(withNames, organisation);
+  });
 }
 
 /**
@@ -86,16 +107,20 @@ async function named(store: Store, entries: readonly AuditEntry[]): Promise<Name
  * nor an entry exists.
  */
 export async function listHistory(
-  store: Store,
+  reader: AuditReader,
   name: string,
-  actor: Actor,
   page: AuditPageAsked,
 ): Promise<AuditListed> {
-  const user = await existingApiUser(store, name, actor).catch((error: unknown) => error);
+  const user = await existingApiUser(reader.store, name, reader.actor).catch((error: unknown) => error);
   const subject = user instanceof Error ? name : (user as ApiUser).clientId;
-  const listing = await listAudit(store, { subject, organisation: confinedTo(actor) }, page);
-  if (user instanceof Error && listing.items.length === 0) throw user;
+  const listing = await listAudit(reader, { subject }, page);
+  // The id of another thing has entries, too, which not every reader of a history may read.
+  if (user instanceof Error && !listing.items.some(isAboutApiUser)) throw user;
   return listing;
+}
+
+function isAboutApiUser({ subjectKind, relatedKind }: AuditEntry): boolean {
+  return subjectKind === 'api_user' || relatedKind === 'api_user';
 }
 
 /**
@@ -121,9 +146,10 @@ function cursorPosition(cursor: string): { at: number; n: number } {
  */
 export async function* exportAudit(
   change: Change,
-  filter: AuditFilter,
+  input: AuditFilter,
 ): AsyncGenerator<NamedAuditEntry, void, undefined> {
   const { store } = change;
+  const filter = confined(input, change.actor);
   const criteria = Object.entries(filter).filter(([, value]) => value !== null && value !== undefined);
   const attempt = { action: 'audit.export', subject: { kind: 'store', id: null } } as const;
   await audited(change, attempt, async () => ({
@@ -133,7 +159,7 @@ export async function* exportAudit(
   const { last } = await store.audit.head();
   for (let after = 0; ;) {
     const page = await store.audit.after(after, PAGE, filter);
-    for (const entry of await named(store, page)) {
+    for (const entry of await named(change, page)) {
       if (entry.n > last.n) return;
       if (filter.search === null || filter.search === undefined || isFoundBy(entry, filter.search))
         yield entry;

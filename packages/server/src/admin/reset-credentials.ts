@@ -51,7 +51,7 @@ export async function resetCredentials(change: Change, input: Reset): Promise<Re
   const { store, actor, nowMs } = change;
   const { overlapMs, password, force } = input;
   const endsPassword = password !== undefined || input.endPassword === true;
-  if (!force && (overlapMs === 0 || password !== undefined)) await gatherUsesOf(store, input.owner);
+  if (!force && (overlapMs === 0 || password !== undefined)) await gatherUsesOf(store, input.owner, actor);
   const chosen = password === undefined ? null : await hashChosen(password);
   const attempt = {
     action: 'credential.reset',

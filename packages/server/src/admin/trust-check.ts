@@ -1,11 +1,12 @@
 import type { KeyObject } from 'node:crypto';
+import { confinedTo } from '../domain/actor.ts';
 import type { Change } from './audited.ts';
 import { ASSERTION_FACTS, ASSERTION_ALGORITHMS } from '../domain/assertion-algorithm.ts';
 import { trustRuleOf } from '../domain/assertion-credential.ts';
 import { parseAssertion, type Assertion } from '../domain/assertion.ts';
 import { keyOfSet } from '../domain/choose-key.ts';
 import { credentialState } from '../domain/credential.ts';
-import type { TrustedKeySets } from '../domain/key-source.ts';
+import { FETCH_FAILED_TEXT, type TrustedKeySets } from '../domain/key-source.ts';
 import { trustMismatch, type TrustMismatch } from '../domain/match-trust-rule.ts';
 import { keyObjectOf } from '../domain/public-key.ts';
 import { valueText } from '../domain/trust-rule-text.ts';
@@ -54,6 +55,7 @@ export async function checkTrust(
   const { clientId } = await existingApiUser(store, owner, actor);
   const assertion = parseAssertion(token.trim());
   if (assertion === null) return { problem: NO_ASSERTION_TEXT, issuer: null, rules: [] };
+  const find = confinedTo(actor) === null ? findKey : forMembers(findKey);
   const { iss } = assertion.claims;
   const live = (await store.credentials.listOf(clientId)).filter(
     (credential) => credentialState(credential, nowMs) === 'live',
@@ -62,7 +64,7 @@ export async function checkTrust(
   for (const credential of live) {
     const rule = trustRuleOf(credential);
     if (rule === null) continue;
-    const failed = await failedCheck(assertion, rule, findKey, nowMs);
+    const failed = await failedCheck(assertion, rule, find, nowMs);
     rules.push({ credentialId: credential.id, name: credential.name, rule, failed });
   }
   const names = (checked: CheckedRule) => Number(checked.rule.issuer === iss);
@@ -70,6 +72,14 @@ export async function checkTrust(
     problem: null,
     issuer: typeof iss === 'string' ? iss : null,
     rules: rules.toSorted((a, b) => names(b) - names(a)),
+  };
+}
+
+/** What a fetch failed with may tell of the platform's network: members learn only that it failed. */
+function forMembers(findKey: TrustedKeySets['find']): TrustedKeySets['find'] {
+  return async (...key) => {
+    const search = await findKey(...key);
+    return 'away' in search ? { away: FETCH_FAILED_TEXT } : search;
   };
 }
 

@@ -11,7 +11,7 @@ import { exportAudit, listAudit, verifyAudit, type AuditVerification } from '../
 import { parseTime } from '../domain/parse-time.ts';
 import type { AuditFilter } from '../domain/audit-filter.ts';
 import { auditEntryJson, auditVerificationJson } from '../http/admin/audit-entry.wire.ts';
-import { commandLineChange } from './actor.ts';
+import { commandLineActor, commandLineChange } from './actor.ts';
 import { AppError } from '../domain/app-error.ts';
 import { json, table, time, type Io } from './io.ts';
 import { addSettings, atLeastOne, storeCommand, STORE_SETTINGS, withStore } from './options.ts';
@@ -80,7 +80,7 @@ function list(parent: Command, io: Io): void {
   command.action(async (options: FilterOptions & { after?: string; limit: number; json?: boolean }) => {
     const page = { after: options.after ?? null, limit: options.limit };
     const { items, next } = await withStore(command, io, (store) =>
-      listAudit(store, filterOf(options), page),
+      listAudit({ store, actor: commandLineActor() }, filterOf(options), page),
     );
     if (options.json === true) return io.out(json({ items: items.map(auditEntryJson), next }));
     if (items.length === 0 && next === null) return io.err('The audit log has no such entry.');

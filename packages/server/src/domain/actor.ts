@@ -6,6 +6,9 @@ export const ROLES = ['viewer', 'operator', 'admin'] as const;
  * does everything.
  */
 export type Role = (typeof ROLES)[number];
+export const ACCOUNT_ROLES = ['viewer', 'operator', 'admin', 'none'] as const;
+/** `none`: a person without rights on the platform, who is only a member of organisations. */
+export type AccountRole = (typeof ACCOUNT_ROLES)[number];
 
 export const ACTOR_KINDS = ['operator', 'member', 'api_user', 'command_line', 'system'] as const;
 
@@ -14,7 +17,7 @@ export const ACTOR_KINDS = ['operator', 'member', 'api_user', 'command_line', 's
  */
 export type Actor =
   /** `name` is the e-mail address. */
-  | { kind: 'operator'; id: string; name: string; address: string | null; role: Role }
+  | { kind: 'operator'; id: string; name: string; address: string | null; role: AccountRole }
   /**
    * A person in one organisation, who reaches nothing outside it. `name` is the e-mail address. `viewer`: an
    * operator who views the organisation as its members see it, and changes nothing.

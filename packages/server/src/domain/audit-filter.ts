@@ -4,6 +4,8 @@ import type { AuditOutcome } from './audit-entry.ts';
 export interface AuditFilter {
   /** Id of an actor. */
   actor?: string | null;
+  /** True: only what members of organisations did. False: only what others did. */
+  byMembers?: boolean | null;
   action?: string | null;
   /** Id of a subject or of its owner: a client id also selects the entries about its credentials. */
   subject?: string | null;

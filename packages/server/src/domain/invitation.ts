@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { randomBase62 } from '../lib/random.ts';
+import type { MemberRole } from './organisation.ts';
 
 /** A one-time link for choosing a password. Times are milliseconds since 1970 (UTC). */
 export interface Invitation {
@@ -13,7 +14,9 @@ export interface Invitation {
   expiresAt: number;
 }
 
+const MEMBER_INVITATION_ID_PREFIX = 'inv_';
 export const INVITATION_PREFIX = 'mmi_';
+const MEMBER_INVITATION_ID_LENGTH = 16;
 const RANDOM_LENGTH = 43; // 43 × log2(62) = 256 bits
 const TOKEN = /^mmi_[0-9A-Za-z]{43}$/;
 
@@ -41,6 +44,35 @@ export function invitationDigest(token: string): string | null {
 /** The token is in the fragment, which browsers never send to a server: no log on the way holds it. */
 export function invitationUrl(issuer: string, token: string): string {
   return `${new URL(issuer).origin}/console/welcome#${token}`;
+}
+
+export function memberInvitationUrl(issuer: string, token: string): string {
+  return `${new URL(issuer).origin}/portal/welcome#${token}`;
+}
+
+/** A one-time link that makes its holder a member. Times are milliseconds since 1970 (UTC). */
+export interface MemberInvitation {
+  digest: string;
+  /** `inv_` and 16 characters, for lists and the audit log. It grants no access. */
+  id: string;
+  organisationId: string;
+  email: string;
+  role: MemberRole;
+  createdAt: number;
+  expiresAt: number;
+}
+
+/** `id`: that of the invitation which the new one replaces. */
+export function makeMemberInvitation(
+  member: Pick<MemberInvitation, 'organisationId' | 'email' | 'role'> & { id: string | null },
+  lifeSeconds: number,
+  nowMs: number,
+): { invitation: MemberInvitation; token: string } {
+  const { organisationId, email, role } = member;
+  const id = member.id ?? MEMBER_INVITATION_ID_PREFIX + randomBase62(MEMBER_INVITATION_ID_LENGTH);
+  const { token, invitation } = makeInvitation(null, lifeSeconds, nowMs);
+  const { digest, createdAt, expiresAt } = invitation;
+  return { token, invitation: { digest, id, organisationId, email, role, createdAt, expiresAt } };
 }
 
 function digestOf(token: string): string {

@@ -102,3 +102,6 @@ export function keySourceId(source: KeySource): string {
   const { kind, address } = keySourceAddress(source);
   return `${kind} ${address}`;
 }
+
+/** What members of organisations are told in place of the error of a fetch, which operators see. */
+export const FETCH_FAILED_TEXT = 'The keys could not be fetched: ask the platform for the reason.';

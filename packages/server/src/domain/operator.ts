@@ -1,13 +1,16 @@
-import type { Role } from './actor.ts';
+import type { AccountRole } from './actor.ts';
 import { randomBase62 } from '../lib/random.ts';
 
-/** A person who manages API users, as stored. Times are milliseconds since 1970 (UTC). */
+/**
+ * The account of a person who manages API users, as stored: of an operator, or of a member of organisations.
+ * Times are milliseconds since 1970 (UTC).
+ */
 export interface Operator {
   /** `op_` and 16 characters. Never changes. */
   id: string;
   /** As it was entered. The operator signs in with it, in any letter case. */
   email: string;
-  role: Role;
+  role: AccountRole;
   /** argon2id, as a PHC string. Null: the operator was invited or reset, and cannot sign in yet. */
   passwordHash: string | null;
   /** The TOTP secret, encrypted under the master key; null: the operator has no second factor. */
@@ -32,7 +35,7 @@ const ID_PREFIX = 'op_';
 const ID_LENGTH = 16;
 const EMAIL_LENGTH_MAX = 254; // RFC 5321 §4.5.3.1.3, without the angle brackets
 
-export function newOperator(email: string, role: Role, nowMs: number): Operator {
+export function newOperator(email: string, role: AccountRole, nowMs: number): Operator {
   return {
     id: ID_PREFIX + randomBase62(ID_LENGTH),
     email,

@@ -118,5 +118,6 @@ export interface Member {
   operatorId: string;
   email: string;
   role: MemberRole;
+  secondFactor: boolean;
   createdAt: number;
 }

@@ -19,7 +19,15 @@ import { metricsRoute, type MetricsServices } from './public/metrics.ts';
 import type { IntrospectingServices } from '../oauth/introspect-token.ts';
 import type { RevokingServices } from '../oauth/revoke-token.ts';
 import { introspectionEndpoint } from './oauth/introspect.ts';
-import { ADMIN_PATH, AUTHORIZE_PATH, INTROSPECT_PATH, REVOKE_PATH, TOKEN_PATH } from './paths.ts';
+import {
+  ADMIN_PATH,
+  AUTHORIZE_PATH,
+  INTROSPECT_PATH,
+  PORTAL_PATH,
+  REVOKE_PATH,
+  TOKEN_PATH,
+} from './paths.ts';
+import { portalPlugin } from './portal/plugin.ts';
 import { metadataRoutes } from './public/metadata.ts';
 import { revocationEndpoint } from './oauth/revoke.ts';
 import { openapiRoute } from './public/openapi.ts';
@@ -92,6 +100,10 @@ export async function createApp(services: AppServices, config: Config): Promise<
     prefix: config.basePath + ADMIN_PATH,
     context: services.admin,
   });
+  await app.register(portalPlugin, {
+    prefix: config.basePath + PORTAL_PATH,
+    context: services.admin,
+  });
   await app.ready();
   return app.server;
 }
@@ -105,13 +117,16 @@ function notFound(
 ): void {
   const allowed = methods.join(', ');
   if (allowed !== '') reply.header('Allow', allowed);
-  if (pathOf(request.url).startsWith(`${config.basePath}${ADMIN_PATH}/`)) {
+  const api = [ADMIN_PATH, PORTAL_PATH].find((path) =>
+    pathOf(request.url).startsWith(`${config.basePath}${path}/`),
+  );
+  if (api !== undefined) {
     replyWithProblem(
       reply,
       allowed === ''
         ? new Problem(
             'not_found',
-            `There is nothing at this path: ${config.basePath}${ADMIN_PATH}/openapi.json lists all.`,
+            `There is nothing at this path: ${config.basePath}${api}/openapi.json lists all.`,
           )
         : new Problem('method_not_allowed', `This path allows only ${allowed}.`),
     );

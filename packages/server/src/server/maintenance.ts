@@ -69,6 +69,7 @@ export function createMaintenance(
     const seenBefore = nowMs - config.sessionIdleSeconds * 1000;
     await inBatches((transaction) => transaction.sessions.deleteOver(nowMs, seenBefore, BATCH));
     await inBatches((transaction) => transaction.invitations.deleteOver(nowMs, BATCH));
+    await inBatches((transaction) => transaction.memberInvitations.deleteOver(nowMs, BATCH));
     if (config.auditKeptDays > 0) {
       const before = nowMs - config.auditKeptDays * UNIT_MS.day;
       await inBatches((transaction) => transaction.audit.deleteBefore(before, BATCH));

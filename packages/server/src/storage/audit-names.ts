@@ -13,20 +13,25 @@ const NAMING = [
   'operator.invite',
   'operator.accept',
   'operator.remove',
+  'member.invite',
+  'member.accept',
+  'member.remove',
 ] as const satisfies readonly AuditAction[];
 /** Most entries that one lookup of deleted things reads. */
 const NAMING_MAX = 2000;
 
 /**
- * Returns the names of API users and credentials, and the addresses of operators, by id. For deleted ones it
- * returns the last name in the audit log.
+ * Returns the names of API users and credentials, and the addresses of operators and members, by id. For
+ * deleted ones it returns the last name in the audit log. `organisation`: only names of this organisation, for
+ * readers who may know no others.
  */
-export async function auditNames(db: Kysely<Tables>, ids: readonly string[]): Promise<Map<string, string>> {
+export async function auditNames(
+  db: Kysely<Tables>,
+  ids: readonly string[],
+  organisation: string | null,
+): Promise<Map<string, string>> {
   if (ids.length === 0) return new Map(); // PostgreSQL accepts no empty list
-  const users = db.selectFrom('api_users').where('client_id', 'in', ids).select(['client_id as id', 'name']);
-  const credentials = db.selectFrom('credentials').where('id', 'in', ids).select(['id', 'name']);
-  const operators = db.selectFrom('operators').where('id', 'in', ids).select(['id', 'email as name']);
-  const rows = await users.unionAll(credentials).unionAll(operators).execute();
+  const rows = await currentNames(db, ids, organisation);
   const names = new Map(rows.map(({ id, name }) => [id, name]));
   const missing = ids.filter((id) => !names.has(id));
   if (missing.length === 0) return names;
@@ -34,6 +39,7 @@ export async function auditNames(db: Kysely<Tables>, ids: readonly string[]): Pr
     .selectFrom('audit')
     .where('subject_id', 'in', missing)
     .where('action', 'in', NAMING)
+    .where((row) => row.and(organisation === null ? [] : [row.eb('organisation_id', '=', organisation)]))
     .orderBy('at', 'desc')
     .orderBy('audit.n', 'desc')
     .limit(NAMING_MAX)
@@ -44,6 +50,24 @@ export async function auditNames(db: Kysely<Tables>, ids: readonly string[]): Pr
     if (id !== null && name !== null && !names.has(id)) names.set(id, name);
   }
   return names;
+}
+
+async function currentNames(
+  db: Kysely<Tables>,
+  ids: readonly string[],
+  organisation: string | null,
+): Promise<{ id: string; name: string }[]> {
+  const allUsers = db.selectFrom('api_users').select('client_id');
+  const users = db.selectFrom('api_users').where('client_id', 'in', ids).select(['client_id as id', 'name']);
+  const credentials = db.selectFrom('credentials').where('id', 'in', ids).select(['id', 'name']);
+  const operators = db.selectFrom('operators').where('id', 'in', ids).select(['id', 'email as name']);
+  if (organisation === null) return await users.unionAll(credentials).unionAll(operators).execute();
+  const members = db.selectFrom('members').where('organisation_id', '=', organisation).select('operator_id');
+  return await users
+    .where('organisation_id', '=', organisation)
+    .unionAll(credentials.where('client_id', 'in', allUsers.where('organisation_id', '=', organisation)))
+    .unionAll(operators.where('id', 'in', members))
+    .execute();
 }
 
 /** Also returns null for a text that is not JSON: this program did not write it. */

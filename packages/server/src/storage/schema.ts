@@ -175,6 +175,8 @@ export interface MemberRow {
 
 export interface MemberInvitationRow {
   digest: string;
+  /** For lists and the audit log. It opens nothing. */
+  id: string;
   organisation_id: string;
   email: string;
   email_key: string;

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { listAudit } from '../../src/admin/audit.ts';
+import { SYSTEM } from '../../src/domain/actor.ts';
 import type { Store } from '../../src/storage/store.ts';
 import { append, tamper } from '@mintmark/test-support/audit-log';
 import { temporaryStore } from '@mintmark/test-support/temporary-store';
@@ -18,7 +19,7 @@ test('pages of the audit log continue, and an invented page is refused', async (
   let after: string | null = null;
   do {
     const page: Awaited<ReturnType<typeof listAudit>> = await listAudit(
-      store,
+      { store, actor: SYSTEM },
       { subject: 'api_1' },
       { after, limit: 3 },
     );
@@ -28,7 +29,10 @@ test('pages of the audit log continue, and an invented page is refused', async (
   } while (after !== null);
   assert.deepEqual(seen, [7, 6, 5, 4, 3, 2, 1]);
   for (const wrong of ['x', '1', "1.1' or 1=1", '']) {
-    await assert.rejects(listAudit(store, {}, { after: wrong, limit: 3 }), /is not a page of the audit log/);
+    await assert.rejects(
+      listAudit({ store, actor: SYSTEM }, {}, { after: wrong, limit: 3 }),
+      /is not a page of the audit log/,
+    );
   }
 });
 
@@ -40,7 +44,10 @@ async function listedNumbers(store: Store, limit: number, filter = {}): Promise<
   let after: string | null = null;
   for (let page = 0; page === 0 || after !== null; page++) {
     assert.ok(page <= 2 * ENTRIES, 'the list does not end');
-    const found: Awaited<ReturnType<typeof listAudit>> = await listAudit(store, filter, { after, limit });
+    const found: Awaited<ReturnType<typeof listAudit>> = await listAudit({ store, actor: SYSTEM }, filter, {
+      after,
+      limit,
+    });
     seen.push(...found.items.map(({ n }) => n));
     after = found.next;
   }

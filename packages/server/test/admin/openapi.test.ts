@@ -26,8 +26,8 @@ before(async () => {
 });
 after(async () => await server[Symbol.asyncDispose]());
 
-/** What a browser with a session calls, and what never ends: their own tests have it. */
-const ELSEWHERE = /^\/(session|profile|invitations|events)/;
+/** What a browser with a session calls, what never ends, and members: their own tests have it. */
+const ELSEWHERE = /^\/(session|profile|invitations|events|organisations\/[^/]+\/(members|usage))/;
 
 test('every route answers as the document says, and is in it', async () => {
   const made = async (path: string, body: object): Promise<Record<string, Record<string, unknown>>> => {

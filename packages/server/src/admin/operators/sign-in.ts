@@ -1,11 +1,18 @@
 import type { Config } from '../../config/config.ts';
-import type { Role } from '../../domain/actor.ts';
 import { emailKey, type Operator } from '../../domain/operator.ts';
 import { NO_PASSWORD } from '../../domain/password.ts';
 import { AppError } from '../../domain/app-error.ts';
-import { sessionEnd, type Session } from '../../domain/session.ts';
+import { sessionEnd } from '../../domain/session.ts';
 import type { FailedSignIns } from './failed-sign-ins.ts';
 import { createKnownBrowsers } from './known-browsers.ts';
+import {
+  findMemberInvitation,
+  inspectedMembership,
+  joinOrganisation,
+  requiredPassword,
+  type AcceptanceInput,
+  type Joined,
+} from './join-organisation.ts';
 import type { FactorRefusal } from './profile.ts';
 import { hashOfChosenPassword } from './password.ts';
 import {
@@ -13,12 +20,12 @@ import {
   findInvitation,
   operatorActor,
   signInOperator,
-  type SignInFrom,
   type SignInOutcome,
   type Started,
 } from './start-session.ts';
 import type { MasterKey } from '../../storage/master-key.ts';
 import { passwordEvaluations } from '../../runtime/password-evaluations.ts';
+import type { Caller, InspectedInvitation, SignedIn, SignInDenial } from './sign-in-outcome.ts';
 import {
   signInBudgets,
   type Paid,
@@ -28,44 +35,23 @@ import {
 } from './sign-in-budgets.ts';
 import type { Store } from '../../storage/store.ts';
 
-export interface Caller extends SignInFrom {
-  /** The cookie of a known browser. */
-  browser: string | null;
-}
-
-/** A successful sign-in, with the new session. */
-export interface SignedIn {
-  operator: Operator;
-  session: Session;
-  endsAt: number;
-  /** For the cookies. */
-  token: string;
-  browser: string;
-}
-
-export type SignInDenial =
-  /** The same for every e-mail address, so that callers cannot learn which operators exist. */
-  | { denied: 'wrong_credentials' }
-  /** The password was right. */
-  | { denied: 'second_factor_required' }
-  | { denied: 'wrong_code' }
-  | TooMany
-  | { denied: 'unavailable' };
-
 export interface SignIn {
   signIn(
     input: { email: string; password: string; code?: string },
     from: Caller,
   ): Promise<SignedIn | SignInDenial>;
-  /**
-   * Throws an AppError if the link is not valid. `email` is null if the operator chooses it when accepting.
-   */
-  inspect(token: string, address: string): Promise<{ email: string | null; role: Role } | SignInDenial>;
+  /** Throws an AppError if the link is not valid. `current`: the account that this browser is signed in to. */
+  inspect(
+    token: string,
+    address: string,
+    current: Operator | null,
+  ): Promise<InspectedInvitation | SignInDenial>;
   /** Throws an AppError if the link is not valid, or the password is weak. */
   accept(
-    input: { token: string; password: string; email?: string },
+    input: AcceptanceInput,
     from: Caller,
-  ): Promise<SignedIn | SignInDenial>;
+    current: Operator | null,
+  ): Promise<SignedIn | Joined | SignInDenial>;
   /** Checks the password of a signed-in operator again. Resolves to the hash that it matched. */
   confirm(operator: Operator, password: string): Promise<{ checkedHash: string } | SignInDenial>;
   /** Charges the budget for a code that a signed-in operator sends. */
@@ -102,7 +88,7 @@ export function createSignIn({ store, masterKey, config, counters, failed, now }
     return { operator, session, endsAt: sessionEnd(session, config), token, browser };
   }
 
-  return {
+  const signIn: SignIn = {
     async signIn({ email, password, code = '' }, from) {
       const operator = await store.operators.findByEmail(email);
       const browser = operator === undefined ? null : browsers.recognise(from.browser, operator.id, now());
@@ -135,23 +121,32 @@ export function createSignIn({ store, masterKey, config, counters, failed, now }
       return signedIn(outcome);
     },
 
-    async inspect(token, address) {
+    async inspect(token, address, current) {
       const limited = await budgets.forAddress(address);
       if (limited !== null) return limited;
+      const joining = await findMemberInvitation(store, token, now());
+      if (joining !== null) return inspectedMembership(joining, current);
       const { operator } = await findInvitation(store, token, now());
-      return { email: operator?.email ?? null, role: operator?.role ?? 'admin' };
+      const [email, role] = [operator?.email ?? null, operator?.role ?? 'admin'];
+      return { email, role, organisation: null, needs: 'password' };
     },
 
-    async accept({ token, password, email }, from) {
+    async accept(input, from, current) {
+      const { token, password, email } = input;
       const limited = await budgets.forAddress(from.address);
       if (limited !== null) return limited;
+      const joining = await findMemberInvitation(store, token, now());
+      if (joining !== null) {
+        const services = { store, limits: config, now, signIn: signIn.signIn, signedIn };
+        return await joinOrganisation(services, joining.invitation, input, { from, current });
+      }
       const invited = await findInvitation(store, token, now());
       const chosen = invited.operator?.email ?? email;
       if (chosen === undefined) {
         const problem = 'This link makes the first admin: give the e-mail address to sign in with.';
         throw new AppError('invalid', problem, { faults: [{ member: 'email', problem }] });
       }
-      const passwordHash = await hashOfChosenPassword(password, chosen);
+      const passwordHash = await hashOfChosenPassword(requiredPassword(password), chosen);
       const accepted = { invited, email: chosen, passwordHash, from };
       return signedIn(await acceptInvitation({ store, nowMs: now() }, config, accepted));
     },
@@ -170,6 +165,7 @@ export function createSignIn({ store, masterKey, config, counters, failed, now }
 
     payForCode: ({ id }) => budgets.payForCode(id),
   };
+  return signIn;
 }
 
 /** Converts a refused sign-in, or a refused code, to the denial that the caller gets. */

@@ -146,14 +146,15 @@ async function insertFirstAdmin(transaction: StoreTransaction, operator: Operato
   await insertOperator(transaction, operator);
 }
 
-function noSuchInvitation(): AppError {
+export function noSuchInvitation(): AppError {
   return new AppError(
     'not_found',
     'The link is no longer valid: it was used, was replaced by a newer one, or has expired. Ask an admin for a new one.',
   );
 }
 
-async function beginSession(
+/** Starts a session within a larger transaction. The caller records the end of the previous one. */
+export async function beginSession(
   { sessions, operators }: StoreTransaction,
   operator: Operator,
   { sessionToken, ...from }: SignInFrom,
@@ -174,7 +175,8 @@ async function beginSession(
   return { started: { ...started, operator }, ended };
 }
 
-function beginning({ session, operator }: Started): Effect {
+/** The effect of a sign-in, for the audit log. */
+export function beginning({ session, operator }: Started): Effect {
   return {
     subjectId: session.id,
     related: { kind: 'operator', id: operator.id },

@@ -11,8 +11,11 @@ import type { Static, TSchema } from 'typebox';
 import type { Actor } from '../../domain/actor.ts';
 import type { AuditAction } from '../../domain/audit-entry.ts';
 
-/** The rights that a route requires. `nothing`: it is open to all callers. */
-export type Needs = 'read' | 'write' | 'admin' | 'nothing';
+/**
+ * The rights that a route requires. `nothing`: it is open to all callers. `session`: to every person who is
+ * signed in, and to tokens that may read.
+ */
+export type Needs = 'read' | 'write' | 'admin' | 'session' | 'nothing';
 
 /** Tells Fastify the TypeScript type of a schema. */
 export interface SchemaTypes extends FastifyTypeProvider {

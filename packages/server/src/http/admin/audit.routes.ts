@@ -69,18 +69,23 @@ function filterOf(parameters: FilterParameters): AuditFilter {
 }
 
 export function auditRoutes(app: AdminApp, context: AdminContext): void {
-  app.addSchema(auditEntrySchema);
-  listRoute(app, context);
-  historyRoute(app, context);
-  exportRoute(app, context);
+  auditReadRoutes(app, context, 'read');
   verificationRoute(app, context);
 }
 
-function listRoute(app: AdminApp, { store }: AdminContext): void {
+/** Without the verification, which follows the chain of all entries. `needs`: to read the whole log. */
+export function auditReadRoutes(app: AdminApp, context: AdminContext, needs: 'read' | 'admin'): void {
+  app.addSchema(auditEntrySchema);
+  listRoute(app, context, needs);
+  historyRoute(app, context);
+  exportRoute(app, context, needs);
+}
+
+function listRoute(app: AdminApp, { store }: AdminContext, needs: 'read' | 'admin'): void {
   app.get(
     '/audit',
     {
-      config: { needs: 'read' },
+      config: { needs },
       schema: {
         ...TAG,
         operationId: 'listAudit',
@@ -91,8 +96,10 @@ function listRoute(app: AdminApp, { store }: AdminContext): void {
         response: { 200: pageOf(auditEntrySchema) },
       },
     },
-    async ({ query: { limit = PAGE_DEFAULT, after = null, ...filter } }) => {
-      const { items, next } = await listAudit(store, filterOf(filter), { after, limit });
+    async (request) => {
+      const { limit = PAGE_DEFAULT, after = null, ...filter } = request.query;
+      const reader = { store, actor: actorOf(request) };
+      const { items, next } = await listAudit(reader, filterOf(filter), { after, limit });
       return { items: items.map(auditEntryJson), next };
     },
   );
@@ -117,17 +124,17 @@ function historyRoute(app: AdminApp, { store }: AdminContext): void {
       const { limit = PAGE_DEFAULT, after = null } = request.query;
       const page = { after, limit };
       const { client_id: name } = request.params;
-      const { items, next } = await listHistory(store, name, actorOf(request), page);
+      const { items, next } = await listHistory({ store, actor: actorOf(request) }, name, page);
       return { items: items.map(auditEntryJson), next };
     },
   );
 }
 
-function exportRoute(app: AdminApp, context: AdminContext): void {
+function exportRoute(app: AdminApp, context: AdminContext, needs: 'read' | 'admin'): void {
   app.get(
     '/audit/export',
     {
-      config: { needs: 'read' },
+      config: { needs },
       schema: {
         ...TAG,
         operationId: 'exportAudit',

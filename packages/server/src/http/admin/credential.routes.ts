@@ -1,4 +1,4 @@
-import Type, { type TObject, type TString } from 'typebox';
+import Type, { type TInteger, type TLiteral, type TObject, type TOptional, type TString } from 'typebox';
 import { existingApiUser } from '../../admin/api-user.ts';
 import { retireCredential, updateCredential } from '../../admin/credential.ts';
 import { cutOff, resetCredentials, type Reset } from '../../admin/reset-credentials.ts';
@@ -28,6 +28,22 @@ const credentialPath: TObject<{ id: TString }> = Type.Object({
   id: text('Id of the credential', ID_LENGTH_MAX),
 });
 const [name, expiresAt, password] = [credentialNameInput, credentialExpiryInput, passwordInput];
+
+/** How the old credentials of a reset end: one of the two. */
+export const overlapInput: { overlap_seconds: TOptional<TInteger>; when_quiet: TOptional<TLiteral<true>> } = {
+  overlap_seconds: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: OVERLAP_SECONDS_MAX,
+      description: 'How long the old credentials still work; 0: they are retired at once',
+    }),
+  ),
+  when_quiet: Type.Optional(
+    Type.Literal(true, {
+      description: 'Retires each old credential once nothing used it for 25 hours and a newer one was used',
+    }),
+  ),
+};
 
 export function credentialRoutes(app: AdminApp, context: AdminContext): void {
   listRoute(app, context);
@@ -79,22 +95,10 @@ function resetRoute(app: AdminApp, context: AdminContext): void {
         body: closedObject({
           name,
           password,
-          overlap_seconds: Type.Optional(
-            Type.Integer({
-              minimum: 0,
-              maximum: OVERLAP_SECONDS_MAX,
-              description: 'How long the old credentials still work; 0: they are retired at once',
-            }),
-          ),
+          ...overlapInput,
           end_password: Type.Optional(
             Type.Boolean({
               description: 'A live password ends as the secrets do, too; a new password ends it in any case',
-            }),
-          ),
-          when_quiet: Type.Optional(
-            Type.Literal(true, {
-              description:
-                'Retires each old credential once nothing used it for 25 hours and a newer one was used',
             }),
           ),
           expires_at: expiresAt,
@@ -135,7 +139,7 @@ function resetRoute(app: AdminApp, context: AdminContext): void {
 }
 
 /** Seconds until the old credentials end. Null: they end when quiet. */
-function overlapOf(body: { overlap_seconds?: number; when_quiet?: true }): number | null {
+export function overlapOf(body: { overlap_seconds?: number; when_quiet?: true }): number | null {
   const { overlap_seconds: seconds, when_quiet: whenQuiet } = body;
   if ((seconds === undefined) === (whenQuiet === undefined)) {
     const problem = 'Send either overlap_seconds or when_quiet, which say how the old credentials end.';

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { recordRefusal } from '../../admin/audited.ts';
 import { auditedId, type AuditSubject } from '../../domain/audit-entry.ts';
-import type { Actor, Role } from '../../domain/actor.ts';
+import type { AccountRole, Actor } from '../../domain/actor.ts';
 import { ADMIN_SCOPE, READ_SCOPE } from '../../domain/admin-scope.ts';
 import { networkSet } from '../../domain/network.ts';
 import { memoryCounters } from '../../storage/memory/counters.ts';
@@ -20,23 +20,37 @@ export type Gate = (request: FastifyRequest, needs: Exclude<Needs, 'nothing'>) =
 export function createGate(context: AdminContext): Gate {
   const forbidden = forbiddenAttempts(context);
   return async (request, needs) => {
-    if (needs !== 'read' && context.clockIsOff()) throw new Problem('unavailable', CLOCK_OFF);
+    refuseWrongClock(context, needs);
     const { authorization } = request.headers;
     if (authorization !== undefined) return await bearerActor(context, request, needs, forbidden);
     const actor = await sessionActor(context, request);
     if (actor === null) throw unauthorized('Sign in, or send an access token of this server as Bearer.');
     if (RANK[MAY[actor.role]] >= RANK[needs]) return actor;
+    if (actor.role === 'none') throw await forbidden(request, actor, FOR_OPERATORS);
     const detail = `This needs the role ${ROLES[needs]}; yours is ${actor.role}: ask an admin for it.`;
     throw await forbidden(request, actor, detail);
   };
 }
 
+/** Throws a Problem for a change while the clock of this process is wrong. */
+export function refuseWrongClock({ clockIsOff }: Pick<AdminContext, 'clockIsOff'>, needs: Needs): void {
+  if (CHANGING.has(needs) && clockIsOff()) throw new Problem('unavailable', CLOCK_OFF);
+}
+
+const CHANGING: ReadonlySet<Needs> = new Set(['write', 'admin']);
+const FOR_OPERATORS =
+  'This is for operators of the platform. Members of an organisation use the portal: see /portal/v1/openapi.json.';
 const CLOCK_OFF =
   'The clock of this server is wrong, so it makes no changes. Set the clock, or use another server.';
 
-const RANK = { read: 0, write: 1, admin: 2 } as const;
-const MAY: Record<Role, keyof typeof RANK> = { viewer: 'read', operator: 'write', admin: 'admin' };
-const ROLES = { read: 'viewer', write: 'operator or admin', admin: 'admin' } as const;
+const RANK = { session: 0, read: 1, write: 2, admin: 3 } as const;
+const MAY: Record<AccountRole, keyof typeof RANK> = {
+  none: 'session',
+  viewer: 'read',
+  operator: 'write',
+  admin: 'admin',
+};
+const ROLES = { session: 'viewer', read: 'viewer', write: 'operator or admin', admin: 'admin' } as const;
 
 async function bearerActor(
   context: AdminContext,
@@ -57,8 +71,11 @@ async function bearerActor(
     );
   }
   const user = await context.store.apiUsers.find(claims.clientId);
-  if (user === undefined || !user.enabled) {
-    throw unauthorized('The API user of the access token is disabled or deleted.', 'invalid_token');
+  if (user === undefined || !user.enabled || user.organisationId !== null) {
+    throw unauthorized(
+      'The API user of the access token is disabled or deleted, or belongs to an organisation.',
+      'invalid_token',
+    );
   }
   const address = context.addressOf(request.raw);
   const actor = { kind: 'api_user', id: user.clientId, name: user.name, address } as const;
@@ -67,10 +84,9 @@ async function bearerActor(
   }
   // Scopes that the token carries and that the API user still has.
   const scopes = new Set(claims.scope.split(' ').filter((scope) => user.scopes.includes(scope)));
-  if (scopes.has(ADMIN_SCOPE) || (needs === 'read' && scopes.has(READ_SCOPE))) {
-    return actor;
-  }
-  const scope = needs === 'read' ? READ_SCOPE : ADMIN_SCOPE;
+  const reads = RANK[needs] <= RANK.read;
+  if (scopes.has(ADMIN_SCOPE) || (reads && scopes.has(READ_SCOPE))) return actor;
+  const scope = reads ? READ_SCOPE : ADMIN_SCOPE;
   const detail = `This needs the scope ${scope}: give it to the API user, and get a new token.`;
   throw await forbidden(request, actor, detail, challenge('insufficient_scope', scope));
 }
@@ -80,14 +96,14 @@ const FORBIDDEN_RECORDED_MAX = 20;
 const FORBIDDEN_CALLERS_MAX = 10_000;
 
 /** Records an attempt at a change for which the caller lacks the rights, and returns the problem. */
-type ForbiddenAttempts = (
+export type ForbiddenAttempts = (
   request: FastifyRequest,
   actor: Actor,
   detail: string,
   headers?: readonly string[],
 ) => Promise<Problem>;
 
-function forbiddenAttempts({ store, now }: Pick<AdminContext, 'store' | 'now'>): ForbiddenAttempts {
+export function forbiddenAttempts({ store, now }: Pick<AdminContext, 'store' | 'now'>): ForbiddenAttempts {
   const recorded = memoryCounters(FORBIDDEN_CALLERS_MAX);
   return async (request, actor, detail, headers = []) => {
     const { action } = request.routeOptions.config;
@@ -106,7 +122,7 @@ function forbiddenAttempts({ store, now }: Pick<AdminContext, 'store' | 'now'>):
   };
 }
 
-function unauthorized(detail: string, error?: 'invalid_token'): Problem {
+export function unauthorized(detail: string, error?: 'invalid_token'): Problem {
   return new Problem('not_signed_in', detail, { headers: challenge(error) });
 }
 

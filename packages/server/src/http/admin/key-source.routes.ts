@@ -2,7 +2,8 @@ import Type from 'typebox';
 import { existingApiUser } from '../../admin/api-user.ts';
 import { namedKeySourceOf } from '../../domain/assertion-credential.ts';
 import { credentialState, type Credential } from '../../domain/credential.ts';
-import { keySourceId } from '../../domain/key-source.ts';
+import { confinedTo } from '../../domain/actor.ts';
+import { FETCH_FAILED_TEXT, keySourceId, type KeySourceState } from '../../domain/key-source.ts';
 import { actorOf, type AdminApp } from './admin-app.ts';
 import { apiUserPath } from './api-user.routes.ts';
 import type { AdminContext } from './context.ts';
@@ -29,15 +30,21 @@ export function keySourceRoutes(app: AdminApp, { store, keySets }: AdminContext)
       const nowMs = Date.now();
       const { clientId } = await existingApiUser(store, request.params.client_id, actorOf(request));
       const namers = namersOf(await store.credentials.listOf(clientId), nowMs);
+      const isMember = confinedTo(actorOf(request)) !== null;
       const states = namers.size === 0 ? [] : keySets.states(nowMs);
       return {
         items: states.flatMap((state) => {
           const ids = namers.get(keySourceId(state.source));
-          return ids === undefined ? [] : [keySourceJson(state, ids)];
+          return ids === undefined ? [] : [keySourceJson(isMember ? withoutError(state) : state, ids)];
         }),
       };
     },
   );
+}
+
+/** What a fetch failed with may tell of the platform's network: members learn only that it failed. */
+function withoutError(state: KeySourceState): KeySourceState {
+  return { ...state, error: state.error === null ? null : FETCH_FAILED_TEXT };
 }
 
 /** The ids of the live credentials that name a key source, by its id. */

@@ -3,10 +3,13 @@ import type { Change } from '../../admin/audited.ts';
 import { createPassword, createSecret } from '../../admin/credential.ts';
 import { createKey } from '../../admin/key.ts';
 import { createTrustRule } from '../../admin/trust-rule.ts';
+import { confinedTo, type Actor } from '../../domain/actor.ts';
 import { AppError } from '../../domain/app-error.ts';
 import type { Credential } from '../../domain/credential.ts';
+import { FETCH_FAILED_TEXT } from '../../domain/key-source.ts';
 import { URL_LENGTH_MAX } from '../../domain/trust-rule-faults.ts';
 import { trustRuleFromJson } from '../../domain/trust-rule-json.ts';
+import type { KeySourceCheck } from '../../runtime/trusted-keys/check.ts';
 import type { AdminApp } from './admin-app.ts';
 import { apiUserPath } from './api-user.routes.ts';
 import { repeatableChangeOf, type AdminContext } from './context.ts';
@@ -79,12 +82,9 @@ interface Created {
 }
 
 /** Creates a credential of the kind that the request names. */
-async function create(
-  { config, checkKeySource }: AdminContext,
-  change: Change,
-  body: NewCredentialInput,
-): Promise<Created> {
+async function create(context: AdminContext, change: Change, body: NewCredentialInput): Promise<Created> {
   refuseSeveral(body);
+  const checkKeySource = keySourceCheckFor(change.actor, context);
   const { password: chosen, public_key: publicKey, jwks_url: jwksUrl, trust_rule: rule } = body;
   const input = {
     owner: body.owner,
@@ -93,7 +93,7 @@ async function create(
   };
   if (chosen !== undefined) return { credential: await createPassword(change, input, chosen) };
   if (rule !== undefined) {
-    const trust = { rule: trustRuleFromJson(rule, config.issuer), force: body.force === true };
+    const trust = { rule: trustRuleFromJson(rule, context.config.issuer), force: body.force === true };
     return { credential: await createTrustRule(change, input, trust, checkKeySource) };
   }
   const key = publicKey !== undefined ? { publicKey } : jwksUrl === undefined ? null : { jwksUrl };
@@ -103,6 +103,24 @@ async function create(
   }
   const { credential, secret } = await createSecret(change, input);
   return { credential, client_secret: secret };
+}
+
+/** What a fetch failed with may tell of the platform's network: members learn only that it failed. */
+function keySourceCheckFor(
+  actor: Actor,
+  { checkKeySource, log }: Pick<AdminContext, 'checkKeySource' | 'log'>,
+): KeySourceCheck {
+  if (confinedTo(actor) === null) return checkKeySource;
+  return async (source, member, nowMs) => {
+    try {
+      await checkKeySource(source, member, nowMs);
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      log.info({ error: error.message, member: actor.id }, 'the keys that a member named cannot be fetched');
+      const faults = [{ member, problem: FETCH_FAILED_TEXT }];
+      throw new AppError('invalid', FETCH_FAILED_TEXT, { faults });
+    }
+  };
 }
 
 function refuseSeveral(body: NewCredentialInput): void {

@@ -2,29 +2,44 @@ import swagger from '@fastify/swagger';
 import Type from 'typebox';
 import type { Config } from '../../config/config.ts';
 import { ADMIN_PATH } from '../paths.ts';
-import type { Needs } from './admin-app.ts';
-import type { AdminApp } from './admin-app.ts';
+import type { AdminApp, Needs } from './admin-app.ts';
 import { problemSchema, ref } from './schema.ts';
 
 /** Name of the cookie that holds an operator's session. */
 export const SESSION_COOKIE = '__Host-mintmark_session';
 
+/** What the document says about a whole API. */
+export interface ApiDescription {
+  title: string;
+  description: string;
+  /** Below the base path. */
+  path: string;
+  /** The operation that reads the document. */
+  operationId: string;
+  /** The sentence that ends the description of each operation. */
+  needs: Record<Needs, string>;
+  /** Whether callers may use an access token in place of a session. */
+  bearer: boolean;
+}
+
 /**
- * Serves the OpenAPI 3.1 document of the admin API, built from the schemas that validate. Register routes
- * after this call.
+ * Serves the OpenAPI 3.1 document of an API, built from the schemas that validate. Register routes after this
+ * call.
  */
-export async function adminDocument(
+export async function apiDocument(
   app: AdminApp,
+  api: ApiDescription,
   version: string,
   { issuer, basePath }: Pick<Config, 'issuer' | 'basePath'>,
 ): Promise<void> {
+  const bearer = api.bearer ? [{ bearer: [] }] : [];
   app.addSchema(problemSchema);
   app.addHook('onRoute', (route) => {
     const needs = route.config?.needs ?? 'admin';
     route.schema = {
       ...route.schema,
-      description: [route.schema?.description, NEEDS[needs]].filter(Boolean).join(' '),
-      security: needs === 'nothing' ? [] : [{ session: [] }, { bearer: [] }],
+      description: [route.schema?.description, api.needs[needs]].filter(Boolean).join(' '),
+      security: needs === 'nothing' ? [] : [{ session: [] }, ...bearer],
       response: {
         ...(route.schema?.response as object),
         '4xx': problemResponse('Refused'),
@@ -36,24 +51,23 @@ export async function adminDocument(
     openapi: {
       openapi: '3.1.0',
       info: {
-        title: 'Mintmark admin API',
+        title: api.title,
         version,
-        description:
-          'Manages API users, their credentials, organisations, signing keys and operators. Errors are problem details (RFC 9457).',
+        description: `${api.description} Errors are problem details (RFC 9457).`,
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
-      servers: [{ url: issuer + ADMIN_PATH }],
+      servers: [{ url: issuer + api.path }],
       components: {
         securitySchemes: {
           session: { type: 'apiKey', in: 'cookie', name: SESSION_COOKIE },
-          bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+          ...(api.bearer && { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } as const }),
         },
       },
     },
     stripBasePath: false,
     convertConstToEnum: false,
     refResolver: { buildLocalReference: (schema) => schema.$id as string },
-    transform: ({ schema, url }) => ({ schema, url: url.slice(basePath.length + ADMIN_PATH.length) }),
+    transform: ({ schema, url }) => ({ schema, url: url.slice(basePath.length + api.path.length) }),
     transformObject: (document) =>
       'openapiObject' in document ? withOptionalBodies(document.openapiObject) : document.swaggerObject,
   });
@@ -63,7 +77,7 @@ export async function adminDocument(
     {
       config: { needs: 'nothing' },
       schema: {
-        operationId: 'getAdminDescription',
+        operationId: api.operationId,
         summary: 'This document.',
         tags: ['Description'],
         response: { 200: Type.Unsafe<string>({ type: 'object', description: 'OpenAPI 3.1' }) },
@@ -78,9 +92,20 @@ export async function adminDocument(
 
 const NEEDS: Record<Needs, string> = {
   nothing: 'For anybody.',
+  session:
+    'For every person who is signed in, and for tokens with the scope `mintmark:read` or `mintmark:admin`.',
   read: 'For operators of every role, and for tokens with the scope `mintmark:read` or `mintmark:admin`.',
   write: 'For operators with the role `operator` or `admin`, and for tokens with the scope `mintmark:admin`.',
   admin: 'For operators with the role `admin`, and for tokens with the scope `mintmark:admin`.',
+};
+
+export const ADMIN_API: ApiDescription = {
+  title: 'Mintmark admin API',
+  description: 'Manages API users, their credentials, organisations, signing keys and operators.',
+  path: ADMIN_PATH,
+  operationId: 'getAdminDescription',
+  needs: NEEDS,
+  bearer: true,
 };
 
 function problemResponse(description: string): object {

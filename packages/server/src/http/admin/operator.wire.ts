@@ -1,6 +1,6 @@
 import Type from 'typebox';
 import type { Invited } from '../../admin/operators/operator.ts';
-import { ROLES, type Role } from '../../domain/actor.ts';
+import { ACCOUNT_ROLES, type AccountRole } from '../../domain/actor.ts';
 import { invitationUrl } from '../../domain/invitation.ts';
 import { operatorState, type Operator, type OperatorState } from '../../domain/operator.ts';
 import { iso, nullable, oneOf, ref, shared, time, type Shared } from './schema.ts';
@@ -10,7 +10,7 @@ import { iso, nullable, oneOf, ref, shared, time, type Shared } from './schema.t
 export interface OperatorJson {
   id: string;
   email: string;
-  role: Role;
+  role: AccountRole;
   state: OperatorState;
   second_factor: boolean;
   created_at: string;
@@ -26,7 +26,7 @@ export interface InvitationJson {
 export const operatorSchema: Shared<OperatorJson> = shared('Operator', 'A person who manages API users', {
   id: Type.String(),
   email: Type.String({ description: 'What the operator signs in with' }),
-  role: oneOf(ROLES, 'What the operator may do'),
+  role: oneOf(ACCOUNT_ROLES, 'What the operator may do; none: only a member of organisations'),
   state: oneOf(['active', 'invited'] as const, 'invited: has not chosen a password yet'),
   second_factor: Type.Boolean({ description: 'Whether sign-in asks for a code' }),
   created_at: time('When the operator was invited'),

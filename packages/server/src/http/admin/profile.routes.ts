@@ -42,7 +42,7 @@ function passwordRoute(app: AdminApp, context: AdminContext): void {
   app.put(
     '/profile/password',
     {
-      config: { needs: 'read' },
+      config: { needs: 'session' },
       schema: {
         ...TAG,
         operationId: 'changePassword',
@@ -84,7 +84,7 @@ function beginSecondFactorRoute(app: AdminApp, context: AdminContext): void {
   app.post(
     '/profile/second-factor',
     {
-      config: { needs: 'read' },
+      config: { needs: 'session' },
       schema: {
         ...TAG,
         operationId: 'beginSecondFactor',
@@ -115,7 +115,7 @@ function confirmSecondFactorRoute(app: AdminApp, context: AdminContext): void {
   app.put(
     '/profile/second-factor',
     {
-      config: { needs: 'read' },
+      config: { needs: 'session' },
       schema: {
         ...TAG,
         operationId: 'confirmSecondFactor',
@@ -149,7 +149,7 @@ function removeSecondFactorRoute(app: AdminApp, context: AdminContext): void {
   app.delete(
     '/profile/second-factor',
     {
-      config: { needs: 'read' },
+      config: { needs: 'session' },
       schema: {
         ...TAG,
         operationId: 'removeSecondFactor',
@@ -178,7 +178,7 @@ function ownSessionRoutes(app: AdminApp, context: AdminContext): void {
   app.get(
     '/profile/sessions',
     {
-      config: { needs: 'read' },
+      config: { needs: 'session' },
       schema: {
         ...TAG,
         operationId: 'listOwnSessions',
@@ -199,7 +199,7 @@ function ownSessionRoutes(app: AdminApp, context: AdminContext): void {
   app.delete(
     '/profile/sessions/:id',
     {
-      config: { needs: 'read' },
+      config: { needs: 'session' },
       schema: {
         ...TAG,
         operationId: 'endOwnSession',

@@ -1,8 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type TString } from 'typebox';
-import type { SignedIn, SignIn, SignInDenial } from '../../admin/operators/sign-in.ts';
+import type { SignIn } from '../../admin/operators/sign-in.ts';
+import type { SignedIn, SignInDenial } from '../../admin/operators/sign-in-outcome.ts';
 import { endSession } from '../../admin/operators/profile.ts';
+import type { Operator } from '../../domain/operator.ts';
 import { KNOWN_BROWSER_SECONDS } from '../../admin/operators/known-browsers.ts';
+import { membershipsOf } from '../../admin/member.ts';
 import type { AdminContext } from './context.ts';
 import { refuseOtherSites } from './cross-site.ts';
 import {
@@ -15,7 +18,7 @@ import {
 import { actorOf, type AdminApp } from './admin-app.ts';
 import { Problem, tooMany } from './problem.ts';
 import { closedObject, nothing, ref } from './schema.ts';
-import { sessionJson, sessionSchema, type SessionJson } from './session.wire.ts';
+import { membershipSchema, sessionJson, sessionSchema, type SessionJson } from './session.wire.ts';
 
 const EMAIL_LENGTH_MAX = 254;
 /** Larger than the limit on passwords: the password check reports that limit. */
@@ -37,12 +40,13 @@ export function codeSchema(description: string): TString {
 const TAG = { tags: ['Session'] };
 
 export function sessionRoutes(app: AdminApp, context: AdminContext): void {
+  app.addSchema(membershipSchema);
   app.addSchema(sessionSchema);
   signInRoute(app, context);
   app.get(
     '/session',
     {
-      config: { needs: 'read' },
+      config: { needs: 'session' },
       schema: {
         ...TAG,
         operationId: 'readSession',
@@ -52,16 +56,16 @@ export function sessionRoutes(app: AdminApp, context: AdminContext): void {
     },
     async (request) => {
       const current = request.operatorSession;
-      if (current !== null) return sessionJson(current.operator, current.endsAt);
+      if (current !== null) return await currentSessionJson(context, current);
       const { id, name } = actorOf(request);
       const actor = { kind: 'api_user', id, name, role: null, second_factor: null } as const;
-      return { actor, expires_at: null };
+      return { actor, expires_at: null, organisations: [] };
     },
   );
   app.delete(
     '/session',
     {
-      config: { needs: 'read' },
+      config: { needs: 'session' },
       schema: {
         ...TAG,
         operationId: 'signOut',
@@ -78,7 +82,8 @@ export function sessionRoutes(app: AdminApp, context: AdminContext): void {
   );
 }
 
-function signInRoute(app: AdminApp, { signIn, config, addressOf }: AdminContext): void {
+function signInRoute(app: AdminApp, context: AdminContext): void {
+  const { signIn, config, addressOf } = context;
   app.post(
     '/session',
     {
@@ -100,7 +105,7 @@ function signInRoute(app: AdminApp, { signIn, config, addressOf }: AdminContext)
     async (request, reply) => {
       refuseOtherSites(request, config.issuer);
       const outcome = await signIn.signIn(request.body, callerOf(request, addressOf));
-      return begun(reply, outcome);
+      return await begun(context, reply, outcome);
     },
   );
 }
@@ -115,10 +120,21 @@ export function callerOf(
 }
 
 /** Sets the cookies and returns the answer after a sign-in; throws a Problem if the sign-in was denied. */
-export function begun(reply: FastifyReply, outcome: SignedIn | SignInDenial): SessionJson {
+export async function begun(
+  context: Pick<AdminContext, 'store'>,
+  reply: FastifyReply,
+  outcome: SignedIn | SignInDenial,
+): Promise<SessionJson> {
   if ('denied' in outcome) throw denialProblem(outcome);
   setCookies(reply, outcome, KNOWN_BROWSER_SECONDS);
-  return sessionJson(outcome.operator, outcome.endsAt);
+  return await currentSessionJson(context, outcome);
+}
+
+export async function currentSessionJson(
+  { store }: Pick<AdminContext, 'store'>,
+  session: { operator: Operator; endsAt: number },
+): Promise<SessionJson> {
+  return sessionJson(session, await membershipsOf(store, session.operator.id));
 }
 
 export function denialProblem(denial: SignInDenial): Problem {

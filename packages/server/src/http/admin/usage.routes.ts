@@ -2,9 +2,12 @@ import Type, { type TString, type TUnsafe } from 'typebox';
 import { startOf, UNIT_MS, USAGE_UNITS, type UsageUnit } from '../../domain/usage.ts';
 import type { UsageRows } from '../../storage/tables/usage.ts';
 import { parseTime } from '../../domain/parse-time.ts';
-import type { AdminApp } from './admin-app.ts';
+import { existingOrganisation } from '../../admin/organisation.ts';
+import { confinedTo, reaches } from '../../domain/actor.ts';
+import { actorOf, type AdminApp } from './admin-app.ts';
 import type { AdminContext } from './context.ts';
 import { Problem } from './problem.ts';
+import { organisationPath } from './organisation.routes.ts';
 import { closedObject, oneOf, ref } from './schema.ts';
 import { RECENT_HOURS, recentUsageSchema, usageJson, usageSchema, type UsageSpan } from './usage.wire.ts';
 
@@ -55,12 +58,14 @@ export function usageRoutes(app: AdminApp, { store, now }: AdminContext): void {
         response: { 200: ref(usageSchema) },
       },
     },
-    async ({ params, query: input }) => {
-      const span = spanOf(input, now());
-      if ((await store.apiUsers.find(params.client_id)) === undefined) {
+    async (request) => {
+      const span = spanOf(request.query, now());
+      const { client_id: clientId } = request.params;
+      const user = await store.apiUsers.find(clientId);
+      if (user === undefined || !reaches(actorOf(request), user.organisationId)) {
         throw new Problem('not_found', 'There is no API user with this client id.');
       }
-      return usageJson(span, await store.usage.series(params.client_id, span.unit, span.from, span.to));
+      return usageJson(span, await store.usage.series(clientId, span.unit, span.from, span.to));
     },
   );
   app.get(
@@ -70,17 +75,44 @@ export function usageRoutes(app: AdminApp, { store, now }: AdminContext): void {
       schema: {
         operationId: 'readUsage',
         summary: 'Tokens and refusals of all callers together, those that are no API user among them.',
+        description: 'Members of an organisation: of its API users.',
         tags,
         querystring: query,
         response: { 200: ref(usageSchema) },
       },
     },
-    async ({ query: input }) => {
-      const span = spanOf(input, now());
-      return usageJson(span, await store.usage.series(null, span.unit, span.from, span.to));
+    async (request) => {
+      const span = spanOf(request.query, now());
+      const organisation = confinedTo(actorOf(request));
+      // The usage of an organisation is counted under its id.
+      return usageJson(span, await store.usage.series(organisation, span.unit, span.from, span.to));
     },
   );
   recentRoute(app, store.usage, now);
+}
+
+/** For operators. Members read the same at `/usage`. */
+export function organisationUsageRoute(app: AdminApp, { store, now }: AdminContext): void {
+  app.get(
+    '/organisations/:organisation_id/usage',
+    {
+      config: { needs: 'read' },
+      schema: {
+        operationId: 'readOrganisationUsage',
+        summary: 'Tokens and refusals of all API users of an organisation.',
+        tags: ['Usage'],
+        params: organisationPath,
+        querystring: query,
+        response: { 200: ref(usageSchema) },
+      },
+    },
+    async (request) => {
+      const span = spanOf(request.query, now());
+      const name = request.params.organisation_id;
+      const { id } = await existingOrganisation(store, name, actorOf(request));
+      return usageJson(span, await store.usage.series(id, span.unit, span.from, span.to));
+    },
+  );
 }
 
 function recentRoute(app: AdminApp, usage: Pick<UsageRows, 'recent'>, now: () => number): void {
@@ -102,15 +134,16 @@ function recentRoute(app: AdminApp, usage: Pick<UsageRows, 'recent'>, now: () =>
         response: { 200: recentUsageSchema },
       },
     },
-    async ({ query: { ids } }) => {
-      const clientIds = Array.from(new Set(ids.split(',').filter((id) => id !== '')));
+    async (request) => {
+      const clientIds = Array.from(new Set(request.query.ids.split(',').filter((id) => id !== '')));
       if (clientIds.length > RECENT_IDS_MAX) {
         throw invalid('ids', `names more than ${RECENT_IDS_MAX} API users: ask in parts`);
       }
+      const organisation = confinedTo(actorOf(request));
       const to = startOf('hour', now()) + UNIT_MS.hour;
       const from = to - RECENT_HOURS * UNIT_MS.hour;
       const counted = new Map(clientIds.map((id) => [id, Array.from({ length: RECENT_HOURS }, () => 0)]));
-      for (const { clientId, at, tokens } of await usage.recent(clientIds, from, to)) {
+      for (const { clientId, at, tokens } of await usage.recent(clientIds, from, to, organisation)) {
         const hours = counted.get(clientId);
         if (hours !== undefined) (hours[(at - from) / UNIT_MS.hour] as number) += tokens;
       }

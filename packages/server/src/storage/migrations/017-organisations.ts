@@ -77,6 +77,7 @@ async function createMembers(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('member_invitations')
     .addColumn('digest', 'text', (column) => column.primaryKey())
+    .addColumn('id', 'text', (column) => column.notNull().unique())
     .addColumn('organisation_id', 'text', (column) =>
       column.notNull().references('organisations.id').onDelete('cascade'),
     )

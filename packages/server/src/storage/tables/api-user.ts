@@ -35,6 +35,8 @@ export interface ApiUserRows {
   lock(clientId: string): Promise<ApiUser | undefined>;
   /** True if at least one API user exists. With a million of them, this is cheaper than a count. */
   any(): Promise<boolean>;
+  /** The number of API users of an organisation, and of the enabled ones among them. */
+  countIn(organisationId: string): Promise<{ total: number; enabled: number }>;
   insert(...users: ApiUser[]): Promise<void>;
   /** API users with one of these external ids, or created by a line with one of these import keys. */
   imported(externalIds: readonly string[], importKeys: readonly string[]): Promise<Imported[]>;
@@ -46,6 +48,8 @@ export interface ApiUserRows {
   /** Throws a conflict unless the version of `user` is one above the version in the store. */
   update(user: ApiUser): Promise<void>;
   delete(clientId: string): Promise<boolean>;
+  /** Up to `limit` client ids of an organisation greater than `after`, in that order. */
+  clientIdsOf(organisationId: string, after: string, limit: number): Promise<string[]>;
 }
 
 export function apiUserRows(db: Kysely<Tables>): ApiUserRows {
@@ -58,6 +62,25 @@ export function apiUserRows(db: Kysely<Tables>): ApiUserRows {
     async findByUsername(username) {
       const row = await all.where('username_key', '=', usernameKey(username)).executeTakeFirst();
       return row && fromRow(row);
+    },
+    async countIn(organisationId) {
+      const { total, enabled } = await db
+        .selectFrom('api_users')
+        .where('organisation_id', '=', organisationId)
+        .select(({ fn }) => [fn.countAll().as('total'), fn.sum('enabled').as('enabled')])
+        .executeTakeFirstOrThrow();
+      return { total: Number(total), enabled: Number(enabled ?? 0) };
+    },
+    async clientIdsOf(organisationId, after, limit) {
+      const rows = await db
+        .selectFrom('api_users')
+        .select('client_id')
+        .where('organisation_id', '=', organisationId)
+        .where('client_id', '>', after)
+        .orderBy('client_id')
+        .limit(limit)
+        .execute();
+      return rows.map((row) => row.client_id);
     },
     async list({ after, limit }) {
       const from = after === null ? all : all.where('client_id', '>', after);

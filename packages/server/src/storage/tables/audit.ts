@@ -10,6 +10,7 @@ import {
 import type { ChainEnds } from '../../domain/audit-chain.ts';
 import { auditEntry, type AuditEntry, type AuditLink, type AuditRecord } from '../../domain/audit-entry.ts';
 import type { AuditFilter } from '../../domain/audit-filter.ts';
+import { MEMBER_ROLES } from '../../domain/organisation.ts';
 import { auditNames } from '../audit-names.ts';
 import { StoreError } from '../store-error.ts';
 import type { AuditRow, Tables } from '../schema.ts';
@@ -26,8 +27,11 @@ export interface AuditRows {
   list(filter: AuditFilter, page: AuditPage): Promise<AuditEntry[]>;
   /** The entries after entry `n`, in the order of the chain. */
   after(n: number, limit: number, filter?: AuditFilter): Promise<AuditEntry[]>;
-  /** Names of the API users, credentials and operators with these ids; see audit-names.ts. */
-  names(ids: readonly string[]): Promise<Map<string, string>>;
+  /**
+   * Names of the API users, credentials and operators with these ids, of this organisation or of all; see
+   * audit-names.ts.
+   */
+  names(ids: readonly string[], organisation?: string | null): Promise<Map<string, string>>;
   /**
    * Appends entries to the chain. Call it last in the transaction of the change: it locks the end of the
    * chain until the transaction is over.
@@ -45,7 +49,7 @@ export function auditRows(db: Kysely<Tables>): AuditRows {
       const matching = entriesOf(db).where((row) => row.and(conditions(row, filter)));
       return await matching.where('audit.n', '>', n).orderBy('audit.n').limit(limit).select(ENTRY).execute();
     },
-    names: (ids) => auditNames(db, ids),
+    names: (ids, organisation = null) => auditNames(db, ids, organisation),
     append: (records) => append(db, records),
     deleteBefore: (at, limit) => deleteBefore(db, at, limit),
   };
@@ -165,11 +169,16 @@ function entriesOf(db: Kysely<Tables>) {
 }
 
 function conditions(
-  { eb, or }: ExpressionBuilder<Tables, 'audit'>,
-  { actor, action, subject, organisation, outcome, from, to }: AuditFilter,
+  { eb, or, and, not }: ExpressionBuilder<Tables, 'audit'>,
+  { actor, byMembers, action, subject, organisation, outcome, from, to }: AuditFilter,
 ): Expression<SqlBool>[] {
   const all: Expression<SqlBool>[] = [];
   if (isGiven(actor)) all.push(eb('actor_id', '=', actor));
+  if (isGiven(byMembers)) {
+    const role = sql<string>`coalesce(${eb.ref('actor_role')}, '')`;
+    const isMember = and([eb('actor_kind', '=', 'member'), eb(role, 'in', MEMBER_ROLES)]);
+    all.push(byMembers ? isMember : not(isMember));
+  }
   if (isGiven(organisation)) all.push(eb('organisation_id', '=', organisation));
   if (isGiven(action)) all.push(eb('action', '=', action));
   // A literal: the databases do not use the partial index of refused entries for a parameter.

@@ -15,6 +15,11 @@ export interface CredentialRows {
   taken(ids: readonly string[]): Promise<string[]>;
   /** The owners of keys with these digests: a key belongs to one API user, even after it ended. */
   keyOwners(digests: readonly string[]): Promise<KeyOwner[]>;
+  /**
+   * Up to `limit` credentials that this person made, of the API users of this organisation, by API user, with
+   * the names of these.
+   */
+  madeBy(operatorId: string, organisationId: string, limit: number): Promise<MadeBy[]>;
   /** The key sources that live keys and trust rules name, each once, up to `max`. */
   namedKeySources(nowMs: number, max: number): Promise<NamedKeySource[]>;
   /** Updates name and end times. Digest, facts, kind and owner never change. */
@@ -38,6 +43,11 @@ export interface CredentialRows {
    * before it. Returns how many.
    */
   deleteEnded(endedBefore: number, limit: number): Promise<number>;
+}
+
+export interface MadeBy {
+  credential: Credential;
+  apiUserName: string;
 }
 
 /** The credential that has a key. */
@@ -66,6 +76,22 @@ export function credentialRows(db: Kysely<Tables>): CredentialRows {
     },
     async insert(...credentials) {
       await db.insertInto('credentials').values(credentials.map(toRow)).execute();
+    },
+    async madeBy(operatorId, organisationId, limit) {
+      const owners = await db
+        .selectFrom('credentials as c')
+        .innerJoin('api_users as u', 'u.client_id', 'c.client_id')
+        .where('c.created_by', '=', operatorId)
+        .where('u.organisation_id', '=', organisationId)
+        .orderBy('c.client_id')
+        .orderBy('c.id')
+        .limit(limit)
+        .select(['c.id', 'u.name'])
+        .execute();
+      if (owners.length === 0) return []; // PostgreSQL accepts no empty list
+      const names = new Map(owners.map(({ id, name }) => [id, name]));
+      const rows = await all.where('id', 'in', Array.from(names.keys())).orderBy('client_id').execute();
+      return rows.map((row) => ({ credential: toCredential(row), apiUserName: names.get(row.id) ?? '' }));
     },
     keyOwners: async (digests) => await keyOwners(db, digests),
     namedKeySources: async (nowMs, max) => await namedKeySources(db, nowMs, max),

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import { sql, type Kysely } from 'kysely';
 import type { Member, MemberRole } from '../../domain/organisation.ts';
 import type { Tables } from '../schema.ts';
 
@@ -9,7 +9,7 @@ export interface MemberRows {
   /** The memberships of a person, the oldest first. */
   ofOperator(operatorId: string): Promise<Member[]>;
   /** Adds the member, or changes the role. */
-  put(member: Member): Promise<void>;
+  put(member: Omit<Member, 'email' | 'secondFactor'>): Promise<void>;
   delete(organisationId: string, operatorId: string): Promise<boolean>;
 }
 
@@ -19,21 +19,25 @@ export function memberRows(db: Kysely<Tables>): MemberRows {
     .innerJoin('operators as o', 'o.id', 'm.operator_id')
     .select(['m.organisation_id as organisationId', 'm.operator_id as operatorId', 'o.email'])
     .select(['m.role', 'm.created_at as createdAt'])
+    .select(sql<number>`case when o.sealed_totp_secret is null then 0 else 1 end`.as('secondFactor'))
     .$narrowType<{ role: MemberRole }>();
   return {
-    find: async (organisationId, operatorId) =>
-      await all
+    async find(organisationId, operatorId) {
+      const row = await all
         .where('m.organisation_id', '=', organisationId)
         .where('m.operator_id', '=', operatorId)
-        .executeTakeFirst(),
-    listOf: async (organisationId) =>
-      await all.where('m.organisation_id', '=', organisationId).orderBy('o.email_key').execute(),
-    ofOperator: async (operatorId) =>
-      await all
-        .where('m.operator_id', '=', operatorId)
-        .orderBy('m.created_at')
-        .orderBy('m.organisation_id')
-        .execute(),
+        .executeTakeFirst();
+      return row && memberOf(row);
+    },
+    async listOf(organisationId) {
+      const rows = all.where('m.organisation_id', '=', organisationId).orderBy('o.email_key');
+      return (await rows.execute()).map(memberOf);
+    },
+    async ofOperator(operatorId) {
+      const rows = all.where('m.operator_id', '=', operatorId);
+      const sorted = rows.orderBy('m.created_at').orderBy('m.organisation_id');
+      return (await sorted.execute()).map(memberOf);
+    },
     async put({ organisationId, operatorId, role, createdAt }) {
       const row = { organisation_id: organisationId, operator_id: operatorId, role, created_at: createdAt };
       const query = db.insertInto('members').values(row);
@@ -50,4 +54,10 @@ export function memberRows(db: Kysely<Tables>): MemberRows {
       return result.numDeletedRows > 0n;
     },
   };
+}
+
+function memberOf<Row extends { secondFactor: number }>(
+  row: Row,
+): Omit<Row, 'secondFactor'> & { secondFactor: boolean } {
+  return { ...row, secondFactor: row.secondFactor === 1 };
 }

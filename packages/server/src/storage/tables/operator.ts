@@ -1,5 +1,5 @@
 import { sql, type Kysely } from 'kysely';
-import type { Role } from '../../domain/actor.ts';
+import type { AccountRole } from '../../domain/actor.ts';
 import { emailKey, type Operator } from '../../domain/operator.ts';
 import { contains } from './contains.ts';
 import type { OperatorRow, Tables } from '../schema.ts';
@@ -16,7 +16,9 @@ export interface OperatorPage {
 export interface OperatorRows {
   find(id: string): Promise<Operator | undefined>;
   findByEmail(email: string): Promise<Operator | undefined>;
+  /** Without the accounts that are only members of organisations. */
   list(page: OperatorPage): Promise<Operator[]>;
+  /** Whether there is an operator. */
   any(): Promise<boolean>;
   /** Blocks other changes until this transaction is over, so that its counts stay true. */
   lock(): Promise<void>;
@@ -48,12 +50,17 @@ export function operatorRows(db: Kysely<Tables>): OperatorRows {
       return row && operatorOf(row);
     },
     async list({ after, limit, search }) {
-      const matching = search === undefined ? all : all.where(contains('email_key', emailKey(search)));
+      const operators = all.where('role', '!=', 'none');
+      const matching =
+        search === undefined ? operators : operators.where(contains('email_key', emailKey(search)));
       const from = after === null ? matching : matching.where('id', '>', after);
       return (await from.orderBy('id').limit(limit).execute()).map(operatorOf);
     },
     async any() {
-      return (await db.selectFrom('operators').select('id').limit(1).execute()).length > 0;
+      return (
+        (await db.selectFrom('operators').select('id').where('role', '!=', 'none').limit(1).execute())
+          .length > 0
+      );
     },
     async lock() {
       // Every change locks this row. Otherwise two PostgreSQL transactions would miss each other's changes.
@@ -137,7 +144,7 @@ export function operatorOf(row: OperatorRow): Operator {
   return {
     id: row.id,
     email: row.email,
-    role: row.role as Role,
+    role: row.role as AccountRole,
     passwordHash: row.password_hash,
     sealedTotpSecret: row.sealed_totp_secret,
     sealedPendingTotpSecret: row.sealed_pending_totp_secret,

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { AdminApp, SchemaTypes } from '../../../http/admin/admin-app.ts';
-import { onlyJson } from '../../../http/admin/plugin.ts';
+import { onlyJson } from '../../../http/admin/prepare-api.ts';
 import { Problem, problemOf, replyWithProblem, SECURITY_HEADERS } from '../../../http/admin/problem.ts';
 import { lazyCompilers } from '../../../http/lazy-compilers.ts';
 import { traceIdOf } from '../../../http/trace.ts';
