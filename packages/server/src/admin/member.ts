@@ -165,13 +165,12 @@ function attemptAt(action: Attempt['action'], organisationId: string, id: string
   return { action, subject: { kind: 'member', id }, related: { kind: 'organisation', id: organisationId } };
 }
 
-/** The organisation, which no other transaction changes until this one is over. */
+/** The organisation. One transaction runs at a time, so no other one changes it until this one is over. */
 export async function lockedOrganisation(
   transaction: StoreTransaction,
   organisationId: string,
   actor: Actor,
 ): Promise<Organisation> {
-  await transaction.organisations.lock(organisationId);
   return await existingOrganisation(transaction, organisationId, actor);
 }
 
