@@ -16,7 +16,15 @@ const { knownApiUsers } = (await import(`${directory}/entry.ts`)) as { knownApiU
 const PAGE = 250;
 const before = await settledHeap();
 const entries = createEntries(count);
-const toEntries = knownApiUsers({ audience: 'https://api.example.com/', apiUserLimit: 250 });
+const toEntries = knownApiUsers({
+  audience: 'https://api.example.com/',
+  apiUserLimit: 250,
+  organisations: {
+    get: (id) => {
+      throw new Error(`No API user here has the organisation ${id}.`);
+    },
+  },
+});
 for (let at = 0; at < count; at += PAGE) {
   for (const entry of toEntries(Array.from({ length: PAGE }, (_, i) => rowAt(at + i)))) entries.keep(entry);
 }

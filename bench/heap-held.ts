@@ -10,6 +10,7 @@ import {
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { createEntries } from '../packages/server/src/runtime/directory/entries.ts';
 import { knownApiUsers } from '../packages/server/src/runtime/directory/entry.ts';
+import { knownOrganisation, NO_ORGANISATION } from '../packages/server/src/domain/known-organisation.ts';
 import type { PendingUse } from '../packages/server/src/domain/known-api-user.ts';
 import type { KnownApiUserRow } from '../packages/server/src/storage/tables/known-api-user.ts';
 import { clientIdAt } from './population.ts';
@@ -41,7 +42,11 @@ new PerformanceObserver((list) => {
 }).observe({ entryTypes: ['gc'] });
 
 const entries = createEntries(count);
-const toEntries = knownApiUsers({ audience: 'https://api.example.com/', apiUserLimit: 250 });
+const toEntries = knownApiUsers({
+  audience: 'https://api.example.com/',
+  apiUserLimit: 250,
+  organisations: { get: (id) => knownOrganisation(id, NO_ORGANISATION) },
+});
 const digest = hash('sha256', 'secret', 'base64url');
 for (let at = 0; at < count; at += PAGE) {
   for (const entry of toEntries(Array.from({ length: PAGE }, (_, i) => rowAt(at + i)))) entries.keep(entry);

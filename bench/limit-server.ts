@@ -43,6 +43,7 @@ createServer((request, response) => {
       issuedAt: now,
       expiresAt: now + 900,
       tokenId: newTokenId(),
+      members: '',
     });
     const answer = `{"access_token":"${accessToken}","token_type":"Bearer","expires_in":900,"scope":"campaigns:read"}`;
     response.writeHead(200, [

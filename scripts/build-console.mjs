@@ -10,9 +10,15 @@ const BUILT = 'packages/server/console/dist';
 /** Sources outside the folder. The lock file stands for Vite and the libraries. */
 const OTHER_SOURCES = [
   'packages/server/src/http/public/console-pages.ts',
-  ...['credential', 'characters', 'trust-presets', 'trust-rule-json', 'trust-rule-text'].map(
-    (name) => `packages/server/src/domain/${name}.ts`,
-  ),
+  ...[
+    'credential',
+    'characters',
+    'organisation',
+    'organisation-record',
+    'trust-presets',
+    'trust-rule-json',
+    'trust-rule-text',
+  ].map((name) => `packages/server/src/domain/${name}.ts`),
   'package-lock.json',
 ];
 

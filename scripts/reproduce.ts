@@ -1,7 +1,15 @@
 // `npm run reproduce -- <id>`: runs the test of an entry of docs/robustness.md on the code before the mend, where it fails,
 // and on the code after it, where it passes. Both are checked out into a temporary worktree of this clone.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -65,12 +73,19 @@ function linkModules(worktree: string): void {
     symlinkSync(join('../../packages', name), join(to, '@mintmark', name));
 }
 
-/** Checks out the code of one commit with the tests of another. */
-function checkOut(worktree: string, code: string, testsFrom: string): void {
+/** Checks out the code of the mend, or of its parent, with the tests. */
+function checkOut(worktree: string, code: string, reproduction: Reproduction): void {
+  const { mend, testsFrom = mend, file, leavesOut } = reproduction;
   git(worktree, 'checkout', '--force', '--detach', '--quiet', code);
   const changed = git(worktree, 'diff', '--name-only', '--no-renames', '--diff-filter=d', code, testsFrom);
   const tests = changed.split('\n').filter((path) => TEST_PATH.test(path));
   if (tests.length > 0) git(worktree, 'checkout', testsFrom, '--', ...tests);
+  if (leavesOut === undefined) return;
+  const path = join(worktree, file);
+  const text = readFileSync(path, 'utf8');
+  if (!text.includes(`${leavesOut}\n`))
+    throw new Error(`${file} of ${testsFrom} has no line "${leavesOut}".`);
+  writeFileSync(path, text.replace(`${leavesOut}\n`, '\n'));
 }
 
 /** Reads the result of one test out of TAP: a test of another name, or a file that cannot be loaded, is none. */
@@ -112,17 +127,17 @@ function runTest(worktree: string, reproduction: Reproduction, attempt = 1): Tes
 
 /** Runs the test before and after the mend. */
 export function reproduce(reproduction: Reproduction): { before: TestRun; after: TestRun } {
-  const { mend, testsFrom = mend } = reproduction;
+  const { mend } = reproduction;
   const folder = mkdtempSync(join(tmpdir(), 'mintmark-reproduce-'));
   const worktree = join(folder, 'code');
   try {
     git(ROOT, 'worktree', 'add', '--detach', '--quiet', worktree, `${mend}^`);
     linkModules(worktree);
-    checkOut(worktree, `${mend}^`, testsFrom);
+    checkOut(worktree, `${mend}^`, reproduction);
     const before = runTest(worktree, reproduction);
     if (before.result === 'failed' && !before.output.includes(reproduction.failure ?? ''))
       before.result = 'failed for another reason';
-    checkOut(worktree, mend, testsFrom);
+    checkOut(worktree, mend, reproduction);
     return { before, after: runTest(worktree, reproduction) };
   } finally {
     spawnSync('git', ['-C', ROOT, 'worktree', 'remove', '--force', worktree]);

@@ -7,6 +7,8 @@ export interface Reproduction {
   /** The test file, and the name of the test in it, as they were in that commit. */
   file: string;
   test: string;
+  /** A line of the file that only its other tests need: an import of something that came with the mend. */
+  leavesOut?: string;
   /** A part of the message with which it fails before the mend: another failure proves nothing. */
   failure?: string;
 }

@@ -1,32 +1,20 @@
 import type { ComponentType, JSX } from 'preact';
 import { useEffect, useErrorBoundary } from 'preact/hooks';
 import { LocationProvider, Route, Router, useLocation } from 'preact-iso/router';
-import { CONSOLE_PAGES, CONSOLE_PATH, type ConsolePage } from '../../server/src/http/public/console-pages.ts';
 import { loadSession } from './api/session.ts';
-import { AddKeyPage } from './pages/add-key.tsx';
-import { AfterCutOffPage } from './pages/after-cut-off.tsx';
-import { ApiUserPage } from './pages/api-user.tsx';
-import { ApiUsersPage } from './pages/api-users.tsx';
-import { AuditPage } from './pages/audit.tsx';
-import { CredentialPage } from './pages/credential.tsx';
-import { EditApiUserPage } from './pages/edit-api-user.tsx';
-import { FirstSecretPage } from './pages/first-secret.tsx';
-import { NewApiUserPage } from './pages/new-api-user.tsx';
 import { NotFoundPage } from './pages/not-found.tsx';
-import { OperatorsPage } from './pages/operators.tsx';
-import { OverviewPage } from './pages/overview.tsx';
-import { ProfilePage } from './pages/profile.tsx';
-import { FormerResetPage, ResetPage } from './pages/reset.tsx';
 import { Door, SignInForm, SignInPage } from './pages/sign-in.tsx';
-import { SigningKeysPage } from './pages/signing-keys.tsx';
-import { TrustPage } from './pages/trust.tsx';
 import { WelcomePage } from './pages/welcome.tsx';
 import { paths } from './paths.ts';
+import { SCOPE, site } from './site.ts';
+import { SITE_PAGES } from './site-pages.ts';
 import { connection } from './state/connection.ts';
 import { startLive, stopLive } from './state/live.ts';
 import { present, watchPresence } from './state/presence.ts';
+import { organisation } from './state/organisation.ts';
 import { forgetAnswers } from './state/resource.ts';
 import { session, useActor } from './state/session.ts';
+import { OrganisationGate } from './portal/organisation-gate.tsx';
 import { useStore } from './state/store.ts';
 import { useAction } from './ui/action.ts';
 import { Announcer } from './ui/announcer.tsx';
@@ -37,30 +25,9 @@ import { Failure } from './ui/notice.tsx';
 import { Page } from './ui/page.tsx';
 import { Shell, SignOutButton } from './ui/shell.tsx';
 
-const PAGES: Record<ConsolePage, ComponentType> = {
-  '/': OverviewPage,
-  '/sign-in': SignedInAlready,
-  '/welcome': WelcomePage,
-  '/api-users': ApiUsersPage,
-  '/api-users/new': NewApiUserPage,
-  '/api-users/:clientId': ApiUserPage,
-  '/api-users/:clientId/edit': EditApiUserPage,
-  '/api-users/:clientId/first-secret': FirstSecretPage,
-  '/api-users/:clientId/reset': ResetPage,
-  '/api-users/:clientId/rotate': FormerResetPage,
-  '/api-users/:clientId/cut-off': AfterCutOffPage,
-  '/api-users/:clientId/add-key': AddKeyPage,
-  '/api-users/:clientId/trust': TrustPage,
-  '/api-users/:clientId/credentials/:id': CredentialPage,
-  '/audit': AuditPage,
-  '/signing-keys': SigningKeysPage,
-  '/operators': OperatorsPage,
-  '/profile': ProfilePage,
-};
-
 export function App(): JSX.Element {
   return (
-    <LocationProvider scope={CONSOLE_PATH}>
+    <LocationProvider scope={SCOPE}>
       <OfflineBanner />
       <Gate />
       <LeaveDialog />
@@ -81,14 +48,16 @@ function Gate(): JSX.Element | null {
   }, [run]);
 
   const isThere = useStore(present);
-  const follows = state.is === 'in' && isThere;
+  const follows = state.is === 'in' && isThere && site.kind !== 'portal';
   useEffect(() => {
     if (!follows) return undefined;
     startLive();
     return stopLive;
   }, [follows]);
   useEffect(() => {
-    if (state.is === 'out') forgetAnswers();
+    if (state.is !== 'out') return;
+    forgetAnswers();
+    organisation.set(null);
   }, [state.is]);
 
   // Invitation links work with or without a session, also another operator's.
@@ -112,23 +81,49 @@ function Gate(): JSX.Element | null {
     case 'ended':
       return (
         <>
-          <Shell>
-            <Pages />
-          </Shell>
+          <SignedIn />
           {state.is === 'ended' && <SignInAgain />}
         </>
       );
   }
 }
 
-const ROUTES = CONSOLE_PAGES.map((page) => ({ path: CONSOLE_PATH + page, component: guarded(PAGES[page]) }));
+function SignedIn(): JSX.Element {
+  const actor = useActor();
+  if (site.kind === 'console' && actor?.role === 'none') return <NoOperatorDoor />;
+  const pages = (
+    <Shell>
+      <Pages />
+    </Shell>
+  );
+  return site.kind === 'organisation' ? <OrganisationGate>{pages}</OrganisationGate> : pages;
+}
 
-const PATTERNS = CONSOLE_PAGES.map(
-  (page) => new RegExp(`^${CONSOLE_PATH}${page.replaceAll(/:\w+/g, '[^/]+')}/?$`),
-);
+function NoOperatorDoor(): JSX.Element {
+  return (
+    <Door title="This is for operators">
+      <p>Your account manages the API users of an organisation. You do that in the portal.</p>
+      <div class="row">
+        <LinkButton kind="primary" href={paths.portal}>
+          Go to the portal
+        </LinkButton>
+        <SignOutButton />
+      </div>
+    </Door>
+  );
+}
+
+const { home } = site;
+const ADDRESSES = Object.keys(SITE_PAGES);
+const ROUTES = Object.entries(SITE_PAGES).map(([page, Component]) => ({
+  path: home + page,
+  component: guarded(Component),
+}));
+
+const PATTERNS = ADDRESSES.map((page) => new RegExp(`^${home}${page.replaceAll(/:\w+/g, '[^/]+')}/?$`));
 
 function isPage(path: string): boolean {
-  return isReadable(path) && (path === CONSOLE_PATH || PATTERNS.some((pattern) => pattern.test(path)));
+  return isReadable(path) && (path === home || PATTERNS.some((pattern) => pattern.test(path)));
 }
 
 /** False for invalid percent encoding, for which the router would throw. */
@@ -145,7 +140,7 @@ function NoSuchPageDoor(): JSX.Element {
     <Door title="There is no such page">
       <p>There is no page at this address. It may be incomplete or mistyped.</p>
       <div>
-        <LinkButton href={paths.overview}>Go to the overview</LinkButton>
+        <LinkButton href={paths.overview}>Go to the start page</LinkButton>
       </div>
     </Door>
   );
@@ -189,12 +184,6 @@ function SignInAgain(): JSX.Element {
       <SignOutButton />
     </Dialog>
   );
-}
-
-function SignedInAlready(): null {
-  const { route } = useLocation();
-  useEffect(() => route(paths.overview, true), [route]);
-  return null;
 }
 
 function OfflineBanner(): JSX.Element | null {

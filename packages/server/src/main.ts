@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { apiUserCommand } from './commands/api-user.ts';
+import { audienceCommand } from './commands/audience.ts';
 import { auditCommand } from './commands/audit.ts';
 import { checkClientCommand } from './commands/check-client.ts';
 import { credentialCommand } from './commands/credential.ts';
@@ -9,6 +10,7 @@ import { processIo, type Io } from './commands/io.ts';
 import { keyCommand } from './commands/key.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { operatorCommand } from './commands/operator.ts';
+import { organisationCommand } from './commands/organisation.ts';
 import { refuseArguments } from './commands/options.ts';
 import { sandboxCommand } from './commands/sandbox.ts';
 import { secretCommand } from './commands/secret.ts';
@@ -81,6 +83,8 @@ function commandLine(io: Io): Command {
   migrateCommand(program, io);
   apiUserCommand(program, io);
   credentialCommand(program, io);
+  organisationCommand(program, io);
+  audienceCommand(program, io);
   keyCommand(program, io);
   signingKeyCommand(program, io);
   operatorCommand(program, io);

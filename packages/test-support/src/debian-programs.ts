@@ -18,6 +18,15 @@ export function joseMissing(): string | false {
   return !runs('jose', ['alg']) && missing('The command jose', 'apt-get install jose');
 }
 
+/** False if the program is installed; else the reason to skip. `packages`: what brings it. CI requires it. */
+export function programMissing(
+  program: string,
+  parameters: readonly string[],
+  packages: string = program,
+): string | false {
+  return !runs(program, parameters) && missing(`The command ${program}`, `apt-get install ${packages}`);
+}
+
 function runs(program: string, parameters: readonly string[]): boolean {
   return spawnSync(program, parameters).status === 0;
 }

@@ -15,13 +15,14 @@ export interface SandboxProcess extends AsyncDisposable {
   scopes: string[];
 }
 
-/** Runs `mintmark sandbox` on free ports until it is ready. */
+/** Runs `mintmark sandbox` on free ports until it is ready. `program`: that of another installation. */
 export async function startSandboxProcess(
   args: readonly string[] = [],
   env: Record<string, string> = {},
+  program: string = BINARY,
 ): Promise<SandboxProcess> {
   const ports = ['--port', '0', '--control-port', '0', '--json'];
-  const child = spawn(process.execPath, [BINARY, 'sandbox', ...ports, ...args], {
+  const child = spawn(process.execPath, [program, 'sandbox', ...ports, ...args], {
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

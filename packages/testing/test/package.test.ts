@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { publint } from 'publint';
+import { startSandboxProcess } from '@mintmark/test-support/sandbox-process';
 import { env, packPackages, ROOT, type PackedPackages } from './support/packed-project.ts';
 
 const execute = promisify(execFile);
@@ -64,6 +65,10 @@ test('the installed tarballs serve tests of node:test and have types', async (co
   const run = await execute(process.execPath, ['--test', '--test-reporter=tap'], { cwd: project, env });
   assert.match(run.stdout, /^# pass 6$/m);
   context.diagnostic(`node:test: ${/^# duration_ms (\d+)/m.exec(run.stdout)?.[1]} ms`);
+
+  const program = join(project, 'node_modules/mintmark/bin/mintmark.mjs');
+  await using sandbox = await startSandboxProcess([], {}, program);
+  assert.equal((await fetch(`${sandbox.control_url}/sandbox`)).status, 200);
 
   writeFileSync(join(project, 'use.mts'), TYPED);
   const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');

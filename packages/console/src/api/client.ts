@@ -1,5 +1,7 @@
 import { config } from '../config.ts';
+import { site } from '../site.ts';
 import { signInAgain } from '../state/session.ts';
+import { ANY_CHANGE, tellChange } from '../state/changes.ts';
 import { connection } from '../state/connection.ts';
 import { offline, problemOf } from './problem.ts';
 
@@ -32,9 +34,12 @@ export function withQuery(path: string, query: Record<string, string | number | 
   return text === '' ? path : `${path}?${text}`;
 }
 
+/** Paths about the person, which are the same for every site. */
+const OF_PERSON = /^\/(session|profile|invitations)\b/;
+
 /** The full URL of an API path, for a download or a stream. */
 export function apiUrl(path: string): string {
-  return config.api + path;
+  return (OF_PERSON.test(path) ? config.api : site.api) + path;
 }
 
 export function newIdempotencyKey(): string {
@@ -59,6 +64,8 @@ export async function request<T>(
     }
   }
   if (!response.ok) throw await problemOf(response);
+  // The console has a stream of changes, the portal has none.
+  if (method !== 'GET' && site.kind === 'organisation') tellChange(ANY_CHANGE);
   const text = response.status === 204 ? '' : await response.text();
   return {
     data: (text === '' ? undefined : isJson(response) ? JSON.parse(text) : text) as T,

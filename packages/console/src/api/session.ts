@@ -1,7 +1,7 @@
+import type { OperatorSessionJson } from '../../../server/src/http/admin/session.wire.ts';
 import { session, signedIn, signedOut } from '../state/session.ts';
 import { request } from './client.ts';
 import { Problem } from './problem.ts';
-import type { OperatorSessionJson } from '../../../server/src/http/admin/session.wire.ts';
 
 /** Loads the session, if there is one. */
 export async function loadSession(): Promise<void> {

@@ -12,8 +12,8 @@ import { CodeBlock } from '../ui/copy.tsx';
 import { expiryOf, NameAndExpiry } from '../ui/expiry.tsx';
 import { ChoiceField, TextAreaField, TextField, type Choice } from '../ui/field.tsx';
 import { Form, FormEnd } from '../ui/form.tsx';
-import { Notice } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
+import { ReadOnly } from '../ui/read-only.tsx';
 import { useCredentialCreation } from './credential-creation.ts';
 import { isNoSuchApiUser, NoSuchApiUser } from './no-such-api-user.tsx';
 
@@ -33,13 +33,7 @@ function AddKey({ clientId }: { clientId: string }): JSX.Element {
       lead="The program signs with its private key, which never leaves it. Here you register the public key."
       narrow
     >
-      {mayWrite ? (
-        <KeyForm clientId={clientId} />
-      ) : (
-        <Notice title="Your role is read-only">
-          <p>An operator or admin can add keys.</p>
-        </Notice>
-      )}
+      {mayWrite ? <KeyForm clientId={clientId} /> : <ReadOnly text="An operator or admin can add keys." />}
     </Page>
   );
 }

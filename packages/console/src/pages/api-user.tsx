@@ -1,13 +1,14 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { useRoute } from 'preact-iso/router';
-import { post } from '../api/client.ts';
+import { post, withQuery } from '../api/client.ts';
 import { apiUserPath } from '../api/paths.ts';
 import type { ApiUserJson } from '../../../server/src/http/admin/api-user.wire.ts';
 import type { AuditEntryJson } from '../../../server/src/http/admin/audit-entry.wire.ts';
 import type { CredentialJson } from '../../../server/src/http/admin/credential.wire.ts';
 import { whole } from '../format.ts';
 import { paths } from '../paths.ts';
+import { site } from '../site.ts';
 import { announce } from '../state/announce.ts';
 import { usePages } from '../state/pages.ts';
 import { useResource } from '../state/resource.ts';
@@ -27,6 +28,7 @@ import { Ago, At } from '../ui/time.tsx';
 import { Credentials } from './credentials.tsx';
 import { CutOff } from './cut-off.tsx';
 import { DangerZone } from './danger-zone.tsx';
+import { MoveButton, OfOrganisation, TokenFacts } from './operator-facts.tsx';
 import { isNoSuchApiUser, NoSuchApiUser } from './no-such-api-user.tsx';
 import { UsageCard } from './usage-card.tsx';
 
@@ -62,8 +64,16 @@ function OneApiUser({ clientId }: { clientId: string }): JSX.Element {
     >
       {user.data !== undefined && !user.data.enabled && <Disabled user={user.data} onDone={user.reload} />}
       <UsageCard clientId={clientId} live={live} />
+      {site.kind === 'organisation' && (
+        <p class="hint">
+          Is a call refused? <a href={withQuery(paths.refusedRequests, { client_id: clientId })}>See why</a>.
+        </p>
+      )}
       <Credentials clientId={clientId} credentials={credentials} live={live} />
-      <Card title="Settings" actions={user.data !== undefined && <EditLink clientId={clientId} />}>
+      <Card
+        title="Settings"
+        actions={user.data !== undefined && <SettingsActions user={user.data} onChanged={user.reload} />}
+      >
         <Loaded from={user} size="tall">
           {(data) => <Facts user={data} />}
         </Loaded>
@@ -104,6 +114,11 @@ function HeadActions({ user }: { user: ApiUserJson }): JSX.Element | null {
   if (!mayWrite) return null;
   return (
     <>
+      {site.kind === 'organisation' && (
+        <LinkButton kind="primary" icon="next" href={paths.quickstart(user.client_id)}>
+          Quickstart
+        </LinkButton>
+      )}
       <LinkButton icon="rotate" href={paths.reset(user.client_id)}>
         Reset credentials
       </LinkButton>
@@ -115,13 +130,17 @@ function HeadActions({ user }: { user: ApiUserJson }): JSX.Element | null {
   );
 }
 
-function EditLink({ clientId }: { clientId: string }): JSX.Element | null {
+function SettingsActions(props: { user: ApiUserJson; onChanged: () => void }): JSX.Element | null {
+  const { user, onChanged } = props;
   const mayWrite = useMay('operator');
   if (!mayWrite) return null;
   return (
-    <LinkButton small icon="edit" href={paths.editApiUser(clientId)}>
-      Edit
-    </LinkButton>
+    <div class="row">
+      {site.kind === 'console' && <MoveButton user={user} onMoved={onChanged} />}
+      <LinkButton small icon="edit" href={paths.editApiUser(user.client_id)}>
+        Edit
+      </LinkButton>
+    </div>
   );
 }
 
@@ -151,8 +170,13 @@ function Facts({ user }: { user: ApiUserJson }): JSX.Element {
     <dl class="facts">
       <dt>Contact</dt>
       <dd>{user.contact ?? <span class="soft">nobody is named</span>}</dd>
-      <dt>Username</dt>
-      <dd>{user.username ?? <span class="soft">none</span>}</dd>
+      {site.kind === 'console' && <OfOrganisation id={user.organisation_id} />}
+      {(site.kind === 'console' || user.username !== null) && (
+        <>
+          <dt>Username</dt>
+          <dd>{user.username ?? <span class="soft">none</span>}</dd>
+        </>
+      )}
       <dt>Scopes</dt>
       <dd>
         <Chips items={user.scopes} none="none: its tokens carry no scopes" />
@@ -173,6 +197,7 @@ function Facts({ user }: { user: ApiUserJson }): JSX.Element {
       <dd>
         <Chips items={user.allowed_networks} none="any" />
       </dd>
+      {site.kind === 'console' && <TokenFacts user={user} />}
       <dt>Created</dt>
       <dd>
         <At at={user.created_at} />

@@ -1,302 +1,107 @@
 import type { JSX } from 'preact';
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { apiUrl, get, withQuery } from '../api/client.ts';
-import type { ListedApiUserJson } from '../../../server/src/http/admin/api-user.wire.ts';
-import { cut, DAY_MS, whole } from '../format.ts';
+import { useCallback, useMemo, useState } from 'preact/hooks';
+import { apiUrl, withQuery } from '../api/client.ts';
+import { plural } from '../format.ts';
 import { paths } from '../paths.ts';
-import { useDraft } from '../state/draft.ts';
-import { usePages, type Pages } from '../state/pages.ts';
-import { isOneOf, isText, useCheckedQuery } from '../state/checked-query.ts';
 import { useMay } from '../state/session.ts';
-import { Badge, EnabledBadge } from '../ui/badge.tsx';
 import { Button, LinkButton } from '../ui/button.tsx';
-import { Segments, SelectField } from '../ui/field.tsx';
-import { DroppedParameters, Filters } from '../ui/filters.tsx';
-import { Icon } from '../ui/icon.tsx';
-import { ListEnd } from '../ui/list-end.tsx';
-import { Skeleton } from '../ui/loaded.tsx';
-import { Empty, Notice } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
+import { ApiUserList, NEW_API_USER, useApiUserSearch, type ApiUserSearch } from './api-user-list.tsx';
 import { ImportApiUsers } from './import-api-users.tsx';
-import { Spark } from '../ui/spark.tsx';
-import { Ago } from '../ui/time.tsx';
-
-const SORTS = [
-  { value: '-created_at', text: 'Newest first' },
-  { value: 'created_at', text: 'Oldest first' },
-  { value: 'name', text: 'Name, A to Z' },
-  { value: '-name', text: 'Name, Z to A' },
-  { value: '-last_used_at', text: 'Used last' },
-  { value: 'last_used_at', text: 'Longest unused' },
-] as const;
-
-const STATES = [
-  { value: '', text: 'All' },
-  { value: 'enabled', text: 'Enabled' },
-  { value: 'disabled', text: 'Disabled' },
-] as const;
-
-const RULES = {
-  search: isText(200),
-  state: isOneOf(STATES),
-  scope: isText(100),
-  sort: isOneOf(SORTS),
-};
-
-type State = (typeof STATES)[number]['value'];
+import { MoveApiUsers } from './move-api-users.tsx';
 
 export function ApiUsersPage(): JSX.Element {
-  const mayWrite = useMay('operator');
   const [importing, setImporting] = useState(false);
-  const { query, setQuery, dropped } = useCheckedQuery(RULES);
-  const { search = '', state = '', scope = '', sort = '-created_at' } = query;
-  const path = withQuery('/api-users', { search, state, scope, sort });
-  const list = usePages<ListedApiUserJson>(path, [{ noun: 'api_user' }]);
-  const isFiltered = search !== '' || state !== '' || scope !== '';
+  const [choosing, setChoosing] = useState(false);
+  const search = useApiUserSearch();
   return (
     <Page
       title="API users"
       lead="The machines that call your APIs."
       actions={
-        <>
-          <LinkButton
-            icon="download"
-            href={apiUrl(withQuery('/api-users/export', { search, state, scope }))}
-            download
-          >
-            {isFiltered ? 'Export these' : 'Export'}
-          </LinkButton>
-          {mayWrite && (
-            <Button icon="upload" onClick={() => setImporting(true)}>
-              Import
-            </Button>
-          )}
-          {mayWrite && (
-            <LinkButton kind="primary" icon="plus" href={paths.newApiUser}>
-              New API user
-            </LinkButton>
-          )}
-        </>
+        <Actions search={search} onImport={() => setImporting(true)} onMove={() => setChoosing(!choosing)} />
       }
     >
-      <DroppedParameters names={dropped} />
-      <div class="filters">
-        <SearchBox value={search} onSearch={(text) => setQuery({ search: text })} />
-        <Filters active={state !== '' || query['sort'] !== undefined}>
-          <Segments<State>
-            label="State"
-            value={state as State}
-            options={STATES}
-            onInput={(chosen) => setQuery({ state: chosen })}
-          />
-          <SelectField
-            label="Order"
-            unseenLabel
-            value={sort}
-            options={SORTS}
-            onInput={(chosen) => setQuery({ sort: chosen })}
-          />
-        </Filters>
-      </div>
-      {scope !== '' && (
-        <div class="row">
-          <span>
-            With the scope <code>{scope}</code>
-          </span>
-          <Button small onClick={() => setQuery({ scope: '' })}>
-            Any scope
-          </Button>
-        </div>
-      )}
-      {list.stale && (
-        <Notice title="API users changed since this list was loaded">
-          <div>
-            <Button small onClick={list.reload}>
-              Read it again
-            </Button>
-          </div>
-        </Notice>
-      )}
-      <p class="unseen" aria-live="polite">
-        {list.loaded &&
-          !list.loading &&
-          `${whole(list.items.length)}${list.hasMore ? ' or more' : ''} API users`}
-      </p>
-      {list.loaded && list.items.length === 0 && !list.hasMore ? (
-        <NoneFound isFiltered={isFiltered} onClear={() => setQuery({ search: '', state: '', scope: '' })} />
+      {choosing ? (
+        <ChooseAndMove search={search} onDone={() => setChoosing(false)} />
       ) : (
-        <section class="card flush" aria-label="API users">
-          {list.loaded ? <Table list={list} /> : <Skeleton size="tall" />}
-          <ListEnd of={list} narrow="To find others, search for a name, client id or contact." />
-        </section>
+        <ApiUserList of={search} />
       )}
-      {importing && <ImportApiUsers onDone={list.reload} onClose={() => setImporting(false)} />}
+      {importing && <ImportApiUsers onDone={search.list.reload} onClose={() => setImporting(false)} />}
     </Page>
   );
 }
 
-/** Searches during typing. `/` focuses it from anywhere on the page. */
-function SearchBox({ value, onSearch }: { value: string; onSearch: (text: string) => void }): JSX.Element {
-  const [text, setText] = useDraft(value, onSearch);
-  const input = useRef<HTMLInputElement>(null);
-  useEffect(() => {
-    const focus = (event: KeyboardEvent) => {
-      const typing =
-        event.target instanceof Element && event.target.closest('input, textarea, select, dialog') !== null;
-      if (event.key !== '/' || typing || event.ctrlKey || event.metaKey || event.altKey) return;
-      event.preventDefault();
-      input.current?.focus();
-    };
-    addEventListener('keydown', focus);
-    return () => removeEventListener('keydown', focus);
-  }, []);
-  return (
-    <div class="search">
-      <Icon name="search" />
-      <input
-        ref={input}
-        type="search"
-        aria-label="Search API users"
-        placeholder="Name, client id, username or contact"
-        value={text}
-        autocomplete="off"
-        autocapitalize="none"
-        spellcheck={false}
-        onInput={(event) => setText(event.currentTarget.value)}
-      />
-    </div>
-  );
-}
-
-function NoneFound({ isFiltered, onClear }: { isFiltered: boolean; onClear: () => void }): JSX.Element {
+function Actions(props: { search: ApiUserSearch; onImport: () => void; onMove: () => void }): JSX.Element {
+  const { search, onImport, onMove } = props;
   const mayWrite = useMay('operator');
+  const isAdmin = useMay('admin');
   return (
-    <section class="card">
-      {isFiltered ? (
-        <Empty icon="search" title="No matching API users">
-          <p>The search matches parts of names, client ids, usernames and contacts. Case does not matter.</p>
-          <Button onClick={onClear}>Show all</Button>
-        </Empty>
-      ) : (
-        <Empty icon="users" title="There are no API users yet">
-          <p>
-            Create one for each program that calls your APIs. It has a client id, a secret, scopes and a
-            limit.
-          </p>
-          {mayWrite && (
-            <LinkButton kind="primary" icon="plus" href={paths.newApiUser}>
-              New API user
-            </LinkButton>
+    <>
+      <LinkButton icon="download" href={apiUrl(withQuery('/api-users/export', search.filter))} download>
+        {search.isFiltered ? 'Export these' : 'Export'}
+      </LinkButton>
+      {mayWrite && (
+        <>
+          <Button icon="upload" onClick={onImport}>
+            Import
+          </Button>
+          {isAdmin && (
+            <Button icon="organisation" onClick={onMove}>
+              Move
+            </Button>
           )}
-        </Empty>
+          <LinkButton kind="primary" icon="plus" href={paths.newApiUser}>
+            {NEW_API_USER}
+          </LinkButton>
+        </>
       )}
-    </section>
+    </>
   );
 }
 
-function Table({ list }: { list: Pages<ListedApiUserJson> }): JSX.Element {
-  const sparks = useSparks(list.items);
+/** The list with checkboxes, to move API users into an organisation or out of one. */
+function ChooseAndMove({ search, onDone }: { search: ApiUserSearch; onDone: () => void }): JSX.Element {
+  const [ids, setIds] = useState<ReadonlySet<string>>(new Set());
+  const [moving, setMoving] = useState(false);
+  const toggle = useCallback((clientId: string) => {
+    setIds((before) => {
+      const after = new Set(before);
+      if (!after.delete(clientId)) after.add(clientId);
+      return after;
+    });
+  }, []);
+  const chosen = useMemo(() => ({ ids, toggle }), [ids, toggle]);
+  const all = search.list.items.map(({ client_id: id }) => id);
   return (
-    <table class="table hoverable api-users" aria-busy={list.loading}>
-      <thead>
-        <tr>
-          <th scope="col">Name</th>
-          <th scope="col">State</th>
-          <th scope="col">Last token</th>
-          <th scope="col">24 hours</th>
-          <th scope="col" class="end spare">
-            Limit
-          </th>
-          <th scope="col">Credentials</th>
-        </tr>
-      </thead>
-      <tbody>
-        {list.items.map((user) => (
-          <Row key={user.client_id} user={user} counts={sparks.get(user.client_id)} />
-        ))}
-      </tbody>
-    </table>
-  );
-}
-
-const EXPIRES_SOON_MS = 30 * DAY_MS;
-
-/** Memoized, because there may be a thousand rows. */
-function Row(props: { user: ListedApiUserJson; counts: readonly number[] | undefined }): JSX.Element {
-  const { user, counts } = props;
-  return useMemo(() => <RowOf user={user} counts={counts} />, [user, counts]);
-}
-
-function RowOf(props: { user: ListedApiUserJson; counts: readonly number[] | undefined }): JSX.Element {
-  const { user, counts } = props;
-  const { next_expiry_at: expiry, live_credentials: live } = user;
-  const expiresSoon = expiry !== null && Date.parse(expiry) - Date.now() < EXPIRES_SOON_MS;
-  return (
-    <tr>
-      <th scope="row">
-        <div class="name-cell">
-          <a href={paths.apiUser(user.client_id)} title={user.name}>
-            {cut(user.name)}
-          </a>
-          <code class="soft breakable">{user.client_id}</code>
+    <>
+      <section class="card" aria-label="Move API users">
+        <div class="row apart">
+          <p>Choose the API users to move, then their organisation.</p>
+          <div class="row">
+            <Button small onClick={() => setIds(new Set(all))}>
+              Choose all shown
+            </Button>
+            <Button small onClick={onDone}>
+              Cancel
+            </Button>
+            <Button small kind="primary" disabled={ids.size === 0} onClick={() => setMoving(true)}>
+              {ids.size === 0 ? 'Move' : `Move ${plural(ids.size, 'API user')}`}
+            </Button>
+          </div>
         </div>
-      </th>
-      <td class="fit">
-        <EnabledBadge enabled={user.enabled} />
-      </td>
-      <td data-label="Last token" class="fit">
-        <Ago at={user.last_used_at} />
-      </td>
-      <td data-label="24 hours" class="fit">
-        <Spark counts={counts} />
-      </td>
-      <td data-label="Limit" class="fit end number spare">
-        {user.limit_per_minute === null ? (
-          <span class="soft">default</span>
-        ) : (
-          <>{whole(user.limit_per_minute)}/min</>
-        )}
-      </td>
-      <td data-label="Credentials" class="fit">
-        {live === 0 ? <Badge kind="warn">none live</Badge> : <span class="number">{live} live</span>}
-        {expiresSoon && (
-          <>
-            {' '}
-            <Badge kind="warn">
-              <Ago at={expiry} />
-            </Badge>
-          </>
-        )}
-      </td>
-    </tr>
+      </section>
+      <ApiUserList of={search} chosen={chosen} />
+      {moving && (
+        <MoveApiUsers
+          clientIds={[...ids]}
+          onMoved={() => {
+            search.list.reload();
+            onDone();
+          }}
+          onClose={() => setMoving(false)}
+        />
+      )}
+    </>
   );
-}
-
-/** Maximum number of API users per request. Each user's counts are loaded once. */
-const SPARKS_AT_A_TIME = 50;
-
-type Sparks = ReadonlyMap<string, readonly number[]>;
-
-function useSparks(users: readonly ListedApiUserJson[]): Sparks {
-  const [sparks, setSparks] = useState<Sparks>(new Map());
-  const requests = useRef(new Set<string>());
-  useEffect(() => {
-    const missing = users.map(({ client_id }) => client_id).filter((id) => !requests.current.has(id));
-    for (let i = 0; i < missing.length; i += SPARKS_AT_A_TIME) {
-      const ids = missing.slice(i, i + SPARKS_AT_A_TIME);
-      for (const id of ids) requests.current.add(id);
-      void recent(ids).then(
-        (batch) => setSparks((before) => new Map([...before, ...batch])),
-        () => undefined, // a decoration: the list works without it
-      );
-    }
-  }, [users]);
-  return sparks;
-}
-
-async function recent(ids: readonly string[]): Promise<Map<string, readonly number[]>> {
-  const { items } = await get<{ items: { client_id: string; tokens: number[] }[] }>(
-    withQuery('/usage/recent', { ids: ids.join(',') }),
-  );
-  return new Map(items.map(({ client_id, tokens }) => [client_id, tokens]));
 }

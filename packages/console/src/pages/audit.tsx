@@ -5,6 +5,7 @@ import type {
   AuditVerificationJson,
 } from '../../../server/src/http/admin/audit-entry.wire.ts';
 import { dateTime, plural, whole } from '../format.ts';
+import { site } from '../site.ts';
 import { usePages } from '../state/pages.ts';
 import { isOneOf, isText, useCheckedQuery } from '../state/checked-query.ts';
 import { useResource } from '../state/resource.ts';
@@ -26,11 +27,12 @@ const OUTCOMES = [
 ] as const;
 
 const ID_LENGTH_MAX = 300;
-const NAMES = ['search', 'actor', 'action', 'subject', 'outcome', 'from', 'to'] as const;
+const NAMES = ['search', 'actor', 'action', 'subject', 'organisation', 'outcome', 'from', 'to'] as const;
 const RULES = {
   search: isText(ID_LENGTH_MAX),
   actor: isText(ID_LENGTH_MAX),
   subject: isText(ID_LENGTH_MAX),
+  organisation: isText(ID_LENGTH_MAX),
   action: isOneOf(ACTION_OPTIONS),
   outcome: isOneOf(OUTCOMES),
   from: isLocalTime,
@@ -50,14 +52,14 @@ export function AuditPage(): JSX.Element {
   return (
     <Page
       title="Audit"
-      lead="Every change and every refused change: who, what, when, from where."
+      lead={`Every change and every refused change${site.kind === 'console' ? '' : ' in your organisation'}: who, what, when, from where.`}
       actions={
         <LinkButton icon="download" href={apiUrl(withQuery('/audit/export', filter))} download>
           Export
         </LinkButton>
       }
     >
-      <Chain />
+      {site.kind === 'console' && <Chain />}
       <DroppedParameters names={dropped} />
       <AuditFilters query={query} setQuery={setQuery} />
       {isFiltered && (
@@ -96,13 +98,19 @@ export function AuditPage(): JSX.Element {
 
 type Query = Readonly<Record<string, string>>;
 
+const EXACT = {
+  actor: { with: 'By', without: 'By anyone' },
+  subject: { with: 'About', without: 'About anything' },
+  organisation: { with: 'In the organisation', without: 'In any' },
+};
+
 function AuditFilters(props: {
   query: Query;
   setQuery: (changes: Record<string, string>) => void;
 }): JSX.Element {
   const { query, setQuery } = props;
   const [search, setSearch] = useDraft(query['search'] ?? '', (text) => setQuery({ search: text }));
-  const exact = (['actor', 'subject'] as const).filter((name) => (query[name] ?? '') !== '');
+  const exact = (['actor', 'subject', 'organisation'] as const).filter((name) => (query[name] ?? '') !== '');
   const active = ['action', 'outcome', 'from', 'to'].some((name) => (query[name] ?? '') !== '');
   return (
     <div class="stack tight" role="search" aria-label="Filter the audit log">
@@ -125,10 +133,10 @@ function AuditFilters(props: {
       {exact.map((name) => (
         <div class="row" key={name}>
           <span>
-            {name === 'actor' ? 'By' : 'About'} <code class="breakable">{query[name]}</code>
+            {EXACT[name].with} <code class="breakable">{query[name]}</code>
           </span>
           <Button small onClick={() => setQuery({ [name]: '' })}>
-            {name === 'actor' ? 'By anyone' : 'About anything'}
+            {EXACT[name].without}
           </Button>
         </div>
       ))}

@@ -184,7 +184,7 @@ function Use({ credential, live }: { credential: CredentialJson; live: LiveUse }
           {refusal.detail !== null && <p class="breakable">{capital(refusal.detail)}</p>}
           <p>
             The caller was at <code>{refusal.address}</code>. It got the same answer as for every other
-            refusal: only operators see the reason.
+            refusal: the reason is shown only here.
           </p>
         </Notice>
       )}

@@ -5,6 +5,7 @@ import type { CredentialJson } from '../../../server/src/http/admin/credential.w
 import { whole } from '../format.ts';
 import { paths } from '../paths.ts';
 import type { Resource } from '../state/resource.ts';
+import { useAllows } from '../state/organisation.ts';
 import { useMay } from '../state/session.ts';
 import type { LiveUse, SeenUse } from '../state/uses.ts';
 import { CredentialBadge } from '../ui/badge.tsx';
@@ -30,21 +31,30 @@ export interface CredentialsProps {
 
 export function Credentials({ clientId, credentials, live }: CredentialsProps): JSX.Element {
   const mayWrite = useMay('operator');
+  const allowsSecret = useAllows('secret');
+  const allowsKey = useAllows('key');
+  const allowsTrust = useAllows('trust');
   return (
     <Card
       title="Credentials"
       actions={
         mayWrite && (
           <div class="row">
-            <LinkButton small icon="plus" href={`${paths.reset(clientId)}?old=keep`}>
-              New secret
-            </LinkButton>
-            <LinkButton small icon="key" href={paths.addKey(clientId)}>
-              Add a key
-            </LinkButton>
-            <LinkButton small icon="operators" href={paths.trust(clientId)}>
-              Trust a workload
-            </LinkButton>
+            {allowsSecret && (
+              <LinkButton small icon="plus" href={`${paths.reset(clientId)}?old=keep`}>
+                New secret
+              </LinkButton>
+            )}
+            {allowsKey && (
+              <LinkButton small icon="key" href={paths.addKey(clientId)}>
+                Add a key
+              </LinkButton>
+            )}
+            {allowsTrust && (
+              <LinkButton small icon="operators" href={paths.trust(clientId)}>
+                Trust a workload
+              </LinkButton>
+            )}
           </div>
         )
       }
@@ -57,7 +67,7 @@ export function Credentials({ clientId, credentials, live }: CredentialsProps): 
                 Without one, it gets no tokens. A program that has a key of its own, or a platform that gives
                 it a token, needs no secret.
               </p>
-              {mayWrite && (
+              {mayWrite && allowsSecret && (
                 <LinkButton kind="primary" href={paths.reset(clientId)}>
                   New secret
                 </LinkButton>

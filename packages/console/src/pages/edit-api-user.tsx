@@ -5,6 +5,7 @@ import { request } from '../api/client.ts';
 import { Problem } from '../api/problem.ts';
 import type { ApiUserJson } from '../../../server/src/http/admin/api-user.wire.ts';
 import { paths } from '../paths.ts';
+import { site } from '../site.ts';
 import { announce } from '../state/announce.ts';
 import { useResource } from '../state/resource.ts';
 import { useAction } from '../ui/action.ts';
@@ -80,7 +81,11 @@ function EditForm({ user, etag }: { user: ApiUserJson; etag: string | null }): J
         errorOf={action.errorOf}
       />
       {Object.keys(theirs).length > 0 && (
-        <Notice kind="warn" title="Another operator changed this API user" alert>
+        <Notice
+          kind="warn"
+          title={`Another ${site.kind === 'console' ? 'operator' : 'person'} changed this API user`}
+          alert
+        >
           <p>
             Changed by them: {Object.keys(theirs).join(', ').replaceAll('_', ' ')}. Nothing is saved yet.
             Fields that you did not edit show their values, the others yours. Check them and save again.

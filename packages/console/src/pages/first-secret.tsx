@@ -4,6 +4,7 @@ import { useLocation, useRoute } from 'preact-iso/router';
 import { apiUserPath } from '../api/paths.ts';
 import type { ApiUserJson } from '../../../server/src/http/admin/api-user.wire.ts';
 import { paths } from '../paths.ts';
+import { site } from '../site.ts';
 import { takeOver } from '../state/hand-over.ts';
 import { useResource } from '../state/resource.ts';
 import { useLiveUse } from '../state/uses.ts';
@@ -38,11 +39,17 @@ function FirstSecret({ clientId }: { clientId: string }): JSX.Element {
 function Ready({ shown }: { shown: ShownSecret }): JSX.Element {
   const { route } = useLocation();
   const live = useLiveUse(shown.clientId);
-  const leave = () => route(paths.apiUser(shown.clientId), true);
+  const next = site.kind === 'console' ? paths.apiUser : paths.quickstart;
+  const leave = () => route(next(shown.clientId), true);
   return (
     <Page title={`${shown.name} is ready`} lead="Its client id and its first secret." narrow>
       <section class="card" aria-label="Client id and secret">
-        <SecretOnce shown={shown} live={live} buttonText="Done" onDone={leave} />
+        <SecretOnce
+          shown={shown}
+          live={live}
+          buttonText={site.kind === 'console' ? 'Done' : 'Next: the program'}
+          onDone={leave}
+        />
       </section>
     </Page>
   );

@@ -3,18 +3,23 @@ import { useRef, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso/router';
 import { newIdempotencyKey, post } from '../api/client.ts';
 import { Problem } from '../api/problem.ts';
+import type { CredentialKind } from '../../../server/src/domain/credential.ts';
 import type { CreatedApiUserJson } from '../../../server/src/http/admin/api-user.wire.ts';
 import { paths } from '../paths.ts';
+import { site } from '../site.ts';
 import { handOver } from '../state/hand-over.ts';
+import { usePolicy } from '../state/organisation.ts';
+import { useQuery } from '../state/query.ts';
 import { useMay } from '../state/session.ts';
 import { useAction } from '../ui/action.ts';
 import { LinkButton } from '../ui/button.tsx';
 import { ExpiryField, expiryOf } from '../ui/expiry.tsx';
-import { CheckField, TextField } from '../ui/field.tsx';
-import { Notice } from '../ui/notice.tsx';
+import { CheckField, ChoiceField, TextField, type Choice } from '../ui/field.tsx';
 import { Page } from '../ui/page.tsx';
+import { NEW_API_USER } from './api-user-list.tsx';
 import { NO_SETTINGS, SettingsFields, type EditableSettings } from './api-user-form.tsx';
 import { Form, FormEnd } from '../ui/form.tsx';
+import { ReadOnly } from '../ui/read-only.tsx';
 
 const BACK = { href: paths.apiUsers, text: 'API users' };
 
@@ -24,14 +29,13 @@ export function NewApiUserPage(): JSX.Element {
   if (!mayWrite) {
     return (
       <Page title="New API user" back={BACK} narrow>
-        <Notice title="Your role is read-only">
-          <p>An operator or admin can create API users. An admin can give you the role.</p>
-        </Notice>
+        <ReadOnly text="An operator or admin can create API users. An admin can give you the role." />
       </Page>
     );
   }
-  const showSecret = ({ api_user: user, credential, client_secret: secret }: CreatedApiUserJson) => {
-    if (credential === undefined || secret === undefined) return route(paths.apiUser(user.client_id), true);
+  const showSecret = (created: CreatedApiUserJson, first: First) => {
+    const { api_user: user, credential, client_secret: secret } = created;
+    if (credential === undefined || secret === undefined) return route(nextPage(user.client_id, first), true);
     handOver({
       clientId: user.client_id,
       name: user.name,
@@ -43,26 +47,86 @@ export function NewApiUserPage(): JSX.Element {
     scrollTo(0, 0);
   };
   return (
-    <Page title="New API user" lead="For one program that calls your APIs." back={BACK} narrow>
+    <Page
+      title={NEW_API_USER}
+      lead={`For one program that calls ${site.kind === 'console' ? 'your' : 'the'} APIs.`}
+      back={BACK}
+      narrow
+    >
       <CreateForm onMade={showSecret} />
     </Page>
   );
 }
 
-function CreateForm({ onMade }: { onMade: (created: CreatedApiUserJson) => void }): JSX.Element {
-  const [settings, setSettings] = useState<EditableSettings>(NO_SETTINGS);
-  const [withSecret, setWithSecret] = useState(true);
+function allowsFirst(policy: NonNullable<ReturnType<typeof usePolicy>>, first: First): boolean {
+  if (first === 'trust' && policy.trust_issuers.length === 0) return false;
+  return policy.credential_kinds.some((kind) => kind === first);
+}
+
+/** How the new API user proves itself first. */
+type First = Exclude<CredentialKind, 'password'> | 'none';
+
+function nextPage(clientId: string, first: First): string {
+  if (first === 'key') return paths.addKey(clientId);
+  return first === 'trust' ? paths.trust(clientId) : paths.apiUser(clientId);
+}
+
+const FIRSTS: readonly Choice<First>[] = [
+  {
+    value: 'secret',
+    text: 'a secret',
+    hint: 'It is shown once, on the next page. Works with every program.',
+  },
+  {
+    value: 'key',
+    text: 'a key of its own',
+    hint: 'The program signs with a private key, which never leaves it. You register the public key next.',
+  },
+  {
+    value: 'trust',
+    text: 'a token of its platform',
+    hint: 'For GitHub Actions, GitLab, Kubernetes and clouds: there is no secret to store. You write the rule next.',
+  },
+];
+
+function firstSettings(policy: ReturnType<typeof usePolicy>): EditableSettings {
+  if (policy === null) return NO_SETTINGS;
+  const { audiences, api_user_limit_max: limit } = policy;
+  return { ...NO_SETTINGS, audiences: audiences.slice(0, 1), limit_per_minute: limit };
+}
+
+interface CreateFormProps {
+  onMade: (created: CreatedApiUserJson, first: First) => void;
+}
+
+function CreateForm({ onMade }: CreateFormProps): JSX.Element {
+  const policy = usePolicy();
+  // Operators create one for an organisation from its page.
+  const [{ organisation_id: organisationId = '' }] = useQuery();
+  const firsts = FIRSTS.filter(({ value }) => policy === null || allowsFirst(policy, value));
+  const [settings, setSettings] = useState<EditableSettings>(() => firstSettings(policy));
+  const [first, setFirst] = useState<First>(firsts[0]?.value ?? 'none');
+  const withSecret = first === 'secret';
   const [secretName, setSecretName] = useState('');
   const [days, setDays] = useState('');
   // The same key for each attempt, so that a lost response does not create a second API user.
   const attempt = useRef({ key: newIdempotencyKey(), body: '' });
   const action = useAction(async () => {
     const secret = withSecret && { name: secretName.trim() || 'first secret', ...expiryOf(days) };
-    const body = { ...settings, name: settings.name.trim(), secret };
+    const { username, ...others } = settings;
+    // Members may not send it.
+    const known = policy === null ? { ...others, username } : others;
+    const body = {
+      ...known,
+      name: settings.name.trim(),
+      secret,
+      ...(organisationId !== '' && { organisation_id: organisationId }),
+    };
     const text = JSON.stringify(body);
     if (attempt.current.body !== text) attempt.current = { key: newIdempotencyKey(), body: text };
     try {
-      onMade(await post<CreatedApiUserJson>('/api-users', body, { idempotencyKey: attempt.current.key }));
+      const options = { idempotencyKey: attempt.current.key };
+      onMade(await post<CreatedApiUserJson>('/api-users', body, options), first);
     } catch (error) {
       // After a final refusal, the next request is a new attempt, even with the same values.
       if (error instanceof Problem && error.status >= 400 && error.status < 500) attempt.current.body = '';
@@ -71,6 +135,15 @@ function CreateForm({ onMade }: { onMade: (created: CreatedApiUserJson) => void 
   });
   return (
     <Form onSubmit={() => action.run()} class="card">
+      {organisationId !== '' && (
+        <p>
+          For the organisation{' '}
+          <a class="breakable" href={paths.organisation(organisationId)}>
+            {organisationId}
+          </a>
+          , within its policy.
+        </p>
+      )}
       <SettingsFields
         settings={settings}
         onChange={(change) => setSettings((before) => ({ ...before, ...change }))}
@@ -78,13 +151,19 @@ function CreateForm({ onMade }: { onMade: (created: CreatedApiUserJson) => void 
         autofocus
       />
       <fieldset class="stack">
-        <legend class="label">First secret</legend>
-        <CheckField
-          label="Make a secret now"
-          hint="It is shown once, on the next page."
-          checked={withSecret}
-          onInput={setWithSecret}
-        />
+        <legend class={policy === null ? 'label' : 'unseen'}>
+          First {policy === null ? 'secret' : 'credential'}
+        </legend>
+        {policy === null ? (
+          <CheckField
+            label="Make a secret now"
+            hint="It is shown once, on the next page."
+            checked={withSecret}
+            onInput={(checked) => setFirst(checked ? 'secret' : 'none')}
+          />
+        ) : (
+          <ChoiceField<First> label="It proves itself by" value={first} choices={firsts} onInput={setFirst} />
+        )}
         {withSecret && (
           <>
             <TextField

@@ -9,7 +9,7 @@ export function NotFoundPage(): JSX.Element {
     <Page title="There is no such page">
       <Empty icon="search" title="There is no page at this address">
         <p>It may be incomplete or mistyped.</p>
-        <LinkButton href={paths.overview}>Go to the overview</LinkButton>
+        <LinkButton href={paths.overview}>Go to the start page</LinkButton>
       </Empty>
     </Page>
   );

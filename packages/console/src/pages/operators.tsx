@@ -6,19 +6,18 @@ import type { InvitationJson, OperatorJson } from '../../../server/src/http/admi
 import type { Page as PageOf } from '../../../server/src/http/admin/schema.ts';
 import { announce } from '../state/announce.ts';
 import { useResource } from '../state/resource.ts';
-import { useLeaveGuard } from '../state/leave-guard.ts';
 import { useActor, useMay } from '../state/session.ts';
 import { useAction } from '../ui/action.ts';
 import { Badge, RoleBadge } from '../ui/badge.tsx';
 import { Button } from '../ui/button.tsx';
-import { CodeBlock } from '../ui/copy.tsx';
 import { CancelButton, Confirm, Dialog } from '../ui/dialog.tsx';
 import { ChoiceField, TextField, type Choice } from '../ui/field.tsx';
 import { Form, FormEnd } from '../ui/form.tsx';
+import { LinkOnce } from '../ui/link-once.tsx';
 import { Loaded } from '../ui/loaded.tsx';
-import { Failure, Notice } from '../ui/notice.tsx';
+import { Failure } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
-import { Ago, At } from '../ui/time.tsx';
+import { Ago } from '../ui/time.tsx';
 
 const ROLES: readonly Choice<Role>[] = [
   { value: 'viewer', text: 'Viewer', hint: 'Sees everything, changes nothing.' },
@@ -64,7 +63,15 @@ export function OperatorsPage(): JSX.Element {
         {({ items }) => <OperatorTable items={items} onOpen={isAdmin ? setOpen : null} />}
       </Loaded>
       {open?.to === 'invite' && <Invite onMade={showLink} onClose={close} />}
-      {open?.to === 'link' && <LinkOnce invitation={open.invitation} onClose={close} />}
+      {open?.to === 'link' && (
+        <LinkOnce
+          title={`A link for ${open.invitation.operator.email}`}
+          text="Send it privately: the first person to open it chooses the password. It works once."
+          url={open.invitation.invitation_url}
+          expiresAt={open.invitation.expires_at}
+          onClose={close}
+        />
+      )}
       {open?.to === 'role' && (
         <ChangeRole operator={open.operator} onDone={operators.reload} onClose={close} />
       )}
@@ -174,39 +181,6 @@ function Invite(props: { onMade: (invitation: InvitationJson) => void; onClose: 
         <FormEnd action={action} verb="Create the link" before={<CancelButton />} />
       </Form>
     </Dialog>
-  );
-}
-
-function LinkOnce({ invitation, onClose }: { invitation: InvitationJson; onClose: () => void }): JSX.Element {
-  return (
-    <Dialog title={`A link for ${invitation.operator.email}`} onClose={onClose}>
-      <Link invitation={invitation} onDone={onClose} />
-    </Dialog>
-  );
-}
-
-const WITHOUT_LINK = {
-  title: 'Leave without the link?',
-  text: 'It cannot be shown again. If you have not passed it on, create a new one.',
-};
-
-function Link({ invitation, onDone }: { invitation: InvitationJson; onDone: () => void }): JSX.Element {
-  useLeaveGuard(true, WITHOUT_LINK);
-  return (
-    <>
-      <Notice kind="warn" title="It is shown only once">
-        <p>
-          Send it privately: the first person to open it chooses the password. It works once, until{' '}
-          <At at={invitation.expires_at} />.
-        </p>
-      </Notice>
-      <CodeBlock text={invitation.invitation_url} what="invitation link" />
-      <div class="form-actions">
-        <Button kind="primary" onClick={onDone}>
-          I have passed it on
-        </Button>
-      </div>
-    </>
   );
 }
 

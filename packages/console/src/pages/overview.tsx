@@ -177,6 +177,7 @@ function FirstSteps(): JSX.Element {
 
 const KINDS: Record<AttentionJson['kind'], { badge: BadgeKind; text: string }> = {
   clock: { badge: 'danger', text: 'Clock is wrong' },
+  organisation_quota: { badge: 'warn', text: 'Quota used up' },
   secret_expires: { badge: 'warn', text: 'Secret expires' },
   refused: { badge: 'danger', text: 'Refused' },
   limit_hit: { badge: 'danger', text: 'Limit hit' },

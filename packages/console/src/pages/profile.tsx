@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import { request } from '../api/client.ts';
 import type { Page as PageOf } from '../../../server/src/http/admin/schema.ts';
 import type { OwnSessionJson } from '../../../server/src/http/admin/session.wire.ts';
+import { site } from '../site.ts';
 import { announce } from '../state/announce.ts';
 import { useResource } from '../state/resource.ts';
 import { useActor } from '../state/session.ts';
@@ -27,7 +28,7 @@ export function ProfilePage(): JSX.Element {
         actor !== null && (
           <div class="row">
             <span class="breakable">{actor.name}</span>
-            <RoleBadge role={actor.role} />
+            {actor.role !== 'none' && site.kind === 'console' && <RoleBadge role={actor.role} />}
           </div>
         )
       }

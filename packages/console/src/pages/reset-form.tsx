@@ -9,6 +9,7 @@ import type {
 } from '../../../server/src/http/admin/credential.wire.ts';
 import { DAY_MS, inMinutes } from '../format.ts';
 import { paths } from '../paths.ts';
+import { usePolicy } from '../state/organisation.ts';
 import type { LiveUse } from '../state/uses.ts';
 import { useAction } from '../ui/action.ts';
 import { Button, LinkButton } from '../ui/button.tsx';
@@ -67,7 +68,9 @@ export interface ResetFormProps {
 
 export function ResetForm(props: ResetFormProps): JSX.Element {
   const { user, living, liveCount, live, onMade, onSkip } = props;
-  const [kind, setKind] = useState<Kind>('secret');
+  const policy = usePolicy();
+  const kinds = KINDS.filter(({ value }) => policy === null || policy.credential_kinds.includes(value));
+  const [kind, setKind] = useState<Kind>(kinds[0]?.value ?? 'secret');
   const [password, setPassword] = useState('');
   const [name, setName] = useState('');
   const [days, setDays] = useState('');
@@ -104,7 +107,7 @@ export function ResetForm(props: ResetFormProps): JSX.Element {
           <p>Retire one first, or end the old ones now.</p>
         </Notice>
       )}
-      <ChoiceField<Kind> label="The new credential is" value={kind} choices={KINDS} onInput={setKind} />
+      <ChoiceField<Kind> label="The new credential is" value={kind} choices={kinds} onInput={setKind} />
       {kind === 'password' && (
         <NewPassword
           username={user.username}

@@ -10,9 +10,9 @@ import { useMay } from '../state/session.ts';
 import { useLiveUse } from '../state/uses.ts';
 import { Icon } from '../ui/icon.tsx';
 import { Loaded } from '../ui/loaded.tsx';
-import { Notice } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
 import { SecretOnce, type ShownSecret } from '../ui/secret-once.tsx';
+import { ReadOnly } from '../ui/read-only.tsx';
 import { apiUserPath } from '../api/paths.ts';
 import { SecretGone } from './first-secret.tsx';
 import { isNoSuchApiUser, NoSuchApiUser } from './no-such-api-user.tsx';
@@ -77,11 +77,7 @@ function Reset({ clientId }: { clientId: string }): JSX.Element {
       lead="For a secret or password that was lost, forgotten, or has to change. If it may be in the wrong hands, cut it off instead."
       narrow
     >
-      {!mayWrite && (
-        <Notice title="Your role is read-only">
-          <p>An operator or admin can reset credentials.</p>
-        </Notice>
-      )}
+      {!mayWrite && <ReadOnly text="An operator or admin can reset credentials." />}
       <ol class="steps">
         <Step number={1} title="Choose the new credential" isDone={isDone('make')} isNow={stage === 'make'}>
           {mayWrite && stage === 'make' && (

@@ -2,6 +2,7 @@ import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { Problem } from '../api/problem.ts';
 import { signIn } from '../api/session.ts';
+import { site } from '../site.ts';
 import { useAction } from '../ui/action.ts';
 import { Button } from '../ui/button.tsx';
 import { PasswordField, TextField } from '../ui/field.tsx';
@@ -19,15 +20,32 @@ export function SignInPage(): JSX.Element {
       <details>
         <summary>Cannot sign in?</summary>
         <div class="stack tight soft small">
-          <p>Another admin can send you a new link: Operators, then Reset.</p>
-          <p>
-            Anyone with a shell on the server can run <code>npx mintmark operator reset</code>. To create the
-            first admin, use the link that the server prints when it starts, or{' '}
-            <code>npx mintmark operator create</code>.
-          </p>
+          {site.kind === 'console' ? <HelpForOperators /> : <HelpForMembers />}
         </div>
       </details>
     </Door>
+  );
+}
+
+function HelpForOperators(): JSX.Element {
+  return (
+    <>
+      <p>Another admin can send you a new link: Operators, then Reset.</p>
+      <p>
+        Anyone with a shell on the server can run <code>npx mintmark operator reset</code>. To create the
+        first admin, use the link that the server prints when it starts, or{' '}
+        <code>npx mintmark operator create</code>.
+      </p>
+    </>
+  );
+}
+
+function HelpForMembers(): JSX.Element {
+  return (
+    <p>
+      An admin of your organisation, or the operator of the platform, can send you a new link. If you have no
+      account yet, you need an invitation of theirs.
+    </p>
   );
 }
 

@@ -9,6 +9,7 @@ import { apiUserPath } from '../api/paths.ts';
 import { Problem } from '../api/problem.ts';
 import { config } from '../config.ts';
 import { paths } from '../paths.ts';
+import { usePolicy } from '../state/organisation.ts';
 import { useQuery } from '../state/query.ts';
 import { useResource } from '../state/resource.ts';
 import { useMay } from '../state/session.ts';
@@ -17,9 +18,11 @@ import { LinkButton } from '../ui/button.tsx';
 import { expiryOf, NameAndExpiry } from '../ui/expiry.tsx';
 import { CheckField, SelectField } from '../ui/field.tsx';
 import { Form, FormEnd } from '../ui/form.tsx';
+import { Chips } from '../ui/list-field.tsx';
 import { Loaded } from '../ui/loaded.tsx';
 import { Notice } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
+import { ReadOnly } from '../ui/read-only.tsx';
 import { useCredentialCreation } from './credential-creation.ts';
 import { isNoSuchApiUser, NoSuchApiUser } from './no-such-api-user.tsx';
 import { draftOf, emptyDraft, ruleOf, ruleText, type TrustDraft } from './trust-draft.ts';
@@ -46,6 +49,7 @@ function Trust({ clientId }: { clientId: string }): JSX.Element {
       lead="The program proves itself with a token that its platform gives it. There is no secret to store, to leak or to replace."
       narrow
     >
+      <AllowedIssuers />
       {mayWrite ? (
         <Loaded from={credentials} size="tall">
           {({ items }) => {
@@ -54,9 +58,7 @@ function Trust({ clientId }: { clientId: string }): JSX.Element {
           }}
         </Loaded>
       ) : (
-        <Notice title="Your role is read-only">
-          <p>An operator or admin can create trust rules.</p>
-        </Notice>
+        <ReadOnly text="An operator or admin can create trust rules." />
       )}
     </Page>
   );
@@ -68,6 +70,29 @@ const PLATFORMS = [
   ...TRUST_PRESETS.map(({ name, title }) => ({ value: name, text: title })),
   { value: OWN, text: 'Another issuer: write the rule' },
 ];
+
+/** The issuers of trust rules that the policy of the organisation allows. */
+function AllowedIssuers(): JSX.Element | null {
+  const policy = usePolicy();
+  if (policy === null) return null;
+  const { trust_issuers: issuers } = policy;
+  return (
+    <Notice
+      kind={issuers.length === 0 ? 'warn' : 'info'}
+      title={
+        issuers.length === 0
+          ? 'Your organisation may trust no issuer yet'
+          : 'Your organisation may trust tokens of'
+      }
+    >
+      {issuers.length === 0 ? (
+        <p>Ask the operator of the platform to add the issuer of your workload to the policy.</p>
+      ) : (
+        <Chips items={issuers} none="" />
+      )}
+    </Notice>
+  );
+}
 
 interface TrustFormProps {
   clientId: string;

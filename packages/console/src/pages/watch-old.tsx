@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import type { CredentialJson } from '../../../server/src/http/admin/credential.wire.ts';
 import { duration, plural, sentence } from '../format.ts';
 import { paths } from '../paths.ts';
+import { site } from '../site.ts';
 import { useNow } from '../state/clock.ts';
 import type { LiveUse, SeenUse } from '../state/uses.ts';
 import { Badge } from '../ui/badge.tsx';
@@ -79,8 +80,8 @@ export function WatchOld({ clientId, living, live, onChanged }: WatchOldProps): 
   );
 }
 
-/** Time without a use before this page calls a credential unused. */
-const QUIET_SHOWN_MS = 10_000;
+/** Time without a use before this page calls a credential unused. Without the stream, uses are seen later. */
+const QUIET_SHOWN_MS = site.kind === 'console' ? 10_000 : 20_000;
 
 function OldSecret(props: {
   credential: CredentialJson;

@@ -1,6 +1,6 @@
 import { createContext } from 'preact';
 import { useContext, useLayoutEffect } from 'preact/hooks';
-import { CONSOLE_PATH } from '../../../server/src/http/public/console-pages.ts';
+import { isOfSite } from '../site.ts';
 import { createStore, type Store } from './store.ts';
 
 /** The question before the operator leaves a page. */
@@ -93,10 +93,10 @@ function guardLink(event: MouseEvent): void {
 /** Links that the router leaves to the browser: a new tab, a download, another server or an anchor. */
 function opensElsewhere(event: MouseEvent, link: HTMLAnchorElement): boolean {
   const withKey = event.ctrlKey || event.metaKey || event.altKey || event.shiftKey;
-  const isOfConsole = link.origin === location.origin && link.pathname.startsWith(CONSOLE_PATH);
+  const isOfThis = link.origin === location.origin && isOfSite(link.pathname);
   const opensTab = link.target !== '' && link.target !== '_self';
   return (
-    withKey || event.button !== 0 || link.download !== '' || opensTab || !isOfConsole || isSamePage(link.href)
+    withKey || event.button !== 0 || link.download !== '' || opensTab || !isOfThis || isSamePage(link.href)
   );
 }
 

@@ -5,6 +5,8 @@ import type {
   RefusalEventJson,
   UseEventJson,
 } from '../../../server/src/http/admin/event.wire.ts';
+import { ANY_CHANGE, tellChange } from './changes.ts';
+import { site } from '../site.ts';
 import { createStore, type Store } from './store.ts';
 
 /** One stream of events for the whole console, because browsers allow six HTTP/1.1 connections per server. */
@@ -21,7 +23,6 @@ const RATES_KEPT = 300;
 export const lastRateAt: Store<number | null> = createStore<number | null>(null);
 
 type Listener<T> = (event: T) => void;
-const changeListeners = new Set<Listener<ChangeEventJson>>();
 const useListeners = new Set<Listener<UseEventJson>>();
 const refusalListeners = new Set<Listener<RefusalEventJson>>();
 
@@ -33,10 +34,19 @@ let watched: string | null = null;
 let retry: ReturnType<typeof setTimeout> | undefined;
 let retryMs = RETRY_FIRST_MS;
 
+/** The portal has no stream: its pages ask at this interval. */
+const POLL_MS = 10_000;
+let polling: ReturnType<typeof setInterval> | undefined;
+
 /** Opens the stream, or reopens it for the current API user. */
 export function startLive(): void {
   clearTimeout(retry);
   source?.close();
+  if (site.kind !== 'console') {
+    clearInterval(polling);
+    polling = setInterval(() => document.hidden || tellChange(ANY_CHANGE), POLL_MS);
+    return;
+  }
   const wasAway = ['away', 'paused'].includes(liveState.get());
   liveState.set('connecting');
   const opened = new EventSource(apiUrl(withQuery('/events', { client_id: watched })));
@@ -44,7 +54,7 @@ export function startLive(): void {
   opened.addEventListener('open', () => {
     retryMs = RETRY_FIRST_MS;
     // The stream does not repeat changes from the interruption.
-    if (wasAway || liveState.get() === 'away') tell(changeListeners, { noun: '*', id: '*' });
+    if (wasAway || liveState.get() === 'away') tellChange(ANY_CHANGE);
     liveState.set('live');
   });
   opened.addEventListener('error', () => {
@@ -58,7 +68,7 @@ export function startLive(): void {
     later();
     if (code === 'not_signed_in') get('/session').catch(() => undefined);
   });
-  listen<ChangeEventJson>(opened, 'change', (change) => tell(changeListeners, change));
+  listen<ChangeEventJson>(opened, 'change', tellChange);
   listen<{ seconds: RatesEventJson[] }>(opened, 'history', ({ seconds }) => keepRates(seconds));
   listen<RatesEventJson>(opened, 'rates', (rate) => keepRates([rate]));
   listen<UseEventJson>(opened, 'use', (use) => tell(useListeners, use));
@@ -76,6 +86,7 @@ function keepRates(seconds: readonly RatesEventJson[]): void {
 
 export function stopLive(): void {
   clearTimeout(retry);
+  clearInterval(polling);
   source?.close();
   source = undefined;
   liveState.set('paused');
@@ -86,10 +97,6 @@ export function watchApiUser(clientId: string | null): void {
   if (watched === clientId) return;
   watched = clientId;
   if (source !== undefined) startLive();
-}
-
-export function onChange(listener: Listener<ChangeEventJson>): () => void {
-  return added(changeListeners, listener);
 }
 
 export function onUse(listener: Listener<UseEventJson>): () => void {

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { get, withQuery } from '../api/client.ts';
+import { site } from '../site.ts';
 import { isPassing } from '../api/problem.ts';
 import type { Page } from '../../../server/src/http/admin/schema.ts';
 import { RETRY_MS, useReloads, type Following } from './resource.ts';
@@ -95,7 +96,8 @@ export function usePages<T>(path: string, follow: readonly Following[] = []): Pa
   const reload = useCallback(() => setReloads((times) => times + 1), []);
   const changed = useCallback(() => {
     if (latest.current.items.length <= PAGE) reload();
-    else setState((before) => ({ ...before, stale: true }));
+    // Without a stream, nothing says whether a long list changed.
+    else if (site.kind === 'console') setState((before) => ({ ...before, stale: true }));
   }, [reload]);
   useReloads(follow, changed);
 

@@ -2,7 +2,7 @@ import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { request } from '../api/client.ts';
 import { isPassing } from '../api/problem.ts';
 import type { ChangeEventJson } from '../../../server/src/http/admin/event.wire.ts';
-import { onChange } from './live.ts';
+import { onChange } from './changes.ts';
 import { present } from './presence.ts';
 
 export interface Resource<T> {

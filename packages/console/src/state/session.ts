@@ -1,6 +1,9 @@
 import { Problem } from '../api/problem.ts';
-import type { Role } from '../../../server/src/domain/actor.ts';
-import type { OperatorSessionJson } from '../../../server/src/http/admin/session.wire.ts';
+import type { AccountRole, Role } from '../../../server/src/domain/actor.ts';
+import type { MembershipJson, OperatorSessionJson } from '../../../server/src/http/admin/session.wire.ts';
+import type { MemberRole } from '../../../server/src/domain/organisation.ts';
+import { site } from '../site.ts';
+import { organisation } from './organisation.ts';
 import { createStore, useStore, type Store } from './store.ts';
 
 export type SessionState =
@@ -46,15 +49,32 @@ function takeWaiting(): typeof waiting {
   return taken;
 }
 
-const RANK: Record<Role | 'none', number> = { none: -1, viewer: 0, operator: 1, admin: 2 };
+const RANK: Record<AccountRole | MemberRole, number> = {
+  none: -1,
+  viewer: 0,
+  operator: 1,
+  member: 1,
+  admin: 2,
+};
 
-/** Whether the operator's role includes `role`. It only hides controls: the server decides. */
+/**
+ * Whether the person's role here includes `role`: in an organisation, a member counts as an operator. It only
+ * hides controls: the server decides.
+ */
 export function useMay(role: Role): boolean {
   const actor = useActor();
-  return actor !== null && RANK[actor.role] >= RANK[role];
+  const shown = useStore(organisation);
+  const own = site.kind === 'organisation' ? shown?.role : actor?.role;
+  return own !== undefined && RANK[own] >= RANK[role];
 }
 
 export function useActor(): OperatorSessionJson['actor'] | null {
   const now = useStore(session);
   return now.is === 'in' || now.is === 'ended' ? now.session.actor : null;
+}
+
+/** The organisations of the person signed in. */
+export function useOwnOrganisations(): readonly MembershipJson[] {
+  const now = useStore(session);
+  return now.is === 'in' || now.is === 'ended' ? now.session.organisations : [];
 }

@@ -3,6 +3,7 @@ import type { AuditEntryJson, AuditSubjectJson } from '../../../server/src/http/
 import { CREDENTIAL_KINDS } from '../../../server/src/domain/credential.ts';
 import { capital, cut, whole } from '../format.ts';
 import { paths } from '../paths.ts';
+import { site } from '../site.ts';
 import { kindText } from './credential-kind.ts';
 import { Badge } from './badge.tsx';
 import { Ago, At } from './time.tsx';
@@ -85,10 +86,16 @@ function SubjectLink({ subject: { kind, id, name } }: { subject: AuditSubjectJso
   if (id === null) return <span class="soft">{noun}</span>;
   return (
     <>
-      {noun} {kind === 'api_user' ? <a href={paths.apiUser(id)}>{id}</a> : <code>{id}</code>}
+      {noun} <SubjectId kind={kind} id={id} />
       {name !== null && <> ({name})</>}
     </>
   );
+}
+
+function SubjectId({ kind, id }: { kind: string; id: string }): JSX.Element {
+  if (kind === 'api_user') return <a href={paths.apiUser(id)}>{id}</a>;
+  if (kind === 'organisation' && site.kind === 'console') return <a href={paths.organisation(id)}>{id}</a>;
+  return <code>{id}</code>;
 }
 
 /** The changed members with old and new values. */
@@ -139,11 +146,23 @@ const ACTIONS: ReadonlyMap<string, string> = new Map([
   ['api_user.import', 'API users imported'],
   ['api_user.export', 'API users exported'],
   ['api_user.export', 'Digests exported'],
+  ['api_user.move', 'API user moved'],
   ['credential.create', 'Credential created'],
   ['credential.update', 'Credential changed'],
   ['credential.retire', 'Credential retired'],
   ['credential.reset', 'Credentials reset'],
   ['credential.cut_off', 'Cut off after a leak'],
+  ['organisation.create', 'Organisation created'],
+  ['organisation.update', 'Organisation changed'],
+  ['organisation.disable', 'Organisation disabled'],
+  ['organisation.enable', 'Organisation enabled'],
+  ['organisation.delete', 'Organisation deleted'],
+  ['organisation.view', 'Organisation viewed as a member'],
+  ['member.invite', 'Member invited'],
+  ['member.accept', 'Member joined'],
+  ['member.update', 'Member’s role changed'],
+  ['member.remove', 'Member removed'],
+  ['audience_settings.update', 'Audience settings changed'],
   ['signing_key.create', 'Signing key created'],
   ['signing_key.rotate', 'Signing key rotated'],
   ['operator.invite', 'Operator invited'],
@@ -161,13 +180,13 @@ const ACTIONS: ReadonlyMap<string, string> = new Map([
   ['store.restore', 'Store restored from a backup'],
 ]);
 
+/** Actions that members never see. */
+const OF_PLATFORM = /^(operator|signing_key|store|audience_settings|profile|session)\./;
+
 /** Options of the filter. */
-export const ACTION_OPTIONS: readonly { value: string; text: string }[] = [...ACTIONS].map(
-  ([value, text]) => ({
-    value,
-    text,
-  }),
-);
+export const ACTION_OPTIONS: readonly { value: string; text: string }[] = [...ACTIONS]
+  .filter(([value]) => site.kind === 'console' || !OF_PLATFORM.test(value))
+  .map(([value, text]) => ({ value, text }));
 
 function actionText({ action, after }: AuditEntryJson): string {
   const kind = CREDENTIAL_KINDS.find((one) => one === after?.['kind']);

@@ -1,6 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact';
 import type { Role } from '../../../server/src/domain/actor.ts';
 import type { CredentialState } from '../../../server/src/domain/credential.ts';
+import type { MemberRole } from '../../../server/src/domain/organisation.ts';
 import type { SigningKeyState } from '../../../server/src/domain/signing-key.ts';
 
 export type BadgeKind = 'plain' | 'good' | 'warn' | 'danger' | 'note';
@@ -31,6 +32,6 @@ export function SigningKeyBadge({ state }: { state: SigningKeyState }): JSX.Elem
   return <Badge kind={SIGNING_KEY[state]}>{state}</Badge>;
 }
 
-export function RoleBadge({ role }: { role: Role | 'none' }): JSX.Element {
+export function RoleBadge({ role }: { role: Role | MemberRole | 'none' }): JSX.Element {
   return <Badge kind={role === 'admin' ? 'note' : 'plain'}>{role}</Badge>;
 }

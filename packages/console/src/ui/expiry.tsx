@@ -1,6 +1,8 @@
 import type { JSX } from 'preact';
-import { DAY_MS, dateTime } from '../format.ts';
-import { SelectField, TextField } from './field.tsx';
+import { DAY_MS, dateTime, plural } from '../format.ts';
+import { site } from '../site.ts';
+import { usePolicy } from '../state/organisation.ts';
+import { SelectField, TextField, type Option } from './field.tsx';
 
 const EXPIRIES = [
   { value: '', text: 'Never' },
@@ -9,6 +11,8 @@ const EXPIRIES = [
   { value: '180', text: 'In 180 days' },
   { value: '365', text: 'In a year' },
 ] as const;
+
+const EXPIRY_HINT = `From then on it is refused. The ${site.kind === 'console' ? 'overview' : 'list'} warns 30 days before.`;
 
 export interface ExpiryFieldProps {
   /** Empty: no expiry. `keep`: unchanged. */
@@ -30,17 +34,25 @@ export function ExpiryField({ days, onInput, error = null, keep }: ExpiryFieldPr
             text: keep === null ? 'Never, unchanged' : `${dateTime(Date.parse(keep))}, unchanged`,
           },
         ];
-  const others = keep === null ? EXPIRIES.filter(({ value }) => value !== '') : EXPIRIES;
+  const allowed = expiriesWithin(usePolicy()?.credential_days_max ?? null);
+  const others = keep === null ? allowed.filter(({ value }) => value !== '') : allowed;
   return (
     <SelectField
       label="It expires"
-      hint="From then on it is refused. The overview warns 30 days before."
+      hint={EXPIRY_HINT}
       value={days}
       options={[...now, ...others]}
       onInput={onInput}
       error={error}
     />
   );
+}
+
+/** Without a date, the server gives the longest life that the policy allows. */
+function expiriesWithin(daysMax: number | null): readonly Option[] {
+  if (daysMax === null) return EXPIRIES;
+  const longest = { value: '', text: `In ${plural(daysMax, 'day')}, the longest allowed` };
+  return [longest, ...EXPIRIES.filter(({ value }) => value !== '' && Number(value) < daysMax)];
 }
 
 /** Name and expiry time of a new credential. */

@@ -125,6 +125,32 @@ export function TextField(props: TextFieldProps): JSX.Element {
   );
 }
 
+/** A whole number of at least 1; null: empty. */
+export function NumberField(props: {
+  label: string;
+  hint: string;
+  value: number | null;
+  onInput: (value: number | null) => void;
+  error: string | null;
+  isRequired?: boolean;
+}): JSX.Element {
+  const { label, hint, value, onInput, error, isRequired = false } = props;
+  return (
+    <TextField
+      label={label}
+      hint={hint}
+      type="number"
+      inputMode="numeric"
+      min={isRequired ? 0 : 1}
+      optional={!isRequired}
+      required={isRequired}
+      value={value === null ? '' : String(value)}
+      onInput={(text) => onInput(text === '' ? null : Number(text))}
+      error={error}
+    />
+  );
+}
+
 export function TextAreaField(
   props: FieldProps & {
     value: string;
@@ -249,6 +275,42 @@ export function CheckField(props: {
         {props.hint !== undefined && <span class="hint">{props.hint}</span>}
       </span>
     </label>
+  );
+}
+
+/** Any number of options. */
+export function ChecksField(props: {
+  label: string;
+  options: readonly string[];
+  chosen: readonly string[];
+  onInput: (chosen: string[]) => void;
+  /** Shown without options. */
+  none: string;
+  error?: string | null;
+}): JSX.Element {
+  const { label, options, chosen, onInput, none, error = null } = props;
+  const id = useId();
+  return (
+    <fieldset class="choices" aria-describedby={error === null ? undefined : id}>
+      <legend class="label">{label}</legend>
+      {options.length === 0 && <p class="soft">{none}</p>}
+      {options.map((option) => (
+        <CheckField
+          key={option}
+          label={<code class="breakable">{option}</code>}
+          checked={chosen.includes(option)}
+          onInput={(checked) =>
+            onInput(options.filter((one) => (one === option ? checked : chosen.includes(one))))
+          }
+        />
+      ))}
+      {error !== null && (
+        <p class="field-error" id={id}>
+          <Icon name="warning" />
+          {error}
+        </p>
+      )}
+    </fieldset>
   );
 }
 

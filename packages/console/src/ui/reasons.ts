@@ -35,12 +35,59 @@ export const REASONS: ReadonlyMap<string, string> = new Map([
   ['may_not_introspect', 'may not introspect'],
   ['not_its_token', 'token of another'],
   ['api_user_limit', 'limit of the API user'],
+  ['organisation_limit', 'limit of the organisation'],
+  ['organisation_quota', 'quota of the organisation'],
   ['address_limit', 'limit of the address'],
   ['failures_limit', 'too many failures'],
+  ['organisation_disabled', 'organisation disabled'],
+  ['organisation_limit', 'limit of the organisation'],
+  ['organisation_quota', 'quota of the organisation'],
   ['temporarily_unavailable', 'store out of reach'],
   ['overloaded', 'too many at once'],
 ]);
 
 export function reasonText(reason: string): string {
   return REASONS.get(reason) ?? reason.replaceAll('_', ' ');
+}
+
+/** What to do about a refusal, for the people whose program was refused. */
+const ADVICE: ReadonlyMap<string, string> = new Map([
+  ['invalid_request', 'Compare the request with the quickstart of the API user.'],
+  ['unsupported_grant_type', 'Use grant_type=client_credentials, or leave it out.'],
+  ['invalid_scope', 'Ask for scopes that the API user has, or give it the scope in its settings.'],
+  ['invalid_target', 'Ask for an audience that the API user has, or leave out “resource”.'],
+  [
+    'unknown_secret',
+    'The program has a secret of another API user, or a deleted one. Reset the credentials.',
+  ],
+  ['malformed_secret', 'The secret was cut off or changed on its way to the program. Copy it whole.'],
+  ['wrong_secret', 'The secret was mistyped or cut off. Copy it whole, or reset the credentials.'],
+  ['wrong_password', 'The password is wrong. If nobody knows it, reset the credentials.'],
+  ['expired_secret', 'Create a new secret, and give it to the program.'],
+  ['retired_secret', 'The program still has an old secret. Give it the new one, or reset the credentials.'],
+  ['expired_password', 'Reset the credentials.'],
+  ['expired_assertion', 'Sign a new assertion for each request, and check the clock of the machine.'],
+  ['early_assertion', 'Check the clock of the machine.'],
+  ['assertion_reused', 'Sign a new assertion, with its own jti, for each request.'],
+  ['unknown_key', 'Register the public key whose kid the program sends.'],
+  ['wrong_signature', 'The program signs with another private key than the registered one.'],
+  ['untrusted_issuer', 'Create a trust rule for the issuer of the token.'],
+  ['claim_mismatch', 'Compare the claims of the token with the trust rule: “Check a token” says more.'],
+  ['api_user_disabled', 'Enable the API user on its page.'],
+  ['organisation_disabled', 'Ask the operator of the platform.'],
+  ['address_not_allowed', 'Call from an allowed network, or change the networks in the settings.'],
+  ['api_user_limit', 'Keep a token until it expires, instead of asking for one per call.'],
+  ['organisation_limit', 'Keep a token until it expires, instead of asking for one per call.'],
+  [
+    'organisation_quota',
+    'Keep a token until it expires. The quota begins afresh with the hour or day (UTC).',
+  ],
+  ['address_limit', 'Keep a token until it expires, instead of asking for one per call.'],
+  ['failures_limit', 'Wait a minute, and correct the credentials of the program first.'],
+  ['overloaded', 'Try again after a moment.'],
+  ['temporarily_unavailable', 'Try again after a moment.'],
+]);
+
+export function adviceFor(reason: string): string | null {
+  return ADVICE.get(reason) ?? null;
 }

@@ -17,15 +17,22 @@ import { reasonText } from './reasons.ts';
 export type Span = 'live' | 'hour' | 'day' | 'month';
 export type PastSpan = Exclude<Span, 'live'>;
 
-const SPANS = [
-  { value: 'live', text: 'Live' },
+const PAST_SPANS = [
   { value: 'hour', text: '3 h' },
   { value: 'day', text: '48 h' },
   { value: 'month', text: '90 days' },
 ] as const;
+const SPANS = [{ value: 'live', text: 'Live' }, ...PAST_SPANS] as const;
 
 export function SpanField({ span, onInput }: { span: Span; onInput: (span: Span) => void }): JSX.Element {
   return <Segments<Span> label="Time span" value={span} options={SPANS} onInput={onInput} />;
+}
+
+/** For usage without live counts. */
+export function PastSpanField(props: { span: PastSpan; onInput: (span: PastSpan) => void }): JSX.Element {
+  return (
+    <Segments<PastSpan> label="Time span" value={props.span} options={PAST_SPANS} onInput={props.onInput} />
+  );
 }
 
 const HISTORY: Record<PastSpan, { unit: UsageUnit; ms: number; word: string; text: string }> = {

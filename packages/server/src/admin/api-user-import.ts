@@ -5,13 +5,13 @@ import { readApiUserRecord, type ReadRecord } from '../domain/api-user-record.ts
 import type { Credential } from '../domain/credential.ts';
 import { auditedId } from '../domain/audit-entry.ts';
 import { apiUserFacts, changedFacts } from '../domain/audit-facts.ts';
-import { jsonTextFault } from '../domain/characters.ts';
 import type { Fault } from '../domain/fault.ts';
 import { AppError } from '../domain/app-error.ts';
 import { storeFault } from '../storage/store-error.ts';
 import type { StoreTransaction } from '../storage/store.ts';
 import type { TextLine } from '../lib/text-lines.ts';
 import { deletedUsernameProblem } from './api-user.ts';
+import { invalid, jsonOf, refusedLineJson } from './import-line.ts';
 import {
   addOrganisations,
   lockOrganisations,
@@ -260,24 +260,6 @@ function parse({ n: line, text }: TextLine, { actor, nowMs }: Change): ParsedLin
   }
 }
 
-function jsonOf(text: TextLine['text']): unknown {
-  if (typeof text !== 'string') throw new AppError('invalid', text.problem);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw new AppError('invalid', 'The line is not JSON: write an API user a line, each on one line.');
-  }
-  const fault = text.includes('\\u') ? jsonTextFault(value) : null;
-  if (fault !== null) throw invalid([fault]);
-  return value;
-}
-
-function invalid(faults: readonly Fault[]): AppError {
-  const said = faults.map(({ member, problem }) => (member === '' ? problem : `${member}: ${problem}`));
-  return new AppError('invalid', said.join(' '), { faults });
-}
-
 /**
  * The names that are taken: those in the store that a batch also uses, and those of the lines checked so far.
  */
@@ -442,10 +424,6 @@ async function insert(
   await transaction.changed('api_user', ...clientIds);
 }
 
-/** Characters of a message, which may quote the input. */
-const DETAIL_LENGTH_MAX = 500;
-const FAULTS_MAX = 10;
-
 /** The outcome of a line, as the command line and the admin API report it. */
 export function importedLineJson(imported: ImportedLine): Record<string, unknown> {
   const { line } = imported;
@@ -453,18 +431,5 @@ export function importedLineJson(imported: ImportedLine): Record<string, unknown
   if ('wouldMake' in imported) return { line, outcome: 'would_make', client_id: imported.wouldMake.clientId };
   if ('there' in imported)
     return { line, outcome: 'exists', client_id: imported.there.clientId, differs: imported.there.differs };
-  const { code, message, faults } = imported.refused;
-  return {
-    line,
-    outcome: 'refused',
-    code,
-    detail: short(message),
-    errors: faults
-      .slice(0, FAULTS_MAX)
-      .map(({ member, problem }) => ({ pointer: member === '' ? '' : `/${member}`, detail: short(problem) })),
-  };
-}
-
-function short(text: string): string {
-  return text.length > DETAIL_LENGTH_MAX ? `${text.slice(0, DETAIL_LENGTH_MAX - 1)}…` : text;
+  return refusedLineJson(line, imported.refused);
 }

@@ -97,14 +97,14 @@ async function lockedApiUsers(
   names: readonly string[],
   organisationId: string | null,
 ): Promise<ApiUser[]> {
-  const found = new Map<string, ApiUser>();
+  const unlocked = new Map<string, ApiUser>();
   for (const name of names) {
     const user = await existingApiUser(transaction, name, actor);
-    found.set(user.clientId, user);
+    unlocked.set(user.clientId, user);
   }
-  const users = Array.from(found.values());
-  const ids = new Set([...users.map((user) => user.organisationId), organisationId]);
-  for (const id of Array.from(ids).toSorted()) if (id !== null) await transaction.organisations.lock(id);
+  const users = Array.from(unlocked.values());
+  const ids = new Set(users.flatMap((user) => user.organisationId ?? []).concat(organisationId ?? []));
+  for (const id of Array.from(ids).toSorted()) await transaction.organisations.lock(id);
   const locked: ApiUser[] = [];
   for (const user of users) {
     const now = await transaction.apiUsers.lock(user.clientId);

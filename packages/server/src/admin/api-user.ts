@@ -102,9 +102,9 @@ export async function updateApiUser(
   if (guarded) await gatherUsesOf(store, name, actor);
   const attempt = { action: actionOf(changes), subject: { kind: 'api_user', id: name } } as const;
   return await audited(change, attempt, async (transaction, identify) => {
-    const found = await existingApiUser(transaction, name, actor);
-    identify({ subjectId: found.clientId, organisationId: found.organisationId });
-    const { user: before, policy } = await lockedOwner(transaction, found);
+    const unlocked = await existingApiUser(transaction, name, actor);
+    identify({ subjectId: unlocked.clientId, organisationId: unlocked.organisationId });
+    const { user: before, policy } = await lockedOwner(transaction, unlocked);
     refuseStale(`API user ${before.clientId}`, before, ifVersion);
     refuseForMembers(actor, before, { ...before, ...changes });
     if (attempt.action !== 'api_user.disable')
@@ -232,8 +232,8 @@ function refuseFaults(faults: readonly Fault[]): void {
  */
 function refuseNewFaults(user: ApiUser, before: ApiUser, policy: OrganisationPolicy | null): void {
   const isEnabled = user.enabled && !before.enabled;
-  const known = faultsOf(before, isEnabled ? null : policy);
-  const old = new Set(known.map(({ problem }) => problem));
+  const former = faultsOf(before, isEnabled ? null : policy);
+  const old = new Set(former.map(({ problem }) => problem));
   refuseFaults(faultsOf(user, policy).filter(({ problem }) => !old.has(problem)));
 }
 

@@ -210,8 +210,8 @@ export async function updateCredential(
 }
 
 function endsLater(credential: Credential, before: Credential): boolean {
-  const end = (each: Credential) => each.expiresAt ?? Number.POSITIVE_INFINITY;
-  return end(credential) > end(before);
+  const expiry = (each: Credential) => each.expiresAt ?? Number.POSITIVE_INFINITY;
+  return expiry(credential) > expiry(before);
 }
 
 export interface Retirement extends Revoking {

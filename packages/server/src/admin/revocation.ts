@@ -1,4 +1,3 @@
-import type { ApiUser } from '../domain/api-user.ts';
 import { revocationOfAll, type Revocation } from '../domain/revocation.ts';
 import { bothClocks } from '../storage/tables/clock.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
@@ -17,26 +16,32 @@ export async function revokeTokens(transaction: StoreTransaction, clientId: stri
   return revocation;
 }
 
-/** API users read at a time. */
-const PAGE = 200;
-
 /**
- * Revokes every token of the API users of an organisation: one entry for the organisation, and one for each
- * API user, for verifiers that do not know organisations.
+ * Revokes every token of an organisation, within a transaction: by one entry that counts for tokens with its
+ * `org_id`, and by one for each of its API users, for verifiers that do not know organisations yet.
  */
 export async function revokeOrganisation(
   transaction: StoreTransaction,
   organisationId: string,
 ): Promise<void> {
-  await revokeTokens(transaction, organisationId);
-  for (let after: string | null = null; ;) {
-    const page = { after, limit: PAGE };
-    const users: ApiUser[] = await transaction.apiUsers.listOfOrganisation(organisationId, page);
-    for (const { clientId } of users) await revokeTokens(transaction, clientId);
-    after = users.at(-1)?.clientId ?? null;
-    if (users.length < PAGE) return;
+  const { later } = await bothClocks(transaction);
+  const lifeSeconds = await longestLifeSeconds(transaction);
+  const revoke = async (ids: readonly string[]) => {
+    const revocations = ids.map((id) => revocationOfAll(id, lifeSeconds, later));
+    await transaction.revocations.putAll(revocations);
+    await transaction.changed('revocation', ...revocations.map(({ digest }) => digest));
+  };
+  await revoke([organisationId]);
+  for (let after = ''; ;) {
+    const clientIds = await transaction.apiUsers.clientIdsOf(organisationId, after, REVOKED_AT_A_TIME);
+    if (clientIds.length > 0) await revoke(clientIds);
+    if (clientIds.length < REVOKED_AT_A_TIME) return;
+    after = clientIds.at(-1) ?? '';
   }
 }
+
+/** API users of an organisation whose tokens are revoked in one statement. */
+const REVOKED_AT_A_TIME = 500;
 
 /** If no server has stored its token life yet, revocations are kept for the longest life allowed. */
 const LONGEST_LIFE_SECONDS = 86_400;

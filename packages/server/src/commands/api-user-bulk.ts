@@ -10,7 +10,7 @@ import type { Io } from './io.ts';
 import { addSettings, STORE_SETTINGS, withStore } from './options.ts';
 
 /** An API user with every setting at its maximum is shorter. */
-const LINE_BYTES_MAX = 1_048_576;
+export const LINE_BYTES_MAX = 1_048_576;
 
 type ExportOptions = ApiUserFilterParameters & { organisation?: string; digests?: boolean };
 
@@ -92,7 +92,7 @@ export function importCommand(parent: Command, io: Io): void {
   });
 }
 
-async function* fileOf(path: string): AsyncGenerator<Buffer> {
+export async function* fileOf(path: string): AsyncGenerator<Buffer> {
   try {
     for await (const piece of createReadStream(path)) yield piece as Buffer;
   } catch (error) {

@@ -12,7 +12,9 @@ import { createApiUserWithSecret } from '../admin/api-user-with-secret.ts';
 import { apiUserJson, listedApiUserJson } from '../http/admin/api-user.wire.ts';
 import { iso } from '../http/admin/schema.ts';
 import { exportCommand, importCommand, ORGANISATION_HELP, organisationFilter } from './api-user-bulk.ts';
+import { moveCommand } from './api-user-move.ts';
 import { commandLineActor, commandLineChange } from './actor.ts';
+import { addTokenOptions, claimsText, tokenSettings, type TokenOptions } from './claims.ts';
 import { curlLine } from './curl-line.ts';
 import { REVOKED, REVOKE_TOKENS } from './revoke-tokens.ts';
 import { json, shellWord, table, time, type Io } from './io.ts';
@@ -30,7 +32,7 @@ import {
   withStore,
 } from './options.ts';
 
-interface SettingOptions {
+interface SettingOptions extends TokenOptions {
   name?: string;
   username?: string;
   externalId?: string;
@@ -64,12 +66,13 @@ export function apiUserCommand(program: Command, io: Io): void {
   });
   revoke(parent, io);
   remove(parent, io);
+  moveCommand(parent, io);
   exportCommand(parent, io);
   importCommand(parent, io);
 }
 
 function settingOptions(command: Command): Command {
-  return command
+  command
     .option('--username <name>', 'A name that works as client_id too, such as an e-mail address.')
     .option(
       '--external-id <id>',
@@ -84,6 +87,13 @@ function settingOptions(command: Command): Command {
     )
     .option('--limit <calls/min>', 'Its own limit and burst at the token endpoint.', wholeNumber)
     .option('--allow-network <network>', 'A network that it may call from; again for more.', several);
+  return addTokenOptions(command);
+}
+
+interface CreateOptions extends SettingOptions {
+  name: string;
+  organisation?: string;
+  secret: boolean;
 }
 
 function create(parent: Command, io: Io): void {
@@ -93,15 +103,17 @@ function create(parent: Command, io: Io): void {
     'Create an API user with a first secret, which is shown only once.',
   );
   command.requiredOption('--name <name>', 'What it is.');
-  settingOptions(command).option('--no-secret', 'Without a secret: give it a credential later.');
+  settingOptions(command)
+    .option('--organisation <id>', 'The organisation that it belongs to. Default: the platform.')
+    .option('--no-secret', 'Without a secret: give it a credential later.');
   addSettings(command, [...STORE_SETTINGS, ...URL_SETTINGS]).addHelpText(
     'after',
     URL_HELP + '\nExample:\n  mintmark api-user create --name "Importer" --scope campaigns:read --limit 60',
   );
-  command.action(async (options: SettingOptions & { name: string; secret: boolean }) => {
+  command.action(async (options: CreateOptions) => {
     await withStore(command, io, async (store, config) => {
       const change = commandLineChange(store);
-      const settings = settingsOf(options);
+      const settings = { ...settingsOf(options), organisationId: options.organisation ?? null };
       const secret = { name: 'first secret', expiresAt: null };
       const { user, ...created } = options.secret
         ? await createApiUserWithSecret(change, settings, secret)
@@ -310,6 +322,7 @@ function changesOf(options: SettingOptions): Partial<ApiUserSettings> {
     ...(options.audience !== undefined && { audiences: options.audience }),
     ...(options.limit !== undefined && { limitPerMinute: options.limit || null }),
     ...(options.allowNetwork !== undefined && { allowedNetworks: options.allowNetwork }),
+    ...tokenSettings(options),
   };
 }
 
@@ -319,6 +332,7 @@ function print(io: Io, user: ApiUser, asJson: boolean | undefined): void {
   const rows = [
     ['client_id', user.clientId],
     ['name', user.name],
+    ['belongs to', user.organisationId ?? 'the platform'],
     ['state', user.enabled ? 'enabled' : 'disabled'],
     ['username', user.username ?? '-'],
     ['external', user.externalId ?? '-'],
@@ -327,6 +341,8 @@ function print(io: Io, user: ApiUser, asJson: boolean | undefined): void {
     ['audiences', listed(user.audiences)],
     ['limit', user.limitPerMinute === null ? 'default' : `${user.limitPerMinute} calls/min`],
     ['networks', user.allowedNetworks.length === 0 ? 'any' : listed(user.allowedNetworks)],
+    ['claims', claimsText(user.claims)],
+    ['token life', user.tokenLifeSeconds === null ? 'default' : `${user.tokenLifeSeconds} s`],
     ['created', time(user.createdAt)],
     ['updated', time(user.updatedAt)],
   ];

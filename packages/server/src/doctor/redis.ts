@@ -86,5 +86,5 @@ const DOCTOR_CALL = {
   failuresKey: 'doctor',
   failuresPerMinute: DOCTOR_PER_MINUTE,
   failuresChange: 0 as const,
-  apiUser: { id: 'doctor', perMinute: DOCTOR_PER_MINUTE, aheadMs: 0 },
+  apiUser: { id: 'doctor', perMinute: DOCTOR_PER_MINUTE, aheadMs: 0, organisation: null },
 };

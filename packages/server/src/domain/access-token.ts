@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import type { Claims } from './claims.ts';
 import { ALGORITHM_FACTS, type SigningAlgorithm } from './signing-algorithm.ts';
 
 /** The claims of an access token (RFC 9068 §2.2). Times are whole seconds since 1970 (UTC). */
@@ -11,13 +12,20 @@ export interface AccessTokenClaims {
   issuedAt: number;
   expiresAt: number;
   tokenId: string;
+  /** The organisation of the API user (`org_id`); null if the token names none. */
+  organisationId: string | null;
+  /** All other claims: the static ones that operators set. */
+  others: Claims;
 }
+
+/** The claims of a token to be signed. `members`: `org_id` and the static claims (token-shape.ts). */
+export type AccessTokenContent = Omit<AccessTokenClaims, 'organisationId' | 'others'> & { members: string };
 
 /** The `typ` of an access token (RFC 9068 §2.1). */
 export const ACCESS_TOKEN_TYPE = 'at+jwt';
 
 /** Signs claims with one key and returns the JWT in its compact form (RFC 7515 §7.1). */
-export type AccessTokenSigner = (claims: AccessTokenClaims) => string;
+export type AccessTokenSigner = (content: AccessTokenContent) => string;
 
 export function accessTokenSigner(
   algorithm: SigningAlgorithm,
@@ -25,7 +33,12 @@ export function accessTokenSigner(
   privateKey: KeyObject,
 ): AccessTokenSigner {
   const signJwt = jwtSigner(algorithm, kid, privateKey, ACCESS_TOKEN_TYPE);
-  return (claims) => signJwt(claimsJson(claims));
+  return (content) => signJwt(claimsJson(content));
+}
+
+/** The header of an access token. */
+export function tokenHeader(algorithm: SigningAlgorithm, kid: string): Record<string, string> {
+  return { alg: algorithm, typ: ACCESS_TOKEN_TYPE, kid };
 }
 
 /** Signs JSON with one key and returns a JWS of this type in its compact form (RFC 7515 §7.1). */
@@ -49,13 +62,13 @@ export function jwtSigner(
  * Builds the JSON by hand: `JSON.stringify` of the object costs twice as much. Ids and times need no
  * escaping.
  */
-function claimsJson(claims: AccessTokenClaims): string {
+export function claimsJson(claims: AccessTokenContent): string {
   const client = JSON.stringify(claims.clientId);
   const scope = claims.scope === '' ? '' : `,"scope":${JSON.stringify(claims.scope)}`;
   return (
     `{"iss":${JSON.stringify(claims.issuer)},"sub":${client},"client_id":${client},` +
     `"aud":${JSON.stringify(claims.audience)},"iat":${claims.issuedAt},"exp":${claims.expiresAt},` +
-    `"jti":"${claims.tokenId}"${scope}}`
+    `"jti":"${claims.tokenId}"${scope}${claims.members}}`
   );
 }
 

@@ -1,10 +1,11 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { AuthenticationFailure, RefusingCredential } from './denial.ts';
+import { disabledBy, type Policy } from './known-api-user.ts';
 import { findSecret, type PackedSecrets, type SecretRecord } from './packed-secrets.ts';
 import { KEY_ID_LENGTH, keyIdOf, SECRET_PREFIX, secretDigest } from './secret.ts';
 
 export interface KnownSecrets {
-  policy: { enabled: boolean };
+  policy: Pick<Policy, 'enabled' | 'organisation'>;
   secrets: PackedSecrets;
 }
 
@@ -28,21 +29,27 @@ export function checkSecret(
   const record = findSecret(apiUser?.secrets ?? NO_SECRETS, keyId);
   const matches = sameDigest(secretDigest(secret), record?.digest ?? NO_DIGEST);
   const ended = record === null ? null : endOf(record, nowMs / 1000);
-  if (matches && ended === null && apiUser?.policy.enabled === true) return { credentialId: keyId };
-  return { failure: failureOf(apiUser, keyIdOf(secret), record, matches, ended) };
+  const disabled = apiUser === undefined ? null : disabledBy(apiUser.policy);
+  if (apiUser !== undefined && matches && ended === null && disabled === null) return { credentialId: keyId };
+  return { failure: failureOf(keyIdOf(secret), { apiUser, record, matches, end: ended ?? disabled }) };
+}
+
+/** What the check of a secret found. `end`: why the secret of this record gets no token, even if it matches. */
+interface SecretCheck {
+  apiUser: KnownSecrets | undefined;
+  record: SecretRecord | null;
+  matches: boolean;
+  end: AuthenticationFailure | null;
 }
 
 function failureOf(
-  apiUser: KnownSecrets | undefined,
   keyId: string | null,
-  record: SecretRecord | null,
-  matches: boolean,
-  ended: AuthenticationFailure | null,
+  { apiUser, record, matches, end }: SecretCheck,
 ): AuthenticationFailure {
   if (apiUser === undefined) return 'unknown_client_id';
   if (keyId === null) return 'malformed_secret';
   if (record === null) return 'unknown_secret';
-  return matches ? (ended ?? 'api_user_disabled') : 'wrong_secret';
+  return matches ? (end ?? 'api_user_disabled') : 'wrong_secret';
 }
 
 function endOf(record: SecretRecord, nowSeconds: number): AuthenticationFailure | null {

@@ -5,8 +5,11 @@ export type Claims = Readonly<Record<string, unknown>>;
 
 export const NO_CLAIMS: Claims = {};
 
-/** JSON text of the claims of one API user, organisation or audience, in bytes. */
-export const CLAIMS_BYTES_MAX = 1024;
+/**
+ * JSON text of the claims of one API user, organisation or audience, in bytes. A token with all three stays
+ * below TOKEN_BYTES_MAX (token-preview.ts), unless its scope is long.
+ */
+export const CLAIMS_BYTES_MAX = 768;
 /** Claims of one API user, organisation or audience. */
 export const CLAIMS_MAX = 32;
 /** Objects and lists inside each other, the claims themselves included. */

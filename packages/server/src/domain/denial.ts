@@ -1,3 +1,4 @@
+import type { QuotaUnit } from './quota.ts';
 import type { LimitState } from './rate-limit.ts';
 
 /**
@@ -17,6 +18,8 @@ export type Denial =
     }
   | { denied: 'unauthorized_client'; reason: 'address_not_allowed' | 'may_not_introspect' | 'not_its_token' }
   | { denied: 'rate_limit_exceeded'; policy: LimitPolicy; limit: LimitState }
+  /** `tokens`: the quota of the organisation. */
+  | { denied: 'quota_exceeded'; unit: QuotaUnit; tokens: number; waitMs: number }
   | { denied: 'temporarily_unavailable'; reason: string; cause?: 'keys_away' }
   | { denied: 'overloaded' };
 
@@ -33,7 +36,8 @@ export type AuthenticationFailure =
   | 'retired_secret'
   | 'expired_password'
   | AssertionFailure
-  | 'api_user_disabled';
+  | 'api_user_disabled'
+  | 'organisation_disabled';
 
 /** Why an assertion does not prove the caller. `malformed_assertion`: also a header that is not accepted. */
 export type AssertionFailure =
@@ -67,7 +71,7 @@ export interface RefusingCredential {
 }
 
 /** The limit that was reached: its name in the `RateLimit` and `RateLimit-Policy` fields. */
-export type LimitPolicy = 'api-user' | 'address' | 'failures';
+export type LimitPolicy = 'api-user' | 'organisation' | 'address' | 'failures';
 
 export function invalidRequest(description: string): Denial {
   return { denied: 'invalid_request', description };

@@ -3,12 +3,33 @@ import type { KnownKey, KnownTrustRule } from './known-assertion-credential.ts';
 import type { NetworkSet } from './network.ts';
 import { unpackKeys, unpackTrustRules, type PackedFacts } from './packed-facts.ts';
 import type { PackedSecrets } from './packed-secrets.ts';
+import type { Shaped } from './token-shape.ts';
 
 /** Settings that are in memory once for all API users that have the same ones. */
-export interface Policy extends Grantable {
+export interface Policy extends Grantable, Shaped {
+  audiences: readonly string[];
   enabled: boolean;
   limitPerMinute: number;
   networks: NetworkSet | null;
+}
+
+/** Whether API users with this policy may get tokens, and why not. */
+export function disabledBy({
+  enabled,
+  organisation,
+}: Pick<Policy, 'enabled' | 'organisation'>): 'api_user_disabled' | 'organisation_disabled' | null {
+  if (!enabled) return 'api_user_disabled';
+  return organisation === null || organisation.enabled ? null : 'organisation_disabled';
+}
+
+/** Whether the API user and its organisation both allow calls from this address. */
+export function allowsAddress(
+  { networks, organisation }: Pick<Policy, 'networks' | 'organisation'>,
+  address: string,
+): boolean {
+  if (networks !== null && !networks.includes(address)) return false;
+  const ofOrganisation = organisation === null ? null : organisation.networks;
+  return ofOrganisation === null || ofOrganisation.includes(address);
 }
 
 /** An API user in memory, for the hot path. */

@@ -64,9 +64,21 @@ function keyOf(header: JsonObject | null, expected: ExpectedToken, nowMs: number
 
 function claimsOf(claims: JsonObject | null): AccessTokenClaims | null {
   if (claims === null) return null;
-  const { iss, sub, client_id: clientId, aud, iat, exp, jti, scope = '' } = claims;
+  const {
+    iss,
+    sub,
+    client_id: clientId,
+    aud,
+    iat,
+    exp,
+    jti,
+    scope = '',
+    org_id: organisationId,
+    ...others
+  } = claims;
   if (typeof iss !== 'string' || typeof clientId !== 'string' || sub !== clientId) return null;
   if (typeof aud !== 'string' || typeof jti !== 'string' || typeof scope !== 'string') return null;
+  if (organisationId !== undefined && typeof organisationId !== 'string') return null;
   if (!Number.isSafeInteger(iat) || !Number.isSafeInteger(exp)) return null;
   return {
     issuer: iss,
@@ -76,5 +88,7 @@ function claimsOf(claims: JsonObject | null): AccessTokenClaims | null {
     issuedAt: iat as number,
     expiresAt: exp as number,
     tokenId: jti,
+    organisationId: organisationId ?? null,
+    others,
   };
 }

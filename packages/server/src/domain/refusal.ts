@@ -55,10 +55,13 @@ export const REFUSAL_REASONS = [
   'retired_trust_rule',
   'expired_trust_rule',
   'api_user_disabled',
+  'organisation_disabled',
   'address_not_allowed',
   'may_not_introspect',
   'not_its_token',
   'api_user_limit',
+  'organisation_limit',
+  'organisation_quota',
   'address_limit',
   'failures_limit',
   'keys_away',
@@ -70,6 +73,7 @@ export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 
 const LIMIT_REASONS: Readonly<Record<LimitPolicy, RefusalReason>> = {
   'api-user': 'api_user_limit',
+  organisation: 'organisation_limit',
   address: 'address_limit',
   failures: 'failures_limit',
 };
@@ -81,6 +85,8 @@ export function refusalReason(denial: Denial): RefusalReason {
       return denial.reason;
     case 'rate_limit_exceeded':
       return LIMIT_REASONS[denial.policy];
+    case 'quota_exceeded':
+      return 'organisation_quota';
     case 'invalid_request':
     case 'unsupported_grant_type':
     case 'invalid_scope':

@@ -1,10 +1,12 @@
 import { hash } from 'node:crypto';
 
 /**
- * An entry of the revocation list. It revokes one token, or all tokens that an API user got before a time.
+ * An entry of the revocation list. It revokes one token, or all tokens that an API user or the API users of
+ * an organisation got before a time.
  */
 export interface Revocation {
-  /** The first 16 bytes of the SHA-256 of the token's `jti`, or of the client id: 32 hexadecimal digits. */
+  /** The first 16 bytes of the SHA-256 of the token's `jti`, of the client id, or of the organisation's id: 32
+   * hexadecimal digits. */
   digest: string;
   /**
    * Tokens with an earlier `iat` are revoked, in seconds since 1970; null: the digest is that of one token.
@@ -32,13 +34,13 @@ export function revocationDigest(id: string): string {
 }
 
 /**
- * Revokes all tokens that are issued to an API user up to now and in the next second. `longestLifeSeconds` is
- * the longest life that one of its tokens may have.
+ * Revokes all tokens that are issued to an API user, or to those of an organisation, up to now and in the next
+ * second. `longestLifeSeconds` is the longest life that one of the tokens may have.
  */
-export function revocationOfAll(clientId: string, longestLifeSeconds: number, nowMs: number): Revocation {
+export function revocationOfAll(id: string, longestLifeSeconds: number, nowMs: number): Revocation {
   const issuedBefore = Math.ceil(nowMs / 1000) + CHANGE_HOLDS_SECONDS;
   return {
-    digest: revocationDigest(clientId),
+    digest: revocationDigest(id),
     issuedBefore,
     removesAt: (issuedBefore + longestLifeSeconds + VERIFIER_SKEW_MAX_SECONDS) * 1000,
   };

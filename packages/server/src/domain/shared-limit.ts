@@ -1,4 +1,5 @@
 import type { LimitPolicy } from './denial.ts';
+import type { QuotaCall, QuotaTokens } from './quota.ts';
 import { peekCall, refundCall, takeCall, type LimitState } from './rate-limit.ts';
 
 // Limits that several processes count together: in Redis, or in the primary process of --workers.
@@ -33,7 +34,12 @@ export interface SharedApiUser {
    * Redis that was restarted or flushed learns from it what it has forgotten.
    */
   aheadMs: number;
+  /** Its organisation, if that has a limit over all its API users. */
+  organisation: SharedOrganisation | null;
 }
+
+/** The limit of an organisation, over all its API users. The members are those of `SharedApiUser`. */
+export type SharedOrganisation = Pick<SharedApiUser, 'id' | 'perMinute' | 'aheadMs'>;
 
 /**
  * How far ahead the next arrival of each limit is after a call; null if the call did not reach this limit.
@@ -44,12 +50,15 @@ export interface SharedCounts {
   addressAheadMs: number;
   failuresAheadMs: number | null;
   apiUserAheadMs: number | null;
+  organisationAheadMs: number | null;
 }
 
 /** The connection to the process or Redis that counts the limits of all processes. */
 export interface LimitTransport {
   /** Rejects on failure. It may be slow, but each call settles in the end, even without an answer. */
   count(call: SharedCall): Promise<SharedCounts>;
+  /** Counts a token on the quota of an organisation. Rejects as `count` does. */
+  countToken(call: QuotaCall): Promise<QuotaTokens>;
   /** Closes its connections. */
   close(): void;
 }
@@ -64,6 +73,8 @@ export interface SharedVerdict {
   limit: LimitState;
   /** How far ahead the next arrival of the API user is; null if the call did not reach its limit. */
   apiUserAheadMs: number | null;
+  /** The same for its organisation. */
+  organisationAheadMs: number | null;
 }
 
 export interface SharedLimits {
@@ -78,6 +89,8 @@ export interface SharedLimits {
    * part of each limit.
    */
   count(call: SharedCall, nowMs: number): Promise<SharedVerdict | null>;
+  /** Never rejects. Null if the quota cannot be shared now. */
+  countToken(call: QuotaCall): Promise<QuotaTokens | null>;
 }
 
 /**
@@ -93,10 +106,11 @@ export interface KeptArrivals {
   address: number | undefined;
   failures: number | undefined;
   apiUser: number | undefined;
+  organisation: number | undefined;
 }
 
 /**
- * Counts one call on the three limits, in this order; the first limit that refuses ends the call. Replaces
+ * Counts one call on the limits, in this order; the first limit that refuses ends the call. Replaces
  * the numbers in `kept`. The script in storage/redis/limits.ts does the same for numbers in Redis.
  */
 export function takeTogether(call: SharedCall, kept: KeptArrivals, nowMs: number): SharedCounts {
@@ -108,6 +122,7 @@ export function takeTogether(call: SharedCall, kept: KeptArrivals, nowMs: number
     addressAheadMs: address.arrivalMs - nowMs,
     failuresAheadMs: null,
     apiUserAheadMs: null,
+    organisationAheadMs: null,
   };
   if (counts.refusedBy !== null) return counts;
 
@@ -123,18 +138,77 @@ export function takeTogether(call: SharedCall, kept: KeptArrivals, nowMs: number
     counts.refusedBy = 'failures';
     return counts;
   }
-  const { apiUser } = call;
-  if (apiUser === null) return counts;
-  const arrivalMs = Math.max(kept.apiUser ?? 0, nowMs + apiUser.aheadMs);
-  const own = takeCall(arrivalMs, apiUser.perMinute, nowMs);
-  kept.apiUser = own.arrivalMs;
-  if (!own.state.allowed) counts.refusedBy = 'api-user';
-  counts.apiUserAheadMs = own.arrivalMs - nowMs;
-  return counts;
+  return call.apiUser === null ? counts : takeOwn(call.apiUser, kept, counts, nowMs);
 }
+
+/** Counts on the limits of the API user and of its organisation: on both, or on neither. */
+function takeOwn(
+  apiUser: SharedApiUser,
+  kept: KeptArrivals,
+  counts: SharedCounts,
+  nowMs: number,
+): SharedCounts {
+  const { organisation } = apiUser;
+  const user = limitOf(apiUser, kept.apiUser, nowMs);
+  const all = organisation && limitOf(organisation, kept.organisation, nowMs);
+  const taken = takeBoth(user, all, nowMs);
+  kept.apiUser = taken.arrivalMs;
+  if (taken.organisationMs !== null) kept.organisation = taken.organisationMs;
+  return {
+    ...counts,
+    refusedBy: taken.refusedBy,
+    apiUserAheadMs: taken.arrivalMs - nowMs,
+    organisationAheadMs:
+      taken.refusedBy === 'api-user' || taken.organisationMs === null ? null : taken.organisationMs - nowMs,
+  };
+}
+
+function limitOf({ perMinute, aheadMs }: SharedOrganisation, keptMs = 0, nowMs: number): KeptLimit {
+  return { perMinute, arrivalMs: Math.max(keptMs, nowMs + aheadMs) };
+}
+
+/** A limit, and the number that is kept for it (rate-limit.ts). */
+export interface KeptLimit {
+  perMinute: number;
+  arrivalMs: number;
+}
+
+/** The outcome of a call on the limits of an API user and of its organisation. */
+export interface TakenBoth {
+  /** The first limit that refuses; null: none. Then neither limit is charged. */
+  refusedBy: 'api-user' | 'organisation' | null;
+  /** The state of the limit that refuses, else of the API user's. */
+  state: LimitState;
+  /** The numbers to keep for the API user and for the organisation. */
+  arrivalMs: number;
+  organisationMs: number | null;
+}
+
+/** Counts a call on the limits of an API user and of its organisation: on both, or on neither. */
+export function takeBoth(apiUser: KeptLimit, organisation: KeptLimit | null, nowMs: number): TakenBoth {
+  const own = takeCall(apiUser.arrivalMs, apiUser.perMinute, nowMs);
+  if (!own.state.allowed || organisation === null) {
+    const refusedBy = own.state.allowed ? null : 'api-user';
+    const organisationMs = organisation && organisation.arrivalMs;
+    return { refusedBy, state: own.state, arrivalMs: own.arrivalMs, organisationMs };
+  }
+  const all = takeCall(organisation.arrivalMs, organisation.perMinute, nowMs);
+  const organisationMs = all.arrivalMs;
+  return all.state.allowed
+    ? { refusedBy: null, state: own.state, arrivalMs: own.arrivalMs, organisationMs }
+    : { refusedBy: 'organisation', state: all.state, arrivalMs: apiUser.arrivalMs, organisationMs };
+}
+
+const UNCOUNTED: SharedCounts = {
+  refusedBy: null,
+  addressAheadMs: 0,
+  failuresAheadMs: null,
+  apiUserAheadMs: null,
+  organisationAheadMs: null,
+};
 
 function refundFailure(call: SharedCall, kept: KeptArrivals, nowMs: number): SharedCounts {
   if (kept.failures !== undefined) kept.failures = refundCall(kept.failures, call.failuresPerMinute);
   const failuresAheadMs = Math.max(0, (kept.failures ?? nowMs) - nowMs);
-  return { refusedBy: null, addressAheadMs: 0, failuresAheadMs, apiUserAheadMs: null };
+  return { ...UNCOUNTED, failuresAheadMs };
 }

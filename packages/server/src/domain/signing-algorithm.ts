@@ -8,6 +8,7 @@ interface AlgorithmFacts {
   /** `kty` of its keys as JWK (RFC 7517 §4.1). */
   keyType: 'EC' | 'OKP' | 'RSA';
   generatePrivateKey(): KeyObject;
+  signatureBytes: number;
   /** The signature in the form of a JWS (RFC 7518 §3), in a buffer that is valid until the next call. */
   sign(signed: Buffer, privateKey: KeyObject): Buffer;
   verify(signed: Buffer, publicKey: KeyObject, signature: Buffer): boolean;
@@ -15,11 +16,13 @@ interface AlgorithmFacts {
 
 /** r and s of an ES256 signature, and the coordinates of its curve. */
 const COORDINATE_BYTES = 32;
+const RSA_BITS = 2048;
 
 export const ALGORITHM_FACTS: Readonly<Record<SigningAlgorithm, AlgorithmFacts>> = {
   ES256: {
     keyType: 'EC',
     generatePrivateKey: () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey,
+    signatureBytes: 2 * COORDINATE_BYTES,
     sign: (signed, privateKey) => rawSignature(sign('sha256', signed, privateKey)),
     verify(signed, publicKey, signature) {
       const key = { key: publicKey, dsaEncoding: 'ieee-p1363' } as const;
@@ -29,12 +32,14 @@ export const ALGORITHM_FACTS: Readonly<Record<SigningAlgorithm, AlgorithmFacts>>
   EdDSA: {
     keyType: 'OKP',
     generatePrivateKey: () => generateKeyPairSync('ed25519').privateKey,
+    signatureBytes: 64,
     sign: (signed, privateKey) => sign(null, signed, privateKey),
     verify: (signed, publicKey, signature) => verify(null, signed, publicKey, signature),
   },
   RS256: {
     keyType: 'RSA',
-    generatePrivateKey: () => generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey,
+    generatePrivateKey: () => generateKeyPairSync('rsa', { modulusLength: RSA_BITS }).privateKey,
+    signatureBytes: RSA_BITS / 8,
     sign: (signed, privateKey) => sign('sha256', signed, privateKey),
     verify: (signed, publicKey, signature) => verify('sha256', signed, publicKey, signature),
   },

@@ -2,7 +2,7 @@ import type { Denial } from '../domain/denial.ts';
 import { INTROSPECT_SCOPE } from '../oauth/introspect-token.ts';
 import { NO_STORE, type Answer } from './answer.ts';
 import { header, headerReferences, jsonResponse, text, type Description } from './operation.ts';
-import { rateLimitHeaders, retryAfter } from './rate-limit-headers.ts';
+import { quotaHeaders, rateLimitHeaders, retryAfter } from './rate-limit-headers.ts';
 
 /** Only this file maps a denial to status and text on the wire (contract: "Every error is JSON"). */
 export function denialAnswer(denial: Denial, traceId: string, usedBasic: boolean, nowMs: number): Answer {
@@ -24,6 +24,11 @@ export function denialAnswer(denial: Denial, traceId: string, usedBasic: boolean
       return errorAnswer(429, denial.denied, TOO_MANY[denial.policy], traceId, [
         ...retryAfter(denial.limit.waitMs),
         ...rateLimitHeaders(denial.policy, denial.limit, nowMs),
+      ]);
+    case 'quota_exceeded':
+      return errorAnswer(429, 'rate_limit_exceeded', QUOTA[denial.unit], traceId, [
+        ...retryAfter(denial.waitMs),
+        ...quotaHeaders(denial, nowMs),
       ]);
     case 'temporarily_unavailable':
       return errorAnswer(503, denial.denied, UNAVAILABLE, traceId, retryAfter(UNAVAILABLE_RETRY_MS));
@@ -93,10 +98,22 @@ const OVERLOADED_BODY = `${JSON.stringify({
 const TOO_MANY = {
   'api-user':
     'This API user has made too many calls. Wait for the time in Retry-After, and keep each token until it expires.',
+  organisation:
+    'The API users of this organisation have made too many calls together. Wait for the time in Retry-After, and keep ' +
+    'each token until it expires.',
   address: 'Too many calls from this network address. Wait for the time in Retry-After.',
   failures:
     'Too many failed attempts with this client_id from this network address. Wait for the time in Retry-After, and ' +
     'check the credentials.',
+} as const;
+
+const QUOTA = {
+  hour:
+    'The organisation has used up its tokens of this hour (UTC). Wait for the time in Retry-After, and keep each token ' +
+    'until it expires.',
+  day:
+    'The organisation has used up its tokens of this day (UTC). Wait for the time in Retry-After, and keep each token ' +
+    'until it expires.',
 } as const;
 
 /** An error in the OpenAPI document. */

@@ -1,5 +1,7 @@
 import type { LimitPolicy } from '../domain/denial.ts';
 import { WINDOW_MS, type LimitState } from '../domain/rate-limit.ts';
+import type { QuotaUnit } from '../domain/quota.ts';
+import { UNIT_MS } from '../domain/usage.ts';
 import { header, whole, type Description } from './operation.ts';
 
 /**
@@ -20,6 +22,25 @@ export function rateLimitHeaders(policy: LimitPolicy, limit: LimitState, nowMs: 
     `"${policy}";q=${perMinute};w=${WINDOW_MS / 1000}`,
     'RateLimit',
     `"${policy}";r=${remaining};t=${Math.max(0, Math.ceil(freeMs / 1000))}`,
+  ];
+}
+
+/** The same headers for a quota of tokens that is used up. */
+export function quotaHeaders(
+  { unit, tokens, waitMs }: { unit: QuotaUnit; tokens: number; waitMs: number },
+  nowMs: number,
+): string[] {
+  return [
+    'X-RateLimit-Limit',
+    String(tokens),
+    'X-RateLimit-Remaining',
+    '0',
+    'X-RateLimit-Reset',
+    String(resetSeconds(waitMs, nowMs)),
+    'RateLimit-Policy',
+    `"quota-${unit}";q=${tokens};w=${UNIT_MS[unit] / 1000}`,
+    'RateLimit',
+    `"quota-${unit}";r=0;t=${Math.max(0, Math.ceil(waitMs / 1000))}`,
   ];
 }
 

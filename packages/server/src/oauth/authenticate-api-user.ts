@@ -10,12 +10,25 @@ import {
   type GuessBudget,
 } from '../domain/failure-budget.ts';
 import { guessBudget } from './guess-budget.ts';
-import type { CredentialUse, KnownApiUser } from '../domain/known-api-user.ts';
+import {
+  allowsAddress,
+  disabledBy,
+  type CredentialUse,
+  type KnownApiUser,
+} from '../domain/known-api-user.ts';
+import type { KnownOrganisation } from '../domain/known-organisation.ts';
 import { limitedNetwork } from '../domain/network.ts';
-import { takeCall, type LimitState } from '../domain/rate-limit.ts';
+import type { LimitState } from '../domain/rate-limit.ts';
 import { refusal, type Refusal } from '../domain/refusal.ts';
 import { SECRET_PREFIX } from '../domain/secret.ts';
-import { ownPart, type SharedCall, type SharedLimits } from '../domain/shared-limit.ts';
+import {
+  ownPart,
+  takeBoth,
+  type KeptLimit,
+  type SharedCall,
+  type SharedLimits,
+  type SharedOrganisation,
+} from '../domain/shared-limit.ts';
 import type { MaybePromise } from '../lib/maybe-promise.ts';
 import { checkAssertion } from './authenticate-by-assertion.ts';
 import type { AssertionServices } from './proof.ts';
@@ -95,14 +108,13 @@ async function authenticateAfterWait(
   return withinItsNetworks(attempt, await confirm(services, attempt.caller, await outcome));
 }
 
-/** The last step: checks whether the API user may call from this network. */
+/** The last step: checks whether the API user, and its organisation, may call from this network. */
 function withinItsNetworks(
   { caller, apiUser }: Attempt,
   outcome: Authenticated | Denial,
 ): Authenticated | Refusal {
   if (isDenial(outcome)) return refusal(outcome, caller, apiUser);
-  const { networks } = outcome.apiUser.policy;
-  return networks === null || networks.includes(caller.address)
+  return allowsAddress(outcome.apiUser.policy, caller.address)
     ? outcome
     : refusal({ denied: 'unauthorized_client', reason: 'address_not_allowed' }, caller, apiUser);
 }
@@ -170,11 +182,21 @@ function countHere(
     const payment = payHere(services, caller, parts, nowMs);
     return isDenial(payment) ? payment : invalidClient(authentication);
   }
-  const perMinute = ownPart(apiUser.policy.limitPerMinute, parts);
-  const { state: limit, arrivalMs } = takeCall(apiUser.arrivalMs, perMinute, nowMs);
+  const { organisation } = apiUser.policy;
+  const own = { perMinute: ownPart(apiUser.policy.limitPerMinute, parts), arrivalMs: apiUser.arrivalMs };
+  const { refusedBy, state, arrivalMs, organisationMs } = takeBoth(own, limitOf(organisation, parts), nowMs);
   apiUser.arrivalMs = arrivalMs;
-  if (!limit.allowed) return tooMany('api-user', limit);
-  return authenticated(attempt, authentication, limit);
+  if (organisation !== null && organisationMs !== null) organisation.arrivalMs = organisationMs;
+  if (refusedBy !== null) return tooMany(refusedBy, state);
+  return authenticated(attempt, authentication, state);
+}
+
+function limitOf(organisation: KnownOrganisation | null, parts: number): KeptLimit | null {
+  if (organisation === null || organisation.limitPerMinute === null) return null;
+  return {
+    perMinute: ownPart(organisation.limitPerMinute, parts),
+    arrivalMs: organisation.arrivalMs,
+  };
 }
 
 /** Counts on the limits that all processes share, in one call. */
@@ -198,6 +220,7 @@ async function countTogether(
           id: apiUser.clientId,
           perMinute: apiUser.policy.limitPerMinute,
           aheadMs: Math.max(0, apiUser.arrivalMs - nowMs),
+          organisation: sharedOrganisation(apiUser.policy.organisation, nowMs),
         }
       : null,
   };
@@ -209,15 +232,29 @@ async function countTogether(
       countHere(services, { caller, apiUser, nowMs }, authentication, shared.processes)
     );
   }
-  const { refusedBy, limit, apiUserAheadMs } = verdict;
+  const { refusedBy, limit, apiUserAheadMs, organisationAheadMs } = verdict;
+  const organisation = apiUser?.policy.organisation ?? null;
   if (apiUser !== undefined && apiUserAheadMs !== null) apiUser.arrivalMs = nowMs + apiUserAheadMs;
+  if (organisation !== null && organisationAheadMs !== null) {
+    organisation.arrivalMs = nowMs + organisationAheadMs;
+  }
   if (refusedBy !== null) return tooMany(refusedBy, limit);
   return authenticated(attempt, authentication, limit);
 }
 
+function sharedOrganisation(
+  organisation: KnownOrganisation | null,
+  nowMs: number,
+): SharedOrganisation | null {
+  if (organisation === null || organisation.limitPerMinute === null) return null;
+  const { id, limitPerMinute, arrivalMs } = organisation;
+  return { id, perMinute: limitPerMinute, aheadMs: Math.max(0, arrivalMs - nowMs) };
+}
+
 /**
  * After a wait for a look-up, a password check or shared limits, checks that the API user has not changed:
- * the process may even have been suspended. The look-up may take time, too.
+ * the process may even have been suspended. The look-up may take time, too. A change of its organisation does
+ * not replace the API user in memory, so it is checked, too.
  */
 async function confirm(
   services: AuthenticatingServices,
@@ -230,7 +267,8 @@ async function confirm(
     const attemptMs = services.now();
     const apiUser = await services.findApiUser(caller.clientId, attemptMs, true);
     if (apiUser !== undefined && isDenial(apiUser)) return apiUser;
-    if (apiUser !== current.apiUser || attemptMs - current.nowMs >= LONG_WAIT_MS) {
+    const isDisabled = apiUser !== undefined && disabledBy(apiUser.policy) !== null;
+    if (apiUser !== current.apiUser || isDisabled || attemptMs - current.nowMs >= LONG_WAIT_MS) {
       current = await authenticateAgain(services, { caller, apiUser, nowMs: attemptMs }, current.limit);
     }
     const nowMs = services.now();

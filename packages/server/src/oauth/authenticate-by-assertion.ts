@@ -39,7 +39,7 @@ export function checkAssertion(
 }
 
 /**
- * Records the use. A call beyond the limit of its API user is refused first: it can be repeated with the same
+ * Records the use. A call beyond the limit of its API user or organisation is refused first: it can be repeated with the same
  * assertion, and one API user cannot fill the memory for all.
  */
 function consume(
@@ -50,6 +50,10 @@ function consume(
 ): MaybePromise<Authentication | Denial> {
   const limit = apiUser && peekCall(apiUser.arrivalMs, apiUser.policy.limitPerMinute, nowMs);
   if (limit?.allowed === false) return { denied: 'rate_limit_exceeded', policy: 'api-user', limit };
+  const { limitPerMinute = null, arrivalMs = 0 } = apiUser?.policy.organisation ?? {};
+  const ofAll = limitPerMinute === null ? null : peekCall(arrivalMs, limitPerMinute, nowMs);
+  if (ofAll?.allowed === false)
+    return { denied: 'rate_limit_exceeded', policy: 'organisation', limit: ofAll };
   const use = services.used.use(key, usedUntilMs(assertion), nowMs);
   return andThen(use, (outcome): Authentication | Denial => {
     if (outcome === 'new') return proof;

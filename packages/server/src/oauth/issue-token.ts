@@ -3,6 +3,7 @@ import type { Caller } from '../domain/caller.ts';
 import { isDenial, type Denial } from '../domain/denial.ts';
 import { grant, type Grant } from '../domain/grant.ts';
 import type { LimitState } from '../domain/rate-limit.ts';
+import { tokenShape, type TokenSettings } from '../domain/token-shape.ts';
 import { isRefusal, refusal, type Refusal } from '../domain/refusal.ts';
 import { andThen, type MaybePromise } from '../lib/maybe-promise.ts';
 import {
@@ -10,6 +11,7 @@ import {
   type Authenticated,
   type AuthenticatingServices,
 } from './authenticate-api-user.ts';
+import { countToken, type QuotaServices } from './count-token.ts';
 
 /** The parameters of the request, without the credentials. */
 export interface TokenRequest {
@@ -28,9 +30,9 @@ export interface IssuedToken {
 }
 
 /** What issuing needs from the process. */
-export interface IssuingServices extends AuthenticatingServices {
+export interface IssuingServices extends AuthenticatingServices, QuotaServices {
   issuer: string;
-  tokenLifeSeconds: number;
+  tokenSettings: TokenSettings;
   /** Undefined if no signing key is active. */
   signer(nowMs: number): AccessTokenSigner | undefined;
   newTokenId(): string;
@@ -51,10 +53,14 @@ export function issueToken(
     const { apiUser } = authenticated;
     const granted = grant(apiUser.policy, request.scope, request.resource);
     if (isDenial(granted)) return refusal(granted, caller, apiUser);
-    const issued = sign(services, authenticated, granted);
-    if (isDenial(issued)) return refusal(issued, caller, apiUser);
-    services.noteUse(authenticated, caller.address, 1);
-    return issued;
+    const counting = countToken(services, apiUser.policy.organisation, authenticated.nowMs);
+    return andThen(counting, (exceeded) => {
+      if (exceeded !== null) return refusal(exceeded, caller, apiUser);
+      const issued = sign(services, authenticated, granted);
+      if (isDenial(issued)) return refusal(issued, caller, apiUser);
+      services.noteUse(authenticated, caller.address, 1);
+      return issued;
+    });
   });
 }
 
@@ -63,7 +69,8 @@ function sign(
   { apiUser, limit, nowMs }: Authenticated,
   granted: Grant,
 ): IssuedToken | Denial {
-  const expiresInSeconds = services.tokenLifeSeconds;
+  const shape = tokenShape(apiUser.policy, granted.audience, services.tokenSettings);
+  const expiresInSeconds = shape.tokenLifeSeconds;
   const signer = services.signer(nowMs);
   if (signer === undefined) return { denied: 'temporarily_unavailable', reason: 'no signing key is active' };
   const accessToken = signer({
@@ -76,6 +83,7 @@ function sign(
     issuedAt: Math.floor(nowMs / 1000),
     expiresAt: Math.ceil(nowMs / 1000) + expiresInSeconds,
     tokenId: services.newTokenId(),
+    members: shape.members,
   });
   const scope = granted.tellScope ? granted.scope : undefined;
   return { accessToken, expiresInSeconds, scope, limit, issuedAtMs: nowMs };

@@ -3,7 +3,7 @@ import { candidateKeys, isJwk } from '../domain/choose-key.ts';
 import { credentialState } from '../domain/credential.ts';
 import type { AssertionFailure, AuthenticationFailure } from '../domain/denial.ts';
 import type { KnownKey } from '../domain/known-assertion-credential.ts';
-import { keysOf } from '../domain/known-api-user.ts';
+import { disabledBy, keysOf } from '../domain/known-api-user.ts';
 import { nobody } from '../domain/nobody.ts';
 import { ownAssertionFailure } from '../domain/own-assertion.ts';
 import type { PublicJwk } from '../domain/trust-rule.ts';
@@ -87,5 +87,5 @@ function failureOf(
   if (claims !== null) return claims;
   const state = credentialState(key, nowMs);
   if (state !== 'live') return state === 'retired' ? 'retired_key' : 'expired_key';
-  return apiUser.policy.enabled ? null : 'api_user_disabled';
+  return disabledBy(apiUser.policy);
 }

@@ -9,7 +9,7 @@ import type {
 } from '../domain/denial.ts';
 import { keySourceId, type KeySearch, type KeySource } from '../domain/key-source.ts';
 import type { KnownTrustRule } from '../domain/known-assertion-credential.ts';
-import { trustRulesOf } from '../domain/known-api-user.ts';
+import { disabledBy, trustRulesOf } from '../domain/known-api-user.ts';
 import { failedTrustCheck, type TrustCheck } from '../domain/match-trust-rule.ts';
 import { nobody } from '../domain/nobody.ts';
 import type { PublicJwk, TrustRule } from '../domain/trust-rule.ts';
@@ -186,7 +186,7 @@ function failureBeforeClaims(
 function failureOf({ apiUser }: AssertionAttempt, chosen: Candidate | null): AuthenticationFailure | null {
   const ofRule = chosen === null ? null : failureOfRule(chosen);
   if (ofRule !== null) return ofRule;
-  return apiUser?.policy.enabled === true ? null : 'api_user_disabled';
+  return apiUser === undefined ? 'api_user_disabled' : disabledBy(apiUser.policy);
 }
 
 function failureOfRule({ state, failed }: Candidate): AssertionFailure | null {

@@ -23,6 +23,8 @@ export interface ChangeFeed {
 }
 
 export interface ChangeHandlers {
+  organisationsChanged(ids: readonly string[]): Promise<void>;
+  audienceSettingsChanged(): Promise<void>;
   apiUsersChanged(clientIds: readonly string[]): Promise<void>;
   signingKeysChanged(): Promise<void>;
   revocationsChanged(digests: readonly string[]): Promise<void>;
@@ -101,6 +103,9 @@ export function createChangeFeed(
   async function apply(batch: readonly Change[]): Promise<void> {
     const idsOf = (noun: Change['noun']) =>
       batch.filter((change) => change.noun === noun).map(({ id }) => id);
+    const organisationIds = new Set(idsOf('organisation'));
+    if (organisationIds.size > 0) await handlers.organisationsChanged(Array.from(organisationIds));
+    if (idsOf('audience_settings').length > 0) await handlers.audienceSettingsChanged();
     const clientIds = new Set(idsOf('api_user'));
     if (clientIds.size > 0) await handlers.apiUsersChanged(Array.from(clientIds));
     if (idsOf('signing_key').length > 0) await handlers.signingKeysChanged();

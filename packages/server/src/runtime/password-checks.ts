@@ -4,7 +4,12 @@ import type { Caller } from '../domain/caller.ts';
 import { credentialState } from '../domain/credential.ts';
 import { isDenial, type Denial } from '../domain/denial.ts';
 import type { GuessBudget } from '../domain/failure-budget.ts';
-import type { KnownApiUser, KnownPassword } from '../domain/known-api-user.ts';
+import {
+  allowsAddress,
+  disabledBy,
+  type KnownApiUser,
+  type KnownPassword,
+} from '../domain/known-api-user.ts';
 import { NO_PASSWORD } from '../domain/password.ts';
 import { passwordEvaluations } from './password-evaluations.ts';
 import type { MaybePromise } from '../lib/maybe-promise.ts';
@@ -104,7 +109,7 @@ export function createPasswordCheck(
 }
 
 function mayCallFrom(apiUser: KnownApiUser | undefined, { address }: Caller): boolean {
-  return apiUser?.policy.networks?.includes(address) !== false;
+  return apiUser === undefined || allowsAddress(apiUser.policy, address);
 }
 
 /** The live password, or else the newest one, for the log. An API user has at most one live password. */
@@ -122,5 +127,6 @@ function outcome(
   if (apiUser === undefined) return { failure: 'unknown_client_id' };
   if (candidate === undefined || !matches) return { failure: 'wrong_password' };
   if (credentialState(candidate, nowMs) !== 'live') return { failure: 'expired_password' };
-  return apiUser.policy.enabled ? { credentialId: candidate.credentialId } : { failure: 'api_user_disabled' };
+  const disabled = disabledBy(apiUser.policy);
+  return disabled === null ? { credentialId: candidate.credentialId } : { failure: disabled };
 }

@@ -7,7 +7,7 @@ import type { Limits } from './limits/limits.ts';
 
 /**
  * Redis keeps a use for this much longer than this process accepts the assertion: the clock of this process
- * may be ahead, and that of another one behind, which accepts the assertion for longer.
+ * may be ahead, and the clock of a second one behind, which accepts the assertion for longer.
  */
 const CLOCKS_APART_MS: number = 2 * CLOCK_FAR_MS;
 

@@ -10,6 +10,7 @@ import { createChangeFeed, type ChangeFeed } from '../runtime/change-feed.ts';
 import type { Config } from '../config/config.ts';
 import { createClockWatch, type ClockWatch } from '../runtime/clock-watch.ts';
 import { createDirectory, type Directory } from '../runtime/directory/directory.ts';
+import { createOrganisations } from '../runtime/directory/organisations.ts';
 import { createLoading } from '../runtime/directory/loading.ts';
 import { readAccessToken, type AccessTokenReader } from '../domain/read-access-token.ts';
 import { SYSTEM_CLOCK, type Clock } from '../lib/clock.ts';
@@ -102,15 +103,17 @@ export async function compose(
   const { now } = part.clock;
   const clocks = createClockWatch(store.clock, clockName(part), log, part.clock);
   const keyring = createKeyring(store, masterKey, log, clocks.earlier);
+  const organisations = createOrganisations(store, config, log, now);
   const feed = createChangeFeed(
     clocks.watching(store.changes),
     tellingChanges((noun, ids) => statistics.live.changed(noun, ids), {
+      ...organisations.changes,
       apiUsersChanged: (clientIds) => apiUsersChanged(clientIds, keySets, directory),
       signingKeysChanged: () => keyring.reload(),
       revocationsChanged: (digests) => revocations.refresh(digests),
       usageRequested: () => void statistics.writeUsage(),
       everythingChanged: async () => {
-        await loadKeysAndRevocations();
+        await loadAllButApiUsers();
         loading.beginAnew(); // not awaited: it may take minutes, and changes must take effect
       },
       reach: reachOf(log, () => void (directory.status().complete || loading.begin())),
@@ -119,17 +122,18 @@ export async function compose(
     part.clock,
   );
   const revocations = createRevocationList(store.revocations);
-  const directory: Directory = createDirectory(store.knownApiUsers, config, feed.staleMs);
+  const directory: Directory = createDirectory(store.knownApiUsers, config, feed.staleMs, organisations);
   const loading = createLoading(directory, log);
   const standby = createStandbyWatch(store, log);
   const sleep = createSleepWatch(feed.follow, part.clock);
-  const statistics = createStatistics(store, config, log, part.clock);
-  const readToken = tokenReader(keyring, config);
   const limits = createLimits(config, log, part.transport);
+  const statistics = createStatistics(store, config, log, { now, organisations, ...limits.services });
+  const reading = { readToken: tokenReader(keyring, config), isRevoked: revocations.includes };
   const usedAssertions = createUsedAssertions(config, part.useAssertion, limits.useInRedis);
   const maintenance = createMaintenance(store, masterKey, config, log);
   const keySets = keySetsOf(store, config, log, part);
-  const loadKeysAndRevocations = async () => await keyring.reload().then(revocations.load);
+  const loadAllButApiUsers = async () =>
+    await keyring.reload().then(revocations.load).then(organisations.load);
   let stopping = false;
 
   const health = () => healthOf({ stopping, feed, clocks, standby, keyring, directory, limits, config });
@@ -139,8 +143,7 @@ export async function compose(
   const admin = {
     ...stored,
     addressOf: callers.addressOf,
-    readToken,
-    isRevoked: revocations.includes,
+    ...reading,
     clockIsOff: clocks.isOff,
     catchingUp: sleep.catchingUp,
     followChanges: feed.follow,
@@ -152,7 +155,7 @@ export async function compose(
     {
       now,
       issuer: config.issuer,
-      tokenLifeSeconds: config.tokenLifeSeconds,
+      tokenSettings: organisations.tokenSettings,
       findApiUser: findingAwake(directory, sleep, clocks.isOff),
       checkPassword: createPasswordCheck(config, directory.passwordsExist),
       assertions: assertionsOf(config, usedAssertions, keySets),
@@ -163,8 +166,7 @@ export async function compose(
       signer: keyring.signer,
       newTokenId: pooledRandom(TOKEN_ID_BYTES, 'base64url'),
       ...statistics.services,
-      readToken,
-      isRevoked: revocations.includes,
+      ...reading,
       revoke: createTokenRevoker(store, revocations, config),
       keyring,
       revocations: createPublication(revocations, keyring, feed, clocks, config.issuer),
@@ -181,10 +183,9 @@ export async function compose(
   return {
     server,
     async start() {
-      await feed.start(loadKeysAndRevocations);
+      await feed.start(loadAllButApiUsers);
       await keySets.start();
-      sleep.start();
-      standby.start();
+      for (const each of [sleep, standby]) each.start();
       await limits.start();
       store.onWake(feed.wake);
       statistics.start();

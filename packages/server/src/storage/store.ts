@@ -12,6 +12,7 @@ import { deletedClientIdRows, type DeletedClientIdRows } from './tables/deleted-
 import { idempotencyRows, type IdempotencyRows } from './tables/idempotency.ts';
 import { keySourceRows, type KeySourceRows } from './tables/key-source.ts';
 import { knownApiUserRows, type KnownApiUserRows } from './tables/known-api-user.ts';
+import { knownOrganisationRows, type KnownOrganisationRows } from './tables/known-organisation.ts';
 import { invitationRows, type InvitationRows } from './tables/invitation.ts';
 import { memberRows, type MemberRows } from './tables/member.ts';
 import { memberInvitationRows, type MemberInvitationRows } from './tables/member-invitation.ts';
@@ -61,6 +62,7 @@ export interface StoreTransaction extends StoreRows {
 /** Everything that Mintmark stores. Throws a StoreError if the database fails. */
 export interface Store extends StoreRows {
   knownApiUsers: KnownApiUserRows;
+  knownOrganisations: KnownOrganisationRows;
   apiUserList: ApiUserListRows;
   audit: Pick<AuditRows, 'head' | 'list' | 'after' | 'names'>;
   changes: TimedChangeRows;
@@ -87,6 +89,7 @@ export function createStore(connections: Connections, now: () => number = Date.n
     signingKeys: signingKeyRows(follow),
     revocations: revocationRows(follow),
     knownApiUsers: knownApiUserRows(lookUp),
+    knownOrganisations: knownOrganisationRows(follow),
     apiUserList: apiUserListRows(read),
     audit: auditRows(read),
     changes: changeRows(follow, connections.clock?.time),

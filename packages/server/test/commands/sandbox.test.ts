@@ -8,18 +8,32 @@ import { createServer, type AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import * as openid from 'openid-client';
 import { BINARY, binary } from '@mintmark/test-support/binary';
+import { eventually } from '@mintmark/test-support/eventually';
 import { temporaryFolder } from '@mintmark/test-support/command-line';
 import { startSandboxProcess } from '@mintmark/test-support/sandbox-process';
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   test(`a sandbox ends at once with exit code 0 on ${signal}`, async () => {
     await using sandbox = await startSandboxProcess();
-    // A connection that is kept open holds nothing up.
+    // Neither a connection that is kept open nor a delayed answer holds it up.
+    await fetch(`${sandbox.control_url}/faults/next`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: '{"faults":[{"endpoint":"token","delay":"1 h"}]}',
+    });
+    const delayed = fetch(sandbox.token_url, { method: 'POST' }).then(
+      () => 'answered',
+      () => 'closed',
+    );
+    await eventually(async () => {
+      const response = await fetch(`${sandbox.control_url}/requests`);
+      return ((await response.json()) as { items: object[] }).items.length === 1;
+    });
     assert.equal((await fetch(`${sandbox.control_url}/clock`)).status, 200);
     assert.equal((await fetch(`${sandbox.base_url}/.well-known/jwks.json`)).status, 200);
     const exit = once(sandbox.child, 'exit');
     sandbox.child.kill(signal);
-    assert.deepEqual(await exit, [0, null]);
+    assert.deepEqual([await exit, await delayed], [[0, null], 'closed']);
   });
 }
 

@@ -217,7 +217,7 @@ async function notFound({ page, go }: WatchedPage, origin: string): Promise<void
     await go(path);
     await page.getByRole('heading', { name: 'There is no such page' }).waitFor();
     await page.getByRole('navigation', { name: 'Console' }).waitFor();
-    await page.getByRole('link', { name: 'Go to the overview' }).waitFor();
+    await page.getByRole('link', { name: 'Go to the start page' }).waitFor();
   }
   await page.goto(`${origin}/console/api-users/%E0%A4%A`);
   await page.getByRole('heading', { name: 'There is no such page' }).waitFor();

@@ -21,6 +21,7 @@ const claims = fc.record({
   issuedAt: fc.integer({ min: 0, max: 4_000_000_000 }),
   expiresAt: fc.integer({ min: 4_000_000_001, max: 8_000_000_000 }),
   tokenId: fc.stringMatching(/^[\w-]{22}$/),
+  members: fc.constantFrom('', ',"org_id":"org_1","tier":{"é":[1,null]}'),
 });
 
 for (const algorithm of SIGNING_ALGORITHMS) {
@@ -46,6 +47,7 @@ for (const algorithm of SIGNING_ALGORITHMS) {
           exp: asked.expiresAt,
           jti: asked.tokenId,
           ...(asked.scope !== '' && { scope: asked.scope }),
+          ...(asked.members !== '' && { org_id: 'org_1', tier: { é: [1, null] } }),
         });
       }),
       { numRuns: algorithm === 'RS256' ? 100 : 300 },
@@ -60,7 +62,7 @@ test('an ES256 signature has 64 bytes and verifies, whatever its numbers', async
   let short = 0;
   for (let i = 0; i < 3000; i++) {
     const asked = { issuer: 'i', clientId: 'c', audience: 'a', scope: '', issuedAt: 1, expiresAt: 8e9 };
-    const token = sign({ ...asked, tokenId: String(i) });
+    const token = sign({ ...asked, tokenId: String(i), members: '' });
     const signature = Buffer.from(token.split('.')[2] ?? '', 'base64url');
     assert.equal(signature.length, 64);
     if (signature[0] !== 0 && signature[32] !== 0) continue;

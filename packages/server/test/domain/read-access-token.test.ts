@@ -6,6 +6,7 @@ import { maliciousTokens } from '../../../../test-vectors/build.ts';
 import { accessTokenSigner, jwtSigner, type AccessTokenClaims } from '../../src/domain/access-token.ts';
 import { readAccessToken, type ExpectedToken } from '../../src/domain/read-access-token.ts';
 import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../../src/domain/signing-algorithm.ts';
+import { claimMembers } from '../../src/domain/token-shape.ts';
 import { generateSigningKey } from '../../src/domain/signing-key.ts';
 
 // What the server believes of a token that is shown to it: its own, to the letter, and nothing else.
@@ -20,6 +21,8 @@ const CLAIMS: AccessTokenClaims = {
   issuedAt: NOW - 10,
   expiresAt: NOW + 890,
   tokenId: 'AAAAAAAAAAAAAAAAAAAAAA',
+  organisationId: 'org_0123456789abcdefghij',
+  others: { tier: 'gold', limits: { é: [1, null] } },
 };
 
 const PAYLOAD = {
@@ -40,9 +43,11 @@ function issuerWith(algorithm: SigningAlgorithm) {
     clockSkewSeconds: 60,
     verifyingKey: (asked) => (asked === kid ? { algorithm, publicKey } : undefined),
   };
+  const sign = accessTokenSigner(algorithm, kid, privateKey);
   return {
     expected,
-    sign: accessTokenSigner(algorithm, kid, privateKey),
+    sign: (claims: AccessTokenClaims) =>
+      sign({ ...claims, members: claimMembers(claims.organisationId, claims.others) }),
     signJson: (json: object, type = 'at+jwt') =>
       jwtSigner(algorithm, kid, privateKey, type)(JSON.stringify(json)),
     read: (token: string, nowSeconds = NOW, expiredSeconds = 0) =>

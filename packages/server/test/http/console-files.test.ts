@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fastify from 'fastify';
 import { consoleRoutes } from '../../src/http/public/console.ts';
-import { CONSOLE_PAGES } from '../../src/http/public/console-pages.ts';
+import { CONSOLE_PAGES, ORGANISATION_PAGES, PORTAL_PAGES } from '../../src/http/public/console-pages.ts';
 import { temporaryFolder } from '@mintmark/test-support/command-line';
 import { startServer } from '@mintmark/test-support/server';
 
@@ -12,10 +12,17 @@ void test('the console is served as files', async (t) => {
   const document = await at('/console');
   const html = await document.text();
 
-  await t.test('every page of the console is the same document, never cached', async () => {
+  await t.test('every page of console and portal is the same document, never cached', async () => {
     assert.equal(document.status, 200);
-    for (const page of CONSOLE_PAGES) {
-      const response = await at(`/console${page.replace(':clientId', 'api_00000000000000000000')}`);
+    const pages = [
+      ...CONSOLE_PAGES.map((page) => `/console${page}`),
+      '/portal',
+      ...PORTAL_PAGES.map((page) => `/portal${page}`),
+      '/portal/organisations/org_00000000000000000000',
+      ...ORGANISATION_PAGES.map((page) => `/portal/organisations/org_00000000000000000000${page}`),
+    ];
+    for (const page of pages) {
+      const response = await at(page.replace(':clientId', 'api_00000000000000000000'));
       assert.equal(response.status, 200, page);
       assert.equal(response.headers.get('cache-control'), 'no-store');
       assert.equal(response.headers.get('content-type'), 'text/html; charset=utf-8');
@@ -27,13 +34,14 @@ void test('the console is served as files', async (t) => {
     const [, content = ''] = /<meta name="mintmark-console" content="([^"]*)"/.exec(html) ?? [];
     const config = JSON.parse(content.replaceAll('&#34;', '"')) as Record<string, string>;
     assert.equal(config['api'], '/marketing/admin/v1');
+    assert.equal(config['portal_api'], '/marketing/portal/v1');
     assert.equal(config['token_endpoint'], `${server.url}/oauth2/token`);
     assert.doesNotMatch(html, /<script(?![^>]*\ssrc=)|<style|\son[a-z]+=|\sstyle=/);
   });
 
   await t.test('document and assets forbid frames, inline code, other origins and sniffing', async () => {
     const [, script = ''] = /src="([^"]+\.js)"/.exec(html) ?? [];
-    for (const path of ['/console', '/console/nowhere', script]) {
+    for (const path of ['/console', '/console/nowhere', '/portal', script]) {
       const { headers } = await at(path);
       const policy = headers.get('content-security-policy') ?? '';
       assert.match(
@@ -65,8 +73,15 @@ void test('the console is served as files', async (t) => {
     }
   });
 
-  await t.test('an unknown page of the console is a 404 with advice', async () => {
-    for (const path of ['/console/nowhere', '/console/api-users/a/b/c', '/console/api-users/%E0%A4%A']) {
+  await t.test('an unknown page of console or portal is a 404 with advice', async () => {
+    for (const path of [
+      '/console/nowhere',
+      '/console/api-users/a/b/c',
+      '/console/api-users/%E0%A4%A',
+      '/portal/nowhere',
+      '/portal/organisations/org_a/nowhere',
+      '/portal/organisations/%E0%A4%A',
+    ]) {
       const response = await at(path);
       assert.equal(response.status, 404, path);
       assert.equal(await response.text(), html, 'the console, which has a page for it');
@@ -98,7 +113,7 @@ void test('without a built console, /console says how to build it', async () => 
     '1',
     temporaryFolder(),
   );
-  for (const path of ['/console', '/console/api-users']) {
+  for (const path of ['/console', '/console/api-users', '/portal', '/portal/organisations/org_a']) {
     const response = await app.inject(path);
     assert.equal(response.statusCode, 503);
     assert.match(response.body, /npm run build/);

@@ -116,7 +116,7 @@ describe('ways to Redis', { skip: redisMissing() }, () => {
     });
     const config = loadConfig({ REDIS_URL: `redis+sentinel://127.0.0.1:${sentinel.port}/${NAME}` });
     const limits = redisLimits(redisTargetOf(config)!, 'test');
-    const apiUser = { id: 'api_1', perMinute: 5, aheadMs: 0 };
+    const apiUser = { id: 'api_1', perMinute: 5, aheadMs: 0, organisation: null };
     const call = {
       network: 'n',
       addressPerMinute: 1000,

@@ -15,6 +15,8 @@ after(() => Promise.all(feeds.map((feed) => feed.stop())));
 const noLoad = async (): Promise<void> => undefined;
 
 interface Heard {
+  organisations: string[];
+  audienceSettings: number;
   apiUsers: string[];
   signingKeys: number;
   revocations: string[];
@@ -24,8 +26,19 @@ interface Heard {
 }
 
 function listening(changes: ChangeRows, clock?: Clock): { feed: ChangeFeed; heard: Heard } {
-  const heard: Heard = { apiUsers: [], signingKeys: 0, revocations: [], usage: 0, everything: 0, reach: [] };
+  const heard: Heard = {
+    organisations: [],
+    audienceSettings: 0,
+    apiUsers: [],
+    signingKeys: 0,
+    revocations: [],
+    usage: 0,
+    everything: 0,
+    reach: [],
+  };
   const handlers = {
+    organisationsChanged: async (ids: readonly string[]) => void heard.organisations.push(...ids),
+    audienceSettingsChanged: async () => void (heard.audienceSettings += 1),
     apiUsersChanged: async (ids: readonly string[]) => void heard.apiUsers.push(...ids),
     signingKeysChanged: async () => void (heard.signingKeys += 1),
     revocationsChanged: async (digests: readonly string[]) => void heard.revocations.push(...digests),
@@ -47,10 +60,12 @@ test('a feed passes on every later change of every noun', async () => {
   const { feed, heard } = listening(store.changes);
   await feed.start(noLoad);
   for (let i = 0; i < 50; i++) await write('api_user', `user ${i}`);
+  await write('organisation', 'org_1');
+  await write('audience_settings', 'https://api.example.com/');
   await write('usage', 'user 1');
   await write('signing_key', 'kid');
   await eventually(() => heard.signingKeys === 1);
-  assert.equal(heard.usage, 1);
+  assert.deepEqual([heard.organisations, heard.audienceSettings, heard.usage], [['org_1'], 1, 1]);
   await feed.stop();
   assert.deepEqual(
     heard.apiUsers,
@@ -187,6 +202,8 @@ test('a change whose handler fails is handed on again', async () => {
   let epoch = 0;
   let attempts = 0;
   const handlers = {
+    organisationsChanged: async () => undefined,
+    audienceSettingsChanged: async () => undefined,
     async apiUsersChanged() {
       attempts += 1;
       if (attempts < 3) throw new Error('not yet');

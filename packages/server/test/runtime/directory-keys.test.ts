@@ -7,6 +7,7 @@ import { isDenial } from '../../src/domain/denial.ts';
 import { keysOf, trustRulesOf, type KnownApiUser } from '../../src/domain/known-api-user.ts';
 import type { TrustRule } from '../../src/domain/trust-rule.ts';
 import { apiUser, credential, insert } from '../storage/store-contract.ts';
+import { NO_ORGANISATIONS } from '@mintmark/test-support/no-organisations';
 import { temporaryStore } from '@mintmark/test-support/temporary-store';
 
 const SETTINGS: DirectorySettings = {
@@ -44,7 +45,7 @@ test('the directory holds keys and trust rules, the oldest first', async () => {
     credential(plain),
   ];
   await opened.store.write((transaction) => transaction.credentials.insert(...kept));
-  const directory = createDirectory(opened.store.knownApiUsers, SETTINGS, () => 0);
+  const directory = createDirectory(opened.store.knownApiUsers, SETTINGS, () => 0, NO_ORGANISATIONS);
   await directory.load();
   const found = async (clientId: string): Promise<KnownApiUser> => {
     const known = await directory.find(clientId, 0);

@@ -4,6 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { createDirectory, type Directory } from '../../src/runtime/directory/directory.ts';
 import type { KnownApiUserRow, KnownApiUserRows } from '../../src/storage/tables/known-api-user.ts';
+import { NO_ORGANISATIONS } from '@mintmark/test-support/no-organisations';
 
 // A store whose reads are begun, carried out and answered at moments that the test chooses, and a change feed that hands
 // changes on one batch at a time, as the real one does. Every order of these that fast-check finds must leave the
@@ -115,6 +116,7 @@ async function play(actions: readonly Action[], directoryMax: number): Promise<v
     store.rows,
     { ...settings, staleMaxSeconds: 900, audience: 'a', apiUserLimit: 1 },
     () => 0,
+    NO_ORGANISATIONS,
   );
   const history = new Map<string, Value[]>(USERS.map((id) => [id, [1]]));
   /** How much of its history a look-up that begins now must know of. */

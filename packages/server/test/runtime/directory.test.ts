@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { startServer } from '@mintmark/test-support/server';
 import { SQLITE_ONLY } from '@mintmark/test-support/store-under-test';
 import { apiUserSettings, temporaryStore } from '@mintmark/test-support/temporary-store';
+import { NO_ORGANISATIONS } from '@mintmark/test-support/no-organisations';
 import { eventually } from '@mintmark/test-support/eventually';
 
 const SETTINGS: DirectorySettings = {
@@ -65,7 +66,7 @@ test('a thousand simultaneous requests for an unread API user cost one read', as
   await using opened = await temporaryStore();
   const [id = ''] = await fill(opened.store, 1);
   const { rows, reads } = counted(opened.store);
-  const directory = createDirectory(rows, SETTINGS, () => 0);
+  const directory = createDirectory(rows, SETTINGS, () => 0, NO_ORGANISATIONS);
   const found = await Promise.all(Array.from({ length: 1000 }, () => idFound(directory, id)));
   assert.deepEqual(new Set(found), new Set([id]));
   assert.equal(reads(), 1);
@@ -75,7 +76,7 @@ test('a thousand simultaneous requests for an unread API user cost one read', as
 test('an unknown name is remembered until its time or a change', async () => {
   await using opened = await temporaryStore();
   const { rows, reads } = counted(opened.store);
-  const directory = createDirectory(rows, SETTINGS, () => 0);
+  const directory = createDirectory(rows, SETTINGS, () => 0, NO_ORGANISATIONS);
   for (const nowMs of [0, 0, 4999])
     assert.equal(await idFound(directory, 'late@example.com', nowMs), undefined);
   assert.equal(reads(), 1);
@@ -93,7 +94,7 @@ test('an unknown name is remembered until its time or a change', async () => {
 test('unknown names beyond the bound are forgotten, not kept', async () => {
   await using opened = await temporaryStore();
   const { rows, reads } = counted(opened.store);
-  const directory = createDirectory(rows, SETTINGS, () => 0);
+  const directory = createDirectory(rows, SETTINGS, () => 0, NO_ORGANISATIONS);
   for (let i = 0; i < 25; i++) await idFound(directory, `unknown ${i}`);
   assert.equal(reads(), 25);
   await idFound(directory, 'unknown 24');
@@ -106,7 +107,7 @@ test('too long or, once all are in memory, unknown names are free', async () => 
   await using opened = await temporaryStore();
   await fill(opened.store, 3);
   const { rows, reads } = counted(opened.store);
-  const directory = createDirectory(rows, SETTINGS, () => 0);
+  const directory = createDirectory(rows, SETTINGS, () => 0, NO_ORGANISATIONS);
   assert.equal(directory.find('x'.repeat(257), 0), undefined);
   assert.equal(reads(), 0);
   await directory.load();
@@ -117,7 +118,12 @@ test('too long or, once all are in memory, unknown names are free', async () => 
 
 test('look-ups beyond their bound are refused as unavailable, not queued', async () => {
   await using opened = await temporaryStore();
-  const directory = createDirectory(opened.store.knownApiUsers, { ...SETTINGS, lookupsMax: 5 }, () => 0);
+  const directory = createDirectory(
+    opened.store.knownApiUsers,
+    { ...SETTINGS, lookupsMax: 5 },
+    () => 0,
+    NO_ORGANISATIONS,
+  );
   const found = await Promise.all(Array.from({ length: 9 }, (_, i) => idFound(directory, `unknown ${i}`)));
   assert.equal(found.filter((name) => name === 'temporarily_unavailable').length, 4);
   assert.equal(await idFound(directory, 'later'), undefined, 'afterwards there is room again');
@@ -126,7 +132,12 @@ test('look-ups beyond their bound are refused as unavailable, not queued', async
 test('a directory smaller than the store keeps its bound and serves everybody', async () => {
   await using opened = await temporaryStore();
   const ids = await fill(opened.store, 300);
-  const directory = createDirectory(opened.store.knownApiUsers, { ...SETTINGS, directoryMax: 100 }, () => 0);
+  const directory = createDirectory(
+    opened.store.knownApiUsers,
+    { ...SETTINGS, directoryMax: 100 },
+    () => 0,
+    NO_ORGANISATIONS,
+  );
   await directory.load();
   for (let round = 0; round < 2; round++) {
     for (const id of ids) assert.equal(await idFound(directory, id), id);
@@ -138,7 +149,12 @@ test('a directory smaller than the store keeps its bound and serves everybody', 
 test('a recently used API user stays when others must go', async () => {
   await using opened = await temporaryStore();
   const ids = await fill(opened.store, 300);
-  const directory = createDirectory(opened.store.knownApiUsers, { ...SETTINGS, directoryMax: 100 }, () => 0);
+  const directory = createDirectory(
+    opened.store.knownApiUsers,
+    { ...SETTINGS, directoryMax: 100 },
+    () => 0,
+    NO_ORGANISATIONS,
+  );
   const [busy = '', ...others] = ids;
   await directory.find(busy, 0);
   for (const id of others) {
@@ -158,6 +174,7 @@ for (const [again, gone] of [
       opened.store.knownApiUsers,
       { ...SETTINGS, directoryMax: 100 },
       () => 0,
+      NO_ORGANISATIONS,
     );
     for (const id of ids.slice(0, 100)) {
       await directory.find(id, 0);
@@ -173,7 +190,7 @@ test('without the store the known are served up to the bound', async () => {
   await using opened = await temporaryStore();
   const [id = ''] = await fill(opened.store, 1);
   let staleMs = 0;
-  const directory = createDirectory(opened.store.knownApiUsers, SETTINGS, () => staleMs);
+  const directory = createDirectory(opened.store.knownApiUsers, SETTINGS, () => staleMs, NO_ORGANISATIONS);
   await directory.load();
   await opened.store.close();
   staleMs = 899_999;
@@ -188,7 +205,7 @@ test('API users of another past are looked up before they are answered', async (
   const [id = '', gone = '', late = ''] = await fill(opened.store, 3);
   const pages = Promise.withResolvers<never>();
   const rows = { ...opened.store.knownApiUsers };
-  const directory = createDirectory(rows, SETTINGS, () => 0);
+  const directory = createDirectory(rows, SETTINGS, () => 0, NO_ORGANISATIONS);
   await directory.load();
   await deleteApiUser({ store: opened.store, actor: SYSTEM, nowMs: 1 }, gone);
   await updateApiUser({ store: opened.store, actor: SYSTEM, nowMs: 1 }, id, { limitPerMinute: 7 });

@@ -2,6 +2,7 @@
 // A credential is retired, and a process whose clock is behind learns of it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { NO_ORGANISATIONS } from '@mintmark/test-support/no-organisations';
 import { temporaryStore } from '@mintmark/test-support/temporary-store';
 import { createApiUser } from '../../src/admin/api-user.ts';
 import { createSecret, retireCredential } from '../../src/admin/credential.ts';
@@ -27,7 +28,7 @@ test('a retired credential is refused at once, whatever the clock', async () => 
   });
   const retired = await retireCredential(change, credential.id, { force: true });
 
-  const directory = createDirectory(store.knownApiUsers, loadConfig({}), () => 0);
+  const directory = createDirectory(store.knownApiUsers, loadConfig({}), () => 0, NO_ORGANISATIONS);
   const behindMs = change.nowMs - BEHIND_MS;
   const apiUser = await directory.find(clientId, behindMs);
   assert.ok(apiUser !== undefined && !isDenial(apiUser));

@@ -98,7 +98,7 @@ async function play(actions: readonly Action[]): Promise<void> {
   function has({ digest, issuedBefore }: Revocation): boolean {
     const id = IDS.find((one) => revocationDigest(one) === digest)!;
     const issuedAt = (issuedBefore ?? 1) - 1;
-    return list.includes({ tokenId: id, clientId: id, issuedAt });
+    return list.includes({ tokenId: id, clientId: id, organisationId: null, issuedAt });
   }
   function check(moment: string): void {
     for (const revocation of promised.values())

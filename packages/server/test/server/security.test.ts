@@ -119,7 +119,9 @@ test('a wrong guess costs at most one slow hash at any id', async () => {
   const hash = await argon2id('correct horse battery staple');
   const ended = { credentialId: 'old', hash, expiresAt: 1, retiredAt: null };
   const rotated = [{ ...ended, credentialId: 'live', expiresAt: null }, ended, ended, ended];
-  const policy = { enabled: true, limitPerMinute: 1, networks: null, scopes: [], audiences: ['a'] };
+  const ofToken = { organisation: null, claims: {}, tokenLifeSeconds: null, shapes: [] };
+  const limits = { limitPerMinute: 1, networks: null };
+  const policy = { enabled: true, ...limits, ...ofToken, scopes: [], audiences: ['a'] };
   const user = (passwords: readonly KnownPassword[]): KnownApiUser => ({
     clientId: 'x',
     policy,

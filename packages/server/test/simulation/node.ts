@@ -11,6 +11,7 @@ import { issueToken, type IssuingServices } from '../../src/oauth/issue-token.ts
 import { revokeToken, type RevokingServices } from '../../src/oauth/revoke-token.ts';
 import { createChangeFeed, type ChangeFeed, type ChangeHandlers } from '../../src/runtime/change-feed.ts';
 import { createClockWatch } from '../../src/runtime/clock-watch.ts';
+import { createOrganisations } from '../../src/runtime/directory/organisations.ts';
 import { createDirectory, type Directory } from '../../src/runtime/directory/directory.ts';
 import { createLoading } from '../../src/runtime/directory/loading.ts';
 import { findingAwake } from '../../src/runtime/find-awake.ts';
@@ -134,7 +135,9 @@ export class SimulatedNode {
     const log = this.#logger();
     const clocks = createClockWatch(store.clock, this.host.name, log, CLOCK);
     const keyring = plant.keyring(createKeyring(store, masterKey, log, clocks.earlier));
+    const organisations = createOrganisations(store, config, log, Date.now);
     const handlers: ChangeHandlers = {
+      ...organisations.changes,
       apiUsersChanged: (clientIds) => directory.refresh(clientIds),
       signingKeysChanged: () => keyring.reload(),
       revocationsChanged: (digests) => revocations.refresh(digests),
@@ -150,14 +153,14 @@ export class SimulatedNode {
     const watched = plant.changes(clocks.watching(store.changes));
     const feed = plant.feed(createChangeFeed(watched, plant.handlers(handlers), config.changePollMs, CLOCK));
     const revocations = createRevocationList(store.revocations);
-    const directory = createDirectory(store.knownApiUsers, config, feed.staleMs);
+    const directory = createDirectory(store.knownApiUsers, config, feed.staleMs, organisations);
     const loading = createLoading(directory, log);
     const sleep = plant.sleep(createSleepWatch(feed.follow, CLOCK));
     const statistics = createStatistics(
       { ...store, recordUsage: plant.recordUsage(store.recordUsage) },
       config,
       log,
-      CLOCK,
+      { now: Date.now, organisations, sharedLimits: null },
     );
     const limits = plant.limits(createLimits(config, log, this.#transport()));
 
@@ -168,12 +171,13 @@ export class SimulatedNode {
     async function load(): Promise<void> {
       await keyring.reload();
       await revocations.load();
+      await organisations.load();
     }
 
     const services = {
       now: Date.now,
       issuer: config.issuer,
-      tokenLifeSeconds: config.tokenLifeSeconds,
+      tokenSettings: organisations.tokenSettings,
       findApiUser: findingAwake(directory, sleep, clocks.isOff),
       checkPassword: () => NO_PASSWORDS,
       assertions: { audiences: [config.issuer], signatures, keySets: NO_KEY_SETS, used },
@@ -218,6 +222,7 @@ export class SimulatedNode {
     const { counters } = this.#surroundings;
     return {
       count: (call) => counters.count(this.host, this.limitsLink, call),
+      countToken: async () => await Promise.reject(new Error('no organisation has a quota here')),
       close: () => undefined,
     };
   }

@@ -63,7 +63,7 @@ function exceptEvery<A extends unknown[]>(n: number, work: (...args: A) => Promi
 export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
   'a change of an API user is not read': {
     breaks: ['disabled', 'prefix', 'converges'],
-    seed: 11,
+    seed: 4,
     plant: () =>
       planted({
         handlers: (handlers) => ({
@@ -74,7 +74,7 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
   },
   'the feed always says that it is fresh': {
     breaks: ['stale', 'revoked'],
-    seed: 3,
+    seed: 166,
     plant: () => planted({ feed: (feed) => ({ ...feed, staleMs: () => 0 }) }),
   },
   'a process that slept does not catch up': {
@@ -84,7 +84,7 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
   },
   'the keys are read only once': {
     breaks: ['withdrawn'],
-    seed: 5,
+    seed: 2,
     plant: () =>
       planted({
         keyring: (keyring) => {
@@ -122,7 +122,7 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
   },
   'the feed skips a change': {
     breaks: ['disabled', 'prefix', 'converges', 'revoked', 'withdrawn'],
-    seed: 6,
+    seed: 18,
     plant: () =>
       planted({
         changes: (rows) => ({
@@ -152,7 +152,7 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
   },
   'a change is acknowledged before it is committed': {
     breaks: ['lost'],
-    seed: 7,
+    seed: 6,
     plant: () =>
       planted({
         connections: (connections) => ({
@@ -172,7 +172,7 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
   },
   'a flush with a lost answer is written again': {
     breaks: ['usage'],
-    seed: 17,
+    seed: 25,
     plant: () =>
       planted({
         recordUsage: (write) => {
@@ -186,7 +186,7 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
   },
   'a flush with a lost answer is dropped': {
     breaks: ['usage'],
-    seed: 23,
+    seed: 6,
     plant: () =>
       planted({ recordUsage: (write) => async (batch) => await write(batch).catch(() => undefined) }),
   },
@@ -200,7 +200,7 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
   },
   'limits that cannot be shared are not divided': {
     breaks: ['limit'],
-    seed: 1,
+    seed: 98,
     plant: () =>
       planted({
         limits(limits) {
@@ -215,12 +215,12 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
   },
   'each process remembers only the assertions that it saw': {
     breaks: ['reused'],
-    seed: 1,
+    seed: 2,
     plant: () => planted({ used: (used) => ({ ...used, use: () => 'new' }) }),
   },
   'maintenance removes what has ended by its own clock': {
     breaks: ['kept'],
-    seed: 1,
+    seed: 377,
     plant: () =>
       planted({
         maintained: (store) => ({

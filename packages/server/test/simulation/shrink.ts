@@ -27,13 +27,17 @@ interface Search {
 export async function shrink(search: Search, violation: Violation): Promise<Failure> {
   let plan: readonly Step[] = planOf(search.seed);
   let attempts = 0;
-  for (let size = plan.length >> 1; size >= 1; size = size === 1 ? 0 : size >> 1) {
+  for (let size = plan.length >> 1; size >= 1;) {
+    const { length } = plan;
     for (let at = 0; at < plan.length && attempts < ATTEMPTS_MAX;) {
       const fewer = plan.toSpliced(at, size);
       attempts += 1;
       if (breaks(await runPlan(search, fewer), violation) !== undefined) plan = fewer;
       else at += size;
     }
+    // A step that was needed may be left out after others are.
+    if (size > 1) size >>= 1;
+    else if (plan.length === length) break;
   }
   const last = await runPlan(search, plan, true);
   return { seed: search.seed, violation: breaks(last, violation) ?? violation, plan, lines: last.lines };

@@ -14,6 +14,13 @@ export interface Statement {
 
 const READS = /^(?:select|with) /;
 
+type Row = Record<string, unknown>;
+
+/** Reads of the clock differ each time. */
+const CLOCK = 'store_now';
+/** Results of reads that are remembered until the next write. */
+const REMEMBERED_MAX = 500;
+
 interface Prepared {
   statement: StatementSync;
   hasRows: boolean;
@@ -28,10 +35,13 @@ export class StoreDatabase {
   readonly #database = new DatabaseSync(':memory:');
   readonly #prepared = new Map<string, Prepared>();
   #nowMs = 0;
+  /** What was read since the last change. The first state is that of each run. */
+  #read: Map<string, Row[]> = new Map();
+  readonly #readAtFirst: Map<string, Row[]> = this.#read;
 
   constructor(bytes: Uint8Array) {
     this.#database.deserialize(bytes);
-    this.#database.function('store_now', () => this.#nowMs);
+    this.#database.function(CLOCK, () => this.#nowMs);
     this.#control('begin');
   }
 
@@ -39,6 +49,7 @@ export class StoreDatabase {
   reset(): void {
     this.#control('rollback');
     this.#control('begin');
+    this.#read = this.#readAtFirst;
   }
 
   begin(): void {
@@ -52,12 +63,27 @@ export class StoreDatabase {
   rollBack(): void {
     this.#control('rollback to store');
     this.#control('release store');
+    this.#read = new Map();
+  }
+
+  /** Like `run`, for a statement that only reads. */
+  read(statement: Statement): Answer {
+    const { sql, parameters } = statement;
+    if (sql.includes(CLOCK)) return this.run(statement);
+    const key = JSON.stringify([sql, parameters]);
+    let rows = this.#read.get(key);
+    if (rows === undefined) {
+      rows = this.run(statement).rows as Row[];
+      if (this.#read.size < REMEMBERED_MAX) this.#read.set(key, rows);
+    }
+    return { rows: rows.map((row) => ({ ...row })), changes: 0 };
   }
 
   run({ sql, parameters, nowMs }: Statement): Answer {
     this.#nowMs = nowMs;
     const { statement, hasRows, writes } = this.#prepare(sql);
     const values = parameters as SQLInputValue[];
+    if (writes && this.#read.size > 0) this.#read = new Map();
     if (!hasRows) return { rows: [], changes: Number(statement.run(...values).changes) };
     const rows = statement.all(...values);
     return { rows, changes: writes ? rows.length : 0 };

@@ -59,7 +59,7 @@ export class StoreServer {
 
   read(sql: string, parameters: readonly unknown[]): Answer {
     this.#setAside();
-    return this.#database.run(this.#statement(sql, parameters));
+    return this.#database.read(this.#statement(sql, parameters));
   }
 
   /** A statement of a transaction, or a write of its own. Calls `reply` when it has run. */

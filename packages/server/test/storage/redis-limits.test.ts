@@ -7,7 +7,7 @@ import { peekCall, refundCall, takeCall, WINDOW_MS } from '../../src/domain/rate
 import type { LimitTransport, SharedCall, SharedCounts } from '../../src/domain/shared-limit.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { redisTargetOf } from '../../src/config/redis-target.ts';
-import { memoryLimits } from '../../src/storage/memory/counters.ts';
+import { memoryLimits, memoryQuotas } from '../../src/storage/memory/counters.ts';
 import { slotOf } from '../../src/storage/redis/cluster.ts';
 import { redisLimits, type RedisLimits, type Step } from '../../src/storage/redis/limits.ts';
 import { eventually } from '@mintmark/test-support/eventually';
@@ -39,7 +39,7 @@ const call = (asked: Partial<SharedCall> = {}): SharedCall => ({
   failuresKey: `api_${calls} 198.51.100.${calls}`,
   failuresPerMinute: 20,
   failuresChange: asked.apiUser === null ? 1 : 0,
-  apiUser: { id: `api_${calls}`, perMinute: 5, aheadMs: 0 },
+  apiUser: { id: `api_${calls}`, perMinute: 5, aheadMs: 0, organisation: null },
   ...asked,
 });
 
@@ -123,8 +123,10 @@ describe('limits in Redis', { skip: redisMissing() }, () => {
 
   test('Redis, cluster and memory let the same calls through', async () => {
     const counts = memoryLimits(1000);
+    const tokens = memoryQuotas(1000);
     const memory: LimitTransport = {
       count: (asked) => Promise.resolve(counts(asked, Date.now())),
+      countToken: (asked) => Promise.resolve(tokens(asked)),
       close: () => undefined,
     };
     for (const [name, where] of Object.entries({ memory, limits, inCluster })) {
@@ -135,7 +137,7 @@ describe('limits in Redis', { skip: redisMissing() }, () => {
       const failing = call({ apiUser: null, failuresPerMinute: 2 });
       const failures = await passed(where, failing);
       assert.deepEqual([failures.passed, failures.last.refusedBy], [2, 'failures'], name);
-      const apiUser = { id: `api_right_${name}`, perMinute: 5, aheadMs: 0 };
+      const apiUser = { id: `api_right_${name}`, perMinute: 5, aheadMs: 0, organisation: null };
       const right = { ...failing, failuresChange: 0, apiUser } as const;
       assert.equal((await where.count(right)).refusedBy, 'failures', name);
       await where.count({ ...failing, failuresChange: -1 });
@@ -143,14 +145,17 @@ describe('limits in Redis', { skip: redisMissing() }, () => {
       assert.equal((await where.count(failing)).refusedBy, null, name);
       assert.equal((await where.count(failing)).refusedBy, 'failures', `${name} gives back one`);
       const told = await where.count(
-        call({ apiUser: { id: `api_told_${name}`, perMinute: 5, aheadMs: 50_000 } }),
+        call({ apiUser: { id: `api_told_${name}`, perMinute: 5, aheadMs: 50_000, organisation: null } }),
       );
       assert.equal(told.refusedBy, 'api-user', `${name} believes what the caller knows`);
     }
   });
 
   test('four thousand calls at once pass exactly to the limit', async () => {
-    const asked = call({ addressPerMinute: 1e6, apiUser: { id: 'api_burst', perMinute: 100, aheadMs: 0 } });
+    const asked = call({
+      addressPerMinute: 1e6,
+      apiUser: { id: 'api_burst', perMinute: 100, aheadMs: 0, organisation: null },
+    });
     const startedAt = Date.now();
     const all = await Promise.all(Array.from({ length: 4000 }, () => limits.count(asked)));
     const through = all.filter(({ refusedBy }) => refusedBy === null).length;

@@ -16,6 +16,7 @@ import { signingKeySchema, type SigningKeyJson } from './signing-key.wire.ts';
 export interface AttentionJson {
   kind: (typeof ATTENTION_KINDS)[number];
   client_id?: string;
+  organisation_id?: string;
   name: string;
   credential_id?: string;
   at?: string;
@@ -61,10 +62,11 @@ export const overviewSchema: Shared<OverviewJson> = shared('Overview', 'How thin
     closedObject({
       kind: oneOf(ATTENTION_KINDS, 'What it is about'),
       client_id: Type.Optional(
-        Type.String({ description: 'Missing for a clock, and for unknown client ids' }),
+        Type.String({ description: 'Missing for a clock, an organisation, and unknown client ids' }),
       ),
+      organisation_id: Type.Optional(Type.String({ description: 'With `organisation_quota`' })),
       name: Type.String({
-        description: 'Of the API user; of a clock the host and process id, or the store',
+        description: 'Of the API user or organisation; of a clock the host and process id, or the store',
       }),
       credential_id: Type.Optional(Type.String()),
       at: Type.Optional(
@@ -73,7 +75,8 @@ export const overviewSchema: Shared<OverviewJson> = shared('Overview', 'How thin
       reason: Type.Optional(Type.String({ description: 'Why it was refused, with `refused`' })),
       count: Type.Optional(
         Type.Integer({
-          description: 'Refused requests in the last hour, with `refused` and `limit_hit`',
+          description:
+            'Refused requests in the last hour, with `refused` and `limit_hit`; tokens with `organisation_quota`',
         }),
       ),
       detail: Type.String({ description: 'In words' }),
@@ -92,10 +95,11 @@ export function rounded(number: number | null): number | null {
 }
 
 export function attentionJson(attention: Attention): AttentionJson {
-  const { kind, clientId, name, credentialId, at, reason, count } = attention;
+  const { kind, clientId, organisationId, name, credentialId, at, reason, count } = attention;
   return {
     kind,
     ...(clientId !== null && { client_id: clientId }),
+    ...(organisationId !== undefined && { organisation_id: organisationId }),
     name,
     ...(credentialId !== null && { credential_id: credentialId }),
     ...(at !== null && { at: iso(at) }),
@@ -109,6 +113,8 @@ function detailOf({ kind, at, count, clientId, reason = '', detail = '' }: Atten
   switch (kind) {
     case 'clock':
       return detail;
+    case 'organisation_quota':
+      return `It has used up its quota (${detail}): raise it, or ask its integrators to keep tokens.`;
     case 'refused':
       return clientId === null
         ? `${count} requests in the last hour named a client id that no API user has: a mistyped id, a deleted API user, or guesses.`

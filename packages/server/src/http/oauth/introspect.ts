@@ -38,6 +38,7 @@ function introspectionAnswer(outcome: Introspection | Refusal): Answer | Refusal
     active === null
       ? { active: false }
       : {
+          ...active.others,
           active: true,
           ...(active.scope !== '' && { scope: active.scope }),
           client_id: active.clientId,
@@ -48,6 +49,7 @@ function introspectionAnswer(outcome: Introspection | Refusal): Answer | Refusal
           aud: active.audience,
           iss: active.issuer,
           jti: active.tokenId,
+          ...(active.organisationId !== null && { org_id: active.organisationId }),
         };
   return { status: 200, headers: NO_STORE, body: JSON.stringify(body) };
 }
@@ -80,7 +82,8 @@ export const INTROSPECT_SCHEMAS: Description = {
       aud: text,
       iss: text,
       jti: text,
+      org_id: { ...text, description: 'The organisation of the API user' },
     },
-    additionalProperties: false,
+    additionalProperties: { description: 'A static claim of the token, as operators set it' },
   },
 };

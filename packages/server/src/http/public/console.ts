@@ -4,8 +4,16 @@ import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Config } from '../../config/config.ts';
-import { CONSOLE_PAGES, CONSOLE_PATH, type ConsoleConfig } from './console-pages.ts';
-import { ADMIN_PATH, TOKEN_PATH } from '../paths.ts';
+import {
+  CONSOLE_PAGES,
+  CONSOLE_PATH,
+  ORGANISATION_PAGES,
+  ORGANISATIONS_PATH,
+  PORTAL_PAGES,
+  PORTAL_PATH,
+  type ConsoleConfig,
+} from './console-pages.ts';
+import { ADMIN_PATH, PORTAL_PATH as PORTAL_API_PATH, TOKEN_PATH } from '../paths.ts';
 
 /**
  * `npm start` and `npm run build` write it: beside src/ in a clone, beside dist/ in the published package.
@@ -38,7 +46,26 @@ const SECURITY_HEADERS = {
   'Permissions-Policy': 'camera=(), geolocation=(), microphone=(), payment=(), usb=()',
 };
 
-/** The console: its document at the paths of its pages, and its scripts and styles under /console/assets. */
+/** The paths with the document. The console and the portal have pages of their own for other paths. */
+const PAGES: readonly string[] = [
+  CONSOLE_PATH,
+  ...CONSOLE_PAGES.map((page) => CONSOLE_PATH + page),
+  PORTAL_PATH,
+  ...PORTAL_PAGES.map((page) => PORTAL_PATH + page),
+  `${ORGANISATIONS_PATH}/:organisationId`,
+  ...ORGANISATION_PAGES.map((page) => `${ORGANISATIONS_PATH}/:organisationId${page}`),
+];
+/** Not all below /portal: the API of the portal has paths there. */
+const OTHER_PAGES: readonly string[] = [
+  `${CONSOLE_PATH}/*`,
+  `${PORTAL_PATH}/:page`,
+  `${ORGANISATIONS_PATH}/:organisationId/*`,
+];
+
+/**
+ * The console and the portal: one document at the paths of their pages, and its scripts and styles under
+ * /console/assets.
+ */
 export async function consoleRoutes(
   app: FastifyInstance,
   config: Pick<Config, 'basePath' | 'issuer'>,
@@ -47,7 +74,7 @@ export async function consoleRoutes(
 ): Promise<void> {
   const index = join(built, 'index.html');
   if (!existsSync(index)) {
-    for (const path of [CONSOLE_PATH, `${CONSOLE_PATH}/*`]) {
+    for (const path of [...PAGES, ...OTHER_PAGES]) {
       app.get(path, (_request, reply) => sendPage(reply, 503, NOT_BUILT));
     }
     return;
@@ -55,16 +82,13 @@ export async function consoleRoutes(
   // Read once: a build while the server runs would otherwise mix an old document with new assets.
   const page = withConfig(readFileSync(index, 'utf8'), {
     api: config.basePath + ADMIN_PATH,
+    portal_api: config.basePath + PORTAL_API_PATH,
     issuer: config.issuer,
     token_endpoint: config.issuer + TOKEN_PATH,
     version,
   });
-  for (const path of CONSOLE_PAGES) {
-    app.get(CONSOLE_PATH + path, (_request, reply) => sendPage(reply, 200, page));
-  }
-  app.get(CONSOLE_PATH, (_request, reply) => sendPage(reply, 200, page));
-  // The console has its own page for an unknown path.
-  app.get(`${CONSOLE_PATH}/*`, (_request, reply) => sendPage(reply, 404, page));
+  for (const path of PAGES) app.get(path, (_request, reply) => sendPage(reply, 200, page));
+  for (const path of OTHER_PAGES) app.get(path, (_request, reply) => sendPage(reply, 404, page));
   app.get(`${CONSOLE_PATH}/assets/*`, (_request, reply) => sendPage(reply, 404, NO_SUCH_PAGE));
   await app.register(fastifyStatic, {
     root: join(built, 'assets'),
@@ -83,11 +107,11 @@ export async function consoleRoutes(
 }
 
 /**
- * Returns the URL unchanged, except below /console if its escapes are malformed: it becomes the URL of an
- * unknown page. Otherwise the router would answer people with JSON.
+ * Returns the URL unchanged, except of a page if its escapes are malformed: it becomes the URL of an unknown
+ * page. Otherwise the router would answer people with JSON.
  */
 export function consoleUrl(url: string): string {
-  if (!url.startsWith(`${CONSOLE_PATH}/`)) return url;
+  if (!url.startsWith(`${CONSOLE_PATH}/`) && !url.startsWith(`${ORGANISATIONS_PATH}/`)) return url;
   try {
     decodeURIComponent(url.split('?', 1)[0] ?? '');
     return url;

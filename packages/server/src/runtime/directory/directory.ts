@@ -6,6 +6,7 @@ import { createEntries } from './entries.ts';
 import { knownApiUsers, type DirectoryEntry } from './entry.ts';
 import { withDeadline } from '../../lib/deadline.ts';
 import { inTurn } from '../../lib/in-turn.ts';
+import type { Organisations } from './organisations.ts';
 import { createUnknownNames } from './unknown-names.ts';
 import type { KnownApiUserRow, KnownApiUserRows } from '../../storage/tables/known-api-user.ts';
 
@@ -63,35 +64,32 @@ const NAME_LENGTH_MAX = 256;
 
 /** `staleMs` returns how long ago the change feed was last known to be up to date. */
 export function createDirectory(
-  rows: KnownApiUserRows,
+  stored: KnownApiUserRows,
   settings: DirectorySettings,
   staleMs: () => number,
+  organisations: Pick<Organisations, 'add' | 'get'>,
 ): Directory {
+  const rows = withOrganisations(stored, organisations);
   const entries = createEntries(settings.directoryMax);
   const unknown = createUnknownNames(settings.unknownMax, settings.unknownTtlMs);
   const lookUpOnce = createLookUps(settings.lookupsMax);
-  const toEntries = knownApiUsers(settings);
+  const toEntries = knownApiUsers({ ...settings, organisations });
   const passwords = passwordPresence(rows);
   let complete = false;
-  /** The number of damaged API users that were skipped so far. */
-  let damaged = 0;
+  let damaged = 0; // API users that were skipped so far
   const loading = inTurn(loadAll);
-  /** Counts refreshes. A row that was read before the last refresh may be older than the directory. */
-  let refreshes = 0;
+  let refreshes = 0; // a row that was read before the last one may be older than the directory
   /** API users that changed during the load: a page of the load may hold older rows of them. */
   let changedWhileLoading = new Set<string>();
 
   function find(name: string, nowMs: number, again = false): LookUpResult | Promise<LookUpResult> {
     const stale = staleMs();
     if (stale > settings.staleMaxSeconds * 1000) return tooStale(stale);
-    const entry = entries.find(name);
-    if (entry !== undefined) {
-      if (!again) entry.used = true;
-      return entry;
-    }
+    const entry = entries.find(name, !again);
+    if (entry !== undefined) return entry;
     if (name.length > NAME_LENGTH_MAX || (complete && stale < FRESH_MS)) return undefined;
     if (unknown.has(name, nowMs)) return undefined;
-    // A look-up that began before the last refresh may have read older rows, so it is not shared.
+    // Not shared with a look-up that began before the last refresh: it may have read older rows.
     return lookUpOnce(`${refreshes} ${name}`, () => lookUp(name, nowMs));
   }
 
@@ -188,6 +186,30 @@ export function createDirectory(
     loading: loading.underWay,
     passwordsExist: passwords.exist,
     status: () => ({ entries: entries.size(), complete }),
+  };
+}
+
+/**
+ * Reads the organisations of the API users that are read, unless they are in memory: an API user must not get
+ * a token without its organisation.
+ */
+function withOrganisations(
+  rows: KnownApiUserRows,
+  organisations: Pick<Organisations, 'add'>,
+): KnownApiUserRows {
+  async function adding(reading: Promise<KnownApiUserRow[]>): Promise<KnownApiUserRow[]> {
+    const read = await reading;
+    const ids = new Set<string>();
+    for (const { organisation_id: id } of read) if (id !== null) ids.add(id);
+    if (ids.size > 0) await organisations.add(Array.from(ids));
+    return read;
+  }
+
+  return {
+    byName: (clientId, key) => adding(rows.byName(clientId, key)),
+    byIds: (clientIds) => adding(rows.byIds(clientIds)),
+    page: (after, limit) => adding(rows.page(after, limit)),
+    anyPassword: () => rows.anyPassword(),
   };
 }
 

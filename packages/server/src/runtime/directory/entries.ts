@@ -7,8 +7,8 @@ import type { DirectoryEntry } from './entry.ts';
  * last kept.
  */
 export interface DirectoryEntries {
-  /** Finds an entry of the current past. */
-  find(name: string): DirectoryEntry | undefined;
+  /** Finds an entry of the current past. `isUse`: an eviction passes over it once. */
+  find(name: string, isUse?: boolean): DirectoryEntry | undefined;
   /** Finds an entry of any past. */
   findHeld(name: string): DirectoryEntry | undefined;
   /** Starts another past: each entry belongs to a former past until it is kept again. */
@@ -79,9 +79,11 @@ export function createEntries(max: number): DirectoryEntries {
   }
 
   return {
-    find(name) {
+    find(name, isUse = false) {
       const entry = findHeld(name);
-      return entry !== undefined && isOfThisPast(entry) ? entry : undefined;
+      if (entry === undefined || !isOfThisPast(entry)) return undefined;
+      if (isUse) entry.used = true;
+      return entry;
     },
     findHeld,
     dropFormer(name) {

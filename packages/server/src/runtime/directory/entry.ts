@@ -1,9 +1,11 @@
+import { NO_CLAIMS, type Claims } from '../../domain/claims.ts';
 import type { KnownApiUser, KnownPassword, OtherCredentials, Policy } from '../../domain/known-api-user.ts';
 import { networkSet } from '../../domain/network.ts';
 import { packFacts, type PackedFacts } from '../../domain/packed-facts.ts';
 import { packSecrets } from '../../domain/packed-secrets.ts';
 import type { CredentialKind } from '../../domain/credential.ts';
 import type { KnownApiUserRow } from '../../storage/tables/known-api-user.ts';
+import type { Organisations } from './organisations.ts';
 
 /** An API user in the directory. Kept small: there may be a million. */
 export interface DirectoryEntry extends KnownApiUser {
@@ -13,12 +15,19 @@ export interface DirectoryEntry extends KnownApiUser {
 }
 
 /** At most this many different policies are kept for sharing between API users; then the map is cleared. */
-const SHARED_POLICIES_MAX = 10_000;
+const SHARED_POLICIES_MAX = 100_000;
 /**
  * At most this many credentials of a kind per entry. Ended ones are kept too, so that the log can tell an
  * expired secret from one that never existed.
  */
 const KIND_MAX = 10;
+
+/** What API users without settings of their own get, and the organisations that they belong to. */
+export interface PolicyDefaults {
+  audience: string;
+  apiUserLimit: number;
+  organisations: Pick<Organisations, 'get'>;
+}
 
 /** Called for an API user whose row cannot be parsed. If it does not throw, this API user is left out. */
 type OnDamaged = (error: unknown) => void;
@@ -27,14 +36,22 @@ type OnDamaged = (error: unknown) => void;
  * Turns rows, grouped by API user, into entries. Most API users have the same settings as many others. Such
  * settings are parsed once and shared.
  */
-export function knownApiUsers(defaults: {
-  audience: string;
-  apiUserLimit: number;
-}): (rows: readonly KnownApiUserRow[], onDamaged?: OnDamaged) => DirectoryEntry[] {
+export function knownApiUsers(
+  defaults: PolicyDefaults,
+): (rows: readonly KnownApiUserRow[], onDamaged?: OnDamaged) => DirectoryEntry[] {
   const shared = new Map<string, Policy>();
 
   function policyOf(row: KnownApiUserRow): Policy {
-    const key = `${row.enabled} ${row.limit_per_minute} ${row.scopes} ${row.audiences} ${row.allowed_networks}`;
+    const key = [
+      row.enabled,
+      row.organisation_id,
+      row.limit_per_minute,
+      row.token_life_seconds,
+      row.scopes,
+      row.audiences,
+      row.allowed_networks,
+      row.claims,
+    ].join(' ');
     let policy = shared.get(key);
     if (policy === undefined) {
       policy = parsePolicy(row, defaults);
@@ -134,11 +151,15 @@ function toPassword(row: KnownApiUserRow): KnownPassword {
   };
 }
 
-function parsePolicy(row: KnownApiUserRow, defaults: { audience: string; apiUserLimit: number }): Policy {
+function parsePolicy(row: KnownApiUserRow, defaults: PolicyDefaults): Policy {
   const audiences = JSON.parse(row.audiences) as string[];
   const networks = JSON.parse(row.allowed_networks) as string[];
   return {
     enabled: row.enabled === 1,
+    organisation: row.organisation_id === null ? null : defaults.organisations.get(row.organisation_id),
+    claims: row.claims === null ? NO_CLAIMS : (JSON.parse(row.claims) as Claims),
+    tokenLifeSeconds: row.token_life_seconds,
+    shapes: [],
     scopes: JSON.parse(row.scopes) as string[],
     audiences: audiences.length === 0 ? [defaults.audience] : audiences,
     limitPerMinute: row.limit_per_minute ?? defaults.apiUserLimit,

@@ -181,7 +181,7 @@ function probeCall(i: number): SharedCall {
     failuresKey: `probe-${i}`,
     failuresPerMinute: PROBE_PER_MINUTE,
     failuresChange: 0,
-    apiUser: { id: `probe-${i}`, perMinute: PROBE_PER_MINUTE, aheadMs: 0 },
+    apiUser: { id: `probe-${i}`, perMinute: PROBE_PER_MINUTE, aheadMs: 0, organisation: null },
   };
 }
 

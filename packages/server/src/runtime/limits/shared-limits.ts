@@ -46,6 +46,7 @@ export function createSharing(
     decidedAlone: () => alone,
     limits: (counters) => ({
       processes,
+      countToken: (call) => circuit.attempt(() => transport.countToken(call)),
       parts: () => (circuit.isClosed() ? 1 : processes),
       async count(call, nowMs) {
         const counts = await circuit.count(forgetting(call, limitsDeadlineMs));
@@ -78,23 +79,31 @@ function learn(
 /**
  * `aheadMs` is true when this process sends the call, a little before the call is counted. Subtracting the
  * longest time in between, the deadline, keeps it from exceeding the shared count, so no API user loses calls
- * by it.
+ * by it. The same holds for its organisation.
  */
 function forgetting(call: SharedCall, deadlineMs: number): SharedCall {
   const { apiUser } = call;
   if (apiUser === null) return call;
-  return { ...call, apiUser: { ...apiUser, aheadMs: Math.max(0, apiUser.aheadMs - deadlineMs) } };
+  const earlier = <T extends { aheadMs: number }>(limit: T): T => ({
+    ...limit,
+    aheadMs: Math.max(0, limit.aheadMs - deadlineMs),
+  });
+  const organisation = apiUser.organisation && earlier(apiUser.organisation);
+  return { ...call, apiUser: { ...earlier(apiUser), organisation } };
 }
 
 function verdictOf(call: SharedCall, counts: SharedCounts): SharedVerdict {
-  const { refusedBy, apiUserAheadMs } = counts;
-  return { refusedBy, limit: limitOf(call, counts), apiUserAheadMs };
+  const { refusedBy, apiUserAheadMs, organisationAheadMs } = counts;
+  return { refusedBy, limit: limitOf(call, counts), apiUserAheadMs, organisationAheadMs };
 }
 
 function limitOf(call: SharedCall, counts: SharedCounts): LimitState {
-  const { refusedBy, addressAheadMs, failuresAheadMs, apiUserAheadMs } = counts;
+  const { refusedBy, addressAheadMs, failuresAheadMs, apiUserAheadMs, organisationAheadMs } = counts;
   const allowed = refusedBy === null;
   if (refusedBy === 'address') return stateAhead(addressAheadMs, call.addressPerMinute, allowed);
+  if (refusedBy === 'organisation') {
+    return stateAhead(organisationAheadMs ?? 0, call.apiUser?.organisation?.perMinute ?? 1, allowed);
+  }
   return refusedBy === 'failures' || call.apiUser === null
     ? stateAhead(failuresAheadMs ?? 0, call.failuresPerMinute, allowed)
     : stateAhead(apiUserAheadMs ?? 0, call.apiUser.perMinute, allowed);

@@ -17,9 +17,10 @@ export interface RevocationList {
   refresh(digests: readonly string[]): Promise<void>;
   published(nowMs: number): PublishedList;
   /**
-   * Whether the list revokes this token: by its id, or with all tokens issued to its API user before a time.
+   * Whether the list revokes this token: by its id, or with all tokens issued to its API user or organisation
+   * before a time.
    */
-  includes(token: Pick<AccessTokenClaims, 'tokenId' | 'clientId' | 'issuedAt'>): boolean;
+  includes(token: Pick<AccessTokenClaims, 'tokenId' | 'clientId' | 'organisationId' | 'issuedAt'>): boolean;
   /** The number of tokens that the list revokes by their id. */
   tokens(): number;
 }
@@ -39,7 +40,8 @@ const PAGE_SIZE = 1000;
 
 interface Entries {
   tokens: SortedEntries;
-  apiUsers: SortedEntries;
+  /** API users and organisations. */
+  owners: SortedEntries;
 }
 
 export function createRevocationList(rows: Pick<RevocationRows, 'find' | 'page'>): RevocationList {
@@ -47,6 +49,12 @@ export function createRevocationList(rows: Pick<RevocationRows, 'find' | 'page'>
   /** What a load has read so far. A refresh writes here too, because the pages of the load may be older. */
   let loading: Entries | undefined;
   let published: PublishedList | undefined;
+
+  /** Whether the list revokes all tokens that this API user or organisation got at that time. */
+  function revokesAll(id: string, issuedAt: number): boolean {
+    const all = held.owners.find(digestBytes(id));
+    return all !== null && BigInt(issuedAt) < all.readBigUInt64BE(REVOCATION_DIGEST_BYTES);
+  }
 
   return {
     async load() {
@@ -75,14 +83,15 @@ export function createRevocationList(rows: Pick<RevocationRows, 'find' | 'page'>
       }
     },
     published(nowMs) {
-      const dropped = [held.tokens, held.apiUsers].map((entries) => entries.dropOver(nowMs));
+      const dropped = [held.tokens, held.owners].map((entries) => entries.dropOver(nowMs));
       if (published === undefined || dropped.includes(true)) published = publish(held);
       return published;
     },
-    includes({ tokenId, clientId, issuedAt }) {
+    includes({ tokenId, clientId, organisationId, issuedAt }) {
       if (held.tokens.find(digestBytes(tokenId)) !== null) return true;
-      const all = held.apiUsers.find(digestBytes(clientId));
-      return all !== null && BigInt(issuedAt) < all.readBigUInt64BE(REVOCATION_DIGEST_BYTES);
+      return (
+        revokesAll(clientId, issuedAt) || (organisationId !== null && revokesAll(organisationId, issuedAt))
+      );
     },
     tokens: () => held.tokens.size(),
   };
@@ -95,24 +104,24 @@ function digestBytes(id: string): Buffer {
 function emptyEntries(): Entries {
   return {
     tokens: sortedEntries(REVOCATION_DIGEST_BYTES, REVOCATION_DIGEST_BYTES),
-    apiUsers: sortedEntries(REVOCATION_DIGEST_BYTES + TIME_BYTES, REVOCATION_DIGEST_BYTES),
+    owners: sortedEntries(REVOCATION_DIGEST_BYTES + TIME_BYTES, REVOCATION_DIGEST_BYTES),
   };
 }
 
-function put({ digest, issuedBefore, removesAt }: Revocation, { tokens, apiUsers }: Entries): void {
+function put({ digest, issuedBefore, removesAt }: Revocation, { tokens, owners }: Entries): void {
   const digestOnly = Buffer.from(digest, 'hex');
   if (issuedBefore === null) return tokens.put(digestOnly, removesAt);
   const time = Buffer.alloc(TIME_BYTES);
   time.writeBigUInt64BE(BigInt(issuedBefore));
-  apiUsers.put(Buffer.concat([digestOnly, time]), removesAt);
+  owners.put(Buffer.concat([digestOnly, time]), removesAt);
 }
 
-function publish({ tokens, apiUsers }: Entries): PublishedList {
+function publish({ tokens, owners }: Entries): PublishedList {
   const head = Buffer.alloc(HEAD_BYTES);
   head.write(MAGIC, 'latin1');
   head.writeUInt32BE(VERSION, 4);
   head.writeUInt32BE(tokens.size(), 8);
-  head.writeUInt32BE(apiUsers.size(), 12);
-  const body = Buffer.concat([head, tokens.bytes(), apiUsers.bytes()]);
+  head.writeUInt32BE(owners.size(), 12);
+  const body = Buffer.concat([head, tokens.bytes(), owners.bytes()]);
   return { body, sha256: createHash('sha256').update(body).digest('base64url') };
 }

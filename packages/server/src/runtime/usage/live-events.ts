@@ -179,6 +179,14 @@ function eventsOf(watched: Watched): LiveEvent[] {
 export function tellingChanges(changed: Live['changed'], handlers: ChangeHandlers): ChangeHandlers {
   return {
     ...handlers,
+    async organisationsChanged(ids) {
+      await handlers.organisationsChanged(ids);
+      changed('organisation', ids);
+    },
+    async audienceSettingsChanged() {
+      await handlers.audienceSettingsChanged();
+      changed('audience_settings', ['*']);
+    },
     async apiUsersChanged(clientIds) {
       await handlers.apiUsersChanged(clientIds);
       changed('api_user', clientIds);

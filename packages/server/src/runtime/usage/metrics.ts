@@ -12,7 +12,9 @@ import type { Statistics } from './statistics.ts';
 export interface MetricSources {
   /** Milliseconds since 1970 (UTC). */
   now(): number;
-  statistics: Pick<Statistics, 'recorder' | 'live'> & { services: Pick<Statistics['services'], 'routes'> };
+  statistics: Pick<Statistics, 'recorder' | 'live' | 'observedTokens'> & {
+    services: Pick<Statistics['services'], 'routes'>;
+  };
   health(): Health;
   signingKeys(): Readonly<Record<SigningKeyState | 'unproven', number>>;
   epoch(): number;
@@ -225,6 +227,11 @@ function stateMetrics({
     counter('mintmark_usage_lost_total', 'Uses that were not counted, because too many waited.', () => {
       return statistics.recorder().lost;
     }),
+    counter(
+      'mintmark_quota_observed_tokens_total',
+      'Tokens that were issued beyond the quota of their organisation, because the quota is only observed.',
+      statistics.observedTokens,
+    ),
     gauge('mintmark_connections', 'Connections that are open.', connections.open),
     {
       name: 'mintmark_connections_refused_total',

@@ -17,8 +17,9 @@ export interface OverviewSource {
 
 export interface Attention {
   kind: (typeof ATTENTION_KINDS)[number];
-  /** Null for a clock, and for callers with an unknown client id. */
+  /** Null for a clock, an organisation, and callers with an unknown client id. */
   clientId: string | null;
+  organisationId?: string;
   name: string;
   credentialId: string | null;
   at: number | null;
@@ -29,4 +30,11 @@ export interface Attention {
   detail?: string;
 }
 
-export const ATTENTION_KINDS = ['clock', 'refused', 'secret_expires', 'unused', 'limit_hit'] as const;
+export const ATTENTION_KINDS = [
+  'clock',
+  'organisation_quota',
+  'refused',
+  'secret_expires',
+  'unused',
+  'limit_hit',
+] as const;

@@ -16,6 +16,8 @@ export interface Gathered {
   /** The start of the minute. */
   minute: number;
   uses: PendingUse[];
+  /** Issued tokens by organisation. */
+  organisationTokens: Map<string, number>;
   refusals: Map<string, Refusals>;
   /** The last one of each key and trust rule, by its id. */
   credentialRefusals: Map<string, PendingCredentialRefusal>;
@@ -39,6 +41,8 @@ export interface UsageGathering {
   drain(nowMs: number): Gathered[];
   /** Takes back what could not be written, for the next flush. */
   putBack(gathered: readonly Gathered[]): void;
+  /** Tokens of an organisation since the minute of `fromMs` that wait to be written. */
+  waitingTokens(organisationId: string, fromMs: number): number;
   /** The number of waiting uses and refusals. */
   waiting(): number;
   /** Uses that were not counted, because too many waited. */
@@ -52,6 +56,8 @@ export interface UsageGathering {
 const REFUSALS_MAX = 10_000;
 /** While this many last refusals of keys and trust rules wait, those of others are not noted. */
 const CREDENTIAL_REFUSALS_MAX = 1000;
+/** While tokens of this many organisations wait, those of others are not counted. */
+const ORGANISATIONS_MAX = 100_000;
 const SUBJECT_LENGTH_MAX = 300;
 
 /**
@@ -66,7 +72,7 @@ export function createUsageGathering(usesMax: number, full: () => void): UsageGa
   /** Closes the current minute: later uses and refusals are gathered apart from it. */
   function close(nowMs: number): void {
     for (const use of current.uses) use.of.uses = null;
-    const gathered = usesIn(current) + refusalsIn(current) + credentialRefusalsIn(current);
+    const gathered = ALL_IN.reduce((sum, of) => sum + of(current), 0);
     if (gathered > 0) closed = byMinute([...closed, current]);
     current = emptyMinute(startOf('minute', nowMs));
   }
@@ -82,9 +88,18 @@ export function createUsageGathering(usesMax: number, full: () => void): UsageGa
     return closed.reduce((sum, gathered) => sum + of(gathered), of(current));
   }
 
+  function addTokens(organisationId: string, tokens: number): void {
+    const { organisationTokens } = current;
+    const before = organisationTokens.get(organisationId);
+    if (before === undefined && waiting(organisationsIn) >= ORGANISATIONS_MAX) lost += tokens;
+    else organisationTokens.set(organisationId, (before ?? 0) + tokens);
+  }
+
   return {
     noteUse({ apiUser, credentialId, nowMs, subject }, address, tokens) {
       turnMinute(nowMs);
+      const { organisation } = apiUser.policy;
+      if (organisation !== null && tokens > 0) addTokens(organisation.id, tokens);
       const lastSubject = typeof subject !== 'string' ? null : storedText(subject, SUBJECT_LENGTH_MAX);
       const pending = pendingUse(apiUser, credentialId);
       if (pending !== null) {
@@ -108,7 +123,8 @@ export function createUsageGathering(usesMax: number, full: () => void): UsageGa
       turnMinute(nowMs);
       const clientId = apiUser?.clientId ?? null;
       const isFull = waiting(refusalsIn) >= REFUSALS_MAX;
-      countRefusal(current.refusals, { clientId, reason, count: 1 }, isFull);
+      const organisationId = apiUser?.policy.organisation?.id ?? null;
+      countRefusal(current.refusals, { clientId, organisationId, reason, count: 1 }, isFull);
     },
     noteCredentialRefusals(credentials, address, nowMs) {
       turnMinute(nowMs);
@@ -127,7 +143,9 @@ export function createUsageGathering(usesMax: number, full: () => void): UsageGa
     putBack: (gathered) => {
       closed = byMinute([...gathered, ...closed]);
     },
-    waiting: () => waiting(usesIn) + waiting(refusalsIn) + waiting(credentialRefusalsIn),
+    waitingTokens: (id, fromMs) =>
+      waiting(({ minute, organisationTokens }) => (minute < fromMs ? 0 : (organisationTokens.get(id) ?? 0))),
+    waiting: () => ALL_IN.reduce((sum, of) => sum + waiting(of), 0),
     lost: () => lost,
   };
 }
@@ -145,15 +163,24 @@ function countRefusal(refusals: Map<string, Refusals>, refused: Refusals, isFull
   if (isFull && !refusals.has(key)) key = reason;
   const counted = refusals.get(key);
   if (counted !== undefined) counted.count += 1;
-  else refusals.set(key, key === reason ? { ...refused, clientId: null } : refused);
+  else refusals.set(key, key === reason ? { ...refused, clientId: null, organisationId: null } : refused);
 }
 
 const usesIn = ({ uses }: Gathered): number => uses.length;
 const refusalsIn = ({ refusals }: Gathered): number => refusals.size;
+const organisationsIn = ({ organisationTokens }: Gathered): number => organisationTokens.size;
 const credentialRefusalsIn = ({ credentialRefusals }: Gathered): number => credentialRefusals.size;
+const ALL_IN = [usesIn, organisationsIn, refusalsIn, credentialRefusalsIn];
 
 export function emptyMinute(minute: number): Gathered {
-  return { minute, uses: [], refusals: new Map(), credentialRefusals: new Map(), flush: null };
+  return {
+    minute,
+    uses: [],
+    organisationTokens: new Map(),
+    refusals: new Map(),
+    credentialRefusals: new Map(),
+    flush: null,
+  };
 }
 
 /**
@@ -170,6 +197,9 @@ function byMinute(all: readonly Gathered[]): Gathered[] {
       continue;
     }
     for (const use of gathered.uses) same.uses.push(use);
+    for (const [id, tokens] of gathered.organisationTokens) {
+      same.organisationTokens.set(id, (same.organisationTokens.get(id) ?? 0) + tokens);
+    }
     for (const [id, refused] of gathered.credentialRefusals) same.credentialRefusals.set(id, refused);
     for (const [key, refusals] of gathered.refusals) {
       const counted = same.refusals.get(key);

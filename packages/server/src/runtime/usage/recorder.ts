@@ -16,7 +16,7 @@ import {
 /** Gathers uses and refusals in memory and writes them every few seconds, so that no token costs a write. */
 export interface UsageRecorder extends Pick<
   UsageGathering,
-  'noteUse' | 'noteRefusal' | 'noteCredentialRefusals'
+  'noteUse' | 'noteRefusal' | 'noteCredentialRefusals' | 'waitingTokens'
 > {
   /** Writes everything that waits. What cannot be written is kept for the next flush. */
   flush(): Promise<void>;
@@ -88,12 +88,9 @@ export function createUsageRecorder(
     const { minute, uses, flush: number } = gathered;
     const batches = number === null ? neighbours(uses) : [uses];
     if (batches.length === 0) batches.push([]);
-    const refusalsOf = (i: number) => {
-      const { refusals, credentialRefusals } = i === 0 ? gathered : emptyMinute(minute);
-      return { refusals, credentialRefusals };
-    };
+    const othersOf = (i: number) => (i === 0 ? gathered : emptyMinute(minute));
     for (const [i, batch] of batches.entries()) {
-      const named = { minute, uses: batch, ...refusalsOf(i), flush: number ?? (flushes += 1) };
+      const named = { ...othersOf(i), uses: batch, flush: number ?? (flushes += 1) };
       try {
         await writeBatch(named, uses.length <= LAST_USE_NOTED_MAX);
       } catch (error) {
@@ -106,13 +103,23 @@ export function createUsageRecorder(
   }
 
   async function writeBatch(
-    { minute, uses, refusals, credentialRefusals, flush: number }: Gathered & { flush: number },
+    {
+      minute,
+      uses,
+      organisationTokens,
+      refusals,
+      credentialRefusals,
+      flush: number,
+    }: Gathered & {
+      flush: number;
+    },
     noteLastUse: boolean,
   ): Promise<void> {
     const oldest = startOf('minute', now() - LATE_MS_MAX);
     await write({
       minute: Math.max(minute, oldest),
       uses,
+      organisationTokens,
       refusals: Array.from(refusals.values()),
       credentialRefusals: Array.from(credentialRefusals.values(), withText),
       noteLastUse,
@@ -126,6 +133,7 @@ export function createUsageRecorder(
     noteUse: gathering.noteUse,
     noteRefusal: gathering.noteRefusal,
     noteCredentialRefusals: gathering.noteCredentialRefusals,
+    waitingTokens: gathering.waitingTokens,
     flush,
     start() {
       timer = setInterval(() => void flush(), usageFlushMs);

@@ -7,9 +7,13 @@ import type { Clock } from '../../lib/clock.ts';
 import { createLive, HISTORY_SECONDS, type Live } from './live-events.ts';
 import { createOverview } from './overview.ts';
 import type { OverviewSource } from './overview-source.ts';
+import { exceededQuotas } from './quota-attention.ts';
+import { createQuotaReport, type QuotaReport } from './quota-report.ts';
 import { createRefusalLog } from './refusal-log.ts';
 import { createRouteStatistics, type RouteStatistics } from './route-statistics.ts';
 import type { Store } from '../../storage/store.ts';
+import type { UsageBatch } from '../../storage/tables/usage.ts';
+import type { Organisations } from '../directory/organisations.ts';
 import { createUsageRecorder, type UsageRecorderStatus } from './recorder.ts';
 
 /** All statistics of requests: usage, logged refusals, rates and live events. */
@@ -19,12 +23,15 @@ export interface Statistics {
     /** `tokens` is the number of issued tokens, 1 or 0. */
     noteUse(use: CredentialUse, address: string, tokens: number): void;
     noteRefusal(refusal: Refusal, nowMs: number): void;
+    noteQuota: QuotaReport['note'];
     routes: Record<'token' | 'introspection' | 'revocation', RouteStatistics>;
   };
   live: Live;
   /** What the admin API shows of the statistics. */
   admin: { live: Pick<Live, 'watch'>; overview: OverviewSource };
   recorder(): UsageRecorderStatus;
+  /** Tokens that were issued beyond a quota which is only observed. */
+  observedTokens(): number;
   /** Writes the uses that wait in memory now. */
   writeUsage(): Promise<void>;
   start(): void;
@@ -32,20 +39,36 @@ export interface Statistics {
   stop(): Promise<void>;
 }
 
+/** What the statistics need from the process. */
+export interface StatisticsProcess extends Pick<Clock, 'now'> {
+  organisations: Pick<Organisations, 'withQuota' | 'recount'>;
+  /** Null: this process counts quotas alone, and learns from the store what others have issued. */
+  sharedLimits: object | null;
+}
+
 export function createStatistics(
-  store: Pick<Store, 'recordUsage' | 'attention' | 'clock'>,
+  store: Pick<Store, 'recordUsage' | 'attention' | 'clock' | 'usage' | 'organisations'>,
   config: Config,
   log: Logger,
-  { now }: Pick<Clock, 'now'>,
+  { now, organisations, sharedLimits }: StatisticsProcess,
 ): Statistics {
-  const usage = createUsageRecorder(store.recordUsage, config, log, now);
+  const usage = createUsageRecorder(write, config, log, now);
   const refusals = createRefusalLog(log, config.refusalsLoggedMax);
   const routes = {
     token: createRouteStatistics(),
     introspection: createRouteStatistics(),
     revocation: createRouteStatistics(),
   };
+  const quotas = createQuotaReport(log);
   const live = createLive(routes.token.counts, config, now);
+
+  async function write(batch: UsageBatch): Promise<void> {
+    await store.recordUsage(batch);
+    if (sharedLimits !== null || batch.organisationTokens === undefined) return;
+    // The batch is written, so a failure of this read must not repeat it.
+    await organisations.recount(batch.organisationTokens.keys(), usage.waitingTokens).catch(() => undefined);
+  }
+
   function noteRefusing({ denial, caller }: Refusal, nowMs: number): void {
     if (denial.denied !== 'invalid_client' || denial.refusedBy === undefined || caller === null) return;
     usage.noteCredentialRefusals(denial.refusedBy, caller.address, nowMs);
@@ -64,6 +87,7 @@ export function createStatistics(
         live.noteRefusal(reason, refusal.apiUser, nowMs);
         refusals.record(refusal);
       },
+      noteQuota: quotas.note,
       routes,
     },
     live,
@@ -71,11 +95,12 @@ export function createStatistics(
       live,
       overview: {
         lately: () => live.lately(HISTORY_SECONDS),
-        standing: standingOf(store, log, now),
+        standing: standingOf(store, log, { now, organisations }),
         startedAt: now(),
       },
     },
     recorder: usage.status,
+    observedTokens: quotas.observed,
     async writeUsage() {
       await usage.flush(); // a flush under way lacks what came after its start
       await usage.flush();
@@ -93,18 +118,22 @@ export function createStatistics(
   };
 }
 
-/** Adds the clocks that differ to what needs attention, before API users. */
+/** Adds the clocks that differ and the quotas that are exceeded to what needs attention, before API users. */
 function standingOf(
-  store: Pick<Store, 'attention' | 'clock'>,
+  store: Pick<Store, 'attention' | 'clock' | 'usage' | 'organisations'>,
   log: Logger,
-  now: () => number,
+  { now, organisations }: Pick<StatisticsProcess, 'now' | 'organisations'>,
 ): OverviewSource['standing'] {
   const standing = createOverview(store, now, (error) => {
     log.warn({ error: error.message }, 'API users could not be counted for the overview');
   });
   return async () => {
-    const [{ apiUsers, attention }, clocks] = await Promise.all([standing(), clockDifferences(store.clock)]);
-    return { apiUsers, attention: [...clocks.map(clockAttention), ...attention] };
+    const [{ apiUsers, attention }, clocks, quotas] = await Promise.all([
+      standing(),
+      clockDifferences(store.clock),
+      exceededQuotas(store, organisations.withQuota(), now()),
+    ]);
+    return { apiUsers, attention: [...clocks.map(clockAttention), ...quotas, ...attention] };
   };
 }
 

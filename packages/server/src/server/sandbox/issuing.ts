@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { createApiUserWithSecret } from '../../admin/api-user-with-secret.ts';
 import { existingApiUser } from '../../admin/api-user.ts';
+import { tokenSources } from '../../admin/token-content.ts';
 import type { Config } from '../../config/config.ts';
 import { accessTokenSigner } from '../../domain/access-token.ts';
 import { SYSTEM } from '../../domain/actor.ts';
 import { UNSET_SETTINGS, type ApiUserSettings } from '../../domain/api-user.ts';
+import { mergedClaims } from '../../domain/claims.ts';
 import { activeKey } from '../../domain/signing-key.ts';
+import { claimMembers, tokenLifeSeconds } from '../../domain/token-shape.ts';
 import type { MasterKey } from '../../storage/master-key.ts';
 import { privateKeyOf, readProvenKeys } from '../../storage/signing-key-proof.ts';
 import type { Store } from '../../storage/store.ts';
@@ -75,8 +78,11 @@ export function createIssuing({ store, masterKey, config, now, settle }: Issuing
     async token({ clientId, scopes, audience, life, expired = false, unknownKey = false }) {
       const nowMs = now();
       const user = await existingApiUser(store, clientId, SYSTEM);
+      const forAudience = audience ?? user.audiences[0] ?? config.audience;
+      const sources = await tokenSources(store, user, forAudience, config.tokenLifeSeconds);
       const lifeSeconds =
-        life === undefined ? config.tokenLifeSeconds : Math.ceil(spanMs(life, 'life') / 1000);
+        life === undefined ? tokenLifeSeconds(sources.life) : Math.ceil(spanMs(life, 'life') / 1000);
+      const { audience: ofAudience, organisation, apiUser } = sources.claims;
       const { proven } = await readProvenKeys(store, masterKey, nowMs);
       const key = activeKey(proven, nowMs);
       if (key === undefined) throw new Error('No signing key is active: the token cannot be signed.');
@@ -88,11 +94,12 @@ export function createIssuing({ store, masterKey, config, now, settle }: Issuing
       )({
         issuer: config.issuer,
         clientId: user.clientId,
-        audience: audience ?? user.audiences[0] ?? config.audience,
+        audience: forAudience,
         scope: (scopes ?? user.scopes).join(' '),
         issuedAt: expiresAt - lifeSeconds,
         expiresAt,
         tokenId: randomBytes(TOKEN_ID_BYTES).toString('base64url'),
+        members: claimMembers(user.organisationId, mergedClaims(ofAudience, organisation, apiUser)),
       });
       return unknownKey ? signedByUnknownKey(token) : token;
     },

@@ -45,10 +45,14 @@ export interface Journal {
   clear(): void;
 }
 
-/** The journal forgets the oldest requests beyond this number. */
-const REQUESTS_MAX = 10_000;
-/** The same beyond this many characters of URLs, headers and forms. */
-const CHARACTERS_MAX = 50_000_000;
+interface JournalBounds {
+  /** The journal forgets the oldest requests beyond this number. */
+  requestsMax: number;
+  /** The same beyond this many characters of URLs, headers and forms. */
+  charactersMax: number;
+}
+
+const BOUNDS: JournalBounds = { requestsMax: 10_000, charactersMax: 50_000_000 };
 /** The journal reads this much of a body. The server accepts less at the endpoints for API users. */
 const BODY_BYTES_MAX = 16_384;
 const HIDDEN = '…';
@@ -70,7 +74,7 @@ export function endpointOf(url: string): Endpoint {
   return ENDPOINTS.find(([pattern]) => pattern.test(path))?.[1] ?? 'other';
 }
 
-export function createJournal(): Journal {
+export function createJournal({ requestsMax, charactersMax }: JournalBounds = BOUNDS): Journal {
   const requests: SandboxRequest[] = [];
   const sizes = new WeakMap<SandboxRequest, number>();
   let characters = 0;
@@ -90,7 +94,7 @@ export function createJournal(): Journal {
       sizes.set(entry, size);
       characters += size;
       requests.push(entry);
-      while (requests.length > REQUESTS_MAX || characters > CHARACTERS_MAX) forget(1);
+      while (requests.length > requestsMax || characters > charactersMax) forget(1);
       return entry;
     },
     forgotten: () => forgotten,

@@ -1,15 +1,26 @@
 import type { LimitTransport, SharedCall, SharedCounts } from '../../domain/shared-limit.ts';
 import { memoryLimits } from '../../storage/memory/counters.ts';
-import { packedCounts, unpackedCounts, type PackedCall, type PackedCounts } from './messages.ts';
+import {
+  packedCounts,
+  unpackedCounts,
+  type PackedCall,
+  type PackedCounts,
+  type PackedOrganisations,
+} from './messages.ts';
 
 /** Limits that the primary process counts for its workers. */
 
-interface Batch {
+/** The calls of one message. */
+export interface CallBatch {
   calls: PackedCall[];
+  organisations?: PackedOrganisations;
+}
+
+interface Batch extends CallBatch {
   callers: { resolve(counts: SharedCounts): void; reject(error: Error): void }[];
 }
 
-export interface LimitsOfPrimary extends LimitTransport {
+export interface LimitsOfPrimary extends Omit<LimitTransport, 'countToken'> {
   /** The answer to a batch. */
   counted(batch: number, counts: readonly PackedCounts[]): void;
 }
@@ -21,7 +32,7 @@ export interface LimitsOfPrimary extends LimitTransport {
 const BATCHES_MAX = 10_000;
 
 /** The worker's side: all calls of one turn of the event loop go in one message. */
-export function limitsOfPrimary(send: (batch: number, calls: PackedCall[]) => void): LimitsOfPrimary {
+export function limitsOfPrimary(send: (batch: CallBatch & { batch: number }) => void): LimitsOfPrimary {
   const sent = new Map<number, Batch>();
   let next: Batch = { calls: [], callers: [] };
   let number = 0;
@@ -31,7 +42,8 @@ export function limitsOfPrimary(send: (batch: number, calls: PackedCall[]) => vo
     if (isClosed) return rejectAll(next);
     number += 1;
     sent.set(number, next);
-    send(number, next.calls);
+    const { calls, organisations } = next;
+    send({ batch: number, calls, ...(organisations && { organisations }) });
     next = { calls: [], callers: [] };
   }
 
@@ -41,6 +53,11 @@ export function limitsOfPrimary(send: (batch: number, calls: PackedCall[]) => vo
         if (isClosed) return reject(new Error('the primary process is gone'));
         if (sent.size >= BATCHES_MAX) return reject(new Error('the primary process does not answer'));
         if (next.calls.length === 0) setImmediate(sendBatch);
+        const organisation = call.apiUser?.organisation ?? null;
+        if (organisation !== null) {
+          const { id, perMinute, aheadMs } = organisation;
+          (next.organisations ??= {})[next.calls.length] = [id, perMinute, aheadMs];
+        }
         next.calls.push(packedCall(call));
         next.callers.push({ resolve, reject });
       }),
@@ -62,11 +79,11 @@ function rejectAll({ callers }: Batch): void {
 }
 
 /** The primary's side. */
-export function limitsForWorkers(keysMax: number): (calls: readonly PackedCall[]) => PackedCounts[] {
+export function limitsForWorkers(keysMax: number): (batch: CallBatch) => PackedCounts[] {
   const count = memoryLimits(keysMax);
-  return (calls) => {
+  return ({ calls, organisations = {} }) => {
     const nowMs = Date.now();
-    return calls.map((call) => packedCounts(count(unpackedCall(call), nowMs)));
+    return calls.map((call, i) => packedCounts(count(unpackedCall(call, organisations[i]), nowMs)));
   };
 }
 
@@ -83,11 +100,16 @@ function packedCall(call: SharedCall): PackedCall {
   return apiUser === null ? [...budgets] : [...budgets, apiUser.id, apiUser.perMinute, apiUser.aheadMs];
 }
 
-function unpackedCall(packed: PackedCall): SharedCall {
+function unpackedCall(packed: PackedCall, organisation: PackedOrganisations[number] | undefined): SharedCall {
   const [network, addressPerMinute, failuresKey, failuresPerMinute, ...rest] = packed;
   const [id, perMinute = 1, aheadMs = 0, refund] = rest;
   const call = { network, addressPerMinute, failuresKey, failuresPerMinute };
   if (refund !== undefined) return { ...call, failuresChange: -1, apiUser: null };
   if (id === undefined) return { ...call, failuresChange: 1, apiUser: null };
-  return { ...call, failuresChange: 0, apiUser: { id, perMinute, aheadMs } };
+  const [ofId, ofPerMinute, ofAheadMs] = organisation ?? [];
+  const shared =
+    ofId === undefined || ofPerMinute === undefined
+      ? null
+      : { id: ofId, perMinute: ofPerMinute, aheadMs: ofAheadMs ?? 0 };
+  return { ...call, failuresChange: 0, apiUser: { id, perMinute, aheadMs, organisation: shared } };
 }

@@ -1,7 +1,10 @@
 import type { Metrics } from '../../runtime/usage/metrics.ts';
 import { valueWithin } from '../../lib/deadline.ts';
-import { assertionsOfPrimary, type AssertionsOfPrimary } from './assertions.ts';
-import { limitsOfPrimary, type LimitsOfPrimary } from './limits.ts';
+import type { QuotaTokens } from '../../domain/quota.ts';
+import type { LimitTransport } from '../../domain/shared-limit.ts';
+import type { AssertionUse, UseElsewhere } from '../../domain/used-assertion.ts';
+import { answersOfPrimary } from './answers.ts';
+import { limitsOfPrimary } from './limits.ts';
 import type { ToPrimary, ToWorker, WorkerPart } from './messages.ts';
 
 /** A worker's side of the channel to the primary process. */
@@ -11,8 +14,8 @@ export interface Link {
   ready(): void;
   /** Resolves when this worker must stop: the primary process says so or is gone, or a signal arrives. */
   stopRequest: Promise<{ drain: boolean; replaced: boolean }>;
-  limits: LimitsOfPrimary;
-  useAssertion: AssertionsOfPrimary['use'];
+  limits: LimitTransport;
+  useAssertion: UseElsewhere;
   /** The metrics of all workers; `own` are those of this worker. */
   allMetrics(own: Metrics): Metrics;
   close(): void;
@@ -30,11 +33,10 @@ const EXIT_GONE = 143;
 export function linkToPrimary(): Link {
   const started = Promise.withResolvers<WorkerPart>();
   const stopRequest = Promise.withResolvers<{ drain: boolean; replaced: boolean }>();
-  const limits = limitsOfPrimary((batch, calls) => send({ kind: 'count', batch, calls }));
+  const limits = limitsOfPrimary((batch) => send({ kind: 'count', ...batch }));
   const pendingRequests = new Map<number, (text: string) => void>();
-  const assertions = assertionsOfPrimary((request, key, untilMs) =>
-    send({ kind: 'use assertion', request, key, untilMs }),
-  );
+  const assertions = answersOfPrimary<AssertionUse>();
+  const tokens = answersOfPrimary<QuotaTokens>();
   let request = 0;
   let own: Metrics | undefined;
   let isStarting = true;
@@ -55,6 +57,8 @@ export function linkToPrimary(): Link {
         return limits.counted(message.batch, message.counts);
       case 'assertion used':
         return assertions.answered(message.request, message.use);
+      case 'token counted':
+        return tokens.answered(message.request, message.tokens);
       case 'tell metrics':
         void own?.text().then((text) => send({ kind: 'metrics', request: message.request, text }));
         return undefined;
@@ -99,8 +103,13 @@ export function linkToPrimary(): Link {
       send({ kind: 'ready' });
     },
     stopRequest: stopRequest.promise,
-    limits,
-    useAssertion: assertions.use,
+    limits: {
+      ...limits,
+      countToken: async (call) =>
+        await tokens.ask((question) => send({ kind: 'count token', request: question, call })),
+    },
+    useAssertion: async (key, untilMs) =>
+      await assertions.ask((question) => send({ kind: 'use assertion', request: question, key, untilMs })),
     allMetrics(ownMetrics) {
       own = ownMetrics;
       return {

@@ -1,6 +1,7 @@
 import type { Worker } from 'node:cluster';
 import type { Config } from '../../config/config.ts';
 import { USED_ASSERTIONS_HELP } from '../../runtime/usage/metrics.ts';
+import { memoryQuotas } from '../../storage/memory/counters.ts';
 import { usedAssertionsInMemory } from '../../storage/memory/used-assertions.ts';
 import { limitsForWorkers } from './limits.ts';
 import type { ToPrimary, ToWorker } from './messages.ts';
@@ -21,6 +22,7 @@ export function createRequests(
   { limiterKeysMax, usedAssertionsMax }: Pick<Config, 'limiterKeysMax' | 'usedAssertionsMax'>,
 ): Requests {
   const count = limitsForWorkers(limiterKeysMax);
+  const countToken = memoryQuotas(limiterKeysMax);
   const assertions = usedAssertionsInMemory(usedAssertionsMax);
   const metrics = createMetricsOfAll({
     workers: serving,
@@ -35,7 +37,11 @@ export function createRequests(
   return (worker, message) => {
     switch (message.kind) {
       case 'count':
-        return tell(worker, { kind: 'counted', batch: message.batch, counts: count(message.calls) });
+        return tell(worker, { kind: 'counted', batch: message.batch, counts: count(message) });
+      case 'count token': {
+        const { request, call } = message;
+        return tell(worker, { kind: 'token counted', request, tokens: countToken(call) });
+      }
       case 'use assertion': {
         const { request, key, untilMs } = message;
         const use = assertions.use(key, untilMs, Date.now());

@@ -6,6 +6,7 @@ import {
   type Counters,
   type LimitState,
 } from '../../domain/rate-limit.ts';
+import { takeTokenTogether, type QuotaCall, type QuotaTokens } from '../../domain/quota.ts';
 import {
   takeTogether,
   type KeptArrivals,
@@ -75,23 +76,55 @@ export function memoryCounters(keysMax: number): Counters {
   };
 }
 
-/** Counts limits for other processes: those of an address, of failures and of an API user in one call. */
+/** Counts the quotas of organisations for other processes. */
+export function memoryQuotas(keysMax: number): (call: QuotaCall) => QuotaTokens {
+  let counts = new Map<string, QuotaWindows>();
+  return (call) => {
+    // Forgets at most what the processes know themselves (`QuotaCall`).
+    if (counts.size >= keysMax) counts = new Map();
+    const { organisationId, hourAt, dayAt } = call;
+    const kept = counts.get(organisationId) ?? { hourAt, dayAt, hour: 0, day: 0 };
+    counts.set(organisationId, kept);
+    if (hourAt > kept.hourAt) Object.assign(kept, { hourAt, hour: 0 });
+    if (dayAt > kept.dayAt) Object.assign(kept, { dayAt, day: 0 });
+    const tokens = takeTokenTogether(call, kept);
+    kept.hour = tokens.hour;
+    kept.day = tokens.day;
+    return tokens;
+  };
+}
+
+interface QuotaWindows {
+  hourAt: number;
+  dayAt: number;
+  hour: number;
+  day: number;
+}
+
+/** Counts limits for other processes: those of an address, of failures, of an API user and
+ * of its organisation in one call. */
 export function memoryLimits(keysMax: number): (call: SharedCall, nowMs: number) => SharedCounts {
   const addresses = recentArrivals(keysMax);
   const failures = recentArrivals(keysMax);
   const apiUsers = recentArrivals(keysMax);
+  const organisations = recentArrivals(keysMax);
   return (call, nowMs) => {
-    for (const arrivals of [addresses, failures, apiUsers]) arrivals.turn(nowMs);
+    for (const arrivals of [addresses, failures, apiUsers, organisations]) arrivals.turn(nowMs);
     const { network, failuresKey, failuresChange, apiUser } = call;
+    const organisation = apiUser?.organisation ?? null;
     const kept: KeptArrivals = {
       address: addresses.get(network),
       failures: failures.get(failuresKey),
       apiUser: apiUser === null ? undefined : apiUsers.get(apiUser.id),
+      organisation: organisation === null ? undefined : organisations.get(organisation.id),
     };
     const counts = takeTogether(call, kept, nowMs);
     if (kept.address !== undefined) addresses.set(network, kept.address);
     if (kept.failures !== undefined && failuresChange !== 0) failures.set(failuresKey, kept.failures);
     if (kept.apiUser !== undefined && apiUser !== null) apiUsers.set(apiUser.id, kept.apiUser);
+    if (kept.organisation !== undefined && organisation !== null) {
+      organisations.set(organisation.id, kept.organisation);
+    }
     return counts;
   };
 }

@@ -1,6 +1,7 @@
 import { createHash, hash } from 'node:crypto';
 import { ROUNDING, WINDOW_MS } from '../../domain/rate-limit.ts';
-import type { LimitTransport, SharedCall, SharedCounts } from '../../domain/shared-limit.ts';
+import type { LimitTransport, SharedApiUser, SharedCall, SharedCounts } from '../../domain/shared-limit.ts';
+import { UNIT_MS } from '../../domain/usage.ts';
 import type { LimitPolicy } from '../../domain/denial.ts';
 import type { AssertionUse } from '../../domain/used-assertion.ts';
 import { redisCluster } from './cluster.ts';
@@ -65,7 +66,43 @@ for i, key in ipairs(KEYS) do
 end
 return reply
 `;
-const SCRIPT_SHA = createHash('sha1').update(SCRIPT).digest('hex');
+
+/**
+ * Counts a token on the quota of an organisation, as `takeTokenTogether` of domain/quota.ts does. KEYS: the
+ * hour and the day. ARGV: 1 if quotas refuse tokens, then for the hour and the day: quota (negative: none),
+ * tokens that the caller knows of, tokens that only the caller knows of, milliseconds to keep the number.
+ */
+const QUOTA_SCRIPT = `
+local refused = 0
+local counts = {}
+for i, key in ipairs(KEYS) do
+  local known = tonumber(ARGV[4 * i - 1])
+  counts[i] = math.max(tonumber(redis.call('GET', key) or 0), known) + tonumber(ARGV[4 * i])
+  local quota = tonumber(ARGV[4 * i - 2])
+  if ARGV[1] == '1' and quota >= 0 and counts[i] >= quota then refused = i end
+end
+for i, key in ipairs(KEYS) do
+  if refused == 0 then counts[i] = counts[i] + 1 end
+  redis.call('SET', key, string.format('%.0f', counts[i]), 'PX', ARGV[4 * i + 1])
+end
+return { refused, counts[1], counts[2] }
+`;
+
+interface Script {
+  text: string;
+  sha: string;
+}
+
+const LIMIT: Script = { text: SCRIPT, sha: shaOf(SCRIPT) };
+const QUOTA: Script = { text: QUOTA_SCRIPT, sha: shaOf(QUOTA_SCRIPT) };
+
+function shaOf(script: string): string {
+  return createHash('sha1').update(script).digest('hex');
+}
+
+/** A count is kept for this much longer than its hour or day, for processes whose clocks are behind. */
+const QUOTA_MARGIN_MS = 600_000;
+
 /** 132 bits: an attacker cannot find two names with the same key. */
 const HASH_CHARACTERS = 22;
 
@@ -78,30 +115,49 @@ export function redisLimits(target: RedisTarget, prefix: string): RedisLimits {
     const numbers = steps.flatMap(({ perMinute, change, aheadMs }) =>
       [perMinute, change, aheadMs].map(String),
     );
-    const rest = [String(keys.length), ...keys, ...numbers];
-    return stepsTaken(
-      await send(tag, ['EVALSHA', SCRIPT_SHA, ...rest]).catch(async (error: Error) => {
-        if (!error.message.startsWith('NOSCRIPT')) throw error;
-        return await send(tag, ['EVAL', SCRIPT, ...rest]); // Redis also caches the script
-      }),
-    );
+    return stepsTaken(await evaluate(LIMIT, tag, keys, numbers));
+  }
+
+  async function evaluate(
+    { text, sha }: Script,
+    tag: string,
+    keys: readonly string[],
+    args: readonly string[],
+  ): Promise<unknown> {
+    const rest = [String(keys.length), ...keys, ...args];
+    return await send(tag, ['EVALSHA', sha, ...rest]).catch(async (error: Error) => {
+      if (!error.message.startsWith('NOSCRIPT')) throw error;
+      return await send(tag, ['EVAL', text, ...rest]); // Redis also caches the script
+    });
   }
 
   return {
     run,
     close,
     async count(call) {
-      const own = networkSteps(call, prefix);
-      if (call.failuresChange === -1) return refundCounts(await run(call.network, own.slice(1)));
-      const apiUser = apiUserStep(call, prefix);
-      if (apiUser === null) return countsOf(await run(call.network, own));
-      if (!oneSlot) return countsOf(await run(call.network, [...own, apiUser]));
+      const ofNetwork = networkSteps(call, prefix);
+      if (call.failuresChange === -1) return refundCounts(await run(call.network, ofNetwork.slice(1)));
+      const { apiUser } = call;
+      const count = async (tag: string, steps: readonly LimitStep[]) =>
+        countsOf(steps, await run(tag, steps));
+      if (apiUser === null) return await count(call.network, ofNetwork);
+      const ofApiUser = apiUserSteps(apiUser, prefix);
+      if (!oneSlot) return await count(call.network, [...ofNetwork, ...ofApiUser]);
       // Both scripts run in parallel: see docs/decisions/090.
-      const [network, user] = await Promise.all([
-        run(call.network, own),
-        run(call.apiUser?.id ?? '', [apiUser]),
+      const [network, own] = await Promise.all([
+        count(call.network, ofNetwork),
+        count(slotText(apiUser), ofApiUser),
       ]);
-      return merged(countsOf(network), user);
+      return merged(network, own);
+    },
+    async countToken(call) {
+      const { organisationId: id } = call;
+      const keys = [`${prefix}:q:{${id}}:h:${call.hourAt}`, `${prefix}:q:{${id}}:d:${call.dayAt}`];
+      const hour = [call.perHour ?? -1, call.hour, call.hourAlone, UNIT_MS.hour + QUOTA_MARGIN_MS];
+      const day = [call.perDay ?? -1, call.day, call.dayAlone, UNIT_MS.day + QUOTA_MARGIN_MS];
+      const args = [call.enforces ? '1' : '0', ...hour.map(String), ...day.map(String)];
+      const [refused, ofHour, ofDay] = (await evaluate(QUOTA, id, keys, args)) as [number, number, number];
+      return { refusedBy: refused === 0 ? null : refused === 1 ? 'hour' : 'day', hour: ofHour, day: ofDay };
     },
     async use(key, lifeMs) {
       const name = `${prefix}:j:{${key}}`;
@@ -137,14 +193,26 @@ function routeTo(target: RedisTarget): Route {
   };
 }
 
+/** A step, and the limit that it counts on. */
+interface LimitStep extends Step {
+  policy: LimitPolicy;
+}
+
 /** The limits of an address, and of failures of one client id from there, in one slot of a cluster. */
-function networkSteps(call: SharedCall, prefix: string): Step[] {
+function networkSteps(call: SharedCall, prefix: string): LimitStep[] {
   const { network, failuresKey } = call;
   // A caller may have sent its secret in place of its id: only a digest of it is stored.
   const name = hash('sha256', failuresKey, 'base64url').slice(0, HASH_CHARACTERS);
   return [
-    { key: `${prefix}:a:{${network}}`, perMinute: call.addressPerMinute, change: 1, aheadMs: 0 },
     {
+      policy: 'address',
+      key: `${prefix}:a:{${network}}`,
+      perMinute: call.addressPerMinute,
+      change: 1,
+      aheadMs: 0,
+    },
+    {
+      policy: 'failures',
       key: `${prefix}:f:{${network}}:${name}`,
       perMinute: call.failuresPerMinute,
       change: call.failuresChange,
@@ -153,38 +221,57 @@ function networkSteps(call: SharedCall, prefix: string): Step[] {
   ];
 }
 
-function apiUserStep({ apiUser }: SharedCall, prefix: string): Step | null {
-  if (apiUser === null) return null;
-  const { id, perMinute, aheadMs } = apiUser;
-  return { key: `${prefix}:u:{${id}}`, perMinute, change: 1, aheadMs };
+/** The text that places the keys of an API user in a slot of a cluster: those of its organisation's are in one. */
+function slotText({ id, organisation }: SharedApiUser): string {
+  return organisation?.id ?? id;
 }
 
-const POLICIES: readonly LimitPolicy[] = ['address', 'failures', 'api-user'];
+/**
+ * The limits of an API user and of its organisation. The first step only checks, so that a call that the
+ * organisation's limit refuses is not charged to the API user.
+ */
+function apiUserSteps(apiUser: SharedApiUser, prefix: string): LimitStep[] {
+  const { id, perMinute, aheadMs, organisation } = apiUser;
+  const own = { policy: 'api-user', perMinute, aheadMs } as const;
+  if (organisation === null) return [{ ...own, key: `${prefix}:u:{${id}}`, change: 1 }];
+  const key = `${prefix}:u:{${organisation.id}}:${id}`;
+  return [
+    { ...own, key, change: 0 },
+    {
+      policy: 'organisation',
+      key: `${prefix}:o:{${organisation.id}}`,
+      perMinute: organisation.perMinute,
+      change: 1,
+      aheadMs: organisation.aheadMs,
+    },
+    { ...own, key, change: 1 },
+  ];
+}
 
-function countsOf({ refusedAt, nowMs, arrivalsMs }: StepsTaken): SharedCounts {
-  const [address, failures, apiUser] = arrivalsMs.map((arrivalMs) => Math.max(0, arrivalMs - nowMs));
+/** Of two steps on the same limit, the later one counts. */
+function countsOf(steps: readonly LimitStep[], { refusedAt, nowMs, arrivalsMs }: StepsTaken): SharedCounts {
+  const aheadMs = (policy: LimitPolicy) => {
+    const at = steps.slice(0, arrivalsMs.length).findLastIndex((step) => step.policy === policy);
+    return at < 0 ? null : Math.max(0, (arrivalsMs[at] ?? 0) - nowMs);
+  };
   return {
-    refusedBy: refusedAt === null ? null : (POLICIES[refusedAt] ?? null),
-    addressAheadMs: address ?? 0,
-    failuresAheadMs: failures ?? null,
-    apiUserAheadMs: apiUser ?? null,
+    refusedBy: refusedAt === null ? null : (steps[refusedAt]?.policy ?? null),
+    addressAheadMs: aheadMs('address') ?? 0,
+    failuresAheadMs: aheadMs('failures'),
+    apiUserAheadMs: aheadMs('api-user'),
+    organisationAheadMs: aheadMs('organisation'),
   };
 }
 
 function refundCounts({ nowMs, arrivalsMs: [arrivalMs = 0] }: StepsTaken): SharedCounts {
   const failuresAheadMs = Math.max(0, arrivalMs - nowMs);
-  return { refusedBy: null, addressAheadMs: 0, failuresAheadMs, apiUserAheadMs: null };
+  const others = { apiUserAheadMs: null, organisationAheadMs: null };
+  return { refusedBy: null, addressAheadMs: 0, failuresAheadMs, ...others };
 }
 
-function merged(
-  network: SharedCounts,
-  { refusedAt, nowMs, arrivalsMs: [arrivalMs = 0] }: StepsTaken,
-): SharedCounts {
-  return {
-    ...network,
-    refusedBy: network.refusedBy ?? (refusedAt === null ? null : 'api-user'),
-    apiUserAheadMs: Math.max(0, arrivalMs - nowMs),
-  };
+function merged(network: SharedCounts, own: SharedCounts): SharedCounts {
+  const { apiUserAheadMs, organisationAheadMs } = own;
+  return { ...network, refusedBy: network.refusedBy ?? own.refusedBy, apiUserAheadMs, organisationAheadMs };
 }
 
 function stepsTaken(reply: unknown): StepsTaken {

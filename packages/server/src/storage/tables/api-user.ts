@@ -48,6 +48,8 @@ export interface ApiUserRows {
   /** Throws a conflict unless the version of `user` is one above the version in the store. */
   update(user: ApiUser): Promise<void>;
   delete(clientId: string): Promise<boolean>;
+  /** Up to `limit` client ids of an organisation greater than `after`, in that order. */
+  clientIdsOf(organisationId: string, after: string, limit: number): Promise<string[]>;
 }
 
 export function apiUserRows(db: Kysely<Tables>): ApiUserRows {
@@ -68,6 +70,17 @@ export function apiUserRows(db: Kysely<Tables>): ApiUserRows {
         .select(({ fn }) => [fn.countAll().as('total'), fn.sum('enabled').as('enabled')])
         .executeTakeFirstOrThrow();
       return { total: Number(total), enabled: Number(enabled ?? 0) };
+    },
+    async clientIdsOf(organisationId, after, limit) {
+      const rows = await db
+        .selectFrom('api_users')
+        .select('client_id')
+        .where('organisation_id', '=', organisationId)
+        .where('client_id', '>', after)
+        .orderBy('client_id')
+        .limit(limit)
+        .execute();
+      return rows.map((row) => row.client_id);
     },
     async list({ after, limit }) {
       const from = after === null ? all : all.where('client_id', '>', after);

@@ -1,6 +1,6 @@
 import { sql, type Kysely, type RawBuilder } from 'kysely';
 import type { CredentialRefusal } from '../../domain/credential.ts';
-import { startsBetween, UNIT_MS, type UsagePoint, type UsageUnit } from '../../domain/usage.ts';
+import { startOf, startsBetween, UNIT_MS, type UsagePoint, type UsageUnit } from '../../domain/usage.ts';
 import type { Connections } from '../connections.ts';
 import type { Tables } from '../schema.ts';
 import { readProgress } from './usage-progress.ts';
@@ -27,6 +27,7 @@ export interface CredentialRefusals extends CredentialRefusal {
 /** Refused requests for one reason. `clientId` is null if no API user has the client id of the request. */
 export interface Refusals {
   clientId: string | null;
+  organisationId?: string | null;
   reason: string;
   count: number;
 }
@@ -35,6 +36,8 @@ export interface UsageBatch {
   /** The start of the minute that the batch counts in. */
   minute: number;
   uses: readonly Use[];
+  /** Tokens by organisation. */
+  organisationTokens?: ReadonlyMap<string, number>;
   refusals: readonly Refusals[];
   /** At most one for each credential. */
   credentialRefusals?: readonly CredentialRefusals[];
@@ -54,7 +57,7 @@ export interface FlushName {
 
 export interface UsageRows {
   /**
-   * Usage of one API user, or of all callers together (null), in the units that begin at or after `from` and
+   * Usage of one API user, of one organisation (by its id), or of all callers together (null), in the units that begin at or after `from` and
    * before `to`, the oldest first. Omits units without usage, and units that are no longer kept.
    */
   series(clientId: string | null, unit: UsageUnit, from: number, to: number): Promise<UsagePoint[]>;
@@ -76,6 +79,29 @@ export interface HourOfTokens {
   tokens: number;
 }
 
+/** The tokens of these organisations in the running hour and day. Leaves out tokens that wait to be written. */
+export async function quotaUse(
+  usage: Pick<UsageRows, 'recent'>,
+  organisationIds: readonly string[],
+  nowMs: number,
+): Promise<Map<string, { hour: number; day: number }>> {
+  const use = new Map<string, { hour: number; day: number }>();
+  const [hourAt, dayAt] = [startOf('hour', nowMs), startOf('day', nowMs)];
+  for (let at = 0; at < organisationIds.length; at += QUOTA_IDS_MAX) {
+    const ids = organisationIds.slice(at, at + QUOTA_IDS_MAX);
+    for (const row of await usage.recent(ids, dayAt, dayAt + UNIT_MS.day)) {
+      const tokens = use.get(row.clientId) ?? { hour: 0, day: 0 };
+      tokens.day += row.tokens;
+      if (row.at === hourAt) tokens.hour += row.tokens;
+      use.set(row.clientId, tokens);
+    }
+  }
+  return use;
+}
+
+/** Organisations whose tokens are read in one statement. */
+const QUOTA_IDS_MAX = 1000;
+
 /** The client id that stands for all callers together. */
 export const ALL_CALLERS = '';
 
@@ -92,13 +118,15 @@ export async function recordUsage(
   batch: UsageBatch,
 ): Promise<void> {
   const { minute, uses, refusals, credentialRefusals = [], noteLastUse, flush } = batch;
-  if (uses.length + refusals.length + credentialRefusals.length === 0) return;
+  const { organisationTokens = NONE } = batch;
+  const size = uses.length + organisationTokens.size + refusals.length + credentialRefusals.length;
+  if (size === 0) return;
   await inOne(async (transaction) => {
     if (flush !== undefined && !(await isNew(transaction, flush))) return;
     if (uses.length > 0) await addUses(transaction, texts(credentialRecords(uses)));
     const subjects = subjectRecords(uses);
     if (subjects !== null) await setSubjects(transaction, texts(subjects));
-    const tokens = tokenRecords(uses);
+    const tokens = tokenRecords(uses, organisationTokens);
     if (tokens !== null) await addTokens(transaction, minute, texts(tokens));
     if (refusals.length > 0) await addRefusals(transaction, minute, texts(refusalRecords(refusals)));
     if (credentialRefusals.length > 0)
@@ -109,6 +137,8 @@ export async function recordUsage(
     }
   });
 }
+
+const NONE: ReadonlyMap<string, number> = new Map();
 
 /** Records the name of a flush. False: an earlier attempt was written, but its answer was lost. */
 async function isNew(db: Kysely<Tables>, { process, number: flush }: FlushName): Promise<boolean> {
@@ -242,8 +272,10 @@ function credentialRefusalRecords(refusals: readonly CredentialRefusals[]): stri
   return JSON.stringify(records);
 }
 
-/** Adds a record for all callers together. Null if there are no tokens. */
-function tokenRecords(uses: readonly Use[]): string | null {
+/**
+ * Adds a record for each organisation, and one for all callers together. Null if there are no tokens.
+ */
+function tokenRecords(uses: readonly Use[], organisationTokens: ReadonlyMap<string, number>): string | null {
   const records: string[] = [];
   let all = 0;
   for (const { tokens, of } of uses) {
@@ -251,16 +283,18 @@ function tokenRecords(uses: readonly Use[]): string | null {
     records.push(padded(tokens, COUNT_WIDTH) + of.clientId);
     all += tokens;
   }
-  if (all === 0) return null;
-  records.push(padded(all, COUNT_WIDTH) + ALL_CALLERS);
+  for (const [id, tokens] of organisationTokens) records.push(padded(tokens, COUNT_WIDTH) + id);
+  if (all > 0) records.push(padded(all, COUNT_WIDTH) + ALL_CALLERS);
+  if (records.length === 0) return null;
   return JSON.stringify(records);
 }
 
 function refusalRecords(refusals: readonly Refusals[]): string {
   const records: string[] = [];
-  for (const { clientId, reason, count } of refusals) {
+  for (const { clientId, organisationId = null, reason, count } of refusals) {
     const record = padded(count, COUNT_WIDTH) + reason.padEnd(REASON_WIDTH);
     if (clientId !== null) records.push(record + clientId);
+    if (organisationId !== null) records.push(record + organisationId);
     records.push(record + ALL_CALLERS);
   }
   return JSON.stringify(records);
