@@ -7,6 +7,7 @@ const { home } = site;
 export const paths = {
   overview: `${home}/`,
   signIn: `${home}/sign-in`,
+  secret: `${CONSOLE_PATH}/secret`,
   welcome: site.kind === 'console' ? `${CONSOLE_PATH}/welcome` : `${PORTAL_PATH}/welcome`,
   profile: `${home}/profile`,
   apiUsers: site.kind === 'console' ? `${home}/api-users` : `${home}/`,

@@ -152,6 +152,8 @@ const ACTIONS: ReadonlyMap<string, string> = new Map([
   ['credential.retire', 'Credential retired'],
   ['credential.reset', 'Credentials reset'],
   ['credential.cut_off', 'Cut off after a leak'],
+  ['secret_link.create', 'Secret link created'],
+  ['secret_link.remove', 'Secret link removed'],
   ['organisation.create', 'Organisation created'],
   ['organisation.update', 'Organisation changed'],
   ['organisation.disable', 'Organisation disabled'],

@@ -17,18 +17,20 @@ import { Page } from '../ui/page.tsx';
 import { adviceFor, reasonText } from '../ui/reasons.ts';
 import { Ago } from '../ui/time.tsx';
 
-const RULES = { trace_id: isText(64), client_id: isText(64) };
+const RULES = { trace_id: isText(64), client_id: isText(300) };
+const TRACE_ID = /^[0-9a-f]{32}$/i;
 
 /** "Why was my call refused?": the refused calls of the organisation's API users. */
 export function RefusedRequestsPage(): JSX.Element {
   const { query, setQuery, dropped } = useCheckedQuery(RULES);
   const { trace_id: traceId = '', client_id: clientId = '' } = query;
   const [text, setText] = useDraft(traceId, (next) => setQuery({ trace_id: next.trim() }));
+  const isWhole = TRACE_ID.test(traceId);
   const list = usePages<RefusedRequestJson>(
-    withQuery('/refused-requests', { trace_id: traceId, client_id: clientId }),
+    withQuery('/refused-requests', { trace_id: isWhole ? traceId : '', client_id: clientId }),
     [{ noun: '*' }],
   );
-  const isFiltered = traceId !== '' || clientId !== '';
+  const isFiltered = isWhole || clientId !== '';
   return (
     <Page
       title="Why was my call refused?"
@@ -42,6 +44,7 @@ export function RefusedRequestsPage(): JSX.Element {
         placeholder="4bf92f3577b34da6a3ce929d0e0e4736"
         value={text}
         onInput={setText}
+        error={traceId === '' || isWhole ? null : 'A trace id has 32 digits and letters from a to f.'}
         mono
       />
       {clientId !== '' && (
