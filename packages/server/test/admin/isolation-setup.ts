@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { eventually } from '@mintmark/test-support/eventually';
 import type { Operation } from '@mintmark/test-support/described';
 import { exchange, type Reply } from '@mintmark/test-support/http';
 import { browser, makeOperator, type Browser } from '@mintmark/test-support/operators';
@@ -20,6 +21,8 @@ export interface World {
   disabled: string;
   /** The ids of things of the other organisation and of the platform. */
   foreign: Record<ObjectKind, string[]>;
+  /** The trace id of a refused request of the other organisation. */
+  trace: string;
   /** Texts that nobody in the first organisation may read. */
   marks: string[];
 }
@@ -28,6 +31,7 @@ const POLICY = {
   credential_kinds: ['secret', 'key', 'trust'],
   trust_issuers: ['https://issuer.example.com'],
 };
+const WRITTEN_WITHIN_MS = 30_000;
 /** The address of the operator, which members must not learn. */
 const OPERATOR_FROM = '127.0.0.2';
 
@@ -54,8 +58,9 @@ export async function newWorld(server: TestServer): Promise<World> {
     credential: [...other.credentials, ofPlatform.credential],
     member: [...other.members, made.id],
   };
-  const marks = ['zebra', OPERATOR_FROM, other.id, disabled, ...Object.values(foreign).flat()];
-  return { operator, own, other, disabled, foreign, marks };
+  const trace = await refusedRequest(server, other);
+  const marks = ['zebra', trace, OPERATOR_FROM, other.id, disabled, ...Object.values(foreign).flat()];
+  return { operator, own, other, disabled, foreign, trace, marks };
 }
 
 async function newOwn(server: TestServer, operator: Browser): Promise<World['own']> {
@@ -95,6 +100,19 @@ async function newOther(server: TestServer, operator: Browser) {
     credentials: [first.credential, second.credential, keyId],
     members: [admin.id, invitation],
   };
+}
+
+/** A request of the other organisation with a wrong secret, which its admin sees. */
+async function refusedRequest(server: TestServer, { id, admin, clientIds }: World['other']): Promise<string> {
+  const trace = randomBytes(16).toString('hex');
+  const [clientId = ''] = clientIds;
+  const headers = { traceparent: `00-${trace}-${randomBytes(8).toString('hex')}-01` };
+  await server.post({ client_id: clientId, client_secret: 'zebra' }, headers);
+  await eventually(async () => {
+    const path = `/organisations/${id}/refused-requests`;
+    return JSON.stringify(await ok(admin.portal('GET', path, undefined, {}))).includes(trace);
+  }, WRITTEN_WITHIN_MS);
+  return trace;
 }
 
 /** What operators do to the first organisation, so that its audit log has something to hide. */
