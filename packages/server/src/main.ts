@@ -39,7 +39,7 @@ export async function run(argv: readonly string[], io: Io = processIo): Promise<
  */
 function withoutSecrets(text: string): string {
   return text
-    .replaceAll(/(mm[si]_)[0-9A-Za-z_]+/g, '$1…')
+    .replaceAll(/(mm[sil]_)[0-9A-Za-z_]+/g, '$1…')
     .replaceAll(/\b[0-9a-f]{64}\b/gi, '…')
     .replaceAll(/'(--[a-z-]+)=[^']*'/g, "'$1'");
 }

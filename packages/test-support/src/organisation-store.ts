@@ -1,54 +1,107 @@
-import assert from 'node:assert/strict';
-import type { MemberRole } from '../../server/src/domain/organisation.ts';
-import type { PolicyRecord } from '../../server/src/domain/organisation-record.ts';
-import { browser, PASSWORD, type Browser } from './operators.ts';
-import type { TestServer } from './server.ts';
+// Organisations and their API users, written as another process writes them.
+import { createApiUserWithSecret } from '../../server/src/admin/api-user-with-secret.ts';
+import { SYSTEM } from '../../server/src/domain/actor.ts';
+import type { ApiUser, ApiUserSettings } from '../../server/src/domain/api-user.ts';
+import type { Claims } from '../../server/src/domain/claims.ts';
+import {
+  DEFAULT_POLICY,
+  newOrganisationId,
+  type Organisation,
+  type OrganisationPolicy,
+} from '../../server/src/domain/organisation.ts';
+import type { Store } from '../../server/src/storage/store.ts';
+import { apiUserSettings } from './temporary-store.ts';
 
-/** An organisation that an admin of the platform makes; returns its id. */
+export interface OrganisationSettings extends Partial<Pick<Organisation, 'name' | 'enabled' | 'claims'>> {
+  policy?: Partial<OrganisationPolicy>;
+}
+
+export interface OrganisationApiUser {
+  clientId: string;
+  secret: string;
+  /** The form of a token request. */
+  form: { client_id: string; client_secret: string };
+}
+
+const POLICY: OrganisationPolicy = {
+  ...DEFAULT_POLICY,
+  scopes: ['campaigns:read', 'campaigns:write'],
+  audiences: ['https://api.example.com/', 'https://reports.example.com/'],
+};
+
 export async function newOrganisation(
-  by: Browser,
-  name: string,
-  policy: Partial<PolicyRecord> = {},
-): Promise<string> {
-  const scopes = ['campaigns:read', 'campaigns:write'];
-  const reply = await by.send('POST', '/organisations', { name, policy: { scopes, ...policy } });
-  assert.equal(reply.status, 201, reply.text);
-  return reply.body['id'] as string;
+  store: Store,
+  { policy, ...settings }: OrganisationSettings = {},
+): Promise<Organisation> {
+  const organisation: Organisation = {
+    id: newOrganisationId(),
+    name: 'Agency',
+    contact: null,
+    externalId: null,
+    enabled: true,
+    claims: {},
+    createdAt: 1,
+    updatedAt: 1,
+    version: 1,
+    ...settings,
+    policy: { ...POLICY, ...policy },
+  };
+  await store.write(async (transaction) => {
+    await transaction.organisations.insert(organisation);
+    await transaction.changed('organisation', organisation.id);
+  });
+  return organisation;
 }
 
-/** Invites a person by an operator. */
-export async function invited(
-  server: TestServer,
-  by: Browser,
-  organisation: string,
-  { email, role }: { email: string; role: MemberRole },
-): Promise<{ id: string; token: string }> {
-  const reply = await by.send('POST', `/organisations/${organisation}/members`, { email, role });
-  assert.equal(reply.status, 201, reply.text);
-  const { id } = reply.body['member'] as { id: string };
-  return { id, token: tokenIn(server, reply.body['invitation_url']) };
+export async function changeOrganisation(
+  store: Store,
+  id: string,
+  { policy, ...settings }: OrganisationSettings,
+): Promise<void> {
+  await store.write(async (transaction) => {
+    const before = await transaction.organisations.find(id);
+    if (before === undefined) throw new Error(`There is no organisation ${id}.`);
+    await transaction.organisations.update({
+      ...before,
+      ...settings,
+      policy: { ...before.policy, ...policy },
+      version: before.version + 1,
+    });
+    await transaction.changed('organisation', id);
+  });
 }
 
-/** The token in the link of an invitation. */
-export function tokenIn(server: TestServer, url: unknown): string {
-  const [, token = ''] = /\/portal\/welcome#(mmi_[0-9A-Za-z]{43})$/.exec(String(url)) ?? [];
-  assert.notEqual(token, '', String(url));
-  server.noteSecret(token);
-  return token;
+export async function userOf(
+  store: Store,
+  organisationId: string | null,
+  settings: Partial<ApiUserSettings> = {},
+): Promise<OrganisationApiUser> {
+  const change = { store, actor: SYSTEM, nowMs: Date.now() };
+  const secretSettings = { name: 'first', expiresAt: null };
+  const input = { ...apiUserSettings(settings), organisationId };
+  const { user, secret } = await createApiUserWithSecret(change, input, secretSettings);
+  const { clientId } = user;
+  return { clientId, secret, form: { client_id: clientId, client_secret: secret } };
 }
 
-/** A new person who joined the organisation, signed in. */
-export async function newMember(
-  server: TestServer,
-  by: Browser,
-  organisation: string,
-  member: { email: string; role: MemberRole },
-): Promise<Browser & { id: string }> {
-  const { token } = await invited(server, by, organisation, member);
-  server.noteSecret(PASSWORD);
-  const signedIn = browser(server);
-  const accepted = await signedIn.send('POST', '/invitations/accept', { token, password: PASSWORD });
-  assert.equal(accepted.status, 200, accepted.text);
-  const { id } = accepted.body['actor'] as { id: string };
-  return { ...signedIn, id };
+/** Changes the row of an API user, whatever the policy of its organisation says. */
+export async function changeUser(store: Store, clientId: string, changes: Partial<ApiUser>): Promise<void> {
+  await store.write(async (transaction) => {
+    const before = await transaction.apiUsers.find(clientId);
+    if (before === undefined) throw new Error(`There is no API user ${clientId}.`);
+    await transaction.apiUsers.update({ ...before, ...changes, version: before.version + 1 });
+    await transaction.changed('api_user', clientId);
+  });
+}
+
+export async function setAudience(
+  store: Store,
+  audience: string,
+  settings: { claims?: Claims; tokenLifeSeconds?: number | null },
+): Promise<void> {
+  await store.write(async (transaction) => {
+    const row = { audience, claims: {}, tokenLifeSeconds: null, updatedAt: 1, version: 1, ...settings };
+    await transaction.audienceSettings.put(row);
+    await transaction.changed('audience_settings', audience);
+  });
 }

@@ -114,7 +114,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
       assert.equal(code, 0, `mintmark ${args.join(' ')}: exit code ${code}\n${err}`);
       const [, secret] = /\b(mms_[0-9A-Za-z]{10}_[0-9A-Za-z]{49})\b/.exec(out) ?? [];
       if (secret !== undefined) secrets.add(secret);
-      const [token] = /\bmmi_[0-9A-Za-z]+/.exec(out) ?? [];
+      const [token] = /\bmm[il]_[0-9A-Za-z]+/.exec(out) ?? [];
       if (token !== undefined) secrets.add(token);
       return out;
     },

@@ -170,6 +170,10 @@ async function moved(
   await transaction.changed('api_user', clientId);
   const ending = keepCredentials ? [] : await liveCredentials(transaction, before, nowMs);
   for (const credential of ending) await end(transaction, credential, { retiredAt: nowMs });
+  if (!keepCredentials) {
+    await transaction.secretLinks.deleteOf(clientId);
+    await transaction.refusedRequests.deleteOf(clientId);
+  }
   const revocation = keepCredentials ? null : await revokeTokens(transaction, clientId);
   const ended = {
     keep_credentials: keepCredentials,

@@ -6,7 +6,7 @@ import { AppError } from '../domain/app-error.ts';
 import { KIND_FACTS } from '../domain/credential-kind.ts';
 import type { StoreTransaction } from '../storage/store.ts';
 import { existingApiUser } from './api-user.ts';
-import { audited, type Change, type ChangeAuthor } from './audited.ts';
+import { audited, type Change, type ChangeAuthor, type Effect } from './audited.ts';
 import {
   end,
   hashChosen,
@@ -48,9 +48,8 @@ export interface ResetResult {
  * retiring a credential at once could break a live caller, unless forced.
  */
 export async function resetCredentials(change: Change, input: Reset): Promise<ResetResult> {
-  const { store, actor, nowMs } = change;
+  const { store, actor } = change;
   const { overlapMs, password, force } = input;
-  const endsPassword = password !== undefined || input.endPassword === true;
   if (!force && (overlapMs === 0 || password !== undefined)) await gatherUsesOf(store, input.owner, actor);
   const chosen = password === undefined ? null : await hashChosen(password);
   const attempt = {
@@ -62,30 +61,46 @@ export async function resetCredentials(change: Change, input: Reset): Promise<Re
     const { clientId, scopes, organisationId } = await existingApiUser(transaction, input.owner, actor);
     identify({ related: { kind: 'api_user', id: clientId }, organisationId });
     refuseBeyondRole(actor, scopes);
-    const all = await transaction.credentials.listOf(clientId);
-    const live = liveOf(all, nowMs).filter(
-      ({ kind }) => KIND_FACTS[kind].endsWithReset || (endsPassword && kind === 'password'),
-    );
-    const ending: Credential[] = [];
-    for (const credential of live) {
-      const ends = endOf(credential, input, nowMs);
-      if ('retiredAt' in ends && !force) await refuseUnsafe(transaction, credential, all, nowMs);
-      ending.push(await end(transaction, credential, ends));
-    }
-    const created = await insertNew(transaction, { ...input, owner: clientId }, chosen, change);
-    const revocation = input.revoke === true ? await revokeTokens(transaction, clientId) : null;
-    return {
-      result: { ...created, ending },
-      subjectId: created.credential.id,
-      before: { others: live.map(described) },
-      after: {
-        ...credentialFacts(created.credential),
-        forced: force,
-        others: ending.map(described),
-        ...revocationFacts(revocation),
-      },
-    };
+    return await replaceCredentials(transaction, { ...input, owner: clientId }, chosen, change);
   });
+}
+
+/**
+ * `resetCredentials` within a larger transaction, for the owner with this client id. The caller records it.
+ * `chosen`: the hash of `password`; null without one.
+ */
+export async function replaceCredentials(
+  transaction: StoreTransaction,
+  input: Reset,
+  chosen: ChosenPassword | null,
+  by: ChangeAuthor,
+): Promise<Effect & { result: ResetResult }> {
+  const { owner: clientId, force } = input;
+  const { nowMs } = by;
+  const endsPassword = chosen !== null || input.endPassword === true;
+  const all = await transaction.credentials.listOf(clientId);
+  const live = liveOf(all, nowMs).filter(
+    ({ kind }) => KIND_FACTS[kind].endsWithReset || (endsPassword && kind === 'password'),
+  );
+  const ending: Credential[] = [];
+  for (const credential of live) {
+    const ends = endOf(credential, input, nowMs);
+    if ('retiredAt' in ends && !force) await refuseUnsafe(transaction, credential, all, nowMs);
+    ending.push(await end(transaction, credential, ends));
+  }
+  const created = await insertNew(transaction, input, chosen, by);
+  const revocation = input.revoke === true ? await revokeTokens(transaction, clientId) : null;
+  return {
+    result: { ...created, ending },
+    subjectId: created.credential.id,
+    before: { others: live.map(described) },
+    after: {
+      ...credentialFacts(created.credential),
+      forced: force,
+      others: ending.map(described),
+      ...revocationFacts(revocation),
+    },
+  };
 }
 
 function endOf(credential: Credential, { overlapMs, password }: Reset, nowMs: number): CredentialEnd {
@@ -170,6 +185,7 @@ export async function cutOff(
     const retired: Credential[] = [];
     for (const credential of live) retired.push(await end(transaction, credential, { retiredAt: nowMs }));
     const input = { owner: clientId, name: 'new after a cut-off', expiresAt: null };
+    const removedLinks = credentialId === null ? await transaction.secretLinks.deleteOf(clientId) : 0;
     const replacement = newSecret ? await insertSecret(transaction, input, change) : null;
     const revocation = await revokeTokens(transaction, clientId);
     return {
@@ -179,6 +195,7 @@ export async function cutOff(
       after: {
         credentials: retired.map(described),
         new_credential: replacement === null ? null : described(replacement.credential),
+        ...(removedLinks > 0 && { removed_secret_links: removedLinks }),
         ...revocationFacts(revocation),
       },
     };

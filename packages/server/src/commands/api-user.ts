@@ -16,6 +16,7 @@ import { moveCommand } from './api-user-move.ts';
 import { commandLineActor, commandLineChange } from './actor.ts';
 import { addTokenOptions, claimsText, tokenSettings, type TokenOptions } from './claims.ts';
 import { curlLine } from './curl-line.ts';
+import { refusedCommand } from './api-user-refused.ts';
 import { REVOKED, REVOKE_TOKENS } from './revoke-tokens.ts';
 import { json, shellWord, table, time, type Io } from './io.ts';
 import {
@@ -66,6 +67,7 @@ export function apiUserCommand(program: Command, io: Io): void {
   });
   revoke(parent, io);
   remove(parent, io);
+  refusedCommand(parent, io);
   moveCommand(parent, io);
   exportCommand(parent, io);
   importCommand(parent, io);

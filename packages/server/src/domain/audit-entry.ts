@@ -239,7 +239,7 @@ function clean(text: string, lengthMax: number): string {
 /** Masks secrets and tokens that a caller put in the wrong place, such as a name or an id. */
 function withoutSecrets(text: string): string {
   return text
-    .replaceAll(/(mm[si]_)[0-9A-Za-z_]+/g, '$1…')
+    .replaceAll(/(mm[sil]_)[0-9A-Za-z_]+/g, '$1…')
     .replaceAll(/\beyJ[\w-]{10,}\.[\w-]+(\.[\w-]*)?/g, 'eyJ…');
 }
 

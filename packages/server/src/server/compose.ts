@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
+import { createSecretLinks } from '../admin/open-secret-link.ts';
 import { createFailedSignIns } from '../admin/operators/failed-sign-ins.ts';
 import { createRefusedLookUps } from '../admin/refused-look-ups.ts';
 import { createSessionFinder } from '../admin/operators/sessions.ts';
@@ -217,15 +218,17 @@ function operatorsOf(
   }: Pick<AdminContext, 'store' | 'masterKey' | 'config' | 'log' | 'now'>,
   share: Limits['share'],
 ): {
-  services: Pick<AdminContext, 'findSession' | 'signIn' | 'refusedLookUps'>;
+  services: Pick<AdminContext, 'findSession' | 'signIn' | 'refusedLookUps' | 'secretLinks'>;
   stop(): Promise<unknown>;
 } {
   const failed = createFailedSignIns(store, log, now);
   const counters = createSignInCounters(config.limiterKeysMax, share);
   const signIn = createSignIn({ store, masterKey, config, counters, failed, now });
   const refusedLookUps = createRefusedLookUps(store, log, now);
+  const secretLinks = createSecretLinks({ store, payForAddress: signIn.payForAddress, now });
+  const findSession = createSessionFinder(store, config, now);
   return {
-    services: { findSession: createSessionFinder(store, config, now), signIn, refusedLookUps },
+    services: { findSession, signIn, refusedLookUps, secretLinks },
     stop: () => Promise.all([failed.stop(), refusedLookUps.stop()]),
   };
 }

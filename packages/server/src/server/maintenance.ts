@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import { SYSTEM } from '../domain/actor.ts';
+import { REFUSED_REQUESTS_KEPT_MS } from '../domain/refused-request.ts';
 import { UNIT_MS } from '../domain/usage.ts';
 import { retireQuiet } from '../admin/reset-credentials.ts';
 import { proveSigningKeys, rotateWhenDue } from '../admin/signing-key.ts';
@@ -69,6 +70,9 @@ export function createMaintenance(
     const seenBefore = nowMs - config.sessionIdleSeconds * 1000;
     await inBatches((transaction) => transaction.sessions.deleteOver(nowMs, seenBefore, BATCH));
     await inBatches((transaction) => transaction.invitations.deleteOver(nowMs, BATCH));
+    await inBatches((transaction) => transaction.secretLinks.deleteOver(nowMs, BATCH));
+    const refusedBefore = nowMs - REFUSED_REQUESTS_KEPT_MS;
+    await inBatches(({ refusedRequests }) => refusedRequests.deleteBefore(refusedBefore, BATCH));
     await inBatches((transaction) => transaction.memberInvitations.deleteOver(nowMs, BATCH));
     if (config.auditKeptDays > 0) {
       const before = nowMs - config.auditKeptDays * UNIT_MS.day;

@@ -195,6 +195,7 @@ export interface SecretLinkRow {
   /** A PHC string. */
   passphrase_hash: string | null;
   wrong_passphrases: number;
+  /** JSON: `LinkAuthor`. */
   created_by: string;
   created_at: number;
   expires_at: number;
@@ -204,8 +205,11 @@ export interface RefusedRequestRow {
   client_id: string;
   at: number;
   trace_id: string;
-  endpoint: string;
   address: string;
+  /** The network of the address. */
+  network: string;
+  /** 1: of a caller of the API user; 0: it may be a stranger's. */
+  own: number;
   reason: string;
   credential_id: string | null;
   detail: string | null;

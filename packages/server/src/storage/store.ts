@@ -19,8 +19,15 @@ import { memberInvitationRows, type MemberInvitationRows } from './tables/member
 import { metaRows, type MetaRows } from './tables/meta.ts';
 import { operatorRows, type OperatorRows } from './tables/operator.ts';
 import { organisationRows, type OrganisationRows } from './tables/organisation.ts';
+import type { RefusedRequest } from '../domain/refused-request.ts';
+import {
+  recordRefusedRequests,
+  refusedRequestRows,
+  type RefusedRequestRows,
+} from './tables/refused-request.ts';
 import { revocationRows, type RevocationRows } from './tables/revocation.ts';
 import type { Tables } from './schema.ts';
+import { secretLinkRows, type SecretLinkRows } from './tables/secret-link.ts';
 import { sessionRows, type SessionRows } from './tables/session.ts';
 import { signingKeyRows, type SigningKeyRows } from './tables/signing-key.ts';
 import { recordUsage, usageRows, type UsageBatch, type UsageRows } from './tables/usage.ts';
@@ -40,6 +47,8 @@ export interface StoreRows {
   operators: OperatorRows;
   sessions: SessionRows;
   invitations: InvitationRows;
+  secretLinks: SecretLinkRows;
+  refusedRequests: RefusedRequestRows;
   meta: MetaRows;
 }
 
@@ -71,6 +80,7 @@ export interface Store extends StoreRows {
   write<T>(work: (transaction: StoreTransaction) => Promise<T>): Promise<T>;
   /** Adds tokens and refusals to the usage, and uses to the credentials: all of the batch or nothing. */
   recordUsage(batch: UsageBatch): Promise<void>;
+  recordRefusedRequests(batch: readonly RefusedRequest[]): Promise<void>;
   usage: UsageRows;
   attention: AttentionRows;
   /** Sums up minutes to hours and hours to days, and removes usage past its retention. */
@@ -112,6 +122,7 @@ export function createStore(connections: Connections, now: () => number = Date.n
         });
       }),
     recordUsage: (batch) => recordUsage(connections, batch),
+    recordRefusedRequests: (batch) => recordRefusedRequests(connections, batch),
     usage: usageRows(connections),
     attention: attentionRows(connections),
     usageHistory: usageHistory(connections),
@@ -138,6 +149,8 @@ function rowsOf(db: Kysely<Tables>): StoreRows {
     operators: operatorRows(db),
     sessions: sessionRows(db),
     invitations: invitationRows(db),
+    secretLinks: secretLinkRows(db),
+    refusedRequests: refusedRequestRows(db),
     meta: metaRows(db),
   };
 }

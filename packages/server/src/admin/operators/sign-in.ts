@@ -54,6 +54,8 @@ export interface SignIn {
   ): Promise<SignedIn | Joined | SignInDenial>;
   /** Checks the password of a signed-in operator again. Resolves to the hash that it matched. */
   confirm(operator: Operator, password: string): Promise<{ checkedHash: string } | SignInDenial>;
+  /** Charges the budget of an address for one attempt; null: it has budget left. */
+  payForAddress(address: string): Promise<TooMany | null>;
   /** Charges the budget for a code that a signed-in operator sends. */
   payForCode(operator: Operator): Promise<Paid | TooMany>;
 }
@@ -163,6 +165,7 @@ export function createSignIn({ store, masterKey, config, counters, failed, now }
       return matches ? { checkedHash: hash } : { denied: 'wrong_credentials' };
     },
 
+    payForAddress: budgets.forAddress,
     payForCode: ({ id }) => budgets.payForCode(id),
   };
   return signIn;

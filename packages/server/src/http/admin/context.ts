@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Change } from '../../admin/audited.ts';
 import type { RefusedLookUps } from '../../admin/refused-look-ups.ts';
+import type { SecretLinks } from '../../admin/open-secret-link.ts';
 import type { FindSession } from '../../admin/operators/sessions.ts';
 import type { SignIn } from '../../admin/operators/sign-in.ts';
 import type { Config } from '../../config/config.ts';
@@ -40,6 +41,7 @@ export interface AdminContext {
   findSession: FindSession;
   signIn: SignIn;
   refusedLookUps: Pick<RefusedLookUps, 'record'>;
+  secretLinks: SecretLinks;
   live: Pick<Live, 'watch'>;
   overview: OverviewSource;
   keySets: TrustedKeys;

@@ -54,9 +54,9 @@ export function requiredIfMatch(request: FastifyRequest): readonly number[] | un
   );
 }
 
-/** Leaves passwords out: the store keeps the digest, and read access to a fast digest would allow guesses. */
+/** Leaves passwords and passphrases out: the store keeps the digest, and read access to a fast digest would allow guesses. */
 function withoutPassword(member: string, value: unknown): unknown {
-  return member === 'password' ? null : value;
+  return member === 'password' || member === 'passphrase' ? null : value;
 }
 
 /** The `Idempotency-Key` and the digest of the request; undefined without the header. */

@@ -11,6 +11,7 @@ import { keySourceRoutes } from '../admin/key-source.routes.ts';
 import { memberRoutes } from '../admin/member.routes.ts';
 import { apiDocument } from '../admin/openapi.ts';
 import { prepareApi } from '../admin/prepare-api.ts';
+import { refusedRequestRoutes } from '../admin/refused-request.routes.ts';
 import { trustCheckRoutes } from '../admin/trust-check.routes.ts';
 import { usageRoutes } from '../admin/usage.routes.ts';
 import { createPortalGate } from './gate.ts';
@@ -51,5 +52,6 @@ function organisationRoutes(app: AdminApp, context: AdminContext): void {
   keySourceRoutes(app, context);
   trustCheckRoutes(app, context);
   usageRoutes(app, context);
+  refusedRequestRoutes(app, context);
   auditReadRoutes(app, context, 'admin');
 }

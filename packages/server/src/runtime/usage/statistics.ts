@@ -10,6 +10,7 @@ import type { OverviewSource } from './overview-source.ts';
 import { exceededQuotas } from './quota-attention.ts';
 import { createQuotaReport, type QuotaReport } from './quota-report.ts';
 import { createRefusalLog } from './refusal-log.ts';
+import { createRefusedRequestRecorder } from './refused-requests.ts';
 import { createRouteStatistics, type RouteStatistics } from './route-statistics.ts';
 import type { Store } from '../../storage/store.ts';
 import type { UsageBatch } from '../../storage/tables/usage.ts';
@@ -47,13 +48,17 @@ export interface StatisticsProcess extends Pick<Clock, 'now'> {
 }
 
 export function createStatistics(
-  store: Pick<Store, 'recordUsage' | 'attention' | 'clock' | 'usage' | 'organisations'>,
+  store: Pick<
+    Store,
+    'recordUsage' | 'recordRefusedRequests' | 'attention' | 'clock' | 'usage' | 'organisations'
+  >,
   config: Config,
   log: Logger,
   { now, organisations, sharedLimits }: StatisticsProcess,
 ): Statistics {
   const usage = createUsageRecorder(write, config, log, now);
   const refusals = createRefusalLog(log, config.refusalsLoggedMax);
+  const requests = createRefusedRequestRecorder(store.recordRefusedRequests, config, log);
   const routes = {
     token: createRouteStatistics(),
     introspection: createRouteStatistics(),
@@ -86,6 +91,7 @@ export function createStatistics(
         noteRefusing(refusal, nowMs);
         live.noteRefusal(reason, refusal.apiUser, nowMs);
         refusals.record(refusal);
+        requests.note(refusal, nowMs);
       },
       noteQuota: quotas.note,
       routes,
@@ -104,16 +110,19 @@ export function createStatistics(
     async writeUsage() {
       await usage.flush(); // a flush under way lacks what came after its start
       await usage.flush();
+      await requests.flush();
     },
     start() {
       usage.start();
       refusals.start();
+      requests.start();
       live.start();
     },
     async stop() {
       live.end();
       refusals.stop();
       await usage.stop();
+      await requests.stop();
     },
   };
 }
