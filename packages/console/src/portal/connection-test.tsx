@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import { useRef } from 'preact/hooks';
 import type { CredentialJson } from '../../../server/src/http/admin/credential.wire.ts';
 import { withQuery } from '../api/client.ts';
-import type { RefusedRequestJson } from '../api/organisation.wire.ts';
+import type { RefusedRequestJson } from '../../../server/src/http/admin/refused-request.wire.ts';
 import { apiUserPath } from '../api/paths.ts';
 import { capital, clockSeconds, sentence } from '../format.ts';
 import { paths } from '../paths.ts';
