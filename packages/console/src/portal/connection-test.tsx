@@ -27,7 +27,7 @@ export function ConnectionTest({ clientId }: { clientId: string }): JSX.Element 
     AGAIN_MS,
   );
   const used = useNew(latestUse(credentials.data?.items), ({ last_used_at: at }) => at ?? '');
-  const refused = useNew(refusals.data?.items[0], ({ trace_id: id }) => id);
+  const refused = useNew(refusals.data && (refusals.data.items[0] ?? null), ({ trace_id: id }) => id);
   const usedAt = used?.last_used_at ?? '';
   const isRefused = refused !== null && refused.at > usedAt;
   return (
