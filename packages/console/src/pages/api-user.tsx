@@ -64,11 +64,9 @@ function OneApiUser({ clientId }: { clientId: string }): JSX.Element {
     >
       {user.data !== undefined && !user.data.enabled && <Disabled user={user.data} onDone={user.reload} />}
       <UsageCard clientId={clientId} live={live} />
-      {site.kind === 'organisation' && (
-        <p class="hint">
-          Is a call refused? <a href={withQuery(paths.refusedRequests, { client_id: clientId })}>See why</a>.
-        </p>
-      )}
+      <p class="hint">
+        Is a call refused? <a href={withQuery(paths.refusedRequests, { client_id: clientId })}>See why</a>.
+      </p>
       <Credentials clientId={clientId} credentials={credentials} live={live} />
       <Card
         title="Settings"

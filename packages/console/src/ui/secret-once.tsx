@@ -43,7 +43,8 @@ export function SecretOnce({
   onDone,
 }: {
   shown: ShownSecret;
-  live: LiveUse;
+  /** Null: the person may not see its uses. */
+  live: LiveUse | null;
   /** Label of the last button. */
   buttonText: string;
   onDone: () => void;
@@ -73,7 +74,7 @@ export function SecretOnce({
         </div>
       </div>
       <Snippets shown={shown} />
-      <FirstUse shown={shown} live={live} />
+      {live !== null && <FirstUse shown={shown} live={live} />}
       <div class="stack">
         <CheckField label={`I have stored the ${shown.kind}`} checked={stored} onInput={setStored} />
         <div class="form-actions">

@@ -137,8 +137,8 @@ test('pages of refused calls leave none out and repeat none', async () => {
     const page = await admin.get(`/refused-requests?client_id=${client_id}&limit=3${after}`);
     assert.equal(page.status, 200, page.text);
     ids.push(...(page.body['items'] as Listed[]).map(({ trace_id: id }) => id));
-    const { next } = page.body;
-    after = next === null ? '' : `&after=${String(next)}`;
+    const next = page.body['next'] as string | null;
+    after = next === null ? '' : `&after=${next}`;
   } while (after !== '');
   assert.deepEqual(
     ids,
