@@ -49,8 +49,8 @@ function HandOver({ clientId }: { clientId: string }): JSX.Element {
       {mayWrite ? (
         <LinkForm
           clientId={clientId}
-          onCreated={(made) => {
-            setCreated(made);
+          onCreated={(link) => {
+            setCreated(link);
             links.reload();
           }}
         />
@@ -102,6 +102,19 @@ const RESETS = {
   day: { overlap_seconds: DAY_SECONDS },
 } as const;
 
+/** Creates a link. A repetition of the same request after a lost answer creates no second one. */
+function useLinkCreation(clientId: string): (body: object) => Promise<CreatedSecretLinkJson> {
+  const attempt = useRef({ key: newIdempotencyKey(), body: '' });
+  return async (body) => {
+    const text = JSON.stringify(body);
+    if (attempt.current.body !== text) attempt.current = { key: newIdempotencyKey(), body: text };
+    const options = { idempotencyKey: attempt.current.key };
+    const created = await post<CreatedSecretLinkJson>(`${apiUserPath(clientId)}/secret-links`, body, options);
+    attempt.current = { key: newIdempotencyKey(), body: '' };
+    return created;
+  };
+}
+
 function LinkForm(props: {
   clientId: string;
   onCreated: (created: CreatedSecretLinkJson) => void;
@@ -111,9 +124,8 @@ function LinkForm(props: {
   const [days, setDays] = useState('');
   const [life, setLife] = useState('86400');
   const [old, setOld] = useState<Old>('keep');
-  const [hasPassphrase, setHasPassphrase] = useState(false);
-  const [passphrase, setPassphrase] = useState('');
-  const attempt = useRef({ key: newIdempotencyKey(), body: '' });
+  const [passphrase, setPassphrase] = useState<string | null>(null);
+  const create = useLinkCreation(clientId);
   const action = useAction(async () => {
     const reset = RESETS[old];
     const body = {
@@ -121,15 +133,11 @@ function LinkForm(props: {
       ...expiryOf(days),
       link_seconds: Number(life),
       ...(reset !== undefined && { reset }),
-      ...(hasPassphrase && { passphrase }),
+      ...(passphrase !== null && { passphrase }),
     };
-    const text = JSON.stringify(body);
-    if (attempt.current.body !== text) attempt.current = { key: newIdempotencyKey(), body: text };
-    const options = { idempotencyKey: attempt.current.key };
-    const created = await post<CreatedSecretLinkJson>(`${apiUserPath(clientId)}/secret-links`, body, options);
-    attempt.current = { key: newIdempotencyKey(), body: '' };
+    const created = await create(body);
     setName('');
-    setPassphrase('');
+    setPassphrase(null);
     onCreated(created);
   });
   return (
@@ -151,27 +159,41 @@ function LinkForm(props: {
         error={action.errorOf('link_seconds')}
       />
       <ChoiceField<Old> label="The old secrets" value={old} choices={OLD} onInput={setOld} />
-      <CheckField
-        label="The link also needs a passphrase"
-        checked={hasPassphrase}
-        onInput={setHasPassphrase}
-      />
-      {hasPassphrase && (
-        <PasswordField
-          label="Passphrase"
-          hint="8 to 128 characters. Tell it another way than the link. Five wrong ones end the link."
-          autocomplete="new-password"
-          value={passphrase}
-          onInput={setPassphrase}
-          error={action.errorOf('passphrase')}
-        />
-      )}
+      <PassphraseFields value={passphrase} onInput={setPassphrase} error={action.errorOf('passphrase')} />
       <FormEnd action={action} verb="Create the link">
         <LinkButton kind="quiet" href={paths.apiUser(clientId)}>
           Cancel
         </LinkButton>
       </FormEnd>
     </Form>
+  );
+}
+
+/** Null: the link needs no passphrase. */
+function PassphraseFields(props: {
+  value: string | null;
+  onInput: (passphrase: string | null) => void;
+  error: string | null;
+}): JSX.Element {
+  const { value, onInput, error } = props;
+  return (
+    <>
+      <CheckField
+        label="The link also needs a passphrase"
+        checked={value !== null}
+        onInput={(isChecked) => onInput(isChecked ? '' : null)}
+      />
+      {value !== null && (
+        <PasswordField
+          label="Passphrase"
+          hint="8 to 128 characters. Tell it another way than the link. Five wrong ones end the link."
+          autocomplete="new-password"
+          value={value}
+          onInput={onInput}
+          error={error}
+        />
+      )}
+    </>
   );
 }
 
