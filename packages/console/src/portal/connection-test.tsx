@@ -69,11 +69,7 @@ function Refused({ request }: { request: RefusedRequestJson }): JSX.Element {
       {detail !== null && <p class="breakable">{sentence(capital(detail))}</p>}
       {advice !== null && <p>{advice}</p>}
       <p>
-        {address !== null && (
-          <>
-            The caller was at <code>{address}</code>.{' '}
-          </>
-        )}
+        The caller was at <code>{address}</code>.{' '}
         <a href={withQuery(paths.refusedRequests, { trace_id: traceId })}>All about this call</a>
       </p>
     </Notice>
