@@ -1,5 +1,6 @@
 // `npm run screenshots`: takes the documents' screenshots of the console, on a new store. Needs Debian's
 // Chromium, as the tests do. `npm run screenshots -- --without-secret`: only those of keys and trust rules.
+// `--organisations`: only those of organisations and the portal.
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
@@ -17,6 +18,7 @@ import {
   type Caller,
 } from '@mintmark/test-support/console-journey';
 import { startServer, type TestServer } from '@mintmark/test-support/server';
+import { organisationPictures } from './organisation-pictures.ts';
 
 const FOLDER: string = new URL('../docs/console/', import.meta.url).pathname;
 const BYTES_MAX = 120_000;
@@ -80,6 +82,10 @@ async function take(on: TestServer, opened: Browser): Promise<void> {
     await becomeFirstAdmin(first, on);
     return await withoutSecret(on, opened, first);
   }
+  if (process.argv.includes('--organisations')) {
+    await becomeFirstAdmin(first, on);
+    return await organisationPictures(on, opened, { desk: first, shoot });
+  }
   await first.goto(`${origin}/console`);
   await first.getByLabel('E-mail address').waitFor();
   await shoot(first, 'sign-in');
@@ -109,6 +115,7 @@ async function take(on: TestServer, opened: Browser): Promise<void> {
     await first.waitForTimeout(TRAFFIC_MS);
     await pictures(on, origin, first, phone, importer, callers[0] as Caller);
     await withoutSecret(on, opened, first);
+    await organisationPictures(on, opened, { desk: first, shoot });
   } finally {
     await Promise.all(callers.map((caller) => caller.stop()));
   }

@@ -1,46 +1,22 @@
 import assert from 'node:assert/strict';
-import { loadConfig } from '../../server/src/config/load-config.ts';
-import {
-  DEFAULT_POLICY,
-  newOrganisationId,
-  type MemberRole,
-  type OrganisationPolicy,
-} from '../../server/src/domain/organisation.ts';
-import { openMigratedStore } from '../../server/src/store-files/open.ts';
+import type { MemberRole } from '../../server/src/domain/organisation.ts';
+import type { PolicyRecord } from '../../server/src/domain/organisation-record.ts';
 import { browser, PASSWORD, type Browser } from './operators.ts';
 import type { TestServer } from './server.ts';
-import { withDatabase } from './store-under-test.ts';
 
-/** Makes an organisation in the server's store, and returns its id. */
+/** An organisation that an admin of the platform makes; returns its id. */
 export async function newOrganisation(
-  server: TestServer,
+  by: Browser,
   name: string,
-  policy: Partial<OrganisationPolicy> = {},
+  policy: Partial<PolicyRecord> = {},
 ): Promise<string> {
-  const config = loadConfig(await withDatabase({ MINTMARK_DATA_DIR: server.dataDir }));
-  const store = await openMigratedStore(config);
-  const id = newOrganisationId();
-  const nowMs = Date.now();
-  await store.write(async (transaction) => {
-    await transaction.organisations.insert({
-      id,
-      name,
-      contact: null,
-      externalId: null,
-      enabled: true,
-      policy: { ...DEFAULT_POLICY, scopes: ['campaigns:read'], ...policy },
-      claims: {},
-      createdAt: nowMs,
-      updatedAt: nowMs,
-      version: 1,
-    });
-    await transaction.changed('organisation', id);
-  });
-  await store.close();
-  return id;
+  const scopes = ['campaigns:read', 'campaigns:write'];
+  const reply = await by.send('POST', '/organisations', { name, policy: { scopes, ...policy } });
+  assert.equal(reply.status, 201, reply.text);
+  return reply.body['id'] as string;
 }
 
-/** Invites a person by an operator or an admin of the organisation; returns the token of the link. */
+/** Invites a person by an operator. */
 export async function invited(
   server: TestServer,
   by: Browser,

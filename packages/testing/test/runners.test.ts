@@ -1,10 +1,11 @@
 // Test setup: long.
-// @mintmark/testing under the test runners that integrators use beside node:test, as npm would publish it.
+// @mintmark/testing as npm would publish it, under other test runners and the oldest line of Node.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { runtime } from '@mintmark/test-support/runtimes';
 import { env, packPackages, type PackedPackages } from './support/packed-project.ts';
 
 const RUNNERS = [
@@ -20,13 +21,7 @@ const RUNNERS = [
     name: 'Jest',
     spec: 'jest@30.5.2',
     program: 'jest/bin/jest.js',
-    args: [
-      '--json',
-      '--detectOpenHandles',
-      '--testTimeout=60000',
-      '--testMatch=**/*.test.mjs',
-      '--transform={}',
-    ],
+    args: ['--json', '--detectOpenHandles', '--testTimeout=60000', '--testMatch=**/*.test.mjs'],
     imports: "import { test } from '@jest/globals';",
     options: '--experimental-vm-modules --no-warnings',
   },
@@ -43,16 +38,37 @@ let packed: PackedPackages;
 before(() => (packed = packPackages()));
 after(() => packed[Symbol.dispose]());
 
+/** Writes the integrator's tests for the runner that `imports` names. */
+function writeTests(project: string, imports: string): void {
+  cpSync(join(import.meta.dirname, 'support/integrator.mjs'), join(project, 'integrator.mjs'));
+  writeFileSync(
+    join(project, 'integrator.test.mjs'),
+    `${imports}\nimport { tests } from './integrator.mjs';\n` +
+      'for (const [name, run] of Object.entries(tests)) test(name, run);\n',
+  );
+}
+
+test('the installed tarballs serve tests of node:test under Node 24', async (context) => {
+  const { command, problem } = await runtime('Node 24');
+  if (problem !== undefined) return context.skip(problem);
+  const project = packed.project(context);
+  if (project === null) return;
+  writeTests(project, "import { test } from 'node:test';");
+  const [executable, ...args] = command;
+  const run = spawnSync(executable, [...args, '--test', '--test-reporter=tap'], {
+    cwd: project,
+    env,
+    encoding: 'utf8',
+    timeout: 120_000,
+  });
+  assert.match(run.stdout, /^# pass 6$/m, run.stdout + run.stderr);
+});
+
 for (const { name, spec, program, args, imports, options } of RUNNERS) {
   test(`the installed tarballs serve tests of ${name}`, (context) => {
     const project = packed.project(context, [spec]);
     if (project === null) return;
-    cpSync(join(import.meta.dirname, 'support/integrator.mjs'), join(project, 'integrator.mjs'));
-    writeFileSync(
-      join(project, 'integrator.test.mjs'),
-      `${imports}\nimport { tests } from './integrator.mjs';\n` +
-        'for (const [name, run] of Object.entries(tests)) test(name, run);\n',
-    );
+    writeTests(project, imports);
     const run = spawnSync(
       process.execPath,
       [join(project, 'node_modules', program), ...args, '--outputFile=report.json'],

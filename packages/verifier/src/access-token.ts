@@ -3,12 +3,20 @@ import { quoted } from './quoted.ts';
 import { scopesOf, type Scopes } from './scopes.ts';
 import { decodeUtf8 } from './text-encoding.ts';
 
-/** The claims of a valid token (RFC 9068 §2.2), frozen with all nested values. */
-export interface AccessToken {
+/** Claims by name, unchecked. */
+export type AnyClaims = Readonly<Record<string, unknown>>;
+
+/**
+ * The claims of a valid token (RFC 9068 §2.2), frozen with all nested values. `Claims`: the type that the
+ * verifier's option `claims` returns.
+ */
+export interface AccessToken<Claims = AnyClaims> {
   readonly issuer: string;
   readonly subject: string;
   /** The API user's client id. */
   readonly clientId: string;
+  /** The organisation of the API user (`org_id`); undefined if it has none. */
+  readonly organisationId: string | undefined;
   readonly audience: readonly string[];
   readonly scopes: Scopes;
   /** Unique to this token (`jti`). */
@@ -17,20 +25,29 @@ export interface AccessToken {
   readonly issuedAt: number;
   /** Seconds since 1970 (UTC). */
   readonly expiresAt: number;
-  /** All claims of the token. */
-  readonly claims: Readonly<Record<string, unknown>>;
+  /** All claims of the token, or what the option `claims` made of them. */
+  readonly claims: Claims;
 }
 
-export interface ExpectedClaims {
+/** The API user that sent a request: the token that proves it. */
+export type Caller<Claims = AnyClaims> = AccessToken<Claims>;
+
+export interface ExpectedClaims<Claims = AnyClaims> {
   issuer: string;
   /** The token must be for one of these. */
   audiences: readonly string[];
   /** Maximum difference between the clocks of issuer and verifier. */
   clockSkewSeconds: number;
+  /** Checks and types the claims. Undefined: they are returned as they are. */
+  claims: ((claims: AnyClaims) => Claims) | undefined;
 }
 
 /** Checks the payload of a token with a valid signature. `nowSeconds` counts from 1970. Throws a Refusal. */
-export function checkClaims(payload: Uint8Array, expected: ExpectedClaims, nowSeconds: number): AccessToken {
+export function checkClaims<Claims>(
+  payload: Uint8Array,
+  expected: ExpectedClaims<Claims>,
+  nowSeconds: number,
+): AccessToken<Claims> {
   const claims = parse(payload);
   const issuer = text(claims, 'iss');
   if (issuer !== expected.issuer) {
@@ -46,6 +63,7 @@ export function checkClaims(payload: Uint8Array, expected: ExpectedClaims, nowSe
   }
   const subject = text(claims, 'sub');
   const clientId = text(claims, 'client_id');
+  const organisationId = claim(claims, 'org_id') === undefined ? undefined : text(claims, 'org_id');
   const tokenId = text(claims, 'jti');
   const scopes = scopesOf(claims['scope'] === undefined ? '' : text(claims, 'scope'));
   const issuedAt = time(claims, 'iat');
@@ -67,12 +85,13 @@ export function checkClaims(payload: Uint8Array, expected: ExpectedClaims, nowSe
     issuer,
     subject,
     clientId,
+    organisationId,
     audience: Object.freeze(audience),
     scopes,
     tokenId,
     issuedAt,
     expiresAt,
-    claims,
+    claims: typedClaims(claims, expected.claims, clientId),
   });
 }
 
@@ -89,6 +108,23 @@ function parse(payload: Uint8Array): Record<string, unknown> {
     throw new Refusal('malformed', 'Its payload is not a JSON object.');
   }
   return claims as Record<string, unknown>;
+}
+
+/** The option `claims` refuses a token by throwing. Its message is not repeated: it may quote the token. */
+function typedClaims<Claims>(
+  claims: AnyClaims,
+  typed: ((claims: AnyClaims) => Claims) | undefined,
+  clientId: string,
+): Claims {
+  if (typed === undefined) return claims as Claims;
+  let result: Claims;
+  try {
+    result = typed(claims);
+  } catch {
+    throw new Refusal('claims', 'Its claims are not those that this API expects.', clientId);
+  }
+  if (typeof result === 'object' && result !== null) deepFreeze(result);
+  return result;
 }
 
 /** Own members only, because an inherited member of a polluted prototype is not a claim. */
@@ -128,7 +164,7 @@ function deepFreeze(root: object): void {
   for (let value = open.pop(); value !== undefined; value = open.pop()) {
     Object.freeze(value);
     for (const member of Object.values(value) as unknown[]) {
-      if (typeof member === 'object' && member !== null) open.push(member);
+      if (typeof member === 'object' && member !== null && !Object.isFrozen(member)) open.push(member);
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { AccessToken } from './access-token.ts';
+import type { AccessToken, AnyClaims } from './access-token.ts';
 import type { RequestLike } from './bearer.ts';
 import { AccessTokenError } from './errors.ts';
 import { pathOf, traceIdOf } from './request-facts.ts';
@@ -14,12 +14,14 @@ export interface Answer {
 }
 
 /** The caller, or the response that refuses the request. */
-export type Checked = { caller: AccessToken; answer?: never } | { answer: Answer; caller?: never };
+export type Checked<Claims> =
+  | { caller: AccessToken<Claims>; answer?: never }
+  | { answer: Answer; caller?: never };
 
 /** The check behind each adapter. Throws at once for wrong requirements, which stops the start. */
-export function createCheck(
-  input: Verifier | VerifierOptions,
-): (requirements: Requirements) => (request: RequestLike) => Promise<Checked> {
+export function createCheck<Claims>(
+  input: Verifier<Claims> | VerifierOptions<Claims>,
+): (requirements: Requirements<Claims>) => (request: RequestLike) => Promise<Checked<Claims>> {
   const verifier = 'verifyRequest' in input ? input : createVerifier(input);
   return (requirements) => {
     const wanted = checkedRequirements(requirements);
@@ -43,12 +45,22 @@ function answerOf(error: AccessTokenError, request: RequestLike): Answer {
   return { status: error.status, headers, body };
 }
 
+export interface Callers<R extends object, Claims> {
+  set(request: R, caller: AccessToken<Claims>): void;
+  /** Throws if no protect() ran for this request. */
+  get(request: R): AccessToken<Claims>;
+}
+
+/** What `createProtect` of an adapter returns. */
+export interface Protect<R extends object, Claims, Handler> {
+  (requirements?: Requirements<Claims>): Handler;
+  /** The caller's token, with the claims of this verifier. Throws if no such protect() ran for this request. */
+  callerOf(request: R): AccessToken<Claims>;
+}
+
 /** Callers by request. Other code cannot add one, and no framework's type needs an extra member. */
-export function createCallers<R extends object>(): {
-  set(request: R, caller: AccessToken): void;
-  get(request: R): AccessToken;
-} {
-  const callers = new WeakMap<R, AccessToken>();
+export function createCallers<R extends object, Claims = AnyClaims>(): Callers<R, Claims> {
+  const callers = new WeakMap<R, AccessToken<Claims>>();
   return {
     set: (request, caller) => void callers.set(request, caller),
     get(request) {

@@ -1,5 +1,5 @@
-import type { AccessToken } from './access-token.ts';
-import { createCallers, createCheck, type Checked } from './answer.ts';
+import type { AccessToken, AnyClaims } from './access-token.ts';
+import { createCallers, createCheck, type Checked, type Protect } from './answer.ts';
 import type { ProtectedResource } from './protected-resource.ts';
 import type { Requirements } from './requirements.ts';
 import type { Verifier } from './verifier.ts';
@@ -23,17 +23,18 @@ export type ExpressHandler = (
   next: (error?: unknown) => void,
 ) => void | Promise<void>;
 
-const callers = createCallers<object>();
+const callers = createCallers<object, unknown>();
 
 /** `protect({ scope })` for Express: middleware that answers 401, 403 or 503, or calls `next`. */
-export function createProtect(
-  verifier: Verifier | VerifierOptions,
-): (requirements?: Requirements) => ExpressHandler {
+export function createProtect<Claims = AnyClaims>(
+  verifier: Verifier<Claims> | VerifierOptions<Claims>,
+): Protect<ExpressRequest, Claims, ExpressHandler> {
   const checkFor = createCheck(verifier);
-  return (requirements = {}) => {
+  const own = createCallers<object, Claims>();
+  const protect = (requirements: Requirements<Claims> = {}): ExpressHandler => {
     const check = checkFor(requirements);
     return async (request, response, next) => {
-      let checked: Checked;
+      let checked: Checked<Claims>;
       try {
         checked = await check(request);
       } catch (error) {
@@ -42,6 +43,7 @@ export function createProtect(
       }
       const { caller, answer } = checked;
       if (caller !== undefined) {
+        own.set(request, caller);
         callers.set(request, caller);
         return next();
       }
@@ -50,11 +52,12 @@ export function createProtect(
       response.end(answer.body);
     };
   };
+  return Object.assign(protect, { callerOf: own.get });
 }
 
 /** The caller's token. Throws if no protect() ran for this request. */
 export function callerOf(request: ExpressRequest): AccessToken {
-  return callers.get(request);
+  return callers.get(request) as AccessToken;
 }
 
 /** The metadata of RFC 9728: `app.get(resource.path, metadataHandler(resource))`. */

@@ -1,5 +1,5 @@
-import type { AccessToken } from './access-token.ts';
-import { createCallers, createCheck } from './answer.ts';
+import type { AccessToken, AnyClaims } from './access-token.ts';
+import { createCallers, createCheck, type Protect } from './answer.ts';
 import type { ProtectedResource } from './protected-resource.ts';
 import type { Requirements } from './requirements.ts';
 import type { Verifier } from './verifier.ts';
@@ -19,29 +19,34 @@ export interface FastifyReplyLike {
 
 export type FastifyHandler = (request: FastifyRequestLike, reply: FastifyReplyLike) => Promise<unknown>;
 
-const callers = createCallers<object>();
+const callers = createCallers<object, unknown>();
 
 /** `protect({ scope })` for Fastify: an `onRequest` hook that answers 401, 403 or 503, or passes. */
-export function createProtect(
-  verifier: Verifier | VerifierOptions,
-): (requirements?: Requirements) => FastifyHandler {
+export function createProtect<Claims = AnyClaims>(
+  verifier: Verifier<Claims> | VerifierOptions<Claims>,
+): Protect<FastifyRequestLike, Claims, FastifyHandler> {
   const checkFor = createCheck(verifier);
-  return (requirements = {}) => {
+  const own = createCallers<object, Claims>();
+  const protect = (requirements: Requirements<Claims> = {}): FastifyHandler => {
     const check = checkFor(requirements);
     return async (request, reply) => {
       const { caller, answer } = await check(request);
-      if (caller !== undefined) return callers.set(request, caller);
+      if (caller !== undefined) {
+        own.set(request, caller);
+        return callers.set(request, caller);
+      }
       reply.code(answer.status);
       reply.headers(answer.headers);
       // Fastify stops after a hook that returns the reply.
       return reply.send(answer.body);
     };
   };
+  return Object.assign(protect, { callerOf: own.get });
 }
 
 /** The caller's token. Throws if no protect() ran for this request. */
 export function callerOf(request: FastifyRequestLike): AccessToken {
-  return callers.get(request);
+  return callers.get(request) as AccessToken;
 }
 
 /** The metadata of RFC 9728: `app.get(resource.path, metadataHandler(resource))`. */

@@ -1,4 +1,4 @@
-import type { AccessToken } from './access-token.ts';
+import type { AccessToken, AnyClaims } from './access-token.ts';
 import { createCheck } from './answer.ts';
 import type { ProtectedResource } from './protected-resource.ts';
 import type { Requirements } from './requirements.ts';
@@ -7,9 +7,9 @@ import type { VerifierOptions } from './verifier-options.ts';
 import type { WebRequest, WebResponse } from './web-types.ts';
 
 /** A handler that receives the caller; `rest` comes from the runtime (an environment, a context). */
-export type CallerHandler<Rest extends unknown[]> = (
+export type CallerHandler<Rest extends unknown[], Claims = AnyClaims> = (
   request: WebRequest,
-  caller: AccessToken,
+  caller: AccessToken<Claims>,
   ...rest: Rest
 ) => WebResponse | Promise<WebResponse>;
 
@@ -19,9 +19,12 @@ export type FetchHandler<Rest extends unknown[]> = (
 ) => Promise<WebResponse>;
 
 /** `protect({ scope }, handler)` for fetch handlers: answers 401, 403 or 503, or calls the handler. */
-export function createProtect(
-  verifier: Verifier | VerifierOptions,
-): <Rest extends unknown[]>(requirements: Requirements, handler: CallerHandler<Rest>) => FetchHandler<Rest> {
+export function createProtect<Claims = AnyClaims>(
+  verifier: Verifier<Claims> | VerifierOptions<Claims>,
+): <Rest extends unknown[]>(
+  requirements: Requirements<Claims>,
+  handler: CallerHandler<Rest, Claims>,
+) => FetchHandler<Rest> {
   const checkFor = createCheck(verifier);
   return (requirements, handler) => {
     const check = checkFor(requirements);

@@ -1,4 +1,4 @@
-export type { AccessToken } from './access-token.ts';
+export type { AccessToken, AnyClaims, Caller } from './access-token.ts';
 export type { Algorithm } from './algorithms.ts';
 export type { RequestLike } from './bearer.ts';
 export { AccessTokenError } from './errors.ts';

@@ -1,6 +1,6 @@
 /** @ts-ignore -- this module is missing in programs without Node's types */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AccessToken } from './access-token.ts';
+import type { AccessToken, AnyClaims } from './access-token.ts';
 import { createCheck } from './answer.ts';
 import type { ProtectedResource } from './protected-resource.ts';
 import type { Requirements } from './requirements.ts';
@@ -29,7 +29,11 @@ export type NodeRequest = UnlessAny<IncomingMessage, RequestMembers>;
 export type NodeResponse = UnlessAny<ServerResponse, ResponseMembers>;
 
 /** A request listener that receives the caller's token. */
-export type CallerListener = (request: NodeRequest, response: NodeResponse, caller: AccessToken) => unknown;
+export type CallerListener<Claims = AnyClaims> = (
+  request: NodeRequest,
+  response: NodeResponse,
+  caller: AccessToken<Claims>,
+) => unknown;
 
 export type Listener = (request: NodeRequest, response: NodeResponse) => Promise<void>;
 
@@ -37,9 +41,9 @@ export type Listener = (request: NodeRequest, response: NodeResponse) => Promise
  * `protect({ scope }, listener)` for node:http: answers 401, 403 or 503, or calls the listener. The promise
  * rejects with the listener's error: catch it, as for any asynchronous listener.
  */
-export function createProtect(
-  verifier: Verifier | VerifierOptions,
-): (requirements: Requirements, listener: CallerListener) => Listener {
+export function createProtect<Claims = AnyClaims>(
+  verifier: Verifier<Claims> | VerifierOptions<Claims>,
+): (requirements: Requirements<Claims>, listener: CallerListener<Claims>) => Listener {
   const checkFor = createCheck(verifier);
   return (requirements, listener) => {
     const check = checkFor(requirements);

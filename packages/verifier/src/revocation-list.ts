@@ -6,14 +6,25 @@ const HEAD_BYTES = 16;
 const DIGEST_BYTES = 16;
 const WORD_BYTES = 4;
 const TIME_BYTES = 8;
-const API_USER_BYTES = DIGEST_BYTES + TIME_BYTES;
+/** An API user or an organisation. */
+const OWNER_BYTES = DIGEST_BYTES + TIME_BYTES;
 /** Entries checked in one turn of the event loop, in about a millisecond. */
 const CHECKED_AT_A_TIME = 50_000;
 
 /** An issuer's revocation list, searched in its binary form (docs/decisions/012). */
 export interface RevocationList {
-  /** Whether the list revokes this token id, or the tokens of its API user issued before a time. */
-  includes(token: { tokenId: string; clientId: string; issuedAt: number }): boolean | Promise<boolean>;
+  /**
+   * Whether the list revokes this token id, or the tokens of its API user or organisation issued before a
+   * time.
+   */
+  includes(token: ListedToken): boolean | Promise<boolean>;
+}
+
+interface ListedToken {
+  tokenId: string;
+  clientId: string;
+  organisationId: string | undefined;
+  issuedAt: number;
 }
 
 export const EMPTY_LIST: RevocationList = { includes: () => false };
@@ -25,30 +36,37 @@ export async function revocationList(bytes: Uint8Array): Promise<RevocationList>
     throw new Error('The answer is not a revocation list of version 1.');
   }
   const tokens = view.getUint32(8);
-  const apiUsers = view.getUint32(12);
-  const apiUsersAt = HEAD_BYTES + tokens * DIGEST_BYTES;
-  if (bytes.length !== apiUsersAt + apiUsers * API_USER_BYTES) {
+  const owners = view.getUint32(12);
+  const ownersAt = HEAD_BYTES + tokens * DIGEST_BYTES;
+  if (bytes.length !== ownersAt + owners * OWNER_BYTES) {
     throw new Error('The revocation list is not as long as it says.');
   }
   // A binary search would miss entries of an unsorted list.
   await refuseUnsorted(view, HEAD_BYTES, DIGEST_BYTES, tokens);
-  await refuseUnsorted(view, apiUsersAt, API_USER_BYTES, apiUsers);
+  await refuseUnsorted(view, ownersAt, OWNER_BYTES, owners);
 
   const hasToken = (digest: Uint8Array) =>
     search(view, HEAD_BYTES, DIGEST_BYTES, tokens, viewOf(digest)) >= 0;
-  const hasApiUser = (digest: Uint8Array, issuedAt: number) => {
-    const at = search(view, apiUsersAt, API_USER_BYTES, apiUsers, viewOf(digest));
+  const hasOwner = (digest: Uint8Array, issuedAt: number) => {
+    const at = search(view, ownersAt, OWNER_BYTES, owners, viewOf(digest));
     return at >= 0 && BigInt(Math.floor(issuedAt)) < view.getBigUint64(at + DIGEST_BYTES);
   };
-  const apiUserIncluded = (clientId: string, issuedAt: number) =>
-    apiUsers > 0 && whenReady(sha256(clientId), (digest) => hasApiUser(digest, issuedAt));
+  const ownerIncluded = (id: string, issuedAt: number) =>
+    whenReady(sha256(id), (digest) => hasOwner(digest, issuedAt));
+  /** By the API user, then by its organisation. */
+  const ownersIncluded = ({ clientId, organisationId, issuedAt }: ListedToken) => {
+    if (owners === 0) return false;
+    const byApiUser = ownerIncluded(clientId, issuedAt);
+    return organisationId === undefined
+      ? byApiUser
+      : whenReady(byApiUser, (isIncluded) => isIncluded || ownerIncluded(organisationId, issuedAt));
+  };
   return {
-    includes({ tokenId, clientId, issuedAt }) {
-      if (tokens === 0) return apiUserIncluded(clientId, issuedAt);
-      return whenReady(
-        sha256(tokenId),
-        (digest) => hasToken(digest) || apiUserIncluded(clientId, issuedAt),
-      ) as boolean | Promise<boolean>;
+    includes(token) {
+      if (tokens === 0) return ownersIncluded(token) as boolean | Promise<boolean>;
+      return whenReady(sha256(token.tokenId), (digest) => hasToken(digest) || ownersIncluded(token)) as
+        | boolean
+        | Promise<boolean>;
     },
   };
 }

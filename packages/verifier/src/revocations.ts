@@ -32,7 +32,7 @@ export interface Revocations {
   /** Changes with the list. */
   generation(): number;
   /** A promise in runtimes without a synchronous digest. */
-  includes(token: AccessToken): boolean | Promise<boolean>;
+  includes(token: AccessToken<unknown>): boolean | Promise<boolean>;
 }
 
 /** For verifiers without a revocation list. */

@@ -1,5 +1,5 @@
 import { errors as jose, type CompactJWSHeaderParameters } from 'jose';
-import { checkClaims, type AccessToken } from './access-token.ts';
+import { checkClaims, type AccessToken, type AnyClaims } from './access-token.ts';
 import { Unavailable } from './back-off.ts';
 import { isCompactJws } from './compact-jws.ts';
 import { sha256Text } from './digest.ts';
@@ -14,13 +14,13 @@ import { checkedAlgorithm, kidOf } from './token-header.ts';
 import type { CheckedOptions } from './verifier-options.ts';
 
 /** Checks a token without a request. Rejects only with an AccessTokenError. */
-export interface TokenCheck {
-  verify(token: string): Promise<AccessToken>;
+export interface TokenCheck<Claims = AnyClaims> {
+  verify(token: string): Promise<AccessToken<Claims>>;
   ready(): Promise<void>;
 }
 
-interface Verified {
-  token: AccessToken;
+interface Verified<Claims> {
+  token: AccessToken<Claims>;
   key: PublicKey;
   /** Milliseconds since 1970 (UTC). */
   untilMs: number;
@@ -28,16 +28,19 @@ interface Verified {
   generation: number;
 }
 
-export function createTokenCheck(options: CheckedOptions, details: AccessTokenErrorDetails): TokenCheck {
+export function createTokenCheck<Claims>(
+  options: CheckedOptions<Claims>,
+  details: AccessTokenErrorDetails,
+): TokenCheck<Claims> {
   const { clock } = options;
   const discovery = createDiscovery(options);
   const keySet = createKeySet(options, discovery);
   const revocations = revocationsOf(options, discovery, keySet);
-  const cache = createTokenCache<Verified>(options.cacheEntriesMax);
+  const cache = createTokenCache<Verified<Claims>>(options.cacheEntriesMax);
   const joseOptions = { algorithms: [...options.algorithms] };
 
   /** Not `async`, so that a cached token costs only one microtask. */
-  function verify(token: string): Promise<AccessToken> {
+  function verify(token: string): Promise<AccessToken<Claims>> {
     try {
       if (typeof token !== 'string') throw new Refusal('malformed', 'It is not a text.');
       // Checked first, because later steps take time per character.
@@ -52,7 +55,7 @@ export function createTokenCheck(options: CheckedOptions, details: AccessTokenEr
     }
   }
 
-  function verifyDigested(token: string, digest: string): Promise<AccessToken> {
+  function verifyDigested(token: string, digest: string): Promise<AccessToken<Claims>> {
     const entry = cache.get(digest);
     if (entry === undefined) return verifyFresh(token, digest);
     const nowMs = clock();
@@ -64,10 +67,14 @@ export function createTokenCheck(options: CheckedOptions, details: AccessTokenEr
     return isCurrent ? Promise.resolve(entry.token) : renewAndRecall(entry, token, digest);
   }
 
-  const isStillGood = ({ key, untilMs }: Verified, nowMs: number) => key.live && nowMs < untilMs;
+  const isStillGood = ({ key, untilMs }: Verified<Claims>, nowMs: number) => key.live && nowMs < untilMs;
 
   /** Returns a cached token, after a refresh of keys and revocations. */
-  async function renewAndRecall(entry: Verified, token: string, digest: string): Promise<AccessToken> {
+  async function renewAndRecall(
+    entry: Verified<Claims>,
+    token: string,
+    digest: string,
+  ): Promise<AccessToken<Claims>> {
     try {
       if (!keySet.isFresh(clock())) await keySet.ready();
       if (!revocations.isFresh(clock())) await revocations.ready();
@@ -82,7 +89,7 @@ export function createTokenCheck(options: CheckedOptions, details: AccessTokenEr
   }
 
   /** Throws for a revoked token. Returns undefined if a synchronous digest has decided. */
-  function refuseRevoked(entry: Verified): Promise<void> | undefined {
+  function refuseRevoked(entry: Verified<Claims>): Promise<void> | undefined {
     const generation = revocations.generation();
     if (entry.generation === generation) return undefined;
     const conclude = (isRevoked: boolean): void => {
@@ -95,7 +102,7 @@ export function createTokenCheck(options: CheckedOptions, details: AccessTokenEr
     return undefined;
   }
 
-  async function verifyFresh(token: string, digest: string): Promise<AccessToken> {
+  async function verifyFresh(token: string, digest: string): Promise<AccessToken<Claims>> {
     try {
       if (!isCompactJws(token)) throw new Refusal('malformed', 'It is not a signed JWT.');
       const arrival = keySet.arrival();
@@ -134,7 +141,11 @@ export function createTokenCheck(options: CheckedOptions, details: AccessTokenEr
   };
 }
 
-function revocationsOf(options: CheckedOptions, discovery: Discovery, keySet: KeySet): Revocations {
+function revocationsOf(
+  options: Omit<CheckedOptions, 'claims'>,
+  discovery: Discovery,
+  keySet: KeySet,
+): Revocations {
   const { revocations } = options;
   if (revocations === null) return NO_REVOCATIONS;
   const listUrl = async () => revocations.url ?? (await discovery.get()).revocationListUrl;

@@ -31,7 +31,7 @@ const FACT_MAX = 1000;
 export function tokenRefusal(
   { reason, code, status, message, clientId, traceId }: AccessTokenError,
   request: RequestLike | undefined,
-  requirements: CheckedRequirements | undefined,
+  requirements: Pick<CheckedRequirements, 'allOf' | 'anyOf'> | undefined,
 ): TokenRefusal {
   const method = request?.method?.slice(0, FACT_MAX);
   const path = request && pathOf(request)?.slice(0, FACT_MAX);

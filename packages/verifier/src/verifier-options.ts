@@ -1,5 +1,5 @@
 import { ALGORITHMS, DEFAULT_ALGORITHMS, isAlgorithm, type Algorithm } from './algorithms.ts';
-import type { ExpectedClaims } from './access-token.ts';
+import type { AnyClaims, ExpectedClaims } from './access-token.ts';
 import type { Fetch } from './fetch-json.ts';
 import type { KeySetOptions } from './key-set.ts';
 import { checkedUrl } from './metadata.ts';
@@ -7,11 +7,16 @@ import { quoted } from './quoted.ts';
 import type { RevocationsOptions } from './revocations.ts';
 import type { TokenRefusal } from './token-refusal.ts';
 
-export interface VerifierOptions {
+export interface VerifierOptions<Claims = AnyClaims> {
   /** The exact `iss` of the tokens. */
   issuer: string;
   /** The identifier of this API, or a list of them: a token's audience must include one. */
   audience: string | readonly string[];
+  /**
+   * Checks the claims of each token, and returns them with their type, such as zod's `schema.parse`. A token
+   * is refused if it throws. Called once for each token in the cache. Default: the claims as they are.
+   */
+  claims?: ((claims: AnyClaims) => Claims) | undefined;
   /** Allowed algorithms. Default: ES256, EdDSA, RS256. */
   algorithms?: readonly Algorithm[] | undefined;
   /** URL of the key set. Default: taken from the issuer's metadata (RFC 8414). */
@@ -63,7 +68,7 @@ export interface RevocationListOptions {
   listBytesMax?: number | undefined;
 }
 
-export interface CheckedOptions extends KeySetOptions, ExpectedClaims {
+export interface CheckedOptions<Claims = AnyClaims> extends KeySetOptions, ExpectedClaims<Claims> {
   algorithms: readonly Algorithm[];
   tokenLengthMax: number;
   cacheEntriesMax: number;
@@ -74,13 +79,14 @@ export interface CheckedOptions extends KeySetOptions, ExpectedClaims {
 }
 
 /** All defaults and limits of the verifier. Throws a TypeError for an invalid option. */
-export function checkedOptions(input: VerifierOptions): CheckedOptions {
+export function checkedOptions<Claims>(input: VerifierOptions<Claims>): CheckedOptions<Claims> {
   const insecureHttp = input.insecureHttp ?? false;
   const { resourceMetadataUrl, onKeySetFailure, onRefused } = input;
   if (resourceMetadataUrl !== undefined) quotable('resourceMetadataUrl', resourceMetadataUrl);
   return Object.freeze({
     issuer: issuerOf(input, insecureHttp),
     audiences: audiencesOf(input.audience),
+    claims: claimsOf(input.claims),
     algorithms: algorithmsOf(input.algorithms ?? DEFAULT_ALGORITHMS),
     jwksUrl: input.jwksUrl === undefined ? undefined : checkedUrl('jwksUrl', input.jwksUrl, insecureHttp),
     clockSkewSeconds: whole('clockSkewSeconds', input.clockSkewSeconds ?? 60, 0, 600),
@@ -95,14 +101,22 @@ export function checkedOptions(input: VerifierOptions): CheckedOptions {
     clock: input.clock ?? Date.now,
     onFailure: onKeySetFailure === undefined ? () => {} : harmless(onKeySetFailure),
     onRefused: onRefused && harmless(onRefused),
-  } satisfies CheckedOptions);
+  } satisfies CheckedOptions<Claims>);
+}
+
+function claimsOf<T>(check: T): T {
+  if (check === undefined || typeof check === 'function') return check;
+  throw new TypeError('claims: it is not a function.');
 }
 
 /** The issuers of sandboxes, and no others, have this path or one below it. */
 const SANDBOX_PATH = '/mintmark-sandbox';
 
 /** A sandbox gives tokens to everybody: neither its issuer nor the option may reach production alone. */
-function issuerOf({ issuer, sandbox = false }: VerifierOptions, insecureHttp: boolean): string {
+function issuerOf<Claims>(
+  { issuer, sandbox = false }: VerifierOptions<Claims>,
+  insecureHttp: boolean,
+): string {
   const checked = checkedUrl('issuer', issuer, insecureHttp);
   const isSandbox = `${new URL(checked).pathname}/`.startsWith(`${SANDBOX_PATH}/`);
   if (sandbox === isSandbox) return checked;
@@ -120,7 +134,10 @@ function harmless<T>(hook: (fact: T) => void): (fact: T) => void {
   return (fact) => void (async () => hook(fact))().catch(() => {});
 }
 
-function revocationsOf(input: VerifierOptions, insecureHttp: boolean): CheckedOptions['revocations'] {
+function revocationsOf(
+  input: Pick<VerifierOptions, 'revocations' | 'jwksUrl'>,
+  insecureHttp: boolean,
+): CheckedOptions['revocations'] {
   const { revocations: list = input.jwksUrl === undefined ? {} : false } = input;
   if (list === false) return null;
   const { url, pollSeconds = 5, staleSeconds = 900, onStale = 'refuse', listBytesMax = 16_777_216 } = list;

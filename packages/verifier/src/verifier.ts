@@ -1,4 +1,4 @@
-import type { AccessToken } from './access-token.ts';
+import type { AccessToken, AnyClaims } from './access-token.ts';
 import { bearerToken, type RequestLike } from './bearer.ts';
 import { AccessTokenError, type AccessTokenErrorDetails } from './errors.ts';
 import { traceIdOf } from './request-facts.ts';
@@ -7,25 +7,28 @@ import { createTokenCheck } from './token-check.ts';
 import { tokenRefusal } from './token-refusal.ts';
 import { checkedOptions, type VerifierOptions } from './verifier-options.ts';
 
-export interface Verifier {
+export interface Verifier<Claims = AnyClaims> {
   /** Checks a token. Rejects only with an AccessTokenError. */
-  verify(token: string): Promise<AccessToken>;
+  verify(token: string): Promise<AccessToken<Claims>>;
   /**
    * Checks the token in a request's Authorization header, and a route's requirements. Rejects with an
    * AccessTokenError; with a TypeError for invalid requirements; with the errors of their `check`.
    */
-  verifyRequest(request: RequestLike, requirements?: Requirements): Promise<AccessToken>;
+  verifyRequest(request: RequestLike, requirements?: Requirements<Claims>): Promise<AccessToken<Claims>>;
   /** Fetches keys and revocation list in advance, if missing. Rejects with an AccessTokenError. */
   ready(): Promise<void>;
 }
 
-export function createVerifier(input: VerifierOptions): Verifier {
+export function createVerifier<Claims = AnyClaims>(input: VerifierOptions<Claims>): Verifier<Claims> {
   const options = checkedOptions(input);
   const { onRefused, resourceMetadataUrl } = options;
   const details: AccessTokenErrorDetails = resourceMetadataUrl === undefined ? {} : { resourceMetadataUrl };
   const tokenCheck = createTokenCheck(options, details);
 
-  async function checkRequest(request: RequestLike, wanted: CheckedRequirements): Promise<AccessToken> {
+  async function checkRequest(
+    request: RequestLike,
+    wanted: CheckedRequirements<Claims>,
+  ): Promise<AccessToken<Claims>> {
     const text = bearerToken(request);
     if (text === undefined) {
       const message = 'The request has no Authorization header with the scheme Bearer.';
@@ -49,7 +52,7 @@ export function createVerifier(input: VerifierOptions): Verifier {
   }
 
   /** Calls `onRefused` for our own errors. Returns the error to throw. */
-  function refused(error: unknown, request?: RequestLike, wanted?: CheckedRequirements): unknown {
+  function refused(error: unknown, request?: RequestLike, wanted?: CheckedRequirements<Claims>): unknown {
     if (!(error instanceof AccessTokenError)) return error;
     if (request !== undefined) error.traceId = traceIdOf(request);
     onRefused?.(tokenRefusal(error, request, wanted));
@@ -64,7 +67,7 @@ export function createVerifier(input: VerifierOptions): Verifier {
             tokenCheck.verify(token).catch((error: unknown) => {
               throw refused(error);
             }),
-    async verifyRequest(request: RequestLike, requirements: Requirements = {}) {
+    async verifyRequest(request: RequestLike, requirements: Requirements<Claims> = {}) {
       const wanted = checkedRequirements(requirements);
       try {
         return await checkRequest(request, wanted);

@@ -54,6 +54,21 @@ test('an API user’s tokens from before a time are refused, others not', async 
   await verifier.verify(issuer.token({ iat: now - 1, sub: 'api_two', client_id: 'api_two' }));
 });
 
+test('an organisation’s tokens from before a time are refused, others not', async () => {
+  await using issuer = await startIssuer();
+  const now = secondsOf(issuer);
+  issuer.revocations = { body: revocationBody([], { org_one: now }) };
+  const verifier = issuer.verifier();
+  const kept = issuer.token({ org_id: 'org_one', iat: now });
+  await refused(verifier.verify(issuer.token({ org_id: 'org_one', iat: now - 1 })), 'revoked');
+  await verifier.verify(kept);
+  await verifier.verify(issuer.token({ org_id: 'org_two', iat: now - 1 }));
+  await verifier.verify(issuer.token({ iat: now - 1 }));
+  issuer.revocations = { body: revocationBody([], { org_one: now + 1 }) };
+  issuer.nowMs += 11_000;
+  await refused(verifier.verify(kept), 'revoked');
+});
+
 test('a remembered token is refused after its revocation’s first poll', async () => {
   await using issuer = await issuerWith({ body: EMPTY });
   const verifier = issuer.verifier();
@@ -217,12 +232,14 @@ test('a listed entry is found in lists of any length', async () => {
       const list = await revocationList(
         revocationBody(tokens, Object.fromEntries(users.map((id) => [id, before]))),
       );
-      const revoked = (tokenId: string, clientId: string, issuedAt: number) =>
-        list.includes({ tokenId, clientId, issuedAt });
+      const revoked = (tokenId: string, clientId: string, issuedAt: number, organisationId?: string) =>
+        list.includes({ tokenId, clientId, organisationId, issuedAt });
       for (const id of [...tokens, ...users, ...others]) {
         assert.equal(revoked(id, '\0nobody', 0), tokens.includes(id));
         assert.equal(revoked('\0none', id, before - 1), users.includes(id));
         assert.equal(revoked('\0none', id, before), false);
+        assert.equal(revoked('\0none', '\0nobody', before - 1, id), users.includes(id));
+        assert.equal(revoked('\0none', '\0nobody', before, id), false);
       }
     }),
     { numRuns: 30 },
@@ -235,7 +252,7 @@ test('bytes of any kind are a list or an Error', async () => {
       const body = Buffer.concat([headed ? EMPTY.subarray(0, 8) : Buffer.alloc(0), bytes]);
       try {
         const list = await revocationList(body);
-        assert.equal(list.includes({ tokenId: 'a', clientId: 'b', issuedAt: 0 }), false);
+        assert.equal(list.includes({ tokenId: 'a', clientId: 'b', organisationId: 'c', issuedAt: 0 }), false);
       } catch (error) {
         assert.match((error as Error).message, /^The (answer|revocation list) is not/);
       }

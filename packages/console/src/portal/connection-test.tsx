@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import { useRef } from 'preact/hooks';
 import type { CredentialJson } from '../../../server/src/http/admin/credential.wire.ts';
 import { withQuery } from '../api/client.ts';
-import type { RefusedRequestJson } from '../../../server/src/http/admin/refused-request.wire.ts';
+import type { RefusedRequestJson } from '../api/organisation.wire.ts';
 import { apiUserPath } from '../api/paths.ts';
 import { capital, clockSeconds, sentence } from '../format.ts';
 import { paths } from '../paths.ts';
@@ -69,7 +69,11 @@ function Refused({ request }: { request: RefusedRequestJson }): JSX.Element {
       {detail !== null && <p class="breakable">{sentence(capital(detail))}</p>}
       {advice !== null && <p>{advice}</p>}
       <p>
-        The caller was at <code>{address}</code>.{' '}
+        {address !== null && (
+          <>
+            The caller was at <code>{address}</code>.{' '}
+          </>
+        )}
         <a href={withQuery(paths.refusedRequests, { trace_id: traceId })}>All about this call</a>
       </p>
     </Notice>

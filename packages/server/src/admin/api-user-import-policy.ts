@@ -29,9 +29,9 @@ export async function addOrganisations(
   records: readonly ReadRecord[],
   organisations: Organisations,
 ): Promise<void> {
-  const found = await rows.listOf(idsOf(records).filter((id) => !organisations.has(id)));
-  const sizes = await rows.sizes(found.map(({ id }) => id));
-  for (const organisation of found) {
+  const added = await rows.listOf(idsOf(records).filter((id) => !organisations.has(id)));
+  const sizes = await rows.sizes(added.map(({ id }) => id));
+  for (const organisation of added) {
     const { apiUsers = 0 } = sizes.get(organisation.id) ?? {};
     organisations.set(organisation.id, { organisation, apiUsers });
   }
@@ -44,10 +44,10 @@ function idsOf(records: readonly ReadRecord[]): string[] {
 /** Why the organisation of the line may not have its API user; empty if it may. */
 export function organisationFaults({ user, credentials }: ReadRecord, organisations: Organisations): Fault[] {
   if (user.organisationId === null) return [];
-  const known = organisations.get(user.organisationId);
-  if (known === undefined) return [unknownOrganisation(user.organisationId)];
-  const { policy } = known.organisation;
-  const full = countProblem(policy, known.apiUsers, 1);
+  const owner = organisations.get(user.organisationId);
+  if (owner === undefined) return [unknownOrganisation(user.organisationId)];
+  const { policy } = owner.organisation;
+  const full = countProblem(policy, owner.apiUsers, 1);
   return [
     ...(full === null ? [] : [{ member: 'organisation_id', problem: full }]),
     ...settingsFaults(policy, user),
@@ -62,6 +62,6 @@ export function organisationFaults({ user, credentials }: ReadRecord, organisati
 
 /** Counts the API user of the line. */
 export function occupy({ user }: ReadRecord, organisations: Organisations): void {
-  const known = user.organisationId === null ? undefined : organisations.get(user.organisationId);
-  if (known !== undefined) known.apiUsers += 1;
+  const owner = user.organisationId === null ? undefined : organisations.get(user.organisationId);
+  if (owner !== undefined) owner.apiUsers += 1;
 }

@@ -45,7 +45,7 @@ export async function moveApiUsers(change: Change, move: Move): Promise<MoveResu
   const { organisationId } = move;
   const names = await namesOf(change, move);
   const only = names.length === 1 ? (names[0] ?? null) : null;
-  if (only !== null && guarded(move)) await gatherUsesOf(change.store, only);
+  if (only !== null && guarded(move)) await gatherUsesOf(change.store, only, change.actor);
   const subject = { kind: 'api_user', id: auditedId(only) } as const;
   const attempt = { action: 'api_user.move', subject } as const;
   return await audited(change, attempt, async (transaction, identify) => {
@@ -97,14 +97,14 @@ async function lockedApiUsers(
   names: readonly string[],
   organisationId: string | null,
 ): Promise<ApiUser[]> {
-  const found = new Map<string, ApiUser>();
+  const unlocked = new Map<string, ApiUser>();
   for (const name of names) {
     const user = await existingApiUser(transaction, name, actor);
-    found.set(user.clientId, user);
+    unlocked.set(user.clientId, user);
   }
-  const users = Array.from(found.values());
-  const ids = new Set([...users.map((user) => user.organisationId), organisationId]);
-  for (const id of Array.from(ids).toSorted()) if (id !== null) await transaction.organisations.lock(id);
+  const users = Array.from(unlocked.values());
+  const ids = new Set(users.flatMap((user) => user.organisationId ?? []).concat(organisationId ?? []));
+  for (const id of Array.from(ids).toSorted()) await transaction.organisations.lock(id);
   const locked: ApiUser[] = [];
   for (const user of users) {
     const now = await transaction.apiUsers.lock(user.clientId);

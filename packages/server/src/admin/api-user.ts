@@ -1,4 +1,4 @@
-import { confinedTo, reaches, type Actor } from '../domain/actor.ts';
+import { confinedTo, type Actor } from '../domain/actor.ts';
 import { refuseBeyondRole } from '../domain/admin-scope.ts';
 import {
   apiUserFaults,
@@ -17,6 +17,7 @@ import { settingsFaults } from '../domain/organisation-policy.ts';
 import type { Revocation } from '../domain/revocation.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
 import { audited, type Change, type ChangeAuthor } from './audited.ts';
+import { findApiUser } from './find-api-user.ts';
 import { gatherUsesOf, refuseLiveCaller } from './in-use.ts';
 import { lockedOrganisation, lockedOwner, refuseTooManyApiUsers } from './organisation-policy.ts';
 import { revokeTokens } from './revocation.ts';
@@ -98,12 +99,12 @@ export async function updateApiUser(
 ): Promise<ApiUser> {
   const { store, actor, nowMs } = change;
   const guarded = changes.enabled === false && !force;
-  if (guarded) await gatherUsesOf(store, name);
+  if (guarded) await gatherUsesOf(store, name, actor);
   const attempt = { action: actionOf(changes), subject: { kind: 'api_user', id: name } } as const;
   return await audited(change, attempt, async (transaction, identify) => {
-    const found = await existingApiUser(transaction, name, actor);
-    identify({ subjectId: found.clientId, organisationId: found.organisationId });
-    const { user: before, policy } = await lockedOwner(transaction, found);
+    const unlocked = await existingApiUser(transaction, name, actor);
+    identify({ subjectId: unlocked.clientId, organisationId: unlocked.organisationId });
+    const { user: before, policy } = await lockedOwner(transaction, unlocked);
     refuseStale(`API user ${before.clientId}`, before, ifVersion);
     refuseForMembers(actor, before, { ...before, ...changes });
     if (attempt.action !== 'api_user.disable')
@@ -143,7 +144,7 @@ export async function deleteApiUser(
   { revoke = false, force = false, ifVersion }: Revoking & Forcing & IfUnchanged = {},
 ): Promise<ApiUser> {
   const { store, actor, nowMs } = change;
-  if (!force) await gatherUsesOf(store, name);
+  if (!force) await gatherUsesOf(store, name, actor);
   const attempt = { action: 'api_user.delete', subject: { kind: 'api_user', id: name } } as const;
   return await audited(change, attempt, async (transaction, identify) => {
     const user = await existingApiUser(transaction, name, change.actor);
@@ -194,8 +195,8 @@ export async function existingApiUser(
   name: string,
   actor: Actor,
 ): Promise<ApiUser> {
-  const user = (await rows.apiUsers.find(name)) ?? (await rows.apiUsers.findByUsername(name));
-  if (user !== undefined && reaches(actor, user.organisationId)) return user;
+  const user = await findApiUser(rows, name, actor);
+  if (user !== undefined) return user;
   throw new AppError('not_found', `There is no API user "${name}".`, {
     hint: ': mintmark api-user list shows all.',
   });
@@ -231,8 +232,8 @@ function refuseFaults(faults: readonly Fault[]): void {
  */
 function refuseNewFaults(user: ApiUser, before: ApiUser, policy: OrganisationPolicy | null): void {
   const isEnabled = user.enabled && !before.enabled;
-  const known = faultsOf(before, isEnabled ? null : policy);
-  const old = new Set(known.map(({ problem }) => problem));
+  const former = faultsOf(before, isEnabled ? null : policy);
+  const old = new Set(former.map(({ problem }) => problem));
   refuseFaults(faultsOf(user, policy).filter(({ problem }) => !old.has(problem)));
 }
 

@@ -22,8 +22,8 @@ export async function setAudience(
   { ifVersion }: IfUnchanged = {},
 ): Promise<AudienceSettings> {
   const { audience } = input;
-  const known = resourceProblem(audience) === null;
-  const subject = { kind: 'audience_settings', id: known ? audience : null } as const;
+  const id = resourceProblem(audience) === null ? audience : null;
+  const subject = { kind: 'audience_settings', id } as const;
   return await audited(change, { action: 'audience_settings.update', subject }, async (transaction) => {
     refuseFaults(input);
     const before = (await transaction.audienceSettings.find(audience)) ?? unset(audience);

@@ -1,4 +1,4 @@
-import { reaches, type Actor } from '../domain/actor.ts';
+import type { Actor } from '../domain/actor.ts';
 import type { ApiUser } from '../domain/api-user.ts';
 import { refuseBeyondRole } from '../domain/admin-scope.ts';
 import { auditedId, type AuditAction } from '../domain/audit-entry.ts';
@@ -29,6 +29,7 @@ import {
   type Effect,
   type Identify,
 } from './audited.ts';
+import { findCredential } from './find-api-user.ts';
 import { callersOf, gatherUses } from './in-use.ts';
 import { allowedExpiry, lockedOwner, policyOfOwner, refuseCredential } from './organisation-policy.ts';
 import { revokeTokens } from './revocation.ts';
@@ -209,8 +210,8 @@ export async function updateCredential(
 }
 
 function endsLater(credential: Credential, before: Credential): boolean {
-  const end = (each: Credential) => each.expiresAt ?? Number.POSITIVE_INFINITY;
-  return end(credential) > end(before);
+  const expiry = (each: Credential) => each.expiresAt ?? Number.POSITIVE_INFINITY;
+  return expiry(credential) > expiry(before);
 }
 
 export interface Retirement extends Revoking {
@@ -225,7 +226,7 @@ export async function retireCredential(
   { force, revoke = false }: Retirement,
 ): Promise<Credential> {
   const { store, actor, nowMs } = change;
-  const target = force ? undefined : await store.credentials.find(credentialId);
+  const target = force ? undefined : (await findCredential(store, credentialId, actor))?.credential;
   if (target !== undefined) await gatherUses(store, target.clientId, ({ id }) => id === target.id);
   const attempt = about('credential.retire', credentialId);
   return await audited(change, attempt, async (transaction, identify) => {
@@ -314,12 +315,12 @@ async function existingCredential(
   id: string,
   identify: Identify,
 ): Promise<{ credential: Credential; owner: ApiUser }> {
-  const credential = await transaction.credentials.find(id);
-  const owner = credential && (await transaction.apiUsers.find(credential.clientId));
-  if (credential !== undefined && owner !== undefined && reaches(actor, owner.organisationId)) {
+  const found = await findCredential(transaction, id, actor);
+  if (found !== undefined) {
+    const { credential, owner } = found;
     const related = { kind: 'api_user', id: credential.clientId } as const;
     identify({ subjectId: credential.id, related, organisationId: owner.organisationId });
-    return { credential, owner };
+    return found;
   }
   throw new AppError('not_found', `There is no credential "${id}".`, {
     hint: ': mintmark credential list <client id> shows all.',

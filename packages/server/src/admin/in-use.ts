@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Actor } from '../domain/actor.ts';
 import type { ApiUser } from '../domain/api-user.ts';
 import { credentialState, isInUse, lastUseText, type Credential } from '../domain/credential.ts';
 import { AppError, type InUse } from '../domain/app-error.ts';
 import { startOf, UNIT_MS } from '../domain/usage.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
+import { findApiUser } from './find-api-user.ts';
 
 /**
  * Processes write uses every few seconds. On request, they write them within a second, as fast as they follow
@@ -34,11 +36,11 @@ export async function gatherUses(
 }
 
 /**
- * `gatherUses` for an API user given by client id or username. Does nothing if it is disabled: then it gets
- * no tokens.
+ * `gatherUses` for an API user given by client id or username. Does nothing if it is disabled, because then it
+ * gets no tokens, and if the actor may not know of it.
  */
-export async function gatherUsesOf(store: Store, name: string): Promise<void> {
-  const user = (await store.apiUsers.find(name)) ?? (await store.apiUsers.findByUsername(name));
+export async function gatherUsesOf(store: Store, name: string, actor: Actor): Promise<void> {
+  const user = await findApiUser(store, name, actor);
   if (user?.enabled === true) await gatherUses(store, user.clientId);
 }
 

@@ -5,7 +5,7 @@ import type { KeySourceCheck } from '../runtime/trusted-keys/check.ts';
 const MEMBER_PROBLEM =
   'No keys can be fetched from there: check the address, or ask an operator of the platform for the cause.';
 
-/** Members of an organisation do not learn why a fetch failed: that would describe the server's own network. */
+/** Members do not learn why a fetch failed: that would describe the server's own network. */
 export function checkFor(actor: Actor, check: KeySourceCheck): KeySourceCheck {
   if (confinedTo(actor) === null) return check;
   return async (source, member, nowMs) => {

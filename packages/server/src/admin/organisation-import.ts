@@ -36,7 +36,7 @@ export type ImportedOrganisation =
 /**
  * Makes an organisation from each line (NDJSON, as an export writes it) and yields the outcomes in the order
  * of the lines. Each line is one transaction with its audit entry. Blank lines are skipped. A dry run checks
- * each line by itself.
+ * each line without the lines before it.
  */
 export async function* importOrganisations(
   changeNow: () => Change,

@@ -50,7 +50,7 @@ export interface ResetResult {
 export async function resetCredentials(change: Change, input: Reset): Promise<ResetResult> {
   const { store, actor } = change;
   const { overlapMs, password, force } = input;
-  if (!force && (overlapMs === 0 || password !== undefined)) await gatherUsesOf(store, input.owner);
+  if (!force && (overlapMs === 0 || password !== undefined)) await gatherUsesOf(store, input.owner, actor);
   const chosen = password === undefined ? null : await hashChosen(password);
   const attempt = {
     action: 'credential.reset',

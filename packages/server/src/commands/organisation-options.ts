@@ -80,7 +80,7 @@ function kinds(text: string, before: CredentialKind[] | undefined): CredentialKi
   return names as CredentialKind[];
 }
 
-/** The settings that the options name. `quota`: the present one, of which they may name a part. */
+/** The settings that the options name. `quota`: the present one, because they may name a part. */
 export function settingsInput(options: OrganisationOptions, quota: TokenQuota): SettingsInput {
   const { claims } = tokenSettings(options);
   return {

@@ -1,7 +1,7 @@
 import type { Fault } from './fault.ts';
 import { parseTime, RFC_3339 } from './parse-time.ts';
 
-// The shape of a line of an import: which members it may have, and of which JSON type.
+// The shape of a line of an import: the members that it may have, and their JSON types.
 
 export type Json = Record<string, unknown>;
 
@@ -29,7 +29,7 @@ export const numberOrNull: Member = {
 };
 export const object: Member = { is: 'an object', fits: isObject };
 
-/** Faults of members that are unknown, missing or of another type. */
+/** Faults of members that are unknown, missing or have the wrong type. */
 export function shapeFaults(json: Json, members: Readonly<Record<string, Member>>): Fault[] {
   const unknown = Object.keys(json).filter((name) => !Object.hasOwn(members, name));
   return [

@@ -2,7 +2,8 @@ import type { IncomingMessage, Server } from 'node:http';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { createSecretLinks } from '../admin/open-secret-link.ts';
-import { createFailedSignIns, type FailedSignIns } from '../admin/operators/failed-sign-ins.ts';
+import { createFailedSignIns } from '../admin/operators/failed-sign-ins.ts';
+import { createRefusedLookUps } from '../admin/refused-look-ups.ts';
 import { createSessionFinder } from '../admin/operators/sessions.ts';
 import { createSignInCounters } from '../admin/operators/sign-in-budgets.ts';
 import { createSignIn } from '../admin/operators/sign-in.ts';
@@ -201,12 +202,12 @@ export async function compose(
       for (const each of [limits, keySets, sleep, standby, loading]) each.stop();
       await feed.stop();
       await maintenance.stop();
-      await Promise.all([operators.failed.stop(), statistics.stop()]);
+      await Promise.all([operators.stop(), statistics.stop()]);
     },
   };
 }
 
-/** The services for the sign-in and the sessions of operators. */
+/** The services for the sign-in and the sessions of operators and members. */
 function operatorsOf(
   {
     store,
@@ -216,12 +217,20 @@ function operatorsOf(
     now,
   }: Pick<AdminContext, 'store' | 'masterKey' | 'config' | 'log' | 'now'>,
   share: Limits['share'],
-): { failed: FailedSignIns; services: Pick<AdminContext, 'findSession' | 'signIn' | 'secretLinks'> } {
+): {
+  services: Pick<AdminContext, 'findSession' | 'signIn' | 'refusedLookUps' | 'secretLinks'>;
+  stop(): Promise<unknown>;
+} {
   const failed = createFailedSignIns(store, log, now);
   const counters = createSignInCounters(config.limiterKeysMax, share);
   const signIn = createSignIn({ store, masterKey, config, counters, failed, now });
+  const refusedLookUps = createRefusedLookUps(store, log, now);
   const secretLinks = createSecretLinks({ store, payForAddress: signIn.payForAddress, now });
-  return { failed, services: { findSession: createSessionFinder(store, config, now), signIn, secretLinks } };
+  const findSession = createSessionFinder(store, config, now);
+  return {
+    services: { findSession, signIn, refusedLookUps, secretLinks },
+    stop: () => Promise.all([failed.stop(), refusedLookUps.stop()]),
+  };
 }
 
 function withSourceCheck<T extends { store: Store; config: Config }>(

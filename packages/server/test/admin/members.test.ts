@@ -1,3 +1,4 @@
+// Test setup: also on PostgreSQL.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { assertProblem } from '@mintmark/test-support/admin';
@@ -31,7 +32,7 @@ after(async () => await server[Symbol.asyncDispose]());
 const same = (value: unknown) => JSON.stringify(value);
 
 test('a person joins by a link and sees the own organisation only', async () => {
-  const id = await newOrganisation(server, 'Agency');
+  const id = await newOrganisation(admin, 'Agency');
   const { token } = await invited(server, admin, id, { email: 'grace@agency.example', role: 'admin' });
   const grace = browser(server);
   const inspected = await grace.send('POST', '/invitations/inspect', { token });
@@ -66,7 +67,7 @@ test('a person joins by a link and sees the own organisation only', async () => 
 });
 
 test('the admin API gives a member the own session and profile only', async () => {
-  const id = await newOrganisation(server, 'Confined');
+  const id = await newOrganisation(admin, 'Confined');
   const member = await newMember(server, admin, id, { email: 'joan@confined.example', role: 'admin' });
   assert.equal((await member.get('/session')).status, 200);
   assert.equal((await member.get('/profile/sessions')).status, 200);
@@ -76,8 +77,8 @@ test('the admin API gives a member the own session and profile only', async () =
 });
 
 test('the inviter sees no difference between new and existing accounts', async () => {
-  const first = await newOrganisation(server, 'First');
-  const second = await newOrganisation(server, 'Second');
+  const first = await newOrganisation(admin, 'First');
+  const second = await newOrganisation(admin, 'Second');
   await newMember(server, admin, first, { email: 'both@agency.example', role: 'member' });
   const boss = await newMember(server, admin, second, { email: 'boss@second.example', role: 'admin' });
   const invite = async (email: string) => {
@@ -113,8 +114,8 @@ test('the inviter sees no difference between new and existing accounts', async (
 });
 
 test('a signed-in person with a second factor joins without a password', async () => {
-  const first = await newOrganisation(server, 'Home');
-  const second = await newOrganisation(server, 'Away');
+  const first = await newOrganisation(admin, 'Home');
+  const second = await newOrganisation(admin, 'Away');
   const person = await newMember(server, admin, first, { email: 'alan@home.example', role: 'member' });
   const { secret } = await turnOnSecondFactor(server, person);
   const { token } = await invited(server, admin, second, { email: 'ALAN@home.example', role: 'member' });
@@ -142,7 +143,7 @@ test('a signed-in person with a second factor joins without a password', async (
 });
 
 test('security 32: a link of a member never sets a password of an operator', async () => {
-  const id = await newOrganisation(server, 'Climbers');
+  const id = await newOrganisation(admin, 'Climbers');
   const operator = await admin.send('POST', '/operators', { email: 'new@platform.example', role: 'admin' });
   assert.equal(operator.status, 201);
   server.noteSecret(/#(.+)$/.exec(operator.body['invitation_url'] as string)?.[1] ?? '');
@@ -152,7 +153,7 @@ test('security 32: a link of a member never sets a password of an operator', asy
 });
 
 test('a removed member loses sessions and account, and the credentials are listed', async () => {
-  const id = await newOrganisation(server, 'Leaving');
+  const id = await newOrganisation(admin, 'Leaving');
   const boss = await newMember(server, admin, id, { email: 'boss@leaving.example', role: 'admin' });
   const leaver = await newMember(server, admin, id, { email: 'leaver@leaving.example', role: 'member' });
   const at = `/organisations/${id}`;
@@ -188,7 +189,7 @@ test('a removed member loses sessions and account, and the credentials are liste
 });
 
 test('the last admin of an organisation stays, except for operators', async () => {
-  const id = await newOrganisation(server, 'Headless');
+  const id = await newOrganisation(admin, 'Headless');
   const boss = await newMember(server, admin, id, { email: 'boss@headless.example', role: 'admin' });
   const member = await newMember(server, admin, id, { email: 'member@headless.example', role: 'member' });
   const at = `/organisations/${id}/members`;
@@ -199,7 +200,7 @@ test('the last admin of an organisation stays, except for operators', async () =
 });
 
 test('an operator views an organisation on record and changes nothing', async () => {
-  const id = await newOrganisation(server, 'Watched');
+  const id = await newOrganisation(admin, 'Watched');
   const boss = await newMember(server, admin, id, { email: 'boss@watched.example', role: 'admin' });
   const at = `/organisations/${id}`;
   const views = await Promise.all([1, 2, 3].map(() => admin.portal('GET', at)));
@@ -224,7 +225,7 @@ test('an operator views an organisation on record and changes nothing', async ()
 });
 
 test('a policy keeps members without a second factor out', async () => {
-  const id = await newOrganisation(server, 'Careful', { secondFactorRequired: true });
+  const id = await newOrganisation(admin, 'Careful', { second_factor_required: true });
   const member = await newMember(server, admin, id, { email: 'careful@careful.example', role: 'member' });
   const refused = await member.portal('GET', `/organisations/${id}/api-users`);
   assertProblem(refused, 403, 'forbidden');

@@ -45,7 +45,7 @@ async function change(id: string, body: object, version = '*') {
 async function createApiUser(body: object): Promise<{ user: Named; secret: string; credentialId: string }> {
   const reply = await admin.send('POST', '/api-users', body);
   assert.equal(reply.status, 201, reply.text);
-  const { api_user: user, client_secret: secret, credential } = reply.body as Record<string, unknown>;
+  const { api_user: user, client_secret: secret, credential } = reply.body;
   return {
     user: user as Named,
     secret: secret as string,
@@ -79,8 +79,8 @@ test('an organisation is created, read, changed and deleted', async () => {
   assertProblem(await change(made.id, { name: 'Red' }, '"7"'), 412, 'stale');
   const changed = await change(made.id, { name: 'Red', policy: { api_users_max: 6 } }, '"1"');
   assert.equal(changed.status, 200, changed.text);
-  const { policy: after } = changed.body as unknown as Organisation;
-  assert.deepEqual(after, { ...made.policy, api_users_max: 6 });
+  const { policy: changedPolicy } = changed.body as unknown as Organisation;
+  assert.deepEqual(changedPolicy, { ...made.policy, api_users_max: 6 });
   assert.equal((await admin.send('DELETE', `/organisations/${made.id}`)).status, 204);
   assertProblem(await admin.get(`/organisations/${made.id}`), 404, 'not_found');
 });
@@ -120,11 +120,11 @@ test('the list of organisations is complete page by page', async () => {
   const made = [];
   for (let i = 0; i < 7; i++) made.push((await create({ name: `Page ${i % 3}`, contact: 'pages' })).id);
   const listed: string[] = [];
-  for (let after: string | null = ''; after !== null;) {
-    const from: string = after === '' ? '' : `&after=${after}`;
+  for (let cursor: string | null = ''; cursor !== null;) {
+    const from: string = cursor === '' ? '' : `&after=${cursor}`;
     const { body } = await admin.get(`/organisations?search=PAGES&limit=2${from}`);
     listed.push(...(body['items'] as Organisation[]).map(({ id }) => id));
-    after = body['next'] as string | null;
+    cursor = body['next'] as string | null;
   }
   assert.deepEqual(listed.toSorted(), made.toSorted());
   const none = await admin.get('/organisations?search=pages&state=disabled');
@@ -156,13 +156,13 @@ test('the list of API users finds those of one organisation', async () => {
     ids.push((await createApiUser({ name: `F ${i}`, scopes: ['a'], organisation_id: id })).user.client_id);
   for (const sort of ['created_at', '-created_at', 'name', '-name', 'last_used_at', '-last_used_at']) {
     const found: string[] = [];
-    for (let after: string | null = ''; after !== null;) {
-      const from: string = after === '' ? '' : `&after=${after}`;
+    for (let cursor: string | null = ''; cursor !== null;) {
+      const from: string = cursor === '' ? '' : `&after=${cursor}`;
       const { body } = await admin.get(`/api-users?organisation_id=${id}&limit=2&sort=${sort}${from}`);
       const items = body['items'] as (Named & { organisation_name: string })[];
       found.push(...items.map(({ client_id }) => client_id));
       assert.ok(items.every((each) => each.organisation_name === 'Filtered'));
-      after = body['next'] as string | null;
+      cursor = body['next'] as string | null;
     }
     assert.deepEqual(found.toSorted(), ids.toSorted(), sort);
   }
@@ -194,7 +194,8 @@ test('a stricter policy reports what exists, or ends it', async () => {
     [wide.user.client_id, wide.credentialId, 'expires_at'],
     [narrow.user.client_id, narrow.credentialId, 'expires_at'],
   ];
-  assert.deepEqual(seen.toSorted(), expected.toSorted());
+  const sorted = (rows: unknown[]) => rows.map((row) => JSON.stringify(row)).toSorted();
+  assert.deepEqual(sorted(seen), sorted(expected));
 
   const { version } = (await admin.get(`/organisations/${id}`)).body as unknown as Organisation;
   assert.equal((await change(id, { policy: { violations: 'end' } }, `"${version}"`)).status, 200);

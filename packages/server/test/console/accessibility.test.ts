@@ -64,6 +64,8 @@ async function everyPage(watched: WatchedPage, server: TestServer): Promise<void
   await check('sign-in');
   await signIn(page, 'ada@example.com', PASSWORD);
   const user = `/api-users/${server.clientId}`;
+  const { id } = await server.json<{ id: string }>('organisation', 'create', '--name', 'Agency');
+  const agency = `/organisations/${id}`;
   for (const path of [
     '/',
     '/api-users',
@@ -73,6 +75,14 @@ async function everyPage(watched: WatchedPage, server: TestServer): Promise<void
     `${user}/edit`,
     `${user}/rotate`,
     '/api-users/api_00000000000000000000',
+    '/organisations',
+    '/organisations/new',
+    agency,
+    `${agency}/policy`,
+    `${agency}/claims`,
+    `/api-users/new?organisation_id=${id}`,
+    '/organisations/org_00000000000000000000',
+    '/audiences',
     '/audit',
     '/signing-keys',
     '/operators',
@@ -81,22 +91,25 @@ async function everyPage(watched: WatchedPage, server: TestServer): Promise<void
     await watched.follow(path);
     await check(path);
   }
-  await dialogs(page, watched, user, check);
+  await dialogs(watched, { user, agency }, check);
   watched.assertClean();
 }
 
 async function dialogs(
-  page: Page,
   watched: WatchedPage,
-  user: string,
+  { user, agency }: { user: string; agency: string },
   check: (what: string) => Promise<void>,
 ): Promise<void> {
+  const { page } = watched;
   for (const [path, button] of [
     ['/api-users', 'Import'],
     [user, 'Leaked: cut it off now'],
     [user, 'Delete'],
     [user, /^Retire/],
     [user, /^Edit/],
+    [user, 'Move'],
+    [agency, 'Invite a member'],
+    [agency, 'Disable'],
     ['/signing-keys', 'Rotate'],
     ['/operators', 'Invite'],
     ['/operators', /^Remove/],

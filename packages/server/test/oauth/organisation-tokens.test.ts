@@ -15,7 +15,7 @@ import {
   setAudience,
   userOf,
   type OrganisationApiUser,
-} from '@mintmark/test-support/stored-organisations';
+} from '@mintmark/test-support/organisation-store';
 import { startServer, type TestServer, type TokenResponse } from '@mintmark/test-support/server';
 import { temporaryStore, type TemporaryStore } from '@mintmark/test-support/temporary-store';
 
@@ -57,10 +57,10 @@ test('the most specific static claim wins, and org_id names the organisation', a
   const own = await userOf(store, id, { audiences: [API, REPORTS], claims: { tier: ['own', { é: 1 }] } });
   const plain = await userOf(store, id, { audiences: [API] });
   const other = await userOf(store, null, { audiences: [API] });
-  const standard = ['aud', 'client_id', 'exp', 'iat', 'iss', 'jti', 'scope', 'sub'];
+  const standard = new Set(['aud', 'client_id', 'exp', 'iat', 'iss', 'jti', 'scope', 'sub']);
   const addedTo = async (user: OrganisationApiUser, more: Record<string, string> = {}) => {
     const claims = await claimsOf(user, more);
-    return Object.fromEntries(Object.entries(claims).filter(([name]) => !standard.includes(name)));
+    return Object.fromEntries(Object.entries(claims).filter(([name]) => !standard.has(name)));
   };
   const inherited = { org_id: id, tier: 'organisation', seats: 3, region: null, beta: false };
   assert.deepEqual(await addedTo(own), { ...inherited, tier: ['own', { é: 1 }] });

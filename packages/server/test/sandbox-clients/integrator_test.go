@@ -24,7 +24,7 @@ import (
 )
 
 // The library renews a token ten seconds before it expires.
-const life = 11 * time.Second
+const life = 14 * time.Second
 
 type sandbox struct {
 	Issuer       string `json:"issuer"`

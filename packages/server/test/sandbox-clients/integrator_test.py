@@ -13,8 +13,8 @@ from authlib.jose.errors import ExpiredTokenError
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
-LIFE_SECONDS = 3
-EARLY_SECONDS = 2
+LIFE_SECONDS = 8
+EARLY_SECONDS = 4
 
 
 class Tokens:

@@ -1,4 +1,5 @@
 // What an integrator tests, for any test runner: each function is one test.
+// oxlint-disable typescript/await-thenable -- the linter knows no types of this JavaScript
 import assert from 'node:assert/strict';
 import { Configuration, TokenManager } from '@mintmark/client';
 import { startMintmark } from '@mintmark/testing';

@@ -2,77 +2,33 @@ import type { Logger } from 'pino';
 import { SYSTEM } from '../../domain/actor.ts';
 import type { AuditRecord } from '../../domain/audit-entry.ts';
 import type { Store } from '../../storage/store.ts';
+import { createCountedAttempts } from '../counted-attempts.ts';
 
-/**
- * Collects failed attempts to sign in, and writes them to the audit log in a few entries, even if there are
- * many.
- */
+/** Counts failed attempts to sign in. */
 export interface FailedSignIns {
   /** `operatorId`: null if no operator has that e-mail address. */
   record(operatorId: string | null, address: string): void;
-  /** Writes the attempts collected so far. */
+  /** Writes the attempts counted so far. */
   stop(): Promise<void>;
 }
 
-const WRITE_MS = 10_000;
-/**
- * The most pairs of operator and address collected between two writes. Beyond that only the number of
- * attempts is kept.
- */
-const PAIRS_MAX = 1000;
-/** The most entries of one write. The pairs with the most attempts get one each; the others share one. */
-const ENTRIES_MAX = 20;
-
-interface Attempts {
+interface Attempt {
   operatorId: string | null;
   address: string;
-  count: number;
 }
 
+const OTHERS: Attempt = { operatorId: null, address: 'others' };
+
 export function createFailedSignIns(store: Store, log: Logger, now: () => number): FailedSignIns {
-  let pairs = new Map<string, Attempts>();
-  let others = 0;
-  let timer: NodeJS.Timeout | undefined;
-  let writing: Promise<void> = Promise.resolve();
-
-  async function write(): Promise<void> {
-    if (pairs.size === 0) return;
-    const sorted = Array.from(pairs.values()).toSorted((a, b) => b.count - a.count);
-    const rest = sorted.slice(ENTRIES_MAX - 1).reduce((sum, { count }) => sum + count, others);
-    pairs = new Map();
-    others = 0;
-    const records = sorted.slice(0, ENTRIES_MAX - 1).map((attempts) => recordOf(attempts, now()));
-    if (rest > 0) records.push(recordOf({ operatorId: null, address: 'others', count: rest }, now()));
-    try {
-      await store.write(({ audit }) => audit.append(records));
-    } catch (error) {
-      log.warn(
-        { error: (error as Error).message, attempts: sorted.length },
-        'failed sign-ins are not in the audit log',
-      );
-    }
-  }
-
+  const attempts = createCountedAttempts<Attempt>({ store, log, now }, recordOf);
   return {
-    record(operatorId, address) {
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        writing = writing.then(write);
-      }, WRITE_MS).unref();
-      const key = `${operatorId ?? ''} ${address}`;
-      const attempts = pairs.get(key);
-      if (attempts !== undefined) attempts.count += 1;
-      else if (pairs.size < PAIRS_MAX) pairs.set(key, { operatorId, address, count: 1 });
-      else others += 1;
-    },
-    async stop() {
-      clearTimeout(timer);
-      await (writing = writing.then(write));
-    },
+    record: (operatorId, address) =>
+      attempts.record(`${operatorId ?? ''} ${address}`, { operatorId, address }),
+    stop: attempts.stop,
   };
 }
 
-function recordOf({ operatorId, address, count }: Attempts, at: number): AuditRecord {
+function recordOf({ operatorId, address }: Attempt = OTHERS, count: number, at: number): AuditRecord {
   return {
     at,
     actor: SYSTEM,

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Change } from '../../admin/audited.ts';
+import type { RefusedLookUps } from '../../admin/refused-look-ups.ts';
 import type { SecretLinks } from '../../admin/open-secret-link.ts';
 import type { FindSession } from '../../admin/operators/sessions.ts';
 import type { SignIn } from '../../admin/operators/sign-in.ts';
@@ -39,6 +40,7 @@ export interface AdminContext {
   followChanges(): Promise<void>;
   findSession: FindSession;
   signIn: SignIn;
+  refusedLookUps: Pick<RefusedLookUps, 'record'>;
   secretLinks: SecretLinks;
   live: Pick<Live, 'watch'>;
   overview: OverviewSource;

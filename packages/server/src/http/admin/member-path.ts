@@ -12,9 +12,6 @@ export interface MemberPlace {
 
 const ID_LENGTH_MAX = 100;
 const organisationId = text('Id of the organisation', ID_LENGTH_MAX);
-export const organisationPath: TObject<{ organisation_id: TString }> = Type.Object({
-  organisation_id: organisationId,
-});
 export const memberPath: TObject<{ organisation_id: TString; id: TString }> = Type.Object({
   organisation_id: organisationId,
   id: text('Id of the member, or of the invitation', ID_LENGTH_MAX),

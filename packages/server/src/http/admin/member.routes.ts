@@ -10,7 +10,8 @@ import { MEMBER_ROLES } from '../../domain/organisation.ts';
 import { actorOf, type AdminApp } from './admin-app.ts';
 import { changeOf, repeatableChangeOf, type AdminContext } from './context.ts';
 import { memberCredentialRoutes } from './member-credential.routes.ts';
-import { memberPath, organisationPath, type MemberPlace } from './member-path.ts';
+import { memberPath, type MemberPlace } from './member-path.ts';
+import { organisationPath } from './organisation.routes.ts';
 import {
   invitedMemberJson,
   invitedMemberSchema,

@@ -7,7 +7,7 @@ import { confinedTo, reaches } from '../../domain/actor.ts';
 import { actorOf, type AdminApp } from './admin-app.ts';
 import type { AdminContext } from './context.ts';
 import { Problem } from './problem.ts';
-import { organisationPath } from './member-path.ts';
+import { organisationPath } from './organisation.routes.ts';
 import { closedObject, oneOf, ref } from './schema.ts';
 import { RECENT_HOURS, recentUsageSchema, usageJson, usageSchema, type UsageSpan } from './usage.wire.ts';
 

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { operatorActor } from '../../admin/operators/start-session.ts';
 import { VERSION } from '../../lib/version.ts';
 import type { AdminApp, SchemaTypes } from '../admin/admin-app.ts';
 import { apiUserRoutes } from '../admin/api-user.routes.ts';
@@ -26,7 +27,13 @@ export async function portalPlugin(
   { context }: { context: AdminContext },
 ): Promise<void> {
   const app = plain.withTypeProvider<SchemaTypes>();
-  await prepareApi(app, context, createPortalGate(context));
+  await prepareApi(app, context, createPortalGate(context), (request, code) => {
+    const { organisation_id: organisation } = request.params as { organisation_id?: string };
+    const { operatorSession: session } = request;
+    if (code !== 'not_found' || organisation === undefined || session === null) return;
+    const person = operatorActor(session.operator, context.addressOf(request.raw));
+    context.refusedLookUps.record(person, organisation);
+  });
   app.addHook('onRoute', inOrganisation);
   await apiDocument(app, PORTAL_API, VERSION, context.config);
   ownOrganisationsRoute(app, context);

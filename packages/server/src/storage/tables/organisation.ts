@@ -79,24 +79,9 @@ export function organisationRows(db: Kysely<Tables>): OrganisationRows {
     },
     async count() {
       const query = db.selectFrom('organisations').select((eb) => eb.fn.countAll<number>().as('count'));
-      return Number((await query.executeTakeFirstOrThrow()).count);
+      return (await query.executeTakeFirstOrThrow()).count;
     },
-    async sizes(ids) {
-      if (ids.length === 0) return new Map();
-      const countOf = async (table: 'api_users' | 'members') => {
-        const counted = await db
-          .selectFrom(table)
-          .select(({ fn }) => ['organisation_id as id', fn.countAll<number>().as('count')])
-          .where('organisation_id', 'in', ids)
-          .groupBy('organisation_id')
-          .execute();
-        return new Map(counted.map(({ id, count }) => [id, Number(count)]));
-      };
-      const [apiUsers, members] = [await countOf('api_users'), await countOf('members')];
-      return new Map(
-        ids.map((id) => [id, { apiUsers: apiUsers.get(id) ?? 0, members: members.get(id) ?? 0 }]),
-      );
-    },
+    sizes: async (ids) => await sizesOf(db, ids),
     async insert(organisation) {
       await db.insertInto('organisations').values(rowOf(organisation)).execute();
     },
@@ -117,6 +102,21 @@ export function organisationRows(db: Kysely<Tables>): OrganisationRows {
       await db.deleteFrom('organisations').where('id', '=', id).execute();
     },
   };
+}
+
+async function sizesOf(db: Kysely<Tables>, ids: readonly string[]): Promise<Map<string, OrganisationSize>> {
+  if (ids.length === 0) return new Map();
+  const countOf = async (table: 'api_users' | 'members') => {
+    const counted = await db
+      .selectFrom(table)
+      .select(({ fn }) => ['organisation_id as id', fn.countAll<number>().as('count')])
+      .where('organisation_id', 'in', ids)
+      .groupBy('organisation_id')
+      .execute();
+    return new Map(counted.map(({ id, count }) => [id, count]));
+  };
+  const [apiUsers, members] = [await countOf('api_users'), await countOf('members')];
+  return new Map(ids.map((id) => [id, { apiUsers: apiUsers.get(id) ?? 0, members: members.get(id) ?? 0 }]));
 }
 
 function rowOf(organisation: Organisation): OrganisationRow {
