@@ -146,7 +146,7 @@ async function refusedCall({ page, go }: WatchedPage, server: TestServer): Promi
   });
   await go(`/api-users/${clientId}`);
   await page.getByRole('link', { name: 'See why' }).click();
-  await page.getByLabel('Trace id').fill(traceId);
+  await page.getByRole('searchbox', { name: 'Trace id' }).fill(traceId);
   const found = page.getByRole('region', { name: 'Refused calls' });
   await found.getByRole('link', { name: 'Refused importer' }).waitFor();
   await found.getByText('127.0.0.1').waitFor();
