@@ -50,10 +50,9 @@ function HelpForMembers(): JSX.Element {
 }
 
 /** A card in the middle of an empty page. */
-export function Door(props: { title: string; isWide?: boolean; children: ComponentChildren }): JSX.Element {
-  const { title, isWide = false, children } = props;
+export function Door({ title, children }: { title: string; children: ComponentChildren }): JSX.Element {
   return (
-    <main class={isWide ? 'door wide' : 'door'} id="main">
+    <main class="door" id="main">
       <span class="brand">
         <Mark size={32} />
         Mintmark

@@ -69,7 +69,11 @@ function Refused({ request }: { request: RefusedRequestJson }): JSX.Element {
       {detail !== null && <p class="breakable">{sentence(capital(detail))}</p>}
       {advice !== null && <p>{advice}</p>}
       <p>
-        The caller was at <code>{address}</code>.{' '}
+        {address !== null && (
+          <>
+            The caller was at <code>{address}</code>.{' '}
+          </>
+        )}
         <a href={withQuery(paths.refusedRequests, { trace_id: traceId })}>All about this call</a>
       </p>
     </Notice>

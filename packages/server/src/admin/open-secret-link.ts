@@ -179,7 +179,7 @@ async function refuseFormerAuthor(
   } else if (kind === 'api_user') {
     const author = await apiUsers.find(id);
     if (author?.enabled === true && author.scopes.includes(ADMIN_SCOPE)) return;
-  } else return;
+  } else if (kind !== 'member') return;
   throw new AppError(
     'forbidden',
     `${name}, who made the link, may no longer make secrets: make another link.`,

@@ -50,6 +50,14 @@ test('every route answers as the document says, and is in it', async () => {
   const cutOff = await admin.send('POST', `${path}/cut-off`, { new_secret: true });
   server.noteSecret(cutOff.body['client_secret'] as string);
   await admin.send('POST', `${path}/trust-check`, { token: 'not a token' });
+  const { link = {}, url } = await made(`${path}/secret-links`, { name: 'by a link' });
+  const token = (url as unknown as string).replace(/.*#/, '');
+  server.noteSecret(token);
+  await admin.get(`${path}/secret-links`);
+  await admin.send('POST', '/secret-links/inspect', { token });
+  const opened = await admin.send('POST', '/secret-links/open', { token });
+  server.noteSecret(opened.body['client_secret'] as string);
+  await admin.send('DELETE', `${path}/secret-links/${String(link['id'])}`);
   const lines = { 'Content-Type': 'application/x-ndjson' };
   await admin.send('POST', '/api-users/import', '{"name":"Imported"}\n', lines);
   await made('/signing-keys/rotate', {});
@@ -66,6 +74,8 @@ test('every route answers as the document says, and is in it', async () => {
     `${path}/credentials`,
     `${path}/key-sources`,
     `${path}/history`,
+    `${path}/refused-requests`,
+    '/refused-requests',
     `${path}/usage`,
     '/usage',
     `/usage/recent?ids=${String(user['client_id'])}`,

@@ -53,8 +53,9 @@ async function newLink(
   clientId: string,
   choose: (page: Page) => Promise<void> = async () => undefined,
 ): Promise<string> {
-  await go(`/api-users/${clientId}/hand-over`);
-  await page.getByLabel('Name of the new secret').fill('production');
+  await go(`/api-users/${clientId}`);
+  await page.getByRole('button', { name: 'Create a link' }).click();
+  await page.getByLabel('Name of the secret').fill('production');
   await choose(page);
   await page.getByRole('button', { name: 'Create the link' }).click();
   const url = (await page.getByRole('dialog').locator('pre').innerText()).trim();
@@ -66,26 +67,23 @@ async function newLink(
 
 async function handOver(admin: WatchedPage, { page }: WatchedPage, server: TestServer): Promise<void> {
   const { client_id: clientId, client_secret: old } = await newApiUser(server, 'Importer');
-  await admin.go(`/api-users/${clientId}`);
-  await admin.page.getByRole('link', { name: 'Hand over by a link' }).click();
-  await admin.page.getByText('No link waits to be opened.').waitFor();
-  await assertAccessible(admin.page, 'the form of a link');
   const url = await newLink(admin, server, clientId, async (form) => {
-    await form.getByLabel('end a day later').check();
+    await form.getByLabel('The old secrets end when quiet').check();
+    await assertAccessible(form, 'the form of a link');
   });
   await assertAccessible(admin.page, 'the link');
   await admin.page.getByRole('button', { name: 'I have passed it on' }).click();
-  await admin.page.getByRole('button', { name: 'Remove the link production' }).waitFor();
+  await admin.page.getByRole('button', { name: 'Remove the link to production' }).waitFor();
 
   await page.goto(url);
-  await page.getByText('It works once').waitFor();
+  await page.getByText('This link has a new secret of').waitFor();
   assert.ok(!page.url().includes('mml_'), page.url());
   await assertAccessible(page, 'a link before it is opened');
   const before = await server.json<unknown[]>('credential', 'list', clientId);
   assert.equal(before.length, 1, 'the page alone makes no secret');
   await page.getByRole('button', { name: 'Show the secret' }).click();
   const { secret, curl } = await shownCredentials(page, server);
-  await page.getByText('It replaces the old ones').waitFor();
+  await page.getByText('when no program uses it any more').waitFor();
   await assertAccessible(page, 'an opened link');
   assert.equal((await runCurl(curl, server))['token_type'], 'Bearer');
   assert.equal((await server.post({ client_id: clientId, client_secret: old })).status, 200);
@@ -103,8 +101,7 @@ async function onPhone(admin: WatchedPage, { page }: WatchedPage, server: TestSe
   const { client_id: clientId } = await newApiUser(server, 'Mobile importer');
   server.noteSecret(PASSPHRASE);
   const url = await newLink(admin, server, clientId, async (form) => {
-    await form.getByLabel('The link also needs a passphrase').check();
-    await form.getByLabel('Passphrase', { exact: true }).fill(PASSPHRASE);
+    await form.getByLabel('Passphrase').fill(PASSPHRASE);
   });
   await admin.page.getByRole('button', { name: 'I have passed it on' }).click();
   await page.goto(url);
@@ -125,8 +122,10 @@ async function removed(admin: WatchedPage, { page }: WatchedPage, server: TestSe
   const { client_id: clientId } = await newApiUser(server, 'Former importer');
   const url = await newLink(admin, server, clientId);
   await admin.page.getByRole('button', { name: 'I have passed it on' }).click();
-  await admin.page.getByRole('button', { name: 'Remove the link production' }).click();
-  await admin.page.getByText('No link waits to be opened.').waitFor();
+  await admin.page.getByRole('button', { name: 'Remove the link to production' }).click();
+  await admin.page
+    .getByRole('button', { name: 'Remove the link to production' })
+    .waitFor({ state: 'detached' });
   await page.goto('about:blank');
   await page.goto(url);
   await page.getByText('This link opens nothing').waitFor();
@@ -147,7 +146,7 @@ async function refusedCall({ page, go }: WatchedPage, server: TestServer): Promi
   });
   await go(`/api-users/${clientId}`);
   await page.getByRole('link', { name: 'See why' }).click();
-  await page.getByLabel('Trace id').fill(traceId);
+  await page.getByRole('searchbox', { name: 'Trace id' }).fill(traceId);
   const found = page.getByRole('region', { name: 'Refused calls' });
   await found.getByRole('link', { name: 'Refused importer' }).waitFor();
   await found.getByText('127.0.0.1').waitFor();

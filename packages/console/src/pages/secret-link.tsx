@@ -6,21 +6,28 @@ import type {
   SecretLinkOfferJson,
 } from '../../../server/src/http/admin/secret-link.wire.ts';
 import { paths } from '../paths.ts';
-import { takeLinkToken } from '../state/link-token.ts';
 import { useAction } from '../ui/action.ts';
-import { PasswordField } from '../ui/field.tsx';
+import { TextField } from '../ui/field.tsx';
 import { Form, FormEnd } from '../ui/form.tsx';
+import { Mark } from '../ui/icon.tsx';
 import { Skeleton } from '../ui/loaded.tsx';
 import { Failure, Notice } from '../ui/notice.tsx';
 import { SecretOnce } from '../ui/secret-once.tsx';
 import { At } from '../ui/time.tsx';
 import { Door } from './sign-in.tsx';
 
-/** Before anything else, so that nothing else sees it. */
-const token = takeLinkToken(paths.secret);
+/** The link's token, removed from the address bar and history before anything else. */
+const token = takeToken();
 
-/** The page of a link that hands a secret over. Only its button opens the link. */
-export function OpenSecretPage(): JSX.Element {
+function takeToken(): string {
+  if (location.pathname !== paths.secret) return '';
+  const fragment = location.hash.slice(1);
+  if (fragment !== '') history.replaceState(null, '', location.pathname);
+  return fragment;
+}
+
+/** The page of a link that hands a secret over. Opening the page makes no secret; the button does. */
+export function SecretLinkPage(): JSX.Element {
   const [offer, setOffer] = useState<SecretLinkOfferJson | null>(null);
   const [opened, setOpened] = useState<OpenedSecretLinkJson | null>(null);
   const { run, error } = useAction(async () => {
@@ -35,14 +42,16 @@ export function OpenSecretPage(): JSX.Element {
     <Door title="A secret for you">
       {token === '' ? (
         <Notice kind="warn" title="This page needs the complete link">
-          <p>Open the link again. A reload of this page loses it.</p>
+          <p>Open the link again. A reload of this page loses it. If the secret was shown, it is gone.</p>
         </Notice>
       ) : offer !== null ? (
         <OpenForm offer={offer} onOpened={setOpened} />
       ) : error === undefined ? (
         <Skeleton size="line" />
       ) : (
-        <Failure error={error} />
+        <Failure error={error}>
+          <p>Ask the person who sent it for a new link.</p>
+        </Failure>
       )}
     </Door>
   );
@@ -61,17 +70,17 @@ function OpenForm(props: {
   return (
     <Form onSubmit={() => action.run()} guarded={false}>
       <p>
-        This link makes a secret for the API user <strong class="breakable">{offer.api_user_name}</strong>. It
-        works once, until <At at={offer.expires_at} />.
+        This link has a new secret of <strong class="breakable">{offer.api_user_name}</strong>. It is shown
+        once, so open it where you can store it. The link ends <At at={offer.expires_at} />.
       </p>
-      <p class="soft">The secret is shown only once. Open the link where you can store the secret.</p>
       {offer.needs_passphrase && (
-        <PasswordField
+        <TextField
           label="Passphrase"
-          autocomplete="current-password"
-          hint="The person who sent the link knows it."
+          hint="The sender of the link knows it."
           value={passphrase}
           onInput={setPassphrase}
+          required
+          autofocus
         />
       )}
       <FormEnd action={action} verb="Show the secret" />
@@ -83,46 +92,49 @@ function Opened({ opened }: { opened: OpenedSecretLinkJson }): JSX.Element {
   const [isDone, setDone] = useState(false);
   if (isDone) {
     return (
-      <Door title="Done">
-        <p>You can close this page. The link works no longer.</p>
+      <Door title="You have it">
+        <p>You can close this page. The link opens nothing any more.</p>
       </Door>
     );
   }
-  const { old_credentials: old } = opened;
   return (
-    <Door title={opened.api_user_name} isWide>
-      {old.length > 0 && (
-        <Notice title="It replaces the old ones">
-          <ul class="consequences">
-            {old.map(({ id, name, expires_at: end }) => (
-              <li key={id}>
-                <strong class="breakable">{name}</strong> (<code>{id}</code>){' '}
-                {end === null ? 'ends once nothing uses it any more' : <EndsAt end={end} />}
-              </li>
-            ))}
-          </ul>
-        </Notice>
-      )}
-      <SecretOnce
-        shown={{
-          clientId: opened.client_id,
-          name: opened.api_user_name,
-          credentialId: opened.credential_id,
-          kind: 'secret',
-          secret: opened.client_secret,
-        }}
-        live={null}
-        buttonText="Done"
-        onDone={() => setDone(true)}
-      />
-    </Door>
+    <main class="door wide" id="main">
+      <span class="brand">
+        <Mark size={32} />
+        Mintmark
+      </span>
+      <section class="card" aria-labelledby="door-title">
+        <h1 id="door-title" class="breakable">
+          The secret of {opened.api_user_name}
+        </h1>
+        <OldOnes old={opened.old_credentials} />
+        <SecretOnce
+          shown={{
+            clientId: opened.client_id,
+            name: opened.api_user_name,
+            credentialId: opened.credential_id,
+            kind: 'secret',
+            secret: opened.client_secret,
+          }}
+          live={null}
+          buttonText="Done"
+          onDone={() => setDone(true)}
+        />
+      </section>
+    </main>
   );
 }
 
-function EndsAt({ end }: { end: string }): JSX.Element {
+function OldOnes({ old }: { old: OpenedSecretLinkJson['old_credentials'] }): JSX.Element | null {
+  if (old.length === 0) return null;
   return (
-    <>
-      works until <At at={end} />
-    </>
+    <ul class="consequences" aria-label="The old ones">
+      {old.map(({ id, name, expires_at: at }) => (
+        <li key={id} class="breakable">
+          “{name}” (<code>{id}</code>) ends{' '}
+          {at === null ? 'when no program uses it any more' : <At at={at} />}.
+        </li>
+      ))}
+    </ul>
   );
 }
