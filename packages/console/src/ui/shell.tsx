@@ -33,7 +33,7 @@ const CONSOLE: readonly NavigationItem[] = [
     href: paths.organisations,
     text: 'Organisations',
     short: 'Orgs',
-    label: 'Organisations (Orgs)',
+    label: 'Organisations, Orgs',
     icon: 'organisation',
   },
   { href: paths.audit, text: 'Audit', icon: 'audit' },
