@@ -78,7 +78,9 @@ export async function userOf(
 ): Promise<OrganisationApiUser> {
   const change = { store, actor: SYSTEM, nowMs: Date.now() };
   const secretSettings = { name: 'first', expiresAt: null };
-  const input = { ...apiUserSettings(settings), organisationId };
+  const organisation = organisationId === null ? undefined : await store.organisations.find(organisationId);
+  const audiences = organisation?.policy.audiences.slice(0, 1) ?? [];
+  const input = { ...apiUserSettings({ audiences, ...settings }), organisationId };
   const { user, secret } = await createApiUserWithSecret(change, input, secretSettings);
   const { clientId } = user;
   return { clientId, secret, form: { client_id: clientId, client_secret: secret } };

@@ -1,6 +1,7 @@
 import { storedText } from '../../domain/characters.ts';
 import type { RefusingCredential } from '../../domain/denial.ts';
 import type { CredentialUse, KnownApiUser, PendingUse } from '../../domain/known-api-user.ts';
+import { ORGANISATIONS_MAX } from '../../domain/organisation.ts';
 import type { RefusalReason } from '../../domain/refusal.ts';
 import { startOf, UNIT_MS } from '../../domain/usage.ts';
 import type { Refusals } from '../../storage/tables/usage.ts';
@@ -56,8 +57,6 @@ export interface UsageGathering {
 const REFUSALS_MAX = 10_000;
 /** While this many last refusals of keys and trust rules wait, those of others are not noted. */
 const CREDENTIAL_REFUSALS_MAX = 1000;
-/** While tokens of this many organisations wait, those of others are not counted. */
-const ORGANISATIONS_MAX = 100_000;
 const SUBJECT_LENGTH_MAX = 300;
 
 /**
