@@ -113,7 +113,10 @@ function claimsOf<T>(check: T): T {
 const SANDBOX_PATH = '/mintmark-sandbox';
 
 /** A sandbox gives tokens to everybody: neither its issuer nor the option may reach production alone. */
-function issuerOf<Claims>({ issuer, sandbox = false }: VerifierOptions<Claims>, insecureHttp: boolean): string {
+function issuerOf<Claims>(
+  { issuer, sandbox = false }: VerifierOptions<Claims>,
+  insecureHttp: boolean,
+): string {
   const checked = checkedUrl('issuer', issuer, insecureHttp);
   const isSandbox = `${new URL(checked).pathname}/`.startsWith(`${SANDBOX_PATH}/`);
   if (sandbox === isSandbox) return checked;

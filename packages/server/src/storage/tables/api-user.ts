@@ -70,15 +70,9 @@ export function apiUserRows(db: Kysely<Tables>): ApiUserRows {
       return { total: Number(total), enabled: Number(enabled ?? 0) };
     },
     async clientIdsOf(organisationId, after, limit) {
-      const rows = await db
-        .selectFrom('api_users')
-        .select('client_id')
-        .where('organisation_id', '=', organisationId)
-        .where('client_id', '>', after)
-        .orderBy('client_id')
-        .limit(limit)
-        .execute();
-      return rows.map((row) => row.client_id);
+      const within = db.selectFrom('api_users').where('organisation_id', '=', organisationId);
+      const rows = within.select('client_id').where('client_id', '>', after).orderBy('client_id');
+      return (await rows.limit(limit).execute()).map((row) => row.client_id);
     },
     async list({ after, limit }) {
       const from = after === null ? all : all.where('client_id', '>', after);
