@@ -18,7 +18,7 @@ export interface TokenParts {
 /** An issuer of usual length, until a server has recorded its own. */
 const EXAMPLE_ISSUER = 'https://auth.example.com/marketing';
 /** The length of a client id, for the tokens of no particular API user. */
-export const EXAMPLE_CLIENT_ID = `api_${'0'.repeat(20)}`;
+export const EXAMPLE_CLIENT_ID: string = `api_${'0'.repeat(20)}`;
 
 const [LONGEST_SIGNATURE] = SIGNING_ALGORITHMS.toSorted(
   (a, b) => ALGORITHM_FACTS[b].signatureBytes - ALGORITHM_FACTS[a].signatureBytes,
