@@ -3,7 +3,7 @@ import { useEffect, useErrorBoundary } from 'preact/hooks';
 import { LocationProvider, Route, Router, useLocation } from 'preact-iso/router';
 import { loadSession } from './api/session.ts';
 import { NotFoundPage } from './pages/not-found.tsx';
-import { SecretLinkPage } from './pages/secret-link.tsx';
+import { OpenSecretPage } from './pages/open-secret.tsx';
 import { Door, SignInForm, SignInPage } from './pages/sign-in.tsx';
 import { WelcomePage } from './pages/welcome.tsx';
 import { paths } from './paths.ts';
@@ -63,7 +63,7 @@ function Gate(): JSX.Element | null {
 
   // Links work with or without a session, also another operator's.
   if (path === paths.welcome) return <WelcomePage />;
-  if (path === paths.secret) return <SecretLinkPage />;
+  if (path === paths.secret) return <OpenSecretPage />;
   switch (state.is) {
     case 'unknown':
       if (loading.error === undefined) return null;

@@ -7,8 +7,8 @@ const { home } = site;
 export const paths = {
   overview: `${home}/`,
   signIn: `${home}/sign-in`,
-  secret: `${CONSOLE_PATH}/secret`,
   welcome: site.kind === 'console' ? `${CONSOLE_PATH}/welcome` : `${PORTAL_PATH}/welcome`,
+  secret: `${CONSOLE_PATH}/secret`,
   profile: `${home}/profile`,
   apiUsers: site.kind === 'console' ? `${home}/api-users` : `${home}/`,
   newApiUser: `${home}/api-users/new`,
@@ -17,6 +17,7 @@ export const paths = {
   firstSecret: (clientId: string): string => `${paths.apiUser(clientId)}/first-secret`,
   reset: (clientId: string): string => `${paths.apiUser(clientId)}/reset`,
   cutOff: (clientId: string): string => `${paths.apiUser(clientId)}/cut-off`,
+  handOver: (clientId: string): string => `${paths.apiUser(clientId)}/hand-over`,
   addKey: (clientId: string): string => `${paths.apiUser(clientId)}/add-key`,
   trust: (clientId: string): string => `${paths.apiUser(clientId)}/trust`,
   credential: (clientId: string, id: string): string =>

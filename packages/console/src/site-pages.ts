@@ -14,7 +14,9 @@ import { AuditPage } from './pages/audit.tsx';
 import { CredentialPage } from './pages/credential.tsx';
 import { EditApiUserPage } from './pages/edit-api-user.tsx';
 import { FirstSecretPage } from './pages/first-secret.tsx';
+import { HandOverPage } from './pages/hand-over.tsx';
 import { NewApiUserPage } from './pages/new-api-user.tsx';
+import { OpenSecretPage } from './pages/open-secret.tsx';
 import { OperatorsPage } from './pages/operators.tsx';
 import { OrganisationClaimsPage } from './pages/organisation-claims.tsx';
 import { OrganisationPage as OneOrganisationPage } from './pages/organisation.tsx';
@@ -25,7 +27,6 @@ import { OverviewPage } from './pages/overview.tsx';
 import { ProfilePage } from './pages/profile.tsx';
 import { RefusedRequestsPage } from './pages/refused-requests.tsx';
 import { FormerResetPage, ResetPage } from './pages/reset.tsx';
-import { SecretLinkPage } from './pages/secret-link.tsx';
 import { SignedInAlready } from './pages/signed-in-already.tsx';
 import { SigningKeysPage } from './pages/signing-keys.tsx';
 import { TrustPage } from './pages/trust.tsx';
@@ -41,7 +42,7 @@ const CONSOLE: Record<ConsolePage, ComponentType> = {
   '/': OverviewPage,
   '/sign-in': SignedInAlready,
   '/welcome': WelcomePage,
-  '/secret': SecretLinkPage,
+  '/secret': OpenSecretPage,
   '/api-users': ApiUsersPage,
   '/api-users/new': NewApiUserPage,
   '/api-users/:clientId': ApiUserPage,
@@ -50,6 +51,7 @@ const CONSOLE: Record<ConsolePage, ComponentType> = {
   '/api-users/:clientId/reset': ResetPage,
   '/api-users/:clientId/rotate': FormerResetPage,
   '/api-users/:clientId/cut-off': AfterCutOffPage,
+  '/api-users/:clientId/hand-over': HandOverPage,
   '/api-users/:clientId/add-key': AddKeyPage,
   '/api-users/:clientId/trust': TrustPage,
   '/api-users/:clientId/claims': ApiUserClaimsPage,

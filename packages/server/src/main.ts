@@ -8,6 +8,7 @@ import { doctorCommand } from './commands/doctor.ts';
 import { EXIT_CODES_HELP, exitOf } from './commands/exit-code.ts';
 import { processIo, type Io } from './commands/io.ts';
 import { keyCommand } from './commands/key.ts';
+import { memberCommand } from './commands/member.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { operatorCommand } from './commands/operator.ts';
 import { organisationCommand } from './commands/organisation.ts';
@@ -84,6 +85,7 @@ function commandLine(io: Io): Command {
   apiUserCommand(program, io);
   credentialCommand(program, io);
   organisationCommand(program, io);
+  memberCommand(program, io);
   audienceCommand(program, io);
   keyCommand(program, io);
   signingKeyCommand(program, io);

@@ -30,7 +30,6 @@ import { CutOff } from './cut-off.tsx';
 import { DangerZone } from './danger-zone.tsx';
 import { MoveButton, OfOrganisation, TokenFacts } from './operator-facts.tsx';
 import { isNoSuchApiUser, NoSuchApiUser } from './no-such-api-user.tsx';
-import { SecretLinks } from './secret-links.tsx';
 import { UsageCard } from './usage-card.tsx';
 
 const BACK = { href: paths.apiUsers, text: 'API users' };
@@ -69,7 +68,6 @@ function OneApiUser({ clientId }: { clientId: string }): JSX.Element {
         Is a call refused? <a href={withQuery(paths.refusedRequests, { client_id: clientId })}>See why</a>.
       </p>
       <Credentials clientId={clientId} credentials={credentials} live={live} />
-      {site.kind === 'console' && <SecretLinks clientId={clientId} />}
       <Card
         title="Settings"
         actions={user.data !== undefined && <SettingsActions user={user.data} onChanged={user.reload} />}

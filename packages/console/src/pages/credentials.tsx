@@ -4,6 +4,7 @@ import { RETIRED_WHEN_QUIET_MS } from '../../../server/src/domain/credential.ts'
 import type { CredentialJson } from '../../../server/src/http/admin/credential.wire.ts';
 import { whole } from '../format.ts';
 import { paths } from '../paths.ts';
+import { site } from '../site.ts';
 import type { Resource } from '../state/resource.ts';
 import { useAllows } from '../state/organisation.ts';
 import { useMay } from '../state/session.ts';
@@ -43,6 +44,11 @@ export function Credentials({ clientId, credentials, live }: CredentialsProps): 
             {allowsSecret && (
               <LinkButton small icon="plus" href={`${paths.reset(clientId)}?old=keep`}>
                 New secret
+              </LinkButton>
+            )}
+            {allowsSecret && site.kind === 'console' && (
+              <LinkButton small icon="out" href={paths.handOver(clientId)}>
+                Hand over by a link
               </LinkButton>
             )}
             {allowsKey && (

@@ -1,8 +1,9 @@
 import type { JSX } from 'preact';
 import { withQuery } from '../api/client.ts';
-import type { RefusedRequestJson } from '../api/organisation.wire.ts';
+import type { RefusedRequestJson } from '../../../server/src/http/admin/refused-request.wire.ts';
 import { capital, sentence } from '../format.ts';
 import { paths } from '../paths.ts';
+import { site } from '../site.ts';
 import { isText, useCheckedQuery } from '../state/checked-query.ts';
 import { useDraft } from '../state/draft.ts';
 import { usePages } from '../state/pages.ts';
@@ -20,7 +21,7 @@ import { Ago } from '../ui/time.tsx';
 const RULES = { trace_id: isText(64), client_id: isText(300) };
 const TRACE_ID = /^[0-9a-f]{32}$/i;
 
-/** "Why was my call refused?": the refused calls of the organisation's API users. */
+/** "Why was my call refused?": the refused calls of the API users that the person may see. */
 export function RefusedRequestsPage(): JSX.Element {
   const { query, setQuery, dropped } = useCheckedQuery(RULES);
   const { trace_id: traceId = '', client_id: clientId = '' } = query;
@@ -79,15 +80,16 @@ function None({ isFiltered }: { isFiltered: boolean }): JSX.Element {
   return isFiltered ? (
     <Empty icon="search" title="No such refused call">
       <p>
-        Check the trace id. The call may be older than 24 hours, accepted, or of an API user of another
-        organisation. A wrong client id belongs to nobody, so such calls are not listed.
+        Check the trace id. The call may be older than 24 hours, or accepted
+        {site.kind === 'organisation' && ', or of an API user of another organisation'}. A wrong client id
+        belongs to nobody, so such calls are not listed.
       </p>
     </Empty>
   ) : (
     <Empty icon="check" title="No call was refused">
       <p>
-        No refused call of your API users in the last 24 hours. A call with a wrong client id belongs to
-        nobody, so it is not listed.
+        No refused call in the last 24 hours. A call with a wrong client id belongs to nobody, so it is not
+        listed.
       </p>
     </Empty>
   );
@@ -116,11 +118,9 @@ function Refused({ request }: { request: RefusedRequestJson }): JSX.Element {
         <a class="breakable" href={paths.apiUser(clientId)}>
           {name}
         </a>
-        {address !== null && (
-          <span class="soft">
-            from <code>{address}</code>
-          </span>
-        )}
+        <span class="soft">
+          from <code>{address}</code>
+        </span>
         <span class="push">
           <Id text={traceId} what="trace id" length={16} />
         </span>

@@ -50,9 +50,10 @@ function HelpForMembers(): JSX.Element {
 }
 
 /** A card in the middle of an empty page. */
-export function Door({ title, children }: { title: string; children: ComponentChildren }): JSX.Element {
+export function Door(props: { title: string; isWide?: boolean; children: ComponentChildren }): JSX.Element {
+  const { title, isWide = false, children } = props;
   return (
-    <main class="door" id="main">
+    <main class={isWide ? 'door wide' : 'door'} id="main">
       <span class="brand">
         <Mark size={32} />
         Mintmark

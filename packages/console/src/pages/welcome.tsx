@@ -9,6 +9,7 @@ import type { OperatorSessionJson } from '../../../server/src/http/admin/session
 import { paths } from '../paths.ts';
 import { site } from '../site.ts';
 import { announce } from '../state/announce.ts';
+import { takeLinkToken } from '../state/link-token.ts';
 import { session, signedIn } from '../state/session.ts';
 import { useStore } from '../state/store.ts';
 import { useAction } from '../ui/action.ts';
@@ -21,14 +22,7 @@ import { Skeleton } from '../ui/loaded.tsx';
 import { Door } from './sign-in.tsx';
 
 /** The link's token, removed from the address bar and history before anything else. */
-const token = takeToken();
-
-function takeToken(): string {
-  if (location.pathname !== paths.welcome) return '';
-  const fragment = location.hash.slice(1);
-  if (fragment !== '') history.replaceState(null, '', location.pathname);
-  return fragment;
-}
+const token = takeLinkToken(paths.welcome);
 
 interface Invited {
   /** Null: the first admin, who types it. */

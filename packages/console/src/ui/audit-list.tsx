@@ -153,6 +153,7 @@ const ACTIONS: ReadonlyMap<string, string> = new Map([
   ['credential.reset', 'Credentials reset'],
   ['credential.cut_off', 'Cut off after a leak'],
   ['secret_link.create', 'Secret link created'],
+  ['secret_link.open', 'Secret link opened'],
   ['secret_link.remove', 'Secret link removed'],
   ['organisation.create', 'Organisation created'],
   ['organisation.update', 'Organisation changed'],

@@ -64,7 +64,7 @@ export async function inviteMember(
   lifeSeconds: number,
 ): Promise<InvitedMember> {
   return await audited(change, attemptAt('member.invite', organisationId), async (transaction, identify) => {
-    const { id } = await lockedOrganisation(transaction, organisationId, change.actor);
+    const { id } = await existingOrganisation(transaction, organisationId, change.actor);
     identify({ organisationId: id });
     refuseBadEmail(input.email);
     await refuseMember(transaction, id, input.email);
@@ -86,7 +86,7 @@ export async function inviteMemberAgain(
 ): Promise<InvitedMember> {
   const attempt = attemptAt('member.invite', organisationId, invitationId);
   return await audited(change, attempt, async (transaction, identify) => {
-    const { id } = await lockedOrganisation(transaction, organisationId, change.actor);
+    const { id } = await existingOrganisation(transaction, organisationId, change.actor);
     identify({ organisationId: id });
     const before = await transaction.memberInvitations.findById(id, invitationId);
     if (before === undefined) throw noSuchMember('invitation', invitationId);
@@ -105,7 +105,7 @@ export async function changeMemberRole(
 ): Promise<Member> {
   const attempt = attemptAt('member.update', organisationId, operatorId);
   return await audited(change, attempt, async (transaction, identify) => {
-    const { id } = await lockedOrganisation(transaction, organisationId, change.actor);
+    const { id } = await existingOrganisation(transaction, organisationId, change.actor);
     identify({ organisationId: id });
     const before = await existingMember(transaction, id, operatorId);
     if (before.role === role) return { result: before, unchanged: true };
@@ -128,7 +128,7 @@ export async function removeMember(
   const attempt = attemptAt('member.remove', organisationId, memberId);
   return await audited(change, attempt, async (transaction, identify) => {
     await transaction.operators.lock();
-    const { id } = await lockedOrganisation(transaction, organisationId, change.actor);
+    const { id } = await existingOrganisation(transaction, organisationId, change.actor);
     identify({ organisationId: id });
     const invitation = await transaction.memberInvitations.findById(id, memberId);
     if (invitation !== undefined) {
@@ -163,15 +163,6 @@ export function memberFacts({ email, role }: Pick<Member, 'email' | 'role'>): Au
 
 function attemptAt(action: Attempt['action'], organisationId: string, id: string | null = null): Attempt {
   return { action, subject: { kind: 'member', id }, related: { kind: 'organisation', id: organisationId } };
-}
-
-/** The organisation. One transaction runs at a time, so no other one changes it until this one is over. */
-export async function lockedOrganisation(
-  transaction: StoreTransaction,
-  organisationId: string,
-  actor: Actor,
-): Promise<Organisation> {
-  return await existingOrganisation(transaction, organisationId, actor);
 }
 
 async function existingMember(

@@ -32,12 +32,12 @@ export function refusedCommand(parent: Command, io: Io): void {
   command.action(async (owner: string, options: RefusedOptions) => {
     const traceId = traceIdOf(options.traceId);
     const page = { before: null, limit: options.limit };
-    const found = await withStore(command, io, (store) =>
+    const listed = await withStore(command, io, (store) =>
       listRefusedRequests(commandLineChange(store), { owner, traceId }, page),
     );
-    if (options.json === true) return io.out(json(found.map(refusedRequestJson)));
-    if (found.length === 0) return io.err('No refused request was found.');
-    const rows = found.map(({ at, reason, address, credentialId, traceId: id, detail }) => [
+    if (options.json === true) return io.out(json(listed.map(refusedRequestJson)));
+    if (listed.length === 0) return io.err('No refused request was found.');
+    const rows = listed.map(({ at, reason, address, credentialId, traceId: id, detail }) => [
       time(at),
       reason,
       address,

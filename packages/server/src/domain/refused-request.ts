@@ -40,7 +40,10 @@ export function provesCaller(denial: Denial): boolean {
     case 'temporarily_unavailable':
     case 'overloaded':
       return false;
-    default:
+    case 'invalid_scope':
+    case 'invalid_target':
+    case 'unauthorized_client':
+    case 'quota_exceeded':
       return true;
   }
 }

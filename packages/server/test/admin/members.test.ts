@@ -76,7 +76,7 @@ test('the admin API gives a member the own session and profile only', async () =
   }
 });
 
-test('the inviter sees no difference between new and existing accounts', async () => {
+test('security 33: the inviter sees no difference between new and existing accounts', async () => {
   const first = await newOrganisation(admin, 'First');
   const second = await newOrganisation(admin, 'Second');
   await newMember(server, admin, first, { email: 'both@agency.example', role: 'member' });
@@ -152,7 +152,7 @@ test('security 32: a link of a member never sets a password of an operator', asy
   assertProblem(tried, 401, 'wrong_credentials');
 });
 
-test('a removed member loses sessions and account, and the credentials are listed', async () => {
+test('security 34: a removed member loses sessions and account; credentials are listed', async () => {
   const id = await newOrganisation(admin, 'Leaving');
   const boss = await newMember(server, admin, id, { email: 'boss@leaving.example', role: 'admin' });
   const leaver = await newMember(server, admin, id, { email: 'leaver@leaving.example', role: 'member' });
@@ -188,7 +188,7 @@ test('a removed member loses sessions and account, and the credentials are liste
   assert.equal(status, 200);
 });
 
-test('the last admin of an organisation stays, except for operators', async () => {
+test('security 32: no member becomes admin, and the last admin stays', async () => {
   const id = await newOrganisation(admin, 'Headless');
   const boss = await newMember(server, admin, id, { email: 'boss@headless.example', role: 'admin' });
   const member = await newMember(server, admin, id, { email: 'member@headless.example', role: 'member' });
@@ -199,7 +199,7 @@ test('the last admin of an organisation stays, except for operators', async () =
   assert.equal((await admin.send('DELETE', `${at}/${boss.id}`)).status, 200);
 });
 
-test('an operator views an organisation on record and changes nothing', async () => {
+test('security 33: an operator views an organisation on record, and stays unnamed', async () => {
   const id = await newOrganisation(admin, 'Watched');
   const boss = await newMember(server, admin, id, { email: 'boss@watched.example', role: 'admin' });
   const at = `/organisations/${id}`;

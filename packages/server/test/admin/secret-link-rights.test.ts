@@ -117,8 +117,8 @@ test('the policy holds when the link is opened', async () => {
   assert.ok('credential' in outcome);
   assert.equal(outcome.credential.expiresAt, nowMs + 30 * DAY_MS);
   assert.equal(outcome.credential.createdBy, null);
-  await updateOrganisation(system, id, (before) => ({
-    ...before,
+  await updateOrganisation(system, id, (current) => ({
+    ...current,
     policy: { ...policy, credentialKinds: ['key'] },
   }));
   assert.equal(await refusalOf(second), 'conflict');

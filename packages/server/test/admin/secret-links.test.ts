@@ -76,11 +76,11 @@ async function asHolder(action: 'open' | 'inspect', body: object, from: string):
 }
 
 /** Without what differs in every answer. */
-function refusalOf({ status: code, body: { trace_id: _, ...body } }: Reply): unknown {
-  return [code, body];
+function refusalOf({ status: code, body }: Reply): unknown {
+  return [code, { ...body, trace_id: null }];
 }
 
-test('a link makes a working secret once, and only when it is opened', async () => {
+test('a link makes a working secret once, when it is opened', async () => {
   const from = newAddress();
   const user = await apiUser('Importer', '--scope', 'campaigns:read');
   const { link, token } = await newLink(user, { expires_at: '2030-01-31T12:00:00Z' });
@@ -139,7 +139,7 @@ test('of many who open a link at once, one gets the secret', async () => {
   const user = await apiUser('Importer');
   const { token } = await newLink(user);
   const replies = await Promise.all(Array.from({ length: 20 }, () => asHolder('open', { token }, from)));
-  const codes = replies.map(({ status: code }) => code).toSorted();
+  const codes = replies.map(({ status: code }) => code).toSorted((a, b) => a - b);
   assert.deepEqual(codes, [200, ...Array.from({ length: 19 }, () => 404)]);
 });
 
@@ -184,9 +184,13 @@ test('a link with a reset ends the old secrets after its opening', async () => {
   const from = newAddress();
   const user = await apiUser('Importer');
   const { token } = await newLink(user, { reset: { overlap_seconds: 3600 } });
-  const before = await server.json<{ expires_at: string | null }[]>('credential', 'list', user.client_id);
+  const credentials = await server.json<{ expires_at: string | null }[]>(
+    'credential',
+    'list',
+    user.client_id,
+  );
   assert.deepEqual(
-    before.map(({ expires_at: ends }) => ends),
+    credentials.map(({ expires_at: ends }) => ends),
     [null],
   );
   const opened = await asHolder('open', { token }, from);
@@ -214,7 +218,7 @@ test('a removed link opens nothing', async () => {
   assert.deepEqual((await admin.get(path)).body['items'], []);
 });
 
-test('a full API user keeps the link, and the refusal names no credential', async () => {
+test('a link survives a refusal, which names no credential', async () => {
   const from = newAddress();
   const user = await apiUser('Importer');
   const { token } = await newLink(user);

@@ -18,6 +18,7 @@ const UNAUDITED: Record<string, string> = {
   'admin/revocation.ts recordTokenLife': 'a fact about the store: how long tokens live',
   'oauth/record-revocation.ts revokeOneToken': 'an API user gives up a token of its own (RFC 7009)',
   'admin/counted-attempts.ts createCountedAttempts': 'it makes an entry for many attempts together',
+  'admin/open-secret-link.ts createSecretLinks': 'counts passphrases; a wrong one gets an entry',
   'admin/operators/sessions.ts createSessionFinder': 'when an operator was last seen, to the minute',
   'runtime/trusted-keys/check.ts createKeySourceCheck': 'public keys that others publish',
   'runtime/trusted-keys/stored-keys.ts createStoredKeys': 'the same',

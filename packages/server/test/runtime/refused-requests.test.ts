@@ -8,7 +8,7 @@ import { moveApiUsers } from '../../src/admin/api-user-move.ts';
 import { createOrganisation } from '../../src/admin/organisation.ts';
 import { listRefusedRequests } from '../../src/admin/refused-request.ts';
 import { SYSTEM, type Actor } from '../../src/domain/actor.ts';
-import { AppError } from '../../src/domain/app-error.ts';
+import type { AppError } from '../../src/domain/app-error.ts';
 import { UNSET_SETTINGS, type ApiUser } from '../../src/domain/api-user.ts';
 import type { Denial } from '../../src/domain/denial.ts';
 import type { KnownApiUser } from '../../src/domain/known-api-user.ts';
@@ -107,7 +107,7 @@ test('a refused call is found by its x-request-id, with its reason', async () =>
   assertProblem(await admin.get('/refused-requests?client_id=nobody'), 404, 'not_found');
 });
 
-test('a stranger who floods a client id hides no call of its own caller', async () => {
+test('a flood from a stranger hides no call of the own callers', async () => {
   const user = await apiUser('Importer');
   const { client_id, client_secret } = user;
   const own = await call('127.0.0.3', { client_id, client_secret, scope: 'other' });
@@ -132,14 +132,14 @@ test('pages of refused calls leave none out and repeat none', async () => {
     await call('127.0.0.5', { client_id, client_secret, scope: 'other' });
   await eventually(async () => assert.equal((await refusedOf(user)).length, 7));
   const ids: string[] = [];
-  let after = '';
+  let cursor = '';
   do {
-    const page = await admin.get(`/refused-requests?client_id=${client_id}&limit=3${after}`);
+    const page = await admin.get(`/refused-requests?client_id=${client_id}&limit=3${cursor}`);
     assert.equal(page.status, 200, page.text);
     ids.push(...(page.body['items'] as Listed[]).map(({ trace_id: id }) => id));
-    const { next } = page.body;
-    after = next === null ? '' : `&after=${String(next)}`;
-  } while (after !== '');
+    const next = page.body['next'] as string | null;
+    cursor = next === null ? '' : `&after=${next}`;
+  } while (cursor !== '');
   assert.deepEqual(
     ids,
     (await refusedOf(user)).map(({ trace_id: id }) => id),
@@ -218,13 +218,13 @@ test('each network keeps its last refused calls, and callers keep theirs', async
   const flooding = [0, 1, 2, 3].map((i) => counts.get(`203.0.113.${i}`) ?? 0);
   assert.deepEqual([Math.min(...flooding), Math.max(...flooding)], [11, 12]);
 
-  const before = NOW + HOUR_MS * 24;
+  const end = NOW + HOUR_MS * 24;
   const remove = async (at: number) =>
     await opened.store.write(({ refusedRequests }) => refusedRequests.deleteBefore(at, 60));
   await remove(NOW); // those of other tests
   assert.equal(await remove(NOW), 0);
-  assert.equal(await remove(before), 60);
-  assert.equal(await remove(before), 40);
+  assert.equal(await remove(end), 60);
+  assert.equal(await remove(end), 40);
   assert.equal((await networksOf(clientId)).size, 0);
 });
 

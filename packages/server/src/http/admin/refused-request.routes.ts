@@ -82,11 +82,11 @@ async function answer(
   const before = position && { at: position[0], traceId: position[1], clientId: position[2] };
   const search: RefusedRequestSearch = { owner, traceId: traceId?.toLowerCase() ?? null };
   const reader = { store, actor: actorOf(request), nowMs: now() };
-  const found = await listRefusedRequests(reader, search, { before, limit: limit + 1 });
-  const items = found.slice(0, limit);
+  const listed = await listRefusedRequests(reader, search, { before, limit: limit + 1 });
+  const items = listed.slice(0, limit);
   const last = items.at(-1);
   const next =
-    found.length <= limit || last === undefined
+    listed.length <= limit || last === undefined
       ? null
       : cursorOf(ORDER, [last.at, last.traceId, last.clientId]);
   return { items: items.map(refusedRequestJson), next };

@@ -15,6 +15,7 @@ export const CONSOLE_PAGES = [
   '/api-users/:clientId/reset',
   '/api-users/:clientId/rotate',
   '/api-users/:clientId/cut-off',
+  '/api-users/:clientId/hand-over',
   '/api-users/:clientId/add-key',
   '/api-users/:clientId/trust',
   '/api-users/:clientId/claims',

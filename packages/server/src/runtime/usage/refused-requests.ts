@@ -1,5 +1,8 @@
 import type { Logger } from 'pino';
+import type { Caller } from '../../domain/caller.ts';
 import { storedText } from '../../domain/characters.ts';
+import type { Denial } from '../../domain/denial.ts';
+import type { KnownApiUser } from '../../domain/known-api-user.ts';
 import { limitedNetwork } from '../../domain/network.ts';
 import { refusalReason, type Refusal } from '../../domain/refusal.ts';
 import { provesCaller, type RefusedRequest } from '../../domain/refused-request.ts';
@@ -25,7 +28,10 @@ const UNPROVED_WAITING_MAX = 1500;
 const NETWORK_WAITING_MAX = 300;
 /** Of one API user and network, the last ones wait. */
 const SAME_WAITING_MAX = 20;
-/** Stands for the client ids that no API user has. Those are gathered, so that the time reveals no client id. */
+/**
+ * Stands for the client ids that no API user has. Their requests are gathered like any other, so that the
+ * time of an answer reveals no client id.
+ */
 const NO_API_USER = '';
 const BATCH = 500;
 const DETAIL_LENGTH_MAX = 300;
@@ -96,19 +102,7 @@ export function createRefusedRequestRecorder(
 
   return {
     note({ denial, caller, apiUser }, nowMs) {
-      if (caller === null) return;
-      const refusedBy = denial.denied === 'invalid_client' ? (denial.refusedBy?.[0] ?? null) : null;
-      add({
-        clientId: apiUser?.clientId ?? NO_API_USER,
-        at: nowMs,
-        traceId: caller.traceId,
-        address: caller.address,
-        network: limitedNetwork(caller.address),
-        proved: provesCaller(denial),
-        reason: refusalReason(denial),
-        credentialId: refusedBy?.credentialId ?? keyIdOf(caller.clientSecret),
-        detail: refusedBy?.detail ?? null,
-      });
+      if (caller !== null) add(waitingOf(denial, caller, apiUser, nowMs));
     },
     flush,
     start() {
@@ -119,6 +113,26 @@ export function createRefusedRequestRecorder(
       await flush(); // a flush under way lacks what came after its start
       await flush();
     },
+  };
+}
+
+function waitingOf(
+  denial: Denial,
+  { address, traceId, clientSecret }: Caller,
+  apiUser: KnownApiUser | undefined,
+  nowMs: number,
+): Waiting {
+  const refusedBy = denial.denied === 'invalid_client' ? (denial.refusedBy?.[0] ?? null) : null;
+  return {
+    clientId: apiUser?.clientId ?? NO_API_USER,
+    at: nowMs,
+    traceId,
+    address,
+    network: limitedNetwork(address),
+    proved: provesCaller(denial),
+    reason: refusalReason(denial),
+    credentialId: refusedBy?.credentialId ?? keyIdOf(clientSecret),
+    detail: refusedBy?.detail ?? null,
   };
 }
 

@@ -74,7 +74,7 @@ async function list(
       sql<boolean>`(at, trace_id, refused_requests.client_id) < (${before.at}, ${before.traceId}, ${before.clientId})`,
     );
   }
-  // An organisation has few API users. `+` keeps the databases from reading the requests of all others by time.
+  // An organisation has few API users. `+` keeps the databases from reading all requests by time.
   const at = organisationId === null ? sql`at` : sql`+at`;
   return await query
     .orderBy(at, 'desc')
@@ -84,7 +84,7 @@ async function list(
     .execute();
 }
 
-/** Adds refused requests in one transaction, and removes those that are too many. A repetition adds nothing. */
+/** Adds refused requests in one transaction, and removes the excess. A repetition adds nothing. */
 export async function recordRefusedRequests(
   { transaction: inOne, texts }: Connections,
   batch: readonly RefusedRequest[],
