@@ -11,6 +11,7 @@ import {
 } from '../domain/api-user.ts';
 import { apiUserFacts, changedFacts, revocationFacts } from '../domain/audit-facts.ts';
 import { AppError } from '../domain/app-error.ts';
+import { NO_CLAIMS } from '../domain/claims.ts';
 import type { Fault } from '../domain/fault.ts';
 import type { OrganisationPolicy } from '../domain/organisation.ts';
 import { settingsFaults } from '../domain/organisation-policy.ts';
@@ -21,6 +22,7 @@ import { findApiUser } from './find-api-user.ts';
 import { gatherUsesOf, refuseLiveCaller } from './in-use.ts';
 import { namedOrganisation, policyOfOwner, refuseTooManyApiUsers } from './organisation-policy.ts';
 import { revokeTokens } from './revocation.ts';
+import { refuseLongTokens } from './token-length.ts';
 
 /**
  * Makes an API user without credentials. Throws an AppError if a setting is invalid or the username is taken.
@@ -59,6 +61,7 @@ export async function insertApiUser(
   };
   await refuseTakenUsername(transaction, user);
   await refuseTakenExternalId(transaction, user);
+  await refuseLongTokensOf(transaction, user, nowMs);
   await transaction.apiUsers.insert(user);
   await transaction.changed('api_user', user.clientId);
   return user;
@@ -117,6 +120,7 @@ export async function updateApiUser(
     // rename those API users.
     if (user.username !== before.username) await refuseTakenUsername(transaction, user);
     await refuseTakenExternalId(transaction, user);
+    if (changes.claims !== undefined) await refuseLongTokensOf(transaction, user, nowMs);
     await transaction.apiUsers.update(user);
     await transaction.changed('api_user', user.clientId);
     const revoked = await revokedIf(revoke, transaction, user.clientId);
@@ -293,6 +297,18 @@ async function refuseTakenExternalId(transaction: StoreTransaction, user: ApiUse
   if (other === undefined || other.user.clientId === user.clientId) return;
   const problem = `The external id "${user.externalId}" belongs to ${other.user.clientId}: choose another.`;
   throw new AppError('conflict', problem, { faults: [{ member: 'external_id', problem }] });
+}
+
+async function refuseLongTokensOf(
+  transaction: StoreTransaction,
+  user: ApiUser,
+  nowMs: number,
+): Promise<void> {
+  const { organisationId, claims: apiUser } = user;
+  const organisation =
+    organisationId === null ? undefined : await transaction.organisations.find(organisationId);
+  const claims = { organisation: organisation?.claims ?? NO_CLAIMS, apiUser };
+  await refuseLongTokens(transaction, { ...user, claims }, nowMs);
 }
 
 export function deletedUsernameProblem(username: string): string {

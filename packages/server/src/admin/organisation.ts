@@ -1,6 +1,7 @@
 import { reaches, type Actor } from '../domain/actor.ts';
 import { AppError } from '../domain/app-error.ts';
 import { auditedId, type AuditAction } from '../domain/audit-entry.ts';
+import { NO_CLAIMS } from '../domain/claims.ts';
 import { changedFacts, organisationFacts } from '../domain/audit-facts.ts';
 import {
   newOrganisationId,
@@ -14,6 +15,7 @@ import type { Store, StoreTransaction } from '../storage/store.ts';
 import { refuseStale, type IfUnchanged, type Revoking } from './api-user.ts';
 import { audited, type Attempt, type Change, type ChangeAuthor } from './audited.ts';
 import { noOrganisation } from './organisation-policy.ts';
+import { EXAMPLE_CLIENT_ID, refuseLongTokens } from './token-length.ts';
 import { endViolations } from './organisation-violations.ts';
 import { revokeOrganisation } from './revocation.ts';
 
@@ -51,6 +53,7 @@ export async function insertOrganisation(
 ): Promise<void> {
   refuseFaults(organisation);
   await refuseTakenExternalId(transaction, organisation);
+  await refuseLongTokensOf(transaction, organisation);
   if ((await transaction.organisations.count()) >= ORGANISATIONS_MAX)
     throw new AppError('conflict', `There are ${ORGANISATIONS_MAX} organisations, the most there may be.`);
   await transaction.organisations.insert(organisation);
@@ -84,6 +87,7 @@ export async function updateOrganisation(
     await refuseTakenExternalId(transaction, organisation);
     const facts = changedFacts(organisationFacts(before), organisationFacts(organisation));
     if (Object.keys(facts.after).length === 0) return { result: before, unchanged: true };
+    await refuseLongTokensOf(transaction, organisation);
     await save(transaction, organisation);
     const ends = organisation.policy !== before.policy && organisation.policy.violations === 'end';
     const also = ends ? await endViolations(transaction, organisation, change) : [];
@@ -177,6 +181,17 @@ function refuseFaults(organisation: Organisation): void {
   const faults = organisationFaults(organisation);
   if (faults.length === 0) return;
   throw new AppError('invalid', faults.map(({ problem }) => problem).join('\n'), { faults });
+}
+
+/** Only with its own claims: those of its API users are checked when they are set. */
+async function refuseLongTokensOf(
+  transaction: StoreTransaction,
+  { id, policy, claims, updatedAt }: Organisation,
+): Promise<void> {
+  const { scopes, audiences } = policy;
+  const own = { organisation: claims, apiUser: NO_CLAIMS };
+  const parts = { clientId: EXAMPLE_CLIENT_ID, scopes, audiences, organisationId: id, claims: own };
+  await refuseLongTokens(transaction, parts, updatedAt);
 }
 
 async function refuseTakenExternalId(

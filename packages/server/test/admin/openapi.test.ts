@@ -29,6 +29,23 @@ after(async () => await server[Symbol.asyncDispose]());
 /** What a browser with a session calls, what never ends, and members: their own tests have it. */
 const ELSEWHERE = /^\/(session|profile|invitations|events|organisations\/[^/]+\/(members|usage))/;
 
+async function callOrganisationRoutes(clientId: string): Promise<void> {
+  const made = await admin.send('POST', '/organisations', { name: 'Agency', policy: { scopes: ['a'] } });
+  const path = `/organisations/${String(made.body['id'])}`;
+  await admin.send('PATCH', path, { contact: 'ops' }, { 'If-Match': '*' });
+  const to = { client_ids: [clientId], keep_credentials: true };
+  await admin.send('POST', '/api-users/move', { ...to, organisation_id: made.body['id'] });
+  await admin.send('POST', `${path}/policy-check`, { policy: { scopes: [] } });
+  for (const read of ['/organisations', path, `${path}/violations`, '/audience-settings'])
+    await admin.get(read);
+  for (const action of ['disable', 'enable']) await admin.send('POST', `${path}/${action}`, {});
+  await admin.send('POST', '/api-users/move', { ...to, organisation_id: null });
+  await admin.send('PUT', '/audience-settings', { audience: 'https://api.example/', token_life_seconds: 60 });
+  await admin.send('POST', '/token-preview', { client_id: clientId });
+  const removed = await admin.send('DELETE', path);
+  assert.equal(removed.status, 204, removed.text);
+}
+
 test('every route answers as the document says, and is in it', async () => {
   const made = async (path: string, body: object): Promise<Record<string, Record<string, unknown>>> => {
     const reply = await admin.send('POST', path, body);
@@ -66,6 +83,7 @@ test('every route answers as the document says, and is in it', async () => {
   await admin.send('PATCH', operatorPath, { role: 'operator' });
   await made(`${operatorPath}/invitation`, {});
   await admin.send('DELETE', operatorPath);
+  await callOrganisationRoutes(String(user['client_id']));
   for (const read of [
     '/openapi.json',
     '/api-users',

@@ -289,3 +289,42 @@ test('a disabled organisation is enabled', async () => {
   const enabled = await admin.send('POST', `/organisations/${id}/enable`, {});
   assert.deepEqual([enabled.body['enabled'], enabled.body['version']], [true, 3]);
 });
+
+test('a preview shows the token with claims that are not saved', async () => {
+  const policy = { scopes: ['a'], token_life_seconds: 300 };
+  const { id } = await create({ name: 'Preview', claims: { tier: 'gold', region: 'eu' }, policy });
+  const { user } = await createApiUser({ name: 'Importer', scopes: ['a'], organisation_id: id });
+  const preview = async (body: object) => await admin.send('POST', '/token-preview', body);
+  const own = await preview({ client_id: user.client_id, claims: { tier: 'silver' } });
+  assert.equal(own.status, 200, own.text);
+  const { tier, region, org_id: organisation, scope } = own.body['claims'] as Record<string, unknown>;
+  assert.deepEqual([tier, region, organisation, scope], ['silver', 'eu', id, 'a']);
+  assert.equal(own.body['life_seconds'], 300);
+  const saved = await preview({ client_id: user.client_id });
+  assert.equal((saved.body['claims'] as Record<string, unknown>)['tier'], 'gold');
+  const draft = await preview({ organisation_id: id, claims: {}, token_life_seconds: 60 });
+  assert.equal((draft.body['claims'] as Record<string, unknown>)['tier'], undefined);
+  assert.equal(draft.body['life_seconds'], 60);
+  assert.deepEqual(pointers(await preview({ claims: { sub: 'x' } })), ['/claims/sub']);
+  assertProblem(await preview({ client_id: 'api_unknown' }), 404, 'not_found');
+});
+
+test('claims that make a token too long are refused', async () => {
+  const text = 'x'.repeat(750);
+  const scopes = Array.from({ length: 9 }, (_, i) => `${i}`.repeat(99));
+  const audience = 'https://long.example/';
+  const { id } = await create({
+    name: 'Long',
+    claims: { a: text },
+    policy: { scopes, audiences: [audience] },
+  });
+  await admin.send('PUT', '/audience-settings', { audience, claims: { b: text } });
+  const body = { name: 'Long', scopes, audiences: [audience], organisation_id: id };
+  const reply = await admin.send('POST', '/api-users', { ...body, claims: { c: text } });
+  assertProblem(reply, 400, 'invalid');
+  assert.deepEqual(pointers(reply), ['/claims']);
+  const { user } = await createApiUser({ ...body, scopes: [] });
+  const changed = async (claims: object) =>
+    await admin.send('PATCH', `/api-users/${user.client_id}`, { claims, scopes }, { 'If-Match': '*' });
+  assert.deepEqual(pointers(await changed({ c: text })), ['/claims']);
+});

@@ -24,6 +24,7 @@ import { refusedRequestRoutes } from './refused-request.routes.ts';
 import { openSecretLinkRoutes, secretLinkRoutes } from './secret-link.routes.ts';
 import { sessionRoutes } from './session.routes.ts';
 import { signingKeyRoutes } from './signing-key.routes.ts';
+import { tokenPreviewRoute } from './token-preview.routes.ts';
 import { trustCheckRoutes } from './trust-check.routes.ts';
 import { organisationUsageRoute, usageRoutes } from './usage.routes.ts';
 
@@ -47,6 +48,7 @@ export async function adminPlugin(
   organisationRoutes(app, context);
   memberRoutes(app, context, { path: '/organisations/:organisation_id', changes: 'write' });
   audienceSettingsRoutes(app, context);
+  tokenPreviewRoute(app, context);
   credentialRoutes(app, context);
   secretLinkRoutes(app, context);
   openSecretLinkRoutes(app, context);
