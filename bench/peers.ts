@@ -14,7 +14,7 @@ import { MINTMARK, peerVersions, startServers, type RunningServer } from './peer
 import { measure, PLACES, writeBodies, type Place, type Slice } from './peers/slices.ts';
 import { summariesOf, type Population } from './peers/summary.ts';
 
-const FULL_ROUNDS = 14;
+const FULL_ROUNDS = 12;
 const FULL_USERS = 1_000_000;
 const ROUNDS = Number(process.env['MINTMARK_BENCH_ROUNDS'] ?? FULL_ROUNDS);
 const API_USERS = Number(process.env['MINTMARK_BENCH_API_USERS'] ?? FULL_USERS);
@@ -37,7 +37,7 @@ export async function run(): Promise<boolean> {
   const populations = [await measurePopulation(1), await measurePopulation(API_USERS)] as const;
   const stolen = shareSince(started, 'steal');
   const { model } = cpus()[0] ?? { model: 'unknown' };
-  const measured: Run = {
+  const result: Run = {
     populations: [...populations],
     rounds: ROUNDS,
     machine:
@@ -48,7 +48,7 @@ export async function run(): Promise<boolean> {
   const isFull = ROUNDS >= FULL_ROUNDS && API_USERS === FULL_USERS;
   const isQuiet = idleShare >= IDLE_SHARE_MIN;
   const target = isFull && isQuiet ? ROOT : mkdtempSync(join(tmpdir(), 'mintmark-peers-'));
-  write(target, measured);
+  write(target, result);
   if (!isFull) console.error('This was a trial: the results of the repository are as they were.');
   else if (!isQuiet)
     console.error(
@@ -93,14 +93,14 @@ async function measurePopulation(apiUsers: number): Promise<Population> {
 }
 
 /** Writes the results below a folder, formatted as the repository is. */
-function write(target: string, measured: Run): void {
-  const [one, many] = measured.populations;
+function write(target: string, result: Run): void {
+  const [one, many] = result.populations;
   const data = { few: summariesOf(one), many: summariesOf(many), manyUsers: many.apiUsers };
-  const page = peersPage(measured);
+  const page = peersPage(result);
   const files = {
     'bench/results/peers.md': page,
     'bench/results/peers.svg': chart(data, MINTMARK),
-    'README.md': withReadmeLines(readFileSync(join(ROOT, 'README.md'), 'utf8'), measured),
+    'README.md': withReadmeLines(readFileSync(join(ROOT, 'README.md'), 'utf8'), result),
   };
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(target, name)), { recursive: true });

@@ -6,6 +6,7 @@ const benchmarks = [
   'verifier',
   'revocations',
   'client',
+  'claims',
   'admin',
   'overload',
   'workers',

@@ -41,9 +41,8 @@ export async function organisationPictures(
   await shoot(portal, 'portal-start');
   const page = `${origin}/portal/organisations/${id}`;
   await portal.goto(`${page}/api-users/${report.client_id}/quickstart`);
-  await portal.getByRole('radio', { name: 'Python' }).check({ force: true });
   await portal.getByText(/A token was issued at/).waitFor();
-  await shoot(portal, 'portal-quickstart', TALL + 350);
+  await shoot(portal, 'portal-quickstart', TALL - 50);
   await Promise.all(callers.map((caller) => caller.stop()));
   const form = { client_id: report.client_id, client_secret: report.client_secret };
   const refused = await on.post({ ...form, scope: 'campaigns:delete' });
@@ -55,11 +54,7 @@ export async function organisationPictures(
   await desk.getByRole('button', { name: 'Remove scope campaigns:read' }).click();
   await desk.getByText('This policy forbids what there is now').waitFor();
   await desk.evaluate('scrollTo(0, document.body.scrollHeight)');
-  await shoot(desk, 'organisation-policy', TALL);
-  await desk.goto(`${origin}/console/organisations/${id}/claims`);
-  await desk.getByLabel('Claims').fill('{ "tier": "gold", "regions": ["de", "at"] }');
-  await desk.getByText('"tier": "gold",').waitFor();
-  await shoot(desk, 'organisation-claims', TALL + 100);
+  await shoot(desk, 'organisation-policy', TALL - 180);
 }
 
 /** The portal of the organisation, as its first member sees it. */

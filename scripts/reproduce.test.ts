@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { reproductions, resultIn } from './reproduce.ts';
+import { eventually } from '@mintmark/test-support/eventually';
+import { reproductions, resultIn, runInGroup } from './reproduce.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const track = readFileSync(join(ROOT, 'docs/robustness.md'), 'utf8');
@@ -90,6 +91,16 @@ void test('an unknown id is quoted, and no id lists the entries', () => {
   assert.equal(unknown.status, 2);
   assert.match(unknown.stdout, /no entry "h999"/);
   assert.ok(command(ROOT, []).stdout.includes(fastEntry().test));
+});
+
+void test('what a test leaves running ends with its run', async () => {
+  const script = `
+    const left = require('node:child_process').spawn('sleep', ['300'], { stdio: 'ignore' });
+    console.log(left.pid);
+    process.exit();`;
+  const pid = Number(runInGroup(['-e', script], { encoding: 'utf8' }).stdout);
+  assert.ok(pid > 0);
+  await eventually(() => assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' }));
 });
 
 void test('only the named test counts in the output of a run', () => {

@@ -1,6 +1,11 @@
 // `npm run reproduce -- <id>`: runs the test of an entry of docs/robustness.md on the code before the mend, where it fails,
 // and on the code after it, where it passes. Both are checked out into a temporary worktree of this clone.
-import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  execFileSync,
+  spawnSync,
+  type SpawnSyncOptionsWithStringEncoding,
+  type SpawnSyncReturns,
+} from 'node:child_process';
 import {
   mkdirSync,
   mkdtempSync,
@@ -105,6 +110,22 @@ function patternOf(name: string): string {
   return `${name.replaceAll(/[$()*+.?[\\\]^{|}]/g, '\\$&')}$`;
 }
 
+/** Runs Node. A test that is stopped at its timeout ends no server that it started: this does. */
+export function runInGroup(
+  args: string[],
+  options: SpawnSyncOptionsWithStringEncoding,
+): SpawnSyncReturns<string> {
+  // `detached` makes it the leader of a group of processes, and its children belong to the group.
+  const run = spawnSync(process.execPath, args, { ...options, detached: true } as typeof options);
+  if (run.pid === 0) return run; // it did not start
+  try {
+    process.kill(-run.pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+  return run;
+}
+
 function runTest(worktree: string, reproduction: Reproduction, attempt = 1): TestRun {
   const { file, test } = reproduction;
   const env: NodeJS.ProcessEnv = {
@@ -114,11 +135,13 @@ function runTest(worktree: string, reproduction: Reproduction, attempt = 1): Tes
   // Set when this runs inside a test: the output would not be TAP.
   delete env['NODE_TEST_CONTEXT'];
   const options = ['--test-reporter=tap', '--test-force-exit', `--test-timeout=${TEST_TIMEOUT_MS}`];
-  const { stdout, stderr } = spawnSync(
-    process.execPath,
-    [...options, `--test-name-pattern=${patternOf(test)}`, file],
-    { cwd: worktree, env, encoding: 'utf8', timeout: RUN_TIMEOUT_MS, maxBuffer: OUTPUT_MAX_BYTES },
-  );
+  const { stdout, stderr } = runInGroup([...options, `--test-name-pattern=${patternOf(test)}`, file], {
+    cwd: worktree,
+    env,
+    encoding: 'utf8',
+    timeout: RUN_TIMEOUT_MS,
+    maxBuffer: OUTPUT_MAX_BYTES,
+  });
   const run: TestRun = { result: resultIn(stdout, test), output: `${stdout}\n${stderr}` };
   if (run.result === 'passed' || !NOT_STARTED.test(run.output)) return run;
   if (attempt < ATTEMPTS_MAX) return runTest(worktree, reproduction, attempt + 1);

@@ -1,7 +1,7 @@
 // Test setup: own store, long.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { ARRIVED, startJourneys, type Journeys } from '@mintmark/test-support/runtime-journeys';
+import { JOURNEY_RESULT, startJourneys, type Journeys } from '@mintmark/test-support/runtime-journeys';
 import { runtime } from '@mintmark/test-support/runtimes';
 
 let journeys: Journeys;
@@ -14,11 +14,12 @@ void describe(
   () => {
     for (const name of ['Bun', 'Deno', 'workerd']) {
       void test(`both packages work under ${name}`, async (t) => {
-        const found = await runtime(name);
-        const problem = found.problem ?? journeys.problem;
+        const installation = await runtime(name);
+        const problem = installation.problem ?? journeys.problem;
         if (problem !== '') return t.skip(problem);
-        const arrived = name === 'workerd' ? journeys.inWorkerd(found) : journeys.inProgram(found);
-        assert.deepEqual(await arrived, ARRIVED);
+        const result =
+          name === 'workerd' ? journeys.inWorkerd(installation) : journeys.inProgram(installation);
+        assert.deepEqual(await result, JOURNEY_RESULT);
       });
     }
   },

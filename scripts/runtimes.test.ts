@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { openBrowser } from '@mintmark/test-support/browser';
-import { ARRIVED, startJourneys, type Journeys } from '@mintmark/test-support/runtime-journeys';
+import { JOURNEY_RESULT, startJourneys, type Journeys } from '@mintmark/test-support/runtime-journeys';
 import { RUNTIME_PACKAGES } from '@mintmark/test-support/runtime-packages';
 import { runtime, runtimeNames } from '@mintmark/test-support/runtimes';
 
@@ -19,10 +19,10 @@ void describe(
   () => {
     for (const name of runtimeNames.filter((each) => each.startsWith('Node'))) {
       void test(`both packages work under ${name}`, async (t) => {
-        const found = await runtime(name);
-        const problem = found.problem ?? journeys.problem;
+        const installation = await runtime(name);
+        const problem = installation.problem ?? journeys.problem;
         if (problem !== '') return t.skip(problem);
-        assert.deepEqual(await journeys.inProgram(found), ARRIVED);
+        assert.deepEqual(await journeys.inProgram(installation), JOURNEY_RESULT);
       });
     }
 
@@ -31,7 +31,7 @@ void describe(
       const browser = await openBrowser(t, 'THE PACKAGES IN A BROWSER');
       if (browser === null) return;
       try {
-        assert.deepEqual(await journeys.inBrowser(browser), ARRIVED);
+        assert.deepEqual(await journeys.inBrowser(browser), JOURNEY_RESULT);
       } finally {
         await browser.close();
       }

@@ -4,7 +4,7 @@ import { LIMIT, MINTMARK } from './servers.ts';
 import { THREADS, type Place, type Slice, type Thread } from './slices.ts';
 
 /** What was measured of one server with one number of API users. */
-export interface Measured {
+export interface Measurement {
   name: string;
   /** From start to ready. */
   readyMs: number;
@@ -15,7 +15,7 @@ export interface Measured {
 
 export interface Population {
   apiUsers: number;
-  servers: readonly Measured[];
+  servers: readonly Measurement[];
 }
 
 export interface Quartiles {
@@ -56,7 +56,7 @@ export function summariesOf({ servers }: Population): Summary[] {
   }));
 }
 
-function placeSummary(server: Measured, limit: Measured, place: Place): PlaceSummary {
+function placeSummary(server: Measurement, limit: Measurement, place: Place): PlaceSummary {
   const slices = server.slices[place];
   const ratios = slices.map(({ micros }, round) => micros / (limit.slices[place][round]?.micros ?? NaN));
   return {

@@ -30,7 +30,7 @@ export async function journey({ host, clientId, clientSecret, control }) {
 
   // Past most of its life, the token still serves while the next one is fetched.
   aheadMs += TOKEN_SECONDS * 1000 - 120_000;
-  const servedMeanwhile = (await manager.getToken()) === first;
+  const servedOldToken = (await manager.getToken()) === first;
   const second = await until(
     () => manager.getToken(),
     (token) => token !== first,
@@ -68,7 +68,7 @@ export async function journey({ host, clientId, clientSecret, control }) {
   return {
     oneRequestForAll: new Set(tokens).size === 1,
     verified: verified.clientId === clientId,
-    servedMeanwhile,
+    servedOldToken,
     renewed: new Set([first, second, third]).size === 3,
     rotation: [byNewKey.clientId === clientId, byOldKey.clientId === clientId],
     malformed: await reasonOf(verifier, 'x.y.z'),

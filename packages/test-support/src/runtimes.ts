@@ -24,13 +24,13 @@ export const runtimeNames: readonly string[] = Object.keys(RUNTIME_PACKAGES).fil
   (name) => name !== 'workerd',
 );
 
-const found = new Map<string, Promise<Runtime>>();
+const runtimes = new Map<string, Promise<Runtime>>();
 
 /** Downloads a missing runtime once. In CI a missing runtime is an error. */
 export function runtime(name: string): Promise<Runtime> {
-  const runtimeFound = found.get(name) ?? find(name);
-  found.set(name, runtimeFound);
-  return runtimeFound;
+  const result = runtimes.get(name) ?? find(name);
+  runtimes.set(name, result);
+  return result;
 }
 
 async function find(name: string): Promise<Runtime> {

@@ -203,13 +203,7 @@ function Attentions({ items, isOld }: { items: readonly AttentionJson[]; isOld: 
               key={`${item.kind} ${item.name} ${item.client_id ?? ''} ${item.credential_id ?? ''} ${item.reason ?? ''}`}
             >
               <Badge kind={KINDS[item.kind].badge}>{KINDS[item.kind].text}</Badge>
-              {item.client_id === undefined ? (
-                <span class="breakable">{item.name}</span>
-              ) : (
-                <a class="breakable" href={paths.apiUser(item.client_id)} title={item.name}>
-                  {cut(item.name)}
-                </a>
-              )}
+              <SubjectName item={item} />
               <span class="soft breakable">{detailOf(item)}</span>
               {item.at !== undefined && (
                 <span class="push soft small">
@@ -221,6 +215,23 @@ function Attentions({ items, isOld }: { items: readonly AttentionJson[]; isOld: 
         </ul>
       )}
     </Card>
+  );
+}
+
+/** The name of what needs attention, as a link to its page if it has one. */
+function SubjectName({ item }: { item: AttentionJson }): JSX.Element {
+  const { name, client_id: clientId, organisation_id: organisationId } = item;
+  const href =
+    clientId !== undefined
+      ? paths.apiUser(clientId)
+      : organisationId !== undefined
+        ? paths.organisation(organisationId)
+        : null;
+  if (href === null) return <span class="breakable">{name}</span>;
+  return (
+    <a class="breakable" href={href} title={name}>
+      {cut(name)}
+    </a>
   );
 }
 

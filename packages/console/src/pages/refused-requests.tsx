@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { withQuery } from '../api/client.ts';
-import type { RefusedRequestJson } from '../api/organisation.wire.ts';
+import type { RefusedRequestJson } from '../../../server/src/http/admin/refused-request.wire.ts';
 import { capital, sentence } from '../format.ts';
 import { paths } from '../paths.ts';
 import { isText, useCheckedQuery } from '../state/checked-query.ts';

@@ -1,7 +1,10 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { post } from '../api/client.ts';
-import type { OpenedSecretLinkJson, SecretLinkOfferJson } from '../api/secret-link.wire.ts';
+import type {
+  OpenedSecretLinkJson,
+  SecretLinkOfferJson,
+} from '../../../server/src/http/admin/secret-link.wire.ts';
 import { paths } from '../paths.ts';
 import { useAction } from '../ui/action.ts';
 import { TextField } from '../ui/field.tsx';

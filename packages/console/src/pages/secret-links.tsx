@@ -2,7 +2,10 @@ import type { JSX } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import { newIdempotencyKey, post, request } from '../api/client.ts';
 import { apiUserPath } from '../api/paths.ts';
-import type { CreatedSecretLinkJson, SecretLinkJson } from '../api/secret-link.wire.ts';
+import type {
+  CreatedSecretLinkJson,
+  SecretLinkJson,
+} from '../../../server/src/http/admin/secret-link.wire.ts';
 import { announce } from '../state/announce.ts';
 import { useResource } from '../state/resource.ts';
 import { useMay } from '../state/session.ts';

@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import { useRef } from 'preact/hooks';
 import type { CredentialJson } from '../../../server/src/http/admin/credential.wire.ts';
 import { withQuery } from '../api/client.ts';
-import type { RefusedRequestJson } from '../api/organisation.wire.ts';
+import type { RefusedRequestJson } from '../../../server/src/http/admin/refused-request.wire.ts';
 import { apiUserPath } from '../api/paths.ts';
 import { capital, clockSeconds, sentence } from '../format.ts';
 import { paths } from '../paths.ts';
@@ -27,7 +27,7 @@ export function ConnectionTest({ clientId }: { clientId: string }): JSX.Element 
     AGAIN_MS,
   );
   const used = useNew(latestUse(credentials.data?.items), ({ last_used_at: at }) => at ?? '');
-  const refused = useNew(refusals.data?.items[0], ({ trace_id: id }) => id);
+  const refused = useNew(refusals.data && (refusals.data.items[0] ?? null), ({ trace_id: id }) => id);
   const usedAt = used?.last_used_at ?? '';
   const isRefused = refused !== null && refused.at > usedAt;
   return (

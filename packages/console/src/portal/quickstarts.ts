@@ -27,7 +27,7 @@ function curl({ clientId, tokenEndpoint }: QuickstartServer): Quickstart {
     file: 'quickstart.sh',
     code: `# From the environment, so that no list of processes shows the secret.
 printf '%s' "$${SECRET_VARIABLE}" |
-  curl --silent --show-error --fail-with-body --dump-header /dev/stderr \\
+  curl --silent --show-error --fail-with-body --include \\
     --data client_id=${clientId} \\
     --data-urlencode client_secret@- \\
     ${tokenEndpoint}

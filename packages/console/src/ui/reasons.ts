@@ -40,8 +40,6 @@ export const REASONS: ReadonlyMap<string, string> = new Map([
   ['address_limit', 'limit of the address'],
   ['failures_limit', 'too many failures'],
   ['organisation_disabled', 'organisation disabled'],
-  ['organisation_limit', 'limit of the organisation'],
-  ['organisation_quota', 'quota of the organisation'],
   ['temporarily_unavailable', 'store out of reach'],
   ['overloaded', 'too many at once'],
 ]);
@@ -78,10 +76,7 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
   ['address_not_allowed', 'Call from an allowed network, or change the networks in the settings.'],
   ['api_user_limit', 'Keep a token until it expires, instead of asking for one per call.'],
   ['organisation_limit', 'Keep a token until it expires, instead of asking for one per call.'],
-  [
-    'organisation_quota',
-    'Keep a token until it expires. The quota begins afresh with the hour or day (UTC).',
-  ],
+  ['organisation_quota', 'Keep a token until it expires. The next hour or day (UTC) has a new quota.'],
   ['address_limit', 'Keep a token until it expires, instead of asking for one per call.'],
   ['failures_limit', 'Wait a minute, and correct the credentials of the program first.'],
   ['overloaded', 'Try again after a moment.'],

@@ -15,14 +15,6 @@ import { unknownOrganisation } from './organisation-policy.ts';
 /** By id. `apiUsers` counts also those of earlier lines. */
 export type Organisations = Map<string, { organisation: Organisation; apiUsers: number }>;
 
-/** Locks the organisations of these lines, in an order in which two imports do not wait for each other. */
-export async function lockOrganisations(
-  { organisations }: Pick<StoreTransaction, 'organisations'>,
-  records: readonly ReadRecord[],
-): Promise<void> {
-  for (const id of idsOf(records).toSorted()) await organisations.lock(id);
-}
-
 /** Adds the organisations of these lines, except those that earlier lines brought. */
 export async function addOrganisations(
   { organisations: rows }: Pick<StoreTransaction, 'organisations'>,

@@ -14,7 +14,6 @@ import { deletedUsernameProblem } from './api-user.ts';
 import { invalid, jsonOf, refusedLineJson } from './import-line.ts';
 import {
   addOrganisations,
-  lockOrganisations,
   occupy,
   organisationFaults,
   type Organisations,
@@ -213,7 +212,6 @@ async function importTogether(
   const recorded = parsed.flatMap((line) => ('refused' in line ? refusalsToRecord(line) : []));
   if (records.length + recorded.length === 0) return parsed as ImportedLine[];
   return await audited(change, ATTEMPT, async (transaction) => {
-    await lockOrganisations(transaction, records);
     const names = await namesIn(transaction, records, options);
     const outcomes = parsed.map((line) => ('record' in line ? claimed(line.line, line.record, names) : line));
     const newRecords = outcomes.flatMap((line) => ('record' in line ? [line.record] : []));

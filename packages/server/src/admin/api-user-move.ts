@@ -12,7 +12,7 @@ import { existingApiUser } from './api-user.ts';
 import { audited, type Attempt, type Change, type Effect } from './audited.ts';
 import { end } from './credential.ts';
 import { gatherUsesOf, refuseLiveCaller } from './in-use.ts';
-import { lockedOrganisation, refuseTooManyApiUsers } from './organisation-policy.ts';
+import { namedOrganisation, refuseTooManyApiUsers } from './organisation-policy.ts';
 import { revokeTokens } from './revocation.ts';
 
 /** The most API users of one move: it is one transaction. */
@@ -50,8 +50,8 @@ export async function moveApiUsers(change: Change, move: Move): Promise<MoveResu
   const attempt = { action: 'api_user.move', subject } as const;
   return await audited(change, attempt, async (transaction, identify) => {
     identify({ organisationId });
-    const users = await lockedApiUsers(transaction, change, names, organisationId);
-    const target = organisationId === null ? null : await lockedOrganisation(transaction, organisationId);
+    const users = await existingApiUsers(transaction, change, names);
+    const target = organisationId === null ? null : await namedOrganisation(transaction, organisationId);
     const arriving = users.filter((user) => user.organisationId !== organisationId);
     if (guarded(move))
       for (const user of arriving) await refuseLiveCaller(transaction, user, 'moved', change.nowMs);
@@ -87,35 +87,17 @@ function refuseTooMany(count: number): void {
   throw new AppError('invalid', `One move takes at most ${MOVED_MAX} API users: move them in several steps.`);
 }
 
-/**
- * The API users, locked, with the organisations that they leave and enter. Locks all organisations first, in
- * the order of their ids: two moves do not wait for each other.
- */
-async function lockedApiUsers(
+async function existingApiUsers(
   transaction: StoreTransaction,
   { actor }: Change,
   names: readonly string[],
-  organisationId: string | null,
 ): Promise<ApiUser[]> {
-  const unlocked = new Map<string, ApiUser>();
+  const users = new Map<string, ApiUser>(); // a client id and a username may name the same one
   for (const name of names) {
     const user = await existingApiUser(transaction, name, actor);
-    unlocked.set(user.clientId, user);
+    users.set(user.clientId, user);
   }
-  const users = Array.from(unlocked.values());
-  const ids = new Set(users.flatMap((user) => user.organisationId ?? []).concat(organisationId ?? []));
-  for (const id of Array.from(ids).toSorted()) await transaction.organisations.lock(id);
-  const locked: ApiUser[] = [];
-  for (const user of users) {
-    const now = await transaction.apiUsers.lock(user.clientId);
-    if (now?.organisationId !== user.organisationId)
-      throw new AppError(
-        'conflict',
-        `The API user ${user.clientId} was moved or deleted just now: try again.`,
-      );
-    locked.push(now);
-  }
-  return locked;
+  return Array.from(users.values());
 }
 
 type MoveAt = Omit<Move, 'apiUsers'> & Pick<Change, 'nowMs'>;

@@ -19,7 +19,7 @@ import type { Store, StoreTransaction } from '../storage/store.ts';
 import { audited, type Change, type ChangeAuthor } from './audited.ts';
 import { findApiUser } from './find-api-user.ts';
 import { gatherUsesOf, refuseLiveCaller } from './in-use.ts';
-import { lockedOrganisation, lockedOwner, refuseTooManyApiUsers } from './organisation-policy.ts';
+import { namedOrganisation, policyOfOwner, refuseTooManyApiUsers } from './organisation-policy.ts';
 import { revokeTokens } from './revocation.ts';
 
 /**
@@ -45,7 +45,7 @@ export async function insertApiUser(
   const ownerId = organisationId ?? confinedTo(actor);
   const unset = { ...UNSET_SETTINGS, organisationId: confinedTo(actor) };
   refuseForMembers(actor, unset, { ...settings, organisationId: ownerId });
-  const owner = ownerId === null ? null : await lockedOrganisation(transaction, ownerId);
+  const owner = ownerId === null ? null : await namedOrganisation(transaction, ownerId);
   refuseFaults(faultsOf(settings, owner?.policy ?? null));
   if (owner !== null) await refuseTooManyApiUsers(transaction, owner, 1);
   const user: ApiUser = {
@@ -102,15 +102,14 @@ export async function updateApiUser(
   if (guarded) await gatherUsesOf(store, name, actor);
   const attempt = { action: actionOf(changes), subject: { kind: 'api_user', id: name } } as const;
   return await audited(change, attempt, async (transaction, identify) => {
-    const unlocked = await existingApiUser(transaction, name, actor);
-    identify({ subjectId: unlocked.clientId, organisationId: unlocked.organisationId });
-    const { user: before, policy } = await lockedOwner(transaction, unlocked);
+    const before = await existingApiUser(transaction, name, actor);
+    identify({ subjectId: before.clientId, organisationId: before.organisationId });
     refuseStale(`API user ${before.clientId}`, before, ifVersion);
     refuseForMembers(actor, before, { ...before, ...changes });
     if (attempt.action !== 'api_user.disable')
       refuseBeyondRole(actor, [...before.scopes, ...(changes.scopes ?? [])]);
     const user: ApiUser = { ...before, ...changes, updatedAt: nowMs, version: before.version + 1 };
-    refuseNewFaults(user, before, policy);
+    refuseNewFaults(user, before, await policyOfOwner(transaction, before));
     if (guarded) await refuseLiveCaller(transaction, before, 'disabled', nowMs);
     const facts = changedFacts(apiUserFacts(before), apiUserFacts(user));
     if (Object.keys(facts.after).length === 0 && !revoke) return { result: before, unchanged: true };

@@ -31,7 +31,7 @@ import {
 } from './audited.ts';
 import { findCredential } from './find-api-user.ts';
 import { callersOf, gatherUses } from './in-use.ts';
-import { allowedExpiry, lockedOwner, policyOfOwner, refuseCredential } from './organisation-policy.ts';
+import { allowedExpiry, policyOfOwner, refuseCredential } from './organisation-policy.ts';
 import { revokeTokens } from './revocation.ts';
 
 export interface NewCredential {
@@ -200,7 +200,7 @@ export async function updateCredential(
     };
     refuseBadName(credential.name);
     refusePast(credential.expiresAt, nowMs);
-    const { policy } = await lockedOwner(transaction, owner);
+    const policy = await policyOfOwner(transaction, owner);
     if (policy !== null && endsLater(credential, before))
       refuseCredential(policy, boundCredential(credential));
     await transaction.credentials.update(credential);
@@ -258,11 +258,10 @@ export async function insert(
   refuseBadName(name);
   refusePast(requestedExpiry, nowMs);
   const owner = await existingApiUser(transaction, clientId, actor);
-  const { policy } = await lockedOwner(transaction, owner);
   const { kind } = material;
   const issuer = trustRuleOf(material)?.issuer ?? null;
   const bound = { kind, createdAt: nowMs, expiresAt: requestedExpiry, issuer };
-  const expiresAt = allowedExpiry(policy, bound);
+  const expiresAt = allowedExpiry(await policyOfOwner(transaction, owner), bound);
   const all = await transaction.credentials.listOf(clientId);
   refuseTooMany(
     all.filter((credential) => credentialState(credential, nowMs) === 'live'),

@@ -10,13 +10,15 @@ import {
 } from '../domain/organisation-policy.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';
 
-// How changes keep to the policy of an organisation. A change locks the organisation, so that no other change
-// of the policy or of its API users happens between the check and the write. It locks the organisation before
-// the API user: two changes never wait for each other.
+// How changes keep to the policy of an organisation. One transaction runs at a time across all processes
+// (storage/connections.ts), so the policy and the API users stay as they are between the check and the write.
 
-/** Locks the organisation that an input names. Throws an AppError if it does not exist. */
-export async function lockedOrganisation(transaction: StoreTransaction, id: string): Promise<Organisation> {
-  const organisation = await transaction.organisations.lock(id);
+/** The organisation that an input names. Throws an AppError if it does not exist. */
+export async function namedOrganisation(
+  { organisations }: Pick<Store, 'organisations'>,
+  id: string,
+): Promise<Organisation> {
+  const organisation = await organisations.find(id);
   if (organisation !== undefined) return organisation;
   const fault = unknownOrganisation(id);
   throw new AppError('invalid', fault.problem, { faults: [fault] });
@@ -30,25 +32,6 @@ export function unknownOrganisation(id: string): Fault {
 export function noOrganisation(id: string): AppError {
   const hint = ': mintmark organisation list shows all.';
   return new AppError('not_found', `There is no organisation "${id}".`, { hint });
-}
-
-export interface LockedOwner {
-  user: ApiUser;
-  /** Null: the API user belongs to the platform. */
-  policy: OrganisationPolicy | null;
-}
-
-/** Locks the API user and its organisation. `user` is what the transaction read without a lock. */
-export async function lockedOwner(transaction: StoreTransaction, user: ApiUser): Promise<LockedOwner> {
-  const { clientId, organisationId } = user;
-  const organisation = organisationId === null ? null : await lockedOrganisation(transaction, organisationId);
-  const locked = await transaction.apiUsers.lock(clientId);
-  if (locked?.organisationId !== organisationId)
-    throw new AppError(
-      'conflict',
-      `The API user ${clientId} was moved or deleted just now: read it, and try again.`,
-    );
-  return { user: locked, policy: organisation?.policy ?? null };
 }
 
 /** Throws an AppError if the organisation has as many API users as its policy allows. */
@@ -82,10 +65,10 @@ export function refuseCredential(policy: OrganisationPolicy, credential: BoundCr
   throw new AppError('invalid', fault.problem, { faults: [{ ...fault, member }] });
 }
 
-/** The policy of the API user's organisation, without a lock; null: none. */
+/** The policy of the API user's organisation; null: it belongs to the platform. */
 export async function policyOfOwner(
   { organisations }: Pick<Store, 'organisations'>,
-  { organisationId }: ApiUser,
+  { organisationId }: Pick<ApiUser, 'organisationId'>,
 ): Promise<OrganisationPolicy | null> {
   if (organisationId === null) return null;
   return (await organisations.find(organisationId))?.policy ?? null;

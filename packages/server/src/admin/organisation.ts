@@ -71,7 +71,7 @@ export async function updateOrganisation(
   { ifVersion }: IfUnchanged = {},
 ): Promise<Organisation> {
   return await audited(change, about('organisation.update', id), async (transaction, identify) => {
-    const before = await lockedById(transaction, id);
+    const before = await existingOrganisation(transaction, id, change.actor);
     identify({ subjectId: id, organisationId: id });
     refuseStale(`organisation ${id}`, before, ifVersion);
     const organisation = {
@@ -103,7 +103,7 @@ export async function switchOrganisation(
 ): Promise<Organisation> {
   const action = enabled ? 'organisation.enable' : 'organisation.disable';
   return await audited(change, about(action, id), async (transaction, identify) => {
-    const before = await lockedById(transaction, id);
+    const before = await existingOrganisation(transaction, id, change.actor);
     identify({ subjectId: id, organisationId: id });
     refuseStale(`organisation ${id}`, before, ifVersion);
     if (before.enabled === enabled && !revoke) return { result: before, unchanged: true };
@@ -123,7 +123,7 @@ export async function deleteOrganisation(
   { ifVersion }: IfUnchanged = {},
 ): Promise<Organisation> {
   return await audited(change, about('organisation.delete', id), async (transaction, identify) => {
-    const organisation = await lockedById(transaction, id);
+    const organisation = await existingOrganisation(transaction, id, change.actor);
     identify({ subjectId: id, organisationId: id });
     refuseStale(`organisation ${id}`, organisation, ifVersion);
     const { apiUsers = 0 } = (await transaction.organisations.sizes([id])).get(id) ?? {};
@@ -166,12 +166,6 @@ export async function listOrganisations(
 
 function about(action: AuditAction, id: string): Attempt {
   return { action, subject: { kind: 'organisation', id: auditedId(id) } };
-}
-
-async function lockedById(transaction: StoreTransaction, id: string): Promise<Organisation> {
-  const organisation = await transaction.organisations.lock(id);
-  if (organisation === undefined) throw noOrganisation(id);
-  return organisation;
 }
 
 async function save(transaction: StoreTransaction, organisation: Organisation): Promise<void> {

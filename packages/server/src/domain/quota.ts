@@ -40,6 +40,8 @@ export const NO_TOKENS: Readonly<QuotaCount> = {
 /** One token on the quota of an organisation that several processes count together. */
 export interface QuotaCall {
   organisationId: string;
+  /** 0: only reports what this process knows, and is never refused. */
+  tokens: 0 | 1;
   /** False: the token is counted and never refused. */
   enforces: boolean;
   /** Null: no quota. */
@@ -79,20 +81,21 @@ export function turnCount(count: QuotaCount, nowMs: number): void {
   }
 }
 
+/** The members of a call that say what is counted and when it is refused. */
+type Taking = Pick<QuotaCall, 'tokens' | 'enforces' | 'perHour' | 'perDay'>;
+
 /** Counts one token on a number of tokens each, unless a quota refuses it. */
-export function takeToken(
-  quota: Pick<QuotaCall, 'enforces' | 'perHour' | 'perDay'>,
-  before: { hour: number; day: number },
-): QuotaTokens {
-  const { enforces, perHour, perDay } = quota;
-  const refusedBy = !enforces
-    ? null
-    : perDay !== null && before.day >= perDay
-      ? 'day'
-      : perHour !== null && before.hour >= perHour
-        ? 'hour'
-        : null;
-  const taken = refusedBy === null ? 1 : 0;
+export function takeToken(quota: Taking, before: { hour: number; day: number }): QuotaTokens {
+  const { tokens, enforces, perHour, perDay } = quota;
+  const refusedBy =
+    !enforces || tokens === 0
+      ? null
+      : perDay !== null && before.day >= perDay
+        ? 'day'
+        : perHour !== null && before.hour >= perHour
+          ? 'hour'
+          : null;
+  const taken = refusedBy === null ? tokens : 0;
   return { refusedBy, hour: before.hour + taken, day: before.day + taken };
 }
 
@@ -103,9 +106,15 @@ export function takeTokenTogether(call: QuotaCall, kept: { hour: number; day: nu
   return takeToken(call, { hour, day });
 }
 
-export function quotaCall(organisationId: string, quota: TokenQuota, count: QuotaCount): QuotaCall {
+export function quotaCall(
+  organisationId: string,
+  quota: TokenQuota,
+  count: QuotaCount,
+  tokens: QuotaCall['tokens'] = 1,
+): QuotaCall {
   return {
     organisationId,
+    tokens,
     enforces: quota.mode === 'enforce',
     perHour: quota.tokensPerHour,
     perDay: quota.tokensPerDay,
@@ -122,16 +131,13 @@ export function quotaCall(organisationId: string, quota: TokenQuota, count: Quot
  * The quota of one of `parts` processes that cannot share it: an equal part of what was left when they last
  * could.
  */
-export function ownQuota(
-  quota: TokenQuota,
-  count: QuotaCount,
-  parts: number,
-): Pick<QuotaCall, 'enforces' | 'perHour' | 'perDay'> {
+export function ownQuota(quota: TokenQuota, count: QuotaCount, parts: number): Taking {
   const part = (limit: number | null, together: number) =>
     limit === null || parts === 1
       ? limit
       : Math.min(limit, together + Math.floor(Math.max(0, limit - together) / parts));
   return {
+    tokens: 1,
     enforces: quota.mode === 'enforce',
     perHour: part(quota.tokensPerHour, count.hour - count.hourAlone),
     perDay: part(quota.tokensPerDay, count.day - count.dayAlone),

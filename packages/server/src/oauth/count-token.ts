@@ -65,18 +65,47 @@ async function countTogether(
   shared: SharedLimits,
 ): Promise<Denial | null> {
   const { organisation, quota } = counted;
+  const call = quotaCall(organisation.id, quota, organisation.count);
+  const tokens = await countShared(shared, organisation, call);
+  return tokens === null
+    ? countHere(services, counted, shared.processes)
+    : outcomeOf(services, counted, tokens);
+}
+
+/**
+ * Reports what this process knows of quotas, when they are shared again after an outage: the other processes
+ * do not know of the tokens that it counted alone, and Redis may have forgotten all.
+ */
+export async function reportCounts(
+  shared: SharedLimits,
+  organisations: readonly KnownOrganisation[],
+  nowMs: number,
+): Promise<void> {
+  for (const organisation of organisations) {
+    const { id, quota, count } = organisation;
+    if (quota === null) continue;
+    turnCount(count, nowMs);
+    if (count.day > 0) await countShared(shared, organisation, quotaCall(id, quota, count, 0));
+  }
+}
+
+/** Null: the call failed. */
+async function countShared(
+  shared: SharedLimits,
+  organisation: KnownOrganisation,
+  call: QuotaCall,
+): Promise<QuotaTokens | null> {
   const { count } = organisation;
-  const call = quotaCall(organisation.id, quota, count);
   count.hourAlone = 0;
   count.dayAlone = 0;
   const tokens = await shared.countToken(call);
   if (tokens === null) {
     keepAlone(organisation, call);
-    return countHere(services, counted, shared.processes);
+    return null;
   }
   if (count.hourAt === call.hourAt) count.hour = Math.max(count.hour, tokens.hour);
   if (count.dayAt === call.dayAt) count.day = Math.max(count.day, tokens.day);
-  return outcomeOf(services, counted, tokens);
+  return tokens;
 }
 
 /** The call failed: the other processes still do not know of these tokens. */

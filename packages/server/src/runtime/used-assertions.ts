@@ -6,8 +6,8 @@ import { CLOCK_FAR_MS } from './clock-watch.ts';
 import type { Limits } from './limits/limits.ts';
 
 /**
- * Redis keeps a use for this much longer than this process accepts the assertion: the clock of this process
- * may be ahead, and the clock of a second one behind, which accepts the assertion for longer.
+ * Redis keeps a use for this much longer than this process accepts the assertion: this clock may be ahead,
+ * and a process whose clock is behind accepts the assertion for longer.
  */
 const CLOCKS_APART_MS: number = 2 * CLOCK_FAR_MS;
 

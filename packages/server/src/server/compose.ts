@@ -41,6 +41,7 @@ import { createUsedAssertions, type UsedAssertionsOfProcess } from '../runtime/u
 import type { LimitTransport } from '../domain/shared-limit.ts';
 import { createRevocationList } from '../runtime/revocations/revocation-list.ts';
 import { createStandbyWatch, type StandbyWatch } from '../runtime/standby-watch.ts';
+import { reportCounts } from '../oauth/count-token.ts';
 import { createTokenRevoker } from '../oauth/record-revocation.ts';
 import { createStatistics, type Statistics } from '../runtime/usage/statistics.ts';
 import type { Store } from '../storage/store.ts';
@@ -114,7 +115,7 @@ export async function compose(
       revocationsChanged: (digests) => revocations.refresh(digests),
       usageRequested: () => void statistics.writeUsage(),
       everythingChanged: async () => {
-        await loadAllButApiUsers();
+        await loadOthers();
         loading.beginAnew(); // not awaited: it may take minutes, and changes must take effect
       },
       reach: reachOf(log, () => void (directory.status().complete || loading.begin())),
@@ -128,13 +129,13 @@ export async function compose(
   const standby = createStandbyWatch(store, log);
   const sleep = createSleepWatch(feed.follow, part.clock);
   const limits = createLimits(config, log, part.transport);
+  limits.onShared((shared) => void reportCounts(shared, organisations.withQuota(), now()));
   const statistics = createStatistics(store, config, log, { now, organisations, ...limits.services });
   const reading = { readToken: tokenReader(keyring, config), isRevoked: revocations.includes };
   const usedAssertions = createUsedAssertions(config, part.useAssertion, limits.useInRedis);
   const maintenance = createMaintenance(store, masterKey, config, log);
   const keySets = keySetsOf(store, config, log, part);
-  const loadAllButApiUsers = async () =>
-    await keyring.reload().then(revocations.load).then(organisations.load);
+  const loadOthers = async () => await keyring.reload().then(revocations.load).then(organisations.load);
   let stopping = false;
 
   const health = () => healthOf({ stopping, feed, clocks, standby, keyring, directory, limits, config });
@@ -184,7 +185,7 @@ export async function compose(
   return {
     server,
     async start() {
-      await feed.start(loadAllButApiUsers);
+      await feed.start(loadOthers);
       await keySets.start();
       for (const each of [sleep, standby]) each.start();
       await limits.start();

@@ -192,7 +192,7 @@ async function remove(page: Page, { home, server }: Scene): Promise<void> {
   await shown.getByLabel('I have stored the secrets').check();
   await shown.getByRole('button', { name: 'Done' }).click();
   await shown.waitFor({ state: 'detached' });
-  assert.equal(await page.getByText(CARL).count(), 0);
+  assert.equal(await page.getByRole('rowheader', { name: CARL }).count(), 0);
 }
 
 async function secondFactor(page: Page, { home, server }: Scene): Promise<void> {

@@ -157,7 +157,7 @@ test('a call must come from the networks of API user and organisation', async ()
   await eventually(async () => assert.equal((await ask(user)).body['error'], 'unauthorized_client'));
 });
 
-test('introspection shows an organisation its own tokens only, unless it may see all', async () => {
+test('introspection shows an organisation its own tokens, unless it sees all', async () => {
   const { store } = opened;
   const claims = { plan: 'gold' };
   const [own, other] = [await newOrganisation(store, { claims }), await newOrganisation(store)];

@@ -18,6 +18,7 @@ import {
 import { eventually } from '@mintmark/test-support/eventually';
 import { FORM } from '@mintmark/test-support/http';
 import { keepAlive } from '@mintmark/test-support/keep-alive';
+import { newOrganisation, userOf } from '@mintmark/test-support/organisation-store';
 import { startServer, type TestServer } from '@mintmark/test-support/server';
 import { apiUserSettings, temporaryStore, type TemporaryStore } from '@mintmark/test-support/temporary-store';
 import { differencesFoundEachTime, proxyThatIsSlowFor, type Classes } from '@mintmark/test-support/timing';
@@ -76,6 +77,11 @@ async function secretClasses(): Promise<Classes> {
     await updateApiUser({ store: opened.store, actor: SYSTEM, nowMs: 1 }, user.id, { enabled: false });
     return user;
   });
+  const { id: ended } = await newOrganisation(opened.store, { enabled: false });
+  const ofDisabled = await several(async () => {
+    const { clientId: id, secret } = await userOf(opened.store, ended);
+    return { id, secret };
+  });
   const expired = await several(async () => {
     const { clientId: id } = await createApiUser(
       { store: opened.store, actor: SYSTEM, nowMs: 1 },
@@ -98,6 +104,7 @@ async function secretClasses(): Promise<Classes> {
     'unknown id': () => form(unknownId(), generateSecret().secret),
     'wrong secret': () => form(pick(live).id, generateSecret().secret),
     disabled: () => formOf(pick(disabled)),
+    'organisation disabled': () => formOf(pick(ofDisabled)),
     expired: () => formOf(pick(expired)),
     retired: () => formOf(pick(retired)),
   };

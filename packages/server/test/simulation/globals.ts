@@ -88,11 +88,16 @@ function seededBytes(length: number): Buffer {
   return bytes;
 }
 
+/** Pairs that stand for a missing key, one for each type: all runs may share them. */
+const dummies = new Map<string, unknown>();
+
 function seededKeyPair(type: string, ...options: unknown[]): unknown {
-  if (universe === undefined || type !== 'ed25519') {
-    return (real.generateKeyPairSync as (...args: unknown[]) => unknown)(type, ...options);
-  }
-  return keyPairOf(seededBytes(32));
+  if (universe !== undefined && type === 'ed25519') return keyPairOf(seededBytes(32));
+  const generate = () => (real.generateKeyPairSync as Work)(type, ...options);
+  if (universe === undefined) return generate();
+  const name = JSON.stringify([type, options]);
+  if (!dummies.has(name)) dummies.set(name, generate());
+  return dummies.get(name);
 }
 
 function seededUuid(): string {

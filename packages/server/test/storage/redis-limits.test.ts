@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
+import { takeTokenTogether, type QuotaCall } from '../../src/domain/quota.ts';
 import { peekCall, refundCall, takeCall, WINDOW_MS } from '../../src/domain/rate-limit.ts';
 import type { LimitTransport, SharedCall, SharedCounts } from '../../src/domain/shared-limit.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
@@ -58,7 +59,7 @@ function changed(
 
 /** Calls until one is refused. */
 async function passed(
-  limits: LimitTransport,
+  limits: Pick<LimitTransport, 'count'>,
   asked: SharedCall,
 ): Promise<{ passed: number; last: SharedCounts }> {
   for (let n = 0; ; n++) {
@@ -149,6 +150,79 @@ describe('limits in Redis', { skip: redisMissing() }, () => {
       );
       assert.equal(told.refusedBy, 'api-user', `${name} believes what the caller knows`);
     }
+  });
+
+  test('an organisation’s limit is charged with the API user’s, or neither', async () => {
+    const counts = memoryLimits(1000);
+    const memory = { count: (asked: SharedCall) => Promise.resolve(counts(asked, Date.now())) };
+    for (const [name, where] of Object.entries({ memory, limits, inCluster })) {
+      const organisation = { id: `org_${name}`, perMinute: 7, aheadMs: 0 };
+      const user = (id: string, perMinute: number) => ({
+        ...call({ apiUser: { id: `api_${id}_${name}`, perMinute, aheadMs: 0, organisation } }),
+        addressPerMinute: 1e6,
+      });
+      const [few, many] = [user('few', 3), user('many', 1000)];
+      const first = await passed(where, few);
+      assert.deepEqual([first.passed, first.last.refusedBy], [3, 'api-user'], name);
+      const second = await passed(where, many);
+      assert.deepEqual(
+        [second.passed, second.last.refusedBy],
+        [4, 'organisation'],
+        `${name}: 3 of 7 are gone`,
+      );
+      const aheadMs = second.last.apiUserAheadMs ?? Number.NaN;
+      assert.ok(
+        aheadMs <= 4 * 60 + 1,
+        `${name}: ${aheadMs} ms: refused calls are not charged to the API user`,
+      );
+      assert.equal(
+        (await where.count(user('third', 1000))).refusedBy,
+        'organisation',
+        `${name}: nor to others`,
+      );
+      const told = { ...organisation, id: `org_told_${name}`, aheadMs: 59_000 };
+      const apiUser = { id: `api_told_${name}`, perMinute: 1000, aheadMs: 0, organisation: told };
+      assert.equal(
+        (await where.count(call({ apiUser }))).refusedBy,
+        'organisation',
+        `${name} believes the caller`,
+      );
+    }
+  });
+
+  test('the script counts tokens like takeTokenTogether for any input', async () => {
+    const number = fc.integer({ min: 0, max: 6 });
+    const quota = fc.option(number, { nil: null });
+    const asked = fc.record({
+      organisationId: fc.constantFrom('org_1', 'org_2'),
+      tokens: fc.constantFrom(0, 1),
+      enforces: fc.boolean(),
+      perHour: quota,
+      perDay: quota,
+      hour: number,
+      day: number,
+      hourAlone: number,
+      dayAlone: number,
+      hourAt: fc.constantFrom(0, 3_600_000),
+    });
+    let run = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(asked, { maxLength: 12 }), async (all) => {
+        run += 1;
+        const windows = new Map<string, number>();
+        for (const one of all) {
+          const tokens: QuotaCall = { ...one, organisationId: `${one.organisationId}_${run}`, dayAt: 0 };
+          const [hourKey, dayKey] = [`${tokens.organisationId} ${tokens.hourAt}`, tokens.organisationId];
+          const kept = { hour: windows.get(hourKey) ?? 0, day: windows.get(dayKey) ?? 0 };
+          const expected = takeTokenTogether(tokens, kept);
+          assert.deepEqual(await limits.countToken(tokens), expected);
+          assert.deepEqual(await inCluster.countToken(tokens), expected, 'in a cluster');
+          windows.set(hourKey, expected.hour);
+          windows.set(dayKey, expected.day);
+        }
+      }),
+      { numRuns: 60 },
+    );
   });
 
   test('four thousand calls at once pass exactly to the limit', async () => {

@@ -17,6 +17,8 @@ export interface LimitCircuit {
   attempt<T>(send: () => Promise<T>): Promise<T | null>;
   /** Resolves when limits are shared, or after a second without success. */
   start(): Promise<void>;
+  /** Calls `listener` each time that limits are shared from then on. */
+  onShared(listener: () => void): void;
   stop(): void;
 }
 
@@ -64,8 +66,8 @@ export function createLimitCircuit(
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
   let looks = 0;
-  const looking = setInterval(() => void look(), LOOK_MS);
-  looking.unref();
+  const listeners: (() => void)[] = [];
+  const looking = setInterval(() => void look(), LOOK_MS).unref();
 
   const count = async (call: SharedCall) => await attempt(() => transport.count(call));
 
@@ -134,6 +136,7 @@ export function createLimitCircuit(
     noteAnswer();
     closedAt = answeredAt;
     log.info('limits are shared');
+    for (const listener of listeners) listener();
     return null;
   }
 
@@ -150,6 +153,7 @@ export function createLimitCircuit(
     isClosed: () => isClosed,
     count,
     attempt,
+    onShared: (listener) => void listeners.push(listener),
     async start() {
       const startedAt = performance.now();
       let problem = await probe();

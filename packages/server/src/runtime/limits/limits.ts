@@ -28,6 +28,8 @@ export interface Limits {
   health(): Health['limits'];
   /** Requests that this process decided alone, although limits are configured to be shared. */
   decidedAlone(): number;
+  /** Calls `listener` each time that limits are shared from then on. */
+  onShared(listener: (shared: SharedLimits) => void): void;
   start(): Promise<void>;
   stop(): void;
 }
@@ -43,11 +45,12 @@ export function createLimits(config: Config, log: Logger, workerTransport: Limit
   const failures = memoryCounters(config.limiterKeysMax);
   const sharing = transport && createSharing(transport, config, log);
   const share = (of: Counters) => sharing && sharing.limits({ addresses, failures: of });
+  const sharedLimits = share(failures);
   return {
     services: {
       addresses,
       failures,
-      sharedLimits: share(failures),
+      sharedLimits,
       addressPerMinute: config.addressLimit,
       failuresPerMinute: config.failureLimit,
     },
@@ -59,6 +62,7 @@ export function createLimits(config: Config, log: Logger, workerTransport: Limit
       return sharing.isSharing() ? 'shared' : 'divided';
     },
     decidedAlone: () => sharing?.decidedAlone() ?? 0,
+    onShared: (listener) => sharing?.onShared(() => void (sharedLimits && listener(sharedLimits))),
     start: async () => await sharing?.start(),
     stop: () => sharing?.stop(),
   };

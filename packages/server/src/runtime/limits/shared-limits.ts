@@ -19,6 +19,7 @@ export interface Sharing {
   limits(counters: LearningCounters): SharedLimits;
   /** Makes another call on the transport; null if it is out of reach. */
   attempt: LimitCircuit['attempt'];
+  onShared: LimitCircuit['onShared'];
   /** Resolves when limits are shared, or after a second without success. */
   start(): Promise<void>;
   stop(): void;
@@ -59,6 +60,7 @@ export function createSharing(
       },
     }),
     attempt: circuit.attempt,
+    onShared: circuit.onShared,
     start: circuit.start,
     stop: circuit.stop,
   };

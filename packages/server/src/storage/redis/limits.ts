@@ -69,8 +69,9 @@ return reply
 
 /**
  * Counts a token on the quota of an organisation, as `takeTokenTogether` of domain/quota.ts does. KEYS: the
- * hour and the day. ARGV: 1 if quotas refuse tokens, then for the hour and the day: quota (negative: none),
- * tokens that the caller knows of, tokens that only the caller knows of, milliseconds to keep the number.
+ * hour and the day. ARGV: the tokens to count, then for the hour and the day: quota (negative: it refuses
+ * nothing), tokens that the caller knows of, tokens that only the caller knows of, milliseconds to keep the
+ * number.
  */
 const QUOTA_SCRIPT = `
 local refused = 0
@@ -79,10 +80,10 @@ for i, key in ipairs(KEYS) do
   local known = tonumber(ARGV[4 * i - 1])
   counts[i] = math.max(tonumber(redis.call('GET', key) or 0), known) + tonumber(ARGV[4 * i])
   local quota = tonumber(ARGV[4 * i - 2])
-  if ARGV[1] == '1' and quota >= 0 and counts[i] >= quota then refused = i end
+  if quota >= 0 and counts[i] >= quota then refused = i end
 end
 for i, key in ipairs(KEYS) do
-  if refused == 0 then counts[i] = counts[i] + 1 end
+  if refused == 0 then counts[i] = counts[i] + tonumber(ARGV[1]) end
   redis.call('SET', key, string.format('%.0f', counts[i]), 'PX', ARGV[4 * i + 1])
 end
 return { refused, counts[1], counts[2] }
@@ -153,9 +154,11 @@ export function redisLimits(target: RedisTarget, prefix: string): RedisLimits {
     async countToken(call) {
       const { organisationId: id } = call;
       const keys = [`${prefix}:q:{${id}}:h:${call.hourAt}`, `${prefix}:q:{${id}}:d:${call.dayAt}`];
-      const hour = [call.perHour ?? -1, call.hour, call.hourAlone, UNIT_MS.hour + QUOTA_MARGIN_MS];
-      const day = [call.perDay ?? -1, call.day, call.dayAlone, UNIT_MS.day + QUOTA_MARGIN_MS];
-      const args = [call.enforces ? '1' : '0', ...hour.map(String), ...day.map(String)];
+      const refuses = call.enforces && call.tokens === 1;
+      const [perHour, perDay] = refuses ? [call.perHour ?? -1, call.perDay ?? -1] : [-1, -1];
+      const hour = [perHour, call.hour, call.hourAlone, UNIT_MS.hour + QUOTA_MARGIN_MS];
+      const day = [perDay, call.day, call.dayAlone, UNIT_MS.day + QUOTA_MARGIN_MS];
+      const args = [call.tokens, ...hour, ...day].map(String);
       const [refused, ofHour, ofDay] = (await evaluate(QUOTA, id, keys, args)) as [number, number, number];
       return { refusedBy: refused === 0 ? null : refused === 1 ? 'hour' : 'day', hour: ofHour, day: ofDay };
     },

@@ -31,8 +31,6 @@ export interface ApiUserRows {
   list(page: ApiUserPage): Promise<ApiUser[]>;
   /** Up to `limit` API users of an organisation with a client id greater than `after`, in that order. */
   listOfOrganisation(organisationId: string, page: ApiUserPage): Promise<ApiUser[]>;
-  /** Makes other transactions that lock or change this API user wait. Undefined: it does not exist. */
-  lock(clientId: string): Promise<ApiUser | undefined>;
   /** True if at least one API user exists. With a million of them, this is cheaper than a count. */
   any(): Promise<boolean>;
   /** The number of API users of an organisation, and of the enabled ones among them. */
@@ -65,15 +63,9 @@ export function apiUserRows(db: Kysely<Tables>): ApiUserRows {
     },
     countIn: (organisationId) => countIn(db, organisationId),
     async clientIdsOf(organisationId, after, limit) {
-      const rows = await db
-        .selectFrom('api_users')
-        .select('client_id')
-        .where('organisation_id', '=', organisationId)
-        .where('client_id', '>', after)
-        .orderBy('client_id')
-        .limit(limit)
-        .execute();
-      return rows.map((row) => row.client_id);
+      const within = db.selectFrom('api_users').where('organisation_id', '=', organisationId);
+      const rows = within.select('client_id').where('client_id', '>', after).orderBy('client_id');
+      return (await rows.limit(limit).execute()).map((row) => row.client_id);
     },
     async list({ after, limit }) {
       const from = after === null ? all : all.where('client_id', '>', after);
@@ -82,11 +74,6 @@ export function apiUserRows(db: Kysely<Tables>): ApiUserRows {
     async listOfOrganisation(organisationId, { after, limit }) {
       const within = all.where('organisation_id', '=', organisationId).where('client_id', '>', after ?? '');
       return (await within.orderBy('client_id').limit(limit).execute()).map(fromRow);
-    },
-    async lock(clientId) {
-      const query = db.updateTable('api_users').set({ version: sql<number>`version` });
-      const row = await query.where('client_id', '=', clientId).returningAll().executeTakeFirst();
-      return row && fromRow(row);
     },
     async any() {
       return (await db.selectFrom('api_users').select('client_id').limit(1).execute()).length > 0;

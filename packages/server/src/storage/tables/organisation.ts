@@ -1,4 +1,4 @@
-import { sql, type Kysely } from 'kysely';
+import type { Kysely } from 'kysely';
 import { searchKey } from '../../domain/api-user-list.ts';
 import type { Claims } from '../../domain/claims.ts';
 import type { Organisation } from '../../domain/organisation.ts';
@@ -30,8 +30,6 @@ export interface OrganisationRows {
   list(page: OrganisationPage): Promise<Organisation[]>;
   /** Up to `limit` organisations with an id greater than `after`, in that order. */
   page(after: string, limit: number): Promise<Organisation[]>;
-  /** Makes other transactions that lock this organisation wait. Undefined: it does not exist. */
-  lock(id: string): Promise<Organisation | undefined>;
   /** How many exist. */
   count(): Promise<number>;
   /** The numbers of API users and members of each of these organisations. */
@@ -71,11 +69,6 @@ export function organisationRows(db: Kysely<Tables>): OrganisationRows {
     async page(after, limit) {
       const rows = await all.where('id', '>', after).orderBy('id').limit(limit).execute();
       return rows.map(organisationOf);
-    },
-    async lock(id) {
-      const query = db.updateTable('organisations').set({ version: sql<number>`version` });
-      const row = await query.where('id', '=', id).returningAll().executeTakeFirst();
-      return row && organisationOf(row);
     },
     async count() {
       const query = db.selectFrom('organisations').select((eb) => eb.fn.countAll<number>().as('count'));
