@@ -114,7 +114,7 @@ export async function listHistory(
   const user = await existingApiUser(reader.store, name, reader.actor).catch((error: unknown) => error);
   const subject = user instanceof Error ? name : (user as ApiUser).clientId;
   const listing = await listAudit(reader, { subject }, page);
-  // The id of another thing has entries, too, which not every reader of a history may read.
+  // Ids of members and organisations have entries, too, which plain members may not read.
   if (user instanceof Error && !listing.items.some(isAboutApiUser)) throw user;
   return listing;
 }

@@ -36,8 +36,8 @@ export async function gatherUses(
 }
 
 /**
- * `gatherUses` for an API user given by client id or username. Does nothing if it is disabled, because then it
- * gets no tokens, and if the actor may not know of it.
+ * `gatherUses` for an API user given by client id or username. Does nothing if it is disabled, because then
+ * it gets no tokens, and if the actor may not know of it.
  */
 export async function gatherUsesOf(store: Store, name: string, actor: Actor): Promise<void> {
   const user = await findApiUser(store, name, actor);

@@ -26,8 +26,8 @@ export async function credentialsMadeBy(
   operatorId: string,
   nowMs: number,
 ): Promise<MadeCredential[]> {
-  const made = await credentials.madeBy(operatorId, organisationId, MADE_MAX);
-  return made.filter(({ credential }) => credentialState(credential, nowMs) === 'live');
+  const all = await credentials.madeBy(operatorId, organisationId, MADE_MAX);
+  return all.filter(({ credential }) => credentialState(credential, nowMs) === 'live');
 }
 
 export async function listMadeCredentials(
@@ -61,8 +61,8 @@ export async function resetMadeBy(
 ): Promise<MemberReset> {
   const { store, actor, nowMs } = change;
   const organisation = await existingOrganisation(store, organisationId, actor);
-  const made = await credentialsMadeBy(store, organisation.id, operatorId, nowMs);
-  const lasting = made.filter(({ credential }) => lasts(credential, overlapMs, nowMs));
+  const live = await credentialsMadeBy(store, organisation.id, operatorId, nowMs);
+  const lasting = live.filter(({ credential }) => lasts(credential, overlapMs, nowMs));
   const result: MemberReset = { reset: [], left: [] };
   for (const [owner, all] of Map.groupBy(lasting, ({ credential }) => credential.clientId)) {
     const ending = all.filter(({ credential }) => endsWithReset(credential));

@@ -21,8 +21,8 @@ export async function membershipsOf(
   operatorId: string,
 ): Promise<Membership[]> {
   const memberships = await members.ofOperator(operatorId);
-  const found = await organisations.listOf(memberships.map(({ organisationId }) => organisationId));
-  const byId = new Map(found.map((organisation) => [organisation.id, organisation]));
+  const all = await organisations.listOf(memberships.map(({ organisationId }) => organisationId));
+  const byId = new Map(all.map((organisation) => [organisation.id, organisation]));
   return memberships.flatMap(({ organisationId, role }) => {
     const organisation = byId.get(organisationId);
     return organisation?.enabled === true ? [{ organisation, role }] : [];
@@ -139,9 +139,10 @@ export async function removeMember(
     await refuseLastAdmin(transaction, member, change.actor);
     await transaction.members.delete(id, memberId);
     const ended = await endAccess(transaction, memberId);
-    const made = await credentialsMadeBy(transaction, id, memberId, change.nowMs);
-    const facts = { sessions_ended: ended, credentials: made.map(({ credential }) => credential.id) };
-    return { result: made, before: memberFacts(member), after: facts };
+    const credentials = await credentialsMadeBy(transaction, id, memberId, change.nowMs);
+    const ids = credentials.map(({ credential }) => credential.id);
+    const facts = { sessions_ended: ended, credentials: ids };
+    return { result: credentials, before: memberFacts(member), after: facts };
   });
 }
 

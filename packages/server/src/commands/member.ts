@@ -138,14 +138,14 @@ function remove(parent: Command, io: Io): void {
     '\nThe member is given by id or e-mail address. Lists the live credentials that the person made, and so may know:\n' +
       'reset them.\n\nExample:\n  mintmark member remove org_… grace@agency.example',
   );
-  command.action(async (id: string, name: string, options: JsonOption) => {
-    const { member, made } = await withStore(command, io, async (store) => {
-      const member = await memberId(store, id, name);
-      return { member, made: await removeMember(commandLineChange(store), id, member) };
+  command.action(async (organisation: string, name: string, options: JsonOption) => {
+    const { removed, credentials } = await withStore(command, io, async (store) => {
+      const id = await memberId(store, organisation, name);
+      const live = await removeMember(commandLineChange(store), organisation, id);
+      return { removed: id, credentials: live.map(madeCredentialJson) };
     });
-    const credentials = made.map(madeCredentialJson);
-    if (options.json === true) return io.out(json({ removed: member, credentials }));
-    io.out(`removed  ${member}`);
+    if (options.json === true) return io.out(json({ removed, credentials }));
+    io.out(`removed  ${removed}`);
     if (credentials.length === 0) return;
     io.err('\nThe person may know these credentials: reset them.');
     const rows = credentials.map((each) => [each.client_id, each.id, each.kind, each.name]);

@@ -37,7 +37,7 @@ export function entryForMembers(entry: NamedAuditEntry, organisation: string): N
   };
 }
 
-/** An operator who views an organisation is no member of it. */
+/** False for an operator that views an organisation. */
 function isByMember({ actorKind, actorRole }: AuditEntry): boolean {
   return actorKind === 'member' && MEMBER_ROLES.some((role) => role === actorRole);
 }

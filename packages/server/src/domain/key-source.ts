@@ -103,5 +103,5 @@ export function keySourceId(source: KeySource): string {
   return `${kind} ${address}`;
 }
 
-/** What members of organisations are told in place of the error of a fetch, which operators see. */
+/** Members of organisations read this instead of the error of a fetch, which only operators see. */
 export const FETCH_FAILED_TEXT = 'The keys could not be fetched: ask the platform for the reason.';

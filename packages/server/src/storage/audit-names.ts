@@ -23,7 +23,7 @@ const NAMING_MAX = 2000;
 /**
  * Returns the names of API users and credentials, and the addresses of operators and members, by id. For
  * deleted ones it returns the last name in the audit log. `organisation`: only names of this organisation, for
- * readers who may know no others.
+ * its members.
  */
 export async function auditNames(
   db: Kysely<Tables>,

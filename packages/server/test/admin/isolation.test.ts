@@ -234,7 +234,7 @@ async function foreignState(): Promise<unknown[]> {
 }
 
 test('security 33: a foreign thing answers as one that does not exist, unchanged', async () => {
-  const before = await foreignState();
+  const state = await foreignState();
   // Reads first: the history of an id that a member tried has the attempts of its own organisation.
   const reads = ({ method }: Route) => Number(method !== 'GET');
   for (const route of below().toSorted((a, b) => reads(a) - reads(b))) {
@@ -249,7 +249,7 @@ test('security 33: a foreign thing answers as one that does not exist, unchanged
       }
     }
   }
-  assert.deepEqual(await foreignState(), before);
+  assert.deepEqual(await foreignState(), state);
 });
 
 test('security 33: the audit log names no foreign thing that a member asked for', async () => {

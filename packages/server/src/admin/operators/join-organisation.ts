@@ -20,7 +20,7 @@ export interface AcceptanceInput {
   email?: string;
 }
 
-/** The person who was signed in is a member now, in the same session. */
+/** The signed-in person became a member, in the same session. */
 export interface Joined {
   joined: true;
 }
@@ -30,7 +30,7 @@ interface Joining {
   organisation: Organisation;
 }
 
-/** The invitation of a member with this token; null if there is none that can be used. */
+/** The open invitation of a member with this token; null without one. */
 export async function findMemberInvitation(
   store: Store,
   token: string,

@@ -40,7 +40,7 @@ export interface SignIn {
     input: { email: string; password: string; code?: string },
     from: Caller,
   ): Promise<SignedIn | SignInDenial>;
-  /** Throws an AppError if the link is not valid. `current`: the account that this browser is signed in to. */
+  /** Throws an AppError if the link is not valid. `current`: the account of the session of this browser. */
   inspect(
     token: string,
     address: string,

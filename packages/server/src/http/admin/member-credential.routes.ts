@@ -4,19 +4,19 @@ import { actorOf, type AdminApp } from './admin-app.ts';
 import { changeOf, type AdminContext } from './context.ts';
 import { overlapInput, overlapOf } from './credential.routes.ts';
 import { credentialJson, credentialSchema, secretText } from './credential.wire.ts';
-import { memberPath, type MemberPlace } from './member-path.ts';
+import { memberPath, type MemberRoutes } from './member-path.ts';
 import { leftCredentialSchema, madeCredentialJson, madeCredentialSchema } from './member.wire.ts';
 import { answerObject, closedObject, ref } from './schema.ts';
 
 const TAG = { tags: ['Members'] };
 
 /** The credentials that a person may know, also after the person left. */
-export function memberCredentialRoutes(app: AdminApp, context: AdminContext, place: MemberPlace): void {
-  listRoute(app, context, place);
-  resetRoute(app, context, place);
+export function memberCredentialRoutes(app: AdminApp, context: AdminContext, options: MemberRoutes): void {
+  listRoute(app, context, options);
+  resetRoute(app, context, options);
 }
 
-function listRoute(app: AdminApp, { store, now }: AdminContext, { path }: MemberPlace): void {
+function listRoute(app: AdminApp, { store, now }: AdminContext, { path }: MemberRoutes): void {
   app.get(
     `${path}/members/:id/credentials`,
     {
@@ -39,7 +39,7 @@ function listRoute(app: AdminApp, { store, now }: AdminContext, { path }: Member
   );
 }
 
-function resetRoute(app: AdminApp, context: AdminContext, { path, changes }: MemberPlace): void {
+function resetRoute(app: AdminApp, context: AdminContext, { path, changes }: MemberRoutes): void {
   app.post(
     `${path}/members/:id/reset`,
     {
@@ -84,7 +84,7 @@ function resetRoute(app: AdminApp, context: AdminContext, { path, changes }: Mem
           client_secret: secret ?? '',
           ending: ending.map(json),
         })),
-        left: left.map(({ problem, ...made }) => ({ ...madeCredentialJson(made), problem })),
+        left: left.map((each) => ({ ...madeCredentialJson(each), problem: each.problem })),
       };
     },
   );

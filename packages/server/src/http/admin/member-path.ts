@@ -3,7 +3,7 @@ import type { Needs } from './admin-app.ts';
 import { text } from './schema.ts';
 
 /** Where the routes of members are: the portal has the organisation in the path of all its routes. */
-export interface MemberPlace {
+export interface MemberRoutes {
   /** Before `/members`. */
   path: string;
   /** The rights that changes need. */

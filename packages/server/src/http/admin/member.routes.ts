@@ -10,7 +10,7 @@ import { MEMBER_ROLES } from '../../domain/organisation.ts';
 import { actorOf, type AdminApp } from './admin-app.ts';
 import { changeOf, repeatableChangeOf, type AdminContext } from './context.ts';
 import { memberCredentialRoutes } from './member-credential.routes.ts';
-import { memberPath, type MemberPlace } from './member-path.ts';
+import { memberPath, type MemberRoutes } from './member-path.ts';
 import { organisationPath } from './organisation.routes.ts';
 import {
   invitedMemberJson,
@@ -28,18 +28,18 @@ import { emailSchema } from './session.routes.ts';
 const TAG = { tags: ['Members'] };
 const role = oneOf(MEMBER_ROLES, 'member: manages API users. admin: also the members');
 
-export function memberRoutes(app: AdminApp, context: AdminContext, place: MemberPlace): void {
+export function memberRoutes(app: AdminApp, context: AdminContext, options: MemberRoutes): void {
   app.addSchema(memberSchema);
   app.addSchema(invitedMemberSchema);
   app.addSchema(madeCredentialSchema);
-  listRoute(app, context, place);
-  inviteRoutes(app, context, place);
-  changeRoute(app, context, place);
-  removeRoute(app, context, place);
-  memberCredentialRoutes(app, context, place);
+  listRoute(app, context, options);
+  inviteRoutes(app, context, options);
+  changeRoute(app, context, options);
+  removeRoute(app, context, options);
+  memberCredentialRoutes(app, context, options);
 }
 
-function listRoute(app: AdminApp, { store }: AdminContext, { path }: MemberPlace): void {
+function listRoute(app: AdminApp, { store }: AdminContext, { path }: MemberRoutes): void {
   app.get(
     `${path}/members`,
     {
@@ -63,7 +63,7 @@ function listRoute(app: AdminApp, { store }: AdminContext, { path }: MemberPlace
   );
 }
 
-function inviteRoutes(app: AdminApp, context: AdminContext, { path, changes }: MemberPlace): void {
+function inviteRoutes(app: AdminApp, context: AdminContext, { path, changes }: MemberRoutes): void {
   const { issuer, invitationLifeSeconds: life } = context.config;
   app.post(
     `${path}/members`,
@@ -109,7 +109,7 @@ function inviteRoutes(app: AdminApp, context: AdminContext, { path, changes }: M
   );
 }
 
-function changeRoute(app: AdminApp, context: AdminContext, { path, changes }: MemberPlace): void {
+function changeRoute(app: AdminApp, context: AdminContext, { path, changes }: MemberRoutes): void {
   app.patch(
     `${path}/members/:id`,
     {
@@ -132,7 +132,7 @@ function changeRoute(app: AdminApp, context: AdminContext, { path, changes }: Me
   );
 }
 
-function removeRoute(app: AdminApp, context: AdminContext, { path, changes }: MemberPlace): void {
+function removeRoute(app: AdminApp, context: AdminContext, { path, changes }: MemberRoutes): void {
   app.delete(
     `${path}/members/:id`,
     {
@@ -152,8 +152,8 @@ function removeRoute(app: AdminApp, context: AdminContext, { path, changes }: Me
     },
     async (request) => {
       const { organisation_id: organisation, id } = request.params;
-      const made = await removeMember(changeOf(request, context), organisation, id);
-      return { credentials: made.map(madeCredentialJson) };
+      const credentials = await removeMember(changeOf(request, context), organisation, id);
+      return { credentials: credentials.map(madeCredentialJson) };
     },
   );
 }

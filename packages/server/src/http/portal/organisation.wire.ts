@@ -7,7 +7,7 @@ import { answerObject, closedObject, nullable, oneOf, shared, type Shared } from
 
 // An organisation as its members see it.
 
-/** What is between the platform and itself is no part of it. */
+/** Without the settings that concern operators only. */
 export type PortalPolicyJson = Omit<PolicyRecord, 'introspects_all' | 'violations'>;
 
 export interface PortalOrganisationJson {

@@ -61,14 +61,7 @@ export function apiUserRows(db: Kysely<Tables>): ApiUserRows {
       const row = await all.where('username_key', '=', usernameKey(username)).executeTakeFirst();
       return row && fromRow(row);
     },
-    async countIn(organisationId) {
-      const { total, enabled } = await db
-        .selectFrom('api_users')
-        .where('organisation_id', '=', organisationId)
-        .select(({ fn }) => [fn.countAll().as('total'), fn.sum('enabled').as('enabled')])
-        .executeTakeFirstOrThrow();
-      return { total: Number(total), enabled: Number(enabled ?? 0) };
-    },
+    countIn: (organisationId) => countIn(db, organisationId),
     async clientIdsOf(organisationId, after, limit) {
       const within = db.selectFrom('api_users').where('organisation_id', '=', organisationId);
       const rows = within.select('client_id').where('client_id', '>', after).orderBy('client_id');
@@ -199,4 +192,16 @@ export function fromRow(row: Selectable<ApiUserRow>): ApiUser {
     claims: row.claims === null ? NO_CLAIMS : (JSON.parse(row.claims) as Claims),
     tokenLifeSeconds: row.token_life_seconds,
   };
+}
+
+async function countIn(
+  db: Kysely<Tables>,
+  organisationId: string,
+): Promise<{ total: number; enabled: number }> {
+  const { total, enabled } = await db
+    .selectFrom('api_users')
+    .where('organisation_id', '=', organisationId)
+    .select(({ fn }) => [fn.countAll().as('total'), fn.sum('enabled').as('enabled')])
+    .executeTakeFirstOrThrow();
+  return { total: Number(total), enabled: Number(enabled ?? 0) };
 }
