@@ -54,7 +54,9 @@ export interface Callers<R extends object, Claims> {
 /** What `createProtect` of an adapter returns. */
 export interface Protect<R extends object, Claims, Handler> {
   (requirements?: Requirements<Claims>): Handler;
-  /** The caller's token, with the claims of this verifier. Throws if no such protect() ran for this request. */
+  /**
+   * The caller's token, with the claims of this verifier. Throws if no such protect() ran for this request.
+   */
   callerOf(request: R): AccessToken<Claims>;
 }
 

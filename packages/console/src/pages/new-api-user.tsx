@@ -115,9 +115,9 @@ function CreateForm({ onMade }: CreateFormProps): JSX.Element {
     const secret = withSecret && { name: secretName.trim() || 'first secret', ...expiryOf(days) };
     const { username, ...others } = settings;
     // Members may not send it.
-    const known = policy === null ? { ...others, username } : others;
+    const settable = policy === null ? { ...others, username } : others;
     const body = {
-      ...known,
+      ...settable,
       name: settings.name.trim(),
       secret,
       ...(organisationId !== '' && { organisation_id: organisationId }),

@@ -134,7 +134,7 @@ function Usage({ id }: { id: string }): JSX.Element {
 }
 
 function ApiUsers({ organisation: { id, policy } }: { organisation: OrganisationJson }): JSX.Element {
-  const found = useResource<{ items: { client_id: string; name: string }[]; next: string | null }>(
+  const matches = useResource<{ items: { client_id: string; name: string }[]; next: string | null }>(
     withQuery('/api-users', { organisation_id: id, limit: 10, sort: '-created_at' }),
     [{ noun: 'api_user' }],
   );
@@ -151,7 +151,7 @@ function ApiUsers({ organisation: { id, policy } }: { organisation: Organisation
         )
       }
     >
-      <Loaded from={found} size="text">
+      <Loaded from={matches} size="text">
         {({ items, next }) =>
           items.length === 0 ? (
             <p class="soft">

@@ -41,14 +41,14 @@ export function StartPage(): JSX.Element | null {
       <Tiles of={shown} />
       <nav class="ways" aria-label="Help yourself">
         {mayWrite && (
-          <Way
+          <Shortcut
             href={paths.forgotten}
             icon="rotate"
             title="Forgot your credentials?"
             text="Reset them: a new secret, while the old one still works."
           />
         )}
-        <Way
+        <Shortcut
           href={paths.refusedRequests}
           icon="stop"
           title="Why was my call refused?"
@@ -60,7 +60,7 @@ export function StartPage(): JSX.Element | null {
   );
 }
 
-function Way(props: { href: string; icon: IconName; title: string; text: string }): JSX.Element {
+function Shortcut(props: { href: string; icon: IconName; title: string; text: string }): JSX.Element {
   const { href, icon, title, text } = props;
   return (
     <a class="card way" href={href}>

@@ -7,7 +7,9 @@ export const organisation: Store<PortalOrganisationJson | null> = createStore<Po
   null,
 );
 
-/** The policy that the members' choices lie within; null in the console, where the server's answer decides. */
+/**
+ * The policy that the members' choices lie within; null in the console, where the server's answer decides.
+ */
 export function usePolicy(): PortalOrganisationJson['policy'] | null {
   return useStore(organisation)?.policy ?? null;
 }

@@ -194,7 +194,7 @@ interface OfPath {
   onClose: () => void;
 }
 
-function Invite({ path, onMade, onClose }: OfPath & { onMade: (made: InvitedMemberJson) => void }) {
+function Invite({ path, onMade, onClose }: OfPath & { onMade: (created: InvitedMemberJson) => void }) {
   const [email, setEmail] = useState('');
   const [role, setRole] = useState<MemberRole>('member');
   const action = useAction(async () =>
@@ -244,7 +244,7 @@ function ChangeRole({ path, member, onDone, onClose }: OfMember & { onDone: () =
   );
 }
 
-function NewLink(props: OfMember & { onMade: (made: InvitedMemberJson) => void }): JSX.Element {
+function NewLink(props: OfMember & { onMade: (created: InvitedMemberJson) => void }): JSX.Element {
   const { path, member, onMade, onClose } = props;
   const action = useAction(async () =>
     onMade(await post<InvitedMemberJson>(`${path}/members/${member.id}/invitation`)),
@@ -263,7 +263,7 @@ function NewLink(props: OfMember & { onMade: (made: InvitedMemberJson) => void }
   );
 }
 
-function Remove(props: OfMember & { onRemoved: (made: readonly MadeCredentialJson[]) => void }): JSX.Element {
+function Remove(props: OfMember & { onRemoved: (created: readonly MadeCredentialJson[]) => void }): JSX.Element {
   const { path, member, onRemoved, onClose } = props;
   const isInvited = member.state === 'invited';
   const remove = async () => {

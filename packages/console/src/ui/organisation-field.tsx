@@ -12,7 +12,7 @@ const SHOWN_MAX = 8;
 /** The value of the choice for no organisation. */
 export const PLATFORM = 'none';
 
-/** A choice of one organisation, found by a search; or of the platform. */
+/** A choice of one organisation, organisations by a search; or of the platform. */
 export function OrganisationField(props: {
   label: string;
   value: string;
@@ -21,7 +21,7 @@ export function OrganisationField(props: {
   const { label, value, onInput } = props;
   const [search, setSearch] = useState('');
   const [text, setText] = useDraft(search, setSearch);
-  const found = useResource<{ items: ListedOrganisationJson[] }>(
+  const organisations = useResource<{ items: ListedOrganisationJson[] }>(
     withQuery('/organisations', { search, state: 'enabled', limit: SHOWN_MAX }),
   );
   return (
@@ -34,7 +34,7 @@ export function OrganisationField(props: {
         onInput={setText}
         autofocus
       />
-      <Loaded from={found} size="text">
+      <Loaded from={organisations} size="text">
         {({ items }) => (
           <ChoiceField
             label={label}

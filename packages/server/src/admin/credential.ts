@@ -314,12 +314,12 @@ async function existingCredential(
   id: string,
   identify: Identify,
 ): Promise<{ credential: Credential; owner: ApiUser }> {
-  const found = await findCredential(transaction, id, actor);
-  if (found !== undefined) {
-    const { credential, owner } = found;
+  const owned = await findCredential(transaction, id, actor);
+  if (owned !== undefined) {
+    const { credential, owner } = owned;
     const related = { kind: 'api_user', id: credential.clientId } as const;
     identify({ subjectId: credential.id, related, organisationId: owner.organisationId });
-    return found;
+    return owned;
   }
   throw new AppError('not_found', `There is no credential "${id}".`, {
     hint: ': mintmark credential list <client id> shows all.',

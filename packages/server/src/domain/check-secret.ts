@@ -34,7 +34,9 @@ export function checkSecret(
   return { failure: failureOf(keyIdOf(secret), { apiUser, record, matches, end: ended ?? disabled }) };
 }
 
-/** What the check of a secret found. `end`: why the secret of this record gets no token, even if it matches. */
+/**
+ * What the check of a secret found. `end`: why the secret of this record gets no token, even if it matches.
+ */
 interface SecretCheck {
   apiUser: KnownSecrets | undefined;
   record: SecretRecord | null;

@@ -5,11 +5,9 @@ import { hash } from 'node:crypto';
  * an organisation got before a time.
  */
 export interface Revocation {
-  /** The first 16 bytes of the SHA-256 of the token's `jti`, of the client id, or of the organisation's id: 32
-   * hexadecimal digits. */
-  digest: string;
-  /**
-   * Tokens with an earlier `iat` are revoked, in seconds since 1970; null: the digest is that of one token.
+  * /** The first 16 bytes of the SHA-256 of the token's `jti`, of the client id, or of the organisation's id:
+  * 32 hexadecimal digits. */ digest: string; /** Tokens with an earlier `iat` are revoked, in seconds since
+  * 1970; null: the digest is that of one token.
    */
   issuedBefore: number | null;
   /** Milliseconds since 1970. By then, every token that the revocation concerns has expired. */
@@ -34,8 +32,8 @@ export function revocationDigest(id: string): string {
 }
 
 /**
- * Revokes all tokens that are issued to an API user, or to those of an organisation, up to now and in the next
- * second. `longestLifeSeconds` is the longest life that one of the tokens may have.
+ * Revokes all tokens that are issued to an API user, or to those of an organisation, up to now and in the
+ * next second. `longestLifeSeconds` is the longest life that one of the tokens may have.
  */
 export function revocationOfAll(id: string, longestLifeSeconds: number, nowMs: number): Revocation {
   const issuedBefore = Math.ceil(nowMs / 1000) + CHANGE_HOLDS_SECONDS;

@@ -39,8 +39,8 @@ export function checkAssertion(
 }
 
 /**
- * Records the use. A call beyond the limit of its API user or organisation is refused first: it can be repeated with the same
- * assertion, and one API user cannot fill the memory for all.
+ * Records the use. A call beyond the limit of its API user or organisation is refused first: it can be
+ * repeated with the same assertion, and one API user cannot fill the memory for all.
  */
 function consume(
   services: AssertionServices,

@@ -22,8 +22,8 @@ export interface IntrospectingServices extends AuthenticatingServices {
 
 /**
  * Reports whether a token is active (RFC 7662). Only API users with `INTROSPECT_SCOPE` may ask, and only for
- * tokens with one of their own audiences; those of an organisation, only for its own tokens, unless it may see
- * all. The answer for any other token is the same as for one that never existed.
+ * tokens with one of their own audiences; those of an organisation, only for its own tokens, unless it may
+ * see all. The answer for any other token is the same as for one that never existed.
  */
 export function introspectToken(
   services: IntrospectingServices,

@@ -22,8 +22,8 @@ const NAMING_MAX = 2000;
 
 /**
  * Returns the names of API users and credentials, and the addresses of operators and members, by id. For
- * deleted ones it returns the last name in the audit log. `organisation`: only names of this organisation, for
- * its members.
+ * deleted ones it returns the last name in the audit log. `organisation`: only names of this organisation,
+ * for its members.
  */
 export async function auditNames(
   db: Kysely<Tables>,

@@ -39,7 +39,8 @@ before(async () => {
   const [, token = ''] = /welcome#(\S+)/.exec(server.output()) ?? [];
   admin = browser(server);
   const inspected = await admin.send('POST', '/invitations/inspect', { token });
-  assert.deepEqual(inspected.body, { email: null, role: 'admin' });
+  const toPlatform = { organisation: null, needs: 'password' };
+  assert.deepEqual(inspected.body, { email: null, role: 'admin', ...toPlatform });
   server.noteSecret(PASSWORD);
   const without = await admin.send('POST', '/invitations/accept', { token, password: PASSWORD });
   assertProblem(without, 400, 'invalid');
@@ -96,7 +97,8 @@ test('an invitation is accepted once with a strong password, and signs in', asyn
   assert.equal(operator.state, 'invited');
   const grace = browser(server);
   const inspected = await grace.send('POST', '/invitations/inspect', { token });
-  assert.deepEqual(inspected.body, { email: 'grace@example.com', role: 'operator' });
+  const toPlatform = { organisation: null, needs: 'password' };
+  assert.deepEqual(inspected.body, { email: 'grace@example.com', role: 'operator', ...toPlatform });
   for (const password of ['short', 'password1234', 'x'.repeat(200), 'grace@example.com']) {
     const weak = await grace.send('POST', '/invitations/accept', { token, password });
     assertProblem(weak, 400, 'invalid');
@@ -159,7 +161,7 @@ test('security 17: viewers may change nothing, operators neither operators nor k
     // What no route forgets: all that change something, but for one's own session and profile, need more than a viewer is.
     for (const [path, operations] of Object.entries(paths)) {
       for (const [method, { description = '' }] of Object.entries(operations)) {
-        if (method === 'get' || /^\/(session|profile|invitations)/.test(path)) continue;
+        if (method === 'get' || /^\/(session|profile|invitations|secret-links)/.test(path)) continue;
         if (path.endsWith('/trust-check')) continue; // a POST for the sake of the token: it changes nothing
         assert.doesNotMatch(description, /of every role|For anybody/, `${method} ${path}`);
       }

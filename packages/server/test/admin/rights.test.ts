@@ -41,8 +41,7 @@ async function changes(): Promise<[method: string, path: string][]> {
   const { paths } = await adminDocument(server.port);
   return Object.entries(paths).flatMap(([path, operations]) => {
     // What is one's own is not asked of the role: tests of operators have it.
-    if (/^\/(session|profile|invitations)/.test(path)) return [];
-    if (path.startsWith('/secret-links/')) return []; // for the holder of a link
+    if (/^\/(session|profile|invitations|secret-links)/.test(path)) return [];
     if (path.endsWith('/trust-check')) return []; // changes nothing
     const filled = path.replace('{client_id}', plain.client_id).replace('{id}', plain.credential_id);
     return Object.keys(operations)
@@ -52,7 +51,9 @@ async function changes(): Promise<[method: string, path: string][]> {
 }
 
 test('security 17: mintmark:read and viewers are refused every change, on record', async () => {
-  const tried = await changes();
+  // Those that the entries below are about first: the log keeps twenty of a caller in a minute.
+  const first = ([, path]: [string, string]) => Number(!path.startsWith('/credentials/'));
+  const tried = (await changes()).toSorted((a, b) => first(a) - first(b));
   assert.ok(tried.length >= 16, `${tried.length}`);
   for (const [method, path] of tried) {
     for (const send of [reader.send, viewer.send]) {

@@ -54,7 +54,10 @@ export function requiredIfMatch(request: FastifyRequest): readonly number[] | un
   );
 }
 
-/** Leaves passwords and passphrases out: the store keeps the digest, and read access to a fast digest would allow guesses. */
+/**
+ * Leaves passwords and passphrases out: the store keeps the digest, and read access to a fast digest would
+ * allow guesses.
+ */
 function withoutPassword(member: string, value: unknown): unknown {
   return member === 'password' || member === 'passphrase' ? null : value;
 }

@@ -41,8 +41,8 @@ export function createPortalGate(context: AdminContext): Gate {
 }
 
 /**
- * The person as a member of the organisation with this id. Throws the same Problem for an organisation that is
- * unknown, disabled, or beyond what the person may know of.
+ * The person as a member of the organisation with this id. Throws the same Problem for an organisation that
+ * is unknown, disabled, or beyond what the person may know of.
  */
 async function memberOf(
   { store }: AdminContext,

@@ -139,9 +139,9 @@ export function createOrganisations(
     },
     get: (id) => byId.get(id) ?? knownOrganisation(id, NO_ORGANISATION),
     async recount(ids, waiting) {
-      const known = Array.from(ids, (id) => byId.get(id)).filter((one) => one !== undefined);
+      const held = Array.from(ids, (id) => byId.get(id)).filter((one) => one !== undefined);
       await readCounts(
-        known.filter(({ quota }) => quota !== null),
+        held.filter(({ quota }) => quota !== null),
         waiting,
       );
     },

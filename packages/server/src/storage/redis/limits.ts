@@ -224,7 +224,10 @@ function networkSteps(call: SharedCall, prefix: string): LimitStep[] {
   ];
 }
 
-/** The text that places the keys of an API user in a slot of a cluster: those of its organisation's are in one. */
+/**
+ * The text that places the keys of an API user in a slot of a cluster: those of its organisation's are in
+ * one.
+ */
 function slotText({ id, organisation }: SharedApiUser): string {
   return organisation?.id ?? id;
 }

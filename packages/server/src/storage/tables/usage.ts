@@ -57,13 +57,14 @@ export interface FlushName {
 
 export interface UsageRows {
   /**
-   * Usage of one API user, of one organisation (by its id), or of all callers together (null), in the units that begin at or after `from` and
-   * before `to`, the oldest first. Omits units without usage, and units that are no longer kept.
+   * Usage of one API user, of one organisation (by its id), or of all callers together (null), in the units
+   * that begin at or after `from` and before `to`, the oldest first. Omits units without usage, and units
+   * that are no longer kept.
    */
   series(clientId: string | null, unit: UsageUnit, from: number, to: number): Promise<UsagePoint[]>;
   /**
-   * Tokens of each of these API users, by hour, from `from` to `to`. Omits hours without tokens, and API users
-   * outside the organisation if there is one.
+   * Tokens of each of these API users, by hour, from `from` to `to`. Omits hours without tokens, and API
+   * users outside the organisation if there is one.
    */
   recent(
     clientIds: readonly string[],
@@ -79,7 +80,9 @@ export interface HourOfTokens {
   tokens: number;
 }
 
-/** The tokens of these organisations in the running hour and day. Leaves out tokens that wait to be written. */
+/**
+ * The tokens of these organisations in the running hour and day. Leaves out tokens that wait to be written.
+ */
 export async function quotaUse(
   usage: Pick<UsageRows, 'recent'>,
   organisationIds: readonly string[],
