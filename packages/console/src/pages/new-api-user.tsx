@@ -95,6 +95,54 @@ function firstSettings(policy: ReturnType<typeof usePolicy>): EditableSettings {
   return { ...NO_SETTINGS, audiences: audiences.slice(0, 1), limit_per_minute: limit };
 }
 
+interface FirstCredentialProps {
+  firsts: typeof FIRSTS;
+  value: { first: First; secretName: string; days: string };
+  onFirst: (first: First) => void;
+  onSecretName: (name: string) => void;
+  onDays: (days: string) => void;
+  errorOf: (member: string) => string | null;
+}
+
+/** The first credential: a secret for operators, what the policy allows for members. */
+function FirstCredential(props: FirstCredentialProps): JSX.Element {
+  const { firsts, value, onFirst, onSecretName, onDays, errorOf } = props;
+  const { first, secretName, days } = value;
+  const policy = usePolicy();
+  const withSecret = first === 'secret';
+  return (
+    <fieldset class="stack">
+      <legend class={policy === null ? 'label' : 'unseen'}>
+        First {policy === null ? 'secret' : 'credential'}
+      </legend>
+      {policy === null ? (
+        <CheckField
+          label="Make a secret now"
+          hint="It is shown once, on the next page."
+          checked={withSecret}
+          onInput={(checked) => onFirst(checked ? 'secret' : 'none')}
+        />
+      ) : (
+        <ChoiceField<First> label="It proves itself by" value={first} choices={firsts} onInput={onFirst} />
+      )}
+      {withSecret && (
+        <>
+          <TextField
+            label="Its name"
+            optional
+            hint="Where it will be deployed: “production, cluster 2”."
+            value={secretName}
+            onInput={onSecretName}
+            error={errorOf('secret/name')}
+            maxLength={200}
+          />
+          <ExpiryField days={days} onInput={onDays} error={errorOf('secret/expires_at')} />
+        </>
+      )}
+    </fieldset>
+  );
+}
+
 interface CreateFormProps {
   onMade: (created: CreatedApiUserJson, first: First) => void;
 }
@@ -150,35 +198,14 @@ function CreateForm({ onMade }: CreateFormProps): JSX.Element {
         errorOf={action.errorOf}
         autofocus
       />
-      <fieldset class="stack">
-        <legend class={policy === null ? 'label' : 'unseen'}>
-          First {policy === null ? 'secret' : 'credential'}
-        </legend>
-        {policy === null ? (
-          <CheckField
-            label="Make a secret now"
-            hint="It is shown once, on the next page."
-            checked={withSecret}
-            onInput={(checked) => setFirst(checked ? 'secret' : 'none')}
-          />
-        ) : (
-          <ChoiceField<First> label="It proves itself by" value={first} choices={firsts} onInput={setFirst} />
-        )}
-        {withSecret && (
-          <>
-            <TextField
-              label="Its name"
-              optional
-              hint="Where it will be deployed: “production, cluster 2”."
-              value={secretName}
-              onInput={setSecretName}
-              error={action.errorOf('secret/name')}
-              maxLength={200}
-            />
-            <ExpiryField days={days} onInput={setDays} error={action.errorOf('secret/expires_at')} />
-          </>
-        )}
-      </fieldset>
+      <FirstCredential
+        firsts={firsts}
+        value={{ first, secretName, days }}
+        onFirst={setFirst}
+        onSecretName={setSecretName}
+        onDays={setDays}
+        errorOf={action.errorOf}
+      />
       <FormEnd action={action} verb="Create">
         <LinkButton kind="quiet" href={paths.apiUsers}>
           Cancel

@@ -76,23 +76,7 @@ export function OrganisationsPage(): JSX.Element {
       </div>
       {list.loaded && list.items.length === 0 && !list.hasMore ? (
         <section class="card">
-          {isFiltered ? (
-            <Empty icon="search" title="No matching organisations">
-              <Button onClick={() => setQuery({ search: '', state: '' })}>Show all</Button>
-            </Empty>
-          ) : (
-            <Empty icon="organisation" title="There are no organisations yet">
-              <p>
-                Create one for each advertiser, agency or team. You say what its API users may have; its
-                members create them and reset their credentials.
-              </p>
-              {isAdmin && (
-                <LinkButton kind="primary" icon="plus" href={paths.newOrganisation}>
-                  New organisation
-                </LinkButton>
-              )}
-            </Empty>
-          )}
+          <NoOrganisations showAll={isFiltered ? () => setQuery({ search: '', state: '' }) : null} />
         </section>
       ) : (
         <section class="card flush" aria-label="Organisations">
@@ -101,6 +85,30 @@ export function OrganisationsPage(): JSX.Element {
         </section>
       )}
     </Page>
+  );
+}
+
+/** `showAll`: takes the filter back; null: without a filter. */
+function NoOrganisations({ showAll }: { showAll: (() => void) | null }): JSX.Element {
+  const isAdmin = useMay('admin');
+  if (showAll !== null)
+    return (
+      <Empty icon="search" title="No matching organisations">
+        <Button onClick={showAll}>Show all</Button>
+      </Empty>
+    );
+  return (
+    <Empty icon="organisation" title="There are no organisations yet">
+      <p>
+        Create one for each advertiser, agency or team. You say what its API users may have; its members
+        create them and reset their credentials.
+      </p>
+      {isAdmin && (
+        <LinkButton kind="primary" icon="plus" href={paths.newOrganisation}>
+          New organisation
+        </LinkButton>
+      )}
+    </Empty>
   );
 }
 

@@ -126,7 +126,7 @@ function Create(props: {
   const [life, setLife] = useState<string>(LIVES[1].value);
   const [passphrase, setPassphrase] = useState('');
   const [endsOld, setEndsOld] = useState(false);
-  // The same key for each attempt, so that a lost response does not leave a link that nobody has.
+  // The same key for each attempt, so that a lost response does not leave a second link.
   const attempt = useRef({ key: newIdempotencyKey(), body: '' });
   const action = useAction(async () => {
     const body = {

@@ -25,7 +25,6 @@ export function ForgottenPage(): JSX.Element {
   const { search = '' } = query;
   const [text, setText] = useDraft(search, (next) => setQuery({ search: next }));
   const list = usePages<ListedApiUserJson>(withQuery('/api-users', { search, sort: '-last_used_at' }));
-  const mayWrite = useMay('operator');
   const { route } = useLocation();
   const only = search === '' && list.items.length === 1 && !list.hasMore ? list.items[0] : undefined;
   useEffect(() => {
@@ -58,42 +57,49 @@ export function ForgottenPage(): JSX.Element {
             </p>
           </Empty>
         ) : (
-          <table class="table">
-            <thead>
-              <tr>
-                <th scope="col">API user</th>
-                <th scope="col">Last token</th>
-                <th scope="col">
-                  <span class="unseen">Reset</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {list.items.map(({ client_id: id, name, last_used_at: at }) => (
-                <tr key={id}>
-                  <th scope="row">
-                    <div class="name-cell">
-                      <strong class="breakable">{name}</strong>
-                      <code class="soft breakable">{id}</code>
-                    </div>
-                  </th>
-                  <td data-label="Last token" class="fit">
-                    <Ago at={at} />
-                  </td>
-                  <td class="fit whole">
-                    {mayWrite && (
-                      <LinkButton small href={paths.reset(id)}>
-                        Reset<span class="unseen"> the credentials of {name}</span>
-                      </LinkButton>
-                    )}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
+          <ApiUsers items={list.items} />
         )}
         <ListEnd of={list} narrow="Search for a name or client id." />
       </section>
     </Page>
+  );
+}
+
+function ApiUsers({ items }: { items: readonly ListedApiUserJson[] }): JSX.Element {
+  const mayWrite = useMay('operator');
+  return (
+    <table class="table">
+      <thead>
+        <tr>
+          <th scope="col">API user</th>
+          <th scope="col">Last token</th>
+          <th scope="col">
+            <span class="unseen">Reset</span>
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {items.map(({ client_id: id, name, last_used_at: at }) => (
+          <tr key={id}>
+            <th scope="row">
+              <div class="name-cell">
+                <strong class="breakable">{name}</strong>
+                <code class="soft breakable">{id}</code>
+              </div>
+            </th>
+            <td data-label="Last token" class="fit">
+              <Ago at={at} />
+            </td>
+            <td class="fit whole">
+              {mayWrite && (
+                <LinkButton small href={paths.reset(id)}>
+                  Reset<span class="unseen"> the credentials of {name}</span>
+                </LinkButton>
+              )}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }

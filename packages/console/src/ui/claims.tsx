@@ -23,7 +23,7 @@ export function claimsText(claims: Claims): string {
   return Object.keys(claims).length === 0 ? '' : JSON.stringify(claims, null, 2);
 }
 
-/** The claims that a text means; null: it is no JSON object. */
+/** The claims that a text means; null: it is not a JSON object. */
 export function claimsOf(text: string): Claims | null {
   if (text.trim() === '') return {};
   try {

@@ -263,7 +263,9 @@ function NewLink(props: OfMember & { onMade: (created: InvitedMemberJson) => voi
   );
 }
 
-function Remove(props: OfMember & { onRemoved: (created: readonly MadeCredentialJson[]) => void }): JSX.Element {
+function Remove(
+  props: OfMember & { onRemoved: (created: readonly MadeCredentialJson[]) => void },
+): JSX.Element {
   const { path, member, onRemoved, onClose } = props;
   const isInvited = member.state === 'invited';
   const remove = async () => {

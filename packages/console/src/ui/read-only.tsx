@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import { site } from '../site.ts';
 import { Notice } from './notice.tsx';
 
-/** Replaces a form that the person may not use. `text`: says who may, for operators. */
+/** Replaces a form that the person may not use. `text`: the required role, for operators. */
 export function ReadOnly({ text }: { text: string }): JSX.Element {
   return (
     <Notice title="Your role is read-only">

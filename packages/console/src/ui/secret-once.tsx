@@ -43,7 +43,7 @@ export function SecretOnce({
   onDone,
 }: {
   shown: ShownSecret;
-  /** Null: nobody watches its first use. */
+  /** Null: the person cannot watch its uses. */
   live: LiveUse | null;
   /** Label of the last button. */
   buttonText: string;

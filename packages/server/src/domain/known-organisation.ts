@@ -20,7 +20,7 @@ export interface KnownOrganisationSettings {
   enabled: boolean;
   /** Calls per minute of all its API users together; null: no such limit. */
   limitPerMinute: number | null;
-  /** Null if there is no quota. */
+  /** Null: without a quota. */
   quota: TokenQuota | null;
   networks: NetworkSet | null;
   claims: Claims;

@@ -5,10 +5,12 @@ import { hash } from 'node:crypto';
  * an organisation got before a time.
  */
 export interface Revocation {
-  * /** The first 16 bytes of the SHA-256 of the token's `jti`, of the client id, or of the organisation's id:
-  * 32 hexadecimal digits. */ digest: string; /** Tokens with an earlier `iat` are revoked, in seconds since
-  * 1970; null: the digest is that of one token.
+  /**
+   * The first 16 bytes of the SHA-256 of the token's `jti`, of the client id, or of the organisation's id: 32
+   * hexadecimal digits.
    */
+  digest: string;
+  /** Tokens with an earlier `iat` are revoked, in seconds since 1970; null: the digest is that of one token. */
   issuedBefore: number | null;
   /** Milliseconds since 1970. By then, every token that the revocation concerns has expired. */
   removesAt: number;

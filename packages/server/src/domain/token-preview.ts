@@ -54,7 +54,7 @@ export function previewToken(input: TokenPreviewInput): TokenPreview {
   return { header, claims: JSON.parse(json) as Record<string, unknown>, bytes, lifeSeconds };
 }
 
-/** The fault of claims that make the token too long; empty if there is none. */
+/** The fault of claims that make the token too long; otherwise empty. */
 export function tokenPreviewFaults({ bytes }: TokenPreview, member = 'claims'): Fault[] {
   if (bytes <= TOKEN_BYTES_MAX) return [];
   const problem = `The access token would have ${bytes} bytes: at most ${TOKEN_BYTES_MAX}. Shorten the claims.`;

@@ -85,7 +85,7 @@ async function newOther(server: TestServer, operator: Browser) {
   const any = { 'If-Match': '*', 'Sec-Fetch-Site': 'same-origin' };
   await ok(operator.send('PATCH', `/api-users/${first.clientId}`, { username: 'zebra-other' }, any));
   const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const pem = publicKey.export({ type: 'spki', format: 'pem' }) as string;
+  const pem = publicKey.export({ type: 'spki', format: 'pem' });
   const key = await ok(
     admin.portal('POST', `${at}/api-users/${first.clientId}/credentials`, {
       name: 'zebra key',

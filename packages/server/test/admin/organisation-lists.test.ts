@@ -1,6 +1,6 @@
 // Test setup: long, alone, also on PostgreSQL.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after as afterAll, before, test } from 'node:test';
 import { sql } from 'kysely';
 import { listOrganisations } from '../../src/admin/organisation.ts';
 import { listViolations } from '../../src/admin/organisation-violations.ts';
@@ -41,7 +41,7 @@ before(async () => {
   for (let from = 0; from < ORGANISATIONS; from += PIECE) await insertApiUsers(from, from + PIECE);
   await sql`analyze`.execute(connections.write);
 });
-after(async () => {
+afterAll(async () => {
   await store.close();
   await opened[Symbol.asyncDispose]();
 });

@@ -1,4 +1,4 @@
-// Test setup: authlib, first.
+// Test setup: jose, authlib, first.
 import { test } from 'node:test';
 import { DESKTOP } from '@mintmark/test-support/browser';
 import { authlibMissing } from '@mintmark/test-support/debian-programs';

@@ -58,7 +58,7 @@ test('a quota that is only observed counts and refuses nothing', () => {
   assert.deepEqual([count.hour, count.day], [5, 5]);
 });
 
-test('parts of a quota never add up to more than what was left', () => {
+test('parts of a quota never exceed what was left', () => {
   const tokens = fc.nat(200);
   fc.assert(
     fc.property(tokens, tokens, fc.integer({ min: 2, max: 9 }), (limit, used, parts) => {

@@ -4,7 +4,8 @@
 /** Factories: functions of 71 to 100 lines that hold other functions. */
 export const FACTORIES: ReadonlySet<string> = names(`
   createChangeFeed createClockWatch createEntries createKeyring createLive createMaintenance
-  createPlace createPool createRevocations createSignIn createTokenCheck createUsageRecorder
+  createOrganisations createPlace createPool createRevocations createSignIn createStatistics createTokenCheck
+  createUsageGathering createUsageRecorder
   apiUserRows credentialRows operatorRows sessionRows linkToPrimary redisCluster formEndpoint
 `);
 

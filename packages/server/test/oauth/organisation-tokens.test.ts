@@ -133,7 +133,7 @@ test('a disabled organisation is refused like a disabled API user', async () => 
   assert.equal((await claimsOf(user))['org_id'], id);
 });
 
-test('an API user of an organisation that does not exist gets no token', async () => {
+test('an API user of a missing organisation gets no token', async () => {
   const { store } = opened;
   const id = newOrganisationId();
   const user = await userOf(store, null);
