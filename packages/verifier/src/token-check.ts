@@ -67,8 +67,6 @@ export function createTokenCheck<Claims>(
     return isCurrent ? Promise.resolve(entry.token) : renewAndRecall(entry, token, digest);
   }
 
-  const isStillGood = ({ key, untilMs }: Verified<Claims>, nowMs: number) => key.live && nowMs < untilMs;
-
   /** Returns a cached token, after a refresh of keys and revocations. */
   async function renewAndRecall(
     entry: Verified<Claims>,
@@ -107,14 +105,7 @@ export function createTokenCheck<Claims>(
       if (!isCompactJws(token)) throw new Refusal('malformed', 'It is not a signed JWT.');
       const arrival = keySet.arrival();
       if (!keySet.isFresh(clock())) await keySet.ready();
-      const choose = (header: CompactJWSHeaderParameters): Candidates | Promise<Candidates> => {
-        const kid = kidOf(header);
-        const algorithm = checkedAlgorithm(header);
-        const keys = keySet.candidates(kid, algorithm);
-        if (keys.length > 0) return { algorithm, keys };
-        return keySet.find(kid, algorithm, arrival).then((fetched) => ({ algorithm, keys: fetched }));
-      };
-      const { payload, key } = await verifySignature(token, choose, joseOptions);
+      const { payload, key } = await verifySignature(token, candidatesIn(keySet, arrival), joseOptions);
       if (!revocations.isFresh(clock())) await revocations.ready();
       const nowMs = clock();
       const verified = checkClaims(payload, options, Math.floor(nowMs / 1000));
@@ -138,6 +129,21 @@ export function createTokenCheck<Claims>(
         throw accessTokenError(error, details);
       }
     },
+  };
+}
+
+function isStillGood({ key, untilMs }: Pick<Verified<unknown>, 'key' | 'untilMs'>, nowMs: number): boolean {
+  return key.live && nowMs < untilMs;
+}
+
+/** Chooses the keys for the header of a token that arrived at `arrival`. */
+function candidatesIn(keySet: KeySet, arrival: ReturnType<KeySet['arrival']>) {
+  return (header: CompactJWSHeaderParameters): Candidates | Promise<Candidates> => {
+    const kid = kidOf(header);
+    const algorithm = checkedAlgorithm(header);
+    const keys = keySet.candidates(kid, algorithm);
+    if (keys.length > 0) return { algorithm, keys };
+    return keySet.find(kid, algorithm, arrival).then((fetched) => ({ algorithm, keys: fetched }));
   };
 }
 

@@ -10,7 +10,7 @@ export interface Revocation {
    * hexadecimal digits.
    */
   digest: string;
-  /** Tokens with an earlier `iat` are revoked, in seconds since 1970; null: the digest is that of one token. */
+  /** Tokens with an earlier `iat` are revoked, in seconds since 1970. Null: the digest is of one token. */
   issuedBefore: number | null;
   /** Milliseconds since 1970. By then, every token that the revocation concerns has expired. */
   removesAt: number;

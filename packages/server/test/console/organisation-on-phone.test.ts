@@ -1,4 +1,4 @@
-// Test setup: authlib, long.
+// Test setup: jose, authlib, long.
 import { test } from 'node:test';
 import { PHONE } from '@mintmark/test-support/browser';
 import { authlibMissing } from '@mintmark/test-support/debian-programs';
