@@ -17,8 +17,8 @@ export interface Site {
 }
 
 /**
- * The address decides when the document is loaded. A link to another site loads another document, so no page
- * of one organisation can show data of another one.
+ * The address decides when the document is loaded. A link to another site loads another document: a page
+ * shows data of one organisation only.
  */
 export const site: Readonly<Site> = siteOf(location.pathname);
 

@@ -1,4 +1,4 @@
-// Test setup: authlib, long.
+// Test setup: jose, authlib, long.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
