@@ -1,11 +1,11 @@
 // Organisations and their API users, written as another process writes them.
+import { newOrganisationId } from '../../server/src/domain/organisation-id.ts';
 import { createApiUserWithSecret } from '../../server/src/admin/api-user-with-secret.ts';
 import { SYSTEM } from '../../server/src/domain/actor.ts';
 import type { ApiUser, ApiUserSettings } from '../../server/src/domain/api-user.ts';
 import type { Claims } from '../../server/src/domain/claims.ts';
 import {
   DEFAULT_POLICY,
-  newOrganisationId,
   type Organisation,
   type OrganisationPolicy,
 } from '../../server/src/domain/organisation.ts';

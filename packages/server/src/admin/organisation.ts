@@ -1,14 +1,10 @@
+import { newOrganisationId } from '../domain/organisation-id.ts';
 import { reaches, type Actor } from '../domain/actor.ts';
 import { AppError } from '../domain/app-error.ts';
 import { auditedId, type AuditAction } from '../domain/audit-entry.ts';
 import { NO_CLAIMS } from '../domain/claims.ts';
 import { changedFacts, organisationFacts } from '../domain/audit-facts.ts';
-import {
-  newOrganisationId,
-  ORGANISATIONS_MAX,
-  type Organisation,
-  type OrganisationSettings,
-} from '../domain/organisation.ts';
+import { ORGANISATIONS_MAX, type Organisation, type OrganisationSettings } from '../domain/organisation.ts';
 import { organisationFaults } from '../domain/organisation-faults.ts';
 import type { OrganisationPage, OrganisationSize } from '../storage/tables/organisation.ts';
 import type { Store, StoreTransaction } from '../storage/store.ts';

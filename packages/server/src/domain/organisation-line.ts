@@ -1,6 +1,7 @@
+import { newOrganisationId } from './organisation-id.ts';
 import { CREDENTIAL_KINDS } from './credential.ts';
 import type { Fault } from './fault.ts';
-import { newOrganisationId, QUOTA_MODES, VIOLATION_MODES, type Organisation } from './organisation.ts';
+import { QUOTA_MODES, VIOLATION_MODES, type Organisation } from './organisation.ts';
 import { newSettings, type OrganisationRecord, type PolicyRecord } from './organisation-record.ts';
 import { organisationFaults } from './organisation-faults.ts';
 import {

@@ -1,4 +1,3 @@
-import { randomBase62 } from '../lib/random.ts';
 import type { Claims } from './claims.ts';
 import type { CredentialKind } from './credential.ts';
 
@@ -93,13 +92,6 @@ export const DEFAULT_POLICY: OrganisationPolicy = {
   introspectsAll: false,
   violations: 'report',
 };
-
-const ID_PREFIX = 'org_';
-const ID_LENGTH = 20;
-
-export function newOrganisationId(): string {
-  return ID_PREFIX + randomBase62(ID_LENGTH);
-}
 
 /** Every process holds all organisations in memory. */
 export const ORGANISATIONS_MAX = 100_000;

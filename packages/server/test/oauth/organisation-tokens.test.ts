@@ -1,11 +1,11 @@
 // Test setup: also on PostgreSQL.
+import { newOrganisationId } from '../../src/domain/organisation-id.ts';
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { decodeJwt } from 'jose';
 import { createSecret } from '../../src/admin/credential.ts';
 import { revokeOrganisation } from '../../src/admin/revocation.ts';
 import { SYSTEM } from '../../src/domain/actor.ts';
-import { newOrganisationId } from '../../src/domain/organisation.ts';
 import { eventually } from '@mintmark/test-support/eventually';
 import { basic, exchange, FORM } from '@mintmark/test-support/http';
 import {
