@@ -152,6 +152,26 @@ test('security 32: a link of a member never sets a password of an operator', asy
   assertProblem(tried, 401, 'wrong_credentials');
 });
 
+test('security 34: a member who becomes an operator needs a new link', async () => {
+  const id = await newOrganisation(admin, 'Squatters');
+  const boss = await newMember(server, admin, id, { email: 'boss@squatters.example', role: 'admin' });
+  const invitation = { email: 'chief@platform.example', role: 'member' };
+  const made = await boss.portal('POST', `/organisations/${id}/members`, invitation);
+  const token = tokenIn(server, made.body['invitation_url']);
+  // The inviter has the link, too, and may choose the password in place of the invited person.
+  const squatter = browser(server);
+  const joined = await squatter.send('POST', '/invitations/accept', { token, password: PASSWORD });
+  assert.equal(joined.status, 200, joined.text);
+  const changed = await admin.send('PATCH', '/operators/chief@platform.example', { role: 'admin' });
+  assert.equal(changed.status, 200, changed.text);
+  assert.deepEqual([changed.body['role'], changed.body['state']], ['admin', 'invited']);
+  const credentials = { email: 'chief@platform.example', password: PASSWORD };
+  assertProblem(await squatter.send('POST', '/session', credentials), 401, 'wrong_credentials');
+  const link = await admin.send('POST', '/operators/chief@platform.example/invitation');
+  assert.equal(link.status, 201, link.text);
+  server.noteSecret(/#(.+)$/.exec(link.body['invitation_url'] as string)?.[1] ?? '');
+});
+
 test('security 34: a removed member loses sessions and account; credentials are listed', async () => {
   const id = await newOrganisation(admin, 'Leaving');
   const boss = await newMember(server, admin, id, { email: 'boss@leaving.example', role: 'admin' });
