@@ -98,6 +98,12 @@ test('security 33: the inviter sees no difference between new and existing accou
     items.filter(({ state }) => state === 'invited').map(({ second_factor: factor }) => factor),
     [null, null],
   );
+  // A weak password is refused before anybody looks for the account: the inviter has the link, too.
+  const weak = async ({ token }: { token: string }) => {
+    const reply = await boss.send('POST', '/invitations/accept', { token, password: 'password1234' });
+    return [reply.status, same(reply.body).replaceAll(/"trace_id":"\w+"/g, '')];
+  };
+  assert.deepEqual(await weak(existing), await weak(unknown));
   // An account signs in with its own password. The link sets none.
   const guest = browser(server);
   const wrong = await guest.send('POST', '/invitations/accept', {

@@ -5,8 +5,9 @@ import type { Organisation } from '../../domain/organisation.ts';
 import type { SessionLimits } from '../../domain/session.ts';
 import type { Store, StoreTransaction } from '../../storage/store.ts';
 import { audited, type Attempt, type Change } from '../audited.ts';
+import { argon2id } from '../../lib/argon2id.ts';
 import { memberFacts } from '../member.ts';
-import { hashOfChosenPassword } from './password.ts';
+import { refuseWeakPassword } from './password.ts';
 import type { Caller, InspectedInvitation, SignedIn, SignInDenial } from './sign-in-outcome.ts';
 import { beginning, beginSession, noSuchInvitation, type Started } from './start-session.ts';
 
@@ -86,8 +87,10 @@ export async function joinOrganisation(
   }
   const chosen = requiredPassword(password);
   const { email } = invitation;
+  // First, also for an account that exists: the refusal would tell the holder of the link that none does.
+  await refuseWeakPassword(chosen, email);
   if ((await store.operators.findByEmail(email)) === undefined) {
-    const passwordHash = await hashOfChosenPassword(chosen, email);
+    const passwordHash = await argon2id(chosen);
     const acceptance = { invitation, passwordHash, from };
     return signedIn(await joinWithNewAccount({ store, nowMs: now() }, limits, acceptance));
   }
