@@ -1,5 +1,5 @@
 import { AppError } from '../domain/app-error.ts';
-import type { Actor } from '../domain/actor.ts';
+import { accountOf, type Actor } from '../domain/actor.ts';
 import type { AuditFacts } from '../domain/audit-entry.ts';
 import { makeMemberInvitation, type MemberInvitation } from '../domain/invitation.ts';
 import { emailProblem } from '../domain/operator.ts';
@@ -70,7 +70,8 @@ export async function inviteMember(
     await refuseMember(transaction, id, input.email);
     const before = await transaction.memberInvitations.findByEmail(id, input.email);
     if (before === undefined) await refuseTooMany(transaction, id);
-    const wanted = { ...input, organisationId: id, id: before?.id ?? null };
+    const createdBy = accountOf(change.actor);
+    const wanted = { ...input, organisationId: id, id: before?.id ?? null, createdBy };
     const invited = makeMemberInvitation(wanted, lifeSeconds, change.nowMs);
     await transaction.memberInvitations.put(invited.invitation);
     return { result: invited, subjectId: invited.invitation.id, after: input };
@@ -90,7 +91,8 @@ export async function inviteMemberAgain(
     identify({ organisationId: id });
     const before = await transaction.memberInvitations.findById(id, invitationId);
     if (before === undefined) throw noSuchMember('invitation', invitationId);
-    const invited = makeMemberInvitation(before, lifeSeconds, change.nowMs);
+    const renewed = { ...before, createdBy: accountOf(change.actor) };
+    const invited = makeMemberInvitation(renewed, lifeSeconds, change.nowMs);
     await transaction.memberInvitations.put(invited.invitation);
     return { result: invited, after: { email: before.email, role: before.role } };
   });

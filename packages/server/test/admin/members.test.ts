@@ -214,6 +214,35 @@ test('security 34: a removed member loses sessions and account; credentials are 
   assert.equal(status, 200);
 });
 
+test('security 34: a link of an admin who lost the role opens nothing', async () => {
+  const id = await newOrganisation(admin, 'Returning');
+  const boss = await newMember(server, admin, id, { email: 'boss@returning.example', role: 'admin' });
+  const at = `/organisations/${id}/members`;
+  const losses: [string, (second: string) => Promise<{ status: number; text: string }>][] = [
+    ['removed', (second) => boss.portal('DELETE', `${at}/${second}`)],
+    ['demoted', (second) => boss.portal('PATCH', `${at}/${second}`, { role: 'member' })],
+  ];
+  for (const [name, lose] of losses) {
+    const second = await newMember(server, admin, id, { email: `${name}@returning.example`, role: 'admin' });
+    const email = `later-${name}@returning.example`;
+    const made = await second.portal('POST', at, { email, role: 'admin' });
+    const token = tokenIn(server, made.body['invitation_url']);
+    const guest = browser(server);
+    assert.equal((await guest.send('POST', '/invitations/inspect', { token })).status, 200);
+    const lost = await lose(second.id);
+    assert.equal(lost.status, 200, lost.text);
+    for (const path of ['/invitations/inspect', '/invitations/accept']) {
+      const body = path.endsWith('accept') ? { token, password: PASSWORD } : { token };
+      assertProblem(await guest.send('POST', path, body), 404, 'not_found');
+    }
+    const { id: invitation } = made.body['member'] as { id: string };
+    const renewed = await boss.portal('POST', `${at}/${invitation}/invitation`);
+    const again = tokenIn(server, renewed.body['invitation_url']);
+    const joined = await guest.send('POST', '/invitations/accept', { token: again, password: PASSWORD });
+    assert.equal(joined.status, 200, joined.text);
+  }
+});
+
 test('security 32: no member becomes admin, and the last admin stays', async () => {
   const id = await newOrganisation(admin, 'Headless');
   const boss = await newMember(server, admin, id, { email: 'boss@headless.example', role: 'admin' });
