@@ -214,6 +214,25 @@ test('security 34: a removed member loses sessions and account; credentials are 
   assert.equal(status, 200);
 });
 
+test('security 34: an account ends with its last organisation', async () => {
+  const [first, second] = [await newOrganisation(admin, 'Short'), await newOrganisation(admin, 'Long')];
+  const only = { email: 'only@short.example', role: 'admin' } as const;
+  const both = { email: 'both@short.example', role: 'member' } as const;
+  const signedIn = await newMember(server, admin, first, only);
+  const elsewhere = await newMember(server, admin, first, both);
+  const { token } = await invited(server, admin, second, both);
+  assert.equal((await elsewhere.send('POST', '/invitations/accept', { token })).status, 200);
+  const deleted = await admin.send('DELETE', `/organisations/${first}`, undefined, {
+    'If-Match': '*',
+    'Sec-Fetch-Site': 'same-origin',
+  });
+  assert.equal(deleted.status, 204, deleted.text);
+  assertProblem(await signedIn.get('/session'), 401, 'not_signed_in');
+  const again = await browser(server).send('POST', '/session', { email: only.email, password: PASSWORD });
+  assertProblem(again, 401, 'wrong_credentials');
+  assert.equal((await elsewhere.portal('GET', `/organisations/${second}`)).status, 200);
+});
+
 test('security 34: a link of an admin who lost the role opens nothing', async () => {
   const id = await newOrganisation(admin, 'Returning');
   const boss = await newMember(server, admin, id, { email: 'boss@returning.example', role: 'admin' });
