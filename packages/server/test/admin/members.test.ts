@@ -168,6 +168,10 @@ test('security 34: a member who becomes an operator needs a new link', async () 
   const squatter = browser(server);
   const joined = await squatter.send('POST', '/invitations/accept', { token, password: PASSWORD });
   assert.equal(joined.status, 200, joined.text);
+  const inviting = { email: 'chief@platform.example', role: 'admin' };
+  const refused = await admin.send('POST', '/operators', inviting);
+  assertProblem(refused, 409, 'conflict');
+  assert.match(String(refused.body['detail']), /change the role of the account op_\w+/);
   const changed = await admin.send('PATCH', '/operators/chief@platform.example', { role: 'admin' });
   assert.equal(changed.status, 200, changed.text);
   assert.deepEqual([changed.body['role'], changed.body['state']], ['admin', 'invited']);

@@ -186,8 +186,12 @@ export function withoutSecondFactor(operator: Operator): Operator {
 export async function insertOperator(transaction: StoreTransaction, operator: Operator): Promise<Operator> {
   refuseBadEmail(operator.email);
   await transaction.operators.lock();
-  if ((await transaction.operators.findByEmail(operator.email)) !== undefined) {
-    const problem = `There is an operator "${operator.email}" already: choose another address, or reset that one.`;
+  const other = await transaction.operators.findByEmail(operator.email);
+  if (other !== undefined) {
+    const problem =
+      other.role === 'none'
+        ? `The person "${other.email}" is a member of an organisation: change the role of the account ${other.id}, then make a new link.`
+        : `There is an operator "${operator.email}" already: choose another address, or reset that one.`;
     throw new AppError('conflict', problem, { faults: [{ member: 'email', problem }] });
   }
   await transaction.operators.insert(operator);
