@@ -296,6 +296,8 @@ test('security 33: an operator views an organisation on record, and stays unname
   assert.equal(seen.status, 200, seen.text);
   assert.ok(!seen.text.includes('ada@platform.example'), seen.text);
   assert.ok(seen.text.includes('the platform'));
+  assert.ok(seen.text.includes('"credential_kinds"'));
+  assert.doesNotMatch(seen.text, /introspects_all|violations/, 'the portal does not show these, either');
   for (const search of ['ada@platform', '127.0.0.1']) {
     const found = await boss.portal('GET', `${at}/audit?search=${search}&actor=platform`);
     assert.deepEqual(found.body['items'], []);
