@@ -10,7 +10,6 @@ import { boundCredential, credentialFault, settingsFaults } from '../domain/orga
 import type { StoreTransaction } from '../storage/store.ts';
 import { existingApiUser } from './api-user.ts';
 import { audited, type Attempt, type Change, type Effect } from './audited.ts';
-import { end } from './credential.ts';
 import { gatherUsesOf, refuseLiveCaller } from './in-use.ts';
 import { namedOrganisation, refuseTooManyApiUsers } from './organisation-policy.ts';
 import { revokeTokens } from './revocation.ts';
@@ -38,7 +37,7 @@ export interface MoveResult {
 
 /**
  * Moves API users to an organisation or to the platform: all, or none if the policy forbids something of one
- * of them. Without `keepCredentials` it retires their credentials and revokes their tokens, because the
+ * of them. Without `keepCredentials` it removes their credentials and revokes their tokens, because the
  * people of the former organisation know the secrets.
  */
 export async function moveApiUsers(change: Change, move: Move): Promise<MoveResult> {
@@ -151,8 +150,9 @@ async function moved(
   await transaction.apiUsers.update(user);
   await transaction.changed('api_user', clientId);
   const ending = keepCredentials ? [] : await liveCredentials(transaction, before, nowMs);
-  for (const credential of ending) await end(transaction, credential, { retiredAt: nowMs });
   if (!keepCredentials) {
+    // Those that ended before, too: their names and last addresses are of the former organisation.
+    await transaction.credentials.deleteOf(clientId);
     await transaction.secretLinks.deleteOf(clientId);
     await transaction.refusedRequests.deleteOf(clientId);
   }
@@ -160,7 +160,7 @@ async function moved(
   const ended = {
     keep_credentials: keepCredentials,
     ...(force && { forced: true }),
-    ...(ending.length > 0 && { retired_credentials: ending.map(({ id }) => id) }),
+    ...(ending.length > 0 && { removed_credentials: ending.map(({ id }) => id) }),
     ...revocationFacts(revocation),
   };
   // An entry for each organisation, which names no other: the admins of both read the audit log.

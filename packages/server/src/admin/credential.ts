@@ -1,4 +1,4 @@
-import type { Actor } from '../domain/actor.ts';
+import { accountOf, type Actor } from '../domain/actor.ts';
 import type { ApiUser } from '../domain/api-user.ts';
 import { refuseBeyondRole } from '../domain/admin-scope.ts';
 import { auditedId, type AuditAction } from '../domain/audit-entry.ts';
@@ -274,7 +274,7 @@ export async function insert(
     createdAt: nowMs,
     expiresAt,
     ...UNUSED_CREDENTIAL,
-    createdBy: actor.kind === 'operator' || actor.kind === 'member' ? actor.id : null,
+    createdBy: accountOf(actor),
   };
   await transaction.credentials.insert(credential);
   await transaction.changed('api_user', clientId);

@@ -1,5 +1,5 @@
 import { AppError } from '../domain/app-error.ts';
-import type { Actor } from '../domain/actor.ts';
+import { accountOf, type Actor } from '../domain/actor.ts';
 import type { AuditFacts } from '../domain/audit-entry.ts';
 import { makeMemberInvitation, type MemberInvitation } from '../domain/invitation.ts';
 import { emailProblem } from '../domain/operator.ts';
@@ -7,6 +7,7 @@ import type { Member, MemberRole, Organisation } from '../domain/organisation.ts
 import type { Store, StoreTransaction } from '../storage/store.ts';
 import { audited, type Attempt, type Change } from './audited.ts';
 import { credentialsMadeBy, type MadeCredential } from './member-credentials.ts';
+import { removeUnusedAccount } from './operators/unused-account.ts';
 import { existingOrganisation } from './organisation.ts';
 
 /** An organisation, and what a person may do there. */
@@ -70,7 +71,8 @@ export async function inviteMember(
     await refuseMember(transaction, id, input.email);
     const before = await transaction.memberInvitations.findByEmail(id, input.email);
     if (before === undefined) await refuseTooMany(transaction, id);
-    const wanted = { ...input, organisationId: id, id: before?.id ?? null };
+    const createdBy = accountOf(change.actor);
+    const wanted = { ...input, organisationId: id, id: before?.id ?? null, createdBy };
     const invited = makeMemberInvitation(wanted, lifeSeconds, change.nowMs);
     await transaction.memberInvitations.put(invited.invitation);
     return { result: invited, subjectId: invited.invitation.id, after: input };
@@ -90,7 +92,8 @@ export async function inviteMemberAgain(
     identify({ organisationId: id });
     const before = await transaction.memberInvitations.findById(id, invitationId);
     if (before === undefined) throw noSuchMember('invitation', invitationId);
-    const invited = makeMemberInvitation(before, lifeSeconds, change.nowMs);
+    const renewed = { ...before, createdBy: accountOf(change.actor) };
+    const invited = makeMemberInvitation(renewed, lifeSeconds, change.nowMs);
     await transaction.memberInvitations.put(invited.invitation);
     return { result: invited, after: { email: before.email, role: before.role } };
   });
@@ -138,24 +141,13 @@ export async function removeMember(
     const member = await existingMember(transaction, id, memberId);
     await refuseLastAdmin(transaction, member, change.actor);
     await transaction.members.delete(id, memberId);
-    const ended = await endAccess(transaction, memberId);
+    const ended = await transaction.sessions.deleteOf(memberId);
+    await removeUnusedAccount(transaction, memberId);
     const credentials = await credentialsMadeBy(transaction, id, memberId, change.nowMs);
     const ids = credentials.map(({ credential }) => credential.id);
     const facts = { sessions_ended: ended, credentials: ids };
     return { result: credentials, before: memberFacts(member), after: facts };
   });
-}
-
-/** Ends the sessions of a person, and removes an account that has no rights any more. */
-async function endAccess(
-  { operators, members, sessions }: StoreTransaction,
-  operatorId: string,
-): Promise<number> {
-  const ended = await sessions.deleteOf(operatorId);
-  const account = await operators.find(operatorId);
-  const remaining = await members.ofOperator(operatorId);
-  if (account?.role === 'none' && remaining.length === 0) await operators.delete(operatorId);
-  return ended;
 }
 
 export function memberFacts({ email, role }: Pick<Member, 'email' | 'role'>): AuditFacts {

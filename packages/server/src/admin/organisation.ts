@@ -12,6 +12,7 @@ import { refuseStale, type IfUnchanged, type Revoking } from './api-user.ts';
 import { audited, type Attempt, type Change, type ChangeAuthor } from './audited.ts';
 import { noOrganisation } from './organisation-policy.ts';
 import { EXAMPLE_CLIENT_ID, refuseLongTokens } from './token-length.ts';
+import { removeUnusedAccount } from './operators/unused-account.ts';
 import { endViolations } from './organisation-violations.ts';
 import { revokeOrganisation } from './revocation.ts';
 
@@ -116,13 +117,17 @@ export async function switchOrganisation(
   });
 }
 
-/** Deletes an organisation with its members and invitations. Refused while it has API users. */
+/**
+ * Deletes an organisation with its members and invitations, and accounts that were only for these. Refused
+ * while it has API users.
+ */
 export async function deleteOrganisation(
   change: Change,
   id: string,
   { ifVersion }: IfUnchanged = {},
 ): Promise<Organisation> {
   return await audited(change, about('organisation.delete', id), async (transaction, identify) => {
+    await transaction.operators.lock();
     const organisation = await existingOrganisation(transaction, id, change.actor);
     identify({ subjectId: id, organisationId: id });
     refuseStale(`organisation ${id}`, organisation, ifVersion);
@@ -131,7 +136,9 @@ export async function deleteOrganisation(
       const has = `The organisation ${id} has ${apiUsers === 1 ? '1 API user' : `${apiUsers} API users`}`;
       throw new AppError('conflict', `${has}: move or delete them first, or disable the organisation.`);
     }
+    const members = await transaction.members.listOf(id);
     await transaction.organisations.delete(id);
+    for (const { operatorId } of members) await removeUnusedAccount(transaction, operatorId);
     await transaction.changed('organisation', id);
     return { result: organisation, before: organisationFacts(organisation) };
   });

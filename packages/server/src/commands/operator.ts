@@ -164,7 +164,8 @@ function update(parent: Command, io: Io): void {
   command.requiredOption('--role <role>', ROLE_HELP, role);
   addSettings(command, STORE_SETTINGS).addHelpText(
     'after',
-    '\nRefused for the last admin.\n\nExample:\n  mintmark operator update ada@example.com --role viewer',
+    '\nRefused for the last admin. A person who was only a member needs a new link: mintmark operator reset.' +
+      '\n\nExample:\n  mintmark operator update ada@example.com --role viewer',
   );
   command.action(async (name: string, options: { role: Role; json?: boolean }) => {
     const operator = await withStore(command, io, (store) =>

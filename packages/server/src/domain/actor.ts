@@ -44,6 +44,11 @@ export function confinedTo(actor: Actor): string | null {
   return actor.kind === 'member' ? actor.organisationId : null;
 }
 
+/** The account of the actor; null: the actor is no person. */
+export function accountOf({ kind, id }: Actor): string | null {
+  return kind === 'operator' || kind === 'member' ? id : null;
+}
+
 /** Whether the actor may know of a thing of this organisation (null: of the platform). */
 export function reaches(actor: Actor, organisationId: string | null): boolean {
   const only = confinedTo(actor);

@@ -32,8 +32,8 @@ export function entryForMembers(entry: NamedAuditEntry, organisation: string): N
     ...(!isByMember(entry) && { ...PLATFORM, reason: entry.reason === null ? null : PLATFORM_REASON }),
     ...(isOfPlatform(entry.subjectKind) && { subjectId: null, subjectName: null }),
     ...(isOfPlatform(entry.relatedKind) && { relatedId: null, relatedName: null }),
-    before: withoutOthers(entry.before, organisation),
-    after: withoutOthers(entry.after, organisation),
+    before: factsForMembers(entry, entry.before, organisation),
+    after: factsForMembers(entry, entry.after, organisation),
   };
 }
 
@@ -44,6 +44,19 @@ function isByMember({ actorKind, actorRole }: AuditEntry): boolean {
 
 function isOfPlatform(kind: string | null): boolean {
   return kind === 'operator' || kind === 'session';
+}
+
+/** Settings of an organisation that the portal does not show, either. */
+const OPERATOR_FACTS: ReadonlySet<string> = new Set(['introspects_all', 'violations']);
+
+function factsForMembers(
+  { subjectKind }: AuditEntry,
+  facts: string | null,
+  organisation: string,
+): string | null {
+  if (facts === null || subjectKind !== 'organisation') return withoutOthers(facts, organisation);
+  const shown = Object.entries(JSON.parse(facts) as object).filter(([name]) => !OPERATOR_FACTS.has(name));
+  return withoutOthers(JSON.stringify(Object.fromEntries(shown)), organisation);
 }
 
 /** A move names the other organisation, too. */

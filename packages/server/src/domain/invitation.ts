@@ -58,21 +58,23 @@ export interface MemberInvitation {
   organisationId: string;
   email: string;
   role: MemberRole;
+  /** The account of the person who made it; null: a command or program made it. */
+  createdBy: string | null;
   createdAt: number;
   expiresAt: number;
 }
 
 /** `id`: that of the invitation which the new one replaces. */
 export function makeMemberInvitation(
-  member: Pick<MemberInvitation, 'organisationId' | 'email' | 'role'> & { id: string | null },
+  member: Pick<MemberInvitation, 'organisationId' | 'email' | 'role' | 'createdBy'> & { id: string | null },
   lifeSeconds: number,
   nowMs: number,
 ): { invitation: MemberInvitation; token: string } {
-  const { organisationId, email, role } = member;
+  const { organisationId, email, role, createdBy } = member;
   const id = member.id ?? MEMBER_INVITATION_ID_PREFIX + randomBase62(MEMBER_INVITATION_ID_LENGTH);
   const { token, invitation } = makeInvitation(null, lifeSeconds, nowMs);
   const { digest, createdAt, expiresAt } = invitation;
-  return { token, invitation: { digest, id, organisationId, email, role, createdAt, expiresAt } };
+  return { token, invitation: { digest, id, organisationId, email, role, createdBy, createdAt, expiresAt } };
 }
 
 function digestOf(token: string): string {

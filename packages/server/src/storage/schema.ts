@@ -181,6 +181,7 @@ export interface MemberInvitationRow {
   email: string;
   email_key: string;
   role: string;
+  created_by: string | null;
   created_at: number;
   expires_at: number;
 }

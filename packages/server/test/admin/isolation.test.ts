@@ -98,7 +98,7 @@ const OPERATORS_ONLY = [
   'retireCredential cutOff listKeySources checkToken listSigningKeys rotateSigningKey',
   'readApiUserUsage readUsage readRecentUsage readOrganisationUsage readOverview followEvents',
   'listAudit readHistory exportAudit verifyAudit createSecretLink listSecretLinks removeSecretLink',
-  'listRefusedRequests listRefusedRequestsOfApiUser',
+  'listRefusedRequests listRefusedRequestsOfApiUser previewToken',
 ].join(' ');
 
 const INVENTED: Record<ObjectKind, string> = {

@@ -98,6 +98,12 @@ test('security 33: the inviter sees no difference between new and existing accou
     items.filter(({ state }) => state === 'invited').map(({ second_factor: factor }) => factor),
     [null, null],
   );
+  // A weak password is refused before anybody looks for the account: the inviter has the link, too.
+  const weak = async ({ token }: { token: string }) => {
+    const reply = await boss.send('POST', '/invitations/accept', { token, password: 'password1234' });
+    return [reply.status, same(reply.body).replaceAll(/"trace_id":"\w+"/g, '')];
+  };
+  assert.deepEqual(await weak(existing), await weak(unknown));
   // An account signs in with its own password. The link sets none.
   const guest = browser(server);
   const wrong = await guest.send('POST', '/invitations/accept', {
@@ -152,6 +158,30 @@ test('security 32: a link of a member never sets a password of an operator', asy
   assertProblem(tried, 401, 'wrong_credentials');
 });
 
+test('security 34: a member who becomes an operator needs a new link', async () => {
+  const id = await newOrganisation(admin, 'Squatters');
+  const boss = await newMember(server, admin, id, { email: 'boss@squatters.example', role: 'admin' });
+  const invitation = { email: 'chief@platform.example', role: 'member' };
+  const made = await boss.portal('POST', `/organisations/${id}/members`, invitation);
+  const token = tokenIn(server, made.body['invitation_url']);
+  // The inviter has the link, too, and may choose the password in place of the invited person.
+  const squatter = browser(server);
+  const joined = await squatter.send('POST', '/invitations/accept', { token, password: PASSWORD });
+  assert.equal(joined.status, 200, joined.text);
+  const inviting = { email: 'chief@platform.example', role: 'admin' };
+  const refused = await admin.send('POST', '/operators', inviting);
+  assertProblem(refused, 409, 'conflict');
+  assert.match(String(refused.body['detail']), /change the role of the account op_\w+/);
+  const changed = await admin.send('PATCH', '/operators/chief@platform.example', { role: 'admin' });
+  assert.equal(changed.status, 200, changed.text);
+  assert.deepEqual([changed.body['role'], changed.body['state']], ['admin', 'invited']);
+  const credentials = { email: 'chief@platform.example', password: PASSWORD };
+  assertProblem(await squatter.send('POST', '/session', credentials), 401, 'wrong_credentials');
+  const link = await admin.send('POST', '/operators/chief@platform.example/invitation');
+  assert.equal(link.status, 201, link.text);
+  server.noteSecret(/#(.+)$/.exec(link.body['invitation_url'] as string)?.[1] ?? '');
+});
+
 test('security 34: a removed member loses sessions and account; credentials are listed', async () => {
   const id = await newOrganisation(admin, 'Leaving');
   const boss = await newMember(server, admin, id, { email: 'boss@leaving.example', role: 'admin' });
@@ -188,6 +218,54 @@ test('security 34: a removed member loses sessions and account; credentials are 
   assert.equal(status, 200);
 });
 
+test('security 34: an account ends with its last organisation', async () => {
+  const [first, second] = [await newOrganisation(admin, 'Short'), await newOrganisation(admin, 'Long')];
+  const only = { email: 'only@short.example', role: 'admin' } as const;
+  const both = { email: 'both@short.example', role: 'member' } as const;
+  const signedIn = await newMember(server, admin, first, only);
+  const elsewhere = await newMember(server, admin, first, both);
+  const { token } = await invited(server, admin, second, both);
+  assert.equal((await elsewhere.send('POST', '/invitations/accept', { token })).status, 200);
+  const deleted = await admin.send('DELETE', `/organisations/${first}`, undefined, {
+    'If-Match': '*',
+    'Sec-Fetch-Site': 'same-origin',
+  });
+  assert.equal(deleted.status, 204, deleted.text);
+  assertProblem(await signedIn.get('/session'), 401, 'not_signed_in');
+  const again = await browser(server).send('POST', '/session', { email: only.email, password: PASSWORD });
+  assertProblem(again, 401, 'wrong_credentials');
+  assert.equal((await elsewhere.portal('GET', `/organisations/${second}`)).status, 200);
+});
+
+test('security 34: a link of an admin who lost the role opens nothing', async () => {
+  const id = await newOrganisation(admin, 'Returning');
+  const boss = await newMember(server, admin, id, { email: 'boss@returning.example', role: 'admin' });
+  const at = `/organisations/${id}/members`;
+  const losses: [string, (second: string) => Promise<{ status: number; text: string }>][] = [
+    ['removed', (second) => boss.portal('DELETE', `${at}/${second}`)],
+    ['demoted', (second) => boss.portal('PATCH', `${at}/${second}`, { role: 'member' })],
+  ];
+  for (const [name, lose] of losses) {
+    const second = await newMember(server, admin, id, { email: `${name}@returning.example`, role: 'admin' });
+    const email = `later-${name}@returning.example`;
+    const made = await second.portal('POST', at, { email, role: 'admin' });
+    const token = tokenIn(server, made.body['invitation_url']);
+    const guest = browser(server);
+    assert.equal((await guest.send('POST', '/invitations/inspect', { token })).status, 200);
+    const lost = await lose(second.id);
+    assert.equal(lost.status, 200, lost.text);
+    for (const path of ['/invitations/inspect', '/invitations/accept']) {
+      const body = path.endsWith('accept') ? { token, password: PASSWORD } : { token };
+      assertProblem(await guest.send('POST', path, body), 404, 'not_found');
+    }
+    const { id: invitation } = made.body['member'] as { id: string };
+    const renewed = await boss.portal('POST', `${at}/${invitation}/invitation`);
+    const again = tokenIn(server, renewed.body['invitation_url']);
+    const joined = await guest.send('POST', '/invitations/accept', { token: again, password: PASSWORD });
+    assert.equal(joined.status, 200, joined.text);
+  }
+});
+
 test('security 32: no member becomes admin, and the last admin stays', async () => {
   const id = await newOrganisation(admin, 'Headless');
   const boss = await newMember(server, admin, id, { email: 'boss@headless.example', role: 'admin' });
@@ -218,6 +296,8 @@ test('security 33: an operator views an organisation on record, and stays unname
   assert.equal(seen.status, 200, seen.text);
   assert.ok(!seen.text.includes('ada@platform.example'), seen.text);
   assert.ok(seen.text.includes('the platform'));
+  assert.ok(seen.text.includes('"credential_kinds"'));
+  assert.doesNotMatch(seen.text, /introspects_all|violations/, 'the portal does not show these, either');
   for (const search of ['ada@platform', '127.0.0.1']) {
     const found = await boss.portal('GET', `${at}/audit?search=${search}&actor=platform`);
     assert.deepEqual(found.body['items'], []);

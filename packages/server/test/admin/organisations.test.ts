@@ -242,6 +242,9 @@ test('a move ends credentials, unless the same people keep them', async () => {
   const ended = await move({ client_ids: [moving.user.client_id, keeping.user.client_id] });
   assert.deepEqual(ended.body, { moved: [moving.user.client_id], unchanged: [keeping.user.client_id] });
   assert.equal(await token(moving), 403);
+  // Their names and last addresses are of the people before the move.
+  const left = await admin.get(`/api-users/${moving.user.client_id}/credentials`);
+  assert.deepEqual(left.body, { items: [] });
 
   const back = await admin.send('POST', '/api-users/move', {
     filter: { organisation_id: id },

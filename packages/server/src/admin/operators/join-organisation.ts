@@ -5,8 +5,9 @@ import type { Organisation } from '../../domain/organisation.ts';
 import type { SessionLimits } from '../../domain/session.ts';
 import type { Store, StoreTransaction } from '../../storage/store.ts';
 import { audited, type Attempt, type Change } from '../audited.ts';
+import { argon2id } from '../../lib/argon2id.ts';
 import { memberFacts } from '../member.ts';
-import { hashOfChosenPassword } from './password.ts';
+import { refuseWeakPassword } from './password.ts';
 import type { Caller, InspectedInvitation, SignedIn, SignInDenial } from './sign-in-outcome.ts';
 import { beginning, beginSession, noSuchInvitation, type Started } from './start-session.ts';
 
@@ -39,6 +40,7 @@ export async function findMemberInvitation(
   const digest = invitationDigest(token);
   const invitation = digest === null ? undefined : await store.memberInvitations.find(digest);
   if (invitation === undefined || invitation.expiresAt <= nowMs) return null;
+  if (!(await mayInvite(store, invitation))) return null;
   const organisation = await store.organisations.find(invitation.organisationId);
   return organisation?.enabled === true ? { invitation, organisation } : null;
 }
@@ -86,8 +88,10 @@ export async function joinOrganisation(
   }
   const chosen = requiredPassword(password);
   const { email } = invitation;
+  // First, also for an account that exists: the refusal would tell the holder of the link that none does.
+  await refuseWeakPassword(chosen, email);
   if ((await store.operators.findByEmail(email)) === undefined) {
-    const passwordHash = await hashOfChosenPassword(chosen, email);
+    const passwordHash = await argon2id(chosen);
     const acceptance = { invitation, passwordHash, from };
     return signedIn(await joinWithNewAccount({ store, nowMs: now() }, limits, acceptance));
   }
@@ -157,13 +161,27 @@ function joiningChange(
   return { store, actor: { kind: 'member', id, name: email, address, role, organisationId }, nowMs };
 }
 
+/** Whether its author could make the invitation now: an admin may keep a link to return after a removal. */
+async function mayInvite(
+  { members, operators }: Pick<Store, 'members' | 'operators'>,
+  { organisationId, createdBy }: MemberInvitation,
+): Promise<boolean> {
+  if (createdBy === null) return true;
+  if ((await members.find(organisationId, createdBy))?.role === 'admin') return true;
+  const role = (await operators.find(createdBy))?.role;
+  return role === 'operator' || role === 'admin';
+}
+
 async function useInvitation(
-  { memberInvitations, members }: StoreTransaction,
-  { digest, organisationId, role }: MemberInvitation,
+  transaction: StoreTransaction,
+  invitation: MemberInvitation,
   operatorId: string,
   nowMs: number,
 ): Promise<void> {
+  const { memberInvitations, members } = transaction;
+  const { digest, organisationId, role } = invitation;
   if (!(await memberInvitations.consume(digest))) throw noSuchInvitation();
+  if (!(await mayInvite(transaction, invitation))) throw noSuchInvitation();
   if ((await members.find(organisationId, operatorId)) !== undefined) return;
   await members.put({ organisationId, operatorId, role, createdAt: nowMs });
 }

@@ -1,5 +1,6 @@
 import type { Actor, Role } from '../../domain/actor.ts';
 import type { AuditFacts } from '../../domain/audit-entry.ts';
+import { changedFacts } from '../../domain/audit-facts.ts';
 import { makeInvitation } from '../../domain/invitation.ts';
 import { emailProblem, newOperator, operatorState, type Operator } from '../../domain/operator.ts';
 import { AppError } from '../../domain/app-error.ts';
@@ -90,9 +91,8 @@ export async function resetOperator(change: Change, name: string, lifeSeconds: n
     identify({ subjectId: before.id });
     if (actor.kind !== 'command_line') await refuseLastAdmin(transaction, before, 'reset');
     refuseOwnReset(actor, before);
-    const operator: Operator = { ...withoutSecondFactor(before), passwordHash: null, updatedAt: nowMs };
+    const operator: Operator = { ...(await withoutProof(transaction, before)), updatedAt: nowMs };
     await transaction.operators.update(operator);
-    await transaction.operators.setRecoveryCodes(operator.id, []);
     await transaction.sessions.deleteOf(operator.id);
     const invited = await invite(transaction, operator, lifeSeconds, nowMs);
     return { result: invited, before: operatorFacts(before), after: operatorFacts(operator) };
@@ -105,7 +105,11 @@ export async function newLinkFor(change: Change, name: string, lifeSeconds: numb
   return await (state === 'active' ? resetOperator : inviteAgain)(change, name, lifeSeconds);
 }
 
-/** Changes the role and ends the operator's sessions. Throws an AppError if no admin would remain. */
+/**
+ * Changes the role and ends the operator's sessions. An account that was only a member loses its password and
+ * second factor, and needs a new link: an admin of an organisation may have opened its invitation. Throws an
+ * AppError if no admin would remain.
+ */
 export async function changeOperatorRole(change: Change, name: string, role: Role): Promise<Operator> {
   const { nowMs } = change;
   const attempt = { action: 'operator.update', subject: { kind: 'operator', id: name } } as const;
@@ -115,10 +119,12 @@ export async function changeOperatorRole(change: Change, name: string, role: Rol
     identify({ subjectId: before.id });
     if (before.role === role) return { result: before, unchanged: true };
     await refuseLastAdmin(transaction, before, 'demoted');
-    const operator: Operator = { ...before, role, updatedAt: nowMs };
+    const account = before.role === 'none' ? await withoutProof(transaction, before) : before;
+    const operator: Operator = { ...account, role, updatedAt: nowMs };
     await transaction.operators.update(operator);
     await transaction.sessions.deleteOf(operator.id);
-    return { result: operator, before: { role: before.role }, after: { role } };
+    const facts = changedFacts(operatorFacts(before), operatorFacts(operator));
+    return { result: operator, before: facts.before, after: facts.after };
   });
 }
 
@@ -157,6 +163,12 @@ export function operatorFacts(operator: Operator): AuditFacts {
   };
 }
 
+/** The operator without a password and second factor. Removes the recovery codes. */
+async function withoutProof({ operators }: StoreTransaction, operator: Operator): Promise<Operator> {
+  await operators.setRecoveryCodes(operator.id, []);
+  return { ...withoutSecondFactor(operator), passwordHash: null };
+}
+
 export function withoutSecondFactor(operator: Operator): Operator {
   return {
     ...operator,
@@ -174,8 +186,12 @@ export function withoutSecondFactor(operator: Operator): Operator {
 export async function insertOperator(transaction: StoreTransaction, operator: Operator): Promise<Operator> {
   refuseBadEmail(operator.email);
   await transaction.operators.lock();
-  if ((await transaction.operators.findByEmail(operator.email)) !== undefined) {
-    const problem = `There is an operator "${operator.email}" already: choose another address, or reset that one.`;
+  const other = await transaction.operators.findByEmail(operator.email);
+  if (other !== undefined) {
+    const problem =
+      other.role === 'none'
+        ? `The person "${other.email}" is a member of an organisation: change the role of the account ${other.id}, then make a new link.`
+        : `There is an operator "${operator.email}" already: choose another address, or reset that one.`;
     throw new AppError('conflict', problem, { faults: [{ member: 'email', problem }] });
   }
   await transaction.operators.insert(operator);

@@ -4,21 +4,27 @@ import { argon2id } from '../../lib/argon2id.ts';
 import { AppError } from '../../domain/app-error.ts';
 import { isGuessable } from './guessable-password.ts';
 
-/**
- * Hashes a password that an operator chose. Throws an AppError with a fault of `member` if the password is
- * too short or too easy to guess.
- */
+/** Hashes a password that an operator chose. Throws an AppError as `refuseWeakPassword` does. */
 export async function hashOfChosenPassword(
   password: string,
   email: string,
   member: 'password' | 'new_password' = 'password',
 ): Promise<string> {
+  await refuseWeakPassword(password, email, member);
+  return await argon2id(password);
+}
+
+/** Throws an AppError with a fault of `member` if the password is too short or too easy to guess. */
+export async function refuseWeakPassword(
+  password: string,
+  email: string,
+  member: 'password' | 'new_password' = 'password',
+): Promise<void> {
   const problem =
     passwordProblem(password) ??
     emailInPassword(password, email) ??
     ((await isGuessable({ password, words: wordsOf(email) })) ? GUESSABLE : null);
   if (problem !== null) throw new AppError('invalid', problem, { faults: [{ member, problem }] });
-  return await argon2id(password);
 }
 
 const GUESSABLE =

@@ -45,7 +45,7 @@ export function moveRoute(app: AdminApp, context: AdminContext): void {
         operationId: 'moveApiUsers',
         summary: 'Moves API users to an organisation or to the platform: all of them, or none.',
         description:
-          `At most ${MOVED_MAX}. Retires their credentials and revokes their tokens, unless \`keep_credentials\` is true. Refused ` +
+          `At most ${MOVED_MAX}. Removes their credentials and revokes their tokens, unless \`keep_credentials\` is true. Refused ` +
           'with all faults if the policy of the organisation forbids something, and with the code `unsafe` if a caller used one ' +
           'of the credentials in the last hour, unless `force` is true.',
         body: moveSchema,

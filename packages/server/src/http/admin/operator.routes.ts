@@ -108,7 +108,9 @@ function changeRoutes(app: AdminApp, context: AdminContext): void {
         ...TAG,
         operationId: 'changeOperator',
         summary: 'Changes the role, and ends the sessions of the operator.',
-        description: 'Refused for the last admin.',
+        description:
+          'Refused for the last admin. An account that was only a member of organisations loses its password and second ' +
+          'factor: make a new link for it.',
         params: path,
         body: closedObject({ role }),
         response: { 200: ref(operatorSchema) },

@@ -69,6 +69,7 @@ function rowOf(invitation: MemberInvitation): MemberInvitationRow {
     email: invitation.email,
     email_key: emailKey(invitation.email),
     role: invitation.role,
+    created_by: invitation.createdBy,
     created_at: invitation.createdAt,
     expires_at: invitation.expiresAt,
   };
@@ -81,6 +82,7 @@ function fromRow(row: MemberInvitationRow): MemberInvitation {
     organisationId: row.organisation_id,
     email: row.email,
     role: row.role as MemberRole,
+    createdBy: row.created_by,
     createdAt: row.created_at,
     expiresAt: row.expires_at,
   };
