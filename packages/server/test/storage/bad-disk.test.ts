@@ -105,7 +105,7 @@ test(
       rm "$DISK/fill"
       "$NODE" "$MINTMARK" doctor
       "$NODE" "$MINTMARK" api-user list`;
-    const { code, out, err } = await onSmallDisk(disk, 1024, script, {
+    const { code, out, err } = await onSmallDisk(disk, 1536, script, {
       MINTMARK_DATA_DIR: disk,
       STORE: store.dataDir,
     });
@@ -146,7 +146,7 @@ test(
         wait $server
         grep -c client_secret= "$DISK/out"
       done`;
-    const { code, out, err } = await onSmallDisk(disk, 1024, script, {
+    const { code, out, err } = await onSmallDisk(disk, 1536, script, {
       MINTMARK_DATA_DIR: join(disk, 'data'),
       MINTMARK_PORT: String(await freePort()),
       MINTMARK_DRAIN: '0',
