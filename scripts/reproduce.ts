@@ -19,6 +19,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assertions } from './reproductions-assertions.ts';
+import { organisations } from './reproductions-organisations.ts';
 import { history } from './reproductions-history.ts';
 import type { Entry, Reproduction } from './reproduction.ts';
 import { reviews } from './reproductions-reviews.ts';
@@ -37,7 +38,12 @@ const ATTEMPTS_MAX = 3;
 const TEST_PATH = /(?:^|\/)test\/|\.test\.ts$|^packages\/test-support\/|^test-vectors\//;
 
 /** All entries of docs/robustness.md, by id. */
-export const reproductions: Readonly<Record<string, Entry>> = { ...reviews, ...assertions, ...history };
+export const reproductions: Readonly<Record<string, Entry>> = {
+  ...reviews,
+  ...assertions,
+  ...organisations,
+  ...history,
+};
 
 export interface TestRun {
   result: 'passed' | 'failed' | 'failed for another reason' | 'skipped' | 'did not run';

@@ -1,0 +1,38 @@
+import type { Entry } from './reproduction.ts';
+
+const MEMBERS = 'packages/server/test/admin/members.test.ts';
+
+/** Entries o1 and on: found while organisations and the portal were built. */
+export const organisations: Readonly<Record<string, Entry>> = {
+  o1: {
+    mend: 'e9ed4ec',
+    file: MEMBERS,
+    test: 'security 34: a member who becomes an operator needs a new link',
+  },
+  o2: {
+    mend: '61020c4',
+    file: MEMBERS,
+    test: 'security 33: the inviter sees no difference between new and existing accounts',
+  },
+  o3: {
+    mend: 'fe9d7b6',
+    file: MEMBERS,
+    test: 'security 34: a link of an admin who lost the role opens nothing',
+  },
+  o4: {
+    mend: 'e1f213b',
+    file: 'packages/server/test/admin/organisations.test.ts',
+    test: 'a move ends credentials, unless the same people keep them',
+  },
+  o5: {
+    mend: '2ad20b2',
+    file: MEMBERS,
+    test: 'security 34: an account ends with its last organisation',
+  },
+  o6: {
+    mend: 'da39bde',
+    file: MEMBERS,
+    test: 'security 33: an operator views an organisation on record, and stays unnamed',
+  },
+  o7: { notReproducible: 'the mend came in one commit with the routes of the portal.' },
+};
