@@ -23,6 +23,7 @@ interface ApiUserJson {
 
 const FIELDS = [
   'client_id',
+  'organisation_id',
   'name',
   'enabled',
   'username',
@@ -32,13 +33,15 @@ const FIELDS = [
   'audiences',
   'limit_per_minute',
   'allowed_networks',
+  'claims',
+  'token_life_seconds',
   'created_at',
   'updated_at',
   'version',
 ];
 
 /** What a list adds: as the admin API has it. */
-const LISTED_FIELDS = [...FIELDS, 'last_used_at', 'live_credentials', 'next_expiry_at'];
+const LISTED_FIELDS = [...FIELDS, 'organisation_name', 'last_used_at', 'live_credentials', 'next_expiry_at'];
 
 const ALL_OPTIONS = [
   '--name',
@@ -81,6 +84,7 @@ test('api-user create keeps every option and shows the secret once', async () =>
     { ...user, client_id: '', created_at: '', updated_at: '' },
     {
       client_id: '',
+      organisation_id: null,
       name: 'Importer, production',
       enabled: true,
       username: 'importer@example.com',
@@ -90,6 +94,8 @@ test('api-user create keeps every option and shows the secret once', async () =>
       audiences: ['https://api.example.com', 'https://other.example.com'],
       limit_per_minute: 60,
       allowed_networks: ['192.0.2.0/24', '2001:db8::/32'],
+      claims: {},
+      token_life_seconds: null,
       created_at: '',
       updated_at: '',
       version: 1,

@@ -84,6 +84,7 @@ test('audit list --json shows changes under the names of other commands', async 
     before: { name: 'Importer' },
     after: { name: 'Exporter' },
     reason: null,
+    organisation_id: null,
   });
 });
 
