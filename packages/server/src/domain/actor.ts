@@ -44,7 +44,7 @@ export function confinedTo(actor: Actor): string | null {
   return actor.kind === 'member' ? actor.organisationId : null;
 }
 
-/** The account of the actor; null: the actor is no person. */
+/** The account of the actor; null: the actor is not a person. */
 export function accountOf({ kind, id }: Actor): string | null {
   return kind === 'operator' || kind === 'member' ? id : null;
 }

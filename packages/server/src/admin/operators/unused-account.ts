@@ -1,6 +1,6 @@
 import type { StoreTransaction } from '../../storage/store.ts';
 
-/** Removes the account of a person who is no operator, and a member of no organisation any more. */
+/** Removes the account of a person without a role on the platform, and without an organisation. */
 export async function removeUnusedAccount(
   { operators, members }: StoreTransaction,
   operatorId: string,
