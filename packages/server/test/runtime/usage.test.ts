@@ -115,7 +115,7 @@ test(
       pino({ level: 'silent' }),
       () => now,
     );
-    const user = { clientId: 'api_a', uses: null } as KnownApiUser;
+    const user = { clientId: 'api_a', uses: null, policy: { organisation: null } } as KnownApiUser;
     const use = () =>
       recorder.noteUse(
         { apiUser: user, credentialId: 'credential', subject: null, nowMs: now },
@@ -162,7 +162,10 @@ test('memory is bounded: beyond it uses are lost, refusals lose their user', asy
   const log = pino({ level: 'silent' });
   const fails = async () => await Promise.reject(new Error('no store'));
   const recorder = createUsageRecorder(fails, settings, log);
-  const users = times(12_000, (i) => ({ clientId: `api_${i}`, uses: null }) as KnownApiUser);
+  const users = times(
+    12_000,
+    (i) => ({ clientId: `api_${i}`, uses: null, policy: { organisation: null } }) as KnownApiUser,
+  );
   for (const user of users)
     recorder.noteUse(
       { apiUser: user, credentialId: user.clientId, subject: null, nowMs: Date.now() },
