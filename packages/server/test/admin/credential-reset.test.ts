@@ -204,7 +204,7 @@ void test(
       const old = (await credentialsOf(due)).find(({ id }) => id === due.credential_id);
       assert.equal(old?.state, 'retired'); // a poll with the secret would be a use
     }, 30_000);
-    assert.equal(await status(due.client_id, due.client_secret), 403);
+    await eventually(async () => assert.equal(await status(due.client_id, due.client_secret), 403));
     for (const user of [yesterday, today, unproven]) {
       assert.equal(await status(user.client_id, user.client_secret), 200);
     }
