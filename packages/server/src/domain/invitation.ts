@@ -1,5 +1,5 @@
-import { hash } from 'node:crypto';
 import { randomBase62 } from '../lib/random.ts';
+import { linkTokenDigest, newLinkToken } from './link-token.ts';
 import type { MemberRole } from './organisation.ts';
 
 /** A one-time link for choosing a password. Times are milliseconds since 1970 (UTC). */
@@ -17,8 +17,6 @@ export interface Invitation {
 const MEMBER_INVITATION_ID_PREFIX = 'inv_';
 export const INVITATION_PREFIX = 'mmi_';
 const MEMBER_INVITATION_ID_LENGTH = 16;
-const RANDOM_LENGTH = 43; // 43 × log2(62) = 256 bits
-const TOKEN = /^mmi_[0-9A-Za-z]{43}$/;
 
 export interface MadeInvitation {
   invitation: Invitation;
@@ -31,14 +29,14 @@ export function makeInvitation(
   lifeSeconds: number,
   nowMs: number,
 ): MadeInvitation {
-  const token = INVITATION_PREFIX + randomBase62(RANDOM_LENGTH);
+  const { token, digest } = newLinkToken(INVITATION_PREFIX);
   const expiresAt = nowMs + lifeSeconds * 1000;
-  return { token, invitation: { digest: digestOf(token), operatorId, createdAt: nowMs, expiresAt } };
+  return { token, invitation: { digest, operatorId, createdAt: nowMs, expiresAt } };
 }
 
 /** The stored digest of a token; null if the text cannot be a token. */
 export function invitationDigest(token: string): string | null {
-  return TOKEN.test(token) ? digestOf(token) : null;
+  return linkTokenDigest(INVITATION_PREFIX, token);
 }
 
 /** The token is in the fragment, which browsers never send to a server: no log on the way holds it. */
@@ -75,8 +73,4 @@ export function makeMemberInvitation(
   const { token, invitation } = makeInvitation(null, lifeSeconds, nowMs);
   const { digest, createdAt, expiresAt } = invitation;
   return { token, invitation: { digest, id, organisationId, email, role, createdBy, createdAt, expiresAt } };
-}
-
-function digestOf(token: string): string {
-  return hash('sha256', token, 'base64url');
 }

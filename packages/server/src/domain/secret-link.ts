@@ -1,6 +1,6 @@
-import { hash } from 'node:crypto';
 import { randomBase62 } from '../lib/random.ts';
 import type { Actor } from './actor.ts';
+import { linkTokenDigest, newLinkToken } from './link-token.ts';
 
 /**
  * A one-time link that makes a secret for an API user when it is opened, and shows it. Times are milliseconds
@@ -39,8 +39,6 @@ export interface SecretReset {
 export type LinkAuthor = Pick<Actor, 'kind' | 'id' | 'name'>;
 
 export const SECRET_LINK_PREFIX = 'mml_';
-const RANDOM_LENGTH = 43; // 43 × log2(62) = 256 bits
-const TOKEN = /^mml_[0-9A-Za-z]{43}$/;
 const ID_LENGTH = 10;
 
 /** The most links of one API user that wait to be opened. */
@@ -64,14 +62,14 @@ export interface CreatedSecretLink {
 export function newSecretLink(
   facts: Omit<SecretLink, 'digest' | 'id' | 'wrongPassphrases'>,
 ): CreatedSecretLink {
-  const token = SECRET_LINK_PREFIX + randomBase62(RANDOM_LENGTH);
+  const { token, digest } = newLinkToken(SECRET_LINK_PREFIX);
   const id = randomBase62(ID_LENGTH);
-  return { token, link: { ...facts, digest: digestOf(token), id, wrongPassphrases: 0 } };
+  return { token, link: { ...facts, digest, id, wrongPassphrases: 0 } };
 }
 
 /** The stored digest of a token; null if the text cannot be a token. */
 export function secretLinkDigest(token: string): string | null {
-  return TOKEN.test(token) ? digestOf(token) : null;
+  return linkTokenDigest(SECRET_LINK_PREFIX, token);
 }
 
 /** The token is in the fragment, which browsers never send to a server: no log on the way holds it. */
@@ -97,8 +95,4 @@ export function linkLifeProblem(seconds: number): string | null {
   return seconds >= LINK_SECONDS_MIN && seconds <= LINK_SECONDS_MAX
     ? null
     : `A link lasts between one minute and seven days, not ${seconds} seconds.`;
-}
-
-function digestOf(token: string): string {
-  return hash('sha256', token, 'base64url');
 }
