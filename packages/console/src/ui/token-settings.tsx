@@ -2,7 +2,7 @@ import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Claims } from '../../../server/src/domain/claims.ts';
 import { post } from '../api/client.ts';
-import type { TokenPreviewJson } from '../api/token-preview.wire.ts';
+import type { TokenPreviewJson } from '../../../server/src/http/admin/token-preview.wire.ts';
 import { Problem } from '../api/problem.ts';
 import { plural, whole } from '../format.ts';
 import { useSettled } from '../state/clock.ts';

@@ -3,15 +3,11 @@ import { previewDraft } from '../../admin/token-preview.ts';
 import { actorOf, type AdminApp } from './admin-app.ts';
 import type { AdminContext } from './context.ts';
 import { claimsInput } from './organisation.wire.ts';
-import { answerObject, closedObject, nullable, text } from './schema.ts';
+import { closedObject, nullable, text } from './schema.ts';
+import { tokenPreviewAnswer, tokenPreviewJson } from './token-preview.wire.ts';
 
 const NAME_LENGTH_MAX = 300;
 const AUDIENCE_LENGTH_MAX = 1000;
-
-/** Any JSON object, in an answer. */
-function jsonObject(description: string) {
-  return Type.Unsafe<Record<string, unknown>>({ type: 'object', additionalProperties: true, description });
-}
 
 const draftSchema = closedObject(
   {
@@ -40,14 +36,7 @@ export function tokenPreviewRoute(app: AdminApp, context: AdminContext): void {
         summary: 'The token that an API user would get with these settings. Saves and issues nothing.',
         description: 'Refused if the token would be too long for the headers of common servers and proxies.',
         body: draftSchema,
-        response: {
-          200: answerObject('The token, without a signature', {
-            header: jsonObject('Its header'),
-            claims: jsonObject('Its claims'),
-            bytes: Type.Integer({ description: 'Its length with the signature' }),
-            life_seconds: Type.Integer(),
-          }),
-        },
+        response: { 200: tokenPreviewAnswer },
       },
     },
     async (request) => {
@@ -60,9 +49,7 @@ export function tokenPreviewRoute(app: AdminApp, context: AdminContext): void {
         tokenLifeSeconds: request.body.token_life_seconds,
         nowMs: context.now(),
       };
-      const preview = await previewDraft(context.store, actorOf(request), context.config, draft);
-      const { header, claims, bytes, lifeSeconds } = preview;
-      return { header, claims, bytes, life_seconds: lifeSeconds };
+      return tokenPreviewJson(await previewDraft(context.store, actorOf(request), context.config, draft));
     },
   );
 }
