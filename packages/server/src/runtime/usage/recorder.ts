@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { storedText } from '../../domain/characters.ts';
 import type { PendingUse } from '../../domain/known-api-user.ts';
 import { startOf, UNIT_MS } from '../../domain/usage.ts';
-import { shareRun } from '../../lib/single-flight.ts';
+import { createPeriodicRun } from '../../lib/periodic-run.ts';
 import type { CredentialRefusals, UsageBatch } from '../../storage/tables/usage.ts';
 import {
   createUsageGathering,
@@ -58,7 +58,6 @@ export function createUsageRecorder(
   now: () => number = Date.now,
 ): UsageRecorder {
   const gathering = createUsageGathering(usageMax, () => void flush());
-  let timer: NodeJS.Timeout | undefined;
   let lostReported = 0;
   let failures = 0;
   /**
@@ -127,7 +126,7 @@ export function createUsageRecorder(
     });
   }
 
-  const flush = shareRun(writeAll);
+  const { run: flush, start, stop } = createPeriodicRun(writeAll, usageFlushMs);
 
   return {
     noteUse: gathering.noteUse,
@@ -135,14 +134,8 @@ export function createUsageRecorder(
     noteCredentialRefusals: gathering.noteCredentialRefusals,
     waitingTokens: gathering.waitingTokens,
     flush,
-    start() {
-      timer = setInterval(() => void flush(), usageFlushMs);
-    },
-    async stop() {
-      clearInterval(timer);
-      await flush(); // a flush under way lacks what came after its start
-      await flush();
-    },
+    start,
+    stop,
     status: () => ({ waiting: gathering.waiting(), failures, lost: gathering.lost() }),
   };
 }

@@ -7,7 +7,7 @@ import { limitedNetwork } from '../../domain/network.ts';
 import { refusalReason, type Refusal } from '../../domain/refusal.ts';
 import { provesCaller, type RefusedRequest } from '../../domain/refused-request.ts';
 import { keyIdOf } from '../../domain/secret.ts';
-import { shareRun } from '../../lib/single-flight.ts';
+import { createPeriodicRun } from '../../lib/periodic-run.ts';
 
 /**
  * Gathers refused requests of known API users in memory and writes them every few seconds. Strangers cannot
@@ -51,7 +51,6 @@ export function createRefusedRequestRecorder(
   let byNetwork = new Map<string, number>();
   let count = 0;
   let unproved = 0;
-  let timer: NodeJS.Timeout | undefined;
   /** What could not be written. */
   let left: RefusedRequest[] = [];
 
@@ -98,21 +97,15 @@ export function createRefusedRequestRecorder(
     }
   }
 
-  const flush = shareRun(writeAll);
+  const { run: flush, start, stop } = createPeriodicRun(writeAll, usageFlushMs);
 
   return {
     note({ denial, caller, apiUser }, nowMs) {
       if (caller !== null) add(waitingOf(denial, caller, apiUser, nowMs));
     },
     flush,
-    start() {
-      timer = setInterval(() => void flush(), usageFlushMs);
-    },
-    async stop() {
-      clearInterval(timer);
-      await flush(); // a flush under way lacks what came after its start
-      await flush();
-    },
+    start,
+    stop,
   };
 }
 
