@@ -144,7 +144,6 @@ const ACTIONS: ReadonlyMap<string, string> = new Map([
   ['api_user.delete', 'API user deleted'],
   ['api_user.revoke_tokens', 'Tokens revoked'],
   ['api_user.import', 'API users imported'],
-  ['api_user.export', 'API users exported'],
   ['api_user.export', 'Digests exported'],
   ['api_user.move', 'API user moved'],
   ['credential.create', 'Credential created'],

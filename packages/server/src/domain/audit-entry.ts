@@ -24,7 +24,6 @@ export const AUDIT_ACTIONS = [
   'organisation.enable',
   'organisation.delete',
   'organisation.import',
-  'organisation.export',
   'organisation.view',
   'member.invite',
   'member.accept',
