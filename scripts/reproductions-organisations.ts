@@ -35,4 +35,8 @@ export const organisations: Readonly<Record<string, Entry>> = {
     test: 'security 33: an operator views an organisation on record, and stays unnamed',
   },
   o7: { notReproducible: 'the mend came in one commit with the routes of the portal.' },
+  o8: { notReproducible: 'the mend came in one commit with the test of all routes.' },
+  o9: { notReproducible: 'operators have seen the holder in all versions, and still do.' },
+  o10: { notReproducible: 'the test came with the mend, and needs the code of that commit.' },
+  o11: { notReproducible: 'the test uses the control API, which is newer than the fault.' },
 };
