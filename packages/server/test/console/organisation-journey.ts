@@ -203,7 +203,7 @@ async function findRefused({ page, server }: Desk, clientId: string, secret: str
   const traceId = refused.headers.get('x-request-id') ?? '';
   await page.getByRole('link', { name: 'API users' }).click();
   await page.getByRole('link', { name: 'Why was my call refused?' }).click();
-  await page.getByLabel('Trace id').fill(traceId);
+  await page.getByRole('searchbox', { name: 'Trace id' }).fill(traceId);
   await page.getByText('Scope it does not have').waitFor();
   await check(page, 'the refused calls');
 }
