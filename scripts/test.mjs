@@ -4,6 +4,7 @@
 // --store=postgres: on a PostgreSQL server that is started for the run. --limits=redis: with limits in a Redis likewise.
 // --some: the ones that `npm test` runs on PostgreSQL as well. --long: with the few that a run of all leaves out.
 // --test-name-pattern=…: of all these, the tests whose name matches.
+import { enableCompileCache } from 'node:module';
 import { join, relative } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { run } from 'node:test';
@@ -83,7 +84,10 @@ if (postgres === null || redis === null) {
   await postgres?.stop();
   process.exit(0);
 }
-Object.assign(process.env, { NODE_COMPILE_CACHE, ...postgres?.env, ...redis?.env });
+enableCompileCache(NODE_COMPILE_CACHE);
+const { makeMigratedFile } = await import('@mintmark/test-support/migrated-file');
+const migrated = await makeMigratedFile();
+Object.assign(process.env, { NODE_COMPILE_CACHE, ...migrated.env, ...postgres?.env, ...redis?.env });
 const interrupted = new AbortController();
 // Ctrl-C reaches the tests too; the server is stopped when they have ended.
 process.on('SIGINT', () => interrupted.abort());
@@ -114,6 +118,7 @@ const pathsIn = (some) => some.map(({ path }) => join(ROOT, path));
 await runFiles(pathsIn(files.filter(({ setup }) => !setup.has('alone'))), FILES_AT_ONCE);
 await runFiles(pathsIn(files.filter(({ setup }) => setup.has('alone'))), 1);
 if (given.every((argument) => !/^--(?:store|limits|test-name)/.test(argument))) recordSeconds(seconds);
+migrated[Symbol.dispose]();
 await postgres?.stop();
 await redis?.stop();
 process.exit();
