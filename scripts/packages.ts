@@ -53,13 +53,15 @@ export async function pack(
   const [packed] = Object.values(printed) as Packed[];
   assert.ok(packed, stdout);
   const paths = packed.files.map(({ path }) => path);
-  for (const file of [...files, 'package.json', 'README.md', 'LICENSE']) assert.ok(paths.includes(file), file);
+  for (const file of [...files, 'package.json', 'README.md', 'LICENSE'])
+    assert.ok(paths.includes(file), file);
   assert.deepEqual(
     paths.filter((path) => /left-over|^(src|test)\/|\.test\./.test(path)),
     [],
   );
   // These two are installed together only: the second needs the first.
-  if (name !== 'mintmark' && name !== '@mintmark/testing') await use(name, join(folder, packed.filename), env);
+  if (name !== 'mintmark' && name !== '@mintmark/testing')
+    await use(name, join(folder, packed.filename), env);
 }
 
 /** Installs a tarball into an empty project, and imports it. */

@@ -106,6 +106,8 @@ async function serves(installed: string): Promise<void> {
   assert.equal((await fetch(`${sandbox.control_url}/sandbox`)).status, 200);
   const command = [join(installed, '../.bin/mintmark'), '--version'];
   const told = execFileSync(process.execPath, command, { env, encoding: 'utf8' });
-  const { version } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as { version: string };
+  const { version } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
+    version: string;
+  };
   assert.equal(told.trim(), version);
 }
