@@ -59,9 +59,8 @@ export async function pack(
     paths.filter((path) => /left-over|^(src|test)\/|\.test\./.test(path)),
     [],
   );
-  // These two are installed together only: the second needs the first.
-  if (name !== 'mintmark' && name !== '@mintmark/testing')
-    await use(name, join(folder, packed.filename), env);
+  // The tests of the other packages install their tarballs.
+  if (name === '@mintmark/conformance') await use(name, join(folder, packed.filename), env);
 }
 
 /** Installs a tarball into an empty project, and imports it. */

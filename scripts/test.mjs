@@ -85,9 +85,9 @@ if (postgres === null || redis === null) {
   process.exit(0);
 }
 enableCompileCache(NODE_COMPILE_CACHE);
-const { makeMigratedFile } = await import('@mintmark/test-support/migrated-file');
-const migrated = await makeMigratedFile();
-Object.assign(process.env, { NODE_COMPILE_CACHE, ...migrated.env, ...postgres?.env, ...redis?.env });
+const { makeSuiteSqlite } = await import('@mintmark/test-support/sqlite-suite');
+const sqlite = await makeSuiteSqlite();
+Object.assign(process.env, { NODE_COMPILE_CACHE, ...sqlite.env, ...postgres?.env, ...redis?.env });
 const interrupted = new AbortController();
 // Ctrl-C reaches the tests too; the server is stopped when they have ended.
 process.on('SIGINT', () => interrupted.abort());
@@ -118,7 +118,7 @@ const pathsIn = (some) => some.map(({ path }) => join(ROOT, path));
 await runFiles(pathsIn(files.filter(({ setup }) => !setup.has('alone'))), FILES_AT_ONCE);
 await runFiles(pathsIn(files.filter(({ setup }) => setup.has('alone'))), 1);
 if (given.every((argument) => !/^--(?:store|limits|test-name)/.test(argument))) recordSeconds(seconds);
-migrated[Symbol.dispose]();
+sqlite.remove();
 await postgres?.stop();
 await redis?.stop();
 process.exit();

@@ -5,7 +5,6 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { run } from '../../server/src/main.ts';
 import { assertNoDigestInAudit } from './audit.ts';
 import { freePort } from './free-port.ts';
 import { copyMigratedFile } from './migrated-file.ts';
@@ -159,6 +158,8 @@ export async function mintmark(
 ): Promise<{ code: number; out: string; err: string }> {
   let out = '';
   let err = '';
+  // Imported here, because many tests need a server only.
+  const { run } = await import('../../server/src/main.ts');
   const code = await run(args, {
     env: await withDatabase(env),
     stdin: Readable.from(typeof stdin === 'string' ? [stdin] : stdin),
