@@ -5,6 +5,11 @@ import type { Run } from './command-line.ts';
 
 export const BINARY: string = new URL('../../server/bin/mintmark.mjs', import.meta.url).pathname;
 
+/** What a child process has besides its settings. Its threads find the compile cache by this variable only. */
+export const INHERITED: Record<string, string> = Object.fromEntries(
+  ['PATH', 'NODE_COMPILE_CACHE'].map((name) => [name, process.env[name] ?? '']),
+);
+
 export interface BinaryOptions {
   env?: Record<string, string>;
   stdin?: string;
@@ -25,7 +30,7 @@ export async function binary(args: readonly string[], options: BinaryOptions = {
     ...args,
   ];
   const child = spawn(command, rest, {
-    env: { PATH: process.env['PATH'] ?? '', ...(await withDatabase(options.env ?? {})) },
+    env: { ...INHERITED, ...(await withDatabase(options.env ?? {})) },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   child.stdin.on('error', () => undefined); // the child may end before it reads
