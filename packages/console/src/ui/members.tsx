@@ -26,7 +26,6 @@ const ROLES: readonly Choice<MemberRole>[] = [
 ];
 
 type Open =
-  | { to: 'invite' }
   | { to: 'role' | 'link' | 'remove'; member: MemberJson }
   | { to: 'show'; invitation: InvitedMemberJson }
   | { to: 'made'; member: MemberJson; credentials: readonly MadeCredentialJson[] };
@@ -46,8 +45,6 @@ export function Members(props: {
 }): JSX.Element {
   const { path, members, mayChange, inviting, onInvited } = props;
   const [open, setOpen] = useState<Open | null>(null);
-  const close = () => setOpen(null);
-  const pathOf = ({ id }: MemberJson) => `${path}/members/${id}`;
   const show = (invitation: InvitedMemberJson) => {
     members.reload();
     onInvited();
@@ -76,57 +73,63 @@ export function Members(props: {
           onClose={onInvited}
         />
       )}
-      {open?.to === 'show' && (
-        <LinkOnce
-          title={`A link for ${open.invitation.member.email}`}
-          text="Send it privately. It works once."
-          url={open.invitation.invitation_url}
-          expiresAt={open.invitation.expires_at}
-          onClose={close}
-        />
-      )}
-      {open?.to === 'role' && (
-        <ChangeRole
-          path={pathOf(open.member)}
-          person={open.member}
-          roles={ROLES}
-          first={open.member.role}
-          onDone={members.reload}
-          onClose={close}
-        />
-      )}
-      {open?.to === 'link' && (
-        <NewLink
-          path={pathOf(open.member)}
-          person={open.member}
-          text="The previous link stops working."
-          kind="primary"
-          onMade={show}
-          onClose={close}
-        />
-      )}
-      {open?.to === 'remove' && (
-        <Remove
-          path={pathOf(open.member)}
-          member={open.member}
-          onRemoved={(credentials) => {
-            members.reload();
-            if (credentials.length === 0) close();
-            else setOpen({ to: 'made', member: open.member, credentials });
-          }}
-          onClose={close}
-        />
-      )}
-      {open?.to === 'made' && (
-        <MadeCredentials
-          path={pathOf(open.member)}
-          email={open.member.email}
-          credentials={open.credentials}
-          onClose={close}
-        />
+      {open !== null && (
+        <MemberDialog open={open} path={path} onOpen={setOpen} onInvited={show} onChanged={members.reload} />
       )}
     </>
   );
+}
+
+interface MemberDialogProps {
+  open: Open;
+  path: string;
+  onOpen: (open: Open | null) => void;
+  onInvited: (invitation: InvitedMemberJson) => void;
+  onChanged: () => void;
+}
+
+function MemberDialog({ open, path, onOpen, onInvited, onChanged }: MemberDialogProps): JSX.Element {
+  const onClose = () => onOpen(null);
+  if (open.to === 'show') {
+    return (
+      <LinkOnce
+        title={`A link for ${open.invitation.member.email}`}
+        text="Send it privately. It works once."
+        url={open.invitation.invitation_url}
+        expiresAt={open.invitation.expires_at}
+        onClose={onClose}
+      />
+    );
+  }
+  const { member } = open;
+  const of = { path: `${path}/members/${member.id}`, onClose };
+  switch (open.to) {
+    case 'role':
+      return <ChangeRole {...of} person={member} roles={ROLES} first={member.role} onDone={onChanged} />;
+    case 'link':
+      return (
+        <NewLink
+          {...of}
+          person={member}
+          text="The previous link stops working."
+          kind="primary"
+          onMade={onInvited}
+        />
+      );
+    case 'remove':
+      return (
+        <Remove
+          {...of}
+          member={member}
+          onRemoved={(credentials) => {
+            onChanged();
+            onOpen(credentials.length === 0 ? null : { to: 'made', member, credentials });
+          }}
+        />
+      );
+    case 'made':
+      return <MadeCredentials {...of} email={member.email} credentials={open.credentials} />;
+  }
 }
 
 function MemberTable(props: {

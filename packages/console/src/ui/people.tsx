@@ -1,4 +1,5 @@
-// What the pages of operators and of members share: who is listed, and the dialogs that invite, change a role and renew a link.
+// The pages of operators and of members share these: cells of their tables, and the dialogs that invite,
+// change a role and make a new link.
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { post, request } from '../api/client.ts';
@@ -40,12 +41,12 @@ export function SecondFactorBadge({ isOn }: { isOn: boolean }): JSX.Element {
   return isOn ? <Badge kind="good">on</Badge> : <Badge kind="warn">off</Badge>;
 }
 
-interface DialogProps<Made> {
-  onMade: (made: Made) => void;
+interface DialogProps<Invited> {
+  onMade: (invitation: Invited) => void;
   onClose: () => void;
 }
 
-interface InviteProps<Role extends string, Made> extends DialogProps<Made> {
+interface InviteProps<Role extends string, Invited> extends DialogProps<Invited> {
   title: string;
   /** Where the server adds such a person. */
   path: string;
@@ -53,11 +54,11 @@ interface InviteProps<Role extends string, Made> extends DialogProps<Made> {
   first: Role;
 }
 
-export function Invite<Role extends string, Made>(props: InviteProps<Role, Made>): JSX.Element {
+export function Invite<Role extends string, Invited>(props: InviteProps<Role, Invited>): JSX.Element {
   const { title, path, roles, first, onMade, onClose } = props;
   const [email, setEmail] = useState('');
   const [role, setRole] = useState(first);
-  const action = useAction(async () => onMade(await post<Made>(path, { email: email.trim(), role })));
+  const action = useAction(async () => onMade(await post<Invited>(path, { email: email.trim(), role })));
   return (
     <Dialog title={title} onClose={onClose}>
       <Form onSubmit={() => action.run()}>
@@ -109,7 +110,7 @@ export function ChangeRole<Role extends string>(props: RoleProps<Role>): JSX.Ele
   );
 }
 
-interface NewLinkProps<Made> extends DialogProps<Made> {
+interface NewLinkProps<Invited> extends DialogProps<Invited> {
   /** That of the person. */
   path: string;
   person: Person;
@@ -118,9 +119,9 @@ interface NewLinkProps<Made> extends DialogProps<Made> {
   kind: ButtonKind;
 }
 
-export function NewLink<Made>(props: NewLinkProps<Made>): JSX.Element {
+export function NewLink<Invited>(props: NewLinkProps<Invited>): JSX.Element {
   const { path, person, text, kind, onMade, onClose } = props;
-  const action = useAction(async () => onMade(await post<Made>(`${path}/invitation`)));
+  const action = useAction(async () => onMade(await post<Invited>(`${path}/invitation`)));
   return (
     <Dialog title={`A new link for ${person.email}?`} onClose={onClose}>
       <p>{text}</p>
