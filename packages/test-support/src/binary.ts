@@ -1,14 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { INHERITED } from './inherited.ts';
 import { withDatabase } from './store-under-test.ts';
 import type { Run } from './command-line.ts';
 
 export const BINARY: string = new URL('../../server/bin/mintmark.mjs', import.meta.url).pathname;
-
-/** What a child process has besides its settings. Its threads find the compile cache by this variable only. */
-export const INHERITED: Record<string, string> = Object.fromEntries(
-  ['PATH', 'NODE_COMPILE_CACHE'].map((name) => [name, process.env[name] ?? '']),
-);
 
 export interface BinaryOptions {
   env?: Record<string, string>;

@@ -6,11 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { assertNoDigestInAudit } from './audit.ts';
-import { BINARY, INHERITED } from './binary.ts';
 import { freePort } from './free-port.ts';
+import { INHERITED } from './inherited.ts';
 import { copyMigratedFile } from './migrated-file.ts';
 import { databaseContents, dropDatabase, withDatabase } from './store-under-test.ts';
 
+const BINARY = new URL('../../server/bin/mintmark.mjs', import.meta.url).pathname;
 const READY_MS = 60_000;
 const EXIT_MS = 15_000;
 
