@@ -107,8 +107,7 @@ export function createEntries(max: number): DirectoryEntries {
       const before = byId.get(entry.clientId);
       if (before !== undefined) {
         entry.arrivalMs = before.arrivalMs;
-        entry.uses = before.uses;
-        for (let use = entry.uses; use !== null; use = use.next) use.of = entry;
+        entry.useNumber = before.useNumber;
       }
       drop(entry.clientId);
       const full = byId.size >= max;
