@@ -8,6 +8,7 @@ const benchmarks = [
   'client',
   'claims',
   'admin',
+  'import',
   'overload',
   'workers',
   'limits',
