@@ -45,4 +45,10 @@ export const organisations: Readonly<Record<string, Entry>> = {
   o9: { notReproducible: 'operators have seen the holder in all versions, and still do.' },
   o10: { notReproducible: 'the test came with the mend, and needs the code of that commit.' },
   o11: { notReproducible: 'the test uses the control API, which is newer than the fault.' },
+  o12: {
+    mend: '23a65e0',
+    file: 'packages/server/test/admin/organisations.test.ts',
+    test: 'disabling an organisation revokes its tokens unless they are kept',
+    failure: 'Expected values to be strictly equal',
+  },
 };

@@ -1,5 +1,5 @@
 // Test setup: PostgreSQL, faketime, own store, own limits, first.
-// Clocks that differ: of one node, of all nodes, and of PostgreSQL. Real processes under faketime.
+// Clocks that differ: of one node, of all nodes, of a command line, and of PostgreSQL. Real processes under faketime.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { revocationDigest } from '../../src/domain/revocation.ts';
@@ -14,7 +14,6 @@ import {
   readinessOf,
   startNodes,
   statusOf,
-  steadyLoad,
   tokenOf,
   type Nodes,
 } from '@mintmark/test-support/nodes';
@@ -198,27 +197,6 @@ describe('commands on a machine whose clock is wrong', { skip }, () => {
     });
   }
 });
-
-for (const aheadSeconds of [HOUR_S, -HOUR_S]) {
-  test(`no token is refused when PostgreSQL's clock jumps by ${aheadSeconds} s`, { skip }, async () => {
-    using clock = fakeClock(0);
-    await using server = await startPostgres({ env: clock.variables });
-    const url = server.url(await server.newDatabase());
-    await using nodes = await startNodes([url, url, url]);
-    const user = await nodes.knownUser();
-    const [stopped] = nodes.nodes as [TestServer];
-    await stopped.kill(); // what it has recorded counts for none
-    const alive = nodes.nodes.slice(1);
-    const load = steadyLoad(alive, user);
-    clock.set(aheadSeconds);
-    for (const node of alive) {
-      await eventually(() => /all processes agree/.test(node.output()), 2 * SEEN_MS, 'it says so');
-    }
-    const { refused, issued } = await load.stop();
-    assert.deepEqual(refused, []);
-    assert.ok(issued > 0);
-  });
-}
 
 test('a revocation is listed again when clocks that jumped are set back', { skip }, async () => {
   using clock = fakeClock(0);
