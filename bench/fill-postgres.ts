@@ -23,7 +23,7 @@ const WORDS =
 
 /**
  * The last tenth is disabled, every second has a username, every third was never used. The first one
- * administers.
+ * administers, too.
  */
 function apiUserLine(i: number, count: number): string {
   const id = clientIdAt(i);
@@ -36,7 +36,7 @@ function apiUserLine(i: number, count: number): string {
     .toLowerCase();
   const createdAt = CREATED_FROM + i * 1000;
   const lastUsedAt = i % 3 === 0 ? null : CREATED_FROM + Math.floor((i * 7919) % 20_000_000) * 60_000;
-  const scopes = i === 0 ? '["mintmark:admin"]' : '["campaigns:read"]';
+  const scopes = i === 0 ? '["campaigns:read","mintmark:admin"]' : '["campaigns:read"]';
   const enabled = i < count * ENABLED ? 1 : 0;
   const values = [
     id,
@@ -123,11 +123,12 @@ export async function fillPostgres(
   return { copySeconds: (copiedAt - startedAt) / 1000, indexSeconds: (performance.now() - copiedAt) / 1000 };
 }
 
-/** Drops indexes and constraints of the two tables. Returns the statements that recreate them, in order. */
+/** Drops indexes and constraints of the two tables, and those that refer to them. Returns the statements that recreate them, in order. */
 async function withoutIndexes(server: TestPostgres, database: string): Promise<string[]> {
   const constraints = await server.sql<{ tab: string; name: string; definition: string }>(
     `select conrelid::regclass::text as tab, conname as name, pg_get_constraintdef(oid) as definition from pg_constraint
      where conrelid in ('api_users'::regclass, 'credentials'::regclass) and contype in ('p', 'u', 'f')
+       or confrelid in ('api_users'::regclass, 'credentials'::regclass)
      order by contype = 'f', contype = 'u'`,
     database,
   );

@@ -110,10 +110,7 @@ export async function startMintmark(
 ): Promise<Peer> {
   const port = await freePort();
   const child = pinned([join(checkout, 'packages/server/bin/mintmark.mjs'), 'serve'], {
-    MINTMARK_PORT: String(port),
-    MINTMARK_DATA_DIR: dataDir,
-    MINTMARK_ADDRESS_LIMIT: '1000000000',
-    MINTMARK_API_USER_LIMIT: '1000000',
+    ...mintmarkSettings(port, dataDir),
     MINTMARK_FIRST_API_USER: String(apiUsers === 1),
     ...settings,
   });
@@ -128,6 +125,15 @@ export async function startMintmark(
     process: child,
     options: { port, connections: CONNECTIONS, apiUsers, clientId, clientSecret, jwksUrl },
     readyMs,
+  };
+}
+
+export function mintmarkSettings(port: number, dataDir: string): Record<string, string> {
+  return {
+    MINTMARK_PORT: String(port),
+    MINTMARK_DATA_DIR: dataDir,
+    MINTMARK_ADDRESS_LIMIT: '1000000000',
+    MINTMARK_API_USER_LIMIT: '1000000',
   };
 }
 
@@ -193,10 +199,16 @@ export function cpuSeconds(child: ChildProcess): number {
 }
 
 /** CPU time of all threads by the scheduler's count: bursts are shorter than the ticks of `cpuSeconds`. */
-export function cpuNanos({ pid }: ChildProcess): number {
+export function cpuNanos({ pid }: Pick<ChildProcess, 'pid'>): number {
   return readdirSync(`/proc/${pid}/task`)
     .map((id) => Number(readFileSync(`/proc/${pid}/task/${id}/schedstat`, 'utf8').split(' ')[0]))
     .reduce((sum, nanos) => sum + nanos, 0);
+}
+
+/** A process and those that it started. */
+export function familyOf(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+  return [pid, ...children.flatMap((child) => familyOf(Number(child)))];
 }
 
 export function rss(child: ChildProcess): number {

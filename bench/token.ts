@@ -1,112 +1,184 @@
-// CPU per token of the real server against the limit, and with a million API users: ratios of one run.
+// CPU of a token in pairs of slices that take turns: Mintmark against the limit with the same load, and one
+// server with many callers against the same server with one. On SQLite and PostgreSQL, with the load on
+// another core and on the server's own. It needs wrk. MINTMARK_BENCH_ROUNDS and MINTMARK_BENCH_API_USERS make
+// a trial shorter, MINTMARK_BENCH_STORES names one store.
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startPostgres } from '@mintmark/test-support/postgres';
+import { rss, stop } from './peer.ts';
+import { checkWork } from './peers/checks.ts';
 import {
-  allInMemory,
-  compare,
-  CONNECTIONS,
-  freePort,
-  pinned,
-  ready,
-  rss,
-  startMintmark,
-  stop,
-  type Cost,
-  type Peer,
-} from './peer.ts';
-import { clientIdAt, secretAt, seed } from './population.ts';
+  LIMIT,
+  MINTMARK,
+  startLimit,
+  startMintmarkOnPostgres,
+  startSeededMintmark,
+  type RunningServer,
+} from './peers/servers.ts';
+import {
+  measure,
+  PLACES,
+  THREADS,
+  writeBodies,
+  type Place,
+  type Slice,
+  type SliceTimes,
+} from './peers/slices.ts';
+import { quantile, ratioRow, RATIO_HEAD, verdicts, type Target } from './ratios.ts';
 import { table } from './table.ts';
 
-const ROUNDS = 100;
-const API_USERS = 1_000_000;
+const ROUNDS = Number(process.env['MINTMARK_BENCH_ROUNDS'] ?? 20);
+const API_USERS = Number(process.env['MINTMARK_BENCH_API_USERS'] ?? 1_000_000);
+const STORES = (process.env['MINTMARK_BENCH_STORES'] ?? 'SQLite PostgreSQL').split(' ');
+const FEW_API_USERS = 10_000;
 
-/** Prints a table; resolves to false if a target is missed. */
+/** Usage is written this often, and a slice ends when that of its own tokens is written. */
+const FLUSH_MS = 2000;
+const SLICE: SliceTimes = { seconds: 2, settleMs: FLUSH_MS + 500 };
+const SETTINGS = { MINTMARK_USAGE_FLUSH: String(FLUSH_MS) };
+
+const PLACE_NAMES: Readonly<Record<Place, string>> = {
+  own: 'load on another core',
+  shared: "load on the server's core",
+};
+
+/** A server, and how many of its API users call. */
+interface Side {
+  name: string;
+  server: RunningServer;
+  callers: number;
+}
+
+interface Cell {
+  store: string;
+  place: Place;
+  side: Side;
+  slices: Slice[];
+  /** The first side, with which the others are compared. */
+  base: Cell | null;
+}
+
+interface Ratios {
+  name: string;
+  values: number[];
+}
+
+/** Prints tables; resolves to false if a target is missed. */
 export async function run(): Promise<boolean> {
   if (process.platform !== 'linux')
     throw new Error('This benchmark reads CPU time and memory from /proc: run it on Linux.');
+  console.log(
+    `Node ${process.versions.node}, ${availableParallelism()} cores (${cpus()[0]?.model}), ` +
+      `load average ${loadavg()[0]?.toFixed(1)} before the run; pairs of ${SLICE.seconds} s`,
+  );
+  const cells: Cell[] = [];
+  const targets: Target[] = [];
+  for (const store of STORES) {
+    const few = await withServer(store, 1, async (server, folder) => {
+      const limit = await startLimit(1);
+      try {
+        const sides = [
+          { name: LIMIT, server: limit, callers: 1 },
+          { name: `${MINTMARK}, 1 of 1`, server, callers: 1 },
+        ];
+        cells.push(...(await pairs(store, sides, folder)));
+      } finally {
+        await stop(limit.process);
+      }
+      return rss(server.process);
+    });
+    const many = await withServer(store, API_USERS, async (server, folder) => {
+      const counts = [1, ...(FEW_API_USERS < API_USERS ? [FEW_API_USERS] : []), API_USERS];
+      const sides = counts.map((callers) => ({
+        name: `${MINTMARK}, ${callers} of ${API_USERS}`,
+        server,
+        callers,
+      }));
+      cells.push(...(await pairs(store, sides, folder)));
+      targets.push([`ms from start to ready with ${API_USERS} API users, ${store}`, server.readyMs, 2000]);
+      return rss(server.process);
+    });
+    targets.push([`bytes of memory per API user, ${store}`, (many - few) / API_USERS, 400]);
+  }
+  console.log(`\n${table([COST_HEAD, ...cells.map(costRow)])}`);
+  const ratios = cells.flatMap(ratiosOf);
+  console.log(`\n${table([RATIO_HEAD, ...ratios.map(({ name, values }) => ratioRow(name, values))])}`);
+  return verdicts([
+    ...ratios.map(({ name, values }): Target => [name, quantile(values, 0.5), 1.1]),
+    ...targets,
+  ]);
+}
+
+async function withServer<T>(
+  store: string,
+  apiUsers: number,
+  use: (server: RunningServer, folder: string) => Promise<T>,
+): Promise<T> {
+  console.error(`${store}: starting with ${apiUsers} API users …`);
   const folder = mkdtempSync(join(tmpdir(), 'mintmark-bench-'));
-  const running: Peer[] = [];
-  const started = async (starting: Promise<Peer>): Promise<Peer> => {
-    const peer = await starting;
-    running.push(peer);
-    return peer;
-  };
+  await using postgres =
+    store === 'PostgreSQL'
+      ? await startPostgres({ settings: { shared_buffers: '1GB' }, durable: true })
+      : null;
+  let server: RunningServer | undefined;
   try {
-    const limit = await started(startLimit());
-    const one = await started(startMintmark('mintmark, 1 API user', join(folder, 'one'), 1));
-    // Two at a time, because a third server on the core would evict the others' caches.
-    const [ofLimit, ofOne] = await compare([limit, one], ROUNDS);
-    limit.process.kill('SIGKILL');
-    console.error(`seeding ${API_USERS} API users …`);
-    const dataDir = join(folder, 'many');
-    const empty = await startMintmark('', dataDir, 0);
-    await stop(empty.process);
-    seed(join(dataDir, 'mintmark.db'), API_USERS);
-    const many = await started(startMintmark(`mintmark, ${API_USERS} API users`, dataDir, API_USERS));
-    await allInMemory(many);
-    const [ofOneAgain, ofMany] = await compare([one, many], ROUNDS);
-    const rows = [
-      [limit.name, ...figures(ofLimit!, ofLimit!)],
-      [one.name, ...figures(ofOne!, ofLimit!)],
-      ['the same, beside the next', ...figures(ofOneAgain!, ofOneAgain!)],
-      [many.name, ...figures(ofMany!, ofOneAgain!)],
-    ];
-    console.log(`\n${table([HEAD, ...rows])}`);
-    const [ofAll, ofSingle] = [rss(many.process), rss(one.process)];
-    console.log(
-      `\nResident memory: ${mebibytes(ofSingle)} MiB with 1 API user, ${mebibytes(ofAll)} MiB with ${API_USERS}.`,
-    );
-    const bytes = (ofAll - ofSingle) / API_USERS;
-    return report([
-      ['CPU per token, against the limit', ofOne!.cpuMicros / ofLimit!.cpuMicros, 1.25],
-      [
-        `CPU per token with ${API_USERS} API users, against one`,
-        ofMany!.cpuMicros / ofOneAgain!.cpuMicros,
-        1.1,
-      ],
-      ['bytes of memory per API user', bytes, 400],
-      [`ms from start to ready with ${API_USERS} API users`, many.readyMs, 2000],
-    ]);
+    const dataDir = join(folder, 'data');
+    server =
+      postgres === null
+        ? await startSeededMintmark(apiUsers, dataDir, SETTINGS)
+        : await startMintmarkOnPostgres(apiUsers, postgres, dataDir, SETTINGS);
+    await checkWork(server, apiUsers);
+    const result = await use(server, folder);
+    await checkWork(server, apiUsers);
+    return result;
   } finally {
-    for (const peer of running) peer.process.kill('SIGKILL');
+    if (server !== undefined) await stop(server.process);
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-const HEAD = ['server', 'CPU µs/token', 'ratio', 'tokens/s', 'p50 ms', 'p99 ms'];
-
-const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(0);
-
-function figures({ cpuMicros, perSecond, p50Ms, p99Ms }: Cost, to: Cost): string[] {
-  const ratio = cpuMicros / to.cpuMicros;
-  return [cpuMicros.toFixed(1), ratio.toFixed(3), perSecond.toFixed(0), p50Ms.toFixed(2), p99Ms.toFixed(2)];
+/** Each round measures all sides, in reverse order every second time. The first round only warms up. */
+async function pairs(store: string, sides: readonly Side[], folder: string): Promise<Cell[]> {
+  const cells = PLACES.flatMap((place) => {
+    const [first, ...others] = sides.map((side): Cell => ({ store, place, side, slices: [], base: null }));
+    return [first!, ...others.map((cell): Cell => ({ ...cell, base: first! }))];
+  });
+  for (let round = -1; round < ROUNDS; round++) {
+    console.error(round < 0 ? 'warming up …' : `round ${round + 1} of ${ROUNDS} …`);
+    for (const cell of round % 2 === 0 ? cells : cells.toReversed()) {
+      const bodies = join(folder, 'bodies');
+      writeBodies(bodies, cell.side.callers, SLICE.seconds);
+      const slice = await measure(cell.side.server, cell.place, bodies, SLICE);
+      if (round >= 0) cell.slices.push(slice);
+    }
+  }
+  return cells;
 }
 
-function report(targets: [name: string, measured: number, most: number][]): boolean {
-  const verdicts = targets.map(([name, measured, most]) => [
-    name,
-    measured.toFixed(measured < 10 ? 3 : 0),
-    String(most),
-    measured <= most ? 'met' : 'MISSED',
-  ]);
-  console.log(`\n${table([['target', 'measured', 'at most', ''], ...verdicts])}`);
-  console.log('\nEvery token measured differs from the others and verifies.');
-  return targets.every(([, measured, most]) => measured <= most);
+const COST_HEAD = ['server', 'store', 'CPU µs/token', ...THREADS, 'database', 'tokens/s', 'p50 ms', 'p99 ms'];
+
+/** Medians. */
+function costRow({ store, place, side, slices }: Cell): string[] {
+  const median = (value: (slice: Slice) => number, digits = 1): string =>
+    quantile(slices.map(value), 0.5).toFixed(digits);
+  return [
+    `${side.name}, ${PLACE_NAMES[place]}`,
+    side.name === LIMIT ? '' : store,
+    median(({ micros }) => micros),
+    ...THREADS.map((thread) => median(({ microsByThread }) => microsByThread[thread])),
+    median(({ databaseMicros }) => databaseMicros),
+    median(({ perSecond }) => perSecond, 0),
+    median(({ p50Ms }) => p50Ms, 2),
+    median(({ p99Ms }) => p99Ms, 2),
+  ];
 }
 
-async function startLimit(): Promise<Peer> {
-  const port = await freePort();
-  const [clientId, clientSecret] = [clientIdAt(0), secretAt(0)];
-  const child = pinned(['bench/limit-server.ts', String(port), '1']);
-  const readyMs = await ready(child, 'ready');
-  const options = {
-    port,
-    connections: CONNECTIONS,
-    apiUsers: 1,
-    clientId,
-    clientSecret,
-    jwksUrl: `http://localhost:${port}/`,
-  };
-  return { name: 'limit (bare node:http)', process: child, options, readyMs };
+/** Of each slice against that of the first side in the same round. */
+function ratiosOf({ store, place, side, slices, base }: Cell): Ratios[] {
+  if (base === null) return [];
+  const name = `${side.name}, against ${base.side.name.replace(`${MINTMARK}, `, '')}; ${store}, ${PLACE_NAMES[place]}`;
+  return [
+    { name, values: slices.map(({ micros }, round) => micros / (base.slices[round]?.micros ?? Number.NaN)) },
+  ];
 }

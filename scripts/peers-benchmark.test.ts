@@ -20,8 +20,9 @@ function population(apiUsers: number, micros: Record<string, readonly number[]>)
 }
 
 function sliceOf(micros: number): Slice {
-  const microsByThread = { main: micros, V8: 0, libuv: 0, other: 0 };
-  return { micros, microsByThread, perSecond: 1e6 / micros, p50Ms: micros / 50, p99Ms: micros / 20 };
+  const microsByThread = { main: micros, V8: 0, SQLite: 0, libuv: 0, other: 0 };
+  const waits = { p50Ms: micros / 50, p99Ms: micros / 20 };
+  return { micros, microsByThread, databaseMicros: 0, perSecond: 1e6 / micros, ...waits };
 }
 
 const one = population(1, {

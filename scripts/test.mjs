@@ -40,16 +40,16 @@ if (unknown.length > 0) {
 /** The files that the arguments ask for, of all that there are. */
 function select(all) {
   if (names.length > 0) return all.filter(({ path }) => names.some((name) => path.includes(name)));
-  if (given.includes('--some')) return all.filter(({ setup }) => setup.has('also on PostgreSQL'));
   if (changed !== undefined) {
     const { chosen, leftOut } = testsOfChange(all, changed);
     if (leftOut.length > 0) console.log(`Left out, to end in time: ${pathsOf(leftOut)}.`);
     return chosen;
   }
-  if (given.includes('--long')) return all;
-  const long = all.filter(({ setup }) => setup.has('long'));
+  const asked = given.includes('--some') ? all.filter(({ setup }) => setup.has('also on PostgreSQL')) : all;
+  if (given.includes('--long')) return asked;
+  const long = asked.filter(({ setup }) => setup.has('long'));
   console.log(`Left out, for --long: ${pathsOf(long)}.`);
-  return all.filter((file) => !long.includes(file));
+  return asked.filter((file) => !long.includes(file));
 }
 
 function pathsOf(files) {

@@ -63,8 +63,8 @@ ${populationTables(many)}
 
 ## CPU time by thread
 
-With one API user and the load on another core, in µs a token. V8's threads collect garbage and compile; libuv's do the cryptography of
-WebCrypto.
+With one API user and the load on another core, in µs a token. V8's threads collect garbage and compile; that of SQLite writes usage;
+libuv's do the cryptography of WebCrypto.
 
 ${table([['server', ...THREADS], ...one.map(({ name, microsByThread }) => [name, ...THREADS.map((thread) => microsByThread[thread].toFixed(1))])])}
 

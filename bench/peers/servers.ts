@@ -2,7 +2,9 @@
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { allInMemory, freePort, pinned, ready, startMintmark, stop } from '../peer.ts';
+import type { TestPostgres } from '@mintmark/test-support/postgres';
+import { ENABLED, fillPostgres } from '../fill-postgres.ts';
+import { allInMemory, freePort, pinned, ready, startMintmark, stop, type Peer } from '../peer.ts';
 import { seed } from '../population.ts';
 
 export const LIMIT = 'limit';
@@ -14,6 +16,8 @@ export interface RunningServer {
   tokenUrl: string;
   keySetUrl: string;
   readyMs: number;
+  /** The first process of its database. */
+  database?: number;
 }
 
 interface Program {
@@ -47,7 +51,7 @@ export async function startServers(
   folder: string,
   started: RunningServer[],
 ): Promise<void> {
-  started.push(await startProgram(LIMIT_PROGRAM, apiUsers));
+  started.push(await startLimit(apiUsers));
   started.push(await startSeededMintmark(apiUsers, join(folder, String(apiUsers))));
   for (const program of PEERS) started.push(await startProgram(program, apiUsers));
 }
@@ -62,6 +66,10 @@ export function peerVersions(): string[] {
   });
 }
 
+export async function startLimit(apiUsers: number): Promise<RunningServer> {
+  return await startProgram(LIMIT_PROGRAM, apiUsers);
+}
+
 async function startProgram(program: Program, apiUsers: number): Promise<RunningServer> {
   const { name, script, args = [], keySetPath } = program;
   const port = await freePort();
@@ -71,18 +79,47 @@ async function startProgram(program: Program, apiUsers: number): Promise<Running
   return { name, process: child, tokenUrl: `${url}/token`, keySetUrl: `${url}${keySetPath}`, readyMs };
 }
 
-async function startSeededMintmark(apiUsers: number, dataDir: string): Promise<RunningServer> {
+export async function startSeededMintmark(
+  apiUsers: number,
+  dataDir: string,
+  settings: Record<string, string> = {},
+  checkout = '',
+): Promise<RunningServer> {
   // A first start creates the store.
-  await stop((await startMintmark(MINTMARK, dataDir, 0)).process);
+  await stop((await startMintmark(MINTMARK, dataDir, 0, {}, checkout)).process);
   seed(join(dataDir, 'mintmark.db'), apiUsers);
-  const server = await startMintmark(MINTMARK, dataDir, 0);
-  await allInMemory(server);
-  const url = `http://127.0.0.1:${server.options.port}/marketing`;
+  return await runningServer(await startMintmark(MINTMARK, dataDir, 0, settings, checkout));
+}
+
+/** On a new database of this PostgreSQL server. */
+export async function startMintmarkOnPostgres(
+  apiUsers: number,
+  postgres: TestPostgres,
+  dataDir: string,
+  settings: Record<string, string> = {},
+): Promise<RunningServer> {
+  const database = await postgres.newDatabase();
+  const all = {
+    DATABASE_URL: postgres.url(database),
+    MINTMARK_MASTER_KEY: MASTER_KEY,
+    ...settings,
+  };
+  await stop((await startMintmark(MINTMARK, dataDir, 0, all)).process);
+  await fillPostgres(postgres, database, Math.floor(apiUsers / ENABLED));
+  const server = await runningServer(await startMintmark(MINTMARK, dataDir, 0, all));
+  return { ...server, database: postgres.process().pid ?? 0 };
+}
+
+const MASTER_KEY = 'ab'.repeat(32);
+
+async function runningServer(peer: Peer): Promise<RunningServer> {
+  await allInMemory(peer);
+  const url = `http://127.0.0.1:${peer.options.port}/marketing`;
   return {
-    name: MINTMARK,
-    process: server.process,
+    name: peer.name,
+    process: peer.process,
     tokenUrl: `${url}/oauth2/token`,
     keySetUrl: `${url}/.well-known/jwks.json`,
-    readyMs: server.readyMs,
+    readyMs: peer.readyMs,
   };
 }

@@ -1,9 +1,10 @@
-// A slice: wrk loads one server for a second, while the CPU time of each of the server's threads is counted.
+// A slice: wrk loads one server for some seconds, while the CPU time of each of the server's threads is counted.
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { CONNECTIONS } from '../peer.ts';
+import { CONNECTIONS, cpuNanos, familyOf } from '../peer.ts';
 import { bodyAt } from './checks.ts';
 import type { RunningServer } from './servers.ts';
 
@@ -12,13 +13,15 @@ export const PLACES = ['own', 'shared'] as const;
 export type Place = (typeof PLACES)[number];
 
 /** Groups of a server's threads. */
-export const THREADS = ['main', 'V8', 'libuv', 'other'] as const;
+export const THREADS = ['main', 'V8', 'SQLite', 'libuv', 'other'] as const;
 export type Thread = (typeof THREADS)[number];
 
 export interface Slice {
   /** CPU microseconds for each token. */
   micros: number;
   microsByThread: Record<Thread, number>;
+  /** CPU microseconds of the database's own processes for each token. */
+  databaseMicros: number;
   perSecond: number;
   p50Ms: number;
   p99Ms: number;
@@ -32,48 +35,66 @@ interface WrkResult {
   p99Ms: number;
 }
 
-const SECONDS = 1;
 const SCRIPT = new URL('token-requests.lua', import.meta.url).pathname;
-/** About as many as the fastest server answers in a slice. */
-const RANDOM_BODIES = 10_000;
+/** About as many as the fastest server answers in a second. */
+const RANDOM_BODIES = 20_000;
 
 /** Writes the bodies of the slices of a round: a random API user each. */
-export function writeBodies(file: string, apiUsers: number): void {
-  const count = apiUsers === 1 ? 1 : RANDOM_BODIES;
+export function writeBodies(file: string, apiUsers: number, seconds = 1): void {
+  const count = apiUsers === 1 ? 1 : RANDOM_BODIES * seconds;
   const bodies = Array.from({ length: count }, () => bodyAt(Math.floor(Math.random() * apiUsers)));
   writeFileSync(file, `${bodies.join('\n')}\n`);
 }
 
+export interface SliceTimes {
+  seconds: number;
+  /** How long the server may work after the load, which counts as well. */
+  settleMs: number;
+}
+
 /** Throws if a single request failed. */
-export async function measure(server: RunningServer, place: Place, bodies: string): Promise<Slice> {
+export async function measure(
+  server: RunningServer,
+  place: Place,
+  bodies: string,
+  { seconds: loadSeconds, settleMs }: SliceTimes = { seconds: 1, settleMs: 0 },
+): Promise<Slice> {
   const core = place === 'shared' ? 0 : Math.min(1, availableParallelism() - 1);
   const wrk = [
     'wrk',
     '-t1',
     `-c${CONNECTIONS}`,
-    `-d${SECONDS}s`,
+    `-d${loadSeconds}s`,
     '-s',
     SCRIPT,
     server.tokenUrl,
     '--',
     bodies,
   ];
-  const before = threadNanos(server);
+  const [before, databaseBefore] = [threadNanos(server), databaseNanos(server)];
   const { stdout } = await promisify(execFile)('taskset', ['-c', String(core), ...wrk]).catch(
     (error: Error) => {
       throw new Error(`wrk failed; it comes with \`apt-get install wrk\`. ${error.message}`);
     },
   );
-  const after = threadNanos(server);
+  await sleep(settleMs);
+  const [after, databaseAfter] = [threadNanos(server), databaseNanos(server)];
   const line = stdout.split('\n').find((text) => text.startsWith('{')) ?? '{}';
   const { requests, seconds, failures, p50Ms, p99Ms } = JSON.parse(line) as WrkResult;
   if (failures > 0 || !(requests > 0)) throw new Error(`${server.name}: ${failures} requests failed.`);
-  const microsByThread: Slice['microsByThread'] = { main: 0, V8: 0, libuv: 0, other: 0 };
+  const microsByThread: Slice['microsByThread'] = { main: 0, V8: 0, SQLite: 0, libuv: 0, other: 0 };
   for (const [id, { group, nanos }] of after) {
     microsByThread[group] += (nanos - (before.get(id)?.nanos ?? 0)) / 1000 / requests;
   }
   const micros = THREADS.reduce((sum, thread) => sum + microsByThread[thread], 0);
-  return { micros, microsByThread, perSecond: requests / seconds, p50Ms, p99Ms };
+  const databaseMicros = (databaseAfter - databaseBefore) / 1000 / requests;
+  return { micros, microsByThread, databaseMicros, perSecond: requests / seconds, p50Ms, p99Ms };
+}
+
+/** CPU time of all processes of a PostgreSQL server. One that ended in between does not count. */
+function databaseNanos({ database }: RunningServer): number {
+  if (database === undefined) return 0;
+  return familyOf(database).reduce((sum, pid) => sum + cpuNanos({ pid }), 0);
 }
 
 /** CPU time of each thread by the scheduler's count, which is finer than the ticks of `stat`. */
@@ -89,6 +110,7 @@ function threadNanos({ process: { pid } }: RunningServer): Map<string, { group: 
 
 function groupOf(isMain: boolean, name: string): Thread {
   if (isMain) return 'main';
+  if (name === 'WorkerThread\n') return 'SQLite';
   if (name.includes('V8Worker')) return 'V8';
   return name.includes('libuv') ? 'libuv' : 'other';
 }

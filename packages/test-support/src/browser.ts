@@ -36,7 +36,7 @@ export interface WatchedPage extends AsyncDisposable {
   page: Page;
   /** Loads a page of the console and waits for its heading. */
   go(path: string): Promise<void>;
-  /** Opens a page without a reload, like a link in the console. */
+  /** Opens a page of the console, or of the portal, without a reload, like a link. */
   follow(path: string): Promise<void>;
   /** Fails after requests to other servers, violations of the policy or errors. */
   assertClean(): void;
@@ -80,7 +80,7 @@ export async function watchedPage(
       await page.getByRole('heading', { level: 1 }).waitFor();
     },
     async follow(path) {
-      await page.evaluate(followInPage(`/console${path}`));
+      await page.evaluate(followInPage(path.startsWith('/portal/') ? path : `/console${path}`));
       await page.getByRole('heading', { level: 1 }).waitFor();
     },
     assertClean: () => assert.deepEqual(wrong, []),

@@ -6,7 +6,7 @@ import type { Settings } from './nodes.ts';
 
 /** False if faketime is installed; else the reason to skip. CI requires it. */
 export function faketimeMissing(): string | false {
-  if (preload() !== null) return false;
+  if (faketimeLibrary() !== null) return false;
   const how = 'faketime is missing: apt-get install faketime';
   if (process.env['CI'] === 'true') throw new Error(how);
   console.warn(`\n*** These tests are skipped. ${how} ***\n`);
@@ -28,7 +28,7 @@ export function fakeClock(aheadSeconds: number): FakeClock {
   set(aheadSeconds);
   return {
     variables: {
-      LD_PRELOAD: preload() ?? '',
+      LD_PRELOAD: faketimeLibrary() ?? '',
       FAKETIME_TIMESTAMP_FILE: file,
       FAKETIME_CACHE_DURATION: '1', // seconds until a change of the file is seen
       FAKETIME_DONT_FAKE_MONOTONIC: '1',
@@ -38,7 +38,8 @@ export function fakeClock(aheadSeconds: number): FakeClock {
   };
 }
 
-function preload(): string | null {
+/** The library that a process must load first; null if faketime is missing. */
+export function faketimeLibrary(): string | null {
   const { stdout, status } = spawnSync('faketime', ['-f', '+0s', 'printenv', 'LD_PRELOAD'], {
     encoding: 'utf8',
   });

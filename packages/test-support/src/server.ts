@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { assertNoDigestInAudit } from './audit.ts';
 import { freePort } from './free-port.ts';
+import { INHERITED } from './inherited.ts';
 import { copyMigratedFile } from './migrated-file.ts';
 import { databaseContents, dropDatabase, withDatabase } from './store-under-test.ts';
 
@@ -74,7 +75,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
   });
   const secrets = new Set<string>();
   const child = spawn(process.execPath, [options.program ?? BINARY, 'serve'], {
-    env: { PATH: process.env['PATH'] ?? '', ...settings },
+    env: { ...INHERITED, ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let printed = '';

@@ -40,7 +40,7 @@ test('attw finds the types of the entry right under ESM', async () => {
     assert.equal(stdout.split(`${kind}: 🟢`).length - 1, 2, stdout);
 });
 
-test('the tarball of the server holds it and the console, without sources and tests', () => {
+test('the tarball of the server holds the console, no sources or tests', () => {
   const files = execFileSync('tar', ['-tzf', packed.tarballs['server'] ?? ''], { encoding: 'utf8' })
     .trim()
     .split('\n');

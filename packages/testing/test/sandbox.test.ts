@@ -310,3 +310,26 @@ test('a program ends by itself after stop, and leaves no file', async () => {
   assert.deepEqual(readdirSync(folder), []);
   rmSync(folder, { recursive: true });
 });
+
+test('servers start in a process that stands still for ten seconds', async () => {
+  const program = `
+    const { startMintmark } = await import(${JSON.stringify(new URL('start.ts', import.meta.url).href)});
+    await (await startMintmark()).stop();
+    const beats = new Int32Array(new SharedArrayBuffer(4));
+    // Most of a start waits for nothing: the process stands still while some of the servers wait for a timer.
+    const isWaiting = () => process.getActiveResourcesInfo().filter((one) => one === 'Timeout').length > 5;
+    const soon = performance.now() + 500;
+    const standStill = () => {
+      if (performance.now() < soon && !isWaiting()) setImmediate(standStill);
+      else Atomics.wait(beats, 0, 0, 10_500);
+    };
+    const starting = Promise.all(Array.from({ length: 20 }, () => startMintmark()));
+    standStill();
+    await Promise.all((await starting).map((mint) => mint.stop()));
+    console.log('all started');
+  `;
+  const options = { timeout: 100_000 };
+  const run = promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], options);
+  const { stdout } = await run;
+  assert.equal(stdout, 'all started\n');
+});

@@ -102,7 +102,7 @@ async function enter(page: Page, { server }: Scene, email: string): Promise<void
 }
 
 async function everyPage(
-  { page }: WatchedPage,
+  { page, follow }: WatchedPage,
   scene: Scene,
   colours: { inTheDark: boolean },
 ): Promise<void> {
@@ -134,8 +134,7 @@ async function everyPage(
     `${home}/audit`,
     `${home}/profile`,
   ]) {
-    await page.goto(originOf(server) + path);
-    await page.getByRole('heading', { level: 1 }).waitFor();
+    await follow(path);
     await check(path);
   }
 }

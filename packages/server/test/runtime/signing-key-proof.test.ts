@@ -134,24 +134,26 @@ describe('a key that somebody wrote into the database', () => {
       assert.equal(answer.status, 200, 'the good key still signs');
 
       await server.cli('signing-key', 'rotate'); // which an announced one does not prevent
-      const [after] = await findings(server);
-      assert.equal(after?.state, 'ok', 'the rotation ends the planted key');
+      const [last] = await findings(server);
+      assert.equal(last?.state, 'ok', 'the rotation ends the planted key');
       assert.ok(!(await publishedKids(server)).includes(key.kid));
       // The next one is planted beside a single key again.
       await server.cli('signing-key', 'rotate', '--compromised');
       await eventually(async () => assert.equal((await publishedKids(server)).length, 1));
     });
   }
+});
 
+describe('a key that somebody wrote into the database of an earlier version', () => {
   test('before the first start of an upgraded store is not adopted', { skip: SQLITE_ONLY }, async () => {
     const { dataDir, port, own } = await formerStore();
-    const [before, between] = [await intruder(), await intruder()];
-    changeStore(dataDir, planted(before, { sealed_private_key: quoted(String(own['sealed_private_key'])) }));
+    const [earlier, between] = [await intruder(), await intruder()];
+    changeStore(dataDir, planted(earlier, { sealed_private_key: quoted(String(own['sealed_private_key'])) }));
     await mintmark(['migrate'], { env: { MINTMARK_DATA_DIR: dataDir } });
     changeStore(dataDir, planted(between, {}));
     await using server = await startServer({ dataDir, port });
     assert.deepEqual(await publishedKids(server), [own['kid']]);
-    for (const { kid } of [before, between]) assert.ok(server.output().includes(kid));
+    for (const { kid } of [earlier, between]) assert.ok(server.output().includes(kid));
     const proven = rowsOf(dataDir).filter(({ proof }) => proof !== null);
     assert.deepEqual(
       proven.map(({ kid }) => kid),
