@@ -11,7 +11,7 @@ import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import { createEntries } from '../packages/server/src/runtime/directory/entries.ts';
 import { knownApiUsers } from '../packages/server/src/runtime/directory/entry.ts';
 import { knownOrganisation, NO_ORGANISATION } from '../packages/server/src/domain/known-organisation.ts';
-import type { PendingUse } from '../packages/server/src/domain/known-api-user.ts';
+import { createUsageGathering } from '../packages/server/src/runtime/usage/pending-usage.ts';
 import type { KnownApiUserRow } from '../packages/server/src/storage/tables/known-api-user.ts';
 import { clientIdAt } from './population.ts';
 
@@ -88,7 +88,7 @@ function rowAt(i: number): KnownApiUserRow {
 async function longestTurn(): Promise<number> {
   const lag = monitorEventLoopDelay({ resolution: 5 });
   lag.enable();
-  const uses: PendingUse[] = [];
+  const gathering = createUsageGathering(USES_KEPT, () => void gathering.drain(Date.now()));
   const until = performance.now() + ASKED_MS;
   for (let asked = 0; performance.now() < until; await sleep(5)) {
     for (let i = 0; i < ASKED_IN_A_TURN; i++, asked++) {
@@ -96,16 +96,8 @@ async function longestTurn(): Promise<number> {
       if (entry === undefined) throw new Error('One that was read is not there.');
       const body = Buffer.alloc(BODY_BYTES, asked % 256).toString('latin1');
       Buffer.allocUnsafeSlow(ANSWER_BYTES).fill(0, 0, 8);
-      const use = {
-        credentialId: body.slice(0, 10),
-        lastUsedAt: asked,
-        lastUsedAddress: '::1',
-        count: 1,
-        tokens: 1,
-        lastSubject: null,
-      };
-      entry.uses = { ...use, of: entry, next: null };
-      uses[asked % USES_KEPT] = entry.uses;
+      const use = { apiUser: entry, credentialId: body.slice(0, 10), nowMs: Date.now() };
+      gathering.noteUse(use, '::1', 1);
     }
   }
   lag.disable();

@@ -7,6 +7,7 @@ const benchmarks = [
   'client',
   'claims',
   'admin',
+  'import',
   'overload',
   'workers',
   'limits',

@@ -17,6 +17,7 @@ import { masterKeyOf, openStore } from '../packages/server/src/store-files/open.
 import { rotateSigningKey } from '../packages/server/src/admin/signing-key.ts';
 import type { Store } from '../packages/server/src/storage/store.ts';
 import { startPostgres } from '@mintmark/test-support/postgres';
+import { recordsOf } from '@mintmark/test-support/usage';
 import type { TextLine } from '../packages/server/src/lib/text-lines.ts';
 import { ENABLED, fillPostgres, nameAt, usernameAt } from './fill-postgres.ts';
 import { compare, rss, startMintmark, stop, type Cost, type Peer } from './peer.ts';
@@ -161,7 +162,7 @@ async function writing(store: Store): Promise<Finding[]> {
     [USES_NOTED, true],
   ] as const) {
     startedAt = performance.now();
-    await store.recordUsage({ minute, uses: uses.slice(0, count), refusals: [], noteLastUse });
+    await store.recordUsage({ minute, uses: recordsOf(uses.slice(0, count)), refusals: [], noteLastUse });
     flushes.push(count / seconds(startedAt));
   }
   startedAt = performance.now();

@@ -1,5 +1,5 @@
 // Test setup: own store, first.
-// Acts like a new user: pastes the README’s lines into a fresh clone, one after the other.
+// Acts like a new user: pastes the README’s lines into a fresh clone, one after the other, and packs the packages there.
 import assert from 'node:assert/strict';
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,6 +17,7 @@ import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { freePort } from '@mintmark/test-support/server';
+import { pack, PACKAGES } from './packages.ts';
 import { registryAnswers, userEnvironment } from './user-environment.ts';
 
 const ROOT = new URL('..', import.meta.url).pathname;
@@ -206,11 +207,16 @@ async function runCodeOfReadme(
 
 const BUILD_TOOLS = ['typescript', 'oxlint', 'playwright-core', 'express'];
 
-/** The first build or test command installs the rest, while the server keeps running. */
-async function restIsAdded(clone: string, { server }: Ports, env: NodeJS.ProcessEnv): Promise<void> {
+/** The first build or test command installs the rest, while the server keeps running: here, that of `npm pack`. */
+async function packagesArePacked(
+  folder: string,
+  clone: string,
+  { server }: Ports,
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
   const installed = () => BUILD_TOOLS.filter((name) => existsSync(join(clone, 'node_modules', name)));
   assert.deepEqual(installed(), []);
-  await execute('npm', ['run', 'format'], { cwd: clone, env, maxBuffer: 1e7 });
+  for (const name of Object.keys(PACKAGES) as (keyof typeof PACKAGES)[]) await pack(clone, name, folder, env);
   assert.deepEqual(installed(), BUILD_TOOLS);
   assert.equal((await fetch(`http://localhost:${server}/readyz`)).status, 200);
 }
@@ -246,13 +252,13 @@ async function followReadme(
     } finally {
       await interrupt(api.child);
     }
-    await restIsAdded(clone, ports, env);
+    await packagesArePacked(folder, clone, ports, env);
   } finally {
     await interrupt(first.child);
   }
 }
 
-void test('each line of the README works in a fresh clone', { timeout: 400_000 }, async (t: TestContext) => {
+void test('each line of the README works in a fresh clone', { timeout: 580_000 }, async (t: TestContext) => {
   const port = await freePort();
   // What the run itself has just installed comes from npm's cache: a slow registry is not what is tried here.
   const env = { ...userEnvironment(), npm_config_prefer_offline: 'true', MINTMARK_PORT: String(port) };

@@ -164,7 +164,7 @@ export function reproduce(reproduction: Reproduction): { before: TestRun; after:
     linkModules(worktree);
     checkOut(worktree, `${mend}^`, reproduction);
     const before = runTest(worktree, reproduction);
-    if (before.result === 'failed' && !before.output.includes(reproduction.failure ?? ''))
+    if (before.result === 'failed' && !before.output.includes(reproduction.failure))
       before.result = 'failed for another reason';
     checkOut(worktree, mend, reproduction);
     return { before, after: runTest(worktree, reproduction) };
@@ -191,8 +191,7 @@ function print(text: string): void {
 
 /** What the list says of an entry. */
 function summary(entry: Entry): string {
-  if (!('mend' in entry)) return `not reproducible: ${entry.notReproducible}`;
-  return entry.failure === undefined ? `not compared yet: ${entry.test}` : entry.test;
+  return 'mend' in entry ? entry.test : `not reproducible: ${entry.notReproducible}`;
 }
 
 function list(): number {

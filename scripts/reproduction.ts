@@ -10,7 +10,7 @@ export interface Reproduction {
   /** A line of the file that only its other tests need: an import of something that came with the mend. */
   leavesOut?: string;
   /** A part of the message with which it fails before the mend: another failure proves nothing. */
-  failure?: string;
+  failure: string;
 }
 
 /** An entry without a command: it is in the track record, and counts as not reproduced. */

@@ -4,6 +4,7 @@
 // --store=postgres: on a PostgreSQL server that is started for the run. --limits=redis: with limits in a Redis likewise.
 // --some: the ones that `npm test` runs on PostgreSQL as well. --long: with the few that a run of all leaves out.
 // --test-name-pattern=…: of all these, the tests whose name matches.
+import { enableCompileCache } from 'node:module';
 import { join, relative } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { run } from 'node:test';
@@ -15,8 +16,11 @@ import { readTestFiles, recordSeconds, ROOT } from './test-files.mjs';
 /** What the test files import is stripped of its types and compiled once, not in the process of each file. */
 const NODE_COMPILE_CACHE = join(ROOT, 'node_modules/.cache/mintmark');
 
-/** One more than the two processors of the machine that decides: a test file computes during less than half of its time. */
-const FILES_AT_ONCE = 3;
+/** Twice the two processors of the machine that decides: a test file computes during a third of its time. */
+const FILES_AT_ONCE = 4;
+
+/** For a file that installs packages while others load the machine. Tests have deadlines of their own. */
+const FILE_MS = 600_000;
 
 const given = process.argv.slice(2);
 const onPostgres = given.includes('--store=postgres');
@@ -36,16 +40,16 @@ if (unknown.length > 0) {
 /** The files that the arguments ask for, of all that there are. */
 function select(all) {
   if (names.length > 0) return all.filter(({ path }) => names.some((name) => path.includes(name)));
-  if (given.includes('--some')) return all.filter(({ setup }) => setup.has('also on PostgreSQL'));
   if (changed !== undefined) {
     const { chosen, leftOut } = testsOfChange(all, changed);
     if (leftOut.length > 0) console.log(`Left out, to end in time: ${pathsOf(leftOut)}.`);
     return chosen;
   }
-  if (given.includes('--long')) return all;
-  const long = all.filter(({ setup }) => setup.has('long'));
+  const asked = given.includes('--some') ? all.filter(({ setup }) => setup.has('also on PostgreSQL')) : all;
+  if (given.includes('--long')) return asked;
+  const long = asked.filter(({ setup }) => setup.has('long'));
   console.log(`Left out, for --long: ${pathsOf(long)}.`);
-  return all.filter((file) => !long.includes(file));
+  return asked.filter((file) => !long.includes(file));
 }
 
 function pathsOf(files) {
@@ -80,7 +84,10 @@ if (postgres === null || redis === null) {
   await postgres?.stop();
   process.exit(0);
 }
-Object.assign(process.env, { NODE_COMPILE_CACHE, ...postgres?.env, ...redis?.env });
+enableCompileCache(NODE_COMPILE_CACHE);
+const { makeSuiteSqlite } = await import('@mintmark/test-support/sqlite-suite');
+const sqlite = await makeSuiteSqlite();
+Object.assign(process.env, { NODE_COMPILE_CACHE, ...sqlite.env, ...postgres?.env, ...redis?.env });
 const interrupted = new AbortController();
 // Ctrl-C reaches the tests too; the server is stopped when they have ended.
 process.on('SIGINT', () => interrupted.abort());
@@ -92,7 +99,7 @@ async function runFiles(paths, concurrency) {
   const results = run({
     files: paths,
     concurrency,
-    timeout: 300_000,
+    timeout: FILE_MS,
     signal: interrupted.signal,
     testNamePatterns: valuesOf('--test-name-pattern='),
   });
@@ -111,6 +118,7 @@ const pathsIn = (some) => some.map(({ path }) => join(ROOT, path));
 await runFiles(pathsIn(files.filter(({ setup }) => !setup.has('alone'))), FILES_AT_ONCE);
 await runFiles(pathsIn(files.filter(({ setup }) => setup.has('alone'))), 1);
 if (given.every((argument) => !/^--(?:store|limits|test-name)/.test(argument))) recordSeconds(seconds);
+sqlite.remove();
 await postgres?.stop();
 await redis?.stop();
 process.exit();

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { INHERITED } from './inherited.ts';
 import { withDatabase } from './store-under-test.ts';
 import type { Run } from './command-line.ts';
 
@@ -25,7 +26,7 @@ export async function binary(args: readonly string[], options: BinaryOptions = {
     ...args,
   ];
   const child = spawn(command, rest, {
-    env: { PATH: process.env['PATH'] ?? '', ...(await withDatabase(options.env ?? {})) },
+    env: { ...INHERITED, ...(await withDatabase(options.env ?? {})) },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   child.stdin.on('error', () => undefined); // the child may end before it reads

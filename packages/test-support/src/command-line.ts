@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import type { SQLInputValue } from 'node:sqlite';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { copyMigratedFile } from './migrated-file.ts';
 import { mintmark } from './server.ts';
 import { sqlOn } from './store-under-test.ts';
 
@@ -53,7 +54,7 @@ export async function testStore({ keys = false }: { keys?: boolean } = {}): Prom
     sql: (statement, ...parameters) => sqlOn(store.path, statement, ...parameters),
     [Symbol.dispose]: () => rmSync(dataDir, { recursive: true, force: true }),
   };
-  await store.cli('migrate');
+  if (!copyMigratedFile(dataDir)) await store.cli('migrate');
   if (keys) await store.cli('signing-key', 'rotate');
   return store;
 }

@@ -5,14 +5,15 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { run } from '../../server/src/main.ts';
 import { assertNoDigestInAudit } from './audit.ts';
 import { freePort } from './free-port.ts';
+import { INHERITED } from './inherited.ts';
+import { copyMigratedFile } from './migrated-file.ts';
 import { databaseContents, dropDatabase, withDatabase } from './store-under-test.ts';
 
 const BINARY = new URL('../../server/bin/mintmark.mjs', import.meta.url).pathname;
 const READY_MS = 60_000;
-const EXIT_MS = 15_000;
+const EXIT_MS = 60_000;
 
 export interface TestServerOptions {
   /** Settings by environment variable. */
@@ -63,6 +64,8 @@ export interface TokenResponse {
 /** Starts `mintmark serve` as a process on a free port with a new store. */
 export async function startServer(options: TestServerOptions = {}): Promise<TestServer> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'mintmark-test-'));
+  // Another version of the program has other migrations.
+  if (options.dataDir === undefined && options.program === undefined) copyMigratedFile(dataDir);
   const port = options.port ?? (await freePort());
   const settings = await withDatabase({
     MINTMARK_DATA_DIR: dataDir,
@@ -72,7 +75,7 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
   });
   const secrets = new Set<string>();
   const child = spawn(process.execPath, [options.program ?? BINARY, 'serve'], {
-    env: { PATH: process.env['PATH'] ?? '', ...settings },
+    env: { ...INHERITED, ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let printed = '';
@@ -156,6 +159,8 @@ export async function mintmark(
 ): Promise<{ code: number; out: string; err: string }> {
   let out = '';
   let err = '';
+  // Imported here, because many tests need a server only.
+  const { run } = await import('../../server/src/main.ts');
   const code = await run(args, {
     env: await withDatabase(env),
     stdin: Readable.from(typeof stdin === 'string' ? [stdin] : stdin),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { copyMigratedFile } from './migrated-file.ts';
 import { mintmark, startServer, type TestServer } from './server.ts';
 
 /** An API user in the output of `api-user create --json`. */
@@ -24,7 +25,7 @@ export interface TestStore {
 
 export async function newStore(): Promise<TestStore> {
   const dataDir = mkdtempSync(join(tmpdir(), 'mintmark-test-'));
-  await mintmark(['migrate'], { env: { MINTMARK_DATA_DIR: dataDir } });
+  if (!copyMigratedFile(dataDir)) await mintmark(['migrate'], { env: { MINTMARK_DATA_DIR: dataDir } });
   const secrets: string[] = [];
   const store: TestStore = {
     dataDir,

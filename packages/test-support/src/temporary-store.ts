@@ -7,6 +7,7 @@ import { loadConfig } from '../../server/src/config/load-config.ts';
 import { openStore } from '../../server/src/store-files/open.ts';
 import type { Store } from '../../server/src/storage/store.ts';
 import type { OpenedStore } from '../../server/test/storage/store-contract.ts';
+import { copyMigratedFile } from './migrated-file.ts';
 import { dropDatabase, withDatabase } from './store-under-test.ts';
 
 export interface TemporaryStore extends OpenedStore {
@@ -19,6 +20,7 @@ export interface TemporaryStore extends OpenedStore {
 /** A real store, removed at the end. */
 export async function temporaryStore(env: Record<string, string> = {}): Promise<TemporaryStore> {
   const dataDir = mkdtempSync(join(tmpdir(), 'mintmark-store-'));
+  copyMigratedFile(dataDir);
   const config = loadConfig(await withDatabase({ MINTMARK_DATA_DIR: dataDir, ...env }));
   const stores: Store[] = [];
   const another = async (): Promise<Store> => {

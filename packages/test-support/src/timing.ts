@@ -69,6 +69,18 @@ export async function differencesFoundEachTime(
   return found;
 }
 
+/** The differences of one experiment. For a control whose requests are so late that three would take half a minute. */
+export async function differencesFoundOnce(
+  port: number,
+  classes: Classes,
+  rounds: number,
+): Promise<string[]> {
+  const connection = await keepAlive(port);
+  const found = differences(await timesOf(connection, classes, rounds, 403));
+  connection.close();
+  return found;
+}
+
 /** A proxy that delays requests selected by `holds`. */
 export async function proxyThatIsSlowFor(
   serverPort: number,

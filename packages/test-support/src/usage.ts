@@ -1,4 +1,6 @@
-import type { Refusals, UsageBatch, Use } from '../../server/src/storage/tables/usage.ts';
+import type { Refusals, UsageBatch } from '../../server/src/storage/tables/usage.ts';
+import { useRecords, type UseRecords } from '../../server/src/storage/tables/use-records.ts';
+import { placesInOrder, usesOf, type Use } from '../../server/src/storage/tables/uses.ts';
 
 /** `count` tokens of a credential, the last at `lastUsedAt`. */
 export function use(
@@ -14,7 +16,12 @@ export function refused(clientId: string | null, reason: string, count: number):
   return { clientId, reason, count };
 }
 
+export function recordsOf(uses: readonly Use[]): UseRecords | null {
+  const all = usesOf(uses);
+  return uses.length === 0 ? null : useRecords(all, placesInOrder(all));
+}
+
 /** The stored usage of the minute of `ms`. */
 export function batch(ms: number, uses: readonly Use[], refusals: readonly Refusals[] = []): UsageBatch {
-  return { minute: ms - (ms % 60_000), uses, refusals, noteLastUse: true };
+  return { minute: ms - (ms % 60_000), uses: recordsOf(uses), refusals, noteLastUse: true };
 }

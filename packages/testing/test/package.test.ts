@@ -2,13 +2,14 @@
 // What npm would publish, as an integrator uses it with node:test.
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
-import { cpSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { publint } from 'publint';
+import { startServer } from '@mintmark/test-support/server';
 import { startSandboxProcess } from '@mintmark/test-support/sandbox-process';
-import { env, packPackages, ROOT, type PackedPackages } from './support/packed-project.ts';
+import { env, NOT_INSTALLED, packPackages, ROOT, type PackedPackages } from './support/packed-project.ts';
 
 const execute = promisify(execFile);
 
@@ -39,6 +40,20 @@ test('attw finds the types of the entry right under ESM', async () => {
     assert.equal(stdout.split(`${kind}: 🟢`).length - 1, 2, stdout);
 });
 
+test('the tarball of the server holds the console, no sources or tests', () => {
+  const files = execFileSync('tar', ['-tzf', packed.tarballs['server'] ?? ''], { encoding: 'utf8' })
+    .trim()
+    .split('\n');
+  for (const file of files) {
+    assert.match(
+      file,
+      /^package\/(dist\/[\w/.-]+\.(js|d\.ts)|bin\/mintmark\.mjs|console\/dist\/.+|package\.json|README\.md|LICENSE)$/,
+    );
+  }
+  for (const file of ['dist/main.js', 'dist/storage/sqlite/worker.js', 'console/dist/index.html', 'LICENSE'])
+    assert.ok(files.includes(`package/${file}`), file);
+});
+
 const TYPED = `
   import { startMintmark, type Fault, type Mintmark } from '@mintmark/testing';
   const fault: Fault = { endpoint: 'token', reset: 'in the body' };
@@ -52,9 +67,9 @@ const TYPED = `
   mint.requests.length = 0;
 `;
 
-test('the installed tarballs serve tests of node:test and have types', async (context) => {
-  const project = packed.project(context);
-  if (project === null) return;
+test('the installed tarballs issue tokens, serve tests of node:test and have types', async (context) => {
+  const project = packed.project();
+  if (project === null) return context.skip(NOT_INSTALLED);
   cpSync(join(import.meta.dirname, 'support/integrator.mjs'), join(project, 'integrator.mjs'));
   writeFileSync(
     join(project, 'integrator.test.mjs'),
@@ -66,9 +81,7 @@ test('the installed tarballs serve tests of node:test and have types', async (co
   assert.match(run.stdout, /^# pass 6$/m);
   context.diagnostic(`node:test: ${/^# duration_ms (\d+)/m.exec(run.stdout)?.[1]} ms`);
 
-  const program = join(project, 'node_modules/mintmark/bin/mintmark.mjs');
-  await using sandbox = await startSandboxProcess([], {}, program);
-  assert.equal((await fetch(`${sandbox.control_url}/sandbox`)).status, 200);
+  await serves(join(project, 'node_modules/mintmark'));
 
   writeFileSync(join(project, 'use.mts'), TYPED);
   const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
@@ -78,3 +91,23 @@ test('the installed tarballs serve tests of node:test and have types', async (co
     ({ stdout }: { stdout: string }) => assert.fail(stdout),
   );
 });
+
+/** The installed server runs from its compiled files. */
+async function serves(installed: string): Promise<void> {
+  assert.ok(!existsSync(join(installed, 'src')), 'nothing is there whose types would have to be stripped');
+  const program = join(installed, 'bin/mintmark.mjs');
+  await using server = await startServer({ program });
+  const { clientId: client_id, clientSecret: client_secret } = server;
+  assert.equal((await server.post({ client_id, client_secret })).status, 200);
+  const page = await (await fetch(new URL('/console/', server.url))).text();
+  const [script = ''] = /\/console\/assets\/[\w.-]+\.js/.exec(page) ?? [];
+  assert.equal((await fetch(new URL(script, server.url))).status, 200, `the console's script ${script}`);
+  await using sandbox = await startSandboxProcess([], {}, program);
+  assert.equal((await fetch(`${sandbox.control_url}/sandbox`)).status, 200);
+  const command = [join(installed, '../.bin/mintmark'), '--version'];
+  const told = execFileSync(process.execPath, command, { env, encoding: 'utf8' });
+  const { version } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  assert.equal(told.trim(), version);
+}

@@ -310,3 +310,27 @@ test('a program ends by itself after stop, and leaves no file', async () => {
   assert.deepEqual(readdirSync(folder), []);
   rmSync(folder, { recursive: true });
 });
+
+test('servers start in a process that stands still for ten seconds', async () => {
+  const program = `
+    const { startMintmark } = await import(${JSON.stringify(new URL('start.ts', import.meta.url).href)});
+    await (await startMintmark()).stop();
+    const beats = new Int32Array(new SharedArrayBuffer(4));
+    // Only a timer notices it: the process stands still while several of the servers wait for one.
+    const isWaiting = () => process.getActiveResourcesInfo().filter((one) => one === 'Timeout').length > 5;
+    let haveStarted = false;
+    const standStill = () => {
+      if (isWaiting()) Atomics.wait(beats, 0, 0, 10_500);
+      else if (!haveStarted) setImmediate(standStill);
+    };
+    const starting = Promise.all(Array.from({ length: 20 }, () => startMintmark()));
+    standStill();
+    starting.then(() => (haveStarted = true));
+    await Promise.all((await starting).map((mint) => mint.stop()));
+    console.log('all started');
+  `;
+  const options = { timeout: 100_000 };
+  const run = promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], options);
+  const { stdout } = await run;
+  assert.equal(stdout, 'all started\n');
+});

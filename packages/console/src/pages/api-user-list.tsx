@@ -6,17 +6,16 @@ import { cut, DAY_MS, whole } from '../format.ts';
 import { paths } from '../paths.ts';
 import { site } from '../site.ts';
 import { isOneOf, isText, useCheckedQuery } from '../state/checked-query.ts';
-import { useDraft } from '../state/draft.ts';
 import { usePages, type Pages } from '../state/pages.ts';
 import { useMay } from '../state/session.ts';
 import { Badge, EnabledBadge } from '../ui/badge.tsx';
 import { Button, LinkButton } from '../ui/button.tsx';
 import { CheckField, Segments, SelectField } from '../ui/field.tsx';
 import { DroppedParameters, Filters } from '../ui/filters.tsx';
-import { Icon } from '../ui/icon.tsx';
 import { ListEnd } from '../ui/list-end.tsx';
 import { Skeleton } from '../ui/loaded.tsx';
 import { Empty, Notice } from '../ui/notice.tsx';
+import { SearchBox } from '../ui/search-box.tsx';
 import { Spark } from '../ui/spark.tsx';
 import { Ago } from '../ui/time.tsx';
 
@@ -73,6 +72,9 @@ export interface Chosen {
   toggle: (clientId: string) => void;
 }
 
+const SEARCHED =
+  site.kind === 'console' ? 'Name, client id, username or contact' : 'Name, client id or contact';
+
 /** The filters and the table. `chosen`: the rows have a checkbox. */
 export function ApiUserList(props: { of: ApiUserSearch; chosen?: Chosen | undefined }): JSX.Element {
   const { chosen } = props;
@@ -82,7 +84,12 @@ export function ApiUserList(props: { of: ApiUserSearch; chosen?: Chosen | undefi
     <>
       <DroppedParameters names={dropped} />
       <div class="filters">
-        <SearchBox value={search} onSearch={(text) => setQuery({ search: text })} />
+        <SearchBox
+          label="Search API users"
+          placeholder={SEARCHED}
+          value={search}
+          onSearch={(text) => setQuery({ search: text })}
+        />
         <Filters active={state !== '' || query['sort'] !== undefined}>
           <Segments<State>
             label="State"
@@ -152,41 +159,6 @@ function OfOrganisation({ id, onClear }: { id: string; onClear: () => void }): J
       <Button small onClick={onClear}>
         Of any
       </Button>
-    </div>
-  );
-}
-
-/** Searches during typing. `/` focuses it from anywhere on the page. */
-function SearchBox({ value, onSearch }: { value: string; onSearch: (text: string) => void }): JSX.Element {
-  const [text, setText] = useDraft(value, onSearch);
-  const input = useRef<HTMLInputElement>(null);
-  useEffect(() => {
-    const focus = (event: KeyboardEvent) => {
-      const typing =
-        event.target instanceof Element && event.target.closest('input, textarea, select, dialog') !== null;
-      if (event.key !== '/' || typing || event.ctrlKey || event.metaKey || event.altKey) return;
-      event.preventDefault();
-      input.current?.focus();
-    };
-    addEventListener('keydown', focus);
-    return () => removeEventListener('keydown', focus);
-  }, []);
-  return (
-    <div class="search">
-      <Icon name="search" />
-      <input
-        ref={input}
-        type="search"
-        aria-label="Search API users"
-        placeholder={
-          site.kind === 'console' ? 'Name, client id, username or contact' : 'Name, client id or contact'
-        }
-        value={text}
-        autocomplete="off"
-        autocapitalize="none"
-        spellcheck={false}
-        onInput={(event) => setText(event.currentTarget.value)}
-      />
     </div>
   );
 }

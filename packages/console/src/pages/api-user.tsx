@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { useRoute } from 'preact-iso/router';
-import { post, withQuery } from '../api/client.ts';
+import { withQuery } from '../api/client.ts';
 import { apiUserPath } from '../api/paths.ts';
 import type { ApiUserJson } from '../../../server/src/http/admin/api-user.wire.ts';
 import type { AuditEntryJson } from '../../../server/src/http/admin/audit-entry.wire.ts';
@@ -9,20 +9,18 @@ import type { CredentialJson } from '../../../server/src/http/admin/credential.w
 import { whole } from '../format.ts';
 import { paths } from '../paths.ts';
 import { site } from '../site.ts';
-import { announce } from '../state/announce.ts';
 import { usePages } from '../state/pages.ts';
 import { useResource } from '../state/resource.ts';
 import { useMay } from '../state/session.ts';
 import { useLiveUse, type LiveUse } from '../state/uses.ts';
-import { useAction } from '../ui/action.ts';
 import { AuditList } from '../ui/audit-list.tsx';
 import { EnabledBadge } from '../ui/badge.tsx';
 import { Button, LinkButton } from '../ui/button.tsx';
 import { Id } from '../ui/copy.tsx';
+import { DisabledNotice } from '../ui/disabled-notice.tsx';
 import { ListEnd } from '../ui/list-end.tsx';
 import { Chips } from '../ui/list-field.tsx';
 import { Loaded, Skeleton } from '../ui/loaded.tsx';
-import { Failure, Notice } from '../ui/notice.tsx';
 import { Card, Page } from '../ui/page.tsx';
 import { Ago, At } from '../ui/time.tsx';
 import { Credentials } from './credentials.tsx';
@@ -63,7 +61,15 @@ function OneApiUser({ clientId }: { clientId: string }): JSX.Element {
       }
       actions={user.data !== undefined && <HeadActions user={user.data} />}
     >
-      {user.data !== undefined && !user.data.enabled && <Disabled user={user.data} onDone={user.reload} />}
+      {user.data !== undefined && !user.data.enabled && (
+        <DisabledNotice
+          title="It is disabled: it gets no tokens"
+          path={apiUserPath(user.data.client_id)}
+          leastRole="operator"
+          enabled={`${user.data.name} gets tokens again.`}
+          onDone={user.reload}
+        />
+      )}
       <UsageCard clientId={clientId} live={live} />
       <p class="hint">
         Is a call refused? <a href={withQuery(paths.refusedRequests, { client_id: clientId })}>See why</a>.
@@ -141,27 +147,6 @@ function SettingsActions(props: { user: ApiUserJson; onChanged: () => void }): J
         Edit
       </LinkButton>
     </div>
-  );
-}
-
-function Disabled({ user, onDone }: { user: ApiUserJson; onDone: () => void }): JSX.Element {
-  const mayWrite = useMay('operator');
-  const action = useAction(async () => {
-    await post(`${apiUserPath(user.client_id)}/enable`);
-    announce(`${user.name} gets tokens again.`);
-    onDone();
-  });
-  return (
-    <Notice kind="warn" title="It is disabled: it gets no tokens">
-      {mayWrite && (
-        <div>
-          <Button small busy={action.busy} onClick={() => action.run()}>
-            Undo: enable it
-          </Button>
-        </div>
-      )}
-      <Failure error={action.error} />
-    </Notice>
   );
 }
 

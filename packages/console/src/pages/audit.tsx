@@ -13,12 +13,11 @@ import { ACTION_OPTIONS, AuditList } from '../ui/audit-list.tsx';
 import { Button, LinkButton } from '../ui/button.tsx';
 import { SelectField, TextField } from '../ui/field.tsx';
 import { DroppedParameters, Filters } from '../ui/filters.tsx';
-import { Icon } from '../ui/icon.tsx';
 import { ListEnd } from '../ui/list-end.tsx';
 import { Loaded, Skeleton } from '../ui/loaded.tsx';
 import { Empty, Notice } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
-import { useDraft } from '../state/draft.ts';
+import { SearchBox } from '../ui/search-box.tsx';
 
 const OUTCOMES = [
   { value: '', text: 'Completed and refused' },
@@ -109,26 +108,18 @@ function AuditFilters(props: {
   setQuery: (changes: Record<string, string>) => void;
 }): JSX.Element {
   const { query, setQuery } = props;
-  const [search, setSearch] = useDraft(query['search'] ?? '', (text) => setQuery({ search: text }));
   const exact = (['actor', 'subject', 'organisation'] as const).filter((name) => (query[name] ?? '') !== '');
   const active = ['action', 'outcome', 'from', 'to'].some((name) => (query[name] ?? '') !== '');
   return (
     <div class="stack tight" role="search" aria-label="Filter the audit log">
       <div class="filters">
-        <div class="search">
-          <Icon name="search" />
-          <input
-            type="search"
-            aria-label="Search the audit log"
-            placeholder="Part of a name, id, e-mail, address or value"
-            value={search}
-            maxLength={ID_LENGTH_MAX}
-            autocomplete="off"
-            autocapitalize="none"
-            spellcheck={false}
-            onInput={(event) => setSearch(event.currentTarget.value)}
-          />
-        </div>
+        <SearchBox
+          label="Search the audit log"
+          placeholder="Part of a name, id, e-mail, address or value"
+          value={query['search'] ?? ''}
+          maxLength={ID_LENGTH_MAX}
+          onSearch={(text) => setQuery({ search: text })}
+        />
       </div>
       {exact.map((name) => (
         <div class="row" key={name}>

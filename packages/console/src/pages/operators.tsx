@@ -1,22 +1,20 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { post, request } from '../api/client.ts';
+import { request } from '../api/client.ts';
 import type { Role } from '../../../server/src/domain/actor.ts';
 import type { InvitationJson, OperatorJson } from '../../../server/src/http/admin/operator.wire.ts';
 import type { Page as PageOf } from '../../../server/src/http/admin/schema.ts';
 import { announce } from '../state/announce.ts';
 import { useResource } from '../state/resource.ts';
-import { useActor, useMay } from '../state/session.ts';
-import { useAction } from '../ui/action.ts';
+import { useMay } from '../state/session.ts';
 import { Badge, RoleBadge } from '../ui/badge.tsx';
 import { Button } from '../ui/button.tsx';
-import { CancelButton, Confirm, Dialog } from '../ui/dialog.tsx';
-import { ChoiceField, TextField, type Choice } from '../ui/field.tsx';
-import { Form, FormEnd } from '../ui/form.tsx';
+import { Confirm } from '../ui/dialog.tsx';
+import type { Choice } from '../ui/field.tsx';
 import { LinkOnce } from '../ui/link-once.tsx';
 import { Loaded } from '../ui/loaded.tsx';
-import { Failure } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
+import { ActionsHead, ChangeRole, Invite, NewLink, PersonName, SecondFactorBadge } from '../ui/people.tsx';
 import { Ago } from '../ui/time.tsx';
 
 const ROLES: readonly Choice<Role>[] = [
@@ -32,6 +30,12 @@ const ROLES: readonly Choice<Role>[] = [
     hint: 'Also rotates signing keys and invites, changes and removes operators.',
   },
 ];
+
+const OF_INVITED = 'Their previous link stops working.';
+const OF_ACTIVE =
+  'They use it to choose a new password. Their sessions end, and they must set up their second factor again.';
+
+const pathOf = ({ id }: OperatorJson): string => `/operators/${id}`;
 
 type Open =
   | { to: 'invite' }
@@ -62,7 +66,16 @@ export function OperatorsPage(): JSX.Element {
       <Loaded from={operators} size="tall">
         {({ items }) => <OperatorTable items={items} onOpen={isAdmin ? setOpen : null} />}
       </Loaded>
-      {open?.to === 'invite' && <Invite onMade={showLink} onClose={close} />}
+      {open?.to === 'invite' && (
+        <Invite
+          title="Invite an operator"
+          path="/operators"
+          roles={ROLES}
+          first="viewer"
+          onMade={showLink}
+          onClose={close}
+        />
+      )}
       {open?.to === 'link' && (
         <LinkOnce
           title={`A link for ${open.invitation.operator.email}`}
@@ -73,9 +86,25 @@ export function OperatorsPage(): JSX.Element {
         />
       )}
       {open?.to === 'role' && (
-        <ChangeRole operator={open.operator} onDone={operators.reload} onClose={close} />
+        <ChangeRole
+          path={pathOf(open.operator)}
+          person={open.operator}
+          roles={ROLES}
+          first={open.operator.role === 'none' ? 'viewer' : open.operator.role}
+          onDone={operators.reload}
+          onClose={close}
+        />
       )}
-      {open?.to === 'reset' && <Reset operator={open.operator} onMade={showLink} onClose={close} />}
+      {open?.to === 'reset' && (
+        <NewLink
+          path={pathOf(open.operator)}
+          person={open.operator}
+          text={open.operator.state === 'invited' ? OF_INVITED : OF_ACTIVE}
+          kind="danger"
+          onMade={showLink}
+          onClose={close}
+        />
+      )}
       {open?.to === 'remove' && <Remove operator={open.operator} onDone={operators.reload} onClose={close} />}
     </Page>
   );
@@ -86,7 +115,6 @@ function OperatorTable(props: {
   onOpen: ((open: Open) => void) | null;
 }): JSX.Element {
   const { items, onOpen } = props;
-  const me = useActor();
   return (
     <section class="card flush" aria-label="Operators">
       <table class="table">
@@ -96,30 +124,21 @@ function OperatorTable(props: {
             <th scope="col">Role</th>
             <th scope="col">Second factor</th>
             <th scope="col">Last seen</th>
-            {onOpen !== null && (
-              <th scope="col">
-                <span class="unseen">Actions</span>
-              </th>
-            )}
+            {onOpen !== null && <ActionsHead />}
           </tr>
         </thead>
         <tbody>
           {items.map((operator) => (
             <tr key={operator.id}>
-              <th scope="row">
-                <strong class="breakable">{operator.email}</strong>
-                {operator.id === me?.id && <span class="soft"> (you)</span>}
-              </th>
+              <PersonName person={operator} />
               <td class="fit">
                 <RoleBadge role={operator.role} />
               </td>
               <td data-label="Second factor" class="fit">
                 {operator.state === 'invited' ? (
                   <Badge kind="note">invited</Badge>
-                ) : operator.second_factor ? (
-                  <Badge kind="good">on</Badge>
                 ) : (
-                  <Badge kind="warn">off</Badge>
+                  <SecondFactorBadge isOn={operator.second_factor} />
                 )}
               </td>
               <td data-label="Last seen" class="fit">
@@ -157,87 +176,15 @@ function RowActions(props: { operator: OperatorJson; onOpen: (open: Open) => voi
   );
 }
 
-function Invite(props: { onMade: (invitation: InvitationJson) => void; onClose: () => void }): JSX.Element {
-  const { onMade, onClose } = props;
-  const [email, setEmail] = useState('');
-  const [role, setRole] = useState<Role>('viewer');
-  const action = useAction(async () =>
-    onMade(await post<InvitationJson>('/operators', { email: email.trim(), role })),
-  );
-  return (
-    <Dialog title="Invite an operator" onClose={onClose}>
-      <Form onSubmit={() => action.run()}>
-        <TextField
-          label="E-mail address"
-          type="email"
-          hint="Used to sign in. No e-mail is sent: you get a link to pass on."
-          value={email}
-          onInput={setEmail}
-          error={action.errorOf('email')}
-          required
-          autofocus
-        />
-        <ChoiceField<Role> label="Role" value={role} choices={ROLES} onInput={setRole} />
-        <FormEnd action={action} verb="Create the link" before={<CancelButton />} />
-      </Form>
-    </Dialog>
-  );
-}
-
-interface OfOperator {
+interface RemoveProps {
   operator: OperatorJson;
+  onDone: () => void;
   onClose: () => void;
 }
 
-function ChangeRole({ operator, onDone, onClose }: OfOperator & { onDone: () => void }): JSX.Element {
-  const [role, setRole] = useState<Role>(operator.role === 'none' ? 'viewer' : operator.role);
-  const change = async () => {
-    await request('PATCH', `/operators/${operator.id}`, { body: { role } });
-    announce(`${operator.email} is ${role} now.`);
-    onDone();
-  };
-  return (
-    <Confirm
-      title={`Role of ${operator.email}`}
-      verb="Save"
-      kind="primary"
-      onConfirm={change}
-      onClose={onClose}
-    >
-      <ChoiceField<Role> label="Role" value={role} choices={ROLES} onInput={setRole} />
-    </Confirm>
-  );
-}
-
-function Reset({
-  operator,
-  onMade,
-  onClose,
-}: OfOperator & { onMade: (invitation: InvitationJson) => void }): JSX.Element {
-  const action = useAction(async () =>
-    onMade(await post<InvitationJson>(`/operators/${operator.id}/invitation`)),
-  );
-  return (
-    <Dialog title={`A new link for ${operator.email}?`} onClose={onClose}>
-      <p>
-        {operator.state === 'invited'
-          ? 'Their previous link stops working.'
-          : 'They use it to choose a new password. Their sessions end, and they must set up their second factor again.'}
-      </p>
-      <Failure error={action.error} />
-      <div class="form-actions">
-        <CancelButton />
-        <Button kind="danger" busy={action.busy} onClick={() => action.run()}>
-          Create the link
-        </Button>
-      </div>
-    </Dialog>
-  );
-}
-
-function Remove({ operator, onDone, onClose }: OfOperator & { onDone: () => void }): JSX.Element {
+function Remove({ operator, onDone, onClose }: RemoveProps): JSX.Element {
   const remove = async () => {
-    await request('DELETE', `/operators/${operator.id}`);
+    await request('DELETE', pathOf(operator));
     announce(`${operator.email} is removed.`);
     onDone();
   };

@@ -18,12 +18,13 @@ import { Button, LinkButton } from '../ui/button.tsx';
 import { ClaimsText } from '../ui/claims.tsx';
 import { Id } from '../ui/copy.tsx';
 import { CancelButton, Confirm, Dialog } from '../ui/dialog.tsx';
+import { DisabledNotice } from '../ui/disabled-notice.tsx';
 import { CheckField } from '../ui/field.tsx';
 import { Form, FormEnd } from '../ui/form.tsx';
 import { ListEnd } from '../ui/list-end.tsx';
 import { Loaded, Skeleton } from '../ui/loaded.tsx';
 import { Members, useMembers } from '../ui/members.tsx';
-import { Empty, Failure, Notice } from '../ui/notice.tsx';
+import { Empty } from '../ui/notice.tsx';
 import { Card, Page } from '../ui/page.tsx';
 import { At } from '../ui/time.tsx';
 import { PastUsage, PastSpanField, type PastSpan } from '../ui/usage-charts.tsx';
@@ -82,7 +83,15 @@ function OneOrganisation({ id }: { id: string }): JSX.Element {
       <Loaded from={organisation} size="tall">
         {(shown) => (
           <>
-            {!shown.enabled && <Disabled organisation={shown} onDone={reload} />}
+            {!shown.enabled && (
+              <DisabledNotice
+                title="It is disabled: its API users get no tokens, and its members see nothing"
+                path={organisationPath(shown.id)}
+                leastRole="admin"
+                enabled={`${shown.name} is enabled.`}
+                onDone={reload}
+              />
+            )}
             <Violations id={id} />
           </>
         )}
@@ -99,28 +108,6 @@ function OneOrganisation({ id }: { id: string }): JSX.Element {
       <History id={id} />
       {data !== undefined && <Stop organisation={data} onChanged={reload} />}
     </Page>
-  );
-}
-
-function Disabled(props: { organisation: OrganisationJson; onDone: () => void }): JSX.Element {
-  const { organisation, onDone } = props;
-  const isAdmin = useMay('admin');
-  const action = useAction(async () => {
-    await post(`${organisationPath(organisation.id)}/enable`);
-    announce(`${organisation.name} is enabled.`);
-    onDone();
-  });
-  return (
-    <Notice kind="warn" title="It is disabled: its API users get no tokens, and its members see nothing">
-      {isAdmin && (
-        <div>
-          <Button small busy={action.busy} onClick={() => action.run()}>
-            Undo: enable it
-          </Button>
-        </div>
-      )}
-      <Failure error={action.error} />
-    </Notice>
   );
 }
 

@@ -4,18 +4,17 @@ import type { ListedOrganisationJson } from '../../../server/src/http/admin/orga
 import { cut, whole } from '../format.ts';
 import { paths } from '../paths.ts';
 import { isOneOf, isText, useCheckedQuery } from '../state/checked-query.ts';
-import { useDraft } from '../state/draft.ts';
 import { usePages, type Pages } from '../state/pages.ts';
 import { useMay } from '../state/session.ts';
 import { EnabledBadge } from '../ui/badge.tsx';
 import { Button, LinkButton } from '../ui/button.tsx';
 import { Segments } from '../ui/field.tsx';
 import { DroppedParameters } from '../ui/filters.tsx';
-import { Icon } from '../ui/icon.tsx';
 import { ListEnd } from '../ui/list-end.tsx';
 import { Skeleton } from '../ui/loaded.tsx';
 import { Empty } from '../ui/notice.tsx';
 import { Page } from '../ui/page.tsx';
+import { SearchBox } from '../ui/search-box.tsx';
 
 const STATES = [
   { value: '', text: 'All' },
@@ -30,7 +29,6 @@ export function OrganisationsPage(): JSX.Element {
   const isAdmin = useMay('admin');
   const { query, setQuery, dropped } = useCheckedQuery(RULES);
   const { search = '', state = '' } = query;
-  const [text, setText] = useDraft(search, (next) => setQuery({ search: next }));
   const list = usePages<ListedOrganisationJson>(withQuery('/organisations', { search, state }), [
     { noun: 'organisation' },
   ]);
@@ -54,19 +52,12 @@ export function OrganisationsPage(): JSX.Element {
     >
       <DroppedParameters names={dropped} />
       <div class="filters">
-        <div class="search">
-          <Icon name="search" />
-          <input
-            type="search"
-            aria-label="Search organisations"
-            placeholder="Name, id, external id or contact"
-            value={text}
-            autocomplete="off"
-            autocapitalize="none"
-            spellcheck={false}
-            onInput={(event) => setText(event.currentTarget.value)}
-          />
-        </div>
+        <SearchBox
+          label="Search organisations"
+          placeholder="Name, id, external id or contact"
+          value={search}
+          onSearch={(text) => setQuery({ search: text })}
+        />
         <Segments<State>
           label="State"
           value={state as State}

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { post, request } from '../api/client.ts';
+import { request } from '../api/client.ts';
 import type {
   MadeCredentialJson,
   InvitedMemberJson,
@@ -9,17 +9,15 @@ import type {
 import type { MemberRole } from '../../../server/src/domain/organisation.ts';
 import { announce } from '../state/announce.ts';
 import { useResource, type Resource } from '../state/resource.ts';
-import { useActor } from '../state/session.ts';
-import { useAction } from './action.ts';
 import { Badge, RoleBadge } from './badge.tsx';
 import { Button } from './button.tsx';
-import { CancelButton, Confirm, Dialog } from './dialog.tsx';
-import { ChoiceField, TextField, type Choice } from './field.tsx';
-import { Form, FormEnd } from './form.tsx';
+import { Confirm } from './dialog.tsx';
+import type { Choice } from './field.tsx';
 import { LinkOnce } from './link-once.tsx';
 import { Loaded } from './loaded.tsx';
 import { MadeCredentials } from './made-credentials.tsx';
-import { Empty, Failure } from './notice.tsx';
+import { Empty } from './notice.tsx';
+import { ActionsHead, ChangeRole, Invite, NewLink, PersonName, SecondFactorBadge } from './people.tsx';
 import { Ago } from './time.tsx';
 
 const ROLES: readonly Choice<MemberRole>[] = [
@@ -28,7 +26,6 @@ const ROLES: readonly Choice<MemberRole>[] = [
 ];
 
 type Open =
-  | { to: 'invite' }
   | { to: 'role' | 'link' | 'remove'; member: MemberJson }
   | { to: 'show'; invitation: InvitedMemberJson }
   | { to: 'made'; member: MemberJson; credentials: readonly MadeCredentialJson[] };
@@ -48,7 +45,6 @@ export function Members(props: {
 }): JSX.Element {
   const { path, members, mayChange, inviting, onInvited } = props;
   const [open, setOpen] = useState<Open | null>(null);
-  const close = () => setOpen(null);
   const show = (invitation: InvitedMemberJson) => {
     members.reload();
     onInvited();
@@ -67,42 +63,73 @@ export function Members(props: {
           )
         }
       </Loaded>
-      {inviting && <Invite path={path} onMade={show} onClose={onInvited} />}
-      {open?.to === 'show' && (
-        <LinkOnce
-          title={`A link for ${open.invitation.member.email}`}
-          text="Send it privately. It works once."
-          url={open.invitation.invitation_url}
-          expiresAt={open.invitation.expires_at}
-          onClose={close}
+      {inviting && (
+        <Invite
+          title="Invite a member"
+          path={`${path}/members`}
+          roles={ROLES}
+          first="member"
+          onMade={show}
+          onClose={onInvited}
         />
       )}
-      {open?.to === 'role' && (
-        <ChangeRole path={path} member={open.member} onDone={members.reload} onClose={close} />
-      )}
-      {open?.to === 'link' && <NewLink path={path} member={open.member} onMade={show} onClose={close} />}
-      {open?.to === 'remove' && (
-        <Remove
-          path={path}
-          member={open.member}
-          onRemoved={(credentials) => {
-            members.reload();
-            if (credentials.length === 0) close();
-            else setOpen({ to: 'made', member: open.member, credentials });
-          }}
-          onClose={close}
-        />
-      )}
-      {open?.to === 'made' && (
-        <MadeCredentials
-          path={`${path}/members/${open.member.id}`}
-          email={open.member.email}
-          credentials={open.credentials}
-          onClose={close}
-        />
+      {open !== null && (
+        <MemberDialog open={open} path={path} onOpen={setOpen} onInvited={show} onChanged={members.reload} />
       )}
     </>
   );
+}
+
+interface MemberDialogProps {
+  open: Open;
+  path: string;
+  onOpen: (open: Open | null) => void;
+  onInvited: (invitation: InvitedMemberJson) => void;
+  onChanged: () => void;
+}
+
+function MemberDialog({ open, path, onOpen, onInvited, onChanged }: MemberDialogProps): JSX.Element {
+  const onClose = () => onOpen(null);
+  if (open.to === 'show') {
+    return (
+      <LinkOnce
+        title={`A link for ${open.invitation.member.email}`}
+        text="Send it privately. It works once."
+        url={open.invitation.invitation_url}
+        expiresAt={open.invitation.expires_at}
+        onClose={onClose}
+      />
+    );
+  }
+  const { member } = open;
+  const of = { path: `${path}/members/${member.id}`, onClose };
+  switch (open.to) {
+    case 'role':
+      return <ChangeRole {...of} person={member} roles={ROLES} first={member.role} onDone={onChanged} />;
+    case 'link':
+      return (
+        <NewLink
+          {...of}
+          person={member}
+          text="The previous link stops working."
+          kind="primary"
+          onMade={onInvited}
+        />
+      );
+    case 'remove':
+      return (
+        <Remove
+          {...of}
+          member={member}
+          onRemoved={(credentials) => {
+            onChanged();
+            onOpen(credentials.length === 0 ? null : { to: 'made', member, credentials });
+          }}
+        />
+      );
+    case 'made':
+      return <MadeCredentials {...of} email={member.email} credentials={open.credentials} />;
+  }
 }
 
 function MemberTable(props: {
@@ -110,7 +137,6 @@ function MemberTable(props: {
   onOpen: ((open: Open) => void) | null;
 }): JSX.Element {
   const { items, onOpen } = props;
-  const me = useActor();
   return (
     <table class="table inset">
       <thead>
@@ -118,20 +144,13 @@ function MemberTable(props: {
           <th scope="col">E-mail address</th>
           <th scope="col">Role</th>
           <th scope="col">Second factor</th>
-          {onOpen !== null && (
-            <th scope="col">
-              <span class="unseen">Actions</span>
-            </th>
-          )}
+          {onOpen !== null && <ActionsHead />}
         </tr>
       </thead>
       <tbody>
         {items.map((member) => (
           <tr key={member.id}>
-            <th scope="row">
-              <strong class="breakable">{member.email}</strong>
-              {member.id === me?.id && <span class="soft"> (you)</span>}
-            </th>
+            <PersonName person={member} />
             <td data-label="Role" class="fit">
               <RoleBadge role={member.role} />
             </td>
@@ -164,7 +183,7 @@ function State({ member: { state, second_factor: hasFactor, expires_at: at } }: 
       </>
     );
   }
-  return hasFactor === true ? <Badge kind="good">on</Badge> : <Badge kind="warn">off</Badge>;
+  return <SecondFactorBadge isOn={hasFactor === true} />;
 }
 
 function RowActions(props: { member: MemberJson; onOpen: (open: Open) => void }): JSX.Element {
@@ -189,90 +208,17 @@ function RowActions(props: { member: MemberJson; onOpen: (open: Open) => void })
   );
 }
 
-interface OfPath {
+interface RemoveProps {
   path: string;
+  member: MemberJson;
+  onRemoved: (created: readonly MadeCredentialJson[]) => void;
   onClose: () => void;
 }
 
-function Invite({ path, onMade, onClose }: OfPath & { onMade: (created: InvitedMemberJson) => void }) {
-  const [email, setEmail] = useState('');
-  const [role, setRole] = useState<MemberRole>('member');
-  const action = useAction(async () =>
-    onMade(await post<InvitedMemberJson>(`${path}/members`, { email: email.trim(), role })),
-  );
-  return (
-    <Dialog title="Invite a member" onClose={onClose}>
-      <Form onSubmit={() => action.run()}>
-        <TextField
-          label="E-mail address"
-          type="email"
-          hint="Used to sign in. No e-mail is sent: you get a link to pass on."
-          value={email}
-          onInput={setEmail}
-          error={action.errorOf('email')}
-          required
-          autofocus
-        />
-        <ChoiceField<MemberRole> label="Role" value={role} choices={ROLES} onInput={setRole} />
-        <FormEnd action={action} verb="Create the link" before={<CancelButton />} />
-      </Form>
-    </Dialog>
-  );
-}
-
-interface OfMember extends OfPath {
-  member: MemberJson;
-}
-
-function ChangeRole({ path, member, onDone, onClose }: OfMember & { onDone: () => void }): JSX.Element {
-  const [role, setRole] = useState(member.role);
-  const change = async () => {
-    await request('PATCH', `${path}/members/${member.id}`, { body: { role } });
-    announce(`${member.email} is ${role} now.`);
-    onDone();
-  };
-  return (
-    <Confirm
-      title={`Role of ${member.email}`}
-      verb="Save"
-      kind="primary"
-      onConfirm={change}
-      onClose={onClose}
-    >
-      <ChoiceField<MemberRole> label="Role" value={role} choices={ROLES} onInput={setRole} />
-    </Confirm>
-  );
-}
-
-function NewLink(props: OfMember & { onMade: (created: InvitedMemberJson) => void }): JSX.Element {
-  const { path, member, onMade, onClose } = props;
-  const action = useAction(async () =>
-    onMade(await post<InvitedMemberJson>(`${path}/members/${member.id}/invitation`)),
-  );
-  return (
-    <Dialog title={`A new link for ${member.email}?`} onClose={onClose}>
-      <p>The previous link stops working.</p>
-      <Failure error={action.error} />
-      <div class="form-actions">
-        <CancelButton />
-        <Button kind="primary" busy={action.busy} onClick={() => action.run()}>
-          Create the link
-        </Button>
-      </div>
-    </Dialog>
-  );
-}
-
-function Remove(
-  props: OfMember & { onRemoved: (created: readonly MadeCredentialJson[]) => void },
-): JSX.Element {
-  const { path, member, onRemoved, onClose } = props;
+function Remove({ path, member, onRemoved, onClose }: RemoveProps): JSX.Element {
   const isInvited = member.state === 'invited';
   const remove = async () => {
-    const { data } = await request<{ credentials: MadeCredentialJson[] }>(
-      'DELETE',
-      `${path}/members/${member.id}`,
-    );
+    const { data } = await request<{ credentials: MadeCredentialJson[] }>('DELETE', path);
     announce(isInvited ? `The invitation of ${member.email} is withdrawn.` : `${member.email} is removed.`);
     onRemoved(data.credentials);
     return false; // the next dialog, or none, is open now

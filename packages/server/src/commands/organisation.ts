@@ -31,7 +31,7 @@ export function organisationCommand(program: Command, io: Io): void {
   list(parent, io);
   show(parent, io);
   update(parent, io);
-  switchCommand(parent, io, 'disable', 'Refuse tokens to all its API users, and hide it from its members.');
+  switchCommand(parent, io, 'disable', 'Stop all tokens of its API users, and hide it from its members.');
   switchCommand(parent, io, 'enable', 'Give tokens to its API users again.');
   remove(parent, io);
   violations(parent, io);
@@ -144,13 +144,13 @@ function update(parent: Command, io: Io): void {
 function switchCommand(parent: Command, io: Io, verb: 'enable' | 'disable', description: string): void {
   const command = storeCommand(parent, `${verb} <id>`, description);
   if (verb === 'disable')
-    command.option('--revoke-tokens', 'Put the tokens of its API users on the revocation list as well.');
+    command.option('--keep-tokens', 'Tokens that its API users have stay valid until they expire.');
   addSettings(command, STORE_SETTINGS).addHelpText(
     'after',
     `\nExample:\n  mintmark organisation ${verb} org_…`,
   );
-  command.action(async (id: string, options: { revokeTokens?: boolean; json?: boolean }) => {
-    const revoking = { revoke: options.revokeTokens === true };
+  command.action(async (id: string, options: { keepTokens?: boolean; json?: boolean }) => {
+    const revoking = { revoke: verb === 'disable' && options.keepTokens !== true };
     const organisation = await withStore(command, io, (store) =>
       switchOrganisation(commandLineChange(store), id, verb === 'enable', revoking),
     );

@@ -1,6 +1,6 @@
 import { characterProblem } from './characters.ts';
 import { claimsFaults, NO_CLAIMS, type Claims } from './claims.ts';
-import { randomBase62 } from '../lib/random.ts';
+import { randomId } from '../lib/random.ts';
 import type { Fault } from './fault.ts';
 import { networkProblem } from './network.ts';
 import { resourceProblem, scopeProblem } from './grant.ts';
@@ -85,7 +85,7 @@ const SCOPE_TEXT_LENGTH_MAX = 1000;
 export const LIMIT_MAX = 1_000_000;
 
 export function newClientId(): string {
-  return CLIENT_ID_PREFIX + randomBase62(20);
+  return CLIENT_ID_PREFIX + randomId(20);
 }
 
 /**

@@ -45,11 +45,14 @@ export interface KnownApiUser {
    */
   arrivalMs: number;
   /**
-   * Its uses that wait to be written (recorder.ts). Here they need no look-up in a table of a million API
-   * users.
+   * The number of the last one of its uses that wait to be written (pending-usage.ts), or of an older one. Here it
+   * needs no look-up in a table of a million API users.
    */
-  uses: PendingUse | null;
+  useNumber: number;
 }
+
+/** The `useNumber` of an API user without a use. */
+export const NO_USE: number = -1;
 
 /** The credentials of an API user that are not secrets. */
 export interface OtherCredentials {
@@ -75,21 +78,6 @@ export interface CredentialUse {
   /** `sub` of the assertion that a trust rule accepted; null for any other credential. */
   subject?: string | null;
   nowMs: number;
-}
-
-/** The uses of one credential since the last write. */
-export interface PendingUse {
-  credentialId: string;
-  lastUsedAt: number;
-  lastUsedAddress: string;
-  /** Requests that the credential authenticated. `tokens` counts those of them that got a token. */
-  count: number;
-  tokens: number;
-  /** The last subject, as it is stored. */
-  lastSubject: string | null;
-  of: KnownApiUser;
-  /** The uses of the next credential of the same API user. */
-  next: PendingUse | null;
 }
 
 export interface KnownPassword {

@@ -21,6 +21,23 @@ export function randomBase62(length: number): string {
   return text;
 }
 
+const pooled = new Uint8Array(4096);
+let nextPooled = pooled.length;
+
+/** The same for ids, which are no secrets: most need no system call, because a pool holds bytes for many. */
+export function randomId(length: number): string {
+  let text = '';
+  while (text.length < length) {
+    if (nextPooled === pooled.length) {
+      randomFillSync(pooled);
+      nextPooled = 0;
+    }
+    const byte = pooled[nextPooled++] ?? BYTE_LIMIT;
+    if (byte < BYTE_LIMIT) text += BASE62.charAt(byte % 62);
+  }
+  return text;
+}
+
 /**
  * Creates random identifiers without a system call for each: the generator fills a pool, and every id takes
  * its own bytes from it. The returned function returns `bytes` random bytes in the given encoding.

@@ -35,6 +35,8 @@ export interface ChangeHandlers {
    * removed changes that this process missed.
    */
   everythingChanged(): Promise<void>;
+  /** Whether the process has dropped from memory what it must read again: then everything is read. */
+  lacksSome(): boolean;
   /** Called when polls begin to fail and when they succeed again. */
   reach(error: Error | null): void;
 }
@@ -75,8 +77,8 @@ export function createChangeFeed(
     const { epoch, change } = await changes.position(last);
     // A restored store, or one whose failover lost changes, may have passed our number already with other
     // changes.
-    if (epoch < last || (lastChange !== null && !isSame(change, lastChange)))
-      return await loadFromHere(handlers.everythingChanged);
+    const isOtherPast = epoch < last || (lastChange !== null && !isSame(change, lastChange));
+    if (isOtherPast || handlers.lacksSome()) return await loadFromHere(handlers.everythingChanged);
     while (last < epoch) {
       const batch = await changes.after(last, BATCH);
       const newest = batch.at(-1);

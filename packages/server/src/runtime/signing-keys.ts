@@ -18,7 +18,7 @@ import type { Store } from '../storage/store.ts';
  * fire on time.
  */
 export interface Keyring {
-  /** Reads the keys from the store, and decrypts the announced and active ones. */
+  /** Reads the keys from the store, and decrypts those that are not removed. */
   reload(): Promise<void>;
   /** Undefined if no key is active, or the active one cannot be decrypted. */
   signer(nowMs: number): AccessTokenSigner | undefined;
@@ -87,18 +87,16 @@ export function createKeyring(
       unproven = unusable.length;
       for (const { kid } of unusable)
         log.error({ kid }, 'a signing key has no valid proof and is not used: see mintmark doctor');
-      const unsealed = keys.filter((key) => {
-        const state = signingKeyState(key, now);
-        return state === 'announced' || state === 'active';
-      });
       signers = new Map();
       publicKeys = new Map();
-      for (const key of unsealed) {
+      // Also retired keys: after clocks that were ahead are set back, one of them signs again.
+      for (const key of publishedKeys(keys, now)) {
         try {
           signers.set(key.kid, signersOf(key, masterKey));
         } catch {
           // The error is not logged: it could hold decrypted bytes.
-          log.error({ kid: key.kid }, 'a signing key cannot be decrypted: see mintmark doctor');
+          if (signingKeyState(key, now) !== 'retired')
+            log.error({ kid: key.kid }, 'a signing key cannot be decrypted: see mintmark doctor');
         }
       }
       current = undefined;

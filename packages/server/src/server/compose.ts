@@ -118,6 +118,7 @@ export async function compose(
         await loadOthers();
         loading.beginAnew(); // not awaited: it may take minutes, and changes must take effect
       },
+      lacksSome: () => revocations.lacksSome(clocks.earlier()),
       reach: reachOf(log, () => void (directory.status().complete || loading.begin())),
     }),
     config.changePollMs,

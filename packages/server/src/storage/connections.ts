@@ -1,4 +1,4 @@
-import type { Kysely, RawBuilder } from 'kysely';
+import type { Insertable, Kysely, RawBuilder } from 'kysely';
 import type { Tables } from './schema.ts';
 import type { DatabaseClock } from './tables/clock.ts';
 
@@ -28,6 +28,8 @@ export interface Connections {
    * the cost of JSON.
    */
   texts(json: string): RawBuilder<unknown>;
+  /** Inserts any number of rows, each with the columns of the first one. */
+  insertRows: InsertRows;
   /** All reads of `work` see the same moment, however long it takes and whatever others write. */
   snapshot<T>(work: (db: Kysely<Tables>) => Promise<T>): Promise<T>;
   /** Null: the database runs on this machine and uses its clock. */
@@ -45,6 +47,12 @@ export interface Connections {
   onWake(wake: () => void): void;
   close(): Promise<void>;
 }
+
+export type InsertRows = <Name extends keyof Tables>(
+  db: Kysely<Tables>,
+  table: Name,
+  rows: readonly Insertable<Tables[Name]>[],
+) => Promise<void>;
 
 export interface DatabaseFacts {
   /** Program and version: `PostgreSQL 15.18, TLS`. */

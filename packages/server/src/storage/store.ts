@@ -93,23 +93,23 @@ export interface Store extends StoreRows {
 }
 
 export function createStore(connections: Connections, now: () => number = Date.now): Store {
-  const { read, follow, lookUp } = connections;
+  const { read, follow, lookUp, insertRows } = connections;
   return {
-    ...rowsOf(read),
+    ...rowsOf(read, connections),
     signingKeys: signingKeyRows(follow),
     revocations: revocationRows(follow),
     knownApiUsers: knownApiUserRows(lookUp),
     knownOrganisations: knownOrganisationRows(follow),
     apiUserList: apiUserListRows(read),
-    audit: auditRows(read),
-    changes: changeRows(follow, connections.clock?.time),
+    audit: auditRows(read, insertRows),
+    changes: changeRows(follow, insertRows, connections.clock?.time),
     clock: clockRows(read, connections.clock, now),
     write: async (work) =>
       await connections.transaction(async (transaction, announce) => {
-        const changes = changeRows(transaction);
+        const changes = changeRows(transaction, insertRows);
         return await work({
-          ...rowsOf(transaction),
-          audit: auditRows(transaction),
+          ...rowsOf(transaction, connections),
+          audit: auditRows(transaction, insertRows),
           idempotency: idempotencyRows(transaction),
           usage: usageRows({ read: transaction, texts: connections.texts }),
           changes,
@@ -134,15 +134,15 @@ export function createStore(connections: Connections, now: () => number = Date.n
   };
 }
 
-function rowsOf(db: Kysely<Tables>): StoreRows {
+function rowsOf(db: Kysely<Tables>, connections: Connections): StoreRows {
   return {
     organisations: organisationRows(db),
     members: memberRows(db),
     memberInvitations: memberInvitationRows(db),
     audienceSettings: audienceSettingsRows(db),
-    apiUsers: apiUserRows(db),
+    apiUsers: apiUserRows(db, connections),
     deletedClientIds: deletedClientIdRows(db),
-    credentials: credentialRows(db),
+    credentials: credentialRows(db, connections),
     signingKeys: signingKeyRows(db),
     keySources: keySourceRows(db),
     revocations: revocationRows(db),

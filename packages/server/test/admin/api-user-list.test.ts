@@ -12,6 +12,7 @@ import type { Connections } from '../../src/storage/connections.ts';
 import type { Store } from '../../src/storage/store.ts';
 import { adminClient, assertProblem, type AdminClient } from '@mintmark/test-support/admin';
 import type { TestServer } from '@mintmark/test-support/server';
+import { recordsOf } from '@mintmark/test-support/usage';
 import { newStore } from '@mintmark/test-support/store';
 import { databaseUrlOf } from '@mintmark/test-support/store-under-test';
 import { apiUserSettings } from '@mintmark/test-support/temporary-store';
@@ -67,7 +68,12 @@ before(async () => {
         tokens: 1,
         of: user,
       };
-      await store.recordUsage({ minute: lastUsedAt, uses: [use], refusals: [], noteLastUse: true });
+      await store.recordUsage({
+        minute: lastUsedAt,
+        uses: recordsOf([use]),
+        refusals: [],
+        noteLastUse: true,
+      });
     }
   }
   server = await made.start({ MINTMARK_ADMIN_ADDRESS_LIMIT: '1000000' });

@@ -20,6 +20,8 @@ const IDS = ['~', '~~', '~a', '~~~z', 'a~', '-', '_', '.a', '0', '00', 'Z', 'z',
 
 let server: TestServer;
 let admin: AdminClient;
+/** Its own last use is written at some time during these tests, and moves it. */
+let callerId: string;
 let store: Store;
 let connections: Connections;
 
@@ -34,6 +36,7 @@ interface Row {
 before(async () => {
   const made = await newStore();
   const caller = await made.apiUser('Deployment', '--scope', 'mintmark:admin');
+  callerId = caller.client_id;
   server = await made.start({ MINTMARK_ADMIN_ADDRESS_LIMIT: '1000000' });
   admin = await adminClient(server, caller);
   const lines = IDS.map((clientId, i) =>
@@ -113,7 +116,9 @@ test('pages of every sort list each API user exactly once, in order', async () =
       const expected = inOrder(all.filter(fits), sort, descending);
       // An API user whose client id is the search itself comes first, on pages with room for it.
       const first = query === '&search=~' && limit > 2 ? ['~'] : [];
-      assert.deepEqual(listed, [...first, ...expected.filter((id) => !first.includes(id))]);
+      assert.deepEqual(listed.toSorted(), expected.toSorted());
+      const others = (ids: string[]) => ids.filter((id) => id !== callerId);
+      assert.deepEqual(others(listed), others([...first, ...expected.filter((id) => !first.includes(id))]));
     }),
     { numRuns: 120 },
   );

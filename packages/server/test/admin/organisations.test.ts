@@ -285,9 +285,23 @@ test('settings of an audience are set and removed', async () => {
   assert.deepEqual((await admin.get('/audience-settings')).body['items'], []);
 });
 
+test('disabling an organisation revokes its tokens unless they are kept', async () => {
+  const revoked = async (body: object): Promise<unknown> => {
+    const { id } = await create({ name: 'Stopped' });
+    const { status, text } = await admin.send('POST', `/organisations/${id}/disable`, body);
+    assert.equal(status, 200, text);
+    const entries = await admin.get(`/audit?subject=${id}&action=organisation.disable`);
+    const [entry] = entries.body['items'] as { after: Record<string, unknown> }[];
+    return entry?.after['tokens_revoked'];
+  };
+  assert.equal(await revoked({}), true);
+  assert.equal(await revoked({ revoke_tokens: true }), true);
+  assert.equal(await revoked({ revoke_tokens: false }), undefined);
+});
+
 test('a disabled organisation is enabled', async () => {
   const { id } = await create({ name: 'Paused' });
-  const disabled = await admin.send('POST', `/organisations/${id}/disable`, { revoke_tokens: true });
+  const disabled = await admin.send('POST', `/organisations/${id}/disable`, {});
   assert.equal(disabled.body['enabled'], false);
   const enabled = await admin.send('POST', `/organisations/${id}/enable`, {});
   assert.deepEqual([enabled.body['enabled'], enabled.body['version']], [true, 3]);

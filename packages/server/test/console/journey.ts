@@ -26,7 +26,8 @@ export async function journey(t: TestContext, viewport: BrowserContextOptions): 
   if (browser === null) return;
   await using server = await startServer({ env: SETTINGS });
   try {
-    await using watched = await watchedPage(browser, `http://localhost:${server.port}`, viewport);
+    const origin = `http://localhost:${server.port}`;
+    await using watched = await watchedPage(browser, origin, { reducedMotion: 'no-preference', ...viewport });
     const { page } = watched;
 
     await t.test('the terminal’s link makes the first admin and leaves the address bar', async () => {

@@ -65,7 +65,7 @@ describe('two workers', () => {
   test('first secret and admin link are shown once, both workers serve', async () => {
     assert.equal(server.output().match(/client_secret  /g)?.length, 1);
     assert.equal(server.output().match(/console\/welcome#/g)?.length, 1);
-    assert.equal(pids().size, WORKERS);
+    await eventually(() => pids().size === WORKERS, STARTED_MS, 'the log says that all serve'); // it is written a little later
     const callers = await connections(CLIENTS);
     for (const caller of callers) assert.equal((await caller.post(ownForm())).status, 200);
     for (const caller of callers) caller.close();

@@ -44,6 +44,7 @@ function listening(changes: ChangeRows, clock?: Clock): { feed: ChangeFeed; hear
     revocationsChanged: async (digests: readonly string[]) => void heard.revocations.push(...digests),
     usageRequested: () => void (heard.usage += 1),
     everythingChanged: async () => void (heard.everything += 1),
+    lacksSome: () => false,
     reach: (error: Error | null) => void heard.reach.push(error?.message ?? 'in reach'),
   };
   const feed = createChangeFeed(changes, handlers, 10, clock);
@@ -212,6 +213,7 @@ test('a change whose handler fails is handed on again', async () => {
     revocationsChanged: async () => undefined,
     usageRequested: () => undefined,
     everythingChanged: async () => undefined,
+    lacksSome: () => false,
     reach: () => undefined,
   };
   const feed = createChangeFeed(

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash, generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { calculateJwkThumbprint, exportJWK, SignJWT, type JWK } from 'jose';
 import type { Finding } from '../../src/doctor/finding.ts';
 import { undoMigrations } from '@mintmark/test-support/former-migrations';
@@ -68,26 +68,26 @@ async function findings({ dataDir }: Pick<TestServer, 'dataDir'>): Promise<Findi
   return (JSON.parse(out) as Finding[]).filter(({ what }) => what === 'signing keys');
 }
 
-async function isActive(server: TestServer, token: string): Promise<boolean> {
-  const { client_id, client_secret } = await server.json<Record<string, string>>(
-    'api-user',
-    'create',
-    '--name',
-    'API',
-    '--scope',
-    'mintmark:introspect',
-  );
-  const form = { client_id: client_id ?? '', client_secret: client_secret ?? '', token };
-  const { active } = await eventually(async () => {
-    const body = new URLSearchParams(form);
-    const response = await fetch(`${server.url}/oauth2/introspect`, { method: 'POST', body });
-    assert.equal(response.status, 200, await response.clone().text());
-    return (await response.json()) as { active: boolean };
-  });
-  return active;
+/** Whether the server calls a token active that it is asked about. */
+async function isActive({ url }: TestServer, { client_id, client_secret }: MadeApiUser, token: string) {
+  const body = new URLSearchParams({ client_id, client_secret, token });
+  const response = await fetch(`${url}/oauth2/introspect`, { method: 'POST', body });
+  assert.equal(response.status, 200, await response.clone().text());
+  return ((await response.json()) as { active: boolean }).active;
 }
 
 describe('a key that somebody wrote into the database', () => {
+  let server: TestServer;
+  /** May administer and introspect. */
+  let caller: MadeApiUser;
+  before(async () => {
+    server = await startServer();
+    const scopes = ['--scope', 'mintmark:admin,mintmark:introspect'];
+    caller = await server.json<MadeApiUser>('api-user', 'create', '--name', 'A', ...scopes);
+    await eventually(() => adminClient(server, caller)); // known within a second
+  });
+  after(async () => await server[Symbol.asyncDispose]());
+
   const plantings: Record<string, (own: Record<string, unknown>) => Record<string, string>> = {
     'without a proof': () => ({}),
     'with a private key and proof made up': () => ({
@@ -105,11 +105,11 @@ describe('a key that somebody wrote into the database', () => {
   };
   for (const [how, columnsOf] of Object.entries(plantings)) {
     test(`${how} is not published, and log and doctor name it`, async () => {
-      await using server = await startServer();
-      const [own] = rowsOf(server.dataDir);
+      const [good = ''] = await publishedKids(server);
+      const own = rowsOf(server.dataDir).find(({ kid }) => kid === good);
       const key = await intruder();
       await tamper(server, planted(key, columnsOf(own ?? {})));
-      assert.deepEqual(await publishedKids(server), [own?.['kid']]);
+      assert.deepEqual(await publishedKids(server), [good]);
       assert.match(server.output(), new RegExp(`${key.kid}.*has no valid proof and is not used`));
       const found = await findings(server);
       assert.deepEqual(
@@ -117,17 +117,10 @@ describe('a key that somebody wrote into the database', () => {
         [['fail', true]],
         JSON.stringify(found),
       );
-      const create = ['api-user', 'create', '--name', 'A', '--scope', 'mintmark:admin'];
-      const caller = await server.json<MadeApiUser>(...create);
-      const admin = await eventually(() => adminClient(server, caller)); // known within a second
+      const admin = await adminClient(server, caller);
       const listed = (await admin.get('/signing-keys')).body['items'] as { kid: string; proven: boolean }[];
-      assert.deepEqual(
-        new Map(listed.map((each) => [each.kid, each.proven])),
-        new Map([
-          [own?.['kid'], true],
-          [key.kid, false],
-        ]),
-      );
+      const proven = new Map(listed.map((each) => [each.kid, each.proven]));
+      assert.deepEqual([proven.get(good), proven.get(key.kid)], [true, false]);
       const token = await new SignJWT({ client_id: server.clientId, scope: 'campaigns:read', jti: 'x' })
         .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: key.kid })
         .setIssuer(server.url)
@@ -136,26 +129,31 @@ describe('a key that somebody wrote into the database', () => {
         .setIssuedAt()
         .setExpirationTime('5m')
         .sign(key.privateKey);
-      assert.equal(await isActive(server, token), false);
+      assert.equal(await isActive(server, caller, token), false);
       const answer = await server.post({ client_id: server.clientId, client_secret: server.clientSecret });
       assert.equal(answer.status, 200, 'the good key still signs');
 
       await server.cli('signing-key', 'rotate'); // which an announced one does not prevent
-      const [after] = await findings(server);
-      assert.equal(after?.state, 'ok', 'the rotation ends the planted key');
+      const [last] = await findings(server);
+      assert.equal(last?.state, 'ok', 'the rotation ends the planted key');
       assert.ok(!(await publishedKids(server)).includes(key.kid));
+      // The next one is planted beside a single key again.
+      await server.cli('signing-key', 'rotate', '--compromised');
+      await eventually(async () => assert.equal((await publishedKids(server)).length, 1));
     });
   }
+});
 
+describe('a key that somebody wrote into the database of an earlier version', () => {
   test('before the first start of an upgraded store is not adopted', { skip: SQLITE_ONLY }, async () => {
     const { dataDir, port, own } = await formerStore();
-    const [before, between] = [await intruder(), await intruder()];
-    changeStore(dataDir, planted(before, { sealed_private_key: quoted(String(own['sealed_private_key'])) }));
+    const [earlier, between] = [await intruder(), await intruder()];
+    changeStore(dataDir, planted(earlier, { sealed_private_key: quoted(String(own['sealed_private_key'])) }));
     await mintmark(['migrate'], { env: { MINTMARK_DATA_DIR: dataDir } });
     changeStore(dataDir, planted(between, {}));
     await using server = await startServer({ dataDir, port });
     assert.deepEqual(await publishedKids(server), [own['kid']]);
-    for (const { kid } of [before, between]) assert.ok(server.output().includes(kid));
+    for (const { kid } of [earlier, between]) assert.ok(server.output().includes(kid));
     const proven = rowsOf(dataDir).filter(({ proof }) => proof !== null);
     assert.deepEqual(
       proven.map(({ kid }) => kid),

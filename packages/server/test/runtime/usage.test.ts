@@ -9,6 +9,7 @@ import { createUsageRecorder } from '../../src/runtime/usage/recorder.ts';
 import { sqlOn } from '@mintmark/test-support/command-line';
 import { eventually } from '@mintmark/test-support/eventually';
 import { exchange, FORM } from '@mintmark/test-support/http';
+import { seededRandom } from '@mintmark/test-support/seeded-random';
 import { startServer, type TestServer } from '@mintmark/test-support/server';
 import { newStore, type MadeApiUser } from '@mintmark/test-support/store';
 import { SQLITE_ONLY } from '@mintmark/test-support/store-under-test';
@@ -115,7 +116,7 @@ test(
       pino({ level: 'silent' }),
       () => now,
     );
-    const user = { clientId: 'api_a', uses: null, policy: { organisation: null } } as KnownApiUser;
+    const user = { clientId: 'api_a', useNumber: -1, policy: { organisation: null } } as KnownApiUser;
     const use = () =>
       recorder.noteUse(
         { apiUser: user, credentialId: 'credential', subject: null, nowMs: now },
@@ -157,6 +158,51 @@ test(
   },
 );
 
+test(
+  'uses of thousands of credentials in any order are each counted once',
+  { skip: SQLITE_ONLY },
+  async () => {
+    await using opened = await temporaryStore();
+    const random = seededRandom(7);
+    const [start, usageMax] = [20_000 * UNIT_MS.day, 100_000];
+    let now = start;
+    const { recordUsage } = opened.store;
+    const settings = { usageFlushMs: 60_000, usageMax };
+    const recorder = createUsageRecorder(recordUsage, settings, pino({ level: 'silent' }), () => now);
+    const idOf = (i: number) =>
+      `${i % 3 === 0 ? 'same' : String(i % 97).padStart(4, 'x')}${String(i).padStart(6, '0')}`;
+    const userOf = (i: number) =>
+      ({ clientId: `api_${i}`, useNumber: -1, policy: { organisation: null } }) as KnownApiUser;
+    const users = times(6000, userOf);
+    const expected = { credentials: new Map<string, unknown[]>(), tokens: new Map<string, number>() };
+    for (let calls = 0; calls < 30_000; calls++) {
+      const i = Math.floor(random() * users.length);
+      // Two credentials each; some API users leave memory and return, as by an eviction.
+      const id = idOf(i * 2 + (random() < 0.3 ? 1 : 0));
+      if (random() < 0.05) users[i] = userOf(i);
+      const [tokens, address] = [random() < 0.9 ? 1 : 0, random() < 0.5 ? '192.0.2.1' : '2001:db8::"%\\é'];
+      now += 1;
+      recorder.noteUse({ apiUser: users[i] ?? userOf(i), credentialId: id, nowMs: now }, address, tokens);
+      const before = expected.credentials.get(id)?.[0] as number | undefined;
+      expected.credentials.set(id, [(before ?? 0) + 1, now, address]);
+      if (tokens > 0) expected.tokens.set(`api_${i}`, (expected.tokens.get(`api_${i}`) ?? 0) + tokens);
+      if (calls % 13_000 === 0) await recorder.flush();
+    }
+    await recorder.flush();
+    const rows = sqlOn(opened.path, 'select * from credential_usage') as Record<string, number | string>[];
+    const stored = rows.map((row) => [
+      row['credential_id'],
+      [row['use_count'], row['last_used_at'], row['last_used_address']],
+    ]);
+    assert.deepEqual(new Map(stored as [string, unknown[]][]), expected.credentials);
+    const sums = sqlOn(
+      opened.path,
+      "select client_id, sum(tokens) as n from usage_minutes where client_id <> '' group by 1",
+    );
+    assert.deepEqual(new Map(sums.map((row) => [String(row['client_id']), row['n']])), expected.tokens);
+  },
+);
+
 test('memory is bounded: beyond it uses are lost, refusals lose their user', async () => {
   const settings = { usageFlushMs: 60_000, usageMax: 1000 };
   const log = pino({ level: 'silent' });
@@ -164,7 +210,7 @@ test('memory is bounded: beyond it uses are lost, refusals lose their user', asy
   const recorder = createUsageRecorder(fails, settings, log);
   const users = times(
     12_000,
-    (i) => ({ clientId: `api_${i}`, uses: null, policy: { organisation: null } }) as KnownApiUser,
+    (i) => ({ clientId: `api_${i}`, useNumber: -1, policy: { organisation: null } }) as KnownApiUser,
   );
   for (const user of users)
     recorder.noteUse(

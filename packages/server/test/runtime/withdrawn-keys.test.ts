@@ -1,5 +1,5 @@
 // Test setup: own store, own limits.
-// A rotation after a leak, seen by a process whose clock is behind by less than what stops it.
+// Rotations of the signing key, seen by a process whose clock is wrong.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { temporaryStore } from '@mintmark/test-support/temporary-store';
@@ -38,4 +38,21 @@ test('a withdrawn key is gone at once, whatever the clock', async () => {
   const [head = ''] = (keyring.statementSigner(behind())?.('{}') ?? '').split('.');
   const { kid } = JSON.parse(Buffer.from(head, 'base64url').toString()) as { kid: string };
   assert.equal(kid, successor.kid, 'the successor signs');
+});
+
+test('a key signs again when clocks that were ahead are set back', async () => {
+  await using temporary = await temporaryStore();
+  const { store } = temporary;
+  const masterKey = readMasterKey({ masterKey: new Redacted('5a'.repeat(32)), masterKeyFile: '' });
+  assert.ok(masterKey !== null);
+  const config = loadConfig({});
+  const change = { store, actor: SYSTEM, nowMs: Date.now() };
+  await firstStart(store, masterKey, { ...config, firstApiUser: false }, change.nowMs - 60_000);
+  const rotation = { algorithm: config.signingAlgorithm, schedule: config, mode: 'scheduled' } as const;
+  const { activatesAt } = await rotateSigningKey(change, masterKey, rotation);
+
+  const keyring = createKeyring(store, masterKey, { error: () => undefined }, () => activatesAt + 1000);
+  await keyring.reload();
+  assert.ok(keyring.canSign(activatesAt), 'the successor signs while clocks are ahead');
+  assert.ok(keyring.canSign(Date.now()), 'the first key signs by the right clocks');
 });

@@ -4,10 +4,11 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { temporaryFolder } from '@mintmark/test-support/command-line';
 import { startServer } from '@mintmark/test-support/server';
 
 test('the first start prints an API user once with a working curl', async () => {
-  await using server = await startServer();
+  await using server = await startServer({ dataDir: temporaryFolder() });
   const [curl = ''] = /curl .*/.exec(server.output()) ?? [];
   const { stdout } = await promisify(execFile)('sh', ['-c', `${curl} -s`]);
   const token = JSON.parse(stdout) as { access_token: string; token_type: string; expires_in: number };

@@ -102,9 +102,10 @@ test('logs to files and pipes are JSON unless set to text', async () => {
     ['auto', /^\{"level":30,/m],
     ['text', /^\S+Z INFO {2}the store was migrated/m],
   ] as const) {
-    await using server = await startServer(
-      format === undefined ? {} : { env: { MINTMARK_LOG_FORMAT: format } },
-    );
+    await using server = await startServer({
+      dataDir: temporaryFolder(), // to be migrated
+      ...(format !== undefined && { env: { MINTMARK_LOG_FORMAT: format } }),
+    });
     assert.match(server.output(), expected);
   }
 });

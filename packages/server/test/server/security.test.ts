@@ -128,7 +128,7 @@ test('a wrong guess costs at most one slow hash at any id', async () => {
     secrets: '',
     others: { passwords, keys: '', trustRules: '' },
     arrivalMs: 0,
-    uses: null,
+    useNumber: -1,
   });
   const settings = { passwordChecksMax: 2, passwordQueueMax: 16 };
   const check = asynchronous(createPasswordCheck(settings, () => true));

@@ -102,11 +102,13 @@ export class History {
     this.#proofs.set(key, proofs);
   }
 
-  /** Maintenance may only remove revocations that have ended. */
-  committed(): void {
+  /** Maintenance may only remove revocations that have ended by the store's clock and by that of a node. */
+  committed(nodes: readonly SimulatedNode[]): void {
     const [before, after] = this.#server.history.slice(-2) as [Commit, Commit];
+    const nodeAheadMs = Math.max(...nodes.map(({ host }) => host.dayOffsetMs));
+    const endedBy = STARTS_AT + after.at + bothAheadMs(nodeAheadMs, this.#server.clockOffsetMs);
     for (const [digest, removesAt] of before.revocations)
-      if (!after.revocations.has(digest) && removesAt > STARTS_AT + after.at)
+      if (!after.revocations.has(digest) && removesAt > endedBy)
         this.violate('kept', `${digest} was removed ${ms(removesAt - STARTS_AT - after.at)} early`);
   }
 
@@ -151,8 +153,11 @@ export class History {
     const claimsAt = iat * 1000 - STARTS_AT - node.host.dayOffsetMs;
     const isSamePast = this.isOfThisPast(node);
     this.line(`${node.host.name} published a list of ${n}, complete at ${claimsAt.toFixed(0)} ms`);
+    // A node that is cut off knows only how far the store's clock was ahead before.
+    const aheadMs = bothAheadMs(node.host.dayOffsetMs, this.#server.mostAheadMs);
+    const endedBy = STARTS_AT + (aheadMs > 0 ? this.#universe.now + aheadMs : 0);
     for (const [digest, removesAt] of this.#server.head.revocations) {
-      if (removesAt <= STARTS_AT) continue; // as in `#lacks`
+      if (removesAt <= endedBy) continue; // as in `#lacks`
       const commit = this.#since(({ revocations }) => revocations.has(digest));
       if (commit === null || list.body.includes(Buffer.from(digest, 'hex'))) continue;
       const ackedAt = Math.max(
@@ -244,6 +249,11 @@ export class History {
     if (counted > this.tokens || (isExact && counted < this.tokens))
       this.violate('usage', `${this.tokens} tokens were issued, the store counts ${counted}`);
   }
+}
+
+/** If both clocks that decide are ahead, nothing can tell that a revocation has not ended. */
+function bothAheadMs(ofNodeMs: number, ofStoreMs: number): number {
+  return Math.max(0, Math.min(ofNodeMs, ofStoreMs));
 }
 
 function crashesOf(nodes: readonly SimulatedNode[]): number {

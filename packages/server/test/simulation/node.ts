@@ -146,6 +146,7 @@ export class SimulatedNode {
         await load();
         loading.beginAnew();
       },
+      lacksSome: () => revocations.lacksSome(clocks.earlier()),
       reach: (error) => {
         if (error === null) void (directory.status().complete || loading.begin());
       },

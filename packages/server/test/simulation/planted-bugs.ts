@@ -229,4 +229,9 @@ export const PLANTED_BUGS: Readonly<Record<string, PlantedBug>> = {
         }),
       }),
   },
+  'what wrong clocks made a list drop is not read again': {
+    breaks: ['revoked', 'converges'],
+    seed: 2310,
+    plant: () => planted({ handlers: (handlers) => ({ ...handlers, lacksSome: () => false }) }),
+  },
 };

@@ -74,7 +74,7 @@ export async function run({
   const nodes = Array.from({ length: NODES }, (_, n) => new SimulatedNode(`node ${n}`, surroundings));
   const world: World = { universe, server, network, counters, history, nodes, template };
   server.onCommit = (isNumbered) => {
-    history.committed();
+    history.committed(nodes);
     if (!isNumbered) return;
     for (const node of nodes) network.tell(node.host, node.storeLink, () => node.parts?.feed.wake());
   };
@@ -323,8 +323,7 @@ function disturb({ universe, server, history, nodes }: World, node: SimulatedNod
       host.dayOffsetMs += fault.byMs;
       return;
     case 'set clock of store':
-      server.clockOffsetMs += fault.byMs;
-      return;
+      return server.setClock(fault.byMs);
     case 'fail over':
     case 'restore':
       server.lose(fault.commits);

@@ -17,6 +17,7 @@ import { StoreError } from '../../src/storage/store-error.ts';
 import type { DatabaseClock } from '../../src/storage/tables/clock.ts';
 import type { Link, Network } from './network.ts';
 import type { Answer } from './store-database.ts';
+import { insertRows } from '../../src/storage/sqlite/sqlite.ts';
 import type { ServerConnection, StoreServer } from './store-server.ts';
 import type { Host } from './universe.ts';
 
@@ -53,6 +54,7 @@ export function simulatedConnections(access: StoreAccess): Connections {
       await write.transaction().execute((transaction) => work(transaction, () => undefined)),
     unhurried: (work) => work(write),
     texts: (json) => sql`json_each(${json})`,
+    insertRows,
     snapshot: (work) => work(read),
     clock: clockOf(read, write),
     tables: async () => [],

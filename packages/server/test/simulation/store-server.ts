@@ -40,8 +40,9 @@ export class StoreServer {
   /** When commits were last lost, and how often. */
   lostAt: number = Number.NEGATIVE_INFINITY;
   losses = 0;
-  /** How far its clock is ahead of the true time. */
+  /** How far its clock is ahead of the true time, and was at most. */
   clockOffsetMs = 0;
+  mostAheadMs = 0;
   /** Called for each commit. `isNumbered`: it has a change in the feed. */
   onCommit: (isNumbered: boolean) => void = () => undefined;
 
@@ -112,6 +113,11 @@ export class StoreServer {
     for (const statement of this.#committed.flat()) this.#database.run(statement);
     this.losses += 1;
     this.lostAt = this.#universe.now;
+  }
+
+  setClock(byMs: number): void {
+    this.clockOffsetMs += byMs;
+    this.mostAheadMs = Math.max(this.mostAheadMs, this.clockOffsetMs);
   }
 
   #whenFree(connection: ServerConnection, granted: () => void): void {

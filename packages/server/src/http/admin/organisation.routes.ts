@@ -203,20 +203,23 @@ function disableRoute(app: AdminApp, context: AdminContext): void {
       schema: {
         ...TAG,
         operationId: 'disableOrganisation',
-        summary: 'Refuses tokens to all API users of an organisation, and hides it from its members.',
+        summary: 'Stops all tokens of an organisation, and hides it from its members.',
         description: '`enable` undoes it, except for the revocation of tokens.',
         params: organisationPath,
         headers: Type.Object(ifMatchParameter),
         body: closedObject({
           revoke_tokens: Type.Optional(
-            Type.Boolean({ description: 'Also puts their tokens on the revocation list' }),
+            Type.Boolean({
+              default: true,
+              description: 'False: the tokens that its API users have stay valid until they expire',
+            }),
           ),
         }),
         response: { 200: changedOrganisation },
       },
     },
     async (request, reply) => {
-      const options = { revoke: request.body.revoke_tokens === true, ifVersion: ifMatch(request) };
+      const options = { revoke: request.body.revoke_tokens !== false, ifVersion: ifMatch(request) };
       const { organisation_id: id } = request.params;
       const organisation = await switchOrganisation(changeOf(request, context), id, false, options);
       setEtag(reply, organisation);

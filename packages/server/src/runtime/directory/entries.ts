@@ -1,5 +1,6 @@
 import { usernameKey } from '../../domain/api-user.ts';
 import type { DirectoryEntry } from './entry.ts';
+import { createEntryIndex } from './entry-index.ts';
 
 /**
  * The entries of the directory, by client id and by username, at most `max` of them. A *past* is one
@@ -34,7 +35,7 @@ export interface DirectoryEntries {
 const PASSED_OVER_MAX = 64;
 
 export function createEntries(max: number): DirectoryEntries {
-  const byId = new Map<string, DirectoryEntry>();
+  const byId = createEntryIndex();
   const byUsername = new Map<string, DirectoryEntry>();
 
   let evictions = 0;
@@ -42,7 +43,7 @@ export function createEntries(max: number): DirectoryEntries {
   let pasts = 0;
 
   function add(entry: DirectoryEntry): void {
-    byId.set(entry.clientId, entry);
+    byId.set(entry);
     if (entry.usernameKey !== null) byUsername.set(entry.usernameKey, entry);
   }
 
@@ -50,6 +51,10 @@ export function createEntries(max: number): DirectoryEntries {
     const entry = byId.get(clientId);
     if (entry === undefined) return;
     byId.delete(clientId);
+    dropUsername(entry);
+  }
+
+  function dropUsername(entry: DirectoryEntry): void {
     const { usernameKey: key } = entry;
     if (key !== null && byUsername.get(key) === entry) byUsername.delete(key);
   }
@@ -59,14 +64,12 @@ export function createEntries(max: number): DirectoryEntries {
    * few.
    */
   function evictOne(): void {
-    let passedOver = 0;
-    for (const [clientId, entry] of byId) {
-      drop(clientId);
-      if (!entry.used || passedOver === PASSED_OVER_MAX) return;
-      entry.used = false;
-      add(entry);
-      passedOver += 1;
+    let oldest = byId.next();
+    for (let passedOver = 0; oldest?.used === true && passedOver < PASSED_OVER_MAX; passedOver++) {
+      oldest.used = false;
+      oldest = byId.next();
     }
+    if (oldest !== undefined) drop(oldest.clientId);
   }
 
   function findHeld(name: string): DirectoryEntry | undefined {
@@ -96,22 +99,21 @@ export function createEntries(max: number): DirectoryEntries {
     },
     ofThisPast: () => ofThisPast,
     keepOnly(seen) {
-      for (const clientId of byId.keys()) if (!seen(clientId)) drop(clientId);
+      for (const { clientId } of byId.values()) if (!seen(clientId)) drop(clientId);
       ofThisPast = null;
     },
     pasts: () => pasts,
-    has: (clientId) => byId.has(clientId),
+    has: (clientId) => byId.get(clientId) !== undefined,
     keep(entry) {
       // Keep the state of the limit, so that a change gives no API user a new burst, and the uses that wait
       // to be written.
       const before = byId.get(entry.clientId);
       if (before !== undefined) {
         entry.arrivalMs = before.arrivalMs;
-        entry.uses = before.uses;
-        for (let use = entry.uses; use !== null; use = use.next) use.of = entry;
+        entry.useNumber = before.useNumber;
+        dropUsername(before);
       }
-      drop(entry.clientId);
-      const full = byId.size >= max;
+      const full = before === undefined && byId.size() >= max;
       if (full) {
         evictOne();
         evictions += 1;
@@ -121,7 +123,7 @@ export function createEntries(max: number): DirectoryEntries {
       return full;
     },
     drop,
-    size: () => byId.size,
+    size: byId.size,
     evictions: () => evictions,
   };
 }

@@ -1,5 +1,11 @@
 import { NO_CLAIMS, type Claims } from '../../domain/claims.ts';
-import type { KnownApiUser, KnownPassword, OtherCredentials, Policy } from '../../domain/known-api-user.ts';
+import {
+  NO_USE,
+  type KnownApiUser,
+  type KnownPassword,
+  type OtherCredentials,
+  type Policy,
+} from '../../domain/known-api-user.ts';
 import { networkSet } from '../../domain/network.ts';
 import { packFacts, type PackedFacts } from '../../domain/packed-facts.ts';
 import { packSecrets } from '../../domain/packed-secrets.ts';
@@ -98,7 +104,7 @@ function toEntry(user: KnownApiUserRow, rows: readonly KnownApiUserRow[], policy
     others: rows.every(({ kind }) => kind === 'secret' || kind === null) ? null : toOthers(rows),
     // Not a small integer, so that V8 lays out this field as a double in all entries from the start.
     arrivalMs: Number.NEGATIVE_INFINITY,
-    uses: null,
+    useNumber: NO_USE,
     usernameKey: user.username_key,
     used: false,
   };

@@ -3,6 +3,7 @@ import { sortedEntries, type SortedEntries } from './sorted-entries.ts';
 import type { AccessTokenClaims } from '../../domain/access-token.ts';
 import { REVOCATION_DIGEST_BYTES, revocationDigest, type Revocation } from '../../domain/revocation.ts';
 import type { RevocationRows } from '../../storage/tables/revocation.ts';
+import { CLOCK_FAR_MS } from '../clock-watch.ts';
 
 /**
  * The revocations as this process publishes them. Format of the list and reasons for it: docs/decisions/012.
@@ -16,6 +17,11 @@ export interface RevocationList {
   /** Reads these revocations again, after a change. */
   refresh(digests: readonly string[]): Promise<void>;
   published(nowMs: number): PublishedList;
+  /**
+   * Whether the list has dropped revocations that may not have ended at this time: clocks were ahead, and
+   * are set back. The next load brings them back.
+   */
+  lacksSome(nowMs: number): boolean;
   /**
    * Whether the list revokes this token: by its id, or with all tokens issued to its API user or organisation
    * before a time.
@@ -49,6 +55,8 @@ export function createRevocationList(rows: Pick<RevocationRows, 'find' | 'page'>
   /** What a load has read so far. A refresh writes here too, because the pages of the load may be older. */
   let loading: Entries | undefined;
   let published: PublishedList | undefined;
+  /** The latest time at which the list dropped a revocation since its last load. */
+  let droppedAt = Number.NEGATIVE_INFINITY;
 
   /** Whether the list revokes all tokens that this API user or organisation got at that time. */
   function revokesAll(id: string, issuedAt: number): boolean {
@@ -69,6 +77,7 @@ export function createRevocationList(rows: Pick<RevocationRows, 'find' | 'page'>
         }
         held = loaded;
         published = undefined;
+        droppedAt = Number.NEGATIVE_INFINITY;
       } finally {
         loading = undefined;
       }
@@ -83,10 +92,13 @@ export function createRevocationList(rows: Pick<RevocationRows, 'find' | 'page'>
       }
     },
     published(nowMs) {
-      const dropped = [held.tokens, held.owners].map((entries) => entries.dropOver(nowMs));
-      if (published === undefined || dropped.includes(true)) published = publish(held);
+      const hasDropped = [held.tokens, held.owners].map((entries) => entries.dropOver(nowMs)).includes(true);
+      if (hasDropped) droppedAt = Math.max(droppedAt, nowMs);
+      if (published === undefined || hasDropped) published = publish(held);
       return published;
     },
+    // Clocks often differ a little. An entry stays ten minutes longer than its tokens, which covers this.
+    lacksSome: (nowMs) => nowMs < droppedAt - CLOCK_FAR_MS,
     includes({ tokenId, clientId, organisationId, issuedAt }) {
       if (held.tokens.find(digestBytes(tokenId)) !== null) return true;
       return (

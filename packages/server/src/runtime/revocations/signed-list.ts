@@ -16,8 +16,8 @@ const STATEMENT_KEPT_MS = 1000;
 /**
  * Returns the revocation list with a signed statement of when it was complete: at the latest, when this
  * process was last known to be in step with the store. A process that is cut off from the store therefore
- * cannot present an old list as current. Returns null if it cannot sign: without a key, or with a wrong
- * clock.
+ * cannot present an old list as current. Returns null if it cannot sign: without a key, with a wrong clock,
+ * or until it has read again what it dropped with a wrong clock.
  */
 export function createPublication(
   list: RevocationList,
@@ -29,8 +29,9 @@ export function createPublication(
   let current: (RevocationPublication & { signedAt: number }) | undefined;
   return () => {
     const nowMs = clocks.now();
-    const published = list.published(clocks.earlier());
-    if (clocks.isOff()) return null;
+    const earlierMs = clocks.earlier();
+    const published = list.published(earlierMs);
+    if (clocks.isOff() || list.lacksSome(earlierMs)) return null;
     const age = nowMs - (current?.signedAt ?? 0);
     if (current?.list === published && age >= 0 && age < STATEMENT_KEPT_MS) return current;
     const sign = keyring.statementSigner(nowMs);

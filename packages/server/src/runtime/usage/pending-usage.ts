@@ -1,10 +1,11 @@
 import { storedText } from '../../domain/characters.ts';
 import type { RefusingCredential } from '../../domain/denial.ts';
-import type { CredentialUse, KnownApiUser, PendingUse } from '../../domain/known-api-user.ts';
+import { NO_USE, type CredentialUse, type KnownApiUser } from '../../domain/known-api-user.ts';
 import { ORGANISATIONS_MAX } from '../../domain/organisation.ts';
 import type { RefusalReason } from '../../domain/refusal.ts';
 import { startOf, UNIT_MS } from '../../domain/usage.ts';
 import type { Refusals } from '../../storage/tables/usage.ts';
+import { addUse, appendUses, isUseOf, noUses, sizeOf, type Uses } from '../../storage/tables/uses.ts';
 
 /** The refusal of an assertion. Its detail becomes a text when it is written. */
 export interface PendingCredentialRefusal extends RefusingCredential {
@@ -16,7 +17,7 @@ export interface PendingCredentialRefusal extends RefusingCredential {
 export interface Gathered {
   /** The start of the minute. */
   minute: number;
-  uses: PendingUse[];
+  uses: Uses;
   /** Issued tokens by organisation. */
   organisationTokens: Map<string, number>;
   refusals: Map<string, Refusals>;
@@ -67,10 +68,11 @@ export function createUsageGathering(usesMax: number, full: () => void): UsageGa
   /** Minutes that are over, or that could not be written. */
   let closed: Gathered[] = [];
   let lost = 0;
+  const numbers = createNumbers();
 
   /** Closes the current minute: later uses and refusals are gathered apart from it. */
   function close(nowMs: number): void {
-    for (const use of current.uses) use.of.uses = null;
+    numbers.startAfter(sizeOf(current.uses));
     const gathered = ALL_IN.reduce((sum, of) => sum + of(current), 0);
     if (gathered > 0) closed = byMinute([...closed, current]);
     current = emptyMinute(startOf('minute', nowMs));
@@ -100,23 +102,32 @@ export function createUsageGathering(usesMax: number, full: () => void): UsageGa
       const { organisation } = apiUser.policy;
       if (organisation !== null && tokens > 0) addTokens(organisation.id, tokens);
       const lastSubject = typeof subject !== 'string' ? null : storedText(subject, SUBJECT_LENGTH_MAX);
-      const pending = pendingUse(apiUser, credentialId);
+      const { uses } = current;
+      const pending = numbers.find(uses, apiUser, credentialId);
       if (pending !== null) {
-        pending.lastUsedAt = nowMs;
-        pending.lastUsedAddress = address;
-        pending.count += 1;
-        pending.tokens += tokens;
-        pending.lastSubject = lastSubject;
+        uses.lastUsedAt[pending] = nowMs;
+        uses.addresses[pending] = address;
+        uses.counts[pending] = (uses.counts[pending] ?? 0) + 1;
+        uses.tokens[pending] = (uses.tokens[pending] ?? 0) + tokens;
+        if (lastSubject !== null) uses.subjects.set(pending, lastSubject);
+        else if (uses.subjects.size > 0) uses.subjects.delete(pending);
         return;
       }
       if (waiting(usesIn) >= usesMax) {
         lost += 1;
         return;
       }
-      const last = { lastUsedAt: nowMs, lastUsedAddress: address, lastSubject };
-      apiUser.uses = { credentialId, ...last, count: 1, tokens, of: apiUser, next: apiUser.uses };
-      current.uses.push(apiUser.uses);
-      if (current.uses.length === usesMax) full();
+      addUse(uses, {
+        credentialId,
+        lastUsedAt: nowMs,
+        lastUsedAddress: address,
+        count: 1,
+        tokens,
+        of: apiUser,
+        lastSubject,
+      });
+      numbers.add(uses, apiUser);
+      if (sizeOf(uses) === usesMax) full();
     },
     noteRefusal(reason, apiUser, nowMs) {
       turnMinute(nowMs);
@@ -149,10 +160,46 @@ export function createUsageGathering(usesMax: number, full: () => void): UsageGa
   };
 }
 
-function pendingUse(apiUser: KnownApiUser, credentialId: string): PendingUse | null {
-  let use = apiUser.uses;
-  while (use !== null && use.credentialId !== credentialId) use = use.next;
-  return use;
+/** The numbers of the waiting uses, by which an API user finds its own ones. */
+interface Numbers {
+  /** The place of the use of this credential among the uses of the current minute; null: it is not there. */
+  find(uses: Uses, apiUser: KnownApiUser, credentialId: string): number | null;
+  /** Gives a number to the last one of the uses, which is of this API user. */
+  add(uses: Uses, apiUser: KnownApiUser): void;
+  /** The numbers of the next uses follow those of this many. */
+  startAfter(size: number): void;
+}
+
+/** Numbers start again before they need more than the 31 bits of a small integer of V8. */
+const NUMBER_MAX = 2 ** 30;
+
+function createNumbers(): Numbers {
+  let first = 0;
+  /** By place: the place of the use of another credential of the same API user, or `NO_USE`. */
+  let others: number[] = [];
+
+  /** The place of the last use of an API user. Its number may be from before numbers started again. */
+  function lastPlace({ clientIds }: Uses, { clientId, useNumber }: KnownApiUser): number {
+    const place = useNumber - first;
+    return place >= 0 && place < others.length && clientIds[place] === clientId ? place : NO_USE;
+  }
+
+  return {
+    find(uses, apiUser, credentialId) {
+      let place = lastPlace(uses, apiUser);
+      while (place !== NO_USE && !isUseOf(uses, place, credentialId)) place = others[place] ?? NO_USE;
+      return place === NO_USE ? null : place;
+    },
+    add(uses, apiUser) {
+      const other = lastPlace(uses, apiUser);
+      apiUser.useNumber = first + others.length;
+      others.push(other);
+    },
+    startAfter(size) {
+      first = first + size < NUMBER_MAX ? first + size : 0;
+      others = [];
+    },
+  };
 }
 
 /** If `isFull`, counts another pair of API user and reason by reason only. */
@@ -165,7 +212,7 @@ function countRefusal(refusals: Map<string, Refusals>, refused: Refusals, isFull
   else refusals.set(key, key === reason ? { ...refused, clientId: null, organisationId: null } : refused);
 }
 
-const usesIn = ({ uses }: Gathered): number => uses.length;
+const usesIn = ({ uses }: Gathered): number => sizeOf(uses);
 const refusalsIn = ({ refusals }: Gathered): number => refusals.size;
 const organisationsIn = ({ organisationTokens }: Gathered): number => organisationTokens.size;
 const credentialRefusalsIn = ({ credentialRefusals }: Gathered): number => credentialRefusals.size;
@@ -174,7 +221,7 @@ const ALL_IN = [usesIn, organisationsIn, refusalsIn, credentialRefusalsIn];
 export function emptyMinute(minute: number): Gathered {
   return {
     minute,
-    uses: [],
+    uses: noUses(),
     organisationTokens: new Map(),
     refusals: new Map(),
     credentialRefusals: new Map(),
@@ -195,7 +242,7 @@ function byMinute(all: readonly Gathered[]): Gathered[] {
       minutes.set(gathered.minute, gathered);
       continue;
     }
-    for (const use of gathered.uses) same.uses.push(use);
+    appendUses(same.uses, gathered.uses);
     for (const [id, tokens] of gathered.organisationTokens) {
       same.organisationTokens.set(id, (same.organisationTokens.get(id) ?? 0) + tokens);
     }

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { storedText } from '../../domain/characters.ts';
-import type { PendingUse } from '../../domain/known-api-user.ts';
 import { startOf, UNIT_MS } from '../../domain/usage.ts';
 import { createPeriodicRun } from '../../lib/periodic-run.ts';
 import type { CredentialRefusals, UsageBatch } from '../../storage/tables/usage.ts';
+import { useRecords } from '../../storage/tables/use-records.ts';
+import { appendUses, noUses, placesInOrder, type Uses } from '../../storage/tables/uses.ts';
 import {
   createUsageGathering,
   emptyMinute,
@@ -85,44 +86,37 @@ export function createUsageRecorder(
   /** Returns what may not have been written. */
   async function writeMinute(gathered: Gathered): Promise<Gathered[]> {
     const { minute, uses, flush: number } = gathered;
-    const batches = number === null ? neighbours(uses) : [uses];
-    if (batches.length === 0) batches.push([]);
-    const othersOf = (i: number) => (i === 0 ? gathered : emptyMinute(minute));
+    const places = placesInOrder(uses);
+    const batches = number === null ? batchesOf(places) : [places];
     for (const [i, batch] of batches.entries()) {
-      const named = { ...othersOf(i), uses: batch, flush: number ?? (flushes += 1) };
+      const others = i === 0 ? gathered : emptyMinute(minute);
+      const flush = number ?? (flushes += 1);
       try {
-        await writeBatch(named, uses.length <= LAST_USE_NOTED_MAX);
+        await writeBatch({ ...others, uses, flush }, batch, places.length <= LAST_USE_NOTED_MAX);
       } catch (error) {
         failures += 1;
         log.warn({ error: (error as Error).message }, 'usage could not be written, and is kept');
-        return [named, { ...emptyMinute(minute), uses: batches.slice(i + 1).flat() }];
+        const rest = copyOf(uses, batches.slice(i + 1));
+        return [
+          { ...others, uses: copyOf(uses, [batch]), flush },
+          { ...emptyMinute(minute), uses: rest },
+        ];
       }
     }
     return [];
   }
 
-  async function writeBatch(
-    {
-      minute,
-      uses,
-      organisationTokens,
-      refusals,
-      credentialRefusals,
-      flush: number,
-    }: Gathered & {
-      flush: number;
-    },
-    noteLastUse: boolean,
-  ): Promise<void> {
+  async function writeBatch(gathered: Gathered, places: Uint32Array, noteLastUse: boolean): Promise<void> {
+    const { minute, uses, organisationTokens, refusals, credentialRefusals, flush: number } = gathered;
     const oldest = startOf('minute', now() - LATE_MS_MAX);
     await write({
       minute: Math.max(minute, oldest),
-      uses,
+      uses: places.length === 0 ? null : useRecords(uses, places),
       organisationTokens,
       refusals: Array.from(refusals.values()),
       credentialRefusals: Array.from(credentialRefusals.values(), withText),
       noteLastUse,
-      flush: { process, number },
+      ...(number !== null && { flush: { process, number } }),
     });
   }
 
@@ -151,18 +145,16 @@ function withText({ detail, ...refusal }: PendingCredentialRefusal): CredentialR
 const BATCH_MIN = 4000;
 
 /**
- * Groups uses into batches of credentials whose ids begin alike. These lie side by side in the store, so a
- * batch writes few of its pages. Other writers get their turn between two batches.
+ * Batches of neighbours, at least one, of nearly equal size. Other writers get their turn between two batches.
  */
-function neighbours(uses: readonly PendingUse[]): PendingUse[][] {
-  const byFirst: PendingUse[][] = [];
-  for (const use of uses) (byFirst[use.credentialId.charCodeAt(0)] ??= []).push(use);
-  const batches: PendingUse[][] = [];
-  for (const alike of byFirst) {
-    const last = batches.at(-1);
-    if (alike === undefined) continue;
-    if (last === undefined || last.length >= BATCH_MIN) batches.push(alike);
-    else for (const use of alike) last.push(use);
-  }
-  return batches;
+function batchesOf(places: Uint32Array): Uint32Array[] {
+  const count = Math.max(1, Math.floor(places.length / BATCH_MIN));
+  const end = (i: number) => Math.round((i * places.length) / count);
+  return Array.from({ length: count }, (_, i) => places.subarray(end(i), end(i + 1)));
+}
+
+function copyOf(uses: Uses, batches: readonly Uint32Array[]): Uses {
+  const copy = noUses();
+  for (const places of batches) appendUses(copy, uses, places);
+  return copy;
 }

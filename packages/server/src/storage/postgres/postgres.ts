@@ -1,4 +1,4 @@
-import { Kysely, sql, type RawBuilder } from 'kysely';
+import { Kysely, sql, type Insertable, type RawBuilder } from 'kysely';
 import { postgresClock } from './clock.ts';
 import type { PostgresConnection } from './connection.ts';
 import { factsOf } from './facts.ts';
@@ -79,6 +79,7 @@ export async function openPostgres({ create = true, ...settings }: PostgresSetti
     follow: soon(pools.follow, settings.followTimeoutMs),
     lookUp: soon(pools.lookUp, settings.followTimeoutMs),
     texts,
+    insertRows,
     clock: postgresClock(read, write),
     transaction: (work) =>
       inTurn(write, work, () => wakeThis()).catch(async (error: unknown) => {
@@ -182,6 +183,22 @@ async function snapshotOf<T>(db: Kysely<Tables>, work: (db: Kysely<Tables>) => P
 
 function texts(json: string): RawBuilder<unknown> {
   return sql`(select value from json_array_elements_text(${json}::json) as texts (value))`;
+}
+
+/**
+ * One short statement with one parameter: with a parameter for each value, PostgreSQL and its driver spend more
+ * on the statement than on the rows.
+ */
+async function insertRows<Name extends keyof Tables>(
+  db: Kysely<Tables>,
+  table: Name,
+  rows: readonly Insertable<Tables[Name]>[],
+): Promise<void> {
+  const [first] = rows;
+  if (first === undefined) return;
+  const columns = sql.join(Object.keys(first).map((column) => sql.ref(column)));
+  await sql`insert into ${sql.table(table)} (${columns}) select ${columns}
+    from json_populate_recordset(null::${sql.table(table)}, ${JSON.stringify(rows)})`.execute(db);
 }
 
 interface TableRow {

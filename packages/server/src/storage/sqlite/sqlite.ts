@@ -7,6 +7,7 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
   sql,
+  type Insertable,
   type DatabaseConnection,
   type Dialect,
   type Driver,
@@ -60,6 +61,7 @@ export async function openSqlite({ create = true, ...settings }: SqliteSettings)
     unhurried: (work) => work(write),
     snapshot: (work) => snapshotOf(read, work),
     texts,
+    insertRows,
     clock: null,
     tables: () => tablesOf(read),
     damage: () => damageOf(read),
@@ -104,6 +106,24 @@ async function damageOf(read: Kysely<Tables>): Promise<string | null> {
 
 function texts(json: string): RawBuilder<unknown> {
   return sql`json_each(${json})`;
+}
+
+/** SQLite allows 32,766 parameters in a statement. */
+const PARAMETERS_MAX = 10_000;
+
+/** Values as JSON would cost SQLite more than a parameter for each of them. */
+export async function insertRows<Name extends keyof Tables>(
+  db: Kysely<Tables>,
+  table: Name,
+  rows: readonly Insertable<Tables[Name]>[],
+): Promise<void> {
+  const [first = {}] = rows;
+  const rowsMax = Math.floor(PARAMETERS_MAX / Math.max(1, Object.keys(first).length));
+  for (let at = 0; at < rows.length; at += rowsMax)
+    await db
+      .insertInto(table)
+      .values(rows.slice(at, at + rowsMax))
+      .execute();
 }
 
 interface SqliteThread {

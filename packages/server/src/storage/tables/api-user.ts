@@ -3,6 +3,7 @@ import { usernameKey, type ApiUser } from '../../domain/api-user.ts';
 import { NO_CLAIMS, type Claims } from '../../domain/claims.ts';
 import { searchKey, searchText } from '../../domain/api-user-list.ts';
 import type { ApiUserRow, Tables } from '../schema.ts';
+import type { Connections } from '../connections.ts';
 import { StoreError } from '../store-error.ts';
 
 /** A page of API users in the order of their client ids. */
@@ -17,6 +18,14 @@ export interface Name {
   clientId: string;
   /** The username in the form in which usernames are compared. */
   usernameKey: string | null;
+}
+
+export interface TakenNames {
+  clientIds: string[];
+  /** Of the client ids and usernames: those that a username equals, in the form in which usernames are compared. */
+  usernameKeys: string[];
+  /** Of the usernames: those that a client id equals in any letter case, in the same form. */
+  clientIdKeys: string[];
 }
 
 export interface Imported {
@@ -39,8 +48,10 @@ export interface ApiUserRows {
   /** API users with one of these external ids, or created by a line with one of these import keys. */
   imported(externalIds: readonly string[], importKeys: readonly string[]): Promise<Imported[]>;
   insertImported(records: readonly Imported[]): Promise<void>;
-  /** API users that have one of these texts as their client id or username, in any letter case. */
-  named(...names: string[]): Promise<Name[]>;
+  /** API users that have this text as their client id or username, in any letter case. */
+  named(name: string): Promise<Name[]>;
+  /** The names that API users already have among these client ids and usernames. */
+  taken(clientIds: readonly string[], usernames: readonly string[]): Promise<TakenNames>;
   /** Up to `limit` usernames that equal another's client id in any letter case: older versions allowed it. */
   conflicts(limit: number): Promise<{ username: string; clientId: string; otherClientId: string }[]>;
   /** Throws a conflict unless the version of `user` is one above the version in the store. */
@@ -50,7 +61,10 @@ export interface ApiUserRows {
   clientIdsOf(organisationId: string, after: string, limit: number): Promise<string[]>;
 }
 
-export function apiUserRows(db: Kysely<Tables>): ApiUserRows {
+export function apiUserRows(
+  db: Kysely<Tables>,
+  { texts, insertRows }: Pick<Connections, 'texts' | 'insertRows'>,
+): ApiUserRows {
   const all = db.selectFrom('api_users').selectAll();
   return {
     async find(clientId) {
@@ -95,18 +109,17 @@ export function apiUserRows(db: Kysely<Tables>): ApiUserRows {
     },
     async insertImported(records) {
       const rows = records.map(({ user, importKey }) => ({ ...toRow(user), import_key: importKey }));
-      await db.insertInto('api_users').values(rows).execute();
+      await insertRows(db, 'api_users', rows);
     },
-    async named(...names) {
-      if (names.length === 0) return [];
-      const keys = names.map(usernameKey);
-      const rows = await db
+    async named(name) {
+      const key = usernameKey(name);
+      return await db
         .selectFrom('api_users')
         .select(['client_id as clientId', 'username_key as usernameKey'])
-        .where((row) => row.or([row(clientIdKey('client_id'), 'in', keys), row('username_key', 'in', keys)]))
+        .where((row) => row.or([row(clientIdKey('client_id'), '=', key), row('username_key', '=', key)]))
         .execute();
-      return rows;
     },
+    taken: (clientIds, usernames) => takenNames(db, texts, clientIds, usernames),
     async conflicts(limit) {
       return await db
         .selectFrom('api_users as named')
@@ -142,6 +155,31 @@ export function apiUserRows(db: Kysely<Tables>): ApiUserRows {
       return result.numDeletedRows > 0n;
     },
   };
+}
+
+/**
+ * One look-up in an index for each text: PostgreSQL has no statistics of `lower(client_id)` before the first
+ * ANALYZE, and would read the whole table for a list.
+ */
+async function takenNames(
+  db: Kysely<Tables>,
+  texts: Connections['texts'],
+  clientIds: readonly string[],
+  usernames: readonly string[],
+): Promise<TakenNames> {
+  const taken: TakenNames = { clientIds: [], usernameKeys: [], clientIdKeys: [] };
+  if (clientIds.length + usernames.length === 0) return taken;
+  const listOf = (names: readonly string[]) => texts(JSON.stringify(Array.from(new Set(names))));
+  const keys = usernames.map(usernameKey);
+  const { rows } = await sql<{ of: keyof TakenNames; name: string }>`
+    select 'clientIds' as of, value as name from ${listOf(clientIds)} as ids
+      where (select count(*) from api_users where client_id = value) > 0
+    union all select 'usernameKeys', value from ${listOf([...clientIds.map(usernameKey), ...keys])} as names
+      where (select count(*) from api_users where username_key = value) > 0
+    union all select 'clientIdKeys', value from ${listOf(keys)} as usernames
+      where (select count(*) from api_users where ${clientIdKey('client_id')} = value) > 0`.execute(db);
+  for (const { of, name } of rows) taken[of].push(name);
+  return taken;
 }
 
 /** The `usernameKey` of a client id in SQL: client ids are ASCII. Migration 013 has an index of this. */

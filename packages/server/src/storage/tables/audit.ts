@@ -12,6 +12,7 @@ import { auditEntry, type AuditEntry, type AuditLink, type AuditRecord } from '.
 import type { AuditFilter } from '../../domain/audit-filter.ts';
 import { MEMBER_ROLES } from '../../domain/organisation.ts';
 import { auditNames } from '../audit-names.ts';
+import type { InsertRows } from '../connections.ts';
 import { StoreError } from '../store-error.ts';
 import type { AuditRow, Tables } from '../schema.ts';
 
@@ -41,7 +42,7 @@ export interface AuditRows {
   deleteBefore(at: number, limit: number): Promise<number>;
 }
 
-export function auditRows(db: Kysely<Tables>): AuditRows {
+export function auditRows(db: Kysely<Tables>, insertRows: InsertRows): AuditRows {
   return {
     head: () => ends(db),
     list: async (filter, page) => await listed(db, filter, page).select(ENTRY).execute(),
@@ -50,7 +51,7 @@ export function auditRows(db: Kysely<Tables>): AuditRows {
       return await matching.where('audit.n', '>', n).orderBy('audit.n').limit(limit).select(ENTRY).execute();
     },
     names: (ids, organisation = null) => auditNames(db, ids, organisation),
-    append: (records) => append(db, records),
+    append: (records) => append(db, insertRows, records),
     deleteBefore: (at, limit) => deleteBefore(db, at, limit),
   };
 }
@@ -193,10 +194,11 @@ function isGiven<T>(value: T | null | undefined): value is T {
   return value !== null && value !== undefined;
 }
 
-/** Rows per statement: SQLite allows 32,766 parameters in a statement, PostgreSQL 65,535. */
-const ROWS_MAX = 500;
-
-async function append(db: Kysely<Tables>, records: readonly AuditRecord[]): Promise<void> {
+async function append(
+  db: Kysely<Tables>,
+  insertRows: InsertRows,
+  records: readonly AuditRecord[],
+): Promise<void> {
   if (records.length === 0) return;
   // The update comes first: it locks the row, so no other transaction can move the end of the chain.
   let last: AuditLink = await db
@@ -211,12 +213,7 @@ async function append(db: Kysely<Tables>, records: readonly AuditRecord[]): Prom
     rows.push(toRow(entry));
     last = entry;
   }
-  for (let at = 0; at < rows.length; at += ROWS_MAX) {
-    await db
-      .insertInto('audit')
-      .values(rows.slice(at, at + ROWS_MAX))
-      .execute();
-  }
+  await insertRows(db, 'audit', rows);
   await db.updateTable('audit_head').set({ hash: last.hash }).execute();
 }
 

@@ -1,4 +1,5 @@
 import { sql, type Kysely, type RawBuilder } from 'kysely';
+import type { InsertRows } from '../connections.ts';
 import type { Tables } from '../schema.ts';
 
 /**
@@ -65,7 +66,11 @@ export interface TimedChangeRows extends ChangeRows {
  * sequence, a later number can commit first, and a reader that has seen it would miss the earlier one.
  * `storeTime`: the database's own clock, for timed positions.
  */
-export function changeRows(db: Kysely<Tables>, storeTime?: RawBuilder<number>): TimedChangeRows {
+export function changeRows(
+  db: Kysely<Tables>,
+  insertRows: InsertRows,
+  storeTime?: RawBuilder<number>,
+): TimedChangeRows {
   async function timedPosition(n: number | null): Promise<TimedPosition> {
     const { epoch, storeMs, ...row } = await db
       .selectFrom('epoch')
@@ -107,8 +112,8 @@ export function changeRows(db: Kysely<Tables>, storeTime?: RawBuilder<number>): 
         .execute();
       return rows.map(fromRow);
     },
-    append: (noun, id, at) => appendAll(db, noun, [id], at),
-    appendAll: (noun, ids, at) => appendAll(db, noun, ids, at),
+    append: (noun, id, at) => appendAll(db, insertRows, { noun, at }, [id]),
+    appendAll: (noun, ids, at) => appendAll(db, insertRows, { noun, at }, ids),
     async deleteBefore(n, limit) {
       const old = db.selectFrom('changes').select('n').where('n', '<', n).orderBy('n').limit(limit);
       const result = await db.deleteFrom('changes').where('n', 'in', old).executeTakeFirst();
@@ -119,9 +124,9 @@ export function changeRows(db: Kysely<Tables>, storeTime?: RawBuilder<number>): 
 
 async function appendAll(
   db: Kysely<Tables>,
-  noun: ChangeNoun,
+  insertRows: InsertRows,
+  { noun, at }: Pick<Change, 'noun' | 'at'>,
   ids: readonly string[],
-  at: number,
 ): Promise<void> {
   if (ids.length === 0) return;
   const { n } = await db
@@ -131,7 +136,7 @@ async function appendAll(
     .executeTakeFirstOrThrow();
   const first = n - ids.length + 1;
   const rows = ids.map((id, i) => ({ n: first + i, noun, id, at }));
-  await db.insertInto('changes').values(rows).execute();
+  await insertRows(db, 'changes', rows);
 }
 
 type ChangeRow = Tables['changes'];

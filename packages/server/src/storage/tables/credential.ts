@@ -2,6 +2,7 @@ import { sql, type Insertable, type Kysely } from 'kysely';
 import { namedKeySourceOf, type CredentialFacts } from '../../domain/assertion-credential.ts';
 import type { Credential, CredentialRefusal } from '../../domain/credential.ts';
 import type { NamedKeySource } from '../../domain/key-source.ts';
+import type { Connections } from '../connections.ts';
 import type { CredentialRow, Tables } from '../schema.ts';
 
 export interface CredentialRows {
@@ -56,7 +57,10 @@ export interface KeyOwner extends Pick<
   'id' | 'clientId' | 'digest' | 'expiresAt' | 'retiredAt'
 > {}
 
-export function credentialRows(db: Kysely<Tables>): CredentialRows {
+export function credentialRows(
+  db: Kysely<Tables>,
+  { texts, insertRows }: Pick<Connections, 'texts' | 'insertRows'>,
+): CredentialRows {
   const all = allCredentials(db);
   return {
     find: async (id) => (await all.where('id', '=', id).execute()).map(toCredential)[0],
@@ -70,12 +74,15 @@ export function credentialRows(db: Kysely<Tables>): CredentialRows {
       return rows.map(toCredential);
     },
     async taken(ids) {
-      if (ids.length === 0) return []; // PostgreSQL takes no empty list
-      const rows = await db.selectFrom('credentials').select('id').where('id', 'in', ids).execute();
+      if (ids.length === 0) return [];
+      // One look-up in the index for each: PostgreSQL would rather read a small table for a list.
+      const { rows } = await sql<{ id: string }>`
+        select value as id from ${texts(JSON.stringify(ids))} as ids
+        where (select count(*) from credentials where id = value) > 0`.execute(db);
       return rows.map(({ id }) => id);
     },
     async insert(...credentials) {
-      await db.insertInto('credentials').values(credentials.map(toRow)).execute();
+      await insertRows(db, 'credentials', credentials.map(toRow));
     },
     async madeBy(operatorId, organisationId, limit) {
       const owners = await db

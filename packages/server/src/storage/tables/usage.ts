@@ -4,20 +4,8 @@ import { startOf, startsBetween, UNIT_MS, type UsagePoint, type UsageUnit } from
 import type { Connections } from '../connections.ts';
 import type { Tables } from '../schema.ts';
 import { readProgress } from './usage-progress.ts';
-
-/** The use of one credential since the last flush. */
-export interface Use {
-  credentialId: string;
-  lastUsedAt: number;
-  lastUsedAddress: string;
-  /** Requests that the credential authenticated. */
-  count: number;
-  /** Requests that got a token. */
-  tokens: number;
-  of: { clientId: string };
-  /** `sub` of the assertion at the last use of a trust rule. */
-  lastSubject?: string | null;
-}
+import { COUNT_WIDTH, padded, TIME_WIDTH, type UseRecords } from './use-records.ts';
+import { CREDENTIAL_ID_WIDTH } from './uses.ts';
 
 /** The last assertion that a key or trust rule refused since the last flush. */
 export interface CredentialRefusals extends CredentialRefusal {
@@ -35,7 +23,7 @@ export interface Refusals {
 export interface UsageBatch {
   /** The start of the minute that the batch counts in. */
   minute: number;
-  uses: readonly Use[];
+  uses: UseRecords | null;
   /** Tokens by organisation. */
   organisationTokens?: ReadonlyMap<string, number>;
   refusals: readonly Refusals[];
@@ -108,35 +96,31 @@ const QUOTA_IDS_MAX = 1000;
 /** The client id that stands for all callers together. */
 export const ALL_CALLERS = '';
 
-// Widths of the fields in the records of `texts`. Numbers have spaces on the left, which a cast ignores.
-const COUNT_WIDTH = 10;
-const TIME_WIDTH = 13; // milliseconds until the year 2286
-const CREDENTIAL_ID_WIDTH = 10;
+// Widths of further fields in the records of `texts`.
 const REASON_WIDTH = 30;
 const ADDRESS_WIDTH = 45;
 
-/** Adds a batch in one transaction, unless it was added before. A credential may occur in it repeatedly. */
+/** Adds a batch in one transaction, unless it was added before. */
 export async function recordUsage(
   { transaction: inOne, texts }: Connections,
   batch: UsageBatch,
 ): Promise<void> {
   const { minute, uses, refusals, credentialRefusals = [], noteLastUse, flush } = batch;
   const { organisationTokens = NONE } = batch;
-  const size = uses.length + organisationTokens.size + refusals.length + credentialRefusals.length;
+  const size = (uses?.size ?? 0) + organisationTokens.size + refusals.length + credentialRefusals.length;
   if (size === 0) return;
   await inOne(async (transaction) => {
     if (flush !== undefined && !(await isNew(transaction, flush))) return;
-    if (uses.length > 0) await addUses(transaction, texts(credentialRecords(uses)));
-    const subjects = subjectRecords(uses);
-    if (subjects !== null) await setSubjects(transaction, texts(subjects));
+    if (uses !== null) await addUses(transaction, texts(uses.credentials));
+    if (uses !== null && uses.subjects !== null) await setSubjects(transaction, texts(uses.subjects));
     const tokens = tokenRecords(uses, organisationTokens);
     if (tokens !== null) await addTokens(transaction, minute, texts(tokens));
     if (refusals.length > 0) await addRefusals(transaction, minute, texts(refusalRecords(refusals)));
     if (credentialRefusals.length > 0)
       await setCredentialRefusals(transaction, texts(credentialRefusalRecords(credentialRefusals)));
-    if (noteLastUse && uses.length > 0) {
-      const clientIds = Array.from(new Set(uses.map((use) => use.of.clientId)));
-      await noteUsed(transaction, sql`select value from ${texts(JSON.stringify(clientIds))} as ids`, minute);
+    if (noteLastUse && uses !== null) {
+      const clientIds = texts(JSON.stringify(uses.clientIds()));
+      await noteUsed(transaction, sql`select value from ${clientIds} as ids`, minute);
     }
   });
 }
@@ -166,7 +150,7 @@ async function addUses(db: Kysely<Tables>, records: RawBuilder<unknown>): Promis
   await sql`
     insert into credential_usage (credential_id, last_used_at, last_used_address, use_count)
     select ${id}, cast(${at} as bigint), ${address}, cast(${count} as bigint) from ${records} as records
-    where true order by 1
+    where true
     on conflict (credential_id) do update set
       last_used_at = case when excluded.last_used_at > credential_usage.last_used_at
         then excluded.last_used_at else credential_usage.last_used_at end,
@@ -235,38 +219,6 @@ export async function noteUsed(
     where client_id in (${clientIds}) and (last_used_at is null or last_used_at < ${minute})`.execute(db);
 }
 
-/** One record for each credential: PostgreSQL does not update a row twice in one statement. */
-function credentialRecords(uses: readonly Use[]): string {
-  const records = Array.from(lastUses(uses), ({ credentialId, lastUsedAt, lastUsedAddress, count }) => {
-    return padded(lastUsedAt, TIME_WIDTH) + padded(count, COUNT_WIDTH) + credentialId + lastUsedAddress;
-  });
-  return JSON.stringify(records);
-}
-
-/** The last use of each credential, with the count of all its uses. */
-function lastUses(uses: readonly Use[]): Iterable<Use> {
-  const byId = new Map<string, Use>();
-  for (const use of uses) {
-    const other = byId.get(use.credentialId);
-    if (other === undefined) byId.set(use.credentialId, use);
-    else {
-      const later = use.lastUsedAt > other.lastUsedAt ? use : other;
-      byId.set(use.credentialId, { ...later, count: use.count + other.count });
-    }
-  }
-  return byId.values();
-}
-
-/** Null if no use has a subject. */
-function subjectRecords(uses: readonly Use[]): string | null {
-  const withSubject = uses.filter(({ lastSubject }) => typeof lastSubject === 'string');
-  if (withSubject.length === 0) return null;
-  const records = Array.from(lastUses(withSubject), ({ credentialId, lastUsedAt, lastSubject }) => {
-    return padded(lastUsedAt, TIME_WIDTH) + credentialId + String(lastSubject);
-  });
-  return JSON.stringify(records);
-}
-
 function credentialRefusalRecords(refusals: readonly CredentialRefusals[]): string {
   const records = refusals.map(({ credentialId, at, reason, address, detail }) => {
     const where = address.padEnd(ADDRESS_WIDTH).slice(0, ADDRESS_WIDTH);
@@ -278,18 +230,15 @@ function credentialRefusalRecords(refusals: readonly CredentialRefusals[]): stri
 /**
  * Adds a record for each organisation, and one for all callers together. Null if there are no tokens.
  */
-function tokenRecords(uses: readonly Use[], organisationTokens: ReadonlyMap<string, number>): string | null {
-  const records: string[] = [];
-  let all = 0;
-  for (const { tokens, of } of uses) {
-    if (tokens === 0) continue;
-    records.push(padded(tokens, COUNT_WIDTH) + of.clientId);
-    all += tokens;
-  }
-  for (const [id, tokens] of organisationTokens) records.push(padded(tokens, COUNT_WIDTH) + id);
-  if (all > 0) records.push(padded(all, COUNT_WIDTH) + ALL_CALLERS);
-  if (records.length === 0) return null;
-  return JSON.stringify(records);
+function tokenRecords(
+  uses: UseRecords | null,
+  organisationTokens: ReadonlyMap<string, number>,
+): string | null {
+  const items = uses === null || uses.tokens === '' ? [] : [uses.tokens];
+  const record = (tokens: number, id: string) => items.push(JSON.stringify(padded(tokens, COUNT_WIDTH) + id));
+  for (const [id, tokens] of organisationTokens) record(tokens, id);
+  if (uses !== null && uses.tokensInAll > 0) record(uses.tokensInAll, ALL_CALLERS);
+  return items.length === 0 ? null : `[${items.join(',')}]`;
 }
 
 function refusalRecords(refusals: readonly Refusals[]): string {
@@ -301,10 +250,6 @@ function refusalRecords(refusals: readonly Refusals[]): string {
     records.push(record + ALL_CALLERS);
   }
   return JSON.stringify(records);
-}
-
-function padded(number: number, width: number): string {
-  return String(number).padStart(width);
 }
 
 /** The fields of a record with these widths, then the rest of the record. */

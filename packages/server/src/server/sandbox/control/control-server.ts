@@ -37,6 +37,7 @@ export async function startControlServer(sandbox: CurrentSandbox, port: number):
     forceCloseConnections: true,
     frameworkErrors: (_error, _request, reply) => void replyWithProblem(reply, nothingHere()),
     genReqId: (request: IncomingMessage) => traceIdOf(request.headers['traceparent']),
+    pluginTimeout: 0, // as in http/app.ts
     requestTimeout: REQUEST_TIMEOUT_MS,
     schemaController: { compilersFactory: lazyCompilers() },
   });

@@ -1,0 +1,162 @@
+import { CREDENTIAL_ID_WIDTH, credentialIdAt, type Uses } from './uses.ts';
+
+// Uses as the records of `texts` (storage/connections.ts): fields of fixed width, then the rest. The records of a
+// hundred thousand uses are written into bytes, because as many strings would cost ten times as much.
+
+/** Widths of the fields. Numbers have spaces on the left, which a cast ignores. */
+export const COUNT_WIDTH = 10;
+export const TIME_WIDTH = 13; // milliseconds until the year 2286
+
+/** A batch of uses, ready for the store. */
+export interface UseRecords {
+  size: number;
+  /** A JSON array with a record for each credential: time, count, credential id and address. */
+  credentials: string;
+  /** The records of their tokens, as the items of a JSON array: count and client id. Empty if there are none. */
+  tokens: string;
+  /** All tokens together. */
+  tokensInAll: number;
+  /** A JSON array with a record for each credential with a subject: time, credential id and subject. Null: none. */
+  subjects: string | null;
+  clientIds(): string[];
+}
+
+/** The records of the uses at these places. */
+export function useRecords(uses: Uses, places: Uint32Array): UseRecords {
+  let tokensInAll = 0;
+  for (const at of places) tokensInAll += uses.tokens[at] ?? 0;
+  return {
+    size: places.length,
+    credentials: credentialRecords(uses, places),
+    tokens: tokenRecords(uses, places),
+    tokensInAll,
+    subjects: subjectRecords(uses, places),
+    clientIds: () => Array.from(new Set(Array.from(places, (at) => uses.clientIds[at] ?? ''))),
+  };
+}
+
+function credentialRecords(uses: Uses, places: Uint32Array): string {
+  const { credentialIds, lastUsedAt, addresses, counts } = uses;
+  const text = createText('[');
+  for (const at of places) {
+    text.beginItem();
+    text.addNumber(lastUsedAt[at] ?? 0, TIME_WIDTH);
+    text.addNumber(counts[at] ?? 0, COUNT_WIDTH);
+    text.addBytes(credentialIds, at * CREDENTIAL_ID_WIDTH, CREDENTIAL_ID_WIDTH);
+    text.add(addresses[at] ?? '');
+    text.endItem();
+  }
+  return text.end(']');
+}
+
+function tokenRecords({ clientIds, tokens }: Uses, places: Uint32Array): string {
+  const text = createText('');
+  for (const at of places) {
+    const count = tokens[at] ?? 0;
+    if (count === 0) continue;
+    text.beginItem();
+    text.addNumber(count, COUNT_WIDTH);
+    text.add(clientIds[at] ?? '');
+    text.endItem();
+  }
+  return text.end('');
+}
+
+function subjectRecords(uses: Uses, places: Uint32Array): string | null {
+  const { subjects, lastUsedAt } = uses;
+  if (subjects.size === 0) return null;
+  const records: string[] = [];
+  for (const at of places) {
+    const subject = subjects.get(at);
+    if (subject === undefined) continue;
+    records.push(padded(lastUsedAt[at] ?? 0, TIME_WIDTH) + credentialIdAt(uses, at) + subject);
+  }
+  return records.length === 0 ? null : JSON.stringify(records);
+}
+
+export function padded(number: number, width: number): string {
+  return String(number).padStart(width);
+}
+
+interface Text {
+  beginItem(): void;
+  addNumber(number: number, width: number): void;
+  addBytes(from: Uint8Array, start: number, length: number): void;
+  add(text: string): void;
+  endItem(): void;
+  /** The whole text. */
+  end(last: string): string;
+}
+
+const FIRST_BYTES = 65_536;
+/** Bytes of a record besides its last text, and more. */
+const FIXED_BYTES_MAX = 64;
+/** A character takes at most this many bytes, as an escape. */
+const ESCAPE_BYTES = 6;
+const [QUOTE, BACKSLASH, COMMA, SPACE, ZERO, TILDE] = [0x22, 0x5c, 0x2c, 0x20, 0x30, 0x7e];
+const MILLION = 1_000_000;
+const MILLION_DIGITS = 6;
+
+/** Items of a JSON array, written into bytes. */
+function createText(first: string): Text {
+  let bytes = Buffer.allocUnsafe(FIRST_BYTES);
+  let at = bytes.write(first, 'latin1');
+
+  function ensure(room: number): void {
+    if (at + room <= bytes.length) return;
+    const larger = Buffer.allocUnsafe(2 * bytes.length + room);
+    bytes.copy(larger, 0, 0, at);
+    bytes = larger;
+  }
+
+  /** Writes a whole number below 2^31 with spaces or zeros on its left. */
+  function addDigits(number: number, width: number, pad: number): void {
+    let rest = number | 0;
+    let to = at + width;
+    do {
+      const tens = (rest / 10) | 0;
+      bytes[--to] = ZERO + (rest - 10 * tens);
+      rest = tens;
+    } while (rest > 0 && to > at);
+    while (to > at) bytes[--to] = pad;
+    at += width;
+  }
+
+  function add(text: string): void {
+    ensure(text.length * ESCAPE_BYTES + FIXED_BYTES_MAX);
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      if (code >= SPACE && code <= TILDE && code !== QUOTE && code !== BACKSLASH) bytes[at++] = code;
+      else at += bytes.write(`\\u${code.toString(16).padStart(4, '0')}`, at, 'latin1');
+    }
+  }
+
+  return {
+    beginItem() {
+      ensure(FIXED_BYTES_MAX);
+      bytes[at++] = QUOTE;
+    },
+    addNumber(number, width) {
+      const millions = Math.floor(number / MILLION);
+      if (!Number.isSafeInteger(number) || number < 0 || millions > 0x7fff_ffff)
+        return add(padded(number, width));
+      if (millions === 0) return addDigits(number, width, SPACE);
+      addDigits(millions, width - MILLION_DIGITS, SPACE);
+      addDigits(number - millions * MILLION, MILLION_DIGITS, ZERO);
+    },
+    addBytes(from, start, length) {
+      for (let i = 0; i < length; i++) bytes[at++] = from[start + i] ?? 0;
+    },
+    add,
+    endItem() {
+      bytes[at++] = QUOTE;
+      bytes[at++] = COMMA;
+    },
+    end(last) {
+      ensure(FIXED_BYTES_MAX);
+      if (bytes[at - 1] === COMMA) at -= 1;
+      at += bytes.write(last, at, 'latin1');
+      return bytes.toString('latin1', 0, at);
+    },
+  };
+}
