@@ -25,7 +25,7 @@ export function rateLimitHeaders(policy: LimitPolicy, limit: LimitState, nowMs: 
   ];
 }
 
-/** Most calls have the limit of the one before: a kept text saves building it, and copying it into one piece. */
+/** Keeps the last text: most calls have the limit of the one before. */
 function policyField(policy: LimitPolicy, perMinute: number): string {
   if (lastField.policy !== policy || lastField.perMinute !== perMinute) {
     lastField = { policy, perMinute, text: `"${policy}";q=${perMinute};w=${WINDOW_MS / 1000}` };
