@@ -258,7 +258,7 @@ async function followReadme(
   }
 }
 
-void test('each line of the README works in a fresh clone', { timeout: 400_000 }, async (t: TestContext) => {
+void test('each line of the README works in a fresh clone', { timeout: 580_000 }, async (t: TestContext) => {
   const port = await freePort();
   // What the run itself has just installed comes from npm's cache: a slow registry is not what is tried here.
   const env = { ...userEnvironment(), npm_config_prefer_offline: 'true', MINTMARK_PORT: String(port) };

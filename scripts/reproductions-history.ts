@@ -313,4 +313,11 @@ export const history: Readonly<Record<string, Entry>> = {
     test: 'a revocation is listed again when clocks that jumped are set back',
     failure: 'it is listed again',
   },
+  h56: {
+    mend: 'd12c17c',
+    file: 'packages/server/test/runtime/withdrawn-keys.test.ts',
+    test: 'a key signs again when clocks that were ahead are set back',
+    failure: 'the first key signs by the right clocks',
+  },
+  h57: { notReproducible: 'it needs the built console, which this command does not build.' },
 };

@@ -7,7 +7,7 @@ import { fastClock } from './support/fast-clock.ts';
 import type { Answer, FaultServer } from './support/fault-server.ts';
 import { json, problem, reset, startFaultServer, token } from './support/fault-server.ts';
 
-const SPEED = 20;
+const SPEED = 10;
 const RESTART_MS = 22_000;
 const JOBS = 20;
 const DEADLINE_MS = 120_000;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { eventually } from '@mintmark/test-support/eventually';
 import { mintmark, startServer, type TestServer } from '@mintmark/test-support/server';
 import {
   AuthenticationApi,
@@ -119,16 +120,20 @@ test('a rate limit is waited out; without retries it throws a RateLimitException
   const api = new AuthenticationApi(
     new Configuration({ host: server.url, clientId: user.client_id, clientSecret: user.client_secret }),
   );
-  const calls = Array.from({ length: 70 }, () => api.oAuth2TokenPost({}, { retry: false }));
-  const results = await Promise.allSettled(calls);
+  const useUp = () =>
+    Promise.allSettled(Array.from({ length: 70 }, () => api.oAuth2TokenPost({}, { retry: false })));
+  const results = await useUp();
   const refusal: unknown = results.find((result) => result.status === 'rejected')?.reason;
   assert.ok(refusal instanceof RateLimitException);
   assert.equal(refusal.error, 'rate_limit_exceeded');
   assert.ok(
     refusal.retryAfterMs !== undefined && refusal.retryAfterMs >= 1000 && refusal.retryAfterMs <= 2000,
   );
-  const { attempts } = await api.oAuth2TokenPostWithHttpInfo();
-  assert.ok(attempts >= 2, `${attempts} attempts`);
+  await eventually(async () => {
+    const { attempts } = await api.oAuth2TokenPostWithHttpInfo();
+    if (attempts === 1) await useUp(); // a second had gone by, after which one call is allowed
+    assert.ok(attempts >= 2, `${attempts} attempts`);
+  });
 });
 
 test('1,000 parallel first calls cause one token request at the real server', async () => {

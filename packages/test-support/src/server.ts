@@ -13,7 +13,7 @@ import { databaseContents, dropDatabase, withDatabase } from './store-under-test
 
 const BINARY = new URL('../../server/bin/mintmark.mjs', import.meta.url).pathname;
 const READY_MS = 60_000;
-const EXIT_MS = 15_000;
+const EXIT_MS = 60_000;
 
 export interface TestServerOptions {
   /** Settings by environment variable. */

@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { publint } from 'publint';
 import { startServer } from '@mintmark/test-support/server';
 import { startSandboxProcess } from '@mintmark/test-support/sandbox-process';
-import { env, packPackages, ROOT, type PackedPackages } from './support/packed-project.ts';
+import { env, NOT_INSTALLED, packPackages, ROOT, type PackedPackages } from './support/packed-project.ts';
 
 const execute = promisify(execFile);
 
@@ -68,8 +68,8 @@ const TYPED = `
 `;
 
 test('the installed tarballs issue tokens, serve tests of node:test and have types', async (context) => {
-  const project = packed.project(context);
-  if (project === null) return;
+  const project = packed.project();
+  if (project === null) return context.skip(NOT_INSTALLED);
   cpSync(join(import.meta.dirname, 'support/integrator.mjs'), join(project, 'integrator.mjs'));
   writeFileSync(
     join(project, 'integrator.test.mjs'),
