@@ -162,7 +162,7 @@ export function createUsageGathering(usesMax: number, full: () => void): UsageGa
 
 /** The numbers of the waiting uses, by which an API user finds its own ones. */
 interface Numbers {
-  /** The position of the use of this credential among the uses of the current minute; null: it is not there. */
+  /** The position of the use of this credential among those of the current minute; null without one. */
   find(uses: Uses, apiUser: KnownApiUser, credentialId: string): number | null;
   /** Gives a number to the last one of the uses, which is of this API user. */
   add(uses: Uses, apiUser: KnownApiUser): void;
