@@ -305,13 +305,13 @@ async function namesIn(
   { restoreDeleted = false }: ImportOptions,
   names: Names = noNames(),
 ): Promise<Names> {
-  // A new client id is random, so nothing has it yet.
+  // A new client id is random, so it needs no look-up.
   const clientIds = records.flatMap(({ user, namesId }) => (namesId ? user.clientId : []));
   const usernames = records.flatMap(({ user }) => user.username ?? []);
-  const taken = await rows.apiUsers.taken(clientIds, usernames);
-  for (const id of taken.clientIds) names.clientIds.add(id);
-  for (const key of taken.usernameKeys) names.usernameKeys.add(key);
-  for (const key of taken.clientIdKeys) names.clientIdKeys.add(key);
+  const existing = await rows.apiUsers.taken(clientIds, usernames);
+  for (const id of existing.clientIds) names.clientIds.add(id);
+  for (const key of existing.usernameKeys) names.usernameKeys.add(key);
+  for (const key of existing.clientIdKeys) names.clientIdKeys.add(key);
   for (const key of await rows.deletedClientIds.keysAmong(
     restoreDeleted ? usernames : [...clientIds, ...usernames],
   ))
