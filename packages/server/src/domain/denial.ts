@@ -77,7 +77,10 @@ export function invalidRequest(description: string): Denial {
   return { denied: 'invalid_request', description };
 }
 
-/** True for a `Denial`, whatever the other members of the union are. */
+/**
+ * True for a `Denial`, whatever the other members of the union are. Reads the tag, because `in` costs several
+ * times as much on values of many shapes.
+ */
 export function isDenial(value: object): value is Denial {
-  return 'denied' in value;
+  return (value as Partial<Denial>).denied !== undefined;
 }

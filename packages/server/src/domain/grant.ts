@@ -44,6 +44,8 @@ export function grant(
     const scope = may.scopes.join(' ');
     return { scope, audience, tellScope: scope !== '' };
   }
+  // Most requests name one scope, and a scope holds no space.
+  if (may.scopes.includes(askedScope)) return { scope: askedScope, audience, tellScope: false };
   const scopes = new Set(askedScope.split(' ').filter((scope) => scope !== ''));
   if (scopes.size === 0) return scopeDenial(); // nothing but spaces: malformed (RFC 6749 §3.3)
   for (const scope of scopes) {

@@ -17,7 +17,7 @@ export function refusal(denial: Denial, caller: Caller | null = null, apiUser?: 
 
 /** True for a `Refusal`, whatever the other members of the union are. */
 export function isRefusal(value: object): value is Refusal {
-  return 'denial' in value;
+  return (value as Partial<Refusal>).denial !== undefined;
 }
 
 /**

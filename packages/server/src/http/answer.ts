@@ -16,11 +16,22 @@ export interface Answer {
 export const NO_STORE: readonly string[] = ['Cache-Control', 'no-store', 'Pragma', 'no-cache'];
 
 export function sendAnswer(response: ServerResponse, answer: Answer, traceId: string): void {
-  const headers = answer.headers.slice(); // a copy is cheaper than spread syntax
-  headers.push('Content-Length', String(answer.body.length), 'X-Request-Id', traceId);
-  if (answer.body !== '') headers.push('Content-Type', 'application/json');
-  response.writeHead(answer.status, headers);
+  const length = String(answer.body.length);
+  const own =
+    answer.body === ''
+      ? ['Content-Length', length, 'X-Request-Id', traceId]
+      : ['Content-Length', length, 'X-Request-Id', traceId, 'Content-Type', 'application/json'];
+  response.writeHead(answer.status, joinedHeaders(answer.headers, own));
   response.end(answer.body, 'latin1'); // ASCII: half the cost of UTF-8
+}
+
+/** Both lists of headers. Allocates once: `concat`, spread syntax and `push` cost three times as much. */
+export function joinedHeaders(first: readonly string[], second: readonly string[]): string[] {
+  // oxlint-disable-next-line unicorn/no-new-array -- `Array.from` calls a function for each element
+  const headers = new Array<string>(first.length + second.length);
+  for (let i = 0; i < first.length; i++) headers[i] = first[i] as string;
+  for (let i = 0; i < second.length; i++) headers[first.length + i] = second[i] as string;
+  return headers;
 }
 
 /** Sends an answer through Fastify, which already set X-Request-Id. */

@@ -77,9 +77,11 @@ export async function createApp(services: AppServices, config: Config): Promise<
     clientErrorHandler: () => undefined, // boundedServer answers
     serverFactory: (handler) =>
       boundedServer(config, services.connections, (request, response) => {
-        const path = pathOf(request.url ?? '');
-        if (path === tokenPath) token(request, response);
-        else (others.get(path) ?? handler)(request, response);
+        const { url = '' } = request;
+        if (url === tokenPath) return token(request, response);
+        const path = pathOf(url);
+        if (path === tokenPath) return token(request, response);
+        return (others.get(path) ?? handler)(request, response);
       }),
   });
   const routes = routeTable(app);

@@ -21,8 +21,14 @@ export function framingProblem({ headers, rawHeaders, httpVersion }: IncomingMes
     if (httpVersion === '1.0') return null;
     return [400, 'The Host header is missing: send one (RFC 9112 section 3.2).'];
   }
-  return HOST.test(host) ? null : [400, 'Send one Host header: a name or an address, and a port.'];
+  if (host === lastHost) return null;
+  if (!HOST.test(host)) return [400, 'Send one Host header: a name or an address, and a port.'];
+  lastHost = host;
+  return null;
 }
+
+/** Most requests have the Host header of the one before, which is well-formed. */
+let lastHost = '';
 
 /**
  * Sends `100 Continue` to a client that waits for it before it sends the body (RFC 9110 §10.1.1). Returns

@@ -19,11 +19,21 @@ export function rateLimitHeaders(policy: LimitPolicy, limit: LimitState, nowMs: 
     'X-RateLimit-Reset',
     String(resetSeconds(waitMs, nowMs)),
     'RateLimit-Policy',
-    `"${policy}";q=${perMinute};w=${WINDOW_MS / 1000}`,
+    policyField(policy, perMinute),
     'RateLimit',
     `"${policy}";r=${remaining};t=${Math.max(0, Math.ceil(freeMs / 1000))}`,
   ];
 }
+
+/** Keeps the last text: most calls have the limit of the one before. */
+function policyField(policy: LimitPolicy, perMinute: number): string {
+  if (lastField.policy !== policy || lastField.perMinute !== perMinute) {
+    lastField = { policy, perMinute, text: `"${policy}";q=${perMinute};w=${WINDOW_MS / 1000}` };
+  }
+  return lastField.text;
+}
+
+let lastField = { policy: '' as LimitPolicy | '', perMinute: 0, text: '' };
 
 /** The same headers for a quota of tokens that is used up. */
 export function quotaHeaders(

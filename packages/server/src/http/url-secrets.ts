@@ -18,6 +18,8 @@ const GENERATED = new RegExp(`${SECRET_PREFIX}[0-9A-Za-z]{10}_[0-9A-Za-z]{49}`);
 
 /** The form of almost all request targets: a path alone. */
 const PLAIN_PATH = /^\/[\w./-]*$/;
+/** Most requests have the target of the one before. */
+let lastPlainPath = '/';
 /** A user and a password before the host, in a request target that is a whole URL (RFC 9110 §4.2.4). */
 const USERINFO = /^[^/]*:\/\/[^/?#]*@/;
 
@@ -34,7 +36,11 @@ export function urlHoldsSecret(url: string): boolean {
 }
 
 function holds(url: string, pattern: RegExp): boolean {
-  if (PLAIN_PATH.test(url)) return false;
+  if (url === lastPlainPath) return false;
+  if (PLAIN_PATH.test(url)) {
+    lastPlainPath = url;
+    return false;
+  }
   if (!url.startsWith('/') && USERINFO.test(url)) return true;
   const end = url.search(/[?;#]/);
   let text = end < 0 ? '' : url.slice(end);

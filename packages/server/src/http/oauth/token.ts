@@ -2,7 +2,7 @@ import type { Caller } from '../../domain/caller.ts';
 import { isRefusal, type Refusal } from '../../domain/refusal.ts';
 import { andThen, type MaybePromise } from '../../lib/maybe-promise.ts';
 import { issueToken, type IssuedToken, type IssuingServices } from '../../oauth/issue-token.ts';
-import { NO_STORE, type Answer, type RequestHandler } from '../answer.ts';
+import { joinedHeaders, NO_STORE, type Answer, type RequestHandler } from '../answer.ts';
 import { errorResponse } from '../error-response.ts';
 import type { Form } from '../form.ts';
 import { headerReferences, jsonResponse, text, type Description } from '../operation.ts';
@@ -48,7 +48,7 @@ function tokenAnswer(outcome: IssuedToken | Refusal): Answer | Refusal {
   const tail = scope === undefined ? '' : `,"scope":${JSON.stringify(scope)}`;
   return {
     status: 200,
-    headers: [...NO_STORE, ...rateLimitHeaders('api-user', limit, issuedAtMs)],
+    headers: joinedHeaders(NO_STORE, rateLimitHeaders('api-user', limit, issuedAtMs)),
     body: `{"access_token":"${accessToken}","token_type":"Bearer","expires_in":${expiresInSeconds}${tail}}`,
   };
 }
