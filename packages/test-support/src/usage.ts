@@ -1,6 +1,6 @@
 import type { Refusals, UsageBatch } from '../../server/src/storage/tables/usage.ts';
 import { useRecords, type UseRecords } from '../../server/src/storage/tables/use-records.ts';
-import { placesInOrder, usesOf, type Use } from '../../server/src/storage/tables/uses.ts';
+import { positionsInOrder, usesOf, type Use } from '../../server/src/storage/tables/uses.ts';
 
 /** `count` tokens of a credential, the last at `lastUsedAt`. */
 export function use(
@@ -18,7 +18,7 @@ export function refused(clientId: string | null, reason: string, count: number):
 
 export function recordsOf(uses: readonly Use[]): UseRecords | null {
   const all = usesOf(uses);
-  return uses.length === 0 ? null : useRecords(all, placesInOrder(all));
+  return uses.length === 0 ? null : useRecords(all, positionsInOrder(all));
 }
 
 /** The stored usage of the minute of `ms`. */

@@ -305,7 +305,7 @@ async function namesIn(
   { restoreDeleted = false }: ImportOptions,
   names: Names = noNames(),
 ): Promise<Names> {
-  // A new client id is random, so nothing has it yet.
+  // A new client id is random, so it needs no look-up.
   const clientIds = records.flatMap(({ user, namesId }) => (namesId ? user.clientId : []));
   const usernames = records.flatMap(({ user }) => user.username ?? []);
   const taken = await rows.apiUsers.taken(clientIds, usernames);

@@ -45,8 +45,8 @@ export interface KnownApiUser {
    */
   arrivalMs: number;
   /**
-   * The number of the last one of its uses that wait to be written (pending-usage.ts), or of an older one. Here it
-   * needs no look-up in a table of a million API users.
+   * The number of the last one of its uses that wait to be written (pending-usage.ts), or of an older one.
+   * Here it needs no look-up in a table of a million API users.
    */
   useNumber: number;
 }

@@ -65,7 +65,7 @@ export async function createApp(services: AppServices, config: Config): Promise<
   const app = fastify({
     genReqId: (request: IncomingMessage) => traceIdOf(request.headers['traceparent']),
     bodyLimit: config.bodyBytesMax,
-    pluginTimeout: 0, // a machine that is busy or stands still at a start is no fault of a plugin
+    pluginTimeout: 0, // no limit: on a busy machine, plugins take long
     schemaController: { compilersFactory: lazyCompilers() },
     routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX },
     // Fastify runs no hook for a path that it cannot decode, and would answer in its own format.

@@ -114,10 +114,8 @@ export async function compose(
       signingKeysChanged: () => keyring.reload(),
       revocationsChanged: (digests) => revocations.refresh(digests),
       usageRequested: () => void statistics.writeUsage(),
-      everythingChanged: async () => {
-        await loadOthers();
-        loading.beginAnew(); // not awaited: it may take minutes, and changes must take effect
-      },
+      // Waits for no API users: they may take minutes, and changes must take effect.
+      everythingChanged: () => loadOthers().then(loading.beginAnew),
       lacksSome: () => revocations.lacksSome(clocks.earlier()),
       reach: reachOf(log, () => void (directory.status().complete || loading.begin())),
     }),

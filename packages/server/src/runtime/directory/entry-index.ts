@@ -2,8 +2,9 @@ import { randomInt } from 'node:crypto';
 import type { DirectoryEntry } from './entry.ts';
 
 /**
- * The entries by client id. Of a million, a look-up reads three places that are in no cache of the processor: a
- * slot, the list of entries and the entry. A Map reads twice as many, because it follows chains of keys.
+ * The entries by client id. Of a million, a look-up reads three parts of memory that are in no cache of the
+ * processor: a cell, the list of entries and the entry. A Map reads twice as many, because it follows chains
+ * of keys.
  */
 export interface EntryIndex {
   get(clientId: string): DirectoryEntry | undefined;
@@ -12,95 +13,34 @@ export interface EntryIndex {
   delete(clientId: string): void;
   size(): number;
   values(): Iterable<DirectoryEntry>;
-  /** Each call returns the next entry, in the order in which they came, and begins again after the last one. */
+  /** Each call returns the next entry in the order of arrival, and starts over after the last one. */
   next(): DirectoryEntry | undefined;
 }
 
-const FIRST_SLOTS = 1024;
-/** A slot has two numbers: the hash of the client id, and the place in the list, from 1. 0: the slot is free. */
-const SLOT = 2;
-
 export function createEntryIndex(): EntryIndex {
-  const seed = randomInt(2 ** 31);
-  /** Open addressing with linear probing. The number of slots is a power of two, at least twice that of entries. */
-  let slots = new Uint32Array(SLOT * FIRST_SLOTS);
-  let mask = FIRST_SLOTS - 1;
   const list: (DirectoryEntry | undefined)[] = [];
-  /** Free places in the list. The next entry takes the last one. */
+  /** Free positions in the list. The next entry takes the last one. */
   const free: number[] = [];
+  const positions = createPositions((position, clientId) => list[position]?.clientId === clientId);
   let following = 0;
-
-  /** The slot of the client id, or the free slot for it. */
-  function slotOf(clientId: string, hash: number): number {
-    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const place = slots[SLOT * slot + 1] ?? 0;
-      if (place === 0) return slot;
-      if (slots[SLOT * slot] === hash && list[place - 1]?.clientId === clientId) return slot;
-    }
-  }
-
-  function entryIn(slot: number): DirectoryEntry | undefined {
-    const place = slots[SLOT * slot + 1] ?? 0;
-    return place === 0 ? undefined : list[place - 1];
-  }
-
-  function fill(slot: number, hash: number, place: number): void {
-    slots[SLOT * slot] = hash;
-    slots[SLOT * slot + 1] = place;
-  }
-
-  function grow(): void {
-    const before = slots;
-    slots = new Uint32Array(2 * before.length);
-    mask = slots.length / SLOT - 1;
-    for (let at = 0; at < before.length; at += SLOT) {
-      const hash = before[at] ?? 0;
-      const place = before[at + 1] ?? 0;
-      if (place === 0) continue;
-      let slot = hash & mask;
-      while (slots[SLOT * slot + 1] !== 0) slot = (slot + 1) & mask;
-      fill(slot, hash, place);
-    }
-  }
-
-  /** Frees a slot, and moves later ones into it whose search would end there. */
-  function clear(slot: number): void {
-    let hole = slot;
-    for (let next = (hole + 1) & mask; ; next = (next + 1) & mask) {
-      const hash = slots[SLOT * next] ?? 0;
-      const place = slots[SLOT * next + 1] ?? 0;
-      if (place === 0) break;
-      if (((next - hash) & mask) < ((next - hole) & mask)) continue; // its search begins after the hole
-      fill(hole, hash, place);
-      hole = next;
-    }
-    fill(hole, 0, 0);
-  }
-
   const size = (): number => list.length - free.length;
 
   return {
-    get: (clientId) => entryIn(slotOf(clientId, hashOf(clientId, seed))),
+    get(clientId) {
+      const position = positions.find(clientId);
+      return position === ABSENT ? undefined : list[position];
+    },
     set(entry) {
-      const hash = hashOf(entry.clientId, seed);
-      const slot = slotOf(entry.clientId, hash);
-      const place = slots[SLOT * slot + 1] ?? 0;
-      if (place > 0) {
-        list[place - 1] = entry;
-        return;
-      }
-      const at = free.pop() ?? list.length;
-      list[at] = entry;
-      fill(slot, hash, at + 1);
-      if (size() > (mask + 1) / 2) grow();
+      const existing = positions.find(entry.clientId);
+      const position = existing === ABSENT ? (free.pop() ?? list.length) : existing;
+      list[position] = entry;
+      if (existing === ABSENT) positions.add(entry.clientId, position, size());
     },
     delete(clientId) {
-      const slot = slotOf(clientId, hashOf(clientId, seed));
-      const place = slots[SLOT * slot + 1] ?? 0;
-      if (place === 0) return;
-      list[place - 1] = undefined;
-      free.push(place - 1);
-      clear(slot);
+      const position = positions.remove(clientId);
+      if (position === ABSENT) return;
+      list[position] = undefined;
+      free.push(position);
     },
     size,
     *values() {
@@ -117,7 +57,88 @@ export function createEntryIndex(): EntryIndex {
   };
 }
 
-/** FNV-1a over the characters, then the last steps of MurmurHash3, so that every bit depends on every other. */
+const ABSENT = -1;
+const FIRST_CELLS = 1024;
+/** A cell has two numbers: the hash of the client id, and the position from 1. 0: the cell is free. */
+const CELL = 2;
+
+/** Positions in a list, by client id. */
+interface Positions {
+  /** `ABSENT` without one. */
+  find(clientId: string): number;
+  /** Adds the position of a client id that has none. `size`: the number of positions with it. */
+  add(clientId: string, position: number, size: number): void;
+  /** Returns the former position, or `ABSENT`. */
+  remove(clientId: string): number;
+}
+
+/** A hash table with open addressing and linear probing, at most half full. The cells are a power of two. */
+function createPositions(isAt: (position: number, clientId: string) => boolean): Positions {
+  const seed = randomInt(2 ** 31);
+  let cells = new Uint32Array(CELL * FIRST_CELLS);
+  let mask = FIRST_CELLS - 1;
+
+  /** The cell of the client id, or the free cell for it. */
+  function cellOf(clientId: string, hash: number): number {
+    for (let cell = hash & mask; ; cell = (cell + 1) & mask) {
+      const number = numberIn(cells, cell);
+      if (number === 0 || (cells[CELL * cell] === hash && isAt(number - 1, clientId))) return cell;
+    }
+  }
+
+  function fill(cell: number, hash: number, number: number): void {
+    cells[CELL * cell] = hash;
+    cells[CELL * cell + 1] = number;
+  }
+
+  function grow(): void {
+    const before = cells;
+    cells = new Uint32Array(2 * before.length);
+    mask = cells.length / CELL - 1;
+    for (let at = 0; at < before.length; at += CELL) {
+      const hash = before[at] ?? 0;
+      const number = before[at + 1] ?? 0;
+      if (number === 0) continue;
+      let cell = hash & mask;
+      while (numberIn(cells, cell) !== 0) cell = (cell + 1) & mask;
+      fill(cell, hash, number);
+    }
+  }
+
+  /** Frees a cell, and moves later ones into it if their search would end there. */
+  function clear(cell: number): void {
+    let hole = cell;
+    for (let next = (hole + 1) & mask; numberIn(cells, next) !== 0; next = (next + 1) & mask) {
+      const hash = cells[CELL * next] ?? 0;
+      if (((next - hash) & mask) < ((next - hole) & mask)) continue; // its search begins after the hole
+      fill(hole, hash, numberIn(cells, next));
+      hole = next;
+    }
+    fill(hole, 0, 0);
+  }
+
+  return {
+    find: (clientId) => numberIn(cells, cellOf(clientId, hashOf(clientId, seed))) - 1,
+    add(clientId, position, size) {
+      const hash = hashOf(clientId, seed);
+      fill(cellOf(clientId, hash), hash, position + 1);
+      if (size > (mask + 1) / 2) grow();
+    },
+    remove(clientId) {
+      const cell = cellOf(clientId, hashOf(clientId, seed));
+      const position = numberIn(cells, cell) - 1;
+      if (position !== ABSENT) clear(cell);
+      return position;
+    },
+  };
+}
+
+/** The number in a cell: a position from 1; 0 in a free cell. */
+function numberIn(cells: Uint32Array, cell: number): number {
+  return cells[CELL * cell + 1] ?? 0;
+}
+
+/** FNV-1a over the characters, then the last steps of MurmurHash3: each bit depends on all others. */
 function hashOf(text: string, seed: number): number {
   let hash = seed;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);

@@ -162,7 +162,7 @@ export function createUsageGathering(usesMax: number, full: () => void): UsageGa
 
 /** The numbers of the waiting uses, by which an API user finds its own ones. */
 interface Numbers {
-  /** The place of the use of this credential among the uses of the current minute; null: it is not there. */
+  /** The position of the use of this credential among those of the current minute; null without one. */
   find(uses: Uses, apiUser: KnownApiUser, credentialId: string): number | null;
   /** Gives a number to the last one of the uses, which is of this API user. */
   add(uses: Uses, apiUser: KnownApiUser): void;
@@ -175,23 +175,24 @@ const NUMBER_MAX = 2 ** 30;
 
 function createNumbers(): Numbers {
   let first = 0;
-  /** By place: the place of the use of another credential of the same API user, or `NO_USE`. */
+  /** By position: that of the use of a further credential of the same API user, or `NO_USE`. */
   let others: number[] = [];
 
-  /** The place of the last use of an API user. Its number may be from before numbers started again. */
-  function lastPlace({ clientIds }: Uses, { clientId, useNumber }: KnownApiUser): number {
-    const place = useNumber - first;
-    return place >= 0 && place < others.length && clientIds[place] === clientId ? place : NO_USE;
+  /** The position of the last use of an API user. Its number may be from before numbers started again. */
+  function lastPosition({ clientIds }: Uses, { clientId, useNumber }: KnownApiUser): number {
+    const position = useNumber - first;
+    return position >= 0 && position < others.length && clientIds[position] === clientId ? position : NO_USE;
   }
 
   return {
     find(uses, apiUser, credentialId) {
-      let place = lastPlace(uses, apiUser);
-      while (place !== NO_USE && !isUseOf(uses, place, credentialId)) place = others[place] ?? NO_USE;
-      return place === NO_USE ? null : place;
+      let position = lastPosition(uses, apiUser);
+      while (position !== NO_USE && !isUseOf(uses, position, credentialId))
+        position = others[position] ?? NO_USE;
+      return position === NO_USE ? null : position;
     },
     add(uses, apiUser) {
-      const other = lastPlace(uses, apiUser);
+      const other = lastPosition(uses, apiUser);
       apiUser.useNumber = first + others.length;
       others.push(other);
     },

@@ -5,7 +5,7 @@ import { startOf, UNIT_MS } from '../../domain/usage.ts';
 import { createPeriodicRun } from '../../lib/periodic-run.ts';
 import type { CredentialRefusals, UsageBatch } from '../../storage/tables/usage.ts';
 import { useRecords } from '../../storage/tables/use-records.ts';
-import { appendUses, noUses, placesInOrder, type Uses } from '../../storage/tables/uses.ts';
+import { appendUses, noUses, positionsInOrder, type Uses } from '../../storage/tables/uses.ts';
 import {
   createUsageGathering,
   emptyMinute,
@@ -86,13 +86,13 @@ export function createUsageRecorder(
   /** Returns what may not have been written. */
   async function writeMinute(gathered: Gathered): Promise<Gathered[]> {
     const { minute, uses, flush: number } = gathered;
-    const places = placesInOrder(uses);
-    const batches = number === null ? batchesOf(places) : [places];
+    const positions = positionsInOrder(uses);
+    const batches = number === null ? batchesOf(positions) : [positions];
     for (const [i, batch] of batches.entries()) {
       const others = i === 0 ? gathered : emptyMinute(minute);
       const flush = number ?? (flushes += 1);
       try {
-        await writeBatch({ ...others, uses, flush }, batch, places.length <= LAST_USE_NOTED_MAX);
+        await writeBatch({ ...others, uses, flush }, batch, positions.length <= LAST_USE_NOTED_MAX);
       } catch (error) {
         failures += 1;
         log.warn({ error: (error as Error).message }, 'usage could not be written, and is kept');
@@ -106,12 +106,12 @@ export function createUsageRecorder(
     return [];
   }
 
-  async function writeBatch(gathered: Gathered, places: Uint32Array, noteLastUse: boolean): Promise<void> {
+  async function writeBatch(gathered: Gathered, positions: Uint32Array, noteLastUse: boolean): Promise<void> {
     const { minute, uses, organisationTokens, refusals, credentialRefusals, flush: number } = gathered;
     const oldest = startOf('minute', now() - LATE_MS_MAX);
     await write({
       minute: Math.max(minute, oldest),
-      uses: places.length === 0 ? null : useRecords(uses, places),
+      uses: positions.length === 0 ? null : useRecords(uses, positions),
       organisationTokens,
       refusals: Array.from(refusals.values()),
       credentialRefusals: Array.from(credentialRefusals.values(), withText),
@@ -145,16 +145,17 @@ function withText({ detail, ...refusal }: PendingCredentialRefusal): CredentialR
 const BATCH_MIN = 4000;
 
 /**
- * Batches of neighbours, at least one, of nearly equal size. Other writers get their turn between two batches.
+ * Batches of neighbours, at least one, of nearly equal size. Other writers get their turn between two
+ * batches.
  */
-function batchesOf(places: Uint32Array): Uint32Array[] {
-  const count = Math.max(1, Math.floor(places.length / BATCH_MIN));
-  const end = (i: number) => Math.round((i * places.length) / count);
-  return Array.from({ length: count }, (_, i) => places.subarray(end(i), end(i + 1)));
+function batchesOf(positions: Uint32Array): Uint32Array[] {
+  const count = Math.max(1, Math.floor(positions.length / BATCH_MIN));
+  const end = (i: number) => Math.round((i * positions.length) / count);
+  return Array.from({ length: count }, (_, i) => positions.subarray(end(i), end(i + 1)));
 }
 
 function copyOf(uses: Uses, batches: readonly Uint32Array[]): Uses {
   const copy = noUses();
-  for (const places of batches) appendUses(copy, uses, places);
+  for (const positions of batches) appendUses(copy, uses, positions);
   return copy;
 }

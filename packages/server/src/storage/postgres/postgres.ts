@@ -186,8 +186,8 @@ function texts(json: string): RawBuilder<unknown> {
 }
 
 /**
- * One short statement with one parameter: with a parameter for each value, PostgreSQL and its driver spend more
- * on the statement than on the rows.
+ * One short statement with one parameter: with a parameter for each value, PostgreSQL and its driver spend
+ * more on the statement than on the rows.
  */
 async function insertRows<Name extends keyof Tables>(
   db: Kysely<Tables>,

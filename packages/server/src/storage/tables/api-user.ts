@@ -22,7 +22,7 @@ export interface Name {
 
 export interface TakenNames {
   clientIds: string[];
-  /** Of the client ids and usernames: those that a username equals, in the form in which usernames are compared. */
+  /** Of the client ids and usernames: those that a username equals, in the form of `usernameKey`. */
   usernameKeys: string[];
   /** Of the usernames: those that a client id equals in any letter case, in the same form. */
   clientIdKeys: string[];
@@ -167,8 +167,8 @@ async function takenNames(
   clientIds: readonly string[],
   usernames: readonly string[],
 ): Promise<TakenNames> {
-  const taken: TakenNames = { clientIds: [], usernameKeys: [], clientIdKeys: [] };
-  if (clientIds.length + usernames.length === 0) return taken;
+  const existing: TakenNames = { clientIds: [], usernameKeys: [], clientIdKeys: [] };
+  if (clientIds.length + usernames.length === 0) return existing;
   const listOf = (names: readonly string[]) => texts(JSON.stringify(Array.from(new Set(names))));
   const keys = usernames.map(usernameKey);
   const { rows } = await sql<{ of: keyof TakenNames; name: string }>`
@@ -178,8 +178,8 @@ async function takenNames(
       where (select count(*) from api_users where username_key = value) > 0
     union all select 'clientIdKeys', value from ${listOf(keys)} as usernames
       where (select count(*) from api_users where ${clientIdKey('client_id')} = value) > 0`.execute(db);
-  for (const { of, name } of rows) taken[of].push(name);
-  return taken;
+  for (const { of, name } of rows) existing[of].push(name);
+  return existing;
 }
 
 /** The `usernameKey` of a client id in SQL: client ids are ASCII. Migration 013 has an index of this. */

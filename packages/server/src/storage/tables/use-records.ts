@@ -1,7 +1,7 @@
 import { CREDENTIAL_ID_WIDTH, credentialIdAt, type Uses } from './uses.ts';
 
-// Uses as the records of `texts` (storage/connections.ts): fields of fixed width, then the rest. The records of a
-// hundred thousand uses are written into bytes, because as many strings would cost ten times as much.
+// Uses as the records of `texts` (storage/connections.ts): fields of fixed width, then the rest. Records are
+// written into bytes, because strings for a hundred thousand uses would cost four times as much.
 
 /** Widths of the fields. Numbers have spaces on the left, which a cast ignores. */
 export const COUNT_WIDTH = 10;
@@ -12,33 +12,33 @@ export interface UseRecords {
   size: number;
   /** A JSON array with a record for each credential: time, count, credential id and address. */
   credentials: string;
-  /** The records of their tokens, as the items of a JSON array: count and client id. Empty if there are none. */
+  /** The records of their tokens, as items of a JSON array: count and client id. Empty without tokens. */
   tokens: string;
   /** All tokens together. */
   tokensInAll: number;
-  /** A JSON array with a record for each credential with a subject: time, credential id and subject. Null: none. */
+  /** A JSON array with a record for each subject: time, credential id and subject. Null without subjects. */
   subjects: string | null;
   clientIds(): string[];
 }
 
-/** The records of the uses at these places. */
-export function useRecords(uses: Uses, places: Uint32Array): UseRecords {
+/** The records of the uses at these positions. */
+export function useRecords(uses: Uses, positions: Uint32Array): UseRecords {
   let tokensInAll = 0;
-  for (const at of places) tokensInAll += uses.tokens[at] ?? 0;
+  for (const at of positions) tokensInAll += uses.tokens[at] ?? 0;
   return {
-    size: places.length,
-    credentials: credentialRecords(uses, places),
-    tokens: tokenRecords(uses, places),
+    size: positions.length,
+    credentials: credentialRecords(uses, positions),
+    tokens: tokenRecords(uses, positions),
     tokensInAll,
-    subjects: subjectRecords(uses, places),
-    clientIds: () => Array.from(new Set(Array.from(places, (at) => uses.clientIds[at] ?? ''))),
+    subjects: subjectRecords(uses, positions),
+    clientIds: () => Array.from(new Set(Array.from(positions, (at) => uses.clientIds[at] ?? ''))),
   };
 }
 
-function credentialRecords(uses: Uses, places: Uint32Array): string {
+function credentialRecords(uses: Uses, positions: Uint32Array): string {
   const { credentialIds, lastUsedAt, addresses, counts } = uses;
   const text = createText('[');
-  for (const at of places) {
+  for (const at of positions) {
     text.beginItem();
     text.addNumber(lastUsedAt[at] ?? 0, TIME_WIDTH);
     text.addNumber(counts[at] ?? 0, COUNT_WIDTH);
@@ -49,9 +49,9 @@ function credentialRecords(uses: Uses, places: Uint32Array): string {
   return text.end(']');
 }
 
-function tokenRecords({ clientIds, tokens }: Uses, places: Uint32Array): string {
+function tokenRecords({ clientIds, tokens }: Uses, positions: Uint32Array): string {
   const text = createText('');
-  for (const at of places) {
+  for (const at of positions) {
     const count = tokens[at] ?? 0;
     if (count === 0) continue;
     text.beginItem();
@@ -62,11 +62,11 @@ function tokenRecords({ clientIds, tokens }: Uses, places: Uint32Array): string 
   return text.end('');
 }
 
-function subjectRecords(uses: Uses, places: Uint32Array): string | null {
+function subjectRecords(uses: Uses, positions: Uint32Array): string | null {
   const { subjects, lastUsedAt } = uses;
   if (subjects.size === 0) return null;
   const records: string[] = [];
-  for (const at of places) {
+  for (const at of positions) {
     const subject = subjects.get(at);
     if (subject === undefined) continue;
     records.push(padded(lastUsedAt[at] ?? 0, TIME_WIDTH) + credentialIdAt(uses, at) + subject);

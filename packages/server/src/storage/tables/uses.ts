@@ -24,7 +24,7 @@ export interface Uses {
   addresses: string[];
   counts: number[];
   tokens: number[];
-  /** Subjects by the place of the use, of those that have one. */
+  /** Subjects by the position of the use, of those that have one. */
   subjects: Map<number, string>;
 }
 
@@ -72,7 +72,7 @@ export function addUse(uses: Uses, use: Use): void {
   if (typeof use.lastSubject === 'string') uses.subjects.set(at, use.lastSubject);
 }
 
-/** Whether the use at this place is one of the credential. */
+/** Whether the use at this position is one of the credential. */
 export function isUseOf({ credentialIds }: Uses, at: number, credentialId: string): boolean {
   const from = at * CREDENTIAL_ID_WIDTH;
   for (let i = 0; i < CREDENTIAL_ID_WIDTH; i++)
@@ -80,9 +80,9 @@ export function isUseOf({ credentialIds }: Uses, at: number, credentialId: strin
   return true;
 }
 
-/** Copies the uses at these places, or all, to the end of `uses`. */
-export function appendUses(uses: Uses, from: Uses, places: Iterable<number> = from.counts.keys()): void {
-  for (const at of places) {
+/** Copies the uses at these positions, or all, to the end of `uses`. */
+export function appendUses(uses: Uses, from: Uses, positions: Iterable<number> = from.counts.keys()): void {
+  for (const at of positions) {
     addUse(uses, {
       credentialId: credentialIdAt(from, at),
       of: { clientId: from.clientIds[at] ?? '' },
@@ -101,18 +101,18 @@ export function credentialIdAt({ credentialIds }: Uses, at: number): string {
 }
 
 /**
- * The places of the uses in the order of their credential ids, each credential once: this adds up several uses
- * of one. Neighbours lie side by side in the store, so that a batch of them writes few of its pages.
+ * The positions of the uses in the order of their credential ids, each credential once: this adds up several
+ * uses of one. Neighbours lie side by side in the store, so that a batch of them writes few of its pages.
  */
-export function placesInOrder(uses: Uses): Uint32Array {
-  const places = byFirstBytes(uses);
+export function positionsInOrder(uses: Uses): Uint32Array {
+  const positions = byFirstBytes(uses);
   let kept = 0;
-  for (const at of places) {
-    const last = places[kept - 1];
+  for (const at of positions) {
+    const last = positions[kept - 1];
     if (last !== undefined && compareIds(uses, last, at) === 0) addUp(uses, last, at);
-    else places[kept++] = at;
+    else positions[kept++] = at;
   }
-  return places.subarray(0, kept);
+  return positions.subarray(0, kept);
 }
 
 const BYTE = 256;
@@ -126,32 +126,32 @@ function byFirstBytes(uses: Uses): Uint32Array {
     const from = at * CREDENTIAL_ID_WIDTH;
     return (credentialIds[from] ?? 0) * BYTE + (credentialIds[from + 1] ?? 0);
   };
-  /** How many uses begin with these bytes or lesser ones; in the end, the place of the first that does. */
+  /** How many uses begin with these bytes or lesser ones; in the end, the position of the first that does. */
   const starts = new Uint32Array(BYTE * BYTE + 1);
   for (let at = 0; at < counts.length; at++) starts[firstBytes(at)] = (starts[firstBytes(at)] ?? 0) + 1;
   for (let i = 1; i < starts.length; i++) starts[i] = (starts[i] ?? 0) + (starts[i - 1] ?? 0);
-  const places = new Uint32Array(counts.length);
+  const positions = new Uint32Array(counts.length);
   for (let at = counts.length - 1; at >= 0; at--) {
     const bytes = firstBytes(at);
-    const place = (starts[bytes] ?? 0) - 1;
-    starts[bytes] = place;
-    places[place] = at;
+    const position = (starts[bytes] ?? 0) - 1;
+    starts[bytes] = position;
+    positions[position] = at;
   }
-  for (let i = 1; i < starts.length; i++) sortAlike(uses, places, starts[i - 1] ?? 0, starts[i] ?? 0);
-  return places;
+  for (let i = 1; i < starts.length; i++) sortAlike(uses, positions, starts[i - 1] ?? 0, starts[i] ?? 0);
+  return positions;
 }
 
-function sortAlike(uses: Uses, places: Uint32Array, start: number, end: number): void {
+function sortAlike(uses: Uses, positions: Uint32Array, start: number, end: number): void {
   if (end - start > INSERTED_MAX) {
-    places.subarray(start, end).sort((a, b) => compareIds(uses, a, b));
+    positions.subarray(start, end).sort((a, b) => compareIds(uses, a, b));
     return;
   }
   for (let i = start + 1; i < end; i++) {
-    const place = places[i] ?? 0;
+    const position = positions[i] ?? 0;
     let to = i;
-    for (; to > start && compareIds(uses, places[to - 1] ?? 0, place) > 0; to--)
-      places[to] = places[to - 1] ?? 0;
-    places[to] = place;
+    for (; to > start && compareIds(uses, positions[to - 1] ?? 0, position) > 0; to--)
+      positions[to] = positions[to - 1] ?? 0;
+    positions[to] = position;
   }
 }
 
