@@ -33,9 +33,9 @@ const API_USERS = Number(process.env['MINTMARK_BENCH_API_USERS'] ?? 1_000_000);
 const STORES = (process.env['MINTMARK_BENCH_STORES'] ?? 'SQLite PostgreSQL').split(' ');
 const FEW_API_USERS = 10_000;
 
-/** Usage is written this often, and a slice ends when that of its own tokens is written. */
+const SECONDS = 2;
+/** Usage is written this often. */
 const FLUSH_MS = 2000;
-const SLICE: SliceTimes = { seconds: 2, settleMs: FLUSH_MS + 500 };
 const SETTINGS = { MINTMARK_USAGE_FLUSH: String(FLUSH_MS) };
 
 const PLACE_NAMES: Readonly<Record<Place, string>> = {
@@ -70,7 +70,7 @@ export async function run(): Promise<boolean> {
     throw new Error('This benchmark reads CPU time and memory from /proc: run it on Linux.');
   console.log(
     `Node ${process.versions.node}, ${availableParallelism()} cores (${cpus()[0]?.model}), ` +
-      `load average ${loadavg()[0]?.toFixed(1)} before the run; pairs of ${SLICE.seconds} s`,
+      `load average ${loadavg()[0]?.toFixed(1)} before the run; pairs of ${SECONDS} s`,
   );
   const cells: Cell[] = [];
   const targets: Target[] = [];
@@ -140,6 +140,9 @@ async function withServer<T>(
 
 /** Each round measures all sides, in reverse order every second time. The first round only warms up. */
 async function pairs(store: string, sides: readonly Side[], folder: string): Promise<Cell[]> {
+  // The usage of many callers is work that a slice must count. With one it is a row, and the rest would be idle time.
+  const isMany = sides.some(({ callers }) => callers > 1);
+  const times: SliceTimes = { seconds: SECONDS, settleMs: isMany ? FLUSH_MS + 500 : 0 };
   const cells = PLACES.flatMap((place) => {
     const [first, ...others] = sides.map((side): Cell => ({ store, place, side, slices: [], base: null }));
     return [first!, ...others.map((cell): Cell => ({ ...cell, base: first! }))];
@@ -148,8 +151,8 @@ async function pairs(store: string, sides: readonly Side[], folder: string): Pro
     console.error(round < 0 ? 'warming up …' : `round ${round + 1} of ${ROUNDS} …`);
     for (const cell of round % 2 === 0 ? cells : cells.toReversed()) {
       const bodies = join(folder, 'bodies');
-      writeBodies(bodies, cell.side.callers, SLICE.seconds);
-      const slice = await measure(cell.side.server, cell.place, bodies, SLICE);
+      writeBodies(bodies, cell.side.callers, SECONDS);
+      const slice = await measure(cell.side.server, cell.place, bodies, times);
       if (round >= 0) cell.slices.push(slice);
     }
   }
