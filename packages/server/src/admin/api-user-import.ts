@@ -308,10 +308,10 @@ async function namesIn(
   // A new client id is random, so it needs no look-up.
   const clientIds = records.flatMap(({ user, namesId }) => (namesId ? user.clientId : []));
   const usernames = records.flatMap(({ user }) => user.username ?? []);
-  const inUse = await rows.apiUsers.taken(clientIds, usernames);
-  for (const id of inUse.clientIds) names.clientIds.add(id);
-  for (const key of inUse.usernameKeys) names.usernameKeys.add(key);
-  for (const key of inUse.clientIdKeys) names.clientIdKeys.add(key);
+  const taken = await rows.apiUsers.taken(clientIds, usernames);
+  for (const id of taken.clientIds) names.clientIds.add(id);
+  for (const key of taken.usernameKeys) names.usernameKeys.add(key);
+  for (const key of taken.clientIdKeys) names.clientIdKeys.add(key);
   for (const key of await rows.deletedClientIds.keysAmong(
     restoreDeleted ? usernames : [...clientIds, ...usernames],
   ))

@@ -176,9 +176,15 @@ describe('two processes with Redis', { skip: redisMissing() }, () => {
     await limitsBecome('shared');
     await changeOrganisation(store, id, { policy: quotaOf(30) });
     await eventually(async () => assert.equal((await servers[0]!.post(user.form)).status, 200));
-    const later = 1 + (await exhaust(servers[0]!)) + (await exhaust(servers[1]!));
+    let later = 1;
+    // On a busy machine, a slow answer of Redis divides the quota once more.
+    await eventually(async () => {
+      await limitsBecome('shared');
+      for (const server of servers) later += await exhaust(server);
+      assert.ok(issued + later >= 30 - NODES, `${issued} + ${later} of 30`);
+    }, STARTED_MS);
     // Redis lost its counts, and a process may not have known of the last token of another one.
-    assert.ok(Math.abs(issued + later - 30) <= NODES, `${issued} + ${later} of 30`);
+    assert.ok(issued + later <= 30 + NODES, `${issued} + ${later} of 30`);
   });
 
   test('a Redis that was flushed learns the count from the processes', async () => {
