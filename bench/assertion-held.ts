@@ -36,6 +36,7 @@ function rowAt(i: number): KnownApiUserRow {
   const digest = hash('sha256', `digest ${i}`, 'base64url');
   return {
     client_id: clientIdAt(i),
+    created_at: 0,
     organisation_id: null,
     claims: null,
     token_life_seconds: null,

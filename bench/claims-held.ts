@@ -74,6 +74,7 @@ function rowOf(id: string): KnownOrganisationRow {
 function rowAt(i: number): KnownApiUserRow {
   return {
     client_id: clientIdAt(i),
+    created_at: 0,
     organisation_id: ids[i % Math.max(1, ids.length)] ?? null,
     claims: null,
     token_life_seconds: null,

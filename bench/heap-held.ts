@@ -65,6 +65,7 @@ process.exit();
 function rowAt(i: number): KnownApiUserRow {
   return {
     client_id: clientIdAt(i),
+    created_at: 0,
     organisation_id: null,
     claims: null,
     token_life_seconds: null,

@@ -31,6 +31,9 @@ function checksum(text: string): string {
   return digits;
 }
 
+/** How many API users an import writes in a millisecond. */
+const WRITTEN_IN_A_MS = 7;
+
 /** Writes `count` API users with a secret each directly into a migrated store that no server uses. */
 export function seed(path: string, count: number): void {
   const database = new DatabaseSync(path);
@@ -38,7 +41,7 @@ export function seed(path: string, count: number): void {
   database.exec('pragma synchronous = off; pragma cache_size = -1048576; begin');
   const user = database.prepare(
     `insert into api_users (client_id, name, enabled, scopes, audiences, allowed_networks, limit_per_minute, created_at, updated_at)
-     values (?, ?, 1, '["campaigns:read"]', '[]', '[]', 1000000, 0, 0)`,
+     values (?, ?, 1, '["campaigns:read"]', '[]', '[]', 1000000, ?, 0)`,
   );
   const credential = database.prepare(
     `insert into credentials (id, client_id, kind, name, digest, created_at) values (?, ?, 'secret', 'bench', ?, 0)`,
@@ -46,7 +49,7 @@ export function seed(path: string, count: number): void {
   for (let index = 0; index < count; index++) {
     const clientId = clientIdAt(index);
     const secret = secretAt(index);
-    user.run(clientId, `API user ${index}`);
+    user.run(clientId, `API user ${index}`, Math.floor(index / WRITTEN_IN_A_MS));
     credential.run(secret.slice(4, 14), clientId, secretDigest(secret));
   }
   database.exec('commit; pragma wal_checkpoint(truncate)');

@@ -17,7 +17,7 @@ const benchmarks = [
 ] as const;
 
 /** Run only by name, because they need much time or disk. */
-const onDemand = ['token', 'instructions', 'compare', 'peers', 'ten-million'] as const;
+const onDemand = ['token', 'instructions', 'compare', 'peers', 'start', 'ten-million'] as const;
 
 const wanted = process.argv.slice(2);
 let met = true;

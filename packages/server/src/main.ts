@@ -1,31 +1,13 @@
 import { Command } from 'commander';
-import { apiUserCommand } from './commands/api-user.ts';
-import { audienceCommand } from './commands/audience.ts';
-import { auditCommand } from './commands/audit.ts';
-import { checkClientCommand } from './commands/check-client.ts';
-import { credentialCommand } from './commands/credential.ts';
-import { doctorCommand } from './commands/doctor.ts';
 import { EXIT_CODES_HELP, exitOf } from './commands/exit-code.ts';
 import { processIo, type Io } from './commands/io.ts';
-import { keyCommand } from './commands/key.ts';
-import { memberCommand } from './commands/member.ts';
-import { migrateCommand } from './commands/migrate.ts';
-import { operatorCommand } from './commands/operator.ts';
-import { organisationCommand } from './commands/organisation.ts';
 import { refuseArguments } from './commands/options.ts';
-import { sandboxCommand } from './commands/sandbox.ts';
-import { secretCommand } from './commands/secret.ts';
-import { serveCommand } from './commands/serve.ts';
-import { signingKeyCommand } from './commands/signing-key.ts';
-import { storeCommands } from './commands/store.ts';
-import { tokenCommand } from './commands/token.ts';
-import { trustCommand } from './commands/trust.ts';
 import { VERSION } from './lib/version.ts';
 
 /** Runs one command of the `mintmark` command line; resolves to its exit code and never throws. */
 export async function run(argv: readonly string[], io: Io = processIo): Promise<number> {
   try {
-    await commandLine(io).parseAsync(argv, { from: 'user' });
+    await (await commandLine(io, argv[0])).parseAsync(argv, { from: 'user' });
     return 0;
   } catch (error) {
     const { code, message } = exitOf(error);
@@ -64,7 +46,32 @@ const EXAMPLES = `Examples:
 
 Each command has its own --help: mintmark credential reset --help`;
 
-function commandLine(io: Io): Command {
+type AddCommand = (program: Command, io: Io) => void;
+
+/** In the order of the help. Loading all of them would take longer than most commands run. */
+const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  serve: async () => (await import('./commands/serve.ts')).serveCommand,
+  migrate: async () => (await import('./commands/migrate.ts')).migrateCommand,
+  'api-user': async () => (await import('./commands/api-user.ts')).apiUserCommand,
+  credential: async () => (await import('./commands/credential.ts')).credentialCommand,
+  organisation: async () => (await import('./commands/organisation.ts')).organisationCommand,
+  member: async () => (await import('./commands/member.ts')).memberCommand,
+  audience: async () => (await import('./commands/audience.ts')).audienceCommand,
+  key: async () => (await import('./commands/key.ts')).keyCommand,
+  'signing-key': async () => (await import('./commands/signing-key.ts')).signingKeyCommand,
+  operator: async () => (await import('./commands/operator.ts')).operatorCommand,
+  audit: async () => (await import('./commands/audit.ts')).auditCommand,
+  store: async () => (await import('./commands/store.ts')).storeCommands,
+  token: async () => (await import('./commands/token.ts')).tokenCommand,
+  trust: async () => (await import('./commands/trust.ts')).trustCommand,
+  secret: async () => (await import('./commands/secret.ts')).secretCommand,
+  sandbox: async () => (await import('./commands/sandbox.ts')).sandboxCommand,
+  'check-client': async () => (await import('./commands/check-client.ts')).checkClientCommand,
+  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
+};
+
+/** The command line with the command of this name, or with all commands if the name is unknown. */
+async function commandLine(io: Io, name = ''): Promise<Command> {
   const program = new Command('mintmark')
     .description('Access tokens for machines: the token server and its administration.')
     .version(VERSION, '-V, --version', 'Print the version.')
@@ -80,24 +87,8 @@ function commandLine(io: Io): Command {
     .showHelpAfterError('(add --help for the usage and an example)')
     .addHelpText('after', `${EXIT_CODES_HELP}\n\n${EXAMPLES}`);
   program.hook('preAction', (_program, command) => refuseArguments(command));
-  serveCommand(program, io);
-  migrateCommand(program, io);
-  apiUserCommand(program, io);
-  credentialCommand(program, io);
-  organisationCommand(program, io);
-  memberCommand(program, io);
-  audienceCommand(program, io);
-  keyCommand(program, io);
-  signingKeyCommand(program, io);
-  operatorCommand(program, io);
-  auditCommand(program, io);
-  storeCommands(program, io);
-  tokenCommand(program, io);
-  trustCommand(program, io);
-  secretCommand(program, io);
-  sandboxCommand(program, io);
-  checkClientCommand(program, io);
-  doctorCommand(program, io);
+  const loads = Object.hasOwn(COMMANDS, name) ? [COMMANDS[name]] : Object.values(COMMANDS);
+  for (const load of loads) (await load?.())?.(program, io);
   helpCommand(program);
   return program;
 }

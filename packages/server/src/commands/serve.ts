@@ -5,6 +5,7 @@ import { SETTING_NAMES, SETTINGS, type Config } from '../config/config.ts';
 import { TOKEN_PATH } from '../http/paths.ts';
 import { DURATION_EXAMPLES } from '../lib/duration.ts';
 import { openLog } from '../lib/log.ts';
+import { growYoungGeneration } from '../lib/young-generation.ts';
 import type { RunningServer } from '../server/serve.ts';
 import type { RunningWorkers } from '../server/workers/primary.ts';
 import { curlLine } from './curl-line.ts';
@@ -37,16 +38,19 @@ export function serveCommand(program: Command, io: Io): void {
 async function serveAs(config: Config, log: Logger, io: Io): Promise<void> {
   if (cluster.isWorker) {
     const { serveAsWorker } = await import('../server/workers/worker.ts');
-    await serveAsWorker(config, log);
+    await serveAsWorker(config, log, growYoungGeneration);
   } else if (config.workers > 1) {
     const restartOnHangUp = hangUps(io);
     const { serveWithWorkers } = await import('../server/workers/primary.ts');
     const running = await serveWithWorkers(config, log);
+    growYoungGeneration();
     restartOnHangUp(running);
     await untilStopped(running, io);
   } else {
     const { serve } = await import('../server/serve.ts');
-    await untilStopped(await serve(config, log), io);
+    const running = await serve(config, log);
+    void running.loaded.then(growYoungGeneration);
+    await untilStopped(running, io);
   }
 }
 
@@ -55,7 +59,7 @@ function onlyInTheEnvironment(): string {
   return secrets.map(({ env, help }) => `  ${env}  ${help}`).join('\n');
 }
 
-function greet({ config, first, firstAdmin }: RunningServer, io: Io): void {
+function greet({ config, first, firstAdmin }: RunningServer | RunningWorkers, io: Io): void {
   if (first !== null) {
     io.out(
       'This store is new. It has a signing key and one API user; its secret is shown only once:\n\n' +

@@ -47,10 +47,12 @@ function recordAt(packed: PackedSecrets, at: number): SecretRecord {
   };
 }
 
+const NO_END = '-'.padEnd(END_LENGTH, ' ');
+
 /** Rounds down to whole seconds, so that no secret outlives its end. */
 function packEnd({ expiresAt, retiredAt }: Packable): string {
   const end = retiredAt ?? expiresAt;
-  if (end === null) return '-'.padEnd(END_LENGTH, ' ');
+  if (end === null) return NO_END;
   const mark = retiredAt === null ? 'e' : 'r';
   return (
     mark +

@@ -77,7 +77,17 @@ function lastIpv4(ipv6: string): string {
   return [high >> 8, high & 255, low >> 8, low & 255].join('.');
 }
 
-function blockList(networks: readonly string[]): BlockList {
+interface AddressList {
+  check(address: string, family: 'ipv4' | 'ipv6'): boolean;
+}
+
+/** A list that is made with its first check: a server that fetches no keys needs none. */
+function blockList(networks: readonly string[]): AddressList {
+  let list: BlockList | undefined;
+  return { check: (address, family) => (list ??= filledList(networks)).check(address, family) };
+}
+
+function filledList(networks: readonly string[]): BlockList {
   const list = new BlockList();
   for (const network of networks) {
     const [address = '', bits] = network.split('/');

@@ -1,40 +1,31 @@
-import type { IncomingMessage, Server } from 'node:http';
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Server } from 'node:http';
+import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
-import type { Keyring } from '../runtime/signing-keys.ts';
-import type { AdminContext } from './admin/context.ts';
-import { adminPlugin } from './admin/plugin.ts';
-import { Problem, replyWithProblem } from './admin/problem.ts';
-import { replyWith, type Answer } from './answer.ts';
-import { authorizationEndpoint } from './public/authorization.ts';
-import type { Connections } from './connections.ts';
-import { consoleRoutes, consoleUrl } from './public/console.ts';
-import { endpointDescriptions } from './endpoint-descriptions.ts';
-import { errorAnswer, serverErrorAnswer } from './error-response.ts';
-import type { Health } from '../runtime/health.ts';
-import { healthRoutes } from './public/health.ts';
-import { jwksRoute } from './public/jwks.ts';
-import { lazyCompilers } from './lazy-compilers.ts';
-import { metricsRoute, type MetricsServices } from './public/metrics.ts';
 import type { IntrospectingServices } from '../oauth/introspect-token.ts';
 import type { RevokingServices } from '../oauth/revoke-token.ts';
+import { VERSION } from '../lib/version.ts';
+import type { Health } from '../runtime/health.ts';
+import type { Keyring } from '../runtime/signing-keys.ts';
+import type { AdminContext } from './admin/context.ts';
+import type { RequestHandler } from './answer.ts';
+import type { Connections } from './connections.ts';
+import { serverErrorAnswer } from './error-response.ts';
+import { loadedHandler } from './loaded-handler.ts';
 import { introspectionEndpoint } from './oauth/introspect.ts';
-import {
-  ADMIN_PATH,
-  AUTHORIZE_PATH,
-  INTROSPECT_PATH,
-  PORTAL_PATH,
-  REVOKE_PATH,
-  TOKEN_PATH,
-} from './paths.ts';
-import { portalPlugin } from './portal/plugin.ts';
-import { metadataRoutes } from './public/metadata.ts';
 import { revocationEndpoint } from './oauth/revoke.ts';
-import { openapiRoute } from './public/openapi.ts';
-import { revocationsRoute, type RevocationServices } from './public/revocations.ts';
-import { routeTable } from './route-table.ts';
-import { boundedServer } from './server.ts';
 import { tokenEndpoint, type TokenEndpointServices } from './oauth/token.ts';
+import { AUTHORIZE_PATH, INTROSPECT_PATH, REVOKE_PATH, TOKEN_PATH } from './paths.ts';
+import { authorizationEndpoint } from './public/authorization.ts';
+import { answerOf, sendDocument } from './public/document.ts';
+import { healthRoutes } from './public/health.ts';
+import { jwksRoute } from './public/jwks.ts';
+import { metadataRoutes } from './public/metadata.ts';
+import { metricsRoute, type MetricsServices } from './public/metrics.ts';
+import { openapiRoute } from './public/openapi.ts';
+import { serveRoute, type PublicRoute } from './public/public-route.ts';
+import { revocationsRoute, type RevocationServices } from './public/revocations.ts';
+import { decodedPath, isOfManagement, notFoundAnswer, pathOf } from './request-path.ts';
+import { boundedServer } from './server.ts';
 import { traceIdOf } from './trace.ts';
 
 export interface AppServices
@@ -43,18 +34,17 @@ export interface AppServices
   connections: Connections;
   health(): Health;
   metrics: MetricsServices['metrics'];
-  version: string;
-  admin: AdminContext;
+  log: Logger;
+  /** Called with the first request for the admin API, the portal or the console. */
+  admin(): Promise<AdminContext>;
 }
 
-/** The longest path segment that Fastify accepts as a parameter, such as a username. */
-const PARAMETER_LENGTH_MAX = 300;
-
 /**
- * One HTTP server. Endpoints that API users call with their credentials run directly on node:http. All others
- * run on Fastify, whose convenience is worth its cost there (docs/decisions/002).
+ * One HTTP server. The endpoints that machines call run directly on node:http. The admin API, the portal and
+ * the console run on Fastify, whose convenience is worth its cost there (docs/decisions/002). Their code is
+ * loaded with the first request for them.
  */
-export async function createApp(services: AppServices, config: Config): Promise<Server> {
+export function createApp(services: AppServices, config: Config): Server {
   const token = tokenEndpoint(services, config);
   const tokenPath = config.basePath + TOKEN_PATH;
   const others = new Map([
@@ -62,103 +52,47 @@ export async function createApp(services: AppServices, config: Config): Promise<
     [config.basePath + INTROSPECT_PATH, introspectionEndpoint(services, config)],
     [config.basePath + REVOKE_PATH, revocationEndpoint(services, config)],
   ]);
-  const app = fastify({
-    genReqId: (request: IncomingMessage) => traceIdOf(request.headers['traceparent']),
-    bodyLimit: config.bodyBytesMax,
-    pluginTimeout: 0, // no limit: on a busy machine, plugins take long
-    schemaController: { compilersFactory: lazyCompilers() },
-    routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX },
-    // Fastify runs no hook for a path that it cannot decode, and would answer in its own format.
-    rewriteUrl: ({ url = '/' }) => consoleUrl(url),
-    frameworkErrors: (_error, request, reply) => {
-      reply.header('X-Request-Id', request.id);
-      notFound([], request, reply, config);
-    },
-    clientErrorHandler: () => undefined, // boundedServer answers
-    serverFactory: (handler) =>
-      boundedServer(config, services.connections, (request, response) => {
-        const { url = '' } = request;
-        if (url === tokenPath) return token(request, response);
-        const path = pathOf(url);
-        if (path === tokenPath) return token(request, response);
-        return (others.get(path) ?? handler)(request, response);
-      }),
+  const routes = publicHandler(services, config, () => server);
+  const server = boundedServer(config, services.connections, (request, response) => {
+    const { url = '' } = request;
+    if (url === tokenPath) return token(request, response);
+    const path = pathOf(url);
+    if (path === tokenPath) return token(request, response);
+    return (others.get(path) ?? routes)(request, response);
   });
-  const routes = routeTable(app);
-  app.addHook('onRequest', (request, reply, next) => {
-    reply.header('X-Request-Id', request.id);
-    // A handler would be too late: Fastify reads the body first and could refuse it.
-    if (request.is404) notFound(routes.methodsAt(pathOf(request.url)), request, reply, config);
-    else next();
-  });
-  metadataRoutes(app, config);
-  jwksRoute(app, services, config);
-  revocationsRoute(app, services, config);
-  healthRoutes(app, services.health);
-  metricsRoute(app, services, config);
-  openapiRoute(app, config, services.version, endpointDescriptions(config.basePath));
-  await consoleRoutes(app, config, services.version);
-  errorRoutes(app, services);
-  await app.register(adminPlugin, {
-    prefix: config.basePath + ADMIN_PATH,
-    context: services.admin,
-  });
-  await app.register(portalPlugin, {
-    prefix: config.basePath + PORTAL_PATH,
-    context: services.admin,
-  });
-  await app.ready();
-  return app.server;
+  return server;
 }
 
-/** Answers 404, or 405 if the path has other methods. `methods`: the methods of the path. */
-function notFound(
-  methods: readonly string[],
-  request: FastifyRequest,
-  reply: FastifyReply,
-  config: Config,
-): void {
-  const allowed = methods.join(', ');
-  if (allowed !== '') reply.header('Allow', allowed);
-  const api = [ADMIN_PATH, PORTAL_PATH].find((path) =>
-    pathOf(request.url).startsWith(`${config.basePath}${path}/`),
-  );
-  if (api !== undefined) {
-    replyWithProblem(
-      reply,
-      allowed === ''
-        ? new Problem(
-            'not_found',
-            `There is nothing at this path: ${config.basePath}${api}/openapi.json lists all.`,
-          )
-        : new Problem('method_not_allowed', `This path allows only ${allowed}.`),
-    );
-  } else if (allowed === '') replyWith(reply, notFoundAnswer(request.id, config));
-  else replyWith(reply, errorAnswer(405, 'method_not_allowed', 'This is read with GET.', request.id));
+/** Serves the public documents, and hands requests for people's pages and APIs on. */
+function publicHandler(services: AppServices, config: Config, server: () => Server): RequestHandler {
+  const routes = new Map(publicRoutes(services, config).map((route) => [route.path, route]));
+  const management = loadedHandler(async () => {
+    const { createManagement } = await import('./management.ts');
+    return await createManagement(await services.admin(), config, VERSION, server());
+  }, services.log);
+
+  return (request, response) => {
+    const path = decodedPath(request.url ?? '');
+    const route = routes.get(path);
+    if (route === undefined && isOfManagement(path, config)) return management(request, response);
+    const traceId = traceIdOf(request.headers['traceparent']);
+    if (route === undefined) sendDocument(response, answerOf(notFoundAnswer(traceId, config)), traceId);
+    else serveRoute(route, request, response, { traceId, failed: (error) => failed(error, traceId) });
+  };
+
+  function failed(err: unknown, traceId: string): ReturnType<typeof answerOf> {
+    services.log.error({ traceId, err }, 'a route failed');
+    return answerOf(serverErrorAnswer(traceId));
+  }
 }
 
-function notFoundAnswer(traceId: string, { basePath }: Config): Answer {
-  const description = `There is nothing at this path: tokens are asked for at ${basePath}${TOKEN_PATH}.`;
-  return errorAnswer(404, 'not_found', description, traceId);
-}
-
-function errorRoutes(app: FastifyInstance, services: AppServices): void {
-  app.setErrorHandler((error: Error & { statusCode?: number }, request: FastifyRequest, reply) => {
-    const status = error.statusCode ?? 500;
-    if (status < 500) {
-      return replyWith(
-        reply,
-        errorAnswer(status, 'invalid_request', 'The request is malformed.', request.id),
-      );
-    }
-    services.log.error({ traceId: request.id, err: error }, 'a route failed');
-    return replyWith(reply, serverErrorAnswer(request.id));
-  });
-}
-
-/** The path of a request target. A proxy may send a whole URL (absolute-form, RFC 9112 §3.2.2). */
-function pathOf(target: string): string {
-  const start = target.startsWith('/') ? 0 : Math.max(0, target.indexOf('/', target.indexOf('://') + 3));
-  const query = target.indexOf('?');
-  return target.slice(start, query < 0 ? target.length : query);
+function publicRoutes(services: AppServices, config: Config): PublicRoute[] {
+  return [
+    ...metadataRoutes(config),
+    jwksRoute(services, config),
+    revocationsRoute(services, config),
+    ...healthRoutes(services.health),
+    metricsRoute(services, config),
+    openapiRoute(config, VERSION),
+  ];
 }

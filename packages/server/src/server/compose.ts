@@ -1,12 +1,6 @@
 import type { IncomingMessage, Server } from 'node:http';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
-import { createSecretLinks } from '../admin/open-secret-link.ts';
-import { createFailedSignIns } from '../admin/operators/failed-sign-ins.ts';
-import { createRefusedLookUps } from '../admin/refused-look-ups.ts';
-import { createSessionFinder } from '../admin/operators/sessions.ts';
-import { createSignInCounters } from '../admin/operators/sign-in-budgets.ts';
-import { createSignIn } from '../admin/operators/sign-in.ts';
 import { createChangeFeed, type ChangeFeed } from '../runtime/change-feed.ts';
 import type { Config } from '../config/config.ts';
 import { createClockWatch, type ClockWatch } from '../runtime/clock-watch.ts';
@@ -29,6 +23,7 @@ import { createKeyring, type Keyring } from '../runtime/signing-keys.ts';
 import { createLimits, type Limits } from '../runtime/limits/limits.ts';
 import { tellingChanges } from '../runtime/usage/live-events.ts';
 import { createMaintenance } from './maintenance.ts';
+import type { createOperators, Operators } from './operators.ts';
 import type { MasterKey } from '../storage/master-key.ts';
 import { createMetrics, type Metrics } from '../runtime/usage/metrics.ts';
 import { createPasswordCheck } from '../runtime/password-checks.ts';
@@ -61,6 +56,8 @@ export interface Composed {
    * (`replaced`).
    */
   announceStop(replaced: boolean): void;
+  /** Resolves when the API users are in memory. */
+  loaded: Promise<void>;
   /** Writes the usage that waits in memory, and applies all changes of the store. Waits for no timer. */
   settle(): Promise<void>;
   /** Writes pending statistics and stops all timers. Leaves the store open. */
@@ -130,7 +127,8 @@ export async function compose(
   const limits = createLimits(config, log, part.transport);
   limits.onShared((shared) => void reportCounts(shared, organisations.withQuota(), now()));
   const statistics = createStatistics(store, config, log, { now, organisations, ...limits.services });
-  const reading = { readToken: tokenReader(keyring, config), isRevoked: revocations.includes };
+  const { catchingUp } = sleep;
+  const reading = { readToken: tokenReader(keyring, config), isRevoked: revocations.includes, catchingUp };
   const usedAssertions = createUsedAssertions(config, part.useAssertion, limits.useInRedis);
   const maintenance = createMaintenance(store, masterKey, config, log);
   const keySets = keySetsOf(store, config, log, part);
@@ -141,18 +139,17 @@ export async function compose(
   const callers = callersOf(store, config, log, now);
   const stored = withSourceCheck({ store, masterKey, config, log, keySets, now });
   const operators = operatorsOf(stored, limits.share);
-  const admin = {
+  const admin = async (): Promise<AdminContext> => ({
     ...stored,
     addressOf: callers.addressOf,
     ...reading,
     clockIsOff: clocks.isOff,
-    catchingUp: sleep.catchingUp,
     followChanges: feed.follow,
-    ...operators.services,
+    ...(await operators.load()).services,
     ...statistics.admin,
-  };
+  });
   const measured = { statistics, health, keyring, keySets, feed, limits, callers, usedAssertions, part };
-  const server = await createApp(
+  const server = createApp(
     {
       now,
       issuer: config.issuer,
@@ -171,11 +168,9 @@ export async function compose(
       revoke: createTokenRevoker(store, revocations, config),
       keyring,
       revocations: createPublication(revocations, keyring, feed, clocks, config.issuer),
-      catchingUp: sleep.catchingUp,
       health,
       metrics: metricsOf(measured),
       log,
-      version: VERSION,
       admin,
     },
     config,
@@ -197,6 +192,7 @@ export async function compose(
       stopping = !replaced;
       statistics.live.end();
     },
+    loaded: loading.loaded,
     settle: () => statistics.writeUsage().then(feed.follow),
     async stop() {
       for (const each of [limits, keySets, sleep, standby, loading]) each.stop();
@@ -207,29 +203,15 @@ export async function compose(
   };
 }
 
-/** The services for the sign-in and the sessions of operators and members. */
+/** The services for operators and members, loaded with the first request of one. */
 function operatorsOf(
-  {
-    store,
-    masterKey,
-    config,
-    log,
-    now,
-  }: Pick<AdminContext, 'store' | 'masterKey' | 'config' | 'log' | 'now'>,
+  stored: Parameters<typeof createOperators>[0],
   share: Limits['share'],
-): {
-  services: Pick<AdminContext, 'findSession' | 'signIn' | 'refusedLookUps' | 'secretLinks'>;
-  stop(): Promise<unknown>;
-} {
-  const failed = createFailedSignIns(store, log, now);
-  const counters = createSignInCounters(config.limiterKeysMax, share);
-  const signIn = createSignIn({ store, masterKey, config, counters, failed, now });
-  const refusedLookUps = createRefusedLookUps(store, log, now);
-  const secretLinks = createSecretLinks({ store, payForAddress: signIn.payForAddress, now });
-  const findSession = createSessionFinder(store, config, now);
+): { load(): Promise<Operators>; stop(): Promise<void> } {
+  let loaded: Promise<Operators> | undefined;
   return {
-    services: { findSession, signIn, refusedLookUps, secretLinks },
-    stop: () => Promise.all([failed.stop(), refusedLookUps.stop()]),
+    load: () => (loaded ??= import('./operators.ts').then((module) => module.createOperators(stored, share))),
+    stop: async () => await (await loaded)?.stop(),
   };
 }
 

@@ -28,6 +28,8 @@ export interface RunningServer {
    * off.
    */
   firstAdmin: FirstAdminLink | null;
+  /** Resolves when the API users are in memory. */
+  loaded: Promise<void>;
   /** Stops in order: not ready, no new connections, requests in flight finish, statistics are written. */
   stop(options?: { drain: boolean }): Promise<void>;
 }
@@ -43,13 +45,14 @@ export async function serve(baseConfig: Config, log: Logger): Promise<RunningSer
   // were taken.
   const config = withPort(baseConfig, await freePort(baseConfig));
   const begun = await begin(config, log);
-  const { stop } = await serveFrom(begun, config, log, WHOLE);
+  const { stop, loaded } = await serveFrom(begun, config, log, WHOLE);
   try {
     const firstAdmin = await firstAdminLink(begun.store, config);
     return {
       config,
       first: begun.first,
       firstAdmin,
+      loaded,
       stop: ({ drain } = { drain: false }) => stop(drain, false),
     };
   } catch (error) {
@@ -95,7 +98,7 @@ export async function prepare(store: Store, config: Config, log: Logger): Promis
   }
 }
 
-export interface Serving extends Pick<Composed, 'server' | 'settle'> {
+export interface Serving extends Pick<Composed, 'server' | 'settle' | 'loaded'> {
   /** `replaced`: another process takes over, and callers get time to move to it. */
   stop(drain: boolean, replaced: boolean): Promise<void>;
 }
@@ -112,8 +115,8 @@ export async function serveFrom(
     composed = await compose(store, masterKey, config, log, part);
     await composed.start();
     await listen(composed.server, config);
-    const { server, settle } = composed;
-    return { server, settle, stop: stopOnce(composed, store, config) };
+    const { server, settle, loaded } = composed;
+    return { server, settle, loaded, stop: stopOnce(composed, store, config) };
   } catch (error) {
     await composed?.stop();
     await store.close();

@@ -1,6 +1,5 @@
 import type { Kysely } from 'kysely';
-import { Migrator } from 'kysely/migration';
-import { migrations } from './migrations/index.ts';
+import { MIGRATION_NAMES } from './migrations/names.ts';
 import { isPassing } from './postgres/error.ts';
 import type { Tables } from './schema.ts';
 import { StoreError } from './store-error.ts';
@@ -35,6 +34,8 @@ export async function migrate(connections: Connections): Promise<string[]> {
 
 /** Runs each migration in its own transaction, which releases its locks before the next one. */
 async function migrateWith(db: Kysely<Tables>, migrated: string[]): Promise<void> {
+  const { Migrator } = await import('kysely/migration');
+  const { migrations } = await import('./migrations/index.ts');
   // On PostgreSQL, it takes a lock for each migration, and waits while another process holds the lock.
   const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
   for (;;) {
@@ -56,11 +57,11 @@ export async function refuseNewer(connections: Readable): Promise<void> {
 }
 
 function pendingAfter(applied: readonly string[]): string[] {
-  return Object.keys(migrations).filter((name) => !applied.includes(name));
+  return MIGRATION_NAMES.filter((name) => !applied.includes(name));
 }
 
 function refuseUnknown(applied: readonly string[]): void {
-  const unknown = applied.filter((name) => !(name in migrations));
+  const unknown = applied.filter((name) => !MIGRATION_NAMES.some((one) => one === name));
   if (unknown.length === 0) return;
   throw new StoreError(
     'newer',

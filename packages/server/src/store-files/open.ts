@@ -10,7 +10,6 @@ import {
 } from '../storage/master-key.ts';
 import { unfinishedCopy } from '../storage/copy.ts';
 import { migrate, pendingMigrations, refuseNewer } from '../storage/migrate.ts';
-import { openPostgres } from '../storage/postgres/postgres.ts';
 import { openSqlite } from '../storage/sqlite/sqlite.ts';
 import { StoreError } from '../storage/store-error.ts';
 import type { Connections } from '../storage/connections.ts';
@@ -110,6 +109,8 @@ export async function connect(
       create,
     });
   }
+  // Loaded only here: a server on SQLite needs no driver for PostgreSQL.
+  const { openPostgres } = await import('../storage/postgres/postgres.ts');
   return await openPostgres({
     target: database.target,
     wakeEveryMs: watch && config.postgresListen ? config.changeWakeMs : 0,

@@ -8,7 +8,7 @@ import { createServer } from 'node:net';
 import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { migrations } from '../../src/storage/migrations/index.ts';
+import { MIGRATION_NAMES } from '../../src/storage/migrations/names.ts';
 import { binary, type BinaryOptions } from '@mintmark/test-support/binary';
 import { freePort, mintmark, startServer } from '@mintmark/test-support/server';
 import { sqlOn, temporaryFolder, testStore } from '@mintmark/test-support/command-line';
@@ -114,7 +114,7 @@ test('an outdated store is migrated by changing commands, not by reading ones', 
   }
   store.sql('delete from kysely_migration');
   for (const args of [READS, WRITES]) {
-    const names = Object.keys(migrations).join(', ');
+    const names = MIGRATION_NAMES.join(', ');
     const message = new RegExp(`^The store lacks the migrations ${names}: run mintmark migrate\\.$`, 'm');
     await assertRefused(store.dataDir, args, { code: 5, message });
   }

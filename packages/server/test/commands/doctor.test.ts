@@ -4,7 +4,7 @@ import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, statSync, wri
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Finding } from '../../src/doctor/finding.ts';
-import { migrations } from '../../src/storage/migrations/index.ts';
+import { MIGRATION_NAMES } from '../../src/storage/migrations/names.ts';
 import { mintmark } from '@mintmark/test-support/server';
 import { temporaryFolder, testStore, type TestStore } from '@mintmark/test-support/command-line';
 
@@ -133,7 +133,7 @@ test('doctor finds a store that needs a migration', async () => {
   await assertFails(
     store,
     'store',
-    new RegExp(`lacks the migrations ${Object.keys(migrations).join(', ')}: run mintmark migrate`),
+    new RegExp(`lacks the migrations ${MIGRATION_NAMES.join(', ')}: run mintmark migrate`),
     null,
   );
 });

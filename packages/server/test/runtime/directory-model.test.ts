@@ -46,7 +46,8 @@ function controlledStore() {
   const rows: KnownApiUserRows = {
     byName: (id) => read(() => existing([id])),
     byIds: (ids) => read(() => existing(ids)),
-    page: (after, limit) => read(() => existing(USERS.filter((id) => id > after)).slice(0, limit)),
+    page: (after, limit) =>
+      read(() => existing(USERS.filter((id) => id > (after?.client_id ?? ''))).slice(0, limit)),
     anyPassword: () => read(() => false),
   };
   return {
@@ -70,6 +71,7 @@ function controlledStore() {
 function rowOf(clientId: string, value: number): KnownApiUserRow {
   return {
     client_id: clientId,
+    created_at: 0,
     organisation_id: null,
     claims: null,
     token_life_seconds: null,

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { ApiUser } from '../../src/domain/api-user.ts';
 import { UNUSED_CREDENTIAL, type Credential } from '../../src/domain/credential.ts';
 import { randomBase62 } from '../../src/lib/random.ts';
+import type { KnownApiUserRow, Position } from '../../src/storage/tables/known-api-user.ts';
 import type { SealedSigningKey } from '../../src/storage/tables/signing-key.ts';
 import { batch, use } from '@mintmark/test-support/usage';
 import { StoreError, type StoreErrorCode } from '../../src/storage/store-error.ts';
@@ -248,15 +249,15 @@ function knownApiUsersContract(open: Open): void {
       }
     });
     const seen = new Map<string, number>();
-    for (let after: string | undefined = ''; after !== undefined;) {
-      const rows = await store.knownApiUsers.page(after, 3);
+    for (let after: Position | null | undefined = null; after !== undefined;) {
+      const rows: KnownApiUserRow[] = await store.knownApiUsers.page(after, 3);
       const ids = new Set(rows.map((row) => row.client_id));
       assert.ok(ids.size <= 3);
       for (const id of ids) {
         assert.ok(!seen.has(id));
         seen.set(id, rows.filter((row) => row.client_id === id && row.credential_id !== null).length);
       }
-      after = rows.at(-1)?.client_id;
+      after = rows.at(-1);
     }
     assert.deepEqual(seen, new Map(users.map((user, i) => [user.clientId, i % 4])));
   });

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { AppError } from '../../domain/app-error.ts';
 import { createSemaphore } from '../../lib/semaphore.ts';
+import { threadEnvironment } from '../../lib/thread-environment.ts';
 
 /** The input of the worker. */
 export interface GuessableQuestion {
@@ -33,7 +34,7 @@ function askWorker(workerData: GuessableQuestion): Promise<boolean> {
   // The worker is beside this file, both in the sources (.ts) and in the compiled package (.js).
   const name = `./guessable-password-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`;
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL(name, import.meta.url), { workerData });
+    const worker = new Worker(new URL(name, import.meta.url), { workerData, env: threadEnvironment() });
     worker.once('message', resolve);
     worker.once('error', reject);
     worker.once('exit', () => reject(new Error('The check of a password ended without an answer.')));

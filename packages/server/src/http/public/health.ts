@@ -1,16 +1,15 @@
-import type { FastifyInstance } from 'fastify';
 import type { Health } from '../../runtime/health.ts';
 import { getOperation, jsonResponse, text, whole, type Description } from '../operation.ts';
+import { JSON_TYPE, type Document } from './document.ts';
+import { ownRoute, type PublicRoute } from './public-route.ts';
 
 /** `/livez` is for process managers and orchestrators, `/readyz` for load balancers. */
-export function healthRoutes(app: FastifyInstance, health: () => Health): void {
-  app.get('/livez', (_request, reply) => reply.header('Cache-Control', 'no-store').send({ status: 'alive' }));
-  app.get('/readyz', (_request, reply) => {
-    const { status, staleSeconds, apiUsers, complete, limits, clock, standby } = health();
-    return reply
-      .code(status === 'ready' ? 200 : 503)
-      .header('Cache-Control', 'no-store')
-      .send({
+export function healthRoutes(health: () => Health): PublicRoute[] {
+  return [
+    ownRoute('/livez', () => uncached(200, { status: 'alive' })),
+    ownRoute('/readyz', () => {
+      const { status, staleSeconds, apiUsers, complete, limits, clock, standby } = health();
+      return uncached(status === 'ready' ? 200 : 503, {
         status,
         stale_seconds: staleSeconds,
         api_users_in_memory: apiUsers,
@@ -19,7 +18,12 @@ export function healthRoutes(app: FastifyInstance, health: () => Health): void {
         clock_offset_seconds: clock.offsetSeconds,
         changes: standby.hangs ? 'waiting_for_standby' : 'ok',
       });
-  });
+    }),
+  ];
+}
+
+function uncached(status: number, body: object): Document {
+  return { status, headers: ['Cache-Control', 'no-store'], type: JSON_TYPE, body: JSON.stringify(body) };
 }
 
 export const LIVEZ_OPERATIONS: Description = {

@@ -1,25 +1,24 @@
-import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config/config.ts';
 import type { Keyring } from '../../runtime/signing-keys.ts';
 import type { SleepWatch } from '../../runtime/sleep-watch.ts';
 import { getOperation, text, type Description } from '../operation.ts';
 import { JWKS_PATH } from '../paths.ts';
-import { publicOperations, publicRoute } from './public-route.ts';
+import { notModified } from './document.ts';
+import { publicOperations, publicRoute, type PublicRoute } from './public-route.ts';
 
 /** The key set (RFC 7517). Verifiers cache it for less time than a new key is announced before it signs. */
 export function jwksRoute(
-  app: FastifyInstance,
   { keyring, catchingUp, now }: { keyring: Keyring; now(): number } & Pick<SleepWatch, 'catchingUp'>,
   config: Pick<Config, 'basePath' | 'jwksMaxAgeSeconds'>,
-): void {
-  publicRoute(app, config.basePath + JWKS_PATH, async (request, reply) => {
+): PublicRoute {
+  return publicRoute(config.basePath + JWKS_PATH, async (request) => {
     // Verifiers cache the answer. With a key set from before a sleep, they would accept a withdrawn key for
     // several more minutes.
     await catchingUp(now());
     const { body, etag } = keyring.jwks(now());
-    reply.header('Cache-Control', `public, max-age=${config.jwksMaxAgeSeconds}`).header('ETag', etag);
-    if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
-    return reply.type('application/jwk-set+json').send(body);
+    const headers = ['Cache-Control', `public, max-age=${config.jwksMaxAgeSeconds}`, 'ETag', etag];
+    if (matches(request.headers['if-none-match'], etag)) return notModified(headers);
+    return { status: 200, headers, type: 'application/jwk-set+json; charset=utf-8', body };
   });
 }
 

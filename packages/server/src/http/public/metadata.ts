@@ -1,4 +1,3 @@
-import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config/config.ts';
 import { ASSERTION_ALGORITHMS } from '../../domain/assertion-algorithm.ts';
 import { SIGNING_ALGORITHMS } from '../../domain/signing-algorithm.ts';
@@ -13,7 +12,8 @@ import {
   METADATA_PATH,
   OPENID_PATH,
 } from '../paths.ts';
-import { publicOperations, publicRoute } from './public-route.ts';
+import { JSON_TYPE, type Document } from './document.ts';
+import { publicOperations, publicRoute, type PublicRoute } from './public-route.ts';
 
 const AUTH_METHODS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'];
 
@@ -23,7 +23,7 @@ type MetadataConfig = Pick<Config, 'issuer' | 'basePath' | 'jwksMaxAgeSeconds'>;
  * Serves the metadata at the path-inserted URL (RFC 8414 §3), and with the suffix after the issuer, which
  * many clients try. Clients that know only OpenID Connect Discovery find its document (docs/decisions/010).
  */
-export function metadataRoutes(app: FastifyInstance, config: MetadataConfig): void {
+export function metadataRoutes(config: MetadataConfig): PublicRoute[] {
   const { issuer, basePath, jwksMaxAgeSeconds } = config;
   const oauth = JSON.stringify(metadata(issuer));
   const documents: [path: string, body: string][] = [
@@ -31,14 +31,11 @@ export function metadataRoutes(app: FastifyInstance, config: MetadataConfig): vo
     [basePath + METADATA_PATH, oauth],
     [basePath + OPENID_PATH, JSON.stringify(openidConfiguration(issuer))],
   ];
-  for (const [path, body] of documents) {
-    publicRoute(app, path, (_request, reply) =>
-      reply
-        .header('Cache-Control', `public, max-age=${jwksMaxAgeSeconds}`)
-        .type('application/json')
-        .send(body),
-    );
-  }
+  const headers = ['Cache-Control', `public, max-age=${jwksMaxAgeSeconds}`];
+  return documents.map(([path, body]) => {
+    const document: Document = { status: 200, headers, type: JSON_TYPE, body };
+    return publicRoute(path, () => document);
+  });
 }
 
 /** The metadata document (RFC 8414 §2). */

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config/config.ts';
 import { networkSet } from '../../domain/network.ts';
 import { isForwarded, peerAddress } from '../address.ts';
-import { replyWith } from '../answer.ts';
 import { errorAnswer } from '../error-response.ts';
+import { answerOf } from './document.ts';
+import { ownRoute, type PublicRoute } from './public-route.ts';
 
 export interface MetricsServices {
   addressOf(request: IncomingMessage): string;
@@ -15,10 +15,9 @@ type MetricsConfig = Pick<Config, 'metricsNetworks' | 'trustedProxies' | 'forwar
 
 /** `GET /metrics`, for callers in the configured networks. */
 export function metricsRoute(
-  app: FastifyInstance,
   { addressOf, metrics }: MetricsServices,
   { metricsNetworks, trustedProxies, forwardedHeader }: MetricsConfig,
-): void {
+): PublicRoute {
   const allowed = networkSet(metricsNetworks);
   const proxies = networkSet(trustedProxies);
 
@@ -30,12 +29,10 @@ export function metricsRoute(
     return allowed.includes(addressOf(request));
   }
 
-  app.get('/metrics', async (request, reply) => {
-    if (!mayRead(request.raw)) return replyWith(reply, errorAnswer(403, 'forbidden', FORBIDDEN, request.id));
-    return reply
-      .header('Cache-Control', 'no-store')
-      .type(metrics.contentType)
-      .send(await metrics.text());
+  return ownRoute('/metrics', async (request, traceId) => {
+    if (!mayRead(request)) return answerOf(errorAnswer(403, 'forbidden', FORBIDDEN, traceId));
+    const body = await metrics.text();
+    return { status: 200, headers: ['Cache-Control', 'no-store'], type: metrics.contentType, body };
   });
 }
 

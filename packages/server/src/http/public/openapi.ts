@@ -1,6 +1,7 @@
-import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config/config.ts';
 import type { Description } from '../operation.ts';
+import { JSON_TYPE, type Document } from './document.ts';
+import { ownRoute, type PublicRoute } from './public-route.ts';
 
 /** What the endpoints say about themselves. */
 export interface EndpointDescriptions {
@@ -10,15 +11,23 @@ export interface EndpointDescriptions {
   headers: Description;
 }
 
-/** Serves the OpenAPI 3.1 document of the public endpoints at `/openapi.json`. */
-export function openapiRoute(
-  app: FastifyInstance,
+/** The OpenAPI 3.1 document of the public endpoints, built with the first request for it. */
+export function openapiRoute(config: Pick<Config, 'issuer' | 'basePath'>, version: string): PublicRoute {
+  let document: Document | undefined;
+  return ownRoute('/openapi.json', async () => {
+    const { endpointDescriptions } = await import('../endpoint-descriptions.ts');
+    const describe = () => bodyOf(config, version, endpointDescriptions(config.basePath));
+    return (document ??= { status: 200, headers: [], type: JSON_TYPE, body: describe() });
+  });
+}
+
+function bodyOf(
   { issuer, basePath }: Pick<Config, 'issuer' | 'basePath'>,
   version: string,
   { paths, schemas, headers }: EndpointDescriptions,
-): void {
+): string {
   const origin = issuer.endsWith(basePath) ? issuer.slice(0, -basePath.length) : new URL(issuer).origin;
-  const document = {
+  return JSON.stringify({
     openapi: '3.1.0',
     info: {
       title: 'Mintmark',
@@ -30,9 +39,7 @@ export function openapiRoute(
     servers: [{ url: origin }],
     paths: { ...paths, '/openapi.json': OPENAPI_OPERATIONS },
     components: { schemas, headers, securitySchemes: { basic: { type: 'http', scheme: 'basic' } } },
-  };
-  const body = JSON.stringify(document);
-  app.get('/openapi.json', (_request, reply) => reply.type('application/json').send(body));
+  });
 }
 
 const OPENAPI_OPERATIONS: Description = {

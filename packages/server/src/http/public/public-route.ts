@@ -1,29 +1,73 @@
-import type { FastifyInstance, FastifyReply, RouteHandlerMethod } from 'fastify';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { errorAnswer } from '../error-response.ts';
 import { header, headerReferences, text, whole, type Description } from '../operation.ts';
+import { answerOf, sendDocument, type Document } from './document.ts';
 
 /** How long a browser may cache a preflight answer, in seconds: two hours, the maximum of Chromium. */
 const PREFLIGHT_MAX_AGE_SECONDS = 7200;
 
-/**
- * Serves GET of a document with only public facts. Scripts of any website may read it (CORS protocol of the
- * Fetch standard). Without Access-Control-Allow-Credentials, browsers neither send nor accept cookies here.
- */
-export function publicRoute(app: FastifyInstance, path: string, handler: RouteHandlerMethod): void {
-  app.get(path, { onRequest: (_request, reply, next) => (allowAnyOrigin(reply), next()) }, handler);
-  app.options(path, (_request, reply) =>
-    allowAnyOrigin(reply)
-      .header('Allow', 'GET, HEAD, OPTIONS')
-      .header('Access-Control-Allow-Methods', 'GET, HEAD')
-      .header('Access-Control-Allow-Headers', '*')
-      .header('Access-Control-Max-Age', String(PREFLIGHT_MAX_AGE_SECONDS))
-      .code(204)
-      .send(),
-  );
+/** What a GET of one path returns. HEAD returns the same without the body. */
+export interface PublicRoute {
+  path: string;
+  /** Scripts of any website may read it. */
+  anyOrigin: boolean;
+  get(request: IncomingMessage, traceId: string): Document | Promise<Document>;
 }
 
-function allowAnyOrigin(reply: FastifyReply): FastifyReply {
-  return reply.header('Access-Control-Allow-Origin', '*').header('Access-Control-Expose-Headers', '*');
+/**
+ * A document with only public facts. Scripts of any website may read it (CORS protocol of the Fetch
+ * standard). Without Access-Control-Allow-Credentials, browsers neither send nor accept cookies here.
+ */
+export function publicRoute(path: string, get: PublicRoute['get']): PublicRoute {
+  return { path, anyOrigin: true, get };
 }
+
+/** A document for callers without a browser. */
+export function ownRoute(path: string, get: PublicRoute['get']): PublicRoute {
+  return { path, anyOrigin: false, get };
+}
+
+/** Answers a request for this route. `failed` returns the answer to an error of the route. */
+export function serveRoute(
+  { anyOrigin, get }: PublicRoute,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { traceId, failed }: { traceId: string; failed(error: unknown): Document },
+): void {
+  const more = anyOrigin ? ANY_ORIGIN : [];
+  const send = (document: Document) => sendDocument(response, document, traceId, more);
+  const { method } = request;
+  if (method === 'GET' || method === 'HEAD') {
+    try {
+      const document = get(request, traceId);
+      if (document instanceof Promise) void document.catch(failed).then(send);
+      else send(document);
+    } catch (error) {
+      send(failed(error));
+    }
+  } else if (anyOrigin && method === 'OPTIONS') send(PREFLIGHT);
+  else {
+    const allowed = anyOrigin ? 'GET, HEAD, OPTIONS' : 'GET, HEAD';
+    const answer = errorAnswer(405, 'method_not_allowed', ONLY_GET, traceId, ['Allow', allowed]);
+    sendDocument(response, answerOf(answer), traceId);
+  }
+}
+
+const ONLY_GET = 'This is read with GET.';
+
+const ANY_ORIGIN = ['Access-Control-Allow-Origin', '*', 'Access-Control-Expose-Headers', '*'];
+
+const PREFLIGHT: Document = {
+  status: 204,
+  headers: Object.entries({
+    Allow: 'GET, HEAD, OPTIONS',
+    'Access-Control-Allow-Methods': 'GET, HEAD',
+    'Access-Control-Allow-Headers': '*',
+    'Access-Control-Max-Age': String(PREFLIGHT_MAX_AGE_SECONDS),
+  }).flat(),
+  type: null,
+  body: '',
+};
 
 /** The operations of a public route: its GET, and the preflight that browsers send. */
 export function publicOperations(name: string, get: Description): Description {

@@ -1,13 +1,12 @@
-import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config/config.ts';
 import type { RevocationPublication } from '../../runtime/revocations/signed-list.ts';
 import type { SleepWatch } from '../../runtime/sleep-watch.ts';
-import { replyWith } from '../answer.ts';
 import { denialAnswer, errorResponse } from '../error-response.ts';
 import { header, headerReferences, type Description } from '../operation.ts';
 import { matches } from './jwks.ts';
 import { REVOCATIONS_PATH } from '../paths.ts';
-import { publicOperations, publicRoute } from './public-route.ts';
+import { answerOf, notModified } from './document.ts';
+import { publicOperations, publicRoute, type PublicRoute } from './public-route.ts';
 
 export interface RevocationServices extends Pick<SleepWatch, 'catchingUp'> {
   /** Milliseconds since 1970 (UTC). */
@@ -21,24 +20,27 @@ const MAX_AGE_SECONDS = 1;
 
 /** Serves the revocation list (docs/decisions/012). A 304 answer also carries the current statement. */
 export function revocationsRoute(
-  app: FastifyInstance,
   { revocations, catchingUp, now }: RevocationServices,
   { basePath }: Pick<Config, 'basePath'>,
-): void {
-  publicRoute(app, basePath + REVOCATIONS_PATH, async (request, reply) => {
+): PublicRoute {
+  return publicRoute(basePath + REVOCATIONS_PATH, async (request, traceId) => {
     await catchingUp(now());
     const current = revocations();
     if (current === null) {
       const denial = { denied: 'temporarily_unavailable', reason: 'nothing can be signed' } as const;
-      return replyWith(reply, denialAnswer(denial, request.id, false, now()));
+      return answerOf(denialAnswer(denial, traceId, false, now()));
     }
     const etag = `"${current.list.sha256}"`;
-    reply
-      .header('Cache-Control', `public, max-age=${MAX_AGE_SECONDS}`)
-      .header('ETag', etag)
-      .header('Mintmark-Revocations', current.statement);
-    if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
-    return reply.type('application/vnd.mintmark.revocations').send(current.list.body);
+    const headers = [
+      'Cache-Control',
+      `public, max-age=${MAX_AGE_SECONDS}`,
+      'ETag',
+      etag,
+      'Mintmark-Revocations',
+      current.statement,
+    ];
+    if (matches(request.headers['if-none-match'], etag)) return notModified(headers);
+    return { status: 200, headers, type: 'application/vnd.mintmark.revocations', body: current.list.body };
   });
 }
 

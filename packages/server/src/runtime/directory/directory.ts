@@ -8,7 +8,7 @@ import { withDeadline } from '../../lib/deadline.ts';
 import { inTurn } from '../../lib/in-turn.ts';
 import type { Organisations } from './organisations.ts';
 import { createUnknownNames } from './unknown-names.ts';
-import type { KnownApiUserRow, KnownApiUserRows } from '../../storage/tables/known-api-user.ts';
+import type { KnownApiUserRow, KnownApiUserRows, Position } from '../../storage/tables/known-api-user.ts';
 
 export interface DirectorySettings {
   directoryMax: number;
@@ -155,8 +155,9 @@ export function createDirectory(
     changedWhileLoading = new Set();
     const damagedBefore = damaged;
     let all = false;
-    for (let after = '', count = 0; !all; count += PAGE_SIZE) {
-      const page = await pageAfter(rows, after);
+    let after: Position | null = null;
+    for (let count = 0; !all; count += PAGE_SIZE) {
+      const page: readonly KnownApiUserRow[] = await pageAfter(rows, after);
       if (past !== entries.pasts()) return; // another load follows
       all = page.length === 0;
       if (!all && count >= settings.directoryMax) break; // the others are looked up on their first request
@@ -164,7 +165,7 @@ export function createDirectory(
         seen?.add(entry.clientId);
         if (!changedWhileLoading.has(entry.clientId)) keep(entry);
       }
-      after = page.at(-1)?.client_id ?? after;
+      after = page.at(-1) ?? null;
     }
     entries.keepOnly((clientId) => seen === null || seen.has(clientId) || changedWhileLoading.has(clientId));
     complete = all && damaged === damagedBefore && entries.evictions() === evictionsBefore;
@@ -231,7 +232,7 @@ function createLookUps(
 /** Ten million API users take 40,000 pages: retry a page instead of failing the whole load. */
 async function pageAfter(
   rows: Pick<KnownApiUserRows, 'page'>,
-  after: string,
+  after: Position | null,
 ): Promise<readonly KnownApiUserRow[]> {
   for (let attempt = 1; ; attempt++) {
     try {

@@ -7,6 +7,8 @@ export interface Loading {
   /** Loads all API users again after the feed lost track of the changes. */
   beginAnew(): void;
   stop(): void;
+  /** Resolves with the first load that succeeds. */
+  loaded: Promise<void>;
 }
 
 /** Wait between a failed load of all API users and the next. */
@@ -19,6 +21,7 @@ export function createLoading(
 ): Loading {
   let again: NodeJS.Timeout | undefined;
   let stopped = false;
+  const loaded = Promise.withResolvers<void>();
 
   function begin(): void {
     if (!directory.loading()) start(directory.load);
@@ -27,7 +30,7 @@ export function createLoading(
   function start(load: () => Promise<void>): void {
     clearTimeout(again);
     if (stopped) return;
-    load().catch((error: Error) => {
+    load().then(loaded.resolve, (error: Error) => {
       if (stopped) return;
       log.warn(
         { error: error.message },
@@ -43,5 +46,5 @@ export function createLoading(
     clearTimeout(again);
   }
 
-  return { begin, beginAnew: () => start(directory.loadAnew), stop };
+  return { begin, beginAnew: () => start(directory.loadAnew), stop, loaded: loaded.promise };
 }

@@ -2,7 +2,7 @@ import { lookup as lookUpHost } from 'node:dns/promises';
 import type { LookupAddress } from 'node:dns';
 import { readFile } from 'node:fs/promises';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { request as httpsRequest, type RequestOptions } from 'node:https';
+import type { RequestOptions } from 'node:https';
 import { isIP } from 'node:net';
 import type { Config } from '../../config/config.ts';
 import { inQuotes } from '../../domain/characters.ts';
@@ -124,8 +124,10 @@ const HEADERS = {
   'user-agent': `Mintmark/${VERSION}`,
 };
 
-function exchange(target: URL, options: RequestOptions, bytesMax: number): Promise<Answer> {
-  return new Promise((resolve, reject) => {
+/** Loads node:https and with it TLS, 8 MiB, for the first URL: most servers get none. */
+async function exchange(target: URL, options: RequestOptions, bytesMax: number): Promise<Answer> {
+  const { request: httpsRequest } = await import('node:https');
+  return await new Promise((resolve, reject) => {
     const fail = (error: Error) => {
       if (options.signal?.aborted === true) reject(new Error(`${target.href} did not answer in time`));
       else reject(new Error(`${target.href} cannot be reached (${codeOf(error)})`, { cause: error }));

@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Registry, type Metric } from 'prom-client';
+import type { Metric, Registry } from 'prom-client';
 import { keySourceAddress, type KeysState } from '../../domain/key-source.ts';
 import { REFUSAL_REASONS } from '../../domain/refusal.ts';
 import type { SigningKeyState } from '../../domain/signing-key.ts';
@@ -58,7 +58,19 @@ export const USED_ASSERTIONS_HELP = 'Assertions that this process remembers as u
  * name the key sources, whose number is bounded.
  */
 export function createMetrics(sources: MetricSources): Metrics {
-  const registry = new Registry();
+  let registry: Promise<Registry> | undefined;
+  return {
+    contentType: CONTENT_TYPE,
+    text: async () => await (await (registry ??= createRegistry(sources))).metrics(),
+  };
+}
+
+const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+/** Loads prom-client, which few processes need at once: it would be a tenth of the start. */
+async function createRegistry(sources: MetricSources): Promise<Registry> {
+  const { collectDefaultMetrics, Registry: PrometheusRegistry } = await import('prom-client');
+  const registry = new PrometheusRegistry();
   if (sources.worker !== null) registry.setDefaultLabels({ worker: sources.worker });
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LOOP_PRECISION_MS });
   for (const metric of [...requestMetrics(sources), ...keySourceMetrics(sources), ...stateMetrics(sources)]) {
@@ -67,7 +79,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     const get = async () => ({ name, help, type, values: values(), aggregator: 'sum' });
     registry.registerMetric({ name, get } as unknown as Metric);
   }
-  return { contentType: registry.contentType, text: () => registry.metrics() };
+  return registry;
 }
 
 function requestMetrics({ statistics }: MetricSources): Described[] {

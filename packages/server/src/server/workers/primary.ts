@@ -9,7 +9,7 @@ import { createPlace, type WorkerPlace } from './place.ts';
 import { createRequests, tell } from './requests.ts';
 
 /** The running workers of one command. */
-export interface RunningWorkers extends RunningServer {
+export interface RunningWorkers extends Omit<RunningServer, 'loaded'> {
   /**
    * Replaces the workers one after another; the new ones run the code that is now on disk. False: the server
    * is stopping.

@@ -14,8 +14,11 @@ const MAINTAINS = 1;
  */
 const LIMITS_DEADLINE_MS_MIN = 1000;
 
-/** Serves as one of the workers of the primary process that started it. Resolves when it has stopped. */
-export async function serveAsWorker(baseConfig: Config, log: Logger): Promise<void> {
+/**
+ * Serves as one of the workers of the primary process that started it. Calls `loaded` when the API
+ * users are in memory, and resolves when it has stopped.
+ */
+export async function serveAsWorker(baseConfig: Config, log: Logger, loaded: () => void): Promise<void> {
   // Otherwise node:cluster ends this process abruptly when the primary process is gone.
   if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true;
   const link = linkToPrimary();
@@ -32,6 +35,7 @@ export async function serveAsWorker(baseConfig: Config, log: Logger): Promise<vo
       allMetrics: link.allMetrics,
     });
     link.ready();
+    void serving.loaded.then(loaded);
     const { drain, replaced } = await link.stopRequest;
     await serving.stop(drain, replaced);
   } finally {

@@ -1,4 +1,5 @@
 import type { Migration } from 'kysely/migration';
+import type { MIGRATION_NAMES } from './names.ts';
 import { first } from './001-first.ts';
 import { revocations } from './002-revocations.ts';
 import { audit } from './003-audit.ts';
@@ -20,7 +21,7 @@ import { secretLinks } from './018-secret-links.ts';
 import { refusedRequests } from './019-refused-requests.ts';
 
 /** In order, forward only: during an upgrade, an older program must keep working on the newer store. */
-export const migrations: Record<string, Migration> = {
+export const migrations: Readonly<Record<(typeof MIGRATION_NAMES)[number], Migration>> = {
   '001-first': first,
   '002-revocations': revocations,
   '003-audit': audit,

@@ -13,7 +13,7 @@ import {
 import { dirname } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { UNFINISHED_COPY, type MetaKey } from '../tables/meta.ts';
-import { migrations } from '../migrations/index.ts';
+import { MIGRATION_NAMES } from '../migrations/names.ts';
 import { hasStore, prepareFile } from './file.ts';
 import { sqliteError, StoreError } from '../store-error.ts';
 
@@ -105,7 +105,9 @@ export function checkBackup(file: string): void {
     const verdict = database.prepare('pragma integrity_check(1)').get()?.['integrity_check'];
     if (verdict !== 'ok') throw new StoreError('corrupt', `The backup ${file} is damaged: use another.`);
     const names = database.prepare('select name from kysely_migration order by name').all();
-    const unknown = names.map(({ name }) => String(name)).filter((name) => !(name in migrations));
+    const unknown = names
+      .map(({ name }) => String(name))
+      .filter((name) => !MIGRATION_NAMES.some((one) => one === name));
     if (unknown.length > 0) {
       throw new StoreError(
         'newer',

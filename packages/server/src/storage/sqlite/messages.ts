@@ -16,6 +16,12 @@ export interface WorkerData extends WorkerSettings {
   lockWaitMs: number;
 }
 
+/** Rows as arrays: the names of the columns move between threads once, and not with each row. */
+export interface Rows {
+  columns: readonly string[];
+  rows: readonly (readonly SqliteParameter[])[];
+}
+
 export type ToWorker =
   | { id: number; on: 'read' | 'write'; sql: string; parameters: SqliteParameter[] }
   | 'close';
@@ -23,5 +29,5 @@ export type ToWorker =
 export type FromWorker =
   | 'open'
   | 'wake'
-  | { id: number; rows: unknown[]; changes: number }
+  | ({ id: number; changes: number } & Rows)
   | { id: number; error: { message: string; errcode: number | undefined } };

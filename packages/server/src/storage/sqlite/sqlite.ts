@@ -14,12 +14,13 @@ import {
   type QueryResult,
   type RawBuilder,
 } from 'kysely';
+import { threadEnvironment } from '../../lib/thread-environment.ts';
 import type { Connections, DatabaseFacts } from '../connections.ts';
 import type { Tables } from '../schema.ts';
 import { APPLICATION_ID, prepareFile } from './file.ts';
 import { isInMemory } from './memory.ts';
 import { sqliteError, StoreError } from '../store-error.ts';
-import type { FromWorker, SqliteParameter, WorkerData, WorkerSettings } from './messages.ts';
+import type { FromWorker, Rows, SqliteParameter, WorkerData, WorkerSettings } from './messages.ts';
 import { openStatements } from './statements.ts';
 
 export interface SqliteSettings extends Omit<WorkerSettings, 'applicationId'> {
@@ -28,7 +29,7 @@ export interface SqliteSettings extends Omit<WorkerSettings, 'applicationId'> {
 }
 
 interface Waiting {
-  resolve(result: { rows: unknown[]; changes: number }): void;
+  resolve(result: Rows & { changes: number }): void;
   reject(error: Error): void;
 }
 
@@ -142,6 +143,7 @@ async function startThread(settings: WorkerSettings): Promise<SqliteThread> {
   // The worker lies beside this file, in the sources (.ts) as in the compiled package (.js).
   const file = new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
   const worker = new Worker(file, {
+    env: threadEnvironment(),
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB_MAX },
     workerData: { ...settings, lockWaitMs: LOCK_WAIT_MS } satisfies WorkerData,
   });
@@ -159,7 +161,7 @@ async function startThread(settings: WorkerSettings): Promise<SqliteThread> {
       if (ended !== undefined) return reject(ended);
       lastId += 1;
       waiting.set(lastId, {
-        resolve: ({ rows, changes }) => resolve({ rows: rows as R[], numAffectedRows: BigInt(changes) }),
+        resolve: (result) => resolve(resultOf<R>(result)),
         reject,
       });
       worker.postMessage({ id: lastId, on, sql: text, parameters: parameters as SqliteParameter[] });
@@ -204,7 +206,7 @@ function onThisThread(settings: WorkerSettings): SqliteThread {
     if (!isOpen) throw new StoreError('unavailable', CLOSED);
     const answer = run({ id: 0, on, sql: text, parameters: parameters as SqliteParameter[] });
     if ('error' in answer) throw sqliteError(answer.error.message, answer.error.errcode, settings.path);
-    return { rows: answer.rows as R[], numAffectedRows: BigInt(answer.changes) };
+    return resultOf<R>(answer);
   }
   return {
     connection: connectionsOver(execute, settings),
@@ -214,6 +216,16 @@ function onThisThread(settings: WorkerSettings): SqliteThread {
       isOpen = false;
     },
   };
+}
+
+function resultOf<R>({ columns, rows, changes }: Rows & { changes: number }): QueryResult<R> {
+  return { rows: rows.map((row) => objectOf(columns, row) as R), numAffectedRows: BigInt(changes) };
+}
+
+function objectOf(columns: readonly string[], row: readonly SqliteParameter[]): unknown {
+  const object: Record<string, SqliteParameter | undefined> = {};
+  for (let i = 0; i < columns.length; i++) object[columns[i] as string] = row[i];
+  return object;
 }
 
 type Execute = <R>(on: 'read' | 'write', query: CompiledQuery) => Promise<QueryResult<R>>;

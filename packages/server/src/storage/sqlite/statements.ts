@@ -11,6 +11,16 @@ export interface Statements {
 
 const STATEMENTS_MAX = 200;
 
+interface Prepared {
+  statement: StatementSync;
+  /** The names of its columns; empty for a statement that returns no rows. */
+  columns: readonly string[];
+}
+
+function namesOf(statement: StatementSync): readonly string[] {
+  return statement.columns().map(({ name }) => name);
+}
+
 /** One connection writes. The other only reads, so it never waits for the writer. */
 export function openStatements({ path, busyTimeoutMs, lockWaitMs, applicationId }: WorkerData): Statements {
   const writer = new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
@@ -29,30 +39,38 @@ export function openStatements({ path, busyTimeoutMs, lockWaitMs, applicationId 
   for (const database of [writer, reader]) database.exec(`pragma busy_timeout = ${lockWaitMs}`);
 
   const connections = {
-    write: { database: writer, statements: new Map<string, StatementSync>() },
-    read: { database: reader, statements: new Map<string, StatementSync>() },
+    write: { database: writer, statements: new Map<string, Prepared>() },
+    read: { database: reader, statements: new Map<string, Prepared>() },
   };
 
-  function prepared(on: 'read' | 'write', sql: string): StatementSync {
+  function preparedFor(on: 'read' | 'write', sql: string): Prepared {
     const { database, statements } = connections[on];
-    let statement = statements.get(sql);
-    if (statement === undefined) {
-      statement = database.prepare(sql);
+    let prepared = statements.get(sql);
+    if (prepared === undefined) {
+      const statement = database.prepare(sql);
+      statement.setReturnArrays(true);
+      prepared = { statement, columns: namesOf(statement) };
       if (statements.size >= STATEMENTS_MAX) statements.clear();
-      statements.set(sql, statement);
+      statements.set(sql, prepared);
     }
-    return statement;
+    return prepared;
   }
 
   const version = reader.prepare('pragma data_version');
   return {
     run({ id, on, sql, parameters }) {
       try {
-        const statement = prepared(on, sql);
-        if (statement.columns().length > 0) {
-          return { id, rows: statement.all(...parameters), changes: 0 };
+        const prepared = preparedFor(on, sql);
+        const { statement } = prepared;
+        if (prepared.columns.length === 0) {
+          return { id, columns: [], rows: [], changes: Number(statement.run(...parameters).changes) };
         }
-        return { id, rows: [], changes: Number(statement.run(...parameters).changes) };
+        const rows = statement.all(...parameters) as unknown as SqliteParameter[][];
+        // A migration by another process may have changed what `select *` returns.
+        const [first] = rows;
+        if (first !== undefined && first.length !== prepared.columns.length)
+          prepared.columns = namesOf(statement);
+        return { id, columns: prepared.columns, rows, changes: 0 };
       } catch (error) {
         const { message, errcode } = error as Error & { errcode?: number };
         return { id, error: { message, errcode } };
