@@ -14,10 +14,16 @@ migrations['999-next'] = {
 };
 `;
 
+/** By the end of its URL, what is added to a file. */
+const ADDED = [
+  ['/storage/migrations/names.ts', `\nMIGRATION_NAMES.push('999-next');\n`],
+  ['/storage/migrations/index.ts', ONE_MORE],
+];
+
 registerHooks({
   load(url, context, nextLoad) {
     const loaded = nextLoad(url, context);
-    if (!url.endsWith('/storage/migrations/index.ts')) return loaded;
-    return { ...loaded, source: Buffer.from(loaded.source).toString() + ONE_MORE };
+    const more = ADDED.find(([file]) => url.endsWith(file))?.[1];
+    return more === undefined ? loaded : { ...loaded, source: Buffer.from(loaded.source).toString() + more };
   },
 });

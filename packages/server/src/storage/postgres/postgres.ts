@@ -224,11 +224,13 @@ async function checkStore(
   create: boolean,
 ): Promise<void> {
   try {
+    // Read before the tables: the transaction that adds the first row also makes the mark.
+    const hasMigrations = await hasAppliedMigrations(connection);
     const tables = (await connection.query(TABLES)).rows as TableRow[];
     if (tables.some(({ name, comment }) => name === 'meta' && comment === POSTGRES_MARK)) return;
     const names = new Set<string>(TABLE_NAMES);
     const taken = tables.map(({ name }) => name).filter((name) => names.has(name));
-    if (taken.length > 0 || (await hasForeignMigrations(connection, tables))) {
+    if (taken.length > 0 || hasMigrations) {
       throw new StoreError(
         'not_ours',
         `The database ${target.database} has tables of another program (${taken.join(', ') || 'kysely_migration'}): ` +
@@ -250,11 +252,9 @@ async function checkStore(
  * An empty `kysely_migration` may be ours: Kysely creates it before the first migration, and a start may be
  * cut off in between.
  */
-async function hasForeignMigrations(
-  connection: PostgresConnection,
-  tables: readonly TableRow[],
-): Promise<boolean> {
-  if (!tables.some(({ name }) => name === 'kysely_migration')) return false;
+async function hasAppliedMigrations(connection: PostgresConnection): Promise<boolean> {
+  const found = await connection.query(`select 1 where to_regclass('kysely_migration') is not null`);
+  if (found.rows.length === 0) return false;
   return (await connection.query('select 1 from kysely_migration limit 1')).rows.length > 0;
 }
 
