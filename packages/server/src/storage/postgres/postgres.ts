@@ -253,8 +253,8 @@ async function checkStore(
  * cut off in between.
  */
 async function hasAppliedMigrations(connection: PostgresConnection): Promise<boolean> {
-  const found = await connection.query(`select 1 where to_regclass('kysely_migration') is not null`);
-  if (found.rows.length === 0) return false;
+  const listed = await connection.query(`select 1 where to_regclass('kysely_migration') is not null`);
+  if (listed.rows.length === 0) return false;
   return (await connection.query('select 1 from kysely_migration limit 1')).rows.length > 0;
 }
 
