@@ -9,14 +9,20 @@ export interface VerifyingKey {
   publicKey: KeyObject;
 }
 
-/**
- * `readAccessToken` with the issuer, keys and clock skew of this process. `expiredSeconds` is 0 by default.
- */
+/** `readAccessToken` with the issuer, keys and clock skew of this process. */
 export type AccessTokenReader = (
   token: string,
   nowMs: number,
-  expiredSeconds?: number,
+  accepts?: AcceptedTimes,
 ) => AccessTokenClaims | null;
+
+/** Tokens that are read although they are not valid at this time. By default none. */
+export interface AcceptedTimes {
+  /** Tokens that expired at most this many seconds ago. */
+  expiredSeconds?: number;
+  /** Tokens that were issued in the future by the clock of this process. */
+  early?: boolean;
+}
 
 /** The values that a token must match. */
 export interface ExpectedToken {
@@ -28,8 +34,8 @@ export interface ExpectedToken {
 }
 
 /**
- * Reads an access token of this issuer. Null: the text is anything else, or the token expired more than
- * `expiredSeconds` ago. Strict (RFC 8725 §3, RFC 9068 §4): no claim counts before one of our keys has
+ * Reads an access token of this issuer. Null: the text is anything else, or the token is not valid at
+ * this time. Strict (RFC 8725 §3, RFC 9068 §4): no claim counts before one of our keys has
  * verified the signature, with the algorithm of that key. A header must have exactly the members that we
  * write, so `crit`, `jwk`, `jku` and the like are refused.
  */
@@ -37,7 +43,7 @@ export function readAccessToken(
   token: string,
   expected: ExpectedToken,
   nowMs: number,
-  expiredSeconds = 0,
+  { expiredSeconds = 0, early = false }: AcceptedTimes = {},
 ): AccessTokenClaims | null {
   const [header64 = '', payload64 = '', signature64 = '', ...more] = token.split('.');
   if (more.length > 0) return null;
@@ -49,7 +55,7 @@ export function readAccessToken(
   const claims = claimsOf(jsonOfPart(payload64));
   if (claims === null || claims.issuer !== expected.issuer) return null;
   const nowSeconds = nowMs / 1000;
-  if (claims.issuedAt > nowSeconds + expected.clockSkewSeconds) return null;
+  if (!early && claims.issuedAt > nowSeconds + expected.clockSkewSeconds) return null;
   return claims.expiresAt > nowSeconds - expiredSeconds ? claims : null;
 }
 

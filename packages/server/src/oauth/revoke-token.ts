@@ -31,8 +31,7 @@ export function revokeToken(
     if (isRefusal(authenticated)) return authenticated;
     const { apiUser } = authenticated;
     services.noteUse(authenticated, caller.address, 0);
-    // Accept a token that has just expired: the clocks of some verifiers lag.
-    const claims = services.readToken(token, authenticated.nowMs, VERIFIER_SKEW_MAX_SECONDS);
+    const claims = services.readToken(token, authenticated.nowMs, REVOCABLE);
     if (claims === null) return REVOKED; // RFC 7009 §2.2: an invalid token is not an error
     if (claims.clientId !== apiUser.clientId) {
       return refusal({ denied: 'unauthorized_client', reason: 'not_its_token' }, caller, apiUser);
@@ -43,5 +42,8 @@ export function revokeToken(
       .then((outcome) => (isDenial(outcome) ? refusal(outcome, caller, apiUser) : outcome));
   });
 }
+
+/** Clocks of verifiers may lag, and that of this process may have been set back since it issued the token. */
+const REVOCABLE = { expiredSeconds: VERIFIER_SKEW_MAX_SECONDS, early: true };
 
 const REVOKED: Revoked = { revoked: true };

@@ -274,7 +274,7 @@ function callersOf(store: Store, config: Config, log: Logger, now: () => number)
 
 function tokenReader({ verifyingKey }: Keyring, config: Config): AccessTokenReader {
   const expected = { ...config, verifyingKey };
-  return (token, nowMs, expiredSeconds) => readAccessToken(token, expected, nowMs, expiredSeconds);
+  return (token, nowMs, accepts) => readAccessToken(token, expected, nowMs, accepts);
 }
 
 interface MetricSources {

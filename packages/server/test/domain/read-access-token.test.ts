@@ -51,7 +51,7 @@ function issuerWith(algorithm: SigningAlgorithm) {
     signJson: (json: object, type = 'at+jwt') =>
       jwtSigner(algorithm, kid, privateKey, type)(JSON.stringify(json)),
     read: (token: string, nowSeconds = NOW, expiredSeconds = 0) =>
-      readAccessToken(token, expected, nowSeconds * 1000, expiredSeconds),
+      readAccessToken(token, expected, nowSeconds * 1000, { expiredSeconds }),
   };
 }
 

@@ -1,9 +1,12 @@
+// Test setup: faketime.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { decodeJwt } from 'jose';
 import * as oauth from 'oauth4webapi';
 import * as client from 'openid-client';
 import { revocationDigest } from '../../src/domain/revocation.ts';
+import { eventually } from '@mintmark/test-support/eventually';
+import { fakeClock, faketimeMissing } from '@mintmark/test-support/faketime';
 import { basic, exchange, FORM, type Reply } from '@mintmark/test-support/http';
 import { startServer, type TestServer } from '@mintmark/test-support/server';
 import { newStore, type MadeApiUser } from '@mintmark/test-support/store';
@@ -11,6 +14,7 @@ import { newStore, type MadeApiUser } from '@mintmark/test-support/store';
 // POST {base}/oauth2/revoke (RFC 7009), asked over HTTP, and what the revocation list says afterwards.
 
 const PATH = '/marketing/oauth2/revoke';
+const HOUR_S = 3600;
 
 let server: TestServer;
 let owner: MadeApiUser;
@@ -77,6 +81,21 @@ test('security 13: a revoked token stays listed after a kill and restart', async
   await using second = await startServer({ dataDir: first.dataDir });
   second.noteSecret(token);
   assert.ok((await listed(second)).includes(digestOf(token)));
+});
+
+test('a token is revoked when the clock was set back since', { skip: faketimeMissing() }, async () => {
+  using clock = fakeClock(HOUR_S);
+  const store = await newStore();
+  const user = await store.apiUser('User');
+  await using at = await store.start(clock.variables);
+  const token = await tokenOf(user, at);
+  clock.set(0);
+  await eventually(async () => {
+    const { iat = 0 } = decodeJwt(await tokenOf(user, at));
+    assert.ok(iat < Date.now() / 1000 + HOUR_S / 2, 'the server sees its clock set back');
+  });
+  assert.equal((await revoke(user, token, at)).status, 200);
+  await eventually(async () => assert.ok((await listed(at)).includes(digestOf(token))));
 });
 
 test('the token of another is refused, and stays good', async () => {
