@@ -321,4 +321,10 @@ export const history: Readonly<Record<string, Entry>> = {
   },
   h57: { notReproducible: 'it needs the built console, which this command does not build.' },
   h58: { notReproducible: 'before the mend, the test fails only sometimes.' },
+  h59: {
+    mend: 'b90dee1',
+    file: 'packages/server/test/oauth/token-revocation.test.ts',
+    test: 'a token is revoked when the clock was set back since',
+    failure: 'includes(digestOf(token))',
+  },
 };

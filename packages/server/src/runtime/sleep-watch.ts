@@ -24,12 +24,12 @@ const CATCH_UP_MS = 1000;
 
 /**
  * `catchUp` resolves when the process knows what happened during the sleep. The steady clock stands still
- * while the machine sleeps; the time of day does not. Setting the time of day forward costs one needless
- * catch-up.
+ * while the machine sleeps. The time of day does not, and can be set back before the process runs again.
+ * Setting the time of day costs one needless catch-up.
  */
 export function createSleepWatch(catchUp: () => Promise<void>, clock: Clock): SleepWatch {
   let ranAt = Number.POSITIVE_INFINITY;
-  let ranAtDayTime = Number.POSITIVE_INFINITY;
+  let ranAtDayTime = Number.NaN; // no comparison with it is true
   let beat: NodeJS.Timeout | undefined;
   let caughtUp: Promise<void> | undefined;
 
@@ -41,7 +41,7 @@ export function createSleepWatch(catchUp: () => Promise<void>, clock: Clock): Sl
   /** Requests and the beat both call this: after a sleep, either may come first. */
   function catchingUp(nowMs: number): Promise<void> | undefined {
     const now = clock.steady();
-    const slept = now - ranAt >= SLEPT_MS || nowMs - ranAtDayTime >= SLEPT_MS;
+    const slept = now - ranAt >= SLEPT_MS || Math.abs(nowMs - ranAtDayTime) >= SLEPT_MS;
     ranAt = now;
     ranAtDayTime = nowMs;
     if (slept) caughtUp ??= catchUpInTime();
