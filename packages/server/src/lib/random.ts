@@ -10,29 +10,32 @@ const BYTE_LIMIT = 62 * 4;
 
 /** `length` characters of `[0-9A-Za-z]` from the system's generator, 5.95 bits each. */
 export function randomBase62(length: number): string {
-  const bytes = new Uint8Array(length);
-  let text = '';
-  while (text.length < length) {
-    randomFillSync(bytes);
-    for (const byte of bytes) {
-      if (byte < BYTE_LIMIT && text.length < length) text += BASE62.charAt(byte % 62);
-    }
-  }
-  return text;
+  return base62From(newSource(length), length);
 }
-
-const pooled = new Uint8Array(4096);
-let nextPooled = pooled.length;
 
 /** The same for ids, which are no secrets: most need no system call, because a pool holds bytes for many. */
 export function randomId(length: number): string {
+  return base62From(idBytes, length);
+}
+
+/** Random bytes. Those from `next` on are unused. */
+interface Source {
+  bytes: Uint8Array<ArrayBuffer>;
+  next: number;
+}
+
+const newSource = (size: number): Source => ({ bytes: new Uint8Array(size), next: size });
+
+const idBytes = newSource(4096);
+
+function base62From(source: Source, length: number): string {
   let text = '';
   while (text.length < length) {
-    if (nextPooled === pooled.length) {
-      randomFillSync(pooled);
-      nextPooled = 0;
+    if (source.next === source.bytes.length) {
+      randomFillSync(source.bytes);
+      source.next = 0;
     }
-    const byte = pooled[nextPooled++] ?? BYTE_LIMIT;
+    const byte = source.bytes[source.next++] ?? BYTE_LIMIT;
     if (byte < BYTE_LIMIT) text += BASE62.charAt(byte % 62);
   }
   return text;

@@ -10,20 +10,28 @@ import { Redacted } from '../../src/lib/redacted.ts';
 import { createKeyring } from '../../src/runtime/signing-keys.ts';
 import { firstStart } from '../../src/server/first-start.ts';
 import { readMasterKey } from '../../src/storage/master-key.ts';
+import type { Store } from '../../src/storage/store.ts';
 
 const BEHIND_MS = 20_000;
 
-test('a withdrawn key is gone at once, whatever the clock', async () => {
-  await using temporary = await temporaryStore();
-  const { store } = temporary;
+/** Makes the first signing key, a minute ago. The returned function rotates it now. */
+async function withFirstKey(store: Store) {
   const masterKey = readMasterKey({ masterKey: new Redacted('5a'.repeat(32)), masterKeyFile: '' });
   assert.ok(masterKey !== null);
   const config = loadConfig({});
   const change = { store, actor: SYSTEM, nowMs: Date.now() };
   await firstStart(store, masterKey, { ...config, firstApiUser: false }, change.nowMs - 60_000);
+  const rotate = (mode: 'compromised' | 'scheduled') =>
+    rotateSigningKey(change, masterKey, { algorithm: config.signingAlgorithm, schedule: config, mode });
+  return { masterKey, rotate };
+}
+
+test('a withdrawn key is gone at once, whatever the clock', async () => {
+  await using temporary = await temporaryStore();
+  const { store } = temporary;
+  const { masterKey, rotate } = await withFirstKey(store);
   const [leaked] = await store.signingKeys.list();
-  const rotation = { algorithm: config.signingAlgorithm, schedule: config, mode: 'compromised' } as const;
-  const successor = await rotateSigningKey(change, masterKey, rotation);
+  const successor = await rotate('compromised');
 
   const behind = () => Date.now() - BEHIND_MS;
   const keyring = createKeyring(store, masterKey, { error: () => undefined }, behind);
@@ -43,13 +51,8 @@ test('a withdrawn key is gone at once, whatever the clock', async () => {
 test('a key signs again when clocks that were ahead are set back', async () => {
   await using temporary = await temporaryStore();
   const { store } = temporary;
-  const masterKey = readMasterKey({ masterKey: new Redacted('5a'.repeat(32)), masterKeyFile: '' });
-  assert.ok(masterKey !== null);
-  const config = loadConfig({});
-  const change = { store, actor: SYSTEM, nowMs: Date.now() };
-  await firstStart(store, masterKey, { ...config, firstApiUser: false }, change.nowMs - 60_000);
-  const rotation = { algorithm: config.signingAlgorithm, schedule: config, mode: 'scheduled' } as const;
-  const { activatesAt } = await rotateSigningKey(change, masterKey, rotation);
+  const { masterKey, rotate } = await withFirstKey(store);
+  const { activatesAt } = await rotate('scheduled');
 
   const keyring = createKeyring(store, masterKey, { error: () => undefined }, () => activatesAt + 1000);
   await keyring.reload();
