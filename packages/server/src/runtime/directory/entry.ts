@@ -55,16 +55,7 @@ export function knownApiUsers(
   }
 
   function sharedPolicyOf(row: KnownApiUserRow): Policy {
-    const key = [
-      row.enabled,
-      row.organisation_id,
-      row.limit_per_minute,
-      row.token_life_seconds,
-      row.scopes,
-      row.audiences,
-      row.allowed_networks,
-      row.claims,
-    ].join(' ');
+    const key = POLICY_COLUMNS.map((column) => row[column]).join(' ');
     let policy = shared.get(key);
     if (policy === undefined) {
       policy = parsePolicy(row, defaults);
@@ -92,17 +83,23 @@ export function knownApiUsers(
   };
 }
 
-function haveSamePolicy(a: KnownApiUserRow, b: KnownApiUserRow): boolean {
-  return (
-    a.enabled === b.enabled &&
-    a.organisation_id === b.organisation_id &&
-    a.limit_per_minute === b.limit_per_minute &&
-    a.token_life_seconds === b.token_life_seconds &&
-    a.scopes === b.scopes &&
-    a.audiences === b.audiences &&
-    a.allowed_networks === b.allowed_networks &&
-    a.claims === b.claims
-  );
+/** The columns from which `parsePolicy` makes a policy. */
+const POLICY_COLUMNS = [
+  'enabled',
+  'organisation_id',
+  'limit_per_minute',
+  'token_life_seconds',
+  'scopes',
+  'audiences',
+  'allowed_networks',
+  'claims',
+] as const;
+
+type PolicyRow = Pick<KnownApiUserRow, (typeof POLICY_COLUMNS)[number]>;
+
+function haveSamePolicy(a: PolicyRow, b: PolicyRow): boolean {
+  for (const column of POLICY_COLUMNS) if (a[column] !== b[column]) return false;
+  return true;
 }
 
 function rethrow(error: unknown): never {
@@ -177,7 +174,7 @@ function toPassword(row: KnownApiUserRow): KnownPassword {
   };
 }
 
-function parsePolicy(row: KnownApiUserRow, defaults: PolicyDefaults): Policy {
+function parsePolicy(row: PolicyRow, defaults: PolicyDefaults): Policy {
   const audiences = JSON.parse(row.audiences) as string[];
   const networks = JSON.parse(row.allowed_networks) as string[];
   return {
