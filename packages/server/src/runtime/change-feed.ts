@@ -14,8 +14,9 @@ export interface ChangeFeed {
   follow(): Promise<void>;
   stop(): Promise<void>;
   /**
-   * How long ago the last poll that succeeded began, in milliseconds, by the clock that counts more: the
-   * steady one stands still while the machine sleeps, and the time of day may be set back.
+   * How long ago the last poll that succeeded began, in milliseconds, by the clock that counts more. The
+   * steady one stands still while the machine sleeps. A time of day that was set back hides a sleep, so it
+   * counts by as much as it was set back.
    */
   staleMs(): number;
   /** The number of the last change that was applied. */
@@ -152,7 +153,7 @@ export function createChangeFeed(
       clearTimeout(timer);
       await polling;
     },
-    staleMs: () => Math.max(clock.steady() - freshAt.steadyMs, clock.now() - freshAt.dayMs),
+    staleMs: () => Math.max(clock.steady() - freshAt.steadyMs, Math.abs(clock.now() - freshAt.dayMs)),
     applied: () => last,
   };
 }
