@@ -13,15 +13,12 @@ export interface VerifyingKey {
 export type AccessTokenReader = (
   token: string,
   nowMs: number,
-  accepts?: AcceptedTimes,
+  options?: ReadingOptions,
 ) => AccessTokenClaims | null;
 
-/** Tokens that are read although they are not valid at this time. By default none. */
-export interface AcceptedTimes {
-  /** Tokens that expired at most this many seconds ago. */
-  expiredSeconds?: number;
-  /** Tokens that were issued in the future by the clock of this process. */
-  early?: boolean;
+export interface ReadingOptions {
+  /** Reads also a token that has expired, or was issued in the future. Default: false. */
+  atAnyTime?: boolean;
 }
 
 /** The values that a token must match. */
@@ -43,7 +40,7 @@ export function readAccessToken(
   token: string,
   expected: ExpectedToken,
   nowMs: number,
-  { expiredSeconds = 0, early = false }: AcceptedTimes = {},
+  { atAnyTime = false }: ReadingOptions = {},
 ): AccessTokenClaims | null {
   const [header64 = '', payload64 = '', signature64 = '', ...more] = token.split('.');
   if (more.length > 0) return null;
@@ -54,9 +51,10 @@ export function readAccessToken(
   if (!ALGORITHM_FACTS[key.algorithm].verify(signed, key.publicKey, signature)) return null;
   const claims = claimsOf(jsonOfPart(payload64));
   if (claims === null || claims.issuer !== expected.issuer) return null;
+  if (atAnyTime) return claims;
   const nowSeconds = nowMs / 1000;
-  if (!early && claims.issuedAt > nowSeconds + expected.clockSkewSeconds) return null;
-  return claims.expiresAt > nowSeconds - expiredSeconds ? claims : null;
+  if (claims.issuedAt > nowSeconds + expected.clockSkewSeconds) return null;
+  return claims.expiresAt > nowSeconds ? claims : null;
 }
 
 /** The key that a header names; undefined if the header is not one of ours. */

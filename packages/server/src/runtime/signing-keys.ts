@@ -65,6 +65,10 @@ export function createKeyring(
   let current: Current | undefined;
   let published: { kids: string; jwks: Jwks } | undefined;
 
+  function publishedAt(nowMs: number): readonly SealedSigningKey[] {
+    return publishedKeys(keys, Math.min(nowMs, earlier()));
+  }
+
   function currentAt(nowMs: number): Current | undefined {
     const active = activeKey(keys, nowMs);
     const activeSigners = active && signers.get(active.kid);
@@ -111,7 +115,7 @@ export function createKeyring(
     },
     canSign: (nowMs) => signers.has(activeKey(keys, nowMs)?.kid ?? ''),
     verifyingKey(kid, nowMs) {
-      const key = publishedKeys(keys, nowMs).find((one) => one.kid === kid);
+      const key = publishedAt(nowMs).find((one) => one.kid === kid);
       if (key === undefined) return undefined;
       let publicKey = publicKeys.get(kid);
       if (publicKey === undefined) {
@@ -121,7 +125,7 @@ export function createKeyring(
       return { algorithm: key.algorithm, publicKey };
     },
     jwks(nowMs) {
-      const shown = publishedKeys(keys, Math.min(nowMs, earlier()));
+      const shown = publishedAt(nowMs);
       const kids = shown.map((key) => key.kid).join(' ');
       if (published?.kids !== kids) published = { kids, jwks: toJwks(shown) };
       return published.jwks;

@@ -274,7 +274,7 @@ function callersOf(store: Store, config: Config, log: Logger, now: () => number)
 
 function tokenReader({ verifyingKey }: Keyring, config: Config): AccessTokenReader {
   const expected = { ...config, verifyingKey };
-  return (token, nowMs, accepts) => readAccessToken(token, expected, nowMs, accepts);
+  return (token, nowMs, options) => readAccessToken(token, expected, nowMs, options);
 }
 
 interface MetricSources {

@@ -50,8 +50,8 @@ function issuerWith(algorithm: SigningAlgorithm) {
       sign({ ...claims, members: claimMembers(claims.organisationId, claims.others) }),
     signJson: (json: object, type = 'at+jwt') =>
       jwtSigner(algorithm, kid, privateKey, type)(JSON.stringify(json)),
-    read: (token: string, nowSeconds = NOW, expiredSeconds = 0) =>
-      readAccessToken(token, expected, nowSeconds * 1000, { expiredSeconds }),
+    read: (token: string, nowSeconds = NOW, options = {}) =>
+      readAccessToken(token, expected, nowSeconds * 1000, options),
   };
 }
 
@@ -123,8 +123,7 @@ test('a token is valid until it expires, plus a given tolerance', () => {
   const token = sign(CLAIMS);
   assert.ok(read(token, CLAIMS.expiresAt - 1) !== null);
   assert.equal(read(token, CLAIMS.expiresAt), null);
-  assert.ok(read(token, CLAIMS.expiresAt + 599, 600) !== null);
-  assert.equal(read(token, CLAIMS.expiresAt + 600, 600), null);
+  assert.ok(read(token, CLAIMS.expiresAt, { atAnyTime: true }) !== null);
 });
 
 test('a token from the future is valid within the clock tolerance', () => {
@@ -132,6 +131,7 @@ test('a token from the future is valid within the clock tolerance', () => {
   const token = sign(CLAIMS);
   assert.ok(read(token, CLAIMS.issuedAt - 60) !== null);
   assert.equal(read(token, CLAIMS.issuedAt - 61), null);
+  assert.ok(read(token, CLAIMS.issuedAt - 61, { atAnyTime: true }) !== null);
 });
 
 test('what our key signed for another purpose is no access token', () => {

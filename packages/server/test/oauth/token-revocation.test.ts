@@ -98,6 +98,22 @@ test('a token is revoked when the clock was set back since', { skip: faketimeMis
   await eventually(async () => assert.ok((await listed(at)).includes(digestOf(token))));
 });
 
+test('a token is revoked while the clock is ahead of its end', { skip: faketimeMissing() }, async () => {
+  using clock = fakeClock(0);
+  const store = await newStore();
+  const user = await store.apiUser('User');
+  await using at = await store.start(clock.variables);
+  const token = await tokenOf(user, at);
+  clock.set(HOUR_S);
+  await eventually(async () => {
+    const { iat = 0 } = decodeJwt(await tokenOf(user, at));
+    assert.ok(iat > Date.now() / 1000 + HOUR_S / 2, 'the server sees its clock set ahead');
+  });
+  assert.equal((await revoke(user, token, at)).status, 200);
+  clock.set(0);
+  await eventually(async () => assert.ok((await listed(at)).includes(digestOf(token))));
+});
+
 test('the token of another is refused, and stays good', async () => {
   const token = await tokenOf(owner);
   const reply = await revoke(other, token);

@@ -4,7 +4,7 @@ import type { Caller } from '../../src/domain/caller.ts';
 import type { Denial } from '../../src/domain/denial.ts';
 import type { LimitTransport } from '../../src/domain/shared-limit.ts';
 import { isRefusal } from '../../src/domain/refusal.ts';
-import { readAccessToken, type AcceptedTimes } from '../../src/domain/read-access-token.ts';
+import { readAccessToken, type ReadingOptions } from '../../src/domain/read-access-token.ts';
 import { pooledRandom } from '../../src/lib/random.ts';
 import { createTokenRevoker } from '../../src/oauth/record-revocation.ts';
 import { issueToken, type IssuingServices } from '../../src/oauth/issue-token.ts';
@@ -186,8 +186,8 @@ export class SimulatedNode {
       signer: keyring.signer,
       newTokenId: pooledRandom(16, 'base64url', 64),
       ...statistics.services,
-      readToken: (token: string, nowMs: number, accepts?: AcceptedTimes) =>
-        readAccessToken(token, { ...config, verifyingKey: keyring.verifyingKey }, nowMs, accepts),
+      readToken: (token: string, nowMs: number, options?: ReadingOptions) =>
+        readAccessToken(token, { ...config, verifyingKey: keyring.verifyingKey }, nowMs, options),
       isRevoked: revocations.includes,
       revoke: createTokenRevoker(store, revocations, config),
     };

@@ -9,7 +9,7 @@ export interface Commit {
   at: number;
   epoch: number;
   users: ReadonlyMap<string, { enabled: boolean; version: number }>;
-  keys: ReadonlyMap<string, { removesAt: number | null }>;
+  keys: ReadonlyMap<string, { isWithdrawn: boolean }>;
   revocations: ReadonlyMap<string, number>;
 }
 
@@ -204,9 +204,9 @@ export class StoreServer {
         ]),
       ),
       keys: new Map(
-        rows('select kid, removes_at from signing_keys').map((row) => [
+        rows('select kid, removes_at <= retires_at as withdrawn from signing_keys').map((row) => [
           String(row['kid']),
-          { removesAt: row['removes_at'] ?? null },
+          { isWithdrawn: Number(row['withdrawn']) === 1 },
         ]),
       ),
       revocations: new Map(
