@@ -333,4 +333,16 @@ export const history: Readonly<Record<string, Entry>> = {
     test: 'a clock set back during the sleep reveals it, too',
     failure: '0 !== 1',
   },
+  h61: {
+    mend: 'c87b2cb',
+    file: 'packages/server/test/oauth/token-revocation.test.ts',
+    test: 'a token is revoked while the clock is ahead of its end',
+    failure: 'includes(digestOf(token))',
+  },
+  h62: {
+    mend: '6c19217',
+    file: 'packages/server/test/runtime/change-feed.test.ts',
+    test: 'a feed counts a sleep and a clock set back as time without a poll',
+    failure: '0 !== 3599200',
+  },
 };
