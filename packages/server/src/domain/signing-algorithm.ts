@@ -51,7 +51,6 @@ export const ALGORITHM_FACTS: Readonly<Record<SigningAlgorithm, AlgorithmFacts>>
  * (docs/decisions/002). Every call returns the same buffer.
  */
 function rawSignature(der: Buffer): Buffer {
-  raw.fill(0);
   const rLength = der[3] ?? 0;
   const sAt = 4 + rLength + 2;
   copyInteger(der, 4, rLength, COORDINATE_BYTES);
@@ -63,9 +62,9 @@ const raw = Buffer.alloc(2 * COORDINATE_BYTES);
 
 /**
  * Copies a DER integer so that it ends before `end`, without its leading zero byte; a short integer is
- * padded.
+ * padded. A loop: `fill` and `copy` are calls of native code.
  */
 function copyInteger(der: Buffer, at: number, length: number, end: number): void {
-  const skip = Math.max(0, length - COORDINATE_BYTES);
-  der.copy(raw, end - (length - skip), at + skip, at + length);
+  for (let i = 1; i <= COORDINATE_BYTES; i++)
+    raw[end - i] = i <= length ? (der[at + length - i] as number) : 0;
 }

@@ -6,8 +6,16 @@ export interface Clock {
   steady(): number;
 }
 
+/** Node makes the global a getter, which costs more than the clock. So it is read once. */
+const { performance } = globalThis;
+
+/** Milliseconds from an arbitrary start; never jumps. */
+export function steadyNow(): number {
+  return performance.now();
+}
+
 /** `now` is Date.now itself: the path of a token request calls no wrapper. */
-export const SYSTEM_CLOCK: Clock = { now: Date.now, steady: () => performance.now() };
+export const SYSTEM_CLOCK: Clock = { now: Date.now, steady: steadyNow };
 
 /** A point in time by both clocks. */
 export interface Moment {

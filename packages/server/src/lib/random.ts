@@ -42,18 +42,28 @@ function base62From(source: Source, length: number): string {
 }
 
 /**
- * Creates random identifiers without a system call for each: the generator fills a pool, and every id takes
- * its own bytes from it. The returned function returns `bytes` random bytes in the given encoding.
+ * Creates random identifiers without a call to the system or to native code for each: the generator fills a
+ * pool, and every id takes its own characters from the text of it. The returned function returns as many
+ * characters as `bytes` random bytes have in the encoding. An id that is kept keeps the text of its pool.
  */
-export function pooledRandom(bytes: number, encoding: 'hex' | 'base64url', poolBytes = 4096): () => string {
-  const pool = Buffer.alloc(poolBytes - (poolBytes % bytes));
-  let next = pool.length;
+export function pooledRandom(
+  bytes: number,
+  encoding: 'hex' | 'base64url',
+  poolBytes: number = POOL_BYTES,
+): () => string {
+  const length = Math.ceil((8 * bytes) / (encoding === 'hex' ? 4 : 6));
+  const pool = Buffer.alloc(poolBytes - (poolBytes % 3)); // base64url makes four characters of three bytes
+  let text = '';
+  let next = 0;
   return () => {
-    if (next === pool.length) {
+    if (next + length > text.length) {
       randomFillSync(pool);
+      text = pool.toString(encoding);
       next = 0;
     }
-    next += bytes;
-    return pool.toString(encoding, next - bytes, next);
+    next += length;
+    return text.slice(next - length, next);
   };
 }
+
+const POOL_BYTES = 1536;
