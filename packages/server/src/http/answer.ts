@@ -1,7 +1,8 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
+import type { ServedRequest } from './served-request.ts';
+import type { ServedResponse } from './served-response.ts';
 
-export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void;
+export type RequestHandler = (request: ServedRequest, response: ServedResponse) => void;
 
 /** A complete response as a value. */
 export interface Answer {
@@ -15,13 +16,12 @@ export interface Answer {
 /** Caches may not keep an answer of the token endpoint (RFC 6749 §5.1). */
 export const NO_STORE: readonly string[] = ['Cache-Control', 'no-store', 'Pragma', 'no-cache'];
 
-export function sendAnswer(response: ServerResponse, answer: Answer, traceId: string): void {
-  const length = String(answer.body.length);
+export function sendAnswer(response: ServedResponse, answer: Answer, traceId: string): void {
   const own =
     answer.body === ''
-      ? ['Content-Length', length, 'X-Request-Id', traceId]
-      : ['Content-Length', length, 'X-Request-Id', traceId, 'Content-Type', 'application/json'];
-  response.writeHead(answer.status, joinedHeaders(answer.headers, own));
+      ? ['X-Request-Id', traceId]
+      : ['X-Request-Id', traceId, 'Content-Type', 'application/json'];
+  response.writeLines(answer.status, joinedHeaders(answer.headers, own), answer.body.length);
   response.end(answer.body, 'latin1'); // ASCII: half the cost of UTF-8
 }
 

@@ -19,9 +19,9 @@ interface Reading {
 }
 
 /**
- * A request whose body can be read without a stream. Node hands each part of a body to `push`, and null at its
- * end. The stream would turn them into events in later turns of the event loop, for a twentieth of the cost
- * of a token (docs/decisions/098).
+ * A request whose body can be read without a stream. Node hands each part of a body to `push`, and null at
+ * its end. The stream would turn them into events, for a twentieth of the CPU time of a token
+ * (docs/decisions/098).
  */
 export class ServedRequest extends IncomingMessage {
   #reading: Reading | null = null;
@@ -35,7 +35,7 @@ export class ServedRequest extends IncomingMessage {
     // Only the faults of a sandbox wait before they read: until then, the stream keeps what arrives.
     const early = this.readableLength > 0 ? (super.read() as Buffer | null) : null;
     this.#reading = reading;
-    if (early !== null) take(reading, early);
+    if (early !== null) add(reading, early);
     if (this.complete) end(reading);
   }
 
@@ -43,7 +43,7 @@ export class ServedRequest extends IncomingMessage {
   override push(chunk: Buffer | null, encoding?: BufferEncoding): boolean {
     if (this.#reading === null) return super.push(chunk, encoding);
     if (chunk === null) return end(this.#reading);
-    return take(this.#reading, chunk);
+    return add(this.#reading, chunk);
   }
 
   /** After the answer, Node reads what is left of the stream. Here nothing is. */
@@ -59,7 +59,7 @@ export class ServedRequest extends IncomingMessage {
   // @ts-expect-error TS2611: the types call it a property; in Node it is an accessor.
   override get readableEnded(): boolean {
     if (this.#reading !== null) return this.complete;
-    return Reflect.get(IncomingMessage.prototype, 'readableEnded', this) as boolean;
+    return Reflect.get(IncomingMessage.prototype, 'readableEnded', this);
   }
 }
 
@@ -70,7 +70,7 @@ function end({ bytesMax, onBody, chunks, bytes, cut }: Reading): true {
   return true;
 }
 
-function take(reading: Reading, chunk: Buffer): boolean {
+function add(reading: Reading, chunk: Buffer): boolean {
   reading.bytes += chunk.length;
   if (reading.bytes <= reading.bytesMax) reading.chunks.push(chunk);
   else reading.chunks.length = 0;

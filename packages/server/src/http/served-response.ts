@@ -4,17 +4,17 @@ import type { ServedRequest } from './served-request.ts';
 // An `import` would read every export of node:http (http/server.ts).
 const ServerResponse: typeof NodeResponse = process.getBuiltinModule('node:http').ServerResponse;
 
-/** How `writeHead` goes on: `firstLine` is the status line. Not in the types, because it is internal to Node. */
+/** The last step of `writeHead`. It is internal to Node, so the types lack it. */
 type StoreHeader = (this: NodeResponse, firstLine: string, headers: readonly string[]) => void;
 
 const { _storeHeader: storeHeader } = ServerResponse.prototype as unknown as { _storeHeader: StoreHeader };
 
-/** What Node refuses in a value: a line break in it would begin another header (RFC 9110 §5.5). */
+/** The characters that Node refuses in a value: a line break would begin another header (RFC 9110 §5.5). */
 const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 
 /**
- * A response whose head is written in one piece. Node checks the name and the value of each line, looks for
- * the names that it knows, and joins the lines, for a twentieth of the cost of a token (docs/decisions/098).
+ * A response whose head is written in one piece. Node would check and compare each line, for a twentieth of
+ * the CPU time of a token (docs/decisions/098).
  */
 export class ServedResponse extends ServerResponse<ServedRequest> {
   #lines = '';

@@ -1,10 +1,12 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Config } from '../config/config.ts';
 import { sendAnswer, type RequestHandler } from './answer.ts';
 import type { Connections } from './connections.ts';
 import { errorAnswer } from './error-response.ts';
 import { framingProblem, HEADERS_MAX } from './framing.ts';
+import { ServedRequest } from './served-request.ts';
+import { ServedResponse } from './served-response.ts';
 import { retryAfter } from './rate-limit-headers.ts';
 import { spread } from './spread.ts';
 import { traceIdOf } from './trace.ts';
@@ -26,7 +28,7 @@ const IDLE_MORE_MS = 2000;
 
 /** A node:http server in which every header, body, wait and connection has a bound. */
 export function boundedServer(bounds: Bounds, connections: Connections, handler: RequestHandler): Server {
-  function handle(request: IncomingMessage, response: ServerResponse): void {
+  function handle(request: ServedRequest, response: ServedResponse): void {
     // This server is stopping. The client opens a new connection, to a server that still listens.
     if (!server.listening) response.shouldKeepAlive = false;
     const problem = framingProblem(request);
@@ -37,6 +39,8 @@ export function boundedServer(bounds: Bounds, connections: Connections, handler:
 
   const server = createServer(
     {
+      IncomingMessage: ServedRequest,
+      ServerResponse: ServedResponse,
       maxHeaderSize: bounds.headerBytesMax,
       headersTimeout: bounds.headersTimeoutMs,
       requestTimeout: bounds.requestTimeoutMs,
@@ -54,7 +58,7 @@ export function boundedServer(bounds: Bounds, connections: Connections, handler:
   server.on('drop', connections.noteDropped);
   // Without this listener Node would ask for every body, however long (RFC 9110 §10.1.1): see `invitesBody`.
   server.on('checkContinue', handle);
-  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+  server.on('checkExpectation', (request: IncomingMessage, response: ServedResponse) => {
     const unknown = [417, 'The only expectation that is met is 100-continue.'] as const;
     refuse(request, response, ...(framingProblem(request) ?? unknown));
   });
@@ -88,7 +92,7 @@ function endInTurns(server: Server): void {
 }
 
 /** 429 and not 503: the caller is at fault, and a proxy must not take this server out of service. */
-function refuseInFlight(request: IncomingMessage, response: ServerResponse): void {
+function refuseInFlight(request: IncomingMessage, response: ServedResponse): void {
   const description = 'Too many requests from this network address are in flight: wait for their answers.';
   refuse(request, response, 429, description, 'rate_limit_exceeded', retryAfter(IN_FLIGHT_RETRY_MS));
 }
@@ -100,7 +104,7 @@ const refused = new WeakSet<Socket>();
 
 function refuse(
   request: IncomingMessage,
-  response: ServerResponse,
+  response: ServedResponse,
   status: number,
   description: string,
   error = 'invalid_request',

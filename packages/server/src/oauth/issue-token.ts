@@ -21,7 +21,8 @@ export interface TokenRequest {
 }
 
 export interface IssuedToken {
-  accessToken: string;
+  /** Signs the access token: most of the work. Call it once, in the same turn of the event loop. */
+  sign(): string;
   expiresInSeconds: number;
   /** Undefined if it equals the requested scope. */
   scope: string | undefined;
@@ -56,7 +57,7 @@ export function issueToken(
     const counting = countToken(services, apiUser.policy.organisation, authenticated.nowMs);
     return andThen(counting, (exceeded) => {
       if (exceeded !== null) return refusal(exceeded, caller, apiUser);
-      const issued = sign(services, authenticated, granted);
+      const issued = tokenOf(services, authenticated, granted);
       if (isDenial(issued)) return refusal(issued, caller, apiUser);
       services.noteUse(authenticated, caller.address, 1);
       return issued;
@@ -64,7 +65,7 @@ export function issueToken(
   });
 }
 
-function sign(
+function tokenOf(
   services: IssuingServices,
   { apiUser, limit, nowMs }: Authenticated,
   granted: Grant,
@@ -73,7 +74,7 @@ function sign(
   const expiresInSeconds = shape.tokenLifeSeconds;
   const signer = services.signer(nowMs);
   if (signer === undefined) return { denied: 'temporarily_unavailable', reason: 'no signing key is active' };
-  const accessToken = signer({
+  const content = {
     issuer: services.issuer,
     clientId: apiUser.clientId,
     audience: granted.audience,
@@ -84,7 +85,7 @@ function sign(
     expiresAt: Math.ceil(nowMs / 1000) + expiresInSeconds,
     tokenId: services.newTokenId(),
     members: shape.members,
-  });
+  };
   const scope = granted.tellScope ? granted.scope : undefined;
-  return { accessToken, expiresInSeconds, scope, limit, issuedAtMs: nowMs };
+  return { sign: () => signer(content), expiresInSeconds, scope, limit, issuedAtMs: nowMs };
 }

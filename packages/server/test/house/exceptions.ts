@@ -3,10 +3,10 @@
 
 /** Factories: functions of 71 to 100 lines that hold other functions. */
 export const FACTORIES: ReadonlySet<string> = names(`
-  createChangeFeed createClockWatch createEntries createKeyring createLive createMaintenance
+  createAnswering createChangeFeed createClockWatch createEntries createKeyring createLive createMaintenance
   createOrganisations createPlace createPool createRevocations createSignIn createStatistics createTokenCheck
   createUsageGathering createUsageRecorder
-  apiUserRows credentialRows operatorRows sessionRows linkToPrimary redisCluster formEndpoint
+  apiUserRows credentialRows operatorRows sessionRows linkToPrimary redisCluster
 `);
 
 /** Functions that are longer than 70 lines, and factories that are longer than 100. */

@@ -74,7 +74,7 @@ test('requests sent without waiting are answered in their order', async () => {
   assert.deepEqual(await statusesOf(cutAt(requests, [0.1, 0.35, 0.36, 0.7]), 5), [200, 403, 200, 400, 200]);
 });
 
-test('a client that sends far too much is answered before it has ended', async () => {
+test('a client that sends far too much is answered before its end', async () => {
   const connection = await rawConnection(server.port);
   connection.socket.write(head('Transfer-Encoding: chunked'));
   const chunk = `10000\r\n${'a'.repeat(65_536)}\r\n`;
@@ -96,4 +96,14 @@ test('a client that leaves in the middle of its body disturbs nobody', async () 
     socket.destroy();
   }
   assert.deepEqual(await statusesOf([`${head(`Content-Length: ${body.length}`)}${body}`], 1), [200]);
+});
+
+test('requests that arrive together get each their own answer', async () => {
+  const others = ['client_id=nobody&client_secret=wrong', 'x', `${body}&grant_type=password`, `${body}&a=%`];
+  const bodies = Array.from({ length: 100 }, (_, i) => (i % 3 === 0 ? (others[i % 4] as string) : body));
+  const expected = bodies.map((text) => (text === body ? 200 : text === others[0] ? 403 : 400));
+  const statuses = await Promise.all(
+    bodies.map(async (text) => await statusesOf([`${head(`Content-Length: ${text.length}`)}${text}`], 1)),
+  );
+  assert.deepEqual(statuses.flat(), expected);
 });

@@ -30,7 +30,7 @@ async function answered(requestLines: string[], by: 'lines' | 'node', status = 2
   }
 }
 
-test('a head written in one piece says the same as one that Node writes', async () => {
+test('a head in one piece says the same as one of Node', async () => {
   const requests = [
     ['GET / HTTP/1.1', 'Host: a', 'Connection: close'],
     ['GET / HTTP/1.0'],
@@ -58,7 +58,7 @@ test('a connection stays open for the next request', async () => {
   );
 });
 
-test('a value that would begin another line is refused, as Node refuses it', () => {
+test('a value that would begin another line is refused', () => {
   const response = new ServedResponse(new ServedRequest(null as never));
   for (const value of ['a\r\nSet-Cookie: b', 'a\nb', 'a\rb', 'a\0b', 'ключ'])
     assert.throws(() => response.writeLines(200, ['X-Request-Id', 'a1', 'Allow', value], 0), TypeError);

@@ -229,7 +229,7 @@ test('a change whose handler fails is handed on again', async () => {
   assert.equal(attempts, 3);
 });
 
-test('a feed counts a sleep and a clock set back as time without a poll', async () => {
+test('a sleep and a clock set back count as time without polls', async () => {
   let dayMs = Date.UTC(2030, 0, 1);
   const rows = rowsOf(() => ({ epoch: 0, kept: [] }));
   const away = { ...rows, position: async () => await Promise.reject(new Error('away')) };

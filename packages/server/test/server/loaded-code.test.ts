@@ -11,6 +11,8 @@ import { fileURLToPath } from 'node:url';
 import { temporaryFolder } from '@mintmark/test-support/command-line';
 import { freePort } from '@mintmark/test-support/free-port';
 import { loadedHandler } from '../../src/http/loaded-handler.ts';
+import { ServedRequest } from '../../src/http/served-request.ts';
+import { ServedResponse } from '../../src/http/served-response.ts';
 
 const MINTMARK = fileURLToPath(new URL('../../bin/mintmark.mjs', import.meta.url));
 
@@ -81,7 +83,10 @@ void test('a handler that cannot be loaded answers 500 until it can', async () =
     },
     { error: (line: unknown) => void lines.push(line) },
   );
-  const server = createServer(handler).listen(0, '127.0.0.1');
+  const server = createServer(
+    { IncomingMessage: ServedRequest, ServerResponse: ServedResponse },
+    handler,
+  ).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const get = async () => await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
   const failed = await get();

@@ -254,7 +254,7 @@ export class SimulatedNode {
     if (!this.ready || parts === undefined) return undefined;
     const caller = assertion === null ? callerOf(member) : senderOf(member, assertion);
     const issued = await issueToken(parts.services, caller, NO_PARAMETERS, Date.now());
-    return isRefusal(issued) ? issued.denial : { token: issued.accessToken };
+    return isRefusal(issued) ? issued.denial : { token: issued.sign() };
   }
 
   /** Revokes a token as its API user does. True: the server answered that the token is revoked. */

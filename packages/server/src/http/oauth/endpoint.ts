@@ -1,87 +1,59 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Logger } from 'pino';
+import type { IncomingMessage } from 'node:http';
 import type { Config } from '../../config/config.ts';
 import type { Caller } from '../../domain/caller.ts';
-import { invalidRequest, isDenial, type Denial } from '../../domain/denial.ts';
-import type { FailureBudgetServices } from '../../domain/failure-budget.ts';
 import { limitedNetwork } from '../../domain/network.ts';
-import type { Counters } from '../../domain/rate-limit.ts';
-import { isRefusal, refusal, refusalReason, type Refusal } from '../../domain/refusal.ts';
+import { refusal, type Refusal } from '../../domain/refusal.ts';
 import { ownPart } from '../../domain/shared-limit.ts';
+import { steadyNow } from '../../lib/clock.ts';
 import type { MaybePromise } from '../../lib/maybe-promise.ts';
-import type { RouteStatistics } from '../../runtime/usage/route-statistics.ts';
-import { sendAnswer, type Answer, type RequestHandler } from '../answer.ts';
-import {
-  denialAnswer,
-  errorAnswer,
-  errorResponse,
-  overloadedAnswer,
-  serverErrorAnswer,
-} from '../error-response.ts';
-import { parseForm, type Form } from '../form.ts';
+import { sendAnswer, type RequestHandler } from '../answer.ts';
+import { errorAnswer, errorResponse, overloadedAnswer } from '../error-response.ts';
+import type { Form } from '../form.ts';
 import { invitesBody } from '../framing.ts';
 import { header, text, type Description } from '../operation.ts';
 import { RATE_LIMIT_HEADERS } from '../rate-limit-headers.ts';
+import type { ServedRequest } from '../served-request.ts';
+import type { ServedResponse } from '../served-response.ts';
 import { traceIdOf } from '../trace.ts';
-import type { Admission } from './admission.ts';
-import type { AssertionQueue } from './assertion-queue.ts';
-import { readBody } from './body.ts';
-import { ASSERTION_TYPE, readCredentials, requestProblem, usesBasic } from './request-credentials.ts';
-
-/** Dependencies of every endpoint that accepts a form with credentials. */
-export interface FormEndpointServices extends Pick<
-  FailureBudgetServices,
-  'now' | 'addressPerMinute' | 'sharedLimits'
-> {
-  addressOf(request: IncomingMessage): string;
-  /** Calls per network address. */
-  addresses: Counters;
-  admission: Admission;
-  assertionQueue: AssertionQueue;
-  noteRefusal(refusal: Refusal, nowMs: number): void;
-  routes: { token: RouteStatistics; introspection: RouteStatistics; revocation: RouteStatistics };
-  log: Logger;
-}
-
-/** One endpoint that accepts a form with credentials. */
-export interface FormRoute {
-  /** The name in the log. */
-  name: string;
-  /** The answer to any method but POST. */
-  usage: string;
-  statistics: RouteStatistics;
-}
+import {
+  createAnswering,
+  OVERLOADED,
+  send,
+  type Exchange,
+  type FormAnswer,
+  type FormEndpointServices,
+  type FormRoute,
+} from './answering.ts';
+import { ASSERTION_TYPE } from './request-credentials.ts';
 
 export type FormEndpointConfig = Pick<Config, 'bodyBytesMax'>;
 
-/** A request that is being answered. */
-interface Exchange {
-  request: IncomingMessage;
-  response: ServerResponse;
-  traceId: string;
-  startedAt: number;
-  address: string;
-}
-
-const OVERLOADED = refusal({ denied: 'overloaded' });
-
 /**
- * An endpoint for API users, directly on node:http. `receive` runs before the body is read, `handle` after
- * it, and `finish` answers. Each endpoint supplies `answer`, which gets `services` as an argument because
+ * An endpoint for API users, directly on node:http. `receive` runs before the body is read, `createAnswering`
+ * has the steps after it. Each endpoint supplies `answer`, which gets `services` as an argument because
  * this is the hot path.
  */
 export function formEndpoint<S extends FormEndpointServices>(
   services: S,
   { bodyBytesMax }: FormEndpointConfig,
   route: FormRoute,
-  answer: (services: S, caller: Caller, form: Form, nowMs: number) => MaybePromise<Answer | Refusal>,
+  answer: (services: S, caller: Caller, form: Form, nowMs: number) => MaybePromise<FormAnswer | Refusal>,
 ): RequestHandler {
-  const { addressPerMinute, sharedLimits, admission, assertionQueue } = services;
+  const { addressPerMinute, sharedLimits, admission } = services;
+  const { join, answerNow, fail } = createAnswering(services, { bodyBytesMax, route, answer });
 
-  function receive(request: IncomingMessage, response: ServerResponse): void {
+  function receive(request: ServedRequest, response: ServedResponse): void {
     if (!admission.admits()) return shed(request, response);
-    const traceId = traceIdOf(request.headers['traceparent']);
-    const exchange = { request, response, traceId, startedAt: performance.now(), address: '' };
+    const exchange: Exchange = {
+      request,
+      response,
+      traceId: traceIdOf(request.headers['traceparent']),
+      startedAt: steadyNow(),
+      address: '',
+      body: 'too large',
+      outcome: null,
+      nowMs: 0,
+    };
     try {
       if (request.method !== 'POST') return refuseMethod(exchange);
       exchange.address = services.addressOf(request);
@@ -92,60 +64,24 @@ export function formEndpoint<S extends FormEndpointServices>(
       const limit = services.addresses.consume(network, ownPart(addressPerMinute, parts), nowMs);
       if (!limit.allowed) {
         const denial = { denied: 'rate_limit_exceeded', policy: 'address', limit } as const;
-        return finish(exchange, refusal(denial), nowMs);
+        return answerNow(exchange, refusal(denial), nowMs);
       }
-      if (!invitesBody(request, response, bodyBytesMax)) return handle(exchange, 'too large');
-      readBody(request, bodyBytesMax, (body) => handle(exchange, body));
+      const takesBody = (body: Buffer | 'too large'): void => {
+        exchange.body = body;
+        join(exchange);
+      };
+      if (!invitesBody(request, response, bodyBytesMax)) return takesBody('too large');
+      request.readBody(bodyBytesMax, takesBody);
     } catch (error) {
       fail(exchange, error);
     }
-  }
-
-  /** Reads the clock once the body is there, and after each wait. */
-  function handle(exchange: Exchange, body: Buffer | 'too large'): void {
-    try {
-      const nowMs = services.now();
-      const form = formOf(exchange.request, body, bodyBytesMax);
-      if (isDenial(form)) return finish(exchange, refusal(form), nowMs);
-      const caller = callerOf(exchange, form);
-      if (isDenial(caller)) return finish(exchange, refusal(caller), nowMs);
-      if (caller.assertion === null) return respond(exchange, caller, form, nowMs);
-      const isAdmitted = assertionQueue.add(() => respond(exchange, caller, form, services.now()));
-      if (!isAdmitted) finish(exchange, OVERLOADED, nowMs);
-    } catch (error) {
-      fail(exchange, error);
-    }
-  }
-
-  function respond(exchange: Exchange, caller: Caller, form: Form, nowMs: number): void {
-    try {
-      const outcome = answer(services, caller, form, nowMs);
-      if (!(outcome instanceof Promise)) return finish(exchange, outcome, nowMs);
-      admission
-        .whileWaiting(outcome)
-        .then((settled) => finish(exchange, settled, services.now()))
-        .catch((error: unknown) => fail(exchange, error));
-    } catch (error) {
-      fail(exchange, error);
-    }
-  }
-
-  function finish(exchange: Exchange, outcome: Answer | Refusal, nowMs: number): void {
-    if (!isRefusal(outcome)) {
-      send(exchange, outcome);
-      return route.statistics.record('ok', performance.now() - exchange.startedAt);
-    }
-    services.noteRefusal(outcome, nowMs);
-    const usedBasic = usesBasic(exchange.request.headers.authorization);
-    send(exchange, denialAnswer(outcome.denial, exchange.traceId, usedBasic, nowMs));
-    route.statistics.record(refusalReason(outcome.denial), performance.now() - exchange.startedAt);
   }
 
   /**
    * Refuses a request before its body. A body within the limit does not close the connection: a new
    * connection costs both sides more than the body.
    */
-  function shed(request: IncomingMessage, response: ServerResponse): void {
+  function shed(request: IncomingMessage, response: ServedResponse): void {
     const traceId = traceIdOf(request.headers['traceparent']);
     route.statistics.noteUntouched('overloaded');
     services.noteRefusal(OVERLOADED, services.now());
@@ -154,41 +90,12 @@ export function formEndpoint<S extends FormEndpointServices>(
   }
 
   function refuseMethod(exchange: Exchange): void {
-    route.statistics.record('method_not_allowed', performance.now() - exchange.startedAt);
+    route.statistics.record('method_not_allowed', steadyNow() - exchange.startedAt);
     const allow = ['Allow', 'POST'];
     send(exchange, errorAnswer(405, 'method_not_allowed', route.usage, exchange.traceId, allow));
   }
 
-  /** Answers a bug with 500. The log has the cause under the trace id. */
-  function fail({ response, traceId, startedAt }: Exchange, error: unknown): void {
-    route.statistics.record('server_error', performance.now() - startedAt);
-    services.log.error({ traceId, err: error }, `${route.name} failed`);
-    if (response.headersSent) response.destroy();
-    else sendAnswer(response, serverErrorAnswer(traceId), traceId);
-  }
-
   return receive;
-}
-
-function formOf(request: IncomingMessage, body: Buffer | 'too large', bytesMax: number): Form | Denial {
-  const problem = requestProblem(request.headers, request.url ?? '');
-  if (problem !== null) return problem;
-  return body === 'too large'
-    ? invalidRequest(`The body is longer than ${bytesMax} bytes: send only the documented parameters.`)
-    : parseForm(body);
-}
-
-function callerOf({ request, address, traceId }: Exchange, form: Form): Caller | Denial {
-  const credentials = readCredentials(form, request.headers.authorization);
-  if (isDenial(credentials)) return credentials;
-  const { clientId, clientSecret, assertion } = credentials;
-  return { clientId, clientSecret, assertion, address, traceId };
-}
-
-function send({ request, response, traceId }: Exchange, answer: Answer): void {
-  if (response.destroyed) return;
-  if (!request.complete) response.shouldKeepAlive = false; // do not wait for the rest of the body
-  sendAnswer(response, answer, traceId);
 }
 
 /** What the operations of all endpoints with a form and credentials share. `schema`: that of the form. */

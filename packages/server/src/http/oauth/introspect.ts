@@ -8,12 +8,8 @@ import {
 import { NO_STORE, type Answer, type RequestHandler } from '../answer.ts';
 import { errorResponse } from '../error-response.ts';
 import { headerReferences, jsonResponse, text, whole, type Description } from '../operation.ts';
-import {
-  formEndpoint,
-  formOperation,
-  type FormEndpointConfig,
-  type FormEndpointServices,
-} from './endpoint.ts';
+import type { FormEndpointServices } from './answering.ts';
+import { formEndpoint, formOperation, type FormEndpointConfig } from './endpoint.ts';
 
 /** `POST {base}/oauth2/introspect` (RFC 7662). */
 export function introspectionEndpoint(

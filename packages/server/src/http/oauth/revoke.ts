@@ -4,12 +4,8 @@ import { revokeToken, type Revoked, type RevokingServices } from '../../oauth/re
 import { NO_STORE, type Answer, type RequestHandler } from '../answer.ts';
 import { errorResponse } from '../error-response.ts';
 import { headerReferences, type Description } from '../operation.ts';
-import {
-  formEndpoint,
-  formOperation,
-  type FormEndpointConfig,
-  type FormEndpointServices,
-} from './endpoint.ts';
+import type { FormEndpointServices } from './answering.ts';
+import { formEndpoint, formOperation, type FormEndpointConfig } from './endpoint.ts';
 
 /** `POST {base}/oauth2/revoke` (RFC 7009). */
 export function revocationEndpoint(

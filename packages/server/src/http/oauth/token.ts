@@ -2,18 +2,13 @@ import type { Caller } from '../../domain/caller.ts';
 import { isRefusal, type Refusal } from '../../domain/refusal.ts';
 import { andThen, type MaybePromise } from '../../lib/maybe-promise.ts';
 import { issueToken, type IssuedToken, type IssuingServices } from '../../oauth/issue-token.ts';
-import { joinedHeaders, NO_STORE, type Answer, type RequestHandler } from '../answer.ts';
+import { joinedHeaders, NO_STORE, type RequestHandler } from '../answer.ts';
 import { errorResponse } from '../error-response.ts';
 import type { Form } from '../form.ts';
 import { headerReferences, jsonResponse, text, type Description } from '../operation.ts';
 import { RATE_LIMIT_HEADERS, rateLimitHeaders } from '../rate-limit-headers.ts';
-import {
-  CREDENTIAL_PARAMETERS,
-  formEndpoint,
-  formOperation,
-  type FormEndpointConfig,
-  type FormEndpointServices,
-} from './endpoint.ts';
+import type { FormAnswer, FormEndpointServices } from './answering.ts';
+import { CREDENTIAL_PARAMETERS, formEndpoint, formOperation, type FormEndpointConfig } from './endpoint.ts';
 
 export type TokenEndpointServices = FormEndpointServices & IssuingServices;
 
@@ -32,7 +27,7 @@ function answerTokenRequest(
   caller: Caller,
   form: Form,
   nowMs: number,
-): MaybePromise<Answer | Refusal> {
+): MaybePromise<FormAnswer | Refusal> {
   const request = {
     grantType: form.get('grant_type'),
     scope: form.get('scope'),
@@ -42,14 +37,14 @@ function answerTokenRequest(
 }
 
 /** `InlineResponse200` of the reference, plus `scope` if it differs from the request (RFC 6749 §5.1). */
-function tokenAnswer(outcome: IssuedToken | Refusal): Answer | Refusal {
+function tokenAnswer(outcome: IssuedToken | Refusal): FormAnswer | Refusal {
   if (isRefusal(outcome)) return outcome;
-  const { accessToken, expiresInSeconds, scope, limit, issuedAtMs } = outcome;
+  const { sign, expiresInSeconds, scope, limit, issuedAtMs } = outcome;
   const tail = scope === undefined ? '' : `,"scope":${JSON.stringify(scope)}`;
   return {
     status: 200,
     headers: joinedHeaders(NO_STORE, rateLimitHeaders('api-user', limit, issuedAtMs)),
-    body: `{"access_token":"${accessToken}","token_type":"Bearer","expires_in":${expiresInSeconds}${tail}}`,
+    body: () => `{"access_token":"${sign()}","token_type":"Bearer","expires_in":${expiresInSeconds}${tail}}`,
   };
 }
 

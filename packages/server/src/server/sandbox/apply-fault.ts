@@ -1,15 +1,16 @@
-import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
+import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import { generateSigningKey } from '../../domain/signing-key.ts';
 import { ACCESS_TOKEN_TYPE, jwtSigner } from '../../domain/access-token.ts';
 import { errorAnswer } from '../../http/error-response.ts';
 import { sendAnswer } from '../../http/answer.ts';
+import type { ServedResponse } from '../../http/served-response.ts';
 import { traceIdOf } from '../../http/trace.ts';
 import type { Fault } from './faults.ts';
 import { spanMs } from './span.ts';
 
 export interface FaultContext {
   request: IncomingMessage;
-  response: ServerResponse;
+  response: ServedResponse;
   /** Resolves after this many milliseconds of the sandbox's clock. */
   wait(ms: number): Promise<void>;
   /** Hands the request to the server. */
@@ -43,7 +44,7 @@ const ERRORS: Readonly<Record<number, string>> = {
   503: 'temporarily_unavailable',
 };
 
-function answerWith(fault: Fault, request: IncomingMessage, response: ServerResponse): void {
+function answerWith(fault: Fault, request: IncomingMessage, response: ServedResponse): void {
   const { status = 502, html } = fault;
   const seconds = fault.retryAfter ?? (status === 429 || status === 503 ? 1 : undefined);
   const retry = seconds === undefined ? [] : ['Retry-After', String(seconds)];
@@ -78,7 +79,7 @@ interface CapturedAnswer {
 type Headers = Readonly<Record<string, unknown>> | readonly unknown[];
 
 /** Holds the answer of the server back and passes it to `send`. */
-function captureAnswer(response: ServerResponse, send: (answer: CapturedAnswer) => void): void {
+function captureAnswer(response: ServedResponse, send: (answer: CapturedAnswer) => void): void {
   const chunks: Buffer[] = [];
   const answer: CapturedAnswer = { status: 200, headers: [], body: Buffer.alloc(0) };
   const keep = (chunk: unknown, encoding: unknown) => {
@@ -86,13 +87,14 @@ function captureAnswer(response: ServerResponse, send: (answer: CapturedAnswer) 
       chunks.push(Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8'));
     else if (chunk instanceof Uint8Array) chunks.push(Buffer.from(chunk));
   };
-  const own = { writeHead: response.writeHead, write: response.write, end: response.end };
+  const { writeHead, writeLines, write, end } = response;
   response.writeHead = (status: number, ...rest: unknown[]) => {
     answer.status = status;
     const headers = rest.find((part): part is Headers => typeof part === 'object' && part !== null) ?? [];
     answer.headers = (Array.isArray(headers) ? headers : Object.entries(headers).flat()).map(String);
     return response;
   };
+  response.writeLines = (status, headers) => void response.writeHead(status, [...headers]);
   response.write = ((chunk: unknown, encoding: unknown) => {
     keep(chunk, encoding);
     return true;
@@ -101,7 +103,7 @@ function captureAnswer(response: ServerResponse, send: (answer: CapturedAnswer) 
     keep(chunk, encoding);
     const set = Object.entries(response.getHeaders()).flatMap(([name, value]) => [name, String(value)]);
     for (const name of response.getHeaderNames()) response.removeHeader(name);
-    Object.assign(response, own);
+    Object.assign(response, { writeHead, writeLines, write, end });
     send({ ...answer, headers: [...set, ...answer.headers], body: Buffer.concat(chunks) });
     return response;
   }) as typeof response.end;
@@ -133,7 +135,7 @@ function withLength(headers: readonly string[], length: number): string[] {
 }
 
 /** Sends the first part of the answer and then resets the connection. */
-function resetIn(where: Fault['reset'], answer: CapturedAnswer, { socket }: ServerResponse): void {
+function resetIn(where: Fault['reset'], answer: CapturedAnswer, { socket }: ServedResponse): void {
   const { status, headers, body } = answer;
   const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`];
   for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);

@@ -1,4 +1,5 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
+import type { ServedResponse } from '../../http/served-response.ts';
 import pino from 'pino';
 import type { Config } from '../../config/config.ts';
 import { loadConfig, withPort } from '../../config/load-config.ts';
@@ -159,7 +160,7 @@ function interpose(
 ): void {
   const handlers = server.listeners('request') as ((
     request: IncomingMessage,
-    response: ServerResponse,
+    response: ServedResponse,
   ) => void)[];
   let inFlight = 0;
   let waiting = 0;
@@ -170,7 +171,7 @@ function interpose(
     waiting -= 1;
   };
   server.removeAllListeners('request');
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+  server.on('request', (request: IncomingMessage, response: ServedResponse) => {
     const entry = journal.add(request, clock.now());
     inFlight += 1;
     response.once('close', () => {

@@ -1,0 +1,187 @@
+import type { IncomingMessage } from 'node:http';
+import type { Logger } from 'pino';
+import type { Caller } from '../../domain/caller.ts';
+import { invalidRequest, isDenial, type Denial } from '../../domain/denial.ts';
+import type { FailureBudgetServices } from '../../domain/failure-budget.ts';
+import type { Counters } from '../../domain/rate-limit.ts';
+import { isRefusal, refusal, refusalReason, type Refusal } from '../../domain/refusal.ts';
+import { steadyNow } from '../../lib/clock.ts';
+import type { MaybePromise } from '../../lib/maybe-promise.ts';
+import type { RouteStatistics } from '../../runtime/usage/route-statistics.ts';
+import { sendAnswer, type Answer } from '../answer.ts';
+import { denialAnswer, serverErrorAnswer } from '../error-response.ts';
+import { parseForm, type Form } from '../form.ts';
+import type { ServedRequest } from '../served-request.ts';
+import type { ServedResponse } from '../served-response.ts';
+import type { Admission } from './admission.ts';
+import type { AssertionQueue } from './assertion-queue.ts';
+import { createCohort } from './cohort.ts';
+import { readCredentials, requestProblem, usesBasic } from './request-credentials.ts';
+
+/** Dependencies of every endpoint that accepts a form with credentials. */
+export interface FormEndpointServices extends Pick<
+  FailureBudgetServices,
+  'now' | 'addressPerMinute' | 'sharedLimits'
+> {
+  addressOf(request: IncomingMessage): string;
+  /** Calls per network address. */
+  addresses: Counters;
+  admission: Admission;
+  assertionQueue: AssertionQueue;
+  noteRefusal(refusal: Refusal, nowMs: number): void;
+  routes: { token: RouteStatistics; introspection: RouteStatistics; revocation: RouteStatistics };
+  log: Logger;
+}
+
+/** One endpoint that accepts a form with credentials. */
+export interface FormRoute {
+  /** The name in the log. */
+  name: string;
+  /** The answer to any method but POST. */
+  usage: string;
+  statistics: RouteStatistics;
+}
+
+/** An answer, or one whose body is made in a step of its own, because that takes long. */
+export type FormAnswer = Omit<Answer, 'body'> & { body: string | (() => string) };
+
+/** A request that is being answered. */
+export interface Exchange {
+  request: ServedRequest;
+  response: ServedResponse;
+  traceId: string;
+  startedAt: number;
+  address: string;
+  body: Buffer | 'too large';
+  /** The answer until it is sent, and the time at which it was found. Null before and after. */
+  outcome: FormAnswer | Refusal | null;
+  nowMs: number;
+}
+
+/** How an endpoint answers the requests that it has received. */
+export interface Answering {
+  /** Answers a request whose body is there, together with others. */
+  join(exchange: Exchange): void;
+  answerNow(exchange: Exchange, outcome: FormAnswer | Refusal, nowMs: number): void;
+  /** Answers a bug with 500. */
+  fail(exchange: Exchange, error: unknown): void;
+}
+
+export interface AnsweringEndpoint<S> {
+  bodyBytesMax: number;
+  route: FormRoute;
+  answer: (services: S, caller: Caller, form: Form, nowMs: number) => MaybePromise<FormAnswer | Refusal>;
+}
+
+export const OVERLOADED: Refusal = refusal({ denied: 'overloaded' });
+
+/**
+ * Answers in three steps: `decide` finds the outcome, `write` signs the token, `finish` sends. A request that
+ * waits for something leaves its cohort, and takes the last two steps alone.
+ */
+export function createAnswering<S extends FormEndpointServices>(
+  services: S,
+  { bodyBytesMax, route, answer }: AnsweringEndpoint<S>,
+): Answering {
+  const { admission, assertionQueue } = services;
+
+  /** Reads the clock once the body is there, and after each wait. */
+  function decide(exchange: Exchange): void {
+    const nowMs = services.now();
+    const form = formOf(exchange.request, exchange.body, bodyBytesMax);
+    if (isDenial(form)) return settle(exchange, refusal(form), nowMs);
+    const caller = callerOf(exchange, form);
+    if (isDenial(caller)) return settle(exchange, refusal(caller), nowMs);
+    if (caller.assertion === null) {
+      const outcome = answer(services, caller, form, nowMs);
+      if (outcome instanceof Promise) return answerLater(exchange, outcome);
+      return settle(exchange, outcome, nowMs);
+    }
+    const isAdmitted = assertionQueue.add(() => answerInTurn(exchange, caller, form));
+    if (!isAdmitted) settle(exchange, OVERLOADED, nowMs);
+  }
+
+  function settle(exchange: Exchange, outcome: FormAnswer | Refusal, nowMs: number): void {
+    exchange.outcome = outcome;
+    exchange.nowMs = nowMs;
+  }
+
+  function write({ outcome }: Exchange): void {
+    if (outcome !== null && !isRefusal(outcome) && typeof outcome.body === 'function') {
+      outcome.body = outcome.body();
+    }
+  }
+
+  function finish(exchange: Exchange): void {
+    const { outcome, nowMs } = exchange;
+    if (outcome === null) return;
+    exchange.outcome = null; // it is answered once, in its cohort or alone
+    if (!isRefusal(outcome)) {
+      send(exchange, outcome as Answer);
+      return route.statistics.record('ok', steadyNow() - exchange.startedAt);
+    }
+    services.noteRefusal(outcome, nowMs);
+    const usedBasic = usesBasic(exchange.request.headers.authorization);
+    send(exchange, denialAnswer(outcome.denial, exchange.traceId, usedBasic, nowMs));
+    route.statistics.record(refusalReason(outcome.denial), steadyNow() - exchange.startedAt);
+  }
+
+  /** Answers a request outside of its cohort. */
+  function answerNow(exchange: Exchange, outcome: FormAnswer | Refusal, nowMs: number): void {
+    settle(exchange, outcome, nowMs);
+    write(exchange);
+    finish(exchange);
+  }
+
+  function answerLater(exchange: Exchange, outcome: Promise<FormAnswer | Refusal>): void {
+    admission
+      .whileWaiting(outcome)
+      .then((settled) => answerNow(exchange, settled, services.now()))
+      .catch((error: unknown) => fail(exchange, error));
+  }
+
+  function answerInTurn(exchange: Exchange, caller: Caller, form: Form): void {
+    try {
+      const nowMs = services.now();
+      const outcome = answer(services, caller, form, nowMs);
+      if (outcome instanceof Promise) answerLater(exchange, outcome);
+      else answerNow(exchange, outcome, nowMs);
+    } catch (error) {
+      fail(exchange, error);
+    }
+  }
+
+  /** Answers a bug with 500. The log has the cause under the trace id. */
+  function fail(exchange: Exchange, error: unknown): void {
+    const { response, traceId, startedAt } = exchange;
+    exchange.outcome = null;
+    route.statistics.record('server_error', steadyNow() - startedAt);
+    services.log.error({ traceId, err: error }, `${route.name} failed`);
+    if (response.headersSent) response.destroy();
+    else sendAnswer(response, serverErrorAnswer(traceId), traceId);
+  }
+
+  return { join: createCohort([decide, write, finish], fail), answerNow, fail };
+}
+
+function formOf(request: IncomingMessage, body: Buffer | 'too large', bytesMax: number): Form | Denial {
+  const problem = requestProblem(request.headers, request.url ?? '');
+  if (problem !== null) return problem;
+  return body === 'too large'
+    ? invalidRequest(`The body is longer than ${bytesMax} bytes: send only the documented parameters.`)
+    : parseForm(body);
+}
+
+function callerOf({ request, address, traceId }: Exchange, form: Form): Caller | Denial {
+  const credentials = readCredentials(form, request.headers.authorization);
+  if (isDenial(credentials)) return credentials;
+  const { clientId, clientSecret, assertion } = credentials;
+  return { clientId, clientSecret, assertion, address, traceId };
+}
+
+/** Sends an answer. If the body has not arrived whole, the connection ends after it. */
+export function send({ request, response, traceId }: Exchange, answer: Answer): void {
+  if (response.destroyed) return;
+  if (!request.complete) response.shouldKeepAlive = false; // do not wait for the rest of the body
+  sendAnswer(response, answer, traceId);
+}
