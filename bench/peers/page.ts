@@ -32,7 +32,8 @@ limit and Mintmark are neighbours. Ratios are those of slices of one round. Befo
 one. A slice with a single failed request ends the run.
 
 - **limit**: a hand-written node:http server that parses the form, hashes the secret, signs, and answers. It has the digests of the
-  secrets in memory, and does nothing else.
+  secrets in memory, answers each request as it arrives, and does nothing else. Mintmark can cost less: it takes the requests of a turn of the
+  event loop through each step together ([decision 099](../../docs/decisions/099-cohorts.md)).
 - **Mintmark**: as it is installed, on SQLite, with rate limits that the load does not reach.
 - **oidc-provider**: on node:http, with JWTs as its documentation configures them. One client is static. Many clients are in a Map in
   memory behind its adapter interface, with their secrets as plain text, which it compares; its cache holds 100 clients.
