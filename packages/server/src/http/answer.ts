@@ -9,7 +9,7 @@ export interface Answer {
   status: number;
   /** Names and values, alternating. `sendAnswer` adds Content-Type, Content-Length and X-Request-Id. */
   headers: readonly string[];
-  /** JSON in ASCII, or empty. */
+  /** JSON in ASCII (lib/ascii-json.ts), or empty. */
   body: string;
 }
 

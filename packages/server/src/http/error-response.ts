@@ -1,5 +1,6 @@
 import type { Denial } from '../domain/denial.ts';
 import { INTROSPECT_SCOPE } from '../oauth/introspect-token.ts';
+import { asciiJson } from '../lib/ascii-json.ts';
 import { NO_STORE, type Answer } from './answer.ts';
 import { header, headerReferences, jsonResponse, text, type Description } from './operation.ts';
 import { quotaHeaders, rateLimitHeaders, retryAfter } from './rate-limit-headers.ts';
@@ -49,7 +50,7 @@ export function errorAnswer(
   traceId: string,
   headers: readonly string[] = [],
 ): Answer {
-  const body = JSON.stringify({ error, error_description: description, trace_id: traceId });
+  const body = asciiJson({ error, error_description: description, trace_id: traceId });
   return { status, headers: [...NO_STORE, ...headers], body };
 }
 

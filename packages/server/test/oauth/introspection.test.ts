@@ -20,6 +20,10 @@ let caller: MadeApiUser;
 let api: MadeApiUser;
 let otherApi: MadeApiUser;
 let plain: MadeApiUser;
+let international: MadeApiUser;
+
+/** The low bytes of some of these letters are a quote, a comma and a colon. */
+const TIER = 'Zoë, Ключ, 鍵, 🔑; xТ,ТscopeкТ1Т';
 
 before(async () => {
   const store = await newStore();
@@ -35,6 +39,7 @@ before(async () => {
   api = await store.apiUser('API', '--scope', 'mintmark:introspect', '--audience', API);
   otherApi = await store.apiUser('Other API', '--scope', 'mintmark:introspect', '--audience', OTHER_API);
   plain = await store.apiUser('Plain');
+  international = await store.apiUser('Zoë', '--audience', API, '--claim', `tier=${TIER}`);
   server = await store.start();
 });
 after(async () => await server[Symbol.asyncDispose]());
@@ -131,6 +136,14 @@ test('a revoked token is not active', async () => {
   assert.equal((await ask(api, token)).body['active'], true);
   await server.cli('api-user', 'revoke-tokens', user.client_id);
   await eventually(async () => assert.equal((await ask(api, token)).text, INACTIVE), 1000);
+});
+
+test('claims in any script are shown as they are in the token', async () => {
+  const token = await tokenOf(international);
+  const reply = await ask(api, token);
+  assert.equal(reply.status, 200);
+  assert.equal(reply.body['tier'], TIER, reply.text);
+  assert.equal(decodeJwt(token)['tier'], TIER);
 });
 
 test('an expired token is not active', async () => {

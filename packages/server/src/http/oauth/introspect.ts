@@ -5,6 +5,7 @@ import {
   type IntrospectingServices,
   type Introspection,
 } from '../../oauth/introspect-token.ts';
+import { asciiJson } from '../../lib/ascii-json.ts';
 import { NO_STORE, type Answer, type RequestHandler } from '../answer.ts';
 import { errorResponse } from '../error-response.ts';
 import { headerReferences, jsonResponse, text, whole, type Description } from '../operation.ts';
@@ -47,7 +48,7 @@ function introspectionAnswer(outcome: Introspection | Refusal): Answer | Refusal
           jti: active.tokenId,
           ...(active.organisationId !== null && { org_id: active.organisationId }),
         };
-  return { status: 200, headers: NO_STORE, body: JSON.stringify(body) };
+  return { status: 200, headers: NO_STORE, body: asciiJson(body) };
 }
 
 export const INTROSPECT_OPERATION: Description = {
