@@ -51,4 +51,10 @@ export const organisations: Readonly<Record<string, Entry>> = {
     test: 'disabling an organisation revokes its tokens unless they are kept',
     failure: 'Expected values to be strictly equal',
   },
+  o13: {
+    mend: 'e049661',
+    file: 'packages/server/test/oauth/introspection.test.ts',
+    test: 'claims in any script are shown as they are in the token',
+    failure: 'Bad control character in string literal in JSON',
+  },
 };

@@ -20,7 +20,7 @@ interface Reading {
 
 /**
  * A request whose body can be read without a stream. Node hands each part of a body to `push`, and null at
- * its end. The stream would turn them into events, for a twentieth of the CPU time of a token
+ * its end. The stream would turn them into events, which costs a twentieth of the CPU time of a token
  * (docs/decisions/098).
  */
 export class ServedRequest extends IncomingMessage {

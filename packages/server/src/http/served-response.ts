@@ -38,6 +38,8 @@ export class ServedResponse extends ServerResponse<ServedRequest> {
 
   /** Node calls it from `writeHead`. */
   _storeHeader(firstLine: string, headers: readonly string[]): void {
-    storeHeader.call(this, firstLine + this.#lines, headers);
+    const lines = this.#lines;
+    this.#lines = '';
+    storeHeader.call(this, firstLine + lines, headers);
   }
 }

@@ -43,8 +43,8 @@ function base62From(source: Source, length: number): string {
 
 /**
  * Creates random identifiers without a call to the system or to native code for each: the generator fills a
- * pool, and every id takes its own characters from the text of it. The returned function returns as many
- * characters as `bytes` random bytes have in the encoding. An id that is kept keeps the text of its pool.
+ * pool, and every id takes its own characters from the text of it. The ids are as long as `bytes` bytes in
+ * the encoding. An id that is kept keeps the text of its pool, 3 KiB at most.
  */
 export function pooledRandom(
   bytes: number,

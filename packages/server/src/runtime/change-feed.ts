@@ -15,8 +15,8 @@ export interface ChangeFeed {
   stop(): Promise<void>;
   /**
    * How long ago the last poll that succeeded began, in milliseconds, by the clock that counts more. The
-   * steady one stands still while the machine sleeps. A time of day that was set back hides a sleep, so it
-   * counts by as much as it was set back.
+   * steady one stands still while the machine sleeps. If the time of day was set back, that may hide a sleep,
+   * so the time by which it was set back counts.
    */
   staleMs(): number;
   /** The number of the last change that was applied. */

@@ -53,8 +53,9 @@ export interface Exchange {
   startedAt: number;
   address: string;
   body: Buffer | 'too large';
-  /** The answer until it is sent, and the time at which it was found. Null before and after. */
+  /** Null until it is decided, and after it is sent. */
   outcome: FormAnswer | Refusal | null;
+  /** When it was decided, in milliseconds since 1970. */
   nowMs: number;
 }
 
@@ -158,7 +159,7 @@ export function createAnswering<S extends FormEndpointServices>(
     route.statistics.record('server_error', steadyNow() - startedAt);
     services.log.error({ traceId, err: error }, `${route.name} failed`);
     if (response.headersSent) response.destroy();
-    else sendAnswer(response, serverErrorAnswer(traceId), traceId);
+    else send(exchange, serverErrorAnswer(traceId));
   }
 
   return { join: createCohort([decide, write, finish], fail), answerNow, fail };

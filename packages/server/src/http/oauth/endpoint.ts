@@ -50,7 +50,7 @@ export function formEndpoint<S extends FormEndpointServices>(
       traceId: traceIdOf(request.headers['traceparent']),
       startedAt: steadyNow(),
       address: '',
-      body: 'too large',
+      body: 'too large', // until it has arrived
       outcome: null,
       nowMs: 0,
     };
