@@ -68,10 +68,18 @@ export interface Answering {
   fail(exchange: Exchange, error: unknown): void;
 }
 
+/** Decides about a request with these credentials. */
+export type AnswerForm<S> = (
+  services: S,
+  caller: Caller,
+  form: Form,
+  nowMs: number,
+) => MaybePromise<FormAnswer | Refusal>;
+
 export interface AnsweringEndpoint<S> {
   bodyBytesMax: number;
   route: FormRoute;
-  answer: (services: S, caller: Caller, form: Form, nowMs: number) => MaybePromise<FormAnswer | Refusal>;
+  answer: AnswerForm<S>;
 }
 
 export const OVERLOADED: Refusal = refusal({ denied: 'overloaded' });

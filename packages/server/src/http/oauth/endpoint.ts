@@ -1,14 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { Config } from '../../config/config.ts';
-import type { Caller } from '../../domain/caller.ts';
 import { limitedNetwork } from '../../domain/network.ts';
-import { refusal, type Refusal } from '../../domain/refusal.ts';
+import { refusal } from '../../domain/refusal.ts';
 import { ownPart } from '../../domain/shared-limit.ts';
 import { steadyNow } from '../../lib/clock.ts';
-import type { MaybePromise } from '../../lib/maybe-promise.ts';
 import { sendAnswer, type RequestHandler } from '../answer.ts';
 import { errorAnswer, errorResponse, overloadedAnswer } from '../error-response.ts';
-import type { Form } from '../form.ts';
 import { invitesBody } from '../framing.ts';
 import { header, text, type Description } from '../operation.ts';
 import { RATE_LIMIT_HEADERS } from '../rate-limit-headers.ts';
@@ -19,8 +16,8 @@ import {
   createAnswering,
   OVERLOADED,
   send,
+  type AnswerForm,
   type Exchange,
-  type FormAnswer,
   type FormEndpointServices,
   type FormRoute,
 } from './answering.ts';
@@ -37,7 +34,7 @@ export function formEndpoint<S extends FormEndpointServices>(
   services: S,
   { bodyBytesMax }: FormEndpointConfig,
   route: FormRoute,
-  answer: (services: S, caller: Caller, form: Form, nowMs: number) => MaybePromise<FormAnswer | Refusal>,
+  answer: AnswerForm<S>,
 ): RequestHandler {
   const { addressPerMinute, sharedLimits, admission } = services;
   const { join, answerNow, fail } = createAnswering(services, { bodyBytesMax, route, answer });

@@ -1,6 +1,5 @@
 import type { Caller } from '../../domain/caller.ts';
 import { isRefusal, type Refusal } from '../../domain/refusal.ts';
-import { asciiJson } from '../../lib/ascii-json.ts';
 import { andThen, type MaybePromise } from '../../lib/maybe-promise.ts';
 import { issueToken, type IssuedToken, type IssuingServices } from '../../oauth/issue-token.ts';
 import { joinedHeaders, NO_STORE, type RequestHandler } from '../answer.ts';
@@ -41,7 +40,7 @@ function answerTokenRequest(
 function tokenAnswer(outcome: IssuedToken | Refusal): FormAnswer | Refusal {
   if (isRefusal(outcome)) return outcome;
   const { sign, expiresInSeconds, scope, limit, issuedAtMs } = outcome;
-  const tail = scope === undefined ? '' : `,"scope":${asciiJson(scope)}`;
+  const tail = scope === undefined ? '' : `,"scope":${JSON.stringify(scope)}`;
   return {
     status: 200,
     headers: joinedHeaders(NO_STORE, rateLimitHeaders('api-user', limit, issuedAtMs)),
