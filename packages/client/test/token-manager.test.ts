@@ -57,7 +57,7 @@ test('a token is cached, renewed in the background, then waited for', async () =
     const renewed = await manager.getToken();
     assert.notEqual(renewed, first);
     return renewed;
-  }, 2500);
+  });
   assert.equal(server.requests.length, 2);
 
   await clock.advance(871_000);
@@ -112,19 +112,35 @@ test('the windows shrink with the token’s life; the advisory one is jittered',
   assert.ok(none.renewFrom <= none.waitFrom);
 });
 
+/** Counts token requests. Answers take real time: a test waits for them before its clock moves on. */
+function requestCounter() {
+  let [sent, ended] = [0, 0];
+  return {
+    sent: () => sent,
+    onEvent({ type }: ClientEvent) {
+      if (type === 'request') sent++;
+      if (type === 'renewal' || type === 'failure') ended++;
+    },
+    async allEnded() {
+      await new Promise((resolve) => setImmediate(resolve));
+      await eventually(() => sent === ended);
+    },
+  };
+}
+
 test('failing background renewals back off, then callers see the failure', async () => {
   const clock = virtualClock();
-  const manager = new TokenManager(configure(server.host, { clock, retry: { attempts: 1 } }));
+  const { sent, onEvent, allEnded } = requestCounter();
+  const manager = new TokenManager(configure(server.host, { clock, onEvent, retry: { attempts: 1 } }));
   const first = await manager.getToken();
   server.fallback(problem(500, 'server_error'));
   await clock.advance(725_000);
-  let calls = 0;
-  for (; calls < 140; calls++) {
+  for (let calls = 0; calls < 140; calls++) {
     assert.equal(await manager.getToken(), first);
-    await new Promise((resolve) => setTimeout(resolve, 3));
+    await allEnded();
     await clock.advance(1000);
   }
-  const attempts = server.requests.length - 1;
+  const attempts = sent() - 1;
   assert.ok(attempts >= 3 && attempts <= 9, `${attempts} background attempts in 140 s`);
   await clock.advance(10_000);
   await assert.rejects(manager.getToken(), { status: 500 });
@@ -132,19 +148,20 @@ test('failing background renewals back off, then callers see the failure', async
 
 test('a background renewal waits as long as the server says', async () => {
   const clock = virtualClock();
-  const manager = new TokenManager(configure(server.host, { clock, retry: { attempts: 1 } }));
+  const { sent, onEvent, allEnded } = requestCounter();
+  const manager = new TokenManager(configure(server.host, { clock, onEvent, retry: { attempts: 1 } }));
   await manager.getToken();
   server.fallback(problem(429, 'rate_limit_exceeded', { 'retry-after': '60' }));
   await clock.advance(725_000);
-  for (let i = 0; i < 59; i++) {
+  for (let calls = 0; calls < 60; calls++) {
     await manager.getToken();
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    await allEnded();
+    assert.equal(sent(), 2, `after ${calls} s`);
     await clock.advance(1000);
   }
-  assert.equal(server.requests.length, 2);
-  await clock.advance(2000);
   await manager.getToken();
-  await eventually(() => server.requests.length === 3);
+  await allEnded();
+  assert.equal(sent(), 3);
 });
 
 test('a waiting caller retries when a background renewal fails', async () => {

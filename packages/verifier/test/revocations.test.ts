@@ -94,12 +94,7 @@ test('a due list renews in the background once for any requests', async () => {
   issuer.nowMs += 6000;
   await Promise.all(Array.from({ length: 50 }, () => verifier.verify(token)));
   await eventually(() => issuer.revocationFetches === 2);
-  await assert.rejects(async () => {
-    for (let i = 0; i < 200; i += 1) {
-      await verifier.verify(token);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-  }, /revoked/);
+  await eventually(() => assert.rejects(verifier.verify(token), /revoked/));
   assert.equal(issuer.revocationFetches, 2);
 });
 
@@ -158,7 +153,7 @@ test('an older list is skipped; a restored store’s counts after a minute', asy
   await refused(verifier.verify(issuer.token({ jti: 'leaked' })), 'revoked');
   issuer.nowMs += 60_000;
   // After a failed fetch nobody waits for the next one.
-  await eventually(() => verifier.verify(issuer.token({ jti: 'leaked' })), 1000);
+  await eventually(() => verifier.verify(issuer.token({ jti: 'leaked' })));
 });
 
 test('a ten-minute outage harms nobody; after staleSeconds tokens get 503', async () => {
@@ -196,7 +191,7 @@ test('a clock set back during an outage causes an immediate retry', async () => 
   await issuer.restart();
   issuer.revocations = { body: revocationBody(['leaked']), statement: { n: 100 } };
   issuer.nowMs -= 3_600_000;
-  await eventually(() => refused(verifier.verify(token), 'revoked'), 2000);
+  await eventually(() => refused(verifier.verify(token), 'revoked'));
 });
 
 test('without revocations or a list nothing is fetched', async () => {
