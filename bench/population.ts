@@ -34,7 +34,9 @@ function checksum(text: string): string {
 /** How many API users an import writes in a millisecond. */
 const WRITTEN_IN_A_MS = 7;
 
-/** Writes `count` API users with a secret each directly into a migrated store that no server uses. */
+/**
+ * Writes `count` API users with a secret each, used once, directly into a migrated store that no server uses.
+ */
 export function seed(path: string, count: number): void {
   const database = new DatabaseSync(path);
   // Ids are random, so each row changes another page: with the usual cache, every page would be written many times.
@@ -52,6 +54,9 @@ export function seed(path: string, count: number): void {
     user.run(clientId, `API user ${index}`, Math.floor(index / WRITTEN_IN_A_MS));
     credential.run(secret.slice(4, 14), clientId, secretDigest(secret));
   }
+  database.exec(
+    `insert into credential_usage select id, 1700000000000, '192.0.2.1', 1, null from credentials order by id`,
+  );
   database.exec('commit; pragma wal_checkpoint(truncate)');
   database.close();
 }

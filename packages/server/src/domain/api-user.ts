@@ -77,7 +77,7 @@ export const UNSET_SETTINGS: Omit<ApiUserSettings, 'name'> = {
   tokenLifeSeconds: null,
 };
 
-const CLIENT_ID_PREFIX = 'api_';
+export const CLIENT_ID_PREFIX = 'api_';
 const TEXT_LENGTH_MAX = 200;
 const USERNAME_LENGTH_MAX = 254; // the longest e-mail address (RFC 5321)
 const LIST_LENGTH_MAX = 50;

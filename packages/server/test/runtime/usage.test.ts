@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import pino from 'pino';
 import type { KnownApiUser } from '../../src/domain/known-api-user.ts';
 import { UNIT_MS } from '../../src/domain/usage.ts';
+import type { UsageBatch } from '../../src/storage/tables/usage.ts';
 import { createUsageRecorder } from '../../src/runtime/usage/recorder.ts';
 import { sqlOn } from '@mintmark/test-support/command-line';
 import { eventually } from '@mintmark/test-support/eventually';
@@ -158,50 +159,55 @@ test(
   },
 );
 
-test(
-  'uses of thousands of credentials in any order are each counted once',
-  { skip: SQLITE_ONLY },
-  async () => {
-    await using opened = await temporaryStore();
-    const random = seededRandom(7);
-    const [start, usageMax] = [20_000 * UNIT_MS.day, 100_000];
-    let now = start;
-    const { recordUsage } = opened.store;
-    const settings = { usageFlushMs: 60_000, usageMax };
-    const recorder = createUsageRecorder(recordUsage, settings, pino({ level: 'silent' }), () => now);
-    const idOf = (i: number) =>
-      `${i % 3 === 0 ? 'same' : String(i % 97).padStart(4, 'x')}${String(i).padStart(6, '0')}`;
-    const userOf = (i: number) =>
-      ({ clientId: `api_${i}`, useNumber: -1, policy: { organisation: null } }) as KnownApiUser;
-    const users = times(6000, userOf);
-    const expected = { credentials: new Map<string, unknown[]>(), tokens: new Map<string, number>() };
-    for (let calls = 0; calls < 30_000; calls++) {
-      const i = Math.floor(random() * users.length);
-      // Two credentials each; some API users leave memory and return, as by an eviction.
-      const id = idOf(i * 2 + (random() < 0.3 ? 1 : 0));
-      if (random() < 0.05) users[i] = userOf(i);
-      const [tokens, address] = [random() < 0.9 ? 1 : 0, random() < 0.5 ? '192.0.2.1' : '2001:db8::"%\\é'];
-      now += 1;
-      recorder.noteUse({ apiUser: users[i] ?? userOf(i), credentialId: id, nowMs: now }, address, tokens);
-      const before = expected.credentials.get(id)?.[0] as number | undefined;
-      expected.credentials.set(id, [(before ?? 0) + 1, now, address]);
-      if (tokens > 0) expected.tokens.set(`api_${i}`, (expected.tokens.get(`api_${i}`) ?? 0) + tokens);
-      if (calls % 13_000 === 0) await recorder.flush();
-    }
-    await recorder.flush();
-    const rows = sqlOn(opened.path, 'select * from credential_usage') as Record<string, number | string>[];
-    const stored = rows.map((row) => [
-      row['credential_id'],
-      [row['use_count'], row['last_used_at'], row['last_used_address']],
-    ]);
-    assert.deepEqual(new Map(stored as [string, unknown[]][]), expected.credentials);
-    const sums = sqlOn(
-      opened.path,
-      "select client_id, sum(tokens) as n from usage_minutes where client_id <> '' group by 1",
-    );
-    assert.deepEqual(new Map(sums.map((row) => [String(row['client_id']), row['n']])), expected.tokens);
-  },
-);
+test('thousands of uses are counted once, whatever fails on the way', { skip: SQLITE_ONLY }, async () => {
+  await using opened = await temporaryStore();
+  const random = seededRandom(7);
+  const [start, usageMax] = [20_000 * UNIT_MS.day, 100_000];
+  let [now, calm] = [start, false];
+  /** Often fails before the store has written a batch, or after it. */
+  const recordUsage = async (batch: UsageBatch) => {
+    const fate = calm ? 1 : random();
+    if (fate < 0.2) throw new Error('not written');
+    await opened.store.recordUsage(batch);
+    if (fate < 0.4) throw new Error('written, but the answer is lost');
+  };
+  const settings = { usageFlushMs: 60_000, usageMax };
+  const recorder = createUsageRecorder(recordUsage, settings, pino({ level: 'silent' }), () => now);
+  const idOf = (i: number) =>
+    `${i % 3 === 0 ? 'same' : String(i % 97).padStart(4, 'x')}${String(i).padStart(6, '0')}`;
+  const userOf = (i: number) =>
+    ({ clientId: `api_${i}`, useNumber: -1, policy: { organisation: null } }) as KnownApiUser;
+  const users = times(20_000, userOf);
+  const expected = { credentials: new Map<string, unknown[]>(), tokens: new Map<string, number>() };
+  for (let calls = 0; calls < 60_000; calls++) {
+    const i = Math.floor(random() * users.length);
+    // Two credentials each; some API users leave memory and return, as by an eviction.
+    const id = idOf(i * 2 + (random() < 0.3 ? 1 : 0));
+    if (random() < 0.05) users[i] = userOf(i);
+    const [tokens, address] = [random() < 0.9 ? 1 : 0, random() < 0.5 ? '192.0.2.1' : '2001:db8::"%\\é'];
+    now += 1;
+    recorder.noteUse({ apiUser: users[i] ?? userOf(i), credentialId: id, nowMs: now }, address, tokens);
+    const before = expected.credentials.get(id)?.[0] as number | undefined;
+    expected.credentials.set(id, [(before ?? 0) + 1, now, address]);
+    if (tokens > 0) expected.tokens.set(`api_${i}`, (expected.tokens.get(`api_${i}`) ?? 0) + tokens);
+    if (calls % 10_000 === 0) await recorder.flush();
+  }
+  calm = true;
+  await recorder.flush();
+  assert.ok(recorder.status().failures > 0);
+  assert.equal(recorder.status().waiting, 0);
+  const rows = sqlOn(opened.path, 'select * from credential_usage') as Record<string, number | string>[];
+  const stored = rows.map((row) => [
+    row['credential_id'],
+    [row['use_count'], row['last_used_at'], row['last_used_address']],
+  ]);
+  assert.deepEqual(new Map(stored as [string, unknown[]][]), expected.credentials);
+  const sums = sqlOn(
+    opened.path,
+    "select client_id, sum(tokens) as n from usage_minutes where client_id <> '' group by 1",
+  );
+  assert.deepEqual(new Map(sums.map((row) => [String(row['client_id']), row['n']])), expected.tokens);
+});
 
 test('memory is bounded: beyond it uses are lost, refusals lose their user', async () => {
   const settings = { usageFlushMs: 60_000, usageMax: 1000 };

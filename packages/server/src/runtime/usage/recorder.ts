@@ -5,7 +5,16 @@ import { startOf, UNIT_MS } from '../../domain/usage.ts';
 import { createPeriodicRun } from '../../lib/periodic-run.ts';
 import type { CredentialRefusals, UsageBatch } from '../../storage/tables/usage.ts';
 import { useRecords } from '../../storage/tables/use-records.ts';
-import { appendUses, noUses, positionsInOrder, type Uses } from '../../storage/tables/uses.ts';
+import {
+  appendUses,
+  COUNT_PART,
+  noUses,
+  positionsInOrder,
+  sizeOf,
+  TOKENS_PART,
+  type Positions,
+  type Uses,
+} from '../../storage/tables/uses.ts';
 import {
   createUsageGathering,
   emptyMinute,
@@ -92,7 +101,11 @@ export function createUsageRecorder(
       const others = i === 0 ? gathered : emptyMinute(minute);
       const flush = number ?? (flushes += 1);
       try {
-        await writeBatch({ ...others, uses, flush }, batch, positions.length <= LAST_USE_NOTED_MAX);
+        await writeBatch(
+          { ...others, uses, flush },
+          batch,
+          positions.byCredential.length <= LAST_USE_NOTED_MAX,
+        );
       } catch (error) {
         failures += 1;
         log.warn({ error: (error as Error).message }, 'usage could not be written, and is kept');
@@ -106,12 +119,12 @@ export function createUsageRecorder(
     return [];
   }
 
-  async function writeBatch(gathered: Gathered, positions: Uint32Array, noteLastUse: boolean): Promise<void> {
+  async function writeBatch(gathered: Gathered, positions: Positions, noteLastUse: boolean): Promise<void> {
     const { minute, uses, organisationTokens, refusals, credentialRefusals, flush: number } = gathered;
     const oldest = startOf('minute', now() - LATE_MS_MAX);
     await write({
       minute: Math.max(minute, oldest),
-      uses: positions.length === 0 ? null : useRecords(uses, positions),
+      uses: positions.byCredential.length === 0 ? null : useRecords(uses, positions),
       organisationTokens,
       refusals: Array.from(refusals.values()),
       credentialRefusals: Array.from(credentialRefusals.values(), withText),
@@ -146,16 +159,27 @@ const BATCH_MIN = 4000;
 
 /**
  * Batches of neighbours, at least one, of nearly equal size. Other writers get their turn between two
- * batches.
+ * batches. One batch may write the tokens of a use, and another one the rest.
  */
-function batchesOf(positions: Uint32Array): Uint32Array[] {
-  const count = Math.max(1, Math.floor(positions.length / BATCH_MIN));
-  const end = (i: number) => Math.round((i * positions.length) / count);
-  return Array.from({ length: count }, (_, i) => positions.subarray(end(i), end(i + 1)));
+function batchesOf({ byCredential, byApiUser }: Positions): Positions[] {
+  const { length } = byCredential;
+  const count = Math.max(1, Math.floor(length / BATCH_MIN));
+  const end = (i: number) => Math.round((i * length) / count);
+  const part = (all: Uint32Array, i: number) => all.subarray(end(i), end(i + 1));
+  return Array.from({ length: count }, (_, i) => ({
+    byCredential: part(byCredential, i),
+    byApiUser: part(byApiUser, i),
+  }));
 }
 
-function copyOf(uses: Uses, batches: readonly Uint32Array[]): Uses {
+/** What these batches write. */
+function copyOf(uses: Uses, batches: readonly Positions[]): Uses {
+  const parts = new Uint8Array(sizeOf(uses));
+  for (const { byCredential, byApiUser } of batches) {
+    for (const at of byCredential) parts[at] = COUNT_PART | (parts[at] ?? 0);
+    for (const at of byApiUser) parts[at] = TOKENS_PART | (parts[at] ?? 0);
+  }
   const copy = noUses();
-  for (const positions of batches) appendUses(copy, uses, positions);
+  appendUses(copy, uses, parts);
   return copy;
 }

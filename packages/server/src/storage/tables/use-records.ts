@@ -1,4 +1,4 @@
-import { CREDENTIAL_ID_WIDTH, credentialIdAt, type Uses } from './uses.ts';
+import { CREDENTIAL_ID_WIDTH, credentialIdAt, type Positions, type Uses } from './uses.ts';
 
 // Uses as the records of `texts` (storage/connections.ts): fields of fixed width, then the rest. Records are
 // written into bytes, because strings for a hundred thousand uses would cost four times as much.
@@ -21,17 +21,17 @@ export interface UseRecords {
   clientIds(): string[];
 }
 
-/** The records of the uses at these positions. */
-export function useRecords(uses: Uses, positions: Uint32Array): UseRecords {
+/** The records of the uses at these positions: the tokens by API user, the rest by credential. */
+export function useRecords(uses: Uses, { byCredential, byApiUser }: Positions): UseRecords {
   let tokensInAll = 0;
-  for (const at of positions) tokensInAll += uses.tokens[at] ?? 0;
+  for (const at of byApiUser) tokensInAll += uses.tokens[at] ?? 0;
   return {
-    size: positions.length,
-    credentials: credentialRecords(uses, positions),
-    tokens: tokenRecords(uses, positions),
+    size: byCredential.length,
+    credentials: credentialRecords(uses, byCredential),
+    tokens: tokenRecords(uses, byApiUser),
     tokensInAll,
-    subjects: subjectRecords(uses, positions),
-    clientIds: () => Array.from(new Set(Array.from(positions, (at) => uses.clientIds[at] ?? ''))),
+    subjects: subjectRecords(uses, byCredential),
+    clientIds: () => Array.from(new Set(Array.from(byCredential, (at) => uses.clientIds[at] ?? ''))),
   };
 }
 
@@ -39,9 +39,11 @@ function credentialRecords(uses: Uses, positions: Uint32Array): string {
   const { credentialIds, lastUsedAt, addresses, counts } = uses;
   const text = createText('[');
   for (const at of positions) {
+    const count = counts[at] ?? 0;
+    if (count === 0) continue;
     text.beginItem();
     text.addNumber(lastUsedAt[at] ?? 0, TIME_WIDTH);
-    text.addNumber(counts[at] ?? 0, COUNT_WIDTH);
+    text.addNumber(count, COUNT_WIDTH);
     text.addBytes(credentialIds, at * CREDENTIAL_ID_WIDTH, CREDENTIAL_ID_WIDTH);
     text.add(addresses[at] ?? '');
     text.endItem();
@@ -88,7 +90,8 @@ interface Text {
   end(last: string): string;
 }
 
-const FIRST_BYTES = 65_536;
+/** Holds the text that is being written. It grows to the longest one of a batch: below a megabyte. */
+let bytes = Buffer.allocUnsafe(65_536);
 /** Bytes of a record besides its last text, and more. */
 const FIXED_BYTES_MAX = 64;
 /** A character takes at most this many bytes, as an escape. */
@@ -97,9 +100,8 @@ const [QUOTE, BACKSLASH, COMMA, SPACE, ZERO, TILDE] = [0x22, 0x5c, 0x2c, 0x20, 0
 const MILLION = 1_000_000;
 const MILLION_DIGITS = 6;
 
-/** Items of a JSON array, written into bytes. */
+/** Items of a JSON array, written into bytes. A text must end before the next one begins. */
 function createText(first: string): Text {
-  let bytes = Buffer.allocUnsafe(FIRST_BYTES);
   let at = bytes.write(first, 'latin1');
 
   function ensure(room: number): void {

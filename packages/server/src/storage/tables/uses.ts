@@ -1,3 +1,5 @@
+import { CLIENT_ID_PREFIX } from '../../domain/api-user.ts';
+
 /** The uses of one credential. */
 export interface Use {
   credentialId: string;
@@ -80,16 +82,22 @@ export function isUseOf({ credentialIds }: Uses, at: number, credentialId: strin
   return true;
 }
 
-/** Copies the uses at these positions, or all, to the end of `uses`. */
-export function appendUses(uses: Uses, from: Uses, positions: Iterable<number> = from.counts.keys()): void {
-  for (const at of positions) {
+/** Bits of the two parts of a use, which may be written one after the other. */
+export const COUNT_PART = 1;
+export const TOKENS_PART = 2;
+
+/** Copies the uses to the end of `uses`. `parts`: by position, which parts of them; by default both. */
+export function appendUses(uses: Uses, from: Uses, parts?: Uint8Array): void {
+  for (const at of from.counts.keys()) {
+    const part = parts?.[at] ?? COUNT_PART | TOKENS_PART;
+    if (part === 0) continue;
     addUse(uses, {
       credentialId: credentialIdAt(from, at),
       of: { clientId: from.clientIds[at] ?? '' },
       lastUsedAt: from.lastUsedAt[at] ?? 0,
       lastUsedAddress: from.addresses[at] ?? '',
-      count: from.counts[at] ?? 0,
-      tokens: from.tokens[at] ?? 0,
+      count: (part & COUNT_PART) === 0 ? 0 : (from.counts[at] ?? 0),
+      tokens: (part & TOKENS_PART) === 0 ? 0 : (from.tokens[at] ?? 0),
       lastSubject: from.subjects.get(at) ?? null,
     });
   }
@@ -101,44 +109,67 @@ export function credentialIdAt({ credentialIds }: Uses, at: number): string {
 }
 
 /**
- * The positions of the uses in the order of their credential ids, each credential once: this adds up several
- * uses of one. Neighbours lie side by side in the store, so that a batch of them writes few of its pages.
+ * Positions of the same number of uses in the order of their credential ids, and of their API users.
+ * Neighbours lie side by side in the store, so that a batch of them writes few of its pages.
  */
-export function positionsInOrder(uses: Uses): Uint32Array {
-  const positions = byFirstBytes(uses);
-  let kept = 0;
-  for (const at of positions) {
-    const last = positions[kept - 1];
-    if (last !== undefined && compareIds(uses, last, at) === 0) addUp(uses, last, at);
-    else positions[kept++] = at;
-  }
-  return positions.subarray(0, kept);
+export interface Positions {
+  byCredential: Uint32Array;
+  /** Roughly: by two characters, which are the first random ones of our client ids. */
+  byApiUser: Uint32Array;
+}
+
+/** Each credential once: this adds up several uses of one. */
+export function positionsInOrder(uses: Uses): Positions {
+  const byCredential = positionsByCredential(uses);
+  return { byCredential, byApiUser: sortByKey(byCredential, apiUserKeys(uses)).sorted };
 }
 
 const BYTE = 256;
 /** A longer list of ids that begin alike is not sorted by insertion. */
 const INSERTED_MAX = 48;
 
-/** Sorts by counting the first two bytes, then each list of those that begin alike. */
-function byFirstBytes(uses: Uses): Uint32Array {
-  const { credentialIds, counts } = uses;
-  const firstBytes = (at: number): number => {
+function positionsByCredential(uses: Uses): Uint32Array {
+  const { sorted, starts } = sortByKey(Uint32Array.from(uses.counts.keys()), credentialKeys(uses));
+  for (let i = 1; i < starts.length; i++) sortAlike(uses, sorted, starts[i - 1] ?? 0, starts[i] ?? 0);
+  let kept = 0;
+  for (const at of sorted) {
+    const last = sorted[kept - 1];
+    if (last !== undefined && compareIds(uses, last, at) === 0) addUp(uses, last, at);
+    else sorted[kept++] = at;
+  }
+  return sorted.subarray(0, kept);
+}
+
+/** Two bytes of each id. */
+type KeyOf = (at: number) => number;
+
+function credentialKeys({ credentialIds }: Uses): KeyOf {
+  return (at) => {
     const from = at * CREDENTIAL_ID_WIDTH;
     return (credentialIds[from] ?? 0) * BYTE + (credentialIds[from + 1] ?? 0);
   };
-  /** How many uses begin with these bytes or lesser ones; in the end, the position of the first that does. */
+}
+
+function apiUserKeys({ clientIds }: Uses): KeyOf {
+  const byteAt = (at: number, i: number) => (clientIds[at] ?? '').charCodeAt(i) & (BYTE - 1); // 0 beyond its end
+  return (at) => byteAt(at, CLIENT_ID_PREFIX.length) * BYTE + byteAt(at, CLIENT_ID_PREFIX.length + 1);
+}
+
+/** Sorts by counting the keys. `starts`: where those of each key start in `sorted`. */
+function sortByKey(positions: Uint32Array, keyOf: KeyOf): { sorted: Uint32Array; starts: Uint32Array } {
+  /** How many have this key or a lesser one; in the end, where the first one is. */
   const starts = new Uint32Array(BYTE * BYTE + 1);
-  for (let at = 0; at < counts.length; at++) starts[firstBytes(at)] = (starts[firstBytes(at)] ?? 0) + 1;
+  for (const at of positions) starts[keyOf(at)] = (starts[keyOf(at)] ?? 0) + 1;
   for (let i = 1; i < starts.length; i++) starts[i] = (starts[i] ?? 0) + (starts[i - 1] ?? 0);
-  const positions = new Uint32Array(counts.length);
-  for (let at = counts.length - 1; at >= 0; at--) {
-    const bytes = firstBytes(at);
-    const position = (starts[bytes] ?? 0) - 1;
-    starts[bytes] = position;
-    positions[position] = at;
+  const sorted = new Uint32Array(positions.length);
+  for (let i = positions.length - 1; i >= 0; i--) {
+    const at = positions[i] ?? 0;
+    const key = keyOf(at);
+    const position = (starts[key] ?? 0) - 1;
+    starts[key] = position;
+    sorted[position] = at;
   }
-  for (let i = 1; i < starts.length; i++) sortAlike(uses, positions, starts[i - 1] ?? 0, starts[i] ?? 0);
-  return positions;
+  return { sorted, starts };
 }
 
 function sortAlike(uses: Uses, positions: Uint32Array, start: number, end: number): void {
