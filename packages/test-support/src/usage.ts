@@ -1,6 +1,7 @@
 import type { Refusals, UsageBatch } from '../../server/src/storage/tables/usage.ts';
 import { useRecords, type UseRecords } from '../../server/src/storage/tables/use-records.ts';
-import { positionsInOrder, usesOf, type Use } from '../../server/src/storage/tables/uses.ts';
+import { usesOf, type Use } from '../../server/src/storage/tables/uses.ts';
+import { positionsInOrder } from '../../server/src/storage/tables/uses-in-order.ts';
 
 /** `count` tokens of a credential, the last at `lastUsedAt`. */
 export function use(

@@ -5,7 +5,7 @@ import { ORGANISATIONS_MAX } from '../../domain/organisation.ts';
 import type { RefusalReason } from '../../domain/refusal.ts';
 import { startOf, UNIT_MS } from '../../domain/usage.ts';
 import type { Refusals } from '../../storage/tables/usage.ts';
-import { addUse, appendUses, isUseOf, noUses, sizeOf, type Uses } from '../../storage/tables/uses.ts';
+import { addUse, appendUses, isUseOf, noUses, type Uses } from '../../storage/tables/uses.ts';
 
 /** The refusal of an assertion. Its detail becomes a text when it is written. */
 export interface PendingCredentialRefusal extends RefusingCredential {
@@ -72,7 +72,7 @@ export function createUsageGathering(usesMax: number, full: () => void): UsageGa
 
   /** Closes the current minute: later uses and refusals are gathered apart from it. */
   function close(nowMs: number): void {
-    numbers.startAfter(sizeOf(current.uses));
+    numbers.startAfter(current.uses.size);
     const gathered = ALL_IN.reduce((sum, of) => sum + of(current), 0);
     if (gathered > 0) closed = byMinute([...closed, current]);
     current = emptyMinute(startOf('minute', nowMs));
@@ -126,8 +126,8 @@ export function createUsageGathering(usesMax: number, full: () => void): UsageGa
         of: apiUser,
         lastSubject,
       });
-      numbers.add(uses, apiUser);
-      if (sizeOf(uses) === usesMax) full();
+      numbers.add(apiUser);
+      if (uses.size === usesMax) full();
     },
     noteRefusal(reason, apiUser, nowMs) {
       turnMinute(nowMs);
@@ -165,7 +165,7 @@ interface Numbers {
   /** The position of the use of this credential among those of the current minute; null without one. */
   find(uses: Uses, apiUser: KnownApiUser, credentialId: string): number | null;
   /** Gives a number to the last one of the uses, which is of this API user. */
-  add(uses: Uses, apiUser: KnownApiUser): void;
+  add(apiUser: KnownApiUser): void;
   /** The numbers of the next uses follow those of this many. */
   startAfter(size: number): void;
 }
@@ -178,21 +178,21 @@ function createNumbers(): Numbers {
   /** By position: that of the use of a further credential of the same API user, or `NO_USE`. */
   let others: number[] = [];
 
-  /** The position of the last use of an API user. Its number may be from before numbers started again. */
-  function lastPosition({ clientIds }: Uses, { clientId, useNumber }: KnownApiUser): number {
+  /** The position of the last use of an API user, or a wrong one if numbers started again since. */
+  function lastPosition({ useNumber }: KnownApiUser): number {
     const position = useNumber - first;
-    return position >= 0 && position < others.length && clientIds[position] === clientId ? position : NO_USE;
+    return position >= 0 && position < others.length ? position : NO_USE;
   }
 
   return {
     find(uses, apiUser, credentialId) {
-      let position = lastPosition(uses, apiUser);
+      let position = lastPosition(apiUser);
       while (position !== NO_USE && !isUseOf(uses, position, credentialId))
         position = others[position] ?? NO_USE;
       return position === NO_USE ? null : position;
     },
-    add(uses, apiUser) {
-      const other = lastPosition(uses, apiUser);
+    add(apiUser) {
+      const other = lastPosition(apiUser);
       apiUser.useNumber = first + others.length;
       others.push(other);
     },
@@ -213,7 +213,7 @@ function countRefusal(refusals: Map<string, Refusals>, refused: Refusals, isFull
   else refusals.set(key, key === reason ? { ...refused, clientId: null, organisationId: null } : refused);
 }
 
-const usesIn = ({ uses }: Gathered): number => sizeOf(uses);
+const usesIn = ({ uses }: Gathered): number => uses.size;
 const refusalsIn = ({ refusals }: Gathered): number => refusals.size;
 const organisationsIn = ({ organisationTokens }: Gathered): number => organisationTokens.size;
 const credentialRefusalsIn = ({ credentialRefusals }: Gathered): number => credentialRefusals.size;

@@ -5,16 +5,8 @@ import { startOf, UNIT_MS } from '../../domain/usage.ts';
 import { createPeriodicRun } from '../../lib/periodic-run.ts';
 import type { CredentialRefusals, UsageBatch } from '../../storage/tables/usage.ts';
 import { useRecords } from '../../storage/tables/use-records.ts';
-import {
-  appendUses,
-  COUNT_PART,
-  noUses,
-  positionsInOrder,
-  sizeOf,
-  TOKENS_PART,
-  type Positions,
-  type Uses,
-} from '../../storage/tables/uses.ts';
+import { appendUses, COUNT_PART, noUses, TOKENS_PART, type Uses } from '../../storage/tables/uses.ts';
+import { positionsInOrder, type Positions } from '../../storage/tables/uses-in-order.ts';
 import {
   createUsageGathering,
   emptyMinute,
@@ -174,7 +166,7 @@ function batchesOf({ byCredential, byApiUser }: Positions): Positions[] {
 
 /** What these batches write. */
 function copyOf(uses: Uses, batches: readonly Positions[]): Uses {
-  const parts = new Uint8Array(sizeOf(uses));
+  const parts = new Uint8Array(uses.size);
   for (const { byCredential, byApiUser } of batches) {
     for (const at of byCredential) parts[at] = COUNT_PART | (parts[at] ?? 0);
     for (const at of byApiUser) parts[at] = TOKENS_PART | (parts[at] ?? 0);

@@ -1,4 +1,5 @@
-import { CREDENTIAL_ID_WIDTH, credentialIdAt, type Positions, type Uses } from './uses.ts';
+import { clientIdAt, clientIdStart, CREDENTIAL_ID_WIDTH, credentialIdAt, type Uses } from './uses.ts';
+import type { Positions } from './uses-in-order.ts';
 
 // Uses as the records of `texts` (storage/connections.ts): fields of fixed width, then the rest. Records are
 // written into bytes, because strings for a hundred thousand uses would cost four times as much.
@@ -31,7 +32,7 @@ export function useRecords(uses: Uses, { byCredential, byApiUser }: Positions): 
     tokens: tokenRecords(uses, byApiUser),
     tokensInAll,
     subjects: subjectRecords(uses, byCredential),
-    clientIds: () => Array.from(new Set(Array.from(byCredential, (at) => uses.clientIds[at] ?? ''))),
+    clientIds: () => Array.from(new Set(Array.from(byCredential, (at) => clientIdAt(uses, at)))),
   };
 }
 
@@ -51,14 +52,16 @@ function credentialRecords(uses: Uses, positions: Uint32Array): string {
   return text.end(']');
 }
 
-function tokenRecords({ clientIds, tokens }: Uses, positions: Uint32Array): string {
+function tokenRecords(uses: Uses, positions: Uint32Array): string {
+  const { clientIds, clientIdEnds, tokens } = uses;
   const text = createText('');
   for (const at of positions) {
     const count = tokens[at] ?? 0;
     if (count === 0) continue;
     text.beginItem();
     text.addNumber(count, COUNT_WIDTH);
-    text.add(clientIds[at] ?? '');
+    const start = clientIdStart(uses, at);
+    text.addBytes(clientIds, start, (clientIdEnds[at] ?? 0) - start);
     text.endItem();
   }
   return text.end('');
@@ -83,6 +86,7 @@ export function padded(number: number, width: number): string {
 interface Text {
   beginItem(): void;
   addNumber(number: number, width: number): void;
+  /** Adds bytes that need no escape. */
   addBytes(from: Uint8Array, start: number, length: number): void;
   add(text: string): void;
   endItem(): void;
@@ -147,6 +151,7 @@ function createText(first: string): Text {
       addDigits(number - millions * MILLION, MILLION_DIGITS, ZERO);
     },
     addBytes(from, start, length) {
+      ensure(length + FIXED_BYTES_MAX);
       for (let i = 0; i < length; i++) bytes[at++] = from[start + i] ?? 0;
     },
     add,
