@@ -33,10 +33,11 @@ const API_USERS = Number(process.env['MINTMARK_BENCH_API_USERS'] ?? 1_000_000);
 const STORES = (process.env['MINTMARK_BENCH_STORES'] ?? 'SQLite PostgreSQL').split(' ');
 const FEW_API_USERS = 10_000;
 
-const SECONDS = 2;
-/** Usage is written this often. */
-const FLUSH_MS = 2000;
-const SETTINGS = { MINTMARK_USAGE_FLUSH: String(FLUSH_MS) };
+const FEW_TIMES: SliceTimes = { seconds: 2, settleMs: 0 };
+/** Usage is written every ten seconds: a slice of many callers has the tokens of one write, then the write. */
+const MANY_TIMES: SliceTimes = { seconds: 10, settleMs: 10_500 };
+/** Of the rounds with few callers, because a slice takes ten times as long. */
+const MANY_ROUNDS = Math.ceil(ROUNDS / 4);
 
 const PLACE_NAMES: Readonly<Record<Place, string>> = {
   own: 'load on another core',
@@ -70,7 +71,8 @@ export async function run(): Promise<boolean> {
     throw new Error('This benchmark reads CPU time and memory from /proc: run it on Linux.');
   console.log(
     `Node ${process.versions.node}, ${availableParallelism()} cores (${cpus()[0]?.model}), ` +
-      `load average ${loadavg()[0]?.toFixed(1)} before the run; pairs of ${SECONDS} s`,
+      `load average ${loadavg()[0]?.toFixed(1)} before the run; pairs of ${FEW_TIMES.seconds} s, of ` +
+      `${MANY_TIMES.seconds} s with many callers`,
   );
   const cells: Cell[] = [];
   const targets: Target[] = [];
@@ -126,8 +128,8 @@ async function withServer<T>(
     const dataDir = join(folder, 'data');
     server =
       postgres === null
-        ? await startSeededMintmark(apiUsers, dataDir, SETTINGS)
-        : await startMintmarkOnPostgres(apiUsers, postgres, dataDir, SETTINGS);
+        ? await startSeededMintmark(apiUsers, dataDir)
+        : await startMintmarkOnPostgres(apiUsers, postgres, dataDir);
     await checkWork(server, apiUsers);
     const result = await use(server, folder);
     await checkWork(server, apiUsers);
@@ -142,16 +144,16 @@ async function withServer<T>(
 async function pairs(store: string, sides: readonly Side[], folder: string): Promise<Cell[]> {
   // The usage of many callers is work that a slice must count. With one it is a row, and the rest would be idle time.
   const isMany = sides.some(({ callers }) => callers > 1);
-  const times: SliceTimes = { seconds: SECONDS, settleMs: isMany ? FLUSH_MS + 500 : 0 };
+  const [times, rounds] = isMany ? [MANY_TIMES, MANY_ROUNDS] : [FEW_TIMES, ROUNDS];
   const cells = PLACES.flatMap((place) => {
     const [first, ...others] = sides.map((side): Cell => ({ store, place, side, slices: [], base: null }));
     return [first!, ...others.map((cell): Cell => ({ ...cell, base: first! }))];
   });
-  for (let round = -1; round < ROUNDS; round++) {
-    console.error(round < 0 ? 'warming up …' : `round ${round + 1} of ${ROUNDS} …`);
+  for (let round = -1; round < rounds; round++) {
+    console.error(round < 0 ? 'warming up …' : `round ${round + 1} of ${rounds} …`);
     for (const cell of round % 2 === 0 ? cells : cells.toReversed()) {
       const bodies = join(folder, 'bodies');
-      writeBodies(bodies, cell.side.callers, SECONDS);
+      writeBodies(bodies, cell.side.callers, times.seconds);
       const slice = await measure(cell.side.server, cell.place, bodies, times);
       if (round >= 0) cell.slices.push(slice);
     }

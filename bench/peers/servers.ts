@@ -96,17 +96,12 @@ export async function startMintmarkOnPostgres(
   apiUsers: number,
   postgres: TestPostgres,
   dataDir: string,
-  settings: Record<string, string> = {},
 ): Promise<RunningServer> {
   const database = await postgres.newDatabase();
-  const all = {
-    DATABASE_URL: postgres.url(database),
-    MINTMARK_MASTER_KEY: MASTER_KEY,
-    ...settings,
-  };
-  await stop((await startMintmark(MINTMARK, dataDir, 0, all)).process);
+  const settings = { DATABASE_URL: postgres.url(database), MINTMARK_MASTER_KEY: MASTER_KEY };
+  await stop((await startMintmark(MINTMARK, dataDir, 0, settings)).process);
   await fillPostgres(postgres, database, Math.floor(apiUsers / ENABLED));
-  const server = await runningServer(await startMintmark(MINTMARK, dataDir, 0, all));
+  const server = await runningServer(await startMintmark(MINTMARK, dataDir, 0, settings));
   return { ...server, database: postgres.process().pid ?? 0 };
 }
 
