@@ -30,7 +30,8 @@ export interface Slice {
 interface WrkResult {
   requests: number;
   seconds: number;
-  failures: number;
+  /** Failed requests by kind. */
+  failures: Record<string, number>;
   p50Ms: number;
   p99Ms: number;
 }
@@ -52,13 +53,43 @@ export interface SliceTimes {
   settleMs: number;
 }
 
+/** A slice in which the whole machine stood still for this long is measured again: requests timed out. */
+const STALLED_MS = 1000;
+const TICK_MS = 50;
+
 /** Throws if a single request failed. */
 export async function measure(
   server: RunningServer,
   place: Place,
   bodies: string,
-  { seconds: loadSeconds, settleMs }: SliceTimes = { seconds: 1, settleMs: 0 },
+  times: SliceTimes = { seconds: 1, settleMs: 0 },
 ): Promise<Slice> {
+  for (;;) {
+    const stall = watchForStalls();
+    const { slice, failures } = await loadOnce(server, place, bodies, times).finally(() => stall.stop());
+    if (failures === '') return slice;
+    if (stall.longestMs() < STALLED_MS) throw new Error(`${server.name}: requests failed: ${failures}.`);
+    console.error(`the machine stood still for ${stall.longestMs().toFixed(0)} ms: once more …`);
+  }
+}
+
+/** This process idles during a slice, so a late timer means that the machine did not run. */
+function watchForStalls(): { longestMs(): number; stop(): void } {
+  let [longest, before] = [0, performance.now()];
+  const timer = setInterval(() => {
+    const now = performance.now();
+    longest = Math.max(longest, now - before - TICK_MS);
+    before = now;
+  }, TICK_MS);
+  return { longestMs: () => longest, stop: () => clearInterval(timer) };
+}
+
+async function loadOnce(
+  server: RunningServer,
+  place: Place,
+  bodies: string,
+  { seconds: loadSeconds, settleMs }: SliceTimes,
+): Promise<{ slice: Slice; failures: string }> {
   const core = place === 'shared' ? 0 : Math.min(1, availableParallelism() - 1);
   const wrk = [
     'wrk',
@@ -81,14 +112,18 @@ export async function measure(
   const [after, databaseAfter] = [threadNanos(server), databaseNanos(server)];
   const line = stdout.split('\n').find((text) => text.startsWith('{')) ?? '{}';
   const { requests, seconds, failures, p50Ms, p99Ms } = JSON.parse(line) as WrkResult;
-  if (failures > 0 || !(requests > 0)) throw new Error(`${server.name}: ${failures} requests failed.`);
+  if (!(requests > 0)) throw new Error(`${server.name}: no request succeeded.`);
   const microsByThread: Slice['microsByThread'] = { main: 0, V8: 0, SQLite: 0, libuv: 0, other: 0 };
   for (const [id, { group, nanos }] of after) {
     microsByThread[group] += (nanos - (before.get(id)?.nanos ?? 0)) / 1000 / requests;
   }
   const micros = THREADS.reduce((sum, thread) => sum + microsByThread[thread], 0);
   const databaseMicros = (databaseAfter - databaseBefore) / 1000 / requests;
-  return { micros, microsByThread, databaseMicros, perSecond: requests / seconds, p50Ms, p99Ms };
+  const failed = Object.entries(failures).filter(([, count]) => count > 0);
+  return {
+    slice: { micros, microsByThread, databaseMicros, perSecond: requests / seconds, p50Ms, p99Ms },
+    failures: failed.map(([kind, count]) => `${count} ${kind}`).join(', '),
+  };
 }
 
 /** CPU time of all processes of a PostgreSQL server. One that ended in between does not count. */

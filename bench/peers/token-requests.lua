@@ -16,9 +16,9 @@ end
 
 function done(summary, latency)
   local errors = summary.errors
-  local failures = errors.connect + errors.read + errors.write + errors.status + errors.timeout
   io.write(string.format(
-    '{"requests":%d,"seconds":%.6f,"failures":%d,"p50Ms":%.4f,"p99Ms":%.4f}\n',
-    summary.requests, summary.duration / 1e6, failures,
+    '{"requests":%d,"seconds":%.6f,"failures":{"connect":%d,"read":%d,"write":%d,"status":%d,"timeout":%d},"p50Ms":%.4f,"p99Ms":%.4f}\n',
+    summary.requests, summary.duration / 1e6,
+    errors.connect, errors.read, errors.write, errors.status, errors.timeout,
     latency:percentile(50) / 1000, latency:percentile(99) / 1000))
 end
