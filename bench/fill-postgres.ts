@@ -10,7 +10,7 @@ import { clientIdAt, secretAt } from './population.ts';
 
 const LINES_AT_A_TIME = 2000;
 const CREATED_FROM = 1_700_000_000_000;
-/** Share of API users, from the first, that may have tokens. */
+/** Share of API users, from the first, that may have tokens, unless another one is named. */
 export const ENABLED = 0.9;
 
 export const nameAt = (i: number): string =>
@@ -22,10 +22,10 @@ const WORDS =
   );
 
 /**
- * The last tenth is disabled, every second has a username, every third was never used. The first one
+ * The last ones are disabled, every second has a username, every third was never used. The first one
  * administers, too.
  */
-function apiUserLine(i: number, count: number): string {
+function apiUserLine(i: number, enabledCount: number): string {
   const id = clientIdAt(i);
   const name = nameAt(i);
   const username = i % 2 === 0 ? usernameAt(i) : null;
@@ -37,7 +37,7 @@ function apiUserLine(i: number, count: number): string {
   const createdAt = CREATED_FROM + i * 1000;
   const lastUsedAt = i % 3 === 0 ? null : CREATED_FROM + Math.floor((i * 7919) % 20_000_000) * 60_000;
   const scopes = i === 0 ? '["campaigns:read","mintmark:admin"]' : '["campaigns:read"]';
-  const enabled = i < count * ENABLED ? 1 : 0;
+  const enabled = i < enabledCount ? 1 : 0;
   const values = [
     id,
     name,
@@ -94,6 +94,7 @@ export async function fillPostgres(
   server: TestPostgres,
   database: string,
   count: number,
+  enabled: number = ENABLED,
 ): Promise<{ copySeconds: number; indexSeconds: number }> {
   const startedAt = performance.now();
   const again = await withoutIndexes(server, database);
@@ -108,7 +109,7 @@ export async function fillPostgres(
       [users, apiUserLine],
       [credentials, credentialLine],
     ] as const) {
-      if (!input.write(indices.map((i) => line(i, count)).join(''))) await once(input, 'drain');
+      if (!input.write(indices.map((i) => line(i, count * enabled)).join(''))) await once(input, 'drain');
     }
   }
   await Promise.all([users.end(), credentials.end()]);

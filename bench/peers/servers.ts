@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestPostgres } from '@mintmark/test-support/postgres';
-import { ENABLED, fillPostgres } from '../fill-postgres.ts';
+import { fillPostgres } from '../fill-postgres.ts';
 import { allInMemory, freePort, pinned, ready, startMintmark, stop, type Peer } from '../peer.ts';
 import { seed } from '../population.ts';
 
@@ -100,7 +100,7 @@ export async function startMintmarkOnPostgres(
   const database = await postgres.newDatabase();
   const settings = { DATABASE_URL: postgres.url(database), MINTMARK_MASTER_KEY: MASTER_KEY };
   await stop((await startMintmark(MINTMARK, dataDir, 0, settings)).process);
-  await fillPostgres(postgres, database, Math.floor(apiUsers / ENABLED));
+  await fillPostgres(postgres, database, apiUsers, 1);
   const server = await runningServer(await startMintmark(MINTMARK, dataDir, 0, settings));
   return { ...server, database: postgres.process().pid ?? 0 };
 }
