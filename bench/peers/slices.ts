@@ -118,7 +118,10 @@ async function loadOnce(
     microsByThread[group] += (nanos - (before.get(id)?.nanos ?? 0)) / 1000 / requests;
   }
   const micros = THREADS.reduce((sum, thread) => sum + microsByThread[thread], 0);
-  const databaseMicros = (databaseAfter - databaseBefore) / 1000 / requests;
+  let databaseMicros = 0; // without processes that ended in between
+  for (const [pid, nanos] of databaseAfter) {
+    databaseMicros += (nanos - (databaseBefore.get(pid) ?? 0)) / 1000 / requests;
+  }
   const failed = Object.entries(failures).filter(([, count]) => count > 0);
   return {
     slice: { micros, microsByThread, databaseMicros, perSecond: requests / seconds, p50Ms, p99Ms },
@@ -126,10 +129,10 @@ async function loadOnce(
   };
 }
 
-/** CPU time of all processes of a PostgreSQL server. One that ended in between does not count. */
-function databaseNanos({ database }: RunningServer): number {
-  if (database === undefined) return 0;
-  return familyOf(database).reduce((sum, pid) => sum + cpuNanos({ pid }), 0);
+/** CPU time of each process of a PostgreSQL server. */
+function databaseNanos({ database }: RunningServer): Map<number, number> {
+  if (database === undefined) return new Map();
+  return new Map(familyOf(database).map((pid) => [pid, cpuNanos({ pid })]));
 }
 
 /** CPU time of each thread by the scheduler's count, which is finer than the ticks of `stat`. */
