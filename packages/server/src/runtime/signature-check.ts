@@ -1,4 +1,4 @@
-import { generateKeyPairSync, KeyObject } from 'node:crypto';
+import { generateKeyPairSync, KeyObject, randomBytes } from 'node:crypto';
 import type { Assertion } from '../domain/assertion.ts';
 import { ASSERTION_FACTS, type AssertionAlgorithm } from '../domain/assertion-algorithm.ts';
 import { keyObjectOf } from '../domain/public-key.ts';
@@ -111,7 +111,15 @@ function jwkOf(key: KeyObject): PublicJwk {
   return key.export({ format: 'jwk' }) as PublicJwk;
 }
 
-/** Its modulus is the largest of this length, so it refuses almost no signature without a calculation. */
+/** Leading bytes of a dummy's modulus: one signature in 2^64 is not below it. */
+const LARGE_BYTES = 8;
+
+/**
+ * Its modulus is nearly the largest of this length, so it refuses almost no signature without a calculation.
+ * The rest is random and odd, as in a real key: a calculation with the largest one takes less time.
+ */
 function rsaJwk(bytes: number): PublicJwk {
-  return { kty: 'RSA', n: Buffer.alloc(bytes, 0xff).toString('base64url'), e: 'AQAB' };
+  const modulus = randomBytes(bytes).fill(0xff, 0, LARGE_BYTES);
+  modulus[bytes - 1] = 1 | (modulus[bytes - 1] ?? 0);
+  return { kty: 'RSA', n: modulus.toString('base64url'), e: 'AQAB' };
 }
