@@ -57,7 +57,7 @@ test('a token is cached, renewed in the background, then waited for', async () =
     const renewed = await manager.getToken();
     assert.notEqual(renewed, first);
     return renewed;
-  });
+  }, 2500);
   assert.equal(server.requests.length, 2);
 
   await clock.advance(871_000);

@@ -135,7 +135,7 @@ test('a revoked token is not active', async () => {
   const token = await eventually(() => tokenOf(user));
   assert.equal((await ask(api, token)).body['active'], true);
   await server.cli('api-user', 'revoke-tokens', user.client_id);
-  await eventually(async () => assert.equal((await ask(api, token)).text, INACTIVE));
+  await eventually(async () => assert.equal((await ask(api, token)).text, INACTIVE), 1000);
 });
 
 test('claims in any script are shown as they are in the token', async () => {
