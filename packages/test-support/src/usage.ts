@@ -19,7 +19,7 @@ export function refused(clientId: string | null, reason: string, count: number):
 
 export function recordsOf(uses: readonly Use[]): UseRecords | null {
   const all = usesOf(uses);
-  return uses.length === 0 ? null : useRecords(all, positionsInOrder(all));
+  return uses.length === 0 ? null : useRecords(all, positionsInOrder(all), new Map());
 }
 
 /** The stored usage of the minute of `ms`. */

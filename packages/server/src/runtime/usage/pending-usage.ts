@@ -5,7 +5,15 @@ import { ORGANISATIONS_MAX } from '../../domain/organisation.ts';
 import type { RefusalReason } from '../../domain/refusal.ts';
 import { startOf, UNIT_MS } from '../../domain/usage.ts';
 import type { Refusals } from '../../storage/tables/usage.ts';
-import { addUse, appendUses, isUseOf, noUses, type Uses } from '../../storage/tables/uses.ts';
+import {
+  addUse,
+  appendUses,
+  isUseOf,
+  noUses,
+  larger,
+  setAddress,
+  type Uses,
+} from '../../storage/tables/uses.ts';
 
 /** The refusal of an assertion. Its detail becomes a text when it is written. */
 export interface PendingCredentialRefusal extends RefusingCredential {
@@ -106,7 +114,7 @@ export function createUsageGathering(usesMax: number, full: () => void): UsageGa
       const pending = numbers.find(uses, apiUser, credentialId);
       if (pending !== null) {
         uses.lastUsedAt[pending] = nowMs;
-        uses.addresses[pending] = address;
+        setAddress(uses, pending, address);
         uses.counts[pending] = (uses.counts[pending] ?? 0) + 1;
         uses.tokens[pending] = (uses.tokens[pending] ?? 0) + tokens;
         if (lastSubject !== null) uses.subjects.set(pending, lastSubject);
@@ -167,21 +175,23 @@ interface Numbers {
   /** Gives a number to the last one of the uses, which is of this API user. */
   add(apiUser: KnownApiUser): void;
   /** The numbers of the next uses follow those of this many. */
-  startAfter(size: number): void;
+  startAfter(count: number): void;
 }
 
 /** Numbers start again before they need more than the 31 bits of a small integer of V8. */
 const NUMBER_MAX = 2 ** 30;
+const FIRST_NUMBERS = 64;
 
 function createNumbers(): Numbers {
   let first = 0;
   /** By position: that of the use of a further credential of the same API user, or `NO_USE`. */
-  let others: number[] = [];
+  let others = new Int32Array(FIRST_NUMBERS);
+  let size = 0;
 
   /** The position of the last use of an API user, or a wrong one if numbers started again since. */
   function lastPosition({ useNumber }: KnownApiUser): number {
     const position = useNumber - first;
-    return position >= 0 && position < others.length ? position : NO_USE;
+    return position >= 0 && position < size ? position : NO_USE;
   }
 
   return {
@@ -193,12 +203,15 @@ function createNumbers(): Numbers {
     },
     add(apiUser) {
       const other = lastPosition(apiUser);
-      apiUser.useNumber = first + others.length;
-      others.push(other);
+      if (size === others.length) others = larger(others, new Int32Array(2 * size));
+      apiUser.useNumber = first + size;
+      others[size] = other;
+      size += 1;
     },
-    startAfter(size) {
-      first = first + size < NUMBER_MAX ? first + size : 0;
-      others = [];
+    startAfter(count) {
+      first = first + count < NUMBER_MAX ? first + count : 0;
+      others = new Int32Array(FIRST_NUMBERS);
+      size = 0;
     },
   };
 }

@@ -116,8 +116,10 @@ export function createUsageRecorder(
     const oldest = startOf('minute', now() - LATE_MS_MAX);
     await write({
       minute: Math.max(minute, oldest),
-      uses: positions.byCredential.length === 0 ? null : useRecords(uses, positions),
-      organisationTokens,
+      uses:
+        positions.byCredential.length + organisationTokens.size === 0
+          ? null
+          : useRecords(uses, positions, organisationTokens),
       refusals: Array.from(refusals.values()),
       credentialRefusals: Array.from(credentialRefusals.values(), withText),
       noteLastUse,

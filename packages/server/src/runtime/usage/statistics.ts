@@ -69,9 +69,9 @@ export function createStatistics(
 
   async function write(batch: UsageBatch): Promise<void> {
     await store.recordUsage(batch);
-    if (sharedLimits !== null || batch.organisationTokens === undefined) return;
+    if (sharedLimits !== null || batch.uses === null) return;
     // The batch is written, so a failure of this read must not repeat it.
-    await organisations.recount(batch.organisationTokens.keys(), usage.waitingTokens).catch(() => undefined);
+    await organisations.recount(batch.uses.organisations, usage.waitingTokens).catch(() => undefined);
   }
 
   function noteRefusing({ denial, caller }: Refusal, nowMs: number): void {

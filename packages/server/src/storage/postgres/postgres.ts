@@ -181,8 +181,10 @@ async function snapshotOf<T>(db: Kysely<Tables>, work: (db: Kysely<Tables>) => P
   }
 }
 
-function texts(json: string): RawBuilder<unknown> {
-  return sql`(select value from json_array_elements_text(${json}::json) as texts (value))`;
+function texts(json: string | Uint8Array): RawBuilder<unknown> {
+  const text =
+    typeof json === 'string' ? json : Buffer.from(json.buffer, json.byteOffset, json.byteLength).toString();
+  return sql`(select value from json_array_elements_text(${text}::json) as texts (value))`;
 }
 
 /**

@@ -105,8 +105,8 @@ async function damageOf(read: Kysely<Tables>): Promise<string | null> {
     : verdict.replace('*** in database main ***', '').trim().replaceAll('\n', '; ');
 }
 
-function texts(json: string): RawBuilder<unknown> {
-  return sql`json_each(${json})`;
+function texts(json: string | Uint8Array): RawBuilder<unknown> {
+  return typeof json === 'string' ? sql`json_each(${json})` : sql`json_each(cast(${json} as text))`;
 }
 
 /** SQLite allows 32,766 parameters in a statement. */

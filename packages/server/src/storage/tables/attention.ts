@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Connections } from '../connections.ts';
-import { ALL_CALLERS } from './usage.ts';
+import { ALL_CALLERS } from './use-records.ts';
 
 /** Something that needs an operator's attention. */
 export interface Attention {

@@ -4,7 +4,7 @@ import { startOf, startsBetween, UNIT_MS, type UsagePoint, type UsageUnit } from
 import type { Connections } from '../connections.ts';
 import type { Tables } from '../schema.ts';
 import { readProgress } from './usage-progress.ts';
-import { COUNT_WIDTH, padded, TIME_WIDTH, type UseRecords } from './use-records.ts';
+import { ALL_CALLERS, COUNT_WIDTH, padded, TIME_WIDTH, type UseRecords } from './use-records.ts';
 import { CREDENTIAL_ID_WIDTH } from './uses.ts';
 
 /** The last assertion that a key or trust rule refused since the last flush. */
@@ -24,8 +24,6 @@ export interface UsageBatch {
   /** The start of the minute that the batch counts in. */
   minute: number;
   uses: UseRecords | null;
-  /** Tokens by organisation. */
-  organisationTokens?: ReadonlyMap<string, number>;
   refusals: readonly Refusals[];
   /** At most one for each credential. */
   credentialRefusals?: readonly CredentialRefusals[];
@@ -93,9 +91,6 @@ export async function quotaUse(
 /** Organisations whose tokens are read in one statement. */
 const QUOTA_IDS_MAX = 1000;
 
-/** The client id that stands for all callers together. */
-export const ALL_CALLERS = '';
-
 // Widths of further fields in the records of `texts`.
 const REASON_WIDTH = 30;
 const ADDRESS_WIDTH = 45;
@@ -106,15 +101,12 @@ export async function recordUsage(
   batch: UsageBatch,
 ): Promise<void> {
   const { minute, uses, refusals, credentialRefusals = [], noteLastUse, flush } = batch;
-  const { organisationTokens = NONE } = batch;
-  const size = (uses?.size ?? 0) + organisationTokens.size + refusals.length + credentialRefusals.length;
-  if (size === 0) return;
+  if (uses === null && refusals.length + credentialRefusals.length === 0) return;
   await inOne(async (transaction) => {
     if (flush !== undefined && !(await isNew(transaction, flush))) return;
     if (uses !== null) await addUses(transaction, texts(uses.credentials));
     if (uses !== null && uses.subjects !== null) await setSubjects(transaction, texts(uses.subjects));
-    const tokens = tokenRecords(uses, organisationTokens);
-    if (tokens !== null) await addTokens(transaction, minute, texts(tokens));
+    if (uses !== null && uses.tokens !== null) await addTokens(transaction, minute, texts(uses.tokens));
     if (refusals.length > 0) await addRefusals(transaction, minute, texts(refusalRecords(refusals)));
     if (credentialRefusals.length > 0)
       await setCredentialRefusals(transaction, texts(credentialRefusalRecords(credentialRefusals)));
@@ -124,8 +116,6 @@ export async function recordUsage(
     }
   });
 }
-
-const NONE: ReadonlyMap<string, number> = new Map();
 
 /** Records the name of a flush. False: an earlier attempt was written, but its answer was lost. */
 async function isNew(db: Kysely<Tables>, { process, number: flush }: FlushName): Promise<boolean> {
@@ -225,20 +215,6 @@ function credentialRefusalRecords(refusals: readonly CredentialRefusals[]): stri
     return padded(at, TIME_WIDTH) + credentialId + reason.padEnd(REASON_WIDTH) + where + (detail ?? '');
   });
   return JSON.stringify(records);
-}
-
-/**
- * Adds a record for each organisation, and one for all callers together. Null if there are no tokens.
- */
-function tokenRecords(
-  uses: UseRecords | null,
-  organisationTokens: ReadonlyMap<string, number>,
-): string | null {
-  const items = uses === null || uses.tokens === '' ? [] : [uses.tokens];
-  const record = (tokens: number, id: string) => items.push(JSON.stringify(padded(tokens, COUNT_WIDTH) + id));
-  for (const [id, tokens] of organisationTokens) record(tokens, id);
-  if (uses !== null && uses.tokensInAll > 0) record(uses.tokensInAll, ALL_CALLERS);
-  return items.length === 0 ? null : `[${items.join(',')}]`;
 }
 
 function refusalRecords(refusals: readonly Refusals[]): string {

@@ -1,4 +1,11 @@
-import { clientIdAt, clientIdStart, CREDENTIAL_ID_WIDTH, credentialIdAt, type Uses } from './uses.ts';
+import {
+  addressAt,
+  clientIdAt,
+  clientIdStart,
+  CREDENTIAL_ID_WIDTH,
+  credentialIdAt,
+  type Uses,
+} from './uses.ts';
 import type { Positions } from './uses-in-order.ts';
 
 // Uses as the records of `texts` (storage/connections.ts): fields of fixed width, then the rest. Records are
@@ -12,33 +19,44 @@ export const TIME_WIDTH = 13; // milliseconds until the year 2286
 export interface UseRecords {
   size: number;
   /** A JSON array with a record for each credential: time, count, credential id and address. */
-  credentials: string;
-  /** The records of their tokens, as items of a JSON array: count and client id. Empty without tokens. */
-  tokens: string;
-  /** All tokens together. */
-  tokensInAll: number;
+  credentials: Uint8Array;
+  /**
+   * A JSON array with a record for each use: its tokens and client id. Then one for each organisation, and
+   * one for all callers together. Null without tokens.
+   */
+  tokens: Uint8Array | null;
+  /** The organisations with tokens, by their ids. */
+  organisations: readonly string[];
   /** A JSON array with a record for each subject: time, credential id and subject. Null without subjects. */
   subjects: string | null;
   clientIds(): string[];
 }
 
-/** The records of the uses at these positions: the tokens by API user, the rest by credential. */
-export function useRecords(uses: Uses, { byCredential, byApiUser }: Positions): UseRecords {
-  let tokensInAll = 0;
-  for (const at of byApiUser) tokensInAll += uses.tokens[at] ?? 0;
+/** The client id that stands for all callers together. */
+export const ALL_CALLERS = '';
+
+/**
+ * The records of the uses at these positions: the tokens by API user, the rest by credential.
+ * `organisationTokens`: further tokens, by organisation.
+ */
+export function useRecords(
+  uses: Uses,
+  { byCredential, byApiUser }: Positions,
+  organisationTokens: ReadonlyMap<string, number>,
+): UseRecords {
   return {
     size: byCredential.length,
     credentials: credentialRecords(uses, byCredential),
-    tokens: tokenRecords(uses, byApiUser),
-    tokensInAll,
+    tokens: tokenRecords(uses, byApiUser, organisationTokens),
+    organisations: Array.from(organisationTokens.keys()),
     subjects: subjectRecords(uses, byCredential),
     clientIds: () => Array.from(new Set(Array.from(byCredential, (at) => clientIdAt(uses, at)))),
   };
 }
 
-function credentialRecords(uses: Uses, positions: Uint32Array): string {
-  const { credentialIds, lastUsedAt, addresses, counts } = uses;
-  const text = createText('[');
+function credentialRecords(uses: Uses, positions: Uint32Array): Uint8Array {
+  const { credentialIds, lastUsedAt, counts } = uses;
+  const text = createText();
   for (const at of positions) {
     const count = counts[at] ?? 0;
     if (count === 0) continue;
@@ -46,25 +64,39 @@ function credentialRecords(uses: Uses, positions: Uint32Array): string {
     text.addNumber(lastUsedAt[at] ?? 0, TIME_WIDTH);
     text.addNumber(count, COUNT_WIDTH);
     text.addBytes(credentialIds, at * CREDENTIAL_ID_WIDTH, CREDENTIAL_ID_WIDTH);
-    text.add(addresses[at] ?? '');
+    text.add(addressAt(uses, at));
     text.endItem();
   }
-  return text.end(']');
+  return text.end();
 }
 
-function tokenRecords(uses: Uses, positions: Uint32Array): string {
+function tokenRecords(
+  uses: Uses,
+  positions: Uint32Array,
+  organisationTokens: ReadonlyMap<string, number>,
+): Uint8Array | null {
   const { clientIds, clientIdEnds, tokens } = uses;
-  const text = createText('');
+  const text = createText();
+  let inAll = 0;
   for (const at of positions) {
     const count = tokens[at] ?? 0;
     if (count === 0) continue;
+    inAll += count;
     text.beginItem();
     text.addNumber(count, COUNT_WIDTH);
     const start = clientIdStart(uses, at);
     text.addBytes(clientIds, start, (clientIdEnds[at] ?? 0) - start);
     text.endItem();
   }
-  return text.end('');
+  const addSum = (sum: number, id: string): void => {
+    text.beginItem();
+    text.addNumber(sum, COUNT_WIDTH);
+    text.add(id);
+    text.endItem();
+  };
+  for (const [id, sum] of organisationTokens) addSum(sum, id);
+  if (inAll > 0) addSum(inAll, ALL_CALLERS);
+  return inAll + organisationTokens.size === 0 ? null : text.end();
 }
 
 function subjectRecords(uses: Uses, positions: Uint32Array): string | null {
@@ -90,8 +122,8 @@ interface Text {
   addBytes(from: Uint8Array, start: number, length: number): void;
   add(text: string): void;
   endItem(): void;
-  /** The whole text. */
-  end(last: string): string;
+  /** A copy of the whole array. */
+  end(): Uint8Array;
 }
 
 /** Holds the text that is being written. It grows to the longest one of a batch: below a megabyte. */
@@ -105,8 +137,8 @@ const MILLION = 1_000_000;
 const MILLION_DIGITS = 6;
 
 /** Items of a JSON array, written into bytes. A text must end before the next one begins. */
-function createText(first: string): Text {
-  let at = bytes.write(first, 'latin1');
+function createText(): Text {
+  let at = bytes.write('[', 'latin1');
 
   function ensure(room: number): void {
     if (at + room <= bytes.length) return;
@@ -159,11 +191,11 @@ function createText(first: string): Text {
       bytes[at++] = QUOTE;
       bytes[at++] = COMMA;
     },
-    end(last) {
+    end() {
       ensure(FIXED_BYTES_MAX);
       if (bytes[at - 1] === COMMA) at -= 1;
-      at += bytes.write(last, at, 'latin1');
-      return bytes.toString('latin1', 0, at);
+      at += bytes.write(']', at, 'latin1');
+      return new Uint8Array(bytes.subarray(0, at));
     },
   };
 }
