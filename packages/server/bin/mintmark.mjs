@@ -12,7 +12,7 @@ process.stdout.on('error', (error) => {
 });
 process.stderr.on('error', () => {});
 
-// Until the server has started (lib/young-generation.ts).
+// Until the server has started (lib/heap-growth.ts).
 if (process.argv[2] === 'serve') setFlagsFromString('--semi-space-growth-factor=1');
 
 const sources = new URL('../src/', import.meta.url);

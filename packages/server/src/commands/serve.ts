@@ -5,7 +5,7 @@ import { SETTING_NAMES, SETTINGS, type Config } from '../config/config.ts';
 import { TOKEN_PATH } from '../http/paths.ts';
 import { DURATION_EXAMPLES } from '../lib/duration.ts';
 import { openLog } from '../lib/log.ts';
-import { growYoungGeneration } from '../lib/young-generation.ts';
+import { growHeapUnderLoad } from '../lib/heap-growth.ts';
 import type { RunningServer } from '../server/serve.ts';
 import type { RunningWorkers } from '../server/workers/primary.ts';
 import { curlLine } from './curl-line.ts';
@@ -38,18 +38,18 @@ export function serveCommand(program: Command, io: Io): void {
 async function serveAs(config: Config, log: Logger, io: Io): Promise<void> {
   if (cluster.isWorker) {
     const { serveAsWorker } = await import('../server/workers/worker.ts');
-    await serveAsWorker(config, log, growYoungGeneration);
+    await serveAsWorker(config, log, growHeapUnderLoad);
   } else if (config.workers > 1) {
     const restartOnHangUp = hangUps(io);
     const { serveWithWorkers } = await import('../server/workers/primary.ts');
     const running = await serveWithWorkers(config, log);
-    growYoungGeneration();
+    growHeapUnderLoad();
     restartOnHangUp(running);
     await untilStopped(running, io);
   } else {
     const { serve } = await import('../server/serve.ts');
     const running = await serve(config, log);
-    void running.loaded.then(growYoungGeneration);
+    void running.loaded.then(growHeapUnderLoad);
     await untilStopped(running, io);
   }
 }
