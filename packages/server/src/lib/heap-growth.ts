@@ -20,4 +20,4 @@ const NEW_SPACE_FACTOR = 4;
  * How much the heap may grow until V8 collects all of it. V8 takes 10 % if the heap grows slowly, less the
  * space of new objects. With a million API users, every 8 MiB of garbage would cost a whole collection.
  */
-const HEAP_PERCENT = 30;
+const HEAP_PERCENT = 20;
