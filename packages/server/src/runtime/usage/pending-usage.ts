@@ -5,15 +5,7 @@ import { ORGANISATIONS_MAX } from '../../domain/organisation.ts';
 import type { RefusalReason } from '../../domain/refusal.ts';
 import { startOf, UNIT_MS } from '../../domain/usage.ts';
 import type { Refusals } from '../../storage/tables/usage.ts';
-import {
-  addUse,
-  appendUses,
-  isUseOf,
-  noUses,
-  larger,
-  setAddress,
-  type Uses,
-} from '../../storage/tables/uses.ts';
+import { addUse, appendUses, isUseOf, larger, noUses, type Uses } from '../../storage/tables/uses.ts';
 
 /** The refusal of an assertion. Its detail becomes a text when it is written. */
 export interface PendingCredentialRefusal extends RefusingCredential {
@@ -114,7 +106,7 @@ export function createUsageGathering(usesMax: number, full: () => void): UsageGa
       const pending = numbers.find(uses, apiUser, credentialId);
       if (pending !== null) {
         uses.lastUsedAt[pending] = nowMs;
-        setAddress(uses, pending, address);
+        uses.addresses[pending] = address;
         uses.counts[pending] = (uses.counts[pending] ?? 0) + 1;
         uses.tokens[pending] = (uses.tokens[pending] ?? 0) + tokens;
         if (lastSubject !== null) uses.subjects.set(pending, lastSubject);

@@ -182,8 +182,7 @@ async function snapshotOf<T>(db: Kysely<Tables>, work: (db: Kysely<Tables>) => P
 }
 
 function texts(json: string | Uint8Array): RawBuilder<unknown> {
-  const text =
-    typeof json === 'string' ? json : Buffer.from(json.buffer, json.byteOffset, json.byteLength).toString();
+  const text = typeof json === 'string' ? json : new TextDecoder().decode(json);
   return sql`(select value from json_array_elements_text(${text}::json) as texts (value))`;
 }
 

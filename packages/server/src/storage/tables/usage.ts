@@ -104,9 +104,11 @@ export async function recordUsage(
   if (uses === null && refusals.length + credentialRefusals.length === 0) return;
   await inOne(async (transaction) => {
     if (flush !== undefined && !(await isNew(transaction, flush))) return;
-    if (uses !== null) await addUses(transaction, texts(uses.credentials));
-    if (uses !== null && uses.subjects !== null) await setSubjects(transaction, texts(uses.subjects));
-    if (uses !== null && uses.tokens !== null) await addTokens(transaction, minute, texts(uses.tokens));
+    if (uses !== null) {
+      await addUses(transaction, texts(uses.credentials));
+      if (uses.subjects !== null) await setSubjects(transaction, texts(uses.subjects));
+      if (uses.tokens !== null) await addTokens(transaction, minute, texts(uses.tokens));
+    }
     if (refusals.length > 0) await addRefusals(transaction, minute, texts(refusalRecords(refusals)));
     if (credentialRefusals.length > 0)
       await setCredentialRefusals(transaction, texts(credentialRefusalRecords(credentialRefusals)));

@@ -1,11 +1,4 @@
-import {
-  addressAt,
-  clientIdAt,
-  clientIdStart,
-  CREDENTIAL_ID_WIDTH,
-  credentialIdAt,
-  type Uses,
-} from './uses.ts';
+import { clientIdAt, clientIdStart, CREDENTIAL_ID_WIDTH, credentialIdAt, type Uses } from './uses.ts';
 import type { Positions } from './uses-in-order.ts';
 
 // Uses as the records of `texts` (storage/connections.ts): fields of fixed width, then the rest. Records are
@@ -17,7 +10,6 @@ export const TIME_WIDTH = 13; // milliseconds until the year 2286
 
 /** A batch of uses, ready for the store. */
 export interface UseRecords {
-  size: number;
   /** A JSON array with a record for each credential: time, count, credential id and address. */
   credentials: Uint8Array;
   /**
@@ -45,7 +37,6 @@ export function useRecords(
   organisationTokens: ReadonlyMap<string, number>,
 ): UseRecords {
   return {
-    size: byCredential.length,
     credentials: credentialRecords(uses, byCredential),
     tokens: tokenRecords(uses, byApiUser, organisationTokens),
     organisations: Array.from(organisationTokens.keys()),
@@ -55,7 +46,7 @@ export function useRecords(
 }
 
 function credentialRecords(uses: Uses, positions: Uint32Array): Uint8Array {
-  const { credentialIds, lastUsedAt, counts } = uses;
+  const { credentialIds, lastUsedAt, addresses, counts } = uses;
   const text = createText();
   for (const at of positions) {
     const count = counts[at] ?? 0;
@@ -64,7 +55,7 @@ function credentialRecords(uses: Uses, positions: Uint32Array): Uint8Array {
     text.addNumber(lastUsedAt[at] ?? 0, TIME_WIDTH);
     text.addNumber(count, COUNT_WIDTH);
     text.addBytes(credentialIds, at * CREDENTIAL_ID_WIDTH, CREDENTIAL_ID_WIDTH);
-    text.add(addressAt(uses, at));
+    text.add(addresses[at] ?? '');
     text.endItem();
   }
   return text.end();

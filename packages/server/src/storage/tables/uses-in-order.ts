@@ -104,7 +104,7 @@ function addUp(uses: Uses, to: number, from: number): void {
   const [laterAt, at] = [lastUsedAt[from] ?? 0, lastUsedAt[to] ?? 0];
   if (laterAt <= at) return;
   lastUsedAt[to] = laterAt;
-  addresses[to] = addresses[from] ?? 0;
+  addresses[to] = addresses[from] ?? '';
   const subject = uses.subjects.get(from);
   if (subject === undefined) uses.subjects.delete(to);
   else uses.subjects.set(to, subject);

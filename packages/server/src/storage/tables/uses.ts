@@ -26,11 +26,7 @@ export interface Uses {
   /** The end of each client id in `clientIds`. */
   clientIdEnds: Uint32Array;
   lastUsedAt: Float64Array;
-  /** Of each use, the position of its address in `addressTexts`. */
-  addresses: Uint32Array;
-  /** The different addresses. */
-  addressTexts: string[];
-  addressPositions: Map<string, number>;
+  addresses: string[];
   counts: Uint32Array;
   tokens: Uint32Array;
   /** Subjects by the position of the use, of those that have one. */
@@ -49,9 +45,7 @@ export function noUses(): Uses {
     clientIds: new Uint8Array(FIRST_ROOM * CLIENT_ID_BYTES),
     clientIdEnds: new Uint32Array(FIRST_ROOM),
     lastUsedAt: new Float64Array(FIRST_ROOM),
-    addresses: new Uint32Array(FIRST_ROOM),
-    addressTexts: [],
-    addressPositions: new Map(),
+    addresses: [],
     counts: new Uint32Array(FIRST_ROOM),
     tokens: new Uint32Array(FIRST_ROOM),
     subjects: new Map(),
@@ -73,21 +67,11 @@ export function addUse(uses: Uses, use: Use): void {
     uses.credentialIds[at * CREDENTIAL_ID_WIDTH + i] = credentialId.charCodeAt(i); // a byte each: ids are ASCII
   addClientId(uses, at, of.clientId);
   uses.lastUsedAt[at] = use.lastUsedAt;
-  setAddress(uses, at, use.lastUsedAddress);
+  uses.addresses.push(use.lastUsedAddress);
   uses.counts[at] = use.count;
   uses.tokens[at] = use.tokens;
   if (typeof use.lastSubject === 'string') uses.subjects.set(at, use.lastSubject);
   uses.size = at + 1;
-}
-
-export function setAddress(uses: Uses, at: number, address: string): void {
-  const position = uses.addressPositions.get(address) ?? uses.addressTexts.push(address) - 1;
-  uses.addressPositions.set(address, position);
-  uses.addresses[at] = position;
-}
-
-export function addressAt({ addresses, addressTexts }: Uses, at: number): string {
-  return addressTexts[addresses[at] ?? 0] ?? '';
 }
 
 function addClientId(uses: Uses, at: number, clientId: string): void {
@@ -103,7 +87,6 @@ function doubleRoom(uses: Uses): void {
   uses.credentialIds = larger(uses.credentialIds, new Uint8Array(room * CREDENTIAL_ID_WIDTH));
   uses.clientIdEnds = larger(uses.clientIdEnds, new Uint32Array(room));
   uses.lastUsedAt = larger(uses.lastUsedAt, new Float64Array(room));
-  uses.addresses = larger(uses.addresses, new Uint32Array(room));
   uses.counts = larger(uses.counts, new Uint32Array(room));
   uses.tokens = larger(uses.tokens, new Uint32Array(room));
 }
@@ -143,7 +126,7 @@ export function appendUses(uses: Uses, from: Uses, parts?: Uint8Array): void {
       credentialId: credentialIdAt(from, at),
       of: { clientId: clientIdAt(from, at) },
       lastUsedAt: from.lastUsedAt[at] ?? 0,
-      lastUsedAddress: addressAt(from, at),
+      lastUsedAddress: from.addresses[at] ?? '',
       count: (part & COUNT_PART) === 0 ? 0 : (from.counts[at] ?? 0),
       tokens: (part & TOKENS_PART) === 0 ? 0 : (from.tokens[at] ?? 0),
       lastSubject: from.subjects.get(at) ?? null,
