@@ -10,6 +10,10 @@ export interface Statements {
 }
 
 const STATEMENTS_MAX = 200;
+/** A flush of usage may change all pages of its tables: SQLite makes fewer calls if they are large. */
+const PAGE_BYTES = 16_384;
+/** A write-ahead log of this size moves to the database. Under load, the same pages change many times. */
+const LOG_BYTES = 16 * 1024 * 1024;
 
 interface Prepared {
   statement: StatementSync;
@@ -24,14 +28,14 @@ function namesOf(statement: StatementSync): readonly string[] {
 /** One connection writes. The other only reads, so it never waits for the writer. */
 export function openStatements({ path, busyTimeoutMs, lockWaitMs, applicationId }: WorkerData): Statements {
   const writer = new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
+  writer.exec(`pragma page_size = ${PAGE_BYTES}`); // of a new store; an old one keeps its size
   // Mark the database first: a store whose creation is cut off must not look like another program's.
   if (writer.prepare('pragma application_id').get()?.['application_id'] !== applicationId) {
     writer.exec(`pragma application_id = ${applicationId}`);
   }
   writer.exec('pragma journal_mode = wal; pragma synchronous = full; pragma cache_size = -16384');
-  // Pages of the write-ahead log before SQLite moves them to the database (16 MiB): under load the same pages
-  // change many times.
-  writer.exec('pragma wal_autocheckpoint = 4000');
+  const pageBytes = Number(writer.prepare('pragma page_size').get()?.['page_size']);
+  writer.exec(`pragma wal_autocheckpoint = ${Math.ceil(LOG_BYTES / pageBytes)}`);
   const reader = new DatabaseSync(path, { timeout: busyTimeoutMs, readOnly: true });
   reader.exec('pragma cache_size = -4096'); // 4 MiB: the reader reads each page once
   // From here on a statement waits only briefly for a lock, so that other statements can run. The caller
