@@ -1,5 +1,5 @@
 import type { Refusals, UsageBatch } from '../../server/src/storage/tables/usage.ts';
-import { useRecords, type UseRecords } from '../../server/src/storage/tables/use-records.ts';
+import { recordRoom, useRecords, type UseRecords } from '../../server/src/storage/tables/use-records.ts';
 import { usesOf, type Use } from '../../server/src/storage/tables/uses.ts';
 import { positionsInOrder } from '../../server/src/storage/tables/uses-in-order.ts';
 
@@ -19,7 +19,7 @@ export function refused(clientId: string | null, reason: string, count: number):
 
 export function recordsOf(uses: readonly Use[]): UseRecords | null {
   const all = usesOf(uses);
-  return uses.length === 0 ? null : useRecords(all, positionsInOrder(all), new Map());
+  return uses.length === 0 ? null : useRecords(all, positionsInOrder(all), new Map(), recordRoom());
 }
 
 /** The stored usage of the minute of `ms`. */

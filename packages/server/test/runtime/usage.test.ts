@@ -164,7 +164,7 @@ test('thousands of uses are counted once, whatever fails on the way', { skip: SQ
   const random = seededRandom(7);
   const [start, usageMax] = [20_000 * UNIT_MS.day, 100_000];
   let [now, calm] = [start, false];
-  /** Often fails before the store has written a batch, or after it. */
+  /** If not calm, often fails before the store has written a batch, or after it. */
   const recordUsage = async (batch: UsageBatch) => {
     const fate = calm ? 1 : random();
     if (fate < 0.2) throw new Error('not written');
@@ -182,15 +182,19 @@ test('thousands of uses are counted once, whatever fails on the way', { skip: SQ
   for (let calls = 0; calls < 60_000; calls++) {
     const i = Math.floor(random() * users.length);
     // Two credentials each; some API users leave memory and return, as by an eviction.
-    const id = idOf(i * 2 + (random() < 0.3 ? 1 : 0));
+    const isRule = random() < 0.3;
+    const id = idOf(i * 2 + (isRule ? 1 : 0));
+    const subject = isRule ? `subject ${calls}` : null;
     if (random() < 0.05) users[i] = userOf(i);
     const [tokens, address] = [random() < 0.9 ? 1 : 0, random() < 0.5 ? '192.0.2.1' : '2001:db8::"%\\é'];
     now += 1;
-    recorder.noteUse({ apiUser: users[i] ?? userOf(i), credentialId: id, nowMs: now }, address, tokens);
+    const apiUser = users[i] ?? userOf(i);
+    recorder.noteUse({ apiUser, credentialId: id, nowMs: now, subject }, address, tokens);
     const before = expected.credentials.get(id)?.[0] as number | undefined;
-    expected.credentials.set(id, [(before ?? 0) + 1, now, address]);
+    expected.credentials.set(id, [(before ?? 0) + 1, now, address, subject]);
     if (tokens > 0) expected.tokens.set(`api_${i}`, (expected.tokens.get(`api_${i}`) ?? 0) + tokens);
-    if (calls % 10_000 === 0) await recorder.flush();
+    calm = calls % 20_000 > 10_000;
+    if (calls % 2500 === 0) await recorder.flush();
   }
   calm = true;
   await recorder.flush();
@@ -199,7 +203,7 @@ test('thousands of uses are counted once, whatever fails on the way', { skip: SQ
   const rows = sqlOn(opened.path, 'select * from credential_usage') as Record<string, number | string>[];
   const stored = rows.map((row) => [
     row['credential_id'],
-    [row['use_count'], row['last_used_at'], row['last_used_address']],
+    [row['use_count'], row['last_used_at'], row['last_used_address'], row['last_subject']],
   ]);
   assert.deepEqual(new Map(stored as [string, unknown[]][]), expected.credentials);
   const sums = sqlOn(

@@ -6,6 +6,7 @@ import type { RefusalReason } from '../../domain/refusal.ts';
 import { startOf, UNIT_MS } from '../../domain/usage.ts';
 import type { Refusals } from '../../storage/tables/usage.ts';
 import { addUse, appendUses, isUseOf, larger, noUses, type Uses } from '../../storage/tables/uses.ts';
+import { createUseRooms } from './use-rooms.ts';
 
 /** The refusal of an assertion. Its detail becomes a text when it is written. */
 export interface PendingCredentialRefusal extends RefusingCredential {
@@ -43,6 +44,8 @@ export interface UsageGathering {
   drain(nowMs: number): Gathered[];
   /** Takes back what could not be written, for the next flush. */
   putBack(gathered: readonly Gathered[]): void;
+  /** Takes uses that are written: their room serves for later ones. */
+  reuse(written: Uses): void;
   /** Tokens of an organisation since the minute of `fromMs` that wait to be written. */
   waitingTokens(organisationId: string, fromMs: number): number;
   /** The number of waiting uses and refusals. */
@@ -69,13 +72,15 @@ export function createUsageGathering(usesMax: number, full: () => void): UsageGa
   let closed: Gathered[] = [];
   let lost = 0;
   const numbers = createNumbers();
+  const rooms = createUseRooms();
 
   /** Closes the current minute: later uses and refusals are gathered apart from it. */
   function close(nowMs: number): void {
     numbers.startAfter(current.uses.size);
     const gathered = ALL_IN.reduce((sum, of) => sum + of(current), 0);
     if (gathered > 0) closed = byMinute([...closed, current]);
-    current = emptyMinute(startOf('minute', nowMs));
+    else rooms.reuse(current.uses);
+    current = emptyMinute(startOf('minute', nowMs), rooms.next());
   }
 
   /** Closes the minute when it is over, or when the clock was set back by more than a minute. */
@@ -153,6 +158,7 @@ export function createUsageGathering(usesMax: number, full: () => void): UsageGa
     putBack: (gathered) => {
       closed = byMinute([...gathered, ...closed]);
     },
+    reuse: rooms.reuse,
     waitingTokens: (id, fromMs) =>
       waiting(({ minute, organisationTokens }) => (minute < fromMs ? 0 : (organisationTokens.get(id) ?? 0))),
     waiting: () => ALL_IN.reduce((sum, of) => sum + waiting(of), 0),
@@ -202,7 +208,7 @@ function createNumbers(): Numbers {
     },
     startAfter(count) {
       first = first + count < NUMBER_MAX ? first + count : 0;
-      others = new Int32Array(FIRST_NUMBERS);
+      if (size * 4 < others.length) others = new Int32Array(FIRST_NUMBERS);
       size = 0;
     },
   };
@@ -224,10 +230,10 @@ const organisationsIn = ({ organisationTokens }: Gathered): number => organisati
 const credentialRefusalsIn = ({ credentialRefusals }: Gathered): number => credentialRefusals.size;
 const ALL_IN = [usesIn, organisationsIn, refusalsIn, credentialRefusalsIn];
 
-export function emptyMinute(minute: number): Gathered {
+export function emptyMinute(minute: number, uses: Uses = noUses()): Gathered {
   return {
     minute,
-    uses: noUses(),
+    uses,
     organisationTokens: new Map(),
     refusals: new Map(),
     credentialRefusals: new Map(),

@@ -4,7 +4,7 @@ import { storedText } from '../../domain/characters.ts';
 import { startOf, UNIT_MS } from '../../domain/usage.ts';
 import { createPeriodicRun } from '../../lib/periodic-run.ts';
 import type { CredentialRefusals, UsageBatch } from '../../storage/tables/usage.ts';
-import { useRecords } from '../../storage/tables/use-records.ts';
+import { recordRoom, useRecords } from '../../storage/tables/use-records.ts';
 import { appendUses, COUNT_PART, noUses, TOKENS_PART, type Uses } from '../../storage/tables/uses.ts';
 import { positionsInOrder, type Positions } from '../../storage/tables/uses-in-order.ts';
 import {
@@ -68,12 +68,17 @@ export function createUsageRecorder(
    */
   let flushes = 0;
   const process = randomUUID();
+  /** Of the batch that is being written. */
+  let room = recordRoom();
 
   async function writeAll(): Promise<void> {
     const minutes = gathering.drain(now());
     for (const [i, gathered] of minutes.entries()) {
       const left = await writeMinute(gathered);
-      if (left.length === 0) continue;
+      if (left.length === 0) {
+        gathering.reuse(gathered.uses);
+        continue;
+      }
       gathering.putBack([...left, ...minutes.slice(i + 1)]);
       break;
     }
@@ -100,6 +105,7 @@ export function createUsageRecorder(
         );
       } catch (error) {
         failures += 1;
+        room = recordRoom(); // the store may still read the one of an attempt with an unknown outcome
         log.warn({ error: (error as Error).message }, 'usage could not be written, and is kept');
         const rest = copyOf(uses, batches.slice(i + 1));
         return [
@@ -119,7 +125,7 @@ export function createUsageRecorder(
       uses:
         positions.byCredential.length + organisationTokens.size === 0
           ? null
-          : useRecords(uses, positions, organisationTokens),
+          : useRecords(uses, positions, organisationTokens, room),
       refusals: Array.from(refusals.values()),
       credentialRefusals: Array.from(credentialRefusals.values(), withText),
       noteLastUse,

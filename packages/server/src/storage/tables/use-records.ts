@@ -2,13 +2,14 @@ import { clientIdAt, clientIdStart, CREDENTIAL_ID_WIDTH, credentialIdAt, type Us
 import type { Positions } from './uses-in-order.ts';
 
 // Uses as the records of `texts` (storage/connections.ts): fields of fixed width, then the rest. Records are
-// written into bytes, because strings for a hundred thousand uses would cost four times as much.
+// written into bytes, because strings for a hundred thousand uses would cost four times as much. The bytes
+// serve for batch after batch: as garbage, they would cause collections of the whole heap.
 
 /** Widths of the fields. Numbers have spaces on the left, which a cast ignores. */
 export const COUNT_WIDTH = 10;
 export const TIME_WIDTH = 13; // milliseconds until the year 2286
 
-/** A batch of uses, ready for the store. */
+/** A batch of uses, ready for the store. Its bytes last until the same room takes the next batch. */
 export interface UseRecords {
   /** A JSON array with a record for each credential: time, count, credential id and address. */
   credentials: Uint8Array;
@@ -27,6 +28,16 @@ export interface UseRecords {
 /** The client id that stands for all callers together. */
 export const ALL_CALLERS = '';
 
+/** Room for the records of one batch. It grows to those of the largest one: below a megabyte. */
+export interface RecordRoom {
+  credentials: Text;
+  tokens: Text;
+}
+
+export function recordRoom(): RecordRoom {
+  return { credentials: createText(), tokens: createText() };
+}
+
 /**
  * The records of the uses at these positions: the tokens by API user, the rest by credential.
  * `organisationTokens`: further tokens, by organisation.
@@ -35,19 +46,20 @@ export function useRecords(
   uses: Uses,
   { byCredential, byApiUser }: Positions,
   organisationTokens: ReadonlyMap<string, number>,
+  room: RecordRoom,
 ): UseRecords {
   return {
-    credentials: credentialRecords(uses, byCredential),
-    tokens: tokenRecords(uses, byApiUser, organisationTokens),
+    credentials: credentialRecords(uses, byCredential, room.credentials),
+    tokens: tokenRecords(uses, byApiUser, organisationTokens, room.tokens),
     organisations: Array.from(organisationTokens.keys()),
     subjects: subjectRecords(uses, byCredential),
     clientIds: () => Array.from(new Set(Array.from(byCredential, (at) => clientIdAt(uses, at)))),
   };
 }
 
-function credentialRecords(uses: Uses, positions: Uint32Array): Uint8Array {
+function credentialRecords(uses: Uses, positions: Uint32Array, text: Text): Uint8Array {
   const { credentialIds, lastUsedAt, addresses, counts } = uses;
-  const text = createText();
+  text.begin();
   for (const at of positions) {
     const count = counts[at] ?? 0;
     if (count === 0) continue;
@@ -65,9 +77,10 @@ function tokenRecords(
   uses: Uses,
   positions: Uint32Array,
   organisationTokens: ReadonlyMap<string, number>,
+  text: Text,
 ): Uint8Array | null {
   const { clientIds, clientIdEnds, tokens } = uses;
-  const text = createText();
+  text.begin();
   let inAll = 0;
   for (const at of positions) {
     const count = tokens[at] ?? 0;
@@ -107,18 +120,19 @@ export function padded(number: number, width: number): string {
 }
 
 interface Text {
+  /** Begins an array in place of the one before. */
+  begin(): void;
   beginItem(): void;
   addNumber(number: number, width: number): void;
   /** Adds bytes that need no escape. */
   addBytes(from: Uint8Array, start: number, length: number): void;
   add(text: string): void;
   endItem(): void;
-  /** A copy of the whole array. */
+  /** The whole array. */
   end(): Uint8Array;
 }
 
-/** Holds the text that is being written. It grows to the longest one of a batch: below a megabyte. */
-let bytes = Buffer.allocUnsafe(65_536);
+const FIRST_BYTES = 4096;
 /** Bytes of a record besides its last text, and more. */
 const FIXED_BYTES_MAX = 64;
 /** A character takes at most this many bytes, as an escape. */
@@ -127,13 +141,19 @@ const [QUOTE, BACKSLASH, COMMA, SPACE, ZERO, TILDE] = [0x22, 0x5c, 0x2c, 0x20, 0
 const MILLION = 1_000_000;
 const MILLION_DIGITS = 6;
 
-/** Items of a JSON array, written into bytes. A text must end before the next one begins. */
+/** Memory that no other buffer shares: a message to another thread copies all of it. */
+function memoryOf(length: number): Buffer {
+  return Buffer.from(new ArrayBuffer(length));
+}
+
+/** Items of a JSON array, written into bytes. */
 function createText(): Text {
-  let at = bytes.write('[', 'latin1');
+  let bytes = memoryOf(FIRST_BYTES);
+  let at = 0;
 
   function ensure(room: number): void {
     if (at + room <= bytes.length) return;
-    const larger = Buffer.allocUnsafe(2 * bytes.length + room);
+    const larger = memoryOf(2 * bytes.length + room);
     bytes.copy(larger, 0, 0, at);
     bytes = larger;
   }
@@ -161,6 +181,9 @@ function createText(): Text {
   }
 
   return {
+    begin() {
+      at = bytes.write('[', 'latin1');
+    },
     beginItem() {
       ensure(FIXED_BYTES_MAX);
       bytes[at++] = QUOTE;
@@ -186,7 +209,7 @@ function createText(): Text {
       ensure(FIXED_BYTES_MAX);
       if (bytes[at - 1] === COMMA) at -= 1;
       at += bytes.write(']', at, 'latin1');
-      return new Uint8Array(bytes.subarray(0, at));
+      return bytes.subarray(0, at);
     },
   };
 }

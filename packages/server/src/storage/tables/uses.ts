@@ -17,7 +17,7 @@ export interface Use {
  * objects, which the garbage collector would read and copy.
  */
 export interface Uses {
-  /** The number of uses. Columns have room for more. */
+  /** The number of uses. Columns have room for more, and may still hold earlier ones there. */
   size: number;
   /** The bytes of all credential ids, one after the other. */
   credentialIds: Uint8Array;
@@ -67,7 +67,7 @@ export function addUse(uses: Uses, use: Use): void {
     uses.credentialIds[at * CREDENTIAL_ID_WIDTH + i] = credentialId.charCodeAt(i); // a byte each: ids are ASCII
   addClientId(uses, at, of.clientId);
   uses.lastUsedAt[at] = use.lastUsedAt;
-  uses.addresses.push(use.lastUsedAddress);
+  uses.addresses[at] = use.lastUsedAddress;
   uses.counts[at] = use.count;
   uses.tokens[at] = use.tokens;
   if (typeof use.lastSubject === 'string') uses.subjects.set(at, use.lastSubject);
