@@ -155,6 +155,7 @@ export async function compose(
       issuer: config.issuer,
       tokenSettings: organisations.tokenSettings,
       findApiUser: findingAwake(directory, sleep, clocks.isOff),
+      prefetchApiUsers: directory.prefetch,
       checkPassword: createPasswordCheck(config, directory.passwordsExist),
       assertions: assertionsOf(config, usedAssertions, keySets),
       ...limits.services,

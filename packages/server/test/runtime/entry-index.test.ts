@@ -16,12 +16,15 @@ for (const [clientIds, operations] of [
       const clientId = `api_${Math.floor(random() * clientIds)}`;
       const kind = random();
       if (kind < 0.4) {
-        const entry = { clientId, arrivalMs: i } as DirectoryEntry;
+        const secrets = i % 9 === 0 ? '' : String(i);
+        const entry = { clientId, secrets, arrivalMs: i, useNumber: i } as DirectoryEntry;
         index.set(entry);
         expected.set(clientId, entry);
       } else if (kind < 0.7) {
         index.delete(clientId);
         expected.delete(clientId);
+      } else if (kind < 0.75) {
+        index.prefetch([clientId, 'unknown', '', `api_${i}`]);
       } else assert.equal(index.get(clientId), expected.get(clientId));
       assert.equal(index.size(), expected.size);
     }

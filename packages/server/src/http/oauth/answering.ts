@@ -24,6 +24,8 @@ export interface FormEndpointServices extends Pick<
   'now' | 'addressPerMinute' | 'sharedLimits'
 > {
   addressOf(request: IncomingMessage): string;
+  /** Fetches what the look-ups of these API users will read into the caches of the processor. */
+  prefetchApiUsers(names: readonly string[]): void;
   /** Calls per network address. */
   addresses: Counters;
   admission: Admission;
@@ -53,6 +55,9 @@ export interface Exchange {
   startedAt: number;
   address: string;
   body: Buffer | 'too large';
+  /** Null until they are read, and after it is decided. */
+  caller: Caller | null;
+  form: Form | null;
   /** Null until it is decided, and after it is sent. */
   outcome: FormAnswer | Refusal | null;
   /** When it was decided, in milliseconds since 1970. */
@@ -85,8 +90,8 @@ export interface AnsweringEndpoint<S> {
 export const OVERLOADED: Refusal = refusal({ denied: 'overloaded' });
 
 /**
- * Answers in three steps: `decide` finds the outcome, `write` signs the token, `finish` sends. A request that
- * waits for something leaves its cohort, and takes the last two steps alone.
+ * Answers in four steps: `read` parses the form, `decide` finds the outcome, `write` signs the token, and
+ * `finish` sends. A request that waits for something leaves its cohort, and takes the last two steps alone.
  */
 export function createAnswering<S extends FormEndpointServices>(
   services: S,
@@ -94,13 +99,32 @@ export function createAnswering<S extends FormEndpointServices>(
 ): Answering {
   const { admission, assertionQueue } = services;
 
+  /** The client ids or usernames of the requests in this cohort that are read and not decided. */
+  let names: string[] = [];
+
+  function read(exchange: Exchange): void {
+    const form = formOf(exchange.request, exchange.body, bodyBytesMax);
+    if (isDenial(form)) return settle(exchange, refusal(form), services.now());
+    const caller = callerOf(exchange, form);
+    if (isDenial(caller)) return settle(exchange, refusal(caller), services.now());
+    exchange.caller = caller;
+    exchange.form = form;
+    names.push(caller.clientId);
+  }
+
+  function prefetch(): void {
+    if (names.length > 1) services.prefetchApiUsers(names);
+    names = [];
+  }
+
   /** Reads the clock once the body is there, and after each wait. */
   function decide(exchange: Exchange): void {
+    const { caller, form } = exchange;
+    if (caller === null || form === null) return;
+    exchange.caller = null;
+    exchange.form = null;
+    if (names.length > 0) prefetch(); // the first request of a cohort does it for all
     const nowMs = services.now();
-    const form = formOf(exchange.request, exchange.body, bodyBytesMax);
-    if (isDenial(form)) return settle(exchange, refusal(form), nowMs);
-    const caller = callerOf(exchange, form);
-    if (isDenial(caller)) return settle(exchange, refusal(caller), nowMs);
     if (caller.assertion === null) {
       const outcome = answer(services, caller, form, nowMs);
       if (outcome instanceof Promise) return answerLater(exchange, outcome);
@@ -170,7 +194,7 @@ export function createAnswering<S extends FormEndpointServices>(
     else send(exchange, serverErrorAnswer(traceId));
   }
 
-  return { join: createCohort([decide, write, finish], fail), answerNow, fail };
+  return { join: createCohort([read, decide, write, finish], fail), answerNow, fail };
 }
 
 function formOf(request: IncomingMessage, body: Buffer | 'too large', bytesMax: number): Form | Denial {

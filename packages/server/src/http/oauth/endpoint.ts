@@ -48,6 +48,8 @@ export function formEndpoint<S extends FormEndpointServices>(
       startedAt: steadyNow(),
       address: '',
       body: 'too large', // until it has arrived
+      caller: null,
+      form: null,
       outcome: null,
       nowMs: 0,
     };
