@@ -11,7 +11,7 @@ export interface Statements {
 
 const STATEMENTS_MAX = 200;
 /** A flush of usage may change all pages of its tables: SQLite makes fewer calls if they are large. */
-const PAGE_BYTES = 16_384;
+const PAGE_BYTES = 8192;
 /** A write-ahead log of this size moves to the database. Under load, the same pages change many times. */
 const LOG_BYTES = 16 * 1024 * 1024;
 
