@@ -272,6 +272,44 @@ test('a restore reports a signing key that it brings back', async () => {
   assert.equal(await store.cli('signing-key', 'list'), before);
 });
 
+for (const [ofStore, ofBackup] of [
+  [8192, 4096],
+  [4096, 8192],
+] as const) {
+  test(`a backup with pages of ${ofBackup} bytes replaces a store with ${ofStore}`, async () => {
+    using store = await testStore({ keys: true });
+    await store.cli('api-user', 'create', '--name', 'Importer');
+    const [file, backedUp] = [join(store.dataDir, 'paged.db'), join(store.dataDir, 'backup.db')];
+    await store.cli('store', 'backup', backedUp);
+    copyWithPages(backedUp, file, ofBackup);
+    if (ofStore !== pageBytesOf(store.path)) {
+      for (const beside of ['', '-wal', '-shm']) rmSync(`${store.path}${beside}`, { force: true });
+      copyWithPages(backedUp, store.path, ofStore);
+    }
+    await using server = await startServer({ dataDir: store.dataDir });
+    const late = await server.json<MadeApiUser>('api-user', 'create', '--name', 'Made later');
+    await becomes(server, late, 200, WITHIN_MS);
+    await server.cli('store', 'restore', file);
+    await becomes(server, late, 403, WITHIN_MS);
+    assert.match(await server.cli('api-user', 'list'), /Importer/);
+    await server.cli('audit', 'verify');
+    assert.equal(pageBytesOf(store.path), ofStore);
+    assert.ok(!readdirSync(store.dataDir).some((name) => name.includes('restoring')));
+    await server.stop();
+  });
+}
+
+function pageBytesOf(path: string): number {
+  using database = new DatabaseSync(path, { readOnly: true });
+  return Number(database.prepare('pragma page_size').get()?.['page_size']);
+}
+
+function copyWithPages(from: string, to: string, pageBytes: number): void {
+  using database = new DatabaseSync(from, { readOnly: true });
+  database.exec(`pragma page_size = ${pageBytes}`);
+  database.prepare('vacuum into ?').run(to);
+}
+
 test('a restore into an empty folder creates the store, given its key', async () => {
   using store = await testStore({ keys: true });
   const file = join(store.dataDir, 'backup.db');

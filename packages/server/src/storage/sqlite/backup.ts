@@ -14,7 +14,7 @@ import { dirname } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { UNFINISHED_COPY, type MetaKey } from '../tables/meta.ts';
 import { MIGRATION_NAMES } from '../migrations/names.ts';
-import { hasStore, prepareFile } from './file.ts';
+import { hasStore, pageBytesOf, prepareFile } from './file.ts';
 import { sqliteError, StoreError } from '../store-error.ts';
 
 /**
@@ -148,13 +148,28 @@ function metaOf(database: DatabaseSync, key: MetaKey): string | null {
 /** Replaces the content of the store at `path` with a backup, also while servers run on it: they follow. */
 export async function restoreSqlite(file: string, path: string): Promise<void> {
   prepareFile(path, true);
+  const withItsPages = `${path}.restoring`;
   try {
-    using source = new DatabaseSync(file, { readOnly: true });
+    const pageBytes = pageBytesOf(path);
+    const isCopied = pageBytes !== null && pageBytes !== pageBytesOf(file);
+    if (isCopied) copyWithPages(file, withItsPages, pageBytes);
+    using source = new DatabaseSync(isCopied ? withItsPages : file, { readOnly: true });
     await backup(source, path, { rate: ALL_PAGES });
     sync(path);
   } catch (error) {
     throw backupError(error, path);
+  } finally {
+    removeWithJournal(withItsPages);
   }
+}
+
+/** A store keeps the size of its pages while servers run on it, and SQLite copies pages as they are. */
+function copyWithPages(file: string, to: string, pageBytes: number): void {
+  removeWithJournal(to);
+  closeSync(openSync(to, 'wx', 0o600));
+  using source = new DatabaseSync(file, { readOnly: true });
+  source.exec(`pragma page_size = ${pageBytes}`);
+  source.prepare('vacuum into ?').run(to);
 }
 
 function backupError(error: unknown, path: string): Error {

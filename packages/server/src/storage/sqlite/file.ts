@@ -10,6 +10,7 @@ const HEADER_BYTES = 108;
 const NOT_A_DATABASE = 26; // result codes of SQLite
 const READ_ONLY = 8;
 const MAGIC = 'SQLite format 3\0';
+const PAGE_BYTES_AT = 16;
 const APPLICATION_ID_AT = 68;
 const SCHEMA_ROWS_AT = 103;
 
@@ -52,11 +53,8 @@ export function hasStore(path: string): boolean {
       `The store ${path} is a folder: name a file in it with --database-url.`,
     );
   }
-  const header = Buffer.alloc(HEADER_BYTES);
-  const file = open(path, 'r');
-  const length = readSync(file, header, 0, HEADER_BYTES, 0);
-  closeSync(file);
-  if (length === 0) return false;
+  const header = headerOf(path);
+  if (header === null) return false;
   if (header.toString('latin1', 0, MAGIC.length) !== MAGIC)
     throw sqliteError('not a database', NOT_A_DATABASE, path);
   if (header.readUInt32BE(APPLICATION_ID_AT) === APPLICATION_ID) return true;
@@ -66,6 +64,24 @@ export function hasStore(path: string): boolean {
     'not_ours',
     `The database ${path} belongs to another program: name another file with --database-url.`,
   );
+}
+
+/** The size of the pages of a database; null if the file is empty. */
+export function pageBytesOf(path: string): number | null {
+  const header = headerOf(path);
+  const bytes = header === null ? null : header.readUInt16BE(PAGE_BYTES_AT);
+  return bytes === 1 ? 65_536 : bytes;
+}
+
+/** The start of a file; null if it is empty. */
+function headerOf(path: string): Buffer | null {
+  const header = Buffer.alloc(HEADER_BYTES);
+  const file = open(path, 'r');
+  try {
+    return readSync(file, header, 0, HEADER_BYTES, 0) === 0 ? null : header;
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** SQLite itself fails only at the first real write, which may come long after the start. */
