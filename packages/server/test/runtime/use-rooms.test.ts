@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createUseRooms } from '../../src/runtime/usage/use-rooms.ts';
-import { addUse, type Uses } from '../../src/storage/tables/uses.ts';
+import { addUse, noUses, type Uses } from '../../src/storage/tables/uses.ts';
 
 // How long the memory of many uses is kept for the next ones.
 
@@ -16,11 +16,8 @@ test('written columns serve again, and return empty', () => {
 
 test('a minute after many uses, their memory is free', () => {
   const rooms = createUseRooms();
-  const first = filled(rooms.next(), 10_000);
-  const second = filled(rooms.next(), 10_000);
-  rooms.reuse(first);
-  rooms.reuse(second);
-  const lengths = [];
+  rooms.reuse(filled(rooms.next(), 10_000));
+  const lengths: number[] = [];
   for (let flush = 0; flush < 6; flush++) {
     const current = rooms.next();
     lengths.push(current.counts.length);
@@ -28,6 +25,15 @@ test('a minute after many uses, their memory is free', () => {
   }
   assert.ok(lengths.every((length) => length >= 10_000));
   assert.ok(rooms.next().counts.length < 100);
+});
+
+test('a spare with far more room than later uses need is dropped', () => {
+  const rooms = createUseRooms();
+  const large = filled(noUses(), 10_000);
+  for (let flush = 0; flush < 6; flush++) rooms.reuse(filled(noUses(), 60));
+  large.size = 60;
+  rooms.reuse(large);
+  assert.notEqual(rooms.next(), large);
 });
 
 function filled(uses: Uses, count: number): Uses {

@@ -24,7 +24,7 @@ export interface FormEndpointServices extends Pick<
   'now' | 'addressPerMinute' | 'sharedLimits'
 > {
   addressOf(request: IncomingMessage): string;
-  /** Fetches what the look-ups of these API users will read into the caches of the processor. */
+  /** Loads into the caches of the processor what look-ups of these API users will read. Skips usernames. */
   prefetchApiUsers(names: readonly string[]): void;
   /** Calls per network address. */
   addresses: Counters;
@@ -55,7 +55,7 @@ export interface Exchange {
   startedAt: number;
   address: string;
   body: Buffer | 'too large';
-  /** Null until they are read, and after it is decided. */
+  /** Null until the request is read, and again once it is decided. So is `form`. */
   caller: Caller | null;
   form: Form | null;
   /** Null until it is decided, and after it is sent. */
@@ -90,8 +90,9 @@ export interface AnsweringEndpoint<S> {
 export const OVERLOADED: Refusal = refusal({ denied: 'overloaded' });
 
 /**
- * Answers in four steps: `read` parses the form, `decide` finds the outcome, `write` signs the token, and
- * `finish` sends. A request that waits for something leaves its cohort, and takes the last two steps alone.
+ * Answers in four steps: `read` parses the form or refuses it, `decide` finds the outcome, `write` signs the
+ * token, `finish` sends the answer. A request that waits for something leaves its cohort, and takes the last
+ * two steps alone.
  */
 export function createAnswering<S extends FormEndpointServices>(
   services: S,
@@ -113,8 +114,9 @@ export function createAnswering<S extends FormEndpointServices>(
   }
 
   function prefetch(): void {
-    if (names.length > 1) services.prefetchApiUsers(names);
+    const all = names;
     names = [];
+    if (all.length > 1) services.prefetchApiUsers(all);
   }
 
   /** Reads the clock once the body is there, and after each wait. */

@@ -32,8 +32,8 @@ export interface Directory {
    * use.
    */
   find(name: string, nowMs: number, again?: boolean): LookUpResult | Promise<LookUpResult>;
-  /** Fetches what `find` will read into the caches of the processor. */
-  prefetch(names: readonly string[]): void;
+  /** Loads into the caches of the processor what `find` by these client ids will read. */
+  prefetch(clientIds: readonly string[]): void;
   /** Reads these API users again, after a change. */
   refresh(clientIds: readonly string[]): Promise<void>;
   /** Reads all API users again, page by page, so that the server can answer requests in between. */

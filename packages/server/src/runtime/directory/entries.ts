@@ -10,8 +10,8 @@ import { createEntryIndex } from './entry-index.ts';
 export interface DirectoryEntries {
   /** Finds an entry of the current past. `isUse`: an eviction passes over it once. */
   find(name: string, isUse?: boolean): DirectoryEntry | undefined;
-  /** Fetches what `find` and a check of the secret will read (entry-index.ts). */
-  prefetch(names: readonly string[]): void;
+  /** Loads into the caches what `find` by client id, and a check of the secret, will read. */
+  prefetch(clientIds: readonly string[]): void;
   /** Finds an entry of any past. */
   findHeld(name: string): DirectoryEntry | undefined;
   /** Starts another past: each entry belongs to a former past until it is kept again. */

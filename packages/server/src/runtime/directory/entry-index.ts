@@ -9,8 +9,8 @@ import type { DirectoryEntry } from './entry.ts';
 export interface EntryIndex {
   get(clientId: string): DirectoryEntry | undefined;
   /**
-   * Reads the memory that look-ups of these client ids and checks of their secrets need. Each of them would
-   * wait for five parts of it, one after the other. Here the processor fetches the same part for all at once.
+   * Reads the memory that look-ups of these client ids and checks of their secrets need. Alone, a request
+   * would wait for five such reads, one after the other. Here those of all requests overlap.
    */
   prefetch(clientIds: readonly string[]): void;
   /** Adds an entry, or replaces the one with its client id. */

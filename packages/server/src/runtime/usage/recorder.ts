@@ -68,7 +68,7 @@ export function createUsageRecorder(
    */
   let flushes = 0;
   const process = randomUUID();
-  /** Of the batch that is being written. */
+  /** For the records of the batch that is being written. */
   let room = recordRoom();
 
   async function writeAll(): Promise<void> {
@@ -105,7 +105,7 @@ export function createUsageRecorder(
         );
       } catch (error) {
         failures += 1;
-        room = recordRoom(); // the store may still read the one of an attempt with an unknown outcome
+        room = recordRoom(); // if the outcome is unknown, the store may still read those records
         log.warn({ error: (error as Error).message }, 'usage could not be written, and is kept');
         const rest = copyOf(uses, batches.slice(i + 1));
         return [

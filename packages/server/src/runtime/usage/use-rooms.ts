@@ -1,8 +1,9 @@
 import { noUses, type Uses } from '../../storage/tables/uses.ts';
 
 /**
- * Columns of uses that serve again after they are written. As garbage, those of a hundred thousand uses would
- * cause a collection of the whole heap after every few flushes.
+ * Columns of uses, which are reused once they are written. As garbage, those of a hundred thousand uses would
+ * cause a collection of the whole heap after about three flushes. One spare is enough for a flush, except
+ * when a minute has ended in it.
  */
 export interface UseRooms {
   /** Columns without uses. */
@@ -11,26 +12,25 @@ export interface UseRooms {
   reuse(uses: Uses): void;
 }
 
-/** A flush in which a minute ends writes two, while a third one gathers. */
-const ROOMS_MAX = 2;
-/** After this many in a row with far more room than uses, all are dropped: within a minute. */
-const UNUSED_MAX = 6;
+/** Columns with more room than this many times the most uses lately are dropped. */
+const CAPACITY_MAX = 4;
+/** As many as return in a minute, by default. */
+const LATELY = 6;
 
 export function createUseRooms(): UseRooms {
-  let rooms: Uses[] = [];
-  let unused = 0;
+  let spare: Uses | null = null;
+  let sizes: number[] = [];
   return {
-    next: () => rooms.pop() ?? noUses(),
+    next() {
+      const uses = spare ?? noUses();
+      spare = null;
+      return uses;
+    },
     reuse(uses) {
-      unused = isRoomUsed(uses) ? 0 : unused + 1;
-      if (unused >= UNUSED_MAX) rooms = [];
-      else if (rooms.length < ROOMS_MAX) rooms.push(uses);
+      sizes = [...sizes.slice(1 - LATELY), uses.size];
       uses.size = 0;
       uses.subjects.clear();
+      spare = uses.counts.length > CAPACITY_MAX * Math.max(...sizes) ? null : uses;
     },
   };
-}
-
-function isRoomUsed({ size, counts }: Uses): boolean {
-  return size * 4 >= counts.length;
 }

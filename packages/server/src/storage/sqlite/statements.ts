@@ -10,7 +10,7 @@ export interface Statements {
 }
 
 const STATEMENTS_MAX = 200;
-/** A flush of usage may change all pages of its tables: SQLite makes fewer calls if they are large. */
+/** A flush of usage may change all pages of its tables. If pages are large, SQLite makes fewer calls. */
 const PAGE_BYTES = 8192;
 /** A write-ahead log of this size moves to the database. Under load, the same pages change many times. */
 const LOG_BYTES = 16 * 1024 * 1024;
@@ -28,7 +28,7 @@ function namesOf(statement: StatementSync): readonly string[] {
 /** One connection writes. The other only reads, so it never waits for the writer. */
 export function openStatements({ path, busyTimeoutMs, lockWaitMs, applicationId }: WorkerData): Statements {
   const writer = new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
-  writer.exec(`pragma page_size = ${PAGE_BYTES}`); // of a new store; an old one keeps its size
+  writer.exec(`pragma page_size = ${PAGE_BYTES}`); // of a new store; an existing one keeps its own
   // Mark the database first: a store whose creation is cut off must not look like another program's.
   if (writer.prepare('pragma application_id').get()?.['application_id'] !== applicationId) {
     writer.exec(`pragma application_id = ${applicationId}`);

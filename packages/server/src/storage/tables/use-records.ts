@@ -2,8 +2,8 @@ import { clientIdAt, clientIdStart, CREDENTIAL_ID_WIDTH, credentialIdAt, type Us
 import type { Positions } from './uses-in-order.ts';
 
 // Uses as the records of `texts` (storage/connections.ts): fields of fixed width, then the rest. Records are
-// written into bytes, because strings for a hundred thousand uses would cost four times as much. The bytes
-// serve for batch after batch: as garbage, they would cause collections of the whole heap.
+// written into bytes, because strings for a hundred thousand uses would cost four times as much. Each batch
+// reuses the bytes of the one before: as garbage, they would cause collections of the whole heap.
 
 /** Widths of the fields. Numbers have spaces on the left, which a cast ignores. */
 export const COUNT_WIDTH = 10;
@@ -28,7 +28,7 @@ export interface UseRecords {
 /** The client id that stands for all callers together. */
 export const ALL_CALLERS = '';
 
-/** Room for the records of one batch. It grows to those of the largest one: below a megabyte. */
+/** Room for the records of one batch after the other. */
 export interface RecordRoom {
   credentials: Text;
   tokens: Text;
@@ -133,6 +133,8 @@ interface Text {
 }
 
 const FIRST_BYTES = 4096;
+/** Memory beyond this is not kept for the next batch. Some 4,000 uses need half of it. */
+const KEPT_BYTES_MAX = 1024 * 1024;
 /** Bytes of a record besides its last text, and more. */
 const FIXED_BYTES_MAX = 64;
 /** A character takes at most this many bytes, as an escape. */
@@ -141,7 +143,7 @@ const [QUOTE, BACKSLASH, COMMA, SPACE, ZERO, TILDE] = [0x22, 0x5c, 0x2c, 0x20, 0
 const MILLION = 1_000_000;
 const MILLION_DIGITS = 6;
 
-/** Memory that no other buffer shares: a message to another thread copies all of it. */
+/** A buffer with memory of its own: a message to another thread copies the whole memory behind a buffer. */
 function memoryOf(length: number): Buffer {
   return Buffer.from(new ArrayBuffer(length));
 }
@@ -182,6 +184,7 @@ function createText(): Text {
 
   return {
     begin() {
+      if (bytes.length > KEPT_BYTES_MAX) bytes = memoryOf(FIRST_BYTES);
       at = bytes.write('[', 'latin1');
     },
     beginItem() {
