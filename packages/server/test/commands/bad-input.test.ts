@@ -215,7 +215,8 @@ test('a damaged store is not served, and the message advises a restore', async (
     "select name, rootpage from sqlite_schema where name in ('signing_keys', 'kysely_migration')",
   );
   const pages = rows.map((row) => Number(row['rootpage']));
-  for (const [from, to] of [[100, 4096], ...pages.map((page) => [(page - 1) * 4096, page * 4096])] as const) {
+  const size = Number(store.sql('pragma page_size')[0]?.['page_size']);
+  for (const [from, to] of [[100, size], ...pages.map((page) => [(page - 1) * size, page * size])] as const) {
     writeFileSync(store.path, Buffer.from(sound).fill(0xff, from, to));
     const message = /^The store .*mintmark\.db is damaged: stop the server and restore the last backup\.$/m;
     const { code, out, err } = await binary(['serve'], {

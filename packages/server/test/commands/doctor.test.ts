@@ -250,9 +250,10 @@ test('doctor finds a damaged database', async () => {
   const bytes = readFileSync(store.path);
   const [row] = store.sql("select rootpage from sqlite_schema where name = 'credentials_client_id'");
   const page = Number(row?.['rootpage']);
-  writeFileSync(store.path, Buffer.from(bytes).fill(0xff, (page - 1) * 4096, page * 4096));
+  const size = Number(store.sql('pragma page_size')[0]?.['page_size']);
+  writeFileSync(store.path, Buffer.from(bytes).fill(0xff, (page - 1) * size, page * size));
   await assertFails(store, 'store', new RegExp(`mintmark\\.db: Tree ${page} page ${page}: `), /last backup/);
-  writeFileSync(store.path, Buffer.from(bytes).fill(0xff, 100, 4096)); // the list of the tables
+  writeFileSync(store.path, Buffer.from(bytes).fill(0xff, 100, size)); // the list of the tables
   await assertFails(
     store,
     'store',

@@ -105,7 +105,7 @@ test(
       rm "$DISK/fill"
       "$NODE" "$MINTMARK" doctor
       "$NODE" "$MINTMARK" api-user list`;
-    const { code, out, err } = await onSmallDisk(disk, 1536, script, {
+    const { code, out, err } = await onSmallDisk(disk, 3072, script, {
       MINTMARK_DATA_DIR: disk,
       STORE: store.dataDir,
     });
@@ -132,7 +132,7 @@ test(
     mkdirSync(disk);
     // Room for nothing, for some pages, for nearly all of the store.
     const script = `
-      for kib in 0 40 260; do
+      for kib in 0 80 520; do
         rm -rf "$DISK"/*
         mkdir "$DISK/data"
         if [ $kib -gt 0 ]; then head -c \${kib}k /dev/zero > "$DISK/room"; fi
@@ -146,7 +146,7 @@ test(
         wait $server
         grep -c client_secret= "$DISK/out"
       done`;
-    const { code, out, err } = await onSmallDisk(disk, 1536, script, {
+    const { code, out, err } = await onSmallDisk(disk, 3072, script, {
       MINTMARK_DATA_DIR: join(disk, 'data'),
       MINTMARK_PORT: String(await freePort()),
       MINTMARK_DRAIN: '0',

@@ -110,9 +110,10 @@ describe('a SQLite file', () => {
     }
     await opened.store.close(); // which works the log into the file
     const again = await opened.another();
-    const pages = Math.floor(statSync(opened.path).size / 4096);
+    const size = 8192; // of a page
+    const pages = Math.floor(statSync(opened.path).size / size);
     const file = openSync(opened.path, 'r+');
-    for (let page = 4; page < pages; page++) writeSync(file, Buffer.alloc(4096, 0x5a), 0, 4096, page * 4096);
+    for (let page = 4; page < pages; page++) writeSync(file, Buffer.alloc(size, 0x5a), 0, size, page * size);
     closeSync(file);
     const damage = await again.damage().catch((error: unknown) => {
       assert.ok(error instanceof StoreError && error.code === 'corrupt');

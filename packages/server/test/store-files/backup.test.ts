@@ -355,8 +355,8 @@ function execOn(path: string, statement: string): void {
 }
 
 function damage(path: string): void {
-  const bytes = readFileSync(path);
-  writeFileSync(path, bytes.fill(0x5a, 3 * 4096, bytes.length - 4096));
+  const [bytes, page] = [readFileSync(path), pageBytesOf(path)];
+  writeFileSync(path, bytes.fill(0x5a, 3 * page, bytes.length - page));
 }
 
 async function isListed({ url }: TestServer, clientId: string): Promise<boolean> {
