@@ -24,8 +24,9 @@ export interface Connections {
   unhurried<T>(work: (db: Kysely<Tables>) => Promise<T>, withinMs?: number): Promise<T>;
   /**
    * A source for `from`: the texts of a JSON array, with the one column `value`. It takes one parameter for
-   * any number of rows: the JSON, or its bytes in UTF-8. Records are texts with fields of fixed width, which
-   * `substr` separates at a third of the cost of JSON.
+   * any number of rows: the JSON, or its bytes in UTF-8. The caller reuses the bytes once the statement has
+   * succeeded. Records are texts with fields of fixed width, which `substr` separates at a third of the cost
+   * of JSON.
    */
   texts(json: string | Uint8Array): RawBuilder<unknown>;
   /** Inserts any number of rows, each with the columns of the first one. */
