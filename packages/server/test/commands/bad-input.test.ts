@@ -9,6 +9,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { MIGRATION_NAMES } from '../../src/storage/migrations/names.ts';
+import { pageBytesOf } from '@mintmark/test-support/page-bytes';
 import { binary, type BinaryOptions } from '@mintmark/test-support/binary';
 import { freePort, mintmark, startServer } from '@mintmark/test-support/server';
 import { sqlOn, temporaryFolder, testStore } from '@mintmark/test-support/command-line';
@@ -215,7 +216,7 @@ test('a damaged store is not served, and the message advises a restore', async (
     "select name, rootpage from sqlite_schema where name in ('signing_keys', 'kysely_migration')",
   );
   const pages = rows.map((row) => Number(row['rootpage']));
-  const size = Number(store.sql('pragma page_size')[0]?.['page_size']);
+  const size = pageBytesOf(store.path);
   for (const [from, to] of [[100, size], ...pages.map((page) => [(page - 1) * size, page * size])] as const) {
     writeFileSync(store.path, Buffer.from(sound).fill(0xff, from, to));
     const message = /^The store .*mintmark\.db is damaged: stop the server and restore the last backup\.$/m;

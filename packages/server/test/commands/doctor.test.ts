@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Finding } from '../../src/doctor/finding.ts';
 import { MIGRATION_NAMES } from '../../src/storage/migrations/names.ts';
+import { pageBytesOf } from '@mintmark/test-support/page-bytes';
 import { mintmark } from '@mintmark/test-support/server';
 import { temporaryFolder, testStore, type TestStore } from '@mintmark/test-support/command-line';
 
@@ -250,7 +251,7 @@ test('doctor finds a damaged database', async () => {
   const bytes = readFileSync(store.path);
   const [row] = store.sql("select rootpage from sqlite_schema where name = 'credentials_client_id'");
   const page = Number(row?.['rootpage']);
-  const size = Number(store.sql('pragma page_size')[0]?.['page_size']);
+  const size = pageBytesOf(store.path);
   writeFileSync(store.path, Buffer.from(bytes).fill(0xff, (page - 1) * size, page * size));
   await assertFails(store, 'store', new RegExp(`mintmark\\.db: Tree ${page} page ${page}: `), /last backup/);
   writeFileSync(store.path, Buffer.from(bytes).fill(0xff, 100, size)); // the list of the tables

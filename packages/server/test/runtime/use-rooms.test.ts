@@ -5,7 +5,7 @@ import { addUse, noUses, type Uses } from '../../src/storage/tables/uses.ts';
 
 // How long the memory of many uses is kept for the next ones.
 
-test('written columns serve again, and return empty', () => {
+test('written columns are reused, and are empty then', () => {
   const rooms = createUseRooms();
   const full = filled(rooms.next(), 1000);
   rooms.reuse(full);

@@ -20,6 +20,7 @@ import { openMigratedStore, openStore } from '../../src/store-files/open.ts';
 import { sqliteError, StoreError } from '../../src/storage/store-error.ts';
 import { refusedWith } from './store-contract.ts';
 import { everyStoreContract } from './store-contracts.ts';
+import { pageBytesOf } from '@mintmark/test-support/page-bytes';
 import { apiUserSettings, temporaryStore, type TemporaryStore } from '@mintmark/test-support/temporary-store';
 
 describe('the store on SQLite', () => {
@@ -110,7 +111,7 @@ describe('a SQLite file', () => {
     }
     await opened.store.close(); // which works the log into the file
     const again = await opened.another();
-    const size = 8192; // of a page
+    const size = pageBytesOf(opened.path);
     const pages = Math.floor(statSync(opened.path).size / size);
     const file = openSync(opened.path, 'r+');
     for (let page = 4; page < pages; page++) writeSync(file, Buffer.alloc(size, 0x5a), 0, size, page * size);

@@ -20,6 +20,7 @@ import { revocationDigest } from '../../src/domain/revocation.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { restore } from '../../src/store-files/backup.ts';
 import { backupSqlite } from '../../src/storage/sqlite/backup.ts';
+import { pageBytesOf } from '@mintmark/test-support/page-bytes';
 import { testStore, type TestStore } from '@mintmark/test-support/command-line';
 import { becomes, statusOf } from '@mintmark/test-support/nodes';
 import { mintmark, startServer, type TestServer } from '@mintmark/test-support/server';
@@ -297,11 +298,6 @@ for (const [ofStore, ofBackup] of [
     assert.ok(!readdirSync(store.dataDir).some((name) => name.includes('restoring')));
     await server.stop();
   });
-}
-
-function pageBytesOf(path: string): number {
-  using database = new DatabaseSync(path, { readOnly: true });
-  return Number(database.prepare('pragma page_size').get()?.['page_size']);
 }
 
 function copyWithPages(from: string, to: string, pageBytes: number): void {

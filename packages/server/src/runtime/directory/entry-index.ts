@@ -106,10 +106,16 @@ function createPositions(isAt: (position: number, clientId: string) => boolean):
 
   /** The cell of the client id, or the free cell for it. */
   function cellOf(clientId: string, hash: number): number {
-    for (let cell = hash & mask; ; cell = (cell + 1) & mask) {
+    for (let cell = cellWith(hash, hash & mask); ; cell = cellWith(hash, (cell + 1) & mask)) {
       const number = numberIn(cells, cell);
-      if (number === 0 || (cells[CELL * cell] === hash && isAt(number - 1, clientId))) return cell;
+      if (number === 0 || isAt(number - 1, clientId)) return cell;
     }
+  }
+
+  /** The next cell with this hash, from `cell` on, or the free cell before it. */
+  function cellWith(hash: number, cell: number): number {
+    while (numberIn(cells, cell) !== 0 && cells[CELL * cell] !== hash) cell = (cell + 1) & mask;
+    return cell;
   }
 
   function fill(cell: number, hash: number, number: number): void {
@@ -149,11 +155,7 @@ function createPositions(isAt: (position: number, clientId: string) => boolean):
       const hashes: number[] = [];
       for (const clientId of clientIds) hashes.push(hashOf(clientId, seed));
       const likely: number[] = [];
-      for (const hash of hashes) {
-        let cell = hash & mask;
-        while (cells[CELL * cell] !== hash && numberIn(cells, cell) !== 0) cell = (cell + 1) & mask;
-        likely.push(numberIn(cells, cell) - 1);
-      }
+      for (const hash of hashes) likely.push(numberIn(cells, cellWith(hash, hash & mask)) - 1);
       return likely;
     },
     add(clientId, position, size) {

@@ -6,7 +6,7 @@ import type { RefusalReason } from '../../domain/refusal.ts';
 import { startOf, UNIT_MS } from '../../domain/usage.ts';
 import type { Refusals } from '../../storage/tables/usage.ts';
 import { addUse, appendUses, isUseOf, larger, noUses, type Uses } from '../../storage/tables/uses.ts';
-import { createUseRooms } from './use-rooms.ts';
+import { CAPACITY_MAX, createUseRooms } from './use-rooms.ts';
 
 /** The refusal of an assertion. Its detail becomes a text when it is written. */
 export interface PendingCredentialRefusal extends RefusingCredential {
@@ -208,7 +208,7 @@ function createNumbers(): Numbers {
     },
     startAfter(count) {
       first = first + count < NUMBER_MAX ? first + count : 0;
-      if (size * 4 < others.length) others = new Int32Array(FIRST_NUMBERS);
+      if (others.length > CAPACITY_MAX * size) others = new Int32Array(FIRST_NUMBERS);
       size = 0;
     },
   };

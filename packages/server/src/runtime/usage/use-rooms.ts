@@ -12,10 +12,10 @@ export interface UseRooms {
   reuse(uses: Uses): void;
 }
 
-/** Columns with more room than this many times the most uses lately are dropped. */
-const CAPACITY_MAX = 4;
-/** As many as return in a minute, by default. */
-const LATELY = 6;
+/** Columns with more room than this many times the uses are dropped. */
+export const CAPACITY_MAX = 4;
+/** Columns are measured by the largest of this many that returned last: by default, those of a minute. */
+const RECENT_MAX = 6;
 
 export function createUseRooms(): UseRooms {
   let spare: Uses | null = null;
@@ -27,7 +27,7 @@ export function createUseRooms(): UseRooms {
       return uses;
     },
     reuse(uses) {
-      sizes = [...sizes.slice(1 - LATELY), uses.size];
+      sizes = [...sizes.slice(1 - RECENT_MAX), uses.size];
       uses.size = 0;
       uses.subjects.clear();
       spare = uses.counts.length > CAPACITY_MAX * Math.max(...sizes) ? null : uses;

@@ -38,10 +38,7 @@ export async function backupSqlite(path: string, file: string): Promise<BackupFi
   }
   const partial = `${file}.partial`;
   try {
-    // A new file with this mode first: other users can neither read it at any time nor have put a file in its
-    // place.
-    removeWithJournal(partial);
-    closeSync(openSync(partial, 'wx', 0o600));
+    makeOwnFile(partial);
     using source = new DatabaseSync(path, { readOnly: true });
     await backup(source, partial, { rate: ALL_PAGES });
     finish(partial);
@@ -52,6 +49,15 @@ export async function backupSqlite(path: string, file: string): Promise<BackupFi
     removeWithJournal(partial);
     throw backupError(error, file);
   }
+}
+
+/**
+ * An empty file with this mode, before SQLite writes it: other users can neither read it at any time nor have
+ * put a file in its place.
+ */
+function makeOwnFile(file: string): void {
+  removeWithJournal(file);
+  closeSync(openSync(file, 'wx', 0o600));
 }
 
 function removeWithJournal(file: string): void {
@@ -165,8 +171,7 @@ export async function restoreSqlite(file: string, path: string): Promise<void> {
 
 /** A store keeps the size of its pages while servers run on it, and SQLite copies pages as they are. */
 function copyWithPages(file: string, to: string, pageBytes: number): void {
-  removeWithJournal(to);
-  closeSync(openSync(to, 'wx', 0o600));
+  makeOwnFile(to);
   using source = new DatabaseSync(file, { readOnly: true });
   source.exec(`pragma page_size = ${pageBytes}`);
   source.prepare('vacuum into ?').run(to);
