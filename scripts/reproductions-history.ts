@@ -345,4 +345,10 @@ export const history: Readonly<Record<string, Entry>> = {
     test: 'a feed counts a sleep and a clock set back as time without a poll',
     failure: '0 !== 3599200',
   },
+  h63: {
+    mend: '52a7e3f',
+    file: 'packages/server/test/store-files/backup.test.ts',
+    test: 'a backup with pages of 4096 bytes replaces a store with 8192',
+    failure: 'cannot be written',
+  },
 };
