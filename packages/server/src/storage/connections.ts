@@ -11,6 +11,8 @@ export interface Connections {
   lookUp: Kysely<Tables>;
   /** For single statements. Statements that belong together go through `transaction`. */
   write: Kysely<Tables>;
+  /** Runs `work`, which reads all of a large table through `lookUp`, with a larger cache of SQLite. */
+  readAll<T>(work: () => Promise<T>): Promise<T>;
   /**
    * Commits all of `work` or nothing. Across all processes, one transaction runs at a time: what `work` has
    * read holds until the end. May repeat `work` after a deadlock. `announce`: the commit wakes every process

@@ -93,12 +93,12 @@ export interface Store extends StoreRows {
 }
 
 export function createStore(connections: Connections, now: () => number = Date.now): Store {
-  const { read, follow, lookUp, insertRows } = connections;
+  const { read, follow, lookUp, readAll, insertRows } = connections;
   return {
     ...rowsOf(read, connections),
     signingKeys: signingKeyRows(follow),
     revocations: revocationRows(follow),
-    knownApiUsers: knownApiUserRows(lookUp),
+    knownApiUsers: knownApiUserRows(lookUp, readAll),
     knownOrganisations: knownOrganisationRows(follow),
     apiUserList: apiUserListRows(read),
     audit: auditRows(read, insertRows),

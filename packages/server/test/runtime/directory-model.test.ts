@@ -48,6 +48,10 @@ function controlledStore() {
     byIds: (ids) => read(() => existing(ids)),
     page: (after, limit) =>
       read(() => existing(USERS.filter((id) => id > (after?.client_id ?? ''))).slice(0, limit)),
+    readAll: async (work) => {
+      await read(() => null);
+      return await work();
+    },
     anyPassword: () => read(() => false),
   };
   return {

@@ -40,11 +40,12 @@ function counted(store: Store): { rows: KnownApiUserRows; reads: () => number } 
       return read(...args);
     };
   };
-  const { byName, byIds, page, anyPassword } = store.knownApiUsers;
+  const { byName, byIds, page, readAll, anyPassword } = store.knownApiUsers;
   const rows = {
     byName: count(byName),
     byIds: count(byIds),
     page: count(page),
+    readAll,
     anyPassword: count(anyPassword),
   };
   return { rows, reads: () => reads };

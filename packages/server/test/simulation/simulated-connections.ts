@@ -52,6 +52,7 @@ export function simulatedConnections(access: StoreAccess): Connections {
     write,
     transaction: async (work) =>
       await write.transaction().execute((transaction) => work(transaction, () => undefined)),
+    readAll: (work) => work(),
     unhurried: (work) => work(write),
     // As a text at once, as for PostgreSQL: the sender reuses the bytes.
     texts: (json) => sql`json_each(${typeof json === 'string' ? json : new TextDecoder().decode(json)})`,

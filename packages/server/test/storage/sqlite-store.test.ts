@@ -13,10 +13,11 @@ import {
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
+import { sql } from 'kysely';
 import { SYSTEM } from '../../src/domain/actor.ts';
 import { createApiUser } from '../../src/admin/api-user.ts';
 import { createSecret } from '../../src/admin/credential.ts';
-import { openMigratedStore, openStore } from '../../src/store-files/open.ts';
+import { connectMigrated, openMigratedStore, openStore } from '../../src/store-files/open.ts';
 import { sqliteError, StoreError } from '../../src/storage/store-error.ts';
 import { refusedWith } from './store-contract.ts';
 import { everyStoreContract } from './store-contracts.ts';
@@ -44,6 +45,25 @@ describe('a SQLite file', () => {
     using database = new DatabaseSync(opened.path, { readOnly: true });
     assert.equal(database.prepare('pragma journal_mode').get()?.['journal_mode'], 'wal');
     assert.equal(await opened.store.damage(), null);
+  });
+
+  test('has a larger cache while all of a table is read', async (t) => {
+    await using opened = await temporaryStore();
+    const { read, readAll, close } = await connectMigrated(opened.config);
+    t.after(close);
+    const cacheKib = async (): Promise<number> => {
+      const { rows } = await sql<{ cache_size: number }>`pragma cache_size`.execute(read);
+      return -(rows[0]?.cache_size ?? 0);
+    };
+    const before = await cacheKib();
+    const during = await readAll(cacheKib);
+    assert.ok(during > before, `${during} KiB in place of ${before}`);
+    assert.equal(await cacheKib(), before);
+    await assert.rejects(
+      readAll(() => Promise.reject(new Error('cut off'))),
+      /cut off/,
+    );
+    assert.equal(await cacheKib(), before, 'also after a read that failed');
   });
 
   test('locked by another process is refused after the busy timeout', async () => {

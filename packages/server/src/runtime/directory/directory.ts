@@ -150,27 +150,29 @@ export function createDirectory(
     refreshes += 1;
     complete = false;
     unknown.clear();
-    const evictionsBefore = entries.evictions();
     const past = entries.pasts();
     const seen = entries.ofThisPast() ?? (entries.size() === 0 ? null : new Set<string>());
     await passwords.look();
     changedWhileLoading = new Set();
-    const damagedBefore = damaged;
-    let all = false;
-    let after: Position | null = null;
-    for (let count = 0; !all; count += PAGE_SIZE) {
-      const page: readonly KnownApiUserRow[] = await pageAfter(rows, after);
-      if (past !== entries.pasts()) return; // another load follows
-      all = page.length === 0;
-      if (!all && count >= settings.directoryMax) break; // the others are looked up on their first request
+    const [damagedBefore, evictionsBefore] = [damaged, entries.evictions()];
+    const all = await rows.readAll(() => loadPages(past, seen));
+    if (past !== entries.pasts()) return; // another load follows
+    entries.keepOnly((clientId) => seen === null || seen.has(clientId) || changedWhileLoading.has(clientId));
+    complete = all && damaged === damagedBefore && entries.evictions() === evictionsBefore;
+  }
+
+  /** Keeps the API users of all pages and adds them to `seen`. False: others are left to look-ups. */
+  async function loadPages(past: number, seen: Set<string> | null): Promise<boolean> {
+    let count = 0;
+    for await (const page of pagesOf(rows)) {
+      if (past !== entries.pasts() || count >= settings.directoryMax) return false;
+      count += PAGE_SIZE;
       for (const entry of toEntries(page, passOverDamaged)) {
         seen?.add(entry.clientId);
         if (!changedWhileLoading.has(entry.clientId)) keep(entry);
       }
-      after = page.at(-1) ?? null;
     }
-    entries.keepOnly((clientId) => seen === null || seen.has(clientId) || changedWhileLoading.has(clientId));
-    complete = all && damaged === damagedBefore && entries.evictions() === evictionsBefore;
+    return true;
   }
 
   async function loadAnew(): Promise<void> {
@@ -213,6 +215,7 @@ function withOrganisations(
     byName: (clientId, key) => adding(rows.byName(clientId, key)),
     byIds: (clientIds) => adding(rows.byIds(clientIds)),
     page: (after, limit) => adding(rows.page(after, limit)),
+    readAll: (work) => rows.readAll(work),
     anyPassword: () => rows.anyPassword(),
   };
 }
@@ -230,6 +233,14 @@ function createLookUps(
     underWay.set(key, started);
     return started;
   };
+}
+
+async function* pagesOf(rows: Pick<KnownApiUserRows, 'page'>): AsyncGenerator<readonly KnownApiUserRow[]> {
+  let page = await pageAfter(rows, null);
+  while (page.length > 0) {
+    yield page;
+    page = await pageAfter(rows, page.at(-1) ?? null);
+  }
 }
 
 /** Ten million API users take 40,000 pages: retry a page instead of failing the whole load. */

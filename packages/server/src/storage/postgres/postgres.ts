@@ -78,6 +78,7 @@ export async function openPostgres({ create = true, ...settings }: PostgresSetti
     write,
     follow: soon(pools.follow, settings.followTimeoutMs),
     lookUp: soon(pools.lookUp, settings.followTimeoutMs),
+    readAll: (work) => work(),
     texts,
     insertRows,
     clock: postgresClock(read, write),

@@ -21,7 +21,7 @@ import { APPLICATION_ID, prepareFile } from './file.ts';
 import { isInMemory } from './memory.ts';
 import { sqliteError, StoreError } from '../store-error.ts';
 import type { FromWorker, Rows, SqliteParameter, WorkerData, WorkerSettings } from './messages.ts';
-import { openStatements } from './statements.ts';
+import { cacheOf, openStatements, READER_CACHE_KIB } from './statements.ts';
 
 export interface SqliteSettings extends Omit<WorkerSettings, 'applicationId'> {
   /** Creates the store if the file is missing. Default: true. */
@@ -59,6 +59,7 @@ export async function openSqlite({ create = true, ...settings }: SqliteSettings)
       if (announced) thread.wake(); // wakes this process; the others check for commits
       return result;
     },
+    readAll: (work) => (isInMemory(settings.path) ? work() : withLargeCache(read, work)),
     unhurried: (work) => work(write),
     snapshot: (work) => snapshotOf(read, work),
     texts,
@@ -79,6 +80,24 @@ async function factsOf(read: Kysely<Tables>): Promise<DatabaseFacts> {
   const { rows } = await sql<{ version: string }>`select sqlite_version() as version`.execute(read);
   return { about: `SQLite ${rows[0]?.version}`, risks: [] };
 }
+
+/**
+ * For the load of all API users. Their credentials are found by client id, so each look-up reads another
+ * page: of a million, the index is some 40 MiB.
+ */
+const LOAD_CACHE_KIB = 32 * 1024;
+
+async function withLargeCache<T>(read: Kysely<Tables>, work: () => Promise<T>): Promise<T> {
+  await sql.raw(cacheOf(LOAD_CACHE_KIB)).execute(read);
+  try {
+    return await work();
+  } finally {
+    for (const statement of [cacheOf(READER_CACHE_KIB), 'pragma shrink_memory'])
+      await sql.raw(statement).execute(read).catch(ignore); // the store was closed during the load
+  }
+}
+
+function ignore(): void {}
 
 /** In write-ahead mode, a transaction that reads keeps seeing the state of its first read. */
 async function snapshotOf<T>(read: Kysely<Tables>, work: (db: Kysely<Tables>) => Promise<T>): Promise<T> {

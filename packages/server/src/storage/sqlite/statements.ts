@@ -15,6 +15,14 @@ const PAGE_BYTES = 8192;
 /** A write-ahead log of this size moves to the database. Under load, the same pages change many times. */
 const LOG_BYTES = 16 * 1024 * 1024;
 
+/** The cache of the connection that reads. It reads most pages once. */
+export const READER_CACHE_KIB = 4096;
+
+/** The statement that sets the cache of a connection. */
+export function cacheOf(kib: number): string {
+  return `pragma cache_size = -${kib}`;
+}
+
 interface Prepared {
   statement: StatementSync;
   /** The names of its columns; empty for a statement that returns no rows. */
@@ -37,7 +45,7 @@ export function openStatements({ path, busyTimeoutMs, lockWaitMs, applicationId 
   const pageBytes = Number(writer.prepare('pragma page_size').get()?.['page_size']);
   writer.exec(`pragma wal_autocheckpoint = ${Math.ceil(LOG_BYTES / pageBytes)}`);
   const reader = new DatabaseSync(path, { timeout: busyTimeoutMs, readOnly: true });
-  reader.exec('pragma cache_size = -4096'); // 4 MiB: the reader reads each page once
+  reader.exec(cacheOf(READER_CACHE_KIB));
   // From here on a statement waits only briefly for a lock, so that other statements can run. The caller
   // retries (`untilUnlocked`).
   for (const database of [writer, reader]) database.exec(`pragma busy_timeout = ${lockWaitMs}`);

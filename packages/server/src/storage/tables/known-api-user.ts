@@ -1,5 +1,6 @@
 import { sql, type Kysely, type RawBuilder } from 'kysely';
 import type { CredentialKind } from '../../domain/credential.ts';
+import type { Connections } from '../connections.ts';
 import type { Tables } from '../schema.ts';
 
 /**
@@ -35,13 +36,15 @@ export interface KnownApiUserRows {
    * are read together, at two thirds of the cost of the order of the client ids, which are random.
    */
   page(after: Position | null, limit: number): Promise<KnownApiUserRow[]>;
+  /** Runs `work`, which reads all pages: each of them costs less then. */
+  readAll: Connections['readAll'];
   anyPassword(): Promise<boolean>;
 }
 
 /** The place of an API user in the order of pages. */
 export type Position = Pick<KnownApiUserRow, 'created_at' | 'client_id'>;
 
-export function knownApiUserRows(db: Kysely<Tables>): KnownApiUserRows {
+export function knownApiUserRows(db: Kysely<Tables>, readAll: Connections['readAll']): KnownApiUserRows {
   const read = async (which: RawBuilder<unknown>): Promise<KnownApiUserRow[]> => {
     const query = sql<KnownApiUserRow>`
       select u.client_id, u.created_at, u.organisation_id, u.claims, u.token_life_seconds, u.username_key, u.enabled, u.scopes, u.audiences, u.allowed_networks, u.limit_per_minute,
@@ -49,7 +52,7 @@ export function knownApiUserRows(db: Kysely<Tables>): KnownApiUserRows {
         c.retired_at
       from (select * from api_users where ${which}) as u
       left join credentials as c on c.client_id = u.client_id
-      order by u.created_at, u.client_id, c.created_at desc, c.id`;
+      order by u.created_at, u.client_id`;
     return (await query.execute(db)).rows;
   };
   return {
@@ -62,6 +65,7 @@ export function knownApiUserRows(db: Kysely<Tables>): KnownApiUserRows {
           : sql`(created_at, client_id) > (${after.created_at}, ${after.client_id})`;
       return read(sql`${isAfter} order by created_at, client_id limit ${limit}`);
     },
+    readAll,
     async anyPassword() {
       // A literal: the databases do not use the partial index of passwords for a parameter.
       const { rows } = await sql`select id from credentials where kind = 'password' limit 1`.execute(db);
