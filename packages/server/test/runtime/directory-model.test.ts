@@ -50,7 +50,9 @@ function controlledStore() {
       read(() => existing(USERS.filter((id) => id > (after?.client_id ?? ''))).slice(0, limit)),
     readAll: async (work) => {
       await read(() => null);
-      return await work();
+      const result = await work();
+      await read(() => null);
+      return result;
     },
     anyPassword: () => read(() => false),
   };

@@ -225,6 +225,22 @@ test('API users of another past are looked up before they are answered', async (
   await assert.rejects(loading, /out of reach/);
 });
 
+test('a load is complete with its last page, before the cache shrinks', async () => {
+  await using opened = await temporaryStore();
+  await fill(opened.store, 1);
+  const rows = { ...opened.store.knownApiUsers };
+  const directory = createDirectory(rows, SETTINGS, () => 0, NO_ORGANISATIONS);
+  await directory.load();
+  const completeAtTheEnd: boolean[] = [];
+  rows.readAll = async (work) => {
+    const result = await work();
+    completeAtTheEnd.push(directory.status().complete);
+    return result;
+  };
+  await directory.load();
+  assert.deepEqual(completeAtTheEnd, [true]);
+});
+
 const PUT_BACK = 'a server on a restored older store forgets newer API users';
 
 test(PUT_BACK, { skip: SQLITE_ONLY }, async () => {

@@ -154,25 +154,23 @@ export function createDirectory(
     const seen = entries.ofThisPast() ?? (entries.size() === 0 ? null : new Set<string>());
     await passwords.look();
     changedWhileLoading = new Set();
-    const [damagedBefore, evictionsBefore] = [damaged, entries.evictions()];
-    const all = await rows.readAll(() => loadPages(past, seen));
-    if (past !== entries.pasts()) return; // another load follows
-    entries.keepOnly((clientId) => seen === null || seen.has(clientId) || changedWhileLoading.has(clientId));
-    complete = all && damaged === damagedBefore && entries.evictions() === evictionsBefore;
-  }
-
-  /** Keeps the API users of all pages and adds them to `seen`. False: others are left to look-ups. */
-  async function loadPages(past: number, seen: Set<string> | null): Promise<boolean> {
-    let count = 0;
-    for await (const page of pagesOf(rows)) {
-      if (past !== entries.pasts() || count >= settings.directoryMax) return false;
-      count += PAGE_SIZE;
-      for (const entry of toEntries(page, passOverDamaged)) {
-        seen?.add(entry.clientId);
-        if (!changedWhileLoading.has(entry.clientId)) keep(entry);
-      }
-    }
-    return true;
+    await rows.readAll(async () => {
+      const [damagedBefore, evictionsBefore] = [damaged, entries.evictions()];
+      const all = await eachPage(rows, settings.directoryMax, (page) => {
+        if (past !== entries.pasts()) return false;
+        for (const entry of toEntries(page, passOverDamaged)) {
+          seen?.add(entry.clientId);
+          if (!changedWhileLoading.has(entry.clientId)) keep(entry);
+        }
+        return true;
+      });
+      if (past !== entries.pasts()) return; // another load follows
+      // Before the cache shrinks, which waits for the store: an API user found in that time must stay.
+      entries.keepOnly(
+        (clientId) => seen === null || seen.has(clientId) || changedWhileLoading.has(clientId),
+      );
+      complete = all && damaged === damagedBefore && entries.evictions() === evictionsBefore;
+    });
   }
 
   async function loadAnew(): Promise<void> {
@@ -235,12 +233,21 @@ function createLookUps(
   };
 }
 
-async function* pagesOf(rows: Pick<KnownApiUserRows, 'page'>): AsyncGenerator<readonly KnownApiUserRow[]> {
+/**
+ * Reads the pages one after the other. Returns whether it has read all: it stops after `max` API users,
+ * because the others are looked up on their first request, and if `add` returns false.
+ */
+async function eachPage(
+  rows: Pick<KnownApiUserRows, 'page'>,
+  max: number,
+  add: (page: readonly KnownApiUserRow[]) => boolean,
+): Promise<boolean> {
   let page = await pageAfter(rows, null);
-  while (page.length > 0) {
-    yield page;
+  for (let count = 0; page.length > 0; count += PAGE_SIZE) {
+    if (count >= max || !add(page)) return false;
     page = await pageAfter(rows, page.at(-1) ?? null);
   }
+  return true;
 }
 
 /** Ten million API users take 40,000 pages: retry a page instead of failing the whole load. */

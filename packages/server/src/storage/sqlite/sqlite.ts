@@ -82,8 +82,8 @@ async function factsOf(read: Kysely<Tables>): Promise<DatabaseFacts> {
 }
 
 /**
- * For the load of all API users. Their credentials are found by client id, so each look-up reads another
- * page: of a million, the index is some 40 MiB.
+ * For the load of all API users. Credentials are found by client id. Client ids are random, so each search
+ * needs another page of the index: of a million API users, it has some 40 MiB.
  */
 const LOAD_CACHE_KIB = 32 * 1024;
 
