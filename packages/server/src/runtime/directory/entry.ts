@@ -72,7 +72,7 @@ export function knownApiUsers(
       let end = at + 1;
       while (rows[end]?.client_id === row.client_id) end += 1;
       try {
-        const own = end === at + 1 ? [row] : rows.slice(at, end).sort(newestFirst);
+        const own = end === at + 1 ? [row] : rows.slice(at, end);
         entries.push(toEntry(row, own, policyOf(row)));
       } catch (error) {
         onDamaged(error);
@@ -126,14 +126,6 @@ function toEntry(user: KnownApiUserRow, rows: readonly KnownApiUserRow[], policy
     usernameKey: user.username_key,
     used: false,
   };
-}
-
-/** The database does not sort: nearly all API users have one credential. */
-function newestFirst(a: KnownApiUserRow, b: KnownApiUserRow): number {
-  return (
-    (b.credential_created_at ?? 0) - (a.credential_created_at ?? 0) ||
-    ((a.credential_id ?? '') < (b.credential_id ?? '') ? -1 : 1)
-  );
 }
 
 function ofKind(rows: readonly KnownApiUserRow[], kind: CredentialKind): readonly KnownApiUserRow[] {

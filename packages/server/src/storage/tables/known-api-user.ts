@@ -53,7 +53,7 @@ export function knownApiUserRows(db: Kysely<Tables>, readAll: Connections['readA
       from (select * from api_users where ${which}) as u
       left join credentials as c on c.client_id = u.client_id
       order by u.created_at, u.client_id`;
-    return (await query.execute(db)).rows;
+    return inOrder((await query.execute(db)).rows);
   };
   return {
     byName: (clientId, usernameKey) => read(sql`client_id = ${clientId} or username_key = ${usernameKey}`),
@@ -72,4 +72,20 @@ export function knownApiUserRows(db: Kysely<Tables>, readAll: Connections['readA
       return rows.length > 0;
     },
   };
+}
+
+/**
+ * Sorts the rows of each API user, the newest credential first. The database would sort all rows for that,
+ * but nearly all API users have one credential.
+ */
+function inOrder(rows: KnownApiUserRow[]): KnownApiUserRow[] {
+  const isSorted = rows.every((row, at) => row.client_id !== rows[at + 1]?.client_id);
+  if (isSorted) return rows;
+  const byApiUser = Map.groupBy(rows, (row) => row.client_id);
+  return Array.from(byApiUser.values()).flatMap((own) => own.sort(newestFirst));
+}
+
+function newestFirst(a: KnownApiUserRow, b: KnownApiUserRow): number {
+  const byTime = (b.credential_created_at ?? 0) - (a.credential_created_at ?? 0);
+  return byTime || ((a.credential_id ?? '') < (b.credential_id ?? '') ? -1 : 1);
 }
